@@ -1,0 +1,139 @@
+//! What a request may use: settings, clock, rows, mail, hashing, metrics.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use tokio::sync::Notify;
+
+use crate::{
+    clock::{Clock, Timestamp},
+    config::{Config, MailRoute},
+    db::{Conn, Database, Tx},
+    error::{Error, Result},
+    mail::{Catcher, Mailer, somebody_listens},
+    metrics::Metrics,
+    model::password::Hasher,
+};
+
+/// Where development mail is caught.
+pub const CATCHER_PORT: u16 = 1025;
+
+/// The house: one per process, shared by every request and job. Cloning is cheap.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+struct Inner {
+    config: Arc<Config>,
+    clock: Clock,
+    db: Database,
+    mailer: Mailer,
+    catcher: Option<Catcher>,
+    hasher: Hasher,
+    metrics: Metrics,
+    mail_waits: Notify,
+}
+
+impl App {
+    /// Opens the house with the machine's clock.
+    pub fn open(config: Config) -> Result<Self> {
+        Self::open_with(config, Clock::system())
+    }
+
+    /// Opens the house with a clock of one's own.
+    pub fn open_with(config: Config, clock: Clock) -> Result<Self> {
+        let db = Database::open(&config.database, config.database_pool)?;
+        let hasher =
+            Hasher::start(config.hash_threads, config.hash_queue, config.bcrypt_cost, config.keys.clone())?;
+        let (mailer, catcher) = open_mail(&config)?;
+        let inner = Inner {
+            metrics: Metrics::new(hasher.gauge())?,
+            config: Arc::new(config),
+            clock,
+            db,
+            mailer,
+            catcher,
+            hasher,
+            mail_waits: Notify::new(),
+        };
+        Ok(Self(Arc::new(inner)))
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// What time it is.
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// The database, for what is neither a read nor a write.
+    pub fn db(&self) -> &Database {
+        &self.0.db
+    }
+
+    /// Who carries the letters.
+    pub fn mailer(&self) -> &Mailer {
+        &self.0.mailer
+    }
+
+    /// The built-in mail catcher, where it runs.
+    pub fn catcher(&self) -> Option<&Catcher> {
+        self.0.catcher.as_ref()
+    }
+
+    /// The hashing threads.
+    pub fn hasher(&self) -> &Hasher {
+        &self.0.hasher
+    }
+
+    /// The counters.
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// A read: one connection, no transaction.
+    pub async fn read<T, F>(&self, query: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    {
+        self.0.db.read(query).await
+    }
+
+    /// A write: all of it or none of it, at one moment. Its letters leave after the commit.
+    pub async fn write<T, F>(&self, change: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tx) -> Result<T> + Send + 'static,
+    {
+        let (value, has_mail) = self.0.db.write(Arc::clone(&self.0.config), self.now(), change).await?;
+        if has_mail {
+            self.0.mail_waits.notify_one();
+        }
+        Ok(value)
+    }
+
+    /// Waits until somebody here posts a letter.
+    pub async fn mail_posted(&self) {
+        self.0.mail_waits.notified().await;
+    }
+}
+
+fn open_mail(config: &Config) -> Result<(Mailer, Option<Catcher>)> {
+    let local = SocketAddr::from(([127, 0, 0, 1], CATCHER_PORT));
+    let local_url = format!("smtp://{local}");
+    let (url, catcher) = match &config.mail {
+        MailRoute::Folder(path) => {
+            return Ok((Mailer::folder(path, &config.mail_from).map_err(problem)?, None));
+        }
+        MailRoute::Smtp(url) => (url, None),
+        MailRoute::Catch if somebody_listens(local) => (&local_url, None),
+        MailRoute::Catch => (&local_url, Some(Catcher::start(local).map_err(Error::internal)?)),
+    };
+    Ok((Mailer::smtp(url, &config.mail_from).map_err(problem)?, catcher))
+}
+
+fn problem(sentence: String) -> Error {
+    anyhow::anyhow!(sentence).into()
+}

@@ -1,0 +1,210 @@
+//! `vestibule doctor`: looks at everything, and says what to do about each finding.
+
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use super::cause_of;
+use crate::{
+    app::App,
+    clock::Timestamp,
+    config::{Config, MailRoute, Problems},
+    mail::{EmailAddress, letters},
+    model::outbox,
+};
+
+// Nobody runs this program before it was written.
+const WRITTEN: i64 = 1_790_000_000;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Health {
+    Fine,
+    Warning,
+    Problem,
+}
+
+#[derive(Debug, Serialize)]
+struct Finding {
+    what: &'static str,
+    health: Health,
+    says: String,
+}
+
+fn finding(what: &'static str, health: Health, says: impl Into<String>) -> Finding {
+    Finding { what, health, says: says.into() }
+}
+
+/// Where the settings themselves are wrong, there is nothing else to look at.
+pub fn settings_only(problems: &Problems, as_json: bool) -> ExitCode {
+    report(
+        problems.sentences().iter().map(|says| finding("settings", Health::Problem, says)).collect(),
+        as_json,
+    )
+}
+
+/// Looks at everything.
+pub async fn run(config: Config, as_json: bool, mail_to: Option<String>) -> ExitCode {
+    let mut findings = vec![settings(&config), cookies(&config), proxies(&config)];
+    match App::open(config) {
+        Err(error) => {
+            let advice =
+                format!("{}. See that DATABASE_URL is right and the database runs.", cause_of(&error));
+            findings.push(finding("database", Health::Problem, advice));
+        }
+        Ok(app) => {
+            findings.push(database(&app).await);
+            findings.push(clock(app.now()));
+            findings.push(mail(&app).await);
+            findings.push(waiting(&app).await);
+            if let Some(address) = mail_to {
+                findings.push(test_letter(&app, &address).await);
+            }
+        }
+    }
+    report(findings, as_json)
+}
+
+fn report(findings: Vec<Finding>, as_json: bool) -> ExitCode {
+    for found in &findings {
+        match as_json {
+            true => println!("{}", serde_json::json!(found)),
+            false => println!(
+                "{:<8} {:<9} {}",
+                format!("{:?}", found.health).to_lowercase(),
+                found.what,
+                found.says
+            ),
+        }
+    }
+    match findings.iter().any(|found| found.health == Health::Problem) {
+        true => ExitCode::FAILURE,
+        false => ExitCode::SUCCESS,
+    }
+}
+
+fn settings(config: &Config) -> Finding {
+    match config.is_development() {
+        true => {
+            finding("settings", Health::Warning, "development mode: for real accounts set MODE=production.")
+        }
+        false => finding("settings", Health::Fine, format!("production mode, {}", config.site.base_url)),
+    }
+}
+
+fn cookies(config: &Config) -> Finding {
+    let host = config.site.base_url.host_str().unwrap_or_default();
+    let is_local = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
+    match (config.site.is_https(), is_local) {
+        (true, _) => finding("cookies", Health::Fine, "Secure, HttpOnly, SameSite=Lax, named __Host-."),
+        (false, true) => {
+            finding("cookies", Health::Warning, "without Secure, as plain http on localhost needs it.")
+        }
+        (false, false) => {
+            let says = "without Secure: anyone on the way can read a session. Put https in BASE_URL.";
+            finding("cookies", Health::Problem, says)
+        }
+    }
+}
+
+fn proxies(config: &Config) -> Finding {
+    match (config.trusted_proxies.is_empty(), config.listen.ip().is_loopback() && config.site.is_https()) {
+        (true, true) => {
+            let says = "https in front and none named: everybody's address is the proxy's. Set TRUSTED_PROXIES=127.0.0.1.";
+            finding("proxies", Health::Warning, says)
+        }
+        (true, false) => finding("proxies", Health::Fine, "none named; X-Forwarded-For counts for nothing."),
+        (false, _) => {
+            finding("proxies", Health::Fine, format!("{} network(s) named.", config.trusted_proxies.len()))
+        }
+    }
+}
+
+async fn database(app: &App) -> Finding {
+    let place = format!("{:?}", app.config().database);
+    match app.db().pending_migrations().await {
+        Ok(0) => match app.write(|_| Ok(())).await {
+            Ok(()) => finding("database", Health::Fine, format!("{place}, schema up to date, writable.")),
+            Err(error) => finding(
+                "database",
+                Health::Problem,
+                format!("{place} cannot be written to: {}", cause_of(&error)),
+            ),
+        },
+        Ok(count) => finding(
+            "database",
+            Health::Warning,
+            format!("{place}: {count} migration(s) wait. Run `vestibule migrate`."),
+        ),
+        Err(error) => finding(
+            "database",
+            Health::Problem,
+            format!("{place}: {}. Is it a database of this program?", cause_of(&error)),
+        ),
+    }
+}
+
+fn clock(now: Timestamp) -> Finding {
+    match now.unix() >= WRITTEN {
+        true => finding(
+            "clock",
+            Health::Fine,
+            format!("{}; links and codes depend on it, so keep NTP running.", now.iso()),
+        ),
+        false => finding(
+            "clock",
+            Health::Problem,
+            format!("{} is in the past. Set the machine's clock.", now.iso()),
+        ),
+    }
+}
+
+async fn mail(app: &App) -> Finding {
+    let way = app.mailer().way();
+    if matches!(app.config().mail, MailRoute::Catch) {
+        return finding(
+            "mail",
+            Health::Warning,
+            format!("{way}: caught, never delivered. For real mail set SMTP_URL."),
+        );
+    }
+    match app.mailer().check().await {
+        Ok(()) => finding("mail", Health::Fine, format!("{way} answers.")),
+        Err(refusal) => {
+            finding("mail", Health::Problem, format!("{way}: {}. Look at SMTP_URL.", refusal.reason))
+        }
+    }
+}
+
+async fn waiting(app: &App) -> Finding {
+    match app.read(outbox::depth).await {
+        Ok(depth) if depth.parked > 0 => {
+            let says = format!(
+                "{} letter(s) were given up. See `vestibule jobs list`, then `vestibule jobs retry`.",
+                depth.parked
+            );
+            finding("outbox", Health::Warning, says)
+        }
+        Ok(depth) => finding("outbox", Health::Fine, format!("{} letter(s) waiting.", depth.waiting)),
+        Err(_) => finding("outbox", Health::Warning, "cannot be read until the schema is up."),
+    }
+}
+
+async fn test_letter(app: &App, address: &str) -> Finding {
+    let letter = EmailAddress::parse(address)
+        .map_err(|problem| problem.to_string())
+        .and_then(|to| letters::test_letter(&app.config().site, &to).map_err(|cause| cause.to_string()));
+    let sent = match letter {
+        Ok(letter) => {
+            let message_id = format!("doctor-{}", app.now().unix());
+            app.mailer().send(&letter, &message_id).await.map_err(|refusal| refusal.reason)
+        }
+        Err(problem) => Err(problem),
+    };
+    match sent {
+        Ok(()) => {
+            finding("letter", Health::Fine, format!("the mail server took a test letter to {address}."))
+        }
+        Err(reason) => finding("letter", Health::Problem, format!("no test letter to {address}: {reason}")),
+    }
+}

@@ -1,0 +1,195 @@
+//! What time it is. Everything that asks, asks here, so that a test can live thirty days in a second.
+
+use std::{
+    ops::{Add, Sub},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use chrono::{DateTime, Datelike, NaiveDateTime, SubsecRound, TimeDelta, Utc};
+use diesel::{
+    backend::Backend,
+    deserialize::{self, FromSql, FromSqlRow},
+    expression::AsExpression,
+    serialize::{self, Output, ToSql},
+    sql_types,
+};
+use serde::{Serialize, Serializer};
+
+/// A moment in UTC, to the microsecond, the same in both databases. JSON: RFC 3339 with `Z`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, AsExpression, FromSqlRow)]
+#[diesel(sql_type = sql_types::Timestamp)]
+pub struct Timestamp(NaiveDateTime);
+
+impl Timestamp {
+    /// The moment as RFC 3339, in whole seconds: `2026-11-21T14:05:00Z`.
+    pub fn iso(&self) -> String {
+        self.0.format("%FT%TZ").to_string()
+    }
+
+    /// The moment in full, for a title: "21 November 2026, 14:05 UTC".
+    pub fn exact(&self) -> String {
+        self.0.format("%-d %B %Y, %H:%M UTC").to_string()
+    }
+
+    /// The moment as a person says it at `now`: "just now", "3 minutes ago", "today at 14:05 UTC".
+    pub fn ago(&self, now: Timestamp) -> String {
+        let past = now.0 - self.0;
+        let minutes = past.num_minutes();
+        if minutes < 1 {
+            return "just now".to_owned();
+        }
+        if minutes < 60 {
+            return plural(minutes, "minute") + " ago";
+        }
+        match now.0.date().signed_duration_since(self.0.date()).num_days() {
+            0 => self.0.format("today at %H:%M UTC").to_string(),
+            1 => self.0.format("yesterday at %H:%M UTC").to_string(),
+            days @ 2..=6 => plural(days, "day") + " ago",
+            _ if self.0.year() == now.0.year() => self.0.format("on %-d %B").to_string(),
+            _ => self.0.format("on %-d %B %Y").to_string(),
+        }
+    }
+
+    /// Seconds since the Unix epoch.
+    pub fn unix(&self) -> i64 {
+        self.0.and_utc().timestamp()
+    }
+
+    /// The moment `seconds` after the Unix epoch; the epoch itself where that is out of range.
+    pub fn from_unix(seconds: i64) -> Self {
+        Self(DateTime::from_timestamp(seconds, 0).unwrap_or_default().naive_utc())
+    }
+}
+
+/// A span as a person says it, in its largest whole unit: "24 hours", "1 hour", "10 minutes".
+pub fn span_in_words(span: TimeDelta) -> String {
+    match (span.num_days(), span.num_hours(), span.num_minutes()) {
+        (days @ 2.., hours, _) if hours == days * 24 => plural(days, "day"),
+        (_, hours @ 1.., minutes) if minutes == hours * 60 => plural(hours, "hour"),
+        (_, _, minutes @ 1..) => plural(minutes, "minute"),
+        _ => plural(span.num_seconds(), "second"),
+    }
+}
+
+fn plural(count: i64, unit: &str) -> String {
+    match count {
+        1 => format!("1 {unit}"),
+        n => format!("{n} {unit}s"),
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0.format("%FT%TZ"))
+    }
+}
+
+impl Add<TimeDelta> for Timestamp {
+    type Output = Self;
+
+    fn add(self, span: TimeDelta) -> Self {
+        Self(self.0.checked_add_signed(span).unwrap_or(NaiveDateTime::MAX))
+    }
+}
+
+impl Sub<TimeDelta> for Timestamp {
+    type Output = Self;
+
+    fn sub(self, span: TimeDelta) -> Self {
+        Self(self.0.checked_sub_signed(span).unwrap_or(NaiveDateTime::MIN))
+    }
+}
+
+impl Sub for Timestamp {
+    type Output = TimeDelta;
+
+    fn sub(self, earlier: Self) -> TimeDelta {
+        self.0 - earlier.0
+    }
+}
+
+impl<DB: Backend> FromSql<sql_types::Timestamp, DB> for Timestamp
+where
+    NaiveDateTime: FromSql<sql_types::Timestamp, DB>,
+{
+    fn from_sql(raw: DB::RawValue<'_>) -> deserialize::Result<Self> {
+        NaiveDateTime::from_sql(raw).map(Self)
+    }
+}
+
+impl<DB: Backend> ToSql<sql_types::Timestamp, DB> for Timestamp
+where
+    NaiveDateTime: ToSql<sql_types::Timestamp, DB>,
+{
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
+        self.0.to_sql(out)
+    }
+}
+
+/// The clock of the house: the machine's, or one that a test moves.
+#[derive(Debug, Clone, Default)]
+pub struct Clock(Option<Arc<Mutex<Timestamp>>>);
+
+impl Clock {
+    /// The machine's clock.
+    pub fn system() -> Self {
+        Self(None)
+    }
+
+    /// A clock that stands still at `start` until it is moved.
+    pub fn test(start: Timestamp) -> Self {
+        Self(Some(Arc::new(Mutex::new(start))))
+    }
+
+    /// Now.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that asks the machine")]
+    pub fn now(&self) -> Timestamp {
+        match &self.0 {
+            None => Timestamp(Utc::now().naive_utc().trunc_subsecs(6)),
+            Some(held) => *held.lock().unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+
+    /// Moves a test clock; the machine's clock stays as it is.
+    pub fn advance(&self, span: TimeDelta) {
+        if let Some(held) = &self.0 {
+            let mut now = held.lock().unwrap_or_else(PoisonError::into_inner);
+            *now = *now + span;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_read_in_their_largest_whole_unit() {
+        let said = [
+            (86_400, "24 hours"),
+            (172_800, "2 days"),
+            (3_600, "1 hour"),
+            (5_400, "90 minutes"),
+            (45, "45 seconds"),
+        ];
+        for (seconds, words) in said {
+            assert_eq!(span_in_words(TimeDelta::seconds(seconds)), words);
+        }
+    }
+
+    #[test]
+    fn times_read_as_a_person_says_them() {
+        let now = Timestamp::from_unix(1_795_269_900); // 21 November 2026, 14:05 UTC
+        let said = |span: TimeDelta| (now - span).ago(now);
+        assert_eq!(said(TimeDelta::seconds(20)), "just now");
+        assert_eq!(said(TimeDelta::minutes(1)), "1 minute ago");
+        assert_eq!(said(TimeDelta::minutes(59)), "59 minutes ago");
+        assert_eq!(said(TimeDelta::hours(2)), "today at 12:05 UTC");
+        assert_eq!(said(TimeDelta::hours(20)), "yesterday at 18:05 UTC");
+        assert_eq!(said(TimeDelta::days(3)), "3 days ago");
+        assert_eq!(said(TimeDelta::days(30)), "on 22 October");
+        assert_eq!(said(TimeDelta::days(400)), "on 17 October 2025");
+        assert_eq!(now.iso(), "2026-11-21T14:05:00Z");
+        assert_eq!(now.exact(), "21 November 2026, 14:05 UTC");
+    }
+}

@@ -1,0 +1,273 @@
+//! Rows: SQLite in a file or PostgreSQL on a server, behind the same `read` and `write`.
+//!
+//! A read on SQLite stays on the thread that asks, with a connection of that thread's own: a point look-up
+//! costs less than the hop to another thread. Writes, and everything on PostgreSQL, run on the blocking pool.
+//! This is the only module that asks which database it is.
+
+mod conn;
+#[expect(missing_docs, reason = "the tables are described in the migrations")]
+pub mod schema;
+pub mod types;
+
+use std::{
+    cell::RefCell,
+    collections::HashMap,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use diesel::{
+    connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
+    prelude::*,
+    r2d2::{ManageConnection, Pool, PooledConnection},
+};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use sha2::{Digest, Sha256};
+
+pub use conn::Conn;
+pub use types::Id;
+
+use crate::{
+    clock::Timestamp,
+    config::{Config, DatabaseUrl},
+    error::{Error, Result},
+};
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
+
+// How long a request waits for a connection, or for another writer, before it is told to come back.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// One transaction at one moment. What is said here happens together or not at all.
+pub struct Tx<'a> {
+    /// The connection, inside the transaction.
+    pub conn: &'a mut Conn,
+    /// The moment of the whole transaction.
+    pub now: Timestamp,
+    /// The settings.
+    pub config: &'a Config,
+    /// Whether a letter waits for the commit.
+    pub has_mail: bool,
+}
+
+impl Tx<'_> {
+    /// Makes everyone else who locks the same name wait until this transaction ends.
+    pub fn lock(&mut self, name: &str) -> Result<()> {
+        match self.conn {
+            // BEGIN IMMEDIATE already lets one writer in at a time.
+            Conn::Sqlite(_) => {}
+            Conn::Postgres(conn) => {
+                diesel::sql_query("SELECT pg_advisory_xact_lock($1)")
+                    .bind::<diesel::sql_types::BigInt, _>(lock_key(name))
+                    .execute(conn)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn lock_key(name: &str) -> i64 {
+    let mut key = [0; 8];
+    key.copy_from_slice(&Sha256::digest(name)[..8]);
+    i64::from_be_bytes(key)
+}
+
+/// The database of the house.
+#[derive(Clone)]
+pub struct Database {
+    url: Arc<DatabaseUrl>,
+    // SQLite: the one writer. PostgreSQL: everything.
+    pool: Pool<Manager>,
+    // Tells this database's readers from another's on the same thread.
+    number: u64,
+}
+
+impl Database {
+    /// Opens the database; on SQLite the file and its folder are made where they are missing.
+    pub fn open(url: &DatabaseUrl, pool_size: u32) -> Result<Self> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let size = match url {
+            DatabaseUrl::Sqlite(path) => {
+                make_folder(path)?;
+                1
+            }
+            DatabaseUrl::Postgres(_) => pool_size.max(1),
+        };
+        let pool = Pool::builder()
+            .max_size(size)
+            .min_idle(Some(1))
+            .test_on_check_out(false)
+            .connection_timeout(PATIENCE)
+            .build(Manager(url.clone()))
+            .map_err(Error::internal)?;
+        Ok(Self { url: Arc::new(url.clone()), pool, number: NEXT.fetch_add(1, Ordering::Relaxed) })
+    }
+
+    /// Brings the schema up, once, however many nodes start together. The number of migrations that ran.
+    pub fn migrate(&self) -> Result<usize> {
+        let mut slot = self.pool.get().map_err(|_| Error::Busy)?;
+        begin(&mut slot.conn)?;
+        let outcome = match &mut slot.conn {
+            Conn::Sqlite(_) => Ok(()),
+            Conn::Postgres(conn) => conn.batch_execute("SELECT pg_advisory_xact_lock(7001)"),
+        };
+        let ran = outcome.map_err(Error::from).and_then(|()| {
+            let ran = slot.conn.run_pending_migrations(MIGRATIONS).map_err(|cause| anyhow::anyhow!(cause))?;
+            Ok(ran.len())
+        });
+        finish(&mut slot.conn, ran)
+    }
+
+    /// How many migrations this program has that the database has not.
+    pub async fn pending_migrations(&self) -> Result<usize> {
+        let found = self.read(|conn| {
+            let pending = conn.pending_migrations(MIGRATIONS).map_err(|cause| anyhow::anyhow!(cause))?;
+            Ok(pending.len())
+        });
+        found.await
+    }
+
+    /// A read: one connection, no transaction.
+    pub async fn read<T, F>(&self, query: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    {
+        match &*self.url {
+            DatabaseUrl::Sqlite(path) => self.read_here(path, query),
+            DatabaseUrl::Postgres(_) => {
+                let pool = self.pool.clone();
+                blocking(move || with_slot(&pool, query)).await
+            }
+        }
+    }
+
+    fn read_here<T>(&self, path: &Path, query: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+        thread_local! {
+            static READERS: RefCell<HashMap<u64, Conn>> = RefCell::new(HashMap::new());
+        }
+        // Taken out while in use: a reader that fails or panics is not put back.
+        let held = READERS.with_borrow_mut(|readers| readers.remove(&self.number));
+        let mut conn = match held {
+            Some(conn) => conn,
+            None => open_sqlite(path, "PRAGMA query_only = ON;").map_err(Error::internal)?,
+        };
+        let outcome = query(&mut conn);
+        if !matches!(outcome, Err(Error::Internal(_))) {
+            READERS.with_borrow_mut(|readers| readers.insert(self.number, conn));
+        }
+        outcome
+    }
+
+    /// A write: all of it or none of it, at the moment `now`. Says whether a letter was posted.
+    pub async fn write<T, F>(&self, config: Arc<Config>, now: Timestamp, change: F) -> Result<(T, bool)>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tx) -> Result<T> + Send + 'static,
+    {
+        let pool = self.pool.clone();
+        let run = move |conn: &mut Conn| {
+            begin(conn)?;
+            let mut tx = Tx { conn, now, config: &config, has_mail: false };
+            let outcome = change(&mut tx).map(|value| (value, tx.has_mail));
+            finish(tx.conn, outcome)
+        };
+        blocking(move || with_slot(&pool, run)).await
+    }
+}
+
+fn make_folder(path: &Path) -> Result<()> {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => {
+            std::fs::create_dir_all(folder).map_err(Error::internal)
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(Error::internal)?
+}
+
+fn with_slot<T>(pool: &Pool<Manager>, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+    let mut slot: PooledConnection<Manager> = pool.get().map_err(|_| Error::Busy)?;
+    // Broken until proved whole: a panic, or a server that went away, must not hand it to the next one.
+    slot.is_broken = true;
+    let outcome = work(&mut slot.conn);
+    slot.is_broken = matches!(outcome, Err(Error::Internal(_)));
+    outcome
+}
+
+fn begin(conn: &mut Conn) -> Result<()> {
+    match conn {
+        Conn::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN IMMEDIATE")?,
+        Conn::Postgres(conn) => AnsiTransactionManager::begin_transaction(conn)?,
+    }
+    Ok(())
+}
+
+fn finish<T>(conn: &mut Conn, outcome: Result<T>) -> Result<T> {
+    type Manager = <Conn as Connection>::TransactionManager;
+    match outcome {
+        Ok(value) => {
+            Manager::commit_transaction(conn)?;
+            Ok(value)
+        }
+        Err(error) => {
+            Manager::rollback_transaction(conn)?;
+            Err(error)
+        }
+    }
+}
+
+/// A pooled connection, and whether it may be used again.
+pub struct Slot {
+    conn: Conn,
+    is_broken: bool,
+}
+
+struct Manager(DatabaseUrl);
+
+impl ManageConnection for Manager {
+    type Connection = Slot;
+    type Error = ConnectionError;
+
+    fn connect(&self) -> Result<Slot, ConnectionError> {
+        let conn = match &self.0 {
+            DatabaseUrl::Sqlite(path) => open_sqlite(path, "")?,
+            DatabaseUrl::Postgres(url) => {
+                let mut conn = PgConnection::establish(url)?;
+                conn.batch_execute(
+                    "SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '60s'",
+                )
+                .map_err(ConnectionError::CouldntSetupConfiguration)?;
+                Conn::Postgres(conn)
+            }
+        };
+        Ok(Slot { conn, is_broken: false })
+    }
+
+    fn is_valid(&self, slot: &mut Slot) -> Result<(), ConnectionError> {
+        slot.conn.batch_execute("SELECT 1").map_err(ConnectionError::CouldntSetupConfiguration)
+    }
+
+    fn has_broken(&self, slot: &mut Slot) -> bool {
+        slot.is_broken
+    }
+}
+
+/// FULL: a commit survives the loss of power, not only of the process.
+fn open_sqlite(path: &Path, more: &str) -> Result<Conn, ConnectionError> {
+    let mut conn = SqliteConnection::establish(&path.to_string_lossy())?;
+    let pragmas = format!(
+        "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
+         PRAGMA mmap_size = 268435456; {more}",
+        PATIENCE.as_millis()
+    );
+    conn.batch_execute(&pragmas).map_err(ConnectionError::CouldntSetupConfiguration)?;
+    Ok(Conn::Sqlite(conn))
+}

@@ -1,0 +1,77 @@
+// The tables as the migrations make them; `tests/suite/migrations.rs` holds the two against each other.
+
+diesel::table! {
+    users (id) {
+        id -> Text,
+        email -> Text,
+        email_normalized -> Text,
+        email_verified_at -> Nullable<Timestamp>,
+        name -> Text,
+        password_hash -> Nullable<Text>,
+        created_at -> Timestamp,
+        created_from -> Text,
+    }
+}
+
+diesel::table! {
+    sessions (id) {
+        id -> Text,
+        user_id -> Text,
+        secret_hash -> Text,
+        remembered -> Bool,
+        method -> Text,
+        browser -> Text,
+        os -> Text,
+        device_type -> Text,
+        ip -> Text,
+        created_at -> Timestamp,
+        last_active_at -> Timestamp,
+        idle_expires_at -> Timestamp,
+        expires_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    tokens (hash) {
+        hash -> Text,
+        user_id -> Nullable<Text>,
+        purpose -> Text,
+        claim -> Text,
+        created_at -> Timestamp,
+        expires_at -> Timestamp,
+        used_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    outbox (id) {
+        id -> Text,
+        user_id -> Nullable<Text>,
+        kind -> Text,
+        sealed -> Nullable<Text>,
+        created_at -> Timestamp,
+        due_at -> Timestamp,
+        attempts -> Integer,
+        sent_at -> Nullable<Timestamp>,
+        parked_at -> Nullable<Timestamp>,
+        last_error -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    audit (id) {
+        id -> Text,
+        at -> Timestamp,
+        actor_kind -> Text,
+        actor_id -> Nullable<Text>,
+        session_id -> Nullable<Text>,
+        ip -> Nullable<Text>,
+        event -> Text,
+        subject_id -> Nullable<Text>,
+        detail -> Text,
+    }
+}
+
+diesel::joinable!(sessions -> users (user_id));
+diesel::joinable!(tokens -> users (user_id));
+diesel::allow_tables_to_appear_in_same_query!(users, sessions, tokens, outbox, audit);

@@ -1,0 +1,207 @@
+//! The one Error: what went wrong, in a sentence a person can act on, with a stable code.
+//!
+//! An `Error` knows its code and its status; `web::refuse` turns it into a page or JSON, once.
+
+use std::collections::BTreeMap;
+
+use diesel::result::DatabaseErrorKind;
+use serde::{Serialize, Serializer};
+
+/// What can be refused, or go wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nobody is signed in, or the session has ended.
+    #[error("Sign in to continue.")]
+    SignIn,
+    /// The address and password do not belong together.
+    #[error("That address and password do not belong together. Check both, or set a new password.")]
+    WrongCredentials,
+    /// The request was sent by another site.
+    #[error("This request came from another site, so nothing was changed. Go back and try again here.")]
+    CrossOrigin,
+    /// Nothing here, or it belongs to somebody else.
+    #[error("There is nothing here. It may have been removed, or the address is mistyped.")]
+    NotFound,
+    /// The route exists, but not for this method.
+    #[error("This address does not take that kind of request.")]
+    MethodNotAllowed,
+    /// A link was fetched by a program where only a POST may confirm.
+    #[error("Nothing was confirmed. Send the token with POST /verify-email as {{\"token\": \"…\"}}.")]
+    ConfirmByPost,
+    /// The body did not arrive in time.
+    #[error("The request took too long to arrive. Try again.")]
+    Timeout,
+    /// The body or the address could not be read at all.
+    #[error("The request could not be read: {0}.")]
+    Malformed(String),
+    /// The body is larger than any form here needs.
+    #[error("That is more than this page accepts.")]
+    TooLarge,
+    /// The body is neither a form nor JSON.
+    #[error("Send the body as application/json or application/x-www-form-urlencoded.")]
+    UnsupportedMedia,
+    /// Single inputs are at fault; the sentences are in `Errors`.
+    #[error("Some of it needs another look.")]
+    Invalid(Errors),
+    /// A link or token that is unknown, expired, or replaced by a newer one.
+    #[error("That link has expired, or a newer one replaced it. Ask for a new one.")]
+    DeadLink,
+    /// A reset link that is unknown, used, expired, or replaced by a newer one.
+    #[error("That link has expired or was already used. Ask for a new one.")]
+    DeadResetLink,
+    /// A confirmation link that did its work before.
+    #[error("That address is already confirmed. Sign in to continue.")]
+    AlreadyConfirmed,
+    /// A bounded queue is full.
+    #[error("A lot is going on right now. Wait a few seconds and try again.")]
+    Busy,
+    /// Something that is not the visitor's fault. The cause is for the log only.
+    #[error("Something went wrong on our side. Nothing was changed; try again in a moment.")]
+    Internal(#[source] anyhow::Error),
+}
+
+/// The house's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// Every code with its HTTP status: the closed list that the README documents.
+    pub const CODES: &'static [(&'static str, u16)] = &[
+        ("already_confirmed", 409),
+        ("busy", 503),
+        ("confirm_by_post", 405),
+        ("cross_origin", 403),
+        ("dead_link", 422),
+        ("dead_reset_link", 422),
+        ("internal", 500),
+        ("invalid", 422),
+        ("malformed", 400),
+        ("method_not_allowed", 405),
+        ("not_found", 404),
+        ("sign_in_required", 401),
+        ("timeout", 408),
+        ("too_large", 413),
+        ("unsupported_media", 415),
+        ("wrong_credentials", 401),
+    ];
+
+    /// The stable name of this error.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::SignIn => "sign_in_required",
+            Error::WrongCredentials => "wrong_credentials",
+            Error::CrossOrigin => "cross_origin",
+            Error::NotFound => "not_found",
+            Error::MethodNotAllowed => "method_not_allowed",
+            Error::ConfirmByPost => "confirm_by_post",
+            Error::Timeout => "timeout",
+            Error::Malformed(_) => "malformed",
+            Error::TooLarge => "too_large",
+            Error::UnsupportedMedia => "unsupported_media",
+            Error::Invalid(_) => "invalid",
+            Error::DeadLink => "dead_link",
+            Error::DeadResetLink => "dead_reset_link",
+            Error::AlreadyConfirmed => "already_confirmed",
+            Error::Busy => "busy",
+            Error::Internal(_) => "internal",
+        }
+    }
+
+    /// The HTTP status of this error (RFC 9110 §15).
+    pub fn status(&self) -> u16 {
+        let code = self.code();
+        Self::CODES.iter().find(|(name, _)| *name == code).map_or(500, |(_, status)| *status)
+    }
+
+    /// Something that nobody outside can mend, with its cause for the log.
+    pub fn internal(cause: impl Into<anyhow::Error>) -> Self {
+        Error::Internal(cause.into())
+    }
+}
+
+impl From<anyhow::Error> for Error {
+    fn from(cause: anyhow::Error) -> Self {
+        Error::Internal(cause)
+    }
+}
+
+impl From<diesel::result::Error> for Error {
+    fn from(cause: diesel::result::Error) -> Self {
+        match cause {
+            diesel::result::Error::NotFound => Error::NotFound,
+            // Every foreign key leads to a user: the account ended while this was under way.
+            diesel::result::Error::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _) => Error::SignIn,
+            cause => Error::internal(cause),
+        }
+    }
+}
+
+impl From<serde_json::Error> for Error {
+    fn from(cause: serde_json::Error) -> Self {
+        Error::internal(cause)
+    }
+}
+
+impl From<askama::Error> for Error {
+    fn from(cause: askama::Error) -> Self {
+        Error::internal(cause)
+    }
+}
+
+/// What is wrong with which input: field name → sentences. The field `form` stands for the whole form.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Errors(BTreeMap<&'static str, Vec<String>>);
+
+impl Errors {
+    /// Adds a sentence to a field.
+    pub fn add(&mut self, field: &'static str, sentence: impl Into<String>) {
+        self.0.entry(field).or_default().push(sentence.into());
+    }
+
+    /// One sentence about one field.
+    pub fn one(field: &'static str, sentence: impl Into<String>) -> Self {
+        let mut errors = Self::default();
+        errors.add(field, sentence);
+        errors
+    }
+
+    /// The sentences about one field.
+    pub fn of(&self, field: &str) -> &[String] {
+        self.0.get(field).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Every field that has something wrong, with its sentences.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &[String])> {
+        self.0.iter().map(|(field, sentences)| (*field, sentences.as_slice()))
+    }
+
+    /// `Ok` where nothing is wrong.
+    pub fn check(self) -> Result<()> {
+        if self.is_empty() { Ok(()) } else { Err(Error::Invalid(self)) }
+    }
+}
+
+impl Serialize for Errors {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(field, sentences)| (field, sentences.join(" "))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_has_a_documented_code() {
+        for error in
+            [Error::SignIn, Error::Busy, Error::Malformed(String::new()), Error::Invalid(Errors::default())]
+        {
+            assert!(Error::CODES.iter().any(|(code, _)| *code == error.code()), "{}", error.code());
+        }
+        assert!(Error::CODES.is_sorted(), "the list is kept in order");
+    }
+}

@@ -1,0 +1,55 @@
+//! The account at a glance, and what its person wants to be called.
+
+use actix_web::web::Data;
+use askama::Template;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    app::App,
+    error::{Error, Errors, Result},
+    model::user::{self, Name},
+    web::{CurrentUser, Input, Reply, views::UserView},
+};
+
+/// The overview.
+#[derive(Template, Serialize)]
+#[template(path = "me.html")]
+pub struct AccountPage {
+    user: UserView,
+    #[serde(skip)]
+    name: String,
+    #[serde(skip)]
+    errors: Errors,
+}
+
+/// A new name.
+#[derive(Deserialize)]
+pub struct NameForm {
+    #[serde(default)]
+    name: String,
+}
+
+/// `GET /me`
+pub async fn show(me: CurrentUser) -> Result<Reply> {
+    let name = me.user.name.clone();
+    Ok(Reply::page(AccountPage { user: UserView::from(&me.user), name, errors: Errors::default() }))
+}
+
+/// `PUT POST /me/name`
+pub async fn rename(me: CurrentUser, Input(form): Input<NameForm>, app: Data<App>) -> Result<Reply> {
+    let mut user = UserView::from(&me.user);
+    let name = match Name::parse(&form.name) {
+        Ok(name) => name,
+        Err(problem) => {
+            let errors = Errors::one("name", problem);
+            return Ok(Reply::refused(
+                AccountPage { user, name: form.name, errors: errors.clone() },
+                Error::Invalid(errors),
+            ));
+        }
+    };
+    user.name = name.as_str().to_owned();
+    let (actor, id) = (me.actor(), me.user.id.clone());
+    app.write(move |tx| user::rename(tx, &actor, &id, &name)).await?;
+    Reply::done("/me", "Your name is changed.").with("user", user)
+}

@@ -1,0 +1,90 @@
+//! Development only: the mail that was caught, for whoever sits at this machine.
+
+use actix_web::{
+    HttpRequest,
+    web::{Data, Path},
+};
+use askama::Template;
+use serde::Serialize;
+
+use crate::{
+    app::App,
+    clock::Timestamp,
+    error::{Error, Result},
+    mail::Caught,
+    web::Reply,
+};
+
+/// What was caught, newest first.
+#[derive(Template, Serialize)]
+#[template(path = "dev_mail.html")]
+struct DevMailPage {
+    letters: Vec<CaughtView>,
+    is_elsewhere: bool,
+}
+
+/// One letter.
+#[derive(Template, Serialize)]
+#[template(path = "dev_mail_letter.html")]
+struct DevLetterPage {
+    letter: CaughtView,
+}
+
+/// A caught letter, and the links in it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CaughtView {
+    id: u64,
+    to: String,
+    from: String,
+    subject: String,
+    text: String,
+    html: String,
+    links: Vec<String>,
+    received_at: Timestamp,
+}
+
+impl From<Caught> for CaughtView {
+    fn from(caught: Caught) -> Self {
+        let is_link = |word: &&str| word.starts_with("http://") || word.starts_with("https://");
+        let mut links: Vec<String> =
+            caught.text.split_whitespace().filter(is_link).map(str::to_owned).collect();
+        links.dedup();
+        Self {
+            id: caught.id,
+            to: caught.to,
+            from: caught.from,
+            subject: caught.subject,
+            text: caught.text,
+            html: caught.html,
+            links,
+            received_at: Timestamp::from_unix(caught.sent_at.map_or(0, |at| at.timestamp())),
+        }
+    }
+}
+
+/// `GET /dev/mail`
+pub async fn index(req: HttpRequest, app: Data<App>) -> Result<Reply> {
+    only_here(&req, &app)?;
+    let letters = app.catcher().map(|catcher| catcher.letters()).unwrap_or_default();
+    let letters = letters.into_iter().map(CaughtView::from).collect();
+    Ok(Reply::page(DevMailPage { letters, is_elsewhere: app.catcher().is_none() }))
+}
+
+/// `GET /dev/mail/{id}`
+pub async fn show(req: HttpRequest, id: Path<u64>, app: Data<App>) -> Result<Reply> {
+    only_here(&req, &app)?;
+    let letter = app.catcher().and_then(|catcher| catcher.letter(*id)).ok_or(Error::NotFound)?;
+    Ok(Reply::page(DevLetterPage { letter: letter.into() }))
+}
+
+/// From this very machine, and not through a proxy that runs on it.
+fn only_here(req: &HttpRequest, app: &App) -> Result<()> {
+    let is_loopback = req.peer_addr().is_some_and(|peer| peer.ip().to_canonical().is_loopback());
+    let is_direct =
+        !req.headers().contains_key("x-forwarded-for") && !req.headers().contains_key("forwarded");
+    match app.config().is_development() && is_loopback && is_direct {
+        true => Ok(()),
+        false => Err(Error::NotFound),
+    }
+}

@@ -1,0 +1,22 @@
+//! The front page: in for those who are signed in, two doors for everybody else.
+
+use askama::Template;
+use serde::Serialize;
+
+use crate::{
+    error::Result,
+    web::{Anybody, Reply},
+};
+
+/// The front page has nothing of its own to say.
+#[derive(Template, Serialize)]
+#[template(path = "front.html")]
+struct FrontPage {}
+
+/// `GET /`
+pub async fn show(visitor: Anybody) -> Result<Reply> {
+    Ok(match visitor.signed_in() {
+        Some(_) => Reply::go("/me"),
+        None => Reply::page(FrontPage {}),
+    })
+}

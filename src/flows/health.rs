@@ -1,0 +1,48 @@
+//! For machines: alive, ready, and the counters.
+
+use actix_web::{HttpRequest, HttpResponse, web::Data};
+use askama::Template;
+use serde::Serialize;
+
+use crate::{
+    app::App,
+    error::{Error, Result},
+    model::outbox,
+    web::{Reply, client},
+};
+
+/// A word on how it is.
+#[derive(Template, Serialize)]
+#[template(path = "health.html")]
+struct HealthPage {
+    status: &'static str,
+}
+
+/// `GET /healthz`: the process answers.
+pub async fn alive() -> Result<Reply> {
+    Ok(Reply::page(HealthPage { status: "ok" }))
+}
+
+/// `GET /readyz`: the database and its outbox answer too.
+pub async fn ready(app: Data<App>) -> Result<Reply> {
+    let depth = app.read(outbox::depth).await;
+    match depth {
+        Ok(_) => Ok(Reply::page(HealthPage { status: "ready" })),
+        Err(error) => {
+            tracing::error!(?error, "not ready");
+            Err(Error::Busy)
+        }
+    }
+}
+
+/// `GET /metrics`, for the networks that the settings name.
+pub async fn metrics(req: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
+    let may_read = client::ip(&req)
+        .is_some_and(|ip| app.config().metrics_from.iter().any(|network| network.contains(&ip)));
+    if !may_read {
+        return Err(Error::NotFound);
+    }
+    let depth = app.read(outbox::depth).await?;
+    let text = app.metrics().text(&depth, app.now())?;
+    Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text))
+}

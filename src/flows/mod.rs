@@ -1,0 +1,12 @@
+//! Verbs: each file one thing a person does, with its forms, pages and handlers. Flows never know each other.
+
+pub mod account;
+pub mod dev_mail;
+pub mod front;
+pub mod health;
+pub mod login;
+pub mod logout;
+pub mod password_reset;
+pub mod sessions;
+pub mod signup;
+pub mod verify_email;

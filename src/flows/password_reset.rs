@@ -1,0 +1,227 @@
+//! A new password through a mailed link. It ends every session and link, and signs nobody in.
+
+use actix_web::web::{Data, Query};
+use askama::Template;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    app::App,
+    clock::span_in_words,
+    db::{Id, Tx},
+    error::{Error, Errors, Result},
+    mail::{EmailAddress, letters},
+    model::{
+        audit::{self, Event},
+        password::{
+            Password, PasswordHash,
+            policy::{Context, weaknesses},
+        },
+        session,
+        token::{self, ResetPassword},
+        user::{self, User},
+    },
+    secret::Secret,
+    web::{Anybody, Client, Input, Reply},
+};
+
+/// The form for a link.
+#[derive(Template, Serialize)]
+#[template(path = "forgot_password.html")]
+pub struct ForgotPage {
+    email: String,
+    #[serde(skip)]
+    errors: Errors,
+}
+
+/// What is said to everybody alike.
+#[derive(Template, Serialize)]
+#[template(path = "notice.html")]
+pub struct NoticePage {
+    #[serde(skip)]
+    title: &'static str,
+    message: String,
+    #[serde(skip)]
+    href: Option<&'static str>,
+    #[serde(skip)]
+    label: Option<&'static str>,
+}
+
+/// The form for a new password.
+#[derive(Template, Serialize)]
+#[template(path = "reset_password.html")]
+pub struct ResetPage {
+    email: String,
+    #[serde(skip)]
+    token: String,
+    #[serde(skip)]
+    someone_else: Option<String>,
+    #[serde(skip)]
+    errors: Errors,
+}
+
+/// Whose password is forgotten.
+#[derive(Deserialize)]
+pub struct ForgotForm {
+    #[serde(default)]
+    email: String,
+}
+
+/// The link, and the new password; a page asks for it twice.
+#[derive(Deserialize)]
+pub struct ResetForm {
+    #[serde(default)]
+    token: Secret<ResetPassword>,
+    #[serde(default)]
+    password: Password,
+    repeat: Option<Password>,
+}
+
+/// The link.
+#[derive(Deserialize)]
+pub struct Link {
+    #[serde(default)]
+    token: Secret<ResetPassword>,
+}
+
+/// `GET /forgot-password`
+pub async fn form() -> Result<Reply> {
+    Ok(Reply::page(ForgotPage { email: String::new(), errors: Errors::default() }))
+}
+
+/// `POST /forgot-password`. The same answer for every address.
+pub async fn create(client: Client, Input(form): Input<ForgotForm>, app: Data<App>) -> Result<Reply> {
+    let email = match EmailAddress::parse(&form.email) {
+        Ok(email) => email,
+        Err(problem) => {
+            let errors = Errors::one("email", problem.to_string());
+            let page = ForgotPage { email: form.email, errors: errors.clone() };
+            return Ok(Reply::refused(page, Error::Invalid(errors)));
+        }
+    };
+    let message = format!(
+        "If {} belongs to an account, a link for a new password is on its way to it.",
+        email.spelled()
+    );
+    app.write(move |tx| send_link(tx, &client, &email)).await?;
+    let page = NoticePage {
+        title: "Look at your mail",
+        message,
+        href: Some("/login"),
+        label: Some("Back to sign in"),
+    };
+    Ok(Reply::page(page))
+}
+
+/// The link goes to the account that has the address confirmed, else to its newest claim: whoever reads that mail
+/// proves the address by using it.
+fn send_link(tx: &mut Tx, client: &Client, email: &EmailAddress) -> Result<()> {
+    let found = match user::confirmed(tx.conn, email)? {
+        Some(user) => Some(user),
+        None => user::newest_claim(tx.conn, email)?,
+    };
+    let Some(user) = found else { return audit::record(tx, &client.actor(), None, Event::ResetRequested {}) };
+    let secret = token::issue::<ResetPassword>(tx, &user.id, &user.email.normalized())?;
+    let config = tx.config;
+    let valid_for = span_in_words(config.lifetimes.reset_link);
+    let letter = letters::reset_password(&config.site, &user.email, &user.name, secret.reveal(), &valid_for)?;
+    tx.mail(Some(&user.id), letter)?;
+    audit::record(tx, &client.actor(), &user.id, Event::ResetRequested {})
+}
+
+/// `GET /reset-password?token=`
+pub async fn open(client: Client, visitor: Anybody, link: Query<Link>, app: Data<App>) -> Result<Reply> {
+    let secret = link.into_inner().token;
+    let user = look_up(&app, &secret).await?;
+    Ok(Reply::page(page(&user, &secret, &client, &visitor, Errors::default())))
+}
+
+/// `POST /reset-password`
+pub async fn reset(
+    client: Client,
+    visitor: Anybody,
+    Input(form): Input<ResetForm>,
+    app: Data<App>,
+) -> Result<Reply> {
+    let user = look_up(&app, &form.token).await?;
+    let (app_name, person) = (app.config().site.name.clone(), user.clone());
+    let checked = tokio::task::spawn_blocking(move || (form.check(&person, &app_name), form)).await;
+    let form = match checked.map_err(Error::internal)? {
+        (Ok(()), form) => form,
+        (Err(errors), form) => {
+            let page = page(&user, &form.token, &client, &visitor, errors.clone());
+            return Ok(Reply::refused(page, Error::Invalid(errors)));
+        }
+    };
+    let hash = app.hasher().hash(form.password).await?;
+    let ends_own_session = client.holds_session_of(&user.id);
+    app.write(move |tx| set(tx, &client, &form.token, &hash)).await?;
+    let done = Reply::done("/login", "Your new password is saved. Sign in with it.");
+    Ok(if ends_own_session { done.signed_out() } else { done })
+}
+
+fn set(tx: &mut Tx, client: &Client, secret: &Secret<ResetPassword>, hash: &PasswordHash) -> Result<()> {
+    // The address first, as at every confirmation: see `verify_email::redeem`.
+    let waiting = token::peek(tx.conn, secret)?;
+    tx.lock(&waiting.claim)?;
+    let (id, normalized): (Id<User>, String) = token::redeem(tx, secret)?;
+    let user = user::by_id(tx.conn, &id)?;
+    let actor = client.actor().known_as(&id);
+    if !user.is_verified() {
+        // The link came to the mailbox, so it proves the address as well.
+        user::confirm_address(tx, &actor, &id, &normalized)?;
+    }
+    user::set_password(tx, &id, hash)?;
+    session::revoke_others(tx, &actor, &id, None)?;
+    let config = tx.config;
+    let device = client.device().name();
+    let letter = letters::password_changed(&config.site, &user.email, &user.name, &tx.now.exact(), &device)?;
+    tx.mail(Some(&id), letter)?;
+    audit::record(tx, &actor, &id, Event::PasswordReset {})
+}
+
+/// Whose link it is, where it still works.
+async fn look_up(app: &App, secret: &Secret<ResetPassword>) -> Result<User> {
+    let (now, secret) = (app.now(), secret.clone());
+    app.read(move |conn| {
+        let token = token::peek(conn, &secret)?;
+        if !token.is_live(now) {
+            return Err(Error::DeadResetLink);
+        }
+        user::by_id(conn, &token.user_id)
+    })
+    .await
+    .map_err(|error| match error {
+        Error::DeadLink | Error::NotFound => Error::DeadResetLink,
+        other => other,
+    })
+}
+
+fn page(
+    user: &User,
+    secret: &Secret<ResetPassword>,
+    client: &Client,
+    visitor: &Anybody,
+    errors: Errors,
+) -> ResetPage {
+    let other = visitor.signed_in().filter(|_| !client.holds_session_of(&user.id));
+    ResetPage {
+        email: user.email.spelled().to_owned(),
+        token: secret.reveal().to_owned(),
+        someone_else: other.map(|me| me.user.email.spelled().to_owned()),
+        errors,
+    }
+}
+
+impl ResetForm {
+    fn check(&self, user: &User, app_name: &str) -> Result<(), Errors> {
+        let mut errors = Errors::default();
+        let context = Context { address: user.email.spelled(), name: &user.name, app: app_name };
+        for weakness in weaknesses(self.password.reveal(), &context) {
+            errors.add("password", weakness);
+        }
+        if self.repeat.as_ref().is_some_and(|repeat| repeat.reveal() != self.password.reveal()) {
+            errors.add("repeat", "The two are not the same. Type the new password again.");
+        }
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+}

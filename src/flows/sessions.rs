@@ -1,0 +1,73 @@
+//! The devices where one is signed in, and signing them out.
+
+use actix_web::web::{Data, Path};
+use askama::Template;
+use serde::Serialize;
+
+use crate::{
+    app::App,
+    db::Id,
+    error::Result,
+    model::{
+        audit::{self, Event},
+        session::{self, Session},
+    },
+    web::{CurrentUser, Reply, guard::SignedIn, views::SessionView},
+};
+
+/// The list of devices.
+#[derive(Template, Serialize)]
+#[template(path = "sessions.html")]
+pub struct SessionsPage {
+    sessions: Vec<SessionView>,
+}
+
+/// The settings page that keeps an account safe.
+#[derive(Template, Serialize)]
+#[template(path = "security.html")]
+pub struct SecurityPage {
+    sessions: Vec<SessionView>,
+}
+
+/// `GET /me/sessions`
+pub async fn index(me: CurrentUser, app: Data<App>) -> Result<Reply> {
+    Ok(Reply::page(SessionsPage { sessions: devices(&me, &app).await? }))
+}
+
+/// `GET /me/security`
+pub async fn security(me: CurrentUser, app: Data<App>) -> Result<Reply> {
+    Ok(Reply::page(SecurityPage { sessions: devices(&me, &app).await? }))
+}
+
+async fn devices(me: &SignedIn, app: &App) -> Result<Vec<SessionView>> {
+    let (owner, now) = (me.user.id.clone(), me.now);
+    let sessions = app.read(move |conn| session::list(conn, &owner, now)).await?;
+    Ok(sessions.into_iter().map(|session| SessionView::new(session, &me.session.id)).collect())
+}
+
+/// `DELETE /me/sessions/{id}` and `POST /me/sessions/{id}/revoke`. The current one is signed out as by `/logout`.
+pub async fn revoke(me: CurrentUser, id: Path<Id<Session>>, app: Data<App>) -> Result<Reply> {
+    let (actor, owner, id) = (me.actor(), me.user.id.clone(), id.into_inner());
+    if id == me.session.id {
+        app.write(move |tx| {
+            session::end(tx, &id)?;
+            audit::record(tx, &actor, &owner, Event::SignedOut {})
+        })
+        .await?;
+        return Ok(Reply::done("/login", "You are signed out on this device.").signed_out());
+    }
+    app.write(move |tx| session::revoke(tx, &actor, &owner, &id)).await?;
+    Ok(Reply::done("/me/sessions", "That device is signed out."))
+}
+
+/// `POST /me/sessions/revoke-all`
+pub async fn revoke_all(me: CurrentUser, app: Data<App>) -> Result<Reply> {
+    let (actor, owner, keep) = (me.actor(), me.user.id.clone(), me.session.id.clone());
+    let count = app.write(move |tx| session::revoke_others(tx, &actor, &owner, Some(&keep))).await?;
+    let message = match count {
+        0 => "You were not signed in anywhere else.".to_owned(),
+        1 => "One other device is signed out.".to_owned(),
+        n => format!("{n} other devices are signed out."),
+    };
+    Reply::done("/me/sessions", message).with("revoked", count)
+}

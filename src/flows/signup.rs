@@ -1,0 +1,111 @@
+//! Signing up: any well-formed address, taken or not, gets the same answer and an account that claims it.
+
+use actix_web::{http::StatusCode, web::Data};
+use askama::Template;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    app::App,
+    error::{Error, Errors, Result},
+    mail::EmailAddress,
+    model::{
+        password::{
+            Password,
+            policy::{Context, weaknesses},
+        },
+        session::Method,
+        user::{self, Name, NewUser},
+        welcome,
+    },
+    web::{Anybody, Client, Input, Reply, door, local_path, views::UserView},
+};
+
+/// The form for a new account.
+#[derive(Template, Serialize)]
+#[template(path = "signup.html")]
+pub struct SignupPage {
+    name: String,
+    email: String,
+    next: Option<String>,
+    #[serde(skip)]
+    errors: Errors,
+}
+
+/// What a stranger says of themselves.
+#[derive(Deserialize)]
+pub struct Form {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    email: String,
+    #[serde(default)]
+    password: Password,
+    next: Option<String>,
+}
+
+/// Where to go afterwards.
+#[derive(Deserialize)]
+pub struct Query {
+    next: Option<String>,
+}
+
+/// `GET /signup`
+pub async fn form(visitor: Anybody, query: actix_web::web::Query<Query>) -> Result<Reply> {
+    if visitor.signed_in().is_some() {
+        return Ok(Reply::go("/me"));
+    }
+    let next = local_path(query.next.as_deref()).map(str::to_owned);
+    Ok(Reply::page(SignupPage { name: String::new(), email: String::new(), next, errors: Errors::default() }))
+}
+
+/// `POST /signup`
+pub async fn create(client: Client, Input(form): Input<Form>, app: Data<App>) -> Result<Reply> {
+    let next = local_path(form.next.as_deref()).unwrap_or("/me").to_owned();
+    let app_name = app.config().site.name.clone();
+    let checked = tokio::task::spawn_blocking(move || (form.check(&app_name), form)).await;
+    let (email, name, form) = match checked.map_err(Error::internal)? {
+        (Ok((email, name)), form) => (email, name, form),
+        (Err(errors), form) => return Ok(Reply::refused(form.again(errors.clone()), Error::Invalid(errors))),
+    };
+    let password_hash = app.hasher().hash(form.password).await?;
+    let new = NewUser { email, name, password_hash, created_from: client.device().name() };
+    let (user, ticket) = app
+        .write(move |tx| {
+            let user = user::register(tx, &client.actor(), new)?;
+            welcome::send(tx, &user)?;
+            let ticket = door::arrive(tx, &client, &user.id, Method::SignUp, false)?;
+            Ok((user, ticket))
+        })
+        .await?;
+    let message = format!(
+        "Welcome. We sent a link to {}: open it to confirm that the address is yours.",
+        user.email.spelled()
+    );
+    Ok(Reply::done(next, message)
+        .status(StatusCode::CREATED)
+        .with("user", UserView::from(&user))?
+        .signed_in(ticket))
+}
+
+impl Form {
+    /// Looks at everything at once. Not for a thread that answers requests: judging a password takes milliseconds.
+    fn check(&self, app_name: &str) -> Result<(EmailAddress, Name), Errors> {
+        let mut errors = Errors::default();
+        let name = Name::parse(&self.name).map_err(|problem| errors.add("name", problem)).ok();
+        let email =
+            EmailAddress::parse(&self.email).map_err(|problem| errors.add("email", problem.to_string())).ok();
+        let address = email.as_ref().map_or("", EmailAddress::spelled);
+        let context = Context { address, name: &self.name, app: app_name };
+        for weakness in weaknesses(self.password.reveal(), &context) {
+            errors.add("password", weakness);
+        }
+        match (email, name) {
+            (Some(email), Some(name)) if errors.is_empty() => Ok((email, name)),
+            _ => Err(errors),
+        }
+    }
+
+    fn again(self, errors: Errors) -> SignupPage {
+        SignupPage { name: self.name, email: self.email, next: self.next, errors }
+    }
+}

@@ -1,0 +1,210 @@
+//! Proving an address.
+//!
+//! The link confirms at once only in the browser that made the account. Anywhere else the page asks for the
+//! account's password: neither a mail scanner nor a tired recipient can confirm what a stranger started.
+
+use actix_web::web::{Data, Query};
+use askama::Template;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    app::App,
+    clock::Timestamp,
+    db::{Id, Tx},
+    error::{Error, Errors, Result},
+    model::{
+        password::Password,
+        session::Method,
+        token::{self, VerifyEmail},
+        user::{self, Candidate, User},
+        welcome,
+    },
+    secret::Secret,
+    web::{Anybody, Client, CurrentUser, Input, Reply, door},
+};
+
+/// What the recipient of a link should know before anything happens.
+#[derive(Template, Serialize)]
+#[template(path = "verify_email.html")]
+#[serde(rename_all = "camelCase")]
+pub struct ConfirmPage {
+    email: String,
+    name: String,
+    made_at: Timestamp,
+    made_from: String,
+    #[serde(skip)]
+    token: String,
+    #[serde(skip)]
+    someone_else: Option<String>,
+    #[serde(skip)]
+    holds_session: bool,
+    #[serde(skip)]
+    errors: Errors,
+}
+
+/// The link's token, and the account's password where it is asked for.
+#[derive(Deserialize)]
+pub struct Form {
+    #[serde(default)]
+    token: Secret<VerifyEmail>,
+    #[serde(default)]
+    password: Password,
+}
+
+/// The link.
+#[derive(Deserialize)]
+pub struct Link {
+    #[serde(default)]
+    token: Secret<VerifyEmail>,
+}
+
+/// `GET /verify-email?token=`
+pub async fn open(client: Client, visitor: Anybody, link: Query<Link>, app: Data<App>) -> Result<Reply> {
+    let secret = link.into_inner().token;
+    if !client.is_browser {
+        return match app.config().verify_on_get && client.is_navigation {
+            true => confirm(&app, &client, secret).await,
+            false => Err(Error::ConfirmByPost),
+        };
+    }
+    let user = look_up(&app, &secret).await?;
+    // The browser that made the account holds its session; a scanner or a preview does not.
+    if client.holds_session_of(&user.id) && client.is_navigation {
+        return confirm(&app, &client, secret).await;
+    }
+    Ok(Reply::page(page(&user, &secret, &client, &visitor, Errors::default())))
+}
+
+/// `POST /verify-email`
+pub async fn create(
+    client: Client,
+    visitor: Anybody,
+    Input(form): Input<Form>,
+    app: Data<App>,
+) -> Result<Reply> {
+    let user = look_up(&app, &form.token).await?;
+    if !client.is_browser || client.holds_session_of(&user.id) {
+        return confirm(&app, &client, form.token).await;
+    }
+    let id = user.id.clone();
+    let candidate = app.read(move |conn| user::candidate(conn, &id)).await?;
+    let verdict = app.hasher().verify(form.password.clone(), [candidate.password_hash.clone()]).await?;
+    if verdict.matched.is_none() {
+        let sentence = match form.password.is_empty() {
+            true => "Enter the password of this account.",
+            false => "That is not the password of this account.",
+        };
+        let errors = Errors::one("password", sentence);
+        let page = page(&user, &form.token, &client, &visitor, errors.clone());
+        return Ok(Reply::refused(page, Error::Invalid(errors)));
+    }
+    confirm_and_sign_in(&app, client, form.token, candidate).await
+}
+
+/// `POST /verify-email/disown`: "I did not make this account".
+pub async fn disown(client: Client, Input(form): Input<Form>, app: Data<App>) -> Result<Reply> {
+    app.write(move |tx| {
+        let claim = token::peek(tx.conn, &form.token)?;
+        tx.lock(&claim.claim)?;
+        let (id, _) = token::redeem(tx, &form.token)?;
+        user::end_claim(tx, &client.actor(), &id, true)
+    })
+    .await?;
+    Ok(Reply::done(
+        "/login",
+        "That account is removed, and nobody is signed in to it. You need not do anything else.",
+    ))
+}
+
+/// `POST /verify-email/resend`
+pub async fn resend(me: CurrentUser, app: Data<App>) -> Result<Reply> {
+    if me.user.is_verified() {
+        return Err(Error::AlreadyConfirmed);
+    }
+    let user = me.user.clone();
+    app.write(move |tx| welcome::send(tx, &user)).await?;
+    let message =
+        format!("We sent a new link to {}. The older ones no longer work.", me.user.email.spelled());
+    Ok(Reply::done("/me", message))
+}
+
+/// The claim behind a link that still works; [`Error::AlreadyConfirmed`] where it did its work before.
+async fn look_up(app: &App, secret: &Secret<VerifyEmail>) -> Result<User> {
+    let (now, secret) = (app.now(), secret.clone());
+    app.read(move |conn| {
+        let token = token::peek(conn, &secret)?;
+        let user = user::by_id(conn, &token.user_id)?;
+        match (token.is_live(now), user.is_verified()) {
+            (_, true) => Err(Error::AlreadyConfirmed),
+            (false, false) => Err(Error::DeadLink),
+            (true, false) => Ok(user),
+        }
+    })
+    .await
+}
+
+async fn confirm(app: &App, client: &Client, secret: Secret<VerifyEmail>) -> Result<Reply> {
+    look_up(app, &secret).await?;
+    let client = client.clone();
+    app.write(move |tx| redeem(tx, &client, &secret)).await?;
+    Reply::done("/me", "Your address is confirmed.").with("emailVerified", true)
+}
+
+async fn confirm_and_sign_in(
+    app: &App,
+    client: Client,
+    secret: Secret<VerifyEmail>,
+    candidate: Candidate,
+) -> Result<Reply> {
+    let ticket = app
+        .write(move |tx| {
+            let id = redeem(tx, &client, &secret)?;
+            // The password may have changed while it was hashed.
+            if user::candidate(tx.conn, &id)?.password_hash != candidate.password_hash {
+                return Err(Error::DeadLink);
+            }
+            door::arrive(tx, &client, &id, Method::Password, false)
+        })
+        .await?;
+    let done = Reply::done("/me", "Your address is confirmed, and you are signed in.");
+    Ok(done.with("emailVerified", true)?.signed_in(ticket))
+}
+
+/// Uses the link and proves the address. The address is locked first, in the same order by everyone: two links to
+/// one address, used at once, then take turns.
+fn redeem(tx: &mut Tx, client: &Client, secret: &Secret<VerifyEmail>) -> Result<Id<User>> {
+    let claim = token::peek(tx.conn, secret)?;
+    tx.lock(&claim.claim)?;
+    let used = token::redeem(tx, secret);
+    let (id, normalized) = match used {
+        // Whoever came first confirmed it; the link is not dead, it is done.
+        Err(Error::DeadLink) if user::by_id(tx.conn, &claim.user_id).is_ok_and(|user| user.is_verified()) => {
+            return Err(Error::AlreadyConfirmed);
+        }
+        used => used?,
+    };
+    user::confirm_address(tx, &client.actor().known_as(&id), &id, &normalized)?;
+    Ok(id)
+}
+
+fn page(
+    user: &User,
+    secret: &Secret<VerifyEmail>,
+    client: &Client,
+    visitor: &Anybody,
+    errors: Errors,
+) -> ConfirmPage {
+    let holds_session = client.holds_session_of(&user.id);
+    let someone_else =
+        visitor.signed_in().filter(|_| !holds_session).map(|me| me.user.email.spelled().to_owned());
+    ConfirmPage {
+        email: user.email.spelled().to_owned(),
+        name: user.name.clone(),
+        made_at: user.created_at,
+        made_from: user.created_from.clone(),
+        token: secret.reveal().to_owned(),
+        someone_else,
+        holds_session,
+        errors,
+    }
+}

@@ -1,0 +1,41 @@
+//! Vestibule: everything between "a stranger arrives" and "this is Ada, on this device".
+//!
+//! The house has floors. A file may name its own floor and those below, never one above;
+//! `tests/suite/floors.rs` fails when one does.
+//!
+//! | floor | who lives there |
+//! |---|---|
+//! | 6 | [`routes`], [`server`], [`cli`]: every URL on one page; the commands |
+//! | 5 | [`flows`]: verbs, which never know each other |
+//! | 4 | [`web`]: the vocabulary of HTTP: replies with two faces, inputs, guards, the one door |
+//! | 3 | [`app`], [`jobs`], [`metrics`]: what a request may use; what runs by itself |
+//! | 2 | [`model`]: nouns: a table, its queries and its rules, without HTTP |
+//! | 1 | [`db`], [`mail`]: rows and letters |
+//! | 0 | [`clock`], [`config`], [`error`], [`secret`] |
+//!
+//! A request comes in through [`server`], is matched in [`routes`], and ends in a flow. The flow's handler has
+//! four beats: who may enter (a guard), what was sent (an input), one read or write, one [`web::Reply`]. A write is
+//! one transaction at one moment; its letters lie in the same transaction and leave after it. Whoever proves who
+//! they are comes in through [`web::door`], and through nothing else.
+
+pub mod clock;
+pub mod config;
+pub mod error;
+pub mod secret;
+
+pub mod db;
+pub mod mail;
+
+pub mod model;
+
+pub mod app;
+pub mod jobs;
+pub mod metrics;
+
+pub mod web;
+
+pub mod flows;
+
+pub mod cli;
+pub mod routes;
+pub mod server;

@@ -1,0 +1,328 @@
+//! A mail server for development: takes every letter, delivers none, shows them all.
+//!
+//! It speaks plain SMTP and is meant for a loopback address. It cannot carry local parts beyond ASCII
+//! (SMTPUTF8); Mailpit can.
+
+use std::{
+    collections::VecDeque,
+    fmt, io,
+    net::{IpAddr, SocketAddr, TcpListener, TcpStream},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use chrono::{DateTime, Utc};
+use mail_parser::MessageParser;
+use mailin_embedded::{Action, Handler, Response, Server, response};
+
+use super::hold;
+
+/// How many letters are kept; the oldest makes room.
+const LETTERS: usize = 200;
+/// The largest letter, in bytes.
+const LARGEST: usize = 1024 * 1024;
+/// How many people one letter may go to.
+const RECIPIENTS: usize = 100;
+/// How many senders may be connected at once. Each waits on a thread, also while its connection idles.
+const CONNECTIONS: u32 = 16;
+
+/// The running server. It stops with the process.
+#[derive(Clone)]
+pub struct Catcher {
+    addr: SocketAddr,
+    kept: Arc<Kept>,
+}
+
+/// A letter as it arrived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caught {
+    /// Counts up from 1.
+    pub id: u64,
+    /// The sender's address.
+    pub from: String,
+    /// The recipients that the server was told, separated by commas.
+    pub to: String,
+    /// The subject, decoded.
+    pub subject: String,
+    /// The plain-text part.
+    pub text: String,
+    /// The HTML part.
+    pub html: String,
+    /// The `Message-ID`, without its angle brackets: the same for two tries of one letter.
+    pub message_id: String,
+    /// The time in the `Date` header.
+    pub sent_at: Option<DateTime<Utc>>,
+}
+
+#[derive(Default)]
+struct Kept {
+    received: AtomicU64,
+    letters: Mutex<VecDeque<Caught>>,
+}
+
+impl Catcher {
+    /// Listens on `addr`; port 0 picks a free one.
+    ///
+    /// # Errors
+    /// When the address is taken or the thread cannot start.
+    pub fn start(addr: SocketAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind(addr)?;
+        let addr = listener.local_addr()?;
+        let kept = Arc::new(Kept::default());
+        let mut server = Server::new(Conversation { kept: kept.clone(), ..Conversation::default() });
+        server.with_name("localhost").with_num_threads(CONNECTIONS).with_tcp_listener(listener);
+        thread::Builder::new().name("mail-catcher".into()).spawn(move || {
+            if let Err(error) = server.serve() {
+                tracing::error!(%error, "the mail catcher stopped");
+            }
+        })?;
+        Ok(Self { addr, kept })
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// What is kept, newest first.
+    pub fn letters(&self) -> Vec<Caught> {
+        hold(&self.kept.letters).iter().rev().cloned().collect()
+    }
+
+    /// One letter, while it is kept.
+    pub fn letter(&self, id: u64) -> Option<Caught> {
+        hold(&self.kept.letters).iter().find(|letter| letter.id == id).cloned()
+    }
+
+    /// How many letters were ever taken, those no longer kept included.
+    pub fn received(&self) -> u64 {
+        self.kept.received.load(Ordering::Relaxed)
+    }
+
+    /// Throws away what is kept. Ids go on counting.
+    pub fn clear(&self) {
+        hold(&self.kept.letters).clear();
+    }
+}
+
+impl fmt::Debug for Catcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Catcher({})", self.addr)
+    }
+}
+
+/// Whether something accepts connections at `addr` within 200 ms.
+pub fn somebody_listens(addr: SocketAddr) -> bool {
+    TcpStream::connect_timeout(&addr, Duration::from_millis(200)).is_ok()
+}
+
+/// One connection, which may bring several letters one after the other.
+#[derive(Clone, Default)]
+struct Conversation {
+    kept: Arc<Kept>,
+    from: String,
+    to: Vec<String>,
+    message: Vec<u8>,
+    is_too_large: bool,
+}
+
+impl Handler for Conversation {
+    fn mail(&mut self, _ip: IpAddr, _domain: &str, from: &str) -> Response {
+        *self = Self { kept: self.kept.clone(), from: from.to_owned(), ..Self::default() };
+        response::OK
+    }
+
+    fn rcpt(&mut self, to: &str) -> Response {
+        if self.to.len() == RECIPIENTS {
+            return response::OUT_OF_SPACE;
+        }
+        self.to.push(to.to_owned());
+        response::OK
+    }
+
+    fn data(&mut self, line: &[u8]) -> io::Result<()> {
+        self.is_too_large |= self.message.len() + line.len() > LARGEST;
+        if !self.is_too_large {
+            self.message.extend_from_slice(line);
+        }
+        Ok(())
+    }
+
+    fn data_end(&mut self) -> Response {
+        let message = std::mem::take(&mut self.message);
+        if self.is_too_large {
+            // Hangs up as well: after a refusal at this point the server would go on reading data.
+            let mut refused = response::NO_STORAGE;
+            refused.action = Action::Close;
+            return refused;
+        }
+        self.kept.keep(&self.from, &self.to, &message);
+        response::OK
+    }
+}
+
+impl Kept {
+    fn keep(&self, from: &str, to: &[String], message: &[u8]) {
+        // Nothing comes of a message without a single header: it is kept empty.
+        let parsed = MessageParser::default().parse(message);
+        let parsed = parsed.as_ref();
+        let mut letters = hold(&self.letters);
+        // Numbered under the lock, so that the ids count up in the order of the list.
+        let id = self.received.fetch_add(1, Ordering::Relaxed) + 1;
+        if letters.len() == LETTERS {
+            letters.pop_front();
+        }
+        letters.push_back(Caught {
+            id,
+            from: from.to_owned(),
+            to: to.join(", "),
+            subject: parsed.and_then(|mail| mail.subject()).unwrap_or_default().to_owned(),
+            text: parsed.and_then(|mail| mail.body_text(0)).unwrap_or_default().into_owned(),
+            html: parsed.and_then(|mail| mail.body_html(0)).unwrap_or_default().into_owned(),
+            message_id: parsed.and_then(|mail| mail.message_id()).unwrap_or_default().to_owned(),
+            sent_at: parsed
+                .and_then(|mail| mail.date())
+                .and_then(|date| DateTime::from_timestamp(date.to_timestamp(), 0)),
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Write};
+
+    use super::*;
+    use crate::mail::{EmailAddress, Letter, LetterKind, Mailer};
+
+    fn open() -> Catcher {
+        Catcher::start(([127, 0, 0, 1], 0).into()).unwrap()
+    }
+
+    fn letter(text: &str) -> Letter {
+        Letter {
+            kind: LetterKind::Test,
+            to: EmailAddress::parse("ada+notes@bücher.example").unwrap(),
+            subject: "Grüße 🦀 from Acme".into(),
+            text: text.into(),
+            html: format!("<p>{text}</p>"),
+        }
+    }
+
+    fn send(catcher: &Catcher, letter: &Letter, id: &str) -> Result<(), crate::mail::Refusal> {
+        let url = format!("smtp://{}", catcher.addr());
+        crate::mail::tests::run(async {
+            Mailer::smtp(&url, "Zoë at Acme <no-reply@acme.example>").unwrap().send(letter, id).await
+        })
+    }
+
+    /// Says all of `lines` at once and returns the codes of the answers.
+    fn converse(catcher: &Catcher, lines: &[u8], answers: usize) -> Vec<String> {
+        let mut stream = TcpStream::connect(catcher.addr()).unwrap();
+        stream.write_all(lines).unwrap();
+        let read = BufReader::new(stream).lines().map_while(Result::ok);
+        read.filter(|line| line.as_bytes()[3] == b' ')
+            .map(|line| line[..3].to_owned())
+            .take(answers)
+            .collect()
+    }
+
+    #[test]
+    fn a_letter_arrives_as_it_was_written() {
+        let catcher = open();
+        let text =
+            format!("Hello Zoë 🦀,\n\n.\n.. two dots\n.hidden\n\n{}\nFrom here = there", "long ".repeat(300));
+
+        send(&catcher, &letter(&text), "letter-1").unwrap();
+
+        let [caught] = &catcher.letters()[..] else { panic!("one letter") };
+        assert_eq!(caught.subject, "Grüße 🦀 from Acme");
+        assert_eq!(caught.text.replace("\r\n", "\n").trim_end(), text);
+        assert!(caught.html.replace("\r\n", "\n").contains(&text));
+        assert_eq!(caught.to, "ada+notes@xn--bcher-kva.example");
+        assert_eq!(caught.from, "no-reply@acme.example");
+        assert_eq!(caught.message_id, "letter-1@acme.example");
+        assert!(caught.sent_at.is_some());
+        assert_eq!(catcher.letter(caught.id).as_ref(), Some(caught));
+    }
+
+    #[test]
+    fn letters_come_newest_first_and_can_be_thrown_away() {
+        let catcher = open();
+        for id in ["one", "two"] {
+            send(&catcher, &letter(id), id).unwrap();
+        }
+
+        let ids: Vec<_> = catcher.letters().into_iter().map(|letter| letter.message_id).collect();
+        assert_eq!(ids, ["two@acme.example", "one@acme.example"]);
+        catcher.clear();
+        assert!(catcher.letters().is_empty());
+        assert!(catcher.letter(1).is_none());
+        assert_eq!(catcher.received(), 2);
+    }
+
+    #[test]
+    fn only_the_last_two_hundred_are_kept() {
+        let kept = Kept::default();
+        for _ in 0..LETTERS + 3 {
+            kept.keep("", &[], b"Subject: hello\r\n\r\nhello");
+        }
+
+        let letters = kept.letters.lock().unwrap();
+        assert_eq!((letters.len(), letters[0].id), (LETTERS, 4));
+    }
+
+    #[test]
+    fn a_letter_of_more_than_a_mebibyte_is_refused_for_good() {
+        let catcher = open();
+
+        let refusal = send(&catcher, &letter(&"a".repeat(LARGEST)), "big").unwrap_err();
+
+        assert!(refusal.permanent);
+        assert!(refusal.reason.contains("552"), "{refusal}");
+        assert_eq!(catcher.received(), 0);
+    }
+
+    #[test]
+    fn a_sender_that_does_not_wait_for_answers_is_understood() {
+        let catcher = open();
+        let raw = "EHLO a\r\nMAIL FROM:<a@b.example> BODY=8BITMIME\r\nRCPT TO:<c@d.example>\r\nDATA\r\n\
+                   Subject: Hej\r\n\r\n..dot\r\nnaïve 🦀\r\n.\r\n\
+                   MAIL FROM:<a@b.example>\r\nRCPT TO:<e@f.example>\r\nDATA\r\nSubject: Two\r\n\r\nx\r\n.\r\nQUIT\r\n";
+
+        let codes = converse(&catcher, raw.as_bytes(), 10);
+
+        assert_eq!(codes, ["220", "250", "250", "250", "354", "250", "250", "250", "354", "250"]);
+        let letters = catcher.letters();
+        assert_eq!((letters[0].to.as_str(), letters[0].subject.as_str()), ("e@f.example", "Two"));
+        assert_eq!(letters[1].text.replace("\r\n", "\n"), ".dot\nnaïve 🦀\n");
+    }
+
+    #[test]
+    fn what_is_no_mail_at_all_is_kept_as_it_can_be_and_harms_nothing() {
+        let kept = Kept::default();
+        for message in [
+            &b""[..],
+            b"\xff\xfe\0",
+            b"Date: Mon, 99 Foo 0000 99:99:99 +9999\r\n\r\n",
+            b"Content-Type: multipart/alternative; boundary=x\r\n\r\n--x",
+        ] {
+            kept.keep("a@b.example", &[], message);
+        }
+
+        assert_eq!(kept.letters.lock().unwrap().len(), 4);
+    }
+
+    #[test]
+    fn a_taken_port_is_an_error_and_somebody_listens_there() {
+        let catcher = open();
+
+        assert!(Catcher::start(catcher.addr()).is_err());
+        assert!(somebody_listens(catcher.addr()));
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        assert!(!somebody_listens(free));
+    }
+}

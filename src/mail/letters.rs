@@ -1,0 +1,393 @@
+//! The letters, one constructor and one pair of templates each: text first, HTML the same words.
+//!
+//! Lifetimes and times come in as words, from whoever keeps the rule, so that letter and rule cannot
+//! disagree. Names are what somebody typed, perhaps about somebody else: see [`greeting`].
+
+use askama::Template;
+use url::form_urlencoded;
+
+use super::{EmailAddress, Letter, LetterKind, address};
+use crate::config::Site;
+
+/// The longest name that is repeated to its owner, in characters.
+const LONGEST_NAME: usize = 60;
+
+/// What one letter says, in two faces.
+trait Words {
+    fn text(&self) -> askama::Result<String>;
+    fn html(&self) -> askama::Result<String>;
+}
+
+/// Ties a letter to its two templates, which know its fields as `letter`.
+macro_rules! faces {
+    ($words:ident, $text:tt, $html:tt) => {
+        impl Words for $words<'_> {
+            fn text(&self) -> askama::Result<String> {
+                #[derive(Template)]
+                #[template(path = $text)]
+                struct Text<'a> {
+                    letter: &'a $words<'a>,
+                }
+                Text { letter: self }.render()
+            }
+
+            fn html(&self) -> askama::Result<String> {
+                #[derive(Template)]
+                #[template(path = $html)]
+                struct Html<'a> {
+                    letter: &'a $words<'a>,
+                }
+                Html { letter: self }.render()
+            }
+        }
+    };
+}
+
+struct VerifyEmail<'a> {
+    brand: &'a str,
+    home: String,
+    greeting: String,
+    link: String,
+    valid_for: &'a str,
+}
+
+faces!(VerifyEmail, "mail/verify_email.txt", "mail/verify_email.html");
+
+/// Asks somebody to prove that an address is theirs. `valid_for` is like `24 hours`.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn verify_email(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    token: &str,
+    valid_for: &str,
+) -> askama::Result<Letter> {
+    let words = VerifyEmail {
+        brand: &site.name,
+        home: site.link("/"),
+        greeting: greeting(name),
+        link: token_link(site, "/verify-email", token),
+        valid_for,
+    };
+    write(LetterKind::VerifyEmail, to, format!("Confirm your address for {}", site.name), &words)
+}
+
+struct AlreadyRegistered<'a> {
+    brand: &'a str,
+    home: String,
+    greeting: String,
+    link: String,
+    reset_link: String,
+}
+
+faces!(AlreadyRegistered, "mail/already_registered.txt", "mail/already_registered.html");
+
+/// Tells the owner of a confirmed address that somebody signed up with it. `to` and `name` are the owner's
+/// own, from their account: never what was typed at the sign-up.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn already_registered(site: &Site, to: &EmailAddress, name: &str) -> askama::Result<Letter> {
+    let words = AlreadyRegistered {
+        brand: &site.name,
+        home: site.link("/"),
+        greeting: greeting(name),
+        link: site.link("/login"),
+        reset_link: site.link("/forgot-password"),
+    };
+    write(LetterKind::AlreadyRegistered, to, format!("You already have an account at {}", site.name), &words)
+}
+
+struct ResetPassword<'a> {
+    brand: &'a str,
+    home: String,
+    greeting: String,
+    link: String,
+    valid_for: &'a str,
+}
+
+faces!(ResetPassword, "mail/reset_password.txt", "mail/reset_password.html");
+
+/// The way back in for somebody who forgot their password. `valid_for` is like `1 hour`.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn reset_password(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    token: &str,
+    valid_for: &str,
+) -> askama::Result<Letter> {
+    let words = ResetPassword {
+        brand: &site.name,
+        home: site.link("/"),
+        greeting: greeting(name),
+        link: token_link(site, "/reset-password", token),
+        valid_for,
+    };
+    write(LetterKind::ResetPassword, to, format!("Set a new password for {}", site.name), &words)
+}
+
+struct PasswordChanged<'a> {
+    brand: &'a str,
+    home: String,
+    greeting: String,
+    link: String,
+    when: &'a str,
+    device: &'a str,
+}
+
+faces!(PasswordChanged, "mail/password_changed.txt", "mail/password_changed.html");
+
+/// Tells somebody that their password is a new one, `when` (`21 November 2026, 14:05 UTC`) and from which
+/// `device` (`Chrome on macOS`).
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn password_changed(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    when: &str,
+    device: &str,
+) -> askama::Result<Letter> {
+    let words = PasswordChanged {
+        brand: &site.name,
+        home: site.link("/"),
+        greeting: greeting(name),
+        link: site.link("/forgot-password"),
+        when,
+        // A device's name comes from what a browser says of itself.
+        device: plain(device).unwrap_or("an unknown device"),
+    };
+    write(LetterKind::PasswordChanged, to, format!("Your password for {} was changed", site.name), &words)
+}
+
+struct Test<'a> {
+    brand: &'a str,
+    home: String,
+    link: String,
+}
+
+faces!(Test, "mail/test.txt", "mail/test.html");
+
+/// A letter that only shows that letters arrive.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn test_letter(site: &Site, to: &EmailAddress) -> askama::Result<Letter> {
+    let words = Test { brand: &site.name, home: site.link("/"), link: site.link("/") };
+    write(LetterKind::Test, to, format!("Test letter from {}", site.name), &words)
+}
+
+fn write(kind: LetterKind, to: &EmailAddress, subject: String, words: &impl Words) -> askama::Result<Letter> {
+    Ok(Letter { kind, to: to.clone(), subject, text: words.text()?, html: words.html()? })
+}
+
+fn token_link(site: &Site, path: &str, token: &str) -> String {
+    let token: String = form_urlencoded::byte_serialize(token.as_bytes()).collect();
+    site.link(&format!("{path}?token={token}"))
+}
+
+/// `Hello Ada,`, or `Hello,` where the name could be more than a name.
+///
+/// Anybody can sign up with somebody else's address and a "name" of their choice, so a name is either
+/// repeated as it is or left out whole; nothing is repaired. Left out is what is empty, longer than
+/// [`LONGEST_NAME`], what hides or reorders characters, and whatever a mail program might turn into a link
+/// of its own: web and mail addresses, paths, numbers that could be dialled.
+fn greeting(name: &str) -> String {
+    plain(name).map_or_else(|| "Hello,".into(), |name| format!("Hello {name},"))
+}
+
+/// The words, when they are only words.
+fn plain(typed: &str) -> Option<&str> {
+    // Joiners belong to the spelling of names in Persian and several Indian languages.
+    let is_hidden = |c: char| c != ' ' && !"\u{200c}\u{200d}".contains(c) && address::is_invisible(c);
+    let typed = typed.trim();
+    let is_plain = !typed.is_empty()
+        && typed.chars().count() <= LONGEST_NAME
+        && !typed.chars().any(is_hidden)
+        && !typed.contains(['@', '＠', '/', '\\', ':', '：', '<', '>', '[', ']', '#'])
+        && typed.chars().filter(|c| c.is_numeric()).count() <= 4
+        && !typed.split(' ').any(has_domain);
+    is_plain.then_some(typed)
+}
+
+/// Whether a word has a dot with two letters or more behind it, like `evil.example`, but not `J.R.R.`.
+fn has_domain(word: &str) -> bool {
+    // The dots that IDNA reads as dots, and one that looks like one.
+    let mut parts = word.split(['.', '。', '．', '｡', '․']);
+    let _before_the_first_dot = parts.next();
+    parts.any(|part| part.chars().filter(|c| c.is_alphanumeric()).count() >= 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn site() -> Site {
+        Site {
+            name: "Acme & Sons".into(),
+            base_url: "https://acme.example".parse().unwrap(),
+            accent: None,
+            logo: None,
+            stylesheet: None,
+        }
+    }
+
+    fn ada() -> EmailAddress {
+        EmailAddress::parse("Ada@example.com").unwrap()
+    }
+
+    fn all() -> Vec<Letter> {
+        let (site, ada) = (site(), ada());
+        vec![
+            verify_email(&site, &ada, "Ada", "t0ken", "24 hours").unwrap(),
+            already_registered(&site, &ada, "Ada").unwrap(),
+            reset_password(&site, &ada, "Ada", "t0ken", "1 hour").unwrap(),
+            password_changed(&site, &ada, "Ada", "21 November 2026, 14:05 UTC", "Chrome on macOS").unwrap(),
+            test_letter(&site, &ada).unwrap(),
+        ]
+    }
+
+    /// What a person reads on the page, word by word.
+    fn read_aloud(html: &str) -> Vec<String> {
+        let body = html.split_once("<body").unwrap().1;
+        let mut words = String::new();
+        let mut is_in_tag = true;
+        for c in body.chars() {
+            match c {
+                '<' => is_in_tag = true,
+                '>' => {
+                    is_in_tag = false;
+                    words.push(' ');
+                }
+                c if !is_in_tag => words.push(c),
+                _ => {}
+            }
+        }
+        spoken(&words.replace("&#38;", "&").replace("&#39;", "'").replace("&#34;", "\""))
+    }
+
+    /// The words of a text, without the marks that lay it out.
+    fn spoken(text: &str) -> Vec<String> {
+        let words = text.split_whitespace().map(|word| word.trim_end_matches([':', ',']).to_owned());
+        let mut words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
+        // On the page the button's link is written out below it, as it is in the text.
+        words.dedup();
+        words
+    }
+
+    #[test]
+    fn both_faces_of_a_letter_say_the_same_in_the_same_order() {
+        for letter in all() {
+            assert_eq!(read_aloud(&letter.html), spoken(&letter.text), "{}", letter.kind);
+        }
+    }
+
+    #[test]
+    fn a_letter_has_one_button_and_its_link_in_full_and_no_pictures() {
+        for letter in all() {
+            assert_eq!(letter.html.matches("background-color").count(), 1, "{}", letter.kind);
+            assert!(
+                letter.text.lines().any(|line| line.starts_with("https://acme.example/")),
+                "{}",
+                letter.kind
+            );
+            for tracker in ["<img", "url(", "<link", "<script", "@import"] {
+                assert!(!letter.html.contains(tracker), "{}: {tracker}", letter.kind);
+            }
+        }
+    }
+
+    #[test]
+    fn every_address_in_a_letter_is_on_this_site() {
+        for letter in all() {
+            for face in [&letter.text, &letter.html] {
+                let elsewhere = face.replace("https://acme.example", "");
+                assert!(!elsewhere.contains("://"), "{}", letter.kind);
+            }
+        }
+    }
+
+    #[test]
+    fn a_letter_is_readable_in_a_narrow_window() {
+        for letter in all() {
+            for line in letter.text.lines().filter(|line| !line.contains("://")) {
+                assert!(line.chars().count() <= 100, "{}: {line}", letter.kind);
+            }
+        }
+    }
+
+    #[test]
+    fn a_confirmation_says_where_and_how_long_and_keeps_its_token_whole() {
+        let letter = verify_email(&site(), &ada(), "Ada", "a+b/c=&d", "24 hours").unwrap();
+
+        assert_eq!(letter.subject, "Confirm your address for Acme & Sons");
+        assert_eq!(letter.to.spelled(), "Ada@example.com");
+        assert!(letter.text.contains("\nhttps://acme.example/verify-email?token=a%2Bb%2Fc%3D%26d\n"));
+        assert!(letter.text.contains("works for 24 hours."));
+        assert!(letter.text.starts_with("Hello Ada,\n"));
+        assert!(letter.html.contains("Acme &#38; Sons"));
+    }
+
+    #[test]
+    fn edge_122_names_are_repeated_as_they_are_or_not_at_all() {
+        for name in [
+            "Ada",
+            "Ada Lovelace",
+            "J. R. R. Tolkien",
+            "J.R.R. Tolkien",
+            "Martin Luther King Jr.",
+            "O'Brien",
+            "Ludwig van Beethoven 2",
+            "用户",
+            "علی\u{200c}رضا",
+            "Łukasz 🦀",
+        ] {
+            assert_eq!(greeting(&format!(" {name} ")), format!("Hello {name},"));
+        }
+        for name in [
+            "",
+            "  ",
+            "evil.example",
+            "www.evil.example",
+            "Ada www.evil.example",
+            "http://evil.example",
+            "javascript:alert(1)",
+            "mailto:eve@evil.example",
+            "eve@evil",
+            "evil。example",
+            "evil․example",
+            "evil.\u{200c}example",
+            "evil/path",
+            "call +1 555 0100 99",
+            "Ada\nYou have won",
+            "Ada\u{202e}lla",
+            "e\u{200b}vil",
+            "[click](here)",
+            "<b>Ada</b>",
+            &"a".repeat(61),
+        ] {
+            assert_eq!(greeting(name), "Hello,", "{name:?}");
+        }
+    }
+
+    #[test]
+    fn edge_122_markup_in_what_people_typed_stays_text() {
+        let letter = verify_email(&site(), &ada(), "Tom & \"Jerry\"", "t", "24 hours").unwrap();
+
+        assert!(letter.text.contains("Hello Tom & \"Jerry\","));
+        assert!(letter.html.contains("Hello Tom &#38; &#34;Jerry&#34;,"));
+    }
+
+    #[test]
+    fn a_device_that_lies_about_itself_is_an_unknown_device() {
+        let letter = password_changed(&site(), &ada(), "Ada", "today", "Evil.example/1 on <b>").unwrap();
+
+        assert!(letter.text.contains("from an unknown device."));
+    }
+}

@@ -1,0 +1,109 @@
+//! What Prometheus reads: counters of requests and sign-ins, gauges of the queues.
+
+use prometheus::{Encoder, Histogram, HistogramOpts, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
+
+use crate::{
+    clock::Timestamp,
+    error::{Error, Result},
+    model::{outbox::Depth, password::HasherGauge, session::Method},
+};
+
+/// The counters of one process.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    registry: Registry,
+    requests: IntCounterVec,
+    seconds: Histogram,
+    sign_ins: IntCounterVec,
+    letters: IntCounterVec,
+    hashes: IntGauge,
+    outbox_waiting: IntGauge,
+    outbox_age: IntGauge,
+    outbox_parked: IntGauge,
+    hasher: HasherGauge,
+}
+
+impl Metrics {
+    /// Counters at zero, and a gauge on the hashing queue.
+    pub fn new(hasher: HasherGauge) -> Result<Self> {
+        let registry = Registry::new();
+        let make = || -> prometheus::Result<Self> {
+            let counter = |name: &str, help: &str, labels: &[&str]| {
+                let counter = IntCounterVec::new(Opts::new(name, help), labels)?;
+                registry.register(Box::new(counter.clone()))?;
+                Ok::<_, prometheus::Error>(counter)
+            };
+            let gauge = |name: &str, help: &str| {
+                let gauge = IntGauge::new(name, help)?;
+                registry.register(Box::new(gauge.clone()))?;
+                Ok::<_, prometheus::Error>(gauge)
+            };
+            let buckets = vec![0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+            let opts = HistogramOpts::new("vestibule_request_seconds", "Time from request to answer")
+                .buckets(buckets);
+            let seconds = Histogram::with_opts(opts)?;
+            registry.register(Box::new(seconds.clone()))?;
+            Ok(Self {
+                requests: counter(
+                    "vestibule_requests_total",
+                    "Requests by route and status",
+                    &["route", "status"],
+                )?,
+                sign_ins: counter(
+                    "vestibule_sign_ins_total",
+                    "Sign-ins by method and outcome",
+                    &["method", "outcome"],
+                )?,
+                letters: counter(
+                    "vestibule_letters_total",
+                    "Letters by outcome of an attempt",
+                    &["outcome"],
+                )?,
+                hashes: gauge("vestibule_hash_queue", "Password hashes that wait or run")?,
+                outbox_waiting: gauge("vestibule_outbox_letters", "Letters that wait to be sent")?,
+                outbox_age: gauge("vestibule_outbox_age_seconds", "Age of the oldest letter that waits")?,
+                outbox_parked: gauge("vestibule_outbox_parked", "Letters that were given up")?,
+                seconds,
+                hasher,
+                registry: registry.clone(),
+            })
+        };
+        make().map_err(Error::internal)
+    }
+
+    /// Counts a request. `route` is the pattern, never the path itself.
+    pub fn request(&self, route: &str, status: u16, seconds: f64) {
+        let mut digits = [0; 3];
+        self.requests.with_label_values(&[route, three_digits(status, &mut digits)]).inc();
+        self.seconds.observe(seconds);
+    }
+
+    /// Counts a sign-in that succeeded or did not.
+    pub fn sign_in(&self, method: Method, has_succeeded: bool) {
+        let outcome = if has_succeeded { "success" } else { "failure" };
+        self.sign_ins.with_label_values(&[method.as_str(), outcome]).inc();
+    }
+
+    /// Counts an attempt to send a letter: `sent`, `deferred` or `parked`.
+    pub fn letter(&self, outcome: &str) {
+        self.letters.with_label_values(&[outcome]).inc();
+    }
+
+    /// Everything, in Prometheus's text format.
+    pub fn text(&self, outbox: &Depth, now: Timestamp) -> Result<String> {
+        self.hashes.set(i64::try_from(self.hasher.in_hand()).unwrap_or(i64::MAX));
+        self.outbox_waiting.set(outbox.waiting);
+        self.outbox_age.set(outbox.oldest_at.map_or(0, |oldest| (now - oldest).num_seconds()));
+        self.outbox_parked.set(outbox.parked);
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text).map_err(Error::internal)?;
+        String::from_utf8(text).map_err(Error::internal)
+    }
+}
+
+fn three_digits(status: u16, digits: &mut [u8; 3]) -> &str {
+    for (place, digit) in [100, 10, 1].into_iter().zip(digits.iter_mut()) {
+        *digit = b'0' + u8::try_from(status / place % 10).unwrap_or(0);
+    }
+    std::str::from_utf8(digits).unwrap_or("000")
+}

@@ -1,0 +1,112 @@
+//! Who did what to whom, when and from where; written in the same transaction as the change.
+
+use diesel::prelude::*;
+use serde::Serialize;
+
+use super::{
+    session::{Method, Session},
+    user::User,
+};
+use crate::{
+    db::{Id, Tx, schema::audit},
+    error::Result,
+    text_enum,
+};
+
+text_enum! {
+    /// What kind of actor it was.
+    ActorKind {
+        /// A person, signed in or arriving.
+        User => "user",
+        /// Somebody with a shell on the server.
+        Operator => "operator",
+        /// The program itself.
+        Job => "job",
+    }
+}
+
+/// Who acts, and from where.
+#[derive(Debug, Clone)]
+pub struct Actor {
+    /// What kind of actor.
+    pub kind: ActorKind,
+    /// The person, where it is one we know.
+    pub user: Option<Id<User>>,
+    /// Their session, where there is one.
+    pub session: Option<Id<Session>>,
+    /// Their address on the network.
+    pub ip: Option<String>,
+}
+
+impl Actor {
+    /// Somebody with a shell on the server.
+    pub fn operator() -> Self {
+        Self { kind: ActorKind::Operator, user: None, session: None, ip: None }
+    }
+
+    /// The same visitor, now known to be `user`.
+    pub fn known_as(&self, user: &Id<User>) -> Self {
+        Self { user: Some(user.clone()), ..self.clone() }
+    }
+}
+
+#[expect(missing_docs, reason = "each field is named for what it holds")]
+/// What happened. The variant's name is the event's; its fields are the detail, and never secrets.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "snake_case", rename_all_fields = "camelCase")]
+pub enum Event {
+    /// An account was made. Its address is a claim.
+    SignedUp {},
+    /// A session began.
+    SignedIn { method: Method, session: Id<Session> },
+    /// A proof failed.
+    SignInFailed { method: Method },
+    /// A session was ended by its own person, here.
+    SignedOut {},
+    /// A device was signed out from the list.
+    SessionRevoked { session: Id<Session> },
+    /// Every other device was signed out.
+    OtherSessionsRevoked { count: usize },
+    /// The address is proved.
+    EmailConfirmed {},
+    /// An unproved account ended, because the address was proved by another or its owner said so.
+    ClaimEnded { disowned: bool },
+    /// The display name changed.
+    Renamed {},
+    /// A reset link was asked for.
+    ResetRequested {},
+    /// A new password was set through a mailed link.
+    PasswordReset {},
+    /// A hash was made again with today's cost and key.
+    PasswordRehashed {},
+    /// Demonstration data was made.
+    Seeded {},
+}
+
+/// Writes the row. `subject` is the user it is about, `None` where nobody is known.
+pub fn record<'a>(
+    tx: &mut Tx,
+    actor: &Actor,
+    subject: impl Into<Option<&'a Id<User>>>,
+    event: Event,
+) -> Result<()> {
+    let told = serde_json::to_value(&event)?;
+    let (name, detail) = told
+        .as_object()
+        .and_then(|object| object.iter().next())
+        .ok_or_else(|| anyhow::anyhow!("an event without a name"))?;
+    diesel::insert_into(audit::table)
+        .values((
+            audit::id.eq(Id::<Event>::random()?),
+            audit::at.eq(tx.now),
+            audit::actor_kind.eq(actor.kind),
+            audit::actor_id.eq(&actor.user),
+            audit::session_id.eq(&actor.session),
+            audit::ip.eq(&actor.ip),
+            audit::event.eq(name),
+            audit::subject_id.eq(subject.into()),
+            audit::detail.eq(detail.to_string()),
+        ))
+        .execute(tx.conn)?;
+    Ok(())
+}

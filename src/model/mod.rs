@@ -1,0 +1,10 @@
+//! Nouns: each a table, its queries and its rules. They know nothing of HTTP.
+
+pub mod audit;
+pub mod device;
+pub mod outbox;
+pub mod password;
+pub mod session;
+pub mod token;
+pub mod user;
+pub mod welcome;

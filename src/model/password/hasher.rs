@@ -1,0 +1,254 @@
+//! bcrypt on its own low-priority threads behind a bounded queue.
+//!
+//! One hash costs a quarter of a second of a core. On the threads that answer pages a flood of sign-ins would
+//! stop everything; here the scheduler runs a hash only when no page wants the core, and none is lost until the
+//! queue is full.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+        mpsc::{self, Receiver, SyncSender, TrySendError},
+    },
+    thread,
+};
+
+use tokio::sync::oneshot;
+
+use super::{Password, PasswordHash};
+use crate::{
+    error::{Error, Result},
+    secret::Keys,
+};
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// What came of offering a password to some hashes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verdict {
+    /// Which of the hashes it belongs to.
+    pub matched: Option<usize>,
+    /// Whether that hash is weaker than what would be made today.
+    pub is_outdated: bool,
+}
+
+/// How busy the hashing threads are.
+#[derive(Debug, Clone, Default)]
+pub struct HasherGauge(Arc<AtomicUsize>);
+
+impl HasherGauge {
+    /// Jobs that wait or run.
+    pub fn in_hand(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The hashing threads. They end when the last clone is dropped.
+#[derive(Clone)]
+pub struct Hasher {
+    queue: SyncSender<Job>,
+    gauge: HasherGauge,
+    keys: Keys,
+    cost: u32,
+}
+
+impl std::fmt::Debug for Hasher {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Hasher(cost {})", self.cost)
+    }
+}
+
+impl Hasher {
+    /// Starts `threads` threads with room for `waiting` jobs before them.
+    pub fn start(threads: usize, waiting: usize, cost: u32, keys: Keys) -> Result<Self> {
+        let (queue, jobs) = mpsc::sync_channel::<Job>(waiting);
+        let jobs = Arc::new(Mutex::new(jobs));
+        for number in 0..threads {
+            let jobs = Arc::clone(&jobs);
+            let name = format!("hash-{number}");
+            thread::Builder::new().name(name).spawn(move || run(&jobs)).map_err(Error::internal)?;
+        }
+        Ok(Self { queue, gauge: HasherGauge::default(), keys, cost })
+    }
+
+    /// How busy the threads are.
+    pub fn gauge(&self) -> HasherGauge {
+        self.gauge.clone()
+    }
+
+    /// Hashes a new password. [`Error::Busy`] where the queue is full.
+    pub async fn hash(&self, password: Password) -> Result<PasswordHash> {
+        let (keys, cost) = (self.keys.clone(), self.cost);
+        self.run(move || {
+            let id = keys.current_id();
+            let peppered =
+                keys.pepper(id, password.reveal()).ok_or_else(|| anyhow::anyhow!("there is no key"))?;
+            let hash = bcrypt::hash(peppered.as_bytes(), cost).map_err(Error::internal)?;
+            Ok(PasswordHash(format!("{id}:{hash}")))
+        })
+        .await
+    }
+
+    /// Offers a password to several hashes in turn, up to the first that fits. Where there is no hash the same
+    /// work is done on a dummy, so a refusal costs the same whoever exists.
+    pub async fn verify<const N: usize>(
+        &self,
+        password: Password,
+        hashes: [Option<PasswordHash>; N],
+    ) -> Result<Verdict> {
+        let (keys, cost) = (self.keys.clone(), self.cost);
+        self.run(move || {
+            for (index, hash) in hashes.into_iter().enumerate() {
+                if let Some(is_outdated) = fits(&keys, cost, &password, hash.as_ref()) {
+                    return Ok(Verdict { matched: Some(index), is_outdated });
+                }
+            }
+            Ok(Verdict { matched: None, is_outdated: false })
+        })
+        .await
+    }
+
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+        let (answer, answered) = oneshot::channel();
+        let held = Held::new(&self.gauge);
+        let job = Box::new(move || {
+            let _held = held;
+            // Nobody waits for it any more: leave the core to the others.
+            if !answer.is_closed() {
+                let _ = answer.send(work());
+            }
+        });
+        self.queue.try_send(job).map_err(|refused| match refused {
+            TrySendError::Full(_) => Error::Busy,
+            TrySendError::Disconnected(_) => anyhow::anyhow!("the hashing threads are gone").into(),
+        })?;
+        answered.await.map_err(Error::internal)?
+    }
+}
+
+/// Whether the password belongs to the hash, and whether the hash is outdated. `None`: it does not.
+fn fits(keys: &Keys, cost: u32, password: &Password, hash: Option<&PasswordHash>) -> Option<bool> {
+    let dummy = dummy(cost);
+    let known = hash.and_then(|hash| hash.0.split_once(':'));
+    let known = known.filter(|_| !password.is_too_long());
+    let (id, stored) = known.unwrap_or((keys.current_id(), &dummy));
+    // A key that is gone: the same work under today's key, and no.
+    let peppered = keys.pepper(id, password.reveal());
+    let key_is_here = peppered.is_some();
+    let peppered = peppered.or_else(|| keys.pepper(keys.current_id(), password.reveal()))?;
+    let is_same = bcrypt::verify(peppered.as_bytes(), stored).unwrap_or(false);
+    let is_outdated = id != keys.current_id() || cost_of(stored) != Some(cost);
+    (is_same && key_is_here && known.is_some()).then_some(is_outdated)
+}
+
+/// A bcrypt string at today's cost that belongs to no password.
+fn dummy(cost: u32) -> String {
+    format!("$2b${cost:02}$abcdefghijklmnopqrstuu5LowRSYdzgHHCJZ6kOvpYLvRxZc2Wm6")
+}
+
+fn cost_of(bcrypt: &str) -> Option<u32> {
+    bcrypt.split('$').nth(2)?.parse().ok()
+}
+
+fn run(jobs: &Mutex<Receiver<Job>>) {
+    // 19 is as far back as a thread can stand. Where the system refuses, hashing is merely less polite.
+    let _ = rustix::process::nice(19);
+    loop {
+        let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        match next {
+            Ok(job) => job(),
+            Err(_) => return,
+        }
+    }
+}
+
+/// Counts a job from the moment it is queued to the moment it is done or dropped.
+struct Held(HasherGauge);
+
+impl Held {
+    fn new(gauge: &HasherGauge) -> Self {
+        gauge.0.fetch_add(1, Ordering::Relaxed);
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "a key that is long enough to be a secret key";
+    const OLDER: &str = "an older key, long enough to be a secret key";
+
+    fn hasher(cost: u32, current: &str, previous: &[String]) -> Hasher {
+        Hasher::start(1, 4, cost, Keys::derive(current, previous).unwrap()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_password_beyond_72_bytes_is_not_cut() {
+        let hasher = hasher(4, KEY, &[]);
+        let long = "é".repeat(100);
+        let hash = hasher.hash(Password::new(&long)).await.unwrap();
+        let offer = async |text: &str| {
+            hasher.verify(Password::new(text), [Some(hash.clone())]).await.unwrap().matched
+        };
+        assert_eq!(offer(&long).await, Some(0));
+        assert_eq!(offer(&format!("{long}x")).await, None);
+        assert_eq!(offer(&"é".repeat(99)).await, None);
+    }
+
+    #[tokio::test]
+    async fn a_nul_is_a_character_like_any_other() {
+        let hasher = hasher(4, KEY, &[]);
+        let hash = hasher.hash(Password::new("before\0after")).await.unwrap();
+        let verdict = hasher.verify(Password::new("before\0other"), [Some(hash)]).await.unwrap();
+        assert_eq!(verdict.matched, None);
+    }
+
+    #[tokio::test]
+    async fn the_same_letters_composed_differently_are_the_same_password() {
+        let hasher = hasher(4, KEY, &[]);
+        let hash = hasher.hash(Password::new("caf\u{e9} noir")).await.unwrap();
+        let verdict = hasher.verify(Password::new("cafe\u{301} noir"), [Some(hash)]).await.unwrap();
+        assert_eq!(verdict.matched, Some(0));
+    }
+
+    #[tokio::test]
+    async fn nobody_is_a_hash_that_no_password_fits() {
+        let hasher = hasher(4, KEY, &[]);
+        let verdict = hasher.verify(Password::new("anything"), [None, None]).await.unwrap();
+        assert_eq!(verdict, Verdict { matched: None, is_outdated: false });
+    }
+
+    #[test]
+    fn the_dummy_is_a_hash_that_bcrypt_works_on() {
+        assert!(bcrypt::verify("anything", &dummy(4)).is_ok_and(|fits| !fits));
+    }
+
+    #[tokio::test]
+    async fn a_weaker_hash_or_an_older_key_still_fits_and_is_outdated() {
+        let older = hasher(4, OLDER, &[]);
+        let hash = older.hash(Password::new("correct horse")).await.unwrap();
+        let now = hasher(5, KEY, &[OLDER.to_owned()]);
+        let verdict = now.verify(Password::new("correct horse"), [Some(hash.clone())]).await.unwrap();
+        assert_eq!(verdict, Verdict { matched: Some(0), is_outdated: true });
+        let without = hasher(5, KEY, &[]);
+        let verdict = without.verify(Password::new("correct horse"), [Some(hash)]).await.unwrap();
+        assert_eq!(verdict.matched, None, "a key that is gone fits nothing");
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_says_so_at_once() {
+        let hasher = hasher(8, KEY, &[]);
+        let tries = (0..40).map(|_| hasher.verify(Password::new("anything"), [None]));
+        let answers = futures_util::future::join_all(tries).await;
+        assert!(answers.iter().any(|answer| matches!(answer, Err(Error::Busy))));
+        assert!(answers.iter().any(|answer| answer.is_ok()));
+        assert_eq!(hasher.gauge().in_hand(), 0);
+    }
+}

@@ -1,0 +1,129 @@
+//! One-time secrets that travel by mail. A link proves one thing: its [`Purpose`].
+
+use chrono::TimeDelta;
+use diesel::prelude::*;
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::user::User;
+use crate::{
+    clock::Timestamp,
+    config::Lifetimes,
+    db::{Conn, Id, Tx, schema::tokens},
+    error::{Error, Result},
+    secret::Secret,
+};
+
+/// What a token is for. A token of one purpose cannot be redeemed as another.
+pub trait Purpose: 'static {
+    /// Its name in the table.
+    const NAME: &'static str;
+    /// What it says besides whose it is.
+    type Claim: Serialize + DeserializeOwned;
+    /// How long it works.
+    fn life(lifetimes: &Lifetimes) -> TimeDelta;
+}
+
+/// Proves the address of an account. Claims the normalised address that the link was sent to.
+#[derive(Debug)]
+pub struct VerifyEmail;
+
+impl Purpose for VerifyEmail {
+    const NAME: &'static str = "verify_email";
+    type Claim = String;
+
+    fn life(lifetimes: &Lifetimes) -> TimeDelta {
+        lifetimes.verify_link
+    }
+}
+
+/// Opens the page for a new password. Claims the normalised address that the link was sent to.
+#[derive(Debug)]
+pub struct ResetPassword;
+
+impl Purpose for ResetPassword {
+    const NAME: &'static str = "reset_password";
+    type Claim = String;
+
+    fn life(lifetimes: &Lifetimes) -> TimeDelta {
+        lifetimes.reset_link
+    }
+}
+
+/// A token whose secret somebody holds.
+#[derive(Debug, Clone)]
+pub struct Token<C> {
+    /// Whose it is.
+    pub user_id: Id<User>,
+    /// What it says.
+    pub claim: C,
+    /// When it was used, if it was.
+    pub used_at: Option<Timestamp>,
+    /// Until when it works.
+    pub expires_at: Timestamp,
+}
+
+impl<C> Token<C> {
+    /// Whether it would be redeemed at `now`.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.used_at.is_none() && self.expires_at > now
+    }
+}
+
+/// Makes a token; older ones of the same purpose die.
+pub fn issue<P: Purpose>(tx: &mut Tx, user: &Id<User>, claim: &P::Claim) -> Result<Secret<P>> {
+    let secret = Secret::random()?;
+    let older = tokens::table.filter(tokens::user_id.eq(user)).filter(tokens::purpose.eq(P::NAME));
+    diesel::delete(older.filter(tokens::used_at.is_null())).execute(tx.conn)?;
+    diesel::insert_into(tokens::table)
+        .values((
+            tokens::hash.eq(secret.digest()),
+            tokens::user_id.eq(user),
+            tokens::purpose.eq(P::NAME),
+            tokens::claim.eq(serde_json::to_string(claim)?),
+            tokens::created_at.eq(tx.now),
+            tokens::expires_at.eq(tx.now + P::life(&tx.config.lifetimes)),
+        ))
+        .execute(tx.conn)?;
+    Ok(secret)
+}
+
+/// Looks at a token without using it, whether it is live or not. [`Error::DeadLink`] where there is none.
+pub fn peek<P: Purpose>(conn: &mut Conn, secret: &Secret<P>) -> Result<Token<P::Claim>> {
+    type Row = (Option<Id<User>>, String, Option<Timestamp>, Timestamp);
+    let (user_id, claim, used_at, expires_at) = tokens::table
+        .find(secret.digest())
+        .filter(tokens::purpose.eq(P::NAME))
+        .select((tokens::user_id, tokens::claim, tokens::used_at, tokens::expires_at))
+        .first::<Row>(conn)
+        .optional()?
+        .ok_or(Error::DeadLink)?;
+    Ok(Token {
+        user_id: user_id.ok_or(Error::DeadLink)?,
+        claim: serde_json::from_str(&claim)?,
+        used_at,
+        expires_at,
+    })
+}
+
+/// Uses a token. Of many at once, one succeeds; the others get [`Error::DeadLink`].
+pub fn redeem<P: Purpose>(tx: &mut Tx, secret: &Secret<P>) -> Result<(Id<User>, P::Claim)> {
+    let live = tokens::table
+        .find(secret.digest())
+        .filter(tokens::purpose.eq(P::NAME))
+        .filter(tokens::used_at.is_null())
+        .filter(tokens::expires_at.gt(tx.now));
+    let (user_id, claim): (Option<Id<User>>, String) = diesel::update(live)
+        .set(tokens::used_at.eq(tx.now))
+        .returning((tokens::user_id, tokens::claim))
+        .get_result(tx.conn)
+        .optional()?
+        .ok_or(Error::DeadLink)?;
+    Ok((user_id.ok_or(Error::DeadLink)?, serde_json::from_str(&claim)?))
+}
+
+/// Kills every token of `user` that was not used yet.
+pub fn revoke_all(tx: &mut Tx, user: &Id<User>) -> Result<()> {
+    let open = tokens::table.filter(tokens::user_id.eq(user)).filter(tokens::used_at.is_null());
+    diesel::delete(open).execute(tx.conn)?;
+    Ok(())
+}

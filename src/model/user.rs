@@ -1,0 +1,224 @@
+//! Users, and the rule that an address belongs to whoever proves it.
+//!
+//! Until it is confirmed, an address on an account is a claim: several accounts may claim it, at most one has
+//! it confirmed. Confirming one claim ends the others.
+
+use diesel::prelude::*;
+
+use super::{
+    audit::{self, Actor, Event},
+    password::PasswordHash,
+    token,
+};
+use crate::{
+    clock::Timestamp,
+    db::{Conn, Id, Tx, schema::users},
+    error::{Error, Result},
+    mail::EmailAddress,
+};
+
+/// A person with an account.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = users)]
+pub struct User {
+    /// Opaque.
+    pub id: Id<User>,
+    /// The address as the person wrote it.
+    pub email: EmailAddress,
+    /// When the address was proved; until then it is a claim.
+    pub email_verified_at: Option<Timestamp>,
+    /// What they want to be called.
+    pub name: String,
+    /// When they signed up.
+    pub created_at: Timestamp,
+    /// The device they signed up from, in words.
+    pub created_from: String,
+}
+
+impl User {
+    /// Whether the address is proved.
+    pub fn is_verified(&self) -> bool {
+        self.email_verified_at.is_some()
+    }
+}
+
+/// What a person wants to be called: 1 to 80 characters, without line breaks. Attackers' text: escaped in pages,
+/// left out of mails where it could be more than a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Name(String);
+
+impl Name {
+    /// The most characters in a name.
+    pub const MAX_CHARS: usize = 80;
+
+    /// The name as typed, without the blanks around it, or a sentence about what is wrong with it.
+    pub fn parse(typed: &str) -> Result<Self, String> {
+        let name = typed.trim();
+        if name.is_empty() {
+            return Err("Say what you want to be called.".to_owned());
+        }
+        if name.chars().count() > Self::MAX_CHARS {
+            return Err(format!("Use at most {} characters.", Self::MAX_CHARS));
+        }
+        if name.chars().any(char::is_control) {
+            return Err("Use letters, without line breaks or control characters.".to_owned());
+        }
+        Ok(Self(name.to_owned()))
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Somebody who may hold the password that is offered.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = users)]
+pub struct Candidate {
+    /// Who.
+    pub id: Id<User>,
+    /// What is stored of their password.
+    pub password_hash: Option<PasswordHash>,
+}
+
+/// What a stranger says of themselves.
+#[derive(Debug, Clone)]
+pub struct NewUser {
+    /// The address they claim.
+    pub email: EmailAddress,
+    /// What they want to be called.
+    pub name: Name,
+    /// Their password, hashed.
+    pub password_hash: PasswordHash,
+    /// Their device, in words.
+    pub created_from: String,
+}
+
+/// Makes an account whose address is a claim.
+pub fn register(tx: &mut Tx, actor: &Actor, new: NewUser) -> Result<User> {
+    let normalized = new.email.normalized();
+    let user = User {
+        id: Id::random()?,
+        email: new.email,
+        email_verified_at: None,
+        name: new.name.0,
+        created_at: tx.now,
+        created_from: new.created_from,
+    };
+    diesel::insert_into(users::table)
+        .values((&user, users::email_normalized.eq(normalized), users::password_hash.eq(&new.password_hash)))
+        .execute(tx.conn)?;
+    audit::record(tx, &actor.known_as(&user.id), &user.id, Event::SignedUp {})?;
+    Ok(user)
+}
+
+/// The user with this id.
+pub fn by_id(conn: &mut Conn, id: &Id<User>) -> Result<User> {
+    Ok(users::table.find(id).select(User::as_select()).first(conn)?)
+}
+
+/// The one account that has this address confirmed, if any.
+pub fn confirmed(conn: &mut Conn, email: &EmailAddress) -> Result<Option<User>> {
+    let found = users::table
+        .filter(users::email_normalized.eq(email.normalized()))
+        .filter(users::email_verified_at.is_not_null())
+        .select(User::as_select())
+        .first(conn);
+    Ok(found.optional()?)
+}
+
+/// The newest account that claims this address, if any.
+pub fn newest_claim(conn: &mut Conn, email: &EmailAddress) -> Result<Option<User>> {
+    let found = users::table
+        .filter(users::email_normalized.eq(email.normalized()))
+        .filter(users::email_verified_at.is_null())
+        .order(users::created_at.desc())
+        .select(User::as_select())
+        .first(conn);
+    Ok(found.optional()?)
+}
+
+/// Who may sign in with this address: first the account that has it confirmed, then its newest claim.
+pub fn candidates(conn: &mut Conn, email: &EmailAddress) -> Result<[Option<Candidate>; 2]> {
+    let with_hash = |conn: &mut Conn, user: Option<User>| match user {
+        None => Ok::<_, Error>(None),
+        Some(user) => Ok(Some(candidate(conn, &user.id)?)),
+    };
+    let (first, second) = (confirmed(conn, email)?, newest_claim(conn, email)?);
+    Ok([with_hash(conn, first)?, with_hash(conn, second)?])
+}
+
+/// One user with what is stored of their password.
+pub fn candidate(conn: &mut Conn, id: &Id<User>) -> Result<Candidate> {
+    Ok(users::table.find(id).select(Candidate::as_select()).first(conn)?)
+}
+
+/// Proves `user`'s address and ends every other claim to it, with its sessions and links.
+///
+/// [`Error::DeadLink`] where `normalized` (what the link was sent for) is no longer this account's address,
+/// [`Error::AlreadyConfirmed`] where it is confirmed already, here or by another account.
+pub fn confirm_address(tx: &mut Tx, actor: &Actor, id: &Id<User>, normalized: &str) -> Result<()> {
+    tx.lock(normalized)?;
+    let holders: Vec<(Id<User>, Option<Timestamp>)> = users::table
+        .filter(users::email_normalized.eq(normalized))
+        .select((users::id, users::email_verified_at))
+        .load(tx.conn)?;
+    if !holders.iter().any(|(holder, _)| holder == id) {
+        return Err(Error::DeadLink);
+    }
+    if holders.iter().any(|(_, verified)| verified.is_some()) {
+        return Err(Error::AlreadyConfirmed);
+    }
+    diesel::update(users::table.find(id)).set(users::email_verified_at.eq(tx.now)).execute(tx.conn)?;
+    audit::record(tx, actor, id, Event::EmailConfirmed {})?;
+    for (other, _) in holders.iter().filter(|(holder, _)| holder != id) {
+        end_claim(tx, actor, other, false)?;
+    }
+    Ok(())
+}
+
+/// Ends an account whose address was never proved. A confirmed one is refused.
+pub fn end_claim(tx: &mut Tx, actor: &Actor, id: &Id<User>, disowned: bool) -> Result<()> {
+    // Sessions and tokens go with it.
+    let gone =
+        diesel::delete(users::table.find(id).filter(users::email_verified_at.is_null())).execute(tx.conn)?;
+    if gone == 0 {
+        return Err(Error::AlreadyConfirmed);
+    }
+    audit::record(tx, actor, id, Event::ClaimEnded { disowned })
+}
+
+/// Changes what a person wants to be called.
+pub fn rename(tx: &mut Tx, actor: &Actor, id: &Id<User>, name: &Name) -> Result<()> {
+    diesel::update(users::table.find(id)).set(users::name.eq(name.as_str())).execute(tx.conn)?;
+    audit::record(tx, actor, id, Event::Renamed {})
+}
+
+/// Sets a password; every outstanding link of the account dies with the old one.
+pub fn set_password(tx: &mut Tx, id: &Id<User>, hash: &PasswordHash) -> Result<()> {
+    diesel::update(users::table.find(id)).set(users::password_hash.eq(hash)).execute(tx.conn)?;
+    token::revoke_all(tx, id)
+}
+
+/// Replaces `old` by a stronger hash of the same password, unless the password changed meanwhile.
+pub fn strengthen(
+    tx: &mut Tx,
+    actor: &Actor,
+    id: &Id<User>,
+    old: &PasswordHash,
+    new: &PasswordHash,
+) -> Result<()> {
+    let changed = diesel::update(users::table.find(id).filter(users::password_hash.eq(old)))
+        .set(users::password_hash.eq(new))
+        .execute(tx.conn)?;
+    if changed == 0 {
+        return Ok(());
+    }
+    audit::record(tx, actor, id, Event::PasswordRehashed {})
+}
+
+/// How many accounts there are.
+pub fn count(conn: &mut Conn) -> Result<i64> {
+    Ok(users::table.count().get_result(conn)?)
+}

@@ -1,0 +1,144 @@
+//! Every URL of the house on one page, with who may enter.
+
+use std::{collections::BTreeMap, sync::OnceLock};
+
+use actix_web::{
+    FromRequest, Handler, HttpRequest, HttpResponse, Responder, Route, guard,
+    http::{Method, header},
+    web::{self, ServiceConfig},
+};
+
+use crate::{
+    error::Error,
+    flows::{
+        account, dev_mail, front, health, login, logout, password_reset, sessions, signup, verify_email,
+    },
+    web::{assets, refuse},
+};
+
+/// Who may enter a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    /// Everybody.
+    Anyone,
+    /// Whoever is signed in, the address confirmed or not.
+    SignedIn,
+}
+
+/// A route: its method and path, who may enter, and what it does.
+pub struct Entry {
+    /// The method.
+    pub method: Method,
+    /// The path's pattern.
+    pub path: &'static str,
+    /// Who may enter.
+    pub who: Who,
+    /// What it does, in a few words.
+    pub does: &'static str,
+    route: Route,
+}
+
+/// The whole house.
+#[rustfmt::skip]
+pub fn entries() -> Vec<Entry> {
+    use Who::{Anyone, SignedIn};
+    vec![
+        get("/", Anyone, "front page; signed in: on to `/me`", front::show),
+        get("/signup", Anyone, "the form for a new account", signup::form),
+        post("/signup", Anyone, "`{email, password, name}` → 201 `{user}` and a session", signup::create),
+        get("/verify-email", Anyone, "the link in the mail: confirms in the account's own browser, else asks", verify_email::open),
+        post("/verify-email", Anyone, "`{token}` → `{emailVerified}`; a browser gives the password as well", verify_email::create),
+        post("/verify-email/disown", Anyone, "`{token}`: \"I did not make this account\" ends it", verify_email::disown),
+        post("/verify-email/resend", SignedIn, "a new link; older ones die", verify_email::resend),
+        get("/login", Anyone, "the form to sign in", login::form),
+        post("/login", Anyone, "`{email, password, remember?}` → `{user}` and a session", login::create),
+        post("/logout", Anyone, "ends this session", logout::create),
+        get("/forgot-password", Anyone, "the form for a reset link", password_reset::form),
+        post("/forgot-password", Anyone, "`{email}`: a link by mail; the same answer for every address", password_reset::create),
+        get("/reset-password", Anyone, "the form behind the link", password_reset::open),
+        post("/reset-password", Anyone, "`{token, password}`: sets it and ends every session", password_reset::reset),
+
+        get("/me", SignedIn, "the account: `{user}`", account::show),
+        put("/me/name", SignedIn, "`{name}`: what one wants to be called", account::rename),
+        post("/me/name", SignedIn, "the same for forms", account::rename),
+        get("/me/security", SignedIn, "the security settings", sessions::security),
+        get("/me/sessions", SignedIn, "`{sessions}`: where one is signed in", sessions::index),
+        delete("/me/sessions/{id}", SignedIn, "signs one device out", sessions::revoke),
+        post("/me/sessions/{id}/revoke", SignedIn, "the same for forms", sessions::revoke),
+        post("/me/sessions/revoke-all", SignedIn, "signs out everywhere else: `{revoked}`", sessions::revoke_all),
+
+        get("/healthz", Anyone, "the process is alive", health::alive),
+        get("/readyz", Anyone, "database and outbox answer too", health::ready),
+        get("/metrics", Anyone, "Prometheus text, for `METRICS_FROM`", health::metrics),
+        get("/static/{name}", Anyone, "stylesheet, script, logo", assets::serve),
+        get("/dev/mail", Anyone, "caught mail; development, on this machine only", dev_mail::index),
+        get("/dev/mail/{id}", Anyone, "one caught letter; the same", dev_mail::show),
+    ]
+}
+
+fn entry<F, Args>(method: Method, path: &'static str, who: Who, does: &'static str, handler: F) -> Entry
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    let route = match method {
+        Method::GET => web::route().guard(guard::Any(guard::Get()).or(guard::Head())),
+        _ => web::method(method.clone()),
+    };
+    Entry { route: route.to(handler), method, path, who, does }
+}
+
+macro_rules! verbs {
+    ($($name:ident => $method:ident),+) => {
+        $(fn $name<F, Args>(path: &'static str, who: Who, does: &'static str, handler: F) -> Entry
+        where
+            F: Handler<Args>,
+            Args: FromRequest + 'static,
+            F::Output: Responder + 'static,
+        {
+            entry(Method::$method, path, who, does, handler)
+        })+
+    };
+}
+
+verbs!(get => GET, post => POST, put => PUT, delete => DELETE);
+
+/// Hangs every route into an actix application. A GET answers HEAD as well, without a body.
+pub fn configure(service: &mut ServiceConfig) {
+    let mut by_path: BTreeMap<&'static str, Vec<Route>> = BTreeMap::new();
+    for entry in entries() {
+        by_path.entry(entry.path).or_default().push(entry.route);
+    }
+    // A literal path goes before a pattern that would take it as well: `revoke-all` is nobody's id.
+    let (patterns, literals): (Vec<_>, Vec<_>) =
+        by_path.into_iter().partition(|(path, _)| path.contains('{'));
+    for (path, routes) in literals.into_iter().chain(patterns) {
+        let resource = routes.into_iter().fold(web::resource(path), actix_web::Resource::route);
+        service.service(resource.default_service(web::to(wrong_method)));
+    }
+    service.default_service(web::to(nothing_here));
+}
+
+/// 405 with the methods that there are (RFC 9110 §15.5.6).
+async fn wrong_method(req: HttpRequest) -> HttpResponse {
+    static ALLOWED: OnceLock<BTreeMap<&'static str, String>> = OnceLock::new();
+    let allowed = ALLOWED.get_or_init(|| {
+        let mut methods: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
+        for entry in entries() {
+            let head = (entry.method == Method::GET).then(|| "HEAD".to_owned());
+            methods.entry(entry.path).or_default().extend(head.into_iter().chain([entry.method.to_string()]));
+        }
+        methods.into_iter().map(|(path, methods)| (path, methods.join(", "))).collect()
+    });
+    let mut answer = refuse::answer(&req, &Error::MethodNotAllowed);
+    let pattern = req.match_pattern().unwrap_or_default();
+    if let Some(value) = allowed.get(pattern.as_str()).and_then(|methods| methods.parse().ok()) {
+        answer.headers_mut().insert(header::ALLOW, value);
+    }
+    answer
+}
+
+async fn nothing_here() -> Result<HttpResponse, Error> {
+    Err(Error::NotFound)
+}

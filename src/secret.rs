@@ -1,0 +1,238 @@
+//! Secrets: random text, digests, keys derived from the secret key, sealing with key ids.
+//!
+//! Every key is derived by HKDF-SHA-256 (RFC 5869) from `SECRET_KEY`; sealing is XChaCha20-Poly1305 with a
+//! random nonce. A sealed text names the key that made it, so an older key opens what it sealed until
+//! `SECRET_KEY_PREVIOUS` drops it.
+
+use std::{fmt, marker::PhantomData};
+
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD as BASE64, Engine};
+use chacha20poly1305::{
+    Key as CipherKey, XChaCha20Poly1305, XNonce,
+    aead::{Aead, KeyInit, Payload},
+};
+use hkdf::Hkdf;
+use hmac::{Hmac, Mac};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::error::{Error, Result};
+
+/// A secret that does not print: no `Display`, no `Serialize`; `T` says what it opens.
+#[derive(Deserialize)]
+#[serde(transparent, bound = "")]
+pub struct Secret<T>(String, #[serde(skip)] PhantomData<fn() -> T>);
+
+impl<T> Secret<T> {
+    /// 256 random bits, as text that fits in a URL and a cookie.
+    pub fn random() -> Result<Self> {
+        Ok(Self(random_text(32)?, PhantomData))
+    }
+
+    /// A secret that somebody presents.
+    pub fn from_text(text: impl Into<String>) -> Self {
+        Self(text.into(), PhantomData)
+    }
+
+    /// The secret itself. The word to search for in a review.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// What is stored instead of the secret.
+    pub fn digest(&self) -> String {
+        digest(&self.0)
+    }
+}
+
+impl<T> Clone for Secret<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone(), PhantomData)
+    }
+}
+
+impl<T> Default for Secret<T> {
+    fn default() -> Self {
+        Self(String::new(), PhantomData)
+    }
+}
+
+impl<T> fmt::Debug for Secret<T> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("***")
+    }
+}
+
+impl<T> Drop for Secret<T> {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+/// `bytes` random bytes from the operating system, as base64url.
+pub fn random_text(bytes: usize) -> Result<String> {
+    let mut buffer = vec![0; bytes];
+    getrandom::fill(&mut buffer).map_err(Error::internal)?;
+    Ok(BASE64.encode(buffer))
+}
+
+/// The SHA-256 of a random secret, as base64url: enough for 256 random bits, not for passwords.
+pub fn digest(secret: &str) -> String {
+    BASE64.encode(Sha256::digest(secret))
+}
+
+/// Whether a key is long enough to be one: at least 32 bytes.
+pub fn is_strong_key(text: &str) -> bool {
+    text.trim().len() >= 32
+}
+
+/// One secret key and what is derived from it.
+#[derive(Clone)]
+struct Key {
+    id: String,
+    seal: Zeroizing<[u8; 32]>,
+    pepper: Zeroizing<[u8; 32]>,
+    cookie: Zeroizing<[u8; 64]>,
+}
+
+/// The house's keys: the current one makes everything, older ones only open.
+#[derive(Clone)]
+pub struct Keys(Vec<Key>);
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Keys({})", self.0.len())
+    }
+}
+
+impl Keys {
+    /// Derives the keys from the current secret and the ones before it.
+    pub fn derive(current: &str, previous: &[String]) -> Result<Self> {
+        let all = std::iter::once(current).chain(previous.iter().map(String::as_str));
+        all.map(|text| Key::derive(text.trim().as_bytes())).collect::<Result<_>>().map(Self)
+    }
+
+    /// The id of the key that makes things now.
+    pub fn current_id(&self) -> &str {
+        self.0.first().map_or("", |key| key.id.as_str())
+    }
+
+    /// Encrypts `text` for `purpose`: `keyid.base64url(nonce ‖ ciphertext)`.
+    pub fn seal(&self, purpose: &str, text: &str) -> Result<String> {
+        let key = self.0.first().ok_or_else(|| anyhow::anyhow!("there is no key"))?;
+        let mut nonce = XNonce::default();
+        getrandom::fill(&mut nonce).map_err(Error::internal)?;
+        let payload = Payload { msg: text.as_bytes(), aad: purpose.as_bytes() };
+        let sealed = key.cipher().encrypt(&nonce, payload).map_err(|_| anyhow::anyhow!("sealing failed"))?;
+        Ok(format!("{}.{}", key.id, BASE64.encode([nonce.as_slice(), &sealed].concat())))
+    }
+
+    /// Opens what [`Keys::seal`] made for the same purpose; anything else is an error, never garbage.
+    pub fn open(&self, purpose: &str, sealed: &str) -> Result<String> {
+        let broken = || anyhow::anyhow!("sealed text for {purpose} does not open");
+        let (id, body) = sealed.split_once('.').ok_or_else(broken)?;
+        let key = self.0.iter().find(|key| key.id == id).ok_or_else(broken)?;
+        let body = BASE64.decode(body).map_err(|_| broken())?;
+        let (nonce, text) = body.split_at_checked(24).ok_or_else(broken)?;
+        let payload = Payload { msg: text, aad: purpose.as_bytes() };
+        let text = key.cipher().decrypt(XNonce::from_slice(nonce), payload).map_err(|_| broken())?;
+        String::from_utf8(text).map_err(|_| broken().into())
+    }
+
+    /// The keyed SHA-256 of a password by the key called `id`, as base64: 44 characters, no NUL, so bcrypt
+    /// cuts nothing off, and a stolen table alone cannot be guessed at. `None` for a key that is gone.
+    pub fn pepper(&self, id: &str, password: &str) -> Option<Zeroizing<String>> {
+        let key = self.0.iter().find(|key| key.id == id)?;
+        let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(key.pepper.as_slice()).ok()?;
+        mac.update(password.as_bytes());
+        Some(Zeroizing::new(BASE64.encode(mac.finalize().into_bytes())))
+    }
+
+    /// 64 bytes for the encrypted short-lived cookie.
+    pub fn cookie(&self) -> &[u8] {
+        self.0.first().map_or(&[], |key| key.cookie.as_slice())
+    }
+}
+
+impl Key {
+    fn derive(secret: &[u8]) -> Result<Self> {
+        let source = Hkdf::<Sha256>::new(Some(b"vestibule"), secret);
+        let mut id = [0; 4];
+        let mut key = Self {
+            id: String::new(),
+            seal: Zeroizing::new([0; 32]),
+            pepper: Zeroizing::new([0; 32]),
+            cookie: Zeroizing::new([0; 64]),
+        };
+        let outputs: [(&[u8], &mut [u8]); 4] = [
+            (b"id", &mut id),
+            (b"seal", key.seal.as_mut_slice()),
+            (b"password", key.pepper.as_mut_slice()),
+            (b"cookie", key.cookie.as_mut_slice()),
+        ];
+        for (label, output) in outputs {
+            source.expand(label, output).map_err(|_| anyhow::anyhow!("key derivation failed"))?;
+        }
+        key.id = format!("{:08x}", u32::from_be_bytes(id));
+        Ok(key)
+    }
+
+    fn cipher(&self) -> XChaCha20Poly1305 {
+        XChaCha20Poly1305::new(CipherKey::from_slice(self.seal.as_slice()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OLD: &str = "an old key that is long enough to be one";
+    const NEW: &str = "a new key that is also long enough to be one";
+
+    #[test]
+    fn an_older_key_still_opens_what_it_sealed() {
+        let old = Keys::derive(OLD, &[]).unwrap();
+        let sealed = old.seal("letter", "hello").unwrap();
+        let both = Keys::derive(NEW, &[OLD.to_owned()]).unwrap();
+        assert_eq!(both.open("letter", &sealed).unwrap(), "hello");
+        assert_ne!(both.current_id(), old.current_id());
+        assert!(Keys::derive(NEW, &[]).unwrap().open("letter", &sealed).is_err());
+    }
+
+    #[test]
+    fn a_changed_byte_or_another_purpose_opens_nothing() {
+        let keys = Keys::derive(OLD, &[]).unwrap();
+        let sealed = keys.seal("letter", "hello").unwrap();
+        assert!(keys.open("totp", &sealed).is_err());
+        let mut bytes = sealed.clone().into_bytes();
+        let last = bytes.len() - 1;
+        bytes[last] = if bytes[last] == b'A' { b'B' } else { b'A' };
+        assert!(keys.open("letter", &String::from_utf8(bytes).unwrap()).is_err());
+        assert!(keys.open("letter", "").is_err());
+    }
+
+    #[test]
+    fn sealing_twice_gives_two_texts() {
+        let keys = Keys::derive(OLD, &[]).unwrap();
+        assert_ne!(keys.seal("letter", "hello").unwrap(), keys.seal("letter", "hello").unwrap());
+    }
+
+    #[test]
+    fn a_secret_does_not_print() {
+        let secret = Secret::<()>::random().unwrap();
+        assert_eq!(format!("{secret:?}"), "***");
+        assert_eq!(secret.reveal().len(), 43);
+    }
+
+    #[test]
+    fn every_byte_of_a_password_counts() {
+        let keys = Keys::derive(OLD, &[]).unwrap();
+        let long = "x".repeat(200);
+        let id = keys.current_id().to_owned();
+        assert_ne!(keys.pepper(&id, &long), keys.pepper(&id, &format!("{long}y")));
+        assert_ne!(keys.pepper(&id, "a\0b"), keys.pepper(&id, "a\0c"));
+        assert_eq!(keys.pepper(&id, &long).unwrap().len(), 43);
+        assert!(keys.pepper("gone", &long).is_none());
+    }
+}

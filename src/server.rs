@@ -1,0 +1,65 @@
+//! The house, open: the routes behind their middlewares, on a listener.
+
+use std::{io, net::TcpListener, time::Duration};
+
+use actix_session::{SessionMiddleware, config::CookieContentSecurity, storage::CookieSessionStore};
+use actix_web::{
+    App as Actix, HttpServer,
+    cookie::{Key, SameSite},
+    dev::Server,
+    middleware::from_fn,
+    web::Data,
+};
+
+use crate::{
+    app::App,
+    error::Result,
+    routes,
+    web::{assets::Assets, guard, headers, observe, origin, refuse},
+};
+
+// A client that sends its headers this slowly is not a browser.
+const SLOW_HEADERS: Duration = Duration::from_secs(10);
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// Serves the house on `listener` until it is stopped.
+pub fn start(app: &App, listener: TcpListener) -> Result<Server> {
+    let assets = Data::new(Assets::load(&app.config().site)?);
+    let (workers, stop_after) = (app.config().workers, app.config().shutdown_timeout.as_secs());
+    let house = Data::new(app.clone());
+    let server = HttpServer::new(move || {
+        // From the inside out: the last one wrapped sees a request first.
+        Actix::new()
+            .app_data(house.clone())
+            .app_data(assets.clone())
+            .wrap(from_fn(guard::load_visitor))
+            .wrap(from_fn(origin::same_origin_writes))
+            .wrap(from_fn(refuse::render_errors))
+            .wrap(short_lived_state(&house))
+            .wrap(from_fn(headers::secure))
+            .wrap(from_fn(observe::observe))
+            .configure(routes::configure)
+    });
+    let listening = server
+        .workers(workers)
+        .client_request_timeout(SLOW_HEADERS)
+        .keep_alive(KEEP_ALIVE)
+        .shutdown_timeout(stop_after)
+        .disable_signals()
+        .listen(listener)
+        .map_err(|cause: io::Error| anyhow::Error::from(cause))?;
+    Ok(listening.run())
+}
+
+/// The encrypted cookie for what outlives one request and nothing more: the flash.
+fn short_lived_state(app: &App) -> SessionMiddleware<CookieSessionStore> {
+    let is_https = app.config().site.is_https();
+    SessionMiddleware::builder(CookieSessionStore::default(), Key::from(app.config().keys.cookie()))
+        .cookie_name(if is_https { "__Host-state" } else { "state" }.to_owned())
+        .cookie_secure(is_https)
+        .cookie_http_only(true)
+        .cookie_same_site(SameSite::Lax)
+        .cookie_path("/".to_owned())
+        .cookie_content_security(CookieContentSecurity::Private)
+        .build()
+}

@@ -1,0 +1,75 @@
+//! What every page shows around its own content.
+
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, web::Data};
+
+use super::{assets::Assets, guard};
+use crate::{app::App, clock::Timestamp, error::Result};
+
+/// Around a page: the brand, who is signed in, and what just happened.
+#[derive(Debug, Clone)]
+pub struct Chrome {
+    /// The name of the house.
+    pub brand: Arc<str>,
+    /// The stylesheet's address.
+    pub stylesheet: Arc<str>,
+    /// The script's address.
+    pub script: Arc<str>,
+    /// The logo's address.
+    pub logo: Option<Arc<str>>,
+    /// Who is signed in.
+    pub person: Option<Person>,
+    /// What just happened.
+    pub flash: Option<String>,
+    /// The path of this page.
+    pub path: String,
+    /// The site's address, for the curl examples.
+    pub base_url: Arc<str>,
+    /// Now.
+    pub now: Timestamp,
+    /// Whether caught mail can be read here.
+    pub is_development: bool,
+}
+
+/// Who is signed in, as the page's head shows them.
+#[derive(Debug, Clone)]
+pub struct Person {
+    /// What they want to be called.
+    pub name: String,
+    /// Their address.
+    pub email: String,
+    /// Whether the address is proved.
+    pub is_verified: bool,
+}
+
+impl Chrome {
+    /// The chrome for an answer to `req`.
+    pub fn around(req: &HttpRequest, flash: Option<String>) -> Result<Self> {
+        let (app, assets) = house(req)?;
+        let visitor = guard::visitor(req);
+        Ok(Self {
+            brand: Arc::clone(&assets.brand),
+            stylesheet: Arc::clone(&assets.stylesheet),
+            script: Arc::clone(&assets.script),
+            logo: assets.logo.clone(),
+            person: visitor.as_ref().map(|visitor| Person {
+                name: visitor.user.name.clone(),
+                email: visitor.user.email.spelled().to_owned(),
+                is_verified: visitor.user.is_verified(),
+            }),
+            flash,
+            path: req.path().to_owned(),
+            base_url: Arc::clone(&assets.base_url),
+            now: visitor.map_or_else(|| app.now(), |visitor| visitor.now),
+            is_development: app.config().is_development(),
+        })
+    }
+}
+
+fn house(req: &HttpRequest) -> Result<(&Data<App>, &Data<Assets>)> {
+    let app = req.app_data::<Data<App>>().ok_or_else(|| anyhow::anyhow!("no App in this service"))?;
+    let assets =
+        req.app_data::<Data<Assets>>().ok_or_else(|| anyhow::anyhow!("no Assets in this service"))?;
+    Ok((app, assets))
+}

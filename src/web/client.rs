@@ -1,0 +1,138 @@
+//! Who is at the other end of the wire: address, device, and the session this browser already holds.
+
+use std::{
+    future::{Ready, ready},
+    net::IpAddr,
+};
+
+use actix_web::{
+    FromRequest, HttpRequest,
+    dev::{Payload, RequestHead},
+    http::{Method, header},
+    web::Data,
+};
+use ipnet::IpNet;
+
+use super::{guard, reply};
+use crate::{
+    app::App,
+    db::Id,
+    error::{Error, Result},
+    model::{
+        audit::{Actor, ActorKind},
+        device::Device,
+        session::Session,
+        user::User,
+    },
+};
+
+/// The other end of the wire, as it bears on signing in.
+#[derive(Debug, Clone)]
+pub struct Client {
+    /// Its address on the network; empty where there is none.
+    pub ip: String,
+    /// What it calls itself.
+    pub user_agent: String,
+    /// The session this browser holds, and whose.
+    pub held: Option<(Id<User>, Id<Session>)>,
+    /// Whether it asked for pages.
+    pub is_browser: bool,
+    /// Whether a person is going there: not a HEAD, a prefetch or a preview.
+    pub is_navigation: bool,
+}
+
+impl Client {
+    /// The device, as its user agent tells.
+    pub fn device(&self) -> Device {
+        Device::of(&self.user_agent)
+    }
+
+    /// The visitor as an actor in the audit.
+    pub fn actor(&self) -> Actor {
+        let (user, session) = self.held.clone().unzip();
+        Actor { kind: ActorKind::User, user, session, ip: Some(self.ip.clone()) }
+    }
+
+    /// Whether this browser is signed in as `user`.
+    pub fn holds_session_of(&self, user: &Id<User>) -> bool {
+        self.held.as_ref().is_some_and(|(held, _)| held == user)
+    }
+}
+
+impl FromRequest for Client {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let text = |name: header::HeaderName| {
+            req.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+        };
+        let is_speculative = ["sec-purpose", "purpose"].iter().any(|name| req.headers().contains_key(*name));
+        ready(Ok(Self {
+            ip: ip(req).map(|ip| ip.to_string()).unwrap_or_default(),
+            user_agent: text(header::USER_AGENT).unwrap_or_default(),
+            held: guard::visitor(req).map(|visitor| (visitor.user.id.clone(), visitor.session.id.clone())),
+            is_browser: reply::wants_html(req.headers()),
+            is_navigation: req.method() != Method::HEAD && !is_speculative,
+        }))
+    }
+}
+
+/// The client's address: the socket's peer, or what a proxy named in the settings says of it.
+pub fn ip(req: &HttpRequest) -> Option<IpAddr> {
+    let proxies = req.app_data::<Data<App>>().map_or(&[][..], |app| &app.config().trusted_proxies);
+    real_ip(req.head(), proxies)
+}
+
+fn real_ip(head: &RequestHead, proxies: &[IpNet]) -> Option<IpAddr> {
+    let is_proxy = |ip: &IpAddr| proxies.iter().any(|network| network.contains(ip));
+    let mut ip = head.peer_addr?.ip().to_canonical();
+    let chain: Vec<&str> = head
+        .headers()
+        .get_all(header::X_FORWARDED_FOR)
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .collect();
+    // From the nearest to the farthest: each proxy vouches for the one before it, a stranger for nobody.
+    for hop in chain.iter().rev() {
+        if !is_proxy(&ip) {
+            break;
+        }
+        match hop.trim().parse::<IpAddr>() {
+            Ok(further) => ip = further.to_canonical(),
+            Err(_) => break,
+        }
+    }
+    Some(ip)
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    fn seen(peer: &str, forwarded: &[&str], proxies: &[&str]) -> String {
+        let mut request = TestRequest::get().peer_addr(format!("{peer}:4711").parse().unwrap());
+        for value in forwarded {
+            request = request.append_header(("X-Forwarded-For", *value));
+        }
+        let proxies: Vec<IpNet> = proxies.iter().map(|network| network.parse().unwrap()).collect();
+        real_ip(request.to_http_request().head(), &proxies).unwrap().to_string()
+    }
+
+    #[test]
+    fn a_stranger_cannot_say_who_they_are() {
+        assert_eq!(seen("203.0.113.9", &["198.51.100.1"], &["10.0.0.0/8"]), "203.0.113.9");
+    }
+
+    #[test]
+    fn a_trusted_proxy_is_believed_about_its_own_client_only() {
+        assert_eq!(seen("10.0.0.2", &["198.51.100.1, 203.0.113.9"], &["10.0.0.0/8"]), "203.0.113.9");
+        assert_eq!(seen("10.0.0.2", &["203.0.113.9, 10.0.0.3"], &["10.0.0.0/8"]), "203.0.113.9");
+        assert_eq!(seen("10.0.0.2", &["198.51.100.1", "203.0.113.9"], &["10.0.0.0/8"]), "203.0.113.9");
+        assert_eq!(seen("10.0.0.2", &["rubbish"], &["10.0.0.0/8"]), "10.0.0.2");
+        assert_eq!(seen("10.0.0.2", &[], &["10.0.0.0/8"]), "10.0.0.2");
+        assert_eq!(seen("[::ffff:10.0.0.2]", &["2001:db8::7"], &["10.0.0.0/8"]), "2001:db8::7");
+    }
+}

@@ -1,0 +1,20 @@
+//! The vocabulary of HTTP in this house: replies with two faces, inputs, guards, and the one door.
+
+pub mod assets;
+pub mod chrome;
+pub mod client;
+pub mod door;
+pub mod guard;
+pub mod headers;
+pub mod input;
+pub mod observe;
+pub mod origin;
+pub mod refuse;
+pub mod reply;
+pub mod views;
+
+pub use chrome::Chrome;
+pub use client::Client;
+pub use guard::{Anybody, CurrentUser};
+pub use input::Input;
+pub use reply::{Reply, local_path};

@@ -1,0 +1,36 @@
+//! Cross-origin writes are refused: a session cookie alone never proves that its owner pressed the button.
+
+use actix_web::{
+    HttpRequest,
+    body::{BoxBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::header::{self, HeaderMap},
+    middleware::Next,
+    web::Data,
+};
+
+use super::refuse;
+use crate::{app::App, error::Error};
+
+/// Refuses an unsafe method from another site (Fetch Metadata; `Origin` where a browser does not send it).
+pub async fn same_origin_writes(
+    req: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> actix_web::Result<ServiceResponse<BoxBody>> {
+    if !req.method().is_safe() && is_foreign(req.request()) {
+        let answer = refuse::answer(req.request(), &Error::CrossOrigin);
+        return Ok(req.into_response(answer));
+    }
+    next.call(req).await.map(ServiceResponse::map_into_boxed_body)
+}
+
+fn is_foreign(req: &HttpRequest) -> bool {
+    let origin = req.app_data::<Data<App>>().map(|app| app.config().site.origin()).unwrap_or_default();
+    let text = |headers: &HeaderMap, name| {
+        headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+    };
+    match text(req.headers(), header::HeaderName::from_static("sec-fetch-site")) {
+        Some(site) => site != "same-origin" && site != "none",
+        None => text(req.headers(), header::ORIGIN).is_some_and(|from| from != origin),
+    }
+}

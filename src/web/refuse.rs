@@ -1,0 +1,161 @@
+//! The one place where a refusal becomes a page or JSON.
+//!
+//! `ResponseError` sees no request, so it answers with a bare status; the middleware here fills it in.
+
+use actix_web::{
+    HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError,
+    body::{BodySize, BoxBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::{Method, StatusCode, header},
+    middleware::Next,
+};
+use askama::Template;
+use serde::Serialize;
+use serde_json::json;
+
+use super::{
+    observe,
+    reply::{html, local_path, status_of, wants_html},
+};
+use crate::error::Error;
+
+impl ResponseError for Error {
+    fn status_code(&self) -> StatusCode {
+        status_of(self)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        HttpResponse::new(self.status_code())
+    }
+}
+
+/// A refusal as a page.
+#[derive(Template, Serialize)]
+#[template(path = "error.html")]
+pub struct ErrorPage {
+    status: u16,
+    title: &'static str,
+    message: String,
+    request_id: Option<String>,
+    href: &'static str,
+    label: &'static str,
+}
+
+/// Turns every error into the face that was asked for, once.
+pub async fn render_errors(
+    req: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> actix_web::Result<ServiceResponse<BoxBody>> {
+    let res = next.call(req).await?.map_into_boxed_body();
+    if !res.status().is_client_error() && !res.status().is_server_error() {
+        return Ok(res);
+    }
+    let own = res.response().error().and_then(|error| error.as_error::<Error>());
+    let answer = match own {
+        Some(error) => answer(res.request(), error),
+        // Already said by a page of its own.
+        None if has_body(&res) && res.response().error().is_none() => return Ok(res),
+        None => answer(res.request(), &by_status(res.status())),
+    };
+    let (req, _) = res.into_parts();
+    Ok(ServiceResponse::new(req, answer))
+}
+
+fn has_body(res: &ServiceResponse<BoxBody>) -> bool {
+    !matches!(res.response().body().size(), BodySize::None | BodySize::Sized(0))
+}
+
+/// What actix itself refuses, in our words.
+fn by_status(status: StatusCode) -> Error {
+    match status {
+        StatusCode::NOT_FOUND => Error::NotFound,
+        StatusCode::METHOD_NOT_ALLOWED => Error::MethodNotAllowed,
+        StatusCode::PAYLOAD_TOO_LARGE => Error::TooLarge,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Error::UnsupportedMedia,
+        StatusCode::REQUEST_TIMEOUT => Error::Timeout,
+        status if status.is_client_error() => {
+            Error::Malformed("its address has a part in another shape".to_owned())
+        }
+        status => anyhow::anyhow!("an answer with status {status}").into(),
+    }
+}
+
+/// The answer to a request that is refused.
+pub fn answer(req: &HttpRequest, error: &Error) -> HttpResponse {
+    let request_id = observe::request_id(req);
+    log(req, error, &request_id);
+    let shown = matches!(error, Error::Internal(_)).then_some(request_id);
+    let mut answer = HttpResponse::build(status_of(error));
+    match error {
+        Error::Busy => answer.insert_header((header::RETRY_AFTER, "5")),
+        Error::ConfirmByPost => answer.insert_header((header::ALLOW, "POST")),
+        _ => &mut answer,
+    };
+    if !wants_html(req.headers()) {
+        return json(&mut answer, error, shown);
+    }
+    if matches!(error, Error::SignIn) {
+        return HttpResponse::SeeOther().insert_header((header::LOCATION, sign_in_path(req))).finish();
+    }
+    let page = ErrorPage::about(error, shown);
+    match html(req, &page) {
+        Ok(text) => answer.content_type("text/html; charset=utf-8").body(text),
+        // The page about the error has an error of its own: plain words, always.
+        Err(_) => answer.content_type("text/plain; charset=utf-8").body(page.message),
+    }
+}
+
+/// `/login`, and the way back where a page was asked for.
+fn sign_in_path(req: &HttpRequest) -> String {
+    let target = req.uri().path_and_query().map_or("/", |path| path.as_str());
+    let back = Some(target).filter(|_| req.method() == Method::GET).and_then(|path| local_path(Some(path)));
+    match back {
+        Some(path) => format!("/login?{}", serde_urlencoded::to_string([("next", path)]).unwrap_or_default()),
+        None => "/login".to_owned(),
+    }
+}
+
+/// `{"error", "code", "fields"?, "requestId"?}`.
+pub fn json(answer: &mut HttpResponseBuilder, error: &Error, request_id: Option<String>) -> HttpResponse {
+    let mut body = json!({ "error": error.to_string(), "code": error.code() });
+    if let Error::Invalid(errors) = error {
+        // The first sentence stands for the whole where nobody looks at the fields.
+        if let Some(first) = errors.iter().flat_map(|(_, sentences)| sentences).next() {
+            body["error"] = first.as_str().into();
+        }
+        body["fields"] = json!(errors);
+    }
+    if let Some(id) = request_id {
+        body["requestId"] = id.into();
+    }
+    answer.content_type("application/json; charset=utf-8").body(body.to_string())
+}
+
+fn log(req: &HttpRequest, error: &Error, request_id: &str) {
+    let route = observe::route(req);
+    match error {
+        Error::Internal(cause) => tracing::error!(request.id = request_id, %route, ?cause, "request failed"),
+        Error::Busy | Error::CrossOrigin => {
+            tracing::warn!(request.id = request_id, %route, code = error.code(), "refused")
+        }
+        _ => tracing::debug!(request.id = request_id, %route, code = error.code(), "refused"),
+    }
+}
+
+impl ErrorPage {
+    fn about(error: &Error, request_id: Option<String>) -> Self {
+        let (title, href, label) = match error {
+            Error::NotFound => ("Nothing here", "/", "Go to the front page"),
+            Error::MethodNotAllowed | Error::ConfirmByPost => ("Not like this", "/", "Go to the front page"),
+            Error::DeadLink => ("This link no longer works", "/login", "Sign in to get a new one"),
+            Error::DeadResetLink => ("This link no longer works", "/forgot-password", "Send me a new link"),
+            Error::AlreadyConfirmed => ("Already confirmed", "/login", "Sign in"),
+            Error::CrossOrigin => ("Not from here", "/", "Go to the front page"),
+            Error::TooLarge => ("Too much at once", "/", "Go to the front page"),
+            Error::Busy | Error::Timeout => ("Try again in a moment", "/", "Go to the front page"),
+            Error::Internal(_) => ("Something went wrong", "/", "Go to the front page"),
+            _ => ("That did not work", "/", "Go to the front page"),
+        };
+        Self { status: error.status(), title, message: error.to_string(), request_id, href, label }
+    }
+}

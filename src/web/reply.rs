@@ -1,0 +1,231 @@
+//! One answer with two faces: the struct that fills a page is its JSON.
+
+use std::any::Any;
+
+use actix_session::SessionExt;
+use actix_web::{
+    HttpRequest, HttpResponse, Responder,
+    body::BoxBody,
+    http::{
+        StatusCode,
+        header::{self, HeaderMap},
+    },
+};
+use askama::Template;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{chrome::Chrome, door::Ticket, refuse};
+use crate::error::{Error, Result};
+
+// The flash waits in the short-lived cookie until the next page shows it.
+const FLASH: &str = "flash";
+
+/// A struct that is both a page and its JSON.
+pub trait Page {
+    /// The page.
+    fn html(&self, values: &dyn askama::Values) -> askama::Result<String>;
+    /// The same as JSON.
+    fn json(&self) -> serde_json::Result<Vec<u8>>;
+}
+
+impl<T: Template + Serialize> Page for T {
+    fn html(&self, values: &dyn askama::Values) -> askama::Result<String> {
+        self.render_with_values(values)
+    }
+
+    fn json(&self) -> serde_json::Result<Vec<u8>> {
+        serde_json::to_vec(self)
+    }
+}
+
+/// An answer. Browsers and programs get the face they asked for.
+pub struct Reply {
+    status: StatusCode,
+    body: Body,
+    session: SessionCookie,
+    clears_site_data: bool,
+}
+
+enum Body {
+    Page(Box<dyn Page>),
+    Refused(Box<dyn Page>, Error),
+    Done { to: String, message: Option<String>, more: Value },
+}
+
+enum SessionCookie {
+    Keep,
+    Set(Ticket),
+    Clear,
+}
+
+impl Reply {
+    /// A page, or its JSON.
+    pub fn page(page: impl Page + 'static) -> Self {
+        Self::new(Body::Page(Box::new(page)))
+    }
+
+    /// The same form again, with what was typed and what is wrong with it.
+    pub fn refused(page: impl Page + 'static, error: Error) -> Self {
+        let status = status_of(&error);
+        Self { status, ..Self::new(Body::Refused(Box::new(page), error)) }
+    }
+
+    /// A thing was done: a browser goes to `to` (303) and reads `message` there; a program gets `{"message"}`.
+    pub fn done(to: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(Body::Done { to: to.into(), message: Some(message.into()), more: json!({}) })
+    }
+
+    /// A browser goes to `to` without a word; a program gets what is added by [`Reply::with`].
+    pub fn go(to: impl Into<String>) -> Self {
+        Self::new(Body::Done { to: to.into(), message: None, more: json!({}) })
+    }
+
+    fn new(body: Body) -> Self {
+        Self { status: StatusCode::OK, body, session: SessionCookie::Keep, clears_site_data: false }
+    }
+
+    /// Adds a key to the JSON of something done.
+    pub fn with(mut self, key: &str, value: impl Serialize) -> Result<Self> {
+        if let Body::Done { more: Value::Object(more), .. } = &mut self.body {
+            more.insert(key.to_owned(), serde_json::to_value(value)?);
+        }
+        Ok(self)
+    }
+
+    /// Another status than 200; browsers still get 303 for something done.
+    pub fn status(self, status: StatusCode) -> Self {
+        Self { status, ..self }
+    }
+
+    /// Hands the browser the session it arrived with.
+    pub fn signed_in(self, ticket: Ticket) -> Self {
+        Self { session: SessionCookie::Set(ticket), ..self }
+    }
+
+    /// Takes the session cookie back, and what the browser keeps of signed-in pages.
+    pub fn signed_out(self) -> Self {
+        Self { session: SessionCookie::Clear, clears_site_data: true, ..self }
+    }
+}
+
+/// Only someone who asks for `text/html` by name is a browser.
+pub fn wants_html(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|accept| accept.contains("text/html"))
+}
+
+/// The status of an error, as actix knows it.
+pub fn status_of(error: &Error) -> StatusCode {
+    StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+impl Responder for Reply {
+    type Body = BoxBody;
+
+    fn respond_to(self, req: &HttpRequest) -> HttpResponse {
+        let mut answer = HttpResponse::build(self.status);
+        match self.session {
+            SessionCookie::Keep => {}
+            SessionCookie::Set(ticket) => {
+                answer.cookie(ticket.cookie(req));
+            }
+            SessionCookie::Clear => {
+                answer.cookie(super::door::no_cookie(req));
+            }
+        }
+        if self.clears_site_data {
+            answer.insert_header(("Clear-Site-Data", "\"cache\""));
+        }
+        if wants_html(req.headers()) {
+            match self.body {
+                Body::Page(page) | Body::Refused(page, _) => match html(req, page.as_ref()) {
+                    Ok(text) => answer.content_type("text/html; charset=utf-8").body(text),
+                    Err(error) => HttpResponse::from_error(error),
+                },
+                Body::Done { to, message, .. } => {
+                    if let Some(message) = message {
+                        set_flash(req, &message);
+                    }
+                    answer.status(StatusCode::SEE_OTHER).insert_header((header::LOCATION, to)).finish()
+                }
+            }
+        } else {
+            match self.body {
+                Body::Page(page) => match page.json() {
+                    Ok(text) => answer.content_type("application/json; charset=utf-8").body(text),
+                    Err(cause) => HttpResponse::from_error(Error::from(cause)),
+                },
+                Body::Refused(_, error) => refuse::json(&mut answer, &error, None),
+                Body::Done { message, mut more, .. } => {
+                    if let (Some(message), Value::Object(more)) = (message, &mut more) {
+                        more.insert("message".to_owned(), message.into());
+                    }
+                    answer.content_type("application/json; charset=utf-8").body(more.to_string())
+                }
+            }
+        }
+    }
+}
+
+/// The page inside the layout.
+pub fn html(req: &HttpRequest, page: &dyn Page) -> Result<String> {
+    let chrome = Chrome::around(req, take_flash(req))?;
+    let values: (&str, &dyn Any) = ("chrome", &chrome);
+    Ok(page.html(&values)?)
+}
+
+fn set_flash(req: &HttpRequest, message: &str) {
+    if let Err(cause) = req.get_session().insert(FLASH, message) {
+        tracing::error!(?cause, "the flash could not be kept");
+    }
+}
+
+fn take_flash(req: &HttpRequest) -> Option<String> {
+    let session = req.get_session();
+    let flash = session.get::<String>(FLASH).ok().flatten()?;
+    session.remove(FLASH);
+    if session.entries().is_empty() {
+        session.purge();
+    }
+    Some(flash)
+}
+
+/// Where to go afterwards: a path on this site, or nothing.
+pub fn local_path(next: Option<&str>) -> Option<&str> {
+    let path = next?;
+    let is_local = path.starts_with('/') && !path.starts_with("//") && path.len() <= 512;
+    // A browser reads `\` as `/` and drops tabs and newlines, so `/\evil` and `/<tab>/evil` leave this site.
+    let is_plain = path.chars().all(|c| c.is_ascii_graphic() && c != '\\');
+    (is_local && is_plain).then_some(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_path_on_this_site_is_a_place_to_go() {
+        for fine in ["/", "/me", "/me/sessions?page=2", "/a//b"] {
+            assert_eq!(local_path(Some(fine)), Some(fine));
+        }
+        let long = format!("/{}", "x".repeat(600));
+        for evil in [
+            "",
+            "me",
+            "//evil.example",
+            "/\\evil.example",
+            "\\\\evil",
+            "https://evil.example",
+            "/\t/evil",
+            "/\r\nX: y",
+            "javascript:alert(1)",
+            "/é",
+            &long,
+        ] {
+            assert_eq!(local_path(Some(evil)), None, "{evil}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Nouns as pages and JSON show them.
+
+use serde::Serialize;
+
+use crate::{
+    clock::Timestamp,
+    db::Id,
+    model::{
+        device::{Device, DeviceKind},
+        session::{Method, Session},
+        user::User,
+    },
+};
+
+/// A person, as they see themselves.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UserView {
+    /// Opaque.
+    pub id: Id<User>,
+    /// As they wrote it.
+    pub email: String,
+    /// What they want to be called.
+    pub name: String,
+    /// Whether the address is proved.
+    pub email_verified: bool,
+    /// When they signed up.
+    pub created_at: Timestamp,
+}
+
+impl From<&User> for UserView {
+    fn from(user: &User) -> Self {
+        Self {
+            id: user.id.clone(),
+            email: user.email.spelled().to_owned(),
+            name: user.name.clone(),
+            email_verified: user.is_verified(),
+            created_at: user.created_at,
+        }
+    }
+}
+
+/// A device that is signed in, as its owner sees it.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionView {
+    /// For signing it out.
+    pub id: Id<Session>,
+    /// Whether it is the one that asks.
+    pub current: bool,
+    /// "Chrome on macOS".
+    pub device_name: String,
+    /// The browser's family.
+    pub browser: String,
+    /// The platform.
+    pub os: String,
+    /// `computer`, `phone`, `tablet`, `program` or `unknown`.
+    pub device_type: String,
+    /// Where it signed in, on the network.
+    pub ip: String,
+    /// When it signed in.
+    pub created_at: Timestamp,
+    /// When it was last used, to the minute.
+    pub last_active_at: Timestamp,
+    /// When it is signed out at the latest.
+    pub expires_at: Timestamp,
+    /// How it signed in.
+    pub method: Method,
+    /// Whether the device is remembered.
+    pub remembered: bool,
+}
+
+impl SessionView {
+    /// `session` as `current` sees it.
+    pub fn new(session: Session, current: &Id<Session>) -> Self {
+        let kind = session.device_type.parse().unwrap_or(DeviceKind::Unknown);
+        let device = Device { browser: session.browser, os: session.os, kind };
+        Self {
+            current: session.id == *current,
+            id: session.id,
+            device_name: device.name(),
+            browser: device.browser,
+            os: device.os,
+            device_type: session.device_type,
+            ip: session.ip,
+            created_at: session.created_at,
+            last_active_at: session.last_active_at,
+            expires_at: session.expires_at,
+            method: session.method,
+            remembered: session.remembered,
+        }
+    }
+}

@@ -1,0 +1,34 @@
+// Comforts only: every page works without this.
+'use strict';
+
+// After an error, focus goes to its summary.
+document.querySelector('.problems')?.focus();
+
+// A button beside each password shows and hides it.
+for (const input of document.querySelectorAll('input[type=password]')) {
+  const label = input.labels[0].textContent.toLowerCase();
+  const button = document.createElement('button');
+  button.type = 'button';
+  const show = (shown) => {
+    input.type = shown ? 'text' : 'password';
+    button.textContent = shown ? 'Hide' : 'Show';
+    button.setAttribute('aria-label', `${button.textContent} ${label}`);
+  };
+  button.addEventListener('click', () => show(input.type === 'password'));
+  input.form.addEventListener('submit', () => show(false));
+  show(false);
+  input.after(button);
+}
+
+// Times in the visitor's own zone: in the title, and in the text where it says "today at" or "yesterday at".
+const exact = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeStyle: 'short' });
+const hour = new Intl.DateTimeFormat('en-GB', { timeStyle: 'short' });
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+const days = (date) => Math.round((new Date().setHours(0, 0, 0, 0) - new Date(date).setHours(0, 0, 0, 0)) / 864e5);
+for (const time of document.querySelectorAll('time[datetime]')) {
+  const at = new Date(time.dateTime);
+  if (Number.isNaN(at.getTime())) continue;
+  const day = { 0: 'today', 1: 'yesterday' }[days(at)];
+  if (/^(today|yesterday) at/.test(time.textContent)) time.textContent = day ? `${day} at ${hour.format(at)}` : exact.format(at);
+  time.title = `${exact.format(at)}, ${zone}`;
+}

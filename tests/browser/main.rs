@@ -1,0 +1,6 @@
+//! The same house through Chromium.
+
+#[path = "../suite/house/mod.rs"]
+mod house;
+
+fn main() {}

@@ -1,0 +1,192 @@
+//! A whole house for one test: its own database, clock, mail server and address.
+//!
+//! Tests come in through the front door, as a browser or as curl. Letters travel over real SMTP; the outbox runs
+//! when a test asks for a letter, so nothing ever waits. With `TEST_DATABASE_URL` set, rows are on PostgreSQL.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+#![expect(dead_code, reason = "the browser tests share this house and use less of it")]
+
+mod visitor;
+
+use std::{collections::BTreeMap, net::TcpListener};
+
+use chrono::TimeDelta;
+use diesel::{Connection, PgConnection, RunQueryDsl};
+use vestibule::{
+    app::App,
+    clock::{Clock, Timestamp},
+    config, jobs,
+    mail::{Catcher, Caught},
+    secret, server,
+};
+
+pub use visitor::Visitor;
+
+/// A password that is good enough for everybody in the tests.
+pub const PASSWORD: &str = "correct horse battery staple";
+
+/// 21 November 2026, 14:05 UTC.
+pub const NOON: i64 = 1_795_269_900;
+
+/// A house that is open for one test.
+pub struct House {
+    pub app: App,
+    pub clock: Clock,
+    pub base_url: String,
+    pub port: u16,
+    pub settings: BTreeMap<String, String>,
+    pub catcher: Catcher,
+    folder: tempfile::TempDir,
+}
+
+impl House {
+    /// A house in development mode with the default settings, but for a cheap bcrypt.
+    pub async fn open() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// The same with some settings of one's own.
+    pub async fn with(settings: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let catcher = Catcher::start(([127, 0, 0, 1], 0).into()).unwrap();
+        let database = new_database(&folder);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let base_url = format!("http://localhost:{port}");
+        let smtp_url = format!("smtp://{}", catcher.addr());
+        let mut values = BTreeMap::new();
+        let usual = [
+            ("DATABASE_URL", database.as_str()),
+            ("BASE_URL", &base_url),
+            ("SMTP_URL", &smtp_url),
+            ("SECRET_KEY", "the key of a house that stands for one test"),
+            ("BCRYPT_COST", "4"),
+            ("WORKERS", "2"),
+        ];
+        for (name, value) in usual.iter().chain(settings) {
+            values.insert((*name).to_owned(), (*value).to_owned());
+        }
+        let clock = Clock::test(Timestamp::from_unix(NOON));
+        let app = App::open_with(config::from_values(values.clone()).unwrap(), clock.clone()).unwrap();
+        app.db().migrate().unwrap();
+        actix_web::rt::spawn(server::start(&app, listener).unwrap());
+        let base_url = app.config().site.origin();
+        Self { app, clock, base_url, port, settings: values, catcher, folder }
+    }
+
+    /// A second node on the same database and clock; its own address, the same letters.
+    pub async fn second_node(&self) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let config = config::from_values(self.settings.clone()).unwrap();
+        let app = App::open_with(config, self.clock.clone()).unwrap();
+        actix_web::rt::spawn(server::start(&app, listener).unwrap());
+        Self {
+            app,
+            clock: self.clock.clone(),
+            base_url: self.base_url.clone(),
+            port,
+            settings: self.settings.clone(),
+            catcher: self.catcher.clone(),
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    /// Somebody with a browser: asks for pages, keeps cookies, follows nothing by itself.
+    pub fn browser(&self) -> Visitor {
+        Visitor::browser(self.port)
+    }
+
+    /// Somebody with curl and a cookie jar: asks for JSON.
+    pub fn curl(&self) -> Visitor {
+        Visitor::curl(self.port)
+    }
+
+    /// Lets time pass.
+    pub fn wait(&self, span: TimeDelta) {
+        self.clock.advance(span);
+    }
+
+    /// Sends what is due, and reads every letter to `address` that arrived, oldest first.
+    pub async fn letters_to(&self, address: &str) -> Vec<Caught> {
+        self.send_letters().await;
+        let mut letters = self.catcher.letters();
+        letters.retain(|letter| letter.to == address);
+        letters.reverse();
+        letters
+    }
+
+    /// Sends what is due.
+    pub async fn send_letters(&self) {
+        while jobs::run_outbox(&self.app).await.unwrap() > 0 {}
+    }
+
+    /// The token in the newest letter to `address` that has one.
+    pub async fn token_for(&self, address: &str) -> String {
+        let letters = self.letters_to(address).await;
+        letters.iter().rev().find_map(|letter| token_in(&letter.text)).expect("a letter with a link")
+    }
+
+    /// Signs up through the front door; the address is a claim. The curl that comes back holds the session.
+    pub async fn claimant(&self, address: &str) -> Visitor {
+        let curl = self.curl();
+        let answer = curl
+            .post_json(
+                "/signup",
+                serde_json::json!({ "email": address, "password": PASSWORD, "name": "Ada" }),
+            )
+            .await;
+        answer.is(201);
+        curl
+    }
+
+    /// Signs up and confirms. The curl that comes back holds the session.
+    pub async fn verified(&self, address: &str) -> Visitor {
+        let curl = self.claimant(address).await;
+        let token = self.token_for(address).await;
+        curl.post_json("/verify-email", serde_json::json!({ "token": token })).await.is(200);
+        curl
+    }
+
+    /// How many rows a query finds: `SELECT count(*) AS n FROM …`.
+    pub async fn count(&self, from: &str) -> i64 {
+        #[derive(diesel::QueryableByName)]
+        struct Count {
+            #[diesel(sql_type = diesel::sql_types::BigInt)]
+            n: i64,
+        }
+        let query = format!("SELECT count(*) AS n FROM {from}");
+        self.app.read(move |conn| Ok(diesel::sql_query(query).get_result::<Count>(conn)?.n)).await.unwrap()
+    }
+}
+
+/// The token of the first link in a text.
+pub fn token_in(text: &str) -> Option<String> {
+    let (_, rest) = text.split_once("token=")?;
+    Some(rest.chars().take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c)).collect())
+}
+
+/// A fresh database: a file in `folder`, or one of its own on the server that `TEST_DATABASE_URL` names.
+pub fn new_database(folder: &tempfile::TempDir) -> String {
+    match test_server() {
+        None => format!("sqlite://{}", folder.path().join("house.db").display()),
+        Some(server) => {
+            let name: String = secret::random_text(12).unwrap().to_lowercase().replace(['-', '_'], "x");
+            let mut conn = PgConnection::establish(&server).unwrap();
+            diesel::sql_query(format!("CREATE DATABASE house_{name}")).execute(&mut conn).unwrap();
+            let (rest, _) = server.rsplit_once('/').unwrap();
+            format!("{rest}/house_{name}")
+        }
+    }
+}
+
+/// The PostgreSQL server of this run, if it is a run on PostgreSQL.
+#[expect(clippy::disallowed_methods, reason = "tests learn from the environment where they run")]
+pub fn test_server() -> Option<String> {
+    std::env::var("TEST_DATABASE_URL").ok()
+}
+
+/// The program under test: the release binary where `bin/test` built one, else this build's own.
+#[expect(clippy::disallowed_methods, reason = "tests learn from the environment where they run")]
+pub fn program() -> String {
+    std::env::var("VESTIBULE_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_vestibule").to_owned())
+}
