@@ -5,9 +5,9 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 #![expect(dead_code, reason = "the browser tests share this house and use less of it")]
 
-mod visitor;
+pub mod visitor;
 
-use std::{collections::BTreeMap, net::TcpListener};
+use std::{collections::BTreeMap, ffi::OsStr, fs, net::TcpListener, process::Command};
 
 use chrono::TimeDelta;
 use diesel::{Connection, PgConnection, RunQueryDsl};
@@ -75,9 +75,16 @@ impl House {
 
     /// A second node on the same database and clock; its own address, the same letters.
     pub async fn second_node(&self) -> Self {
+        self.second_node_with(&[]).await
+    }
+
+    /// The same with some settings of its own.
+    pub async fn second_node_with(&self, settings: &[(&str, &str)]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let config = config::from_values(self.settings.clone()).unwrap();
+        let mut values = self.settings.clone();
+        values.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let config = config::from_values(values.clone()).unwrap();
         let app = App::open_with(config, self.clock.clone()).unwrap();
         actix_web::rt::spawn(server::start(&app, listener).unwrap());
         Self {
@@ -85,7 +92,7 @@ impl House {
             clock: self.clock.clone(),
             base_url: self.base_url.clone(),
             port,
-            settings: self.settings.clone(),
+            settings: values,
             catcher: self.catcher.clone(),
             folder: tempfile::tempdir().unwrap(),
         }
@@ -156,6 +163,68 @@ impl House {
         }
         let query = format!("SELECT count(*) AS n FROM {from}");
         self.app.read(move |conn| Ok(diesel::sql_query(query).get_result::<Count>(conn)?.n)).await.unwrap()
+    }
+
+    /// Texts in the database: `SELECT … AS text FROM …`.
+    pub async fn texts(&self, query: &str) -> Vec<String> {
+        #[derive(diesel::QueryableByName)]
+        struct Text {
+            #[diesel(sql_type = diesel::sql_types::Text)]
+            text: String,
+        }
+        let query = query.to_owned();
+        let rows = self.app.read(move |conn| Ok(diesel::sql_query(query).load::<Text>(conn)?)).await.unwrap();
+        rows.into_iter().map(|row| row.text).collect()
+    }
+
+    /// Somebody meddles with the rows behind the house's back.
+    pub async fn meddle(&self, statement: &str) {
+        let statement = statement.to_owned();
+        let meddle = self.app.write(move |tx| Ok(diesel::sql_query(statement).execute(tx.conn)?));
+        assert!(meddle.await.unwrap() > 0, "a statement that changes nothing proves nothing");
+    }
+
+    /// Everything that is stored, as somebody reads it who stole the disk: the file and its log byte by byte, or
+    /// every row of every table.
+    pub async fn stolen_disk(&self) -> String {
+        if let Some(path) = self.settings["DATABASE_URL"].strip_prefix("sqlite://") {
+            let files =
+                [path.to_owned(), format!("{path}-wal")].map(|path| fs::read(path).unwrap_or_default());
+            return String::from_utf8_lossy(&files.concat()).into_owned();
+        }
+        let tables = "SELECT tablename::text AS text FROM pg_tables WHERE schemaname = 'public'";
+        let mut everything = String::new();
+        for table in self.texts(tables).await {
+            let rows = format!("SELECT coalesce(string_agg(t::text, ' '), '') AS text FROM {table} t");
+            everything += &self.texts(&rows).await.concat();
+        }
+        everything
+    }
+
+    /// Runs the program beside this house: the same settings, the same database.
+    pub fn command(&self, arguments: &[&str]) -> Said {
+        run_program(arguments, &self.settings)
+    }
+}
+
+/// What a command said, and how it ended.
+#[derive(Debug)]
+pub struct Said {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+/// Runs the program with these arguments, and with these settings and nothing else in its environment.
+pub fn run_program<N: AsRef<OsStr>, V: AsRef<OsStr>>(
+    arguments: &[&str],
+    settings: impl IntoIterator<Item = (N, V)>,
+) -> Said {
+    let output = Command::new(program()).args(arguments).env_clear().envs(settings).output().unwrap();
+    Said {
+        code: output.status.code(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
     }
 }
 

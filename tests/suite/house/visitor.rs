@@ -210,6 +210,33 @@ impl Answer {
             .unwrap_or_else(|_| panic!("{}: not JSON: {}", self.request, self.body))
     }
 
+    /// The whole answer, but for what differs each time: two answers with one outline tell a stranger the same.
+    /// `address` is what this visitor typed; two that are compared should be equally long.
+    pub fn outline(&self, address: &str) -> String {
+        let mut headers: Vec<String> = Vec::new();
+        for (name, value) in &self.headers {
+            let value = value.to_str().unwrap();
+            headers.push(match name.as_str() {
+                "date" | "x-request-id" => name.to_string(),
+                "set-cookie" => {
+                    let mut cookie = Cookie::parse_encoded(value).unwrap().into_owned();
+                    cookie.unset_expires();
+                    cookie.set_value(format!("{} characters", cookie.value().len()));
+                    format!("{name}: {cookie}")
+                }
+                _ => format!("{name}: {value}"),
+            });
+        }
+        headers.sort();
+        let mut body = self.body.replace(address, "ADDRESS");
+        if let Ok(json) = serde_json::from_str::<Value>(&body)
+            && let Some(id) = json["user"]["id"].as_str()
+        {
+            body = body.replace(id, "ID");
+        }
+        format!("{}\n{}\n\n{body}", self.status, headers.join("\n"))
+    }
+
     /// A header, or nothing.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())

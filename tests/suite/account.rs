@@ -1,0 +1,98 @@
+//! The account at a glance, and its name.
+
+use actix_web::http::Method;
+use serde_json::json;
+
+use crate::house::{House, PASSWORD};
+
+#[actix_web::test]
+async fn the_account_has_two_faces() {
+    let house = House::open().await;
+    let ada = house.claimant("Ada@example.com").await;
+
+    let user = ada.get("/me").await.is(200).json()["user"].clone();
+    let mut keys: Vec<_> = user.as_object().unwrap().keys().cloned().collect();
+    keys.sort();
+    assert_eq!(keys, ["createdAt", "email", "emailVerified", "id", "name"]);
+    assert_eq!(user["createdAt"], "2026-11-21T14:05:00Z");
+
+    let page = ada.with("accept", "text/html").get("/me").await.is(200).says("Ada@example.com");
+    page.says("Not confirmed yet").says("action=\"/verify-email/resend\"").says("value=\"Ada\"");
+}
+
+#[actix_web::test]
+async fn a_stranger_has_no_account_to_look_at() {
+    let house = House::open().await;
+    house.curl().get("/me").await.refuses(401, "sign_in_required");
+    house.browser().get("/me").await.goes_to("/login?next=%2Fme");
+    house.curl().put_json("/me/name", json!({ "name": "Eve" })).await.refuses(401, "sign_in_required");
+    house.browser().post("/me/name", &[("name", "Eve")]).await.goes_to("/login");
+}
+
+#[actix_web::test]
+async fn a_name_changes_by_put_and_by_post_in_both_spellings() {
+    let house = House::open().await;
+    let ada = house.verified("ada@example.com").await;
+
+    let answer = ada.put_json("/me/name", json!({ "name": " Ada Lovelace " })).await.is(200).json();
+    assert_eq!(answer["user"]["name"], "Ada Lovelace");
+    assert_eq!(ada.get("/me").await.json()["user"], answer["user"]);
+
+    let form = Some(("application/x-www-form-urlencoded", "name=Augusta".to_owned()));
+    ada.send(Method::PUT, "/me/name", form).await.is(200);
+    assert_eq!(ada.get("/me").await.json()["user"]["name"], "Augusta");
+
+    let browser = house.browser();
+    browser.post("/login", &[("email", "ada@example.com"), ("password", PASSWORD)]).await.goes_to("/me");
+    browser.post("/me/name", &[("name", "The Countess")]).await.goes_to("/me");
+    browser.get("/me").await.is(200).says("Your name is changed.").says("value=\"The Countess\"");
+}
+
+#[actix_web::test]
+async fn a_name_that_will_not_do_is_explained_and_changes_nothing() {
+    let house = House::open().await;
+    let ada = house.verified("ada@example.com").await;
+    let browser = house.browser();
+    browser.post("/login", &[("email", "ada@example.com"), ("password", PASSWORD)]).await.goes_to("/me");
+
+    for (wrong, says) in [
+        ("  ".to_owned(), "Say what you want to be called."),
+        ("x".repeat(81), "Use at most 80 characters."),
+        ("Ada\r\nBcc: eve@example.com".to_owned(), "without line breaks"),
+        ("Ada\0".to_owned(), "control characters"),
+    ] {
+        let refusal = ada.put_json("/me/name", json!({ "name": wrong })).await.refuses(422, "invalid");
+        assert!(refusal.json()["fields"]["name"].as_str().unwrap().contains(says), "{wrong:?}");
+        browser.post("/me/name", &[("name", &wrong)]).await.is(422).says(says).says("aria-invalid");
+    }
+    browser.post("/me/name", &[("name", &"x".repeat(81))]).await.is(422).says(&"x".repeat(81));
+    ada.put_json("/me/name", json!({})).await.refuses(422, "invalid");
+    ada.put_json("/me/name", json!({ "name": 7 })).await.refuses(400, "malformed");
+    assert_eq!(ada.get("/me").await.json()["user"]["name"], "Ada");
+}
+
+#[actix_web::test]
+async fn nothing_but_the_name_changes_with_the_name() {
+    let house = House::open().await;
+    let ada = house.claimant("ada@example.com").await;
+    let before = ada.get("/me").await.json()["user"].clone();
+
+    let body = json!({ "name": "Ada L.", "email": "eve@example.com", "emailVerified": true, "id": "chosen" });
+    let mut after = ada.put_json("/me/name", body).await.is(200).json()["user"].clone();
+
+    assert_eq!(after, ada.get("/me").await.json()["user"]);
+    after["name"] = before["name"].clone();
+    assert_eq!(after, before);
+}
+
+#[actix_web::test]
+async fn a_name_never_becomes_part_of_the_page_case_122() {
+    let house = House::open().await;
+    let ada = house.verified("ada@example.com").await;
+    let name = "</bdi><script>alert(1)</script>\" onfocus=x";
+    ada.put_json("/me/name", json!({ "name": name })).await.is(200);
+
+    let page = ada.with("accept", "text/html").get("/me").await.is(200);
+
+    page.hides("<script>alert").hides("\" onfocus").says("&#60;script&#62;alert(1)");
+}

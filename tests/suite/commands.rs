@@ -1,0 +1,252 @@
+//! The commands, as an operator types them: child processes with settings of their own.
+
+use std::{collections::BTreeMap, fs, net::TcpListener};
+
+use serde_json::{Value, json};
+
+use crate::house::{House, Said, new_database, run_program};
+
+/// Settings for a program without a house around it.
+fn settings(database: &str, more: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let usual = [("DATABASE_URL", database), ("SECRET_KEY", "the key of a program that runs for one test")];
+    let all = usual.iter().chain(&[("BCRYPT_COST", "4"), ("SMTP_URL", "folder:/nonexistent")]).chain(more);
+    all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// The findings of `doctor --json` by what they are about.
+fn findings(said: &Said) -> BTreeMap<String, Value> {
+    let lines = said.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    lines.map(|finding| (finding["what"].as_str().unwrap().to_owned(), finding)).collect()
+}
+
+#[actix_web::test]
+async fn every_command_explains_itself() {
+    let nothing: [(&str, &str); 0] = [];
+    let said = run_program(&["--help"], nothing);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    for command in ["serve", "migrate", "seed", "jobs", "doctor"] {
+        assert!(said.out.contains(command), "{said:?}");
+        let said = run_program(&[command, "--help"], nothing);
+        assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{said:?}");
+        assert!(said.out.contains("Usage: vestibule") && said.out.contains("--config"), "{said:?}");
+    }
+    assert!(run_program(&["--version"], nothing).out.starts_with("vestibule "));
+}
+
+#[actix_web::test]
+async fn wrong_usage_is_exit_2_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = format!("sqlite://{}", folder.path().join("house.db").display());
+    for wrong in
+        [&["dance"][..], &[], &["seed", "--loudly"], &["jobs"], &["jobs", "forget"], &["migrate", "now"]]
+    {
+        let said = run_program(wrong, settings(&database, &[]));
+        assert_eq!(said.code, Some(2), "{wrong:?}: {said:?}");
+        assert!(said.err.contains("Usage: vestibule") && said.out.is_empty(), "{wrong:?}: {said:?}");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[actix_web::test]
+async fn every_problem_with_the_settings_is_told_at_once() {
+    let wrong = [
+        ("MODE", "prod"),
+        ("DATABASE_URL", "mysql://localhost"),
+        ("BASE_URL", "example.com/auth"),
+        ("LISTEN", "3000"),
+        ("BCRYPT_COST", "3"),
+        ("SECRET_KEY", "short"),
+        ("SMTP_URL", "mail.example.com"),
+        ("TRUSTED_PROXIES", "10.0.0.0/33"),
+        ("SESSION_LIFE", "a while"),
+        ("VERIFY_ON_GET", "maybe"),
+    ];
+    for command in ["serve", "migrate", "seed"] {
+        let said = run_program(&[command], wrong);
+        assert_eq!((said.code, said.out.as_str()), (Some(1), ""), "{said:?}");
+        for (name, _) in wrong {
+            let about = said.err.lines().find(|line| line.starts_with(&format!("  - {name} is ")));
+            assert!(about.is_some_and(|line| line.contains("Write ")), "{name}: {said:?}");
+        }
+        assert!(!said.err.contains("`short`"), "a key is not repeated: {said:?}");
+    }
+}
+
+#[actix_web::test]
+async fn production_refuses_to_start_without_a_key_https_and_a_mail_server() {
+    let said = run_program(&["serve"], [("MODE", "production"), ("LISTEN", "127.0.0.1:0")]);
+
+    assert_eq!(said.code, Some(1), "{said:?}");
+    for missing in ["SECRET_KEY is missing", "an https address in production", "SMTP_URL is missing"] {
+        assert!(said.err.contains(missing), "{missing}: {said:?}");
+    }
+}
+
+#[actix_web::test]
+async fn a_file_of_settings_is_read_and_the_environment_wins() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, database) = (folder.path().join("vestibule.toml"), new_database(&folder));
+    let path = file.to_str().unwrap();
+    fs::write(&file, format!("database_url = \"{database}\"\nbcrypt_cost = 99\nbrand_nmae = \"Acme\"\n"))
+        .unwrap();
+
+    let said = run_program(&["--config", path, "migrate"], settings(&database, &[]));
+    assert_eq!(said.code, Some(1));
+    assert!(
+        said.err.contains("brand_nmae is not a setting") && !said.err.contains("BCRYPT_COST"),
+        "{said:?}"
+    );
+
+    fs::write(&file, format!("database_url = \"{database}\"\nmigrate = true\ntrusted_proxies = [\"::1\"]\n"))
+        .unwrap();
+    let key = [("SECRET_KEY", "the key of a program that runs for one test")];
+    let said = run_program(&["migrate", "--config", path], key);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let said = run_program(&["--config", "/nonexistent.toml", "migrate"], key);
+    assert_eq!(said.code, Some(1));
+    assert!(said.err.contains("/nonexistent.toml cannot be read"), "{said:?}");
+}
+
+#[actix_web::test]
+async fn migrate_brings_the_schema_up_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(&new_database(&folder), &[]);
+
+    let first = run_program(&["migrate"], &settings);
+    let second = run_program(&["migrate"], &settings);
+
+    assert_eq!((first.code, second.code), (Some(0), Some(0)), "{first:?} {second:?}");
+    assert!(first.out.contains("migration(s) run.") && second.out.contains("nothing to do."));
+    assert!(!first.out.contains("postgres@"), "what is in the address stays there: {first:?}");
+}
+
+#[actix_web::test]
+async fn seed_makes_three_people_who_can_sign_in() {
+    let house = House::open().await;
+
+    let said = house.command(&["seed", "--json"]);
+
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let people: Vec<Value> = said.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(people.len(), 3);
+    for person in &people {
+        let offer = json!({ "email": person["email"], "password": person["password"] });
+        let user = house.curl().post_json("/login", offer).await.is(200).json()["user"].clone();
+        assert_eq!(user["emailVerified"], person["emailVerified"]);
+    }
+    assert_eq!(people.iter().filter(|person| person["emailVerified"] == true).count(), 2);
+}
+
+#[actix_web::test]
+async fn seeding_twice_changes_nobody_and_reads_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(&new_database(&folder), &[]);
+
+    let first = run_program(&["seed"], &settings);
+    let second = run_program(&["seed"], &settings);
+
+    assert_eq!((first.code, second.code), (Some(0), Some(0)), "{first:?} {second:?}");
+    assert_eq!(first.out.lines().filter(|line| line.contains("@example.com")).count(), 3, "{first:?}");
+    assert!(first.out.contains("not confirmed yet") && !first.out.contains("is there already"), "{first:?}");
+    assert_eq!(second.out.lines().filter(|line| line.ends_with("is there already")).count(), 3, "{second:?}");
+}
+
+#[actix_web::test]
+async fn nobody_is_seeded_in_production() {
+    let house = House::open().await;
+    let mut settings = house.settings.clone();
+    let production = [("MODE", "production"), ("BASE_URL", "https://id.example.com"), ("BCRYPT_COST", "10")];
+    settings.extend(production.map(|(name, value)| (name.to_owned(), value.to_owned())));
+
+    let said = run_program(&["seed"], &settings);
+
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.err.contains("development mode only") && said.out.is_empty(), "{said:?}");
+    assert_eq!(house.count("users").await, 0);
+}
+
+#[actix_web::test]
+async fn the_doctor_finds_a_sound_house_sound_and_sends_a_letter_to_prove_it() {
+    let house = House::open().await;
+
+    let said = house.command(&["doctor", "--json", "--mail-to", "ops@example.com"]);
+
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let found = findings(&said);
+    for what in ["database", "clock", "mail", "outbox", "letter"] {
+        assert_eq!(found[what]["health"], "fine", "{said:?}");
+    }
+    assert_eq!(house.letters_to("ops@example.com").await.len(), 1);
+    let said = house.command(&["doctor"]);
+    assert!(said.out.lines().any(|line| line.starts_with("fine     database")), "{said:?}");
+}
+
+#[actix_web::test]
+async fn the_doctor_says_what_is_wrong_and_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = new_database(&folder);
+    let dead = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let smtp = format!("smtp://{dead}");
+    let more = [("SMTP_URL", smtp.as_str()), ("BASE_URL", "http://id.example.com")];
+
+    let said = run_program(&["doctor", "--json"], settings(&database, &more));
+
+    assert_eq!(said.code, Some(1), "{said:?}");
+    let found = findings(&said);
+    for (what, health, advice) in [
+        ("mail", "problem", "SMTP_URL"),
+        ("cookies", "problem", "Put https in BASE_URL"),
+        ("database", "warning", "vestibule migrate"),
+        ("settings", "warning", "MODE=production"),
+    ] {
+        assert_eq!(found[what]["health"], health, "{said:?}");
+        assert!(found[what]["says"].as_str().unwrap().contains(advice), "{said:?}");
+    }
+}
+
+#[actix_web::test]
+async fn the_doctor_reads_settings_that_nothing_else_would_start_with() {
+    let said = run_program(&["doctor", "--json"], [("MODE", "production"), ("LISTEN", "nowhere")]);
+
+    assert_eq!(said.code, Some(1), "{said:?}");
+    let problems: Vec<Value> = said.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(problems.len() >= 3 && problems.iter().all(|problem| problem["health"] == "problem"), "{said:?}");
+}
+
+#[actix_web::test]
+async fn a_database_that_cannot_be_is_a_sentence_and_not_a_panic() {
+    let settings = settings("sqlite:///dev/null/house.db", &[]);
+    for command in [&["migrate"][..], &["seed"], &["jobs", "list"], &["doctor"]] {
+        let said = run_program(command, &settings);
+        assert_eq!(said.code, Some(1), "{said:?}");
+        let heard = format!("{}{}", said.out, said.err);
+        assert!(
+            !heard.contains("panicked")
+                && heard.contains("/dev/null/house.db") | heard.contains("DATABASE_URL")
+        );
+    }
+}
+
+#[actix_web::test]
+async fn the_doctor_notices_letters_that_were_given_up() {
+    let house = House::open().await;
+    house.claimant("ada@example.com").await;
+    house.meddle("UPDATE outbox SET sealed = 'spilled coffee'").await;
+    house.send_letters().await;
+
+    let said = house.command(&["doctor", "--json"]);
+
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(findings(&said)["outbox"]["says"].as_str().unwrap().contains("vestibule jobs retry"), "{said:?}");
+}
+
+#[actix_web::test]
+async fn jobs_runs_what_is_known_by_name_and_nothing_else() {
+    let house = House::open().await;
+    let said = house.command(&["jobs", "run", "outbox"]);
+    assert_eq!((said.code, said.out.as_str()), (Some(0), "outbox: 0 letter(s) tried\n"), "{said:?}");
+
+    let said = house.command(&["jobs", "run", "laundry"]);
+    assert_eq!(said.code, Some(1));
+    assert!(said.err.contains("There is no job called laundry. There are: outbox"), "{said:?}");
+}

@@ -1,0 +1,128 @@
+//! Letters as they arrive: over real SMTP, and byte by byte.
+
+use std::fs;
+
+use serde_json::json;
+
+use crate::house::{House, token_in};
+
+/// One of each letter that a person gets, at a house of which she knows the address.
+async fn one_of_each(house: &House) -> [&'static str; 4] {
+    house.claimant("Ada@example.com").await;
+    let token = house.token_for("Ada@example.com").await;
+    house.curl().post_json("/verify-email", json!({ "token": token })).await.is(200);
+    house.claimant("ada@example.com").await;
+    house.send_letters().await;
+    house.curl().post_json("/forgot-password", json!({ "email": "ada@example.com" })).await.is(200);
+    let token = house.token_for("Ada@example.com").await;
+    let body = json!({ "token": token, "password": "a new and better password" });
+    house.curl().post_json("/reset-password", body).await.is(200);
+    [
+        "Confirm your address for Vestibule",
+        "You already have an account at Vestibule",
+        "Set a new password for Vestibule",
+        "Your password for Vestibule was changed",
+    ]
+}
+
+/// The addresses of everything a text points to or loads.
+fn addresses(text: &str) -> Vec<&str> {
+    let starts = text
+        .match_indices("http")
+        .filter(|(at, _)| text[*at..].starts_with("http://") || text[*at..].starts_with("https://"));
+    starts
+        .map(|(at, _)| text[at..].split(|c: char| c.is_whitespace() || "\"'<>)".contains(c)).next().unwrap())
+        .collect()
+}
+
+#[actix_web::test]
+async fn every_letter_is_text_and_html_with_the_same_links_and_no_tracking() {
+    let house = House::open().await;
+    let subjects = one_of_each(&house).await;
+
+    let letters = house.letters_to("Ada@example.com").await;
+
+    assert_eq!(letters.iter().map(|letter| letter.subject.as_str()).collect::<Vec<_>>(), subjects);
+    for letter in letters {
+        assert!(
+            letter.html.contains("<!doctype html>") && !letter.text.contains("<p>"),
+            "{}",
+            letter.subject
+        );
+        assert_eq!(token_in(&letter.text), token_in(&letter.html), "{}", letter.subject);
+        let in_text = addresses(&letter.text);
+        assert!(!in_text.is_empty());
+        for address in addresses(&letter.html).iter().chain(&in_text) {
+            assert!(in_text.contains(address), "{}: {address} is in the page alone", letter.subject);
+            let path = address.strip_prefix(&house.base_url).unwrap();
+            let (path, query) = path.split_once('?').unwrap_or((path, ""));
+            assert!(["/", "/login", "/forgot-password", "/verify-email", "/reset-password"].contains(&path));
+            assert!(query.is_empty() || query.len() == "token=".len() + 43, "{}: {query}", letter.subject);
+        }
+        let html = letter.html.to_lowercase();
+        for loads in
+            ["<img", "<link", "<script", "<iframe", "<form", "url(", "@import", "src=", "background="]
+        {
+            assert!(!html.contains(loads), "{}: {loads}", letter.subject);
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_letter_says_that_a_program_wrote_it_and_has_two_parts() {
+    let folder = tempfile::tempdir().unwrap();
+    let route = format!("folder:{}", folder.path().display());
+    let house = House::with(&[("SMTP_URL", &route), ("MAIL_FROM", "Acme <hello@acme.example>")]).await;
+    house.claimant("Ada.L@example.com").await;
+
+    house.send_letters().await;
+
+    let [file] =
+        &fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().path()).collect::<Vec<_>>()[..]
+    else {
+        panic!("one letter, one file")
+    };
+    let letter = fs::read_to_string(file).unwrap();
+    let (head, body) = letter.split_once("\r\n\r\n").unwrap();
+    for line in [
+        "From: Acme <hello@acme.example>",
+        "To: Ada.L@example.com",
+        "Subject: Confirm your address for Vestibule",
+        "Auto-Submitted: auto-generated",
+        "X-Auto-Response-Suppress: All",
+        "MIME-Version: 1.0",
+    ] {
+        assert!(head.lines().any(|one| one == line), "{line} is not in {head}");
+    }
+    let id = file.file_stem().unwrap().to_str().unwrap();
+    assert!(head.contains(&format!("Message-ID: <{id}@acme.example>")), "{head}");
+    assert!(head.contains("Content-Type: multipart/alternative"), "{head}");
+    let (text, html) =
+        (body.find("Content-Type: text/plain").unwrap(), body.find("Content-Type: text/html").unwrap());
+    assert!(text < html, "a mail program shows the last part that it understands");
+    assert!(letter.lines().all(|line| line.len() <= 78 || line.contains("boundary")), "{letter}");
+}
+
+#[actix_web::test]
+async fn mail_goes_to_the_stored_spelling_with_the_domain_in_ascii_case_118() {
+    let house = House::open().await;
+    house.claimant("Ada.LOVELACE+Notes@B\u{fc}cher.Example").await;
+
+    let letters = house.letters_to("Ada.LOVELACE+Notes@xn--bcher-kva.example").await;
+
+    assert_eq!((letters.len(), house.catcher.received()), (1, 1));
+}
+
+#[actix_web::test]
+async fn letters_speak_of_the_house_by_its_name_and_come_from_it() {
+    let house = House::with(&[("BRAND_NAME", "Acme & Sons"), ("BASE_URL", "https://id.acme.example")]).await;
+    house.claimant("ada@example.com").await;
+
+    let letters = house.letters_to("ada@example.com").await;
+
+    let [letter] = &letters[..] else { panic!("one letter") };
+    assert_eq!(letter.subject, "Confirm your address for Acme & Sons");
+    assert_eq!(letter.from, "no-reply@id.acme.example");
+    assert!(letter.text.contains("https://id.acme.example/verify-email?token="));
+    assert!(letter.html.contains("Acme &#38; Sons") && !letter.html.contains("localhost"));
+}

@@ -1,0 +1,402 @@
+//! Proving an address: it belongs to whoever confirms it first.
+
+use actix_web::http::Method;
+use chrono::TimeDelta;
+use serde_json::json;
+
+use crate::house::{House, PASSWORD, Visitor};
+
+const CONFIRMED: &str = "users WHERE email_verified_at IS NOT NULL";
+
+/// Somebody with a browser signs up; the address is a claim.
+async fn claimant_in_a_browser(house: &House, address: &str) -> Visitor {
+    let browser = house.browser();
+    browser
+        .post("/signup", &[("name", "Ada"), ("email", address), ("password", PASSWORD)])
+        .await
+        .goes_to("/me");
+    browser
+}
+
+/// Somebody claims an address with a password of their own, a minute after whoever came before.
+async fn claimant_with(house: &House, address: &str, password: &str) -> Visitor {
+    house.wait(TimeDelta::minutes(1));
+    let curl = house.curl();
+    let body = json!({ "email": address, "password": password, "name": "Ada" });
+    curl.post_json("/signup", body).await.is(201);
+    curl
+}
+
+fn link(token: &str) -> String {
+    format!("/verify-email?token={token}")
+}
+
+#[actix_web::test]
+async fn the_browser_that_made_the_account_confirms_by_opening_the_link() {
+    let house = House::open().await;
+    let browser = claimant_in_a_browser(&house, "ada@example.com").await;
+    let token = house.token_for("ada@example.com").await;
+
+    browser.get(&link(&token)).await.goes_to("/me");
+
+    let page = browser.get("/me").await.is(200);
+    page.says("Your address is confirmed.").hides("Not confirmed yet").says("Confirmed");
+}
+
+#[actix_web::test]
+async fn looking_ahead_confirms_nothing_case_03() {
+    let house = House::open().await;
+    let browser = claimant_in_a_browser(&house, "ada@example.com").await;
+    let token = house.token_for("ada@example.com").await;
+
+    browser.head(&link(&token)).await.is(200);
+    for (header, value) in
+        [("sec-purpose", "prefetch"), ("sec-purpose", "prefetch;prerender"), ("purpose", "prefetch")]
+    {
+        browser.clone().with(header, value).get(&link(&token)).await.is(200).says("Confirm this address");
+        house.curl().with(header, value).get(&link(&token)).await.refuses(405, "confirm_by_post");
+    }
+    house.curl().head(&link(&token)).await.is(405);
+    assert_eq!(house.count(CONFIRMED).await, 0);
+
+    browser.get(&link(&token)).await.goes_to("/me");
+    assert_eq!(house.count(CONFIRMED).await, 1);
+}
+
+#[actix_web::test]
+async fn another_browser_is_shown_what_it_would_confirm_and_nothing_happens_case_01() {
+    let house = House::open().await;
+    claimant_in_a_browser(&house, "Ada@example.com").await;
+    let token = house.token_for("Ada@example.com").await;
+    house.wait(TimeDelta::minutes(7));
+
+    let scanner = house.browser().named("A scanner that follows links");
+    let page = scanner.get(&link(&token)).await.is(200);
+
+    let page = page.says("Ada@example.com").says("21 November 2026, 14:05 UTC").says("Firefox on Linux");
+    let page = page.says("Password of this account").says("I did not make this account");
+    page.says("action=\"/verify-email\"").says(&format!("name=\"token\" value=\"{token}\""));
+    assert_eq!((scanner.cookie("session"), house.count(CONFIRMED).await), (None, 0));
+}
+
+#[actix_web::test]
+async fn a_scanner_that_presses_the_button_confirms_nothing_case_02() {
+    let house = House::open().await;
+    house.claimant("ada@example.com").await;
+    let token = house.token_for("ada@example.com").await;
+
+    let scanner = house.browser();
+    scanner.get(&link(&token)).await.is(200);
+    let refused = scanner.post("/verify-email", &[("token", &token), ("password", "")]).await.is(422);
+
+    refused.says("Enter the password of this account.");
+    assert_eq!((scanner.cookie("session"), house.count(CONFIRMED).await), (None, 0));
+}
+
+#[actix_web::test]
+async fn another_browser_confirms_and_signs_in_with_the_accounts_password_case_13() {
+    let house = House::open().await;
+    house.claimant("ada@example.com").await;
+    let token = house.token_for("ada@example.com").await;
+    let phone = house.browser();
+
+    let wrong = [("token", token.as_str()), ("password", "a tired recipient's own")];
+    let page = phone.post("/verify-email", &wrong).await.is(422).hides("a tired recipient");
+    page.says("That is not the password of this account.").says(&token).says("I did not make this account");
+    assert_eq!((phone.cookie("session"), house.count(CONFIRMED).await), (None, 0));
+
+    let right = [("token", token.as_str()), ("password", PASSWORD)];
+    phone.post("/verify-email", &right).await.goes_to("/me");
+    let page = phone.get("/me").await.is(200).hides("Not confirmed yet");
+    page.says("Your address is confirmed, and you are signed in.");
+}
+
+#[actix_web::test]
+async fn a_browser_signed_in_as_somebody_else_is_told_and_swaps_only_with_the_password_case_13() {
+    let house = House::open().await;
+    house.claimant("ada@example.com").await;
+    let token = house.token_for("ada@example.com").await;
+    let ben = claimant_in_a_browser(&house, "ben@example.com").await;
+    let bens = ben.cookie("session").unwrap();
+
+    ben.get(&link(&token)).await.is(200).says("This browser is signed in as <bdi>ben@example.com</bdi>");
+    ben.post("/verify-email", &[("token", &token)])
+        .await
+        .is(422)
+        .says("signed in as <bdi>ben@example.com</bdi>");
+    ben.get("/me").await.is(200).says("ben@example.com").hides("ada@example.com");
+    assert_eq!((ben.cookie("session"), house.count(CONFIRMED).await), (Some(bens.clone()), 0));
+
+    ben.post("/verify-email", &[("token", &token), ("password", PASSWORD)]).await.goes_to("/me");
+    ben.get("/me").await.is(200).says("ada@example.com").hides("ben@example.com");
+    let left_behind = house.curl();
+    left_behind.set_cookie("session", &bens);
+    left_behind.get("/me").await.refuses(401, "sign_in_required");
+}
+
+#[actix_web::test]
+async fn i_did_not_make_this_account_ends_the_claim_and_whoever_uses_it() {
+    let house = House::open().await;
+    for face in ["page", "program"] {
+        let eve = house.claimant("ada@example.com").await;
+        let token = house.token_for("ada@example.com").await;
+
+        match face {
+            "page" => {
+                house.browser().post("/verify-email/disown", &[("token", &token)]).await.goes_to("/login")
+            }
+            _ => house.curl().post_json("/verify-email/disown", json!({ "token": token })).await.is(200),
+        };
+
+        eve.get("/me").await.refuses(401, "sign_in_required");
+        let offer = json!({ "email": "ada@example.com", "password": PASSWORD });
+        house.curl().post_json("/login", offer).await.refuses(401, "wrong_credentials");
+        house.curl().post_json("/verify-email", json!({ "token": token })).await.refuses(422, "dead_link");
+        house
+            .curl()
+            .post_json("/verify-email/disown", json!({ "token": token }))
+            .await
+            .refuses(422, "dead_link");
+        assert_eq!((house.count("users").await, house.count("sessions").await), (0, 0));
+    }
+}
+
+#[actix_web::test]
+async fn a_confirmed_account_cannot_be_disowned() {
+    let house = House::open().await;
+    let ada = house.claimant("ada@example.com").await;
+    let token = house.token_for("ada@example.com").await;
+    ada.post_json("/verify-email", json!({ "token": token })).await.is(200);
+
+    let answer = house.browser().post("/verify-email/disown", &[("token", &token)]).await;
+
+    assert!(answer.status.is_client_error(), "{}", answer.status);
+    ada.get("/me").await.is(200);
+}
+
+#[actix_web::test]
+async fn a_program_confirms_by_post_without_being_signed_in() {
+    let house = House::open().await;
+    let ada = house.claimant("ada@example.com").await;
+    let token = house.token_for("ada@example.com").await;
+
+    let answer = house.curl().post_json("/verify-email", json!({ "token": token })).await.is(200).json();
+
+    assert_eq!(answer["emailVerified"], true);
+    assert!(answer["message"].is_string());
+    assert_eq!(ada.get("/me").await.json()["user"]["emailVerified"], true);
+}
+
+#[actix_web::test]
+async fn a_programs_get_confirms_where_the_setting_is_on() {
+    for (settings, confirms) in [
+        (&[][..], true),
+        (&[("VERIFY_ON_GET", "on")][..], true),
+        (&[("VERIFY_ON_GET", "off")][..], false),
+        (&[("MODE", "production"), ("BASE_URL", "https://id.example.com"), ("BCRYPT_COST", "10")][..], false),
+    ] {
+        let house = House::with(settings).await;
+        house.claimant("ada@example.com").await;
+        let token = house.token_for("ada@example.com").await;
+
+        let answer = house.curl().get(&link(&token)).await;
+
+        if confirms {
+            assert_eq!(answer.is(200).json()["emailVerified"], true);
+            continue;
+        }
+        let refusal = answer.refuses(405, "confirm_by_post");
+        assert_eq!(refusal.header("allow"), "POST");
+        refusal.says("POST /verify-email");
+        assert_eq!(house.count(CONFIRMED).await, 0);
+        house.curl().post_json("/verify-email", json!({ "token": token })).await.is(200);
+    }
+}
+
+#[actix_web::test]
+async fn a_used_link_says_already_confirmed_case_14() {
+    let house = House::open().await;
+    let browser = claimant_in_a_browser(&house, "ada@example.com").await;
+    let token = house.token_for("ada@example.com").await;
+    browser.get(&link(&token)).await.goes_to("/me");
+
+    for reader in [&browser, &house.browser()] {
+        let page = reader.get(&link(&token)).await.is(409).says("Already confirmed").says("href=\"/login\"");
+        page.hides("type=\"password\"");
+    }
+    house.curl().get(&link(&token)).await.refuses(409, "already_confirmed");
+    house
+        .curl()
+        .post_json("/verify-email", json!({ "token": token }))
+        .await
+        .refuses(409, "already_confirmed");
+    house.wait(TimeDelta::days(3));
+    house
+        .curl()
+        .post_json("/verify-email", json!({ "token": token }))
+        .await
+        .refuses(409, "already_confirmed");
+}
+
+#[actix_web::test]
+async fn a_link_works_for_24_hours() {
+    let house = House::open().await;
+    for (address, works) in [("ada@example.com", true), ("ben@example.com", false)] {
+        house.claimant(address).await;
+        let token = house.token_for(address).await;
+        house.wait(TimeDelta::hours(24) - TimeDelta::seconds(i64::from(works)));
+
+        let (page, answer) = (
+            house.browser().get(&link(&token)).await,
+            house.curl().post_json("/verify-email", json!({ "token": token })).await,
+        );
+
+        if works {
+            page.is(200).says("Confirm and sign in");
+            answer.is(200);
+        } else {
+            page.is(422).says("This link no longer works").says("href=\"/login\"");
+            answer.refuses(422, "dead_link");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_new_link_kills_the_older_ones_and_the_letter_says_so_case_07() {
+    let house = House::open().await;
+    let browser = claimant_in_a_browser(&house, "ada@example.com").await;
+    let first = house.token_for("ada@example.com").await;
+
+    browser.post("/verify-email/resend", &[]).await.goes_to("/me");
+    browser.get("/me").await.is(200).says("We sent a new link to ada@example.com.");
+    let second = house.token_for("ada@example.com").await;
+
+    assert_ne!(first, second);
+    let letters = house.letters_to("ada@example.com").await;
+    assert!(letters.len() == 2 && letters[1].text.contains("only the newest works"));
+    browser.get(&link(&first)).await.is(422).says("This link no longer works");
+    house.curl().post_json("/verify-email", json!({ "token": first })).await.refuses(422, "dead_link");
+    browser.get(&link(&second)).await.goes_to("/me");
+}
+
+#[actix_web::test]
+async fn a_new_link_is_for_those_who_are_signed_in_and_need_one() {
+    let house = House::open().await;
+    house.curl().post_json("/verify-email/resend", json!({})).await.refuses(401, "sign_in_required");
+    house.browser().post("/verify-email/resend", &[]).await.goes_to("/login");
+
+    let ada = house.verified("ada@example.com").await;
+    ada.post_json("/verify-email/resend", json!({})).await.refuses(409, "already_confirmed");
+    assert_eq!(house.letters_to("ada@example.com").await.len(), 1);
+}
+
+#[actix_web::test]
+async fn a_link_of_one_kind_opens_nothing_else() {
+    let house = House::open().await;
+    house.claimant("ada@example.com").await;
+    let verify = house.token_for("ada@example.com").await;
+    house.curl().post_json("/forgot-password", json!({ "email": "ada@example.com" })).await.is(200);
+    let reset = house.token_for("ada@example.com").await;
+    assert_ne!(verify, reset);
+
+    let curl = house.curl();
+    curl.post_json("/verify-email", json!({ "token": reset })).await.refuses(422, "dead_link");
+    curl.get(&link(&reset)).await.refuses(422, "dead_link");
+    curl.post_json("/verify-email/disown", json!({ "token": reset })).await.refuses(422, "dead_link");
+    curl.get(&format!("/reset-password?token={verify}")).await.refuses(422, "dead_reset_link");
+    let body = json!({ "token": verify, "password": "another fine password" });
+    curl.post_json("/reset-password", body).await.refuses(422, "dead_reset_link");
+
+    curl.post_json("/verify-email", json!({ "token": verify })).await.is(200);
+}
+
+#[actix_web::test]
+async fn what_was_never_a_link_is_a_dead_one() {
+    let house = House::open().await;
+    let curl = house.curl();
+    for rubbish in ["", "x", "%00", "a%0db", "%F0%9F%A6%80", &"x".repeat(4000), "..%2f..%2f", "' OR 1=1 --"] {
+        let path = link(&rubbish.replace(' ', "%20"));
+        house.browser().get(&path).await.is(422).says("This link no longer works");
+        curl.get(&path).await.refuses(422, "dead_link");
+    }
+    house.browser().get("/verify-email").await.is(422);
+    for body in [json!({}), json!({ "token": "" }), json!({ "token": "\0" })] {
+        curl.post_json("/verify-email", body.clone()).await.refuses(422, "dead_link");
+        curl.post_json("/verify-email/disown", body).await.refuses(422, "dead_link");
+    }
+    curl.post_json("/verify-email", json!({ "token": 7 })).await.refuses(400, "malformed");
+    let body = Some(("application/json", "{\"token\": \"a\", \"token\": \"b\"}".to_owned()));
+    curl.send(Method::POST, "/verify-email", body).await.refuses(400, "malformed");
+}
+
+#[actix_web::test]
+async fn confirming_one_claim_ends_the_others_with_their_sessions_and_links() {
+    let house = House::open().await;
+    let first = claimant_with(&house, "ada@example.com", "the first claimant").await;
+    let firsts = house.token_for("ada@example.com").await;
+    let owner = claimant_with(&house, "Ada@Example.com", PASSWORD).await;
+    let owners = house.token_for("Ada@example.com").await;
+    let third = claimant_with(&house, "ADA@example.com", "the third claimant").await;
+    let thirds = house.token_for("ADA@example.com").await;
+    third.post_json("/forgot-password", json!({ "email": "ada@example.com" })).await.is(200);
+    let reset = house.token_for("ADA@example.com").await;
+    assert_eq!(house.count("users").await, 3);
+
+    house.curl().post_json("/verify-email", json!({ "token": owners })).await.is(200);
+
+    assert_eq!(owner.get("/me").await.is(200).json()["user"]["emailVerified"], true);
+    for loser in [&first, &third] {
+        loser.get("/me").await.refuses(401, "sign_in_required");
+    }
+    for token in [&firsts, &thirds] {
+        house.curl().post_json("/verify-email", json!({ "token": token })).await.refuses(422, "dead_link");
+    }
+    house.curl().get(&format!("/reset-password?token={reset}")).await.refuses(422, "dead_reset_link");
+    assert_eq!((house.count("users").await, house.count("sessions").await), (1, 1));
+    for password in ["the first claimant", "the third claimant"] {
+        let offer = json!({ "email": "ada@example.com", "password": password });
+        house.curl().post_json("/login", offer).await.refuses(401, "wrong_credentials");
+    }
+}
+
+#[actix_web::test]
+async fn a_claim_that_was_there_before_confirming_elsewhere_cannot_ask_for_a_link() {
+    let house = House::open().await;
+    house.verified("ada@example.com").await;
+    // Made after the address was confirmed, this claim may stay, but no link for it ever leaves.
+    let eve = claimant_with(&house, "ada@example.com", "the pretender's own").await;
+    let before = house.catcher.received();
+
+    eve.post_json("/verify-email/resend", json!({})).await.is(200);
+
+    let letters = house.letters_to("ada@example.com").await;
+    assert_eq!(house.catcher.received(), before + 2);
+    assert!(letters[1..].iter().all(|letter| !letter.text.contains("token=")));
+    assert_eq!(eve.get("/me").await.is(200).json()["user"]["emailVerified"], false);
+}
+
+#[actix_web::test]
+async fn a_link_proves_only_the_address_it_was_sent_to_case_09() {
+    let house = House::open().await;
+    house.claimant("ada@example.com").await;
+    let token = house.token_for("ada@example.com").await;
+    house.meddle("UPDATE users SET email = 'new@example.com', email_normalized = 'new@example.com'").await;
+
+    house.curl().post_json("/verify-email", json!({ "token": token })).await.refuses(422, "dead_link");
+
+    assert_eq!(house.count(CONFIRMED).await, 0);
+}
+
+#[actix_web::test]
+async fn neither_links_nor_sessions_can_be_read_from_a_stolen_disk_case_05() {
+    let house = House::open().await;
+    let browser = claimant_in_a_browser(&house, "ada@example.com").await;
+    let disk = house.stolen_disk().await;
+    let token = house.token_for("ada@example.com").await;
+    let later = house.stolen_disk().await;
+
+    assert!(disk.contains("ada@example.com") && later.contains("verify_email"));
+    for secret in [token, browser.cookie("session").unwrap(), PASSWORD.to_owned()] {
+        assert!(!disk.contains(&secret) && !later.contains(&secret));
+    }
+}
