@@ -9,4 +9,5 @@ mod login;
 mod outbox;
 mod password_reset;
 mod signup;
+mod transcript;
 mod verify_email;

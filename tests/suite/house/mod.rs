@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 #![expect(dead_code, reason = "the browser tests share this house and use less of it")]
 
+mod process;
 pub mod visitor;
 
 use std::{collections::BTreeMap, ffi::OsStr, fs, net::TcpListener, process::Command};
@@ -19,7 +20,8 @@ use vestibule::{
     secret, server,
 };
 
-pub use visitor::Visitor;
+pub use process::{Ground, Process, any_number, eventually};
+pub use visitor::{Answer, Visitor};
 
 /// A password that is good enough for everybody in the tests.
 pub const PASSWORD: &str = "correct horse battery staple";

@@ -114,22 +114,33 @@ impl Visitor {
 
     /// Any method, any body: `(content type, body)`.
     pub async fn send(&self, method: Method, path: &str, body: Option<(&str, String)>) -> Answer {
+        let sent = self.attempt(method.clone(), path, body).await;
+        sent.unwrap_or_else(|cause| panic!("{method} {path}: {cause}"))
+    }
+
+    /// The same where it may be that nobody answers, or only half.
+    pub async fn attempt(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<(&str, String)>,
+    ) -> Result<Answer, String> {
         let request = self.request(method.clone(), path);
         let sent = match body {
             Some((kind, body)) => request.insert_header(("content-type", kind)).send_body(body).await,
             None => request.send().await,
         };
-        let mut response = sent.unwrap_or_else(|cause| panic!("{method} {path}: {cause}"));
+        let mut response = sent.map_err(|cause| cause.to_string())?;
         for cookie in response.cookies().unwrap().iter() {
             self.keep(cookie);
         }
-        let body = response.body().limit(16 << 20).await.unwrap();
-        Answer {
+        let body = response.body().limit(16 << 20).await.map_err(|cause| cause.to_string())?;
+        Ok(Answer {
             status: response.status(),
             headers: response.headers().clone(),
             body: String::from_utf8(body.to_vec()).unwrap(),
             request: format!("{method} {path}"),
-        }
+        })
     }
 
     fn request(&self, method: Method, path: &str) -> ClientRequest {

@@ -1,0 +1,92 @@
+//! The first journey, as one types it with curl, against the program as it is shipped.
+
+use serde_json::{Value, json};
+
+use crate::house::Ground;
+
+#[actix_web::test]
+async fn a_stranger_signs_up_confirms_signs_in_twice_and_signs_one_device_out() {
+    let ground = Ground::new();
+    let vestibule = ground.serve().await;
+    let curl = vestibule.curl();
+
+    let fields = json!({ "email": "test@example.com", "password": "pass12345", "name": "Test User" });
+    let answer = curl.post_json("/signup", fields).await.is(201);
+    let user = answer.json()["user"].clone();
+    assert_eq!(keys(&user), ["createdAt", "email", "emailVerified", "id", "name"]);
+    assert_eq!(
+        (&user["email"], &user["emailVerified"], &user["name"]),
+        (&json!("test@example.com"), &json!(false), &json!("Test User"))
+    );
+    assert_moment(&user["createdAt"]);
+    let cookie = answer.header("set-cookie");
+    assert!(cookie.starts_with("session=") && cookie.contains("HttpOnly"), "{cookie}");
+
+    let token = ground.token_for("test@example.com").await;
+    let answer = vestibule.curl().get(&format!("/verify-email?token={token}")).await.is(200).json();
+    assert_eq!(keys(&answer), ["emailVerified", "message"]);
+    assert_eq!(answer["emailVerified"], true);
+
+    let credentials = json!({ "email": "test@example.com", "password": "pass12345" });
+    let mac = vestibule.curl().named("Chrome/120 macOS");
+    let phone = vestibule.curl().named("Safari/17 iPhone");
+    for jar in [&mac, &phone] {
+        let answer = jar.post_json("/login", credentials.clone()).await.is(200).json();
+        assert_eq!(keys(&answer), ["user"]);
+        assert_eq!((&answer["user"]["id"], &answer["user"]["emailVerified"]), (&user["id"], &json!(true)));
+    }
+
+    let list = mac.get("/me/sessions").await.is(200).json();
+    let sessions = list["sessions"].as_array().unwrap();
+    let names: Vec<_> = sessions.iter().map(|session| session["deviceName"].as_str().unwrap()).collect();
+    assert_eq!(sessions.len(), 3, "the sign-up and two devices: {names:?}");
+    let named = |name: &str| sessions.iter().find(|session| session["deviceName"] == name).unwrap();
+    let (here, there) = (named("Chrome on macOS"), named("Safari on iPhone"));
+    assert_eq!((&here["current"], &there["current"]), (&json!(true), &json!(false)));
+    for session in sessions {
+        let promised = [
+            "browser",
+            "createdAt",
+            "current",
+            "deviceName",
+            "deviceType",
+            "expiresAt",
+            "id",
+            "ip",
+            "lastActiveAt",
+            "method",
+            "os",
+        ];
+        for key in promised {
+            assert!(!session[key].is_null(), "{key} is not in {session}");
+        }
+        for key in ["createdAt", "lastActiveAt", "expiresAt"] {
+            assert_moment(&session[key]);
+        }
+        assert_eq!(session["ip"], "127.0.0.1");
+    }
+    assert_eq!(
+        (&there["browser"], &there["os"], &there["deviceType"]),
+        (&json!("Safari"), &json!("iPhone"), &json!("phone"))
+    );
+    assert_eq!((&here["method"], &there["method"]), (&json!("password"), &json!("password")));
+
+    let path = format!("/me/sessions/{}", there["id"].as_str().unwrap());
+    let answer = mac.delete(&path).await.is(200).json();
+    assert_eq!(keys(&answer), ["message"]);
+
+    phone.get("/me/sessions").await.refuses(401, "sign_in_required");
+    mac.get("/me").await.is(200);
+}
+
+fn keys(object: &Value) -> Vec<&str> {
+    object.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+/// RFC 3339 in UTC, to the second.
+#[track_caller]
+fn assert_moment(value: &Value) {
+    let text = value.as_str().unwrap();
+    let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '9' } else { c }).collect();
+    assert_eq!(shape, "9999-99-99T99:99:99Z", "{text}");
+}
