@@ -87,6 +87,21 @@ pub const SETTINGS: &[Setting] = &[
     setting("SESSION_LIFE", "24h", "a session ends this long after it began"),
     setting("REMEMBER_IDLE", "14d", "the same for a remembered device"),
     setting("REMEMBER_LIFE", "30d", "the same for a remembered device"),
+    setting("STEP_UP_WINDOW", "5m", "how long a step-up is good for, in its session"),
+    setting(
+        "EMAIL_CHANGE_LIFE",
+        "24h",
+        "how long the link to a new address works, and how long the old one can stop it",
+    ),
+    setting("EMAIL_UNDO_LIFE", "7d", "how long the old address can take itself back after a change"),
+    setting("THROTTLE", "on", "`off` lifts every limit below, for load tests; production refuses it"),
+    setting("LOGIN_PER_ADDRESS", "5", "sign-in attempts a minute for one address"),
+    setting("LOGIN_PER_NETWORK", "20", "sign-in attempts a minute from one client (IPv6: /64)"),
+    setting("LOGIN_FAILURES", "10", "failures in a row until unknown browsers have to wait"),
+    setting("LOGIN_COOL_DOWN", "15m", "how long they have to wait"),
+    setting("SIGNUPS_PER_NETWORK", "30", "sign-ups an hour from one client"),
+    setting("MAILS_PER_MINUTE", "1", "letters of one kind a minute to one address"),
+    setting("MAILS_PER_HOUR", "5", "letters of one kind an hour to one address"),
     setting("BODY_LIMIT", "65536", "bytes in a request body"),
     setting("BODY_TIMEOUT", "30s", "how long a request body may take to arrive"),
     setting("SHUTDOWN_TIMEOUT", "30s", "how long requests in flight may take after SIGTERM"),
@@ -195,6 +210,33 @@ pub struct Lifetimes {
     pub remembered: TimeDelta,
     /// How long one node holds a letter.
     pub mail_lease: TimeDelta,
+    /// A step-up, in its session.
+    pub step_up: TimeDelta,
+    /// The link to a new address.
+    pub email_change: TimeDelta,
+    /// The old address's way back, after the change.
+    pub email_undo: TimeDelta,
+}
+
+/// How often things may be tried.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Whether anything is limited at all.
+    pub are_on: bool,
+    /// Sign-in attempts a minute for one address.
+    pub login_per_address: i32,
+    /// Sign-in attempts a minute from one client.
+    pub login_per_network: i32,
+    /// Failures in a row until unknown browsers have to wait.
+    pub login_failures: i32,
+    /// How long they have to wait.
+    pub login_cool_down: TimeDelta,
+    /// Sign-ups an hour from one client.
+    pub signups_per_network: i32,
+    /// Letters of one kind a minute to one address.
+    pub mails_per_minute: i32,
+    /// Letters of one kind an hour to one address.
+    pub mails_per_hour: i32,
 }
 
 /// The settings, checked.
@@ -234,6 +276,8 @@ pub struct Config {
     pub verify_on_get: bool,
     /// How long things last.
     pub lifetimes: Lifetimes,
+    /// How often things may be tried.
+    pub limits: Limits,
     /// Bytes in a request body.
     pub body_limit: usize,
     /// How long a body may take.
@@ -363,7 +407,11 @@ impl Reader {
                 remembered_idle: self.span("REMEMBER_IDLE", "14d"),
                 remembered: self.span("REMEMBER_LIFE", "30d"),
                 mail_lease: self.span("MAIL_LEASE", "60s"),
+                step_up: self.span("STEP_UP_WINDOW", "5m"),
+                email_change: self.span("EMAIL_CHANGE_LIFE", "24h"),
+                email_undo: self.span("EMAIL_UNDO_LIFE", "7d"),
             },
+            limits: self.limits(development),
             body_limit: self.parsed("BODY_LIMIT", 65_536, "a number of bytes"),
             body_timeout: self.span("BODY_TIMEOUT", "30s").to_std().unwrap_or_default(),
             shutdown_timeout: self.span("SHUTDOWN_TIMEOUT", "30s").to_std().unwrap_or_default(),
@@ -376,19 +424,19 @@ impl Reader {
 
     fn site(&mut self, development: bool) -> Option<Site> {
         let text = self.text("BASE_URL").unwrap_or_else(|| "http://localhost:3000".to_owned());
-        let base_url = match Url::parse(&text) {
-            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() && url.path() == "/" => url,
-            _ => {
-                self.problem(
-                    "BASE_URL",
-                    &text,
-                    "scheme and host without a path, such as https://id.example.com",
-                );
-                return None;
+        let is_plain =
+            |url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host() && url.path() == "/";
+        let base_url = Url::parse(&text).ok().filter(is_plain);
+        match &base_url {
+            None => {
+                let expected = "scheme and host without a path, such as https://id.example.com";
+                self.problem("BASE_URL", &text, expected);
             }
-        };
-        if !development && base_url.scheme() != "https" {
-            self.problem("BASE_URL", &text, "an https address in production, such as https://id.example.com");
+            Some(url) if !development && url.scheme() != "https" => {
+                let expected = "an https address in production, such as https://id.example.com";
+                self.problem("BASE_URL", &text, expected);
+            }
+            Some(_) => {}
         }
         let accent = self.text("BRAND_ACCENT");
         if let Some(accent) = accent.as_deref().filter(|accent| !is_colour(accent)) {
@@ -403,7 +451,7 @@ impl Reader {
         };
         let (logo, stylesheet) = (file("BRAND_LOGO"), file("BRAND_STYLESHEET"));
         let name = self.text("BRAND_NAME").unwrap_or_else(|| "Vestibule".to_owned());
-        Some(Site { name, base_url, accent, logo, stylesheet })
+        Some(Site { name, base_url: base_url?, accent, logo, stylesheet })
     }
 
     fn database(&mut self) -> DatabaseUrl {
@@ -479,6 +527,24 @@ impl Reader {
             self.problem("BCRYPT_COST", &cost.to_string(), &format!("a number from {least} to 16"));
         }
         cost
+    }
+
+    fn limits(&mut self, development: bool) -> Limits {
+        let are_on = self.switch("THROTTLE", true);
+        if !are_on && !development {
+            self.problems.push("THROTTLE is off. Write on in production, or leave it out.".to_owned());
+        }
+        let mut count = |name, default| self.parsed(name, default, "a whole number");
+        Limits {
+            are_on,
+            login_per_address: count("LOGIN_PER_ADDRESS", 5),
+            login_per_network: count("LOGIN_PER_NETWORK", 20),
+            login_failures: count("LOGIN_FAILURES", 10),
+            signups_per_network: count("SIGNUPS_PER_NETWORK", 30),
+            mails_per_minute: count("MAILS_PER_MINUTE", 1),
+            mails_per_hour: count("MAILS_PER_HOUR", 5),
+            login_cool_down: self.span("LOGIN_COOL_DOWN", "15m"),
+        }
     }
 
     /// A misspelt key in the file would silently do nothing.

@@ -13,6 +13,15 @@ pub enum Error {
     /// Nobody is signed in, or the session has ended.
     #[error("Sign in to continue.")]
     SignIn,
+    /// The address on the account is only a claim yet.
+    #[error("Confirm your email address first. Open the link we sent to it, or have it sent again.")]
+    EmailUnverified,
+    /// A sensitive act needs a proof that is no older than five minutes.
+    #[error("Re-authentication required. Confirm that it is you, then try again.")]
+    StepUp(Box<StepUp>),
+    /// Too many tries. Holds the seconds until the next one.
+    #[error("Too many attempts. Wait {} and try again.", in_minutes(*.0))]
+    TooManyAttempts(i64),
     /// The address and password do not belong together.
     #[error("That address and password do not belong together. Check both, or set a new password.")]
     WrongCredentials,
@@ -72,14 +81,17 @@ impl Error {
         ("cross_origin", 403),
         ("dead_link", 422),
         ("dead_reset_link", 422),
+        ("email_unverified", 403),
         ("internal", 500),
         ("invalid", 422),
         ("malformed", 400),
         ("method_not_allowed", 405),
         ("not_found", 404),
+        ("reauthentication_required", 403),
         ("sign_in_required", 401),
         ("timeout", 408),
         ("too_large", 413),
+        ("too_many_attempts", 429),
         ("unsupported_media", 415),
         ("wrong_credentials", 401),
     ];
@@ -88,6 +100,9 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Error::SignIn => "sign_in_required",
+            Error::EmailUnverified => "email_unverified",
+            Error::StepUp(_) => "reauthentication_required",
+            Error::TooManyAttempts(_) => "too_many_attempts",
             Error::WrongCredentials => "wrong_credentials",
             Error::CrossOrigin => "cross_origin",
             Error::NotFound => "not_found",
@@ -130,9 +145,15 @@ impl From<diesel::result::Error> for Error {
             diesel::result::Error::NotFound => Error::NotFound,
             // Every foreign key leads to a user: the account ended while this was under way.
             diesel::result::Error::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _) => Error::SignIn,
+            diesel::result::Error::DatabaseError(_, told) if is_waiting(told.message()) => Error::Busy,
             cause => Error::internal(cause),
         }
     }
+}
+
+/// Whether a database gave up waiting for another writer: nothing is broken, it is only busy.
+fn is_waiting(message: &str) -> bool {
+    message == "database is locked" || message.contains("due to lock timeout")
 }
 
 impl From<serde_json::Error> for Error {
@@ -144,6 +165,23 @@ impl From<serde_json::Error> for Error {
 impl From<askama::Error> for Error {
     fn from(cause: askama::Error) -> Self {
         Error::internal(cause)
+    }
+}
+
+/// How somebody can confirm that it is them, and what goes on afterwards.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StepUp {
+    /// The proofs that this account can give.
+    pub methods: Vec<&'static str>,
+    /// The secret of the interrupted form, where there was one.
+    pub resume: Option<String>,
+}
+
+/// "a minute", "15 minutes": rounded up, so that trying again then works.
+fn in_minutes(seconds: i64) -> String {
+    match (seconds + 59) / 60 {
+        0 | 1 => "a minute".to_owned(),
+        minutes => format!("{minutes} minutes"),
     }
 }
 

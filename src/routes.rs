@@ -11,7 +11,8 @@ use actix_web::{
 use crate::{
     error::Error,
     flows::{
-        account, dev_mail, front, health, login, logout, password_reset, sessions, signup, verify_email,
+        account, activity, dev_mail, email, front, health, login, logout, not_me, password, password_reset,
+        sessions, signup, step_up, verify_email,
     },
     web::{assets, refuse},
 };
@@ -23,6 +24,10 @@ pub enum Who {
     Anyone,
     /// Whoever is signed in, the address confirmed or not.
     SignedIn,
+    /// The same, having confirmed within the step-up window that it is them.
+    Recent,
+    /// Signed in, the address confirmed, and recently proved.
+    VerifiedRecent,
 }
 
 /// A route: its method and path, who may enter, and what it does.
@@ -41,7 +46,7 @@ pub struct Entry {
 /// The whole house.
 #[rustfmt::skip]
 pub fn entries() -> Vec<Entry> {
-    use Who::{Anyone, SignedIn};
+    use Who::{Anyone, Recent, SignedIn, VerifiedRecent};
     vec![
         get("/", Anyone, "front page; signed in: on to `/me`", front::show),
         get("/signup", Anyone, "the form for a new account", signup::form),
@@ -49,6 +54,7 @@ pub fn entries() -> Vec<Entry> {
         get("/verify-email", Anyone, "the link in the mail: confirms in the account's own browser, else asks", verify_email::open),
         post("/verify-email", Anyone, "`{token}` → `{emailVerified}`; a browser gives the password as well", verify_email::create),
         post("/verify-email/disown", Anyone, "`{token}`: \"I did not make this account\" ends it", verify_email::disown),
+        get("/verify-email/needed", SignedIn, "why it does not go on without a confirmed address", verify_email::needed),
         post("/verify-email/resend", SignedIn, "a new link; older ones die", verify_email::resend),
         get("/login", Anyone, "the form to sign in", login::form),
         post("/login", Anyone, "`{email, password, remember?}` → `{user}` and a session", login::create),
@@ -57,10 +63,27 @@ pub fn entries() -> Vec<Entry> {
         post("/forgot-password", Anyone, "`{email}`: a link by mail; the same answer for every address", password_reset::create),
         get("/reset-password", Anyone, "the form behind the link", password_reset::open),
         post("/reset-password", Anyone, "`{token, password}`: sets it and ends every session", password_reset::reset),
+        get("/not-me", Anyone, "the link in the mail about a new sign-in", not_me::open),
+        post("/not-me", Anyone, "`{token}`: signs out everything, blocks the password, mails a reset link", not_me::create),
+
+        get("/auth/confirm", SignedIn, "step-up: which proofs there are", step_up::form),
+        post("/auth/confirm", SignedIn, "`{password}` → `{confirmedUntil}` and a new session secret", step_up::create),
+        get("/auth/continue", SignedIn, "the form that a step-up interrupted, once", step_up::resume),
 
         get("/me", SignedIn, "the account: `{user}`", account::show),
         put("/me/name", SignedIn, "`{name}`: what one wants to be called", account::rename),
         post("/me/name", SignedIn, "the same for forms", account::rename),
+        get("/me/email", VerifiedRecent, "the form for another address", email::form),
+        put("/me/email", VerifiedRecent, "`{email}`: a link to the new address; the old one is told", email::ask),
+        post("/me/email", VerifiedRecent, "the same for forms", email::ask),
+        get("/me/email/confirm", Anyone, "the link in the new mailbox", email::open),
+        post("/me/email/confirm", Anyone, "`{token, password?}`: moves the account; the password where the session is not its own", email::confirm),
+        get("/me/email/undo", Anyone, "the link in the old mailbox", email::open_undo),
+        post("/me/email/undo", Anyone, "`{token}`: stops the change, or takes the address back", email::undo),
+        get("/me/password", Recent, "the form for another password", password::form),
+        put("/me/password", Recent, "`{newPassword}`: rotates this session, ends all others", password::change),
+        post("/me/password", Recent, "the same for forms", password::change),
+        get("/me/logins", SignedIn, "`{logins, next}`: who tried this account, newest first", activity::index),
         get("/me/security", SignedIn, "the security settings", sessions::security),
         get("/me/sessions", SignedIn, "`{sessions}`: where one is signed in", sessions::index),
         delete("/me/sessions/{id}", SignedIn, "signs one device out", sessions::revoke),

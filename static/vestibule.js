@@ -32,3 +32,8 @@ for (const time of document.querySelectorAll('time[datetime]')) {
   if (/^(today|yesterday) at/.test(time.textContent)) time.textContent = day ? `${day} at ${hour.format(at)}` : exact.format(at);
   time.title = `${exact.format(at)}, ${zone}`;
 }
+
+// What a session keeps of its browser, so that a change can be seen.
+for (const input of document.querySelectorAll('input[data-trait]')) {
+  input.value = input.dataset.trait === 'zone' ? zone : `${screen.width}x${screen.height}`;
+}

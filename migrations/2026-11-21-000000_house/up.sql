@@ -7,6 +7,8 @@ CREATE TABLE users (
     email_verified_at TIMESTAMP,        -- NULL: the address is only a claim
     name TEXT NOT NULL,
     password_hash TEXT,                 -- key id ':' bcrypt; NULL: no password
+    password_blocked_at TIMESTAMP,      -- "This wasn't me": no sign-in by password until a new one is set
+    browsers_known_from TIMESTAMP NOT NULL, -- known-browser cookies from before this moment do not count
     created_at TIMESTAMP NOT NULL,
     created_from TEXT NOT NULL          -- the device that signed up, in words
 );
@@ -23,7 +25,14 @@ CREATE TABLE sessions (
     browser TEXT NOT NULL,
     os TEXT NOT NULL,
     device_type TEXT NOT NULL,
+    user_agent TEXT NOT NULL,           -- as sent; a change of family or platform locks the session
+    language TEXT NOT NULL,
+    time_zone TEXT NOT NULL,
+    screen TEXT NOT NULL,
     ip TEXT NOT NULL,
+    proved_at TIMESTAMP,                -- the last step-up; NULL: none in this session
+    locked_at TIMESTAMP,                -- it was suddenly used from another device and must sign in again
+    locked_by TEXT,                     -- that device, in words
     created_at TIMESTAMP NOT NULL,
     last_active_at TIMESTAMP NOT NULL,
     idle_expires_at TIMESTAMP NOT NULL,
@@ -41,6 +50,30 @@ CREATE TABLE tokens (
     used_at TIMESTAMP
 );
 CREATE INDEX tokens_user_id ON tokens (user_id, purpose);
+
+-- What was tried at the door, successful or not.
+CREATE TABLE sign_ins (
+    id TEXT PRIMARY KEY NOT NULL,
+    user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    at TIMESTAMP NOT NULL,
+    ip TEXT NOT NULL,
+    network TEXT NOT NULL,              -- the /24 or /48 around the address
+    browser TEXT NOT NULL,
+    os TEXT NOT NULL,
+    device_type TEXT NOT NULL,
+    method TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    is_new_device BOOLEAN NOT NULL
+);
+CREATE INDEX sign_ins_user_id ON sign_ins (user_id, at);
+
+-- Counters that hold across nodes and restarts. A key names what is limited and for whom, digested.
+CREATE TABLE throttles (
+    key TEXT PRIMARY KEY NOT NULL,
+    count INTEGER NOT NULL,
+    ends_at TIMESTAMP NOT NULL          -- when the count starts again
+);
+CREATE INDEX throttles_ends_at ON throttles (ends_at);
 
 CREATE TABLE outbox (
     id TEXT PRIMARY KEY NOT NULL,

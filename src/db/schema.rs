@@ -8,6 +8,8 @@ diesel::table! {
         email_verified_at -> Nullable<Timestamp>,
         name -> Text,
         password_hash -> Nullable<Text>,
+        password_blocked_at -> Nullable<Timestamp>,
+        browsers_known_from -> Timestamp,
         created_at -> Timestamp,
         created_from -> Text,
     }
@@ -23,7 +25,14 @@ diesel::table! {
         browser -> Text,
         os -> Text,
         device_type -> Text,
+        user_agent -> Text,
+        language -> Text,
+        time_zone -> Text,
+        screen -> Text,
         ip -> Text,
+        proved_at -> Nullable<Timestamp>,
+        locked_at -> Nullable<Timestamp>,
+        locked_by -> Nullable<Text>,
         created_at -> Timestamp,
         last_active_at -> Timestamp,
         idle_expires_at -> Timestamp,
@@ -40,6 +49,30 @@ diesel::table! {
         created_at -> Timestamp,
         expires_at -> Timestamp,
         used_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    sign_ins (id) {
+        id -> Text,
+        user_id -> Text,
+        at -> Timestamp,
+        ip -> Text,
+        network -> Text,
+        browser -> Text,
+        os -> Text,
+        device_type -> Text,
+        method -> Text,
+        outcome -> Text,
+        is_new_device -> Bool,
+    }
+}
+
+diesel::table! {
+    throttles (key) {
+        key -> Text,
+        count -> Integer,
+        ends_at -> Timestamp,
     }
 }
 
@@ -73,5 +106,6 @@ diesel::table! {
 }
 
 diesel::joinable!(sessions -> users (user_id));
+diesel::joinable!(sign_ins -> users (user_id));
 diesel::joinable!(tokens -> users (user_id));
-diesel::allow_tables_to_appear_in_same_query!(users, sessions, tokens, outbox, audit);
+diesel::allow_tables_to_appear_in_same_query!(users, sessions, sign_ins, throttles, tokens, outbox, audit);

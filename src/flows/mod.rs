@@ -1,12 +1,17 @@
 //! Verbs: each file one thing a person does, with its forms, pages and handlers. Flows never know each other.
 
 pub mod account;
+pub mod activity;
 pub mod dev_mail;
+pub mod email;
 pub mod front;
 pub mod health;
 pub mod login;
 pub mod logout;
+pub mod not_me;
+pub mod password;
 pub mod password_reset;
 pub mod sessions;
 pub mod signup;
+pub mod step_up;
 pub mod verify_email;

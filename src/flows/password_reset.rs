@@ -9,14 +9,14 @@ use crate::{
     clock::span_in_words,
     db::{Id, Tx},
     error::{Error, Errors, Result},
-    mail::{EmailAddress, letters},
+    mail::{EmailAddress, LetterKind, letters},
     model::{
         audit::{self, Event},
         password::{
             Password, PasswordHash,
             policy::{Context, weaknesses},
         },
-        session,
+        session, throttle,
         token::{self, ResetPassword},
         user::{self, User},
     },
@@ -120,6 +120,10 @@ fn send_link(tx: &mut Tx, client: &Client, email: &EmailAddress) -> Result<()> {
         None => user::newest_claim(tx.conn, email)?,
     };
     let Some(user) = found else { return audit::record(tx, &client.actor(), None, Event::ResetRequested {}) };
+    // The answer is the same either way, so a letter too many is simply not written.
+    if !throttle::admits_letter(tx, LetterKind::ResetPassword, &user.email)? {
+        return audit::record(tx, &client.actor(), &user.id, Event::ResetRequested {});
+    }
     let secret = token::issue::<ResetPassword>(tx, &user.id, &user.email.normalized())?;
     let config = tx.config;
     let valid_for = span_in_words(config.lifetimes.reset_link);

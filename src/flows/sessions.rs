@@ -11,8 +11,13 @@ use crate::{
     model::{
         audit::{self, Event},
         session::{self, Session},
+        sign_in,
     },
-    web::{CurrentUser, Reply, guard::SignedIn, views::SessionView},
+    web::{
+        CurrentUser, Reply,
+        guard::SignedIn,
+        views::{LoginView, SessionView},
+    },
 };
 
 /// The list of devices.
@@ -27,7 +32,11 @@ pub struct SessionsPage {
 #[template(path = "security.html")]
 pub struct SecurityPage {
     sessions: Vec<SessionView>,
+    logins: Vec<LoginView>,
 }
+
+// How many sign-ins the settings page shows.
+const RECENT: i64 = 10;
 
 /// `GET /me/sessions`
 pub async fn index(me: CurrentUser, app: Data<App>) -> Result<Reply> {
@@ -36,7 +45,10 @@ pub async fn index(me: CurrentUser, app: Data<App>) -> Result<Reply> {
 
 /// `GET /me/security`
 pub async fn security(me: CurrentUser, app: Data<App>) -> Result<Reply> {
-    Ok(Reply::page(SecurityPage { sessions: devices(&me, &app).await? }))
+    let owner = me.user.id.clone();
+    let logins = app.read(move |conn| sign_in::list(conn, &owner, None, RECENT)).await?;
+    let logins = logins.into_iter().map(LoginView::from).collect();
+    Ok(Reply::page(SecurityPage { sessions: devices(&me, &app).await?, logins }))
 }
 
 async fn devices(me: &SignedIn, app: &App) -> Result<Vec<SessionView>> {

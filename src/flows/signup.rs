@@ -2,18 +2,20 @@
 
 use actix_web::{http::StatusCode, web::Data};
 use askama::Template;
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     app::App,
     error::{Error, Errors, Result},
-    mail::EmailAddress,
+    mail::{EmailAddress, LetterKind},
     model::{
         password::{
             Password,
             policy::{Context, weaknesses},
         },
         session::Method,
+        throttle::{self, Limit},
         user::{self, Name, NewUser},
         welcome,
     },
@@ -41,6 +43,10 @@ pub struct Form {
     #[serde(default)]
     password: Password,
     next: Option<String>,
+    #[serde(default)]
+    zone: String,
+    #[serde(default)]
+    screen: String,
 }
 
 /// Where to go afterwards.
@@ -67,13 +73,23 @@ pub async fn create(client: Client, Input(form): Input<Form>, app: Data<App>) ->
         (Ok((email, name)), form) => (email, name, form),
         (Err(errors), form) => return Ok(Reply::refused(form.again(errors.clone()), Error::Invalid(errors))),
     };
+    let client = client.telling(&form.zone, &form.screen);
+    let network = Limit::new(
+        "sign-up",
+        &throttle::client_network(&client.ip),
+        app.config().limits.signups_per_network,
+        TimeDelta::hours(1),
+    );
+    app.write(move |tx| throttle::admit(tx, &network)).await?;
     let password_hash = app.hasher().hash(form.password).await?;
     let new = NewUser { email, name, password_hash, created_from: client.device().name() };
     let (user, ticket) = app
         .write(move |tx| {
             let user = user::register(tx, &client.actor(), new)?;
+            // The first letter always goes; it is counted, so that the next one has to wait.
+            throttle::admits_letter(tx, LetterKind::VerifyEmail, &user.email)?;
             welcome::send(tx, &user)?;
-            let ticket = door::arrive(tx, &client, &user.id, Method::SignUp, false)?;
+            let ticket = door::arrive(tx, &client, &user, Method::SignUp, false)?;
             Ok((user, ticket))
         })
         .await?;

@@ -5,6 +5,7 @@
 
 use actix_web::web::{Data, Query};
 use askama::Template;
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -12,15 +13,17 @@ use crate::{
     clock::Timestamp,
     db::{Id, Tx},
     error::{Error, Errors, Result},
+    mail::LetterKind,
     model::{
         password::Password,
         session::Method,
+        throttle::{self, Limit},
         token::{self, VerifyEmail},
         user::{self, Candidate, User},
         welcome,
     },
     secret::Secret,
-    web::{Anybody, Client, CurrentUser, Input, Reply, door},
+    web::{Afterwards, Anybody, Client, CurrentUser, Input, Reply, door, local_path},
 };
 
 /// What the recipient of a link should know before anything happens.
@@ -51,6 +54,21 @@ pub struct Form {
     password: Password,
 }
 
+/// Why it does not go on yet.
+#[derive(Template, Serialize)]
+#[template(path = "unverified.html")]
+pub struct UnverifiedPage {
+    email: String,
+    #[serde(skip)]
+    next: Option<String>,
+}
+
+/// Where to go afterwards.
+#[derive(Deserialize)]
+pub struct Whither {
+    next: Option<String>,
+}
+
 /// The link.
 #[derive(Deserialize)]
 pub struct Link {
@@ -59,18 +77,24 @@ pub struct Link {
 }
 
 /// `GET /verify-email?token=`
-pub async fn open(client: Client, visitor: Anybody, link: Query<Link>, app: Data<App>) -> Result<Reply> {
+pub async fn open(
+    client: Client,
+    visitor: Anybody,
+    afterwards: Afterwards,
+    link: Query<Link>,
+    app: Data<App>,
+) -> Result<Reply> {
     let secret = link.into_inner().token;
     if !client.is_browser {
         return match app.config().verify_on_get && client.is_navigation {
-            true => confirm(&app, &client, secret).await,
+            true => confirm(&app, &client, &afterwards, secret).await,
             false => Err(Error::ConfirmByPost),
         };
     }
     let user = look_up(&app, &secret).await?;
     // The browser that made the account holds its session; a scanner or a preview does not.
     if client.holds_session_of(&user.id) && client.is_navigation {
-        return confirm(&app, &client, secret).await;
+        return confirm(&app, &client, &afterwards, secret).await;
     }
     Ok(Reply::page(page(&user, &secret, &client, &visitor, Errors::default())))
 }
@@ -79,13 +103,17 @@ pub async fn open(client: Client, visitor: Anybody, link: Query<Link>, app: Data
 pub async fn create(
     client: Client,
     visitor: Anybody,
+    afterwards: Afterwards,
     Input(form): Input<Form>,
     app: Data<App>,
 ) -> Result<Reply> {
     let user = look_up(&app, &form.token).await?;
     if !client.is_browser || client.holds_session_of(&user.id) {
-        return confirm(&app, &client, form.token).await;
+        return confirm(&app, &client, &afterwards, form.token).await;
     }
+    let per_minute = app.config().limits.login_per_address;
+    let guesses = Limit::new("verify-password", user.id.as_str(), per_minute, TimeDelta::minutes(1));
+    app.write(move |tx| throttle::admit(tx, &guesses)).await?;
     let id = user.id.clone();
     let candidate = app.read(move |conn| user::candidate(conn, &id)).await?;
     let verdict = app.hasher().verify(form.password.clone(), [candidate.password_hash.clone()]).await?;
@@ -122,10 +150,24 @@ pub async fn resend(me: CurrentUser, app: Data<App>) -> Result<Reply> {
         return Err(Error::AlreadyConfirmed);
     }
     let user = me.user.clone();
-    app.write(move |tx| welcome::send(tx, &user)).await?;
+    app.write(move |tx| {
+        throttle::letter(tx, LetterKind::VerifyEmail, &user.email)?;
+        welcome::send(tx, &user)
+    })
+    .await?;
     let message =
         format!("We sent a new link to {}. The older ones no longer work.", me.user.email.spelled());
     Ok(Reply::done("/me", message))
+}
+
+/// `GET /verify-email/needed?next=`: where somebody is led who may not go on with a mere claim.
+pub async fn needed(me: CurrentUser, afterwards: Afterwards, query: Query<Whither>) -> Result<Reply> {
+    let next = local_path(query.next.as_deref()).map(str::to_owned);
+    if me.user.is_verified() {
+        return Ok(Reply::go(next.unwrap_or_else(|| "/me".to_owned())));
+    }
+    afterwards.remember(next.as_deref());
+    Ok(Reply::page(UnverifiedPage { email: me.user.email.spelled().to_owned(), next }))
 }
 
 /// The claim behind a link that still works; [`Error::AlreadyConfirmed`] where it did its work before.
@@ -143,11 +185,17 @@ async fn look_up(app: &App, secret: &Secret<VerifyEmail>) -> Result<User> {
     .await
 }
 
-async fn confirm(app: &App, client: &Client, secret: Secret<VerifyEmail>) -> Result<Reply> {
+async fn confirm(
+    app: &App,
+    client: &Client,
+    afterwards: &Afterwards,
+    secret: Secret<VerifyEmail>,
+) -> Result<Reply> {
     look_up(app, &secret).await?;
     let client = client.clone();
     app.write(move |tx| redeem(tx, &client, &secret)).await?;
-    Reply::done("/me", "Your address is confirmed.").with("emailVerified", true)
+    let next = afterwards.take().unwrap_or_else(|| "/me".to_owned());
+    Reply::done(next, "Your address is confirmed.").with("emailVerified", true)
 }
 
 async fn confirm_and_sign_in(
@@ -163,7 +211,8 @@ async fn confirm_and_sign_in(
             if user::candidate(tx.conn, &id)?.password_hash != candidate.password_hash {
                 return Err(Error::DeadLink);
             }
-            door::arrive(tx, &client, &id, Method::Password, false)
+            let user = user::by_id(tx.conn, &id)?;
+            door::arrive(tx, &client, &user, Method::Password, false)
         })
         .await?;
     let done = Reply::done("/me", "Your address is confirmed, and you are signed in.");

@@ -166,6 +166,137 @@ pub fn password_changed(
     write(LetterKind::PasswordChanged, to, format!("Your password for {} was changed", site.name), &words)
 }
 
+struct NewSignIn<'a> {
+    brand: &'a str,
+    home: String,
+    greeting: String,
+    link: String,
+    device: &'a str,
+    when: &'a str,
+    place: &'a str,
+}
+
+faces!(NewSignIn, "mail/new_sign_in.txt", "mail/new_sign_in.html");
+
+/// Asks somebody whether a sign-in was theirs: from which `device` (`Chrome on macOS`), `when` (`21 November 2026,
+/// 14:05 UTC`) and from what `place` (`the network 203.0.113.0/24`).
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn new_sign_in(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    device: &str,
+    when: &str,
+    place: &str,
+    token: &str,
+) -> askama::Result<Letter> {
+    let device = plain(device).unwrap_or("an unknown device");
+    let words = NewSignIn {
+        brand: &site.name,
+        home: site.link("/"),
+        greeting: greeting(name),
+        link: token_link(site, "/not-me", token),
+        device,
+        when,
+        place,
+    };
+    write(LetterKind::NewSignIn, to, format!("New sign-in to {} from {device}", site.name), &words)
+}
+
+struct ConfirmNewAddress<'a> {
+    brand: &'a str,
+    home: String,
+    greeting: String,
+    link: String,
+    valid_for: &'a str,
+}
+
+faces!(ConfirmNewAddress, "mail/confirm_new_address.txt", "mail/confirm_new_address.html");
+
+/// Asks the reader of a new address to move an account to it. `valid_for` is like `24 hours`.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn confirm_new_address(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    token: &str,
+    valid_for: &str,
+) -> askama::Result<Letter> {
+    let words = ConfirmNewAddress {
+        brand: &site.name,
+        home: site.link("/"),
+        greeting: greeting(name),
+        link: token_link(site, "/me/email/confirm", token),
+        valid_for,
+    };
+    write(LetterKind::ConfirmNewAddress, to, format!("Confirm your new address for {}", site.name), &words)
+}
+
+/// A letter to an old address, before the change and after it.
+struct AddressMove<'a> {
+    brand: &'a str,
+    home: String,
+    greeting: String,
+    link: String,
+    new: &'a str,
+    valid_for: &'a str,
+    is_done: bool,
+}
+
+impl<'a> AddressMove<'a> {
+    fn new(site: &'a Site, name: &str, new: &'a str, token: &str, valid_for: &'a str, is_done: bool) -> Self {
+        let link = token_link(site, "/me/email/undo", token);
+        Self {
+            brand: &site.name,
+            home: site.link("/"),
+            greeting: greeting(name),
+            link,
+            new,
+            valid_for,
+            is_done,
+        }
+    }
+}
+
+faces!(AddressMove, "mail/address_move.txt", "mail/address_move.html");
+
+/// Tells the old address that another was asked for, and how to stop it.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn address_change_asked(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    new: &str,
+    token: &str,
+    valid_for: &str,
+) -> askama::Result<Letter> {
+    let words = AddressMove::new(site, name, new, token, valid_for, false);
+    let subject = format!("Somebody asked to change your address for {}", site.name);
+    write(LetterKind::AddressChangeAsked, to, subject, &words)
+}
+
+/// Tells the old address that it is replaced, and how to take it back.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn address_changed(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    new: &str,
+    token: &str,
+    valid_for: &str,
+) -> askama::Result<Letter> {
+    let words = AddressMove::new(site, name, new, token, valid_for, true);
+    write(LetterKind::AddressChanged, to, format!("Your address for {} was changed", site.name), &words)
+}
+
 struct Test<'a> {
     brand: &'a str,
     home: String,
@@ -249,6 +380,19 @@ mod tests {
             already_registered(&site, &ada, "Ada").unwrap(),
             reset_password(&site, &ada, "Ada", "t0ken", "1 hour").unwrap(),
             password_changed(&site, &ada, "Ada", "21 November 2026, 14:05 UTC", "Chrome on macOS").unwrap(),
+            new_sign_in(
+                &site,
+                &ada,
+                "Ada",
+                "Chrome on macOS",
+                "today",
+                "the network 203.0.113.0/24",
+                "t0ken",
+            )
+            .unwrap(),
+            confirm_new_address(&site, &ada, "Ada", "t0ken", "24 hours").unwrap(),
+            address_change_asked(&site, &ada, "Ada", "new@example.com", "t0ken", "24 hours").unwrap(),
+            address_changed(&site, &ada, "Ada", "new@example.com", "t0ken", "7 days").unwrap(),
             test_letter(&site, &ada).unwrap(),
         ]
     }

@@ -71,6 +71,14 @@ pub enum LetterKind {
     ResetPassword,
     /// The password was changed.
     PasswordChanged,
+    /// Somebody signed in from a new device.
+    NewSignIn,
+    /// Confirm your new address.
+    ConfirmNewAddress,
+    /// Another address was asked for.
+    AddressChangeAsked,
+    /// The address changed.
+    AddressChanged,
     /// Sent by `vestibule doctor` to see that mail arrives.
     Test,
 }
@@ -83,6 +91,10 @@ impl LetterKind {
             Self::AlreadyRegistered => "already_registered",
             Self::ResetPassword => "reset_password",
             Self::PasswordChanged => "password_changed",
+            Self::NewSignIn => "new_sign_in",
+            Self::ConfirmNewAddress => "confirm_new_address",
+            Self::AddressChangeAsked => "address_change_asked",
+            Self::AddressChanged => "address_changed",
             Self::Test => "test",
         }
     }

@@ -65,6 +65,12 @@ pub enum Event {
     SignedOut {},
     /// A device was signed out from the list.
     SessionRevoked { session: Id<Session> },
+    /// A session was suddenly used from another device, and is locked.
+    SessionLocked { session: Id<Session>, used_by: String },
+    /// A person confirmed that it is them.
+    SteppedUp { method: Method },
+    /// A step-up failed.
+    StepUpFailed { method: Method },
     /// Every other device was signed out.
     OtherSessionsRevoked { count: usize },
     /// The address is proved.
@@ -73,6 +79,18 @@ pub enum Event {
     ClaimEnded { disowned: bool },
     /// The display name changed.
     Renamed {},
+    /// Another address was asked for.
+    EmailChangeRequested { to: String },
+    /// The address changed.
+    EmailChanged { from: String, to: String },
+    /// A change of address was stopped by the old address.
+    EmailChangeStopped { to: String },
+    /// The old address was taken back.
+    EmailChangeUndone { from: String, to: String },
+    /// A new password was set by its person.
+    PasswordChanged {},
+    /// "This wasn't me": everything is signed out and the password is blocked.
+    AccountSecured {},
     /// A reset link was asked for.
     ResetRequested {},
     /// A new password was set through a mailed link.

@@ -5,6 +5,8 @@ pub mod device;
 pub mod outbox;
 pub mod password;
 pub mod session;
+pub mod sign_in;
+pub mod throttle;
 pub mod token;
 pub mod user;
 pub mod welcome;

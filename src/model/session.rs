@@ -27,8 +27,6 @@ text_enum! {
         Password => "password",
         /// By making the account.
         SignUp => "sign_up",
-        /// With a link to a new password.
-        PasswordReset => "password_reset",
     }
 }
 
@@ -38,7 +36,6 @@ impl Method {
         match self {
             Method::Password => "Password",
             Method::SignUp => "New account",
-            Method::PasswordReset => "New password by mail",
         }
     }
 }
@@ -61,8 +58,22 @@ pub struct Session {
     pub os: String,
     /// `computer`, `phone`, `tablet`, `program` or `unknown`.
     pub device_type: String,
+    /// What it called itself, in full.
+    pub user_agent: String,
+    /// What language it asked for.
+    pub language: String,
+    /// Its time zone, where a script told.
+    pub time_zone: String,
+    /// The size of its screen, where a script told.
+    pub screen: String,
     /// The address on the network it began at.
     pub ip: String,
+    /// The last step-up in it.
+    pub proved_at: Option<Timestamp>,
+    /// When it was suddenly used from another device, and has to sign in again.
+    pub locked_at: Option<Timestamp>,
+    /// That device, in words.
+    pub locked_by: Option<String>,
     /// When it began.
     pub created_at: Timestamp,
     /// When it was last used, to the minute.
@@ -83,6 +94,10 @@ pub struct Current {
     pub remembered: bool,
     /// When it was last used, to the minute.
     pub last_active_at: Timestamp,
+    /// The last step-up in it.
+    pub proved_at: Option<Timestamp>,
+    /// What its browser called itself.
+    pub user_agent: String,
 }
 
 /// What a session is started with.
@@ -94,8 +109,28 @@ pub struct NewSession {
     pub remembered: bool,
     /// The device.
     pub device: Device,
+    /// What it calls itself, and what else it tells of itself.
+    pub fingerprint: Fingerprint,
     /// Its address on the network.
     pub ip: String,
+}
+
+/// What a browser tells of itself. Every part may be empty.
+#[derive(Debug, Clone, Default)]
+pub struct Fingerprint {
+    /// `User-Agent`, at most [`Fingerprint::MAX`] bytes of it.
+    pub user_agent: String,
+    /// The first language of `Accept-Language`.
+    pub language: String,
+    /// From a script: the time zone's name.
+    pub time_zone: String,
+    /// From a script: the size of the screen.
+    pub screen: String,
+}
+
+impl Fingerprint {
+    /// The most bytes of a user agent that are kept.
+    pub const MAX: usize = 400;
 }
 
 /// A session's secret, as the cookie carries it.
@@ -124,6 +159,13 @@ pub fn start(tx: &mut Tx, user: &Id<User>, new: NewSession) -> Result<(Session, 
         browser: new.device.browser,
         os: new.device.os,
         device_type: new.device.kind.as_str().to_owned(),
+        user_agent: new.fingerprint.user_agent,
+        language: new.fingerprint.language,
+        time_zone: new.fingerprint.time_zone,
+        screen: new.fingerprint.screen,
+        proved_at: None,
+        locked_at: None,
+        locked_by: None,
         ip: new.ip,
         created_at: tx.now,
         last_active_at: tx.now,
@@ -143,6 +185,7 @@ pub fn visitor(conn: &mut Conn, secret: &SessionSecret, now: Timestamp) -> Resul
         .filter(sessions::secret_hash.eq(secret.digest()))
         .filter(sessions::expires_at.gt(now))
         .filter(sessions::idle_expires_at.gt(now))
+        .filter(sessions::locked_at.is_null())
         .select((Current::as_select(), User::as_select()))
         .first(conn);
     Ok(found.optional()?)
@@ -175,6 +218,57 @@ pub fn list(conn: &mut Conn, owner: &Id<User>, now: Timestamp) -> Result<Vec<Ses
         .load(conn)?)
 }
 
+/// What a changed user agent means for a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// The same browser, perhaps a newer version of it.
+    Version,
+    /// Another family or another platform: the secret is in other hands.
+    Device,
+}
+
+/// Judges a user agent that is not the one the session began with.
+pub fn judge(session: &Current, user_agent: &str) -> Change {
+    let (before, after) = (Device::of(&session.user_agent), Device::of(user_agent));
+    match before.browser == after.browser && before.os == after.os {
+        true => Change::Version,
+        false => Change::Device,
+    }
+}
+
+/// Keeps the newer version of a session's browser.
+pub fn note_version(tx: &mut Tx, id: &Id<Session>, user_agent: &str) -> Result<()> {
+    diesel::update(sessions::table.find(id)).set(sessions::user_agent.eq(user_agent)).execute(tx.conn)?;
+    Ok(())
+}
+
+/// Locks a session that is suddenly used from another device. It stays in the list, with a warning, until it ends.
+pub fn lock(tx: &mut Tx, actor: &Actor, owner: &Id<User>, id: &Id<Session>, used_by: &Device) -> Result<()> {
+    let open = sessions::table.find(id).filter(sessions::locked_at.is_null());
+    let locked = diesel::update(open)
+        .set((sessions::locked_at.eq(tx.now), sessions::locked_by.eq(used_by.name())))
+        .execute(tx.conn)?;
+    if locked == 0 {
+        return Ok(());
+    }
+    audit::record(tx, actor, owner, Event::SessionLocked { session: id.clone(), used_by: used_by.name() })
+}
+
+/// Notes a step-up, from which its window counts.
+pub fn prove(tx: &mut Tx, id: &Id<Session>) -> Result<()> {
+    diesel::update(sessions::table.find(id)).set(sessions::proved_at.eq(tx.now)).execute(tx.conn)?;
+    Ok(())
+}
+
+/// Gives a session a new secret; the old one is dead at once. [`Error::SignIn`] where the session has ended.
+pub fn rotate(tx: &mut Tx, id: &Id<Session>) -> Result<SessionSecret> {
+    let secret = SessionSecret::random()?;
+    let turned = diesel::update(sessions::table.find(id))
+        .set(sessions::secret_hash.eq(secret.digest()))
+        .execute(tx.conn)?;
+    if turned == 0 { Err(Error::SignIn) } else { Ok(secret) }
+}
+
 /// Signs one of `owner`'s devices out. Nobody learns whether an id belongs to somebody else.
 pub fn revoke(tx: &mut Tx, actor: &Actor, owner: &Id<User>, id: &Id<Session>) -> Result<()> {
     let gone =
@@ -198,6 +292,12 @@ pub fn revoke_others(
             .execute(tx.conn)?;
     audit::record(tx, actor, owner, Event::OtherSessionsRevoked { count })?;
     Ok(count)
+}
+
+/// Ends the session that a browser presents, locked or not: it is about to get another.
+pub fn end_presented(tx: &mut Tx, secret: &SessionSecret) -> Result<()> {
+    diesel::delete(sessions::table.filter(sessions::secret_hash.eq(secret.digest()))).execute(tx.conn)?;
+    Ok(())
 }
 
 /// Ends a session that its own browser gives up.

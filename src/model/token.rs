@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::user::User;
 use crate::{
@@ -10,6 +10,7 @@ use crate::{
     config::Lifetimes,
     db::{Conn, Id, Tx, schema::tokens},
     error::{Error, Result},
+    mail::EmailAddress,
     secret::Secret,
 };
 
@@ -49,6 +50,78 @@ impl Purpose for ResetPassword {
     }
 }
 
+/// Moves an account to a new address. The link goes to the new address.
+#[derive(Debug)]
+pub struct ChangeEmail;
+
+impl Purpose for ChangeEmail {
+    const NAME: &'static str = "change_email";
+    type Claim = AddressChange;
+
+    fn life(lifetimes: &Lifetimes) -> TimeDelta {
+        lifetimes.email_change
+    }
+}
+
+/// Stops a change of address, or takes the old one back. The link goes to the old address.
+#[derive(Debug)]
+pub struct UndoEmail;
+
+impl Purpose for UndoEmail {
+    const NAME: &'static str = "undo_email";
+    type Claim = AddressChange;
+
+    fn life(lifetimes: &Lifetimes) -> TimeDelta {
+        lifetimes.email_change
+    }
+}
+
+/// From which address to which.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddressChange {
+    /// The address before.
+    pub old: EmailAddress,
+    /// The address after.
+    pub new: EmailAddress,
+}
+
+/// "This wasn't me": secures the account after a sign-in from a new device. Claims what was told of it.
+#[derive(Debug)]
+pub struct NotMe;
+
+impl Purpose for NotMe {
+    const NAME: &'static str = "not_me";
+    type Claim = ToldSignIn;
+
+    fn life(_: &Lifetimes) -> TimeDelta {
+        TimeDelta::days(7)
+    }
+}
+
+/// A sign-in as its letter told of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ToldSignIn {
+    /// When, in seconds since the Unix epoch.
+    pub at: i64,
+    /// From which device.
+    pub device: String,
+    /// From which address on the network.
+    pub ip: String,
+}
+
+/// A form that a step-up interrupted. Claims it sealed.
+#[derive(Debug)]
+pub struct Interrupted;
+
+impl Purpose for Interrupted {
+    const NAME: &'static str = "interrupted";
+    type Claim = String;
+
+    fn life(lifetimes: &Lifetimes) -> TimeDelta {
+        lifetimes.step_up
+    }
+}
+
 /// A token whose secret somebody holds.
 #[derive(Debug, Clone)]
 pub struct Token<C> {
@@ -71,6 +144,17 @@ impl<C> Token<C> {
 
 /// Makes a token; older ones of the same purpose die.
 pub fn issue<P: Purpose>(tx: &mut Tx, user: &Id<User>, claim: &P::Claim) -> Result<Secret<P>> {
+    let life = P::life(&tx.config.lifetimes);
+    issue_for(tx, user, claim, life)
+}
+
+/// The same with a life of its own.
+pub fn issue_for<P: Purpose>(
+    tx: &mut Tx,
+    user: &Id<User>,
+    claim: &P::Claim,
+    life: TimeDelta,
+) -> Result<Secret<P>> {
     let secret = Secret::random()?;
     let older = tokens::table.filter(tokens::user_id.eq(user)).filter(tokens::purpose.eq(P::NAME));
     diesel::delete(older.filter(tokens::used_at.is_null())).execute(tx.conn)?;
@@ -81,7 +165,7 @@ pub fn issue<P: Purpose>(tx: &mut Tx, user: &Id<User>, claim: &P::Claim) -> Resu
             tokens::purpose.eq(P::NAME),
             tokens::claim.eq(serde_json::to_string(claim)?),
             tokens::created_at.eq(tx.now),
-            tokens::expires_at.eq(tx.now + P::life(&tx.config.lifetimes)),
+            tokens::expires_at.eq(tx.now + life),
         ))
         .execute(tx.conn)?;
     Ok(secret)
@@ -119,6 +203,27 @@ pub fn redeem<P: Purpose>(tx: &mut Tx, secret: &Secret<P>) -> Result<(Id<User>, 
         .optional()?
         .ok_or(Error::DeadLink)?;
     Ok((user_id.ok_or(Error::DeadLink)?, serde_json::from_str(&claim)?))
+}
+
+/// The newest live token of a purpose that `user` has, as far as it can be told without its secret.
+pub fn outstanding<P: Purpose>(conn: &mut Conn, user: &Id<User>, now: Timestamp) -> Result<Option<P::Claim>> {
+    let claim: Option<String> = tokens::table
+        .filter(tokens::user_id.eq(user))
+        .filter(tokens::purpose.eq(P::NAME))
+        .filter(tokens::used_at.is_null())
+        .filter(tokens::expires_at.gt(now))
+        .order(tokens::created_at.desc())
+        .select(tokens::claim)
+        .first(conn)
+        .optional()?;
+    Ok(claim.map(|claim| serde_json::from_str(&claim)).transpose()?)
+}
+
+/// Kills the tokens of one purpose that `user` has and did not use.
+pub fn revoke<P: Purpose>(tx: &mut Tx, user: &Id<User>) -> Result<()> {
+    let open = tokens::table.filter(tokens::user_id.eq(user)).filter(tokens::used_at.is_null());
+    diesel::delete(open.filter(tokens::purpose.eq(P::NAME))).execute(tx.conn)?;
+    Ok(())
 }
 
 /// Kills every token of `user` that was not used yet.

@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use super::{
     audit::{self, Actor, Event},
     password::PasswordHash,
-    token,
+    token::{self, AddressChange},
 };
 use crate::{
     clock::Timestamp,
@@ -33,6 +33,10 @@ pub struct User {
     pub created_at: Timestamp,
     /// The device they signed up from, in words.
     pub created_from: String,
+    /// Whether a password opens the account: there is one, and it is not blocked.
+    #[diesel(select_expression = users::password_hash.is_not_null().and(users::password_blocked_at.is_null()))]
+    #[diesel(skip_insertion)]
+    pub has_password: bool,
 }
 
 impl User {
@@ -80,6 +84,17 @@ pub struct Candidate {
     pub id: Id<User>,
     /// What is stored of their password.
     pub password_hash: Option<PasswordHash>,
+    /// Since when it opens nothing: its owner said that somebody else uses it.
+    pub password_blocked_at: Option<Timestamp>,
+    /// Known-browser cookies from before this moment do not count.
+    pub browsers_known_from: Timestamp,
+}
+
+impl Candidate {
+    /// The hash that a password may be offered to.
+    pub fn usable_hash(&self) -> Option<PasswordHash> {
+        self.password_hash.clone().filter(|_| self.password_blocked_at.is_none())
+    }
 }
 
 /// What a stranger says of themselves.
@@ -105,9 +120,15 @@ pub fn register(tx: &mut Tx, actor: &Actor, new: NewUser) -> Result<User> {
         name: new.name.0,
         created_at: tx.now,
         created_from: new.created_from,
+        has_password: true,
     };
     diesel::insert_into(users::table)
-        .values((&user, users::email_normalized.eq(normalized), users::password_hash.eq(&new.password_hash)))
+        .values((
+            &user,
+            users::email_normalized.eq(normalized),
+            users::password_hash.eq(&new.password_hash),
+            users::browsers_known_from.eq(tx.now),
+        ))
         .execute(tx.conn)?;
     audit::record(tx, &actor.known_as(&user.id), &user.id, Event::SignedUp {})?;
     Ok(user)
@@ -197,8 +218,56 @@ pub fn rename(tx: &mut Tx, actor: &Actor, id: &Id<User>, name: &Name) -> Result<
 
 /// Sets a password; every outstanding link of the account dies with the old one.
 pub fn set_password(tx: &mut Tx, id: &Id<User>, hash: &PasswordHash) -> Result<()> {
-    diesel::update(users::table.find(id)).set(users::password_hash.eq(hash)).execute(tx.conn)?;
+    diesel::update(users::table.find(id))
+        .set((users::password_hash.eq(hash), users::password_blocked_at.eq(None::<Timestamp>)))
+        .execute(tx.conn)?;
     token::revoke_all(tx, id)
+}
+
+/// Blocks the password until a new one is set, and forgets every known browser.
+pub fn block_password(tx: &mut Tx, id: &Id<User>) -> Result<()> {
+    diesel::update(users::table.find(id))
+        .set((users::password_blocked_at.eq(tx.now), users::browsers_known_from.eq(tx.now)))
+        .execute(tx.conn)?;
+    Ok(())
+}
+
+/// Moves `id` from one confirmed address to another, and ends the claims to the new one.
+///
+/// [`Error::DeadLink`] where the account is no longer at `change.old`, or the new address is confirmed by somebody
+/// else by now: the two are told alike.
+pub fn move_address(tx: &mut Tx, actor: &Actor, id: &Id<User>, change: &AddressChange) -> Result<()> {
+    let (old, new) = (change.old.normalized(), change.new.normalized());
+    // In the order of their names, so that two moves in opposite directions take turns.
+    let mut names = [&old, &new];
+    names.sort();
+    for name in names {
+        tx.lock(name)?;
+    }
+    let owner = confirmed(tx.conn, &change.new)?;
+    if owner.is_some_and(|owner| owner.id != *id) {
+        return Err(Error::DeadLink);
+    }
+    let here = users::table.find(id).filter(users::email_normalized.eq(&old));
+    let moved = diesel::update(here)
+        .set((
+            users::email.eq(&change.new),
+            users::email_normalized.eq(&new),
+            users::email_verified_at.eq(tx.now),
+        ))
+        .execute(tx.conn)?;
+    if moved == 0 {
+        return Err(Error::DeadLink);
+    }
+    let claims: Vec<Id<User>> = users::table
+        .filter(users::email_normalized.eq(&new))
+        .filter(users::email_verified_at.is_null())
+        .select(users::id)
+        .load(tx.conn)?;
+    for claim in claims {
+        end_claim(tx, actor, &claim, false)?;
+    }
+    Ok(())
 }
 
 /// Replaces `old` by a stronger hash of the same password, unless the password changed meanwhile.

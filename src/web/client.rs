@@ -12,8 +12,9 @@ use actix_web::{
     web::Data,
 };
 use ipnet::IpNet;
+use serde::Deserialize;
 
-use super::{guard, reply};
+use super::{door, guard, known::KnownBrowser, reply};
 use crate::{
     app::App,
     db::Id,
@@ -21,7 +22,7 @@ use crate::{
     model::{
         audit::{Actor, ActorKind},
         device::Device,
-        session::Session,
+        session::{Fingerprint, Session, SessionSecret},
         user::User,
     },
 };
@@ -33,6 +34,14 @@ pub struct Client {
     pub ip: String,
     /// What it calls itself.
     pub user_agent: String,
+    /// The first language it asks for.
+    pub language: String,
+    /// What its script told, where it runs one.
+    pub traits: Traits,
+    /// The session secret it presents, live or not.
+    pub presented: Option<SessionSecret>,
+    /// The accounts that were let in from this browser before.
+    pub known: KnownBrowser,
     /// The session this browser holds, and whose.
     pub held: Option<(Id<User>, Id<Session>)>,
     /// Whether it asked for pages.
@@ -41,7 +50,33 @@ pub struct Client {
     pub is_navigation: bool,
 }
 
+/// What a small script tells of a browser, in hidden fields of the form. Empty without scripts.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Traits {
+    /// The time zone's name.
+    #[serde(default)]
+    pub zone: String,
+    /// The size of the screen.
+    #[serde(default)]
+    pub screen: String,
+}
+
 impl Client {
+    /// The same, with what its script told.
+    pub fn telling(self, zone: &str, screen: &str) -> Self {
+        Self { traits: Traits { zone: short(zone), screen: short(screen) }, ..self }
+    }
+
+    /// What is kept of it with its session.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint {
+            user_agent: self.user_agent.clone(),
+            language: self.language.clone(),
+            time_zone: self.traits.zone.clone(),
+            screen: self.traits.screen.clone(),
+        }
+    }
+
     /// The device, as its user agent tells.
     pub fn device(&self) -> Device {
         Device::of(&self.user_agent)
@@ -64,18 +99,36 @@ impl FromRequest for Client {
     type Future = Ready<Result<Self>>;
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let text = |name: header::HeaderName| {
-            req.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
-        };
         let is_speculative = ["sec-purpose", "purpose"].iter().any(|name| req.headers().contains_key(*name));
         ready(Ok(Self {
             ip: ip(req).map(|ip| ip.to_string()).unwrap_or_default(),
-            user_agent: text(header::USER_AGENT).unwrap_or_default(),
+            user_agent: user_agent(req),
+            language: short(&header_text(req, header::ACCEPT_LANGUAGE).unwrap_or_default()),
+            traits: Traits::default(),
+            presented: door::presented(req),
+            known: KnownBrowser::of(req),
             held: guard::visitor(req).map(|visitor| (visitor.user.id.clone(), visitor.session.id.clone())),
             is_browser: reply::wants_html(req.headers()),
             is_navigation: req.method() != Method::HEAD && !is_speculative,
         }))
     }
+}
+
+/// What the request's `User-Agent` says, as much of it as is kept with a session.
+pub fn user_agent(req: &HttpRequest) -> String {
+    let mut text = header_text(req, header::USER_AGENT).unwrap_or_default();
+    let end = text.floor_char_boundary(Fingerprint::MAX);
+    text.truncate(end);
+    text
+}
+
+fn header_text(req: &HttpRequest, name: header::HeaderName) -> Option<String> {
+    req.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+}
+
+/// The first word of a list, and not much of that.
+fn short(text: &str) -> String {
+    text.split([',', ';']).next().unwrap_or_default().chars().filter(|c| !c.is_control()).take(60).collect()
 }
 
 /// The client's address: the socket's peer, or what a proxy named in the settings says of it.

@@ -3,6 +3,7 @@
 use std::{
     future::{Ready, ready},
     ops::Deref,
+    pin::Pin,
     rc::Rc,
 };
 
@@ -10,18 +11,21 @@ use actix_web::{
     FromRequest, HttpMessage, HttpRequest,
     body::{BoxBody, MessageBody},
     dev::{Payload, ServiceRequest, ServiceResponse},
+    http::Method,
     middleware::Next,
     web::Data,
 };
+use chrono::TimeDelta;
 
-use super::{client, door};
+use super::{client, door, interrupted, reply};
 use crate::{
     app::App,
     clock::Timestamp,
-    error::{Error, Result},
+    error::{Error, Result, StepUp},
     model::{
         audit::{Actor, ActorKind},
-        session::{self, Current},
+        device::Device,
+        session::{self, Change, Current},
         user::User,
     },
 };
@@ -36,9 +40,29 @@ pub struct SignedIn {
     /// When this request arrived.
     pub now: Timestamp,
     ip: String,
+    step_up: TimeDelta,
 }
 
 impl SignedIn {
+    /// Until when the last step-up in this session is good.
+    pub fn proved_until(&self) -> Option<Timestamp> {
+        self.session.proved_at.map(|at| at + self.step_up)
+    }
+
+    /// Whether they confirmed lately that it is them.
+    pub fn is_recent(&self) -> bool {
+        self.proved_until().is_some_and(|until| until > self.now)
+    }
+
+    /// The proofs that this person can give at a step-up.
+    pub fn methods(&self) -> Vec<&'static str> {
+        self.user.has_password.then_some("password").into_iter().collect()
+    }
+
+    fn stale(&self, resume: Option<String>) -> Error {
+        Error::StepUp(Box::new(StepUp { methods: self.methods(), resume }))
+    }
+
     /// This person as an actor in the audit.
     pub fn actor(&self) -> Actor {
         Actor {
@@ -81,18 +105,40 @@ fn refuse(req: ServiceRequest, error: &Error) -> ServiceResponse<BoxBody> {
 async fn load(req: &ServiceRequest, secret: session::SessionSecret) -> Result<Option<SignedIn>> {
     let app = req.app_data::<Data<App>>().ok_or_else(|| anyhow::anyhow!("no App in this service"))?;
     let now = app.now();
-    let Some((current, user)) = app.read(move |conn| session::visitor(conn, &secret, now)).await? else {
+    let Some((session, user)) = app.read(move |conn| session::visitor(conn, &secret, now)).await? else {
         return Ok(None);
     };
-    if session::needs_touch(&current, now) {
-        let touched = current.clone();
+    let ip = client::ip(req.request()).map(|ip| ip.to_string()).unwrap_or_default();
+    let visitor = SignedIn { user, session, now, ip, step_up: app.config().lifetimes.step_up };
+    let user_agent = client::user_agent(req.request());
+    if visitor.session.user_agent != user_agent && !is_same_device(app, &visitor, user_agent).await? {
+        return Ok(None);
+    }
+    if session::needs_touch(&visitor.session, now) {
+        let touched = visitor.session.clone();
         // A full disk must not sign anybody out.
         if let Err(error) = app.write(move |tx| session::touch(tx, &touched)).await {
             tracing::warn!(?error, "activity was not noted");
         }
     }
-    let ip = client::ip(req.request()).map(|ip| ip.to_string()).unwrap_or_default();
-    Ok(Some(SignedIn { user, session: current, now, ip }))
+    Ok(Some(visitor))
+}
+
+/// A newer version of a browser is noted. Another family or platform means that the secret is in other hands: the
+/// session is locked, for whoever stole it and for its owner alike.
+async fn is_same_device(app: &App, visitor: &SignedIn, user_agent: String) -> Result<bool> {
+    let (id, owner, actor) = (visitor.session.id.clone(), visitor.user.id.clone(), visitor.actor());
+    match session::judge(&visitor.session, &user_agent) {
+        Change::Version => {
+            app.write(move |tx| session::note_version(tx, &id, &user_agent)).await?;
+            Ok(true)
+        }
+        Change::Device => {
+            tracing::warn!(session.id = %id, "a session is used from another device and is locked");
+            app.write(move |tx| session::lock(tx, &actor, &owner, &id, &Device::of(&user_agent))).await?;
+            Ok(false)
+        }
+    }
 }
 
 /// Anybody, signed in or not. Says in a signature that this is meant.
@@ -110,11 +156,59 @@ impl Anybody {
 #[derive(Debug, Clone)]
 pub struct CurrentUser(Rc<SignedIn>);
 
+/// Someone signed in whose address is confirmed.
+#[derive(Debug, Clone)]
+pub struct VerifiedUser(CurrentUser);
+
+/// Someone who also confirmed, in this session and within the step-up window, that it is them.
+#[derive(Debug, Clone)]
+pub struct Recent<G>(G);
+
+/// Signed in and recently proved; the address may be a claim.
+pub type RecentUser = Recent<CurrentUser>;
+
+/// Confirmed and recently proved: what changes who owns an account asks for.
+pub type RecentAuth = Recent<VerifiedUser>;
+
 impl Deref for CurrentUser {
     type Target = SignedIn;
 
     fn deref(&self) -> &SignedIn {
         &self.0
+    }
+}
+
+impl Deref for VerifiedUser {
+    type Target = CurrentUser;
+
+    fn deref(&self) -> &CurrentUser {
+        &self.0
+    }
+}
+
+impl<G> Deref for Recent<G> {
+    type Target = G;
+
+    fn deref(&self) -> &G {
+        &self.0
+    }
+}
+
+/// A requirement that can be looked up without waiting.
+trait Guard: Sized {
+    fn admit(req: &HttpRequest) -> Result<Self>;
+}
+
+impl Guard for CurrentUser {
+    fn admit(req: &HttpRequest) -> Result<Self> {
+        visitor(req).map(Self).ok_or(Error::SignIn)
+    }
+}
+
+impl Guard for VerifiedUser {
+    fn admit(req: &HttpRequest) -> Result<Self> {
+        let who = CurrentUser::admit(req)?;
+        if who.user.is_verified() { Ok(Self(who)) } else { Err(Error::EmailUnverified) }
     }
 }
 
@@ -132,6 +226,47 @@ impl FromRequest for CurrentUser {
     type Future = Ready<Result<Self>>;
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(visitor(req).map(Self).ok_or(Error::SignIn))
+        ready(Self::admit(req))
+    }
+}
+
+impl FromRequest for VerifiedUser {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Self::admit(req))
+    }
+}
+
+impl<G> FromRequest for Recent<G>
+where
+    G: Guard + 'static,
+{
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self>>>>;
+
+    /// Where the proof is too old, a form that a browser sent is kept, to be continued after the step-up. Its body is
+    /// taken from the input behind this guard, which then sees an empty one.
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let who = match G::admit(req) {
+            Ok(who) => who,
+            Err(error) => return Box::pin(ready(Err(error))),
+        };
+        let Some(visitor) = visitor(req) else { return Box::pin(ready(Err(Error::SignIn))) };
+        if visitor.is_recent() {
+            return Box::pin(ready(Ok(Self(who))));
+        }
+        let is_form = req.content_type() == "application/x-www-form-urlencoded";
+        let keeps = req.method() == Method::POST && reply::wants_html(req.headers()) && is_form;
+        if !keeps {
+            return Box::pin(ready(Err(visitor.stale(None))));
+        }
+        let (body, req) = (payload.take(), req.clone());
+        Box::pin(async move {
+            let app = req.app_data::<Data<App>>().ok_or_else(|| anyhow::anyhow!("no App in this service"))?;
+            let resume = interrupted::keep(app, &visitor, req.path(), body).await?;
+            Err(visitor.stale(resume))
+        })
     }
 }

@@ -44,7 +44,8 @@ impl<T: DeserializeOwned + 'static> FromRequest for Input<T> {
     }
 }
 
-async fn collect(mut payload: Payload, limit: usize) -> Result<Bytes> {
+/// A body in full. [`Error::TooLarge`] beyond `limit` bytes.
+pub async fn collect(mut payload: Payload, limit: usize) -> Result<Bytes> {
     let mut body = BytesMut::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|cause| match cause {
@@ -65,7 +66,8 @@ fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     })
 }
 
-fn from_form<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+/// Reads a form.
+pub fn from_form<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     serde_urlencoded::from_bytes(bytes)
         .map_err(|_| Error::Malformed("the form has a field twice or in another shape".to_owned()))
 }

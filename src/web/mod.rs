@@ -1,5 +1,6 @@
 //! The vocabulary of HTTP in this house: replies with two faces, inputs, guards, and the one door.
 
+pub mod afterwards;
 pub mod assets;
 pub mod chrome;
 pub mod client;
@@ -7,14 +8,17 @@ pub mod door;
 pub mod guard;
 pub mod headers;
 pub mod input;
+pub mod interrupted;
+pub mod known;
 pub mod observe;
 pub mod origin;
 pub mod refuse;
 pub mod reply;
 pub mod views;
 
+pub use afterwards::Afterwards;
 pub use chrome::Chrome;
 pub use client::Client;
-pub use guard::{Anybody, CurrentUser};
+pub use guard::{Anybody, CurrentUser, RecentAuth, RecentUser, VerifiedUser};
 pub use input::Input;
 pub use reply::{Reply, local_path};

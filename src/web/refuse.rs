@@ -88,14 +88,15 @@ pub fn answer(req: &HttpRequest, error: &Error) -> HttpResponse {
     let mut answer = HttpResponse::build(status_of(error));
     match error {
         Error::Busy => answer.insert_header((header::RETRY_AFTER, "5")),
+        Error::TooManyAttempts(seconds) => answer.insert_header((header::RETRY_AFTER, seconds.to_string())),
         Error::ConfirmByPost => answer.insert_header((header::ALLOW, "POST")),
         _ => &mut answer,
     };
     if !wants_html(req.headers()) {
         return json(&mut answer, error, shown);
     }
-    if matches!(error, Error::SignIn) {
-        return HttpResponse::SeeOther().insert_header((header::LOCATION, sign_in_path(req))).finish();
+    if let Some(way) = way_out(req, error) {
+        return HttpResponse::SeeOther().insert_header((header::LOCATION, way)).finish();
     }
     let page = ErrorPage::about(error, shown);
     match html(req, &page) {
@@ -105,13 +106,23 @@ pub fn answer(req: &HttpRequest, error: &Error) -> HttpResponse {
     }
 }
 
-/// `/login`, and the way back where a page was asked for.
-fn sign_in_path(req: &HttpRequest) -> String {
+/// Where a browser puts it right, and the way back from there.
+fn way_out(req: &HttpRequest, error: &Error) -> Option<String> {
     let target = req.uri().path_and_query().map_or("/", |path| path.as_str());
-    let back = Some(target).filter(|_| req.method() == Method::GET).and_then(|path| local_path(Some(path)));
-    match back {
-        Some(path) => format!("/login?{}", serde_urlencoded::to_string([("next", path)]).unwrap_or_default()),
-        None => "/login".to_owned(),
+    let asked_for = Some(target).filter(|_| req.method() == Method::GET);
+    let with = |path: &str, name: &str, value: Option<&str>| match value {
+        Some(value) => format!("{path}?{}", serde_urlencoded::to_string([(name, value)]).unwrap_or_default()),
+        None => path.to_owned(),
+    };
+    match error {
+        Error::SignIn => Some(with("/login", "next", local_path(asked_for))),
+        Error::EmailUnverified => Some(with("/verify-email/needed", "next", local_path(asked_for))),
+        Error::StepUp(step_up) => Some(match &step_up.resume {
+            Some(secret) => with("/auth/confirm", "resume", Some(secret)),
+            // A form that was not kept is asked for again, on its own page.
+            None => with("/auth/confirm", "next", local_path(asked_for.or(Some(req.path())))),
+        }),
+        _ => None,
     }
 }
 
@@ -125,6 +136,13 @@ pub fn json(answer: &mut HttpResponseBuilder, error: &Error, request_id: Option<
         }
         body["fields"] = json!(errors);
     }
+    if let Error::StepUp(step_up) = error {
+        body["confirm"] = "/auth/confirm".into();
+        body["methods"] = json!(step_up.methods);
+    }
+    if let Error::TooManyAttempts(seconds) = error {
+        answer.insert_header((header::RETRY_AFTER, seconds.to_string()));
+    }
     if let Some(id) = request_id {
         body["requestId"] = id.into();
     }
@@ -135,7 +153,7 @@ fn log(req: &HttpRequest, error: &Error, request_id: &str) {
     let route = observe::route(req);
     match error {
         Error::Internal(cause) => tracing::error!(request.id = request_id, %route, ?cause, "request failed"),
-        Error::Busy | Error::CrossOrigin => {
+        Error::Busy | Error::CrossOrigin | Error::TooManyAttempts(_) => {
             tracing::warn!(request.id = request_id, %route, code = error.code(), "refused")
         }
         _ => tracing::debug!(request.id = request_id, %route, code = error.code(), "refused"),
@@ -152,7 +170,9 @@ impl ErrorPage {
             Error::AlreadyConfirmed => ("Already confirmed", "/login", "Sign in"),
             Error::CrossOrigin => ("Not from here", "/", "Go to the front page"),
             Error::TooLarge => ("Too much at once", "/", "Go to the front page"),
-            Error::Busy | Error::Timeout => ("Try again in a moment", "/", "Go to the front page"),
+            Error::Busy | Error::Timeout | Error::TooManyAttempts(_) => {
+                ("Try again in a moment", "/", "Go to the front page")
+            }
             Error::Internal(_) => ("Something went wrong", "/", "Go to the front page"),
             _ => ("That did not work", "/", "Go to the front page"),
         };

@@ -130,7 +130,9 @@ impl Responder for Reply {
         match self.session {
             SessionCookie::Keep => {}
             SessionCookie::Set(ticket) => {
-                answer.cookie(ticket.cookie(req));
+                for cookie in ticket.cookies(req) {
+                    answer.cookie(cookie);
+                }
             }
             SessionCookie::Clear => {
                 answer.cookie(super::door::no_cookie(req));

@@ -8,6 +8,7 @@ use crate::{
     model::{
         device::{Device, DeviceKind},
         session::{Method, Session},
+        sign_in::{Outcome, SignIn},
         user::User,
     },
 };
@@ -68,6 +69,8 @@ pub struct SessionView {
     pub method: Method,
     /// Whether the device is remembered.
     pub remembered: bool,
+    /// What changed in mid-session, where something did.
+    pub warning: Option<String>,
 }
 
 impl SessionView {
@@ -88,6 +91,51 @@ impl SessionView {
             expires_at: session.expires_at,
             method: session.method,
             remembered: session.remembered,
+            warning: session
+                .locked_by
+                .map(|by| format!("It was suddenly used from {by}. It has to sign in again.")),
+        }
+    }
+}
+
+/// An attempt to sign in, as its account's owner sees it.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LoginView {
+    /// When.
+    pub at: Timestamp,
+    /// From which address on the network.
+    pub ip: String,
+    /// "Chrome on macOS".
+    pub device_name: String,
+    /// `computer`, `phone`, `tablet`, `program` or `unknown`.
+    pub device_type: String,
+    /// What was offered.
+    pub method: Method,
+    /// Whether it opened the door.
+    pub succeeded: bool,
+    /// Why not, in words.
+    pub reason: Option<&'static str>,
+    /// `success`, or what kind of failure.
+    pub outcome: Outcome,
+    /// Whether the browser had not been seen before.
+    pub is_new_device: bool,
+}
+
+impl From<SignIn> for LoginView {
+    fn from(attempt: SignIn) -> Self {
+        let kind = attempt.device_type.parse().unwrap_or(DeviceKind::Unknown);
+        let device = Device { browser: attempt.browser, os: attempt.os, kind };
+        Self {
+            at: attempt.at,
+            ip: attempt.ip,
+            device_name: device.name(),
+            device_type: attempt.device_type,
+            method: attempt.method,
+            succeeded: attempt.outcome == Outcome::Success,
+            reason: attempt.outcome.reason(),
+            outcome: attempt.outcome,
+            is_new_device: attempt.is_new_device,
         }
     }
 }

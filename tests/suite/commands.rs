@@ -155,7 +155,12 @@ async fn seeding_twice_changes_nobody_and_reads_well() {
 async fn nobody_is_seeded_in_production() {
     let house = House::open().await;
     let mut settings = house.settings.clone();
-    let production = [("MODE", "production"), ("BASE_URL", "https://id.example.com"), ("BCRYPT_COST", "10")];
+    let production = [
+        ("MODE", "production"),
+        ("BASE_URL", "https://id.example.com"),
+        ("BCRYPT_COST", "10"),
+        ("THROTTLE", "on"),
+    ];
     settings.extend(production.map(|(name, value)| (name.to_owned(), value.to_owned())));
 
     let said = run_program(&["seed"], &settings);

@@ -3,11 +3,16 @@
 
 mod account;
 mod commands;
+mod email;
+mod guarding;
 mod house;
 mod letters;
 mod login;
 mod outbox;
+mod password;
 mod password_reset;
 mod signup;
+mod step_up;
+mod throttle;
 mod transcript;
 mod verify_email;

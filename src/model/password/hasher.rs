@@ -112,11 +112,13 @@ impl Hasher {
         let (answer, answered) = oneshot::channel();
         let held = Held::new(&self.gauge);
         let job = Box::new(move || {
-            let _held = held;
             // Nobody waits for it any more: leave the core to the others.
-            if !answer.is_closed() {
-                let _ = answer.send(work());
+            if answer.is_closed() {
+                return;
             }
+            let outcome = work();
+            drop(held);
+            let _ = answer.send(outcome);
         });
         self.queue.try_send(job).map_err(|refused| match refused {
             TrySendError::Full(_) => Error::Busy,

@@ -63,6 +63,8 @@ impl House {
             ("SECRET_KEY", "the key of a house that stands for one test"),
             ("BCRYPT_COST", "4"),
             ("WORKERS", "2"),
+            // Tests do in a second what people do in a day. Those of the limits turn them on.
+            ("THROTTLE", if settings.contains(&("MODE", "production")) { "on" } else { "off" }),
         ];
         for (name, value) in usual.iter().chain(settings) {
             values.insert((*name).to_owned(), (*value).to_owned());

@@ -1,0 +1,327 @@
+//! Another address. Nothing changes until the link in the new mailbox is used; the old one is told, and can stop it.
+
+use actix_web::web::{Data, Query};
+use askama::Template;
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    app::App,
+    clock::span_in_words,
+    db::{Id, Tx},
+    error::{Error, Errors, Result},
+    mail::{EmailAddress, LetterKind, letters},
+    model::{
+        audit::{self, Event},
+        password::Password,
+        session,
+        throttle::{self, Limit},
+        token::{self, AddressChange, ChangeEmail, ResetPassword, UndoEmail},
+        user::{self, User},
+    },
+    secret::Secret,
+    web::{Anybody, Client, Input, RecentAuth, Reply, door},
+};
+
+/// The form for another address.
+#[derive(Template, Serialize)]
+#[template(path = "email.html")]
+pub struct EmailPage {
+    current: String,
+    #[serde(skip)]
+    email: String,
+    pending: Option<String>,
+    #[serde(skip)]
+    errors: Errors,
+}
+
+/// What the reader of the new mailbox should know before anything changes.
+#[derive(Template, Serialize)]
+#[template(path = "email_confirm.html")]
+pub struct ConfirmEmailPage {
+    old: String,
+    new: String,
+    #[serde(skip)]
+    token: String,
+    #[serde(skip)]
+    holds_session: bool,
+    #[serde(skip)]
+    someone_else: Option<String>,
+    #[serde(skip)]
+    errors: Errors,
+}
+
+/// What the reader of the old mailbox can do about it.
+#[derive(Template, Serialize)]
+#[template(path = "email_undo.html")]
+#[serde(rename_all = "camelCase")]
+pub struct UndoEmailPage {
+    old: String,
+    new: String,
+    is_changed: bool,
+    #[serde(skip)]
+    token: String,
+    #[serde(skip)]
+    errors: Errors,
+}
+
+/// The new address.
+#[derive(Deserialize)]
+pub struct Form {
+    #[serde(default)]
+    email: String,
+}
+
+/// A link.
+#[derive(Deserialize)]
+#[serde(bound = "")]
+pub struct Link<P> {
+    #[serde(default)]
+    token: Secret<P>,
+}
+
+/// A link, and the account's password where it is asked for.
+#[derive(Deserialize)]
+pub struct ConfirmForm {
+    #[serde(default)]
+    token: Secret<ChangeEmail>,
+    #[serde(default)]
+    password: Password,
+}
+
+/// `GET /me/email`
+pub async fn form(me: RecentAuth, app: Data<App>) -> Result<Reply> {
+    let (owner, now) = (me.user.id.clone(), me.now);
+    let pending = app.read(move |conn| token::outstanding::<ChangeEmail>(conn, &owner, now)).await?;
+    let pending = pending.map(|change| change.new.spelled().to_owned());
+    let current = me.user.email.spelled().to_owned();
+    Ok(Reply::page(EmailPage { current, email: String::new(), pending, errors: Errors::default() }))
+}
+
+/// `PUT POST /me/email`. The same answer whether or not the new address is somebody's.
+pub async fn ask(me: RecentAuth, Input(form): Input<Form>, app: Data<App>) -> Result<Reply> {
+    let parsed = EmailAddress::parse(&form.email).map_err(|problem| problem.to_string());
+    let new = match parsed.and_then(|new| differs(new, &me.user.email)) {
+        Ok(new) => new,
+        Err(problem) => {
+            let errors = Errors::one("email", problem);
+            let current = me.user.email.spelled().to_owned();
+            let page = EmailPage { current, email: form.email, pending: None, errors: errors.clone() };
+            return Ok(Reply::refused(page, Error::Invalid(errors)));
+        }
+    };
+    let message = format!("We sent a link to {}. Your address changes when it is opened.", new.spelled());
+    let (user, actor) = (me.user.clone(), me.actor());
+    app.write(move |tx| {
+        let to = new.spelled().to_owned();
+        send_links(tx, &user, new)?;
+        audit::record(tx, &actor, &user.id, Event::EmailChangeRequested { to })
+    })
+    .await?;
+    Ok(Reply::done("/me", message))
+}
+
+fn differs(new: EmailAddress, current: &EmailAddress) -> Result<EmailAddress, String> {
+    match new.spelled() == current.spelled() {
+        true => Err("That is your address already.".to_owned()),
+        false => Ok(new),
+    }
+}
+
+fn send_links(tx: &mut Tx, user: &User, new: EmailAddress) -> Result<()> {
+    throttle::letter(tx, LetterKind::ConfirmNewAddress, &new)?;
+    let config = tx.config;
+    let change = AddressChange { old: user.email.clone(), new };
+    let confirm = token::issue::<ChangeEmail>(tx, &user.id, &change)?;
+    let undo = token::issue::<UndoEmail>(tx, &user.id, &change)?;
+    let valid_for = span_in_words(config.lifetimes.email_change);
+    let owner = user::confirmed(tx.conn, &change.new)?.filter(|owner| owner.id != user.id);
+    let letter = match &owner {
+        // Somebody has it confirmed: they are told what anybody is told who signs up with it.
+        Some(owner) => letters::already_registered(&config.site, &owner.email, &owner.name)?,
+        None => {
+            letters::confirm_new_address(&config.site, &change.new, &user.name, confirm.reveal(), &valid_for)?
+        }
+    };
+    tx.mail(owner.as_ref().map(|owner| &owner.id).or(Some(&user.id)), letter)?;
+    let new = change.new.spelled();
+    let told =
+        letters::address_change_asked(&config.site, &user.email, &user.name, new, undo.reveal(), &valid_for)?;
+    tx.mail(Some(&user.id), told)
+}
+
+/// `GET /me/email/confirm?token=`
+pub async fn open(
+    client: Client,
+    visitor: Anybody,
+    link: Query<Link<ChangeEmail>>,
+    app: Data<App>,
+) -> Result<Reply> {
+    let secret = link.into_inner().token;
+    let (user, change) = look_up(&app, &secret).await?;
+    Ok(Reply::page(page(&user, &change, &secret, &client, &visitor, Errors::default())))
+}
+
+/// `POST /me/email/confirm`. In the account's own browser the link is enough; anywhere else the password as well, for
+/// the link may have gone to a stranger's mailbox by a slip of the finger.
+pub async fn confirm(
+    client: Client,
+    visitor: Anybody,
+    Input(form): Input<ConfirmForm>,
+    app: Data<App>,
+) -> Result<Reply> {
+    let (user, change) = look_up(&app, &form.token).await?;
+    let own_session = visitor.signed_in().filter(|me| me.user.id == user.id).map(|me| me.session.clone());
+    if own_session.is_none() {
+        let per_minute = app.config().limits.login_per_address;
+        let guesses = Limit::new("email-password", user.id.as_str(), per_minute, TimeDelta::minutes(1));
+        app.write(move |tx| throttle::admit(tx, &guesses)).await?;
+        let id = user.id.clone();
+        let candidate = app.read(move |conn| user::candidate(conn, &id)).await?;
+        let verdict = app.hasher().verify(form.password.clone(), [candidate.usable_hash()]).await?;
+        if verdict.matched.is_none() {
+            let errors =
+                Errors::one("password", "Enter the password of the account that moves to this address.");
+            let page = page(&user, &change, &form.token, &client, &visitor, errors.clone());
+            return Ok(Reply::refused(page, Error::Invalid(errors)));
+        }
+    }
+    let keep = own_session.as_ref().map(|session| session.id.clone());
+    let ticket = app
+        .write(move |tx| {
+            apply(tx, &client, &form.token, keep.as_ref())?;
+            own_session.map(|session| door::rotate(tx, &session.id, session.remembered)).transpose()
+        })
+        .await?;
+    let message = "Your address is changed. Every other device is signed out.";
+    match ticket {
+        Some(ticket) => Ok(Reply::done("/me", message).with("emailVerified", true)?.signed_in(ticket)),
+        None => Reply::done("/login", "The address is changed. Sign in with it.").with("emailVerified", true),
+    }
+}
+
+fn apply(
+    tx: &mut Tx,
+    client: &Client,
+    secret: &Secret<ChangeEmail>,
+    keep: Option<&Id<session::Session>>,
+) -> Result<()> {
+    let waiting = token::peek(tx.conn, secret)?;
+    let actor = client.actor().known_as(&waiting.user_id);
+    // The addresses are locked before the link is used: two links to one address, used at once, take turns.
+    user::move_address(tx, &actor, &waiting.user_id, &waiting.claim)?;
+    let (id, change) = token::redeem(tx, secret)?;
+    let user = user::by_id(tx.conn, &id)?;
+    token::revoke_all(tx, &id)?;
+    session::revoke_others(tx, &actor, &id, keep)?;
+    let config = tx.config;
+    let undo = token::issue_for::<UndoEmail>(tx, &id, &change, config.lifetimes.email_undo)?;
+    let (new, valid_for) = (change.new.spelled(), span_in_words(config.lifetimes.email_undo));
+    let letter =
+        letters::address_changed(&config.site, &change.old, &user.name, new, undo.reveal(), &valid_for)?;
+    tx.mail(Some(&id), letter)?;
+    let event = Event::EmailChanged { from: change.old.spelled().to_owned(), to: new.to_owned() };
+    audit::record(tx, &actor, &id, event)
+}
+
+/// `GET /me/email/undo?token=`
+pub async fn open_undo(link: Query<Link<UndoEmail>>, app: Data<App>) -> Result<Reply> {
+    let (now, secret) = (app.now(), link.into_inner().token);
+    let page = app
+        .read(move |conn| {
+            let token = token::peek(conn, &secret)?;
+            let user = user::by_id(conn, &token.user_id)?;
+            if !token.is_live(now) {
+                return Err(Error::DeadLink);
+            }
+            let is_changed = user.email.normalized() == token.claim.new.normalized();
+            let (old, new) = (token.claim.old.spelled().to_owned(), token.claim.new.spelled().to_owned());
+            Ok(UndoEmailPage {
+                old,
+                new,
+                is_changed,
+                token: secret.reveal().to_owned(),
+                errors: Errors::default(),
+            })
+        })
+        .await?;
+    Ok(Reply::page(page))
+}
+
+/// `POST /me/email/undo`. Before the change: stops it. After: takes the old address back, signs everything out, and asks
+/// for a new password.
+pub async fn undo(client: Client, Input(form): Input<Link<UndoEmail>>, app: Data<App>) -> Result<Reply> {
+    let reset = app.write(move |tx| take_back(tx, &client, &form.token)).await?;
+    Ok(match reset {
+        None => Reply::done("/login", "The change is stopped. The address stays as it was."),
+        Some(secret) => {
+            let query = serde_urlencoded::to_string([("token", secret.reveal())]).unwrap_or_default();
+            let message = "Your address is back, and every device is signed out. Choose a new password.";
+            Reply::done(format!("/reset-password?{query}"), message)
+        }
+    })
+}
+
+fn take_back(
+    tx: &mut Tx,
+    client: &Client,
+    secret: &Secret<UndoEmail>,
+) -> Result<Option<Secret<ResetPassword>>> {
+    let waiting = token::peek(tx.conn, secret)?;
+    let id = waiting.user_id.clone();
+    let actor = client.actor().known_as(&id);
+    let user = user::by_id(tx.conn, &id)?;
+    let (from, to) = (waiting.claim.new.clone(), waiting.claim.old.clone());
+    if user.email.normalized() != from.normalized() || user.email.spelled() == to.spelled() {
+        token::redeem(tx, secret)?;
+        token::revoke::<ChangeEmail>(tx, &id)?;
+        audit::record(tx, &actor, &id, Event::EmailChangeStopped { to: from.spelled().to_owned() })?;
+        return Ok(None);
+    }
+    let back = AddressChange { old: from, new: to };
+    user::move_address(tx, &actor, &id, &back)?;
+    token::redeem(tx, secret)?;
+    token::revoke_all(tx, &id)?;
+    session::revoke_others(tx, &actor, &id, None)?;
+    // Whoever moved the address may know the password.
+    user::block_password(tx, &id)?;
+    let event =
+        Event::EmailChangeUndone { from: back.old.spelled().to_owned(), to: back.new.spelled().to_owned() };
+    audit::record(tx, &actor, &id, event)?;
+    token::issue::<ResetPassword>(tx, &id, &back.new.normalized()).map(Some)
+}
+
+/// Whose link it is and what it changes, where it still works.
+async fn look_up(app: &App, secret: &Secret<ChangeEmail>) -> Result<(User, AddressChange)> {
+    let (now, secret) = (app.now(), secret.clone());
+    app.read(move |conn| {
+        let token = token::peek(conn, &secret)?;
+        let user = user::by_id(conn, &token.user_id)?;
+        let still_there = user.email.normalized() == token.claim.old.normalized();
+        match token.is_live(now) && still_there {
+            true => Ok((user, token.claim)),
+            false => Err(Error::DeadLink),
+        }
+    })
+    .await
+}
+
+fn page(
+    user: &User,
+    change: &AddressChange,
+    secret: &Secret<ChangeEmail>,
+    client: &Client,
+    visitor: &Anybody,
+    errors: Errors,
+) -> ConfirmEmailPage {
+    let holds_session = client.holds_session_of(&user.id);
+    let other = visitor.signed_in().filter(|_| !holds_session).map(|me| me.user.email.spelled().to_owned());
+    ConfirmEmailPage {
+        old: change.old.spelled().to_owned(),
+        new: change.new.spelled().to_owned(),
+        token: secret.reveal().to_owned(),
+        holds_session,
+        someone_else: other,
+        errors,
+    }
+}

@@ -1,0 +1,98 @@
+//! Another password, by its person. Every other device is signed out; this one goes on with a new secret.
+
+use actix_web::web::Data;
+use askama::Template;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    app::App,
+    error::{Error, Errors, Result},
+    mail::letters,
+    model::{
+        audit::{self, Event},
+        password::{
+            Password,
+            policy::{Context, weaknesses},
+        },
+        session, user,
+    },
+    web::{Client, Input, RecentUser, Reply, door},
+};
+
+/// The form.
+#[derive(Template, Serialize)]
+#[template(path = "password.html")]
+#[serde(rename_all = "camelCase")]
+pub struct PasswordPage {
+    #[serde(skip)]
+    email: String,
+    has_password: bool,
+    #[serde(skip)]
+    errors: Errors,
+}
+
+/// The new password; a page asks for it twice.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Form {
+    #[serde(default)]
+    new_password: Password,
+    repeat: Option<Password>,
+}
+
+/// `GET /me/password`
+pub async fn form(me: RecentUser) -> Result<Reply> {
+    Ok(Reply::page(page(&me, Errors::default())))
+}
+
+/// `PUT POST /me/password`
+pub async fn change(
+    me: RecentUser,
+    client: Client,
+    Input(form): Input<Form>,
+    app: Data<App>,
+) -> Result<Reply> {
+    let (app_name, person) = (app.config().site.name.clone(), me.user.clone());
+    let checked = tokio::task::spawn_blocking(move || {
+        let context = Context { address: person.email.spelled(), name: &person.name, app: &app_name };
+        (form.check(&context), form)
+    });
+    let form = match checked.await.map_err(Error::internal)? {
+        (Ok(()), form) => form,
+        (Err(errors), _) => {
+            return Ok(Reply::refused(page(&me, errors.clone()), Error::Invalid(errors)));
+        }
+    };
+    let hash = app.hasher().hash(form.new_password).await?;
+    let (user, actor, current) = (me.user.clone(), me.actor(), me.session.clone());
+    let ticket = app
+        .write(move |tx| {
+            user::set_password(tx, &user.id, &hash)?;
+            session::revoke_others(tx, &actor, &user.id, Some(&current.id))?;
+            let (site, device) = (&tx.config.site, client.device().name());
+            let letter = letters::password_changed(site, &user.email, &user.name, &tx.now.exact(), &device)?;
+            tx.mail(Some(&user.id), letter)?;
+            audit::record(tx, &actor, &user.id, Event::PasswordChanged {})?;
+            door::rotate(tx, &current.id, current.remembered)
+        })
+        .await?;
+    let message = "Your password is changed. Every other device is signed out.";
+    Ok(Reply::done("/me/security", message).signed_in(ticket))
+}
+
+fn page(me: &RecentUser, errors: Errors) -> PasswordPage {
+    PasswordPage { email: me.user.email.spelled().to_owned(), has_password: me.user.has_password, errors }
+}
+
+impl Form {
+    fn check(&self, context: &Context) -> Result<(), Errors> {
+        let mut errors = Errors::default();
+        for weakness in weaknesses(self.new_password.reveal(), context) {
+            errors.add("newPassword", weakness);
+        }
+        if self.repeat.as_ref().is_some_and(|repeat| repeat.reveal() != self.new_password.reveal()) {
+            errors.add("repeat", "The two are not the same. Type the new password again.");
+        }
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+}

@@ -1,0 +1,139 @@
+//! The history of the door: who was let in, who was not, and why.
+
+use chrono::TimeDelta;
+use diesel::prelude::*;
+
+use super::{device::Device, session::Method, throttle, user::User};
+use crate::{
+    clock::Timestamp,
+    db::{Conn, Id, Tx, schema::sign_ins},
+    error::Result,
+    text_enum,
+};
+
+text_enum! {
+    /// What came of it.
+    Outcome {
+        /// Let in.
+        Success => "success",
+        /// The password was another one.
+        WrongPassword => "wrong_password",
+        /// The password is blocked until a new one is set.
+        Blocked => "blocked",
+    }
+}
+
+impl Outcome {
+    /// Why not, in words; nothing where it succeeded.
+    pub fn reason(&self) -> Option<&'static str> {
+        match self {
+            Outcome::Success => None,
+            Outcome::WrongPassword => Some("wrong password"),
+            Outcome::Blocked => Some("signing in with that password is blocked"),
+        }
+    }
+}
+
+/// One attempt.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = sign_ins)]
+pub struct SignIn {
+    /// Opaque; also the cursor.
+    pub id: Id<SignIn>,
+    /// Whose account.
+    pub user_id: Id<User>,
+    /// When.
+    pub at: Timestamp,
+    /// From which address on the network.
+    pub ip: String,
+    /// The neighbourhood of that address.
+    pub network: String,
+    /// The browser's family.
+    pub browser: String,
+    /// The platform.
+    pub os: String,
+    /// The kind of device.
+    pub device_type: String,
+    /// What was offered.
+    pub method: Method,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// Whether the browser had not been seen before.
+    pub is_new_device: bool,
+}
+
+/// What is noted of an attempt.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// From which address on the network.
+    pub ip: String,
+    /// From which device.
+    pub device: Device,
+    /// What was offered.
+    pub method: Method,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// Whether the browser had not been seen before.
+    pub is_new_device: bool,
+}
+
+// The history goes this far back.
+const KEPT: TimeDelta = TimeDelta::days(90);
+
+/// Notes an attempt, and forgets what is too old.
+pub fn note(tx: &mut Tx, user: &Id<User>, attempt: Attempt) -> Result<()> {
+    let row = SignIn {
+        id: Id::random()?,
+        user_id: user.clone(),
+        at: tx.now,
+        network: throttle::neighbourhood(&attempt.ip),
+        ip: attempt.ip,
+        browser: attempt.device.browser,
+        os: attempt.device.os,
+        device_type: attempt.device.kind.as_str().to_owned(),
+        method: attempt.method,
+        outcome: attempt.outcome,
+        is_new_device: attempt.is_new_device,
+    };
+    diesel::insert_into(sign_ins::table).values(&row).execute(tx.conn)?;
+    let old = sign_ins::table.filter(sign_ins::user_id.eq(user)).filter(sign_ins::at.lt(tx.now - KEPT));
+    diesel::delete(old).execute(tx.conn)?;
+    Ok(())
+}
+
+/// Up to `most` attempts, newest first, before the one that `cursor` names.
+pub fn list(conn: &mut Conn, user: &Id<User>, cursor: Option<&Id<SignIn>>, most: i64) -> Result<Vec<SignIn>> {
+    let mut query = sign_ins::table.filter(sign_ins::user_id.eq(user)).into_boxed();
+    if let Some(cursor) = cursor {
+        let own = sign_ins::table.find(cursor).filter(sign_ins::user_id.eq(user)).select(sign_ins::at);
+        let Some(at) = own.first::<Timestamp>(conn).optional()? else { return Ok(Vec::new()) };
+        let is_before = sign_ins::at.lt(at).or(sign_ins::at.eq(at).and(sign_ins::id.lt(cursor)));
+        query = query.filter(is_before);
+    }
+    Ok(query
+        .order((sign_ins::at.desc(), sign_ins::id.desc()))
+        .limit(most)
+        .select(SignIn::as_select())
+        .load(conn)?)
+}
+
+/// Whether this person was ever let in other than by signing up.
+pub fn has_any(conn: &mut Conn, user: &Id<User>) -> Result<bool> {
+    let earlier = sign_ins::table
+        .filter(sign_ins::user_id.eq(user))
+        .filter(sign_ins::outcome.eq(Outcome::Success))
+        .filter(sign_ins::method.ne(Method::SignUp));
+    Ok(diesel::select(diesel::dsl::exists(earlier)).get_result(conn)?)
+}
+
+/// Whether this person was let in before from the same neighbourhood with the same kind of browser: the fallback
+/// where a browser brings no cookie that knows it.
+pub fn is_familiar(conn: &mut Conn, user: &Id<User>, ip: &str, device: &Device) -> Result<bool> {
+    let earlier = sign_ins::table
+        .filter(sign_ins::user_id.eq(user))
+        .filter(sign_ins::outcome.eq(Outcome::Success))
+        .filter(sign_ins::network.eq(throttle::neighbourhood(ip)))
+        .filter(sign_ins::browser.eq(&device.browser))
+        .filter(sign_ins::os.eq(&device.os));
+    Ok(diesel::select(diesel::dsl::exists(earlier)).get_result(conn)?)
+}

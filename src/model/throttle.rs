@@ -1,0 +1,147 @@
+//! How often things may be tried, counted in the database: across nodes, and across restarts.
+//!
+//! A try is counted before it is looked at, so tries that arrive together cannot slip through together.
+
+use std::net::IpAddr;
+
+use chrono::TimeDelta;
+use diesel::{prelude::*, result::DatabaseErrorKind};
+
+use crate::{
+    clock::Timestamp,
+    db::{Tx, schema::throttles},
+    error::{Error, Result},
+    mail::{EmailAddress, LetterKind},
+    secret,
+};
+
+/// What is limited, and for whom.
+#[derive(Debug, Clone)]
+pub struct Limit {
+    key: String,
+    most: i32,
+    span: TimeDelta,
+    // How long to wait once the limit is reached; otherwise until the span ends.
+    cool_down: Option<TimeDelta>,
+}
+
+impl Limit {
+    /// At most `most` of `what` for `whom` in `span`. Whoever it is, only a digest is kept.
+    pub fn new(what: &str, whom: &str, most: i32, span: TimeDelta) -> Self {
+        Self { key: format!("{what}:{}", secret::digest(whom)), most, span, cool_down: None }
+    }
+
+    /// Whoever reaches the limit waits this long from then on.
+    pub fn cooling_down_for(self, cool_down: TimeDelta) -> Self {
+        Self { cool_down: Some(cool_down), ..self }
+    }
+}
+
+/// Counts one try. [`Error::TooManyAttempts`] where the limit is reached.
+pub fn admit(tx: &mut Tx, limit: &Limit) -> Result<()> {
+    if !tx.config.limits.are_on {
+        return Ok(());
+    }
+    if count(tx, limit)? {
+        return start_cool_down(tx, limit);
+    }
+    let ends_at: Timestamp = throttles::table.find(&limit.key).select(throttles::ends_at).first(tx.conn)?;
+    Err(Error::TooManyAttempts((ends_at - tx.now).num_seconds().max(1)))
+}
+
+/// The try that fills the limit is the last one for a while.
+fn start_cool_down(tx: &mut Tx, limit: &Limit) -> Result<()> {
+    if let Some(cool_down) = limit.cool_down {
+        let full = throttles::table.find(&limit.key).filter(throttles::count.ge(limit.most));
+        diesel::update(full).set(throttles::ends_at.eq(tx.now + cool_down)).execute(tx.conn)?;
+    }
+    Ok(())
+}
+
+/// Whether there was room for one more, which is then counted.
+fn count(tx: &mut Tx, limit: &Limit) -> Result<bool> {
+    let row = throttles::table.find(&limit.key);
+    let started_again = diesel::update(row.filter(throttles::ends_at.le(tx.now)))
+        .set((throttles::count.eq(1), throttles::ends_at.eq(tx.now + limit.span)))
+        .execute(tx.conn)?;
+    if started_again == 1 {
+        return Ok(limit.most > 0);
+    }
+    let counted = diesel::update(row.filter(throttles::count.lt(limit.most)))
+        .set(throttles::count.eq(throttles::count + 1))
+        .execute(tx.conn)?;
+    if counted == 1 {
+        return Ok(true);
+    }
+    let first =
+        (throttles::key.eq(&limit.key), throttles::count.eq(1), throttles::ends_at.eq(tx.now + limit.span));
+    // Inside a savepoint: on PostgreSQL a refused insert would end the whole transaction.
+    let inserted =
+        tx.conn.transaction(|conn| diesel::insert_into(throttles::table).values(first).execute(conn));
+    match inserted {
+        Ok(_) => Ok(limit.most > 0),
+        // There is a row and it is full, or somebody made it just now.
+        Err(diesel::result::Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => {
+            let counted = diesel::update(row.filter(throttles::count.lt(limit.most)))
+                .set(throttles::count.eq(throttles::count + 1))
+                .execute(tx.conn)?;
+            Ok(counted == 1)
+        }
+        Err(cause) => Err(cause.into()),
+    }
+}
+
+/// Forgets what was counted: the person proved who they are.
+pub fn clear(tx: &mut Tx, limit: &Limit) -> Result<()> {
+    diesel::delete(throttles::table.find(&limit.key)).execute(tx.conn)?;
+    Ok(())
+}
+
+/// Whether one more letter of this kind may go to this address now; it is then counted.
+pub fn admits_letter(tx: &mut Tx, kind: LetterKind, to: &EmailAddress) -> Result<bool> {
+    letter(tx, kind, to).map(|()| true).or_else(|error| match error {
+        Error::TooManyAttempts(_) => Ok(false),
+        error => Err(error),
+    })
+}
+
+/// Counts one letter of this kind to this address, or says how long to wait.
+pub fn letter(tx: &mut Tx, kind: LetterKind, to: &EmailAddress) -> Result<()> {
+    let limits = tx.config.limits;
+    let to = to.normalized();
+    admit(
+        tx,
+        &Limit::new(&format!("mail-minute:{kind}"), &to, limits.mails_per_minute, TimeDelta::minutes(1)),
+    )?;
+    admit(tx, &Limit::new(&format!("mail-hour:{kind}"), &to, limits.mails_per_hour, TimeDelta::hours(1)))
+}
+
+/// The client that an address on the network stands for: itself, or its /64 in IPv6, where one household has many.
+pub fn client_network(ip: &str) -> String {
+    prefix(ip, 32, 64)
+}
+
+/// The neighbourhood of an address: its /24, or its /48 in IPv6.
+pub fn neighbourhood(ip: &str) -> String {
+    prefix(ip, 24, 48)
+}
+
+fn prefix(ip: &str, v4: u8, v6: u8) -> String {
+    let Ok(ip) = ip.parse::<IpAddr>() else { return "unknown".to_owned() };
+    let length = if ip.is_ipv4() { v4 } else { v6 };
+    ipnet::IpNet::new(ip, length).map_or_else(|_| ip.to_string(), |network| network.trunc().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_household_is_one_client() {
+        assert_eq!(client_network("2001:db8:1:2:aaaa::1"), client_network("2001:db8:1:2:bbbb::9"));
+        assert_ne!(client_network("2001:db8:1:2::1"), client_network("2001:db8:1:3::1"));
+        assert_ne!(client_network("203.0.113.1"), client_network("203.0.113.2"));
+        assert_eq!(neighbourhood("203.0.113.1"), "203.0.113.0/24");
+        assert_eq!(client_network("rubbish"), "unknown");
+    }
+}

@@ -1,0 +1,41 @@
+//! Where a browser wanted to go before it was sent to confirm its address. Waits in the short-lived cookie.
+
+use std::future::{Ready, ready};
+
+use actix_session::{Session, SessionExt};
+use actix_web::{FromRequest, HttpRequest, dev::Payload};
+
+use super::local_path;
+use crate::error::{Error, Result};
+
+const KEY: &str = "next";
+
+/// The way on, kept from one page to another.
+pub struct Afterwards(Session);
+
+impl Afterwards {
+    /// Keeps a path on this site; anything else is forgotten.
+    pub fn remember(&self, next: Option<&str>) {
+        if let Some(path) = local_path(next)
+            && let Err(cause) = self.0.insert(KEY, path)
+        {
+            tracing::error!(?cause, "the way on could not be kept");
+        }
+    }
+
+    /// The path that was kept, once.
+    pub fn take(&self) -> Option<String> {
+        let path = self.0.get::<String>(KEY).ok().flatten()?;
+        self.0.remove(KEY);
+        local_path(Some(&path)).map(str::to_owned)
+    }
+}
+
+impl FromRequest for Afterwards {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(Self(req.get_session())))
+    }
+}

@@ -1,0 +1,56 @@
+//! A form that a step-up interrupted: kept sealed on the server for a few minutes, for one use in one session.
+
+use actix_web::dev::Payload;
+use serde::{Deserialize, Serialize};
+
+use super::{guard::SignedIn, input, local_path};
+use crate::{
+    app::App,
+    db::{Id, Tx},
+    error::{Error, Result},
+    model::{
+        session::Session,
+        token::{self, Interrupted},
+    },
+    secret::Secret,
+};
+
+const SEAL: &str = "interrupted";
+
+/// What was interrupted.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Form {
+    session: Id<Session>,
+    /// Where it was going.
+    pub path: String,
+    /// What was typed.
+    pub fields: Vec<(String, String)>,
+}
+
+/// Keeps a form; nothing where it holds a secret, which is never kept.
+pub async fn keep(app: &App, visitor: &SignedIn, path: &str, body: Payload) -> Result<Option<String>> {
+    let whole = input::collect(body, app.config().body_limit);
+    let bytes =
+        tokio::time::timeout(app.config().body_timeout, whole).await.map_err(|_| Error::Timeout)??;
+    let fields: Vec<(String, String)> = input::from_form(&bytes)?;
+    if fields.iter().any(|(name, _)| is_secret(name)) || local_path(Some(path)).is_none() {
+        return Ok(None);
+    }
+    let form = Form { session: visitor.session.id.clone(), path: path.to_owned(), fields };
+    let sealed = app.config().keys.seal(SEAL, &serde_json::to_string(&form)?)?;
+    let owner = visitor.user.id.clone();
+    let secret = app.write(move |tx| token::issue::<Interrupted>(tx, &owner, &sealed)).await?;
+    Ok(Some(secret.reveal().to_owned()))
+}
+
+/// Takes a form out again, once, in the session that sent it.
+pub fn take(tx: &mut Tx, session: &Id<Session>, secret: &Secret<Interrupted>) -> Result<Form> {
+    let (_, sealed) = token::redeem(tx, secret)?;
+    let form: Form = serde_json::from_str(&tx.config.keys.open(SEAL, &sealed)?)?;
+    if form.session == *session { Ok(form) } else { Err(Error::DeadLink) }
+}
+
+fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["password", "repeat", "code", "token", "secret"].iter().any(|word| name.contains(word))
+}

@@ -1,0 +1,72 @@
+//! The known-browser cookie: which accounts were let in from this browser before.
+//!
+//! It opens nothing. It only spares its owner the "new sign-in" mail and the cool-down that strangers cause. Sealed, so
+//! that nobody makes one up; an account forgets all of them at once by moving its `browsers_known_from` on.
+
+use actix_web::{
+    HttpRequest,
+    cookie::{Cookie, SameSite, time::Duration},
+    web::Data,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{app::App, clock::Timestamp, config::Config, db::Id, error::Result, model::user::User};
+
+const SEAL: &str = "known_browser";
+
+// A family at one computer. More would let the cookie grow.
+const MOST: usize = 5;
+
+// As long as browsers keep a cookie.
+const LIFE: Duration = Duration::days(400);
+
+/// The accounts that this browser is known to.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct KnownBrowser(Vec<Entry>);
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Entry {
+    user: Id<User>,
+    at: i64,
+}
+
+impl KnownBrowser {
+    /// What the request's cookie says; nothing where it is not ours.
+    pub fn of(req: &HttpRequest) -> Self {
+        let read = || {
+            let app = req.app_data::<Data<App>>()?;
+            let cookie = req.cookie(name(app.config()))?;
+            serde_json::from_str(&app.config().keys.open(SEAL, cookie.value()).ok()?).ok()
+        };
+        read().unwrap_or_default()
+    }
+
+    /// Whether `user` was let in here, and has not forgotten its browsers since.
+    pub fn knows(&self, user: &Id<User>, known_from: Timestamp) -> bool {
+        self.0.iter().any(|entry| entry.user == *user && entry.at >= known_from.unix())
+    }
+
+    /// The same with `user`, let in at `now`.
+    pub fn with(&self, user: &Id<User>, now: Timestamp) -> Self {
+        let mut entries = vec![Entry { user: user.clone(), at: now.unix() }];
+        entries.extend(self.0.iter().filter(|entry| entry.user != *user).cloned());
+        entries.truncate(MOST);
+        Self(entries)
+    }
+
+    /// The cookie to keep.
+    pub fn cookie(&self, config: &Config) -> Result<Cookie<'static>> {
+        let value = config.keys.seal(SEAL, &serde_json::to_string(self)?)?;
+        let cookie = Cookie::build(name(config), value)
+            .path("/")
+            .secure(config.site.is_https())
+            .http_only(true)
+            .same_site(SameSite::Lax)
+            .max_age(LIFE);
+        Ok(cookie.finish())
+    }
+}
+
+fn name(config: &Config) -> &'static str {
+    if config.site.is_https() { "__Host-known" } else { "known" }
+}

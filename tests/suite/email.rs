@@ -1,0 +1,216 @@
+//! Another address.
+
+use chrono::TimeDelta;
+use serde_json::json;
+
+use crate::house::{House, PASSWORD, Visitor, token_in};
+
+async fn recent(house: &House, address: &str) -> Visitor {
+    let curl = house.verified(address).await;
+    curl.post_json("/auth/confirm", json!({ "password": PASSWORD })).await.is(200);
+    curl
+}
+
+async fn asks(curl: &Visitor, address: &str) {
+    curl.put_json("/me/email", json!({ "email": address })).await.is(200);
+}
+
+async fn address_of(curl: &Visitor) -> String {
+    curl.get("/me").await.is(200).json()["user"]["email"].as_str().unwrap().to_owned()
+}
+
+/// The token of the newest letter to `address` whose subject has this word.
+async fn token(house: &House, address: &str, path: &str) -> String {
+    let letters = house.letters_to(address).await;
+    let letter = letters.iter().rev().find(|letter| letter.text.contains(path)).unwrap();
+    let (_, link) = letter.text.split_once(path).unwrap();
+    token_in(link).unwrap()
+}
+
+#[actix_web::test]
+async fn nothing_changes_until_the_link_in_the_new_mailbox_is_used_case_11() {
+    let house = House::open().await;
+    let curl = recent(&house, "ada@example.com").await;
+    let other = house.curl();
+    other.post_json("/login", json!({ "email": "ada@example.com", "password": PASSWORD })).await.is(200);
+
+    asks(&curl, "new@example.com").await;
+    assert_eq!(address_of(&curl).await, "ada@example.com");
+    let link = token(&house, "new@example.com", "/me/email/confirm").await;
+    curl.get(&format!("/me/email/confirm?token={link}")).await.is(200);
+    assert_eq!(address_of(&curl).await, "ada@example.com", "a GET changes nothing");
+
+    let old_secret = curl.cookie("session").unwrap();
+    let done = curl.post_json("/me/email/confirm", json!({ "token": link })).await.is(200).json();
+
+    assert_eq!(done["emailVerified"], true);
+    assert_eq!(address_of(&curl).await, "new@example.com");
+    assert_ne!(curl.cookie("session").unwrap(), old_secret, "this session goes on with a new secret");
+    other.get("/me").await.refuses(401, "sign_in_required");
+    house
+        .curl()
+        .post_json("/login", json!({ "email": "ada@example.com", "password": PASSWORD }))
+        .await
+        .is(401);
+    house
+        .curl()
+        .post_json("/login", json!({ "email": "new@example.com", "password": PASSWORD }))
+        .await
+        .is(200);
+}
+
+#[actix_web::test]
+async fn the_old_address_is_told_at_once_and_can_stop_it_case_12() {
+    let house = House::open().await;
+    let curl = recent(&house, "ada@example.com").await;
+    asks(&curl, "new@example.com").await;
+
+    let undo = token(&house, "ada@example.com", "/me/email/undo").await;
+    let owner = house.browser();
+    owner.get(&format!("/me/email/undo?token={undo}")).await.is(200).says("new@example.com");
+    owner.post("/me/email/undo", &[("token", &undo)]).await.goes_to("/login");
+
+    let link = token(&house, "new@example.com", "/me/email/confirm").await;
+    curl.post_json("/me/email/confirm", json!({ "token": link })).await.refuses(422, "dead_link");
+    assert_eq!(address_of(&curl).await, "ada@example.com");
+}
+
+#[actix_web::test]
+async fn the_old_address_can_take_itself_back_for_seven_days_case_12() {
+    let house = House::open().await;
+    let thief = recent(&house, "ada@example.com").await;
+    asks(&thief, "thief@example.com").await;
+    let link = token(&house, "thief@example.com", "/me/email/confirm").await;
+    thief.post_json("/me/email/confirm", json!({ "token": link })).await.is(200);
+    house.wait(TimeDelta::days(6));
+
+    let undo = token(&house, "ada@example.com", "/me/email/undo").await;
+    let owner = house.browser();
+    let answer = owner.post("/me/email/undo", &[("token", &undo)]).await.is(303);
+
+    let reset = token_in(answer.header("location")).unwrap();
+    thief.get("/me").await.refuses(401, "sign_in_required");
+    let login = json!({ "email": "ada@example.com", "password": PASSWORD });
+    house.curl().post_json("/login", login).await.refuses(401, "wrong_credentials");
+    let new = [
+        ("token", reset.as_str()),
+        ("password", "another fine passphrase"),
+        ("repeat", "another fine passphrase"),
+    ];
+    owner.post("/reset-password", &new).await.goes_to("/login");
+    let login = json!({ "email": "ada@example.com", "password": "another fine passphrase" });
+    house.curl().post_json("/login", login).await.is(200);
+}
+
+#[actix_web::test]
+async fn after_seven_days_the_old_address_is_the_old_address() {
+    let house = House::open().await;
+    let curl = recent(&house, "ada@example.com").await;
+    asks(&curl, "new@example.com").await;
+    let link = token(&house, "new@example.com", "/me/email/confirm").await;
+    curl.post_json("/me/email/confirm", json!({ "token": link })).await.is(200);
+    let undo = token(&house, "ada@example.com", "/me/email/undo").await;
+
+    house.wait(TimeDelta::days(7));
+
+    house.curl().post_json("/me/email/undo", json!({ "token": undo })).await.refuses(422, "dead_link");
+}
+
+#[actix_web::test]
+async fn the_answer_never_tells_whether_the_new_address_is_taken_case_10() {
+    let house = House::open().await;
+    house.verified("ben@example.com").await;
+    let curl = recent(&house, "ada@example.com").await;
+
+    let free = curl.put_json("/me/email", json!({ "email": "free@example.com" })).await.is(200);
+    let taken = curl.put_json("/me/email", json!({ "email": "ben@example.com" })).await.is(200);
+
+    assert_eq!(free.body.replace("free@", "x@"), taken.body.replace("ben@", "x@"));
+    let to_ben = house.letters_to("ben@example.com").await;
+    let newest = to_ben.last().unwrap();
+    assert!(newest.subject.starts_with("You already have"), "{}", newest.subject);
+    assert!(token_in(&newest.text).is_none(), "no link that moves anything");
+}
+
+#[actix_web::test]
+async fn an_address_taken_meanwhile_fails_cleanly_case_10() {
+    let house = House::open().await;
+    let curl = recent(&house, "ada@example.com").await;
+    asks(&curl, "new@example.com").await;
+    let link = token(&house, "new@example.com", "/me/email/confirm").await;
+    house.verified("new@example.com").await;
+
+    curl.post_json("/me/email/confirm", json!({ "token": link })).await.refuses(422, "dead_link");
+
+    assert_eq!(address_of(&curl).await, "ada@example.com");
+}
+
+#[actix_web::test]
+async fn confirming_a_new_address_ends_the_claims_to_it() {
+    let house = House::open().await;
+    let claimant = house.claimant("new@example.com").await;
+    let curl = recent(&house, "ada@example.com").await;
+    asks(&curl, "new@example.com").await;
+    let link = token(&house, "new@example.com", "/me/email/confirm").await;
+
+    curl.post_json("/me/email/confirm", json!({ "token": link })).await.is(200);
+
+    claimant.get("/me").await.refuses(401, "sign_in_required");
+    assert_eq!(house.count("users").await, 1);
+}
+
+#[actix_web::test]
+async fn a_slip_of_the_finger_gives_nobody_the_account() {
+    let house = House::open().await;
+    let curl = recent(&house, "ada@example.com").await;
+    asks(&curl, "stranger@example.com").await;
+    let link = token(&house, "stranger@example.com", "/me/email/confirm").await;
+
+    let stranger = house.browser();
+    stranger.get(&format!("/me/email/confirm?token={link}")).await.is(200).says("ada@example.com");
+    stranger.post("/me/email/confirm", &[("token", &link)]).await.is(422);
+    stranger.post("/me/email/confirm", &[("token", &link), ("password", "a wrong guess")]).await.is(422);
+    house.curl().post_json("/me/email/confirm", json!({ "token": link })).await.is(422);
+
+    assert_eq!(address_of(&curl).await, "ada@example.com");
+}
+
+#[actix_web::test]
+async fn every_other_link_dies_with_the_old_address_case_8() {
+    let house = House::open().await;
+    let curl = recent(&house, "ada@example.com").await;
+    house.curl().post_json("/forgot-password", json!({ "email": "ada@example.com" })).await.is(200);
+    let reset = token(&house, "ada@example.com", "/reset-password").await;
+    asks(&curl, "new@example.com").await;
+    let link = token(&house, "new@example.com", "/me/email/confirm").await;
+
+    curl.post_json("/me/email/confirm", json!({ "token": link })).await.is(200);
+
+    let form = json!({ "token": reset, "password": "another fine passphrase" });
+    house.curl().post_json("/reset-password", form).await.refuses(422, "dead_reset_link");
+}
+
+#[actix_web::test]
+async fn only_the_newest_link_moves_the_account_and_only_once() {
+    let house = House::open().await;
+    let curl = recent(&house, "ada@example.com").await;
+    asks(&curl, "first@example.com").await;
+    let first = token(&house, "first@example.com", "/me/email/confirm").await;
+    asks(&curl, "second@example.com").await;
+    let second = token(&house, "second@example.com", "/me/email/confirm").await;
+
+    curl.post_json("/me/email/confirm", json!({ "token": first })).await.refuses(422, "dead_link");
+    curl.post_json("/me/email/confirm", json!({ "token": second })).await.is(200);
+    curl.post_json("/me/email/confirm", json!({ "token": second })).await.refuses(422, "dead_link");
+}
+
+#[actix_web::test]
+async fn ones_own_address_and_what_is_none_are_refused() {
+    let house = House::open().await;
+    let curl = recent(&house, "ada@example.com").await;
+
+    for wrong in ["ada@example.com", "not an address", ""] {
+        let refused = curl.put_json("/me/email", json!({ "email": wrong })).await.refuses(422, "invalid");
+        assert!(refused.json()["fields"]["email"].is_string());
+    }
+}

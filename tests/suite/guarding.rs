@@ -1,0 +1,258 @@
+//! Between a stolen cookie and a stolen account: new devices, changed devices, "this wasn't me", the history.
+
+use chrono::TimeDelta;
+use serde_json::json;
+
+use crate::house::{House, PASSWORD, Visitor};
+
+const CHROME: &str = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
+const CHROME_NEXT: &str = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36";
+const FIREFOX: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0";
+
+async fn signs_in(visitor: &Visitor) {
+    visitor.post_json("/login", json!({ "email": "ada@example.com", "password": PASSWORD })).await.is(200);
+}
+
+async fn alerts(house: &House) -> Vec<String> {
+    let letters = house.letters_to("ada@example.com").await;
+    letters
+        .into_iter()
+        .filter(|letter| letter.subject.starts_with("New sign-in"))
+        .map(|letter| letter.text)
+        .collect()
+}
+
+#[actix_web::test]
+async fn the_first_sign_in_after_the_sign_up_alarms_nobody() {
+    let house = House::open().await;
+    house.verified("ada@example.com").await;
+
+    signs_in(&house.curl().named(FIREFOX)).await;
+
+    assert!(alerts(&house).await.is_empty());
+}
+
+#[actix_web::test]
+async fn a_sign_in_from_a_new_device_is_told_once_case_50() {
+    let house = House::open().await;
+    house.verified("ada@example.com").await;
+    signs_in(&house.curl()).await;
+    let firefox = house.curl().named(FIREFOX);
+
+    signs_in(&firefox).await;
+    let told = alerts(&house).await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    for part in ["Firefox on Windows", "21 November 2026, 14:05 UTC", "127.0.0.0/24", "/not-me?token="] {
+        assert!(told[0].contains(part), "{part}: {}", told[0]);
+    }
+
+    house.wait(TimeDelta::days(1));
+    signs_in(&firefox).await;
+    assert_eq!(alerts(&house).await.len(), 1, "its cookie is known now");
+}
+
+#[actix_web::test]
+async fn a_browser_without_cookies_from_the_same_neighbourhood_is_familiar_case_50() {
+    let house = House::open().await;
+    house.verified("ada@example.com").await;
+    signs_in(&house.curl().named(CHROME)).await;
+
+    signs_in(&house.curl().named(CHROME)).await;
+
+    assert!(alerts(&house).await.is_empty());
+}
+
+#[actix_web::test]
+async fn a_made_up_cookie_is_not_a_known_browser() {
+    let house = House::open().await;
+    house.verified("ada@example.com").await;
+    signs_in(&house.curl()).await;
+    let stranger = house.curl().named(FIREFOX);
+    stranger.set_cookie("known", "00000000.bm90IG91cnM");
+
+    signs_in(&stranger).await;
+
+    assert_eq!(alerts(&house).await.len(), 1);
+}
+
+#[actix_web::test]
+async fn this_was_not_me_signs_out_everything_and_blocks_the_password() {
+    let house = House::open().await;
+    let owner = house.verified("ada@example.com").await;
+    signs_in(&house.curl()).await;
+    let thief = house.curl().named(FIREFOX);
+    signs_in(&thief).await;
+    let letter = alerts(&house).await.remove(0);
+    let token = crate::house::token_in(&letter).unwrap();
+
+    let reader = house.browser();
+    reader.get(&format!("/not-me?token={token}")).await.is(200).says("Firefox on Windows");
+    reader.head(&format!("/not-me?token={token}")).await.is(200);
+    thief.get("/me").await.is(200);
+    reader.post("/not-me", &[("token", &token)]).await.goes_to("/login");
+
+    thief.get("/me").await.refuses(401, "sign_in_required");
+    owner.get("/me").await.refuses(401, "sign_in_required");
+    let login = json!({ "email": "ada@example.com", "password": PASSWORD });
+    house.curl().post_json("/login", login).await.refuses(401, "wrong_credentials");
+    reader.post("/not-me", &[("token", &token)]).await.is(422);
+    let reset = house.token_for("ada@example.com").await;
+    let form = json!({ "token": reset, "password": "another fine passphrase" });
+    house.curl().post_json("/reset-password", form).await.is(200);
+    let login = json!({ "email": "ada@example.com", "password": "another fine passphrase" });
+    house.curl().post_json("/login", login).await.is(200);
+}
+
+#[actix_web::test]
+async fn another_family_or_platform_in_mid_session_locks_it_for_thief_and_owner() {
+    let house = House::open().await;
+    house.verified("ada@example.com").await;
+    let owner = house.curl().named(CHROME);
+    signs_in(&owner).await;
+    let thief = house.curl().named(FIREFOX);
+    thief.set_cookie("session", &owner.cookie("session").unwrap());
+
+    thief.get("/me").await.refuses(401, "sign_in_required");
+    owner.get("/me").await.refuses(401, "sign_in_required");
+
+    signs_in(&owner).await;
+    let sessions = owner.get("/me/sessions").await.is(200).json();
+    let warnings: Vec<_> =
+        sessions["sessions"].as_array().unwrap().iter().filter_map(|s| s["warning"].as_str()).collect();
+    assert!(warnings.is_empty(), "the locked one ended when its own browser signed in again: {warnings:?}");
+    assert_eq!(house.count("audit WHERE event = 'session_locked'").await, 1);
+}
+
+#[actix_web::test]
+async fn a_locked_session_is_flagged_in_the_list() {
+    let house = House::open().await;
+    let elsewhere = house.verified("ada@example.com").await;
+    let owner = house.curl().named(CHROME);
+    signs_in(&owner).await;
+    let thief = house.curl().named(FIREFOX);
+    thief.set_cookie("session", &owner.cookie("session").unwrap());
+    thief.get("/me").await.is(401);
+
+    let sessions = elsewhere.get("/me/sessions").await.is(200).json();
+    let flagged = sessions["sessions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|s| s["warning"].is_string())
+        .unwrap();
+    assert!(flagged["warning"].as_str().unwrap().contains("Firefox on Windows"), "{flagged}");
+    let id = flagged["id"].as_str().unwrap();
+    elsewhere.delete(&format!("/me/sessions/{id}")).await.is(200);
+}
+
+#[actix_web::test]
+async fn a_newer_version_of_the_same_browser_goes_on() {
+    let house = House::open().await;
+    house.verified("ada@example.com").await;
+    let before = house.curl().named(CHROME);
+    signs_in(&before).await;
+
+    let after = before.clone().named(CHROME_NEXT);
+    after.get("/me").await.is(200);
+    after.get("/me").await.is(200);
+}
+
+#[actix_web::test]
+async fn the_history_tells_who_tried_and_what_came_of_it_case_125() {
+    let house = House::open().await;
+    house.verified("ada@example.com").await;
+    let stranger = house.curl().named(FIREFOX);
+    stranger
+        .post_json("/login", json!({ "email": "ada@example.com", "password": "a wrong guess" }))
+        .await
+        .is(401);
+    house.wait(TimeDelta::minutes(1));
+    let owner = house.curl().named(CHROME);
+    signs_in(&owner).await;
+
+    let logins = owner.get("/me/logins").await.is(200).json();
+
+    let rows = logins["logins"].as_array().unwrap();
+    assert_eq!(rows.len(), 3, "{logins}");
+    let told =
+        |row: usize| (rows[row]["deviceName"].as_str().unwrap(), rows[row]["outcome"].as_str().unwrap());
+    assert_eq!(told(0), ("Chrome on macOS", "success"));
+    assert_eq!(told(1), ("Firefox on Windows", "wrong_password"));
+    assert_eq!(rows[1]["reason"], "wrong password");
+    assert_eq!(rows[2]["method"], "sign_up");
+    assert_eq!(rows[0]["at"], "2026-11-21T14:06:00Z");
+    owner.clone().with("accept", "text/html").get("/me/security").await.is(200).says("wrong password");
+}
+
+#[actix_web::test]
+async fn the_history_comes_in_pages_and_forgets_after_ninety_days_case_125() {
+    let house = House::open().await;
+    house.verified("ada@example.com").await;
+    let owner = house.curl();
+    for _ in 0..60 {
+        signs_in(&owner).await;
+        house.wait(TimeDelta::seconds(1));
+    }
+
+    let first = owner.get("/me/logins").await.is(200).json();
+    assert_eq!(first["logins"].as_array().unwrap().len(), 50);
+    let cursor = first["next"].as_str().unwrap();
+    let second = owner.get(&format!("/me/logins?cursor={cursor}")).await.is(200).json();
+    assert_eq!(second["logins"].as_array().unwrap().len(), 11);
+    assert!(second["next"].is_null());
+
+    house.wait(TimeDelta::days(91));
+    signs_in(&owner).await;
+    assert_eq!(house.count("sign_ins").await, 1);
+}
+
+#[actix_web::test]
+async fn the_history_of_others_is_not_shown() {
+    let house = House::open().await;
+    house.verified("ben@example.com").await;
+    let ada = house.verified("ada@example.com").await;
+    let bens = house.curl();
+    bens.post_json("/login", json!({ "email": "ben@example.com", "password": PASSWORD })).await.is(200);
+    for _ in 0..51 {
+        bens.post_json("/login", json!({ "email": "ben@example.com", "password": PASSWORD })).await.is(200);
+    }
+    let cursor = bens.get("/me/logins").await.json()["next"].as_str().unwrap().to_owned();
+
+    let logins = ada.get(&format!("/me/logins?cursor={cursor}")).await.is(200).json();
+
+    assert!(logins["logins"].as_array().unwrap().is_empty(), "{logins}");
+}
+
+#[actix_web::test]
+async fn every_act_leaves_an_audit_row_without_secrets_case_123() {
+    let house = House::open().await;
+    let curl = house.verified("ada@example.com").await;
+    curl.post_json("/login", json!({ "email": "ada@example.com", "password": "a wrong guess" }))
+        .await
+        .is(401);
+    curl.post_json("/auth/confirm", json!({ "password": "a wrong guess" })).await.is(422);
+    curl.post_json("/auth/confirm", json!({ "password": PASSWORD })).await.is(200);
+    curl.put_json("/me/email", json!({ "email": "new@example.com" })).await.is(200);
+    curl.put_json("/me/password", json!({ "newPassword": "another fine passphrase" })).await.is(200);
+
+    for event in [
+        "signed_up",
+        "email_confirmed",
+        "sign_in_failed",
+        "step_up_failed",
+        "stepped_up",
+        "email_change_requested",
+        "password_changed",
+        "other_sessions_revoked",
+    ] {
+        assert_eq!(
+            house.count(&format!("audit WHERE event = '{event}' AND ip = '127.0.0.1'")).await,
+            1,
+            "{event}"
+        );
+    }
+    let secret = curl.cookie("session").unwrap();
+    for word in [PASSWORD, "a wrong guess", "another fine passphrase", secret.as_str()] {
+        assert_eq!(house.count(&format!("audit WHERE detail LIKE '%{word}%'")).await, 0);
+    }
+}
