@@ -180,7 +180,7 @@ async fn the_history_tells_who_tried_and_what_came_of_it_case_125() {
     assert_eq!(told(1), ("Firefox on Windows", "wrong_password"));
     assert_eq!(rows[1]["reason"], "wrong password");
     assert_eq!(rows[2]["method"], "sign_up");
-    assert_eq!(rows[0]["at"], "2026-11-21T14:06:00Z");
+    assert_eq!(rows[0]["at"], "2026-11-21T14:06:01Z");
     owner.clone().with("accept", "text/html").get("/me/security").await.is(200).says("wrong password");
 }
 
