@@ -81,7 +81,12 @@ impl<T> Serialize for Id<T> {
 
 impl<'de, T> Deserialize<'de> for Id<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Self::from_text)
+        let text = String::deserialize(deserializer)?;
+        // Nothing else was ever an id, and PostgreSQL takes no NUL in a text.
+        match text.bytes().all(|b| b.is_ascii_alphanumeric()) {
+            true => Ok(Self::from_text(text)),
+            false => Err(serde::de::Error::custom("not an id")),
+        }
     }
 }
 

@@ -96,3 +96,15 @@ async fn a_name_never_becomes_part_of_the_page_case_122() {
 
     page.hides("<script>alert").hides("\" onfocus").says("&#60;script&#62;alert(1)");
 }
+
+#[actix_web::test]
+async fn what_cannot_be_an_id_is_nobodys() {
+    let house = House::open().await;
+    let ada = house.verified("ada@example.com").await;
+    for path in
+        ["/me/sessions/%00", "/me/sessions/%FF", "/me/sessions/%27%20OR%201%3D1", "/me/sessions/%F0%9F%A6%80"]
+    {
+        ada.delete(path).await.refuses(404, "not_found");
+    }
+    ada.get("/me").await.is(200);
+}
