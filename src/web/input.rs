@@ -68,6 +68,27 @@ fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
 
 /// Reads a form.
 pub fn from_form<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    // Where it is not, the parser would put U+FFFD in silence, and two passwords could become one.
+    if !is_unicode(bytes) {
+        return Err(Error::Malformed("the form is not in UTF-8".to_owned()));
+    }
     serde_urlencoded::from_bytes(bytes)
         .map_err(|_| Error::Malformed("the form has a field twice or in another shape".to_owned()))
+}
+
+/// Whether a form, its percent signs resolved, is UTF-8. `=` and `&` between the parts cannot complete a character.
+fn is_unicode(form: &[u8]) -> bool {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let mut resolved = Vec::with_capacity(form.len());
+    let mut rest = form;
+    while let [byte, tail @ ..] = rest {
+        let escaped = match rest {
+            [b'%', high, low, tail @ ..] => digit(*high).zip(digit(*low)).map(|(h, l)| (16 * h + l, tail)),
+            _ => None,
+        };
+        let (byte, tail) = escaped.unwrap_or((*byte, tail));
+        resolved.push(byte);
+        rest = tail;
+    }
+    std::str::from_utf8(&resolved).is_ok()
 }

@@ -311,6 +311,27 @@ async fn a_field_that_comes_twice_is_refused_in_both_spellings() {
 }
 
 #[actix_web::test]
+async fn a_form_that_is_not_unicode_is_refused_and_nothing_in_it_is_replaced_case_119() {
+    let house = House::open().await;
+    let form = async |body: &str| {
+        let body = Some(("application/x-www-form-urlencoded", body.to_owned()));
+        house.curl().send(Method::POST, "/signup", body).await
+    };
+    for wrong in [
+        "name=Ada&email=ada%40example.com&password=correct+horse+%FF",
+        "name=Ada&email=%C3&password=correct+horse+battery",
+        "name=A%ed%a0%80&email=ada%40example.com&password=correct+horse+battery",
+    ] {
+        form(wrong).await.refuses(400, "malformed");
+    }
+    assert_eq!(house.count("users").await, 0);
+
+    form("name=%E7%94%A8%E6%88%B7&email=ada%40example.com&password=100%+horse%2&other=%zz").await.is(201);
+    let offer = json!({ "email": "ada@example.com", "password": "100% horse%2" });
+    house.curl().post_json("/login", offer).await.is(200);
+}
+
+#[actix_web::test]
 async fn whoever_signs_up_goes_on_to_a_path_here_and_nowhere_else_case_51() {
     let house = House::open().await;
     let browser = house.browser();
