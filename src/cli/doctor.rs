@@ -171,7 +171,7 @@ async fn mail(app: &App) -> Finding {
     match app.mailer().check().await {
         Ok(()) => finding("mail", Health::Fine, format!("{way} answers.")),
         Err(refusal) => {
-            finding("mail", Health::Problem, format!("{way}: {}. Look at SMTP_URL.", refusal.reason))
+            finding("mail", Health::Problem, format!("{way}: {} Look at SMTP_URL.", refusal.reason))
         }
     }
 }

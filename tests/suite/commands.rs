@@ -207,6 +207,7 @@ async fn the_doctor_says_what_is_wrong_and_what_to_do() {
         assert_eq!(found[what]["health"], health, "{said:?}");
         assert!(found[what]["says"].as_str().unwrap().contains(advice), "{said:?}");
     }
+    assert!(!said.out.contains(".."), "{said:?}");
 }
 
 #[actix_web::test]
