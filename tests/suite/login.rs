@@ -195,6 +195,23 @@ async fn a_device_that_is_not_remembered_is_out_after_half_an_hour_unused_or_a_d
 }
 
 #[actix_web::test]
+async fn over_https_the_cookie_is_secure_and_bound_to_this_host() {
+    let house = House::with(&[("BASE_URL", "https://id.example.com")]).await;
+    house.verified("ada@example.com").await;
+    let browser = house.curl();
+
+    let answer = sign_in(&browser, "ada@example.com", PASSWORD).await.is(200);
+
+    let cookie = answer.header("set-cookie");
+    assert!(cookie.starts_with("__Host-session=") && cookie.contains("; Secure"), "{cookie}");
+    assert!(cookie.contains("; Path=/") && !cookie.contains("Domain"), "{cookie}");
+    browser.get("/me").await.is(200);
+    let plain = house.curl();
+    plain.set_cookie("session", &browser.cookie("__Host-session").unwrap());
+    plain.get("/me").await.refuses(401, "sign_in_required");
+}
+
+#[actix_web::test]
 async fn signing_in_again_brings_a_new_secret_and_ends_the_old_session_case_37() {
     let house = House::open().await;
     house.verified("ada@example.com").await;

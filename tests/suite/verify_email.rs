@@ -73,10 +73,27 @@ async fn another_browser_is_shown_what_it_would_confirm_and_nothing_happens_case
     let scanner = house.browser().named("A scanner that follows links");
     let page = scanner.get(&link(&token)).await.is(200);
 
-    let page = page.says("Ada@example.com").says("21 November 2026, 14:05 UTC").says("Firefox on Linux");
+    let page = page
+        .says("Ada@example.com")
+        .says("7 minutes ago")
+        .says("21 November 2026, 14:05 UTC")
+        .says("Firefox on Linux");
     let page = page.says("Password of this account").says("I did not make this account");
     page.says("action=\"/verify-email\"").says(&format!("name=\"token\" value=\"{token}\""));
     assert_eq!((scanner.cookie("session"), house.count(CONFIRMED).await), (None, 0));
+}
+
+#[actix_web::test]
+async fn the_same_browser_is_asked_for_the_password_once_its_session_has_ended() {
+    let house = House::open().await;
+    let browser = claimant_in_a_browser(&house, "ada@example.com").await;
+    let token = house.token_for("ada@example.com").await;
+    house.wait(TimeDelta::minutes(31));
+
+    browser.get(&link(&token)).await.is(200).says("Password of this account");
+
+    browser.post("/verify-email", &[("token", &token), ("password", PASSWORD)]).await.goes_to("/me");
+    browser.get("/me").await.is(200).hides("Not confirmed yet");
 }
 
 #[actix_web::test]
