@@ -4,10 +4,13 @@
 mod account;
 mod commands;
 mod email;
+mod floors;
 mod guarding;
 mod house;
 mod letters;
 mod login;
+mod metrics;
+mod migrations;
 mod outbox;
 mod password;
 mod password_reset;

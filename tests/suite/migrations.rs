@@ -1,0 +1,157 @@
+//! The schema: what the queries believe is what the migrations make, on both databases.
+
+use std::{collections::BTreeMap, thread};
+
+use diesel::{QueryableByName, RunQueryDsl, sql_query, sql_types::Text};
+use vestibule::db::{Conn, Database};
+
+use crate::house::{House, new_database};
+
+/// A column as (name, type, may be NULL).
+type Column = (String, String, bool);
+type Tables = BTreeMap<String, Vec<Column>>;
+
+#[actix_web::test]
+async fn every_declared_column_is_there_and_no_other() {
+    let house = House::open().await;
+    let declared = declared();
+    assert!(declared.contains_key("users") && declared.contains_key("sessions"), "{declared:?}");
+    assert_eq!(
+        migrated(&house).await,
+        declared,
+        "left: the migrations made; right: src/db/schema.rs declares"
+    );
+}
+
+#[actix_web::test]
+async fn migrating_twice_does_nothing_and_loses_nothing() {
+    let house = House::open().await;
+    house.claimant("ada@example.com").await;
+
+    assert_eq!(house.app.db().migrate().unwrap(), 0);
+
+    assert_eq!(house.app.db().pending_migrations().await.unwrap(), 0);
+    assert_eq!(house.count("users").await, 1);
+}
+
+#[actix_web::test]
+async fn nodes_that_start_together_migrate_an_empty_database_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = vestibule::config::from_values(BTreeMap::from([
+        ("DATABASE_URL".to_owned(), new_database(&folder)),
+        ("SECRET_KEY".to_owned(), "the key of a house that stands for one test".to_owned()),
+    ]))
+    .unwrap()
+    .database;
+    let all = Database::open(&url, 1).unwrap().pending_migrations().await.unwrap();
+
+    let nodes: Vec<_> = (0..4)
+        .map(|_| {
+            let url = url.clone();
+            thread::spawn(move || Database::open(&url, 1).and_then(|db| db.migrate()).unwrap())
+        })
+        .collect();
+    let ran: Vec<usize> = nodes.into_iter().map(|node| node.join().unwrap()).collect();
+
+    assert!(all > 0);
+    assert_eq!(ran.iter().sum::<usize>(), all, "{ran:?}");
+    assert_eq!(ran.iter().filter(|ran| **ran > 0).count(), 1, "{ran:?}");
+}
+
+/// Whatever the code above it does, the database holds the rule.
+#[actix_web::test]
+async fn the_database_refuses_a_second_account_with_the_same_address_confirmed() {
+    let house = House::open().await;
+    house.claimant("ada@example.com").await;
+    house.claimant("Ada@Example.com").await;
+    house.claimant("ben@example.com").await;
+    let confirm_all =
+        "UPDATE users SET email_verified_at = created_at WHERE email_normalized = 'ada@example.com'";
+    let confirm_one = "UPDATE users SET email_verified_at = created_at WHERE id = \
+        (SELECT min(id) FROM users WHERE email_normalized = 'ada@example.com')";
+
+    assert_eq!(house.count("users WHERE email_normalized = 'ada@example.com'").await, 2);
+    run(&house, confirm_all).await.unwrap_err();
+    assert_eq!(run(&house, confirm_one).await, Ok(1));
+    run(&house, confirm_all).await.unwrap_err();
+    // Others are not in the way.
+    let ben = "UPDATE users SET email_verified_at = created_at WHERE email_normalized = 'ben@example.com'";
+    assert_eq!(run(&house, ben).await, Ok(1));
+    house.claimant("ada@example.com").await;
+    assert_eq!(house.count("users WHERE email_verified_at IS NOT NULL").await, 2);
+}
+
+async fn run(house: &House, statement: &'static str) -> Result<usize, String> {
+    let done = house.app.write(move |tx| Ok(sql_query(statement).execute(tx.conn)?)).await;
+    done.map_err(|error| format!("{error:?}"))
+}
+
+/// The tables that `src/db/schema.rs` declares.
+fn declared() -> Tables {
+    let source = include_str!("../../src/db/schema.rs");
+    let mut tables = Tables::new();
+    for block in source.split("diesel::table! {").skip(1) {
+        let (name, rest) = block.trim_start().split_once(' ').unwrap();
+        let (_, columns) = rest.split_once('{').unwrap();
+        let (columns, _) = columns.split_once('}').unwrap();
+        let columns = columns.lines().filter_map(|line| line.trim().strip_suffix(',')?.split_once(" -> "));
+        let columns = columns.map(|(name, kind)| {
+            let inner = kind.strip_prefix("Nullable<").and_then(|kind| kind.strip_suffix('>'));
+            (name.to_owned(), inner.unwrap_or(kind).to_lowercase(), inner.is_some())
+        });
+        tables.insert(name.to_owned(), sorted(columns.collect()));
+    }
+    tables
+}
+
+#[derive(QueryableByName)]
+struct Found {
+    #[diesel(sql_type = Text)]
+    in_table: String,
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Text)]
+    kind: String,
+    #[diesel(sql_type = Text)]
+    nullable: String,
+}
+
+/// The tables that the database has after the migrations.
+async fn migrated(house: &House) -> Tables {
+    let found: Vec<Found> = house
+        .app
+        .read(|conn| {
+            let query = match conn {
+                Conn::Sqlite(_) => {
+                    "SELECT m.name AS in_table, c.name AS name, c.type AS kind, \
+                     CASE c.\"notnull\" WHEN 0 THEN 'YES' ELSE 'NO' END AS nullable \
+                     FROM sqlite_master AS m, pragma_table_info(m.name) AS c \
+                     WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%'"
+                }
+                Conn::Postgres(_) => {
+                    "SELECT table_name::text AS in_table, column_name::text AS name, data_type::text AS kind, \
+                     is_nullable::text AS nullable \
+                     FROM information_schema.columns WHERE table_schema = 'public'"
+                }
+            };
+            Ok(sql_query(query).load(conn)?)
+        })
+        .await
+        .unwrap();
+    let mut tables = Tables::new();
+    for column in found.into_iter().filter(|column| column.in_table != "__diesel_schema_migrations") {
+        let kind = match column.kind.to_lowercase().as_str() {
+            "timestamp without time zone" => "timestamp".to_owned(),
+            "boolean" => "bool".to_owned(),
+            other => other.to_owned(),
+        };
+        let columns = tables.entry(column.in_table).or_default();
+        columns.push((column.name, kind, column.nullable == "YES"));
+    }
+    tables.into_iter().map(|(name, columns)| (name, sorted(columns))).collect()
+}
+
+fn sorted(mut columns: Vec<Column>) -> Vec<Column> {
+    columns.sort();
+    columns
+}
