@@ -158,7 +158,7 @@ pub async fn reset(
     };
     let hash = app.hasher().hash(form.password).await?;
     let ends_own_session = client.holds_session_of(&user.id);
-    app.write(move |tx| set(tx, &client, &form.token, &hash)).await?;
+    app.write(move |tx| set(tx, &client, &form.token, &hash)).await.map_err(dead_reset_link)?;
     let done = Reply::done("/login", "Your new password is saved. Sign in with it.");
     Ok(if ends_own_session { done.signed_out() } else { done })
 }
@@ -194,10 +194,15 @@ async fn look_up(app: &App, secret: &Secret<ResetPassword>) -> Result<User> {
         user::by_id(conn, &token.user_id)
     })
     .await
-    .map_err(|error| match error {
+    .map_err(dead_reset_link)
+}
+
+/// The link died, or its account ended, before this request or during it.
+fn dead_reset_link(error: Error) -> Error {
+    match error {
         Error::DeadLink | Error::NotFound => Error::DeadResetLink,
         other => other,
-    })
+    }
 }
 
 fn page(

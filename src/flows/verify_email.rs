@@ -183,6 +183,11 @@ async fn look_up(app: &App, secret: &Secret<VerifyEmail>) -> Result<User> {
         }
     })
     .await
+    .map_err(|error| match error {
+        // The claim ended between the two queries, and its link with it.
+        Error::NotFound => Error::DeadLink,
+        other => other,
+    })
 }
 
 async fn confirm(
