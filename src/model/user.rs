@@ -162,12 +162,21 @@ pub fn newest_claim(conn: &mut Conn, email: &EmailAddress) -> Result<Option<User
 
 /// Who may sign in with this address: first the account that has it confirmed, then its newest claim.
 pub fn candidates(conn: &mut Conn, email: &EmailAddress) -> Result<[Option<Candidate>; 2]> {
-    let with_hash = |conn: &mut Conn, user: Option<User>| match user {
-        None => Ok::<_, Error>(None),
-        Some(user) => Ok(Some(candidate(conn, &user.id)?)),
-    };
-    let (first, second) = (confirmed(conn, email)?, newest_claim(conn, email)?);
-    Ok([with_hash(conn, first)?, with_hash(conn, second)?])
+    let here = users::table.filter(users::email_normalized.eq(email.normalized()));
+    // The claim first: one that is confirmed between the two queries is found by both, and not by neither.
+    let claim = here
+        .clone()
+        .filter(users::email_verified_at.is_null())
+        .order(users::created_at.desc())
+        .select(Candidate::as_select())
+        .first(conn)
+        .optional()?;
+    let confirmed = here
+        .filter(users::email_verified_at.is_not_null())
+        .select(Candidate::as_select())
+        .first(conn)
+        .optional()?;
+    Ok([confirmed, claim])
 }
 
 /// One user with what is stored of their password.
