@@ -56,6 +56,10 @@ pub struct Tx<'a> {
 
 impl Tx<'_> {
     /// Makes everyone else who locks the same name wait until this transaction ends.
+    ///
+    /// Whoever writes more than one row of a person locks the person's normalised address first. Confirming a claim
+    /// deletes others with all their rows, and PostgreSQL breaks off one of two transactions that wait for each
+    /// other's rows.
     pub fn lock(&mut self, name: &str) -> Result<()> {
         match self.conn {
             // BEGIN IMMEDIATE already lets one writer in at a time.

@@ -109,6 +109,7 @@ pub async fn create(client: Client, Input(form): Input<Form>, app: Data<App>) ->
     let proves_owner = verdict.matched == Some(0) || candidates[0].is_none();
     let (user, ticket) = app
         .write(move |tx| {
+            tx.lock(&who)?;
             if proves_owner {
                 throttle::clear(tx, &streak)?;
             }

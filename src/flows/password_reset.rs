@@ -115,6 +115,7 @@ pub async fn create(client: Client, Input(form): Input<ForgotForm>, app: Data<Ap
 /// The link goes to the account that has the address confirmed, else to its newest claim: whoever reads that mail
 /// proves the address by using it.
 fn send_link(tx: &mut Tx, client: &Client, email: &EmailAddress) -> Result<()> {
+    tx.lock(&email.normalized())?;
     let found = match user::confirmed(tx.conn, email)? {
         Some(user) => Some(user),
         None => user::newest_claim(tx.conn, email)?,

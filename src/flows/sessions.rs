@@ -74,8 +74,13 @@ pub async fn revoke(me: CurrentUser, id: Path<Id<Session>>, app: Data<App>) -> R
 
 /// `POST /me/sessions/revoke-all`
 pub async fn revoke_all(me: CurrentUser, app: Data<App>) -> Result<Reply> {
-    let (actor, owner, keep) = (me.actor(), me.user.id.clone(), me.session.id.clone());
-    let count = app.write(move |tx| session::revoke_others(tx, &actor, &owner, Some(&keep))).await?;
+    let (actor, user, keep) = (me.actor(), me.user.clone(), me.session.id.clone());
+    let count = app
+        .write(move |tx| {
+            tx.lock(&user.email.normalized())?;
+            session::revoke_others(tx, &actor, &user.id, Some(&keep))
+        })
+        .await?;
     let message = match count {
         0 => "You were not signed in anywhere else.".to_owned(),
         1 => "One other device is signed out.".to_owned(),

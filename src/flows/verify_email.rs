@@ -151,6 +151,7 @@ pub async fn resend(me: CurrentUser, app: Data<App>) -> Result<Reply> {
     }
     let user = me.user.clone();
     app.write(move |tx| {
+        tx.lock(&user.email.normalized())?;
         throttle::letter(tx, LetterKind::VerifyEmail, &user.email)?;
         welcome::send(tx, &user)
     })
