@@ -113,6 +113,7 @@ pub async fn ask(me: RecentAuth, Input(form): Input<Form>, app: Data<App>) -> Re
     let message = format!("We sent a link to {}. Your address changes when it is opened.", new.spelled());
     let (user, actor) = (me.user.clone(), me.actor());
     app.write(move |tx| {
+        tx.lock(&user.email.normalized())?;
         let to = new.spelled().to_owned();
         send_links(tx, &user, new)?;
         audit::record(tx, &actor, &user.id, Event::EmailChangeRequested { to })
@@ -268,6 +269,7 @@ fn take_back(
     secret: &Secret<UndoEmail>,
 ) -> Result<Option<Secret<ResetPassword>>> {
     let waiting = token::peek(tx.conn, secret)?;
+    user::lock_both(tx, &waiting.claim)?;
     let id = waiting.user_id.clone();
     let actor = client.actor().known_as(&id);
     let user = user::by_id(tx.conn, &id)?;

@@ -66,9 +66,11 @@ pub async fn create(client: Client, Input(form): Input<Link>, app: Data<App>) ->
 
 /// Signs everything out, blocks the password, and starts a reset.
 fn secure(tx: &mut Tx, client: &Client, secret: &Secret<NotMe>) -> Result<()> {
+    let waiting = token::peek(tx.conn, secret)?;
+    let user = user::by_id(tx.conn, &waiting.user_id)?;
+    tx.lock(&user.email.normalized())?;
     let (id, _) = token::redeem(tx, secret)?;
     let actor = client.actor().known_as(&id);
-    let user = user::by_id(tx.conn, &id)?;
     token::revoke_all(tx, &id)?;
     session::revoke_others(tx, &actor, &id, None)?;
     user::block_password(tx, &id)?;

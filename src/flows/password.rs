@@ -67,6 +67,7 @@ pub async fn change(
     let (user, actor, current) = (me.user.clone(), me.actor(), me.session.clone());
     let ticket = app
         .write(move |tx| {
+            tx.lock(&user.email.normalized())?;
             user::set_password(tx, &user.id, &hash)?;
             session::revoke_others(tx, &actor, &user.id, Some(&current.id))?;
             let (site, device) = (&tx.config.site, client.device().name());

@@ -241,18 +241,21 @@ pub fn block_password(tx: &mut Tx, id: &Id<User>) -> Result<()> {
     Ok(())
 }
 
+/// Makes everyone else who means one of the two addresses wait. In the order of their names, so that two moves in
+/// opposite directions take turns.
+pub fn lock_both(tx: &mut Tx, change: &AddressChange) -> Result<()> {
+    let mut names = [change.old.normalized(), change.new.normalized()];
+    names.sort();
+    names.iter().try_for_each(|name| tx.lock(name))
+}
+
 /// Moves `id` from one confirmed address to another, and ends the claims to the new one.
 ///
 /// [`Error::DeadLink`] where the account is no longer at `change.old`, or the new address is confirmed by somebody
 /// else by now: the two are told alike.
 pub fn move_address(tx: &mut Tx, actor: &Actor, id: &Id<User>, change: &AddressChange) -> Result<()> {
     let (old, new) = (change.old.normalized(), change.new.normalized());
-    // In the order of their names, so that two moves in opposite directions take turns.
-    let mut names = [&old, &new];
-    names.sort();
-    for name in names {
-        tx.lock(name)?;
-    }
+    lock_both(tx, change)?;
     let owner = confirmed(tx.conn, &change.new)?;
     if owner.is_some_and(|owner| owner.id != *id) {
         return Err(Error::DeadLink);

@@ -134,12 +134,7 @@ async fn a_locked_session_is_flagged_in_the_list() {
     thief.get("/me").await.is(401);
 
     let sessions = elsewhere.get("/me/sessions").await.is(200).json();
-    let flagged = sessions["sessions"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|s| s["warning"].is_string())
-        .unwrap();
+    let flagged = sessions["sessions"].as_array().unwrap().iter().find(|s| s["warning"].is_string()).unwrap();
     assert!(flagged["warning"].as_str().unwrap().contains("Firefox on Windows"), "{flagged}");
     let id = flagged["id"].as_str().unwrap();
     elsewhere.delete(&format!("/me/sessions/{id}")).await.is(200);
