@@ -1,6 +1,12 @@
-//! The same house through Chromium.
+//! The same house through Chromium: what a person sees, types and clicks.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 #[path = "../suite/house/mod.rs"]
 mod house;
 
-fn main() {}
+mod chromium;
+mod confirm;
+mod history;
+mod journey;
+mod keyboard;
+mod pages;

@@ -1,0 +1,258 @@
+//! Every page, narrow and wide, light and dark: fit for everybody, and all of it our own.
+
+use std::{fs, path::Path};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::json;
+
+use crate::{
+    chromium::{Browser, Chromium, LAPTOP, PHONE, link_in, setting},
+    house::{House, PASSWORD},
+};
+
+const WIDTHS: [u32; 2] = [320, 1280];
+const SCHEMES: [&str; 2] = ["light", "dark"];
+
+/// Looks a page over in each width and scheme, and keeps what is wrong with it.
+struct Inspector<'a> {
+    house: &'a House,
+    axe: String,
+    found: Vec<String>,
+}
+
+impl<'a> Inspector<'a> {
+    fn new(house: &'a House) -> Self {
+        let path =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser/node_modules/axe-core/axe.min.js");
+        let axe = fs::read_to_string(path).expect("axe-core; `bin/test browser` installs it");
+        Self { house, axe, found: Vec::new() }
+    }
+
+    /// The page that `browser` shows now; `name` is for the report.
+    async fn look(&mut self, browser: &Browser, name: &str) {
+        // Read before axe, whose own source is none of the page's doing.
+        self.read_logs(browser, name).await;
+        browser.client.execute(&self.axe, vec![]).await.unwrap();
+        for width in WIDTHS {
+            let size =
+                json!({ "width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 600 });
+            browser.devtools("Emulation.setDeviceMetricsOverride", size).await;
+            for scheme in SCHEMES {
+                let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+                browser.devtools("Emulation.setEmulatedMedia", media).await;
+                let place = format!("{name} at {width} px, {scheme}");
+                self.run_axe(browser, &place).await;
+                photograph(browser, &format!("{name}-{width}-{scheme}")).await;
+            }
+            self.measure(browser, &format!("{name} at {width} px"), width).await;
+        }
+        browser.devtools("Emulation.clearDeviceMetricsOverride", json!({})).await;
+    }
+
+    async fn run_axe(&mut self, browser: &Browser, place: &str) {
+        let script = "const done = arguments[arguments.length - 1];\
+            axe.run(document, { resultTypes: ['violations'] }).then(result => done(result.violations.flatMap(\
+                rule => rule.nodes.map(node => `${rule.id}: ${node.html}: ${node.failureSummary}`))),\
+                problem => done([String(problem)]))";
+        let violations = browser.client.execute_async(script, vec![]).await.unwrap();
+        for violation in violations.as_array().unwrap() {
+            self.found.push(format!("{place}: {violation}"));
+        }
+    }
+
+    /// Nothing reaches over the edge, and whatever one presses is large enough for a thumb.
+    async fn measure(&mut self, browser: &Browser, place: &str, width: u32) {
+        let reach = browser.ask("document.documentElement.scrollWidth").await;
+        if reach.as_u64() > Some(u64::from(width)) {
+            self.found.push(format!("{place}: reaches to {reach} px"));
+        }
+        let small = "[...document.querySelectorAll('button, .button, summary, nav a, input:not([type=hidden]):not([type=checkbox]):not(.unseen)')]\
+            .filter(one => one.getBoundingClientRect().height < 44).map(one => one.outerHTML)";
+        for one in browser.ask(small).await.as_array().unwrap() {
+            self.found.push(format!("{place}: less than 44 px high: {one}"));
+        }
+    }
+
+    async fn read_logs(&mut self, browser: &Browser, name: &str) {
+        for entry in browser.console().await {
+            let words = entry["message"].as_str().unwrap();
+            // That a refusal has a status of its own is no error of the page.
+            let is_own_status =
+                entry["source"] == "network" && words.contains("the server responded with a status of 4");
+            if !is_own_status {
+                self.found.push(format!("{name}: the console says {words}"));
+            }
+        }
+        let asked = browser.requests().await;
+        assert!(!asked.is_empty(), "{name}: the page itself was not seen to be asked for");
+        let home = format!("{}/", self.house.base_url);
+        for address in asked.iter().filter(|address| !address.starts_with(&home)) {
+            self.found.push(format!("{name}: asks for {address}"));
+        }
+    }
+
+    fn report(self) {
+        assert!(self.found.is_empty(), "{} things are wrong:\n{}", self.found.len(), self.found.join("\n"));
+    }
+}
+
+/// Keeps a picture where `PICTURES` names a folder: for people to look at.
+async fn photograph(browser: &Browser, name: &str) {
+    if let Some(folder) = setting("PICTURES") {
+        let picture =
+            browser.devtools("Page.captureScreenshot", json!({ "captureBeyondViewport": true })).await;
+        let bytes = STANDARD.decode(picture["data"].as_str().unwrap()).unwrap();
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(Path::new(&folder).join(format!("{name}.png")), bytes).unwrap();
+    }
+}
+
+#[actix_web::test]
+async fn every_page_for_strangers_is_fit_for_everybody() {
+    let house = House::open().await;
+    let chromium = Chromium::start();
+    let stranger = chromium.browser(&house, LAPTOP).await;
+    let mut inspector = Inspector::new(&house);
+    house.claimant("ada@example.com").await;
+    house.verified("grace@example.com").await;
+
+    for (name, path) in [
+        ("front", "/"),
+        ("signup", "/signup"),
+        ("login", "/login"),
+        ("forgot-password", "/forgot-password"),
+        ("not-found", "/nowhere"),
+        ("health", "/healthz"),
+        ("dead-link", "/verify-email?token=nothing"),
+        ("dead-reset-link", "/reset-password?token=nothing"),
+    ] {
+        stranger.open(path).await;
+        inspector.look(&stranger, name).await;
+    }
+
+    stranger.open("/signup").await;
+    stranger.fill("Email address", "not an address").await;
+    stranger.fill("Password", "12345678").await;
+    stranger.press("Create an account").await;
+    stranger.reads("There is a problem").await;
+    inspector.look(&stranger, "signup-errors").await;
+
+    stranger.open("/login").await;
+    stranger.sign_in("grace@example.com", "not her password").await;
+    stranger.reads("There is a problem").await;
+    inspector.look(&stranger, "login-error").await;
+
+    let letters = house.letters_to("ada@example.com").await;
+    stranger.open(link_in(&letters[0].text)).await;
+    inspector.look(&stranger, "verify-email").await;
+    stranger.press("Confirm and sign in").await;
+    stranger.reads("There is a problem").await;
+    inspector.look(&stranger, "verify-email-error").await;
+
+    let letters = house.letters_to("grace@example.com").await;
+    stranger.open(link_in(&letters[0].text)).await;
+    stranger.reads("Already confirmed").await;
+    inspector.look(&stranger, "already-confirmed").await;
+
+    stranger.open("/forgot-password").await;
+    stranger.press("Send me a link").await;
+    stranger.reads("There is a problem").await;
+    inspector.look(&stranger, "forgot-password-error").await;
+    stranger.fill("Email address", "grace@example.com").await;
+    stranger.press("Send me a link").await;
+    stranger.reads("grace@example.com").await;
+    inspector.look(&stranger, "forgot-password-notice").await;
+
+    let letters = house.letters_to("grace@example.com").await;
+    stranger.open(link_in(&letters[letters.len() - 1].text)).await;
+    inspector.look(&stranger, "reset-password").await;
+    stranger.fill("New password", "12345678").await;
+    stranger.press("Save the new password").await;
+    stranger.reads("There is a problem").await;
+    inspector.look(&stranger, "reset-password-errors").await;
+
+    inspector.report();
+}
+
+#[actix_web::test]
+async fn every_page_for_those_signed_in_is_fit_for_everybody() {
+    let house = House::open().await;
+    let chromium = Chromium::start();
+    let ada = chromium.browser(&house, LAPTOP).await;
+    let mut inspector = Inspector::new(&house);
+
+    ada.open("/signup").await;
+    ada.fill("Name", "Augusta Ada King, Countess of Lovelace").await;
+    ada.fill("Email address", "augusta.ada.king@a-rather-long-domain-name.example.com").await;
+    ada.fill("Password", PASSWORD).await;
+    ada.press("Create an account").await;
+    ada.is_at("/me").await;
+    inspector.look(&ada, "me-new").await;
+    for (name, path) in [("me-unconfirmed", "/me"), ("security-unconfirmed", "/me/security")] {
+        ada.open(path).await;
+        inspector.look(&ada, name).await;
+    }
+    ada.open("/me").await;
+    ada.fill("Your name", "").await;
+    ada.press("Save my name").await;
+    ada.reads("There is a problem").await;
+    inspector.look(&ada, "me-error").await;
+
+    let address = "augusta.ada.king@a-rather-long-domain-name.example.com";
+    let letters = house.letters_to(address).await;
+    // Somebody else's link, in a browser that is signed in.
+    house.claimant("grace@example.com").await;
+    let other = house.letters_to("grace@example.com").await;
+    ada.open(link_in(&other[0].text)).await;
+    ada.reads("This browser is signed in as").await;
+    inspector.look(&ada, "verify-email-someone-else").await;
+
+    ada.open(link_in(&letters[0].text)).await;
+    ada.reads("Your address is confirmed.").await;
+    inspector.look(&ada, "me-confirmed").await;
+    ada.open("/me/sessions").await;
+    inspector.look(&ada, "sessions-one").await;
+
+    let form = json!({ "email": address, "password": PASSWORD, "remember": true });
+    for device in [
+        PHONE,
+        "curl/8.9.1",
+        "Mozilla/5.0 (iPad; CPU OS 16_6 like Mac OS X) AppleWebKit/605.1.15 \
+        (KHTML, like Gecko) Version/16.6 Mobile/15E148 Safari/604.1",
+    ] {
+        house.curl().named(device).post_json("/login", form.clone()).await.is(200);
+    }
+    house.wait(chrono::TimeDelta::minutes(3));
+    ada.open("/me/sessions").await;
+    inspector.look(&ada, "sessions-several").await;
+    ada.open("/me/security").await;
+    inspector.look(&ada, "security").await;
+    ada.press("Sign out this device").await;
+    ada.reads("That device is signed out.").await;
+    inspector.look(&ada, "sessions-after-sign-out").await;
+
+    inspector.report();
+}
+
+#[actix_web::test]
+async fn caught_mail_is_fit_for_everybody() {
+    let house = House::with(&[("SMTP_URL", "")]).await;
+    let chromium = Chromium::start();
+    let ada = chromium.browser(&house, LAPTOP).await;
+    let mut inspector = Inspector::new(&house);
+
+    ada.open("/dev/mail").await;
+    inspector.look(&ada, "dev-mail-empty").await;
+    // Where another program on this machine takes the mail, the page says so and that is all.
+    if house.app.catcher().is_some() {
+        house.claimant("ada@example.com").await;
+        house.send_letters().await;
+        ada.open("/dev/mail").await;
+        inspector.look(&ada, "dev-mail").await;
+        ada.follow("Confirm your address for Vestibule").await;
+        ada.reads("Links in it").await;
+        inspector.look(&ada, "dev-mail-letter").await;
+    }
+
+    inspector.report();
+}
