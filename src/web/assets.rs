@@ -17,6 +17,9 @@ use crate::{
 
 const STYLESHEET: &str = include_str!("../../static/vestibule.css");
 const SCRIPT: &str = include_str!("../../static/vestibule.js");
+const ICON: &str = include_str!("../../static/vestibule.svg");
+// The icon's own colour, where the settings name no other.
+const ICON_ACCENT: &str = "#13695f";
 
 /// What is served below `/static/`, and where it is.
 #[derive(Debug)]
@@ -29,6 +32,8 @@ pub struct Assets {
     pub stylesheet: Arc<str>,
     /// The script's address.
     pub script: Arc<str>,
+    /// The address of the icon in a browser's tab: the logo, where there is one.
+    pub icon: Arc<str>,
     /// The logo's address.
     pub logo: Option<Arc<str>>,
     files: Vec<File>,
@@ -52,9 +57,11 @@ impl Assets {
         if let Some(path) = &site.stylesheet {
             style += &fs::read_to_string(path).map_err(Error::internal)?;
         }
+        let icon = ICON.replace(ICON_ACCENT, site.accent.as_deref().unwrap_or(ICON_ACCENT));
         let mut files = vec![
             File::new("vestibule", "css", "text/css; charset=utf-8", style.into_bytes())?,
             File::new("vestibule", "js", "text/javascript; charset=utf-8", SCRIPT.as_bytes().to_vec())?,
+            File::new("vestibule", "svg", "image/svg+xml", icon.into_bytes())?,
         ];
         if let Some(path) = &site.logo {
             let is_svg = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("svg"));
@@ -67,7 +74,8 @@ impl Assets {
             base_url: site.origin().into(),
             stylesheet: address(0).unwrap_or_default(),
             script: address(1).unwrap_or_default(),
-            logo: address(2),
+            icon: address(3).or(address(2)).unwrap_or_default(),
+            logo: address(3),
             files,
         })
     }
