@@ -1,8 +1,15 @@
 // Comforts only: every page works without this.
 'use strict';
 
-// After an error, focus goes to its summary.
-document.querySelector('.problems')?.focus();
+// A form that is on its way is not sent again by a second press.
+for (const form of document.forms) {
+  let waits = false;
+  form.addEventListener('submit', (event) => {
+    if (waits) event.preventDefault();
+    waits = true;
+  });
+  addEventListener('pageshow', () => { waits = false; });
+}
 
 // A button beside each password shows and hides it.
 for (const input of document.querySelectorAll('input[type=password]')) {
