@@ -2,8 +2,6 @@
 //!
 //! An `Error` knows its code and its status; `web::refuse` turns it into a page or JSON, once.
 
-use std::collections::BTreeMap;
-
 use diesel::result::DatabaseErrorKind;
 use serde::{Serialize, Serializer};
 
@@ -185,14 +183,18 @@ fn in_minutes(seconds: i64) -> String {
     }
 }
 
-/// What is wrong with which input: field name → sentences. The field `form` stands for the whole form.
+/// What is wrong with which input: field name → sentences, in the order they were found. The field `form` stands for
+/// the whole form.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Errors(BTreeMap<&'static str, Vec<String>>);
+pub struct Errors(Vec<(&'static str, Vec<String>)>);
 
 impl Errors {
     /// Adds a sentence to a field.
     pub fn add(&mut self, field: &'static str, sentence: impl Into<String>) {
-        self.0.entry(field).or_default().push(sentence.into());
+        match self.0.iter_mut().find(|(name, _)| *name == field) {
+            Some((_, sentences)) => sentences.push(sentence.into()),
+            None => self.0.push((field, vec![sentence.into()])),
+        }
     }
 
     /// One sentence about one field.
@@ -204,7 +206,7 @@ impl Errors {
 
     /// The sentences about one field.
     pub fn of(&self, field: &str) -> &[String] {
-        self.0.get(field).map_or(&[], Vec::as_slice)
+        self.0.iter().find(|(name, _)| *name == field).map_or(&[], |(_, sentences)| sentences)
     }
 
     /// Whether nothing is wrong.

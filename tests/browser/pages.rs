@@ -32,6 +32,7 @@ impl<'a> Inspector<'a> {
     async fn look(&mut self, browser: &Browser, name: &str) {
         // Read before axe, whose own source is none of the page's doing.
         self.read_logs(browser, name).await;
+        self.compare_summary(browser, name).await;
         browser.client.execute(&self.axe, vec![]).await.unwrap();
         for width in WIDTHS {
             let size =
@@ -73,6 +74,15 @@ impl<'a> Inspector<'a> {
         }
     }
 
+    /// The summary of what is wrong leads to fields of this page, in the page's own order.
+    async fn compare_summary(&mut self, browser: &Browser, name: &str) {
+        let strays = "[...document.querySelectorAll('.problems a')].map(link => document.querySelector(link.hash))\
+            .some((field, i, all) => !field || (i && field.compareDocumentPosition(all[i - 1]) & 4))";
+        if browser.ask(strays).await != false {
+            self.found.push(format!("{name}: the summary is not in the order of the fields"));
+        }
+    }
+
     async fn read_logs(&mut self, browser: &Browser, name: &str) {
         for entry in browser.console().await {
             let words = entry["message"].as_str().unwrap();
@@ -105,6 +115,27 @@ async fn photograph(browser: &Browser, name: &str) {
         fs::create_dir_all(&folder).unwrap();
         fs::write(Path::new(&folder).join(format!("{name}.png")), bytes).unwrap();
     }
+}
+
+#[actix_web::test]
+async fn the_first_page_weighs_less_than_20_kb_with_all_it_asks_for() {
+    let house = House::open().await;
+    let chromium = Chromium::start();
+    let stranger = chromium.browser(&house, LAPTOP).await;
+
+    stranger.open("/").await;
+
+    // As read, not as compressed on the wire.
+    let weights = "['navigation', 'resource'].flatMap(kind => performance.getEntriesByType(kind))\
+        .map(entry => entry.decodedBodySize)";
+    let weights = stranger.ask(weights).await;
+    let weights: Vec<u64> =
+        weights.as_array().unwrap().iter().map(|weight| weight.as_u64().unwrap()).collect();
+    assert!(
+        weights.len() >= 3 && weights.iter().all(|weight| *weight > 0),
+        "page, style, script: {weights:?}"
+    );
+    assert!(weights.iter().sum::<u64>() < 20_000, "{weights:?}");
 }
 
 #[actix_web::test]
