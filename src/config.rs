@@ -423,21 +423,7 @@ impl Reader {
     }
 
     fn site(&mut self, development: bool) -> Option<Site> {
-        let text = self.text("BASE_URL").unwrap_or_else(|| "http://localhost:3000".to_owned());
-        let is_plain =
-            |url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host() && url.path() == "/";
-        let base_url = Url::parse(&text).ok().filter(is_plain);
-        match &base_url {
-            None => {
-                let expected = "scheme and host without a path, such as https://id.example.com";
-                self.problem("BASE_URL", &text, expected);
-            }
-            Some(url) if !development && url.scheme() != "https" => {
-                let expected = "an https address in production, such as https://id.example.com";
-                self.problem("BASE_URL", &text, expected);
-            }
-            Some(_) => {}
-        }
+        let base_url = self.base_url(development);
         let accent = self.text("BRAND_ACCENT");
         if let Some(accent) = accent.as_deref().filter(|accent| !is_colour(accent)) {
             self.problem("BRAND_ACCENT", accent, "a colour such as #2251cc");
@@ -452,6 +438,20 @@ impl Reader {
         let (logo, stylesheet) = (file("BRAND_LOGO"), file("BRAND_STYLESHEET"));
         let name = self.text("BRAND_NAME").unwrap_or_else(|| "Vestibule".to_owned());
         Some(Site { name, base_url: base_url?, accent, logo, stylesheet })
+    }
+
+    fn base_url(&mut self, development: bool) -> Option<Url> {
+        let text = self.text("BASE_URL").unwrap_or_else(|| "http://localhost:3000".to_owned());
+        let is_whole =
+            |url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host() && url.path() == "/";
+        let Some(url) = Url::parse(&text).ok().filter(is_whole) else {
+            self.problem("BASE_URL", &text, "scheme and host without a path, such as https://id.example.com");
+            return None;
+        };
+        if !development && url.scheme() != "https" {
+            self.problem("BASE_URL", &text, "an https address in production, such as https://id.example.com");
+        }
+        Some(url)
     }
 
     fn database(&mut self) -> DatabaseUrl {

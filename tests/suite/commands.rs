@@ -57,6 +57,7 @@ async fn every_problem_with_the_settings_is_told_at_once() {
         ("BCRYPT_COST", "3"),
         ("SECRET_KEY", "short"),
         ("SMTP_URL", "mail.example.com"),
+        ("BRAND_ACCENT", "red"),
         ("TRUSTED_PROXIES", "10.0.0.0/33"),
         ("SESSION_LIFE", "a while"),
         ("VERIFY_ON_GET", "maybe"),
