@@ -156,6 +156,7 @@ async fn a_newer_version_of_the_same_browser_goes_on() {
 async fn the_history_tells_who_tried_and_what_came_of_it_case_125() {
     let house = House::open().await;
     house.verified("ada@example.com").await;
+    house.wait(TimeDelta::seconds(1));
     let stranger = house.curl().named(FIREFOX);
     stranger
         .post_json("/login", json!({ "email": "ada@example.com", "password": "a wrong guess" }))
