@@ -36,7 +36,6 @@ pub async fn secure<B: MessageBody + 'static>(
 ) -> actix_web::Result<ServiceResponse<B>> {
     let mut res = next.call(req).await?;
     let is_https = res.request().app_data::<Data<App>>().is_some_and(|app| app.config().site.is_https());
-    let is_static = res.request().path().starts_with("/static/");
     let headers = res.headers_mut();
     for (name, value) in ALWAYS {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
@@ -48,7 +47,7 @@ pub async fn secure<B: MessageBody + 'static>(
         // Nothing here is the same for the next person: forms carry what was typed, links carry tokens.
         put(headers, header::CACHE_CONTROL, "no-store");
     }
-    if !is_static {
+    if !headers.contains_key(header::VARY) {
         put(headers, header::VARY, "accept, cookie");
     }
     Ok(res)
