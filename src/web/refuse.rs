@@ -109,7 +109,8 @@ pub fn answer(req: &HttpRequest, error: &Error) -> HttpResponse {
 /// Where a browser puts it right, and the way back from there.
 fn way_out(req: &HttpRequest, error: &Error) -> Option<String> {
     let target = req.uri().path_and_query().map_or("/", |path| path.as_str());
-    let asked_for = Some(target).filter(|_| req.method() == Method::GET);
+    let is_read = matches!(*req.method(), Method::GET | Method::HEAD);
+    let asked_for = Some(target).filter(|_| is_read);
     let with = |path: &str, name: &str, value: Option<&str>| match value {
         Some(value) => format!("{path}?{}", serde_urlencoded::to_string([(name, value)]).unwrap_or_default()),
         None => path.to_owned(),
