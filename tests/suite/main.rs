@@ -3,6 +3,7 @@
 
 mod account;
 mod commands;
+mod doors;
 mod email;
 mod floors;
 mod guarding;
@@ -14,6 +15,7 @@ mod migrations;
 mod outbox;
 mod password;
 mod password_reset;
+mod sessions;
 mod signup;
 mod step_up;
 mod throttle;

@@ -1,0 +1,735 @@
+//! Every door of the house, tried by everybody in both faces: who may enter, what is refused and how, and what
+//! every answer carries. A new route needs a row in [`rows`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use actix_web::http::Method;
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+use vestibule::{
+    error::Error,
+    routes::{Who, entries},
+};
+
+use crate::house::{Answer, House, PASSWORD, Visitor};
+
+/// A route, who may enter, and a body that it takes where it takes one, as a form. `$ADDRESS`, `$PASSWORD`,
+/// `$TOKEN`, `$RESET` and `$NEW` stand for the visitor's own; `{id}` in a path for another of their sessions.
+struct Row {
+    method: Method,
+    path: &'static str,
+    who: Who,
+    body: Option<&'static str>,
+}
+
+#[rustfmt::skip]
+fn rows() -> Vec<Row> {
+    use Who::{Anyone, SignedIn};
+    let get = |path, who| Row { method: Method::GET, path, who, body: None };
+    let bare = |method, path, who| Row { method, path, who, body: None };
+    let write = |method, path, who, body| Row { method, path, who, body: Some(body) };
+    let (post, put, delete) = (Method::POST, Method::PUT, Method::DELETE);
+    vec![
+        get("/", Anyone),
+        get("/signup", Anyone),
+        write(post.clone(), "/signup", Anyone, "email=$NEW&password=$PASSWORD&name=Ada"),
+        get("/verify-email", Anyone),
+        write(post.clone(), "/verify-email", Anyone, "token=$TOKEN"),
+        write(post.clone(), "/verify-email/disown", Anyone, "token=$TOKEN"),
+        bare(post.clone(), "/verify-email/resend", SignedIn),
+        get("/login", Anyone),
+        write(post.clone(), "/login", Anyone, "email=$ADDRESS&password=$PASSWORD"),
+        bare(post.clone(), "/logout", Anyone),
+        get("/forgot-password", Anyone),
+        write(post.clone(), "/forgot-password", Anyone, "email=$ADDRESS"),
+        get("/reset-password", Anyone),
+        write(post.clone(), "/reset-password", Anyone, "token=$RESET&password=$PASSWORD"),
+        get("/me", SignedIn),
+        write(put, "/me/name", SignedIn, "name=Countess"),
+        write(post.clone(), "/me/name", SignedIn, "name=Countess"),
+        get("/me/security", SignedIn),
+        get("/me/sessions", SignedIn),
+        bare(delete, "/me/sessions/{id}", SignedIn),
+        bare(post.clone(), "/me/sessions/{id}/revoke", SignedIn),
+        bare(post, "/me/sessions/revoke-all", SignedIn),
+        get("/healthz", Anyone),
+        get("/readyz", Anyone),
+        get("/metrics", Anyone),
+        get("/static/{name}", Anyone),
+        get("/dev/mail", Anyone),
+        get("/dev/mail/{id}", Anyone),
+    ]
+}
+
+/// Who stands before the door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Anonymous,
+    Unverified,
+    Verified,
+}
+
+const STANDINGS: [Standing; 3] = [Standing::Anonymous, Standing::Unverified, Standing::Verified];
+
+fn may_enter(who: Who, standing: Standing) -> bool {
+    match who {
+        Who::Anyone => true,
+        Who::SignedIn => standing != Standing::Anonymous,
+    }
+}
+
+/// In which face the visitor wants its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Face {
+    Html,
+    Json,
+}
+
+const FACES: [Face; 2] = [Face::Html, Face::Json];
+
+impl Face {
+    fn visitor(self, house: &House, session: Option<&str>) -> Visitor {
+        let visitor = match self {
+            Face::Html => house.browser(),
+            Face::Json => house.curl(),
+        };
+        if let Some(secret) = session {
+            visitor.set_cookie(cookie_name(house), secret);
+        }
+        visitor
+    }
+}
+
+/// A person with a session, another one elsewhere, and links that still work.
+struct Person {
+    address: String,
+    session: String,
+    other: String,
+    token: String,
+    reset: String,
+}
+
+impl Person {
+    /// Signs up under `address`; its links are in the mail that arrived.
+    async fn arrive(house: &House, address: &str) -> Self {
+        let here = house.claimant(address).await;
+        let token = house.token_for(address).await;
+        here.post_json("/forgot-password", json!({ "email": address })).await.is(200);
+        let reset = house.token_for(address).await;
+        assert_ne!(token, reset);
+        let there = house.curl();
+        there.post_json("/login", json!({ "email": address, "password": PASSWORD })).await.is(200);
+        let session = here.cookie(cookie_name(house)).unwrap();
+        Self { address: address.to_owned(), session, other: there.session_id().await, token, reset }
+    }
+
+    fn fill(&self, text: &str) -> String {
+        text.replace("{id}", &self.other)
+            .replace("{name}", "nothing.css")
+            .replace("$NEW", &format!("new-{}", self.address))
+            .replace("$ADDRESS", &self.address)
+            .replace("$PASSWORD", PASSWORD)
+            .replace("$TOKEN", &self.token)
+            .replace("$RESET", &self.reset)
+    }
+
+    /// The body of a row in the visitor's own language.
+    fn body(&self, row: &Row, face: Face) -> Option<(&'static str, String)> {
+        let fields: Vec<(String, String)> = row
+            .body?
+            .split('&')
+            .filter_map(|field| field.split_once('='))
+            .map(|(name, value)| (name.to_owned(), self.fill(value)))
+            .collect();
+        Some(match face {
+            Face::Html => ("application/x-www-form-urlencoded", serde_urlencoded::to_string(fields).unwrap()),
+            Face::Json => ("application/json", json!(BTreeMap::from_iter(fields)).to_string()),
+        })
+    }
+}
+
+fn cookie_name(house: &House) -> &'static str {
+    if house.app.config().site.is_https() { "__Host-session" } else { "session" }
+}
+
+/// Sends a request and looks at what every answer must have.
+async fn ask(
+    house: &House,
+    face: Face,
+    visitor: &Visitor,
+    method: &Method,
+    path: &str,
+    body: Option<(&str, String)>,
+) -> Answer {
+    let answer = visitor.send(method.clone(), path, body).await;
+    check_headers(house, &answer);
+    check_face(face, method, path, &answer);
+    answer
+}
+
+fn check_headers(house: &House, answer: &Answer) {
+    let what = &answer.request;
+    let is = |name: &str, value: &str| assert_eq!(answer.header(name), value, "{name} of {what}");
+    let csp = answer.header("content-security-policy");
+    for part in ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'self'"] {
+        assert!(csp.split("; ").any(|directive| directive == part), "{what}: {csp}");
+    }
+    assert!(!csp.contains("unsafe") && !csp.contains('*') && !csp.contains("http"), "{what}: {csp}");
+    is("x-content-type-options", "nosniff");
+    is("referrer-policy", "same-origin");
+    is("cross-origin-opener-policy", "same-origin");
+    is("cross-origin-resource-policy", "same-origin");
+    assert!(answer.header("permissions-policy").contains("camera=()"), "{what}");
+    assert!(!answer.header("x-request-id").is_empty(), "{what}");
+    let is_file = what.contains(" /static/") && answer.status == 200;
+    is("cache-control", if is_file { "public, max-age=31536000, immutable" } else { "no-store" });
+    assert!(is_file || answer.header("vary") == "accept, cookie", "{what}: {}", answer.header("vary"));
+    let is_https = house.app.config().site.is_https();
+    is("strict-transport-security", if is_https { "max-age=63072000; includeSubDomains" } else { "" });
+    for (name, _) in &answer.headers {
+        let name = name.as_str();
+        assert!(!name.starts_with("access-control-"), "{what} has {name}");
+        assert!(!["server", "x-powered-by"].contains(&name), "{what} has {name}");
+    }
+}
+
+/// An HTML caller gets HTML or is sent on, a JSON caller gets JSON; a refusal has the contract's shape.
+fn check_face(face: Face, method: &Method, path: &str, answer: &Answer) {
+    let what = format!("{face:?} {method} {path}: {} {}", answer.status, answer.body);
+    let kind = answer.header("content-type");
+    let speaks_for_itself = path.starts_with("/static/") || path == "/metrics";
+    if speaks_for_itself && answer.status == 200 {
+        return;
+    }
+    if *method == Method::HEAD {
+        return assert_eq!(answer.body, "", "{what}");
+    }
+    if face == Face::Html {
+        if answer.status == 303 {
+            assert!(answer.body.is_empty() && answer.header("location").starts_with('/'), "{what}");
+            return;
+        }
+        assert_eq!(kind, "text/html; charset=utf-8", "{what}");
+        assert!(answer.body.trim_start().starts_with("<!doctype html>"), "{what}");
+        assert!(answer.body.trim_end().ends_with("</html>"), "{what}");
+        return;
+    }
+    assert!(!answer.status.is_redirection(), "{what}");
+    assert_eq!(kind, "application/json; charset=utf-8", "{what}");
+    let body = answer.json();
+    if answer.status.as_u16() < 400 {
+        return assert!(body.is_object() && body.get("error").is_none(), "{what}");
+    }
+    assert!(body["error"].as_str().is_some_and(|sentence| sentence.ends_with('.')), "{what}");
+    let (code, status) = (body["code"].as_str().unwrap_or_default(), answer.status.as_u16());
+    assert!(Error::CODES.contains(&(code, status)), "{what}");
+    let more = body.as_object().unwrap().keys().filter(|key| !["error", "code"].contains(&key.as_str()));
+    assert!(more.clone().all(|key| key == "fields" && body[key].is_object()), "{what}");
+}
+
+/// Sent to sign in, as whoever may not enter is. Signing out leads there as well, and takes the cookie back.
+fn is_turned_away(answer: &Answer) -> bool {
+    let is_sent = answer.status == 303 && answer.header("location").starts_with("/login");
+    let is_told = answer.status == 401 && answer.body.contains("\"sign_in_required\"");
+    is_told || (is_sent && answer.header("clear-site-data").is_empty())
+}
+
+fn code(answer: &Answer) -> Value {
+    serde_json::from_str::<Value>(&answer.body).map_or(Value::Null, |body| body["code"].clone())
+}
+
+#[test]
+fn every_route_has_a_row_here() {
+    let listed: BTreeSet<String> =
+        rows().iter().map(|row| format!("{} {} {:?}", row.method, row.path, row.who)).collect();
+    let there: BTreeSet<String> =
+        entries().iter().map(|entry| format!("{} {} {:?}", entry.method, entry.path, entry.who)).collect();
+    let missing: Vec<_> = there.difference(&listed).collect();
+    let gone: Vec<_> = listed.difference(&there).collect();
+    assert!(
+        missing.is_empty() && gone.is_empty(),
+        "routes without a row: {missing:#?}; rows without a route: {gone:#?}"
+    );
+}
+
+#[actix_web::test]
+async fn whoever_may_enter_enters_and_nobody_else() {
+    let house = House::open().await;
+    // Links that do not work, so that nobody changes their standing on the way.
+    let someone = Person {
+        address: "someone@example.com".to_owned(),
+        session: String::new(),
+        other: "0123456789abcdef0123456789abcdef".to_owned(),
+        token: "none".to_owned(),
+        reset: "none".to_owned(),
+    };
+    let unverified = house.claimant("unverified@example.com").await;
+    let verified = house.verified("verified@example.com").await;
+    for row in rows() {
+        let path = someone.fill(row.path);
+        for standing in STANDINGS {
+            for face in FACES {
+                let person = match standing {
+                    Standing::Anonymous => None,
+                    Standing::Unverified => Some((&unverified, "unverified@example.com")),
+                    Standing::Verified => Some((&verified, "verified@example.com")),
+                };
+                let session = match person {
+                    None => None,
+                    Some((held, address)) => Some(session_of(&house, held, address).await),
+                };
+                let visitor = face.visitor(&house, session.as_deref());
+                let answer = ask(&house, face, &visitor, &row.method, &path, someone.body(&row, face)).await;
+
+                let what = format!("{standing:?} {face:?} {}: {}", answer.request, answer.status);
+                assert!(answer.status.as_u16() < 500, "{what}");
+                assert_eq!(is_turned_away(&answer), !may_enter(row.who, standing), "{what}: {}", answer.body);
+                if is_turned_away(&answer) && face == Face::Html {
+                    let back = serde_urlencoded::to_string([("next", &path)]).unwrap();
+                    // A POST is not done by coming back to it.
+                    let way = if row.method == Method::GET {
+                        format!("/login?{back}")
+                    } else {
+                        "/login".to_owned()
+                    };
+                    assert_eq!(answer.header("location"), way, "{what}");
+                }
+            }
+        }
+    }
+}
+
+/// The session that a person holds; a new one where the last door was the way out.
+async fn session_of(house: &House, held: &Visitor, address: &str) -> String {
+    if held.get("/me").await.status != 200 {
+        held.post_json("/login", json!({ "email": address, "password": PASSWORD })).await.is(200);
+    }
+    held.cookie("session").unwrap()
+}
+
+#[actix_web::test]
+async fn the_way_back_keeps_its_query_and_stays_on_this_site_case_51() {
+    let house = House::open().await;
+    let browser = house.browser();
+    browser
+        .get("/me/sessions?page=2&from=/a")
+        .await
+        .goes_to("/login?next=%2Fme%2Fsessions%3Fpage%3D2%26from%3D%2Fa");
+    for path in ["//evil.example/me", "/%2F/evil.example"] {
+        browser.get(path).await.is(404);
+    }
+}
+
+#[actix_web::test]
+async fn a_method_that_a_route_does_not_take_is_refused_with_those_it_does() {
+    let house = House::open().await;
+    let ada = Person::arrive(&house, "ada@example.com").await;
+    let mut methods: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for row in rows() {
+        let taken = methods.entry(row.path).or_default();
+        taken.insert(row.method.to_string());
+        if row.method == Method::GET {
+            taken.insert("HEAD".to_owned());
+        }
+    }
+    for (path, taken) in methods {
+        for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"] {
+            if taken.contains(method) || path.ends_with("revoke-all") && method == "DELETE" {
+                continue;
+            }
+            for face in FACES {
+                for session in [None, Some(ada.session.as_str())] {
+                    let visitor = face.visitor(&house, session);
+                    let answer =
+                        ask(&house, face, &visitor, &method.parse().unwrap(), &ada.fill(path), None).await;
+                    let answer = answer.is(405);
+                    let allowed: BTreeSet<String> =
+                        answer.header("allow").split(", ").map(str::to_owned).collect();
+                    assert_eq!(allowed, taken, "{}", answer.request);
+                }
+            }
+        }
+    }
+}
+
+#[actix_web::test]
+async fn head_is_get_without_the_body() {
+    let house = House::open().await;
+    let ada = Person::arrive(&house, "ada@example.com").await;
+    for row in rows().iter().filter(|row| row.method == Method::GET) {
+        for face in FACES {
+            for session in [None, Some(ada.session.as_str())] {
+                let visitor = face.visitor(&house, session);
+                let path = ada.fill(row.path);
+                if (row.path, face) == ("/verify-email", Face::Json) {
+                    continue; // Here GET may confirm, so a HEAD, which only looks, is told to POST.
+                }
+                let head = ask(&house, face, &visitor, &Method::HEAD, &path, None).await;
+                let get = ask(&house, face, &visitor, &Method::GET, &path, None).await;
+                assert_eq!(head.status, get.status, "{path}");
+                for name in ["content-type", "location"] {
+                    assert_eq!(head.header(name), get.header(name), "{path}");
+                }
+                assert_eq!(head.body, "", "{path}");
+            }
+        }
+    }
+}
+
+#[actix_web::test]
+async fn there_is_nothing_behind_an_address_that_only_looks_like_a_door_case_49() {
+    let house = House::open().await;
+    let ada = house.verified("ada@example.com").await.cookie("session").unwrap();
+    let paths = [
+        "/nowhere",
+        "//",
+        "//me",
+        "///me",
+        "/me/",
+        "/me//sessions",
+        "/me/sessions/",
+        "/ME",
+        "/Me",
+        "/me.json",
+        "/me/x.css",
+        "/me/sessions.css",
+        "/me;x=1",
+        "/me%00",
+        "/me%20",
+        "/%6De%2F",
+        "/me%2Fsessions",
+        "/me%2f..%2fme",
+        "/me/../me",
+        "/./me",
+        "//login",
+        "/login/",
+        "/static",
+        "/static/",
+        "/static/..",
+        "/static/../me",
+        "/static/..%2f..%2fCargo.toml",
+        "/static/%2e%2e/%2e%2e/Cargo.toml",
+        "/static/vestibule.css",
+        "/static/x/y.css",
+        "/.env",
+        "/.git/config",
+        "/index.html",
+        "/dev/mail/",
+        "/dev/mail/x",
+        "/dev/mail/-1",
+        "/dev/mail/99999999999999999999999",
+    ];
+    for path in paths {
+        for face in FACES {
+            for session in [None, Some(ada.as_str())] {
+                for method in [Method::GET, Method::HEAD] {
+                    let visitor = face.visitor(&house, session);
+                    let answer = ask(&house, face, &visitor, &method, path, None).await.is(404);
+                    assert!(answer.header("location").is_empty(), "{path}");
+                    answer.hides("ada@example.com");
+                }
+            }
+        }
+    }
+    for path in ["/nowhere", "//logout", "/logout/", "/LOGOUT", "/me/sessions/revoke-all/"] {
+        for face in FACES {
+            let visitor = face.visitor(&house, Some(&ada));
+            ask(&house, face, &visitor, &Method::POST, path, None).await.is(404);
+        }
+    }
+    for path in ["/me/sessions/%ff", "/me/sessions/a%2Fb", "/me/sessions/%00", "/me/sessions/'"] {
+        for face in FACES {
+            let visitor = face.visitor(&house, Some(&ada));
+            let answer = ask(&house, face, &visitor, &Method::DELETE, path, None).await;
+            assert!([400, 404].contains(&answer.status.as_u16()), "{path}: {}", answer.status);
+        }
+    }
+    assert_eq!(house.count("sessions").await, 1);
+}
+
+#[actix_web::test]
+async fn a_query_in_the_wrong_shape_is_explained_in_both_faces() {
+    let house = House::open().await;
+    for path in ["/login?next=/a&next=/b", "/signup?next=/a&next=/b", "/verify-email?token=a&token=b"] {
+        let json = ask(&house, Face::Json, &house.curl(), &Method::GET, path, None).await;
+        json.refuses(400, "malformed");
+        ask(&house, Face::Html, &house.browser(), &Method::GET, path, None).await.is(400);
+    }
+}
+
+/// What another site can make a browser send, and what only this site, a person or a program sends.
+fn origins(house: &House) -> [Vec<Vec<(&'static str, String)>>; 2] {
+    let site = |value: &str| vec![("sec-fetch-site", value.to_owned())];
+    let origin = |value: &str| vec![("origin", value.to_owned())];
+    let port = house.base_url.rsplit(':').next().unwrap();
+    let foreign = vec![
+        site("cross-site"),
+        site("same-site"),
+        site("rubbish"),
+        origin("https://evil.example"),
+        origin("null"),
+        origin(""),
+        origin(&format!("{}.evil.example", house.base_url)),
+        origin(&format!("http://evil.localhost:{port}")),
+        origin(&format!("https://localhost:{port}")),
+        origin("http://localhost"),
+        [site("cross-site"), origin(&house.base_url)].concat(),
+    ];
+    [foreign, vec![site("same-origin"), site("none"), vec![], origin(&house.base_url)]]
+}
+
+#[actix_web::test]
+async fn a_write_from_another_site_is_refused_at_every_door_and_changes_nothing_case_52() {
+    let house = House::open().await;
+    let [foreign, own] = origins(&house);
+    for (number, row) in rows().iter().filter(|row| !row.method.is_safe()).enumerate() {
+        house.wait(TimeDelta::hours(1));
+        let ada = Person::arrive(&house, &format!("ada{number}@example.com")).await;
+        let path = ada.fill(row.path);
+        let send = async |face: Face, headers: &[(&'static str, String)]| {
+            let mut visitor = face.visitor(&house, Some(&ada.session)).without("sec-fetch-site");
+            for (name, value) in headers {
+                visitor = visitor.with(name, value);
+            }
+            ask(&house, face, &visitor, &row.method, &path, ada.body(row, face)).await
+        };
+        let before = everything(&house).await;
+        for headers in &foreign {
+            for face in FACES {
+                let answer = send(face, headers).await.is(403);
+                assert!(answer.headers.get("set-cookie").is_none(), "{}", answer.request);
+                if face == Face::Json {
+                    assert_eq!(code(&answer), "cross_origin");
+                }
+            }
+        }
+        assert_eq!(everything(&house).await, before, "{} {path}", row.method);
+
+        for (turn, headers) in own.iter().enumerate() {
+            for face in FACES {
+                let answer = send(face, headers).await;
+                assert_ne!(answer.status.as_u16(), 403, "{headers:?}: {} {}", answer.request, answer.body);
+                assert_ne!(code(&answer), "cross_origin");
+                if (turn, face) == (0, Face::Html) {
+                    // The very same request from here does change something.
+                    assert_ne!(everything(&house).await, before, "{}: {}", answer.request, answer.status);
+                }
+            }
+        }
+    }
+}
+
+#[actix_web::test]
+async fn reading_is_open_to_links_from_other_sites_and_nothing_allows_their_scripts() {
+    let house = House::open().await;
+    let browser = house.browser().with("sec-fetch-site", "cross-site").with("origin", "https://evil.example");
+    ask(&house, Face::Html, &browser, &Method::GET, "/login", None).await.is(200);
+    let preflight = house
+        .curl()
+        .with("origin", "https://evil.example")
+        .with("access-control-request-method", "DELETE")
+        .with("access-control-request-headers", "content-type");
+    for path in ["/me", "/login", "/me/sessions/revoke-all"] {
+        ask(&house, Face::Json, &preflight, &Method::OPTIONS, path, None).await.is(405);
+    }
+    ask(&house, Face::Json, &preflight, &Method::OPTIONS, "/nowhere", None).await.is(404);
+}
+
+#[actix_web::test]
+async fn trace_echoes_nothing() {
+    let house = House::open().await;
+    let ada = house.claimant("ada@example.com").await.with("x-mine", "seen");
+    let secret = ada.cookie("session").unwrap();
+    for (path, status) in [("/", 405), ("/me", 405), ("/nowhere", 404)] {
+        let answer = ask(&house, Face::Json, &ada, &Method::TRACE, path, None).await.is(status);
+        answer.hides(&secret).hides("seen");
+    }
+}
+
+#[actix_web::test]
+async fn a_body_is_a_form_or_json_whole_and_of_a_size() {
+    let house = House::open().await;
+    let ada = Person::arrive(&house, "ada@example.com").await;
+    let before = everything(&house).await;
+    let (json, form) = ("application/json", "application/x-www-form-urlencoded");
+    let limit = house.app.config().body_limit;
+    assert_eq!(limit, 64 * 1024);
+    let padded = |length: usize| format!("{{\"pad\":\"{}\"}}", "x".repeat(length - 10));
+    let boundary = "--b\r\nContent-Disposition: form-data; name=\"email\"\r\n\r\na@example.com\r\n--b--\r\n";
+    let refused = [
+        (
+            415,
+            "unsupported_media",
+            vec![
+                ("text/plain", "{\"email\":\"a@example.com\"}".to_owned()),
+                ("multipart/form-data; boundary=b", boundary.to_owned()),
+                ("application/xml", "<email>a@example.com</email>".to_owned()),
+                ("application/jsonx", "{}".to_owned()),
+                ("text/json", "{}".to_owned()),
+                ("", "email=a@example.com".to_owned()),
+            ],
+        ),
+        (
+            413,
+            "too_large",
+            vec![(json, padded(limit + 1)), (form, "x".repeat(limit + 1)), (json, "[".repeat(4 * limit))],
+        ),
+        (
+            400,
+            "malformed",
+            vec![
+                (json, String::new()),
+                (json, "{\"email\": ".to_owned()),
+                (json, "{\"email\": \"a\"} trailing".to_owned()),
+                (json, "null".to_owned()),
+                (json, "7".to_owned()),
+                (json, "\"text\"".to_owned()),
+                (json, "[".repeat(1_000)),
+                (json, "email=a@example.com".to_owned()),
+            ],
+        ),
+    ];
+    for row in rows().iter().filter(|row| row.body.is_some()) {
+        let path = ada.fill(row.path);
+        let field = row.body.unwrap().split('=').next().unwrap();
+        let twice = [
+            (form, format!("{field}=a&{field}=b")),
+            (json, format!("{{\"{field}\":\"a\",\"{field}\":\"b\"}}")),
+        ];
+        let shapeless = [(json, format!("{{\"{field}\":{{}}}}")), (json, format!("{{\"{field}\":7}}"))];
+        let own = [(400, "malformed", [twice, shapeless].concat())];
+        for (status, name, bodies) in refused.iter().chain(&own) {
+            for (kind, body) in bodies {
+                for face in FACES {
+                    let visitor = face.visitor(&house, Some(&ada.session));
+                    let body = Some((*kind, body.clone()));
+                    let answer = ask(&house, face, &visitor, &row.method, &path, body).await.is(*status);
+                    if face == Face::Json {
+                        assert_eq!(code(&answer), *name, "{}", answer.request);
+                    }
+                }
+            }
+        }
+        // At the limit, and with parameters, a body is looked at.
+        for (kind, body) in [(json, padded(limit)), ("Application/JSON; charset=utf-8", "{}".to_owned())] {
+            let visitor = Face::Json.visitor(&house, Some(&ada.session));
+            let answer = ask(&house, Face::Json, &visitor, &row.method, &path, Some((kind, body))).await;
+            let status = answer.status.as_u16();
+            assert!([401, 422].contains(&status), "{}: {status} {}", answer.request, answer.body);
+        }
+        // Who may not enter is told so, whatever they carry.
+        if row.who != Who::Anyone {
+            let body = Some(("text/plain", "{".to_owned()));
+            let answer = ask(&house, Face::Json, &house.curl(), &row.method, &path, body).await;
+            answer.refuses(401, "sign_in_required");
+        }
+    }
+    let after = everything(&house).await;
+    let but_the_audit =
+        |rows: Vec<String>| rows.into_iter().filter(|row| !row.starts_with("audit")).collect();
+    let (before, after): (Vec<_>, Vec<_>) = (but_the_audit(before), but_the_audit(after));
+    assert_eq!(after, before);
+}
+
+#[actix_web::test]
+async fn a_route_that_needs_no_body_ignores_one() {
+    let house = House::open().await;
+    for (number, row) in rows().iter().filter(|row| !row.method.is_safe() && row.body.is_none()).enumerate() {
+        house.wait(TimeDelta::hours(1));
+        let ada = Person::arrive(&house, &format!("ada{number}@example.com")).await;
+        let visitor = Face::Json.visitor(&house, Some(&ada.session));
+        let body = Some(("text/plain", "{".to_owned()));
+        ask(&house, Face::Json, &visitor, &row.method, &ada.fill(row.path), body).await.is(200);
+    }
+}
+
+#[actix_web::test]
+async fn only_who_asks_for_html_by_name_gets_html() {
+    let house = House::open().await;
+    let accepts = [
+        (Face::Html, "text/html"),
+        (Face::Html, "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
+        (Face::Html, "application/json;q=0.9, text/html"),
+        (Face::Json, "*/*"),
+        (Face::Json, "application/json"),
+        (Face::Json, "text/*"),
+        (Face::Json, "image/avif,image/webp"),
+        (Face::Json, ""),
+    ];
+    for (face, accept) in accepts {
+        let visitor = house.curl().with("accept", accept);
+        for (path, json_status, html_status) in
+            [("/", 200, 200), ("/login", 200, 200), ("/me", 401, 303), ("/nowhere", 404, 404)]
+        {
+            let status = if face == Face::Html { html_status } else { json_status };
+            ask(&house, face, &visitor, &Method::GET, path, None).await.is(status);
+        }
+        let body = Some(("application/json", "{}".to_owned()));
+        ask(&house, face, &visitor, &Method::POST, "/login", body).await.is(422);
+    }
+    ask(&house, Face::Json, &house.curl().without("accept"), &Method::GET, "/login", None).await.is(200);
+}
+
+#[actix_web::test]
+async fn over_https_every_answer_says_that_only_https_will_do() {
+    let house = House::with(&[("BASE_URL", "https://id.example.com")]).await;
+    let ada = Person::arrive(&house, "ada@example.com").await;
+    // Each answer is looked at by `ask`.
+    for row in rows().iter().filter(|row| row.method == Method::GET) {
+        for face in FACES {
+            for session in [None, Some(ada.session.as_str())] {
+                let visitor = face.visitor(&house, session);
+                ask(&house, face, &visitor, &Method::GET, &ada.fill(row.path), None).await;
+            }
+        }
+    }
+    for (origin, status) in [
+        ("https://id.example.com", 422),
+        ("http://id.example.com", 403),
+        ("https://id.example.com:8443", 403),
+        ("https://evil.id.example.com", 403),
+        ("https://example.com", 403),
+    ] {
+        let visitor = house.curl().with("origin", origin);
+        let body = Some(("application/json", "{}".to_owned()));
+        ask(&house, Face::Json, &visitor, &Method::POST, "/login", body).await.is(status);
+    }
+}
+
+#[actix_web::test]
+async fn a_page_finds_its_files_and_they_are_kept_for_a_year() {
+    let house = House::open().await;
+    let page = house.browser().get("/login").await.is(200);
+    let files: Vec<&str> = page.body.split('"').filter(|text| text.starts_with("/static/")).collect();
+    assert_eq!(files.len(), 2, "{files:?}");
+    for (file, kind) in files.iter().zip(["text/css; charset=utf-8", "text/javascript; charset=utf-8"]) {
+        for face in FACES {
+            let visitor = face.visitor(&house, None);
+            let answer = ask(&house, face, &visitor, &Method::GET, file, None).await.is(200);
+            assert_eq!((answer.header("content-type"), answer.header("vary")), (kind, "accept-encoding"));
+            assert!(answer.header("set-cookie").is_empty());
+        }
+    }
+    let stale = files[0].replace(".css", "0.css");
+    ask(&house, Face::Html, &house.browser(), &Method::GET, &stale, None).await.is(404);
+}
+
+/// Everything that a write could change, but for when a session was last used.
+async fn everything(house: &House) -> Vec<String> {
+    let mut rows = Vec::new();
+    for (table, row) in [
+        (
+            "users",
+            "id || email || name || coalesce(password_hash, '') || coalesce(CAST(email_verified_at AS TEXT), '')",
+        ),
+        ("sessions", "id || secret_hash"),
+        ("tokens", "hash || coalesce(CAST(used_at AS TEXT), '')"),
+        ("outbox", "id"),
+        ("audit", "id || event"),
+    ] {
+        let mut found = house.texts(&format!("SELECT '{table} ' || {row} AS text FROM {table}")).await;
+        found.sort();
+        rows.extend(found);
+    }
+    rows
+}

@@ -1,0 +1,548 @@
+//! Where one is signed in: the list, signing devices out, and how long a session lasts.
+
+use actix_web::cookie::{Cookie, SameSite};
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+
+use crate::house::{Answer, House, PASSWORD, Visitor};
+
+const ADA: &str = "ada@example.com";
+
+/// Signs in with curl under this user agent, remembered or not.
+async fn device(house: &House, address: &str, user_agent: &str, remember: bool) -> Visitor {
+    let curl = house.curl().named(user_agent);
+    let body = json!({ "email": address, "password": PASSWORD, "remember": remember });
+    curl.post_json("/login", body).await.is(200);
+    curl
+}
+
+/// The same jar in a browser.
+fn in_a_browser(house: &House, visitor: &Visitor) -> Visitor {
+    let browser = house.browser();
+    browser.set_cookie("session", &visitor.cookie("session").unwrap());
+    browser
+}
+
+async fn sessions(visitor: &Visitor) -> Vec<Value> {
+    visitor.get("/me/sessions").await.is(200).json()["sessions"].as_array().unwrap().clone()
+}
+
+async fn is_signed_in(visitor: &Visitor) -> bool {
+    let answer = visitor.get("/me").await;
+    if answer.status != 200 {
+        answer.refuses(401, "sign_in_required");
+        return false;
+    }
+    true
+}
+
+fn cookie_of(answer: &Answer, name: &str) -> Cookie<'static> {
+    let mut cookies = answer.headers.get_all("set-cookie").map(|value| value.to_str().unwrap().to_owned());
+    let found = cookies.find(|cookie| cookie.starts_with(&format!("{name}=")));
+    Cookie::parse(found.unwrap_or_else(|| panic!("no cookie {name} in {answer:?}"))).unwrap()
+}
+
+#[actix_web::test]
+async fn the_list_tells_when_where_and_with_what_one_signed_in() {
+    let house = House::open().await;
+    let home = house.verified(ADA).await;
+    house.wait(TimeDelta::minutes(10));
+    let laptop = device(&house, ADA, "Chrome/120 macOS", true).await;
+
+    let listed = laptop.get("/me/sessions").await.is(200).json();
+
+    let ids = (laptop.session_id().await, home.session_id().await);
+    assert_eq!(
+        listed,
+        json!({ "sessions": [
+            {
+                "id": ids.0,
+                "current": true,
+                "deviceName": "Chrome on macOS",
+                "browser": "Chrome",
+                "os": "macOS",
+                "deviceType": "computer",
+                "ip": "127.0.0.1",
+                "createdAt": "2026-11-21T14:15:00Z",
+                "lastActiveAt": "2026-11-21T14:15:00Z",
+                "expiresAt": "2026-12-21T14:15:00Z",
+                "method": "password",
+                "remembered": true,
+            },
+            {
+                "id": ids.1,
+                "current": false,
+                "deviceName": "curl",
+                "browser": "curl",
+                "os": "Unknown",
+                "deviceType": "program",
+                "ip": "127.0.0.1",
+                "createdAt": "2026-11-21T14:05:00Z",
+                "lastActiveAt": "2026-11-21T14:05:00Z",
+                "expiresAt": "2026-11-22T14:05:00Z",
+                "method": "sign_up",
+                "remembered": false,
+            },
+        ]})
+    );
+}
+
+#[actix_web::test]
+async fn each_device_sees_itself_marked_and_named_as_people_call_it() {
+    let house = House::open().await;
+    house.claimant(ADA).await;
+    let laptop = device(&house, ADA, "Chrome/120 macOS", false).await;
+    let phone = device(&house, ADA, "Safari/17 iPhone", false).await;
+
+    for (visitor, name) in [(&laptop, "Chrome on macOS"), (&phone, "Safari on iPhone")] {
+        let listed = sessions(visitor).await;
+        assert_eq!(listed.len(), 3);
+        let current: Vec<&Value> = listed.iter().filter(|session| session["current"] == true).collect();
+        assert_eq!(current.len(), 1);
+        assert_eq!(current[0]["deviceName"], name);
+
+        for page in ["/me/sessions", "/me/security"] {
+            let page = in_a_browser(&house, visitor).get(page).await.is(200);
+            let page = page.says("Chrome on macOS").says("Safari on iPhone").says("curl");
+            let (before, after) = page.body.split_once("This device</span>").unwrap();
+            assert!(!after.contains("This device</span>"), "{}", page.body);
+            assert!(before.ends_with(&format!("<bdi>{name}</bdi> <span class=\"mark\">")), "{}", page.body);
+            page.says("Sign out everywhere else (2)");
+        }
+    }
+    let kinds = sessions(&phone).await;
+    let phone = kinds.iter().find(|session| session["deviceName"] == "Safari on iPhone").unwrap();
+    assert_eq!(phone["deviceType"], "phone");
+}
+
+#[actix_web::test]
+async fn a_list_of_one_offers_nothing_to_sign_out_elsewhere() {
+    let house = House::open().await;
+    let ada = house.claimant(ADA).await;
+    in_a_browser(&house, &ada)
+        .get("/me/sessions")
+        .await
+        .is(200)
+        .says("Only this device")
+        .hides("everywhere else (");
+}
+
+#[actix_web::test]
+async fn a_user_agent_is_a_strangers_text() {
+    let house = House::open().await;
+    house.claimant(ADA).await;
+    for agent in ["<script>alert(1)</script>", "Chrome/1 <b>macOS</b>", "' OR 1=1 --", "{{ 7*7 }}", ""] {
+        let visitor = device(&house, ADA, agent, false).await;
+        house.wait(TimeDelta::minutes(2));
+        let page = in_a_browser(&house, &visitor).get("/me/sessions").await.is(200);
+        page.hides("alert(").hides("<b>").hides("OR 1=1").hides("7*7");
+    }
+}
+
+#[actix_web::test]
+async fn a_device_that_is_signed_out_is_out_at_its_next_request_case_42() {
+    let house = House::open().await;
+    house.verified(ADA).await;
+    let laptop = device(&house, ADA, "Chrome/120 macOS", false).await;
+    let phone = device(&house, ADA, "Safari/17 iPhone", true).await;
+    let tablet = device(&house, ADA, "Safari/17 iPad", false).await;
+
+    let done = laptop.delete(&format!("/me/sessions/{}", phone.session_id().await)).await.is(200);
+    assert_eq!(done.json(), json!({ "message": "That device is signed out." }));
+    assert!(!is_signed_in(&phone).await);
+    in_a_browser(&house, &phone).get("/me/sessions").await.goes_to("/login?next=%2Fme%2Fsessions");
+
+    let browser = in_a_browser(&house, &laptop);
+    let path = format!("/me/sessions/{}/revoke", tablet.session_id().await);
+    browser.post(&path, &[]).await.goes_to("/me/sessions");
+    assert!(!is_signed_in(&tablet).await);
+    browser.get("/me/sessions").await.is(200).says("That device is signed out.").hides("iPad");
+    assert!(is_signed_in(&laptop).await);
+}
+
+#[actix_web::test]
+async fn a_device_is_signed_out_on_every_node_at_once_case_42() {
+    let house = House::open().await;
+    let node = house.second_node().await;
+    let ada = house.verified(ADA).await;
+    let phone = device(&house, ADA, "Safari/17 iPhone", false).await.at(node.port);
+    assert!(is_signed_in(&phone).await);
+
+    ada.delete(&format!("/me/sessions/{}", phone.session_id().await)).await.is(200);
+
+    assert!(!is_signed_in(&phone).await);
+}
+
+#[actix_web::test]
+async fn nobody_signs_out_or_learns_of_a_strangers_device_case_43() {
+    let house = House::open().await;
+    let ada = house.verified(ADA).await;
+    let eve = house.verified("eve@example.com").await;
+    let (hers, nobodys) = (ada.session_id().await, "0123456789abcdef0123456789abcdef");
+    let browser = in_a_browser(&house, &eve);
+
+    let mut told = Vec::new();
+    for id in [hers.as_str(), nobodys] {
+        let (path, twin) = (format!("/me/sessions/{id}"), format!("/me/sessions/{id}/revoke"));
+        told.push([
+            eve.delete(&path).await.refuses(404, "not_found").outline(id),
+            eve.post(&twin, &[]).await.refuses(404, "not_found").outline(id),
+            browser.post(&twin, &[]).await.is(404).outline(id),
+        ]);
+    }
+
+    assert_eq!(told[0], told[1], "a stranger's device and none at all look alike");
+    assert!(is_signed_in(&ada).await);
+    assert_eq!(sessions(&ada).await.len(), 1);
+    eve.get("/me/sessions").await.hides(&hers);
+}
+
+#[actix_web::test]
+async fn signing_out_this_very_device_is_signing_out_case_40() {
+    let house = House::open().await;
+    house.verified(ADA).await;
+    for twin in ["DELETE", "POST"] {
+        let (one, other) =
+            (device(&house, ADA, "one", false).await, device(&house, ADA, "other", false).await);
+        let id = one.session_id().await;
+        let secret = one.cookie("session").unwrap();
+
+        let left = match twin {
+            "DELETE" => one.delete(&format!("/me/sessions/{id}")).await,
+            _ => one.post(&format!("/me/sessions/{id}/revoke"), &[]).await,
+        };
+        let logged_out = other.post("/logout", &[]).await.is(200);
+
+        assert_eq!(left.outline(&id), logged_out.outline(&id));
+        assert_eq!(left.header("clear-site-data"), "\"cache\"");
+        assert_eq!(one.cookie("session"), None);
+        one.set_cookie("session", &secret);
+        assert!(!is_signed_in(&one).await);
+    }
+
+    let browser = house.browser();
+    browser.post("/login", &[("email", ADA), ("password", PASSWORD)]).await.goes_to("/me");
+    let id = browser.session_id().await;
+    let left = browser.post(&format!("/me/sessions/{id}/revoke"), &[]).await.goes_to("/login");
+    assert_eq!(left.header("clear-site-data"), "\"cache\"");
+    assert_eq!(browser.cookie("session"), None);
+    browser.get("/login").await.is(200).says("You are signed out on this device.");
+}
+
+#[actix_web::test]
+async fn signing_out_everywhere_else_keeps_this_device_and_other_people_case_39() {
+    let house = House::open().await;
+    let home = house.verified(ADA).await;
+    let ben = house.verified("ben@example.com").await;
+    let phone = device(&house, ADA, "Safari/17 iPhone", true).await;
+    let laptop = device(&house, ADA, "Chrome/120 macOS", true).await;
+    let secret = laptop.cookie("session");
+
+    let done = laptop.post("/me/sessions/revoke-all", &[]).await.is(200).json();
+
+    assert_eq!(done, json!({ "revoked": 2, "message": "2 other devices are signed out." }));
+    assert!(!is_signed_in(&home).await && !is_signed_in(&phone).await);
+    assert!(is_signed_in(&laptop).await && is_signed_in(&ben).await);
+    assert_eq!(laptop.cookie("session"), secret);
+    assert_eq!(sessions(&laptop).await.len(), 1);
+    // Again: nothing is left to do, and that is no error.
+    let again = laptop.post_json("/me/sessions/revoke-all", json!({})).await.is(200).json();
+    assert_eq!(again["revoked"], 0);
+    let browser = in_a_browser(&house, &laptop);
+    browser.post("/me/sessions/revoke-all", &[]).await.goes_to("/me/sessions");
+    browser.get("/me/sessions").await.is(200).says("You were not signed in anywhere else.");
+}
+
+#[actix_web::test]
+async fn signing_out_twice_is_harmless() {
+    let house = House::open().await;
+    let ada = house.verified(ADA).await;
+    let elsewhere = device(&house, ADA, "Safari/17 iPhone", false).await;
+    let browser = in_a_browser(&house, &ada);
+
+    for visitor in [&ada, &ada, &house.curl()] {
+        let answer = visitor.post("/logout", &[]).await.is(200);
+        assert_eq!(answer.json(), json!({ "message": "You are signed out on this device." }));
+    }
+    for _ in 0..2 {
+        browser.post("/logout", &[]).await.goes_to("/login");
+    }
+
+    assert!(!is_signed_in(&ada).await);
+    assert!(is_signed_in(&elsewhere).await);
+}
+
+#[actix_web::test]
+async fn the_back_button_shows_nothing_after_signing_out_case_53() {
+    let house = House::open().await;
+    let ada = house.verified(ADA).await;
+    let browser = in_a_browser(&house, &ada);
+    for path in ["/me", "/me/sessions", "/me/security"] {
+        let page = browser.get(path).await.is(200);
+        assert_eq!(page.header("cache-control"), "no-store", "{path}");
+        assert!(page.header("etag").is_empty() && page.header("last-modified").is_empty(), "{path}");
+    }
+    let secret = browser.cookie("session").unwrap();
+
+    let left = browser.post("/logout", &[]).await.goes_to("/login");
+
+    assert_eq!(left.header("clear-site-data"), "\"cache\"");
+    let removal = cookie_of(&left, "session");
+    assert_eq!((removal.value(), removal.max_age().unwrap().whole_seconds()), ("", 0));
+    assert_eq!((removal.path(), removal.http_only()), (Some("/"), Some(true)));
+    // Even a browser that kept its cookie gets nothing with it.
+    browser.set_cookie("session", &secret);
+    browser.get("/me").await.goes_to("/login?next=%2Fme").hides(ADA);
+}
+
+#[actix_web::test]
+async fn half_an_hour_without_a_request_ends_a_session_case_56() {
+    let house = House::open().await;
+    let ada = house.verified(ADA).await;
+    house.wait(TimeDelta::minutes(30) - TimeDelta::seconds(1));
+    assert!(is_signed_in(&ada).await);
+    house.wait(TimeDelta::minutes(30) - TimeDelta::seconds(1));
+    assert!(is_signed_in(&ada).await, "the last request began a new half hour");
+    house.wait(TimeDelta::minutes(30));
+    assert!(!is_signed_in(&ada).await);
+    assert!(!is_signed_in(&ada).await, "asking does not bring it back");
+}
+
+#[actix_web::test]
+async fn a_day_ends_a_session_however_busy_it_is_case_56() {
+    let house = House::open().await;
+    let ada = house.verified(ADA).await;
+    for _ in 0..49 {
+        house.wait(TimeDelta::minutes(29));
+        assert!(is_signed_in(&ada).await);
+    }
+    house.wait(TimeDelta::minutes(24 * 60 - 49 * 29) - TimeDelta::seconds(1));
+    assert!(is_signed_in(&ada).await);
+    assert_eq!(sessions(&ada).await[0]["expiresAt"], "2026-11-22T14:05:00Z", "activity does not extend it");
+    house.wait(TimeDelta::seconds(1));
+    assert!(!is_signed_in(&ada).await);
+}
+
+#[actix_web::test]
+async fn a_remembered_device_may_rest_for_two_weeks_and_lasts_thirty_days_case_56() {
+    let house = House::open().await;
+    house.verified(ADA).await;
+    let resting = device(&house, ADA, "resting", true).await;
+    let busy = device(&house, ADA, "busy", true).await;
+
+    house.wait(TimeDelta::days(14) - TimeDelta::seconds(1));
+    assert!(is_signed_in(&busy).await);
+    house.wait(TimeDelta::seconds(1));
+    assert!(!is_signed_in(&resting).await);
+    house.wait(TimeDelta::days(14) - TimeDelta::seconds(2));
+    assert!(is_signed_in(&busy).await);
+    house.wait(TimeDelta::days(2) + TimeDelta::seconds(1));
+    assert!(is_signed_in(&busy).await);
+    house.wait(TimeDelta::seconds(1));
+    assert!(!is_signed_in(&busy).await);
+}
+
+#[actix_web::test]
+async fn an_operator_chooses_how_long_sessions_last() {
+    let house = House::with(&[("SESSION_IDLE", "5m"), ("SESSION_LIFE", "8m")]).await;
+    let ada = house.verified(ADA).await;
+    house.wait(TimeDelta::minutes(4));
+    assert!(is_signed_in(&ada).await);
+    house.wait(TimeDelta::minutes(4));
+    assert!(!is_signed_in(&ada).await);
+    let ben = house.verified("ben@example.com").await;
+    house.wait(TimeDelta::minutes(5));
+    assert!(!is_signed_in(&ben).await);
+}
+
+#[actix_web::test]
+async fn a_session_that_has_ended_is_not_listed() {
+    let house = House::open().await;
+    house.verified(ADA).await;
+    device(&house, ADA, "Safari/17 iPhone", false).await;
+    let laptop = device(&house, ADA, "Chrome/120 macOS", true).await;
+    assert_eq!(sessions(&laptop).await.len(), 3);
+
+    house.wait(TimeDelta::minutes(30));
+
+    let left = sessions(&laptop).await;
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0]["deviceName"], "Chrome on macOS");
+}
+
+#[actix_web::test]
+async fn activity_is_written_at_most_once_a_minute_and_a_request_writes_nothing_else_case_56() {
+    let house = House::open().await;
+    let phone = house.verified(ADA).await;
+    let rows = async || {
+        let sessions = "SELECT id || CAST(last_active_at AS TEXT) || CAST(idle_expires_at AS TEXT) AS text \
+            FROM sessions ORDER BY id";
+        let mut rows = house.texts(sessions).await;
+        for table in ["users", "tokens", "outbox", "audit"] {
+            rows.push(format!("{table}: {}", house.count(table).await));
+        }
+        rows
+    };
+    let before = rows().await;
+
+    for _ in 0..59 {
+        house.wait(TimeDelta::seconds(1));
+        phone.get("/me").await.is(200);
+    }
+    assert_eq!(rows().await, before);
+
+    house.wait(TimeDelta::seconds(1));
+    phone.get("/me").await.is(200);
+    let after = rows().await;
+    assert_ne!(after[0], before[0]);
+    assert_eq!(after[1..], before[1..]);
+    assert_eq!(sessions(&phone).await[0]["lastActiveAt"], "2026-11-21T14:06:00Z");
+}
+
+#[actix_web::test]
+async fn the_list_is_in_the_order_of_last_use() {
+    let house = House::open().await;
+    let first = house.verified(ADA).await;
+    let second = device(&house, ADA, "Chrome/120 macOS", false).await;
+    house.wait(TimeDelta::minutes(2));
+    first.get("/me").await.is(200);
+
+    let listed = sessions(&first).await;
+    assert_eq!(listed[0]["deviceName"], "curl");
+    assert_eq!(listed[1]["lastActiveAt"], "2026-11-21T14:05:00Z");
+    house.wait(TimeDelta::minutes(2));
+    assert_eq!(sessions(&second).await[0]["deviceName"], "Chrome on macOS");
+}
+
+#[actix_web::test]
+async fn a_cookie_with_one_character_changed_opens_nothing() {
+    let house = House::open().await;
+    let ada = house.verified(ADA).await;
+    let secret = ada.cookie("session").unwrap();
+    assert_eq!(secret.len(), 43, "256 random bits in base64url");
+    let stranger = house.curl();
+
+    for place in 0..secret.len() {
+        let mut altered = secret.clone().into_bytes();
+        altered[place] = if altered[place] == b'A' { b'B' } else { b'A' };
+        stranger.set_cookie("session", std::str::from_utf8(&altered).unwrap());
+        assert!(!is_signed_in(&stranger).await, "place {place}");
+    }
+    let id = ada.session_id().await;
+    let shapes = [&secret[..42], &format!("{secret}A"), &secret.to_lowercase(), &id, "", "%"];
+    for shape in shapes.into_iter().filter(|shape| *shape != secret) {
+        stranger.set_cookie("session", shape);
+        assert!(!is_signed_in(&stranger).await, "{shape}");
+    }
+    stranger.set_cookie("session", &secret);
+    assert!(is_signed_in(&stranger).await);
+}
+
+#[actix_web::test]
+async fn the_secret_stands_in_its_cookie_and_nowhere_else_case_43() {
+    let house = House::open().await;
+    house.verified(ADA).await;
+    let curl = house.curl();
+    let entered =
+        curl.post_json("/login", json!({ "email": ADA, "password": PASSWORD, "remember": true })).await;
+    let secret = curl.cookie("session").unwrap();
+
+    entered.is(200).hides(&secret);
+    for visitor in [curl.clone(), in_a_browser(&house, &curl)] {
+        for path in ["/me", "/me/sessions", "/me/security", "/metrics", "/nowhere"] {
+            let answer = visitor.get(path).await.hides(&secret);
+            let headers = format!("{:?}", answer.headers);
+            assert!(!headers.contains(&secret), "{path}: {headers}");
+        }
+    }
+    let disk = house.stolen_disk().await;
+    assert!(disk.contains(ADA), "the disk was read");
+    assert!(!disk.contains(&secret));
+    assert!(!house.letters_to(ADA).await.iter().any(|letter| letter.text.contains(&secret)));
+}
+
+#[actix_web::test]
+async fn the_cookie_is_kept_from_scripts_and_other_sites_and_forgotten_with_the_browser() {
+    let house = House::open().await;
+    house.verified(ADA).await;
+
+    let answer =
+        house.curl().post_json("/login", json!({ "email": ADA, "password": PASSWORD })).await.is(200);
+    let cookie = cookie_of(&answer, "session");
+    assert_eq!((cookie.http_only(), cookie.same_site()), (Some(true), Some(SameSite::Lax)));
+    assert_eq!((cookie.path(), cookie.domain()), (Some("/"), None));
+    assert_eq!((cookie.max_age(), cookie.expires(), cookie.secure()), (None, None, None));
+
+    let remember = json!({ "email": ADA, "password": PASSWORD, "remember": true });
+    let answer = house.curl().post_json("/login", remember).await.is(200);
+    assert_eq!(cookie_of(&answer, "session").max_age().unwrap().whole_days(), 30);
+}
+
+#[actix_web::test]
+async fn over_https_the_cookie_is_bound_to_this_host_and_a_planted_plain_one_is_ignored_case_54() {
+    let house = House::with(&[("BASE_URL", "https://id.example.com")]).await;
+    let ada = house.verified(ADA).await;
+    let answer =
+        house.curl().post_json("/login", json!({ "email": ADA, "password": PASSWORD })).await.is(200);
+
+    let cookie = cookie_of(&answer, "__Host-session");
+    assert_eq!((cookie.secure(), cookie.http_only()), (Some(true), Some(true)));
+    assert_eq!((cookie.path(), cookie.domain(), cookie.same_site()), (Some("/"), None, Some(SameSite::Lax)));
+
+    let planted = house.curl();
+    planted.set_cookie("session", &ada.cookie("__Host-session").unwrap());
+    assert!(!is_signed_in(&planted).await, "a neighbour's subdomain can plant this one");
+    let eve = house.verified("eve@example.com").await;
+    let both = house.curl();
+    both.set_cookie("__Host-session", &ada.cookie("__Host-session").unwrap());
+    both.set_cookie("session", &eve.cookie("__Host-session").unwrap());
+    assert_eq!(both.get("/me").await.is(200).json()["user"]["email"], ADA);
+
+    let browser = house.browser();
+    browser.set_cookie("__Host-session", &ada.cookie("__Host-session").unwrap());
+    let left = browser.post("/logout", &[]).await.goes_to("/login");
+    let removal = cookie_of(&left, "__Host-session");
+    assert_eq!((removal.secure(), removal.max_age().unwrap().whole_seconds()), (Some(true), 0));
+    let flash = cookie_of(&left, "__Host-state");
+    assert_eq!((flash.secure(), flash.http_only(), flash.path()), (Some(true), Some(true), Some("/")));
+}
+
+#[actix_web::test]
+async fn a_stranger_cannot_choose_their_network_address_case_49() {
+    let house = House::open().await;
+    house.verified(ADA).await;
+    let liars = [
+        ("x-forwarded-for", "203.0.113.9"),
+        ("x-real-ip", "203.0.113.9"),
+        ("forwarded", "for=203.0.113.9"),
+        ("cf-connecting-ip", "203.0.113.9"),
+    ];
+    for (name, value) in liars {
+        house.wait(TimeDelta::minutes(1));
+        let curl = house.curl().with(name, value);
+        curl.post_json("/login", json!({ "email": ADA, "password": PASSWORD })).await.is(200);
+        let listed = sessions(&curl).await;
+        assert!(listed.iter().all(|session| session["ip"] == "127.0.0.1"), "{name}: {listed:?}");
+    }
+    assert_eq!(house.count("audit WHERE ip = '203.0.113.9'").await, 0);
+}
+
+#[actix_web::test]
+async fn a_proxy_named_in_the_settings_is_believed_about_its_client_case_49() {
+    let house = House::with(&[("TRUSTED_PROXIES", "127.0.0.1, 10.0.0.0/8")]).await;
+    house.verified(ADA).await;
+    let chains = [
+        ("203.0.113.9", "203.0.113.9"),
+        ("198.51.100.1, 203.0.113.9", "203.0.113.9"),
+        ("203.0.113.9, 10.1.2.3", "203.0.113.9"),
+        ("2001:db8::7", "2001:db8::7"),
+    ];
+    for (chain, seen) in chains {
+        house.wait(TimeDelta::minutes(1));
+        let curl = house.curl().with("x-forwarded-for", chain);
+        curl.post_json("/login", json!({ "email": ADA, "password": PASSWORD })).await.is(200);
+        let listed = sessions(&curl).await;
+        let current = listed.iter().find(|session| session["current"] == true).unwrap();
+        assert_eq!(current["ip"], seen, "{chain}");
+    }
+}
