@@ -1,0 +1,302 @@
+//! The program against its own limits: a bare actix-web page of the same size, and raw bcrypt.
+//!
+//! `bin/bench` builds the program as it is shipped, starts it, and calls this. What is compared is **CPU per
+//! request** of the server's process alone (`/proc/PID/stat`): it hardly depends on what else the machine does,
+//! as requests per second do.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a measurement that cannot go on has failed")]
+
+mod load;
+mod process;
+mod rows;
+mod table;
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use clap::Parser;
+
+use load::{Faces, Load, login, signup};
+use process::{Process, cpu_of_self};
+use rows::Rows;
+use table::{Bound, Table};
+
+/// What everybody here signs in with.
+const PASSWORD: &str = "correct horse battery staple";
+
+// Connections that ask for a page, and that sign in during the flood.
+const READERS: usize = 8;
+const FLOOD: usize = 32;
+
+// The pace of the one who reads while others sign in: a closed loop would take a core for itself.
+const PACE: Duration = Duration::from_millis(5);
+
+/// Measures the program and prints one table.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// The program, as it is shipped.
+    #[arg(long, required_unless_present = "bare")]
+    program: Option<PathBuf>,
+    /// An empty folder for databases and mail.
+    #[arg(long, required_unless_present = "bare")]
+    scratch: Option<PathBuf>,
+    /// A PostgreSQL server, to measure the page there as well.
+    #[arg(long)]
+    postgres: Option<String>,
+    /// A minute instead of five.
+    #[arg(long)]
+    quick: bool,
+    /// The page once more with a million users and three million sessions in the tables.
+    #[arg(long)]
+    big: bool,
+    /// Only these parts.
+    #[arg(long, value_delimiter = ',', default_value = "start,page,bcrypt,flood,signup")]
+    parts: Vec<String>,
+    /// Serve the bare pages on this port; how this program starts itself.
+    #[arg(long, hide = true, value_names = ["PORT", "HTML", "JSON"], num_args = 3)]
+    bare: Option<Vec<usize>>,
+    /// Said by `cargo bench`.
+    #[arg(long = "bench", hide = true)]
+    _bench: bool,
+}
+
+fn main() {
+    let arguments = Arguments::parse();
+    match &arguments.bare {
+        Some(numbers) => process::serve_bare(numbers),
+        None => Bench::new(arguments).run(),
+    }
+}
+
+struct Bench {
+    program: PathBuf,
+    scratch: PathBuf,
+    postgres: Option<String>,
+    parts: Vec<String>,
+    big: bool,
+    rounds: usize,
+    page: Duration,
+    hashing: Duration,
+    table: Table,
+    cores: usize,
+}
+
+impl Bench {
+    fn new(arguments: Arguments) -> Self {
+        let seconds = |full, quick| Duration::from_secs(if arguments.quick { quick } else { full });
+        Self {
+            rounds: if arguments.quick { 3 } else { 5 },
+            page: seconds(4, 1),
+            hashing: seconds(20, 6),
+            program: arguments.program.expect("--program"),
+            scratch: arguments.scratch.expect("--scratch"),
+            postgres: arguments.postgres,
+            parts: arguments.parts,
+            big: arguments.big,
+            table: Table::default(),
+            cores: thread::available_parallelism().map_or(1, usize::from),
+        }
+    }
+
+    fn wants(&self, part: &str) -> bool {
+        self.parts.iter().any(|wanted| wanted == part)
+    }
+
+    fn run(mut self) {
+        let sqlite = format!("sqlite://{}", self.scratch.join("house.db").display());
+        if self.wants("start") {
+            self.start(&sqlite);
+        }
+        let small = self.furnish(&sqlite, 10_000, 1);
+        if self.wants("page") {
+            self.pages("SQLite", &sqlite, &small);
+        }
+        if let Some(server) = self.postgres.clone().filter(|_| self.wants("page")) {
+            let rows = self.furnish(&server, 10_000, 1);
+            self.pages("PostgreSQL", &server, &rows);
+        }
+        if self.wants("bcrypt") || self.wants("flood") || self.wants("signup") {
+            let ceiling = self.bcrypt();
+            if self.wants("flood") {
+                self.flood(&sqlite, &small, ceiling);
+            }
+            if self.wants("signup") {
+                self.signup(&sqlite, ceiling);
+            }
+        }
+        if self.big {
+            let url = format!("sqlite://{}", self.scratch.join("big.db").display());
+            let rows = self.furnish(&url, 1_000_000, 3);
+            self.pages("SQLite, 1 M users, 3 M sessions", &url, &rows);
+        }
+        self.table.print();
+    }
+
+    fn open(&self, database: &str) -> Process {
+        Process::house(&self.program, &self.scratch, database)
+    }
+
+    /// A database with people in it, and the cookies of some of them. Closed again.
+    fn furnish(&self, database: &str, people: usize, sessions: usize) -> Rows {
+        progress(&format!("filling the tables with {people} people"));
+        let house = self.open(database);
+        let mut template = house.connect();
+        template.ask(&signup("template@example.com", 0)).is(201);
+        // Where this one is signed in, everybody else is.
+        for user_agent in ["Chrome/120 macOS", "Safari/17 iPhone"] {
+            template.ask(&login("template@example.com", 0, user_agent)).is(200);
+        }
+        drop(house);
+        Rows::fill(database, people, sessions)
+    }
+
+    fn start(&mut self, database: &str) {
+        progress("start");
+        drop(self.open(database));
+        let mut starts: Vec<f64> = Vec::new();
+        let mut memory = 0.0;
+        for _ in 0..7 {
+            let began = Instant::now();
+            let house = self.open(database);
+            house.connect().ask(&Faces::HTML.get("/login", "")).is(200);
+            starts.push(began.elapsed().as_secs_f64());
+            thread::sleep(Duration::from_millis(500));
+            memory = house.resident();
+        }
+        let start = median(&mut starts) * 1e3;
+        self.table.figure("start to first 200", &format!("{start:.0} ms"), Bound::below(start, 150.0, "ms"));
+        self.table.figure("memory, idle", &format!("{memory:.1} MB"), Bound::below(memory, 40.0, "MB"));
+    }
+
+    /// The signed-in page beside a bare one of the same size, in turns.
+    fn pages(&mut self, place: &str, database: &str, rows: &Rows) {
+        progress(&format!("session page, {place}"));
+        let house = self.open(database);
+        let sizes = [Faces::HTML, Faces::JSON].map(|face| {
+            let answer = house.connect().ask(&face.get("/me/sessions", &rows.cookies[0]));
+            answer.is(200);
+            answer.body
+        });
+        let bare = Process::bare(sizes);
+        let mut outcomes = [[Vec::new(), Vec::new()], [Vec::new(), Vec::new()]];
+        for round in 0..=self.rounds {
+            for (face, outcomes) in [Faces::HTML, Faces::JSON].iter().zip(&mut outcomes) {
+                for (server, outcomes) in [&bare, &house].into_iter().zip(outcomes) {
+                    let load = Load { server, connections: READERS, lasts: self.page };
+                    let ask = |connection: usize, turn: usize| {
+                        let cookie = &rows.cookies[(connection + turn * READERS) % rows.cookies.len()];
+                        face.get("/me/sessions", cookie)
+                    };
+                    let outcome = load.run(200, ask);
+                    // The first round warms up: it reads the tables in and notes everybody's activity.
+                    if round > 0 {
+                        outcomes.push(outcome);
+                    }
+                }
+            }
+        }
+        let is_sqlite = database.starts_with("sqlite");
+        for ((face, size), [bare, house]) in ["HTML", "JSON"].iter().zip(sizes).zip(outcomes) {
+            let (bare, house) = (load::middle(bare), load::middle(house));
+            let ratio = house.cpu / bare.cpu;
+            let bound = if is_sqlite { Bound::below(ratio, 5.0, "×") } else { Bound::none() };
+            self.table.outcome(&format!("bare page, {face}, {size} bytes"), &bare, "", Bound::none());
+            let beside = format!("{ratio:.2} × bare");
+            self.table.outcome(&format!("session page, {face}, {place}"), &house, &beside, bound);
+        }
+        if !is_sqlite {
+            self.table.note("On PostgreSQL only this program's own CPU is counted, not the database's.");
+        }
+    }
+
+    /// How many hashes a second this machine makes on all its cores.
+    fn bcrypt(&mut self) -> f64 {
+        progress("raw bcrypt");
+        let (before, began, count) = (cpu_of_self(), Instant::now(), AtomicUsize::new(0));
+        let rates = Mutex::new(Vec::new());
+        thread::scope(|scope| {
+            for _ in 0..self.cores {
+                scope.spawn(|| {
+                    let (mine, mut hashed) = (Instant::now(), 0);
+                    while began.elapsed() < self.hashing / 2 {
+                        bcrypt::hash(PASSWORD, 12).unwrap();
+                        hashed += 1;
+                    }
+                    count.fetch_add(hashed, Ordering::Relaxed);
+                    rates.lock().unwrap().push(f64::from(hashed as u32) / mine.elapsed().as_secs_f64());
+                });
+            }
+        });
+        let cpu = (cpu_of_self() - before) / count.into_inner() as f64;
+        let rate = rates.into_inner().unwrap().iter().sum();
+        self.table.rate("raw bcrypt, cost 12, all cores", rate, cpu, "", Bound::none());
+        rate
+    }
+
+    /// One reads the page while 32 sign in, again and again.
+    fn flood(&mut self, database: &str, rows: &Rows, ceiling: f64) {
+        let house = self.open(database);
+        let page = |_: usize, turn: usize| Faces::HTML.get("/me/sessions", &rows.cookies[turn % 8]);
+        let reader = Load { server: &house, connections: 1, lasts: self.hashing };
+        reader.probe(200, PACE, Duration::from_secs(1), page);
+        progress("the page, quiet");
+        let quiet = reader.probe(200, PACE, self.hashing / 2, page);
+        progress("the page, under a flood of sign-ins");
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        let sign_in = |connection: usize, turn: usize| {
+            let person = (connection + turn * FLOOD) % rows.people.len();
+            login(&rows.people[person], connection, "Chrome/120 macOS")
+        };
+        let crowd = Load { server: &house, connections: FLOOD, lasts: Duration::MAX };
+        let (flooded, signed_in, cpu) = thread::scope(|scope| {
+            let crowd = scope.spawn(|| crowd.until(200, &stop, sign_in));
+            // Until the queue stands.
+            thread::sleep(Duration::from_secs(2));
+            let (from, before) = (Instant::now(), house.cpu());
+            let flooded = reader.probe(200, PACE, self.hashing, page);
+            let (to, after) = (Instant::now(), house.cpu());
+            stop.store(true, Ordering::Relaxed);
+            let done = crowd.join().unwrap();
+            let count = done.iter().filter(|at| (from..to).contains(*at)).count() as f64;
+            let pages = quiet.cpu * flooded.rate * (to - from).as_secs_f64();
+            (flooded, count / (to - from).as_secs_f64(), (after - before - pages) / count)
+        });
+        // Whatever else the machine does meanwhile would count for or against: half before, half after.
+        let ceiling = f64::midpoint(ceiling, self.bcrypt());
+        let beside = format!("{:.2} × bcrypt", signed_in / ceiling);
+        let bound = Bound::above(signed_in / ceiling, 0.9, "×");
+        self.table.rate("sign-in, 32 connections", signed_in, cpu, &beside, bound);
+        self.table.outcome("session page, quiet, one reader", &quiet, "", Bound::none());
+        let allowed = (quiet.p99 * 2.0).max(quiet.p99 + 0.002) * 1e3;
+        let beside = format!("p99 {:.1} × quiet", flooded.p99 / quiet.p99);
+        let bound = Bound::below(flooded.p99 * 1e3, allowed, "ms p99");
+        self.table.latency("the same under the flood", &flooded, &beside, bound);
+        self.table.note("One reader asks 200 times a second while 32 connections sign in without a pause.");
+    }
+
+    fn signup(&mut self, database: &str, ceiling: f64) {
+        progress("sign-up");
+        let house = self.open(database);
+        let crowd = Load { server: &house, connections: 2 * self.cores, lasts: self.hashing };
+        let outcome = crowd
+            .run(201, |connection, turn| signup(&format!("new-{connection}-{turn}@example.com"), connection));
+        let beside = format!("{:.2} × bcrypt", outcome.rate / ceiling);
+        self.table.outcome("sign-up", &outcome, &beside, Bound::none());
+        self.table.figure("memory, after all that", &format!("{:.1} MB", house.resident()), Bound::none());
+    }
+}
+
+fn median(numbers: &mut [f64]) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    numbers[numbers.len() / 2]
+}
+
+fn progress(what: &str) {
+    eprintln!("… {what}");
+}
