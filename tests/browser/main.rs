@@ -7,6 +7,7 @@ mod house;
 
 mod chromium;
 mod confirm;
+mod guarding;
 mod history;
 mod journey;
 mod keyboard;
