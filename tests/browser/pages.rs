@@ -261,6 +261,25 @@ async fn every_page_for_those_signed_in_is_fit_for_everybody() {
     ada.press("Sign out this device").await;
     ada.reads("That device is signed out.").await;
     inspector.look(&ada, "sessions-after-sign-out").await;
+    ada.open("/me/logins").await;
+    inspector.look(&ada, "sign-ins").await;
+
+    house.wait(chrono::TimeDelta::minutes(6));
+    ada.open("/me/email").await;
+    ada.is_at("/auth/confirm?next=%2Fme%2Femail").await;
+    inspector.look(&ada, "confirm").await;
+    ada.fill("Your password", "not her password").await;
+    ada.press("Confirm").await;
+    ada.reads("There is a problem").await;
+    inspector.look(&ada, "confirm-error").await;
+    ada.fill("Your password", PASSWORD).await;
+    ada.press("Confirm").await;
+    ada.is_at("/me/email").await;
+    inspector.look(&ada, "email").await;
+    ada.open("/me/password").await;
+    inspector.look(&ada, "password").await;
+    ada.open("/not-me?token=nothing").await;
+    inspector.look(&ada, "not-me-dead-link").await;
 
     inspector.report();
 }
