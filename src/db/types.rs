@@ -13,7 +13,7 @@ use diesel::{
     serialize::{self, Output, ToSql},
     sql_types,
 };
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::error::{Error, Result};
 
@@ -82,11 +82,9 @@ impl<T> Serialize for Id<T> {
 impl<'de, T> Deserialize<'de> for Id<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        // Nothing else was ever an id, and PostgreSQL takes no NUL in a text.
-        match text.bytes().all(|b| b.is_ascii_alphanumeric()) {
-            true => Ok(Self::from_text(text)),
-            false => Err(serde::de::Error::custom("not an id")),
-        }
+        // Anything else was never ours; PostgreSQL would fail on a NUL in it instead of finding nothing.
+        let is_ours = text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        if is_ours { Ok(Self::from_text(text)) } else { Err(D::Error::custom("not an id")) }
     }
 }
 
