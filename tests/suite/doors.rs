@@ -276,7 +276,7 @@ async fn whoever_may_enter_enters_and_nobody_else() {
                 };
                 let session = match person {
                     None => None,
-                    Some((held, address)) => Some(session_of(&house, held, address).await),
+                    Some((held, address)) => Some(session_of(held, address).await),
                 };
                 let visitor = face.visitor(&house, session.as_deref());
                 let answer = ask(&house, face, &visitor, &row.method, &path, someone.body(&row, face)).await;
@@ -300,7 +300,7 @@ async fn whoever_may_enter_enters_and_nobody_else() {
 }
 
 /// The session that a person holds; a new one where the last door was the way out.
-async fn session_of(house: &House, held: &Visitor, address: &str) -> String {
+async fn session_of(held: &Visitor, address: &str) -> String {
     if held.get("/me").await.status != 200 {
         held.post_json("/login", json!({ "email": address, "password": PASSWORD })).await.is(200);
     }
@@ -440,8 +440,7 @@ async fn there_is_nothing_behind_an_address_that_only_looks_like_a_door_case_49(
     for path in ["/me/sessions/%ff", "/me/sessions/a%2Fb", "/me/sessions/%00", "/me/sessions/'"] {
         for face in FACES {
             let visitor = face.visitor(&house, Some(&ada));
-            let answer = ask(&house, face, &visitor, &Method::DELETE, path, None).await;
-            assert!([400, 404].contains(&answer.status.as_u16()), "{path}: {}", answer.status);
+            ask(&house, face, &visitor, &Method::DELETE, path, None).await.is(404);
         }
     }
     assert_eq!(house.count("sessions").await, 1);
