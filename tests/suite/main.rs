@@ -15,6 +15,7 @@ mod migrations;
 mod outbox;
 mod password;
 mod password_reset;
+mod readme;
 mod sessions;
 mod signup;
 mod step_up;

@@ -1,0 +1,210 @@
+//! The README says what the program does. Its tables are made here; a test that fails prints the whole block, to be
+//! pasted between its markers.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use vestibule::{
+    clock::span_in_words,
+    config::{self, SETTINGS},
+    error::Error,
+    model::password::policy,
+    routes::entries,
+};
+
+use crate::house::run_program;
+
+const README: &str = include_str!("../../README.md");
+
+/// What stands where nobody has written what an error means yet.
+const UNWRITTEN: &str = "…";
+
+#[test]
+fn the_settings_are_those_of_the_program() {
+    let rows = SETTINGS.iter().map(|setting| {
+        let default = match setting.default {
+            "" => String::new(),
+            words if words.contains('`') => words.to_owned(),
+            word => format!("`{word}`"),
+        };
+        [format!("`{}`", setting.name), default, setting.meaning.to_owned()]
+    });
+    assert_block("settings", &table(["setting", "default", "meaning"], rows));
+}
+
+#[test]
+fn the_routes_are_those_of_the_program() {
+    let rows = entries().into_iter().map(|entry| {
+        [
+            format!("`{} {}`", entry.method, entry.path),
+            in_words(&format!("{:?}", entry.who)),
+            entry.does.to_owned(),
+        ]
+    });
+    assert_block("routes", &table(["route", "who", "what it does"], rows));
+}
+
+#[test]
+fn the_errors_are_those_of_the_program() {
+    let written: BTreeMap<&str, &str> = block("errors")
+        .lines()
+        .filter_map(|row| {
+            let mut cells = row.strip_prefix("| ")?.strip_suffix(" |")?.split(" | ");
+            Some((cells.next()?.trim_matches('`'), cells.nth(1)?))
+        })
+        .collect();
+    let rows = Error::CODES.iter().map(|(code, status)| {
+        let meaning = written.get(code).copied().unwrap_or(UNWRITTEN);
+        [format!("`{code}`"), status.to_string(), meaning.to_owned()]
+    });
+    let expected = table(["code", "status", "when"], rows);
+    assert_block("errors", &expected);
+    assert!(!expected.contains(&format!("| {UNWRITTEN} |")), "say when each error happens");
+}
+
+#[test]
+fn the_numbers_are_the_defaults_of_the_program() {
+    let key = ("SECRET_KEY".to_owned(), "the key of a house that stands for one test".to_owned());
+    let config = config::from_values(BTreeMap::from([key])).unwrap();
+    let life = config.lifetimes;
+    let row = |what: &str, number: String| [what.to_owned(), number];
+    let rows = [
+        row(
+            "a password",
+            format!(
+                "{} to {} characters of any alphabet, blanks included; no rules of composition; common ones, and those made of \
+                 the address, the name or the house's name, are refused",
+                policy::SHORTEST,
+                policy::LONGEST
+            ),
+        ),
+        row("bcrypt's cost", config.bcrypt_cost.to_string()),
+        row(
+            "a session",
+            format!(
+                "ends after {} without a request, or {} after it began",
+                span_in_words(life.session_idle),
+                span_in_words(life.session)
+            ),
+        ),
+        row(
+            "a session on a remembered device",
+            format!(
+                "ends after {} without a request, or {} after it began",
+                span_in_words(life.remembered_idle),
+                span_in_words(life.remembered)
+            ),
+        ),
+        row(
+            "a confirmation link",
+            format!("works for {}; the newest works, older ones die", span_in_words(life.verify_link)),
+        ),
+        row(
+            "a link to a new password",
+            format!("works once, for {}; using it ends every session", span_in_words(life.reset_link)),
+        ),
+        row("a request body", format!("at most {} KiB", config.body_limit / 1024)),
+    ];
+    assert_block("numbers", &table(["what", "default"], rows));
+}
+
+#[test]
+fn the_floors_are_those_of_the_map() {
+    let map = fs::read_to_string("src/lib.rs").unwrap();
+    let rows =
+        map.lines().filter_map(|line| line.strip_prefix("//! | ")?.strip_suffix(" |")?.split_once(" | "));
+    let rows = rows
+        .filter(|(number, _)| number.parse::<u8>().is_ok())
+        .map(|(number, who)| [number.to_owned(), who.replace("[`", "`").replace("`]", "`")]);
+    assert_block("floors", &table(["floor", "who lives there"], rows));
+}
+
+#[test]
+fn every_command_is_told() {
+    for (arguments, name) in [(&["--help"][..], "vestibule"), (&["jobs", "--help"], "vestibule jobs")] {
+        let help = run_program::<&str, &str>(arguments, []).out;
+        let (_, commands) = help.split_once("Commands:\n").unwrap();
+        let commands: Vec<&str> = commands
+            .lines()
+            .take_while(|line| !line.is_empty())
+            .filter_map(|line| line.strip_prefix("  ")?.split(' ').next().filter(|word| !word.is_empty()))
+            .filter(|word| *word != "help")
+            .collect();
+        assert!(commands.len() > 2, "{help}");
+        for command in commands {
+            assert!(README.contains(&format!("`{name} {command}")), "{name} {command} is not in the README");
+        }
+    }
+}
+
+#[test]
+fn the_tour_with_curl_knocks_at_doors_that_exist() {
+    let (_, tour) = README.split_once("### With curl").unwrap();
+    let (tour, _) = tour.split_once("\n## ").unwrap();
+    let paths: Vec<String> = tour
+        .split("$BASE/")
+        .skip(1)
+        .map(|rest| {
+            let path = rest.split([' ', '?', '"', '\n', ')']).next().unwrap();
+            format!("/{}", path.replace("$PHONE", "{id}"))
+        })
+        .collect();
+    assert!(paths.len() > 5, "{paths:?}");
+    for path in paths {
+        assert!(entries().iter().any(|entry| entry.path == path), "{path}");
+    }
+}
+
+#[test]
+fn it_opens_with_two_commands_and_its_links_lead_somewhere() {
+    let fence = README.split("```").nth(1).unwrap();
+    let commands: Vec<&str> = fence.lines().skip(1).filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(commands, ["bin/run", "bin/test"]);
+    assert!(README.lines().position(|line| line.starts_with("```")).unwrap() < 3);
+    let anchors: Vec<String> = README
+        .lines()
+        .filter_map(|line| line.strip_prefix('#').map(|line| line.trim_start_matches('#').trim()))
+        .map(|title| title.to_lowercase().replace(' ', "-").replace([',', '.', '`'], ""))
+        .collect();
+    for link in README.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+        let leads_somewhere = match link.strip_prefix('#') {
+            Some(anchor) => anchors.iter().any(|title| title == anchor),
+            None => link.starts_with("https://") || Path::new(link).exists(),
+        };
+        assert!(leads_somewhere, "{link}");
+    }
+}
+
+/// `SignedIn` → `signed in`.
+fn in_words(name: &str) -> String {
+    let mut words = String::new();
+    for letter in name.chars() {
+        if letter.is_uppercase() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.extend(letter.to_lowercase());
+    }
+    words
+}
+
+fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
+    let mut text = format!("| {} |\n|{}\n", head.join(" | "), "---|".repeat(N));
+    for row in rows {
+        let cells = row.map(|cell| cell.replace('|', "\\|"));
+        text += &format!("| {} |\n", cells.join(" | "));
+    }
+    text
+}
+
+/// What stands between `<!-- name -->` and `<!-- /name -->`.
+fn block(name: &str) -> &'static str {
+    let (_, rest) = README.split_once(&format!("<!-- {name} -->\n")).unwrap();
+    rest.split_once(&format!("<!-- /{name} -->")).unwrap().0
+}
+
+#[track_caller]
+fn assert_block(name: &str, expected: &str) {
+    assert!(
+        block(name) == expected,
+        "README.md says something else. Put this between its markers:\n\n<!-- {name} -->\n{expected}<!-- /{name} -->\n"
+    );
+}
