@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod account;
+mod catcher;
 mod commands;
+mod crash;
 mod doors;
 mod email;
 mod floors;
@@ -12,13 +14,16 @@ mod letters;
 mod login;
 mod metrics;
 mod migrations;
+mod nodes;
 mod outbox;
 mod password;
 mod password_reset;
+mod races;
 mod readme;
 mod sessions;
 mod signup;
 mod step_up;
+mod stop;
 mod throttle;
 mod transcript;
 mod verify_email;

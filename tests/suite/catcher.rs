@@ -1,0 +1,86 @@
+//! Mail on a developer's machine: caught and shown at `/dev/mail`, or left to what catches it already.
+//!
+//! Port 1025 is one for the whole machine: these tests run one at a time (`.config/nextest.toml`), and where
+//! somebody else holds the port, say so and leave.
+
+use std::net::{SocketAddr, TcpListener};
+
+use serde_json::json;
+use vestibule::mail::{Catcher, somebody_listens};
+
+use crate::house::{Ground, House, PASSWORD, eventually};
+
+fn usual_place() -> SocketAddr {
+    ([127, 0, 0, 1], 1025).into()
+}
+
+fn person(address: &str) -> serde_json::Value {
+    json!({ "email": address, "password": PASSWORD, "name": "Ada" })
+}
+
+#[actix_web::test]
+async fn without_a_mail_server_letters_are_caught_and_shown() {
+    if TcpListener::bind(usual_place()).is_err() {
+        return eprintln!("skipped: {} is taken", usual_place());
+    }
+    let ground = Ground::with(&[("SMTP_URL", ""), ("BCRYPT_COST", "4")]);
+    let vestibule = ground.serve().await;
+    let curl = vestibule.curl();
+    curl.post_json("/signup", person("ada@example.com")).await.is(201);
+
+    let shown = eventually("a letter at /dev/mail", async || {
+        let shown = curl.get("/dev/mail").await.is(200).json();
+        (shown["letters"].as_array().unwrap().len() == 1).then_some(shown)
+    })
+    .await;
+
+    let letter = &shown["letters"][0];
+    assert_eq!(letter["to"], "ada@example.com");
+    let link = letter["links"][0].as_str().unwrap();
+    let path = link.strip_prefix(&format!("http://localhost:{}", vestibule.port)).unwrap();
+    assert!(path.starts_with("/verify-email?token="), "{path}");
+    let page = curl.clone().with("accept", "text/html");
+    page.get("/dev/mail").await.is(200).says("ada@example.com");
+    page.get(&format!("/dev/mail/{}", letter["id"])).await.is(200).says(link);
+    curl.get("/dev/mail/4711").await.refuses(404, "not_found");
+    curl.get(path).await.is(200);
+}
+
+#[actix_web::test]
+async fn what_listens_on_port_1025_already_gets_the_letters() {
+    let Ok(mailpit) = Catcher::start(usual_place()) else {
+        return eprintln!("skipped: {} is taken", usual_place());
+    };
+    let ground = Ground::with(&[("SMTP_URL", ""), ("BCRYPT_COST", "4")]);
+    let vestibule = ground.serve().await;
+    vestibule.curl().post_json("/signup", person("ada@example.com")).await.is(201);
+
+    eventually("a letter", async || (mailpit.received() == 1).then_some(())).await;
+
+    assert_eq!(mailpit.letters()[0].to, "ada@example.com");
+    assert_eq!(vestibule.curl().get("/dev/mail").await.is(200).json()["letters"], json!([]));
+    vestibule.stop();
+    assert!(somebody_listens(usual_place()), "the house does not close what it did not open");
+}
+
+#[actix_web::test]
+async fn caught_mail_is_for_whoever_sits_at_this_machine() {
+    let house = House::open().await;
+
+    house.curl().get("/dev/mail").await.is(200);
+    for header in ["x-forwarded-for", "forwarded"] {
+        let proxied = house.curl().with(header, "for=127.0.0.1");
+        proxied.get("/dev/mail").await.refuses(404, "not_found");
+        proxied.get("/dev/mail/1").await.refuses(404, "not_found");
+    }
+}
+
+#[actix_web::test]
+async fn in_production_there_is_no_caught_mail() {
+    let house =
+        House::with(&[("MODE", "production"), ("BASE_URL", "https://id.example.com"), ("BCRYPT_COST", "10")])
+            .await;
+
+    house.curl().get("/dev/mail").await.refuses(404, "not_found");
+    house.curl().get("/dev/mail/1").await.refuses(404, "not_found");
+}
