@@ -4,9 +4,14 @@ use serde_json::{Value, json};
 
 use crate::house::Ground;
 
+/// With every limit on, as people run it.
+fn as_shipped() -> Ground {
+    Ground::with(&[("THROTTLE", "")])
+}
+
 #[actix_web::test]
 async fn a_stranger_signs_up_confirms_signs_in_twice_and_signs_one_device_out() {
-    let ground = Ground::new();
+    let ground = as_shipped();
     let vestibule = ground.serve().await;
     let curl = vestibule.curl();
 
@@ -89,4 +94,30 @@ fn assert_moment(value: &Value) {
     let text = value.as_str().unwrap();
     let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '9' } else { c }).collect();
     assert_eq!(shape, "9999-99-99T99:99:99Z", "{text}");
+}
+
+#[actix_web::test]
+async fn an_address_changes_after_one_confirmation_that_is_good_for_five_minutes() {
+    let ground = as_shipped();
+    let vestibule = ground.serve().await;
+    let curl = vestibule.curl();
+    let fields = json!({ "email": "test@example.com", "password": "pass12345", "name": "Test User" });
+    curl.post_json("/signup", fields).await.is(201);
+    let token = ground.token_for("test@example.com").await;
+    curl.post_json("/verify-email", json!({ "token": token })).await.is(200);
+
+    let refused = curl.put_json("/me/email", json!({ "email": "new@example.com" })).await;
+    let refused = refused.refuses(403, "reauthentication_required").json();
+    assert!(refused["error"].as_str().unwrap().starts_with("Re-authentication required"), "{refused}");
+    assert_eq!((&refused["confirm"], &refused["methods"]), (&json!("/auth/confirm"), &json!(["password"])));
+
+    let confirmed = curl.post_json("/auth/confirm", json!({ "password": "pass12345" })).await.is(200).json();
+    assert_moment(&confirmed["confirmedUntil"]);
+    let changed = curl.put_json("/me/email", json!({ "email": "new@example.com" })).await.is(200).json();
+    assert_eq!(keys(&changed), ["message"]);
+    let again = curl.post_json("/me/email", json!({ "email": "newer@example.com" })).await.is(200).json();
+    assert_eq!(keys(&again), ["message"]);
+
+    assert!(ground.letters_to("new@example.com").await[0].text.contains("/me/email/confirm?token="));
+    assert!(ground.letters_to("newer@example.com").await[0].text.contains("/me/email/confirm?token="));
 }
