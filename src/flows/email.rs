@@ -39,6 +39,8 @@ pub struct EmailPage {
 #[derive(Template, Serialize)]
 #[template(path = "email_confirm.html")]
 pub struct ConfirmEmailPage {
+    // Shown in the account's own browser only: a mistyped mailbox learns nobody's address.
+    #[serde(skip)]
     old: String,
     new: String,
     #[serde(skip)]

@@ -32,25 +32,25 @@ async fn an_interrupted_form_continues_after_the_step_up() {
 
     ada.follow("Change your address").await;
     ada.reads("Confirm that it is you").await;
-    ada.fill("Your password", "not my password").await;
-    ada.press("Confirm").await;
+    ada.fill("Password", "not my password").await;
+    ada.press("Confirm and go on").await;
     ada.reads("That is not your password.").await;
-    ada.fill("Your password", PASSWORD).await;
-    ada.press("Confirm").await;
+    ada.fill("Password", PASSWORD).await;
+    ada.press("Confirm and go on").await;
     ada.is_at("/me/email").await;
     ada.fill("New email address", "new@example.com").await;
     // Ada takes her time: the step-up is over when she sends the form.
     house.wait(TimeDelta::minutes(6));
     ada.press("Send a link to the new address").await;
     ada.reads("Confirm that it is you").await;
-    ada.fill("Your password", PASSWORD).await;
-    ada.press("Confirm").await;
+    ada.fill("Password", PASSWORD).await;
+    ada.press("Confirm and go on").await;
     ada.reads("new@example.com").await;
     ada.press("Continue").await;
     ada.reads("We sent a link to new@example.com").await;
 
     ada.open(&link(&house, "new@example.com", "Confirm your new address").await).await;
-    ada.press("Use the new address").await;
+    ada.press("Use new@example.com from now on").await;
     ada.is_at("/me").await;
     ada.reads("Your address is changed.").await;
     ada.reads("new@example.com").await;
@@ -98,7 +98,7 @@ async fn the_old_mailbox_takes_the_address_back() {
 
     ada.open(&link(&house, "ada@example.com", "was changed").await).await;
     ada.reads("thief@example.com").await;
-    ada.press("Take my address back").await;
+    ada.press("Take ada@example.com back").await;
     ada.reads("Choose a new password").await;
     ada.fill("New password", "another fine passphrase").await;
     ada.fill("New password again", "another fine passphrase").await;

@@ -268,18 +268,87 @@ async fn every_page_for_those_signed_in_is_fit_for_everybody() {
     ada.open("/me/email").await;
     ada.is_at("/auth/confirm?next=%2Fme%2Femail").await;
     inspector.look(&ada, "confirm").await;
-    ada.fill("Your password", "not her password").await;
-    ada.press("Confirm").await;
+    ada.fill("Password", "not her password").await;
+    ada.press("Confirm and go on").await;
     ada.reads("There is a problem").await;
     inspector.look(&ada, "confirm-error").await;
-    ada.fill("Your password", PASSWORD).await;
-    ada.press("Confirm").await;
+    ada.fill("Password", PASSWORD).await;
+    ada.press("Confirm and go on").await;
     ada.is_at("/me/email").await;
     inspector.look(&ada, "email").await;
     ada.open("/me/password").await;
     inspector.look(&ada, "password").await;
     ada.open("/not-me?token=nothing").await;
     inspector.look(&ada, "not-me-dead-link").await;
+
+    inspector.report();
+}
+
+#[actix_web::test]
+async fn every_page_behind_a_link_and_on_the_way_is_fit_for_everybody() {
+    let house = House::open().await;
+    let chromium = Chromium::start();
+    let ada = chromium.browser(&house, LAPTOP).await;
+    let stranger = chromium.browser(&house, PHONE).await;
+    let mut inspector = Inspector::new(&house);
+    house.claimant("claim@example.com").await;
+    let claimant = chromium.browser(&house, LAPTOP).await;
+    claimant.open("/login").await;
+    claimant.sign_in("claim@example.com", PASSWORD).await;
+    claimant.is_at("/me").await;
+    claimant.open("/me/email").await;
+    claimant.reads("Confirm your address first").await;
+    inspector.look(&claimant, "unverified").await;
+
+    house.verified("ada@example.com").await;
+    ada.open("/login").await;
+    ada.sign_in("ada@example.com", PASSWORD).await;
+    ada.is_at("/me").await;
+    ada.open("/me/email").await;
+    ada.fill("Password", PASSWORD).await;
+    ada.press("Confirm and go on").await;
+    ada.is_at("/me/email").await;
+    ada.press("Send a link to the new address").await;
+    ada.reads("There is a problem").await;
+    inspector.look(&ada, "email-error").await;
+    ada.fill("New email address", "new@example.com").await;
+    house.wait(chrono::TimeDelta::minutes(6));
+    ada.press("Send a link to the new address").await;
+    ada.fill("Password", PASSWORD).await;
+    ada.press("Confirm and go on").await;
+    ada.reads("new@example.com").await;
+    inspector.look(&ada, "continue").await;
+    ada.press("Continue").await;
+    ada.is_at("/me").await;
+    ada.open("/me/email").await;
+    ada.reads("new@example.com").await;
+    inspector.look(&ada, "email-pending").await;
+    ada.open("/me/password").await;
+    ada.press("Save the new password").await;
+    ada.reads("There is a problem").await;
+    inspector.look(&ada, "password-error").await;
+
+    let confirm = house.letters_to("new@example.com").await;
+    stranger.open(link_in(&confirm[0].text)).await;
+    inspector.look(&stranger, "email-confirm-elsewhere").await;
+    let undo = house.letters_to("ada@example.com").await;
+    stranger.open(link_in(&undo[undo.len() - 1].text)).await;
+    inspector.look(&stranger, "email-stop").await;
+    ada.open(link_in(&confirm[0].text)).await;
+    inspector.look(&ada, "email-confirm").await;
+    ada.press("Use new@example.com from now on").await;
+    ada.is_at("/me").await;
+    let undo = house.letters_to("ada@example.com").await;
+    stranger.open(link_in(&undo[undo.len() - 1].text)).await;
+    inspector.look(&stranger, "email-take-back").await;
+
+    stranger.open("/login").await;
+    stranger.sign_in("new@example.com", PASSWORD).await;
+    stranger.is_at("/me").await;
+    let alert = house.letters_to("new@example.com").await;
+    ada.open(link_in(&alert[alert.len() - 1].text)).await;
+    ada.reads("Was this you?").await;
+    inspector.look(&ada, "not-me").await;
 
     inspector.report();
 }
