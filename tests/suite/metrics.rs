@@ -109,8 +109,7 @@ async fn when_the_database_fails_the_page_shows_a_number_to_ask_about_and_nothin
     let ada = house.claimant("ada@example.com").await;
     let secret = ada.cookie("session").unwrap();
     house.app.write(|tx| Ok(sql_query("DROP TABLE sessions").execute(tx.conn)?)).await.unwrap();
-    let browser = house.browser().with("x-request-id", "<b>mine</b>");
-    browser.set_cookie("session", &secret);
+    let browser = ada.clone().with("accept", "text/html").with("x-request-id", "<b>mine</b>");
 
     let (page, json) = (browser.get("/me").await.is(500), ada.get("/me").await.refuses(500, "internal"));
 

@@ -65,7 +65,7 @@ fn the_errors_are_those_of_the_program() {
 fn the_numbers_are_the_defaults_of_the_program() {
     let key = ("SECRET_KEY".to_owned(), "the key of a house that stands for one test".to_owned());
     let config = config::from_values(BTreeMap::from([key])).unwrap();
-    let life = config.lifetimes;
+    let (life, limits) = (config.lifetimes, config.limits);
     let row = |what: &str, number: String| [what.to_owned(), number];
     let rows = [
         row(
@@ -101,6 +101,35 @@ fn the_numbers_are_the_defaults_of_the_program() {
         row(
             "a link to a new password",
             format!("works once, for {}; using it ends every session", span_in_words(life.reset_link)),
+        ),
+        row(
+            "a link to a new address",
+            format!(
+                "works once, for {}; the old address can stop the change as long, and take itself back for {} afterwards",
+                span_in_words(life.email_change),
+                span_in_words(life.email_undo)
+            ),
+        ),
+        row("a step-up", format!("is good for {} in its session", span_in_words(life.step_up))),
+        row(
+            "sign-in attempts",
+            format!(
+                "{} a minute for one address, {} a minute from one client",
+                limits.login_per_address, limits.login_per_network
+            ),
+        ),
+        row(
+            "failures in a row",
+            format!(
+                "after {}, browsers that the account does not know wait {}",
+                limits.login_failures,
+                span_in_words(limits.login_cool_down)
+            ),
+        ),
+        row("sign-ups", format!("{} an hour from one client", limits.signups_per_network)),
+        row(
+            "mails of one kind to one address",
+            format!("{} a minute, {} an hour", limits.mails_per_minute, limits.mails_per_hour),
         ),
         row("a request body", format!("at most {} KiB", config.body_limit / 1024)),
     ];

@@ -16,11 +16,9 @@ async fn device(house: &House, address: &str, user_agent: &str, remember: bool) 
     curl
 }
 
-/// The same jar in a browser.
-fn in_a_browser(house: &House, visitor: &Visitor) -> Visitor {
-    let browser = house.browser();
-    browser.set_cookie("session", &visitor.cookie("session").unwrap());
-    browser
+/// The same device with the same jar, asking for pages.
+fn in_a_browser(visitor: &Visitor) -> Visitor {
+    visitor.clone().with("accept", "text/html").with("sec-fetch-site", "same-origin")
 }
 
 async fn sessions(visitor: &Visitor) -> Vec<Value> {
@@ -68,6 +66,7 @@ async fn the_list_tells_when_where_and_with_what_one_signed_in() {
                 "expiresAt": "2026-12-21T14:15:00Z",
                 "method": "password",
                 "remembered": true,
+                "warning": null,
             },
             {
                 "id": ids.1,
@@ -82,6 +81,7 @@ async fn the_list_tells_when_where_and_with_what_one_signed_in() {
                 "expiresAt": "2026-11-22T14:05:00Z",
                 "method": "sign_up",
                 "remembered": false,
+                "warning": null,
             },
         ]})
     );
@@ -102,7 +102,7 @@ async fn each_device_sees_itself_marked_and_named_as_people_call_it() {
         assert_eq!(current[0]["deviceName"], name);
 
         for page in ["/me/sessions", "/me/security"] {
-            let page = in_a_browser(&house, visitor).get(page).await.is(200);
+            let page = in_a_browser(visitor).get(page).await.is(200);
             let page = page.says("Chrome on macOS").says("Safari on iPhone").says("curl");
             let (before, after) = page.body.split_once("This device</span>").unwrap();
             assert!(!after.contains("This device</span>"), "{}", page.body);
@@ -119,12 +119,7 @@ async fn each_device_sees_itself_marked_and_named_as_people_call_it() {
 async fn a_list_of_one_offers_nothing_to_sign_out_elsewhere() {
     let house = House::open().await;
     let ada = house.claimant(ADA).await;
-    in_a_browser(&house, &ada)
-        .get("/me/sessions")
-        .await
-        .is(200)
-        .says("Only this device")
-        .hides("everywhere else (");
+    in_a_browser(&ada).get("/me/sessions").await.is(200).says("Only this device").hides("everywhere else (");
 }
 
 #[actix_web::test]
@@ -134,7 +129,7 @@ async fn a_user_agent_is_a_strangers_text() {
     for agent in ["<script>alert(1)</script>", "Chrome/1 <b>macOS</b>", "' OR 1=1 --", "{{ 7*7 }}", ""] {
         let visitor = device(&house, ADA, agent, false).await;
         house.wait(TimeDelta::minutes(2));
-        let page = in_a_browser(&house, &visitor).get("/me/sessions").await.is(200);
+        let page = in_a_browser(&visitor).get("/me/sessions").await.is(200);
         page.hides("alert(").hides("<b>").hides("OR 1=1").hides("7*7");
     }
 }
@@ -150,9 +145,9 @@ async fn a_device_that_is_signed_out_is_out_at_its_next_request_case_42() {
     let done = laptop.delete(&format!("/me/sessions/{}", phone.session_id().await)).await.is(200);
     assert_eq!(done.json(), json!({ "message": "That device is signed out." }));
     assert!(!is_signed_in(&phone).await);
-    in_a_browser(&house, &phone).get("/me/sessions").await.goes_to("/login?next=%2Fme%2Fsessions");
+    in_a_browser(&phone).get("/me/sessions").await.goes_to("/login?next=%2Fme%2Fsessions");
 
-    let browser = in_a_browser(&house, &laptop);
+    let browser = in_a_browser(&laptop);
     let path = format!("/me/sessions/{}/revoke", tablet.session_id().await);
     browser.post(&path, &[]).await.goes_to("/me/sessions");
     assert!(!is_signed_in(&tablet).await);
@@ -179,7 +174,7 @@ async fn nobody_signs_out_or_learns_of_a_strangers_device_case_43() {
     let ada = house.verified(ADA).await;
     let eve = house.verified("eve@example.com").await;
     let (hers, nobodys) = (ada.session_id().await, "0123456789abcdef0123456789abcdef");
-    let browser = in_a_browser(&house, &eve);
+    let browser = in_a_browser(&eve);
 
     let mut told = Vec::new();
     for id in [hers.as_str(), nobodys] {
@@ -248,7 +243,7 @@ async fn signing_out_everywhere_else_keeps_this_device_and_other_people_case_39(
     // Again: nothing is left to do, and that is no error.
     let again = laptop.post_json("/me/sessions/revoke-all", json!({})).await.is(200).json();
     assert_eq!(again["revoked"], 0);
-    let browser = in_a_browser(&house, &laptop);
+    let browser = in_a_browser(&laptop);
     browser.post("/me/sessions/revoke-all", &[]).await.goes_to("/me/sessions");
     browser.get("/me/sessions").await.is(200).says("You were not signed in anywhere else.");
 }
@@ -258,7 +253,7 @@ async fn signing_out_twice_is_harmless() {
     let house = House::open().await;
     let ada = house.verified(ADA).await;
     let elsewhere = device(&house, ADA, "Safari/17 iPhone", false).await;
-    let browser = in_a_browser(&house, &ada);
+    let browser = in_a_browser(&ada);
 
     for visitor in [&ada, &ada, &house.curl()] {
         let answer = visitor.post("/logout", &[]).await.is(200);
@@ -276,7 +271,7 @@ async fn signing_out_twice_is_harmless() {
 async fn the_back_button_shows_nothing_after_signing_out_case_53() {
     let house = House::open().await;
     let ada = house.verified(ADA).await;
-    let browser = in_a_browser(&house, &ada);
+    let browser = in_a_browser(&ada);
     for path in ["/me", "/me/sessions", "/me/security"] {
         let page = browser.get(path).await.is(200);
         assert_eq!(page.header("cache-control"), "no-store", "{path}");
@@ -448,7 +443,7 @@ async fn the_secret_stands_in_its_cookie_and_nowhere_else_case_43() {
     let secret = curl.cookie("session").unwrap();
 
     entered.is(200).hides(&secret);
-    for visitor in [curl.clone(), in_a_browser(&house, &curl)] {
+    for visitor in [curl.clone(), in_a_browser(&curl)] {
         for path in ["/me", "/me/sessions", "/me/security", "/metrics", "/nowhere"] {
             let answer = visitor.get(path).await.hides(&secret);
             let headers = format!("{:?}", answer.headers);
@@ -498,8 +493,7 @@ async fn over_https_the_cookie_is_bound_to_this_host_and_a_planted_plain_one_is_
     both.set_cookie("session", &eve.cookie("__Host-session").unwrap());
     assert_eq!(both.get("/me").await.is(200).json()["user"]["email"], ADA);
 
-    let browser = house.browser();
-    browser.set_cookie("__Host-session", &ada.cookie("__Host-session").unwrap());
+    let browser = in_a_browser(&ada);
     let left = browser.post("/logout", &[]).await.goes_to("/login");
     let removal = cookie_of(&left, "__Host-session");
     assert_eq!((removal.secure(), removal.max_age().unwrap().whole_seconds()), (Some(true), 0));
