@@ -12,7 +12,7 @@ use crate::{
     clock::Timestamp,
     error::{Error, Result},
     mail::Caught,
-    web::Reply,
+    web::{Reply, client},
 };
 
 /// What was caught, newest first.
@@ -81,9 +81,7 @@ pub async fn show(req: HttpRequest, id: Path<u64>, app: Data<App>) -> Result<Rep
 /// From this very machine, and not through a proxy that runs on it.
 fn only_here(req: &HttpRequest, app: &App) -> Result<()> {
     let is_loopback = req.peer_addr().is_some_and(|peer| peer.ip().to_canonical().is_loopback());
-    let is_direct =
-        !req.headers().contains_key("x-forwarded-for") && !req.headers().contains_key("forwarded");
-    match app.config().is_development() && is_loopback && is_direct {
+    match app.config().is_development() && is_loopback && client::is_direct(req) {
         true => Ok(()),
         false => Err(Error::NotFound),
     }

@@ -39,7 +39,9 @@ pub async fn ready(app: Data<App>) -> Result<Reply> {
 pub async fn metrics(req: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
     let may_read = client::ip(&req)
         .is_some_and(|ip| app.config().metrics_from.iter().any(|network| network.contains(&ip)));
-    if !may_read {
+    // A proxy on this machine that the settings do not name must not open the metrics to everybody.
+    let is_vouched_for = client::is_direct(&req) || !app.config().trusted_proxies.is_empty();
+    if !may_read || !is_vouched_for {
         return Err(Error::NotFound);
     }
     let depth = app.read(outbox::depth).await?;

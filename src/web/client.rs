@@ -137,6 +137,11 @@ pub fn ip(req: &HttpRequest) -> Option<IpAddr> {
     real_ip(req.head(), proxies)
 }
 
+/// Whether no proxy says that it passes this request on.
+pub fn is_direct(req: &HttpRequest) -> bool {
+    !req.headers().contains_key(header::X_FORWARDED_FOR) && !req.headers().contains_key(header::FORWARDED)
+}
+
 fn real_ip(head: &RequestHead, proxies: &[IpNet]) -> Option<IpAddr> {
     let is_proxy = |ip: &IpAddr| proxies.iter().any(|network| network.contains(ip));
     let mut ip = head.peer_addr?.ip().to_canonical();

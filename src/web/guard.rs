@@ -133,6 +133,7 @@ async fn is_same_device(app: &App, visitor: &SignedIn, user_agent: String) -> Re
             app.write(move |tx| session::note_version(tx, &id, &user_agent)).await?;
             Ok(true)
         }
+        Change::Program => Ok(true),
         Change::Device => {
             tracing::warn!(session.id = %id, "a session is used from another device and is locked");
             app.write(move |tx| session::lock(tx, &actor, &owner, &id, &Device::of(&user_agent))).await?;

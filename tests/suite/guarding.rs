@@ -153,6 +153,20 @@ async fn a_newer_version_of_the_same_browser_goes_on() {
 }
 
 #[actix_web::test]
+async fn one_jar_for_several_programs_is_a_person_at_a_keyboard() {
+    let house = House::open().await;
+    house.verified("ada@example.com").await;
+    let curl = house.curl().named("Chrome/120 macOS");
+    signs_in(&curl).await;
+
+    curl.clone().named("curl/8.9.1").get("/me").await.is(200);
+    curl.clone().named("python-requests/2.32").get("/me").await.is(200);
+    let sessions = curl.get("/me/sessions").await.is(200).json();
+    assert!(sessions["sessions"].to_string().contains("Chrome on macOS"), "{sessions}");
+    curl.clone().named(FIREFOX).get("/me").await.refuses(401, "sign_in_required");
+}
+
+#[actix_web::test]
 async fn the_history_tells_who_tried_and_what_came_of_it_case_125() {
     let house = House::open().await;
     house.verified("ada@example.com").await;

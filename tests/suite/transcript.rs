@@ -41,6 +41,8 @@ async fn a_stranger_signs_up_confirms_signs_in_twice_and_signs_one_device_out() 
         assert_eq!((&answer["user"]["id"], &answer["user"]["emailVerified"]), (&user["id"], &json!(true)));
     }
 
+    // Whoever types this names the devices once, as they sign in.
+    let (mac, phone) = (mac.named("curl/8.9.1"), phone.named("curl/8.9.1"));
     let list = mac.get("/me/sessions").await.is(200).json();
     let sessions = list["sessions"].as_array().unwrap();
     let names: Vec<_> = sessions.iter().map(|session| session["deviceName"].as_str().unwrap()).collect();
