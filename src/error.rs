@@ -151,7 +151,7 @@ impl From<diesel::result::Error> for Error {
 
 /// Whether a database gave up waiting for another writer: nothing is broken, it is only busy.
 fn is_waiting(message: &str) -> bool {
-    message == "database is locked" || message.contains("due to lock timeout")
+    message == "database is locked" || message.contains("lock timeout") || message == "deadlock detected"
 }
 
 impl From<serde_json::Error> for Error {

@@ -108,7 +108,7 @@ fn cookies(config: &Config) -> Finding {
 }
 
 fn proxies(config: &Config) -> Finding {
-    match (config.trusted_proxies.is_empty(), config.listen.ip().is_loopback() && config.site.is_https()) {
+    match (config.trusted_proxies.is_empty(), config.site.is_https()) {
         (true, true) => {
             let says = "https in front and none named: everybody's address is the proxy's. Set TRUSTED_PROXIES=127.0.0.1.";
             finding("proxies", Health::Warning, says)

@@ -114,8 +114,12 @@ pub async fn ask(me: RecentAuth, Input(form): Input<Form>, app: Data<App>) -> Re
     };
     let message = format!("We sent a link to {}. Your address changes when it is opened.", new.spelled());
     let (user, actor) = (me.user.clone(), me.actor());
+    // One account must not be a way to write to many strangers.
+    let asking =
+        Limit::new("email-change", user.id.as_str(), app.config().limits.mails_per_hour, TimeDelta::hours(1));
     app.write(move |tx| {
         tx.lock(&user.email.normalized())?;
+        throttle::admit(tx, &asking)?;
         let to = new.spelled().to_owned();
         send_links(tx, &user, new)?;
         audit::record(tx, &actor, &user.id, Event::EmailChangeRequested { to })
@@ -136,7 +140,7 @@ fn send_links(tx: &mut Tx, user: &User, new: EmailAddress) -> Result<()> {
     let config = tx.config;
     let change = AddressChange { old: user.email.clone(), new };
     let confirm = token::issue::<ChangeEmail>(tx, &user.id, &change)?;
-    let undo = token::issue::<UndoEmail>(tx, &user.id, &change)?;
+    let undo = token::issue_another::<UndoEmail>(tx, &user.id, &change, config.lifetimes.email_change)?;
     let valid_for = span_in_words(config.lifetimes.email_change);
     let owner = user::confirmed(tx.conn, &change.new)?.filter(|owner| owner.id != user.id);
     let letter = match &owner {
@@ -176,9 +180,8 @@ pub async fn confirm(
     let (user, change) = look_up(&app, &form.token).await?;
     let own_session = visitor.signed_in().filter(|me| me.user.id == user.id).map(|me| me.session.clone());
     if own_session.is_none() {
-        let per_minute = app.config().limits.login_per_address;
-        let guesses = Limit::new("email-password", user.id.as_str(), per_minute, TimeDelta::minutes(1));
-        app.write(move |tx| throttle::admit(tx, &guesses)).await?;
+        let guessed = user.id.clone();
+        app.write(move |tx| throttle::admit_guess(tx, guessed.as_str())).await?;
         let id = user.id.clone();
         let candidate = app.read(move |conn| user::candidate(conn, &id)).await?;
         let verdict = app.hasher().verify(form.password.clone(), [candidate.usable_hash()]).await?;
@@ -193,7 +196,7 @@ pub async fn confirm(
     let ticket = app
         .write(move |tx| {
             apply(tx, &client, &form.token, keep.as_ref())?;
-            own_session.map(|session| door::rotate(tx, &session.id, session.remembered)).transpose()
+            own_session.map(|session| door::rotate(tx, &session)).transpose()
         })
         .await?;
     let message = "Your address is changed. Every other device is signed out.";
@@ -218,7 +221,7 @@ fn apply(
     token::revoke_all(tx, &id)?;
     session::revoke_others(tx, &actor, &id, keep)?;
     let config = tx.config;
-    let undo = token::issue_for::<UndoEmail>(tx, &id, &change, config.lifetimes.email_undo)?;
+    let undo = token::issue_another::<UndoEmail>(tx, &id, &change, config.lifetimes.email_undo)?;
     let (new, valid_for) = (change.new.spelled(), span_in_words(config.lifetimes.email_undo));
     let letter =
         letters::address_changed(&config.site, &change.old, &user.name, new, undo.reveal(), &valid_for)?;
@@ -237,7 +240,7 @@ pub async fn open_undo(link: Query<Link<UndoEmail>>, app: Data<App>) -> Result<R
             if !token.is_live(now) {
                 return Err(Error::DeadLink);
             }
-            let is_changed = user.email.normalized() == token.claim.new.normalized();
+            let is_changed = user.email.spelled() != token.claim.old.spelled();
             let (old, new) = (token.claim.old.spelled().to_owned(), token.claim.new.spelled().to_owned());
             Ok(UndoEmailPage {
                 old,
@@ -275,17 +278,19 @@ fn take_back(
     let id = waiting.user_id.clone();
     let actor = client.actor().known_as(&id);
     let user = user::by_id(tx.conn, &id)?;
-    let (from, to) = (waiting.claim.new.clone(), waiting.claim.old.clone());
-    if user.email.normalized() != from.normalized() || user.email.spelled() == to.spelled() {
+    let (asked, old) = (waiting.claim.new.clone(), waiting.claim.old.clone());
+    if user.email.spelled() == old.spelled() {
         token::redeem(tx, secret)?;
         token::revoke::<ChangeEmail>(tx, &id)?;
-        audit::record(tx, &actor, &id, Event::EmailChangeStopped { to: from.spelled().to_owned() })?;
+        audit::record(tx, &actor, &id, Event::EmailChangeStopped { to: asked.spelled().to_owned() })?;
         return Ok(None);
     }
-    let back = AddressChange { old: from, new: to };
+    // From wherever it is by now: it may have moved on more than once.
+    let back = AddressChange { old: user.email.clone(), new: old };
     user::move_address(tx, &actor, &id, &back)?;
     token::redeem(tx, secret)?;
     token::revoke_all(tx, &id)?;
+    token::revoke_undo_since(tx, &id, waiting.created_at)?;
     session::revoke_others(tx, &actor, &id, None)?;
     // Whoever moved the address may know the password.
     user::block_password(tx, &id)?;

@@ -91,8 +91,8 @@ pub async fn create(client: Client, Input(form): Input<Form>, app: Data<App>) ->
         Some(email) => app.read(move |conn| user::candidates(conn, &email)).await?,
         None => [None, None],
     };
-    let streak = admit(&app, &client, &who, &candidates).await?;
-    let hashes = candidates.clone().map(|candidate| candidate.and_then(|candidate| candidate.usable_hash()));
+    let entrance = admit(&app, &client, &who, &candidates).await?;
+    let hashes = entrance.hashes(&candidates);
     let verdict = app.hasher().verify(form.password.clone(), hashes).await?;
     let matched = verdict.matched.and_then(|index| candidates.get(index).cloned().flatten());
     let Some(matched) = matched else {
@@ -101,18 +101,15 @@ pub async fn create(client: Client, Input(form): Input<Form>, app: Data<App>) ->
         return Ok(Reply::refused(form.again(errors), Error::WrongCredentials));
     };
     let stronger = match verdict.is_outdated {
-        true => Some(app.hasher().hash(form.password.clone()).await?),
+        true => app.hasher().hash(form.password.clone()).await.ok(),
         false => None,
     };
     let remember = form.remember;
-    // Whoever signs in to a mere claim proves nothing to the account that has the address confirmed.
-    let proves_owner = verdict.matched == Some(0) || candidates[0].is_none();
+    let is_owner = verdict.matched == Some(0);
     let (user, ticket) = app
         .write(move |tx| {
             tx.lock(&who)?;
-            if proves_owner {
-                throttle::clear(tx, &streak)?;
-            }
+            entrance.succeeded(tx, is_owner)?;
             let_in(tx, &client, &matched, stronger, remember)
         })
         .await?;
@@ -128,8 +125,11 @@ fn let_in(
     remember: bool,
 ) -> Result<(user::User, door::Ticket)> {
     // Read again inside the transaction: the password may have changed, or the account ended, while it was hashed.
-    let now = user::candidate(tx.conn, &matched.id).map_err(|_| Error::WrongCredentials)?;
-    if now.password_hash != matched.password_hash {
+    let now = user::candidate(tx.conn, &matched.id).map_err(|error| match error {
+        Error::NotFound => Error::WrongCredentials,
+        error => error,
+    })?;
+    if now.usable_hash() != matched.usable_hash() {
         return Err(Error::WrongCredentials);
     }
     if let (Some(old), Some(new)) = (&matched.password_hash, stronger) {
@@ -140,29 +140,68 @@ fn let_in(
     Ok((user, ticket))
 }
 
-/// Counts the attempt before it is looked at. Returns what counts the failures in a row.
+/// The door that an attempt came through.
+struct Entrance {
+    /// What counts the failures in a row there.
+    streak: Limit,
+    /// The one candidate whose password is looked at; every one where there is none.
+    only: Option<usize>,
+}
+
+impl Entrance {
+    fn hashes(&self, candidates: &[Option<Candidate>; 2]) -> [Option<PasswordHash>; 2] {
+        let is_looked_at = |index: usize| self.only.is_none_or(|only| only == index);
+        let usable = |index: usize| candidates[index].as_ref().filter(|_| is_looked_at(index))?.usable_hash();
+        [usable(0), usable(1)]
+    }
+
+    /// The failures in a row are over. Whoever signs in to a mere claim proves nothing to the account that has the
+    /// address confirmed, so there only this one try is taken back, whether or not there is such an account.
+    fn succeeded(&self, tx: &mut Tx, is_owner: bool) -> Result<()> {
+        match is_owner || self.only.is_some() {
+            true => throttle::clear(tx, &self.streak),
+            false => throttle::give_back(tx, &self.streak),
+        }
+    }
+}
+
+/// Counts the attempt before it is looked at.
 ///
-/// Strangers who fail ten times in a row close the door to unknown browsers for a while; a browser that its owner
-/// signed in from before has counters of its own, so nobody is locked out by others.
-async fn admit(app: &App, client: &Client, who: &str, candidates: &[Option<Candidate>; 2]) -> Result<Limit> {
+/// Strangers who fail ten times in a row close the door to everybody for a while. A browser that was let in before has
+/// a second one, with counters of its own account, behind which only that account's password is looked at: nobody is
+/// locked out by others, and the counters tell nobody who has an address confirmed.
+async fn admit(
+    app: &App,
+    client: &Client,
+    who: &str,
+    candidates: &[Option<Candidate>; 2],
+) -> Result<Entrance> {
+    match enter(app, client, "any", who, None).await {
+        Err(Error::TooManyAttempts(seconds)) => {
+            let is_known = |one: &Candidate| client.known.knows(&one.id, one.browsers_known_from);
+            let known = candidates.iter().enumerate().find(|(_, one)| one.as_ref().is_some_and(is_known));
+            if let Some((index, Some(candidate))) = known {
+                return enter(app, client, "known", candidate.id.as_str(), Some(index)).await;
+            }
+            app.metrics().sign_in(Method::Password, false);
+            tracing::info!("a password sign-in was throttled");
+            Err(Error::TooManyAttempts(seconds))
+        }
+        entrance => entrance,
+    }
+}
+
+async fn enter(app: &App, client: &Client, door: &str, whom: &str, only: Option<usize>) -> Result<Entrance> {
     let limits = app.config().limits;
-    let owner = candidates.iter().flatten().next();
-    let is_known = owner.is_some_and(|owner| client.known.knows(&owner.id, owner.browsers_known_from));
-    let door = if is_known { "known" } else { "any" };
     let minute = TimeDelta::minutes(1);
     let network = throttle::client_network(&client.ip);
     let per_network = Limit::new("login-network", &network, limits.login_per_network, minute);
-    let per_address = Limit::new(&format!("login-address-{door}"), who, limits.login_per_address, minute);
-    let streak = Limit::new(&format!("login-streak-{door}"), who, limits.login_failures, TimeDelta::days(1));
+    let per_address = Limit::new(&format!("login-address-{door}"), whom, limits.login_per_address, minute);
+    let streak = Limit::new(&format!("login-streak-{door}"), whom, limits.login_failures, TimeDelta::days(1));
     let streak = streak.cooling_down_for(limits.login_cool_down);
     let counted = [per_network, per_address, streak.clone()];
-    app.write(move |tx| counted.iter().try_for_each(|limit| throttle::admit(tx, limit))).await.inspect_err(
-        |_| {
-            app.metrics().sign_in(Method::Password, false);
-            tracing::info!("a password sign-in was throttled");
-        },
-    )?;
-    Ok(streak)
+    app.write(move |tx| counted.iter().try_for_each(|limit| throttle::admit(tx, limit))).await?;
+    Ok(Entrance { streak, only })
 }
 
 async fn note_failure(app: &App, client: &Client, candidates: [Option<Candidate>; 2]) -> Result<()> {
@@ -171,7 +210,9 @@ async fn note_failure(app: &App, client: &Client, candidates: [Option<Candidate>
     let (actor, ip, device) = (client.actor(), client.ip.clone(), client.device());
     // A row whoever exists: a failure costs the same, and is seen, either way.
     app.write(move |tx| {
-        let tried = candidates.iter().flatten().next();
+        // Only in the history of who has the address confirmed: that of a claim would tell a stranger who else tries,
+        // and whether anybody has it.
+        let tried = candidates[0].as_ref();
         if let Some(candidate) = tried {
             let is_blocked = candidate.password_blocked_at.is_some();
             let outcome = if is_blocked { Outcome::Blocked } else { Outcome::WrongPassword };

@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 use crate::{
     app::App,
     clock::{Timestamp, span_in_words},
-    db::Tx,
+    db::{Id, Tx},
     error::{Error, Result},
     mail::letters,
     model::{
         audit::{self, Event},
         session,
         token::{self, NotMe, ResetPassword},
-        user,
+        user::{self, User},
     },
     secret::Secret,
     web::{Client, Input, Reply},
@@ -59,13 +59,15 @@ pub async fn open(link: Query<Link>, app: Data<App>) -> Result<Reply> {
 
 /// `POST /not-me`
 pub async fn create(client: Client, Input(form): Input<Link>, app: Data<App>) -> Result<Reply> {
-    app.write(move |tx| secure(tx, &client, &form.token)).await?;
+    let held = client.held.clone();
+    let owner = app.write(move |tx| secure(tx, &client, &form.token)).await?;
     let message = "Every device is signed out and the password is blocked. We sent you a link for a new one.";
-    Ok(Reply::done("/login", message).signed_out())
+    let done = Reply::done("/login", message);
+    Ok(if held.is_some_and(|(held, _)| held == owner) { done.signed_out() } else { done })
 }
 
 /// Signs everything out, blocks the password, and starts a reset.
-fn secure(tx: &mut Tx, client: &Client, secret: &Secret<NotMe>) -> Result<()> {
+fn secure(tx: &mut Tx, client: &Client, secret: &Secret<NotMe>) -> Result<Id<User>> {
     let waiting = token::peek(tx.conn, secret)?;
     let user = user::by_id(tx.conn, &waiting.user_id)?;
     tx.lock(&user.email.normalized())?;
@@ -79,5 +81,6 @@ fn secure(tx: &mut Tx, client: &Client, secret: &Secret<NotMe>) -> Result<()> {
     let valid_for = span_in_words(config.lifetimes.reset_link);
     let letter = letters::reset_password(&config.site, &user.email, &user.name, reset.reveal(), &valid_for)?;
     tx.mail(Some(&id), letter)?;
-    audit::record(tx, &actor, &id, Event::AccountSecured {})
+    audit::record(tx, &actor, &id, Event::AccountSecured {})?;
+    Ok(id)
 }

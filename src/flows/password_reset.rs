@@ -2,6 +2,7 @@
 
 use actix_web::web::{Data, Query};
 use askama::Template;
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -16,7 +17,8 @@ use crate::{
             Password, PasswordHash,
             policy::{Context, weaknesses},
         },
-        session, throttle,
+        session, sign_in,
+        throttle::{self, Limit},
         token::{self, ResetPassword},
         user::{self, User},
     },
@@ -114,23 +116,32 @@ pub async fn create(client: Client, Input(form): Input<ForgotForm>, app: Data<Ap
 
 /// The link goes to the account that has the address confirmed, else to its newest claim: whoever reads that mail
 /// proves the address by using it.
+///
+/// Whether there is one or not, the same is counted and about the same is done: no mail goes unnoticed by the limits,
+/// and the time that it takes tells nobody who is here.
 fn send_link(tx: &mut Tx, client: &Client, email: &EmailAddress) -> Result<()> {
+    let config = tx.config;
+    let network = throttle::client_network(&client.ip);
+    throttle::admit(
+        tx,
+        &Limit::new("forgot", &network, config.limits.signups_per_network, TimeDelta::hours(1)),
+    )?;
     tx.lock(&email.normalized())?;
     let found = match user::confirmed(tx.conn, email)? {
         Some(user) => Some(user),
         None => user::newest_claim(tx.conn, email)?,
     };
-    let Some(user) = found else { return audit::record(tx, &client.actor(), None, Event::ResetRequested {}) };
+    let asked = found.as_ref().map(|user| user.id.clone());
+    audit::record(tx, &client.actor(), asked.as_ref(), Event::ResetRequested {})?;
     // The answer is the same either way, so a letter too many is simply not written.
-    if !throttle::admits_letter(tx, LetterKind::ResetPassword, &user.email)? {
-        return audit::record(tx, &client.actor(), &user.id, Event::ResetRequested {});
+    if !throttle::admits_letter(tx, LetterKind::ResetPassword, email)? {
+        return Ok(());
     }
+    let Some(user) = found else { return token::issue_for_nobody::<ResetPassword>(tx) };
     let secret = token::issue::<ResetPassword>(tx, &user.id, &user.email.normalized())?;
-    let config = tx.config;
     let valid_for = span_in_words(config.lifetimes.reset_link);
     let letter = letters::reset_password(&config.site, &user.email, &user.name, secret.reveal(), &valid_for)?;
-    tx.mail(Some(&user.id), letter)?;
-    audit::record(tx, &client.actor(), &user.id, Event::ResetRequested {})
+    tx.mail(Some(&user.id), letter)
 }
 
 /// `GET /reset-password?token=`
@@ -174,8 +185,11 @@ fn set(tx: &mut Tx, client: &Client, secret: &Secret<ResetPassword>, hash: &Pass
     if !user.is_verified() {
         // The link came to the mailbox, so it proves the address as well.
         user::confirm_address(tx, &actor, &id, &normalized)?;
+        // Until now it was perhaps a stranger's account.
+        sign_in::forget(tx, &id)?;
     }
     user::set_password(tx, &id, hash)?;
+    user::forget_browsers(tx, &id)?;
     session::revoke_others(tx, &actor, &id, None)?;
     let config = tx.config;
     let device = client.device().name();

@@ -2,7 +2,6 @@
 
 use actix_web::web::{Data, Query};
 use askama::Template;
-use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -12,7 +11,7 @@ use crate::{
         audit::{self, Event},
         password::Password,
         session::{self, Method},
-        throttle::{self, Limit},
+        throttle,
         token::Interrupted,
         user,
     },
@@ -74,24 +73,29 @@ pub async fn form(me: CurrentUser, query: Query<Whither>) -> Result<Reply> {
 
 /// `POST /auth/confirm`. The session gets a new secret; the window counts from now.
 pub async fn create(me: CurrentUser, Input(form): Input<Form>, app: Data<App>) -> Result<Reply> {
-    let (id, per_minute) = (me.user.id.clone(), app.config().limits.login_per_address);
-    let guesses = Limit::new("step-up", id.as_str(), per_minute, TimeDelta::minutes(1));
-    app.write(move |tx| throttle::admit(tx, &guesses)).await?;
+    let (id, guessed) = (me.user.id.clone(), me.user.id.clone());
+    app.write(move |tx| throttle::admit_guess(tx, guessed.as_str())).await?;
     let owner = id.clone();
     let candidate = app.read(move |conn| user::candidate(conn, &owner)).await?;
     let verdict = app.hasher().verify(form.password.clone(), [candidate.usable_hash()]).await?;
-    let actor = me.actor();
+    let (actor, address) = (me.actor(), me.user.email.normalized());
     if verdict.matched.is_none() {
         app.write(move |tx| audit::record(tx, &actor, &id, Event::StepUpFailed { method: Method::Password }))
             .await?;
         return Ok(refuse(&me, form));
     }
-    let (session, remembered) = (me.session.id.clone(), me.session.remembered);
+    let current = me.session.clone();
     let ticket = app
         .write(move |tx| {
-            session::prove(tx, &session)?;
+            tx.lock(&address)?;
+            // The password may have changed, or been blocked, while it was hashed.
+            if user::candidate(tx.conn, &id)?.usable_hash() != candidate.usable_hash() {
+                return Err(Error::SignIn);
+            }
+            throttle::clear_guesses(tx, id.as_str())?;
+            session::prove(tx, &current.id)?;
             audit::record(tx, &actor, &id, Event::SteppedUp { method: Method::Password })?;
-            door::rotate(tx, &session, remembered)
+            door::rotate(tx, &current)
         })
         .await?;
     let until = me.now + app.config().lifetimes.step_up;

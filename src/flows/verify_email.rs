@@ -5,7 +5,6 @@
 
 use actix_web::web::{Data, Query};
 use askama::Template;
-use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -17,7 +16,7 @@ use crate::{
     model::{
         password::Password,
         session::Method,
-        throttle::{self, Limit},
+        throttle,
         token::{self, VerifyEmail},
         user::{self, Candidate, User},
         welcome,
@@ -111,9 +110,8 @@ pub async fn create(
     if !client.is_browser || client.holds_session_of(&user.id) {
         return confirm(&app, &client, &afterwards, form.token).await;
     }
-    let per_minute = app.config().limits.login_per_address;
-    let guesses = Limit::new("verify-password", user.id.as_str(), per_minute, TimeDelta::minutes(1));
-    app.write(move |tx| throttle::admit(tx, &guesses)).await?;
+    let guessed = user.id.clone();
+    app.write(move |tx| throttle::admit_guess(tx, guessed.as_str())).await?;
     let id = user.id.clone();
     let candidate = app.read(move |conn| user::candidate(conn, &id)).await?;
     let verdict = app.hasher().verify(form.password.clone(), [candidate.password_hash.clone()]).await?;

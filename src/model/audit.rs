@@ -46,7 +46,8 @@ impl Actor {
 
     /// The same visitor, now known to be `user`.
     pub fn known_as(&self, user: &Id<User>) -> Self {
-        Self { user: Some(user.clone()), ..self.clone() }
+        let session = self.session.clone().filter(|_| self.user.as_ref() == Some(user));
+        Self { user: Some(user.clone()), session, ..self.clone() }
     }
 }
 

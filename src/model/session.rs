@@ -98,6 +98,8 @@ pub struct Current {
     pub proved_at: Option<Timestamp>,
     /// What its browser called itself.
     pub user_agent: String,
+    /// The digest of the secret that was presented.
+    pub secret_hash: String,
 }
 
 /// What a session is started with.
@@ -267,12 +269,15 @@ pub fn prove(tx: &mut Tx, id: &Id<Session>) -> Result<()> {
     Ok(())
 }
 
-/// Gives a session a new secret; the old one is dead at once. [`Error::SignIn`] where the session has ended.
-pub fn rotate(tx: &mut Tx, id: &Id<Session>) -> Result<SessionSecret> {
+/// Gives a session a new secret; the old one is dead at once. [`Error::SignIn`] where the session has ended, or the
+/// secret that was presented is no longer its own: whoever holds an old one must not be handed the new one.
+pub fn rotate(tx: &mut Tx, session: &Current) -> Result<SessionSecret> {
     let secret = SessionSecret::random()?;
-    let turned = diesel::update(sessions::table.find(id))
-        .set(sessions::secret_hash.eq(secret.digest()))
-        .execute(tx.conn)?;
+    let turned = diesel::update(
+        sessions::table.find(&session.id).filter(sessions::secret_hash.eq(&session.secret_hash)),
+    )
+    .set(sessions::secret_hash.eq(secret.digest()))
+    .execute(tx.conn)?;
     if turned == 0 { Err(Error::SignIn) } else { Ok(secret) }
 }
 

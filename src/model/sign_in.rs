@@ -96,8 +96,10 @@ pub fn note(tx: &mut Tx, user: &Id<User>, attempt: Attempt) -> Result<()> {
         is_new_device: attempt.is_new_device,
     };
     diesel::insert_into(sign_ins::table).values(&row).execute(tx.conn)?;
-    let old = sign_ins::table.filter(sign_ins::user_id.eq(user)).filter(sign_ins::at.lt(tx.now - KEPT));
-    diesel::delete(old).execute(tx.conn)?;
+    if attempt.outcome == Outcome::Success {
+        let old = sign_ins::table.filter(sign_ins::user_id.eq(user)).filter(sign_ins::at.lt(tx.now - KEPT));
+        diesel::delete(old).execute(tx.conn)?;
+    }
     Ok(())
 }
 
@@ -126,12 +128,25 @@ pub fn has_any(conn: &mut Conn, user: &Id<User>) -> Result<bool> {
     Ok(diesel::select(diesel::dsl::exists(earlier)).get_result(conn)?)
 }
 
-/// Whether this person was let in before from the same neighbourhood with the same kind of browser: the fallback
+/// Forgets the history: it is that of whoever claimed the address before.
+pub fn forget(tx: &mut Tx, user: &Id<User>) -> Result<()> {
+    diesel::delete(sign_ins::table.filter(sign_ins::user_id.eq(user))).execute(tx.conn)?;
+    Ok(())
+}
+
+/// Whether this person was let in since `since` from the same neighbourhood with the same kind of browser: the fallback
 /// where a browser brings no cookie that knows it.
-pub fn is_familiar(conn: &mut Conn, user: &Id<User>, ip: &str, device: &Device) -> Result<bool> {
+pub fn is_familiar(
+    conn: &mut Conn,
+    user: &Id<User>,
+    ip: &str,
+    device: &Device,
+    since: Timestamp,
+) -> Result<bool> {
     let earlier = sign_ins::table
         .filter(sign_ins::user_id.eq(user))
         .filter(sign_ins::outcome.eq(Outcome::Success))
+        .filter(sign_ins::at.ge(since))
         .filter(sign_ins::network.eq(throttle::neighbourhood(ip)))
         .filter(sign_ins::browser.eq(&device.browser))
         .filter(sign_ins::os.eq(&device.os));

@@ -45,8 +45,13 @@ pub fn admit(tx: &mut Tx, limit: &Limit) -> Result<()> {
     if count(tx, limit)? {
         return start_cool_down(tx, limit);
     }
-    let ends_at: Timestamp = throttles::table.find(&limit.key).select(throttles::ends_at).first(tx.conn)?;
-    Err(Error::TooManyAttempts((ends_at - tx.now).num_seconds().max(1)))
+    let ends_at = throttles::table
+        .find(&limit.key)
+        .select(throttles::ends_at)
+        .first::<Timestamp>(tx.conn)
+        .optional()?;
+    // Gone in the meantime: somebody proved who they are.
+    Err(Error::TooManyAttempts(ends_at.map_or(1, |ends_at| (ends_at - tx.now).num_seconds().max(1))))
 }
 
 /// The try that fills the limit is the last one for a while.
@@ -95,6 +100,35 @@ fn count(tx: &mut Tx, limit: &Limit) -> Result<bool> {
 pub fn clear(tx: &mut Tx, limit: &Limit) -> Result<()> {
     diesel::delete(throttles::table.find(&limit.key)).execute(tx.conn)?;
     Ok(())
+}
+
+/// Takes one try back: it was none of those that are counted.
+pub fn give_back(tx: &mut Tx, limit: &Limit) -> Result<()> {
+    diesel::update(throttles::table.find(&limit.key).filter(throttles::count.gt(0)))
+        .set(throttles::count.eq(throttles::count - 1))
+        .execute(tx.conn)?;
+    Ok(())
+}
+
+/// Counts a guess at the password of a known account, wherever but at the sign-in it is asked for: so many a minute,
+/// and after so many in a row a cool-down.
+pub fn admit_guess(tx: &mut Tx, user: &str) -> Result<()> {
+    let per_minute = Limit::new("guess", user, tx.config.limits.login_per_address, TimeDelta::minutes(1));
+    admit(tx, &per_minute)?;
+    let streak = guess_streak(tx, user);
+    admit(tx, &streak)
+}
+
+/// The password was right: the guesses in a row are over.
+pub fn clear_guesses(tx: &mut Tx, user: &str) -> Result<()> {
+    let streak = guess_streak(tx, user);
+    clear(tx, &streak)
+}
+
+fn guess_streak(tx: &Tx, user: &str) -> Limit {
+    let limits = tx.config.limits;
+    Limit::new("guess-streak", user, limits.login_failures, TimeDelta::days(1))
+        .cooling_down_for(limits.login_cool_down)
 }
 
 /// Whether one more letter of this kind may go to this address now; it is then counted.

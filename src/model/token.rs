@@ -131,6 +131,8 @@ pub struct Token<C> {
     pub claim: C,
     /// When it was used, if it was.
     pub used_at: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Timestamp,
     /// Until when it works.
     pub expires_at: Timestamp,
 }
@@ -144,20 +146,19 @@ impl<C> Token<C> {
 
 /// Makes a token; older ones of the same purpose die.
 pub fn issue<P: Purpose>(tx: &mut Tx, user: &Id<User>, claim: &P::Claim) -> Result<Secret<P>> {
+    revoke::<P>(tx, user)?;
     let life = P::life(&tx.config.lifetimes);
-    issue_for(tx, user, claim, life)
+    issue_another(tx, user, claim, life)
 }
 
-/// The same with a life of its own.
-pub fn issue_for<P: Purpose>(
+/// The same beside older ones, which stay, and with a life of its own.
+pub fn issue_another<P: Purpose>(
     tx: &mut Tx,
     user: &Id<User>,
     claim: &P::Claim,
     life: TimeDelta,
 ) -> Result<Secret<P>> {
     let secret = Secret::random()?;
-    let older = tokens::table.filter(tokens::user_id.eq(user)).filter(tokens::purpose.eq(P::NAME));
-    diesel::delete(older.filter(tokens::used_at.is_null())).execute(tx.conn)?;
     diesel::insert_into(tokens::table)
         .values((
             tokens::hash.eq(secret.digest()),
@@ -173,11 +174,11 @@ pub fn issue_for<P: Purpose>(
 
 /// Looks at a token without using it, whether it is live or not. [`Error::DeadLink`] where there is none.
 pub fn peek<P: Purpose>(conn: &mut Conn, secret: &Secret<P>) -> Result<Token<P::Claim>> {
-    type Row = (Option<Id<User>>, String, Option<Timestamp>, Timestamp);
-    let (user_id, claim, used_at, expires_at) = tokens::table
+    type Row = (Option<Id<User>>, String, Option<Timestamp>, Timestamp, Timestamp);
+    let (user_id, claim, used_at, created_at, expires_at) = tokens::table
         .find(secret.digest())
         .filter(tokens::purpose.eq(P::NAME))
-        .select((tokens::user_id, tokens::claim, tokens::used_at, tokens::expires_at))
+        .select((tokens::user_id, tokens::claim, tokens::used_at, tokens::created_at, tokens::expires_at))
         .first::<Row>(conn)
         .optional()?
         .ok_or(Error::DeadLink)?;
@@ -185,6 +186,7 @@ pub fn peek<P: Purpose>(conn: &mut Conn, secret: &Secret<P>) -> Result<Token<P::
         user_id: user_id.ok_or(Error::DeadLink)?,
         claim: serde_json::from_str(&claim)?,
         used_at,
+        created_at,
         expires_at,
     })
 }
@@ -226,9 +228,34 @@ pub fn revoke<P: Purpose>(tx: &mut Tx, user: &Id<User>) -> Result<()> {
     Ok(())
 }
 
-/// Kills every token of `user` that was not used yet.
+/// Kills every token of `user` that was not used yet, but for the old mailbox's way back: whoever took an account over
+/// must not be able to close it.
 pub fn revoke_all(tx: &mut Tx, user: &Id<User>) -> Result<()> {
     let open = tokens::table.filter(tokens::user_id.eq(user)).filter(tokens::used_at.is_null());
-    diesel::delete(open).execute(tx.conn)?;
+    diesel::delete(open.filter(tokens::purpose.ne(UndoEmail::NAME))).execute(tx.conn)?;
+    Ok(())
+}
+
+/// Kills the ways back that were opened since `moment`: those of the addresses that came after.
+pub fn revoke_undo_since(tx: &mut Tx, user: &Id<User>, moment: Timestamp) -> Result<()> {
+    let open = tokens::table.filter(tokens::user_id.eq(user)).filter(tokens::used_at.is_null());
+    diesel::delete(open.filter(tokens::purpose.eq(UndoEmail::NAME)).filter(tokens::created_at.ge(moment)))
+        .execute(tx.conn)?;
+    Ok(())
+}
+
+/// Does what [`issue`] does, for nobody: the same work where there is nobody to make a token for.
+pub fn issue_for_nobody<P: Purpose>(tx: &mut Tx) -> Result<()> {
+    let secret = Secret::<P>::random()?;
+    diesel::delete(tokens::table.find(secret.digest())).execute(tx.conn)?;
+    diesel::insert_into(tokens::table)
+        .values((
+            tokens::hash.eq(secret.digest()),
+            tokens::purpose.eq(P::NAME),
+            tokens::claim.eq("null"),
+            tokens::created_at.eq(tx.now),
+            tokens::expires_at.eq(tx.now),
+        ))
+        .execute(tx.conn)?;
     Ok(())
 }

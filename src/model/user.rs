@@ -3,6 +3,7 @@
 //! Until it is confirmed, an address on an account is a claim: several accounts may claim it, at most one has
 //! it confirmed. Confirming one claim ends the others.
 
+use chrono::TimeDelta;
 use diesel::prelude::*;
 
 use super::{
@@ -235,10 +236,8 @@ pub fn set_password(tx: &mut Tx, id: &Id<User>, hash: &PasswordHash) -> Result<(
 
 /// Blocks the password until a new one is set, and forgets every known browser.
 pub fn block_password(tx: &mut Tx, id: &Id<User>) -> Result<()> {
-    diesel::update(users::table.find(id))
-        .set((users::password_blocked_at.eq(tx.now), users::browsers_known_from.eq(tx.now)))
-        .execute(tx.conn)?;
-    Ok(())
+    diesel::update(users::table.find(id)).set(users::password_blocked_at.eq(tx.now)).execute(tx.conn)?;
+    forget_browsers(tx, id)
 }
 
 /// Makes everyone else who means one of the two addresses wait. In the order of their names, so that two moves in
@@ -279,6 +278,13 @@ pub fn move_address(tx: &mut Tx, actor: &Actor, id: &Id<User>, change: &AddressC
     for claim in claims {
         end_claim(tx, actor, &claim, false)?;
     }
+    Ok(())
+}
+
+/// Forgets every known browser. The cookies tell whole seconds, so those of this very second are forgotten as well.
+pub fn forget_browsers(tx: &mut Tx, id: &Id<User>) -> Result<()> {
+    let from_now_on = tx.now + TimeDelta::seconds(1);
+    diesel::update(users::table.find(id)).set(users::browsers_known_from.eq(from_now_on)).execute(tx.conn)?;
     Ok(())
 }
 

@@ -9,12 +9,12 @@ use actix_web::{
 use super::{Client, known::KnownBrowser};
 use crate::{
     app::App,
-    db::{Id, Tx},
+    db::Tx,
     error::Result,
     mail::{LetterKind, letters},
     model::{
         audit::{self, Event},
-        session::{self, Method, NewSession, Session, SessionSecret},
+        session::{self, Current, Method, NewSession, SessionSecret},
         sign_in::{self, Attempt, Outcome},
         throttle,
         token::{self, NotMe, ToldSignIn},
@@ -73,8 +73,8 @@ pub fn arrive(tx: &mut Tx, client: &Client, user: &User, method: Method, remembe
 }
 
 /// Gives the visitor's session a new secret; the old one is dead at once.
-pub fn rotate(tx: &mut Tx, session: &Id<Session>, remembered: bool) -> Result<Ticket> {
-    Ok(Ticket { secret: session::rotate(tx, session)?, remembered, arrival: None })
+pub fn rotate(tx: &mut Tx, session: &Current) -> Result<Ticket> {
+    Ok(Ticket { secret: session::rotate(tx, session)?, remembered: session.remembered, arrival: None })
 }
 
 /// Whether the owner should be asked about this browser. Never for the first sign-in after the sign-up, and never where
@@ -87,7 +87,7 @@ fn is_new(tx: &mut Tx, client: &Client, user: &User, method: Method) -> Result<b
     if client.known.knows(&user.id, known_from) || !sign_in::has_any(tx.conn, &user.id)? {
         return Ok(false);
     }
-    Ok(!sign_in::is_familiar(tx.conn, &user.id, &client.ip, &client.device())?)
+    Ok(!sign_in::is_familiar(tx.conn, &user.id, &client.ip, &client.device(), known_from)?)
 }
 
 fn ask_whether_it_was_them(tx: &mut Tx, client: &Client, user: &User) -> Result<()> {

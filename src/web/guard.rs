@@ -130,7 +130,12 @@ async fn is_same_device(app: &App, visitor: &SignedIn, user_agent: String) -> Re
     let (id, owner, actor) = (visitor.session.id.clone(), visitor.user.id.clone(), visitor.actor());
     match session::judge(&visitor.session, &user_agent) {
         Change::Version => {
-            app.write(move |tx| session::note_version(tx, &id, &user_agent)).await?;
+            // Together with the activity, and like it: a full disk must not sign anybody out.
+            if session::needs_touch(&visitor.session, visitor.now)
+                && let Err(error) = app.write(move |tx| session::note_version(tx, &id, &user_agent)).await
+            {
+                tracing::warn!(?error, "a newer version of a browser was not noted");
+            }
             Ok(true)
         }
         Change::Program => Ok(true),

@@ -39,7 +39,13 @@ pub async fn keep(app: &App, visitor: &SignedIn, path: &str, body: Payload) -> R
     let form = Form { session: visitor.session.id.clone(), path: path.to_owned(), fields };
     let sealed = app.config().keys.seal(SEAL, &serde_json::to_string(&form)?)?;
     let owner = visitor.user.id.clone();
-    let secret = app.write(move |tx| token::issue::<Interrupted>(tx, &owner, &sealed)).await?;
+    let address = visitor.user.email.normalized();
+    let secret = app
+        .write(move |tx| {
+            tx.lock(&address)?;
+            token::issue::<Interrupted>(tx, &owner, &sealed)
+        })
+        .await?;
     Ok(Some(secret.reveal().to_owned()))
 }
 

@@ -216,3 +216,53 @@ async fn ones_own_address_and_what_is_none_are_refused() {
         assert!(refused.json()["fields"]["email"].is_string());
     }
 }
+
+#[actix_web::test]
+async fn a_thief_cannot_close_the_old_mailboxs_way_back_case_12() {
+    let house = House::open().await;
+    let thief = recent(&house, "ada@example.com").await;
+    asks(&thief, "first@example.com").await;
+    let link = token(&house, "first@example.com", "/me/email/confirm").await;
+    thief.post_json("/me/email/confirm", json!({ "token": link })).await.is(200);
+    thief.put_json("/me/password", json!({ "newPassword": "the thief's own phrase" })).await.is(200);
+    asks(&thief, "second@example.com").await;
+    let link = token(&house, "second@example.com", "/me/email/confirm").await;
+    thief.post_json("/me/email/confirm", json!({ "token": link })).await.is(200);
+
+    let undo = token(&house, "ada@example.com", "/me/email/undo").await;
+    let thiefs = token(&house, "first@example.com", "/me/email/undo").await;
+    let answer = house.browser().post("/me/email/undo", &[("token", &undo)]).await.is(303);
+
+    assert!(answer.header("location").starts_with("/reset-password?token="), "{}", answer.header("location"));
+    assert_eq!(house.count("users WHERE email = 'ada@example.com'").await, 1);
+    thief.get("/me").await.refuses(401, "sign_in_required");
+    house.curl().post_json("/me/email/undo", json!({ "token": thiefs })).await.refuses(422, "dead_link");
+}
+
+#[actix_web::test]
+async fn the_link_of_the_first_letter_takes_the_address_back_too() {
+    let house = House::open().await;
+    let thief = recent(&house, "ada@example.com").await;
+    asks(&thief, "thief@example.com").await;
+    let first = token(&house, "ada@example.com", "/me/email/undo").await;
+    let link = token(&house, "thief@example.com", "/me/email/confirm").await;
+    thief.post_json("/me/email/confirm", json!({ "token": link })).await.is(200);
+
+    house.curl().post_json("/me/email/undo", json!({ "token": first })).await.is(200);
+
+    assert_eq!(house.count("users WHERE email = 'ada@example.com'").await, 1);
+}
+
+#[actix_web::test]
+async fn one_account_does_not_write_to_many_strangers() {
+    let house = House::with(&[("THROTTLE", "on")]).await;
+    let curl = recent(&house, "ada@example.com").await;
+    for number in 1..=5 {
+        asks(&curl, &format!("stranger{number}@example.com")).await;
+    }
+
+    let late = curl.put_json("/me/email", json!({ "email": "late@example.com" })).await;
+
+    late.refuses(429, "too_many_attempts");
+    assert!(house.letters_to("late@example.com").await.is_empty());
+}

@@ -266,3 +266,54 @@ async fn every_act_leaves_an_audit_row_without_secrets_case_123() {
         assert_eq!(house.count(&format!("audit WHERE detail LIKE '%{word}%'")).await, 0);
     }
 }
+
+#[actix_web::test]
+async fn the_history_of_a_claim_tells_nobody_who_else_tries() {
+    for is_taken in [true, false] {
+        let house = House::open().await;
+        if is_taken {
+            house.verified("ada@example.com").await;
+        }
+        let claimant = house.claimant("ada@example.com").await;
+        let guess = json!({ "email": "ada@example.com", "password": "a wrong guess" });
+        house.curl().named(FIREFOX).post_json("/login", guess).await.is(401);
+
+        let logins = claimant.get("/me/logins").await.is(200).json();
+
+        assert_eq!(logins["logins"].as_array().unwrap().len(), 1, "only the sign-up: {logins}");
+    }
+}
+
+#[actix_web::test]
+async fn whoever_was_signed_out_as_a_stranger_is_a_stranger_from_then_on() {
+    let house = House::open().await;
+    house.verified("ada@example.com").await;
+    signs_in(&house.curl()).await;
+    let thief = house.curl().named(FIREFOX);
+    signs_in(&thief).await;
+    let token = crate::house::token_in(&alerts(&house).await[0]).unwrap();
+    house.curl().post_json("/not-me", json!({ "token": token })).await.is(200);
+    let reset = house.token_for("ada@example.com").await;
+    let form = json!({ "token": reset, "password": PASSWORD });
+    house.curl().post_json("/reset-password", form).await.is(200);
+    house.wait(TimeDelta::minutes(2));
+
+    signs_in(&thief).await;
+
+    assert_eq!(alerts(&house).await.len(), 2, "the owner is asked again");
+}
+
+#[actix_web::test]
+async fn a_reset_that_wins_a_squatters_account_forgets_the_squatter() {
+    let house = House::open().await;
+    let squatter = house.claimant("ada@example.com").await;
+    house.token_for("ada@example.com").await;
+    house.curl().post_json("/forgot-password", json!({ "email": "ada@example.com" })).await.is(200);
+    let reset = house.token_for("ada@example.com").await;
+    let form = json!({ "token": reset, "password": "another fine passphrase" });
+    house.curl().post_json("/reset-password", form).await.is(200);
+
+    squatter.get("/me").await.refuses(401, "sign_in_required");
+    assert_eq!(house.count("sign_ins").await, 0);
+    assert_eq!(house.count("users WHERE email_verified_at IS NOT NULL").await, 1);
+}

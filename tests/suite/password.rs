@@ -74,4 +74,8 @@ async fn a_claimant_may_change_their_password_too() {
     curl.post_json("/auth/confirm", json!({ "password": PASSWORD })).await.is(200);
 
     curl.put_json("/me/password", json!({ "newPassword": NEW })).await.is(200);
+
+    // The mailbox may be somebody's who has nothing to do with this account.
+    let told = house.letters_to("ada@example.com").await;
+    assert!(told.iter().all(|letter| !letter.subject.contains("was changed")), "{told:?}");
 }

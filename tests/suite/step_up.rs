@@ -191,3 +191,18 @@ async fn signed_in(house: &House) -> Visitor {
     browser.post("/login", &[("email", "ada@example.com"), ("password", PASSWORD)]).await.is(303);
     browser
 }
+
+#[actix_web::test]
+async fn of_fifty_step_ups_with_one_secret_one_gets_the_next() {
+    let house = House::open().await;
+    let curl = house.verified("ada@example.com").await;
+
+    let tries = (0..50).map(|_| {
+        let one = curl.clone();
+        async move { one.post_json("/auth/confirm", json!({ "password": PASSWORD })).await.status.as_u16() }
+    });
+    let answers = futures_util::future::join_all(tries).await;
+
+    assert_eq!(answers.iter().filter(|status| **status == 200).count(), 1, "{answers:?}");
+    assert!(answers.iter().all(|status| [200, 401].contains(status)), "{answers:?}");
+}

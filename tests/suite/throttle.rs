@@ -132,10 +132,13 @@ async fn a_claim_to_the_address_neither_knows_the_browser_nor_clears_the_count()
 
     house.wait(TimeDelta::minutes(1));
     tries(&attacker, "ada@example.com", own).await.is(200);
-    fails(&house, &attacker, 1).await;
+    fails(&house, &attacker, 2).await;
 
     house.wait(TimeDelta::minutes(1));
-    tries(&attacker, "ada@example.com", "a wrong guess").await.is(429);
+    tries(&house.curl(), "ada@example.com", PASSWORD).await.refuses(429, "too_many_attempts");
+    // The attacker's browser is known to the attacker's own claim, and opens nothing else.
+    tries(&attacker, "ada@example.com", PASSWORD).await.refuses(401, "wrong_credentials");
+    tries(&attacker, "ada@example.com", own).await.is(200);
 }
 
 #[actix_web::test]
@@ -215,4 +218,47 @@ async fn throttled_pages_are_pages() {
     browser.post("/login", &form).await.is(401).says("do not belong together");
 
     browser.post("/login", &form).await.is(429).says("Too many attempts").says("<!doctype html>");
+}
+
+#[actix_web::test]
+async fn the_limits_tell_nobody_whether_an_address_is_confirmed() {
+    let mut seen = Vec::new();
+    for is_taken in [true, false] {
+        let house = guarded().await;
+        if is_taken {
+            house.verified("ada@example.com").await;
+        }
+        let claimant = house.curl();
+        let own = "the claimant's very own phrase";
+        let body = json!({ "email": "ada@example.com", "password": own, "name": "Mallory" });
+        claimant.post_json("/signup", body).await.is(201);
+        let mut answers = Vec::new();
+        for password in
+            ["a wrong guess"; 8].into_iter().chain([own, own, "a wrong guess", own, "a wrong guess", own])
+        {
+            answers.push(tries(&claimant, "ada@example.com", password).await.status.as_u16());
+            answers.push(tries(&house.curl(), "ada@example.com", password).await.status.as_u16());
+            house.wait(TimeDelta::seconds(40));
+        }
+        seen.push(answers);
+    }
+    assert_eq!(seen[0], seen[1]);
+    assert!(seen[0].contains(&429) && seen[0].contains(&200), "{seen:?}");
+}
+
+#[actix_web::test]
+async fn guesses_at_a_step_up_end_in_a_cool_down() {
+    let house = guarded().await;
+    let curl = house.verified("ada@example.com").await;
+    for _ in 0..10 {
+        house.wait(TimeDelta::minutes(1));
+        curl.post_json("/auth/confirm", json!({ "password": "a wrong guess" })).await.is(422);
+    }
+    house.wait(TimeDelta::minutes(1));
+
+    let refused = curl.post_json("/auth/confirm", json!({ "password": PASSWORD })).await;
+
+    refused.refuses(429, "too_many_attempts").says("14 minutes");
+    house.wait(TimeDelta::minutes(14));
+    curl.post_json("/auth/confirm", json!({ "password": PASSWORD })).await.is(200);
 }
