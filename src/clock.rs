@@ -5,13 +5,14 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use chrono::{DateTime, Datelike, NaiveDateTime, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, SubsecRound, TimeDelta, Timelike, Utc};
 use diesel::{
-    backend::Backend,
     deserialize::{self, FromSql, FromSqlRow},
     expression::AsExpression,
-    serialize::{self, Output, ToSql},
+    pg::{Pg, PgValue},
+    serialize::{self, IsNull, Output, ToSql},
     sql_types,
+    sqlite::{Sqlite, SqliteValue},
 };
 use serde::{Serialize, Serializer};
 
@@ -21,14 +22,37 @@ use serde::{Serialize, Serializer};
 pub struct Timestamp(NaiveDateTime);
 
 impl Timestamp {
+    // A list of devices spells a dozen times. chrono's patterns are read anew each time, so the usual spellings go
+    // without: a seventh of the page.
+
     /// The moment as RFC 3339, in whole seconds: `2026-11-21T14:05:00Z`.
     pub fn iso(&self) -> String {
-        self.0.format("%FT%TZ").to_string()
+        let second = self.0.trunc_subsecs(0);
+        format!("{}T{}Z", second.date(), second.time())
     }
 
     /// The moment in full, for a title: "21 November 2026, 14:05 UTC".
     pub fn exact(&self) -> String {
-        self.0.format("%-d %B %Y, %H:%M UTC").to_string()
+        let (day, month, year) = (self.0.day(), self.month(), self.0.year());
+        format!("{day} {month} {year}, {:02}:{:02} UTC", self.0.hour(), self.0.minute())
+    }
+
+    fn month(&self) -> &'static str {
+        const MONTHS: [&str; 12] = [
+            "January",
+            "February",
+            "March",
+            "April",
+            "May",
+            "June",
+            "July",
+            "August",
+            "September",
+            "October",
+            "November",
+            "December",
+        ];
+        MONTHS.get(self.0.month0() as usize).copied().unwrap_or_default()
     }
 
     /// The moment as a person says it at `now`: "just now", "3 minutes ago", "today at 14:05 UTC".
@@ -80,7 +104,7 @@ fn plural(count: i64, unit: &str) -> String {
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0.format("%FT%TZ"))
+        serializer.serialize_str(&self.iso())
     }
 }
 
@@ -108,21 +132,61 @@ impl Sub for Timestamp {
     }
 }
 
-impl<DB: Backend> FromSql<sql_types::Timestamp, DB> for Timestamp
-where
-    NaiveDateTime: FromSql<sql_types::Timestamp, DB>,
-{
-    fn from_sql(raw: DB::RawValue<'_>) -> deserialize::Result<Self> {
-        NaiveDateTime::from_sql(raw).map(Self)
+impl FromSql<sql_types::Timestamp, Pg> for Timestamp {
+    fn from_sql(raw: PgValue<'_>) -> deserialize::Result<Self> {
+        FromSql::<sql_types::Timestamp, Pg>::from_sql(raw).map(Self)
     }
 }
 
-impl<DB: Backend> ToSql<sql_types::Timestamp, DB> for Timestamp
-where
-    NaiveDateTime: ToSql<sql_types::Timestamp, DB>,
-{
-    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
-        self.0.to_sql(out)
+impl FromSql<sql_types::Timestamp, Sqlite> for Timestamp {
+    fn from_sql(mut raw: SqliteValue<'_, '_, '_>) -> deserialize::Result<Self> {
+        // Diesel tries up to eighteen patterns; what it writes itself is always the one here.
+        match parse(raw.read_text().as_bytes()) {
+            Some(moment) => Ok(Self(moment)),
+            None => FromSql::<sql_types::Timestamp, Sqlite>::from_sql(raw).map(Self),
+        }
+    }
+}
+
+/// `2026-11-21 14:05:00`, with or without a fraction of up to nine digits.
+fn parse(text: &[u8]) -> Option<NaiveDateTime> {
+    let number = |digits: &[u8]| {
+        digits
+            .iter()
+            .try_fold(0, |sum: u32, digit| digit.is_ascii_digit().then(|| sum * 10 + u32::from(digit - b'0')))
+    };
+    let (moment, fraction) = text.split_at_checked(19)?;
+    let marks = [(4, b'-'), (7, b'-'), (10, b' '), (13, b':'), (16, b':')];
+    if marks.iter().any(|(at, mark)| moment.get(*at) != Some(mark)) {
+        return None;
+    }
+    let part = |from: usize, to: usize| number(moment.get(from..to)?);
+    let nanos = match fraction.split_first() {
+        None => 0,
+        Some((b'.', digits)) if (1..=9).contains(&digits.len()) => {
+            number(digits)? * 10_u32.pow(9 - u32::try_from(digits.len()).ok()?)
+        }
+        Some(_) => return None,
+    };
+    NaiveDate::from_ymd_opt(i32::try_from(part(0, 4)?).ok()?, part(5, 7)?, part(8, 10)?)?.and_hms_nano_opt(
+        part(11, 13)?,
+        part(14, 16)?,
+        part(17, 19)?,
+        nanos,
+    )
+}
+
+impl ToSql<sql_types::Timestamp, Pg> for Timestamp {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+        ToSql::<sql_types::Timestamp, Pg>::to_sql(&self.0, out)
+    }
+}
+
+impl ToSql<sql_types::Timestamp, Sqlite> for Timestamp {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
+        // Letter for letter what diesel writes for a NaiveDateTime.
+        out.set_value(self.0.to_string());
+        Ok(IsNull::No)
     }
 }
 
@@ -174,6 +238,31 @@ mod tests {
         ];
         for (seconds, words) in said {
             assert_eq!(span_in_words(TimeDelta::seconds(seconds)), words);
+        }
+    }
+
+    #[test]
+    fn a_moment_is_read_from_sqlite_as_it_was_written() {
+        let noon = Timestamp::from_unix(1_795_269_900).0;
+        for micros in [0, 1, 120_000, 123_456, 999_999] {
+            let moment = noon + TimeDelta::microseconds(micros);
+            assert_eq!(moment.to_string(), moment.format("%F %T%.f").to_string(), "as diesel writes it");
+            assert_eq!(parse(moment.to_string().as_bytes()), Some(moment));
+        }
+        assert_eq!(parse(b"2026-11-21 14:05:00.5"), Some(noon + TimeDelta::milliseconds(500)));
+        let others = [
+            "",
+            "2026-11-21",
+            "2026-11-21T14:05:00",
+            "2026-11-21 14:05:00Z",
+            "2026-11-21 14:05:00.",
+            "2026-11-21 14:05:00.1234567890",
+            "2026-13-21 14:05:00",
+            "2026-11-21 24:05:00",
+            "2026-11-+1 14:05:00",
+        ];
+        for text in others {
+            assert_eq!(parse(text.as_bytes()), None, "{text}");
         }
     }
 
