@@ -15,6 +15,7 @@ use crate::{
         Conn, Id, Tx,
         schema::{sessions, users},
     },
+    direct,
     error::{Error, Result},
     secret::Secret,
     text_enum,
@@ -182,14 +183,17 @@ pub fn start(tx: &mut Tx, user: &Id<User>, new: NewSession) -> Result<(Session, 
 
 /// The live session with this secret, and whose it is: one indexed query.
 pub fn visitor(conn: &mut Conn, secret: &SessionSecret, now: Timestamp) -> Result<Option<(Current, User)>> {
-    let found = sessions::table
+    let digest = secret.digest();
+    // At most one row has the digest. With a `LIMIT` of its own, as `first` has it, SQLite would plan the query anew
+    // each time.
+    let found = direct!(conn => sessions::table
         .inner_join(users::table)
-        .filter(sessions::secret_hash.eq(secret.digest()))
+        .filter(sessions::secret_hash.eq(&digest))
         .filter(sessions::expires_at.gt(now))
         .filter(sessions::idle_expires_at.gt(now))
         .filter(sessions::locked_at.is_null())
         .select((Current::as_select(), User::as_select()))
-        .first(conn);
+        .get_result(conn));
     Ok(found.optional()?)
 }
 
@@ -211,13 +215,14 @@ pub fn touch(tx: &mut Tx, session: &Current) -> Result<()> {
 
 /// `owner`'s live sessions, the most recently used first.
 pub fn list(conn: &mut Conn, owner: &Id<User>, now: Timestamp) -> Result<Vec<Session>> {
-    Ok(sessions::table
+    let found = direct!(conn => sessions::table
         .filter(sessions::user_id.eq(owner))
         .filter(sessions::expires_at.gt(now))
         .filter(sessions::idle_expires_at.gt(now))
         .order((sessions::last_active_at.desc(), sessions::created_at.desc(), sessions::id))
         .select(Session::as_select())
-        .load(conn)?)
+        .load(conn));
+    Ok(found?)
 }
 
 /// What a changed user agent means for a session.
