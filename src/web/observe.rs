@@ -35,11 +35,11 @@ pub async fn observe<B: MessageBody + 'static>(
     let mut res = next.call(req).await?;
     let request = res.request();
     let (status, seconds) = (res.status().as_u16(), began.elapsed().as_secs_f64());
+    let (route, id) = (route(request), request_id(request));
     if let Some(app) = request.app_data::<Data<App>>() {
-        app.metrics().request(&route(request), status, seconds);
+        app.metrics().request(&route, status, seconds);
     }
-    let id = request_id(request);
-    tracing::debug!(request.id = id, route = %route(request), status, seconds, "answered");
+    tracing::debug!(request.id = id, route, status, seconds, "answered");
     if let Ok(value) = HeaderValue::from_str(&id) {
         res.headers_mut().insert(HEADER, value);
     }
