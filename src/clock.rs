@@ -23,7 +23,7 @@ pub struct Timestamp(NaiveDateTime);
 
 impl Timestamp {
     // A list of devices spells a dozen times. chrono's patterns are read anew each time, so the usual spellings go
-    // without: a seventh of the page.
+    // without: a tenth of the page.
 
     /// The moment as RFC 3339, in whole seconds: `2026-11-21T14:05:00Z`.
     pub fn iso(&self) -> String {
