@@ -300,7 +300,7 @@ fn every_route_has_a_row_here() {
 }
 
 #[actix_web::test]
-async fn whoever_may_enter_enters_and_nobody_else() {
+async fn whoever_may_enter_enters_and_nobody_else_case_77() {
     let house = House::open().await;
     // Links that do not work, so that nobody changes their standing on the way.
     let someone = Person {

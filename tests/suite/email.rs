@@ -1,6 +1,7 @@
 //! Another address.
 
 use chrono::TimeDelta;
+use futures_util::future::join_all;
 use serde_json::json;
 
 use crate::house::{House, PASSWORD, Visitor, token_in};
@@ -265,4 +266,43 @@ async fn one_account_does_not_write_to_many_strangers() {
 
     late.refuses(429, "too_many_attempts");
     assert!(house.letters_to("late@example.com").await.is_empty());
+}
+
+#[actix_web::test]
+async fn of_fifty_that_use_one_link_at_once_one_moves_the_account_case_06() {
+    let house = House::open().await;
+    let curl = recent(&house, "ada@example.com").await;
+    asks(&curl, "new@example.com").await;
+    let link = token(&house, "new@example.com", "/me/email/confirm").await;
+
+    let tries = (0..50).map(|_| {
+        let (one, body) = (curl.clone(), json!({ "token": link }));
+        async move { one.post_json("/me/email/confirm", body).await.status.as_u16() }
+    });
+    let answers = join_all(tries).await;
+
+    assert_eq!(answers.iter().filter(|status| **status == 200).count(), 1, "{answers:?}");
+    assert!(answers.iter().all(|status| [200, 401, 422].contains(status)), "{answers:?}");
+    assert_eq!(house.count("audit WHERE event = 'email_changed'").await, 1);
+}
+
+#[actix_web::test]
+async fn of_two_accounts_that_move_to_one_address_at_once_one_gets_it_case_10() {
+    let house = House::open().await;
+    let (ada, ben) = (recent(&house, "ada@example.com").await, recent(&house, "ben@example.com").await);
+    asks(&ada, "both@example.com").await;
+    let adas = token(&house, "both@example.com", "/me/email/confirm").await;
+    asks(&ben, "both@example.com").await;
+    let letters = house.letters_to("both@example.com").await;
+    let bens = letters.iter().filter_map(|letter| token_in(&letter.text)).find(|link| *link != adas).unwrap();
+
+    let uses = [(&ada, adas), (&ben, bens)].map(|(who, link)| {
+        let who = who.clone();
+        async move { who.post_json("/me/email/confirm", json!({ "token": link })).await.status.as_u16() }
+    });
+    let mut answers = join_all(uses).await;
+
+    answers.sort_unstable();
+    assert_eq!(answers, [200, 422]);
+    assert_eq!(house.count("users WHERE email = 'both@example.com'").await, 1);
 }

@@ -304,7 +304,7 @@ async fn whoever_was_signed_out_as_a_stranger_is_a_stranger_from_then_on() {
 }
 
 #[actix_web::test]
-async fn a_reset_that_wins_a_squatters_account_forgets_the_squatter() {
+async fn a_reset_that_wins_a_squatters_account_forgets_the_squatter_case_21() {
     let house = House::open().await;
     let squatter = house.claimant("ada@example.com").await;
     house.token_for("ada@example.com").await;

@@ -306,7 +306,7 @@ async fn a_weak_hash_is_made_again_at_the_next_sign_in() {
 }
 
 #[actix_web::test]
-async fn who_signed_up_under_an_older_key_still_signs_in_and_moves_to_the_new_one() {
+async fn who_signed_up_under_an_older_key_still_signs_in_and_moves_to_the_new_one_case_124() {
     let house = House::open().await;
     house.verified("ada@example.com").await;
     let old = house.settings["SECRET_KEY"].clone();

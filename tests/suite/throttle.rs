@@ -262,3 +262,18 @@ async fn guesses_at_a_step_up_end_in_a_cool_down() {
     house.wait(TimeDelta::minutes(14));
     curl.post_json("/auth/confirm", json!({ "password": PASSWORD })).await.is(200);
 }
+
+#[actix_web::test]
+async fn a_form_and_json_fill_the_same_bucket_case_19() {
+    let house = guarded().await;
+    let (browser, curl) = (house.browser(), house.curl());
+    for _ in 0..2 {
+        let form = [("email", "ada@example.com"), ("password", "a wrong guess")];
+        browser.post("/login", &form).await.is(401);
+        tries(&curl, "ada@example.com", "a wrong guess").await.is(401);
+    }
+    tries(&curl, "ada@example.com", "a wrong guess").await.is(401);
+
+    browser.post("/login", &[("email", "ada@example.com"), ("password", PASSWORD)]).await.is(429);
+    tries(&curl, "ada@example.com", PASSWORD).await.is(429);
+}

@@ -417,3 +417,21 @@ async fn neither_links_nor_sessions_can_be_read_from_a_stolen_disk_case_05() {
         assert!(!disk.contains(&secret) && !later.contains(&secret));
     }
 }
+
+#[actix_web::test]
+async fn a_token_in_an_address_never_leaves_this_site_case_04() {
+    let house = House::open().await;
+    house.claimant("ada@example.com").await;
+    let verify = house.token_for("ada@example.com").await;
+    house.curl().post_json("/forgot-password", json!({ "email": "ada@example.com" })).await.is(200);
+    let reset = house.token_for("ada@example.com").await;
+
+    for path in [format!("/verify-email?token={verify}"), format!("/reset-password?token={reset}")] {
+        let page = house.browser().get(&path).await.is(200);
+        assert_eq!(page.header("referrer-policy"), "same-origin");
+        assert_eq!(page.header("cache-control"), "no-store");
+        for part in page.body.split(['"', ' ']).filter(|part| part.contains("://")) {
+            assert!(part.starts_with(&house.base_url), "{path} names {part}");
+        }
+    }
+}
