@@ -50,7 +50,8 @@ impl Rows {
                 format!("{}({number}, '{}')", if number > 0 { "," } else { "" }, secret::digest(text))
             })
             .collect();
-        // Whole rows are copied, then changed: a column that is added later comes along.
+        // Whole rows are copied, then changed: a column that is added later comes along. The cookies are for the oldest
+        // session, whose browser is the one that asks here.
         conn.batch_execute(&format!(
             "BEGIN;
              CREATE TEMP TABLE people AS
@@ -60,7 +61,7 @@ impl Rows {
              UPDATE people SET email = 'p' || id || '@example.com', email_normalized = 'p' || id || '@example.com',
                email_verified_at = created_at;
              CREATE TEMP TABLE devices AS
-               WITH numbered AS (SELECT sessions.*, row_number() OVER (ORDER BY id) AS n FROM sessions)
+               WITH numbered AS (SELECT sessions.*, row_number() OVER (ORDER BY created_at) AS n FROM sessions)
                SELECT numbered.*, people.id AS whose, i FROM people, numbered
                WHERE n <= {sessions} OR i <= {READERS};
              UPDATE devices SET id = {id}, secret_hash = {id} || {id}, user_id = whose;
