@@ -648,6 +648,16 @@ fn data_folder(database: &DatabaseUrl) -> PathBuf {
     }
 }
 
+/// Makes a folder that only its owner may look into, where it is missing: what the program keeps there is nobody
+/// else's business.
+pub fn make_private_folder(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    if folder.as_os_str().is_empty() {
+        return Ok(());
+    }
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
 /// The key that development makes once and keeps, readable by its owner only.
 fn development_key(database: &DatabaseUrl) -> io::Result<String> {
     use std::{io::Write, os::unix::fs::OpenOptionsExt};
@@ -664,7 +674,7 @@ fn development_key(database: &DatabaseUrl) -> io::Result<String> {
     if path.exists() {
         return keep();
     }
-    fs::create_dir_all(if folder.as_os_str().is_empty() { Path::new(".") } else { &folder })?;
+    make_private_folder(&folder)?;
     let key = secret::random_text(48).map_err(io::Error::other)?;
     // Written aside and linked into place: two nodes that start together end up with one key.
     let aside = folder.join(format!("secret.key.{}", std::process::id()));
@@ -763,5 +773,7 @@ mod tests {
         assert_eq!(development_key(&database).unwrap(), first);
         let mode = fs::metadata(folder.path().join("deep/secret.key")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+        let mode = fs::metadata(folder.path().join("deep")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700, "the database beside it is for its owner as well");
     }
 }

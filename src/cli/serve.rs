@@ -78,7 +78,7 @@ fn greet(app: &App) {
     println!();
     println!("  {} is open:  {}", site.name, site.link("/"));
     println!("  Mail:               {mail}");
-    println!("  Three people:       vestibule seed");
+    println!("  Three people:       bin/run seed  (or: vestibule seed)");
     println!("  Stop:               Ctrl-C");
     println!();
 }

@@ -33,7 +33,7 @@ pub use types::Id;
 
 use crate::{
     clock::Timestamp,
-    config::{Config, DatabaseUrl},
+    config::{Config, DatabaseUrl, make_private_folder},
     error::{Error, Result},
 };
 
@@ -190,12 +190,7 @@ fn pending(conn: &mut Conn) -> Result<usize> {
 }
 
 fn make_folder(path: &Path) -> Result<()> {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => {
-            std::fs::create_dir_all(folder).map_err(Error::internal)
-        }
-        _ => Ok(()),
-    }
+    make_private_folder(path.parent().unwrap_or(Path::new(""))).map_err(Error::internal)
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
