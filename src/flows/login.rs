@@ -183,8 +183,7 @@ async fn admit(
             if let Some((index, Some(candidate))) = known {
                 return enter(app, client, "known", candidate.id.as_str(), Some(index)).await;
             }
-            app.metrics().sign_in(Method::Password, false);
-            tracing::info!("a password sign-in was throttled");
+            note_refusal(app, client, who, candidates).await?;
             Err(Error::TooManyAttempts(seconds))
         }
         entrance => entrance,
@@ -204,19 +203,41 @@ async fn enter(app: &App, client: &Client, door: &str, whom: &str, only: Option<
     Ok(Entrance { streak, only })
 }
 
+/// Tells the owner once in a while that somebody keeps trying: a row for each try would let strangers fill the history.
+async fn note_refusal(
+    app: &App,
+    client: &Client,
+    who: &str,
+    candidates: &[Option<Candidate>; 2],
+) -> Result<()> {
+    app.metrics().sign_in(Method::Password, false);
+    tracing::info!("a password sign-in was throttled");
+    let noting = Limit::new("login-refused", who, 1, app.config().limits.login_cool_down);
+    let (owner, attempt) = (candidates[0].clone(), attempt(client, Outcome::Throttled));
+    app.write(move |tx| match (throttle::admits(tx, &noting)?, owner) {
+        (true, Some(owner)) => sign_in::note(tx, &owner.id, attempt),
+        _ => Ok(()),
+    })
+    .await
+}
+
+fn attempt(client: &Client, outcome: Outcome) -> Attempt {
+    let method = Method::Password;
+    Attempt { ip: client.ip.clone(), device: client.device(), method, outcome, is_new_device: false }
+}
+
 async fn note_failure(app: &App, client: &Client, candidates: [Option<Candidate>; 2]) -> Result<()> {
     app.metrics().sign_in(Method::Password, false);
     tracing::info!("a password sign-in failed");
-    let (actor, ip, device) = (client.actor(), client.ip.clone(), client.device());
+    let actor = client.actor();
+    let is_blocked = candidates[0].as_ref().is_some_and(|owner| owner.password_blocked_at.is_some());
+    let attempt = attempt(client, if is_blocked { Outcome::Blocked } else { Outcome::WrongPassword });
     // A row whoever exists: a failure costs the same, and is seen, either way.
     app.write(move |tx| {
         // Only in the history of who has the address confirmed: that of a claim would tell a stranger who else tries,
         // and whether anybody has it.
         let tried = candidates[0].as_ref();
         if let Some(candidate) = tried {
-            let is_blocked = candidate.password_blocked_at.is_some();
-            let outcome = if is_blocked { Outcome::Blocked } else { Outcome::WrongPassword };
-            let attempt = Attempt { ip, device, method: Method::Password, outcome, is_new_device: false };
             sign_in::note(tx, &candidate.id, attempt)?;
         }
         let event = Event::SignInFailed { method: Method::Password };

@@ -20,6 +20,8 @@ text_enum! {
         WrongPassword => "wrong_password",
         /// The password is blocked until a new one is set.
         Blocked => "blocked",
+        /// Too many had been tried before; the password was not looked at.
+        Throttled => "throttled",
     }
 }
 
@@ -29,6 +31,7 @@ impl Outcome {
         match self {
             Outcome::Success => None,
             Outcome::WrongPassword => Some("wrong password"),
+            Outcome::Throttled => Some("too many attempts before"),
             Outcome::Blocked => Some("signing in with that password is blocked"),
         }
     }

@@ -133,7 +133,16 @@ fn guess_streak(tx: &Tx, user: &str) -> Limit {
 
 /// Whether one more letter of this kind may go to this address now; it is then counted.
 pub fn admits_letter(tx: &mut Tx, kind: LetterKind, to: &EmailAddress) -> Result<bool> {
-    letter(tx, kind, to).map(|()| true).or_else(|error| match error {
+    is_admitted(letter(tx, kind, to))
+}
+
+/// Whether there is room for one more try, which is then counted.
+pub fn admits(tx: &mut Tx, limit: &Limit) -> Result<bool> {
+    is_admitted(admit(tx, limit))
+}
+
+fn is_admitted(outcome: Result<()>) -> Result<bool> {
+    outcome.map(|()| true).or_else(|error| match error {
         Error::TooManyAttempts(_) => Ok(false),
         error => Err(error),
     })
