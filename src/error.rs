@@ -218,11 +218,6 @@ impl Errors {
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &[String])> {
         self.0.iter().map(|(field, sentences)| (*field, sentences.as_slice()))
     }
-
-    /// `Ok` where nothing is wrong.
-    pub fn check(self) -> Result<()> {
-        if self.is_empty() { Ok(()) } else { Err(Error::Invalid(self)) }
-    }
 }
 
 impl Serialize for Errors {

@@ -12,7 +12,7 @@ use crate::{
         audit::{self, Event},
         password::{
             Password,
-            policy::{Context, weaknesses},
+            policy::{Context, judge},
         },
         session, user,
     },
@@ -55,7 +55,7 @@ pub async fn change(
     let (app_name, person) = (app.config().site.name.clone(), me.user.clone());
     let checked = tokio::task::spawn_blocking(move || {
         let context = Context { address: person.email.spelled(), name: &person.name, app: &app_name };
-        (form.check(&context), form)
+        (judge("newPassword", &form.new_password, form.repeat.as_ref(), &context), form)
     });
     let form = match checked.await.map_err(Error::internal)? {
         (Ok(()), form) => form,
@@ -87,17 +87,4 @@ pub async fn change(
 
 fn page(me: &RecentUser, errors: Errors) -> PasswordPage {
     PasswordPage { email: me.user.email.spelled().to_owned(), has_password: me.user.has_password, errors }
-}
-
-impl Form {
-    fn check(&self, context: &Context) -> Result<(), Errors> {
-        let mut errors = Errors::default();
-        for weakness in weaknesses(self.new_password.reveal(), context) {
-            errors.add("newPassword", weakness);
-        }
-        if self.repeat.as_ref().is_some_and(|repeat| repeat.reveal() != self.new_password.reveal()) {
-            errors.add("repeat", "The two are not the same. Type the new password again.");
-        }
-        if errors.is_empty() { Ok(()) } else { Err(errors) }
-    }
 }

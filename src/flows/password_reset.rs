@@ -15,7 +15,7 @@ use crate::{
         audit::{self, Event},
         password::{
             Password, PasswordHash,
-            policy::{Context, weaknesses},
+            policy::{Context, judge},
         },
         session, sign_in,
         throttle::{self, Limit},
@@ -238,14 +238,7 @@ fn page(
 
 impl ResetForm {
     fn check(&self, user: &User, app_name: &str) -> Result<(), Errors> {
-        let mut errors = Errors::default();
         let context = Context { address: user.email.spelled(), name: &user.name, app: app_name };
-        for weakness in weaknesses(self.password.reveal(), &context) {
-            errors.add("password", weakness);
-        }
-        if self.repeat.as_ref().is_some_and(|repeat| repeat.reveal() != self.password.reveal()) {
-            errors.add("repeat", "The two are not the same. Type the new password again.");
-        }
-        if errors.is_empty() { Ok(()) } else { Err(errors) }
+        judge("password", &self.password, self.repeat.as_ref(), &context)
     }
 }

@@ -304,8 +304,3 @@ pub fn strengthen(
     }
     audit::record(tx, actor, id, Event::PasswordRehashed {})
 }
-
-/// How many accounts there are.
-pub fn count(conn: &mut Conn) -> Result<i64> {
-    Ok(users::table.count().get_result(conn)?)
-}

@@ -12,7 +12,6 @@ use actix_web::{
     web::Data,
 };
 use ipnet::IpNet;
-use serde::Deserialize;
 
 use super::{door, guard, known::KnownBrowser, reply};
 use crate::{
@@ -51,13 +50,11 @@ pub struct Client {
 }
 
 /// What a small script tells of a browser, in hidden fields of the form. Empty without scripts.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default)]
 pub struct Traits {
     /// The time zone's name.
-    #[serde(default)]
     pub zone: String,
     /// The size of the screen.
-    #[serde(default)]
     pub screen: String,
 }
 

@@ -21,9 +21,6 @@ use zeroize::Zeroizing;
 
 pub use hasher::{Hasher, HasherGauge, Verdict};
 
-/// The most characters that a password may have; far more bytes than that are not looked at.
-pub const MAX_CHARS: usize = 256;
-
 /// A password as somebody typed it, in NFC (NIST SP 800-63B §3.1.1.2). Never trimmed, never printed.
 #[derive(Clone, Default)]
 pub struct Password(Zeroizing<String>);
@@ -47,7 +44,7 @@ impl Password {
 
     /// Whether it is longer than any password that was accepted.
     pub fn is_too_long(&self) -> bool {
-        self.0.chars().nth(MAX_CHARS).is_some()
+        self.0.chars().nth(policy::LONGEST).is_some()
     }
 }
 

@@ -10,6 +10,9 @@ use icu_normalizer::ComposingNormalizerBorrowed;
 use zxcvbn::matching::Match;
 use zxcvbn::matching::patterns::MatchPattern;
 
+use super::Password;
+use crate::error::Errors;
+
 /// The fewest characters of a password, counted after normalisation (NFC).
 pub const SHORTEST: usize = 8;
 /// The most characters of a password, counted after normalisation (NFC).
@@ -205,6 +208,23 @@ fn letters(text: &str) -> String {
 /// Without the digits at both ends.
 fn bare(text: &str) -> &str {
     text.trim_matches(|c: char| !c.is_alphabetic())
+}
+
+/// Judges a new password, typed twice where `repeat` is there; `field` is the input that its weaknesses belong to.
+pub fn judge(
+    field: &'static str,
+    password: &Password,
+    repeat: Option<&Password>,
+    context: &Context,
+) -> Result<(), Errors> {
+    let mut errors = Errors::default();
+    for weakness in weaknesses(password.reveal(), context) {
+        errors.add(field, weakness);
+    }
+    if repeat.is_some_and(|repeat| repeat.reveal() != password.reveal()) {
+        errors.add("repeat", "The two are not the same. Type the new password again.");
+    }
+    if errors.is_empty() { Ok(()) } else { Err(errors) }
 }
 
 #[cfg(test)]
