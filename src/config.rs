@@ -88,6 +88,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("REMEMBER_IDLE", "14d", "the same for a remembered device"),
     setting("REMEMBER_LIFE", "30d", "the same for a remembered device"),
     setting("STEP_UP_WINDOW", "5m", "how long a step-up is good for, in its session"),
+    setting("PENDING_SIGN_IN", "10m", "how long a sign-in waits for its second proof"),
     setting(
         "EMAIL_CHANGE_LIFE",
         "24h",
@@ -212,6 +213,8 @@ pub struct Lifetimes {
     pub mail_lease: TimeDelta,
     /// A step-up, in its session.
     pub step_up: TimeDelta,
+    /// A sign-in between its first proof and its second.
+    pub pending_sign_in: TimeDelta,
     /// The link to a new address.
     pub email_change: TimeDelta,
     /// The old address's way back, after the change.
@@ -408,6 +411,7 @@ impl Reader {
                 remembered: self.span("REMEMBER_LIFE", "30d"),
                 mail_lease: self.span("MAIL_LEASE", "60s"),
                 step_up: self.span("STEP_UP_WINDOW", "5m"),
+                pending_sign_in: self.span("PENDING_SIGN_IN", "10m"),
                 email_change: self.span("EMAIL_CHANGE_LIFE", "24h"),
                 email_undo: self.span("EMAIL_UNDO_LIFE", "7d"),
             },

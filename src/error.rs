@@ -59,6 +59,9 @@ pub enum Error {
     /// A confirmation link that did its work before.
     #[error("That address is already confirmed. Sign in to continue.")]
     AlreadyConfirmed,
+    /// A sign-in that waited too long for its second proof, or got too many wrong codes.
+    #[error("That sign-in has ended: it took too long, or too many codes were wrong. Sign in again.")]
+    PendingEnded,
     /// A bounded queue is full.
     #[error("A lot is going on right now. Wait a few seconds and try again.")]
     Busy,
@@ -86,6 +89,7 @@ impl Error {
         ("method_not_allowed", 405),
         ("not_found", 404),
         ("reauthentication_required", 403),
+        ("sign_in_ended", 401),
         ("sign_in_required", 401),
         ("timeout", 408),
         ("too_large", 413),
@@ -114,6 +118,7 @@ impl Error {
             Error::DeadLink => "dead_link",
             Error::DeadResetLink => "dead_reset_link",
             Error::AlreadyConfirmed => "already_confirmed",
+            Error::PendingEnded => "sign_in_ended",
             Error::Busy => "busy",
             Error::Internal(_) => "internal",
         }

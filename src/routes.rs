@@ -12,7 +12,7 @@ use crate::{
     error::Error,
     flows::{
         account, activity, dev_mail, email, front, health, login, logout, not_me, password, password_reset,
-        sessions, signup, step_up, verify_email,
+        second_factor, sessions, signup, step_up, verify_email,
     },
     web::{assets, refuse},
 };
@@ -22,6 +22,8 @@ use crate::{
 pub enum Who {
     /// Everybody.
     Anyone,
+    /// Whoever gave a first proof, and a second is due.
+    Pending,
     /// Whoever is signed in, the address confirmed or not.
     SignedIn,
     /// The same, having confirmed within the step-up window that it is them.
@@ -46,7 +48,7 @@ pub struct Entry {
 /// The whole house.
 #[rustfmt::skip]
 pub fn entries() -> Vec<Entry> {
-    use Who::{Anyone, Recent, SignedIn, VerifiedRecent};
+    use Who::{Anyone, Pending, Recent, SignedIn, VerifiedRecent};
     vec![
         get("/", Anyone, "front page; signed in: on to `/me`", front::show),
         get("/signup", Anyone, "the form for a new account", signup::form),
@@ -57,8 +59,10 @@ pub fn entries() -> Vec<Entry> {
         get("/verify-email/needed", SignedIn, "why it does not go on without a confirmed address", verify_email::needed),
         post("/verify-email/resend", SignedIn, "a new link; older ones die", verify_email::resend),
         get("/login", Anyone, "the form to sign in", login::form),
-        post("/login", Anyone, "`{email, password, remember?}` → `{user}` and a session", login::create),
-        post("/logout", Anyone, "ends this session", logout::create),
+        post("/login", Anyone, "`{email, password, remember?}` → `{user}` and a session, or `{twoFactorRequired, methods}`", login::create),
+        get("/login/2fa", Pending, "the form for the second proof: `{methods}`", second_factor::form),
+        post("/login/2fa", Pending, "`{code}` → `{user}` and a session; five wrong codes end the sign-in", second_factor::create),
+        post("/logout", Anyone, "ends this session, or a sign-in that waits for its second proof", logout::create),
         get("/forgot-password", Anyone, "the form for a reset link", password_reset::form),
         post("/forgot-password", Anyone, "`{email}`: a link by mail; the same answer for every address", password_reset::create),
         get("/reset-password", Anyone, "the form behind the link", password_reset::open),
@@ -67,7 +71,7 @@ pub fn entries() -> Vec<Entry> {
         post("/not-me", Anyone, "`{token}`: signs out everything, blocks the password, mails a reset link", not_me::create),
 
         get("/auth/confirm", SignedIn, "step-up: which proofs there are", step_up::form),
-        post("/auth/confirm", SignedIn, "`{password}` → `{confirmedUntil}` and a new session secret", step_up::create),
+        post("/auth/confirm", SignedIn, "`{password}` or `{code}` → `{confirmedUntil}` and a new session secret", step_up::create),
         get("/auth/continue", SignedIn, "the form that a step-up interrupted, once", step_up::resume),
 
         get("/me", SignedIn, "the account: `{user}`", account::show),

@@ -93,6 +93,7 @@ struct Key {
     id: String,
     seal: Zeroizing<[u8; 32]>,
     pepper: Zeroizing<[u8; 32]>,
+    lookup: Zeroizing<[u8; 32]>,
     cookie: Zeroizing<[u8; 64]>,
 }
 
@@ -149,6 +150,12 @@ impl Keys {
         Some(Zeroizing::new(BASE64.encode(mac.finalize().into_bytes())))
     }
 
+    /// The keyed SHA-256 of a short secret under which its row is found, `keyid:base64url`, by each key: the current one
+    /// first, which is the one to store. A stolen table alone cannot be guessed at.
+    pub fn lookups(&self, purpose: &str, text: &str) -> Result<Vec<String>> {
+        self.0.iter().map(|key| key.lookup(purpose, text)).collect()
+    }
+
     /// 64 bytes for the encrypted short-lived cookie.
     pub fn cookie(&self) -> &[u8] {
         self.0.first().map_or(&[], |key| key.cookie.as_slice())
@@ -163,12 +170,14 @@ impl Key {
             id: String::new(),
             seal: Zeroizing::new([0; 32]),
             pepper: Zeroizing::new([0; 32]),
+            lookup: Zeroizing::new([0; 32]),
             cookie: Zeroizing::new([0; 64]),
         };
-        let outputs: [(&[u8], &mut [u8]); 4] = [
+        let outputs: [(&[u8], &mut [u8]); 5] = [
             (b"id", &mut id),
             (b"seal", key.seal.as_mut_slice()),
             (b"password", key.pepper.as_mut_slice()),
+            (b"lookup", key.lookup.as_mut_slice()),
             (b"cookie", key.cookie.as_mut_slice()),
         ];
         for (label, output) in outputs {
@@ -176,6 +185,14 @@ impl Key {
         }
         key.id = format!("{:08x}", u32::from_be_bytes(id));
         Ok(key)
+    }
+
+    fn lookup(&self, purpose: &str, text: &str) -> Result<String> {
+        let mut mac =
+            <Hmac<Sha256> as Mac>::new_from_slice(self.lookup.as_slice()).map_err(Error::internal)?;
+        // Neither holds a NUL, so no two pairs meet.
+        mac.update(format!("{purpose}\0{text}").as_bytes());
+        Ok(format!("{}:{}", self.id, BASE64.encode(mac.finalize().into_bytes())))
     }
 
     fn cipher(&self) -> XChaCha20Poly1305 {
@@ -223,6 +240,15 @@ mod tests {
         let secret = Secret::<()>::random().unwrap();
         assert_eq!(format!("{secret:?}"), "***");
         assert_eq!(secret.reveal().len(), 43);
+    }
+
+    #[test]
+    fn a_short_secret_is_found_again_after_the_key_changed() {
+        let old = Keys::derive(OLD, &[]).unwrap().lookups("code", "abc").unwrap();
+        let both = Keys::derive(NEW, &[OLD.to_owned()]).unwrap().lookups("code", "abc").unwrap();
+        assert_eq!(both.len(), 2);
+        assert_eq!(both[1], old[0]);
+        assert_ne!(Keys::derive(OLD, &[]).unwrap().lookups("other", "abc").unwrap(), old);
     }
 
     #[test]

@@ -264,12 +264,13 @@ impl ManageConnection for Manager {
     }
 }
 
-/// FULL: a commit survives the loss of power, not only of the process.
+/// FULL: a commit survives the loss of power, not only of the process. The file is mapped as far as SQLite allows, so that
+/// a look-up in a large one costs no more system calls than in a small one.
 fn open_sqlite(path: &Path, more: &str) -> Result<Conn, ConnectionError> {
     let mut conn = SqliteConnection::establish(&path.to_string_lossy())?;
     let pragmas = format!(
         "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
-         PRAGMA mmap_size = 268435456; {more}",
+         PRAGMA mmap_size = 2147418112; {more}",
         PATIENCE.as_millis()
     );
     conn.batch_execute(&pragmas).map_err(ConnectionError::CouldntSetupConfiguration)?;

@@ -12,6 +12,7 @@ diesel::table! {
         browsers_known_from -> Timestamp,
         created_at -> Timestamp,
         created_from -> Text,
+        factors_reset_at -> Nullable<Timestamp>,
     }
 }
 
@@ -37,6 +38,8 @@ diesel::table! {
         last_active_at -> Timestamp,
         idle_expires_at -> Timestamp,
         expires_at -> Timestamp,
+        second_factor -> Nullable<Text>,
+        passkey_id -> Nullable<Text>,
     }
 }
 
@@ -49,6 +52,7 @@ diesel::table! {
         created_at -> Timestamp,
         expires_at -> Timestamp,
         used_at -> Nullable<Timestamp>,
+        tries -> Integer,
     }
 }
 
@@ -105,7 +109,64 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    totp (user_id) {
+        user_id -> Text,
+        sealed -> Text,
+        last_step -> BigInt,
+        created_at -> Timestamp,
+        last_used_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    totp_setups (user_id) {
+        user_id -> Text,
+        sealed -> Text,
+        created_at -> Timestamp,
+        expires_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    recovery_codes (hash) {
+        hash -> Text,
+        user_id -> Text,
+        created_at -> Timestamp,
+        used_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    passkeys (id) {
+        id -> Text,
+        user_id -> Text,
+        credential_id -> Text,
+        credential -> Text,
+        name -> Text,
+        is_synced -> Bool,
+        created_at -> Timestamp,
+        last_used_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::joinable!(passkeys -> users (user_id));
+diesel::joinable!(recovery_codes -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(sign_ins -> users (user_id));
 diesel::joinable!(tokens -> users (user_id));
-diesel::allow_tables_to_appear_in_same_query!(users, sessions, sign_ins, throttles, tokens, outbox, audit);
+diesel::joinable!(totp -> users (user_id));
+diesel::joinable!(totp_setups -> users (user_id));
+diesel::allow_tables_to_appear_in_same_query!(
+    users,
+    sessions,
+    sign_ins,
+    throttles,
+    tokens,
+    outbox,
+    audit,
+    totp,
+    totp_setups,
+    recovery_codes,
+    passkeys,
+);

@@ -106,7 +106,7 @@ pub async fn create(client: Client, Input(form): Input<Form>, app: Data<App>) ->
     };
     let remember = form.remember;
     let is_owner = verdict.matched == Some(0);
-    let (user, ticket) = app
+    let (user, arrival) = app
         .write(move |tx| {
             tx.lock(&who)?;
             entrance.succeeded(tx, is_owner)?;
@@ -114,7 +114,7 @@ pub async fn create(client: Client, Input(form): Input<Form>, app: Data<App>) ->
         })
         .await?;
     let next = local_path(form.next.as_deref()).unwrap_or("/me").to_owned();
-    Ok(Reply::go(next).with("user", UserView::from(&user))?.signed_in(ticket))
+    Ok(Reply::go(next).with("user", UserView::from(&user))?.arrived(arrival))
 }
 
 fn let_in(
@@ -123,7 +123,7 @@ fn let_in(
     matched: &Candidate,
     stronger: Option<PasswordHash>,
     remember: bool,
-) -> Result<(user::User, door::Ticket)> {
+) -> Result<(user::User, door::Arrival)> {
     // Read again inside the transaction: the password may have changed, or the account ended, while it was hashed.
     let now = user::candidate(tx.conn, &matched.id).map_err(|error| match error {
         Error::NotFound => Error::WrongCredentials,
@@ -136,8 +136,8 @@ fn let_in(
         user::strengthen(tx, &client.actor().known_as(&matched.id), &matched.id, old, &new)?;
     }
     let user = user::by_id(tx.conn, &matched.id)?;
-    let ticket = door::arrive(tx, client, &user, Method::Password, remember)?;
-    Ok((user, ticket))
+    let arrival = door::arrive(tx, client, &user, Method::Password, remember)?;
+    Ok((user, arrival))
 }
 
 /// The door that an attempt came through.

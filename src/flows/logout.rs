@@ -7,13 +7,16 @@ use crate::{
     error::Result,
     model::{
         audit::{self, Event},
-        session,
+        session, token,
     },
-    web::{Anybody, Reply},
+    web::{Anybody, PendingLogin, Reply},
 };
 
 /// `POST /logout`. Harmless twice: whoever is not signed in is signed out already.
-pub async fn create(visitor: Anybody, app: Data<App>) -> Result<Reply> {
+pub async fn create(visitor: Anybody, pending: Option<PendingLogin>, app: Data<App>) -> Result<Reply> {
+    if let Some(PendingLogin(secret)) = pending {
+        app.write(move |tx| token::drop_one(tx, &secret)).await?;
+    }
     if let Some(me) = visitor.signed_in() {
         let (actor, user, id) = (me.actor(), me.user.id.clone(), me.session.id.clone());
         app.write(move |tx| {

@@ -11,6 +11,7 @@ pub mod logout;
 pub mod not_me;
 pub mod password;
 pub mod password_reset;
+pub mod second_factor;
 pub mod sessions;
 pub mod signup;
 pub mod step_up;

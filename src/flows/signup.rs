@@ -83,14 +83,14 @@ pub async fn create(client: Client, Input(form): Input<Form>, app: Data<App>) ->
     app.write(move |tx| throttle::admit(tx, &network)).await?;
     let password_hash = app.hasher().hash(form.password).await?;
     let new = NewUser { email, name, password_hash, created_from: client.device().name() };
-    let (user, ticket) = app
+    let (user, arrival) = app
         .write(move |tx| {
             let user = user::register(tx, &client.actor(), new)?;
             // The first letter always goes; it is counted, so that the next one has to wait.
             throttle::admits_letter(tx, LetterKind::VerifyEmail, &user.email)?;
             welcome::send(tx, &user)?;
-            let ticket = door::arrive(tx, &client, &user, Method::SignUp, false)?;
-            Ok((user, ticket))
+            let arrival = door::arrive(tx, &client, &user, Method::SignUp, false)?;
+            Ok((user, arrival))
         })
         .await?;
     let message = format!(
@@ -100,7 +100,7 @@ pub async fn create(client: Client, Input(form): Input<Form>, app: Data<App>) ->
     Ok(Reply::done(next, message)
         .status(StatusCode::CREATED)
         .with("user", UserView::from(&user))?
-        .signed_in(ticket))
+        .arrived(arrival))
 }
 
 impl Form {

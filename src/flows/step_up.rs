@@ -6,17 +6,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     app::App,
+    db::Tx,
     error::{Error, Errors, Result},
     model::{
         audit::{self, Event},
         password::Password,
-        session::{self, Method},
-        throttle,
+        second_factor::{self, Code},
+        session, throttle,
         token::Interrupted,
         user,
     },
     secret::Secret,
-    web::{Client, CurrentUser, Input, Reply, door, interrupted, local_path},
+    web::{
+        Client, CurrentUser, Input, Reply,
+        door::{self, Ticket},
+        guard::SignedIn,
+        interrupted, local_path,
+    },
 };
 
 /// The proofs that this account can give.
@@ -46,6 +52,7 @@ pub struct ContinuePage {
 pub struct Form {
     #[serde(default)]
     password: Password,
+    code: Option<Code>,
     next: Option<String>,
     resume: Option<String>,
 }
@@ -65,52 +72,87 @@ pub struct Resume {
 }
 
 /// `GET /auth/confirm`
-pub async fn form(me: CurrentUser, query: Query<Whither>) -> Result<Reply> {
+pub async fn form(me: CurrentUser, query: Query<Whither>, app: Data<App>) -> Result<Reply> {
     let Whither { next, resume } = query.into_inner();
     let next = local_path(next.as_deref()).map(str::to_owned);
-    Ok(Reply::page(ConfirmPage { methods: me.methods(), next, resume, errors: Errors::default() }))
+    let methods = me.methods(&app).await?;
+    Ok(Reply::page(ConfirmPage { methods, next, resume, errors: Errors::default() }))
 }
 
 /// `POST /auth/confirm`. The session gets a new secret; the window counts from now.
-pub async fn create(me: CurrentUser, Input(form): Input<Form>, app: Data<App>) -> Result<Reply> {
-    let (id, guessed) = (me.user.id.clone(), me.user.id.clone());
-    app.write(move |tx| throttle::admit_guess(tx, guessed.as_str())).await?;
-    let owner = id.clone();
-    let candidate = app.read(move |conn| user::candidate(conn, &owner)).await?;
-    let verdict = app.hasher().verify(form.password.clone(), [candidate.usable_hash()]).await?;
-    let (actor, address) = (me.actor(), me.user.email.normalized());
-    if verdict.matched.is_none() {
-        app.write(move |tx| audit::record(tx, &actor, &id, Event::StepUpFailed { method: Method::Password }))
-            .await?;
-        return Ok(refuse(&me, form));
-    }
-    let current = me.session.clone();
-    let ticket = app
-        .write(move |tx| {
-            tx.lock(&address)?;
-            // The password may have changed, or been blocked, while it was hashed.
-            if user::candidate(tx.conn, &id)?.usable_hash() != candidate.usable_hash() {
-                return Err(Error::SignIn);
-            }
-            throttle::clear_guesses(tx, id.as_str())?;
-            session::prove(tx, &current.id)?;
-            audit::record(tx, &actor, &id, Event::SteppedUp { method: Method::Password })?;
-            door::rotate(tx, &current)
-        })
-        .await?;
+pub async fn create(
+    me: CurrentUser,
+    client: Client,
+    Input(form): Input<Form>,
+    app: Data<App>,
+) -> Result<Reply> {
+    let proved = match form.code.clone() {
+        Some(code) => by_code(&me, client, code, &app).await?,
+        None => by_password(&me, &form.password, &app).await?,
+    };
+    let Some(ticket) = proved else { return refuse(&me, form, &app).await };
     let until = me.now + app.config().lifetimes.step_up;
     Ok(Reply::go(form.goes_on()).with("confirmedUntil", until)?.signed_in(ticket))
 }
 
-fn refuse(me: &CurrentUser, form: Form) -> Reply {
-    let sentence = match form.password.is_empty() {
-        true => "Enter your password.",
-        false => "That is not your password.",
+async fn by_password(me: &SignedIn, password: &Password, app: &App) -> Result<Option<Ticket>> {
+    let (id, guessed) = (me.user.id.clone(), me.user.id.clone());
+    app.write(move |tx| throttle::admit_guess(tx, guessed.as_str())).await?;
+    let owner = id.clone();
+    let candidate = app.read(move |conn| user::candidate(conn, &owner)).await?;
+    let verdict = app.hasher().verify(password.clone(), [candidate.usable_hash()]).await?;
+    let (actor, address, current) = (me.actor(), me.user.email.normalized(), me.session.clone());
+    if verdict.matched.is_none() {
+        let failed = Event::StepUpFailed { with: "password" };
+        app.write(move |tx| audit::record(tx, &actor, &id, failed)).await?;
+        return Ok(None);
+    }
+    app.write(move |tx| {
+        tx.lock(&address)?;
+        // The password may have changed, or been blocked, while it was hashed.
+        if user::candidate(tx.conn, &id)?.usable_hash() != candidate.usable_hash() {
+            return Err(Error::SignIn);
+        }
+        throttle::clear_guesses(tx, id.as_str())?;
+        audit::record(tx, &actor, &id, Event::SteppedUp { with: "password" })?;
+        prove(tx, &current).map(Some)
+    })
+    .await
+}
+
+async fn by_code(me: &SignedIn, client: Client, code: Code, app: &App) -> Result<Option<Ticket>> {
+    let (actor, user, current) = (me.actor(), me.user.clone(), me.session.clone());
+    app.write(move |tx| {
+        tx.lock(&user.email.normalized())?;
+        let known_from = user::candidate(tx.conn, &user.id)?.browsers_known_from;
+        let is_known = client.known.knows(&user.id, known_from);
+        second_factor::admit_guess(tx, &user.id, is_known)?;
+        let Some(factor) = second_factor::take(tx, &actor, &user, &code)? else {
+            audit::record(tx, &actor, &user.id, Event::StepUpFailed { with: "code" })?;
+            return Ok(None);
+        };
+        second_factor::clear_guesses(tx, &user.id, is_known)?;
+        audit::record(tx, &actor, &user.id, Event::SteppedUp { with: factor.as_str() })?;
+        prove(tx, &current).map(Some)
+    })
+    .await
+}
+
+fn prove(tx: &mut Tx, current: &session::Current) -> Result<Ticket> {
+    session::prove(tx, &current.id)?;
+    door::rotate(tx, current)
+}
+
+async fn refuse(me: &SignedIn, form: Form, app: &App) -> Result<Reply> {
+    let (field, sentence) = match (&form.code, form.password.is_empty()) {
+        (Some(_), _) => ("code", "That code is not right, or was used before."),
+        (None, true) => ("password", "Enter your password."),
+        (None, false) => ("password", "That is not your password."),
     };
-    let errors = Errors::one("password", sentence);
-    let page =
-        ConfirmPage { methods: me.methods(), next: form.next, resume: form.resume, errors: errors.clone() };
-    Reply::refused(page, Error::Invalid(errors))
+    let errors = Errors::one(field, sentence);
+    let methods = me.methods(app).await?;
+    let page = ConfirmPage { methods, next: form.next, resume: form.resume, errors: errors.clone() };
+    Ok(Reply::refused(page, Error::Invalid(errors)))
 }
 
 /// `GET /auth/continue?resume=`: the interrupted form comes back filled, once.

@@ -208,7 +208,7 @@ async fn confirm_and_sign_in(
     secret: Secret<VerifyEmail>,
     candidate: Candidate,
 ) -> Result<Reply> {
-    let ticket = app
+    let arrival = app
         .write(move |tx| {
             let id = redeem(tx, &client, &secret)?;
             // The password may have changed while it was hashed.
@@ -220,7 +220,7 @@ async fn confirm_and_sign_in(
         })
         .await?;
     let done = Reply::done("/me", "Your address is confirmed, and you are signed in.");
-    Ok(done.with("emailVerified", true)?.signed_in(ticket))
+    Ok(done.with("emailVerified", true)?.arrived(arrival))
 }
 
 /// Uses the link and proves the address. The address is locked first, in the same order by everyone: two links to

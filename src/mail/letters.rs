@@ -166,6 +166,138 @@ pub fn password_changed(
     write(LetterKind::PasswordChanged, to, format!("Your password for {} was changed", site.name), &words)
 }
 
+/// A change of the ways to sign in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FactorChange {
+    /// An authenticator app was set up.
+    AppAdded,
+    /// Another authenticator app took the place of the one before.
+    AppReplaced,
+    /// The authenticator app was removed.
+    AppRemoved,
+    /// A passkey was added.
+    PasskeyAdded,
+    /// A passkey was removed.
+    PasskeyRemoved,
+    /// New recovery codes were made.
+    CodesMade,
+}
+
+impl FactorChange {
+    fn words(self) -> &'static str {
+        match self {
+            Self::AppAdded => "An authenticator app was added",
+            Self::AppReplaced => "Your authenticator app was replaced by another",
+            Self::AppRemoved => "The authenticator app was removed",
+            Self::PasskeyAdded => "A passkey was added",
+            Self::PasskeyRemoved => "A passkey was removed",
+            Self::CodesMade => "New recovery codes were made, and the older ones no longer work",
+        }
+    }
+}
+
+struct FactorChanged<'a> {
+    brand: &'a str,
+    home: String,
+    greeting: String,
+    link: String,
+    what: &'a str,
+    when: &'a str,
+    device: &'a str,
+}
+
+faces!(FactorChanged, "mail/factor_changed.txt", "mail/factor_changed.html");
+
+/// Tells somebody that a way to sign in was added or removed, `when` and from which `device`.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn factor_changed(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    change: FactorChange,
+    when: &str,
+    device: &str,
+) -> askama::Result<Letter> {
+    let words = FactorChanged {
+        brand: &site.name,
+        home: site.link("/"),
+        greeting: greeting(name),
+        link: site.link("/me/security"),
+        what: change.words(),
+        when,
+        device: plain(device).unwrap_or("an unknown device"),
+    };
+    write(LetterKind::FactorChanged, to, format!("How you sign in to {} has changed", site.name), &words)
+}
+
+struct RecoveryCodeUsed<'a> {
+    brand: &'a str,
+    home: String,
+    greeting: String,
+    link: String,
+    when: &'a str,
+    left: i64,
+}
+
+faces!(RecoveryCodeUsed, "mail/recovery_code_used.txt", "mail/recovery_code_used.html");
+
+/// Tells somebody that one of their recovery codes was used, and how many are left.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn recovery_code_used(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    when: &str,
+    left: i64,
+) -> askama::Result<Letter> {
+    let words = RecoveryCodeUsed {
+        brand: &site.name,
+        home: site.link("/"),
+        greeting: greeting(name),
+        link: site.link("/me/security"),
+        when,
+        left,
+    };
+    write(LetterKind::RecoveryCodeUsed, to, format!("A recovery code for {} was used", site.name), &words)
+}
+
+struct WrongCodes<'a> {
+    brand: &'a str,
+    home: String,
+    greeting: String,
+    link: String,
+    when: &'a str,
+    device: &'a str,
+}
+
+faces!(WrongCodes, "mail/wrong_codes.txt", "mail/wrong_codes.html");
+
+/// Tells somebody that a sign-in ended at its second proof: whoever it was knew the first.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn wrong_codes(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    when: &str,
+    device: &str,
+) -> askama::Result<Letter> {
+    let words = WrongCodes {
+        brand: &site.name,
+        home: site.link("/"),
+        greeting: greeting(name),
+        link: site.link("/forgot-password"),
+        when,
+        device: plain(device).unwrap_or("an unknown device"),
+    };
+    write(LetterKind::WrongCodes, to, format!("A sign-in to {} was stopped", site.name), &words)
+}
+
 struct NewSignIn<'a> {
     brand: &'a str,
     home: String,
@@ -393,6 +525,9 @@ mod tests {
             confirm_new_address(&site, &ada, "Ada", "t0ken", "24 hours").unwrap(),
             address_change_asked(&site, &ada, "Ada", "new@example.com", "t0ken", "24 hours").unwrap(),
             address_changed(&site, &ada, "Ada", "new@example.com", "t0ken", "7 days").unwrap(),
+            factor_changed(&site, &ada, "Ada", FactorChange::AppAdded, "today", "Chrome on macOS").unwrap(),
+            recovery_code_used(&site, &ada, "Ada", "today", 3).unwrap(),
+            wrong_codes(&site, &ada, "Ada", "today", "Chrome on macOS").unwrap(),
             test_letter(&site, &ada).unwrap(),
         ]
     }

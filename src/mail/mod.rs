@@ -79,6 +79,12 @@ pub enum LetterKind {
     AddressChangeAsked,
     /// The address changed.
     AddressChanged,
+    /// A way to sign in was added or removed.
+    FactorChanged,
+    /// A recovery code was used.
+    RecoveryCodeUsed,
+    /// Somebody gave the right first proof and wrong codes after it.
+    WrongCodes,
     /// Sent by `vestibule doctor` to see that mail arrives.
     Test,
 }
@@ -95,6 +101,9 @@ impl LetterKind {
             Self::ConfirmNewAddress => "confirm_new_address",
             Self::AddressChangeAsked => "address_change_asked",
             Self::AddressChanged => "address_changed",
+            Self::FactorChanged => "factor_changed",
+            Self::RecoveryCodeUsed => "recovery_code_used",
+            Self::WrongCodes => "wrong_codes",
             Self::Test => "test",
         }
     }

@@ -4,6 +4,8 @@ use diesel::prelude::*;
 use serde::Serialize;
 
 use super::{
+    passkey::Passkey,
+    second_factor::Factor,
     session::{Method, Session},
     user::User,
 };
@@ -62,6 +64,10 @@ pub enum Event {
     SignedIn { method: Method, session: Id<Session> },
     /// A proof failed.
     SignInFailed { method: Method },
+    /// A first proof was right, and a second is due.
+    SecondFactorAsked { method: Method },
+    /// The code after the first proof failed.
+    SecondFactorFailed {},
     /// A session was ended by its own person, here.
     SignedOut {},
     /// A device was signed out from the list.
@@ -69,9 +75,9 @@ pub enum Event {
     /// A session was suddenly used from another device, and is locked.
     SessionLocked { session: Id<Session>, used_by: String },
     /// A person confirmed that it is them.
-    SteppedUp { method: Method },
+    SteppedUp { with: &'static str },
     /// A step-up failed.
-    StepUpFailed { method: Method },
+    StepUpFailed { with: &'static str },
     /// Every other device was signed out.
     OtherSessionsRevoked { count: usize },
     /// The address is proved.
@@ -98,6 +104,16 @@ pub enum Event {
     PasswordReset {},
     /// A hash was made again with today's cost and key.
     PasswordRehashed {},
+    /// A second factor was added.
+    SecondFactorAdded { factor: Factor, passkey: Option<Id<Passkey>> },
+    /// A second factor was removed.
+    SecondFactorRemoved { factor: Factor, passkey: Option<Id<Passkey>> },
+    /// Every second factor was taken away, after an operator's reset.
+    SecondFactorsReset {},
+    /// New recovery codes were made; older ones are dead.
+    RecoveryCodesMade {},
+    /// A recovery code was used.
+    RecoveryCodeUsed { left: i64 },
     /// Demonstration data was made.
     Seeded {},
 }

@@ -3,10 +3,14 @@
 pub mod audit;
 pub mod device;
 pub mod outbox;
+pub mod passkey;
 pub mod password;
+pub mod recovery_code;
+pub mod second_factor;
 pub mod session;
 pub mod sign_in;
 pub mod throttle;
 pub mod token;
+pub mod totp;
 pub mod user;
 pub mod welcome;

@@ -6,6 +6,9 @@ use diesel::prelude::*;
 use super::{
     audit::{self, Actor, Event},
     device::Device,
+    passkey::Passkey,
+    second_factor::Factor,
+    token::{self, PendingSignIn},
     user::User,
 };
 use crate::{
@@ -26,6 +29,10 @@ text_enum! {
     Method {
         /// With a password.
         Password => "password",
+        /// With a link in a mail.
+        MagicLink => "magic_link",
+        /// With a passkey and nothing else.
+        Passkey => "passkey",
         /// By making the account.
         SignUp => "sign_up",
     }
@@ -36,6 +43,8 @@ impl Method {
     pub fn words(&self) -> &'static str {
         match self {
             Method::Password => "Password",
+            Method::MagicLink => "Link by mail",
+            Method::Passkey => "Passkey",
             Method::SignUp => "New account",
         }
     }
@@ -83,6 +92,10 @@ pub struct Session {
     pub idle_expires_at: Timestamp,
     /// When it ends.
     pub expires_at: Timestamp,
+    /// What was proved besides the first, if anything was.
+    pub second_factor: Option<Factor>,
+    /// The passkey that it relies on.
+    pub passkey_id: Option<Id<Passkey>>,
 }
 
 /// The visitor's own session, with as little as a page needs.
@@ -116,6 +129,10 @@ pub struct NewSession {
     pub fingerprint: Fingerprint,
     /// Its address on the network.
     pub ip: String,
+    /// What was proved besides the first.
+    pub second_factor: Option<Factor>,
+    /// The passkey that was used, if one was.
+    pub passkey: Option<Id<Passkey>>,
 }
 
 /// What a browser tells of itself. Every part may be empty.
@@ -174,6 +191,8 @@ pub fn start(tx: &mut Tx, user: &Id<User>, new: NewSession) -> Result<(Session, 
         last_active_at: tx.now,
         idle_expires_at: tx.now + idle.min(absolute),
         expires_at: tx.now + absolute,
+        second_factor: new.second_factor,
+        passkey_id: new.passkey,
     };
     diesel::insert_into(sessions::table)
         .values((&session, sessions::secret_hash.eq(secret.digest())))
@@ -296,19 +315,58 @@ pub fn revoke(tx: &mut Tx, actor: &Actor, owner: &Id<User>, id: &Id<Session>) ->
     audit::record(tx, actor, owner, Event::SessionRevoked { session: id.clone() })
 }
 
-/// Signs every device of `owner` out but `keep`. Returns how many there were.
+/// Signs every device of `owner` out but `keep`, and ends the sign-ins that wait for a second proof. Returns how many
+/// devices there were.
 pub fn revoke_others(
     tx: &mut Tx,
     actor: &Actor,
     owner: &Id<User>,
     keep: Option<&Id<Session>>,
 ) -> Result<usize> {
+    token::revoke::<PendingSignIn>(tx, owner)?;
     let kept = keep.cloned().unwrap_or_else(|| Id::from_text(""));
     let count =
         diesel::delete(sessions::table.filter(sessions::user_id.eq(owner)).filter(sessions::id.ne(kept)))
             .execute(tx.conn)?;
     audit::record(tx, actor, owner, Event::OtherSessionsRevoked { count })?;
     Ok(count)
+}
+
+/// Signs out every device of `owner` but `keep` that came in with one proof only. Returns how many there were.
+pub fn revoke_single_factor(
+    tx: &mut Tx,
+    actor: &Actor,
+    owner: &Id<User>,
+    keep: &Id<Session>,
+) -> Result<usize> {
+    token::revoke::<PendingSignIn>(tx, owner)?;
+    let others = sessions::table.filter(sessions::user_id.eq(owner)).filter(sessions::id.ne(keep));
+    let count = diesel::delete(others.filter(sessions::second_factor.is_null())).execute(tx.conn)?;
+    audit::record(tx, actor, owner, Event::OtherSessionsRevoked { count })?;
+    Ok(count)
+}
+
+/// Signs out every device of `owner` but `keep` that relied on one of `factors`; `keep` no longer relies on it. Returns
+/// how many there were.
+pub fn revoke_relying_on(
+    tx: &mut Tx,
+    actor: &Actor,
+    owner: &Id<User>,
+    keep: &Id<Session>,
+    factors: &[Factor],
+) -> Result<usize> {
+    let relying =
+        sessions::table.filter(sessions::user_id.eq(owner)).filter(sessions::second_factor.eq_any(factors));
+    let count = diesel::delete(relying.filter(sessions::id.ne(keep))).execute(tx.conn)?;
+    set_factor(tx, keep, None)?;
+    audit::record(tx, actor, owner, Event::OtherSessionsRevoked { count })?;
+    Ok(count)
+}
+
+/// Notes what a session has proved besides the first, or that it no longer counts.
+pub fn set_factor(tx: &mut Tx, id: &Id<Session>, factor: Option<Factor>) -> Result<()> {
+    diesel::update(sessions::table.find(id)).set(sessions::second_factor.eq(factor)).execute(tx.conn)?;
+    Ok(())
 }
 
 /// Ends the session that a browser presents, locked or not: it is about to get another.

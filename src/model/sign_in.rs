@@ -20,6 +20,8 @@ text_enum! {
         WrongPassword => "wrong_password",
         /// The password is blocked until a new one is set.
         Blocked => "blocked",
+        /// The first proof was right, the code after it was not.
+        WrongCode => "wrong_code",
         /// Too many had been tried before; the password was not looked at.
         Throttled => "throttled",
     }
@@ -31,6 +33,7 @@ impl Outcome {
         match self {
             Outcome::Success => None,
             Outcome::WrongPassword => Some("wrong password"),
+            Outcome::WrongCode => Some("right password or link, wrong code"),
             Outcome::Throttled => Some("too many attempts before"),
             Outcome::Blocked => Some("signing in with that password is blocked"),
         }

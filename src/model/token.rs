@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::user::User;
+use super::{session::Method, user::User};
 use crate::{
     clock::Timestamp,
     config::Lifetimes,
@@ -122,6 +122,28 @@ impl Purpose for Interrupted {
     }
 }
 
+/// A sign-in between its first proof and its second. It opens `/login/2fa` and nothing else.
+#[derive(Debug)]
+pub struct PendingSignIn;
+
+/// The first proof of a sign-in that waits for its second.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FirstProof {
+    /// What was proved.
+    pub method: Method,
+    /// Whether "remember this device" was chosen.
+    pub remembered: bool,
+}
+
+impl Purpose for PendingSignIn {
+    const NAME: &'static str = "pending_sign_in";
+    type Claim = FirstProof;
+
+    fn life(lifetimes: &Lifetimes) -> TimeDelta {
+        lifetimes.pending_sign_in
+    }
+}
+
 /// A token whose secret somebody holds.
 #[derive(Debug, Clone)]
 pub struct Token<C> {
@@ -205,6 +227,31 @@ pub fn redeem<P: Purpose>(tx: &mut Tx, secret: &Secret<P>) -> Result<(Id<User>, 
         .optional()?
         .ok_or(Error::DeadLink)?;
     Ok((user_id.ok_or(Error::DeadLink)?, serde_json::from_str(&claim)?))
+}
+
+/// Counts one code that is offered with a token, before it is looked at. [`Error::DeadLink`] where the token is not live
+/// or `most` were offered already.
+pub fn try_once<P: Purpose>(tx: &mut Tx, secret: &Secret<P>, most: i32) -> Result<(Id<User>, P::Claim, i32)> {
+    let live = tokens::table
+        .find(secret.digest())
+        .filter(tokens::purpose.eq(P::NAME))
+        .filter(tokens::used_at.is_null())
+        .filter(tokens::expires_at.gt(tx.now))
+        .filter(tokens::tries.lt(most));
+    let (user_id, claim, tries): (Option<Id<User>>, String, i32) = diesel::update(live)
+        .set(tokens::tries.eq(tokens::tries + 1))
+        .returning((tokens::user_id, tokens::claim, tokens::tries))
+        .get_result(tx.conn)
+        .optional()?
+        .ok_or(Error::DeadLink)?;
+    Ok((user_id.ok_or(Error::DeadLink)?, serde_json::from_str(&claim)?, most - tries))
+}
+
+/// Kills one token that was not used, by its secret. Harmless twice.
+pub fn drop_one<P: Purpose>(tx: &mut Tx, secret: &Secret<P>) -> Result<()> {
+    diesel::delete(tokens::table.find(secret.digest()).filter(tokens::purpose.eq(P::NAME)))
+        .execute(tx.conn)?;
+    Ok(())
 }
 
 /// The newest live token of a purpose that `user` has, as far as it can be told without its secret.

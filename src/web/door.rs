@@ -1,4 +1,6 @@
 //! The one way in. Every proof of who somebody is ends here; no flow starts a session by itself.
+//!
+//! Where a second proof is due there is no session yet, only a sign-in that waits: see [`Arrival::Pending`].
 
 use actix_web::{
     HttpRequest,
@@ -9,18 +11,39 @@ use actix_web::{
 use super::{Client, known::KnownBrowser};
 use crate::{
     app::App,
-    db::Tx,
+    db::{Id, Tx},
     error::Result,
     mail::{LetterKind, letters},
     model::{
         audit::{self, Event},
+        passkey::Passkey,
+        second_factor::{self, Factor},
         session::{self, Current, Method, NewSession, SessionSecret},
         sign_in::{self, Attempt, Outcome},
         throttle,
-        token::{self, NotMe, ToldSignIn},
+        token::{self, FirstProof, NotMe, PendingSignIn, ToldSignIn},
         user::{self, User},
     },
+    secret::Secret,
 };
+
+/// What came of a first proof.
+#[derive(Debug)]
+pub enum Arrival {
+    /// It was enough.
+    In(Ticket),
+    /// A second one is due.
+    Pending(Waiting),
+}
+
+/// A sign-in that waits for its second proof, to be handed to its browser.
+#[derive(Debug)]
+pub struct Waiting {
+    /// Opens `/login/2fa` and nothing else.
+    pub secret: Secret<PendingSignIn>,
+    /// What the second proof may be.
+    pub methods: Vec<&'static str>,
+}
 
 /// A session secret that was just made, to be handed to its browser.
 #[derive(Debug)]
@@ -51,8 +74,69 @@ impl Ticket {
     }
 }
 
-/// Lets `user` in after a proof: a fresh session with a fresh secret. The one that this browser held ends.
-pub fn arrive(tx: &mut Tx, client: &Client, user: &User, method: Method, remembered: bool) -> Result<Ticket> {
+/// Takes a first proof of `user`. Where a second one is due, the sign-in waits for it.
+pub fn arrive(
+    tx: &mut Tx,
+    client: &Client,
+    user: &User,
+    method: Method,
+    remembered: bool,
+) -> Result<Arrival> {
+    let factors = second_factor::of(tx.conn, &user.id)?;
+    let first = FirstProof { method, remembered };
+    if !factors.is_second_due() {
+        return let_in(tx, client, user, first, None).map(Arrival::In);
+    }
+    let life = tx.config.lifetimes.pending_sign_in;
+    let secret = token::issue_another::<PendingSignIn>(tx, &user.id, &first, life)?;
+    let actor = client.actor().known_as(&user.id);
+    audit::record(tx, &actor, &user.id, Event::SecondFactorAsked { method })?;
+    Ok(Arrival::Pending(Waiting { secret, methods: factors.second() }))
+}
+
+/// Ends the wait of a sign-in whose second proof was checked in this transaction. Of many at once, one succeeds;
+/// [`crate::error::Error::DeadLink`] for the others.
+pub fn finish(
+    tx: &mut Tx,
+    client: &Client,
+    user: &User,
+    pending: &Secret<PendingSignIn>,
+    second: Second,
+) -> Result<Ticket> {
+    let (_, first) = token::redeem(tx, pending)?;
+    let_in(tx, client, user, first, Some(second))
+}
+
+/// Takes a passkey that verified its person (WebAuthn §6.1, flag UV): two proofs in one.
+pub fn arrive_with_passkey(
+    tx: &mut Tx,
+    client: &Client,
+    user: &User,
+    passkey: Id<Passkey>,
+    remembered: bool,
+) -> Result<Ticket> {
+    let second = Second { factor: Factor::Passkey, passkey: Some(passkey) };
+    let_in(tx, client, user, FirstProof { method: Method::Passkey, remembered }, Some(second))
+}
+
+/// A second proof that was right.
+#[derive(Debug)]
+pub struct Second {
+    /// What it was.
+    pub factor: Factor,
+    /// Which passkey, where it was one.
+    pub passkey: Option<Id<Passkey>>,
+}
+
+/// A fresh session with a fresh secret. The one that this browser held ends.
+fn let_in(
+    tx: &mut Tx,
+    client: &Client,
+    user: &User,
+    first: FirstProof,
+    second: Option<Second>,
+) -> Result<Ticket> {
+    let FirstProof { method, remembered } = first;
     if let Some(held) = &client.presented {
         session::end_presented(tx, held)?;
     }
@@ -61,7 +145,10 @@ pub fn arrive(tx: &mut Tx, client: &Client, user: &User, method: Method, remembe
     let attempt =
         Attempt { ip: ip.clone(), device: device.clone(), method, outcome: Outcome::Success, is_new_device };
     sign_in::note(tx, &user.id, attempt)?;
-    let new = NewSession { method, remembered, device, fingerprint: client.fingerprint(), ip };
+    let (second_factor, passkey) =
+        second.map_or((None, None), |second| (Some(second.factor), second.passkey));
+    let fingerprint = client.fingerprint();
+    let new = NewSession { method, remembered, device, fingerprint, ip, second_factor, passkey };
     let (session, secret) = session::start(tx, &user.id, new)?;
     let actor = client.actor().known_as(&user.id);
     audit::record(tx, &actor, &user.id, Event::SignedIn { method, session: session.id })?;

@@ -25,6 +25,7 @@ use crate::{
     model::{
         audit::{Actor, ActorKind},
         device::Device,
+        second_factor,
         session::{self, Change, Current},
         user::User,
     },
@@ -55,12 +56,13 @@ impl SignedIn {
     }
 
     /// The proofs that this person can give at a step-up.
-    pub fn methods(&self) -> Vec<&'static str> {
-        self.user.has_password.then_some("password").into_iter().collect()
+    pub async fn methods(&self, app: &App) -> Result<Vec<&'static str>> {
+        let id = self.user.id.clone();
+        app.read(move |conn| Ok(second_factor::of(conn, &id)?.step_up())).await
     }
 
-    fn stale(&self, resume: Option<String>) -> Error {
-        Error::StepUp(Box::new(StepUp { methods: self.methods(), resume }))
+    async fn stale(&self, app: &App, resume: Option<String>) -> Result<Error> {
+        Ok(Error::StepUp(Box::new(StepUp { methods: self.methods(app).await?, resume })))
     }
 
     /// This person as an actor in the audit.
@@ -265,14 +267,14 @@ where
         }
         let is_form = req.content_type() == "application/x-www-form-urlencoded";
         let keeps = req.method() == Method::POST && reply::wants_html(req.headers()) && is_form;
-        if !keeps {
-            return Box::pin(ready(Err(visitor.stale(None))));
-        }
-        let (body, req) = (payload.take(), req.clone());
+        let (body, req) = (keeps.then(|| payload.take()), req.clone());
         Box::pin(async move {
             let app = req.app_data::<Data<App>>().ok_or_else(|| anyhow::anyhow!("no App in this service"))?;
-            let resume = interrupted::keep(app, &visitor, req.path(), body).await?;
-            Err(visitor.stale(resume))
+            let resume = match body {
+                Some(body) => interrupted::keep(app, &visitor, req.path(), body).await?,
+                None => None,
+            };
+            Err(visitor.stale(app, resume).await?)
         })
     }
 }

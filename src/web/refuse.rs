@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::{
     observe,
-    reply::{html, local_path, status_of, wants_html},
+    reply::{html, local_path, set_flash, status_of, wants_html},
 };
 use crate::error::Error;
 
@@ -96,6 +96,9 @@ pub fn answer(req: &HttpRequest, error: &Error) -> HttpResponse {
         return json(&mut answer, error, shown);
     }
     if let Some(way) = way_out(req, error) {
+        if matches!(error, Error::PendingEnded) {
+            set_flash(req, &error.to_string());
+        }
         return HttpResponse::SeeOther().insert_header((header::LOCATION, way)).finish();
     }
     let page = ErrorPage::about(error, shown);
@@ -117,6 +120,7 @@ fn way_out(req: &HttpRequest, error: &Error) -> Option<String> {
     };
     match error {
         Error::SignIn => Some(with("/login", "next", local_path(asked_for))),
+        Error::PendingEnded => Some("/login".to_owned()),
         Error::EmailUnverified => Some(with("/verify-email/needed", "next", local_path(asked_for))),
         Error::StepUp(step_up) => Some(match &step_up.resume {
             Some(secret) => with("/auth/confirm", "resume", Some(secret)),

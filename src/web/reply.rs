@@ -15,8 +15,16 @@ use askama::Template;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{chrome::Chrome, door::Ticket, refuse};
-use crate::error::{Error, Result};
+use super::{
+    chrome::Chrome,
+    door::{Arrival, Ticket},
+    pending, refuse,
+};
+use crate::{
+    error::{Error, Result},
+    model::token::PendingSignIn,
+    secret::Secret,
+};
 
 // The flash waits in the short-lived cookie until the next page shows it.
 const FLASH: &str = "flash";
@@ -56,6 +64,7 @@ enum Body {
 enum SessionCookie {
     Keep,
     Set(Ticket),
+    Pending(Secret<PendingSignIn>),
     Clear,
 }
 
@@ -103,6 +112,23 @@ impl Reply {
         Self { session: SessionCookie::Set(ticket), ..self }
     }
 
+    /// What a first proof came to: the session, or the way to the second proof. There a browser is asked for it and then
+    /// goes on to where this reply goes; a program gets `{"twoFactorRequired": true, "methods": […]}`.
+    pub fn arrived(self, arrival: Arrival) -> Self {
+        let waiting = match arrival {
+            Arrival::In(ticket) => return self.signed_in(ticket),
+            Arrival::Pending(waiting) => waiting,
+        };
+        let next = match self.body {
+            Body::Done { to, .. } => to,
+            _ => "/me".to_owned(),
+        };
+        let query = serde_urlencoded::to_string([("next", next)]).unwrap_or_default();
+        let more = json!({ "twoFactorRequired": true, "methods": waiting.methods });
+        let body = Body::Done { to: format!("/login/2fa?{query}"), message: None, more };
+        Self { session: SessionCookie::Pending(waiting.secret), ..Self::new(body) }
+    }
+
     /// Takes the session cookie back, and what the browser keeps of signed-in pages.
     pub fn signed_out(self) -> Self {
         Self { session: SessionCookie::Clear, clears_site_data: true, ..self }
@@ -129,12 +155,15 @@ impl Responder for Reply {
         let mut answer = HttpResponse::build(self.status);
         match self.session {
             SessionCookie::Keep => {}
+            SessionCookie::Pending(secret) => pending::keep(&req.get_session(), &secret),
             SessionCookie::Set(ticket) => {
+                pending::forget(&req.get_session());
                 for cookie in ticket.cookies(req) {
                     answer.cookie(cookie);
                 }
             }
             SessionCookie::Clear => {
+                pending::forget(&req.get_session());
                 answer.cookie(super::door::no_cookie(req));
             }
         }
@@ -179,7 +208,8 @@ pub fn html(req: &HttpRequest, page: &dyn Page) -> Result<String> {
     Ok(page.html(&values)?)
 }
 
-fn set_flash(req: &HttpRequest, message: &str) {
+/// Keeps a sentence for the next page.
+pub fn set_flash(req: &HttpRequest, message: &str) {
     if let Err(cause) = req.get_session().insert(FLASH, message) {
         tracing::error!(?cause, "the flash could not be kept");
     }

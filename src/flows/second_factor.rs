@@ -1,0 +1,160 @@
+//! The second proof of a sign-in. Between the two there is no session.
+
+use actix_web::web::{Data, Query};
+use askama::Template;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    app::App,
+    db::{Id, Tx},
+    error::{Error, Errors, Result},
+    mail::{LetterKind, letters},
+    model::{
+        audit::{self, Event},
+        second_factor::{self, Code},
+        sign_in::{self, Attempt, Outcome},
+        throttle,
+        token::{self, FirstProof, PendingSignIn},
+        user::{self, User},
+    },
+    secret::Secret,
+    web::{Client, Input, PendingLogin, Reply, door, local_path, views::UserView},
+};
+
+// Wrong codes end the sign-in; whoever has the app in hand needs fewer.
+const MOST_CODES: i32 = 5;
+
+/// Which proofs there are.
+#[derive(Template, Serialize)]
+#[template(path = "second_factor.html")]
+pub struct SecondFactorPage {
+    methods: Vec<&'static str>,
+    #[serde(skip)]
+    next: Option<String>,
+    #[serde(skip)]
+    errors: Errors,
+}
+
+/// A proof, and what goes on afterwards.
+#[derive(Deserialize)]
+pub struct Form {
+    #[serde(default)]
+    code: Code,
+    next: Option<String>,
+}
+
+/// What goes on afterwards.
+#[derive(Deserialize)]
+pub struct Whither {
+    next: Option<String>,
+}
+
+/// What came of a code.
+enum Verdict {
+    Right(Box<User>, door::Ticket),
+    Wrong,
+    Last,
+}
+
+/// `GET /login/2fa`
+pub async fn form(pending: PendingLogin, query: Query<Whither>, app: Data<App>) -> Result<Reply> {
+    let next = local_path(query.next.as_deref()).map(str::to_owned);
+    page(&app, pending.0, next, Errors::default()).await.map(Reply::page)
+}
+
+/// `POST /login/2fa`
+pub async fn create(
+    pending: PendingLogin,
+    client: Client,
+    Input(form): Input<Form>,
+    app: Data<App>,
+) -> Result<Reply> {
+    let Form { code, next } = form;
+    let (tried, secret) = (pending.0.clone(), pending.0);
+    let verdict = app.write(move |tx| attempt(tx, &client, &tried, &code)).await.map_err(ended)?;
+    match verdict {
+        Verdict::Right(user, ticket) => {
+            let next = local_path(next.as_deref()).unwrap_or("/me").to_owned();
+            Ok(Reply::go(next).with("user", UserView::from(&*user))?.signed_in(ticket))
+        }
+        Verdict::Last => Err(Error::PendingEnded),
+        Verdict::Wrong => {
+            let errors = Errors::one(
+                "code",
+                "That code is not right, or was used before. Wait for the next one; if it fails too, check the \
+                 clock of your phone.",
+            );
+            let page = page(&app, secret, next, errors.clone()).await?;
+            Ok(Reply::refused(page, Error::Invalid(errors)))
+        }
+    }
+}
+
+fn attempt(tx: &mut Tx, client: &Client, secret: &Secret<PendingSignIn>, code: &Code) -> Result<Verdict> {
+    let waiting = token::peek(tx.conn, secret)?;
+    let user = user::by_id(tx.conn, &waiting.user_id)?;
+    tx.lock(&user.email.normalized())?;
+    let (_, first, left) = token::try_once(tx, secret, MOST_CODES)?;
+    let known_from = user::candidate(tx.conn, &user.id)?.browsers_known_from;
+    let is_known = client.known.knows(&user.id, known_from);
+    second_factor::admit_guess(tx, &user.id, is_known)?;
+    let actor = client.actor().known_as(&user.id);
+    if let Some(factor) = second_factor::take(tx, &actor, &user, code)? {
+        second_factor::clear_guesses(tx, &user.id, is_known)?;
+        let second = door::Second { factor, passkey: None };
+        let ticket = door::finish(tx, client, &user, secret, second)?;
+        return Ok(Verdict::Right(Box::new(user), ticket));
+    }
+    note_failure(tx, client, &user.id, &first)?;
+    audit::record(tx, &actor, &user.id, Event::SecondFactorFailed {})?;
+    if left > 0 {
+        return Ok(Verdict::Wrong);
+    }
+    // Whoever it was knew the first proof: its owner should hear of it.
+    if throttle::admits_letter(tx, LetterKind::WrongCodes, &user.email)? {
+        let (when, device) = (tx.now.exact(), client.device().name());
+        let letter = letters::wrong_codes(&tx.config.site, &user.email, &user.name, &when, &device)?;
+        tx.mail(Some(&user.id), letter)?;
+    }
+    token::drop_one(tx, secret)?;
+    Ok(Verdict::Last)
+}
+
+fn note_failure(tx: &mut Tx, client: &Client, user: &Id<User>, first: &FirstProof) -> Result<()> {
+    let attempt = Attempt {
+        ip: client.ip.clone(),
+        device: client.device(),
+        method: first.method,
+        outcome: Outcome::WrongCode,
+        is_new_device: false,
+    };
+    sign_in::note(tx, user, attempt)
+}
+
+async fn page(
+    app: &App,
+    secret: Secret<PendingSignIn>,
+    next: Option<String>,
+    errors: Errors,
+) -> Result<SecondFactorPage> {
+    let now = app.now();
+    let methods = app
+        .read(move |conn| {
+            let waiting = token::peek(conn, &secret)?;
+            if !waiting.is_live(now) {
+                return Err(Error::DeadLink);
+            }
+            Ok(second_factor::of(conn, &waiting.user_id)?.second())
+        })
+        .await
+        .map_err(ended)?;
+    Ok(SecondFactorPage { methods, next, errors })
+}
+
+/// The sign-in ended, or its account did.
+fn ended(error: Error) -> Error {
+    match error {
+        Error::DeadLink | Error::NotFound => Error::PendingEnded,
+        other => other,
+    }
+}

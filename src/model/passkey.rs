@@ -1,0 +1,5 @@
+//! Passkeys (WebAuthn): a person may have several, each with a name.
+
+/// A passkey.
+#[derive(Debug)]
+pub struct Passkey;

@@ -1,0 +1,119 @@
+//! Recovery codes: ten on paper, each good once, for whoever has lost the second factor.
+//!
+//! Each is 60 random bits. What is stored is a keyed hash (NIST SP 800-63B §3.1.2.2), so a stolen table alone cannot be
+//! guessed at.
+
+use diesel::prelude::*;
+use zeroize::Zeroizing;
+
+use super::{
+    audit::{self, Actor, Event},
+    user::User,
+};
+use crate::{
+    db::{Conn, Id, Tx, schema::recovery_codes},
+    error::{Error, Result},
+    mail::letters,
+    secret::Keys,
+};
+
+/// How many there are in a set.
+pub const COUNT: usize = 10;
+
+/// From here on down, their owner is told to make new ones.
+pub const FEW: i64 = 3;
+
+const LENGTH: usize = 12;
+
+// Crockford's base 32: without i, l, o and u, which are read as others or make words.
+const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+/// What a typed code is compared as; `None` where it cannot be one. Letters that are easily mistaken are what they were
+/// mistaken for.
+pub fn normalize(typed: &str) -> Option<String> {
+    let one = |c: char| match c.to_ascii_lowercase() {
+        'o' => Some('0'),
+        'i' | 'l' => Some('1'),
+        c => (c.is_ascii() && LETTERS.contains(&(c as u8))).then_some(c),
+    };
+    let plain: String = typed.chars().map(one).collect::<Option<_>>()?;
+    (plain.len() == LENGTH).then_some(plain)
+}
+
+/// Makes ten new codes, as they are to be shown once: `xxxx-xxxx-xxxx`. All older ones are dead.
+pub fn make(tx: &mut Tx, actor: &Actor, user: &Id<User>) -> Result<Vec<Zeroizing<String>>> {
+    forget(tx, user)?;
+    let mut codes = Vec::with_capacity(COUNT);
+    for _ in 0..COUNT {
+        let code = random()?;
+        let hash = hashes(&tx.config.keys, user, &code)?.swap_remove(0);
+        diesel::insert_into(recovery_codes::table)
+            .values((
+                recovery_codes::hash.eq(hash),
+                recovery_codes::user_id.eq(user),
+                recovery_codes::created_at.eq(tx.now),
+            ))
+            .execute(tx.conn)?;
+        codes.push(Zeroizing::new(format!("{}-{}-{}", &code[..4], &code[4..8], &code[8..])));
+    }
+    audit::record(tx, actor, user, Event::RecoveryCodesMade {})?;
+    Ok(codes)
+}
+
+fn random() -> Result<Zeroizing<String>> {
+    let mut bytes = Zeroizing::new([0; LENGTH]);
+    getrandom::fill(bytes.as_mut_slice()).map_err(Error::internal)?;
+    // 256 is a multiple of 32, so every letter is as likely.
+    Ok(Zeroizing::new(bytes.iter().map(|byte| LETTERS[usize::from(byte % 32)] as char).collect()))
+}
+
+// The owner is hashed along: two people may hold the same code.
+fn hashes(keys: &Keys, user: &Id<User>, code: &str) -> Result<Vec<String>> {
+    keys.lookups("recovery_code", &format!("{user}:{code}"))
+}
+
+/// Uses a code and tells its owner by mail. Of many at once, one succeeds.
+pub fn take(tx: &mut Tx, actor: &Actor, user: &User, code: &str) -> Result<bool> {
+    let hashes = hashes(&tx.config.keys, &user.id, code)?;
+    let unused = recovery_codes::table
+        .filter(recovery_codes::hash.eq_any(hashes))
+        .filter(recovery_codes::user_id.eq(&user.id))
+        .filter(recovery_codes::used_at.is_null());
+    let taken = diesel::update(unused).set(recovery_codes::used_at.eq(tx.now)).execute(tx.conn)?;
+    if taken == 0 {
+        return Ok(false);
+    }
+    let left = left(tx.conn, &user.id)?;
+    audit::record(tx, actor, &user.id, Event::RecoveryCodeUsed { left })?;
+    let letter =
+        letters::recovery_code_used(&tx.config.site, &user.email, &user.name, &tx.now.exact(), left)?;
+    tx.mail(Some(&user.id), letter)?;
+    Ok(true)
+}
+
+/// How many were not used yet.
+pub fn left(conn: &mut Conn, user: &Id<User>) -> Result<i64> {
+    let unused = recovery_codes::table
+        .filter(recovery_codes::user_id.eq(user))
+        .filter(recovery_codes::used_at.is_null());
+    Ok(unused.count().get_result(conn)?)
+}
+
+/// Removes all of them.
+pub fn forget(tx: &mut Tx, user: &Id<User>) -> Result<()> {
+    diesel::delete(recovery_codes::table.filter(recovery_codes::user_id.eq(user))).execute(tx.conn)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_that_was_copied_by_hand_still_works() {
+        assert_eq!(normalize("OIL0abcdefgh").as_deref(), Some("0110abcdefgh"));
+        assert_eq!(normalize("0110abcdefg"), None);
+        assert_eq!(normalize("0110abcdefgu"), None);
+        assert_eq!(normalize("0110abcdefgé"), None);
+    }
+}

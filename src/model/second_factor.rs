@@ -1,0 +1,222 @@
+//! What an account can prove besides its first proof, and when it has to.
+//!
+//! An authenticator app or a passkey makes a second proof due at every sign-in. Recovery codes stand in for either, and
+//! live only as long as there is something to stand in for.
+
+use chrono::TimeDelta;
+use diesel::prelude::*;
+use serde::Deserialize;
+
+use super::{
+    audit::{self, Actor, Event},
+    recovery_code, session,
+    session::Current,
+    throttle::{self, Limit},
+    totp,
+    user::User,
+};
+use crate::{
+    db::{
+        Conn, Id, Tx,
+        schema::{passkeys, recovery_codes, totp as apps, users},
+    },
+    error::Result,
+    text_enum,
+};
+
+text_enum! {
+    /// A kind of second proof.
+    Factor {
+        /// A code from an authenticator app (RFC 6238).
+        Totp => "totp",
+        /// One of the ten codes on paper.
+        RecoveryCode => "recovery_code",
+        /// A passkey (WebAuthn).
+        Passkey => "passkey",
+    }
+}
+
+/// What an account can prove.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Factors {
+    /// Whether a password opens it.
+    pub has_password: bool,
+    /// Whether an authenticator app is set up.
+    pub has_totp: bool,
+    /// How many passkeys there are.
+    pub passkeys: i64,
+    /// How many recovery codes were not used yet.
+    pub recovery_codes: i64,
+}
+
+impl Factors {
+    /// Whether a first proof is not enough.
+    pub fn is_second_due(&self) -> bool {
+        self.has_totp || self.passkeys > 0
+    }
+
+    /// What the second proof may be.
+    pub fn second(&self) -> Vec<&'static str> {
+        let offers = [
+            (self.has_totp, Factor::Totp),
+            (self.passkeys > 0, Factor::Passkey),
+            (self.is_second_due() && self.recovery_codes > 0, Factor::RecoveryCode),
+        ];
+        offers.iter().filter(|(has, _)| *has).map(|(_, factor)| factor.as_str()).collect()
+    }
+
+    /// What a step-up may be. A link by mail is never one.
+    pub fn step_up(&self) -> Vec<&'static str> {
+        self.has_password.then_some("password").into_iter().chain(self.second()).collect()
+    }
+}
+
+/// What `user` can prove.
+pub fn of(conn: &mut Conn, user: &Id<User>) -> Result<Factors> {
+    let has_password = users::password_hash.is_not_null().and(users::password_blocked_at.is_null());
+    let (has_password, has_totp, passkeys, recovery_codes) = users::table
+        .find(user)
+        .select((
+            has_password,
+            diesel::dsl::exists(apps::table.filter(apps::user_id.eq(user))),
+            passkeys::table.filter(passkeys::user_id.eq(user)).count().single_value().assume_not_null(),
+            recovery_codes::table
+                .filter(recovery_codes::user_id.eq(user))
+                .filter(recovery_codes::used_at.is_null())
+                .count()
+                .single_value()
+                .assume_not_null(),
+        ))
+        .get_result(conn)?;
+    Ok(Factors { has_password, has_totp, passkeys, recovery_codes })
+}
+
+/// A code as somebody types it, of either kind. Blanks and dashes do not count.
+#[derive(Debug, Clone)]
+pub enum Code {
+    /// Six digits from an authenticator app.
+    Totp(String),
+    /// A recovery code.
+    Recovery(String),
+    /// Neither.
+    Other,
+}
+
+impl Code {
+    /// Reads a code; what has the shape of neither is [`Code::Other`].
+    pub fn read(typed: &str) -> Self {
+        let plain: String = typed.chars().filter(|c| !c.is_whitespace() && *c != '-').take(64).collect();
+        if plain.len() == totp::DIGITS && plain.bytes().all(|b| b.is_ascii_digit()) {
+            return Code::Totp(plain);
+        }
+        recovery_code::normalize(&plain).map_or(Code::Other, Code::Recovery)
+    }
+}
+
+impl<'de> Deserialize<'de> for Code {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|typed| Self::read(&typed))
+    }
+}
+
+impl Default for Code {
+    fn default() -> Self {
+        Code::Other
+    }
+}
+
+/// Uses a code of `user`, once. `None` where it is not right, or was used before.
+pub fn take(tx: &mut Tx, actor: &Actor, user: &User, code: &Code) -> Result<Option<Factor>> {
+    match code {
+        Code::Totp(code) => Ok(totp::take(tx, &user.id, code)?.then_some(Factor::Totp)),
+        Code::Recovery(code) => {
+            Ok(recovery_code::take(tx, actor, user, code)?.then_some(Factor::RecoveryCode))
+        }
+        Code::Other => Ok(None),
+    }
+}
+
+/// Counts a guess at the codes of an account, whichever kind and wherever it is asked for, apart from those at its
+/// password. A browser that was let in before has a counter of its own: nobody is locked out by others.
+pub fn admit_guess(tx: &mut Tx, user: &Id<User>, is_known_browser: bool) -> Result<()> {
+    let streak = guesses(tx, user, is_known_browser);
+    throttle::admit(tx, &streak)
+}
+
+/// The code was right: the guesses in a row are over.
+pub fn clear_guesses(tx: &mut Tx, user: &Id<User>, is_known_browser: bool) -> Result<()> {
+    let streak = guesses(tx, user, is_known_browser);
+    throttle::clear(tx, &streak)
+}
+
+fn guesses(tx: &Tx, user: &Id<User>, is_known_browser: bool) -> Limit {
+    let limits = tx.config.limits;
+    let door = if is_known_browser { "known" } else { "any" };
+    Limit::new(&format!("code-streak-{door}"), user.as_str(), limits.login_failures, TimeDelta::days(1))
+        .cooling_down_for(limits.login_cool_down)
+}
+
+/// After a second factor was added in the session `here`. With the first one, every other device that came in with one
+/// proof is signed out.
+pub fn added(
+    tx: &mut Tx,
+    actor: &Actor,
+    user: &Id<User>,
+    here: &Current,
+    before: Factors,
+    factor: Factor,
+) -> Result<()> {
+    session::set_factor(tx, &here.id, Some(factor))?;
+    if before.is_second_due() {
+        return Ok(());
+    }
+    session::revoke_single_factor(tx, actor, user, &here.id)?;
+    Ok(())
+}
+
+/// After a second factor was removed: recovery codes go with the last one, there being nothing left to recover.
+pub fn removed(tx: &mut Tx, actor: &Actor, user: &Id<User>, here: &Current, factor: Factor) -> Result<()> {
+    let left = of(tx.conn, user)?;
+    let gone: &[Factor] = match left.is_second_due() {
+        true => &[factor],
+        false => {
+            recovery_code::forget(tx, user)?;
+            &[Factor::Totp, Factor::RecoveryCode, Factor::Passkey]
+        }
+    };
+    session::revoke_relying_on(tx, actor, user, &here.id, gone)?;
+    Ok(())
+}
+
+/// Takes every second factor away, and every session. What an operator's reset comes to.
+pub fn remove_all(tx: &mut Tx, actor: &Actor, user: &Id<User>) -> Result<()> {
+    diesel::delete(passkeys::table.filter(passkeys::user_id.eq(user))).execute(tx.conn)?;
+    totp::forget(tx, user)?;
+    recovery_code::forget(tx, user)?;
+    session::revoke_others(tx, actor, user, None)?;
+    audit::record(tx, actor, user, Event::SecondFactorsReset {})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_read_as_people_type_it() {
+        assert!(matches!(Code::read(" 123 456 "), Code::Totp(code) if code == "123456"));
+        assert!(matches!(Code::read("ABCD-efgh-0123"), Code::Recovery(code) if code == "abcdefgh0123"));
+        for other in ["", "12345", "1234567", "１２３４５６", "ABCD-efgh-012", "ABCD-efgh-012!"] {
+            assert!(matches!(Code::read(other), Code::Other), "{other}");
+        }
+    }
+
+    #[test]
+    fn recovery_codes_alone_are_no_second_factor() {
+        let none = Factors { has_password: true, has_totp: false, passkeys: 0, recovery_codes: 10 };
+        assert!(!none.is_second_due());
+        assert_eq!(none.second(), [""; 0]);
+        let app = Factors { has_totp: true, ..none };
+        assert_eq!(app.second(), ["totp", "recovery_code"]);
+        assert_eq!(Factors { passkeys: 1, ..none }.step_up(), ["password", "passkey", "recovery_code"]);
+    }
+}

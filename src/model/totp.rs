@@ -1,0 +1,201 @@
+//! The authenticator app: time-based one-time passwords (RFC 6238), SHA-1, six digits, 30 seconds.
+
+use chrono::TimeDelta;
+use diesel::prelude::*;
+use totp_rs::{Algorithm, Builder, Totp};
+use zeroize::Zeroizing;
+
+use super::user::User;
+use crate::{
+    clock::Timestamp,
+    db::{
+        Conn, Id, Tx,
+        schema::{totp, totp_setups},
+    },
+    error::{Error, Result},
+    secret::Keys,
+};
+
+/// How many digits a code has.
+pub const DIGITS: usize = 6;
+
+// RFC 6238 §5.2: one step of delay each way.
+const SKEW: i64 = 1;
+const STEP: i64 = 30;
+const SEAL: &str = "totp";
+
+// As long as somebody looks for their phone.
+const SETUP_LIFE: TimeDelta = TimeDelta::minutes(30);
+
+/// The secret that an account and its app share: 160 bits (RFC 4226 §4).
+pub struct SharedSecret(Zeroizing<Vec<u8>>);
+
+impl SharedSecret {
+    /// A secret of one's own, for tests against published values.
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        Self(Zeroizing::new(bytes.to_vec()))
+    }
+
+    fn random() -> Result<Self> {
+        let mut bytes = Zeroizing::new(vec![0; 20]);
+        getrandom::fill(&mut bytes).map_err(Error::internal)?;
+        Ok(Self(bytes))
+    }
+
+    /// The secret in base32, as an app takes it.
+    pub fn base32(&self) -> Zeroizing<String> {
+        Zeroizing::new(self.generator().secret().to_base32())
+    }
+
+    /// `otpauth://totp/…`, as a QR code carries it.
+    pub fn uri(&self, issuer: &str, account: &str) -> Result<Zeroizing<String>> {
+        // A colon would end the issuer's part of the label.
+        let plain = |text: &str| text.replace(':', " ");
+        let named = self.builder().with_issuer(Some(plain(issuer))).with_account_name(plain(account));
+        let url = named.build().and_then(|totp| totp.to_url()).map_err(Error::internal)?;
+        Ok(Zeroizing::new(url))
+    }
+
+    /// The code of one time step, eight digits at most being of use.
+    fn code(&self, step: i64) -> String {
+        let seconds = u64::try_from(step * STEP).unwrap_or_default();
+        self.generator().generate(seconds).to_string()
+    }
+
+    /// The newest step around `now` whose code this is.
+    fn step_of(&self, code: &str, now: Timestamp) -> Option<i64> {
+        use subtle::ConstantTimeEq;
+        let today = now.unix() / STEP;
+        let is_right = |step: &i64| bool::from(self.code(*step).as_bytes().ct_eq(code.as_bytes()));
+        (today - SKEW..=today + SKEW).rev().find(is_right)
+    }
+
+    fn builder(&self) -> Builder {
+        Builder::new().with_algorithm(Algorithm::SHA1).with_secret(self.0.to_vec())
+    }
+
+    fn generator(&self) -> Totp {
+        self.builder().build_noncompliant()
+    }
+
+    fn seal(&self, keys: &Keys) -> Result<String> {
+        keys.seal(SEAL, &self.base32())
+    }
+
+    fn open(keys: &Keys, sealed: &str) -> Result<Self> {
+        let base32 = Zeroizing::new(keys.open(SEAL, sealed)?);
+        let secret = totp_rs::Secret::try_from_base32(base32.as_str()).map_err(Error::internal)?;
+        Ok(Self::from_bytes(secret.as_bytes()))
+    }
+}
+
+/// Starts a set-up with a fresh secret; one that was not finished is replaced. An app that is in use stays in use.
+pub fn start(tx: &mut Tx, user: &Id<User>) -> Result<SharedSecret> {
+    let secret = SharedSecret::random()?;
+    diesel::delete(totp_setups::table.find(user)).execute(tx.conn)?;
+    diesel::insert_into(totp_setups::table)
+        .values((
+            totp_setups::user_id.eq(user),
+            totp_setups::sealed.eq(secret.seal(&tx.config.keys)?),
+            totp_setups::created_at.eq(tx.now),
+            totp_setups::expires_at.eq(tx.now + SETUP_LIFE),
+        ))
+        .execute(tx.conn)?;
+    Ok(secret)
+}
+
+/// The secret of a set-up that waits for its first code, if there is one.
+pub fn waiting(
+    conn: &mut Conn,
+    keys: &Keys,
+    user: &Id<User>,
+    now: Timestamp,
+) -> Result<Option<SharedSecret>> {
+    let sealed = sealed_setup(conn, user, now)?;
+    sealed.map(|sealed| SharedSecret::open(keys, &sealed)).transpose()
+}
+
+fn sealed_setup(conn: &mut Conn, user: &Id<User>, now: Timestamp) -> Result<Option<String>> {
+    let live = totp_setups::table.find(user).filter(totp_setups::expires_at.gt(now));
+    Ok(live.select(totp_setups::sealed).get_result(conn).optional()?)
+}
+
+/// Finishes a set-up with the app's first code, which is spent by it (RFC 6238 §5.2). `false` where the code is not
+/// right; [`Error::DeadLink`] where no set-up waits. Of many at once, one succeeds.
+pub fn confirm(tx: &mut Tx, user: &Id<User>, code: &str) -> Result<bool> {
+    let sealed = sealed_setup(tx.conn, user, tx.now)?.ok_or(Error::DeadLink)?;
+    let secret = SharedSecret::open(&tx.config.keys, &sealed)?;
+    let Some(step) = secret.step_of(code, tx.now) else { return Ok(false) };
+    let done = diesel::delete(totp_setups::table.find(user).filter(totp_setups::sealed.eq(&sealed)))
+        .execute(tx.conn)?;
+    if done == 0 {
+        return Err(Error::DeadLink);
+    }
+    diesel::delete(totp::table.find(user)).execute(tx.conn)?;
+    diesel::insert_into(totp::table)
+        .values((
+            totp::user_id.eq(user),
+            totp::sealed.eq(&sealed),
+            totp::last_step.eq(step),
+            totp::created_at.eq(tx.now),
+            totp::last_used_at.eq(tx.now),
+        ))
+        .execute(tx.conn)?;
+    Ok(true)
+}
+
+/// Uses a code. Each step is good once, and none before it any more: of many at once, one succeeds.
+pub fn take(tx: &mut Tx, user: &Id<User>, code: &str) -> Result<bool> {
+    let sealed: Option<String> =
+        totp::table.find(user).select(totp::sealed).get_result(tx.conn).optional()?;
+    let Some(sealed) = sealed else { return Ok(false) };
+    let secret = SharedSecret::open(&tx.config.keys, &sealed)?;
+    let Some(step) = secret.step_of(code, tx.now) else { return Ok(false) };
+    let unused = totp::table.find(user).filter(totp::sealed.eq(&sealed)).filter(totp::last_step.lt(step));
+    let taken = diesel::update(unused)
+        .set((totp::last_step.eq(step), totp::last_used_at.eq(tx.now)))
+        .execute(tx.conn)?;
+    Ok(taken == 1)
+}
+
+/// Since when an app is set up, and when it was last used.
+pub fn since(conn: &mut Conn, user: &Id<User>) -> Result<Option<(Timestamp, Timestamp)>> {
+    let row = totp::table.find(user).select((totp::created_at, totp::last_used_at));
+    Ok(row.get_result(conn).optional()?)
+}
+
+/// Removes the app and any set-up. Whether there was an app.
+pub fn forget(tx: &mut Tx, user: &Id<User>) -> Result<bool> {
+    diesel::delete(totp_setups::table.find(user)).execute(tx.conn)?;
+    Ok(diesel::delete(totp::table.find(user)).execute(tx.conn)? == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 6238, appendix B, SHA-1; six digits are the last six of its eight.
+    #[test]
+    fn the_published_codes_are_ours() {
+        let secret = SharedSecret::from_bytes(b"12345678901234567890");
+        for (seconds, code) in [
+            (59, "94287082"),
+            (1_111_111_109, "07081804"),
+            (1_111_111_111, "14050471"),
+            (1_234_567_890, "89005924"),
+            (2_000_000_000, "69279037"),
+            (20_000_000_000, "65353130"),
+        ] {
+            assert_eq!(secret.code(seconds / STEP), &code[2..], "at {seconds}");
+        }
+    }
+
+    #[test]
+    fn an_address_with_a_colon_does_not_break_the_label() {
+        let secret = SharedSecret::from_bytes(b"12345678901234567890");
+        let uri = secret.uri("A: B & C", "ada+x@example.com").unwrap();
+        assert!(uri.starts_with("otpauth://totp/A%20%20B%20%26%20C:ada%2Bx%40example.com?"), "{}", *uri);
+        assert!(uri.contains("secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"), "{}", *uri);
+        assert!(uri.contains("issuer=A%20%20B%20%26%20C"), "{}", *uri);
+    }
+}

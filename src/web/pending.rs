@@ -1,0 +1,40 @@
+//! A sign-in between its first proof and its second, as its browser holds it: in the short-lived cookie.
+
+use std::future::{Ready, ready};
+
+use actix_session::{Session, SessionExt};
+use actix_web::{FromRequest, HttpRequest, dev::Payload};
+
+use crate::{
+    error::{Error, Result},
+    model::token::PendingSignIn,
+    secret::Secret,
+};
+
+const KEY: &str = "pending";
+
+/// The secret of a sign-in that waits in this browser. It opens `/login/2fa` and nothing else.
+#[derive(Debug, Clone)]
+pub struct PendingLogin(pub Secret<PendingSignIn>);
+
+impl FromRequest for PendingLogin {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let held = req.get_session().get::<String>(KEY).ok().flatten();
+        ready(held.map(|text| Self(Secret::from_text(text))).ok_or(Error::PendingEnded))
+    }
+}
+
+/// Hands a browser the secret.
+pub fn keep(session: &Session, secret: &Secret<PendingSignIn>) {
+    if let Err(cause) = session.insert(KEY, secret.reveal()) {
+        tracing::error!(?cause, "the pending sign-in could not be kept");
+    }
+}
+
+/// Takes it back.
+pub fn forget(session: &Session) {
+    session.remove(KEY);
+}
