@@ -48,6 +48,8 @@ libpq       libpq-dev                   libpq-devel            libpq-dev        
 postgres    postgresql                  postgresql-server      postgresql                    postgresql      postgresql-server     postgresql
 chromium    chromium,chromium-driver    chromium,chromedriver  chromium,chromium-chromedriver chromium       chromium,chromedriver chromium,chromedriver
 node        nodejs,npm                  nodejs,npm             nodejs,npm                    nodejs,npm      nodejs-default,npm-default node
+oathtool    oathtool                    oathtool               oath-toolkit-oathtool         oath-toolkit    oath-toolkit          oath-toolkit
+python      python3,python3-venv        python3                python3,py3-pip               python          python3,python3-pip   python
 '
 
 has() {
@@ -59,6 +61,9 @@ has() {
     postgres) postgres_bin >/dev/null ;;
     chromium) first_of $browsers >/dev/null && have chromedriver ;;
     node) have node && have npm ;;
+    oathtool) have oathtool ;;
+    # Debian has the two apart.
+    python) python3 -c 'import ensurepip, venv' 2>/dev/null ;;
   esac
 }
 

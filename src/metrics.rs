@@ -5,7 +5,7 @@ use prometheus::{Encoder, Histogram, HistogramOpts, IntCounterVec, IntGauge, Opt
 use crate::{
     clock::Timestamp,
     error::{Error, Result},
-    model::{outbox::Depth, password::HasherGauge, session::Method},
+    model::{outbox::Depth, password::HasherGauge, second_factor::Factor, session::Method},
 };
 
 /// The counters of one process.
@@ -15,6 +15,7 @@ pub struct Metrics {
     requests: IntCounterVec,
     seconds: Histogram,
     sign_ins: IntCounterVec,
+    second_proofs: IntCounterVec,
     letters: IntCounterVec,
     hashes: IntGauge,
     outbox_waiting: IntGauge,
@@ -54,6 +55,11 @@ impl Metrics {
                     "Sign-ins by method and outcome",
                     &["method", "outcome"],
                 )?,
+                second_proofs: counter(
+                    "vestibule_second_proofs_total",
+                    "Second proofs at a sign-in by factor and outcome",
+                    &["factor", "outcome"],
+                )?,
                 letters: counter(
                     "vestibule_letters_total",
                     "Letters by outcome of an attempt",
@@ -82,6 +88,13 @@ impl Metrics {
     pub fn sign_in(&self, method: Method, has_succeeded: bool) {
         let outcome = if has_succeeded { "success" } else { "failure" };
         self.sign_ins.with_label_values(&[method.as_str(), outcome]).inc();
+    }
+
+    /// Counts a second proof at a sign-in; `None` where it had the shape of none.
+    pub fn second_proof(&self, factor: Option<Factor>, has_succeeded: bool) {
+        let outcome = if has_succeeded { "success" } else { "failure" };
+        let factor = factor.map_or("none", |factor| factor.as_str());
+        self.second_proofs.with_label_values(&[factor, outcome]).inc();
     }
 
     /// Counts an attempt to send a letter: `sent`, `deferred` or `parked`.

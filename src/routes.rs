@@ -12,7 +12,7 @@ use crate::{
     error::Error,
     flows::{
         account, activity, dev_mail, email, front, health, login, logout, not_me, password, password_reset,
-        second_factor, sessions, signup, step_up, verify_email,
+        recovery_codes, second_factor, sessions, signup, step_up, totp, verify_email,
     },
     web::{assets, refuse},
 };
@@ -87,6 +87,14 @@ pub fn entries() -> Vec<Entry> {
         get("/me/password", Recent, "the form for another password", password::form),
         put("/me/password", Recent, "`{newPassword}`: rotates this session, ends all others", password::change),
         post("/me/password", Recent, "the same for forms", password::change),
+        get("/me/2fa", SignedIn, "`{totp, recoveryCodesLeft, passkeys}`: the second factors", totp::index),
+        post("/me/2fa/totp", VerifiedRecent, "a new app: `{secret, otpauthUri, qrSvg}`; one in use stays until the first code", totp::start),
+        get("/me/2fa/totp/confirm", VerifiedRecent, "the set-up that waits for its first code: the same", totp::form),
+        post("/me/2fa/totp/confirm", VerifiedRecent, "`{code}` → `{recoveryCodes}` with the first second factor, else `{message}`", totp::confirm),
+        delete("/me/2fa/totp", VerifiedRecent, "removes the app; ends the sessions that relied on it", totp::disable),
+        post("/me/2fa/totp/disable", VerifiedRecent, "the same for forms", totp::disable),
+        post("/me/2fa/recovery-codes", VerifiedRecent, "`{recoveryCodes}`: ten new ones, shown once; older ones die", recovery_codes::create),
+        post("/me/2fa/recovery-codes/download", SignedIn, "`{codes}` → the codes that a page shows, as a text file", recovery_codes::download),
         get("/me/logins", SignedIn, "`{logins, next}`: who tried this account, newest first", activity::index),
         get("/me/security", SignedIn, "the security settings", sessions::security),
         get("/me/sessions", SignedIn, "`{sessions}`: where one is signed in", sessions::index),

@@ -129,6 +129,11 @@ impl Keys {
         Ok(format!("{}.{}", key.id, BASE64.encode([nonce.as_slice(), &sealed].concat())))
     }
 
+    /// Whether the key that makes things now sealed this.
+    pub fn is_current(&self, sealed: &str) -> bool {
+        sealed.split_once('.').is_some_and(|(id, _)| id == self.current_id())
+    }
+
     /// Opens what [`Keys::seal`] made for the same purpose; anything else is an error, never garbage.
     pub fn open(&self, purpose: &str, sealed: &str) -> Result<String> {
         let broken = || anyhow::anyhow!("sealed text for {purpose} does not open");
@@ -213,6 +218,7 @@ mod tests {
         let sealed = old.seal("letter", "hello").unwrap();
         let both = Keys::derive(NEW, &[OLD.to_owned()]).unwrap();
         assert_eq!(both.open("letter", &sealed).unwrap(), "hello");
+        assert!(old.is_current(&sealed) && !both.is_current(&sealed));
         assert_ne!(both.current_id(), old.current_id());
         assert!(Keys::derive(NEW, &[]).unwrap().open("letter", &sealed).is_err());
     }

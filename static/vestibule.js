@@ -1,8 +1,8 @@
 // Comforts only: every page works without this.
 'use strict';
 
-// A form that is on its way is not sent again by a second press.
-for (const form of document.forms) {
+// A form that is on its way is not sent again by a second press; one that brings a file may be.
+for (const form of document.querySelectorAll('form:not([data-again])')) {
   let waits = false;
   form.addEventListener('submit', (event) => {
     if (waits) event.preventDefault();

@@ -11,7 +11,8 @@ use crate::{
     mail::{LetterKind, letters},
     model::{
         audit::{self, Event},
-        second_factor::{self, Code},
+        recovery_code,
+        second_factor::{self, Code, Factor},
         sign_in::{self, Attempt, Outcome},
         throttle,
         token::{self, FirstProof, PendingSignIn},
@@ -35,11 +36,12 @@ pub struct SecondFactorPage {
     errors: Errors,
 }
 
-/// A proof, and what goes on afterwards.
+/// A proof, and what goes on afterwards. A code may be of either kind; a page has a field for each.
 #[derive(Deserialize)]
 pub struct Form {
     #[serde(default)]
     code: Code,
+    recovery: Option<Code>,
     next: Option<String>,
 }
 
@@ -51,7 +53,7 @@ pub struct Whither {
 
 /// What came of a code.
 enum Verdict {
-    Right(Box<User>, door::Ticket),
+    Right { user: Box<User>, ticket: door::Ticket, factor: Factor, codes_left: i64 },
     Wrong,
     Last,
 }
@@ -69,24 +71,49 @@ pub async fn create(
     Input(form): Input<Form>,
     app: Data<App>,
 ) -> Result<Reply> {
-    let Form { code, next } = form;
-    let (tried, secret) = (pending.0.clone(), pending.0);
-    let verdict = app.write(move |tx| attempt(tx, &client, &tried, &code)).await.map_err(ended)?;
-    match verdict {
-        Verdict::Right(user, ticket) => {
-            let next = local_path(next.as_deref()).unwrap_or("/me").to_owned();
-            Ok(Reply::go(next).with("user", UserView::from(&*user))?.signed_in(ticket))
+    let (field, code) = form.recovery.map_or(("code", form.code), |code| ("recovery", code));
+    let next = local_path(form.next.as_deref()).map(str::to_owned);
+    if matches!(code, Code::Nothing) {
+        return again(&app, pending.0, next, Errors::one(field, "Enter a code.")).await;
+    }
+    let (tried, secret, factor) = (pending.0.clone(), pending.0, code.factor());
+    let verdict = app.write(move |tx| attempt(tx, &client, &tried, &code)).await;
+    app.metrics().second_proof(factor, matches!(verdict, Ok(Verdict::Right { .. })));
+    match verdict.map_err(ended)? {
+        Verdict::Right { user, ticket, factor, codes_left } => {
+            let next = next.unwrap_or_else(|| "/me".to_owned());
+            let reply = match factor {
+                Factor::RecoveryCode => {
+                    Reply::done(next, spent(codes_left)).with("recoveryCodesLeft", codes_left)?
+                }
+                _ => Reply::go(next),
+            };
+            Ok(reply.with("user", UserView::from(&*user))?.signed_in(ticket))
         }
         Verdict::Last => Err(Error::PendingEnded),
         Verdict::Wrong => {
-            let errors = Errors::one(
-                "code",
-                "That code is not right, or was used before. Wait for the next one; if it fails too, check the \
-                 clock of your phone.",
-            );
-            let page = page(&app, secret, next, errors.clone()).await?;
-            Ok(Reply::refused(page, Error::Invalid(errors)))
+            let sentence = match field {
+                "recovery" => "That code is not right, or was used before. Each works once.",
+                _ => {
+                    "That code is not right, or was used before. Wait for the next one; if it fails too, check the \
+                     clock of your phone."
+                }
+            };
+            again(&app, secret, next, Errors::one(field, sentence)).await
         }
+    }
+}
+
+/// What whoever came in with a recovery code should know of the others.
+fn spent(left: i64) -> String {
+    let way = "Make new ones under Security, Authenticator app and recovery codes.";
+    match left {
+        0 => format!("That was your last recovery code. {way}"),
+        1 => format!("That recovery code is used up, and only one is left. {way}"),
+        left if left <= recovery_code::FEW => {
+            format!("That recovery code is used up, and only {left} are left. {way}")
+        }
+        left => format!("That recovery code is used up. {left} are left."),
     }
 }
 
@@ -95,15 +122,15 @@ fn attempt(tx: &mut Tx, client: &Client, secret: &Secret<PendingSignIn>, code: &
     let user = user::by_id(tx.conn, &waiting.user_id)?;
     tx.lock(&user.email.normalized())?;
     let (_, first, left) = token::try_once(tx, secret, MOST_CODES)?;
-    let known_from = user::candidate(tx.conn, &user.id)?.browsers_known_from;
-    let is_known = client.known.knows(&user.id, known_from);
+    let is_known = client.is_known_to(tx.conn, &user.id)?;
     second_factor::admit_guess(tx, &user.id, is_known)?;
     let actor = client.actor().known_as(&user.id);
     if let Some(factor) = second_factor::take(tx, &actor, &user, code)? {
         second_factor::clear_guesses(tx, &user.id, is_known)?;
         let second = door::Second { factor, passkey: None };
         let ticket = door::finish(tx, client, &user, secret, second)?;
-        return Ok(Verdict::Right(Box::new(user), ticket));
+        let codes_left = recovery_code::left(tx.conn, &user.id)?;
+        return Ok(Verdict::Right { user: Box::new(user), ticket, factor, codes_left });
     }
     note_failure(tx, client, &user.id, &first)?;
     audit::record(tx, &actor, &user.id, Event::SecondFactorFailed {})?;
@@ -129,6 +156,17 @@ fn note_failure(tx: &mut Tx, client: &Client, user: &Id<User>, first: &FirstProo
         is_new_device: false,
     };
     sign_in::note(tx, user, attempt)
+}
+
+/// The page once more, with what is wrong.
+async fn again(
+    app: &App,
+    secret: Secret<PendingSignIn>,
+    next: Option<String>,
+    errors: Errors,
+) -> Result<Reply> {
+    let page = page(app, secret, next, errors.clone()).await?;
+    Ok(Reply::refused(page, Error::Invalid(errors)))
 }
 
 async fn page(

@@ -16,6 +16,7 @@ use crate::{
     web::{
         CurrentUser, Reply,
         guard::SignedIn,
+        second_factors::FactorsView,
         views::{LoginView, SessionView},
     },
 };
@@ -30,8 +31,10 @@ pub struct SessionsPage {
 /// The settings page that keeps an account safe.
 #[derive(Template, Serialize)]
 #[template(path = "security.html")]
+#[serde(rename_all = "camelCase")]
 pub struct SecurityPage {
     sessions: Vec<SessionView>,
+    second_factors: FactorsView,
     logins: Vec<LoginView>,
 }
 
@@ -46,9 +49,11 @@ pub async fn index(me: CurrentUser, app: Data<App>) -> Result<Reply> {
 /// `GET /me/security`
 pub async fn security(me: CurrentUser, app: Data<App>) -> Result<Reply> {
     let owner = me.user.id.clone();
-    let logins = app.read(move |conn| sign_in::list(conn, &owner, None, RECENT)).await?;
+    let (logins, second_factors) = app
+        .read(move |conn| Ok((sign_in::list(conn, &owner, None, RECENT)?, FactorsView::of(conn, &owner)?)))
+        .await?;
     let logins = logins.into_iter().map(LoginView::from).collect();
-    Ok(Reply::page(SecurityPage { sessions: devices(&me, &app).await?, logins }))
+    Ok(Reply::page(SecurityPage { sessions: devices(&me, &app).await?, second_factors, logins }))
 }
 
 async fn devices(me: &SignedIn, app: &App) -> Result<Vec<SessionView>> {

@@ -124,8 +124,7 @@ async fn by_code(me: &SignedIn, client: Client, code: Code, app: &App) -> Result
     let (actor, user, current) = (me.actor(), me.user.clone(), me.session.clone());
     app.write(move |tx| {
         tx.lock(&user.email.normalized())?;
-        let known_from = user::candidate(tx.conn, &user.id)?.browsers_known_from;
-        let is_known = client.known.knows(&user.id, known_from);
+        let is_known = client.is_known_to(tx.conn, &user.id)?;
         second_factor::admit_guess(tx, &user.id, is_known)?;
         let Some(factor) = second_factor::take(tx, &actor, &user, &code)? else {
             audit::record(tx, &actor, &user.id, Event::StepUpFailed { with: "code" })?;
@@ -169,7 +168,17 @@ fn what(path: &str) -> &'static str {
     match path {
         "/me/email" => "Change your address",
         "/me/password" => "Change your password",
+        "/me/2fa/totp" => "Set up an authenticator app",
+        "/me/2fa/totp/disable" => "Remove the authenticator app",
+        "/me/2fa/recovery-codes" => "Make new recovery codes",
         _ => "Go on",
+    }
+}
+
+impl ContinuePage {
+    /// What says something to a person. Which set of codes is to be replaced is for the program.
+    fn told(&self) -> Vec<&(String, String)> {
+        self.fields.iter().filter(|(name, _)| name != "replaces").collect()
     }
 }
 

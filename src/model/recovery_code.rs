@@ -14,7 +14,7 @@ use crate::{
     db::{Conn, Id, Tx, schema::recovery_codes},
     error::{Error, Result},
     mail::letters,
-    secret::Keys,
+    secret::{self, Keys},
 };
 
 /// How many there are in a set.
@@ -40,6 +40,12 @@ pub fn normalize(typed: &str) -> Option<String> {
     (plain.len() == LENGTH).then_some(plain)
 }
 
+/// A code as people read it best, from its plain letters: `xxxx-xxxx-xxxx`.
+pub fn spelled(plain: &str) -> Zeroizing<String> {
+    let parts = plain.as_bytes().chunks(4).map(String::from_utf8_lossy).collect::<Vec<_>>();
+    Zeroizing::new(parts.join("-"))
+}
+
 /// Makes ten new codes, as they are to be shown once: `xxxx-xxxx-xxxx`. All older ones are dead.
 pub fn make(tx: &mut Tx, actor: &Actor, user: &Id<User>) -> Result<Vec<Zeroizing<String>>> {
     forget(tx, user)?;
@@ -54,7 +60,7 @@ pub fn make(tx: &mut Tx, actor: &Actor, user: &Id<User>) -> Result<Vec<Zeroizing
                 recovery_codes::created_at.eq(tx.now),
             ))
             .execute(tx.conn)?;
-        codes.push(Zeroizing::new(format!("{}-{}-{}", &code[..4], &code[4..8], &code[8..])));
+        codes.push(spelled(&code));
     }
     audit::record(tx, actor, user, Event::RecoveryCodesMade {})?;
     Ok(codes)
@@ -99,6 +105,17 @@ pub fn left(conn: &mut Conn, user: &Id<User>) -> Result<i64> {
     Ok(unused.count().get_result(conn)?)
 }
 
+/// Names the set that `user` has now, used codes included, and tells nothing of the codes. Each new set has another
+/// name.
+pub fn edition(conn: &mut Conn, user: &Id<User>) -> Result<String> {
+    let mut hashes: Vec<String> = recovery_codes::table
+        .filter(recovery_codes::user_id.eq(user))
+        .select(recovery_codes::hash)
+        .load(conn)?;
+    hashes.sort();
+    Ok(secret::digest(&hashes.concat()))
+}
+
 /// Removes all of them.
 pub fn forget(tx: &mut Tx, user: &Id<User>) -> Result<()> {
     diesel::delete(recovery_codes::table.filter(recovery_codes::user_id.eq(user))).execute(tx.conn)?;
@@ -115,5 +132,6 @@ mod tests {
         assert_eq!(normalize("0110abcdefg"), None);
         assert_eq!(normalize("0110abcdefgu"), None);
         assert_eq!(normalize("0110abcdefgé"), None);
+        assert_eq!(spelled("0110abcdefgh").as_str(), "0110-abcd-efgh");
     }
 }

@@ -92,7 +92,7 @@ pub fn of(conn: &mut Conn, user: &Id<User>) -> Result<Factors> {
 }
 
 /// A code as somebody types it, of either kind. Blanks and dashes do not count.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub enum Code {
     /// Six digits from an authenticator app.
     Totp(String),
@@ -100,28 +100,37 @@ pub enum Code {
     Recovery(String),
     /// Neither.
     Other,
+    /// Nothing was typed.
+    #[default]
+    Nothing,
 }
 
 impl Code {
     /// Reads a code; what has the shape of neither is [`Code::Other`].
     pub fn read(typed: &str) -> Self {
         let plain: String = typed.chars().filter(|c| !c.is_whitespace() && *c != '-').take(64).collect();
+        if plain.is_empty() {
+            return Code::Nothing;
+        }
         if plain.len() == totp::DIGITS && plain.bytes().all(|b| b.is_ascii_digit()) {
             return Code::Totp(plain);
         }
         recovery_code::normalize(&plain).map_or(Code::Other, Code::Recovery)
+    }
+
+    /// What it would prove, by its shape.
+    pub fn factor(&self) -> Option<Factor> {
+        match self {
+            Code::Totp(_) => Some(Factor::Totp),
+            Code::Recovery(_) => Some(Factor::RecoveryCode),
+            Code::Other | Code::Nothing => None,
+        }
     }
 }
 
 impl<'de> Deserialize<'de> for Code {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer).map(|typed| Self::read(&typed))
-    }
-}
-
-impl Default for Code {
-    fn default() -> Self {
-        Code::Other
     }
 }
 
@@ -132,7 +141,7 @@ pub fn take(tx: &mut Tx, actor: &Actor, user: &User, code: &Code) -> Result<Opti
         Code::Recovery(code) => {
             Ok(recovery_code::take(tx, actor, user, code)?.then_some(Factor::RecoveryCode))
         }
-        Code::Other => Ok(None),
+        Code::Other | Code::Nothing => Ok(None),
     }
 }
 
@@ -157,7 +166,7 @@ fn guesses(tx: &Tx, user: &Id<User>, is_known_browser: bool) -> Limit {
 }
 
 /// After a second factor was added in the session `here`. With the first one, every other device that came in with one
-/// proof is signed out.
+/// proof is signed out; where it took the place of another app, every other device that relied on that one.
 pub fn added(
     tx: &mut Tx,
     actor: &Actor,
@@ -166,12 +175,12 @@ pub fn added(
     before: Factors,
     factor: Factor,
 ) -> Result<()> {
-    session::set_factor(tx, &here.id, Some(factor))?;
-    if before.is_second_due() {
-        return Ok(());
+    if !before.is_second_due() {
+        session::revoke_single_factor(tx, actor, user, &here.id)?;
+    } else if factor == Factor::Totp && before.has_totp {
+        session::revoke_relying_on(tx, actor, user, &here.id, &[Factor::Totp])?;
     }
-    session::revoke_single_factor(tx, actor, user, &here.id)?;
-    Ok(())
+    session::set_factor(tx, &here.id, Some(factor))
 }
 
 /// After a second factor was removed: recovery codes go with the last one, there being nothing left to recover.
@@ -205,7 +214,8 @@ mod tests {
     fn a_code_is_read_as_people_type_it() {
         assert!(matches!(Code::read(" 123 456 "), Code::Totp(code) if code == "123456"));
         assert!(matches!(Code::read("ABCD-efgh-0123"), Code::Recovery(code) if code == "abcdefgh0123"));
-        for other in ["", "12345", "1234567", "１２３４５６", "ABCD-efgh-012", "ABCD-efgh-012!"] {
+        assert!(matches!(Code::read(" - "), Code::Nothing));
+        for other in ["12345", "1234567", "１２３４５６", "ABCD-efgh-012", "ABCD-efgh-012!"] {
             assert!(matches!(Code::read(other), Code::Other), "{other}");
         }
     }

@@ -346,8 +346,9 @@ pub fn revoke_single_factor(
     Ok(count)
 }
 
-/// Signs out every device of `owner` but `keep` that relied on one of `factors`; `keep` no longer relies on it. Returns
-/// how many there were.
+/// Signs out every device of `owner` but `keep` that relied on one of `factors`; `keep` no longer relies on it. Ends the
+/// sign-ins that wait for a second proof as well: there may be nothing left to answer with. Returns how many devices
+/// there were.
 pub fn revoke_relying_on(
     tx: &mut Tx,
     actor: &Actor,
@@ -355,10 +356,14 @@ pub fn revoke_relying_on(
     keep: &Id<Session>,
     factors: &[Factor],
 ) -> Result<usize> {
-    let relying =
-        sessions::table.filter(sessions::user_id.eq(owner)).filter(sessions::second_factor.eq_any(factors));
-    let count = diesel::delete(relying.filter(sessions::id.ne(keep))).execute(tx.conn)?;
-    set_factor(tx, keep, None)?;
+    token::revoke::<PendingSignIn>(tx, owner)?;
+    let relying = || {
+        sessions::table.filter(sessions::user_id.eq(owner)).filter(sessions::second_factor.eq_any(factors))
+    };
+    let count = diesel::delete(relying().filter(sessions::id.ne(keep))).execute(tx.conn)?;
+    diesel::update(relying().filter(sessions::id.eq(keep)))
+        .set(sessions::second_factor.eq(None::<Factor>))
+        .execute(tx.conn)?;
     audit::record(tx, actor, owner, Event::OtherSessionsRevoked { count })?;
     Ok(count)
 }

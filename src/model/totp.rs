@@ -144,16 +144,25 @@ pub fn confirm(tx: &mut Tx, user: &Id<User>, code: &str) -> Result<bool> {
     Ok(true)
 }
 
-/// Uses a code. Each step is good once, and none before it any more: of many at once, one succeeds.
+/// Uses a code. Each step is good once, and none before it any more: of many at once, one succeeds. A secret that an
+/// older key sealed moves to the current one with it; where that key is gone, no code is right.
 pub fn take(tx: &mut Tx, user: &Id<User>, code: &str) -> Result<bool> {
     let sealed: Option<String> =
         totp::table.find(user).select(totp::sealed).get_result(tx.conn).optional()?;
     let Some(sealed) = sealed else { return Ok(false) };
-    let secret = SharedSecret::open(&tx.config.keys, &sealed)?;
+    let keys = &tx.config.keys;
+    let secret = match SharedSecret::open(keys, &sealed) {
+        Ok(secret) => secret,
+        Err(cause) => {
+            tracing::error!(user.id = %user, ?cause, "the secret of an authenticator app does not open");
+            return Ok(false);
+        }
+    };
     let Some(step) = secret.step_of(code, tx.now) else { return Ok(false) };
+    let today = if keys.is_current(&sealed) { sealed.clone() } else { secret.seal(keys)? };
     let unused = totp::table.find(user).filter(totp::sealed.eq(&sealed)).filter(totp::last_step.lt(step));
     let taken = diesel::update(unused)
-        .set((totp::last_step.eq(step), totp::last_used_at.eq(tx.now)))
+        .set((totp::last_step.eq(step), totp::last_used_at.eq(tx.now), totp::sealed.eq(today)))
         .execute(tx.conn)?;
     Ok(taken == 1)
 }
@@ -188,6 +197,36 @@ mod tests {
         ] {
             assert_eq!(secret.code(seconds / STEP), &code[2..], "at {seconds}");
         }
+    }
+
+    /// RFC 4226, appendix D: the values under the clock.
+    #[test]
+    fn the_published_values_of_the_first_ten_steps_are_ours() {
+        let secret = SharedSecret::from_bytes(b"12345678901234567890");
+        let published = [
+            "755224", "287082", "359152", "969429", "338314", "254676", "287922", "162583", "399871",
+            "520489",
+        ];
+        for (step, code) in (0..).zip(published) {
+            assert_eq!(secret.code(step), code, "step {step}");
+        }
+    }
+
+    #[test]
+    fn a_code_belongs_to_its_own_step_and_is_taken_one_step_early_or_late_case_60() {
+        let secret = SharedSecret::from_bytes(b"12345678901234567890");
+        // A step begins with its first second (RFC 6238 §4.2, T0 = 0).
+        for seconds in [1_795_269_900, 1_795_269_929] {
+            let step = 1_795_269_900 / STEP;
+            let now = Timestamp::from_unix(seconds);
+            for near in step - 1..=step + 1 {
+                assert_eq!(secret.step_of(&secret.code(near), now), Some(near), "at {seconds}");
+            }
+            for far in [step - 2, step + 2, 0] {
+                assert_eq!(secret.step_of(&secret.code(far), now), None, "at {seconds}");
+            }
+        }
+        assert_eq!(1_795_269_929 / STEP + 1, 1_795_269_930 / STEP);
     }
 
     #[test]

@@ -16,13 +16,13 @@ use ipnet::IpNet;
 use super::{door, guard, known::KnownBrowser, reply};
 use crate::{
     app::App,
-    db::Id,
+    db::{Conn, Id},
     error::{Error, Result},
     model::{
         audit::{Actor, ActorKind},
         device::Device,
         session::{Fingerprint, Session, SessionSecret},
-        user::User,
+        user::{self, User},
     },
 };
 
@@ -83,6 +83,12 @@ impl Client {
     pub fn actor(&self) -> Actor {
         let (user, session) = self.held.clone().unzip();
         Actor { kind: ActorKind::User, user, session, ip: Some(self.ip.clone()) }
+    }
+
+    /// Whether `user` was let in from this browser before, and stands by it.
+    pub fn is_known_to(&self, conn: &mut Conn, user: &Id<User>) -> Result<bool> {
+        let known_from = user::candidate(conn, user)?.browsers_known_from;
+        Ok(self.known.knows(user, known_from))
     }
 
     /// Whether this browser is signed in as `user`.

@@ -15,6 +15,7 @@ pub mod origin;
 pub mod pending;
 pub mod refuse;
 pub mod reply;
+pub mod second_factors;
 pub mod views;
 
 pub use afterwards::Afterwards;

@@ -197,6 +197,20 @@ impl Browser {
         self.type_keys(&char::from(Key::Return).to_string()).await;
     }
 
+    /// Opens what is folded behind these words.
+    pub async fn unfold(&self, words: &str) {
+        self.find(&format!("//summary[normalize-space()={words:?}]")).await.click().await.unwrap();
+    }
+
+    /// What can be read in each element that a selector finds.
+    pub async fn texts(&self, selector: &str) -> Vec<String> {
+        let mut texts = Vec::new();
+        for element in self.client.find_all(Locator::Css(selector)).await.unwrap() {
+            texts.push(element.text().await.unwrap());
+        }
+        texts
+    }
+
     /// What can be seen on the page, as text.
     pub async fn text(&self) -> String {
         match self.client.find(Locator::Css("body")).await {

@@ -12,3 +12,4 @@ mod history;
 mod journey;
 mod keyboard;
 mod pages;
+mod totp;

@@ -354,6 +354,77 @@ async fn every_page_behind_a_link_and_on_the_way_is_fit_for_everybody() {
 }
 
 #[actix_web::test]
+async fn every_page_of_the_second_factors_is_fit_for_everybody() {
+    let house = House::open().await;
+    let chromium = Chromium::start();
+    let ada = chromium.browser(&house, LAPTOP).await;
+    let mut inspector = Inspector::new(&house);
+    house.verified("ada@example.com").await;
+    ada.open("/login").await;
+    ada.sign_in("ada@example.com", PASSWORD).await;
+    ada.is_at("/me").await;
+    ada.open("/me/2fa").await;
+    inspector.look(&ada, "2fa-none").await;
+    ada.press("Set up an authenticator app").await;
+    ada.fill("Password", PASSWORD).await;
+    ada.press("Confirm and go on").await;
+    ada.reads("it has not happened yet").await;
+    inspector.look(&ada, "2fa-continue").await;
+    ada.press("Continue").await;
+    ada.is_at("/me/2fa/totp/confirm").await;
+    inspector.look(&ada, "totp").await;
+    let secret = ada.texts(".key").await.concat().replace(' ', "");
+    ada.press("Turn it on").await;
+    ada.reads("There is a problem").await;
+    inspector.look(&ada, "totp-error").await;
+    ada.fill("Code from the app", &house.code(&secret)).await;
+    ada.press("Turn it on").await;
+    ada.reads("Your recovery codes").await;
+    inspector.look(&ada, "recovery-codes").await;
+    let codes = ada.texts(".codes li").await;
+    ada.open("/me/2fa/totp/confirm").await;
+    ada.reads("There is a problem").await;
+    inspector.look(&ada, "2fa-error").await;
+    ada.open("/me/2fa").await;
+    inspector.look(&ada, "2fa").await;
+    ada.press("Set up another app in its place").await;
+    ada.is_at("/me/2fa/totp/confirm").await;
+    inspector.look(&ada, "totp-replace").await;
+
+    let phone = chromium.browser(&house, PHONE).await;
+    phone.open("/login").await;
+    phone.sign_in("ada@example.com", PASSWORD).await;
+    phone.is_at("/login/2fa?next=%2Fme").await;
+    inspector.look(&phone, "second-factor").await;
+    phone.press("Sign in").await;
+    phone.reads("There is a problem").await;
+    inspector.look(&phone, "second-factor-error").await;
+    phone.unfold("Use a recovery code").await;
+    phone.press("Sign in with this code").await;
+    phone.reads("There is a problem").await;
+    inspector.look(&phone, "second-factor-recovery-error").await;
+    phone.fill("Recovery code", &codes[0]).await;
+    phone.press("Sign in with this code").await;
+    phone.is_at("/me").await;
+    inspector.look(&phone, "me-after-recovery-code").await;
+
+    ada.open("/auth/confirm").await;
+    inspector.look(&ada, "confirm-with-code").await;
+    let curl = house.curl();
+    for code in &codes[1..8] {
+        let form = json!({ "email": "ada@example.com", "password": PASSWORD });
+        curl.post_json("/login", form).await.is(200);
+        curl.offers(code).await.is(200);
+    }
+    for (name, path) in [("2fa-few-codes", "/me/2fa"), ("security-few-codes", "/me/security")] {
+        ada.open(path).await;
+        inspector.look(&ada, name).await;
+    }
+
+    inspector.report();
+}
+
+#[actix_web::test]
 async fn caught_mail_is_fit_for_everybody() {
     let house = House::with(&[("SMTP_URL", "")]).await;
     let chromium = Chromium::start();

@@ -11,10 +11,10 @@ use vestibule::{
     routes::{Who, entries},
 };
 
-use crate::house::{Answer, House, PASSWORD, Visitor};
+use crate::house::{Answer, House, Owner, PASSWORD, Visitor};
 
 /// A route, who may enter, and a body that it takes where it takes one, as a form. `$ADDRESS`, `$PASSWORD`,
-/// `$TOKEN`, `$RESET` and `$NEW` stand for the visitor's own; `{id}` in a path for another of their sessions.
+/// `$TOKEN`, `$RESET`, `$NEW` and `$CODE` stand for the visitor's own; `{id}` in a path for another of their sessions.
 struct Row {
     method: Method,
     path: &'static str,
@@ -63,6 +63,14 @@ fn rows() -> Vec<Row> {
         get("/me/password", Recent),
         write(put.clone(), "/me/password", Recent, "newPassword=$PASSWORD"),
         write(post.clone(), "/me/password", Recent, "newPassword=$PASSWORD"),
+        get("/me/2fa", SignedIn),
+        bare(post.clone(), "/me/2fa/totp", VerifiedRecent),
+        get("/me/2fa/totp/confirm", VerifiedRecent),
+        write(post.clone(), "/me/2fa/totp/confirm", VerifiedRecent, "code=$CODE"),
+        bare(delete.clone(), "/me/2fa/totp", VerifiedRecent),
+        bare(post.clone(), "/me/2fa/totp/disable", VerifiedRecent),
+        bare(post.clone(), "/me/2fa/recovery-codes", VerifiedRecent),
+        write(post.clone(), "/me/2fa/recovery-codes/download", SignedIn, "codes=0000-0000-0000"),
         get("/me/logins", SignedIn),
         write(put, "/me/name", SignedIn, "name=Countess"),
         write(post.clone(), "/me/name", SignedIn, "name=Countess"),
@@ -84,21 +92,23 @@ fn rows() -> Vec<Row> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
     Anonymous,
+    /// The first proof was given, the second is due.
+    Pending,
     Unverified,
     Verified,
     Recent,
 }
 
-const STANDINGS: [Standing; 4] =
-    [Standing::Anonymous, Standing::Unverified, Standing::Verified, Standing::Recent];
+const STANDINGS: [Standing; 5] =
+    [Standing::Anonymous, Standing::Pending, Standing::Unverified, Standing::Verified, Standing::Recent];
 
 /// Why somebody may not enter, by its code; nothing where they may.
 fn refusal(who: Who, standing: Standing) -> Option<&'static str> {
     match (who, standing) {
-        // Nobody here waits for a second proof.
+        (Who::Anyone, _) | (Who::Pending, Standing::Pending) => None,
         (Who::Pending, _) => Some("sign_in_ended"),
-        (Who::Anyone, _) | (_, Standing::Recent) => None,
-        (_, Standing::Anonymous) => Some("sign_in_required"),
+        (_, Standing::Recent) => None,
+        (_, Standing::Anonymous | Standing::Pending) => Some("sign_in_required"),
         (Who::SignedIn, _) => None,
         (Who::VerifiedRecent, Standing::Unverified) => Some("email_unverified"),
         (Who::Recent | Who::VerifiedRecent, _) => Some("reauthentication_required"),
@@ -127,6 +137,13 @@ impl Face {
         }
         visitor
     }
+
+    /// Somebody whose sign-in waits for its second proof.
+    fn pending(self, house: &House, state: &str) -> Visitor {
+        let visitor = self.visitor(house, None);
+        visitor.set_cookie("state", state);
+        visitor
+    }
 }
 
 /// A person with a session, another one elsewhere, and links that still work.
@@ -136,6 +153,7 @@ struct Person {
     other: String,
     token: String,
     reset: String,
+    code: String,
 }
 
 impl Person {
@@ -149,7 +167,8 @@ impl Person {
         let there = house.curl();
         there.post_json("/login", json!({ "email": address, "password": PASSWORD })).await.is(200);
         let session = here.cookie(cookie_name(house)).unwrap();
-        Self { address: address.to_owned(), session, other: there.session_id().await, token, reset }
+        let (other, code) = (there.session_id().await, "123456".to_owned());
+        Self { address: address.to_owned(), session, other, token, reset, code }
     }
 
     fn fill(&self, text: &str) -> String {
@@ -160,6 +179,7 @@ impl Person {
             .replace("$PASSWORD", PASSWORD)
             .replace("$TOKEN", &self.token)
             .replace("$RESET", &self.reset)
+            .replace("$CODE", &self.code)
     }
 
     /// The body of a row in the visitor's own language.
@@ -177,11 +197,18 @@ impl Person {
     }
 }
 
-/// The session of somebody confirmed who stepped up just now.
-async fn recent_session(house: &House, address: &str) -> String {
-    let curl = house.verified(address).await;
-    curl.post_json("/auth/confirm", json!({ "password": PASSWORD })).await.is(200);
-    curl.cookie(cookie_name(house)).unwrap()
+/// The session of somebody confirmed who stepped up just now, has an app, and sets up another, which shows this code.
+async fn recent_session(house: &House, address: &str) -> (String, String) {
+    let curl = house.with_app(address).await.curl;
+    let secret = house.waiting_app(&curl).await;
+    (curl.cookie(cookie_name(house)).unwrap(), house.code(&secret))
+}
+
+/// A sign-in of `owner` that waits for its second proof, as its browser keeps it.
+async fn waiting_sign_in(house: &House, owner: &Owner) -> String {
+    let curl = house.curl().named("curl/8.9.1");
+    owner.knocks(&curl).await.is(200);
+    curl.cookie("state").unwrap()
 }
 
 fn cookie_name(house: &House) -> &'static str {
@@ -233,7 +260,8 @@ fn check_headers(house: &House, answer: &Answer) {
 fn check_face(face: Face, method: &Method, path: &str, answer: &Answer) {
     let what = format!("{face:?} {method} {path}: {} {}", answer.status, answer.body);
     let kind = answer.header("content-type");
-    let speaks_for_itself = path.starts_with("/static/") || path == "/metrics";
+    let speaks_for_itself =
+        path.starts_with("/static/") || ["/metrics", "/me/2fa/recovery-codes/download"].contains(&path);
     if speaks_for_itself && answer.status == 200 {
         return;
     }
@@ -314,20 +342,24 @@ async fn whoever_may_enter_enters_and_nobody_else_case_77() {
         other: "0123456789abcdef0123456789abcdef".to_owned(),
         token: "none".to_owned(),
         reset: "none".to_owned(),
+        code: "123456".to_owned(),
     };
     house.claimant("unverified@example.com").await;
     house.verified("verified@example.com").await;
+    let owner = house.with_app("pending@example.com").await;
     for row in rows() {
         let path = someone.fill(row.path);
         for standing in STANDINGS {
             for face in FACES {
-                let session = session_of(&house, standing).await;
-                let visitor = face.visitor(&house, session.as_deref());
+                let visitor = match standing {
+                    Standing::Pending => face.pending(&house, &waiting_sign_in(&house, &owner).await),
+                    _ => face.visitor(&house, session_of(&house, standing).await.as_deref()),
+                };
                 let answer = ask(&house, face, &visitor, &row.method, &path, someone.body(&row, face)).await;
 
                 let what = format!("{standing:?} {face:?} {}: {}", answer.request, answer.status);
                 let mut expected = refusal(row.who, standing);
-                if (row.who, face) == (Who::Pending, Face::Html) {
+                if (row.who, face) == (Who::Pending, Face::Html) && standing != Standing::Pending {
                     expected = Some("sign_in_required");
                     assert_eq!(answer.header("location"), "/login", "{what}");
                 }
@@ -351,7 +383,7 @@ async fn whoever_may_enter_enters_and_nobody_else_case_77() {
 /// A session of its own for every try: some doors end or change the one they are entered with.
 async fn session_of(house: &House, standing: Standing) -> Option<String> {
     let address = match standing {
-        Standing::Anonymous => return None,
+        Standing::Anonymous | Standing::Pending => return None,
         Standing::Unverified => "unverified@example.com",
         Standing::Verified | Standing::Recent => "verified@example.com",
     };
@@ -540,20 +572,26 @@ fn origins(house: &House) -> [Vec<Vec<(&'static str, String)>>; 2] {
 async fn a_write_from_another_site_is_refused_at_every_door_and_changes_nothing_case_52() {
     let house = House::open().await;
     let [foreign, own] = origins(&house);
-    for (number, row) in
-        rows().iter().filter(|row| !row.method.is_safe() && row.who != Who::Pending).enumerate()
-    {
+    for (number, row) in rows().iter().filter(|row| !row.method.is_safe()).enumerate() {
         house.wait(TimeDelta::hours(1));
-        let ada = Person::arrive(&house, &format!("ada{number}@example.com")).await;
-        let path = ada.fill(row.path);
-        let session = match row.who {
-            Who::Recent | Who::VerifiedRecent => {
-                recent_session(&house, &format!("recent{number}@example.com")).await
+        let mut ada = Person::arrive(&house, &format!("ada{number}@example.com")).await;
+        if matches!(row.who, Who::Recent | Who::VerifiedRecent) {
+            (ada.session, ada.code) = recent_session(&house, &format!("recent{number}@example.com")).await;
+        }
+        let waiting = match row.who {
+            Who::Pending => {
+                let owner = house.with_app(&format!("pending{number}@example.com")).await;
+                Some(waiting_sign_in(&house, &owner).await)
             }
-            _ => ada.session.clone(),
+            _ => None,
         };
+        let path = ada.fill(row.path);
         let send = async |face: Face, headers: &[(&'static str, String)]| {
-            let mut visitor = face.visitor(&house, Some(&session)).without("sec-fetch-site");
+            let mut visitor = match &waiting {
+                Some(state) => face.pending(&house, state),
+                None => face.visitor(&house, Some(&ada.session)),
+            };
+            visitor = visitor.without("sec-fetch-site");
             for (name, value) in headers {
                 visitor = visitor.with(name, value);
             }
@@ -576,9 +614,10 @@ async fn a_write_from_another_site_is_refused_at_every_door_and_changes_nothing_
                 let answer = send(face, headers).await;
                 assert_ne!(answer.status.as_u16(), 403, "{headers:?}: {} {}", answer.request, answer.body);
                 assert_ne!(code(&answer), "cross_origin");
-                // The links of these are in other letters; their own tests use them.
-                let is_linked = ["/not-me", "/me/email/confirm", "/me/email/undo"].contains(&row.path);
-                if (turn, face) == (0, Face::Html) && !is_linked {
+                // The links of these are in other letters, which their own tests use; the last one only echoes.
+                let is_apart =
+                    ["/not-me", "/me/email/confirm", "/me/email/undo", "/me/2fa/recovery-codes/download"];
+                if (turn, face) == (0, Face::Html) && !is_apart.contains(&row.path) {
                     // The very same request from here does change something.
                     assert_ne!(everything(&house).await, before, "{}: {}", answer.request, answer.status);
                 }
@@ -618,7 +657,8 @@ async fn trace_echoes_nothing() {
 async fn a_body_is_a_form_or_json_whole_and_of_a_size() {
     let house = House::open().await;
     let ada = Person::arrive(&house, "ada@example.com").await;
-    let recent = recent_session(&house, "recent@example.com").await;
+    let (recent, _) = recent_session(&house, "recent@example.com").await;
+    let waiting = waiting_sign_in(&house, &house.with_app("pending@example.com").await).await;
     let before = everything(&house).await;
     let (json, form) = ("application/json", "application/x-www-form-urlencoded");
     let limit = house.app.config().body_limit;
@@ -658,10 +698,13 @@ async fn a_body_is_a_form_or_json_whole_and_of_a_size() {
             ],
         ),
     ];
-    for row in rows().iter().filter(|row| row.body.is_some() && row.who != Who::Pending) {
+    for row in rows().iter().filter(|row| row.body.is_some()) {
         let path = ada.fill(row.path);
-        let session =
-            if matches!(row.who, Who::Recent | Who::VerifiedRecent) { &recent } else { &ada.session };
+        let enter = |face: Face| match row.who {
+            Who::Pending => face.pending(&house, &waiting),
+            Who::Recent | Who::VerifiedRecent => face.visitor(&house, Some(&recent)),
+            _ => face.visitor(&house, Some(&ada.session)),
+        };
         let field = row.body.unwrap().split('=').next().unwrap();
         let twice = [
             (form, format!("{field}=a&{field}=b")),
@@ -672,9 +715,8 @@ async fn a_body_is_a_form_or_json_whole_and_of_a_size() {
         for (status, name, bodies) in refused.iter().chain(&own) {
             for (kind, body) in bodies {
                 for face in FACES {
-                    let visitor = face.visitor(&house, Some(session));
                     let body = Some((*kind, body.clone()));
-                    let answer = ask(&house, face, &visitor, &row.method, &path, body).await.is(*status);
+                    let answer = ask(&house, face, &enter(face), &row.method, &path, body).await.is(*status);
                     if face == Face::Json {
                         assert_eq!(code(&answer), *name, "{}", answer.request);
                     }
@@ -683,7 +725,7 @@ async fn a_body_is_a_form_or_json_whole_and_of_a_size() {
         }
         // At the limit, and with parameters, a body is looked at.
         for (kind, body) in [(json, padded(limit)), ("Application/JSON; charset=utf-8", "{}".to_owned())] {
-            let visitor = Face::Json.visitor(&house, Some(session));
+            let visitor = enter(Face::Json);
             let answer = ask(&house, Face::Json, &visitor, &row.method, &path, Some((kind, body))).await;
             let status = answer.status.as_u16();
             assert!([401, 422].contains(&status), "{}: {status} {}", answer.request, answer.body);
@@ -692,7 +734,8 @@ async fn a_body_is_a_form_or_json_whole_and_of_a_size() {
         if row.who != Who::Anyone {
             let body = Some(("text/plain", "{".to_owned()));
             let answer = ask(&house, Face::Json, &house.curl(), &row.method, &path, body).await;
-            answer.refuses(401, "sign_in_required");
+            let code = if row.who == Who::Pending { "sign_in_ended" } else { "sign_in_required" };
+            answer.refuses(401, code);
         }
     }
     let after = everything(&house).await;
@@ -707,7 +750,10 @@ async fn a_route_that_needs_no_body_ignores_one() {
     let house = House::open().await;
     for (number, row) in rows().iter().filter(|row| !row.method.is_safe() && row.body.is_none()).enumerate() {
         house.wait(TimeDelta::hours(1));
-        let ada = Person::arrive(&house, &format!("ada{number}@example.com")).await;
+        let mut ada = Person::arrive(&house, &format!("ada{number}@example.com")).await;
+        if matches!(row.who, Who::Recent | Who::VerifiedRecent) {
+            (ada.session, _) = recent_session(&house, &format!("recent{number}@example.com")).await;
+        }
         let visitor = Face::Json.visitor(&house, Some(&ada.session));
         let body = Some(("text/plain", "{".to_owned()));
         ask(&house, Face::Json, &visitor, &row.method, &ada.fill(row.path), body).await.is(200);
@@ -798,6 +844,9 @@ async fn everything(house: &House) -> Vec<String> {
         ("tokens", "hash || coalesce(CAST(used_at AS TEXT), '')"),
         ("outbox", "id"),
         ("audit", "id || event"),
+        ("totp", "user_id || sealed"),
+        ("totp_setups", "user_id || sealed"),
+        ("recovery_codes", "hash || coalesce(CAST(used_at AS TEXT), '')"),
     ] {
         let mut found = house.texts(&format!("SELECT '{table} ' || {row} AS text FROM {table}")).await;
         found.sort();

@@ -89,6 +89,36 @@ async fn sign_ins_are_counted_by_method_and_outcome() {
 }
 
 #[actix_web::test]
+async fn second_proofs_are_counted_by_factor_and_outcome() {
+    let house = House::open().await;
+    let ada = house.with_app("ada@example.com").await;
+    for (code, status) in [
+        ("000000", 422),
+        ("0000-0000-0000", 422),
+        ("nothing like it", 422),
+        (&house.next_code(&ada.secret), 200),
+        (&ada.recovery_codes[0], 200),
+    ] {
+        let device = house.curl();
+        ada.knocks(&device).await.is(200);
+        device.offers(code).await.is(status);
+    }
+
+    let metrics = metrics(&house).await;
+
+    for (factor, outcome) in [
+        ("totp", "success"),
+        ("totp", "failure"),
+        ("recovery_code", "success"),
+        ("recovery_code", "failure"),
+        ("none", "failure"),
+    ] {
+        let name = format!(r#"second_proofs_total{{factor="{factor}",outcome="{outcome}"}}"#);
+        assert_eq!(sample(&metrics, &name), 1, "{name}");
+    }
+}
+
+#[actix_web::test]
 async fn the_outbox_is_seen_to_wait_and_to_empty() {
     let house = House::open().await;
     house.claimant("ada@example.com").await;

@@ -7,7 +7,10 @@ use vestibule::{
     clock::span_in_words,
     config::{self, SETTINGS},
     error::Error,
-    model::password::policy,
+    model::{
+        password::policy,
+        recovery_code::{COUNT, FEW},
+    },
     routes::entries,
 };
 
@@ -126,6 +129,11 @@ fn the_numbers_are_the_defaults_of_the_program() {
                 span_in_words(limits.login_cool_down)
             ),
         ),
+        row(
+            "a sign-in that waits for its second proof",
+            format!("lives for {}; five wrong codes end it", span_in_words(life.pending_sign_in)),
+        ),
+        row("recovery codes", format!("{}, each once; at {} left pages ask for new ones", COUNT, FEW)),
         row("sign-ups", format!("{} an hour from one client", limits.signups_per_network)),
         row(
             "mails of one kind to one address",

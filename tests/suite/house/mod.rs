@@ -10,6 +10,7 @@ pub mod visitor;
 
 use std::{collections::BTreeMap, ffi::OsStr, fs, net::TcpListener, process::Command};
 
+use actix_web::http::Method;
 use chrono::TimeDelta;
 use diesel::{Connection, PgConnection, RunQueryDsl};
 use vestibule::{
@@ -126,6 +127,12 @@ impl House {
         letters
     }
 
+    /// Sends what is due, and counts the letters to `address` that have these words.
+    pub async fn letters_that_say(&self, address: &str, words: &str) -> usize {
+        let letters = self.letters_to(address).await;
+        letters.iter().filter(|letter| letter.subject.contains(words) || letter.text.contains(words)).count()
+    }
+
     /// Sends what is due.
     pub async fn send_letters(&self) {
         while jobs::run_outbox(&self.app).await.unwrap() > 0 {}
@@ -156,6 +163,42 @@ impl House {
         let token = self.token_for(address).await;
         curl.post_json("/verify-email", serde_json::json!({ "token": token })).await.is(200);
         curl
+    }
+
+    /// Signs up, confirms, and sets up an authenticator app. The code of this moment is spent.
+    pub async fn with_app(&self, address: &str) -> Owner {
+        let curl = self.verified(address).await;
+        curl.steps_up().await;
+        let secret = self.waiting_app(&curl).await;
+        let done = curl.confirms_app(&self.code(&secret)).await.is(200).json();
+        let codes = done["recoveryCodes"].as_array().expect("codes with the first second factor");
+        let recovery_codes = codes.iter().map(|code| code.as_str().unwrap().to_owned()).collect();
+        Owner { address: address.to_owned(), curl, secret, recovery_codes }
+    }
+
+    /// Starts a set-up, having stepped up before. Returns the secret that its app would have.
+    pub async fn waiting_app(&self, curl: &Visitor) -> String {
+        let setup = curl.send(Method::POST, "/me/2fa/totp", None).await.is(200).json();
+        setup["secret"].as_str().unwrap().to_owned()
+    }
+
+    /// What an app with this secret shows now.
+    pub fn code(&self, secret: &str) -> String {
+        self.code_off(secret, 0)
+    }
+
+    /// What it shows after the code of this moment: half a minute passes.
+    pub fn next_code(&self, secret: &str) -> String {
+        self.wait(TimeDelta::seconds(30));
+        self.code(secret)
+    }
+
+    /// What an app shows whose clock is wrong by so many steps of half a minute.
+    pub fn code_off(&self, secret: &str, steps: i64) -> String {
+        let secret = totp_rs::Secret::try_from_base32(secret).unwrap();
+        let app = totp_rs::Builder::new().with_secret(secret.as_bytes().to_vec()).build_noncompliant();
+        let seconds = self.clock.now().unix() + 30 * steps;
+        app.generate(u64::try_from(seconds).unwrap()).to_string()
     }
 
     /// How many rows a query finds: `SELECT count(*) AS n FROM …`.
@@ -208,6 +251,21 @@ impl House {
     /// Runs the program beside this house: the same settings, the same database.
     pub fn command(&self, arguments: &[&str]) -> Said {
         run_program(arguments, &self.settings)
+    }
+}
+
+/// Somebody confirmed who has an authenticator app, signed in where it was set up.
+pub struct Owner {
+    pub address: String,
+    pub curl: Visitor,
+    pub secret: String,
+    pub recovery_codes: Vec<String>,
+}
+
+impl Owner {
+    /// Gives the password in this browser or program; a code is asked for next.
+    pub async fn knocks(&self, visitor: &Visitor) -> Answer {
+        visitor.post("/login", &[("email", &self.address), ("password", PASSWORD)]).await
     }
 }
 

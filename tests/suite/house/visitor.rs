@@ -7,7 +7,9 @@ use actix_web::{
     http::{Method, StatusCode, header::HeaderMap},
 };
 use awc::{ClientBuilder, ClientRequest};
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use super::PASSWORD;
 
 /// Somebody with a cookie jar.
 #[derive(Clone)]
@@ -110,6 +112,21 @@ impl Visitor {
 
     pub async fn delete(&self, path: &str) -> Answer {
         self.send(Method::DELETE, path, None).await
+    }
+
+    /// Confirms that it is still them.
+    pub async fn steps_up(&self) {
+        self.post_json("/auth/confirm", json!({ "password": PASSWORD })).await.is(200);
+    }
+
+    /// Types a code where an app is set up.
+    pub async fn confirms_app(&self, code: &str) -> Answer {
+        self.post_json("/me/2fa/totp/confirm", json!({ "code": code })).await
+    }
+
+    /// Types a code where a sign-in waits for one.
+    pub async fn offers(&self, code: &str) -> Answer {
+        self.post_json("/login/2fa", json!({ "code": code })).await
     }
 
     /// Any method, any body: `(content type, body)`.

@@ -1,0 +1,265 @@
+//! The authenticator app: setting one up, changing it for another, removing it.
+
+use actix_web::web::Data;
+use askama::Template;
+use qrcode::{Color, EcLevel, QrCode};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::{
+    app::App,
+    db::Tx,
+    error::{Error, Errors, Result},
+    mail::letters::{self, FactorChange},
+    model::{
+        audit::{self, Actor, Event},
+        recovery_code,
+        second_factor::{self, Code, Factor},
+        session::Current,
+        totp::{self, SharedSecret},
+        user::User,
+    },
+    web::{
+        Client, CurrentUser, Input, RecentAuth, Reply,
+        door::{self, Ticket},
+        guard::SignedIn,
+        second_factors::{CodesPage, FactorsPage},
+    },
+};
+
+/// A set-up that waits for its first code.
+#[derive(Template, Serialize)]
+#[template(path = "totp.html")]
+#[serde(rename_all = "camelCase")]
+pub struct SetupPage {
+    secret: String,
+    otpauth_uri: String,
+    qr_svg: String,
+    #[serde(skip)]
+    before: Before,
+    #[serde(skip)]
+    errors: Errors,
+}
+
+/// What was there before the app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Before {
+    Nothing,
+    AnotherFactor,
+    AnotherApp,
+}
+
+/// The app's first code.
+#[derive(Deserialize)]
+pub struct Form {
+    #[serde(default)]
+    code: Code,
+}
+
+/// What came of the first code.
+enum Verdict {
+    Done { ticket: Ticket, codes: Option<Vec<Zeroizing<String>>>, has_replaced: bool },
+    Wrong,
+    NothingWaits,
+}
+
+/// `GET /me/2fa`
+pub async fn index(me: CurrentUser, app: Data<App>) -> Result<Reply> {
+    Ok(Reply::page(FactorsPage::of(&me, &app, Errors::default()).await?))
+}
+
+/// `POST /me/2fa/totp`: a fresh secret. It gates nothing, and an app that is in use stays in use, until the first code.
+pub async fn start(me: RecentAuth, app: Data<App>) -> Result<Reply> {
+    let user = me.user.clone();
+    let secret = app
+        .write(move |tx| {
+            tx.lock(&user.email.normalized())?;
+            totp::start(tx, &user.id)
+        })
+        .await?;
+    let setup = SetupPage::new(&secret, &me.user, &app, Before::Nothing, Errors::default())?;
+    Reply::go("/me/2fa/totp/confirm")
+        .with("secret", setup.secret)?
+        .with("otpauthUri", setup.otpauth_uri)?
+        .with("qrSvg", setup.qr_svg)
+}
+
+/// `GET /me/2fa/totp/confirm`: the set-up that waits. A step-up in the middle of it leads back here.
+pub async fn form(me: RecentAuth, app: Data<App>) -> Result<Reply> {
+    match waiting(&me, &app, Errors::default()).await? {
+        Some(page) => Ok(Reply::page(page)),
+        None => nothing_waits(&me, &app).await,
+    }
+}
+
+/// `POST /me/2fa/totp/confirm`
+pub async fn confirm(
+    me: RecentAuth,
+    client: Client,
+    Input(form): Input<Form>,
+    app: Data<App>,
+) -> Result<Reply> {
+    let Code::Totp(code) = form.code else {
+        return again(&me, &app, "Enter the six digits that the app shows.").await;
+    };
+    let (actor, user, here) = (me.actor(), me.user.clone(), me.session.clone());
+    let verdict = app.write(move |tx| finish(tx, &actor, &client, &user, &here, &code)).await?;
+    match verdict {
+        Verdict::Done { ticket, codes: Some(codes), .. } => {
+            let what = "Your authenticator app is set up. From now on you are asked for a code of it when you sign in.";
+            Ok(Reply::page(CodesPage::new(codes, what, &me.user)).signed_in(ticket))
+        }
+        Verdict::Done { ticket, codes: None, has_replaced } => {
+            let message = match has_replaced {
+                true => "Your new authenticator app is set up. The one before no longer works.",
+                false => "Your authenticator app is set up. Your recovery codes stay as they are.",
+            };
+            Ok(Reply::done("/me/2fa", message).signed_in(ticket))
+        }
+        Verdict::Wrong => {
+            let sentence = "That code is not right. Wait for the next one; if it fails too, check the clock of your \
+                            phone, or scan the picture again.";
+            again(&me, &app, sentence).await
+        }
+        Verdict::NothingWaits => nothing_waits(&me, &app).await,
+    }
+}
+
+fn finish(
+    tx: &mut Tx,
+    actor: &Actor,
+    client: &Client,
+    user: &User,
+    here: &Current,
+    code: &str,
+) -> Result<Verdict> {
+    tx.lock(&user.email.normalized())?;
+    let is_known = client.is_known_to(tx.conn, &user.id)?;
+    second_factor::admit_guess(tx, &user.id, is_known)?;
+    let before = second_factor::of(tx.conn, &user.id)?;
+    match totp::confirm(tx, &user.id, code) {
+        Ok(true) => {}
+        Ok(false) => return Ok(Verdict::Wrong),
+        Err(Error::DeadLink) => return Ok(Verdict::NothingWaits),
+        Err(error) => return Err(error),
+    }
+    second_factor::clear_guesses(tx, &user.id, is_known)?;
+    second_factor::added(tx, actor, &user.id, here, before, Factor::Totp)?;
+    audit::record(tx, actor, &user.id, Event::SecondFactorAdded { factor: Factor::Totp, passkey: None })?;
+    let has_replaced = before.has_totp;
+    tell(tx, client, user, if has_replaced { FactorChange::AppReplaced } else { FactorChange::AppAdded })?;
+    let has_codes = before.is_second_due() && before.recovery_codes > 0;
+    let codes = match has_codes {
+        true => None,
+        false => Some(recovery_code::make(tx, actor, &user.id)?),
+    };
+    Ok(Verdict::Done { ticket: door::rotate(tx, here)?, codes, has_replaced })
+}
+
+/// `DELETE /me/2fa/totp` and `POST /me/2fa/totp/disable`. Harmless twice. A set-up that waits is given up as well.
+pub async fn disable(me: RecentAuth, client: Client, app: Data<App>) -> Result<Reply> {
+    let (actor, user, here) = (me.actor(), me.user.clone(), me.session.clone());
+    let removed = app.write(move |tx| remove(tx, &actor, &client, &user, &here)).await?;
+    let Some((ticket, is_second_due)) = removed else {
+        return Ok(Reply::done("/me/2fa", "There is no authenticator app on this account."));
+    };
+    let message = match is_second_due {
+        true => "The authenticator app is removed. You are still asked for a second proof when you sign in.",
+        false => "The authenticator app is removed, and the recovery codes with it.",
+    };
+    Ok(Reply::done("/me/2fa", message).signed_in(ticket))
+}
+
+fn remove(
+    tx: &mut Tx,
+    actor: &Actor,
+    client: &Client,
+    user: &User,
+    here: &Current,
+) -> Result<Option<(Ticket, bool)>> {
+    tx.lock(&user.email.normalized())?;
+    if !totp::forget(tx, &user.id)? {
+        return Ok(None);
+    }
+    second_factor::removed(tx, actor, &user.id, here, Factor::Totp)?;
+    audit::record(tx, actor, &user.id, Event::SecondFactorRemoved { factor: Factor::Totp, passkey: None })?;
+    tell(tx, client, user, FactorChange::AppRemoved)?;
+    let is_second_due = second_factor::of(tx.conn, &user.id)?.is_second_due();
+    Ok(Some((door::rotate(tx, here)?, is_second_due)))
+}
+
+fn tell(tx: &mut Tx, client: &Client, user: &User, change: FactorChange) -> Result<()> {
+    let (site, when, device) = (&tx.config.site, tx.now.exact(), client.device().name());
+    let letter = letters::factor_changed(site, &user.email, &user.name, change, &when, &device)?;
+    tx.mail(Some(&user.id), letter)
+}
+
+/// The set-up page once more, with what is wrong with the code.
+async fn again(me: &SignedIn, app: &App, sentence: &str) -> Result<Reply> {
+    let errors = Errors::one("code", sentence);
+    match waiting(me, app, errors.clone()).await? {
+        Some(page) => Ok(Reply::refused(page, Error::Invalid(errors))),
+        None => nothing_waits(me, app).await,
+    }
+}
+
+async fn nothing_waits(me: &SignedIn, app: &App) -> Result<Reply> {
+    let sentence = "No set-up waits for a code: it is finished, or was left for half an hour. Start again, if you need to.";
+    let errors = Errors::one("form", sentence);
+    let page = FactorsPage::of(me, app, errors.clone()).await?;
+    Ok(Reply::refused(page, Error::Invalid(errors)))
+}
+
+async fn waiting(me: &SignedIn, app: &App, errors: Errors) -> Result<Option<SetupPage>> {
+    let (id, keys, now) = (me.user.id.clone(), app.config().keys.clone(), me.now);
+    let (secret, factors) = app
+        .read(move |conn| Ok((totp::waiting(conn, &keys, &id, now)?, second_factor::of(conn, &id)?)))
+        .await?;
+    let before = match (factors.has_totp, factors.is_second_due()) {
+        (true, _) => Before::AnotherApp,
+        (false, true) => Before::AnotherFactor,
+        (false, false) => Before::Nothing,
+    };
+    secret.map(|secret| SetupPage::new(&secret, &me.user, app, before, errors)).transpose()
+}
+
+impl SetupPage {
+    fn new(secret: &SharedSecret, user: &User, app: &App, before: Before, errors: Errors) -> Result<Self> {
+        let uri = secret.uri(&app.config().site.name, user.email.spelled())?;
+        Ok(Self {
+            secret: secret.base32().to_string(),
+            qr_svg: qr_svg(&uri)?,
+            otpauth_uri: uri.to_string(),
+            before,
+            errors,
+        })
+    }
+
+    /// The secret in groups of four, for whoever types it.
+    fn groups(&self) -> String {
+        let groups: Vec<_> = self.secret.as_bytes().chunks(4).map(String::from_utf8_lossy).collect();
+        groups.join(" ")
+    }
+}
+
+/// A QR code (ISO/IEC 18004) as SVG, four modules of margin included. Always dark on light, whatever is around it: many
+/// cameras read no other. It has no style of its own, for the content security policy would drop it.
+fn qr_svg(text: &str) -> Result<String> {
+    const MARGIN: usize = 4;
+    let code = QrCode::with_error_correction_level(text, EcLevel::M).map_err(Error::internal)?;
+    let width = code.width();
+    let mut dark = String::new();
+    for (y, row) in code.to_colors().chunks(width).enumerate() {
+        let mut x = 0;
+        for run in row.chunk_by(|one, next| one == next) {
+            if run.first() == Some(&Color::Dark) {
+                dark += &format!("M{} {}h{}v1h-{}z", x + MARGIN, y + MARGIN, run.len(), run.len());
+            }
+            x += run.len();
+        }
+    }
+    let size = width + 2 * MARGIN;
+    Ok(format!(
+        r##"<svg xmlns="http://www.w3.org/2000/svg" class="qr" viewBox="0 0 {size} {size}" shape-rendering="crispEdges" role="img" aria-label="QR code for your authenticator app"><path fill="#fff" d="M0 0h{size}v{size}h-{size}z"/><path fill="#000" d="{dark}"/></svg>"##
+    ))
+}

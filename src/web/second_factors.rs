@@ -1,0 +1,118 @@
+//! What a person sees of their second factors: what there is, and new recovery codes, shown once.
+
+use askama::Template;
+use serde::{Serialize, Serializer};
+use zeroize::Zeroizing;
+
+use super::guard::SignedIn;
+use crate::{
+    app::App,
+    clock::Timestamp,
+    db::{Conn, Id},
+    error::{Errors, Result},
+    model::{recovery_code, second_factor, totp, user::User},
+};
+
+/// The second factors of an account, as its owner sees them.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FactorsView {
+    /// The authenticator app.
+    pub totp: AppView,
+    /// How many recovery codes were not used yet.
+    pub recovery_codes_left: i64,
+    /// How many passkeys there are.
+    pub passkeys: i64,
+}
+
+/// An authenticator app, as its owner sees it.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AppView {
+    /// Whether one is set up.
+    pub enabled: bool,
+    /// Since when.
+    pub since: Option<Timestamp>,
+    /// When one of its codes was last used.
+    pub last_used_at: Option<Timestamp>,
+}
+
+impl FactorsView {
+    /// What `user` has.
+    pub fn of(conn: &mut Conn, user: &Id<User>) -> Result<Self> {
+        let factors = second_factor::of(conn, user)?;
+        let (since, last_used_at) = totp::since(conn, user)?.unzip();
+        Ok(Self {
+            totp: AppView { enabled: factors.has_totp, since, last_used_at },
+            recovery_codes_left: factors.recovery_codes,
+            passkeys: factors.passkeys,
+        })
+    }
+
+    /// Whether a second proof is due at each sign-in.
+    pub fn has_any(&self) -> bool {
+        self.totp.enabled || self.passkeys > 0
+    }
+
+    /// Whether it is time for new recovery codes.
+    pub fn is_running_out(&self) -> bool {
+        self.has_any() && self.recovery_codes_left <= recovery_code::FEW
+    }
+}
+
+/// The second factors on a page of their own.
+#[derive(Template, Serialize)]
+#[template(path = "second_factors.html")]
+pub struct FactorsPage {
+    #[serde(flatten)]
+    second_factors: FactorsView,
+    // Which set of codes the page offers to replace: sent twice, its form makes new ones once.
+    #[serde(skip)]
+    edition: String,
+    #[serde(skip)]
+    errors: Errors,
+}
+
+impl FactorsPage {
+    /// The page of whoever is signed in, with what was wrong.
+    pub async fn of(me: &SignedIn, app: &App, errors: Errors) -> Result<Self> {
+        let id = me.user.id.clone();
+        app.read(move |conn| {
+            let (second_factors, edition) = (FactorsView::of(conn, &id)?, recovery_code::edition(conn, &id)?);
+            Ok(Self { second_factors, edition, errors })
+        })
+        .await
+    }
+}
+
+/// New recovery codes, shown once: nothing here can show them again.
+///
+/// It is the answer to the POST itself, for a page to be led to would have to keep the codes somewhere. Sending that
+/// POST again, as a reload does, makes no other codes: a set-up is confirmed once, a new set names the one it replaces.
+#[derive(Template, Serialize)]
+#[template(path = "recovery_codes.html")]
+#[serde(rename_all = "camelCase")]
+pub struct CodesPage {
+    #[serde(serialize_with = "texts")]
+    recovery_codes: Vec<Zeroizing<String>>,
+    #[serde(skip)]
+    what: &'static str,
+    #[serde(skip)]
+    email: String,
+}
+
+impl CodesPage {
+    /// The codes of `user`, after a sentence on `what` has just happened.
+    pub fn new(recovery_codes: Vec<Zeroizing<String>>, what: &'static str, user: &User) -> Self {
+        Self { recovery_codes, what, email: user.email.spelled().to_owned() }
+    }
+
+    /// All of them in one field, for the form that sends them back as a file.
+    fn joined(&self) -> Zeroizing<String> {
+        Zeroizing::new(self.recovery_codes.iter().map(|code| code.as_str()).collect::<Vec<_>>().join(" "))
+    }
+}
+
+fn texts<S: Serializer>(codes: &[Zeroizing<String>], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(codes.iter().map(|code| code.as_str()))
+}

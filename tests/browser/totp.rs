@@ -1,0 +1,200 @@
+//! The authenticator app and the codes on paper, as a person meets them.
+
+use std::fs;
+
+use chrono::TimeDelta;
+use serde_json::json;
+
+use crate::{
+    chromium::{Browser, Chromium, LAPTOP, PHONE},
+    house::{House, PASSWORD, eventually},
+};
+
+#[actix_web::test]
+async fn ada_sets_an_app_up_and_signs_in_with_it() {
+    let house = House::open().await;
+    let chromium = Chromium::start();
+    let laptop = chromium.browser(&house, LAPTOP).await;
+    assert!(laptop.runs_scripts().await);
+
+    travel(&house, &laptop).await;
+}
+
+#[actix_web::test]
+async fn ada_does_the_same_without_scripts() {
+    let house = House::open().await;
+    let chromium = Chromium::start();
+    let laptop = chromium.browser_without_scripts(&house, LAPTOP).await;
+    assert!(!laptop.runs_scripts().await);
+
+    travel(&house, &laptop).await;
+}
+
+async fn travel(house: &House, laptop: &Browser) {
+    house.verified("ada@example.com").await;
+    laptop.open("/login").await;
+    laptop.sign_in("ada@example.com", PASSWORD).await;
+    laptop.is_at("/me").await;
+
+    // Set up: the step-up comes in between.
+    laptop.follow("Security").await;
+    laptop.follow("Set up an authenticator app").await;
+    laptop.is_at("/me/2fa").await;
+    laptop.press("Set up an authenticator app").await;
+    laptop.fill("Password", PASSWORD).await;
+    laptop.press("Confirm and go on").await;
+    laptop.press("Continue").await;
+    laptop.is_at("/me/2fa/totp/confirm").await;
+    let secret = key_on(laptop).await;
+    laptop.fill("Code from the app", "000000").await;
+    laptop.press("Turn it on").await;
+    laptop.reads("There is a problem").await;
+    assert_eq!(key_on(laptop).await, secret, "a wrong code changes nothing");
+    laptop.fill("Code from the app", &house.code(&secret)).await;
+    laptop.press("Turn it on").await;
+    laptop.reads("Your authenticator app is set up").await;
+    let codes = codes_on(laptop).await;
+    assert_eq!(codes.len(), 10);
+    laptop.follow("I have kept them").await;
+    laptop.is_at("/me/2fa").await;
+    laptop.reads("10 recovery codes are left.").await;
+    laptop.hides(&codes[0]).await;
+
+    // Sign in with a code of the app.
+    laptop.press("Sign out").await;
+    laptop.sign_in("ada@example.com", PASSWORD).await;
+    laptop.is_at("/login/2fa?next=%2Fme").await;
+    laptop.hides("ada@example.com").await;
+    laptop.fill("Code from your authenticator app", "000000").await;
+    laptop.press("Sign in").await;
+    laptop.reads("There is a problem").await;
+    laptop.fill("Code from your authenticator app", &house.next_code(&secret)).await;
+    laptop.press("Sign in").await;
+    laptop.is_at("/me").await;
+
+    // Sign in with a code on paper.
+    laptop.press("Sign out").await;
+    laptop.sign_in("ada@example.com", PASSWORD).await;
+    laptop.is_at("/login/2fa?next=%2Fme").await;
+    laptop.unfold("Use a recovery code").await;
+    laptop.fill("Recovery code", "0000-0000-0000").await;
+    laptop.press("Sign in with this code").await;
+    // It stays open where something is wrong in it.
+    laptop.fill("Recovery code", &codes[0].to_uppercase()).await;
+    laptop.press("Sign in with this code").await;
+    laptop.is_at("/me").await;
+    laptop.reads("That recovery code is used up. 9 are left.").await;
+
+    // Another set. The step-up takes a code as well.
+    laptop.open("/me/2fa").await;
+    laptop.press("Make new recovery codes").await;
+    laptop.unfold("Use a code instead").await;
+    laptop.fill("Code", &house.next_code(&secret)).await;
+    laptop.press("Confirm with this code").await;
+    laptop.reads("Make new recovery codes").await;
+    laptop.press("Continue").await;
+    laptop.reads("The older ones no longer work.").await;
+    let others = codes_on(laptop).await;
+    assert!(others.len() == 10 && others.iter().all(|code| !codes.contains(code)));
+
+    // And off again.
+    laptop.open("/me/2fa").await;
+    laptop.press("Remove the authenticator app").await;
+    laptop.reads("The authenticator app is removed, and the recovery codes with it.").await;
+    laptop.press("Sign out").await;
+    laptop.sign_in("ada@example.com", PASSWORD).await;
+    laptop.is_at("/me").await;
+}
+
+#[actix_web::test]
+async fn the_codes_are_saved_as_a_file_and_reloading_their_page_makes_no_others() {
+    let house = House::open().await;
+    let chromium = Chromium::start();
+    let laptop = chromium.browser(&house, LAPTOP).await;
+    let ada = house.with_app("ada@example.com").await;
+    come_in(&house, &laptop, &ada.secret).await;
+    let folder = tempfile::tempdir().unwrap();
+    let downloads = json!({ "behavior": "allow", "downloadPath": folder.path() });
+    laptop.devtools("Page.setDownloadBehavior", downloads).await;
+    laptop.press("Make new recovery codes").await;
+    laptop.reads("The older ones no longer work.").await;
+    let codes = codes_on(&laptop).await;
+
+    let file = folder.path().join("recovery-codes.txt");
+    for _ in 0..2 {
+        laptop.press("Save them as a file").await;
+        let text = eventually("the file", async || fs::read_to_string(&file).ok()).await;
+        assert!(codes.iter().all(|code| text.lines().any(|line| line == code)), "{text}");
+        fs::remove_file(&file).unwrap();
+    }
+    // Still there: the file came beside the page.
+    assert_eq!(codes_on(&laptop).await, codes);
+
+    laptop.client.refresh().await.unwrap();
+    let _ = laptop.client.accept_alert().await;
+    laptop.reads("New codes were made already").await;
+    laptop.reads("10 recovery codes are left.").await;
+    laptop.press("Sign out").await;
+    laptop.sign_in("ada@example.com", PASSWORD).await;
+    laptop.unfold("Use a recovery code").await;
+    laptop.fill("Recovery code", &codes[9]).await;
+    laptop.press("Sign in with this code").await;
+    laptop.reads("9 are left").await;
+}
+
+#[actix_web::test]
+async fn a_phone_finds_picture_and_key_and_the_printer_nothing_but_the_codes() {
+    let house = House::open().await;
+    let chromium = Chromium::start();
+    let phone = chromium.browser(&house, PHONE).await;
+    let ada = house.with_app("ada@example.com").await;
+    come_in(&house, &phone, &ada.secret).await;
+
+    phone.press("Set up another app in its place").await;
+    phone.is_at("/me/2fa/totp/confirm").await;
+    for scheme in ["light", "dark"] {
+        let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        phone.devtools("Emulation.setEmulatedMedia", media).await;
+        let fills = "[...document.querySelectorAll('.qr path')].map(path => getComputedStyle(path).fill)";
+        assert_eq!(phone.ask(fills).await, json!(["rgb(255, 255, 255)", "rgb(0, 0, 0)"]), "{scheme}");
+    }
+    let link = phone.ask("document.querySelector('a[href^=otpauth]').href").await;
+    assert!(link.as_str().unwrap().starts_with("otpauth://totp/Vestibule:ada%40example.com?"), "{link}");
+
+    phone.open("/me/2fa").await;
+    phone.press("Make new recovery codes").await;
+    phone.reads("The older ones no longer work.").await;
+    let dark = json!({ "media": "print", "features": [{ "name": "prefers-color-scheme", "value": "dark" }] });
+    phone.devtools("Emulation.setEmulatedMedia", dark).await;
+    let printed = phone.text().await;
+    for code in codes_on(&phone).await {
+        assert!(printed.contains(&code), "{printed}");
+    }
+    assert!(printed.contains("For ada@example.com at http://localhost:"), "{printed}");
+    for unprinted in ["Sign out", "Save them", "I have kept them", "curl", "shown this once", "Security"] {
+        assert!(!printed.contains(unprinted), "{unprinted}: {printed}");
+    }
+    assert_eq!(phone.ask("getComputedStyle(document.body).color").await, "rgb(28, 33, 38)", "ink, on paper");
+}
+
+/// Signs in with password and code, and steps up.
+async fn come_in(house: &House, browser: &Browser, secret: &str) {
+    browser.open("/login").await;
+    browser.sign_in("ada@example.com", PASSWORD).await;
+    browser.fill("Code from your authenticator app", &house.next_code(secret)).await;
+    browser.press("Sign in").await;
+    browser.is_at("/me").await;
+    house.wait(TimeDelta::seconds(30));
+    browser.open("/auth/confirm?next=/me/2fa").await;
+    browser.fill("Password", PASSWORD).await;
+    browser.press("Confirm and go on").await;
+    browser.is_at("/me/2fa").await;
+}
+
+async fn key_on(browser: &Browser) -> String {
+    browser.texts(".key").await.concat().replace(' ', "")
+}
+
+async fn codes_on(browser: &Browser) -> Vec<String> {
+    browser.texts(".codes li").await
+}
