@@ -89,6 +89,13 @@ pub const SETTINGS: &[Setting] = &[
     setting("REMEMBER_LIFE", "30d", "the same for a remembered device"),
     setting("STEP_UP_WINDOW", "5m", "how long a step-up is good for, in its session"),
     setting("PENDING_SIGN_IN", "10m", "how long a sign-in waits for its second proof"),
+    setting("MAGIC_LINKS", "on", "`off`: nobody signs in with a link by mail"),
+    setting("MAGIC_LINK_LIFE", "10m", "how long a link to sign in works, and its short code"),
+    setting(
+        "FACTORS_RESET_DELAY",
+        "24h",
+        "how long an owner can stop the removal of their second factors by an operator",
+    ),
     setting(
         "EMAIL_CHANGE_LIFE",
         "24h",
@@ -215,6 +222,10 @@ pub struct Lifetimes {
     pub step_up: TimeDelta,
     /// A sign-in between its first proof and its second.
     pub pending_sign_in: TimeDelta,
+    /// A link to sign in, and its short code.
+    pub magic_link: TimeDelta,
+    /// From an operator's reset of second factors until it takes effect.
+    pub factors_reset: TimeDelta,
     /// The link to a new address.
     pub email_change: TimeDelta,
     /// The old address's way back, after the change.
@@ -277,6 +288,8 @@ pub struct Config {
     pub hash_queue: usize,
     /// Whether an API caller's GET of a link confirms.
     pub verify_on_get: bool,
+    /// Whether a link by mail signs people in.
+    pub magic_links: bool,
     /// How long things last.
     pub lifetimes: Lifetimes,
     /// How often things may be tried.
@@ -402,6 +415,7 @@ impl Reader {
             hash_threads: self.parsed("HASH_THREADS", cores, "a number of threads").max(1),
             hash_queue: self.parsed("HASH_QUEUE", 256, "a number").max(1),
             verify_on_get: self.switch("VERIFY_ON_GET", development),
+            magic_links: self.switch("MAGIC_LINKS", true),
             lifetimes: Lifetimes {
                 verify_link: self.span("VERIFY_LINK_LIFE", "24h"),
                 reset_link: self.span("RESET_LINK_LIFE", "1h"),
@@ -412,6 +426,8 @@ impl Reader {
                 mail_lease: self.span("MAIL_LEASE", "60s"),
                 step_up: self.span("STEP_UP_WINDOW", "5m"),
                 pending_sign_in: self.span("PENDING_SIGN_IN", "10m"),
+                magic_link: self.span("MAGIC_LINK_LIFE", "10m"),
+                factors_reset: self.span("FACTORS_RESET_DELAY", "24h"),
                 email_change: self.span("EMAIL_CHANGE_LIFE", "24h"),
                 email_undo: self.span("EMAIL_UNDO_LIFE", "7d"),
             },

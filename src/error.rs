@@ -56,6 +56,9 @@ pub enum Error {
     /// A reset link that is unknown, used, expired, or replaced by a newer one.
     #[error("That link has expired or was already used. Ask for a new one.")]
     DeadResetLink,
+    /// A link to sign in that is unknown, used, expired, or replaced by a newer one.
+    #[error("That link has expired, was used before, or a newer one replaced it. Ask for a new one.")]
+    DeadMagicLink,
     /// A confirmation link that did its work before.
     #[error("That address is already confirmed. Sign in to continue.")]
     AlreadyConfirmed,
@@ -81,6 +84,7 @@ impl Error {
         ("confirm_by_post", 405),
         ("cross_origin", 403),
         ("dead_link", 422),
+        ("dead_magic_link", 422),
         ("dead_reset_link", 422),
         ("email_unverified", 403),
         ("internal", 500),
@@ -116,6 +120,7 @@ impl Error {
             Error::UnsupportedMedia => "unsupported_media",
             Error::Invalid(_) => "invalid",
             Error::DeadLink => "dead_link",
+            Error::DeadMagicLink => "dead_magic_link",
             Error::DeadResetLink => "dead_reset_link",
             Error::AlreadyConfirmed => "already_confirmed",
             Error::PendingEnded => "sign_in_ended",

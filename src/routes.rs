@@ -11,8 +11,9 @@ use actix_web::{
 use crate::{
     error::Error,
     flows::{
-        account, activity, dev_mail, email, front, health, login, logout, not_me, password, password_reset,
-        recovery_codes, second_factor, sessions, signup, step_up, totp, verify_email,
+        account, activity, dev_mail, email, factor_reset, front, health, login, logout, magic_link, methods,
+        not_me, password, password_reset, recovery_codes, second_factor, sessions, signup, step_up, totp,
+        verify_email,
     },
     web::{assets, refuse},
 };
@@ -62,6 +63,12 @@ pub fn entries() -> Vec<Entry> {
         post("/login", Anyone, "`{email, password, remember?}` → `{user}` and a session, or `{twoFactorRequired, methods}`", login::create),
         get("/login/2fa", Pending, "the form for the second proof: `{methods}`", second_factor::form),
         post("/login/2fa", Pending, "`{code}` → `{user}` and a session; five wrong codes end the sign-in", second_factor::create),
+        get("/login/magic-link", Anyone, "the form for a link to sign in", magic_link::form),
+        post("/login/magic-link", Anyone, "`{email, remember?, next?}`: a link by mail; the same answer for every address", magic_link::create),
+        get("/login/magic-link/sent", Anyone, "where the browser that asked waits for the link's short code", magic_link::sent),
+        get("/login/magic-link/verify", Anyone, "the link in the mail: who asked; elsewhere also the short code", magic_link::open),
+        post("/login/magic-link/verify", Anyone, "`{token}`, or `{code}` where it was asked for → `{user}` and a session, or `{twoFactorRequired, methods}`", magic_link::enter),
+        post("/auth/methods", Anyone, "`{email}` → `{methods}`: the same for every address", methods::show),
         post("/logout", Anyone, "ends this session, or a sign-in that waits for its second proof", logout::create),
         get("/forgot-password", Anyone, "the form for a reset link", password_reset::form),
         post("/forgot-password", Anyone, "`{email}`: a link by mail; the same answer for every address", password_reset::create),
@@ -69,6 +76,8 @@ pub fn entries() -> Vec<Entry> {
         post("/reset-password", Anyone, "`{token, password}`: sets it and ends every session", password_reset::reset),
         get("/not-me", Anyone, "the link in the mail about a new sign-in", not_me::open),
         post("/not-me", Anyone, "`{token}`: signs out everything, blocks the password, mails a reset link", not_me::create),
+        get("/factor-reset/stop", Anyone, "the link in the mail about a reset of second factors", factor_reset::open),
+        post("/factor-reset/stop", Anyone, "`{token}`: stops it: `{stopped}`", factor_reset::stop_by_link),
 
         get("/auth/confirm", SignedIn, "step-up: which proofs there are", step_up::form),
         post("/auth/confirm", SignedIn, "`{password}` or `{code}` → `{confirmedUntil}` and a new session secret", step_up::create),
@@ -96,7 +105,8 @@ pub fn entries() -> Vec<Entry> {
         post("/me/2fa/recovery-codes", VerifiedRecent, "`{recoveryCodes}`: ten new ones, shown once; older ones die", recovery_codes::create),
         post("/me/2fa/recovery-codes/download", SignedIn, "`{codes}` → the codes that a page shows, as a text file", recovery_codes::download),
         get("/me/logins", SignedIn, "`{logins, next}`: who tried this account, newest first", activity::index),
-        get("/me/security", SignedIn, "the security settings", sessions::security),
+        get("/me/security", SignedIn, "`{ways, sessions, logins}`: the security settings", sessions::security),
+        post("/me/factor-reset/stop", SignedIn, "stops an operator's reset of second factors: `{stopped}`", factor_reset::stop),
         get("/me/sessions", SignedIn, "`{sessions}`: where one is signed in", sessions::index),
         delete("/me/sessions/{id}", SignedIn, "signs one device out", sessions::revoke),
         post("/me/sessions/{id}/revoke", SignedIn, "the same for forms", sessions::revoke),

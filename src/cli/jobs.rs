@@ -59,16 +59,24 @@ async fn list(app: &App, as_json: bool) -> Outcome {
 }
 
 async fn run_once(app: &App, name: Option<String>) -> Outcome {
-    if let Some(name) = name.filter(|name| !jobs::NAMES.contains(&name.as_str())) {
+    if let Some(name) = name.as_ref().filter(|name| !jobs::NAMES.contains(&name.as_str())) {
         return Err(format!("There is no job called {name}. There are: {}.", jobs::NAMES.join(", ")));
     }
-    let mut tried = 0;
-    loop {
-        match sentence(jobs::run_outbox(app).await)? {
-            0 => break,
-            count => tried += count,
-        }
+    let is_meant = |job: &str| name.as_ref().is_none_or(|name| name == job);
+    // Before the outbox: they write letters.
+    if is_meant("factor-resets") {
+        let count = sentence(jobs::reset_factors(app).await)?;
+        println!("factor-resets: {count} account(s) without second factors now");
     }
-    println!("outbox: {tried} letter(s) tried");
+    if is_meant("outbox") {
+        let mut tried = 0;
+        loop {
+            match sentence(jobs::run_outbox(app).await)? {
+                0 => break,
+                count => tried += count,
+            }
+        }
+        println!("outbox: {tried} letter(s) tried");
+    }
     Ok(())
 }

@@ -4,6 +4,7 @@ mod doctor;
 mod jobs;
 mod seed;
 mod serve;
+mod user;
 
 use std::{fmt::Display, path::PathBuf, process::ExitCode};
 
@@ -43,6 +44,11 @@ enum Command {
         #[command(subcommand)]
         command: jobs::Command,
     },
+    /// What an operator does for one person.
+    User {
+        #[command(subcommand)]
+        command: user::Command,
+    },
     /// Check settings, database, mail, clock and cookies, and say what to do about each finding.
     Doctor {
         /// Print JSON.
@@ -67,6 +73,7 @@ pub fn run() -> ExitCode {
         Command::Migrate => migrate(&config),
         Command::Seed { json } => with_app(config, |app| seed::run(app, json)),
         Command::Jobs { command } => with_app(config, |app| jobs::run(app, command)),
+        Command::User { command } => with_app(config, |app| user::run(app, command)),
         Command::Doctor { json, mail_to } => return block_on(doctor::run(config, json, mail_to)),
     };
     match outcome {

@@ -18,7 +18,7 @@ use crate::{
         throttle::{self, Limit},
         user::{self, Candidate},
     },
-    web::{Anybody, Client, Input, Reply, door, local_path, views::UserView},
+    web::{Anybody, Client, Input, Reply, door, input::tick, local_path, views::UserView},
 };
 
 /// The form.
@@ -46,20 +46,6 @@ pub struct Form {
     zone: String,
     #[serde(default)]
     screen: String,
-}
-
-/// A checkbox in a form is a word, in JSON a boolean.
-fn tick<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<bool, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Tick {
-        Bool(bool),
-        Word(String),
-    }
-    Ok(match Tick::deserialize(deserializer)? {
-        Tick::Bool(value) => value,
-        Tick::Word(word) => matches!(word.as_str(), "true" | "on" | "1" | "yes"),
-    })
 }
 
 /// Where to go afterwards.

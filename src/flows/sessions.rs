@@ -10,6 +10,7 @@ use crate::{
     error::Result,
     model::{
         audit::{self, Event},
+        second_factor,
         session::{self, Session},
         sign_in,
     },
@@ -18,6 +19,7 @@ use crate::{
         guard::SignedIn,
         second_factors::FactorsView,
         views::{LoginView, SessionView},
+        ways::Ways,
     },
 };
 
@@ -33,6 +35,7 @@ pub struct SessionsPage {
 #[template(path = "security.html")]
 #[serde(rename_all = "camelCase")]
 pub struct SecurityPage {
+    ways: Ways,
     sessions: Vec<SessionView>,
     second_factors: FactorsView,
     logins: Vec<LoginView>,
@@ -49,11 +52,16 @@ pub async fn index(me: CurrentUser, app: Data<App>) -> Result<Reply> {
 /// `GET /me/security`
 pub async fn security(me: CurrentUser, app: Data<App>) -> Result<Reply> {
     let owner = me.user.id.clone();
-    let (logins, second_factors) = app
-        .read(move |conn| Ok((sign_in::list(conn, &owner, None, RECENT)?, FactorsView::of(conn, &owner)?)))
+    let (factors, second_factors, logins) = app
+        .read(move |conn| {
+            let factors = second_factor::of(conn, &owner)?;
+            Ok((factors, FactorsView::of(conn, &owner)?, sign_in::list(conn, &owner, None, RECENT)?))
+        })
         .await?;
+    let ways = Ways::of(&me.user, factors, app.config());
     let logins = logins.into_iter().map(LoginView::from).collect();
-    Ok(Reply::page(SecurityPage { sessions: devices(&me, &app).await?, second_factors, logins }))
+    let sessions = devices(&me, &app).await?;
+    Ok(Reply::page(SecurityPage { ways, sessions, second_factors, logins }))
 }
 
 async fn devices(me: &SignedIn, app: &App) -> Result<Vec<SessionView>> {

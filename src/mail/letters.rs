@@ -298,6 +298,110 @@ pub fn wrong_codes(
     write(LetterKind::WrongCodes, to, format!("A sign-in to {} was stopped", site.name), &words)
 }
 
+/// From where a link to sign in was asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct AskedFrom<'a> {
+    /// The device, like `Chrome on macOS`.
+    pub device: &'a str,
+    /// When, like `21 November 2026, 14:05 UTC`.
+    pub when: &'a str,
+    /// Where, like `the network 203.0.113.0/24`.
+    pub place: &'a str,
+}
+
+struct MagicLink<'a> {
+    brand: &'a str,
+    home: String,
+    greeting: String,
+    link: String,
+    device: &'a str,
+    when: &'a str,
+    place: &'a str,
+    valid_for: &'a str,
+}
+
+faces!(MagicLink, "mail/magic_link.txt", "mail/magic_link.html");
+
+/// Signs somebody in who asked for it. `valid_for` is like `10 minutes`.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn magic_link(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    asked: AskedFrom,
+    token: &str,
+    valid_for: &str,
+) -> askama::Result<Letter> {
+    let words = MagicLink {
+        brand: &site.name,
+        home: site.link("/"),
+        greeting: greeting(name),
+        link: token_link(site, "/login/magic-link/verify", token),
+        device: plain(asked.device).unwrap_or("an unknown device"),
+        when: asked.when,
+        place: asked.place,
+        valid_for,
+    };
+    write(LetterKind::MagicLink, to, format!("Your link to sign in to {}", site.name), &words)
+}
+
+/// How far an operator's reset of the second factors is.
+#[derive(Debug, Clone, Copy)]
+pub enum ResetStep<'a> {
+    /// Asked for; it takes effect `at` this time, after this `delay`, unless the link with the `token` stops it.
+    Asked {
+        /// Like `21 November 2026, 14:05 UTC`.
+        at: &'a str,
+        /// Like `24 hours`.
+        delay: &'a str,
+        /// The secret of the link.
+        token: &'a str,
+    },
+    /// Stopped.
+    Stopped {
+        /// Like `21 November 2026, 14:05 UTC`.
+        when: &'a str,
+    },
+    /// Done: the second factors are gone.
+    Done {
+        /// Like `21 November 2026, 14:05 UTC`.
+        when: &'a str,
+    },
+}
+
+struct FactorReset<'a> {
+    brand: &'a str,
+    home: String,
+    greeting: String,
+    link: String,
+    step: ResetStep<'a>,
+}
+
+faces!(FactorReset, "mail/factor_reset.txt", "mail/factor_reset.html");
+
+/// Tells somebody that an operator takes their second factors away, that this was stopped, or that it was done.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn factor_reset(site: &Site, to: &EmailAddress, name: &str, step: ResetStep) -> askama::Result<Letter> {
+    let (link, subject) = match step {
+        ResetStep::Asked { token, .. } => (
+            token_link(site, "/factor-reset/stop", token),
+            format!("Somebody asked to reset how you sign in to {}", site.name),
+        ),
+        ResetStep::Stopped { .. } => {
+            (site.link("/me/security"), format!("How you sign in to {} stays as it is", site.name))
+        }
+        ResetStep::Done { .. } => {
+            (site.link("/login"), format!("Your second proofs for {} are removed", site.name))
+        }
+    };
+    let words = FactorReset { brand: &site.name, home: site.link("/"), greeting: greeting(name), link, step };
+    write(LetterKind::FactorReset, to, subject, &words)
+}
+
 struct NewSignIn<'a> {
     brand: &'a str,
     home: String,
@@ -507,6 +611,8 @@ mod tests {
 
     fn all() -> Vec<Letter> {
         let (site, ada) = (site(), ada());
+        let asked =
+            AskedFrom { device: "Chrome on macOS", when: "today", place: "the network 203.0.113.0/24" };
         vec![
             verify_email(&site, &ada, "Ada", "t0ken", "24 hours").unwrap(),
             already_registered(&site, &ada, "Ada").unwrap(),
@@ -528,6 +634,16 @@ mod tests {
             factor_changed(&site, &ada, "Ada", FactorChange::AppAdded, "today", "Chrome on macOS").unwrap(),
             recovery_code_used(&site, &ada, "Ada", "today", 3).unwrap(),
             wrong_codes(&site, &ada, "Ada", "today", "Chrome on macOS").unwrap(),
+            magic_link(&site, &ada, "Ada", asked, "t0ken", "10 minutes").unwrap(),
+            factor_reset(
+                &site,
+                &ada,
+                "Ada",
+                ResetStep::Asked { at: "tomorrow", delay: "24 hours", token: "t0ken" },
+            )
+            .unwrap(),
+            factor_reset(&site, &ada, "Ada", ResetStep::Stopped { when: "today" }).unwrap(),
+            factor_reset(&site, &ada, "Ada", ResetStep::Done { when: "today" }).unwrap(),
             test_letter(&site, &ada).unwrap(),
         ]
     }

@@ -85,6 +85,10 @@ pub enum LetterKind {
     RecoveryCodeUsed,
     /// Somebody gave the right first proof and wrong codes after it.
     WrongCodes,
+    /// A link to sign in.
+    MagicLink,
+    /// An operator's reset of the second factors: asked for, stopped, or done.
+    FactorReset,
     /// Sent by `vestibule doctor` to see that mail arrives.
     Test,
 }
@@ -104,6 +108,8 @@ impl LetterKind {
             Self::FactorChanged => "factor_changed",
             Self::RecoveryCodeUsed => "recovery_code_used",
             Self::WrongCodes => "wrong_codes",
+            Self::MagicLink => "magic_link",
+            Self::FactorReset => "factor_reset",
             Self::Test => "test",
         }
     }

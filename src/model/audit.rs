@@ -10,6 +10,7 @@ use super::{
     user::User,
 };
 use crate::{
+    clock::Timestamp,
     db::{Id, Tx, schema::audit},
     error::Result,
     text_enum,
@@ -100,6 +101,10 @@ pub enum Event {
     AccountSecured {},
     /// A reset link was asked for.
     ResetRequested {},
+    /// A link to sign in was asked for.
+    MagicLinkRequested {},
+    /// A claim was proved by its mailbox; what its maker had put there is gone.
+    ClaimCleared {},
     /// A new password was set through a mailed link.
     PasswordReset {},
     /// A hash was made again with today's cost and key.
@@ -108,6 +113,10 @@ pub enum Event {
     SecondFactorAdded { factor: Factor, passkey: Option<Id<Passkey>> },
     /// A second factor was removed.
     SecondFactorRemoved { factor: Factor, passkey: Option<Id<Passkey>> },
+    /// An operator asked to have every second factor taken away, in a while.
+    SecondFactorsResetAsked { at: Timestamp },
+    /// That was stopped.
+    SecondFactorsResetStopped {},
     /// Every second factor was taken away, after an operator's reset.
     SecondFactorsReset {},
     /// New recovery codes were made; older ones are dead.

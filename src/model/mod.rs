@@ -2,6 +2,9 @@
 
 pub mod audit;
 pub mod device;
+pub mod factor_reset;
+pub mod magic_link;
+pub mod mailbox;
 pub mod outbox;
 pub mod passkey;
 pub mod password;

@@ -16,6 +16,7 @@ use super::{
     user::User,
 };
 use crate::{
+    clock::Timestamp,
     db::{
         Conn, Id, Tx,
         schema::{passkeys, recovery_codes, totp as apps, users},
@@ -47,6 +48,8 @@ pub struct Factors {
     pub passkeys: i64,
     /// How many recovery codes were not used yet.
     pub recovery_codes: i64,
+    /// When an operator's reset takes every second factor away, where one is under way.
+    pub reset_at: Option<Timestamp>,
 }
 
 impl Factors {
@@ -74,7 +77,7 @@ impl Factors {
 /// What `user` can prove.
 pub fn of(conn: &mut Conn, user: &Id<User>) -> Result<Factors> {
     let has_password = users::password_hash.is_not_null().and(users::password_blocked_at.is_null());
-    let (has_password, has_totp, passkeys, recovery_codes) = users::table
+    let (has_password, has_totp, passkeys, recovery_codes, reset_at) = users::table
         .find(user)
         .select((
             has_password,
@@ -86,9 +89,10 @@ pub fn of(conn: &mut Conn, user: &Id<User>) -> Result<Factors> {
                 .count()
                 .single_value()
                 .assume_not_null(),
+            users::factors_reset_at,
         ))
         .get_result(conn)?;
-    Ok(Factors { has_password, has_totp, passkeys, recovery_codes })
+    Ok(Factors { has_password, has_totp, passkeys, recovery_codes, reset_at })
 }
 
 /// A code as somebody types it, of either kind. Blanks and dashes do not count.
@@ -222,7 +226,8 @@ mod tests {
 
     #[test]
     fn recovery_codes_alone_are_no_second_factor() {
-        let none = Factors { has_password: true, has_totp: false, passkeys: 0, recovery_codes: 10 };
+        let none =
+            Factors { has_password: true, has_totp: false, passkeys: 0, recovery_codes: 10, reset_at: None };
         assert!(!none.is_second_due());
         assert_eq!(none.second(), [""; 0]);
         let app = Factors { has_totp: true, ..none };

@@ -22,6 +22,8 @@ text_enum! {
         Blocked => "blocked",
         /// The first proof was right, the code after it was not.
         WrongCode => "wrong_code",
+        /// The short code of a link by mail was another one.
+        WrongLinkCode => "wrong_link_code",
         /// Too many had been tried before; the password was not looked at.
         Throttled => "throttled",
     }
@@ -34,6 +36,7 @@ impl Outcome {
             Outcome::Success => None,
             Outcome::WrongPassword => Some("wrong password"),
             Outcome::WrongCode => Some("right password or link, wrong code"),
+            Outcome::WrongLinkCode => Some("a link was asked for, wrong code"),
             Outcome::Throttled => Some("too many attempts before"),
             Outcome::Blocked => Some("signing in with that password is blocked"),
         }

@@ -144,6 +144,74 @@ impl Purpose for PendingSignIn {
     }
 }
 
+/// Signs somebody in. The link goes to the address that it claims.
+#[derive(Debug)]
+pub struct MagicLink;
+
+/// How a link to sign in was asked for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AskedLink {
+    /// The normalised address that it was sent to.
+    pub address: String,
+    /// The digest of what the browser that asked holds.
+    pub browser: String,
+    /// The short code that the link shows elsewhere, sealed.
+    pub code: String,
+    /// From which device, in words.
+    pub device: String,
+    /// From which address on the network.
+    pub ip: String,
+    /// Whether "remember this device" was chosen.
+    pub remembered: bool,
+    /// Where to go afterwards: a path on this site.
+    pub next: Option<String>,
+}
+
+impl Purpose for MagicLink {
+    const NAME: &'static str = "magic_link";
+    type Claim = AskedLink;
+
+    fn life(lifetimes: &Lifetimes) -> TimeDelta {
+        lifetimes.magic_link
+    }
+}
+
+/// A browser that asked for a link to sign in and may be told its short code. It is nobody's, so that it is the same
+/// whether or not there is an account.
+#[derive(Debug)]
+pub struct MagicCode;
+
+/// Which link a short code stands for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AskedCode {
+    /// The digest of the link's secret.
+    pub link: String,
+    /// The short code, sealed.
+    pub code: String,
+}
+
+impl Purpose for MagicCode {
+    const NAME: &'static str = "magic_code";
+    type Claim = AskedCode;
+
+    fn life(lifetimes: &Lifetimes) -> TimeDelta {
+        lifetimes.magic_link
+    }
+}
+
+/// Stops an operator's reset of the second factors. Outlives the delay, so that a late reader learns what happened.
+#[derive(Debug)]
+pub struct StopFactorReset;
+
+impl Purpose for StopFactorReset {
+    const NAME: &'static str = "stop_factor_reset";
+    type Claim = ();
+
+    fn life(lifetimes: &Lifetimes) -> TimeDelta {
+        lifetimes.factors_reset + TimeDelta::days(7)
+    }
+}
+
 /// A token whose secret somebody holds.
 #[derive(Debug, Clone)]
 pub struct Token<C> {
@@ -215,8 +283,13 @@ pub fn peek<P: Purpose>(conn: &mut Conn, secret: &Secret<P>) -> Result<Token<P::
 
 /// Uses a token. Of many at once, one succeeds; the others get [`Error::DeadLink`].
 pub fn redeem<P: Purpose>(tx: &mut Tx, secret: &Secret<P>) -> Result<(Id<User>, P::Claim)> {
+    redeem_by_digest::<P>(tx, &secret.digest())
+}
+
+/// The same by the digest of its secret, where something else stands for the secret.
+pub fn redeem_by_digest<P: Purpose>(tx: &mut Tx, digest: &str) -> Result<(Id<User>, P::Claim)> {
     let live = tokens::table
-        .find(secret.digest())
+        .find(digest)
         .filter(tokens::purpose.eq(P::NAME))
         .filter(tokens::used_at.is_null())
         .filter(tokens::expires_at.gt(tx.now));
@@ -232,6 +305,16 @@ pub fn redeem<P: Purpose>(tx: &mut Tx, secret: &Secret<P>) -> Result<(Id<User>, 
 /// Counts one code that is offered with a token, before it is looked at. [`Error::DeadLink`] where the token is not live
 /// or `most` were offered already.
 pub fn try_once<P: Purpose>(tx: &mut Tx, secret: &Secret<P>, most: i32) -> Result<(Id<User>, P::Claim, i32)> {
+    let (user_id, claim, left) = try_nobodys(tx, secret, most)?;
+    Ok((user_id.ok_or(Error::DeadLink)?, claim, left))
+}
+
+/// The same with a token that may be nobody's.
+pub fn try_nobodys<P: Purpose>(
+    tx: &mut Tx,
+    secret: &Secret<P>,
+    most: i32,
+) -> Result<(Option<Id<User>>, P::Claim, i32)> {
     let live = tokens::table
         .find(secret.digest())
         .filter(tokens::purpose.eq(P::NAME))
@@ -244,14 +327,43 @@ pub fn try_once<P: Purpose>(tx: &mut Tx, secret: &Secret<P>, most: i32) -> Resul
         .get_result(tx.conn)
         .optional()?
         .ok_or(Error::DeadLink)?;
-    Ok((user_id.ok_or(Error::DeadLink)?, serde_json::from_str(&claim)?, most - tries))
+    Ok((user_id, serde_json::from_str(&claim)?, most - tries))
 }
 
 /// Kills one token that was not used, by its secret. Harmless twice.
 pub fn drop_one<P: Purpose>(tx: &mut Tx, secret: &Secret<P>) -> Result<()> {
-    diesel::delete(tokens::table.find(secret.digest()).filter(tokens::purpose.eq(P::NAME)))
+    drop_by_digest::<P>(tx, &secret.digest())
+}
+
+/// The same by the digest of its secret.
+pub fn drop_by_digest<P: Purpose>(tx: &mut Tx, digest: &str) -> Result<()> {
+    diesel::delete(tokens::table.find(digest).filter(tokens::purpose.eq(P::NAME))).execute(tx.conn)?;
+    Ok(())
+}
+
+/// Keeps a token that is nobody's, with a secret that was made elsewhere; an older one with the same secret is replaced.
+pub fn keep_for_nobody<P: Purpose>(tx: &mut Tx, secret: &Secret<P>, claim: &P::Claim) -> Result<()> {
+    drop_one(tx, secret)?;
+    diesel::insert_into(tokens::table)
+        .values((
+            tokens::hash.eq(secret.digest()),
+            tokens::purpose.eq(P::NAME),
+            tokens::claim.eq(serde_json::to_string(claim)?),
+            tokens::created_at.eq(tx.now),
+            tokens::expires_at.eq(tx.now + P::life(&tx.config.lifetimes)),
+        ))
         .execute(tx.conn)?;
     Ok(())
+}
+
+/// Whether a token, anybody's or nobody's, would be redeemed at `now`.
+pub fn is_live<P: Purpose>(conn: &mut Conn, secret: &Secret<P>, now: Timestamp) -> Result<bool> {
+    let live = tokens::table
+        .find(secret.digest())
+        .filter(tokens::purpose.eq(P::NAME))
+        .filter(tokens::used_at.is_null())
+        .filter(tokens::expires_at.gt(now));
+    Ok(diesel::select(diesel::dsl::exists(live)).get_result(conn)?)
 }
 
 /// The newest live token of a purpose that `user` has, as far as it can be told without its secret.
@@ -275,11 +387,12 @@ pub fn revoke<P: Purpose>(tx: &mut Tx, user: &Id<User>) -> Result<()> {
     Ok(())
 }
 
-/// Kills every token of `user` that was not used yet, but for the old mailbox's way back: whoever took an account over
-/// must not be able to close it.
+/// Kills every token of `user` that was not used yet, but for the old mailbox's way back and the owner's way to stop a
+/// reset of the second factors: whoever took an account over must not be able to close them.
 pub fn revoke_all(tx: &mut Tx, user: &Id<User>) -> Result<()> {
     let open = tokens::table.filter(tokens::user_id.eq(user)).filter(tokens::used_at.is_null());
-    diesel::delete(open.filter(tokens::purpose.ne(UndoEmail::NAME))).execute(tx.conn)?;
+    let kept = [UndoEmail::NAME, StopFactorReset::NAME];
+    diesel::delete(open.filter(tokens::purpose.ne_all(kept))).execute(tx.conn)?;
     Ok(())
 }
 

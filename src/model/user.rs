@@ -234,6 +234,17 @@ pub fn set_password(tx: &mut Tx, id: &Id<User>, hash: &PasswordHash) -> Result<(
     token::revoke_all(tx, id)
 }
 
+/// Leaves an account without a password.
+pub fn drop_password(tx: &mut Tx, id: &Id<User>) -> Result<()> {
+    diesel::update(users::table.find(id))
+        .set((
+            users::password_hash.eq(None::<PasswordHash>),
+            users::password_blocked_at.eq(None::<Timestamp>),
+        ))
+        .execute(tx.conn)?;
+    Ok(())
+}
+
 /// Blocks the password until a new one is set, and forgets every known browser.
 pub fn block_password(tx: &mut Tx, id: &Id<User>) -> Result<()> {
     diesel::update(users::table.find(id)).set(users::password_blocked_at.eq(tx.now)).execute(tx.conn)?;

@@ -30,6 +30,8 @@ pub struct Chrome {
     pub base_url: Arc<str>,
     /// Now.
     pub now: Timestamp,
+    /// Whether a link by mail signs people in.
+    pub has_magic_links: bool,
     /// Whether caught mail can be read here.
     pub is_development: bool,
 }
@@ -65,6 +67,7 @@ impl Chrome {
             path: req.path().to_owned(),
             base_url: Arc::clone(&assets.base_url),
             now: visitor.map_or_else(|| app.now(), |visitor| visitor.now),
+            has_magic_links: app.config().magic_links,
             is_development: app.config().is_development(),
         })
     }

@@ -9,7 +9,7 @@ use actix_web::{
     web::{Bytes, BytesMut, Data},
 };
 use futures_util::StreamExt;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 
 use crate::{
     app::App,
@@ -74,6 +74,20 @@ pub fn from_form<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     }
     serde_urlencoded::from_bytes(bytes)
         .map_err(|_| Error::Malformed("the form has a field twice or in another shape".to_owned()))
+}
+
+/// A checkbox in a form is a word, in JSON a boolean.
+pub fn tick<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<bool, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Tick {
+        Bool(bool),
+        Word(String),
+    }
+    Ok(match Tick::deserialize(deserializer)? {
+        Tick::Bool(value) => value,
+        Tick::Word(word) => matches!(word.as_str(), "true" | "on" | "1" | "yes"),
+    })
 }
 
 /// Whether a form, its percent signs resolved, is UTF-8. `=` and `&` between the parts cannot complete a character.

@@ -1,6 +1,7 @@
 //! The vocabulary of HTTP in this house: replies with two faces, inputs, guards, and the one door.
 
 pub mod afterwards;
+pub mod asking;
 pub mod assets;
 pub mod chrome;
 pub mod client;
@@ -17,8 +18,10 @@ pub mod refuse;
 pub mod reply;
 pub mod second_factors;
 pub mod views;
+pub mod ways;
 
 pub use afterwards::Afterwards;
+pub use asking::AskingBrowser;
 pub use chrome::Chrome;
 pub use client::Client;
 pub use guard::{Anybody, CurrentUser, RecentAuth, RecentUser, VerifiedUser};

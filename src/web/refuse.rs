@@ -171,6 +171,7 @@ impl ErrorPage {
             Error::NotFound => ("Nothing here", "/", "Go to the front page"),
             Error::MethodNotAllowed | Error::ConfirmByPost => ("Not like this", "/", "Go to the front page"),
             Error::DeadLink => ("This link no longer works", "/login", "Sign in to get a new one"),
+            Error::DeadMagicLink => ("This link no longer works", "/login/magic-link", "Send me a new link"),
             Error::DeadResetLink => ("This link no longer works", "/forgot-password", "Send me a new link"),
             Error::AlreadyConfirmed => ("Already confirmed", "/login", "Sign in"),
             Error::CrossOrigin => ("Not from here", "/", "Go to the front page"),

@@ -42,6 +42,12 @@ fn rows() -> Vec<Row> {
         write(post.clone(), "/login", Anyone, "email=$ADDRESS&password=$PASSWORD"),
         get("/login/2fa", Pending),
         write(post.clone(), "/login/2fa", Pending, "code=123456"),
+        get("/login/magic-link", Anyone),
+        write(post.clone(), "/login/magic-link", Anyone, "email=$ADDRESS"),
+        get("/login/magic-link/sent", Anyone),
+        get("/login/magic-link/verify", Anyone),
+        write(post.clone(), "/login/magic-link/verify", Anyone, "token=$TOKEN"),
+        write(post.clone(), "/auth/methods", Anyone, "email=$ADDRESS"),
         bare(post.clone(), "/logout", Anyone),
         get("/forgot-password", Anyone),
         write(post.clone(), "/forgot-password", Anyone, "email=$ADDRESS"),
@@ -49,6 +55,8 @@ fn rows() -> Vec<Row> {
         write(post.clone(), "/reset-password", Anyone, "token=$RESET&password=$PASSWORD"),
         get("/not-me", Anyone),
         write(post.clone(), "/not-me", Anyone, "token=$TOKEN"),
+        get("/factor-reset/stop", Anyone),
+        write(post.clone(), "/factor-reset/stop", Anyone, "token=$TOKEN"),
         get("/auth/confirm", SignedIn),
         write(post.clone(), "/auth/confirm", SignedIn, "password=$PASSWORD"),
         get("/auth/continue", SignedIn),
@@ -75,6 +83,7 @@ fn rows() -> Vec<Row> {
         write(put, "/me/name", SignedIn, "name=Countess"),
         write(post.clone(), "/me/name", SignedIn, "name=Countess"),
         get("/me/security", SignedIn),
+        bare(post.clone(), "/me/factor-reset/stop", SignedIn),
         get("/me/sessions", SignedIn),
         bare(delete, "/me/sessions/{id}", SignedIn),
         bare(post.clone(), "/me/sessions/{id}/revoke", SignedIn),
@@ -614,9 +623,18 @@ async fn a_write_from_another_site_is_refused_at_every_door_and_changes_nothing_
                 let answer = send(face, headers).await;
                 assert_ne!(answer.status.as_u16(), 403, "{headers:?}: {} {}", answer.request, answer.body);
                 assert_ne!(code(&answer), "cross_origin");
-                // The links of these are in other letters, which their own tests use; the last one only echoes.
-                let is_apart =
-                    ["/not-me", "/me/email/confirm", "/me/email/undo", "/me/2fa/recovery-codes/download"];
+                // The links of these are in other letters, nothing is under way, or they only echo; their own tests use
+                // them.
+                let is_apart = [
+                    "/not-me",
+                    "/me/email/confirm",
+                    "/me/email/undo",
+                    "/me/2fa/recovery-codes/download",
+                    "/login/magic-link/verify",
+                    "/auth/methods",
+                    "/factor-reset/stop",
+                    "/me/factor-reset/stop",
+                ];
                 if (turn, face) == (0, Face::Html) && !is_apart.contains(&row.path) {
                     // The very same request from here does change something.
                     assert_ne!(everything(&house).await, before, "{}: {}", answer.request, answer.status);

@@ -1,0 +1,87 @@
+//! Stopping an operator's reset of one's second factors: by the link in the mail, or signed in.
+
+use actix_web::web::{Data, Query};
+use askama::Template;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    app::App,
+    clock::Timestamp,
+    db::{Conn, Id},
+    error::{Error, Result},
+    model::{
+        factor_reset, second_factor,
+        token::{self, StopFactorReset},
+        user::{self, User},
+    },
+    secret::Secret,
+    web::{Client, CurrentUser, Input, Reply},
+};
+
+/// What is under way, and what the button does.
+#[derive(Template, Serialize)]
+#[template(path = "factor_reset.html")]
+#[serde(rename_all = "camelCase")]
+pub struct StopPage {
+    email: String,
+    /// When it takes effect; nothing where it was stopped, or has.
+    takes_effect_at: Option<Timestamp>,
+    #[serde(skip)]
+    token: String,
+}
+
+/// The link.
+#[derive(Deserialize)]
+pub struct Link {
+    #[serde(default)]
+    token: Secret<StopFactorReset>,
+}
+
+/// `GET /factor-reset/stop?token=`
+pub async fn open(link: Query<Link>, app: Data<App>) -> Result<Reply> {
+    let (now, secret) = (app.now(), link.into_inner().token);
+    let page = app
+        .read(move |conn| {
+            let user = owner(conn, &secret, now)?;
+            let takes_effect_at = second_factor::of(conn, &user.id)?.reset_at;
+            let email = user.email.spelled().to_owned();
+            Ok(StopPage { email, takes_effect_at, token: secret.reveal().to_owned() })
+        })
+        .await?;
+    Ok(Reply::page(page))
+}
+
+/// `POST /factor-reset/stop`
+pub async fn stop_by_link(client: Client, Input(form): Input<Link>, app: Data<App>) -> Result<Reply> {
+    let is_stopped = app
+        .write(move |tx| {
+            let user = owner(tx.conn, &form.token, tx.now)?;
+            factor_reset::stop(tx, &client.actor().known_as(&user.id), &user)
+        })
+        .await?;
+    done("/login", is_stopped)
+}
+
+/// `POST /me/factor-reset/stop`. Needs no step-up: nothing is taken away by it.
+pub async fn stop(me: CurrentUser, app: Data<App>) -> Result<Reply> {
+    let (actor, user) = (me.actor(), me.user.clone());
+    let is_stopped = app.write(move |tx| factor_reset::stop(tx, &actor, &user)).await?;
+    done("/me/security", is_stopped)
+}
+
+/// Whose link it is. It is not used up: what decides is whether anything is under way.
+fn owner(conn: &mut Conn, secret: &Secret<StopFactorReset>, now: Timestamp) -> Result<User> {
+    let token = token::peek(conn, secret)?;
+    let id: &Id<User> = &token.user_id;
+    if token.is_live(now) { user::by_id(conn, id) } else { Err(Error::DeadLink) }
+}
+
+fn done(to: &str, is_stopped: bool) -> Result<Reply> {
+    let message = match is_stopped {
+        true => "It is stopped. Your second proofs stay as they are.",
+        false => {
+            "There is nothing to stop: it was stopped before, or your second proofs are removed already."
+        }
+    };
+    Reply::done(to, message).with("stopped", is_stopped)
+}

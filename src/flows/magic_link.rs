@@ -1,0 +1,337 @@
+//! Signing in with a link by mail.
+//!
+//! The link belongs to the browser that asked for it: there its page has a button. Anywhere else the page tells who
+//! asked, and leaves two ways: the short code, typed where the link was asked for, or going on here, by a button. Opening
+//! the link changes nothing, so neither scanners nor previews use it up.
+
+use actix_web::web::{Data, Query};
+use askama::Template;
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    app::App,
+    clock::Timestamp,
+    db::{Id, Tx},
+    error::{Error, Errors, Result},
+    mail::EmailAddress,
+    model::{
+        audit::{self, Event},
+        magic_link::{self, Asker, Offer, ShortCode},
+        session::Method,
+        sign_in::{self, Attempt, Outcome},
+        throttle::{self, Limit},
+        token::{self, AskedLink, MagicLink, Token},
+        user::{self, User},
+    },
+    secret::Secret,
+    web::{
+        Anybody, AskingBrowser, Client, Input, Reply,
+        door::{self, Arrival},
+        input::tick,
+        local_path,
+        views::UserView,
+    },
+};
+
+/// The form for a link.
+#[derive(Template, Serialize)]
+#[template(path = "magic_link.html")]
+pub struct AskPage {
+    email: String,
+    remember: bool,
+    next: Option<String>,
+    #[serde(skip)]
+    errors: Errors,
+}
+
+/// What the browser that asked can do until the link arrives.
+#[derive(Template, Serialize)]
+#[template(path = "magic_link_sent.html")]
+pub struct SentPage {
+    email: String,
+    #[serde(skip)]
+    errors: Errors,
+}
+
+/// What whoever opens a link should know before anything happens.
+#[derive(Template, Serialize)]
+#[template(path = "magic_link_open.html")]
+#[serde(rename_all = "camelCase")]
+pub struct OpenPage {
+    email: String,
+    asked_at: Timestamp,
+    asked_from: String,
+    asked_ip: String,
+    /// Whether this is the browser that asked.
+    same_browser: bool,
+    /// For the browser that asked, where this is another one.
+    code: Option<String>,
+    /// Whether using it proves an address that is only a claim yet.
+    confirms_address: bool,
+    #[serde(skip)]
+    token: String,
+    #[serde(skip)]
+    someone_else: Option<String>,
+}
+
+/// Who asks, and where to go afterwards.
+#[derive(Deserialize)]
+pub struct AskForm {
+    #[serde(default)]
+    email: String,
+    #[serde(default, deserialize_with = "tick")]
+    remember: bool,
+    next: Option<String>,
+}
+
+/// The link, or the short code that stands for it.
+#[derive(Deserialize)]
+pub struct EnterForm {
+    #[serde(default)]
+    token: Secret<MagicLink>,
+    code: Option<ShortCode>,
+    #[serde(default)]
+    zone: String,
+    #[serde(default)]
+    screen: String,
+}
+
+/// The link.
+#[derive(Deserialize)]
+pub struct Link {
+    #[serde(default)]
+    token: Secret<MagicLink>,
+}
+
+/// Where to go afterwards.
+#[derive(Deserialize)]
+pub struct Whither {
+    next: Option<String>,
+}
+
+/// Somebody whose link was used.
+struct Entered {
+    user: User,
+    arrival: Arrival,
+    is_proved: bool,
+    next: Option<String>,
+}
+
+/// `GET /login/magic-link`
+pub async fn form(_: AskingBrowser, query: Query<Whither>) -> Result<Reply> {
+    let next = local_path(query.next.as_deref()).map(str::to_owned);
+    Ok(Reply::page(AskPage { email: String::new(), remember: false, next, errors: Errors::default() }))
+}
+
+/// `POST /login/magic-link`. The same answer for every address.
+pub async fn create(
+    browser: AskingBrowser,
+    client: Client,
+    Input(form): Input<AskForm>,
+    app: Data<App>,
+) -> Result<Reply> {
+    let AskForm { email, remember, next } = form;
+    let next = local_path(next.as_deref()).map(str::to_owned);
+    let email = match EmailAddress::parse(&email) {
+        Ok(email) => email,
+        Err(problem) => {
+            let errors = Errors::one("email", problem.to_string());
+            let page = AskPage { email, remember, next, errors: errors.clone() };
+            return Ok(Reply::refused(page, Error::Invalid(errors)));
+        }
+    };
+    let message =
+        format!("If {} belongs to an account, a link to sign in is on its way to it.", email.spelled());
+    let asker = Asker {
+        browser: browser.ask(&email)?,
+        email,
+        device: client.device().name(),
+        ip: client.ip.clone(),
+        remembered: remember,
+        next,
+    };
+    app.write(move |tx| {
+        let (network, most) = (throttle::client_network(&client.ip), tx.config.limits.signups_per_network);
+        throttle::admit(tx, &Limit::new("magic-link", &network, most, TimeDelta::hours(1)))?;
+        magic_link::ask(tx, &client.actor(), asker)
+    })
+    .await?;
+    Ok(Reply::done("/login/magic-link/sent", message))
+}
+
+/// `GET /login/magic-link/sent`: where the browser that asked waits, with a field for the short code.
+pub async fn sent(browser: AskingBrowser) -> Result<Reply> {
+    let Some(held) = browser.held() else { return Ok(Reply::go("/login/magic-link")) };
+    Ok(Reply::page(SentPage { email: held.email().spelled().to_owned(), errors: Errors::default() }))
+}
+
+/// `GET /login/magic-link/verify?token=`. Changes nothing, whoever asks.
+pub async fn open(
+    browser: AskingBrowser,
+    client: Client,
+    visitor: Anybody,
+    link: Query<Link>,
+    app: Data<App>,
+) -> Result<Reply> {
+    let secret = link.into_inner().token;
+    let (user, token) = look_up(&app, &secret).await?;
+    let is_here = client.holds_session_of(&user.id);
+    if !token.is_live(app.now()) {
+        // Opened again in the browser that it let in.
+        let again = token.used_at.is_some() && is_here;
+        return if again {
+            Ok(Reply::go(way_on(token.claim.next.as_deref())))
+        } else {
+            Err(Error::DeadMagicLink)
+        };
+    }
+    let asked = token.claim;
+    let same_browser = browser.asked_for(&asked);
+    let code = match same_browser {
+        true => None,
+        false => Some(ShortCode::open(&app.config().keys, &asked.code)?.shown()),
+    };
+    let other = visitor.signed_in().filter(|_| !is_here);
+    Ok(Reply::page(OpenPage {
+        email: user.email.spelled().to_owned(),
+        asked_at: token.created_at,
+        asked_from: asked.device,
+        asked_ip: asked.ip,
+        same_browser,
+        code,
+        confirms_address: !user.is_verified(),
+        token: secret.reveal().to_owned(),
+        someone_else: other.map(|me| me.user.email.spelled().to_owned()),
+    }))
+}
+
+/// `POST /login/magic-link/verify`
+pub async fn enter(
+    browser: AskingBrowser,
+    client: Client,
+    Input(form): Input<EnterForm>,
+    app: Data<App>,
+) -> Result<Reply> {
+    let client = client.telling(&form.zone, &form.screen);
+    match form.code {
+        Some(code) => enter_by_code(&browser, client, code, &app).await,
+        None => enter_by_link(&browser, client, form.token, &app).await,
+    }
+}
+
+async fn enter_by_link(
+    browser: &AskingBrowser,
+    client: Client,
+    secret: Secret<MagicLink>,
+    app: &App,
+) -> Result<Reply> {
+    let (_, token) = look_up(app, &secret).await?;
+    // What was chosen there is for that device, and not for another one.
+    let remembered = browser.asked_for(&token.claim) && token.claim.remembered;
+    let entered = app
+        .write(move |tx| {
+            tx.lock(&token.claim.address)?;
+            let (id, link) = token::redeem(tx, &secret)?;
+            let_in(tx, &client, &id, link, remembered)
+        })
+        .await
+        .map_err(dead_link)?;
+    welcome(browser, entered)
+}
+
+async fn enter_by_code(browser: &AskingBrowser, client: Client, code: ShortCode, app: &App) -> Result<Reply> {
+    let Some(held) = browser.held() else { return Err(Error::PendingEnded) };
+    let email = held.email().clone();
+    let (address, secret) = (email.normalized(), held.secret(&email.normalized()));
+    let outcome = app.write(move |tx| {
+        tx.lock(&address)?;
+        match magic_link::offer(tx, &secret, &code)? {
+            Offer::Right(id, link) => {
+                let remembered = link.remembered;
+                let_in(tx, &client, &id, link, remembered).map(Ok)
+            }
+            wrong => {
+                note_failure(tx, &client, &email)?;
+                Ok(Err(wrong))
+            }
+        }
+    });
+    let wrong = match outcome.await.map_err(ended)? {
+        Ok(entered) => return welcome(browser, entered),
+        Err(wrong) => wrong,
+    };
+    app.metrics().sign_in(Method::MagicLink, false);
+    if matches!(wrong, Offer::Last) {
+        return Err(Error::PendingEnded);
+    }
+    let errors = Errors::one(
+        "code",
+        "That is not the code of your newest link. Open the link in the mail once more, and type what it shows.",
+    );
+    let page = SentPage { email: held.email().spelled().to_owned(), errors: errors.clone() };
+    Ok(Reply::refused(page, Error::Invalid(errors)))
+}
+
+fn let_in(tx: &mut Tx, client: &Client, id: &Id<User>, link: AskedLink, remembered: bool) -> Result<Entered> {
+    let actor = client.actor().known_as(id);
+    let (user, is_proved) = magic_link::owner(tx, &actor, id, &link)?;
+    let arrival = door::arrive(tx, client, &user, Method::MagicLink, remembered)?;
+    Ok(Entered { user, arrival, is_proved, next: link.next })
+}
+
+fn welcome(browser: &AskingBrowser, entered: Entered) -> Result<Reply> {
+    browser.forget();
+    let next = way_on(entered.next.as_deref());
+    let reply = match entered.is_proved {
+        false => Reply::go(next),
+        true => Reply::done(
+            next,
+            "Your address is confirmed, and you are signed in. The password that this account was made with is \
+             gone: it may have been somebody else's. Set your own under Security.",
+        ),
+    };
+    Ok(reply.with("user", UserView::from(&entered.user))?.arrived(entered.arrival))
+}
+
+/// In the history of whoever has the address confirmed, and in no other: see `login`.
+fn note_failure(tx: &mut Tx, client: &Client, email: &EmailAddress) -> Result<()> {
+    let owner = user::confirmed(tx.conn, email)?.map(|user| user.id);
+    if let Some(owner) = &owner {
+        let (method, outcome) = (Method::MagicLink, Outcome::WrongLinkCode);
+        let (ip, device) = (client.ip.clone(), client.device());
+        sign_in::note(tx, owner, Attempt { ip, device, method, outcome, is_new_device: false })?;
+    }
+    audit::record(tx, &client.actor(), owner.as_ref(), Event::SignInFailed { method: Method::MagicLink })
+}
+
+/// Whose link it is and how it was asked for, live or not.
+async fn look_up(app: &App, secret: &Secret<MagicLink>) -> Result<(User, Token<AskedLink>)> {
+    let secret = secret.clone();
+    app.read(move |conn| {
+        let token = token::peek(conn, &secret)?;
+        Ok((user::by_id(conn, &token.user_id)?, token))
+    })
+    .await
+    .map_err(dead_link)
+}
+
+fn way_on(next: Option<&str>) -> String {
+    local_path(next).unwrap_or("/me").to_owned()
+}
+
+/// The link died, or its account ended, before this request or during it.
+fn dead_link(error: Error) -> Error {
+    match error {
+        Error::DeadLink | Error::NotFound | Error::AlreadyConfirmed => Error::DeadMagicLink,
+        other => other,
+    }
+}
+
+/// The same for whoever types a code: they look at no link.
+fn ended(error: Error) -> Error {
+    match dead_link(error) {
+        Error::DeadMagicLink => Error::PendingEnded,
+        other => other,
+    }
+}

@@ -1,0 +1,102 @@
+//! The way back for whoever lost every second factor: an operator asks, the owner is told and can stop it, and after a
+//! delay every second factor is taken away.
+//!
+//! What decides between stop and job is one column, by conditional updates.
+
+use diesel::prelude::*;
+
+use super::{
+    audit::{self, Actor, Event},
+    second_factor,
+    token::{self, StopFactorReset},
+    user::{self, User},
+};
+use crate::{
+    clock::{Timestamp, span_in_words},
+    db::{Conn, Id, Tx, schema::users},
+    error::{Error, Result},
+    mail::{EmailAddress, letters, letters::ResetStep},
+};
+
+/// What came of asking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// It takes effect at this moment, unless the owner stops it.
+    Until(Timestamp),
+    /// One is under way already, until this moment.
+    UnderWay(Timestamp),
+    /// The account has no second factor.
+    NothingToReset,
+    /// Nobody has this address confirmed.
+    Nobody,
+}
+
+/// Starts a reset of the account that has `email` confirmed, and tells its owner.
+pub fn ask(tx: &mut Tx, actor: &Actor, email: &EmailAddress) -> Result<Asked> {
+    tx.lock(&email.normalized())?;
+    let Some(user) = user::confirmed(tx.conn, email)? else { return Ok(Asked::Nobody) };
+    let factors = second_factor::of(tx.conn, &user.id)?;
+    if let Some(at) = factors.reset_at {
+        return Ok(Asked::UnderWay(at));
+    }
+    if !factors.is_second_due() {
+        return Ok(Asked::NothingToReset);
+    }
+    let delay = tx.config.lifetimes.factors_reset;
+    let at = tx.now + delay;
+    let free = users::table.find(&user.id).filter(users::factors_reset_at.is_null());
+    if diesel::update(free).set(users::factors_reset_at.eq(at)).execute(tx.conn)? == 0 {
+        return Err(Error::Busy);
+    }
+    let secret = token::issue::<StopFactorReset>(tx, &user.id, &())?;
+    let step = ResetStep::Asked { at: &at.exact(), delay: &span_in_words(delay), token: secret.reveal() };
+    tell(tx, &user, step)?;
+    audit::record(tx, actor, &user.id, Event::SecondFactorsResetAsked { at })?;
+    Ok(Asked::Until(at))
+}
+
+/// Stops a reset that is under way. `false` where none is: it was stopped before, or has taken effect.
+pub fn stop(tx: &mut Tx, actor: &Actor, user: &User) -> Result<bool> {
+    tx.lock(&user.email.normalized())?;
+    let under_way = users::table.find(&user.id).filter(users::factors_reset_at.is_not_null());
+    let stopped =
+        diesel::update(under_way).set(users::factors_reset_at.eq(None::<Timestamp>)).execute(tx.conn)?;
+    if stopped == 0 {
+        return Ok(false);
+    }
+    let now = tx.now.exact();
+    tell(tx, user, ResetStep::Stopped { when: &now })?;
+    audit::record(tx, actor, &user.id, Event::SecondFactorsResetStopped {})?;
+    Ok(true)
+}
+
+/// Whose reset has waited long enough at `now`.
+pub fn due(conn: &mut Conn, now: Timestamp) -> Result<Vec<Id<User>>> {
+    let due = users::table.filter(users::factors_reset_at.le(now));
+    Ok(due.order(users::factors_reset_at).select(users::id).load(conn)?)
+}
+
+/// Takes every second factor and every session of `id` away, and tells the owner. `false` where it is no longer due:
+/// stopped, or done by another node.
+pub fn carry_out(tx: &mut Tx, id: &Id<User>) -> Result<bool> {
+    let user = match user::by_id(tx.conn, id) {
+        // The account ended meanwhile.
+        Err(Error::NotFound) => return Ok(false),
+        user => user?,
+    };
+    tx.lock(&user.email.normalized())?;
+    let due = users::table.find(id).filter(users::factors_reset_at.le(tx.now));
+    let taken = diesel::update(due).set(users::factors_reset_at.eq(None::<Timestamp>)).execute(tx.conn)?;
+    if taken == 0 {
+        return Ok(false);
+    }
+    second_factor::remove_all(tx, &Actor::operator(), id)?;
+    let now = tx.now.exact();
+    tell(tx, &user, ResetStep::Done { when: &now })?;
+    Ok(true)
+}
+
+fn tell(tx: &mut Tx, user: &User, step: ResetStep) -> Result<()> {
+    let letter = letters::factor_reset(&tx.config.site, &user.email, &user.name, step)?;
+    tx.mail(Some(&user.id), letter)
+}

@@ -1,0 +1,219 @@
+//! The link by mail that signs somebody in, and the short code that takes it back to the browser that asked.
+//!
+//! A link belongs to the browser that asked for it. Opened anywhere else it shows its short code, to be typed where it
+//! was asked for. That browser's tries are counted in a row that is nobody's: it tells a stranger the same, wrong code by
+//! wrong code, whether or not there is an account.
+
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use super::{
+    audit::{self, Actor, Event},
+    throttle,
+    token::{self, AskedCode, AskedLink, MagicCode, MagicLink},
+    user::{self, User},
+};
+use crate::{
+    clock::span_in_words,
+    db::{Id, Tx},
+    error::{Error, Result},
+    mail::{EmailAddress, LetterKind, letters},
+    secret::{Keys, Secret, digest},
+};
+
+/// How many short codes may be offered for one link.
+pub const MOST_CODES: i32 = 5;
+
+const LENGTH: usize = 6;
+const SEAL: &str = "magic_link";
+
+// Crockford's base 32: without i, l, o and u, which are read as others or make words.
+const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+/// What stands for a link in the browser that asked for it: six letters and digits, 30 random bits. Five tries within
+/// ten minutes are too few for a guess.
+#[derive(Clone)]
+pub struct ShortCode(Zeroizing<String>);
+
+impl ShortCode {
+    fn random() -> Result<Self> {
+        let mut bytes = Zeroizing::new([0; LENGTH]);
+        getrandom::fill(bytes.as_mut_slice()).map_err(Error::internal)?;
+        // 256 is a multiple of 32, so every letter is as likely.
+        Ok(Self(Zeroizing::new(bytes.iter().map(|byte| LETTERS[usize::from(byte % 32)] as char).collect())))
+    }
+
+    /// Reads a code as it was typed. Blanks, dashes and capitals do not count; letters that are easily mistaken are what
+    /// they were mistaken for.
+    pub fn read(typed: &str) -> Self {
+        let one = |c: char| match c.to_ascii_lowercase() {
+            'o' => '0',
+            'i' | 'l' => '1',
+            c => c,
+        };
+        let told = typed.chars().filter(|c| !c.is_whitespace() && *c != '-');
+        Self(Zeroizing::new(told.map(one).take(LENGTH + 1).collect()))
+    }
+
+    /// The code as it is shown: `7h2-m0q`.
+    pub fn shown(&self) -> String {
+        let (first, second) = self.0.split_at_checked(LENGTH / 2).unwrap_or((&self.0, ""));
+        format!("{first}-{second}")
+    }
+
+    fn is(&self, other: &Self) -> bool {
+        // Digests, so that the time it takes tells nothing of how much was right.
+        digest(&self.0) == digest(&other.0)
+    }
+
+    fn seal(&self, keys: &Keys) -> Result<String> {
+        keys.seal(SEAL, &self.0)
+    }
+
+    /// Opens a code that a token keeps.
+    pub fn open(keys: &Keys, sealed: &str) -> Result<Self> {
+        Ok(Self(Zeroizing::new(keys.open(SEAL, sealed)?)))
+    }
+}
+
+impl<'de> Deserialize<'de> for ShortCode {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|typed| Self::read(&typed))
+    }
+}
+
+/// Who asks for a link, and how.
+#[derive(Debug)]
+pub struct Asker {
+    /// The address, as it was typed.
+    pub email: EmailAddress,
+    /// What the browser holds that asks.
+    pub browser: Secret<MagicCode>,
+    /// The device, in words.
+    pub device: String,
+    /// Its address on the network.
+    pub ip: String,
+    /// Whether "remember this device" was chosen.
+    pub remembered: bool,
+    /// Where to go afterwards: a path on this site.
+    pub next: Option<String>,
+}
+
+/// Sends a link to the account that has the address confirmed, else to its newest claim: whoever reads that mail proves
+/// the address by using it. Older links die.
+///
+/// Whether there is an account or not, the same is counted and about the same is done.
+pub fn ask(tx: &mut Tx, actor: &Actor, asker: Asker) -> Result<()> {
+    let (config, address) = (tx.config, asker.email.normalized());
+    tx.lock(&address)?;
+    let found = match user::confirmed(tx.conn, &asker.email)? {
+        Some(user) => Some(user),
+        None => user::newest_claim(tx.conn, &asker.email)?,
+    };
+    audit::record(tx, actor, found.as_ref().map(|user| &user.id), Event::MagicLinkRequested {})?;
+    let code = ShortCode::random()?.seal(&config.keys)?;
+    let asked = |link| AskedCode { link, code: code.clone() };
+    // The answer is the same either way, so a letter too many is simply not written.
+    if !throttle::admits_letter(tx, LetterKind::MagicLink, &asker.email)? {
+        // A press too many leaves this browser the code that it waits for; any other gets one that nobody is shown.
+        return match token::is_live(tx.conn, &asker.browser, tx.now)? {
+            true => Ok(()),
+            false => token::keep_for_nobody(tx, &asker.browser, &asked(nobodys_link()?)),
+        };
+    }
+    let claim = AskedLink {
+        address,
+        browser: asker.browser.digest(),
+        code: code.clone(),
+        device: asker.device,
+        ip: asker.ip,
+        remembered: asker.remembered,
+        next: asker.next,
+    };
+    let Some(user) = found else {
+        token::issue_for_nobody::<MagicLink>(tx)?;
+        return token::keep_for_nobody(tx, &asker.browser, &asked(nobodys_link()?));
+    };
+    let secret = token::issue::<MagicLink>(tx, &user.id, &claim)?;
+    token::keep_for_nobody(tx, &asker.browser, &asked(secret.digest()))?;
+    let told = letters::AskedFrom {
+        device: &claim.device,
+        when: &tx.now.exact(),
+        place: &format!("the network {}", throttle::neighbourhood(&claim.ip)),
+    };
+    let valid_for = span_in_words(config.lifetimes.magic_link);
+    let letter =
+        letters::magic_link(&config.site, &user.email, &user.name, told, secret.reveal(), &valid_for)?;
+    tx.mail(Some(&user.id), letter)
+}
+
+fn nobodys_link() -> Result<String> {
+    Ok(Secret::<MagicLink>::random()?.digest())
+}
+
+/// What came of a short code.
+#[derive(Debug)]
+pub enum Offer {
+    /// It was right, and its link is used by it.
+    Right(Id<User>, AskedLink),
+    /// It was another one.
+    Wrong,
+    /// It was another one, and the last: code and link are dead.
+    Last,
+}
+
+/// Takes a short code from the browser that asked, counted before it is looked at. [`Error::DeadLink`] where it waits for
+/// none, or its link is dead. Of many at once, with the link or the code, one is right.
+pub fn offer(tx: &mut Tx, browser: &Secret<MagicCode>, typed: &ShortCode) -> Result<Offer> {
+    let (_, asked, left) = token::try_nobodys(tx, browser, MOST_CODES)?;
+    if typed.is(&ShortCode::open(&tx.config.keys, &asked.code)?) {
+        let (user, link) = token::redeem_by_digest::<MagicLink>(tx, &asked.link)?;
+        token::drop_one(tx, browser)?;
+        return Ok(Offer::Right(user, link));
+    }
+    if left > 0 {
+        return Ok(Offer::Wrong);
+    }
+    token::drop_one(tx, browser)?;
+    token::drop_by_digest::<MagicLink>(tx, &asked.link)?;
+    Ok(Offer::Last)
+}
+
+/// The account of a link that was used just now, where it still has the address that the link was sent to, and whether
+/// the link proved that address. [`Error::DeadLink`] where the address is another one by now.
+pub fn owner(tx: &mut Tx, actor: &Actor, id: &Id<User>, link: &AskedLink) -> Result<(User, bool)> {
+    let user = user::by_id(tx.conn, id)?;
+    if user.email.normalized() != link.address {
+        return Err(Error::DeadLink);
+    }
+    match user.is_verified() {
+        true => Ok((user, false)),
+        false => Ok((super::mailbox::prove(tx, actor, &user, &link.address)?, true)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_read_as_people_type_it() {
+        let code = ShortCode::read("7h2m01");
+        assert_eq!(code.shown(), "7h2-m01");
+        for typed in ["7H2-M01", " 7h2 m0l ", "7h2-mOI"] {
+            assert!(ShortCode::read(typed).is(&code), "{typed}");
+        }
+        for typed in ["", "7h2m0", "7h2m012", "7h2m02", "éééééé", "７h2m01"] {
+            assert!(!ShortCode::read(typed).is(&code), "{typed}");
+        }
+    }
+
+    #[test]
+    fn a_code_that_is_kept_is_sealed() {
+        let keys = Keys::derive("a key that is long enough to be a secret key", &[]).unwrap();
+        let code = ShortCode::random().unwrap();
+        let sealed = code.seal(&keys).unwrap();
+        assert!(!sealed.contains(&*code.0));
+        assert!(ShortCode::open(&keys, &sealed).unwrap().is(&code));
+    }
+}

@@ -1,0 +1,28 @@
+//! What a proved mailbox does to an account that only claimed its address.
+
+use super::{
+    audit::{self, Actor, Event},
+    second_factor, session, sign_in, token,
+    user::{self, User},
+};
+use crate::{db::Tx, error::Result};
+
+/// Confirms the address of a claim for whoever reads its mail, and returns the account as it is then.
+///
+/// Anybody may have made the claim, perhaps to lie in wait for the owner. Whoever reads the mail proves the address and
+/// nothing else, so what was put there before goes: the password, sessions, links, known browsers, second factors, the
+/// history. The owner sets a password of their own by mail when they want one. A reset does the same, but that it
+/// brings a new password along; a confirmation link asks for the password instead, and so may leave it.
+pub fn prove(tx: &mut Tx, actor: &Actor, user: &User, normalized: &str) -> Result<User> {
+    user::confirm_address(tx, actor, &user.id, normalized)?;
+    if second_factor::of(tx.conn, &user.id)?.is_second_due() {
+        second_factor::remove_all(tx, actor, &user.id)?;
+    }
+    session::revoke_others(tx, actor, &user.id, None)?;
+    token::revoke_all(tx, &user.id)?;
+    user::drop_password(tx, &user.id)?;
+    user::forget_browsers(tx, &user.id)?;
+    sign_in::forget(tx, &user.id)?;
+    audit::record(tx, actor, &user.id, Event::ClaimCleared {})?;
+    user::by_id(tx.conn, &user.id)
+}
