@@ -11,5 +11,6 @@ mod guarding;
 mod history;
 mod journey;
 mod keyboard;
+mod magic_link;
 mod pages;
 mod totp;

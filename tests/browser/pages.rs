@@ -14,14 +14,14 @@ const WIDTHS: [u32; 2] = [320, 1280];
 const SCHEMES: [&str; 2] = ["light", "dark"];
 
 /// Looks a page over in each width and scheme, and keeps what is wrong with it.
-struct Inspector<'a> {
+pub struct Inspector<'a> {
     house: &'a House,
     axe: String,
     found: Vec<String>,
 }
 
 impl<'a> Inspector<'a> {
-    fn new(house: &'a House) -> Self {
+    pub fn new(house: &'a House) -> Self {
         let path =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser/node_modules/axe-core/axe.min.js");
         let axe = fs::read_to_string(path).expect("axe-core; `bin/test browser` installs it");
@@ -29,7 +29,7 @@ impl<'a> Inspector<'a> {
     }
 
     /// The page that `browser` shows now; `name` is for the report.
-    async fn look(&mut self, browser: &Browser, name: &str) {
+    pub async fn look(&mut self, browser: &Browser, name: &str) {
         // Read before axe, whose own source is none of the page's doing.
         self.read_logs(browser, name).await;
         self.compare_summary(browser, name).await;
@@ -101,7 +101,7 @@ impl<'a> Inspector<'a> {
         }
     }
 
-    fn report(self) {
+    pub fn report(self) {
         assert!(self.found.is_empty(), "{} things are wrong:\n{}", self.found.len(), self.found.join("\n"));
     }
 }

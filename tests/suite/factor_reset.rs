@@ -251,7 +251,11 @@ async fn the_operator_asks_asks_again_and_stops_it_by_command() {
     let again = house.command(&["user", "reset-2fa", "ada@example.com"]);
     assert!(again.out.contains("can stop it for 24 hours"), "{again:?}");
 
-    house.meddle("UPDATE users SET factors_reset_at = created_at WHERE factors_reset_at IS NOT NULL").await;
+    house
+        .meddle(
+            "UPDATE users SET factors_reset_at = '2020-01-01 00:00:00' WHERE factors_reset_at IS NOT NULL",
+        )
+        .await;
     let ran = house.command(&["jobs", "run", "factor-resets"]);
     assert_eq!(ran.out, "factor-resets: 1 account(s) without second factors now\n", "{ran:?}");
     assert_eq!(house.count("totp").await, 0);

@@ -1,0 +1,212 @@
+//! A link by mail, "How you can sign in", and a reset of second factors, as a person sees them.
+
+use serde_json::json;
+use vestibule::{
+    clock::Timestamp,
+    mail::EmailAddress,
+    model::{audit::Actor, factor_reset, recovery_code, totp, user},
+};
+
+use crate::{
+    chromium::{Browser, Chromium, LAPTOP, PHONE, link_in},
+    house::{House, PASSWORD},
+    pages::Inspector,
+};
+
+/// Asks for a link in this browser; the link in the newest letter.
+async fn ask(house: &House, browser: &Browser, address: &str) -> String {
+    browser.open("/login").await;
+    browser.follow("Send me a link instead").await;
+    browser.fill("Email address", address).await;
+    browser.press("Send me a link").await;
+    browser.reads("Look at your mail").await;
+    let letters = house.letters_to(address).await;
+    link_in(&letters[letters.len() - 1].text).to_owned()
+}
+
+/// The short code on the page.
+async fn code_on(browser: &Browser) -> String {
+    browser.reads("Sign in there").await;
+    browser.ask("document.querySelector('.shortcode').textContent").await.as_str().unwrap().to_owned()
+}
+
+/// An authenticator app behind the pages' back; what it shows a minute later.
+async fn set_up_app(house: &House, address: &str) -> String {
+    let address = EmailAddress::parse(address).unwrap();
+    let now = house.clock.now();
+    let secret = house
+        .app
+        .write(move |tx| {
+            let user = user::confirmed(tx.conn, &address)?.unwrap();
+            let secret = totp::start(tx, &user.id)?.base32().to_string();
+            assert!(totp::confirm(tx, &user.id, &code(&secret, now))?);
+            recovery_code::make(tx, &Actor::operator(), &user.id)?;
+            Ok(secret)
+        })
+        .await
+        .unwrap();
+    house.wait(chrono::TimeDelta::minutes(1));
+    code(&secret, house.clock.now())
+}
+
+fn code(secret: &str, now: Timestamp) -> String {
+    let secret = totp_rs::Secret::try_from_base32(secret).unwrap();
+    let app = totp_rs::Builder::new().with_secret(secret.as_bytes().to_vec()).build_noncompliant();
+    app.generate(u64::try_from(now.unix()).unwrap()).to_string()
+}
+
+async fn ways_of(house: &House, chromium: &Chromium, scripts: bool) {
+    let browser = async |agent| match scripts {
+        true => chromium.browser(house, agent).await,
+        false => chromium.browser_without_scripts(house, agent).await,
+    };
+    let (laptop, phone) = (browser(LAPTOP).await, browser(PHONE).await);
+
+    // In the browser that asked: a button.
+    let link = ask(house, &laptop, "ada@example.com").await;
+    laptop.open(&link).await;
+    laptop.reads("You asked for this link in this browser.").await;
+    laptop.press("Sign in").await;
+    laptop.is_at("/me").await;
+    laptop.press("Sign out").await;
+
+    // On the phone: a code for the laptop.
+    let link = ask(house, &laptop, "ada@example.com").await;
+    phone.open(&link).await;
+    phone.reads("Chrome on Linux").await;
+    let code = code_on(&phone).await;
+    laptop.fill("Code that the link shows", "000000").await;
+    laptop.press("Sign in with this code").await;
+    laptop.reads("There is a problem").await;
+    laptop.fill("Code that the link shows", &code).await;
+    laptop.press("Sign in with this code").await;
+    laptop.is_at("/me").await;
+    phone.open("/me").await;
+    phone.is_at("/login?next=%2Fme").await;
+    laptop.press("Sign out").await;
+
+    // Or on the phone itself.
+    let link = ask(house, &laptop, "ada@example.com").await;
+    phone.open(&link).await;
+    phone.press("Sign in here").await;
+    phone.is_at("/me").await;
+    laptop.open("/me").await;
+    laptop.is_at("/login?next=%2Fme").await;
+}
+
+#[actix_web::test]
+async fn a_link_signs_in_here_there_and_by_its_code() {
+    let house = House::open().await;
+    house.verified("ada@example.com").await;
+    ways_of(&house, &Chromium::start(), true).await;
+}
+
+#[actix_web::test]
+async fn the_same_without_scripts() {
+    let house = House::open().await;
+    house.verified("ada@example.com").await;
+    ways_of(&house, &Chromium::start(), false).await;
+}
+
+#[actix_web::test]
+async fn a_scanner_that_runs_scripts_and_follows_links_leaves_the_link_to_its_owner_case_02() {
+    let house = House::open().await;
+    let chromium = Chromium::start();
+    let (laptop, scanner) = (chromium.browser(&house, LAPTOP).await, chromium.browser(&house, LAPTOP).await);
+    house.verified("ada@example.com").await;
+    let link = ask(&house, &laptop, "ada@example.com").await;
+
+    scanner.open(&link).await;
+    code_on(&scanner).await;
+    let links = scanner.ask("[...document.links].map(link => link.href)").await;
+    for further in links.as_array().unwrap() {
+        scanner.open(further.as_str().unwrap()).await;
+    }
+    scanner.open(&link).await;
+    code_on(&scanner).await;
+    scanner.open("/me").await;
+    scanner.is_at("/login?next=%2Fme").await;
+
+    laptop.open(&link).await;
+    laptop.press("Sign in").await;
+    laptop.is_at("/me").await;
+}
+
+#[actix_web::test]
+async fn the_pages_of_links_and_ways_are_fit_for_everybody() {
+    let house = House::open().await;
+    let chromium = Chromium::start();
+    let (ada, phone) = (chromium.browser(&house, LAPTOP).await, chromium.browser(&house, PHONE).await);
+    let mut inspector = Inspector::new(&house);
+    let address = "augusta.ada.king@a-rather-long-domain-name.example.com";
+    house.verified(address).await;
+    house.claimant("claim@example.com").await;
+    house.verified("grace@example.com").await;
+
+    ada.open("/login/magic-link").await;
+    inspector.look(&ada, "magic-link").await;
+    ada.press("Send me a link").await;
+    ada.reads("There is a problem").await;
+    inspector.look(&ada, "magic-link-error").await;
+    let claim = ask(&house, &ada, "claim@example.com").await;
+    phone.open(&claim).await;
+    phone.reads("is not confirmed yet").await;
+    inspector.look(&phone, "magic-link-claim").await;
+    let link = ask(&house, &ada, address).await;
+    inspector.look(&ada, "magic-link-sent").await;
+    ada.press("Sign in with this code").await;
+    ada.reads("There is a problem").await;
+    inspector.look(&ada, "magic-link-wrong-code").await;
+    phone.open("/login").await;
+    phone.sign_in("grace@example.com", PASSWORD).await;
+    phone.is_at("/me").await;
+    phone.open(&link).await;
+    phone.reads("This browser is signed in as").await;
+    inspector.look(&phone, "magic-link-elsewhere").await;
+    ada.open(&link).await;
+    inspector.look(&ada, "magic-link-here").await;
+    ada.press("Sign in").await;
+    ada.is_at("/me").await;
+    phone.open(&link).await;
+    phone.reads("This link no longer works").await;
+    inspector.look(&phone, "magic-link-dead").await;
+
+    ada.open("/me/security").await;
+    ada.reads("One proof opens your account").await;
+    inspector.look(&ada, "ways-one-proof").await;
+    let code = set_up_app(&house, address).await;
+    house
+        .meddle("UPDATE recovery_codes SET used_at = created_at WHERE hash > (SELECT min(hash) FROM recovery_codes)")
+        .await;
+    let email = EmailAddress::parse(address).unwrap();
+    house.app.write(move |tx| factor_reset::ask(tx, &Actor::operator(), &email)).await.unwrap();
+    let second = chromium.browser(&house, LAPTOP).await;
+    second.open("/login").await;
+    second.sign_in(address, PASSWORD).await;
+    second.fill("Code from your authenticator app", &code).await;
+    second.press("Sign in").await;
+    second.is_at("/me").await;
+    second.open("/me/security").await;
+    second.reads("Only 1 recovery code is left.").await;
+    inspector.look(&second, "ways-reset-under-way").await;
+    let letters = house.letters_to(address).await;
+    let stop = letters.iter().rev().find(|letter| letter.text.contains("/factor-reset/stop")).unwrap();
+    phone.open(link_in(&stop.text)).await;
+    inspector.look(&phone, "factor-reset").await;
+    second.press("Stop it, I still have them").await;
+    second.reads("It is stopped.").await;
+    phone.open(link_in(&stop.text)).await;
+    phone.reads("Nothing to stop").await;
+    inspector.look(&phone, "factor-reset-over").await;
+
+    let answer = house.curl().post_json("/auth/methods", json!({ "email": address })).await;
+    answer.is(200);
+    let form = "(() => { const form = document.createElement('form'); form.method = 'post'; form.action = '/auth/methods'; \
+        const input = document.createElement('input'); input.name = 'email'; input.value = 'ada@example.com'; \
+        form.append(input); document.body.append(form); form.submit(); })()";
+    phone.ask(form).await;
+    phone.reads("Ways to sign in").await;
+    inspector.look(&phone, "methods").await;
+
+    inspector.report();
+}
