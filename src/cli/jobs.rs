@@ -66,7 +66,9 @@ async fn run_once(app: &App, name: Option<String>) -> Outcome {
     // Before the outbox: they write letters.
     if is_meant("factor-resets") {
         let count = sentence(jobs::reset_factors(app).await)?;
-        println!("factor-resets: {count} account(s) without second factors now");
+        if count > 0 || name.is_some() {
+            println!("factor-resets: {count} account(s) without second factors now");
+        }
     }
     if is_meant("outbox") {
         let mut tried = 0;

@@ -27,6 +27,7 @@ use crate::{
     secret::Secret,
     web::{
         Anybody, AskingBrowser, Client, Input, Reply,
+        asking::Held,
         door::{self, Arrival},
         input::tick,
         local_path,
@@ -119,8 +120,11 @@ struct Entered {
 }
 
 /// `GET /login/magic-link`
-pub async fn form(_: AskingBrowser, query: Query<Whither>) -> Result<Reply> {
+pub async fn form(_: AskingBrowser, visitor: Anybody, query: Query<Whither>) -> Result<Reply> {
     let next = local_path(query.next.as_deref()).map(str::to_owned);
+    if visitor.signed_in().is_some() {
+        return Ok(Reply::go(way_on(next.as_deref())));
+    }
     Ok(Reply::page(AskPage { email: String::new(), remember: false, next, errors: Errors::default() }))
 }
 
@@ -242,6 +246,9 @@ async fn enter_by_link(
 
 async fn enter_by_code(browser: &AskingBrowser, client: Client, code: ShortCode, app: &App) -> Result<Reply> {
     let Some(held) = browser.held() else { return Err(Error::PendingEnded) };
+    if code.is_empty() {
+        return Ok(not_this_code(held, "Type the code that the link shows on the other device."));
+    }
     let email = held.email().clone();
     let (address, secret) = (email.normalized(), held.secret(&email.normalized()));
     let outcome = app.write(move |tx| {
@@ -265,12 +272,14 @@ async fn enter_by_code(browser: &AskingBrowser, client: Client, code: ShortCode,
     if matches!(wrong, Offer::Last) {
         return Err(Error::PendingEnded);
     }
-    let errors = Errors::one(
-        "code",
-        "That is not the code of your newest link. Open the link in the mail once more, and type what it shows.",
-    );
+    let sentence = "That is not the code of your newest link. Open the link in the mail once more, and type what it shows.";
+    Ok(not_this_code(held, sentence))
+}
+
+fn not_this_code(held: &Held, sentence: &str) -> Reply {
+    let errors = Errors::one("code", sentence);
     let page = SentPage { email: held.email().spelled().to_owned(), errors: errors.clone() };
-    Ok(Reply::refused(page, Error::Invalid(errors)))
+    Reply::refused(page, Error::Invalid(errors))
 }
 
 fn let_in(tx: &mut Tx, client: &Client, id: &Id<User>, link: AskedLink, remembered: bool) -> Result<Entered> {

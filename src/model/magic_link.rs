@@ -55,6 +55,11 @@ impl ShortCode {
         Self(Zeroizing::new(told.map(one).take(LENGTH + 1).collect()))
     }
 
+    /// Whether nothing was typed.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The code as it is shown: `7h2-m0q`.
     pub fn shown(&self) -> String {
         let (first, second) = self.0.split_at_checked(LENGTH / 2).unwrap_or((&self.0, ""));

@@ -48,7 +48,7 @@ impl Held {
 impl AskingBrowser {
     /// Keeps the address, and what binds links to this browser. Asked twice, both links are bound to it.
     pub fn ask(&self, email: &EmailAddress) -> Result<Secret<MagicCode>> {
-        let nonce = match &self.held {
+        let nonce = match self.held() {
             Some(held) => held.nonce.clone(),
             None => random_text(32)?,
         };

@@ -42,6 +42,10 @@ async fn after_the_delay_every_second_factor_and_session_is_gone_and_the_owner_i
 
     let Asked::Until(at) = ask(&house, "Ada@Example.com").await else { panic!("it did not start") };
     assert_eq!(at.iso(), "2026-11-22T14:06:00Z");
+    let letters = house.letters_to("ada@example.com").await;
+    let asked = &letters[letters.len() - 1];
+    assert_eq!(asked.subject, "Somebody asked to reset how you sign in to Vestibule");
+    assert!(asked.text.contains("22 November 2026, 14:06 UTC") && asked.text.contains("You have 24 hours."));
     house.wait(TimeDelta::hours(24) - TimeDelta::seconds(1));
     assert_eq!(jobs::reset_factors(&house.app).await.unwrap(), 0);
     assert_eq!(sign_in(&house, "ada@example.com").await["twoFactorRequired"], true);
@@ -55,10 +59,7 @@ async fn after_the_delay_every_second_factor_and_session_is_gone_and_the_owner_i
     laptop.get("/me").await.refuses(401, "sign_in_required");
     assert_eq!(sign_in(&house, "ada@example.com").await["user"]["email"], "ada@example.com");
     let letters = house.letters_to("ada@example.com").await;
-    let [.., asked, done] = &letters[..] else { panic!("two letters") };
-    assert_eq!(asked.subject, "Somebody asked to reset how you sign in to Vestibule");
-    assert!(asked.text.contains("22 November 2026, 14:06 UTC") && asked.text.contains("You have 24 hours."));
-    assert_eq!(done.subject, "Your second proofs for Vestibule are removed");
+    assert!(letters.iter().any(|letter| letter.subject == "Your second proofs for Vestibule are removed"));
     let acts = house.texts("SELECT event || ' ' || actor_kind AS text FROM audit WHERE event LIKE 'second_factors_reset%' ORDER BY at").await;
     assert_eq!(acts, ["second_factors_reset_asked operator", "second_factors_reset operator"]);
     drop(app);
