@@ -12,6 +12,7 @@ use crate::{
     mail::{Catcher, Mailer, somebody_listens},
     metrics::Metrics,
     model::password::Hasher,
+    webauthn::RelyingParty,
 };
 
 /// Where development mail is caught.
@@ -29,6 +30,7 @@ struct Inner {
     catcher: Option<Catcher>,
     hasher: Hasher,
     metrics: Metrics,
+    passkeys: RelyingParty,
     mail_waits: Notify,
 }
 
@@ -46,6 +48,7 @@ impl App {
         let (mailer, catcher) = open_mail(&config)?;
         let inner = Inner {
             metrics: Metrics::new(hasher.gauge())?,
+            passkeys: RelyingParty::of(&config.site)?,
             config: Arc::new(config),
             clock,
             db,
@@ -90,6 +93,11 @@ impl App {
     /// The counters.
     pub fn metrics(&self) -> &Metrics {
         &self.0.metrics
+    }
+
+    /// This site, as passkeys know it. Cloning is cheap.
+    pub fn passkeys(&self) -> &RelyingParty {
+        &self.0.passkeys
     }
 
     /// A read: one connection, no transaction.

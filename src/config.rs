@@ -108,6 +108,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("LOGIN_FAILURES", "10", "failures in a row until unknown browsers have to wait"),
     setting("LOGIN_COOL_DOWN", "15m", "how long they have to wait"),
     setting("SIGNUPS_PER_NETWORK", "30", "sign-ups an hour from one client"),
+    setting("PASSKEYS_PER_NETWORK", "60", "passkey challenges a minute for one client"),
     setting("MAILS_PER_MINUTE", "1", "letters of one kind a minute to one address"),
     setting("MAILS_PER_HOUR", "5", "letters of one kind an hour to one address"),
     setting("BODY_LIMIT", "65536", "bytes in a request body"),
@@ -247,6 +248,8 @@ pub struct Limits {
     pub login_cool_down: TimeDelta,
     /// Sign-ups an hour from one client.
     pub signups_per_network: i32,
+    /// Passkey challenges a minute for one client.
+    pub passkeys_per_network: i32,
     /// Letters of one kind a minute to one address.
     pub mails_per_minute: i32,
     /// Letters of one kind an hour to one address.
@@ -561,6 +564,7 @@ impl Reader {
             login_per_network: count("LOGIN_PER_NETWORK", 20),
             login_failures: count("LOGIN_FAILURES", 10),
             signups_per_network: count("SIGNUPS_PER_NETWORK", 30),
+            passkeys_per_network: count("PASSKEYS_PER_NETWORK", 60),
             mails_per_minute: count("MAILS_PER_MINUTE", 1),
             mails_per_hour: count("MAILS_PER_HOUR", 5),
             login_cool_down: self.span("LOGIN_COOL_DOWN", "15m"),

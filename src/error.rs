@@ -65,6 +65,21 @@ pub enum Error {
     /// A sign-in that waited too long for its second proof, or got too many wrong codes.
     #[error("That sign-in has ended: it took too long, or too many codes were wrong. Sign in again.")]
     PendingEnded,
+    /// A passkey did not open anything. The same words whatever was wrong with it.
+    #[error("This passkey is not known here. It may have been removed.")]
+    UnknownPasskey,
+    /// What a browser sent as a new passkey was not one.
+    #[error("That passkey could not be added. Try again, or choose another device.")]
+    PasskeyRefused,
+    /// The passkey belongs to an account already.
+    #[error("That passkey is in use already. Choose another device to keep a new one on.")]
+    PasskeyTaken,
+    /// A passkey was asked for too long ago, by another browser, or its answer was used before.
+    #[error("That took too long, or was answered before. Try it again.")]
+    PasskeyExpired,
+    /// What is to be removed is the only way into the account.
+    #[error("This is the only way into your account. Set a password or add another passkey first.")]
+    LastWayIn,
     /// A bounded queue is full.
     #[error("A lot is going on right now. Wait a few seconds and try again.")]
     Busy,
@@ -89,15 +104,20 @@ impl Error {
         ("email_unverified", 403),
         ("internal", 500),
         ("invalid", 422),
+        ("last_way_in", 409),
         ("malformed", 400),
         ("method_not_allowed", 405),
         ("not_found", 404),
+        ("passkey_expired", 422),
+        ("passkey_refused", 422),
+        ("passkey_taken", 409),
         ("reauthentication_required", 403),
         ("sign_in_ended", 401),
         ("sign_in_required", 401),
         ("timeout", 408),
         ("too_large", 413),
         ("too_many_attempts", 429),
+        ("unknown_passkey", 401),
         ("unsupported_media", 415),
         ("wrong_credentials", 401),
     ];
@@ -124,6 +144,11 @@ impl Error {
             Error::DeadResetLink => "dead_reset_link",
             Error::AlreadyConfirmed => "already_confirmed",
             Error::PendingEnded => "sign_in_ended",
+            Error::UnknownPasskey => "unknown_passkey",
+            Error::PasskeyRefused => "passkey_refused",
+            Error::PasskeyTaken => "passkey_taken",
+            Error::PasskeyExpired => "passkey_expired",
+            Error::LastWayIn => "last_way_in",
             Error::Busy => "busy",
             Error::Internal(_) => "internal",
         }

@@ -31,10 +31,13 @@ CREATE TABLE passkeys (
     user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     credential_id TEXT NOT NULL UNIQUE, -- base64url, as the authenticator named it
     credential TEXT NOT NULL,           -- JSON: public key, counter, what the authenticator said of itself
+    counter BIGINT NOT NULL,            -- of its signatures, as it last told; 0 where it does not count
+    rp_id TEXT NOT NULL,                -- the host it was made for; it works for no other
     name TEXT NOT NULL,
     is_synced BOOLEAN NOT NULL,         -- kept by a password manager on several devices
     created_at TIMESTAMP NOT NULL,
-    last_used_at TIMESTAMP
+    last_used_at TIMESTAMP,
+    copied_at TIMESTAMP                 -- when its counter went back: somebody has a copy, and it opens nothing since
 );
 CREATE INDEX passkeys_user_id ON passkeys (user_id, created_at);
 

@@ -10,7 +10,7 @@ use crate::{
     clock::Timestamp,
     config::{Config, MailRoute, Problems},
     mail::{EmailAddress, letters},
-    model::outbox,
+    model::{outbox, passkey},
 };
 
 // Nobody runs this program before it was written.
@@ -57,6 +57,7 @@ pub async fn run(config: Config, as_json: bool, mail_to: Option<String>) -> Exit
             findings.push(clock(app.now()));
             findings.push(mail(&app).await);
             findings.push(waiting(&app).await);
+            findings.push(passkeys(&app).await);
             if let Some(address) = mail_to {
                 findings.push(test_letter(&app, &address).await);
             }
@@ -187,6 +188,28 @@ async fn waiting(app: &App) -> Finding {
         }
         Ok(depth) => finding("outbox", Health::Fine, format!("{} letter(s) waiting.", depth.waiting)),
         Err(_) => finding("outbox", Health::Warning, "cannot be read until the schema is up."),
+    }
+}
+
+async fn passkeys(app: &App) -> Finding {
+    let party = app.passkeys().clone();
+    let Ok(here) = app.passkeys().id() else {
+        let says = "BASE_URL is a bare address; passkeys need a name, such as https://id.example.com.";
+        return finding("passkeys", Health::Warning, says);
+    };
+    match app.read(move |conn| passkey::elsewhere(conn, &party)).await {
+        Ok(others) if others.is_empty() => finding("passkeys", Health::Fine, format!("made for {here}.")),
+        Ok(others) => {
+            let counts: Vec<String> =
+                others.iter().map(|(host, count)| format!("{count} made for {host}")).collect();
+            let says = format!(
+                "{}: they do not work at {here}. Set BASE_URL back, or have their owners sign in with a password and \
+                 a recovery code and add new ones.",
+                counts.join(", ")
+            );
+            finding("passkeys", Health::Warning, says)
+        }
+        Err(_) => finding("passkeys", Health::Warning, "cannot be read until the schema is up."),
     }
 }
 

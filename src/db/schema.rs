@@ -143,10 +143,13 @@ diesel::table! {
         user_id -> Text,
         credential_id -> Text,
         credential -> Text,
+        counter -> BigInt,
+        rp_id -> Text,
         name -> Text,
         is_synced -> Bool,
         created_at -> Timestamp,
         last_used_at -> Nullable<Timestamp>,
+        copied_at -> Nullable<Timestamp>,
     }
 }
 

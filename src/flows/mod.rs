@@ -12,6 +12,8 @@ pub mod logout;
 pub mod magic_link;
 pub mod methods;
 pub mod not_me;
+pub mod passkey_login;
+pub mod passkeys;
 pub mod password;
 pub mod password_reset;
 pub mod recovery_codes;

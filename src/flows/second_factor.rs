@@ -1,5 +1,7 @@
 //! The second proof of a sign-in. Between the two there is no session.
 
+pub mod passkey;
+
 use actix_web::web::{Data, Query};
 use askama::Template;
 use serde::{Deserialize, Serialize};
@@ -20,6 +22,7 @@ use crate::{
     },
     secret::Secret,
     web::{Client, Input, PendingLogin, Reply, door, local_path, views::UserView},
+    webauthn::Assertion,
 };
 
 // Wrong codes end the sign-in; whoever has the app in hand needs fewer.
@@ -43,6 +46,8 @@ pub struct Form {
     code: Code,
     recovery: Option<Code>,
     next: Option<String>,
+    #[serde(flatten)]
+    passkey: Option<Assertion>,
 }
 
 /// What goes on afterwards.
@@ -71,8 +76,11 @@ pub async fn create(
     Input(form): Input<Form>,
     app: Data<App>,
 ) -> Result<Reply> {
-    let (field, code) = form.recovery.map_or(("code", form.code), |code| ("recovery", code));
     let next = local_path(form.next.as_deref()).map(str::to_owned);
+    if let Some(answer) = form.passkey {
+        return passkey::create(pending.0, client, answer, next, &app).await;
+    }
+    let (field, code) = form.recovery.map_or(("code", form.code), |code| ("recovery", code));
     if matches!(code, Code::Nothing) {
         return again(&app, pending.0, next, Errors::one(field, "Enter a code.")).await;
     }
@@ -132,7 +140,20 @@ fn attempt(tx: &mut Tx, client: &Client, secret: &Secret<PendingSignIn>, code: &
         let codes_left = recovery_code::left(tx.conn, &user.id)?;
         return Ok(Verdict::Right { user: Box::new(user), ticket, factor, codes_left });
     }
-    note_failure(tx, client, &user.id, &first)?;
+    missed(tx, client, &user, &first, left, secret)
+}
+
+/// Notes a proof that was not right; the last one ends the sign-in.
+fn missed(
+    tx: &mut Tx,
+    client: &Client,
+    user: &User,
+    first: &FirstProof,
+    left: i32,
+    secret: &Secret<PendingSignIn>,
+) -> Result<Verdict> {
+    note_failure(tx, client, &user.id, first)?;
+    let actor = client.actor().known_as(&user.id);
     audit::record(tx, &actor, &user.id, Event::SecondFactorFailed {})?;
     if left > 0 {
         return Ok(Verdict::Wrong);

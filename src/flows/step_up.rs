@@ -1,5 +1,7 @@
 //! Step-up: before anything dangerous, in this session and for five minutes, "it is still you".
 
+pub mod passkey;
+
 use actix_web::web::{Data, Query};
 use askama::Template;
 use serde::{Deserialize, Serialize};
@@ -23,6 +25,7 @@ use crate::{
         guard::SignedIn,
         interrupted, local_path,
     },
+    webauthn::Assertion,
 };
 
 /// The proofs that this account can give.
@@ -55,6 +58,8 @@ pub struct Form {
     code: Option<Code>,
     next: Option<String>,
     resume: Option<String>,
+    #[serde(flatten)]
+    passkey: Option<Assertion>,
 }
 
 /// What goes on afterwards.
@@ -86,12 +91,17 @@ pub async fn create(
     Input(form): Input<Form>,
     app: Data<App>,
 ) -> Result<Reply> {
+    let until = me.now + app.config().lifetimes.step_up;
+    if let Some(answer) = form.passkey.clone() {
+        let (ticket, next) = (passkey::check(&me, client, answer, &app).await?, form.goes_on());
+        let reply = Reply::go(&next).with("confirmedUntil", until)?.with("next", next)?;
+        return Ok(reply.signed_in(ticket));
+    }
     let proved = match form.code.clone() {
         Some(code) => by_code(&me, client, code, &app).await?,
         None => by_password(&me, &form.password, &app).await?,
     };
     let Some(ticket) = proved else { return refuse(&me, form, &app).await };
-    let until = me.now + app.config().lifetimes.step_up;
     Ok(Reply::go(form.goes_on()).with("confirmedUntil", until)?.signed_in(ticket))
 }
 
@@ -171,6 +181,7 @@ fn what(path: &str) -> &'static str {
         "/me/2fa/totp" => "Set up an authenticator app",
         "/me/2fa/totp/disable" => "Remove the authenticator app",
         "/me/2fa/recovery-codes" => "Make new recovery codes",
+        path if path.starts_with("/me/passkeys/") && path.ends_with("/remove") => "Remove the passkey",
         _ => "Go on",
     }
 }

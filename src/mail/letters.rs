@@ -179,6 +179,8 @@ pub enum FactorChange {
     PasskeyAdded,
     /// A passkey was removed.
     PasskeyRemoved,
+    /// A passkey's counter went back: there is a copy of it.
+    PasskeyCopied,
     /// New recovery codes were made.
     CodesMade,
 }
@@ -191,6 +193,7 @@ impl FactorChange {
             Self::AppRemoved => "The authenticator app was removed",
             Self::PasskeyAdded => "A passkey was added",
             Self::PasskeyRemoved => "A passkey was removed",
+            Self::PasskeyCopied => "Somebody used a copy of one of your passkeys, so it no longer works",
             Self::CodesMade => "New recovery codes were made, and the older ones no longer work",
         }
     }

@@ -111,6 +111,10 @@ pub enum Event {
     PasswordRehashed {},
     /// A second factor was added.
     SecondFactorAdded { factor: Factor, passkey: Option<Id<Passkey>> },
+    /// A passkey got another name.
+    PasskeyRenamed { passkey: Id<Passkey> },
+    /// A passkey's counter went back: there is a copy of it, and it opens nothing from now on.
+    PasskeyCopied { passkey: Id<Passkey> },
     /// A second factor was removed.
     SecondFactorRemoved { factor: Factor, passkey: Option<Id<Passkey>> },
     /// An operator asked to have every second factor taken away, in a while.

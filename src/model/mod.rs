@@ -1,6 +1,7 @@
 //! Nouns: each a table, its queries and its rules. They know nothing of HTTP.
 
 pub mod audit;
+pub mod ceremony;
 pub mod device;
 pub mod factor_reset;
 pub mod magic_link;

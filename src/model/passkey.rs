@@ -1,5 +1,219 @@
 //! Passkeys (WebAuthn): a person may have several, each with a name.
+//!
+//! A passkey that verifies its person is two proofs in one. One whose counter went back has been copied, and opens
+//! nothing until its owner removes it.
+
+use diesel::{prelude::*, result::DatabaseErrorKind};
+
+use super::{
+    audit::{self, Actor, Event},
+    second_factor::{self, Factor},
+    session::{self, Current},
+    user::User,
+};
+use crate::{
+    clock::Timestamp,
+    db::{
+        Conn, Id, Tx,
+        schema::{passkeys, users},
+    },
+    error::{Error, Result},
+    mail::letters::{self, FactorChange},
+    webauthn::{Credential, RelyingParty, Use},
+};
+
+/// How many one person may have.
+pub const MOST: usize = 20;
 
 /// A passkey.
-#[derive(Debug)]
-pub struct Passkey;
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = passkeys)]
+pub struct Passkey {
+    /// Opaque.
+    pub id: Id<Passkey>,
+    /// Whose it is.
+    pub user_id: Id<User>,
+    /// The host it was made for.
+    pub rp_id: String,
+    /// What its owner calls it.
+    pub name: String,
+    /// Whether a password manager keeps it on several devices.
+    pub is_synced: bool,
+    /// When it was added.
+    pub created_at: Timestamp,
+    /// When it last opened something.
+    pub last_used_at: Option<Timestamp>,
+    /// When its counter went back: there is a copy of it, and it opens nothing since.
+    pub copied_at: Option<Timestamp>,
+    credential: String,
+}
+
+impl Passkey {
+    /// Its public half.
+    pub fn credential(&self) -> Result<Credential> {
+        Ok(serde_json::from_str(&self.credential)?)
+    }
+}
+
+/// What a passkey is called: 1 to 60 characters, without line breaks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PasskeyName(String);
+
+impl PasskeyName {
+    /// The most characters in a name.
+    pub const MAX_CHARS: usize = 60;
+
+    /// The name as typed, without the blanks around it, or a sentence about what is wrong with it.
+    pub fn parse(typed: &str) -> Result<Self, String> {
+        let name = typed.trim();
+        if name.is_empty() {
+            return Err("Give this passkey a name.".to_owned());
+        }
+        if name.chars().count() > Self::MAX_CHARS {
+            return Err(format!("Use at most {} characters.", Self::MAX_CHARS));
+        }
+        if name.chars().any(char::is_control) {
+            return Err("Use letters, without line breaks or control characters.".to_owned());
+        }
+        Ok(Self(name.to_owned()))
+    }
+}
+
+/// Keeps a new passkey. [`Error::PasskeyTaken`] where it belongs to anybody already, its own owner included.
+pub fn add(
+    tx: &mut Tx,
+    actor: &Actor,
+    user: &User,
+    party: &RelyingParty,
+    credential: &Credential,
+    name: PasskeyName,
+) -> Result<Passkey> {
+    let passkey = Passkey {
+        id: Id::random()?,
+        user_id: user.id.clone(),
+        rp_id: party.id()?.to_owned(),
+        name: name.0,
+        is_synced: credential.is_synced(),
+        created_at: tx.now,
+        last_used_at: None,
+        copied_at: None,
+        credential: serde_json::to_string(credential)?,
+    };
+    let row = (
+        passkeys::id.eq(&passkey.id),
+        passkeys::user_id.eq(&passkey.user_id),
+        passkeys::rp_id.eq(&passkey.rp_id),
+        passkeys::name.eq(&passkey.name),
+        passkeys::is_synced.eq(passkey.is_synced),
+        passkeys::created_at.eq(passkey.created_at),
+        passkeys::credential_id.eq(credential.id()),
+        passkeys::credential.eq(&passkey.credential),
+        passkeys::counter.eq(credential.counter()),
+    );
+    diesel::insert_into(passkeys::table).values(row).execute(tx.conn).map_err(|cause| match cause {
+        diesel::result::Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => Error::PasskeyTaken,
+        cause => cause.into(),
+    })?;
+    let added = Event::SecondFactorAdded { factor: Factor::Passkey, passkey: Some(passkey.id.clone()) };
+    audit::record(tx, actor, &user.id, added)?;
+    Ok(passkey)
+}
+
+/// `owner`'s passkeys, the oldest first.
+pub fn list(conn: &mut Conn, owner: &Id<User>) -> Result<Vec<Passkey>> {
+    let own = passkeys::table.filter(passkeys::user_id.eq(owner));
+    Ok(own.order((passkeys::created_at, passkeys::id)).select(Passkey::as_select()).load(conn)?)
+}
+
+/// Those of `owner`'s passkeys that open something at this host.
+pub fn usable(conn: &mut Conn, owner: &Id<User>, party: &RelyingParty) -> Result<Vec<Credential>> {
+    let id = party.id()?;
+    let own = list(conn, owner)?;
+    own.iter().filter(|one| one.copied_at.is_none() && one.rp_id == id).map(Passkey::credential).collect()
+}
+
+/// The passkey that its authenticator calls `credential_id`, and whose it is.
+pub fn by_credential(conn: &mut Conn, credential_id: &str) -> Result<Option<(Passkey, User)>> {
+    let found = passkeys::table
+        .inner_join(users::table)
+        .filter(passkeys::credential_id.eq(credential_id))
+        .select((Passkey::as_select(), User::as_select()))
+        .first(conn);
+    Ok(found.optional()?)
+}
+
+/// Notes that a passkey was used. False where it is gone, or has counted as far by now: there is a copy of it (WebAuthn
+/// §6.1.1).
+pub fn used(tx: &mut Tx, id: &Id<Passkey>, told: &Use) -> Result<bool> {
+    // One that does not count stays at 0.
+    let is_newer = passkeys::counter.lt(told.counter.max(1));
+    let fit = passkeys::table.find(id).filter(passkeys::copied_at.is_null()).filter(is_newer);
+    let noted = diesel::update(fit)
+        .set((
+            passkeys::counter.eq(told.counter),
+            passkeys::credential.eq(serde_json::to_string(&told.credential)?),
+            passkeys::is_synced.eq(told.is_synced),
+            passkeys::last_used_at.eq(tx.now),
+        ))
+        .execute(tx.conn)?;
+    Ok(noted == 1)
+}
+
+/// Closes a passkey that was copied, signs out whoever came in with it, and tells its owner. Harmless twice.
+pub fn close(tx: &mut Tx, actor: &Actor, user: &User, id: &Id<Passkey>, device: &str) -> Result<()> {
+    let open = passkeys::table.find(id).filter(passkeys::copied_at.is_null());
+    if diesel::update(open).set(passkeys::copied_at.eq(tx.now)).execute(tx.conn)? == 0 {
+        return Ok(());
+    }
+    session::revoke_of_passkey(tx, actor, &user.id, id, None)?;
+    audit::record(tx, actor, &user.id, Event::PasskeyCopied { passkey: id.clone() })?;
+    tell(tx, user, FactorChange::PasskeyCopied, device)
+}
+
+/// Calls one of `owner`'s passkeys something else. Nobody learns whether an id belongs to somebody else.
+pub fn rename(
+    tx: &mut Tx,
+    actor: &Actor,
+    owner: &Id<User>,
+    id: &Id<Passkey>,
+    name: &PasskeyName,
+) -> Result<()> {
+    let own = passkeys::table.find(id).filter(passkeys::user_id.eq(owner));
+    if diesel::update(own).set(passkeys::name.eq(&name.0)).execute(tx.conn)? == 0 {
+        return Err(Error::NotFound);
+    }
+    audit::record(tx, actor, owner, Event::PasskeyRenamed { passkey: id.clone() })
+}
+
+/// Removes one of `user`'s passkeys, in the session `here`; every other session that it opened ends.
+/// [`Error::LastWayIn`] where nothing else opens the account.
+pub fn remove(tx: &mut Tx, actor: &Actor, user: &User, here: &Current, id: &Id<Passkey>) -> Result<()> {
+    let own = passkeys::table.find(id).filter(passkeys::user_id.eq(&user.id));
+    if diesel::delete(own).execute(tx.conn)? == 0 {
+        return Err(Error::NotFound);
+    }
+    let left = second_factor::of(tx.conn, &user.id)?;
+    if !left.has_way_in() {
+        return Err(Error::LastWayIn);
+    }
+    session::revoke_of_passkey(tx, actor, &user.id, id, Some(&here.id))?;
+    if left.passkeys == 0 {
+        second_factor::removed(tx, actor, &user.id, here, Factor::Passkey)?;
+    }
+    let removed = Event::SecondFactorRemoved { factor: Factor::Passkey, passkey: Some(id.clone()) };
+    audit::record(tx, actor, &user.id, removed)
+}
+
+/// Tells somebody by mail what became of their passkeys, and on which device it was done.
+pub fn tell(tx: &mut Tx, user: &User, change: FactorChange, device: &str) -> Result<()> {
+    let when = tx.now.exact();
+    let letter = letters::factor_changed(&tx.config.site, &user.email, &user.name, change, &when, device)?;
+    tx.mail(Some(&user.id), letter)
+}
+
+/// The hosts other than this one that there are passkeys for. They do not work here.
+pub fn elsewhere(conn: &mut Conn, party: &RelyingParty) -> Result<Vec<(String, i64)>> {
+    let others = passkeys::table.filter(passkeys::rp_id.ne(party.id().unwrap_or_default().to_owned()));
+    let counted = others.group_by(passkeys::rp_id).select((passkeys::rp_id, diesel::dsl::count_star()));
+    Ok(counted.order(passkeys::rp_id).load(conn)?)
+}

@@ -46,6 +46,8 @@ pub struct Factors {
     pub has_totp: bool,
     /// How many passkeys there are.
     pub passkeys: i64,
+    /// How many of them open the account: those that nobody has a copy of.
+    pub usable_passkeys: i64,
     /// How many recovery codes were not used yet.
     pub recovery_codes: i64,
     /// When an operator's reset takes every second factor away, where one is under way.
@@ -58,11 +60,16 @@ impl Factors {
         self.has_totp || self.passkeys > 0
     }
 
+    /// Whether anything opens the account by itself, a letter to its address aside.
+    pub fn has_way_in(&self) -> bool {
+        self.has_password || self.usable_passkeys > 0
+    }
+
     /// What the second proof may be.
     pub fn second(&self) -> Vec<&'static str> {
         let offers = [
             (self.has_totp, Factor::Totp),
-            (self.passkeys > 0, Factor::Passkey),
+            (self.usable_passkeys > 0, Factor::Passkey),
             (self.is_second_due() && self.recovery_codes > 0, Factor::RecoveryCode),
         ];
         offers.iter().filter(|(has, _)| *has).map(|(_, factor)| factor.as_str()).collect()
@@ -77,12 +84,15 @@ impl Factors {
 /// What `user` can prove.
 pub fn of(conn: &mut Conn, user: &Id<User>) -> Result<Factors> {
     let has_password = users::password_hash.is_not_null().and(users::password_blocked_at.is_null());
-    let (has_password, has_totp, passkeys, recovery_codes, reset_at) = users::table
+    let own = passkeys::table.filter(passkeys::user_id.eq(user));
+    let usable = own.filter(passkeys::copied_at.is_null());
+    let (has_password, has_totp, passkeys, usable_passkeys, recovery_codes, reset_at) = users::table
         .find(user)
         .select((
             has_password,
             diesel::dsl::exists(apps::table.filter(apps::user_id.eq(user))),
-            passkeys::table.filter(passkeys::user_id.eq(user)).count().single_value().assume_not_null(),
+            own.count().single_value().assume_not_null(),
+            usable.count().single_value().assume_not_null(),
             recovery_codes::table
                 .filter(recovery_codes::user_id.eq(user))
                 .filter(recovery_codes::used_at.is_null())
@@ -92,7 +102,7 @@ pub fn of(conn: &mut Conn, user: &Id<User>) -> Result<Factors> {
             users::factors_reset_at,
         ))
         .get_result(conn)?;
-    Ok(Factors { has_password, has_totp, passkeys, recovery_codes, reset_at })
+    Ok(Factors { has_password, has_totp, passkeys, usable_passkeys, recovery_codes, reset_at })
 }
 
 /// A code as somebody types it, of either kind. Blanks and dashes do not count.
@@ -226,12 +236,22 @@ mod tests {
 
     #[test]
     fn recovery_codes_alone_are_no_second_factor() {
-        let none =
-            Factors { has_password: true, has_totp: false, passkeys: 0, recovery_codes: 10, reset_at: None };
+        let none = Factors {
+            has_password: true,
+            has_totp: false,
+            passkeys: 0,
+            usable_passkeys: 0,
+            recovery_codes: 10,
+            reset_at: None,
+        };
         assert!(!none.is_second_due());
         assert_eq!(none.second(), [""; 0]);
         let app = Factors { has_totp: true, ..none };
         assert_eq!(app.second(), ["totp", "recovery_code"]);
-        assert_eq!(Factors { passkeys: 1, ..none }.step_up(), ["password", "passkey", "recovery_code"]);
+        let passkey = Factors { passkeys: 1, usable_passkeys: 1, ..none };
+        assert_eq!(passkey.step_up(), ["password", "passkey", "recovery_code"]);
+        let copied = Factors { usable_passkeys: 0, ..passkey };
+        assert!(copied.is_second_due(), "whoever has a copy must not be spared the second proof");
+        assert_eq!(copied.second(), ["recovery_code"]);
     }
 }

@@ -368,6 +368,22 @@ pub fn revoke_relying_on(
     Ok(count)
 }
 
+/// Signs out every device of `owner` that came in with this passkey, but `keep`. Returns how many there were.
+pub fn revoke_of_passkey(
+    tx: &mut Tx,
+    actor: &Actor,
+    owner: &Id<User>,
+    passkey: &Id<Passkey>,
+    keep: Option<&Id<Session>>,
+) -> Result<usize> {
+    let kept = keep.cloned().unwrap_or_else(|| Id::from_text(""));
+    let relying =
+        sessions::table.filter(sessions::user_id.eq(owner)).filter(sessions::passkey_id.eq(passkey));
+    let count = diesel::delete(relying.filter(sessions::id.ne(kept))).execute(tx.conn)?;
+    audit::record(tx, actor, owner, Event::OtherSessionsRevoked { count })?;
+    Ok(count)
+}
+
 /// Notes what a session has proved besides the first, or that it no longer counts.
 pub fn set_factor(tx: &mut Tx, id: &Id<Session>, factor: Option<Factor>) -> Result<()> {
     diesel::update(sessions::table.find(id)).set(sessions::second_factor.eq(factor)).execute(tx.conn)?;

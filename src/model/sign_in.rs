@@ -24,6 +24,10 @@ text_enum! {
         WrongCode => "wrong_code",
         /// The short code of a link by mail was another one.
         WrongLinkCode => "wrong_link_code",
+        /// The passkey's answer was not right.
+        WrongPasskey => "wrong_passkey",
+        /// The passkey's counter went back: there is a copy of it.
+        CopiedPasskey => "copied_passkey",
         /// Too many had been tried before; the password was not looked at.
         Throttled => "throttled",
     }
@@ -37,6 +41,8 @@ impl Outcome {
             Outcome::WrongPassword => Some("wrong password"),
             Outcome::WrongCode => Some("right password or link, wrong code"),
             Outcome::WrongLinkCode => Some("a link was asked for, wrong code"),
+            Outcome::WrongPasskey => Some("the passkey's answer was not right"),
+            Outcome::CopiedPasskey => Some("somebody has a copy of this passkey"),
             Outcome::Throttled => Some("too many attempts before"),
             Outcome::Blocked => Some("signing in with that password is blocked"),
         }

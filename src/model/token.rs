@@ -211,6 +211,34 @@ impl Purpose for StopFactorReset {
         lifetimes.factors_reset + TimeDelta::days(7)
     }
 }
+/// The challenge to make a passkey (WebAuthn §7.1), which is the secret itself. Claims its ceremony, sealed.
+#[derive(Debug)]
+pub struct RegisterPasskey;
+
+/// The challenge to use a passkey (WebAuthn §7.2), which is the secret itself. Claims its ceremony, sealed.
+#[derive(Debug)]
+pub struct UsePasskey;
+
+impl Purpose for RegisterPasskey {
+    const NAME: &'static str = "register_passkey";
+    type Claim = String;
+
+    fn life(_: &Lifetimes) -> TimeDelta {
+        PASSKEY_CEREMONY
+    }
+}
+
+impl Purpose for UsePasskey {
+    const NAME: &'static str = "use_passkey";
+    type Claim = String;
+
+    fn life(_: &Lifetimes) -> TimeDelta {
+        PASSKEY_CEREMONY
+    }
+}
+
+/// How long a browser may take to answer a challenge (WebAuthn §15.1).
+pub const PASSKEY_CEREMONY: TimeDelta = TimeDelta::minutes(5);
 
 /// A token whose secret somebody holds.
 #[derive(Debug, Clone)]
@@ -249,6 +277,18 @@ pub fn issue_another<P: Purpose>(
     life: TimeDelta,
 ) -> Result<Secret<P>> {
     let secret = Secret::random()?;
+    keep(tx, &secret, Some(user), claim, life)?;
+    Ok(secret)
+}
+
+/// Makes a token of a secret that is there already, for `user` or for whoever will turn out to hold it.
+pub fn keep<P: Purpose>(
+    tx: &mut Tx,
+    secret: &Secret<P>,
+    user: Option<&Id<User>>,
+    claim: &P::Claim,
+    life: TimeDelta,
+) -> Result<()> {
     diesel::insert_into(tokens::table)
         .values((
             tokens::hash.eq(secret.digest()),
@@ -259,7 +299,7 @@ pub fn issue_another<P: Purpose>(
             tokens::expires_at.eq(tx.now + life),
         ))
         .execute(tx.conn)?;
-    Ok(secret)
+    Ok(())
 }
 
 /// Looks at a token without using it, whether it is live or not. [`Error::DeadLink`] where there is none.
@@ -288,6 +328,16 @@ pub fn redeem<P: Purpose>(tx: &mut Tx, secret: &Secret<P>) -> Result<(Id<User>, 
 
 /// The same by the digest of its secret, where something else stands for the secret.
 pub fn redeem_by_digest<P: Purpose>(tx: &mut Tx, digest: &str) -> Result<(Id<User>, P::Claim)> {
+    let (user_id, claim) = use_up::<P>(tx, digest)?;
+    Ok((user_id.ok_or(Error::DeadLink)?, claim))
+}
+
+/// The same for a token that need not be anybody's.
+pub fn redeem_anyones<P: Purpose>(tx: &mut Tx, secret: &Secret<P>) -> Result<(Option<Id<User>>, P::Claim)> {
+    use_up::<P>(tx, &secret.digest())
+}
+
+fn use_up<P: Purpose>(tx: &mut Tx, digest: &str) -> Result<(Option<Id<User>>, P::Claim)> {
     let live = tokens::table
         .find(digest)
         .filter(tokens::purpose.eq(P::NAME))
@@ -299,7 +349,7 @@ pub fn redeem_by_digest<P: Purpose>(tx: &mut Tx, digest: &str) -> Result<(Id<Use
         .get_result(tx.conn)
         .optional()?
         .ok_or(Error::DeadLink)?;
-    Ok((user_id.ok_or(Error::DeadLink)?, serde_json::from_str(&claim)?))
+    Ok((user_id, serde_json::from_str(&claim)?))
 }
 
 /// Counts one code that is offered with a token, before it is looked at. [`Error::DeadLink`] where the token is not live
@@ -364,6 +414,13 @@ pub fn is_live<P: Purpose>(conn: &mut Conn, secret: &Secret<P>, now: Timestamp) 
         .filter(tokens::used_at.is_null())
         .filter(tokens::expires_at.gt(now));
     Ok(diesel::select(diesel::dsl::exists(live)).get_result(conn)?)
+}
+
+/// Forgets the tokens of one purpose that are nobody's and no longer work.
+pub fn forget_dead<P: Purpose>(tx: &mut Tx) -> Result<()> {
+    let nobodys = tokens::table.filter(tokens::user_id.is_null()).filter(tokens::purpose.eq(P::NAME));
+    diesel::delete(nobodys.filter(tokens::expires_at.le(tx.now))).execute(tx.conn)?;
+    Ok(())
 }
 
 /// The newest live token of a purpose that `user` has, as far as it can be told without its secret.

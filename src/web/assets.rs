@@ -17,6 +17,7 @@ use crate::{
 
 const STYLESHEET: &str = include_str!("../../static/vestibule.css");
 const SCRIPT: &str = include_str!("../../static/vestibule.js");
+const PASSKEYS: &str = include_str!("../../static/passkeys.js");
 const ICON: &str = include_str!("../../static/vestibule.svg");
 // The icon's own colour, where the settings name no other.
 const ICON_ACCENT: &str = "#13695f";
@@ -32,6 +33,8 @@ pub struct Assets {
     pub stylesheet: Arc<str>,
     /// The script's address.
     pub script: Arc<str>,
+    /// The address of the script for passkeys.
+    pub passkeys: Arc<str>,
     /// The address of the icon in a browser's tab: the logo, where there is one.
     pub icon: Arc<str>,
     /// The logo's address.
@@ -62,6 +65,7 @@ impl Assets {
             File::new("vestibule", "css", "text/css; charset=utf-8", style.into_bytes())?,
             File::new("vestibule", "js", "text/javascript; charset=utf-8", SCRIPT.as_bytes().to_vec())?,
             File::new("vestibule", "svg", "image/svg+xml", icon.into_bytes())?,
+            File::new("passkeys", "js", "text/javascript; charset=utf-8", PASSKEYS.as_bytes().to_vec())?,
         ];
         if let Some(path) = &site.logo {
             let is_svg = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("svg"));
@@ -74,8 +78,9 @@ impl Assets {
             base_url: site.origin().into(),
             stylesheet: address(0).unwrap_or_default(),
             script: address(1).unwrap_or_default(),
-            icon: address(3).or(address(2)).unwrap_or_default(),
-            logo: address(3),
+            passkeys: address(3).unwrap_or_default(),
+            icon: address(4).or(address(2)).unwrap_or_default(),
+            logo: address(4),
             files,
         })
     }

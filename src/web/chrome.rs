@@ -16,6 +16,8 @@ pub struct Chrome {
     pub stylesheet: Arc<str>,
     /// The script's address.
     pub script: Arc<str>,
+    /// The address of the script for passkeys.
+    pub passkeys: Arc<str>,
     /// The address of the tab's icon.
     pub icon: Arc<str>,
     /// The logo's address.
@@ -56,6 +58,7 @@ impl Chrome {
             brand: Arc::clone(&assets.brand),
             stylesheet: Arc::clone(&assets.stylesheet),
             script: Arc::clone(&assets.script),
+            passkeys: Arc::clone(&assets.passkeys),
             icon: Arc::clone(&assets.icon),
             logo: assets.logo.clone(),
             person: visitor.as_ref().map(|visitor| Person {

@@ -173,6 +173,11 @@ impl ErrorPage {
             Error::DeadLink => ("This link no longer works", "/login", "Sign in to get a new one"),
             Error::DeadMagicLink => ("This link no longer works", "/login/magic-link", "Send me a new link"),
             Error::DeadResetLink => ("This link no longer works", "/forgot-password", "Send me a new link"),
+            Error::UnknownPasskey => ("That passkey did not work", "/login", "Sign in another way"),
+            Error::PasskeyRefused | Error::PasskeyTaken => {
+                ("That passkey was not added", "/me/passkeys", "Go to your passkeys")
+            }
+            Error::LastWayIn => ("That would lock you out", "/me/passkeys", "Go to your passkeys"),
             Error::AlreadyConfirmed => ("Already confirmed", "/login", "Sign in"),
             Error::CrossOrigin => ("Not from here", "/", "Go to the front page"),
             Error::TooLarge => ("Too much at once", "/", "Go to the front page"),

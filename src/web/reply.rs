@@ -90,6 +90,11 @@ impl Reply {
         Self::new(Body::Done { to: to.into(), message: None, more: json!({}) })
     }
 
+    /// A program gets `value`, an object, as it is; a browser that asked for a page goes to `to`.
+    pub fn data(to: impl Into<String>, value: Value) -> Self {
+        Self::new(Body::Done { to: to.into(), message: None, more: value })
+    }
+
     fn new(body: Body) -> Self {
         Self { status: StatusCode::OK, body, session: SessionCookie::Keep, clears_site_data: false }
     }

@@ -95,6 +95,8 @@ impl FactorsPage {
 pub struct CodesPage {
     #[serde(serialize_with = "texts")]
     recovery_codes: Vec<Zeroizing<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    passkey: Option<serde_json::Value>,
     #[serde(skip)]
     what: &'static str,
     #[serde(skip)]
@@ -104,7 +106,12 @@ pub struct CodesPage {
 impl CodesPage {
     /// The codes of `user`, after a sentence on `what` has just happened.
     pub fn new(recovery_codes: Vec<Zeroizing<String>>, what: &'static str, user: &User) -> Self {
-        Self { recovery_codes, what, email: user.email.spelled().to_owned() }
+        Self { recovery_codes, passkey: None, what, email: user.email.spelled().to_owned() }
+    }
+
+    /// The same, made because of this first passkey.
+    pub fn because_of(self, passkey: impl Serialize) -> Result<Self> {
+        Ok(Self { passkey: Some(serde_json::to_value(passkey)?), ..self })
     }
 
     /// All of them in one field, for the form that sends them back as a file.

@@ -19,6 +19,7 @@ mod metrics;
 mod migrations;
 mod nodes;
 mod outbox;
+mod passkeys;
 mod password;
 mod password_reset;
 mod races;

@@ -15,7 +15,10 @@ use vestibule::{
     model::{second_factor::Factors, totp},
 };
 
-use crate::house::{Answer, House, Owner, PASSWORD, Visitor};
+use crate::{
+    house::{Answer, House, Owner, PASSWORD, Visitor},
+    magic_link, passkeys,
+};
 
 #[actix_web::test]
 async fn the_first_proof_opens_nothing_yet() {
@@ -430,7 +433,14 @@ async fn what_comes_by_mail_is_never_the_second_proof_case_64() {
         visitor.offers(word).await.refuses(422, "invalid");
         ada.curl.post_json("/auth/confirm", json!({ "code": word })).await.refuses(422, "invalid");
     }
-    let all = Factors { has_password: true, has_totp: true, passkeys: 2, recovery_codes: 10 };
+    let all = Factors {
+        has_password: true,
+        has_totp: true,
+        passkeys: 2,
+        usable_passkeys: 2,
+        recovery_codes: 10,
+        reset_at: None,
+    };
     assert_eq!(all.second(), ["totp", "passkey", "recovery_code"]);
     assert_eq!(all.step_up(), ["password", "totp", "passkey", "recovery_code"]);
 }
@@ -452,6 +462,8 @@ async fn a_waiting_sign_in_leaves_the_session_of_its_browser_as_it_was_until_the
 enum Way {
     /// The browser is asked for the code.
     Asks { visitor: Visitor, secret: String },
+    /// It was two proofs in one, and let in.
+    BringsBoth { visitor: Visitor },
     /// Nobody can have a second factor there yet: it makes an account of its own.
     MakesAnother { visitor: Visitor },
 }
@@ -478,6 +490,19 @@ async fn go_in_by(flow: &str, house: &House) -> Way {
             visitor.post("/verify-email", &[("token", &token), ("password", PASSWORD)]).await.is(303);
             Way::Asks { visitor, secret }
         }
+        "magic_link" => {
+            let ada = house.with_app("link@example.com").await;
+            let visitor = house.browser();
+            let token = magic_link::asked(house, &visitor, &ada.address).await;
+            visitor.post("/login/magic-link/verify", &[("token", &token)]).await.is(303);
+            Way::Asks { visitor, secret: ada.secret }
+        }
+        "passkey_login" => {
+            let (_, mut device) = passkeys::with_passkey(house, "passkey@example.com").await;
+            let visitor = house.curl();
+            passkeys::signs_in(&visitor, &mut device).await.is(200);
+            Way::BringsBoth { visitor }
+        }
         other => panic!("src/flows/{other}.rs lets people in and has no row here"),
     }
 }
@@ -498,6 +523,12 @@ async fn every_way_in_asks_for_the_second_proof() {
                 let code = house.next_code(&secret);
                 page.post("/login/2fa", &[("code", &code)]).await.goes_to("/me");
                 page.get("/me").await.is(200);
+            }
+            Way::BringsBoth { visitor } => {
+                visitor.get("/me").await.is(200);
+                let factors =
+                    house.texts("SELECT second_factor AS text FROM sessions WHERE method = 'passkey'");
+                assert_eq!(factors.await, ["passkey"], "{flow}");
             }
             Way::MakesAnother { visitor } => {
                 let me = visitor.get("/me").await.is(200).json();

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 #![expect(dead_code, reason = "the browser tests share this house and use less of it")]
 
+pub mod authenticator;
 mod process;
 pub mod visitor;
 
@@ -21,6 +22,7 @@ use vestibule::{
     secret, server,
 };
 
+pub use authenticator::Authenticator;
 pub use process::{Ground, Process, any_number, eventually};
 pub use visitor::{Answer, Visitor};
 

@@ -1,0 +1,97 @@
+//! Signing in with a passkey and nothing else: no address is typed.
+
+use actix_web::web::Data;
+use serde::Deserialize;
+
+use crate::{
+    app::App,
+    db::Tx,
+    error::{Error, Errors, Result},
+    model::{
+        audit::{self, Event},
+        ceremony::{self, Judged, Place},
+        session::Method,
+        sign_in::{self, Attempt},
+        user::User,
+    },
+    web::{BrowserMark, Client, Input, Reply, door, local_path, views::UserView},
+    webauthn::{Assertion, RelyingParty},
+};
+
+/// What the passkey signed, unchanged, and what goes on afterwards.
+#[derive(Deserialize)]
+pub struct Form {
+    #[serde(flatten)]
+    answer: Option<Assertion>,
+    #[serde(default)]
+    remember: bool,
+    next: Option<String>,
+    #[serde(default)]
+    zone: String,
+    #[serde(default)]
+    screen: String,
+}
+
+/// `POST /login/passkey/options`. Good in the browser that asks.
+pub async fn options(client: Client, mark: BrowserMark, app: Data<App>) -> Result<Reply> {
+    let (place, party) = (Place::browser(&mark.given()?), app.passkeys().clone());
+    let options = app
+        .write(move |tx| {
+            ceremony::admit(tx, &client.ip)?;
+            ceremony::ask_anybody(tx, &party, place)
+        })
+        .await?;
+    Ok(Reply::data("/", options))
+}
+
+/// `POST /login/passkey`
+pub async fn create(
+    client: Client,
+    mark: BrowserMark,
+    Input(form): Input<Form>,
+    app: Data<App>,
+) -> Result<Reply> {
+    let Some(answer) = form.answer else {
+        return Err(Error::Invalid(Errors::one("form", "Send what the passkey signed.")));
+    };
+    let client = client.telling(&form.zone, &form.screen);
+    let place = Place::browser(&mark.held().ok_or(Error::PasskeyExpired)?);
+    let (party, remember) = (app.passkeys().clone(), form.remember);
+    let let_in = app.write(move |tx| let_in(tx, &party, &client, &place, &answer, remember)).await?;
+    let Some((user, ticket)) = let_in else {
+        app.metrics().sign_in(Method::Passkey, false);
+        return Err(Error::UnknownPasskey);
+    };
+    let next = local_path(form.next.as_deref()).unwrap_or("/me").to_owned();
+    Reply::go(&next).with("user", UserView::from(&user))?.with("next", next).map(|it| it.signed_in(ticket))
+}
+
+fn let_in(
+    tx: &mut Tx,
+    party: &RelyingParty,
+    client: &Client,
+    place: &Place,
+    answer: &Assertion,
+    remember: bool,
+) -> Result<Option<(User, door::Ticket)>> {
+    let device = client.device();
+    match ceremony::judge(tx, party, &client.actor(), &device.name(), place, answer)? {
+        Judged::Right(user, passkey) => {
+            let ticket = door::arrive_with_passkey(tx, client, &user, passkey, remember)?;
+            Ok(Some((*user, ticket)))
+        }
+        Judged::Wrong(user, outcome) => {
+            let ip = client.ip.clone();
+            let attempt = Attempt { ip, device, method: Method::Passkey, outcome, is_new_device: false };
+            sign_in::note(tx, &user.id, attempt)?;
+            let actor = client.actor().known_as(&user.id);
+            audit::record(tx, &actor, &user.id, Event::SignInFailed { method: Method::Passkey })?;
+            Ok(None)
+        }
+        Judged::Unknown => {
+            let failed = Event::SignInFailed { method: Method::Passkey };
+            audit::record(tx, &client.actor(), None, failed)?;
+            Ok(None)
+        }
+    }
+}

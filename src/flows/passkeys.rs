@@ -1,0 +1,269 @@
+//! The passkeys that one has: adding, naming and removing them.
+
+use actix_web::{
+    HttpResponse,
+    http::StatusCode,
+    web::{Data, Path},
+};
+use askama::Template;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use crate::{
+    app::App,
+    clock::Timestamp,
+    db::{Id, Tx},
+    error::{Error, Errors, Result},
+    mail::letters::FactorChange,
+    model::{
+        audit::Actor,
+        ceremony::{self, Place},
+        passkey::{self, Passkey, PasskeyName},
+        recovery_code,
+        second_factor::{self, Factor},
+        session,
+        user::User,
+    },
+    web::{
+        Client, CurrentUser, Input, RecentAuth, Reply,
+        door::{self, Ticket},
+        guard::SignedIn,
+        second_factors::CodesPage,
+    },
+    webauthn::{Registration, RelyingParty},
+};
+
+/// The list of passkeys.
+#[derive(Template, Serialize)]
+#[template(path = "passkeys.html")]
+#[serde(rename_all = "camelCase")]
+pub struct PasskeysPage {
+    passkeys: Vec<PasskeyView>,
+    #[serde(skip)]
+    is_verified: bool,
+    // The one whose new name was refused.
+    #[serde(skip)]
+    renaming: Option<Renaming>,
+    #[serde(skip)]
+    errors: Errors,
+}
+
+impl PasskeysPage {
+    /// What was typed for this one and refused.
+    fn refused_name(&self, id: &Id<Passkey>) -> Option<&str> {
+        self.renaming.as_ref().filter(|one| one.id == *id).map(|one| one.typed.as_str())
+    }
+}
+
+/// A passkey as its owner sees it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PasskeyView {
+    id: Id<Passkey>,
+    name: String,
+    created_at: Timestamp,
+    last_used_at: Option<Timestamp>,
+    synced: bool,
+    warning: Option<String>,
+}
+
+struct Renaming {
+    id: Id<Passkey>,
+    typed: String,
+}
+
+/// A new passkey as its browser tells it: the answer itself, or in a form as the text of one field.
+#[derive(Deserialize)]
+pub struct NewForm {
+    #[serde(flatten)]
+    answer: Option<Registration>,
+    credential: Option<String>,
+    #[serde(default)]
+    name: String,
+}
+
+/// What a passkey is to be called.
+#[derive(Deserialize)]
+pub struct NameForm {
+    #[serde(default)]
+    name: String,
+}
+
+/// `GET /me/passkeys`
+pub async fn index(me: CurrentUser, app: Data<App>) -> Result<Reply> {
+    page(&me, &app, None, Errors::default()).await.map(Reply::page)
+}
+
+async fn page(me: &SignedIn, app: &App, renaming: Option<Renaming>, errors: Errors) -> Result<PasskeysPage> {
+    let owner = me.user.id.clone();
+    let passkeys = app.read(move |conn| passkey::list(conn, &owner)).await?;
+    let here = app.passkeys().id().ok();
+    let passkeys = passkeys.into_iter().map(|passkey| PasskeyView::of(passkey, here)).collect();
+    Ok(PasskeysPage { passkeys, is_verified: me.user.is_verified(), renaming, errors })
+}
+
+/// `POST /me/passkeys/options`
+pub async fn options(me: RecentAuth, client: Client, app: Data<App>) -> Result<Reply> {
+    let (user, place, party) =
+        (me.user.clone(), Place::Session(me.session.id.clone()), app.passkeys().clone());
+    let options = app
+        .write(move |tx| {
+            ceremony::admit(tx, &client.ip)?;
+            if passkey::list(tx.conn, &user.id)?.len() >= passkey::MOST {
+                let sentence = format!("You have {} passkeys. Remove one you no longer use.", passkey::MOST);
+                return Err(Error::Invalid(Errors::one("form", sentence)));
+            }
+            ceremony::ask_for_new(tx, &party, &user, place)
+        })
+        .await?;
+    Ok(Reply::data("/me/passkeys", options))
+}
+
+/// `POST /me/passkeys`
+pub async fn create(
+    me: RecentAuth,
+    client: Client,
+    Input(form): Input<NewForm>,
+    app: Data<App>,
+) -> Result<Reply> {
+    let named = match form.name.trim() {
+        "" => PasskeyName::parse(&client.device().name()),
+        typed => PasskeyName::parse(typed),
+    };
+    let name = match named {
+        Ok(name) => name,
+        Err(sentence) => {
+            let errors = Errors::one("name", sentence);
+            let page = page(&me, &app, None, errors.clone()).await?;
+            return Ok(Reply::refused(page, Error::Invalid(errors)));
+        }
+    };
+    let adding = Adding {
+        answer: form.answer()?,
+        name,
+        user: me.user.clone(),
+        actor: me.actor(),
+        here: me.session.clone(),
+        device: client.device().name(),
+    };
+    let party = app.passkeys().clone();
+    let added = app.write(move |tx| adding.run(tx, &party)).await?;
+    let Some((passkey, codes, ticket)) = added else { return Err(Error::PasskeyRefused) };
+    let passkey = PasskeyView::of(passkey, app.passkeys().id().ok());
+    let reply = match codes {
+        Some(codes) => {
+            let page = CodesPage::new(codes, "Your passkey is added.", &me.user);
+            Reply::page(page.because_of(passkey)?)
+        }
+        None => Reply::done("/me/passkeys", "That passkey is added.").with("passkey", passkey)?,
+    };
+    Ok(reply.status(StatusCode::CREATED).signed_in(ticket))
+}
+
+struct Adding {
+    answer: Registration,
+    name: PasskeyName,
+    user: User,
+    actor: Actor,
+    here: session::Current,
+    device: String,
+}
+
+impl Adding {
+    fn run(
+        self,
+        tx: &mut Tx,
+        party: &RelyingParty,
+    ) -> Result<Option<(Passkey, Option<Vec<Zeroizing<String>>>, Ticket)>> {
+        let Self { answer, name, user, actor, here, device } = self;
+        tx.lock(&user.email.normalized())?;
+        let place = Place::Session(here.id.clone());
+        let Some(credential) = ceremony::judge_new(tx, party, &user.id, &place, &answer)? else {
+            return Ok(None);
+        };
+        let before = second_factor::of(tx.conn, &user.id)?;
+        let passkey = passkey::add(tx, &actor, &user, party, &credential, name)?;
+        second_factor::added(tx, &actor, &user.id, &here, before, Factor::Passkey)?;
+        let codes = match before.is_second_due() {
+            true => None,
+            false => Some(recovery_code::make(tx, &actor, &user.id)?),
+        };
+        passkey::tell(tx, &user, FactorChange::PasskeyAdded, &device)?;
+        Ok(Some((passkey, codes, door::rotate(tx, &here)?)))
+    }
+}
+
+/// `PUT /me/passkeys/{id}` and `POST /me/passkeys/{id}/rename`
+pub async fn rename(
+    me: CurrentUser,
+    id: Path<Id<Passkey>>,
+    Input(form): Input<NameForm>,
+    app: Data<App>,
+) -> Result<Reply> {
+    let id = id.into_inner();
+    let name = match PasskeyName::parse(&form.name) {
+        Ok(name) => name,
+        Err(sentence) => {
+            let errors = Errors::one("name", sentence);
+            let renaming = Renaming { id, typed: form.name };
+            let page = page(&me, &app, Some(renaming), errors.clone()).await?;
+            return Ok(Reply::refused(page, Error::Invalid(errors)));
+        }
+    };
+    let (actor, owner) = (me.actor(), me.user.id.clone());
+    app.write(move |tx| passkey::rename(tx, &actor, &owner, &id, &name)).await?;
+    Ok(Reply::done("/me/passkeys", "That passkey has its new name."))
+}
+
+/// `DELETE /me/passkeys/{id}` and `POST /me/passkeys/{id}/remove`. The last way in stays.
+pub async fn remove(me: RecentAuth, client: Client, id: Path<Id<Passkey>>, app: Data<App>) -> Result<Reply> {
+    let (actor, user, here, id) = (me.actor(), me.user.clone(), me.session.clone(), id.into_inner());
+    let ticket = app
+        .write(move |tx| {
+            tx.lock(&user.email.normalized())?;
+            passkey::remove(tx, &actor, &user, &here, &id)?;
+            passkey::tell(tx, &user, FactorChange::PasskeyRemoved, &client.device().name())?;
+            door::rotate(tx, &here)
+        })
+        .await?;
+    Ok(Reply::done("/me/passkeys", "That passkey is removed.").signed_in(ticket))
+}
+
+/// `GET /.well-known/passkey-endpoints`: where password managers send people (W3C, Passkey Endpoints).
+pub async fn endpoints(app: Data<App>) -> Result<HttpResponse> {
+    app.passkeys().id()?;
+    let page = app.config().site.link("/me/passkeys");
+    Ok(HttpResponse::Ok().json(json!({ "enroll": page, "manage": page })))
+}
+
+impl NewForm {
+    fn answer(self) -> Result<Registration> {
+        let from_field = || serde_json::from_str(self.credential.as_deref()?).ok();
+        let missing = || Error::Invalid(Errors::one("form", "Send the new passkey as its browser made it."));
+        self.answer.or_else(from_field).ok_or_else(missing)
+    }
+}
+
+impl PasskeyView {
+    fn of(passkey: Passkey, here: Option<&str>) -> Self {
+        let is_elsewhere = here != Some(passkey.rp_id.as_str());
+        let warning = match passkey.copied_at {
+            Some(_) => {
+                Some("Somebody used a copy of it, so it opens nothing any more. Remove it.".to_owned())
+            }
+            None if is_elsewhere => {
+                Some(format!("It was made for {} and does not work here.", passkey.rp_id))
+            }
+            None => None,
+        };
+        Self {
+            id: passkey.id,
+            name: passkey.name,
+            created_at: passkey.created_at,
+            last_used_at: passkey.last_used_at,
+            synced: passkey.is_synced,
+            warning,
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! A passkey as the second proof.
+
+use actix_web::web::Data;
+
+use super::{Verdict, ended, missed};
+use crate::{
+    app::App,
+    db::Tx,
+    error::{Error, Result},
+    model::{
+        ceremony::{self, Judged, Place},
+        second_factor::Factor,
+        token::{self, PendingSignIn},
+        user,
+    },
+    secret::Secret,
+    web::{Client, PendingLogin, Reply, door, local_path, views::UserView},
+    webauthn::{Assertion, RelyingParty},
+};
+
+/// `POST /login/2fa/passkey/options`. Good for the sign-in that waits.
+pub async fn options(pending: PendingLogin, client: Client, app: Data<App>) -> Result<Reply> {
+    let (secret, party) = (pending.0, app.passkeys().clone());
+    let options = app
+        .write(move |tx| {
+            ceremony::admit(tx, &client.ip)?;
+            let waiting = token::peek(tx.conn, &secret)?;
+            if !waiting.is_live(tx.now) {
+                return Err(Error::DeadLink);
+            }
+            ceremony::ask(tx, &party, &waiting.user_id, Place::pending(&secret))
+        })
+        .await
+        .map_err(ended)?;
+    Ok(Reply::data("/login/2fa", options))
+}
+
+/// `POST /login/2fa` with what a passkey signed.
+pub async fn create(
+    secret: Secret<PendingSignIn>,
+    client: Client,
+    answer: Assertion,
+    next: Option<String>,
+    app: &App,
+) -> Result<Reply> {
+    let party = app.passkeys().clone();
+    let verdict = app.write(move |tx| attempt(tx, &party, &client, &secret, &answer)).await;
+    app.metrics().second_proof(Some(Factor::Passkey), matches!(verdict, Ok(Verdict::Right { .. })));
+    match verdict.map_err(ended)? {
+        Verdict::Right { user, ticket, .. } => {
+            let next = local_path(next.as_deref()).unwrap_or("/me").to_owned();
+            let reply = Reply::go(&next).with("user", UserView::from(&*user))?.with("next", next)?;
+            Ok(reply.signed_in(ticket))
+        }
+        Verdict::Last => Err(Error::PendingEnded),
+        Verdict::Wrong => Err(Error::UnknownPasskey),
+    }
+}
+
+fn attempt(
+    tx: &mut Tx,
+    party: &RelyingParty,
+    client: &Client,
+    secret: &Secret<PendingSignIn>,
+    answer: &Assertion,
+) -> Result<Verdict> {
+    let waiting = token::peek(tx.conn, secret)?;
+    let user = user::by_id(tx.conn, &waiting.user_id)?;
+    tx.lock(&user.email.normalized())?;
+    let (_, first, left) = token::try_once(tx, secret, super::MOST_CODES)?;
+    let (actor, device) = (client.actor(), client.device().name());
+    match ceremony::judge(tx, party, &actor, &device, &Place::pending(secret), answer)? {
+        Judged::Right(owner, passkey) if owner.id == user.id => {
+            let second = door::Second { factor: Factor::Passkey, passkey: Some(passkey) };
+            let ticket = door::finish(tx, client, &user, secret, second)?;
+            Ok(Verdict::Right { user: owner, ticket, factor: Factor::Passkey, codes_left: 0 })
+        }
+        _ => missed(tx, client, &user, &first, left, secret),
+    }
+}

@@ -1,0 +1,182 @@
+//! Passkey ceremonies: a challenge is out, and whoever it was for answers it once.
+//!
+//! The challenge itself is a one-time token. It is good for one purpose, for five minutes, and where it was asked for:
+//! in that session, for that sign-in that waits, or in that browser.
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{
+    audit::Actor,
+    passkey::{self, Passkey},
+    session::Session,
+    sign_in::Outcome,
+    throttle::{self, Limit},
+    token::{self, PASSKEY_CEREMONY, PendingSignIn, Purpose, RegisterPasskey, UsePasskey},
+    user::User,
+};
+use crate::{
+    db::{Id, Tx},
+    error::{Error, Result},
+    secret::Secret,
+    webauthn::{Assertion, Challenge, Credential, Registration, RelyingParty, Verdict},
+};
+
+const SEAL: &str = "passkey_ceremony";
+
+/// Where a challenge was asked for, and may be answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Place {
+    /// In a session.
+    Session(Id<Session>),
+    /// In a sign-in that waits for its second proof. Holds the digest of its secret.
+    Pending(String),
+    /// In a browser. Holds the digest of the mark in its short-lived cookie.
+    Browser(String),
+}
+
+impl Place {
+    /// A sign-in that waits.
+    pub fn pending(secret: &Secret<PendingSignIn>) -> Self {
+        Place::Pending(secret.digest())
+    }
+
+    /// A browser with this mark.
+    pub fn browser(mark: &str) -> Self {
+        Place::Browser(crate::secret::digest(mark))
+    }
+}
+
+/// What a challenge's token says.
+#[derive(Serialize, Deserialize)]
+struct Ceremony {
+    place: Place,
+    state: String,
+}
+
+/// What came of an answer.
+#[derive(Debug)]
+pub enum Judged {
+    /// It is right: who it is, and with which passkey, which is noted as used.
+    Right(Box<User>, Id<Passkey>),
+    /// It is not right, though the passkey is one of theirs.
+    Wrong(Box<User>, Outcome),
+    /// Nobody's.
+    Unknown,
+}
+
+/// Asks `user` for a new passkey. Returns what the browser takes.
+pub fn ask_for_new(tx: &mut Tx, party: &RelyingParty, user: &User, place: Place) -> Result<Value> {
+    let held: Vec<Credential> =
+        passkey::list(tx.conn, &user.id)?.iter().map(Passkey::credential).collect::<Result<_>>()?;
+    let challenge = party.ask_for_new(user, &held)?;
+    send_out::<RegisterPasskey>(tx, challenge, Some(&user.id), place)
+}
+
+/// Asks `user` for one of their passkeys.
+pub fn ask(tx: &mut Tx, party: &RelyingParty, user: &Id<User>, place: Place) -> Result<Value> {
+    let allowed = passkey::usable(tx.conn, user, party)?;
+    let challenge = party.ask(Some(&allowed))?;
+    send_out::<UsePasskey>(tx, challenge, Some(user), place)
+}
+
+/// Asks whoever it is for a passkey of this site.
+pub fn ask_anybody(tx: &mut Tx, party: &RelyingParty, place: Place) -> Result<Value> {
+    token::forget_dead::<UsePasskey>(tx)?;
+    let challenge = party.ask(None)?;
+    send_out::<UsePasskey>(tx, challenge, None, place)
+}
+
+/// Counts a challenge for a client before it is made: each is a row.
+pub fn admit(tx: &mut Tx, ip: &str) -> Result<()> {
+    let most = tx.config.limits.passkeys_per_network;
+    let network = throttle::client_network(ip);
+    throttle::admit(tx, &Limit::new("passkey-challenges", &network, most, TimeDelta::minutes(1)))
+}
+
+fn send_out<P: Purpose<Claim = String>>(
+    tx: &mut Tx,
+    challenge: Challenge,
+    user: Option<&Id<User>>,
+    place: Place,
+) -> Result<Value> {
+    let ceremony = serde_json::to_string(&Ceremony { place, state: challenge.state })?;
+    let sealed = tx.config.keys.seal(SEAL, &ceremony)?;
+    token::keep(tx, &Secret::<P>::from_text(challenge.challenge), user, &sealed, PASSKEY_CEREMONY)?;
+    Ok(challenge.options)
+}
+
+/// Takes a challenge back with its answer, once. [`Error::PasskeyExpired`] where it was not asked for here, or is used
+/// up or too old.
+fn take_back<P: Purpose<Claim = String>>(
+    tx: &mut Tx,
+    challenge: Option<String>,
+    place: &Place,
+) -> Result<(Option<Id<User>>, String)> {
+    let secret = Secret::<P>::from_text(challenge.ok_or(Error::PasskeyExpired)?);
+    let (user, sealed) = token::redeem_anyones(tx, &secret).map_err(|error| match error {
+        Error::DeadLink => Error::PasskeyExpired,
+        error => error,
+    })?;
+    let ceremony: Ceremony = serde_json::from_str(&tx.config.keys.open(SEAL, &sealed)?)?;
+    if ceremony.place == *place { Ok((user, ceremony.state)) } else { Err(Error::PasskeyExpired) }
+}
+
+/// Judges a new passkey of `user`. `None` where it is not right; the challenge is used up either way.
+pub fn judge_new(
+    tx: &mut Tx,
+    party: &RelyingParty,
+    user: &Id<User>,
+    place: &Place,
+    answer: &Registration,
+) -> Result<Option<Credential>> {
+    let (asked, state) = take_back::<RegisterPasskey>(tx, answer.challenge(), place)?;
+    if asked.as_ref() != Some(user) {
+        return Err(Error::PasskeyExpired);
+    }
+    if passkey::by_credential(tx.conn, &answer.credential_id())?.is_some() {
+        return Err(Error::PasskeyTaken);
+    }
+    party.judge_new(answer, &state)
+}
+
+/// Judges what a passkey signed, and notes its use. Of one answer sent many times, one is judged. A passkey that turns
+/// out to be copied is closed, and its owner told; `device` is what it was used from.
+pub fn judge(
+    tx: &mut Tx,
+    party: &RelyingParty,
+    actor: &Actor,
+    device: &str,
+    place: &Place,
+    answer: &Assertion,
+) -> Result<Judged> {
+    let found = passkey::by_credential(tx.conn, &answer.credential_id())?;
+    if let Some((_, owner)) = &found {
+        tx.lock(&owner.email.normalized())?;
+    }
+    let (asked, state) = take_back::<UsePasskey>(tx, answer.challenge(), place)?;
+    let Some((passkey, owner)) = found else { return Ok(Judged::Unknown) };
+    // Where anybody was asked, the passkey has to say whose it is (WebAuthn §7.2 step 6).
+    let is_theirs = match (asked, answer.names_user()) {
+        (Some(asked), false) => asked == owner.id,
+        (Some(asked), true) => asked == owner.id && answer.user().as_ref() == Some(&owner.id),
+        (None, _) => answer.user().as_ref() == Some(&owner.id),
+    };
+    if !is_theirs || !owner.is_verified() {
+        return Ok(Judged::Wrong(Box::new(owner), Outcome::WrongPasskey));
+    }
+    if passkey.copied_at.is_some() {
+        return Ok(Judged::Wrong(Box::new(owner), Outcome::CopiedPasskey));
+    }
+    let is_copied = match party.judge(answer, &state, &passkey.credential()?)? {
+        Verdict::Wrong => return Ok(Judged::Wrong(Box::new(owner), Outcome::WrongPasskey)),
+        Verdict::Right(told) => !passkey::used(tx, &passkey.id, &told)?,
+        Verdict::Copied => true,
+    };
+    if is_copied {
+        passkey::close(tx, &actor.known_as(&owner.id), &owner, &passkey.id, device)?;
+        return Ok(Judged::Wrong(Box::new(owner), Outcome::CopiedPasskey));
+    }
+    Ok(Judged::Right(Box::new(owner), passkey.id))
+}

@@ -1,0 +1,42 @@
+//! A mark that one browser holds in its short-lived cookie, so that only where something began it can end.
+
+use std::future::{Ready, ready};
+
+use actix_session::{Session, SessionExt};
+use actix_web::{FromRequest, HttpRequest, dev::Payload};
+
+use crate::{
+    error::{Error, Result},
+    secret,
+};
+
+const KEY: &str = "mark";
+
+/// The mark of the browser at the other end.
+pub struct BrowserMark(Session);
+
+impl BrowserMark {
+    /// The mark that this browser holds.
+    pub fn held(&self) -> Option<String> {
+        self.0.get(KEY).ok().flatten()
+    }
+
+    /// The same, or a new one where it holds none.
+    pub fn given(&self) -> Result<String> {
+        if let Some(mark) = self.held() {
+            return Ok(mark);
+        }
+        let mark = secret::random_text(32)?;
+        self.0.insert(KEY, &mark).map_err(Error::internal)?;
+        Ok(mark)
+    }
+}
+
+impl FromRequest for BrowserMark {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(Self(req.get_session())))
+    }
+}
