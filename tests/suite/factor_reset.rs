@@ -37,7 +37,7 @@ async fn sign_in(house: &House, address: &str) -> Value {
 #[actix_web::test]
 async fn after_the_delay_every_second_factor_and_session_is_gone_and_the_owner_is_told() {
     let house = House::open().await;
-    let (laptop, app) = guarded(&house, "ada@example.com").await;
+    let (laptop, _) = guarded(&house, "ada@example.com").await;
     house.send_letters().await;
 
     let Asked::Until(at) = ask(&house, "Ada@Example.com").await else { panic!("it did not start") };
@@ -62,7 +62,6 @@ async fn after_the_delay_every_second_factor_and_session_is_gone_and_the_owner_i
     assert!(letters.iter().any(|letter| letter.subject == "Your second proofs for Vestibule are removed"));
     let acts = house.texts("SELECT event || ' ' || actor_kind AS text FROM audit WHERE event LIKE 'second_factors_reset%' ORDER BY at").await;
     assert_eq!(acts, ["second_factors_reset_asked operator", "second_factors_reset operator"]);
-    drop(app);
 }
 
 #[actix_web::test]
