@@ -161,7 +161,8 @@ pub async fn create(
         magic_link::ask(tx, &client.actor(), asker)
     })
     .await?;
-    Ok(Reply::done("/login/magic-link/sent", message))
+    // The page says it itself.
+    Reply::go("/login/magic-link/sent").with("message", message)
 }
 
 /// `GET /login/magic-link/sent`: where the browser that asked waits, with a field for the short code.
