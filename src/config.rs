@@ -102,6 +102,16 @@ pub const SETTINGS: &[Setting] = &[
         "how long the link to a new address works, and how long the old one can stop it",
     ),
     setting("EMAIL_UNDO_LIFE", "7d", "how long the old address can take itself back after a change"),
+    setting("DELETION_GRACE", "30d", "how long somebody who asked to be deleted can change their mind"),
+    setting("DELETION_REMINDER", "3d", "how long before the end they are reminded"),
+    setting(
+        "UNCONFIRMED_WARNING",
+        "5d",
+        "an account whose address is not confirmed is warned after this long",
+    ),
+    setting("UNCONFIRMED_LIFE", "7d", "and removed after this long"),
+    setting("HISTORY_LIFE", "90d", "how long sign-ins, and what was mailed when, are kept"),
+    setting("JOB_LEASE", "60s", "how long one node holds a job before another may take it over"),
     setting("THROTTLE", "on", "`off` lifts every limit below, for load tests; production refuses it"),
     setting("LOGIN_PER_ADDRESS", "5", "sign-in attempts a minute for one address"),
     setting("LOGIN_PER_NETWORK", "20", "sign-in attempts a minute from one client (IPv6: /64)"),
@@ -231,6 +241,18 @@ pub struct Lifetimes {
     pub email_change: TimeDelta,
     /// The old address's way back, after the change.
     pub email_undo: TimeDelta,
+    /// From asking to be deleted to being deleted.
+    pub deletion_grace: TimeDelta,
+    /// From the reminder to the deletion.
+    pub deletion_reminder: TimeDelta,
+    /// An account whose address is not confirmed, until it is warned.
+    pub unconfirmed_warning: TimeDelta,
+    /// An account whose address is not confirmed.
+    pub unconfirmed: TimeDelta,
+    /// Sign-ins, and what was mailed when.
+    pub history: TimeDelta,
+    /// How long one node holds a job.
+    pub job_lease: TimeDelta,
 }
 
 /// How often things may be tried.
@@ -433,6 +455,12 @@ impl Reader {
                 factors_reset: self.span("FACTORS_RESET_DELAY", "24h"),
                 email_change: self.span("EMAIL_CHANGE_LIFE", "24h"),
                 email_undo: self.span("EMAIL_UNDO_LIFE", "7d"),
+                deletion_grace: self.span("DELETION_GRACE", "30d"),
+                deletion_reminder: self.span("DELETION_REMINDER", "3d"),
+                unconfirmed_warning: self.span("UNCONFIRMED_WARNING", "5d"),
+                unconfirmed: self.span("UNCONFIRMED_LIFE", "7d"),
+                history: self.span("HISTORY_LIFE", "90d"),
+                job_lease: self.span("JOB_LEASE", "60s"),
             },
             limits: self.limits(development),
             body_limit: self.parsed("BODY_LIMIT", 65_536, "a number of bytes"),

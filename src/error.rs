@@ -14,6 +14,14 @@ pub enum Error {
     /// The address on the account is only a claim yet.
     #[error("Confirm your email address first. Open the link we sent to it, or have it sent again.")]
     EmailUnverified,
+    /// The account is waiting to be deleted, and does nothing else meanwhile.
+    #[error("This account is going to be deleted. Cancel the deletion to use it again.")]
+    DeletionScheduled,
+    /// An operator locked the account.
+    #[error(
+        "Nobody can sign in to this account now. Write to the people who run this site: only they can open it again."
+    )]
+    AccountLocked,
     /// A sensitive act needs a proof that is no older than five minutes.
     #[error("Re-authentication required. Confirm that it is you, then try again.")]
     StepUp(Box<StepUp>),
@@ -94,6 +102,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// Every code with its HTTP status: the closed list that the README documents.
     pub const CODES: &'static [(&'static str, u16)] = &[
+        ("account_locked", 403),
         ("already_confirmed", 409),
         ("busy", 503),
         ("confirm_by_post", 405),
@@ -101,6 +110,7 @@ impl Error {
         ("dead_link", 422),
         ("dead_magic_link", 422),
         ("dead_reset_link", 422),
+        ("deletion_scheduled", 403),
         ("email_unverified", 403),
         ("internal", 500),
         ("invalid", 422),
@@ -127,6 +137,8 @@ impl Error {
         match self {
             Error::SignIn => "sign_in_required",
             Error::EmailUnverified => "email_unverified",
+            Error::DeletionScheduled => "deletion_scheduled",
+            Error::AccountLocked => "account_locked",
             Error::StepUp(_) => "reauthentication_required",
             Error::TooManyAttempts(_) => "too_many_attempts",
             Error::WrongCredentials => "wrong_credentials",

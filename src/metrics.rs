@@ -17,6 +17,8 @@ pub struct Metrics {
     sign_ins: IntCounterVec,
     second_proofs: IntCounterVec,
     letters: IntCounterVec,
+    job_runs: IntCounterVec,
+    chores: IntCounterVec,
     hashes: IntGauge,
     outbox_waiting: IntGauge,
     outbox_age: IntGauge,
@@ -65,6 +67,16 @@ impl Metrics {
                     "Letters by outcome of an attempt",
                     &["outcome"],
                 )?,
+                job_runs: counter(
+                    "vestibule_job_runs_total",
+                    "Runs of a job by outcome",
+                    &["job", "outcome"],
+                )?,
+                chores: counter(
+                    "vestibule_chores_total",
+                    "What jobs did, by kind: people reminded and warned, accounts and rows removed",
+                    &["what"],
+                )?,
                 hashes: gauge("vestibule_hash_queue", "Password hashes that wait or run")?,
                 outbox_waiting: gauge("vestibule_outbox_letters", "Letters that wait to be sent")?,
                 outbox_age: gauge("vestibule_outbox_age_seconds", "Age of the oldest letter that waits")?,
@@ -100,6 +112,16 @@ impl Metrics {
     /// Counts an attempt to send a letter: `sent`, `deferred` or `parked`.
     pub fn letter(&self, outcome: &str) {
         self.letters.with_label_values(&[outcome]).inc();
+    }
+
+    /// Counts a run of a job on this node: `done`, `failed` or `interrupted`.
+    pub fn job_run(&self, job: &str, outcome: &str) {
+        self.job_runs.with_label_values(&[job, outcome]).inc();
+    }
+
+    /// Counts what a job did: reminders, warnings, removed accounts and rows.
+    pub fn chores(&self, what: &str, count: usize) {
+        self.chores.with_label_values(&[what]).inc_by(count as u64);
     }
 
     /// Everything, in Prometheus's text format.

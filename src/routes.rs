@@ -11,9 +11,9 @@ use actix_web::{
 use crate::{
     error::Error,
     flows::{
-        account, activity, dev_mail, email, factor_reset, front, health, login, logout, magic_link, methods,
-        not_me, passkey_login, passkeys, password, password_reset, recovery_codes, second_factor, sessions,
-        signup, step_up, totp, verify_email,
+        account, activity, deletion, dev_mail, email, export, factor_reset, front, health, login, logout,
+        magic_link, methods, not_me, passkey_login, passkeys, password, password_reset, recovery_codes,
+        second_factor, sessions, signup, step_up, totp, verify_email,
     },
     web::{assets, refuse},
 };
@@ -27,7 +27,9 @@ pub enum Who {
     Pending,
     /// Whoever is signed in, the address confirmed or not.
     SignedIn,
-    /// The same, having confirmed within the step-up window that it is them.
+    /// Whoever is signed in, also while the account waits to be deleted.
+    EvenLeaving,
+    /// Whoever is signed in, having confirmed within the step-up window that it is them.
     Recent,
     /// Signed in, the address confirmed, and recently proved.
     VerifiedRecent,
@@ -49,7 +51,7 @@ pub struct Entry {
 /// The whole house.
 #[rustfmt::skip]
 pub fn entries() -> Vec<Entry> {
-    use Who::{Anyone, Pending, Recent, SignedIn, VerifiedRecent};
+    use Who::{Anyone, EvenLeaving, Pending, Recent, SignedIn, VerifiedRecent};
     vec![
         get("/", Anyone, "front page; signed in: on to `/me`", front::show),
         get("/signup", Anyone, "the form for a new account", signup::form),
@@ -122,6 +124,14 @@ pub fn entries() -> Vec<Entry> {
         delete("/me/sessions/{id}", SignedIn, "signs one device out", sessions::revoke),
         post("/me/sessions/{id}/revoke", SignedIn, "the same for forms", sessions::revoke),
         post("/me/sessions/revoke-all", SignedIn, "signs out everywhere else: `{revoked}`", sessions::revoke_all),
+        get("/me/export", Recent, "everything that is held about the account, as one JSON document", export::show),
+        get("/me/delete", Recent, "what a deletion removes and what stays, and the button", deletion::form),
+        post("/me/delete", Recent, "→ `{scheduled, daysRemaining, deleteAt}`; every other session and every link ends", deletion::create),
+        get("/me/delete/status", EvenLeaving, "`{scheduled, daysRemaining, deleteAt}`; all that such an account shows", deletion::status),
+        post("/me/delete/cancel", EvenLeaving, "the account stays: `{scheduled}`", deletion::cancel),
+        get("/cancel-deletion", Anyone, "the link in the mail about a deletion", deletion::open),
+        post("/cancel-deletion", Anyone, "`{token}`: the account stays; nobody is signed in", deletion::cancel_by_link),
+        get("/what-we-hold", Anyone, "what is held about people, why, and what becomes of it", deletion::what_we_hold),
 
         get("/healthz", Anyone, "the process is alive", health::alive),
         get("/readyz", Anyone, "database and outbox answer too", health::ready),

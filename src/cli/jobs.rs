@@ -4,11 +4,18 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::{Outcome, sentence};
-use crate::{app::App, jobs, model::outbox};
+use crate::{
+    app::App,
+    jobs::{self, Chore},
+    model::{
+        job::{self, Job},
+        outbox,
+    },
+};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// What waits, what was given up, and why.
+    /// What runs by itself and when it last did; what waits, what was given up, and why.
     List {
         /// Print JSON.
         #[arg(long)]
@@ -37,14 +44,15 @@ pub async fn run(app: App, command: Command) -> Outcome {
 }
 
 async fn list(app: &App, as_json: bool) -> Outcome {
-    let (depth, parked) = sentence(app.read(|conn| Ok((outbox::depth(conn)?, outbox::parked(conn)?))).await)?;
+    let found = app.read(|conn| Ok((outbox::depth(conn)?, outbox::parked(conn)?, job::list(conn)?))).await;
+    let (depth, parked, known) = sentence(found)?;
     if as_json {
-        println!("{}", json!({ "outbox": depth, "parked": parked }));
+        println!("{}", json!({ "outbox": depth, "parked": parked, "jobs": known }));
         return Ok(());
     }
-    let oldest =
-        depth.oldest_at.map_or(String::new(), |at| format!(", the oldest from {}", at.ago(app.now())));
-    println!("outbox: {} waiting{oldest}; {} given up", depth.waiting, depth.parked);
+    let now = app.now();
+    let oldest = depth.oldest_at.map_or(String::new(), |at| format!(", the oldest from {}", at.ago(now)));
+    println!("{}: {} waiting{oldest}; {} given up", jobs::OUTBOX, depth.waiting, depth.parked);
     for letter in parked {
         let why = letter.last_error.unwrap_or_default();
         println!(
@@ -55,30 +63,59 @@ async fn list(app: &App, as_json: bool) -> Outcome {
             letter.attempts
         );
     }
+    for chore in Chore::ALL {
+        let state = known.iter().find(|job| job.name == chore.name()).map(|job| in_words(app, job));
+        let state = state.unwrap_or_else(|| "never ran yet".to_owned());
+        println!("{}: {}; {state}", chore.name(), chore.does());
+    }
     Ok(())
 }
 
+fn in_words(app: &App, job: &Job) -> String {
+    let now = app.now();
+    let is_held = job.held_until.is_some_and(|until| until > now);
+    let last = match (is_held, job.ended_at) {
+        (true, _) => "running now".to_owned(),
+        (false, None) => "never finished yet".to_owned(),
+        (false, Some(at)) => format!("last finished {}, {} done", at.ago(now), job.done),
+    };
+    let trouble = job.last_error.as_ref().map_or(String::new(), |error| format!("; {error}"));
+    format!("{last}; next {}{trouble}", job.next_at.iso())
+}
+
 async fn run_once(app: &App, name: Option<String>) -> Outcome {
-    if let Some(name) = name.as_ref().filter(|name| !jobs::NAMES.contains(&name.as_str())) {
-        return Err(format!("There is no job called {name}. There are: {}.", jobs::NAMES.join(", ")));
+    let known = || std::iter::once(jobs::OUTBOX).chain(Chore::ALL.map(Chore::name));
+    if let Some(name) = name.as_deref().filter(|name| !known().any(|known| known == *name)) {
+        return Err(format!(
+            "There is no job called {name}. There are: {}.",
+            known().collect::<Vec<_>>().join(", ")
+        ));
     }
-    let is_meant = |job: &str| name.as_ref().is_none_or(|name| name == job);
-    // Before the outbox: they write letters.
-    if is_meant("factor-resets") {
-        let count = sentence(jobs::reset_factors(app).await)?;
-        if count > 0 || name.is_some() {
-            println!("factor-resets: {count} account(s) without second factors now");
-        }
-    }
-    if is_meant("outbox") {
-        let mut tried = 0;
-        loop {
-            match sentence(jobs::run_outbox(app).await)? {
-                0 => break,
-                count => tried += count,
+    let is_meant = |known: &str| name.as_deref().is_none_or(|name| name == known);
+    // Letters last: the others write some.
+    for chore in Chore::ALL.into_iter().filter(|chore| is_meant(chore.name())) {
+        match sentence(jobs::run_once(app, chore, name.is_some()).await)? {
+            jobs::Outcome::NotOurs if name.is_some() => {
+                println!("{}: runs elsewhere right now", chore.name())
+            }
+            jobs::Outcome::NotOurs => println!("{}: not due, or runs elsewhere right now", chore.name()),
+            jobs::Outcome::Done(count) | jobs::Outcome::Interrupted(count) => {
+                println!("{}: {count} done", chore.name());
             }
         }
-        println!("outbox: {tried} letter(s) tried");
+    }
+    if is_meant(jobs::OUTBOX) {
+        println!("{}: {} letter(s) tried", jobs::OUTBOX, send_letters(app).await?);
     }
     Ok(())
+}
+
+async fn send_letters(app: &App) -> Result<usize, String> {
+    let mut tried = 0;
+    loop {
+        match sentence(jobs::run_outbox(app).await)? {
+            0 => return Ok(tried),
+            count => tried += count,
+        }
+    }
 }

@@ -44,7 +44,7 @@ enum Command {
         #[command(subcommand)]
         command: jobs::Command,
     },
-    /// What an operator does for one person.
+    /// The people who have accounts: look them up, lock them out, delete them, let them in again who lost everything.
     User {
         #[command(subcommand)]
         command: user::Command,

@@ -1,22 +1,57 @@
-//! `vestibule user`: what an operator does for one person. Each act is audited.
+//! `vestibule user`: what an operator may do to an account. Every change is audited as an operator's.
 
-use clap::Subcommand;
-use serde_json::json;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
 
 use super::{Outcome, sentence};
 use crate::{
     app::App,
-    clock::span_in_words,
+    clock::{Timestamp, span_in_words},
+    db::{Conn, Id, Tx},
+    error::{Error, Result},
     mail::EmailAddress,
     model::{
         audit::Actor,
+        deletion,
         factor_reset::{self, Asked},
-        user,
+        session, sign_in,
+        user::{self, User},
     },
 };
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Everybody who has an account.
+    List {
+        /// Print JSON, a line for each.
+        #[arg(long)]
+        json: bool,
+    },
+    /// One account: its state, where it is signed in, who tried to.
+    Show(Whom),
+    /// Sign an account out everywhere and let nobody in until it is unlocked.
+    Lock(Whom),
+    /// Let somebody in again.
+    Unlock(Whom),
+    /// Delete an account as if its person had asked: after the grace, or now.
+    Delete {
+        #[command(flatten)]
+        whom: Whom,
+        /// At once, without a grace. Nothing brings it back.
+        #[arg(long)]
+        now: bool,
+    },
+    /// Keep an account from being deleted, for a reason that is audited.
+    Hold {
+        #[command(flatten)]
+        whom: Whom,
+        /// Why.
+        #[arg(long, required_unless_present = "release", conflicts_with = "release")]
+        reason: Option<String>,
+        /// Let the deletion go on.
+        #[arg(long)]
+        release: bool,
+    },
     /// Take every second factor away from somebody who lost them all. The owner is told, and can stop it for a while.
     #[command(name = "reset-2fa")]
     ResetFactors {
@@ -31,11 +66,195 @@ pub enum Command {
     },
 }
 
+/// Which account.
+#[derive(Debug, Args)]
+pub struct Whom {
+    /// The address; or the id, where several accounts claim the address.
+    #[arg(value_name = "ADDRESS")]
+    who: String,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+// Accounts read at a time.
+const PAGE: i64 = 500;
+
 /// Runs one of them.
 pub async fn run(app: App, command: Command) -> Outcome {
     match command {
+        Command::List { json } => list(&app, json).await,
+        Command::Show(whom) => show(&app, &whom).await,
+        Command::Lock(whom) => {
+            let change = |tx: &mut Tx, user: &User| user::lock(tx, &Actor::operator(), user, true);
+            act(&app, &whom, ["is locked and signed out everywhere", "was locked already"], change).await
+        }
+        Command::Unlock(whom) => {
+            let change = |tx: &mut Tx, user: &User| user::lock(tx, &Actor::operator(), user, false);
+            act(&app, &whom, ["is unlocked", "was not locked"], change).await
+        }
+        Command::Delete { whom, now: false } => act(&app, &whom, SCHEDULED, schedule).await,
+        Command::Delete { whom, now: true } => {
+            let words = ["is deleted", "is held: `vestibule user hold ADDRESS --release` first"];
+            act(&app, &whom, words, delete_now).await?;
+            wipe(&app).await
+        }
+        Command::Hold { whom, reason: Some(reason), .. } => {
+            let change =
+                move |tx: &mut Tx, user: &User| deletion::hold(tx, &Actor::operator(), user, Some(&reason));
+            act(&app, &whom, ["is not deleted while it is held", "was held already"], change).await
+        }
+        Command::Hold { whom, reason: None, .. } => {
+            let change = |tx: &mut Tx, user: &User| deletion::hold(tx, &Actor::operator(), user, None);
+            act(&app, &whom, ["is no longer held", "was not held"], change).await
+        }
         Command::ResetFactors { address, cancel: false, json } => reset_factors(&app, &address, json).await,
         Command::ResetFactors { address, cancel: true, json } => stop_reset(&app, &address, json).await,
+    }
+}
+
+const SCHEDULED: [&str; 2] = ["is going to be deleted", "was going to be deleted already"];
+
+fn schedule(tx: &mut Tx, user: &User) -> Result<bool> {
+    let grace = tx.config.lifetimes.deletion_grace;
+    let deletes_at = deletion::schedule(tx, &Actor::operator(), user, None, grace)?;
+    Ok(user.deletes_at != Some(deletes_at))
+}
+
+fn delete_now(tx: &mut Tx, user: &User) -> Result<bool> {
+    deletion::schedule(tx, &Actor::operator(), user, None, chrono::TimeDelta::zero())?;
+    deletion::purge(tx, &Actor::operator(), &user.id)
+}
+
+async fn wipe(app: &App) -> Outcome {
+    if !sentence(app.db().scrub().await)? {
+        println!("Its traces are still in the log of the database: `vestibule jobs run scrub` wipes them.");
+    }
+    Ok(())
+}
+
+/// Changes one account. `words`: what to say where that changed something, and where it did not.
+async fn act<F>(app: &App, whom: &Whom, words: [&str; 2], change: F) -> Outcome
+where
+    F: FnOnce(&mut Tx, &User) -> Result<bool> + Send + 'static,
+{
+    let user = find(app, &whom.who).await?;
+    let (id, email) = (user.id.clone(), user.email.spelled().to_owned());
+    let changed = sentence(app.write(move |tx| change(tx, &user)).await)?;
+    let said = words[usize::from(!changed)];
+    match whom.json {
+        true => println!("{}", json!({ "id": id, "email": email, "changed": changed, "message": said })),
+        false => println!("{email} {said}."),
+    }
+    Ok(())
+}
+
+/// The account that is meant: by its id, by who has the address confirmed, or by the one claim to it.
+async fn find(app: &App, who: &str) -> std::result::Result<User, String> {
+    let id: Option<Id<User>> = serde_json::from_value(who.into()).ok();
+    let nobody = || format!("There is no account called {who}.");
+    if let Some(id) = id {
+        return sentence(app.read(move |conn| user::find(conn, &id)).await)?.ok_or_else(nobody);
+    }
+    let email = EmailAddress::parse(who).map_err(|problem| problem.to_string())?;
+    let mut found = sentence(app.read(move |conn| user::all_with(conn, &email)).await)?;
+    let is_plain = found.len() == 1 || found.first().is_some_and(User::is_verified);
+    match (found.is_empty(), is_plain) {
+        (true, _) => Err(nobody()),
+        (false, true) => Ok(found.swap_remove(0)),
+        (false, false) => {
+            let ids: Vec<_> = found.iter().map(|user| user.id.as_str()).collect();
+            Err(format!("Several accounts claim {who}. Name one by its id: {}.", ids.join(", ")))
+        }
+    }
+}
+
+async fn list(app: &App, as_json: bool) -> Outcome {
+    let mut after = Id::from_text("");
+    loop {
+        let page = sentence(app.read(move |conn| user::page(conn, &after, PAGE)).await)?;
+        let Some(last) = page.last().map(|user| user.id.clone()) else { return Ok(()) };
+        for user in &page {
+            match as_json {
+                true => println!("{}", told(user)),
+                false => println!("{}  {:<40} {}", user.id, user.email.spelled(), state(user)),
+            }
+        }
+        after = last;
+    }
+}
+
+fn told(user: &User) -> Value {
+    json!({
+        "id": user.id,
+        "email": user.email.spelled(),
+        "name": user.name,
+        "emailVerified": user.is_verified(),
+        "createdAt": user.created_at,
+        "lockedAt": user.locked_at,
+        "deleteAt": user.deletes_at,
+    })
+}
+
+fn state(user: &User) -> String {
+    let mut words =
+        vec![if user.is_verified() { "confirmed".to_owned() } else { "not confirmed".to_owned() }];
+    words.extend(user.locked_at.map(|_| "locked".to_owned()));
+    words.extend(user.deletes_at.map(|at| format!("deleted on {}", at.iso())));
+    words.join(", ")
+}
+
+async fn show(app: &App, whom: &Whom) -> Outcome {
+    let user = find(app, &whom.who).await?;
+    let (id, now) = (user.id.clone(), app.now());
+    let more = sentence(app.read(move |conn| More::about(conn, &id, now)).await)?;
+    if whom.json {
+        let mut told = told(&user);
+        told["holdReason"] = json!(more.hold);
+        told["sessions"] = json!(more.sessions);
+        told["signIns"] = json!(more.sign_ins);
+        println!("{told}");
+        return Ok(());
+    }
+    println!("{}  {}", user.id, user.email.spelled());
+    println!("  name       {}", printable(&user.name));
+    println!("  state      {}", state(&user));
+    println!("  made       {} from {}", user.created_at.iso(), printable(&user.created_from));
+    if let Some(reason) = more.hold {
+        println!("  held       {reason}");
+    }
+    for line in more.sessions {
+        println!("  signed in  {line}");
+    }
+    for line in more.sign_ins {
+        println!("  tried      {line}");
+    }
+    Ok(())
+}
+
+/// A terminal obeys control characters, and a name is whatever somebody typed.
+fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
+}
+
+/// What else there is to know of an account.
+struct More {
+    hold: Option<String>,
+    sessions: Vec<String>,
+    sign_ins: Vec<String>,
+}
+
+impl More {
+    fn about(conn: &mut Conn, id: &Id<User>, now: Timestamp) -> Result<Self, Error> {
+        let sessions = session::list(conn, id, now)?.into_iter().map(|session| {
+            format!("{}  {} on {}, {}", session.last_active_at.iso(), session.browser, session.os, session.ip)
+        });
+        let sessions = sessions.collect();
+        let sign_ins = sign_in::list(conn, id, None, 10)?.into_iter().map(|attempt| {
+            let from = format!("{} on {}, {}", attempt.browser, attempt.os, attempt.ip);
+            format!("{}  {}: {from}", attempt.at.iso(), attempt.outcome)
+        });
+        Ok(Self { hold: deletion::held_because(conn, id)?, sessions, sign_ins: sign_ins.collect() })
     }
 }
 

@@ -164,6 +164,20 @@ impl Database {
         outcome
     }
 
+    /// Wipes what was deleted from the write-ahead log. `false` where somebody was reading just then: try again later. A
+    /// PostgreSQL server looks after its files itself.
+    pub async fn empty_log(&self) -> Result<bool> {
+        let pool = self.pool.clone();
+        blocking(move || with_slot(&pool, empty_log)).await
+    }
+
+    /// Writes the whole SQLite file anew, so that nothing that was ever deleted is left in it, and empties the log. Nobody
+    /// else writes meanwhile. `false` as in [`Database::empty_log`].
+    pub async fn scrub(&self) -> Result<bool> {
+        let pool = self.pool.clone();
+        blocking(move || with_slot(&pool, |conn| write_anew(conn).and_then(|()| empty_log(conn)))).await
+    }
+
     /// A write: all of it or none of it, at the moment `now`. Says whether a letter was posted.
     pub async fn write<T, F>(&self, config: Arc<Config>, now: Timestamp, change: F) -> Result<(T, bool)>
     where
@@ -178,6 +192,31 @@ impl Database {
             finish(tx.conn, outcome)
         };
         blocking(move || with_slot(&pool, run)).await
+    }
+}
+
+#[derive(QueryableByName)]
+struct Checkpoint {
+    #[diesel(sql_type = diesel::sql_types::Integer)]
+    busy: i32,
+}
+
+/// A page that was split or joined keeps copies of rows between its rows; only writing the whole file anew drops them.
+fn write_anew(conn: &mut Conn) -> Result<()> {
+    if let Conn::Sqlite(conn) = conn {
+        conn.batch_execute("VACUUM")?;
+    }
+    Ok(())
+}
+
+fn empty_log(conn: &mut Conn) -> Result<bool> {
+    match conn {
+        Conn::Sqlite(conn) => {
+            let outcome: Checkpoint =
+                diesel::sql_query("PRAGMA wal_checkpoint(TRUNCATE)").get_result(conn)?;
+            Ok(outcome.busy == 0)
+        }
+        Conn::Postgres(_) => Ok(true),
     }
 }
 
@@ -264,13 +303,14 @@ impl ManageConnection for Manager {
     }
 }
 
-/// FULL: a commit survives the loss of power, not only of the process. The file is mapped as far as SQLite allows, so that
-/// a look-up in a large one costs no more system calls than in a small one.
+/// FULL: a commit survives the loss of power, not only of the process. What is deleted is overwritten: a free page keeps
+/// nobody's address. The file is mapped as far as SQLite allows, so that a look-up in a large one costs no more system
+/// calls than in a small one.
 fn open_sqlite(path: &Path, more: &str) -> Result<Conn, ConnectionError> {
     let mut conn = SqliteConnection::establish(&path.to_string_lossy())?;
     let pragmas = format!(
         "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
-         PRAGMA mmap_size = 2147418112; {more}",
+         PRAGMA secure_delete = ON; PRAGMA mmap_size = 2147418112; {more}",
         PATIENCE.as_millis()
     );
     conn.batch_execute(&pragmas).map_err(ConnectionError::CouldntSetupConfiguration)?;

@@ -13,6 +13,10 @@ diesel::table! {
         created_at -> Timestamp,
         created_from -> Text,
         factors_reset_at -> Nullable<Timestamp>,
+        locked_at -> Nullable<Timestamp>,
+        deletes_at -> Nullable<Timestamp>,
+        warned_at -> Nullable<Timestamp>,
+        deletion_hold -> Nullable<Text>,
     }
 }
 
@@ -150,6 +154,19 @@ diesel::table! {
         created_at -> Timestamp,
         last_used_at -> Nullable<Timestamp>,
         copied_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    jobs (name) {
+        name -> Text,
+        holder -> Nullable<Text>,
+        held_until -> Nullable<Timestamp>,
+        next_at -> Timestamp,
+        began_at -> Nullable<Timestamp>,
+        ended_at -> Nullable<Timestamp>,
+        done -> Integer,
+        last_error -> Nullable<Text>,
     }
 }
 

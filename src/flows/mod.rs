@@ -2,8 +2,10 @@
 
 pub mod account;
 pub mod activity;
+pub mod deletion;
 pub mod dev_mail;
 pub mod email;
+pub mod export;
 pub mod factor_reset;
 pub mod front;
 pub mod health;

@@ -182,6 +182,7 @@ fn what(path: &str) -> &'static str {
         "/me/2fa/totp/disable" => "Remove the authenticator app",
         "/me/2fa/recovery-codes" => "Make new recovery codes",
         path if path.starts_with("/me/passkeys/") && path.ends_with("/remove") => "Remove the passkey",
+        "/me/delete" => "Delete your account",
         _ => "Go on",
     }
 }

@@ -89,6 +89,16 @@ pub enum LetterKind {
     MagicLink,
     /// An operator's reset of the second factors: asked for, stopped, or done.
     FactorReset,
+    /// The account is to be deleted.
+    DeletionScheduled,
+    /// The account is about to be deleted.
+    DeletionReminder,
+    /// The account stays.
+    DeletionCancelled,
+    /// The account is deleted.
+    DeletionDone,
+    /// Nobody confirmed the address, and the account is about to end.
+    ClaimEnds,
     /// Sent by `vestibule doctor` to see that mail arrives.
     Test,
 }
@@ -110,6 +120,11 @@ impl LetterKind {
             Self::WrongCodes => "wrong_codes",
             Self::MagicLink => "magic_link",
             Self::FactorReset => "factor_reset",
+            Self::DeletionScheduled => "deletion_scheduled",
+            Self::DeletionReminder => "deletion_reminder",
+            Self::DeletionCancelled => "deletion_cancelled",
+            Self::DeletionDone => "deletion_done",
+            Self::ClaimEnds => "claim_ends",
             Self::Test => "test",
         }
     }

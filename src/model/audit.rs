@@ -2,8 +2,10 @@
 
 use diesel::prelude::*;
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::{
+    holding::{Fate, Holding, Section},
     passkey::Passkey,
     second_factor::Factor,
     session::{Method, Session},
@@ -11,10 +13,93 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    db::{Id, Tx, schema::audit},
+    db::{Conn, Id, Tx, schema::audit},
     error::Result,
     text_enum,
 };
+
+/// What is held here about a person, and what becomes of it.
+pub const HOLDING: Holding = Holding {
+    table: "audit",
+    title: "The record of what was done to your account",
+    why: "So that it can be found out afterwards who changed what, also when something went wrong.",
+    columns: &[
+        ("id", "a number that stands for the entry"),
+        ("actor_kind", "whether a person, the people who run this site, or the program itself did it"),
+        ("actor_id", "who did it"),
+        ("session_id", "from which of their devices"),
+        ("ip", "from which network address"),
+        ("event", "what was done"),
+        ("subject_id", "whose account it was done to"),
+        ("detail", "what belongs to it, such as an old and a new address"),
+    ],
+    fate: Fate::Anonymised,
+    afterwards: "That something happened, and when, stays on record under a random number that leads back to nobody, so \
+                 that the record has no gaps. Who did it, from where and the details are wiped.",
+    export: &[Section { name: "audit", is_list: true, read: exported }],
+    erase: anonymise,
+};
+
+fn exported(conn: &mut Conn, owner: &Id<User>, skip: i64, most: i64) -> Result<Vec<Value>> {
+    type Row = (Timestamp, ActorKind, Option<Id<User>>, Option<String>, String, Option<Id<User>>, String);
+    let found: Vec<Row> = audit::table
+        .filter(audit::subject_id.eq(owner).or(audit::actor_id.eq(owner)))
+        .order((audit::at, audit::id))
+        .offset(skip)
+        .limit(most)
+        .select((
+            audit::at,
+            audit::actor_kind,
+            audit::actor_id,
+            audit::ip,
+            audit::event,
+            audit::subject_id,
+            audit::detail,
+        ))
+        .load(conn)?;
+    let told = found.into_iter().map(|(at, kind, actor, ip, event, subject, detail)| {
+        let is_about_you = subject.as_ref() == Some(owner);
+        let detail = serde_json::from_str::<Value>(&detail).ok().filter(|_| is_about_you);
+        // Where somebody else did it, from where is theirs.
+        let by_another = actor.is_some_and(|actor| actor != *owner);
+        json!({
+            "at": at,
+            "event": event,
+            "by": if by_another { "another person" } else { kind.as_str() },
+            "ip": ip.filter(|_| !by_another),
+            "isAboutYou": is_about_you,
+            "detail": detail,
+        })
+    });
+    Ok(told.collect())
+}
+
+/// Puts a pseudonym in a person's place. Nothing else knows it, so it leads back to nobody.
+fn anonymise(tx: &mut Tx, id: &Id<User>, pseudonym: &Id<User>) -> Result<()> {
+    let nowhere = || (audit::session_id.eq(None::<String>), audit::ip.eq(None::<String>));
+    diesel::update(audit::table.filter(audit::actor_id.eq(id)))
+        .set((audit::actor_id.eq(pseudonym), nowhere()))
+        .execute(tx.conn)?;
+    let about = audit::table.filter(audit::subject_id.eq(id));
+    // Somebody whom nobody knew, at this person's door: most often the person.
+    diesel::update(about.filter(audit::actor_id.is_null())).set(nowhere()).execute(tx.conn)?;
+    diesel::update(about).set((audit::subject_id.eq(pseudonym), audit::detail.eq("{}"))).execute(tx.conn)?;
+    Ok(())
+}
+
+/// Forgets from where up to `most` strangers came who tried something long ago at nobody's door: an address that was
+/// mistyped is about no account that could be deleted. Returns how many there were.
+pub fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
+    let old: Vec<Id<Event>> = audit::table
+        .filter(audit::actor_id.is_null().and(audit::subject_id.is_null()).and(audit::ip.is_not_null()))
+        .filter(audit::at.lt(tx.now - tx.config.lifetimes.history))
+        .order(audit::at)
+        .limit(most)
+        .select(audit::id)
+        .load(tx.conn)?;
+    let rows = audit::table.filter(audit::id.eq_any(old));
+    Ok(diesel::update(rows).set(audit::ip.eq(None::<String>)).execute(tx.conn)?)
+}
 
 text_enum! {
     /// What kind of actor it was.
@@ -45,6 +130,11 @@ impl Actor {
     /// Somebody with a shell on the server.
     pub fn operator() -> Self {
         Self { kind: ActorKind::Operator, user: None, session: None, ip: None }
+    }
+
+    /// The program itself.
+    pub fn job() -> Self {
+        Self { kind: ActorKind::Job, user: None, session: None, ip: None }
     }
 
     /// The same visitor, now known to be `user`.
@@ -129,6 +219,24 @@ pub enum Event {
     RecoveryCodeUsed { left: i64 },
     /// Demonstration data was made.
     Seeded {},
+    /// The account is to be deleted.
+    DeletionScheduled { delete_at: Timestamp },
+    /// The account stays.
+    DeletionCancelled {},
+    /// An operator keeps the account from being purged.
+    DeletionHeld { reason: String },
+    /// And does so no longer.
+    DeletionReleased {},
+    /// The account was purged.
+    Purged {},
+    /// Nobody confirmed the address in time.
+    ClaimExpired {},
+    /// Somebody took a copy of what is held about them.
+    Exported {},
+    /// An operator keeps everybody out of the account.
+    UserLocked {},
+    /// And does so no longer.
+    UserUnlocked {},
 }
 
 /// Writes the row. `subject` is the user it is about, `None` where nobody is known.

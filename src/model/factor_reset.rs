@@ -9,7 +9,7 @@ use super::{
     audit::{self, Actor, Event},
     second_factor,
     token::{self, StopFactorReset},
-    user::{self, User},
+    user::{self, Place, User},
 };
 use crate::{
     clock::{Timestamp, span_in_words},
@@ -70,10 +70,12 @@ pub fn stop(tx: &mut Tx, actor: &Actor, user: &User) -> Result<bool> {
     Ok(true)
 }
 
-/// Whose reset has waited long enough at `now`.
-pub fn due(conn: &mut Conn, now: Timestamp) -> Result<Vec<Id<User>>> {
-    let due = users::table.filter(users::factors_reset_at.le(now));
-    Ok(due.order(users::factors_reset_at).select(users::id).load(conn)?)
+/// Up to `most` people whose reset has waited long enough at `now`, in the order of their times, after `after`.
+pub fn due(conn: &mut Conn, now: Timestamp, after: &Place, most: i64) -> Result<Vec<Place>> {
+    let at = users::factors_reset_at.assume_not_null();
+    let is_after = at.gt(after.0).or(at.eq(after.0).and(users::id.gt(&after.1)));
+    let due = users::table.filter(users::factors_reset_at.le(now)).filter(is_after);
+    Ok(due.order((at, users::id)).limit(most).select((at, users::id)).load(conn)?)
 }
 
 /// Takes every second factor and every session of `id` away, and tells the owner. `false` where it is no longer due:

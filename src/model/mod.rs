@@ -2,8 +2,11 @@
 
 pub mod audit;
 pub mod ceremony;
+pub mod deletion;
 pub mod device;
 pub mod factor_reset;
+pub mod holding;
+pub mod job;
 pub mod magic_link;
 pub mod mailbox;
 pub mod outbox;

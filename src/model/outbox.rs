@@ -3,8 +3,12 @@
 use chrono::TimeDelta;
 use diesel::prelude::*;
 use serde::Serialize;
+use serde_json::{Value, json};
 
-use super::user::User;
+use super::{
+    holding::{Fate, Holding, Section},
+    user::User,
+};
 use crate::{
     clock::Timestamp,
     db::{Conn, Id, Tx, schema::outbox},
@@ -17,6 +21,53 @@ const SEAL: &str = "letter";
 
 // A letter that could not be sent for this long, about three days, is parked for an operator to look at.
 const LAST_ATTEMPT: i32 = 40;
+
+/// What is held here about a person, and what becomes of it.
+pub const HOLDING: Holding = Holding {
+    table: "outbox",
+    title: "Mail to you",
+    why: "So that mail arrives even when a server fails. The words of a letter are encrypted while it waits and wiped \
+          once it is sent; that it was sent is removed after a while: 90 days, unless the people who run this site chose \
+          otherwise.",
+    columns: &[
+        ("id", "a number that stands for the letter"),
+        ("user_id", "that it is to you"),
+        ("kind", "what kind of letter it is"),
+        ("sealed", "the letter, encrypted, while it waits"),
+        ("last_error", "why it could not be sent, where it could not"),
+    ],
+    fate: Fate::Removed,
+    afterwards: "One last letter tells you that it is done. It is wiped once it is sent.",
+    export: &[Section { name: "mails", is_list: true, read: exported }],
+    erase: |tx, id, _| {
+        diesel::delete(outbox::table.filter(outbox::user_id.eq(id))).execute(tx.conn)?;
+        Ok(())
+    },
+};
+
+fn exported(conn: &mut Conn, owner: &Id<User>, skip: i64, most: i64) -> Result<Vec<Value>> {
+    let found: Vec<(String, Timestamp, Option<Timestamp>)> = outbox::table
+        .filter(outbox::user_id.eq(owner))
+        .order((outbox::created_at, outbox::id))
+        .offset(skip)
+        .limit(most)
+        .select((outbox::kind, outbox::created_at, outbox::sent_at))
+        .load(conn)?;
+    let told = found.into_iter().map(
+        |(kind, written_at, sent_at)| json!({ "kind": kind, "writtenAt": written_at, "sentAt": sent_at }),
+    );
+    Ok(told.collect())
+}
+
+/// Removes up to `most` letters that were sent, or given up, long ago. Returns how many there were.
+pub fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
+    let is_over = outbox::sent_at.is_not_null().or(outbox::parked_at.is_not_null());
+    let old =
+        outbox::table.filter(is_over).filter(outbox::created_at.lt(tx.now - tx.config.lifetimes.history));
+    let ids: Vec<Id<Posted>> = old.order(outbox::created_at).limit(most).select(outbox::id).load(tx.conn)?;
+    // Again: an operator may have put one back into the queue.
+    Ok(diesel::delete(outbox::table.filter(outbox::id.eq_any(ids)).filter(is_over)).execute(tx.conn)?)
+}
 
 /// A letter in the outbox.
 #[derive(Debug)]

@@ -4,9 +4,11 @@
 //! nothing until its owner removes it.
 
 use diesel::{prelude::*, result::DatabaseErrorKind};
+use serde_json::{Value, json};
 
 use super::{
     audit::{self, Actor, Event},
+    holding::{Fate, Holding, Section},
     second_factor::{self, Factor},
     session::{self, Current},
     user::User,
@@ -21,6 +23,49 @@ use crate::{
     mail::letters::{self, FactorChange},
     webauthn::{Credential, RelyingParty, Use},
 };
+
+/// What is held here about a person, and what becomes of it.
+pub const HOLDING: Holding = Holding {
+    table: "passkeys",
+    title: "Your passkeys",
+    why: "So that you can sign in with them. Each stays until you remove it.",
+    columns: &[
+        ("id", "a number that stands for the passkey"),
+        ("user_id", "that it is yours"),
+        ("credential_id", "the passkey's own number"),
+        ("credential", "the half of its key that is no secret"),
+        ("rp_id", "the site it was made for"),
+        ("name", "what you call it"),
+    ],
+    fate: Fate::Removed,
+    afterwards: "Your devices may still offer it; it then opens nothing.",
+    export: &[Section { name: "passkeys", is_list: true, read: exported }],
+    erase: |tx, id, _| {
+        diesel::delete(passkeys::table.filter(passkeys::user_id.eq(id))).execute(tx.conn)?;
+        Ok(())
+    },
+};
+
+fn exported(conn: &mut Conn, owner: &Id<User>, skip: i64, most: i64) -> Result<Vec<Value>> {
+    let found: Vec<Passkey> = passkeys::table
+        .filter(passkeys::user_id.eq(owner))
+        .order((passkeys::created_at, passkeys::id))
+        .offset(skip)
+        .limit(most)
+        .select(Passkey::as_select())
+        .load(conn)?;
+    let told = found.into_iter().map(|passkey| {
+        json!({
+            "id": passkey.id,
+            "name": passkey.name,
+            "synced": passkey.is_synced,
+            "createdAt": passkey.created_at,
+            "lastUsedAt": passkey.last_used_at,
+            "copiedAt": passkey.copied_at,
+        })
+    });
+    Ok(told.collect())
+}
 
 /// How many one person may have.
 pub const MOST: usize = 20;

@@ -4,18 +4,45 @@
 //! guessed at.
 
 use diesel::prelude::*;
+use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::{
     audit::{self, Actor, Event},
+    holding::{Fate, Holding, Section},
     user::User,
 };
 use crate::{
+    clock::Timestamp,
     db::{Conn, Id, Tx, schema::recovery_codes},
     error::{Error, Result},
     mail::letters,
     secret::{self, Keys},
 };
+
+/// What is held here about a person, and what becomes of it.
+pub const HOLDING: Holding = Holding {
+    table: "recovery_codes",
+    title: "Your recovery codes",
+    why: "So that each can be checked once. They stay until you make new ones or remove your last second factor.",
+    columns: &[("hash", "a fingerprint of a code, which nobody can read"), ("user_id", "that it is yours")],
+    fate: Fate::Removed,
+    afterwards: "",
+    export: &[Section { name: "recoveryCodes", is_list: true, read: exported }],
+    erase: |tx, id, _| forget(tx, id),
+};
+
+fn exported(conn: &mut Conn, owner: &Id<User>, skip: i64, most: i64) -> Result<Vec<Value>> {
+    let found: Vec<(Timestamp, Option<Timestamp>)> = recovery_codes::table
+        .filter(recovery_codes::user_id.eq(owner))
+        .order((recovery_codes::created_at, recovery_codes::hash))
+        .offset(skip)
+        .limit(most)
+        .select((recovery_codes::created_at, recovery_codes::used_at))
+        .load(conn)?;
+    let told = |(created_at, used_at)| json!({ "createdAt": created_at, "usedAt": used_at });
+    Ok(found.into_iter().map(told).collect())
+}
 
 /// How many there are in a set.
 pub const COUNT: usize = 10;

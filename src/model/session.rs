@@ -2,10 +2,12 @@
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
+use serde_json::{Value, json};
 
 use super::{
     audit::{self, Actor, Event},
     device::Device,
+    holding::{Fate, Holding, Section},
     passkey::Passkey,
     second_factor::Factor,
     token::{self, PendingSignIn},
@@ -48,6 +50,83 @@ impl Method {
             Method::SignUp => "New account",
         }
     }
+}
+
+/// What is held here about a person, and what becomes of it.
+pub const HOLDING: Holding = Holding {
+    table: "sessions",
+    title: "Where you are signed in",
+    why: "So that you stay signed in, see your devices, and notice when a session changes hands. A session that has \
+          ended is removed within the hour.",
+    columns: &[
+        ("id", "a number that stands for the device"),
+        ("user_id", "that it is yours"),
+        ("secret_hash", "a fingerprint of the secret in your browser's cookie"),
+        ("method", "how you signed in"),
+        ("browser", "the browser"),
+        ("os", "the system it runs on"),
+        ("device_type", "the kind of device"),
+        ("user_agent", "what the browser calls itself"),
+        ("language", "the language it asks for"),
+        ("time_zone", "its time zone"),
+        ("screen", "the size of its screen"),
+        ("ip", "the network address you signed in from"),
+        ("second_factor", "what you proved besides the first"),
+        ("passkey_id", "the passkey you used"),
+        ("locked_by", "the device that a session was suddenly used from, in words"),
+    ],
+    fate: Fate::Removed,
+    afterwards: "Every device is signed out as soon as you ask to be deleted.",
+    export: &[Section { name: "sessions", is_list: true, read: exported }],
+    erase: |tx, id, _| {
+        diesel::delete(sessions::table.filter(sessions::user_id.eq(id))).execute(tx.conn)?;
+        Ok(())
+    },
+};
+
+fn exported(conn: &mut Conn, owner: &Id<User>, skip: i64, most: i64) -> Result<Vec<Value>> {
+    let found: Vec<Session> = sessions::table
+        .filter(sessions::user_id.eq(owner))
+        .order((sessions::created_at, sessions::id))
+        .offset(skip)
+        .limit(most)
+        .select(Session::as_select())
+        .load(conn)?;
+    let told = found.into_iter().map(|session| {
+        json!({
+            "id": session.id,
+            "method": session.method,
+            "remembered": session.remembered,
+            "browser": session.browser,
+            "os": session.os,
+            "deviceType": session.device_type,
+            "userAgent": session.user_agent,
+            "language": session.language,
+            "timeZone": session.time_zone,
+            "screen": session.screen,
+            "ip": session.ip,
+            "secondFactor": session.second_factor,
+            "passkey": session.passkey_id,
+            "createdAt": session.created_at,
+            "lastActiveAt": session.last_active_at,
+            "expiresAt": session.expires_at,
+            "confirmedAt": session.proved_at,
+            "lockedAt": session.locked_at,
+            "lockedBy": session.locked_by,
+        })
+    });
+    Ok(told.collect())
+}
+
+/// Removes up to `most` sessions that have ended. Returns how many there were.
+pub fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
+    // One that reached its end is not used any more, so the other end comes as well.
+    let ended = sessions::table.filter(sessions::idle_expires_at.le(tx.now)).order(sessions::idle_expires_at);
+    let ids: Vec<Id<Session>> = ended.limit(most).select(sessions::id).load(tx.conn)?;
+    Ok(diesel::delete(
+        sessions::table.filter(sessions::id.eq_any(ids)).filter(sessions::idle_expires_at.le(tx.now)),
+    )
+    .execute(tx.conn)?)
 }
 
 /// A browser or program that is signed in.
@@ -211,6 +290,7 @@ pub fn visitor(conn: &mut Conn, secret: &SessionSecret, now: Timestamp) -> Resul
         .filter(sessions::expires_at.gt(now))
         .filter(sessions::idle_expires_at.gt(now))
         .filter(sessions::locked_at.is_null())
+        .filter(users::locked_at.is_null())
         .select((Current::as_select(), User::as_select()))
         .get_result(conn));
     Ok(found.optional()?)

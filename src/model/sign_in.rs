@@ -1,9 +1,15 @@
 //! The history of the door: who was let in, who was not, and why.
 
-use chrono::TimeDelta;
 use diesel::prelude::*;
+use serde_json::{Value, json};
 
-use super::{device::Device, session::Method, throttle, user::User};
+use super::{
+    device::Device,
+    holding::{Fate, Holding, Section},
+    session::Method,
+    throttle,
+    user::User,
+};
 use crate::{
     clock::Timestamp,
     db::{Conn, Id, Tx, schema::sign_ins},
@@ -49,6 +55,61 @@ impl Outcome {
     }
 }
 
+/// What is held here about a person, and what becomes of it.
+pub const HOLDING: Holding = Holding {
+    table: "sign_ins",
+    title: "Sign-ins",
+    why: "So that you see who tried to get into your account, and we ask you about a browser we have not seen before. \
+          They are removed after a while: 90 days, unless the people who run this site chose otherwise.",
+    columns: &[
+        ("id", "a number that stands for the attempt"),
+        ("user_id", "that it was about your account"),
+        ("ip", "the network address it came from"),
+        ("network", "the neighbourhood of that address"),
+        ("browser", "the browser"),
+        ("os", "the system it ran on"),
+        ("device_type", "the kind of device"),
+        ("method", "what was offered"),
+        ("outcome", "what came of it"),
+    ],
+    fate: Fate::Removed,
+    afterwards: "",
+    export: &[Section { name: "signIns", is_list: true, read: exported }],
+    erase: |tx, id, _| forget(tx, id),
+};
+
+fn exported(conn: &mut Conn, owner: &Id<User>, skip: i64, most: i64) -> Result<Vec<Value>> {
+    let found: Vec<SignIn> = sign_ins::table
+        .filter(sign_ins::user_id.eq(owner))
+        .order((sign_ins::at, sign_ins::id))
+        .offset(skip)
+        .limit(most)
+        .select(SignIn::as_select())
+        .load(conn)?;
+    let told = found.into_iter().map(|attempt| {
+        json!({
+            "at": attempt.at,
+            "ip": attempt.ip,
+            "network": attempt.network,
+            "browser": attempt.browser,
+            "os": attempt.os,
+            "deviceType": attempt.device_type,
+            "method": attempt.method,
+            "outcome": attempt.outcome,
+            "isNewDevice": attempt.is_new_device,
+        })
+    });
+    Ok(told.collect())
+}
+
+/// Removes up to `most` attempts that are too old for the history. Returns how many there were.
+pub fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
+    let old = sign_ins::at.lt(tx.now - tx.config.lifetimes.history);
+    let found = sign_ins::table.filter(old).order(sign_ins::at).limit(most);
+    let ids: Vec<Id<SignIn>> = found.select(sign_ins::id).load(tx.conn)?;
+    Ok(diesel::delete(sign_ins::table.filter(sign_ins::id.eq_any(ids))).execute(tx.conn)?)
+}
+
 /// One attempt.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = sign_ins)]
@@ -92,9 +153,6 @@ pub struct Attempt {
     pub is_new_device: bool,
 }
 
-// The history goes this far back.
-const KEPT: TimeDelta = TimeDelta::days(90);
-
 /// Notes an attempt, and forgets what is too old.
 pub fn note(tx: &mut Tx, user: &Id<User>, attempt: Attempt) -> Result<()> {
     let row = SignIn {
@@ -112,7 +170,8 @@ pub fn note(tx: &mut Tx, user: &Id<User>, attempt: Attempt) -> Result<()> {
     };
     diesel::insert_into(sign_ins::table).values(&row).execute(tx.conn)?;
     if attempt.outcome == Outcome::Success {
-        let old = sign_ins::table.filter(sign_ins::user_id.eq(user)).filter(sign_ins::at.lt(tx.now - KEPT));
+        let oldest = tx.now - tx.config.lifetimes.history;
+        let old = sign_ins::table.filter(sign_ins::user_id.eq(user)).filter(sign_ins::at.lt(oldest));
         diesel::delete(old).execute(tx.conn)?;
     }
     Ok(())

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use chrono::TimeDelta;
 use diesel::{prelude::*, result::DatabaseErrorKind};
 
+use super::holding::{Fate, Holding};
 use crate::{
     clock::Timestamp,
     db::{Tx, schema::throttles},
@@ -14,6 +15,30 @@ use crate::{
     mail::{EmailAddress, LetterKind},
     secret,
 };
+
+/// What is held here about a person, and what becomes of it.
+pub const HOLDING: Holding = Holding {
+    table: "throttles",
+    title: "Counters against guessing",
+    why: "So that nobody can try passwords, or have mail sent, without end.",
+    columns: &[(
+        "key",
+        "a fingerprint of an email address, a network address or an account, and what is counted",
+    )],
+    fate: Fate::Expires,
+    afterwards: "Each is removed once its time is up: after a minute, an hour or a day.",
+    export: &[],
+    erase: |_, _, _| Ok(()),
+};
+
+/// Removes up to `most` counters whose time is up. Returns how many there were.
+pub fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
+    let over = throttles::ends_at.le(tx.now);
+    let found = throttles::table.filter(over).order(throttles::ends_at).limit(most);
+    let keys: Vec<String> = found.select(throttles::key).load(tx.conn)?;
+    // Again: one that somebody started anew in the meantime counts.
+    Ok(diesel::delete(throttles::table.filter(throttles::key.eq_any(keys)).filter(over)).execute(tx.conn)?)
+}
 
 /// What is limited, and for whom.
 #[derive(Debug, Clone)]

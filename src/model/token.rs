@@ -3,8 +3,13 @@
 use chrono::TimeDelta;
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
 
-use super::{session::Method, user::User};
+use super::{
+    holding::{Fate, Holding, Section},
+    session::Method,
+    user::User,
+};
 use crate::{
     clock::Timestamp,
     config::Lifetimes,
@@ -13,6 +18,56 @@ use crate::{
     mail::EmailAddress,
     secret::Secret,
 };
+
+/// What is held here about a person, and what becomes of it.
+pub const HOLDING: Holding = Holding {
+    table: "tokens",
+    title: "Links we sent you, and steps under way",
+    why: "So that a link works once and not too long. What has expired is removed a week later; until then it can be \
+          told what became of it.",
+    columns: &[
+        ("hash", "a fingerprint of the secret in the link"),
+        ("user_id", "that it is yours"),
+        ("purpose", "what it is for"),
+        (
+            "claim",
+            "what it needs to know: an address, a device and its network address, or a form you were filling in",
+        ),
+    ],
+    fate: Fate::Removed,
+    afterwards: "They stop working as soon as you ask to be deleted.",
+    export: &[Section { name: "links", is_list: true, read: exported }],
+    erase: |tx, id, _| {
+        diesel::delete(tokens::table.filter(tokens::user_id.eq(id))).execute(tx.conn)?;
+        Ok(())
+    },
+};
+
+fn exported(conn: &mut Conn, owner: &Id<User>, skip: i64, most: i64) -> Result<Vec<Value>> {
+    type Row = (String, Timestamp, Timestamp, Option<Timestamp>);
+    let found: Vec<Row> = tokens::table
+        .filter(tokens::user_id.eq(owner))
+        .order((tokens::created_at, tokens::hash))
+        .offset(skip)
+        .limit(most)
+        .select((tokens::purpose, tokens::created_at, tokens::expires_at, tokens::used_at))
+        .load(conn)?;
+    let told = found.into_iter().map(|(purpose, created_at, expires_at, used_at)| {
+        json!({ "purpose": purpose, "createdAt": created_at, "expiresAt": expires_at, "usedAt": used_at })
+    });
+    Ok(told.collect())
+}
+
+// So that somebody who opens an old link is told what became of it.
+const KEPT_EXPIRED: TimeDelta = TimeDelta::days(7);
+
+/// Removes up to `most` tokens that expired a while ago. Returns how many there were.
+pub fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
+    let gone = tokens::expires_at.le(tx.now - KEPT_EXPIRED);
+    let old = tokens::table.filter(gone).order(tokens::expires_at).limit(most);
+    let hashes: Vec<String> = old.select(tokens::hash).load(tx.conn)?;
+    Ok(diesel::delete(tokens::table.filter(tokens::hash.eq_any(hashes)).filter(gone)).execute(tx.conn)?)
+}
 
 /// What a token is for. A token of one purpose cannot be redeemed as another.
 pub trait Purpose: 'static {
@@ -83,6 +138,19 @@ pub struct AddressChange {
     pub old: EmailAddress,
     /// The address after.
     pub new: EmailAddress,
+}
+
+/// Keeps an account that was to be deleted. Works until then.
+#[derive(Debug)]
+pub struct CancelDeletion;
+
+impl Purpose for CancelDeletion {
+    const NAME: &'static str = "cancel_deletion";
+    type Claim = ();
+
+    fn life(lifetimes: &Lifetimes) -> TimeDelta {
+        lifetimes.deletion_grace
+    }
 }
 
 /// "This wasn't me": secures the account after a sign-in from a new device. Claims what was told of it.
@@ -444,12 +512,13 @@ pub fn revoke<P: Purpose>(tx: &mut Tx, user: &Id<User>) -> Result<()> {
     Ok(())
 }
 
-/// Kills every token of `user` that was not used yet, but for the old mailbox's way back and the owner's way to stop a
-/// reset of the second factors: whoever took an account over must not be able to close them.
+/// Kills every token of `user` that was not used yet, but for the ways back: for the old mailbox after a change of
+/// address, from a deletion, and from a reset of the second factors. Whoever took an account over must not be able to
+/// close them.
 pub fn revoke_all(tx: &mut Tx, user: &Id<User>) -> Result<()> {
     let open = tokens::table.filter(tokens::user_id.eq(user)).filter(tokens::used_at.is_null());
-    let kept = [UndoEmail::NAME, StopFactorReset::NAME];
-    diesel::delete(open.filter(tokens::purpose.ne_all(kept))).execute(tx.conn)?;
+    let ways_back = [UndoEmail::NAME, CancelDeletion::NAME, StopFactorReset::NAME];
+    diesel::delete(open.filter(tokens::purpose.ne_all(ways_back))).execute(tx.conn)?;
     Ok(())
 }
 

@@ -2,10 +2,14 @@
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
+use serde_json::{Value, json};
 use totp_rs::{Algorithm, Builder, Totp};
 use zeroize::Zeroizing;
 
-use super::user::User;
+use super::{
+    holding::{Fate, Holding, Section},
+    user::User,
+};
 use crate::{
     clock::Timestamp,
     db::{
@@ -15,6 +19,55 @@ use crate::{
     error::{Error, Result},
     secret::Keys,
 };
+
+/// What is held here about a person, and what becomes of it.
+pub const HOLDING: Holding = Holding {
+    table: "totp",
+    title: "Your authenticator app",
+    why: "So that a code from your app can be checked. It stays until you remove the app.",
+    columns: &[
+        ("user_id", "that it is yours"),
+        ("sealed", "the secret that your app and this site share, encrypted"),
+    ],
+    fate: Fate::Removed,
+    afterwards: "",
+    export: &[Section { name: "authenticatorApps", is_list: true, read: exported }],
+    erase: |tx, id, _| forget(tx, id).map(drop),
+};
+
+/// What is held here about a person, and what becomes of it.
+pub const SETUP_HOLDING: Holding = Holding {
+    table: "totp_setups",
+    title: "An authenticator app that waits for its first code",
+    why: "So that setting one up can be finished, for half an hour.",
+    columns: &[
+        ("user_id", "that it is yours"),
+        ("sealed", "the secret that your app and this site are about to share, encrypted"),
+    ],
+    fate: Fate::Removed,
+    afterwards: "",
+    export: &[],
+    erase: |tx, id, _| {
+        diesel::delete(totp_setups::table.find(id)).execute(tx.conn)?;
+        Ok(())
+    },
+};
+
+fn exported(conn: &mut Conn, owner: &Id<User>, skip: i64, _: i64) -> Result<Vec<Value>> {
+    let app = since(conn, owner)?.filter(|_| skip == 0);
+    Ok(app
+        .map(|(created_at, last_used_at)| json!({ "createdAt": created_at, "lastUsedAt": last_used_at }))
+        .into_iter()
+        .collect())
+}
+
+/// Removes up to `most` set-ups that were not finished in time. Returns how many there were.
+pub fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
+    let over = totp_setups::table.filter(totp_setups::expires_at.le(tx.now)).order(totp_setups::expires_at);
+    let ids: Vec<Id<User>> = over.limit(most).select(totp_setups::user_id).load(tx.conn)?;
+    let gone = totp_setups::table.filter(totp_setups::user_id.eq_any(ids));
+    Ok(diesel::delete(gone.filter(totp_setups::expires_at.le(tx.now))).execute(tx.conn)?)
+}
 
 /// How many digits a code has.
 pub const DIGITS: usize = 6;

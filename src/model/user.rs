@@ -5,10 +5,13 @@
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
+use serde_json::{Value, json};
 
 use super::{
     audit::{self, Actor, Event},
+    holding::{self, Fate, Holding, Section},
     password::PasswordHash,
+    session,
     token::{self, AddressChange},
 };
 use crate::{
@@ -17,6 +20,55 @@ use crate::{
     error::{Error, Result},
     mail::EmailAddress,
 };
+
+/// What is held here about a person, and what becomes of it.
+pub const HOLDING: Holding = Holding {
+    table: "users",
+    title: "Your account",
+    why: "So that you can sign in, and we can write to you.",
+    columns: &[
+        ("id", "a number that stands for you here"),
+        ("email", "your email address"),
+        ("email_normalized", "your email address in the spelling that addresses are compared by"),
+        ("name", "what you want to be called"),
+        ("password_hash", "your password, scrambled so that nobody can read it"),
+        ("created_from", "the device you signed up from, in words"),
+        (
+            "deletion_hold",
+            "why the people who run this site may not delete your account yet, where that is so",
+        ),
+    ],
+    fate: Fate::Removed,
+    afterwards: "Nothing of it is left, and the address is free for a new account.",
+    export: &[
+        Section { name: "profile", is_list: false, read: profile },
+        Section { name: "signInMethods", is_list: true, read: sign_in_methods },
+    ],
+    erase: |tx, id, _| {
+        diesel::delete(users::table.find(id)).execute(tx.conn)?;
+        Ok(())
+    },
+};
+
+fn profile(conn: &mut Conn, id: &Id<User>, _: i64, _: i64) -> Result<Vec<Value>> {
+    let user = by_id(conn, id)?;
+    Ok(vec![json!({
+        "id": user.id,
+        "email": user.email.spelled(),
+        "emailConfirmedAt": user.email_verified_at,
+        "name": user.name,
+        "createdAt": user.created_at,
+        "createdFrom": user.created_from,
+        "lockedAt": user.locked_at,
+        "deleteAt": user.deletes_at,
+    })])
+}
+
+fn sign_in_methods(conn: &mut Conn, id: &Id<User>, _: i64, _: i64) -> Result<Vec<Value>> {
+    let candidate = candidate(conn, id)?;
+    let password = json!({ "method": "password", "blockedAt": candidate.password_blocked_at });
+    Ok(candidate.password_hash.map(|_| password).into_iter().collect())
+}
 
 /// A person with an account.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
@@ -34,6 +86,10 @@ pub struct User {
     pub created_at: Timestamp,
     /// The device they signed up from, in words.
     pub created_from: String,
+    /// Since when an operator keeps everybody out.
+    pub locked_at: Option<Timestamp>,
+    /// From when it is purged; its person asked for that, and can still change their mind.
+    pub deletes_at: Option<Timestamp>,
     /// Whether a password opens the account: there is one, and it is not blocked.
     #[diesel(select_expression = users::password_hash.is_not_null().and(users::password_blocked_at.is_null()))]
     #[diesel(skip_insertion)]
@@ -44,6 +100,11 @@ impl User {
     /// Whether the address is proved.
     pub fn is_verified(&self) -> bool {
         self.email_verified_at.is_some()
+    }
+
+    /// Whether it waits to be deleted.
+    pub fn is_leaving(&self) -> bool {
+        self.deletes_at.is_some()
     }
 }
 
@@ -121,6 +182,8 @@ pub fn register(tx: &mut Tx, actor: &Actor, new: NewUser) -> Result<User> {
         name: new.name.0,
         created_at: tx.now,
         created_from: new.created_from,
+        locked_at: None,
+        deletes_at: None,
         has_password: true,
     };
     diesel::insert_into(users::table)
@@ -138,6 +201,19 @@ pub fn register(tx: &mut Tx, actor: &Actor, new: NewUser) -> Result<User> {
 /// The user with this id.
 pub fn by_id(conn: &mut Conn, id: &Id<User>) -> Result<User> {
     Ok(users::table.find(id).select(User::as_select()).first(conn)?)
+}
+
+/// The user with this id, if there is one.
+pub fn find(conn: &mut Conn, id: &Id<User>) -> Result<Option<User>> {
+    Ok(users::table.find(id).select(User::as_select()).first(conn).optional()?)
+}
+
+/// The user with this id, if there is one, while everyone else who means their address waits.
+pub fn find_locked(tx: &mut Tx, id: &Id<User>) -> Result<Option<User>> {
+    let Some(user) = find(tx.conn, id)? else { return Ok(None) };
+    tx.lock(&user.email.normalized())?;
+    // Again: it may have changed while this one waited.
+    find(tx.conn, id)
 }
 
 /// The one account that has this address confirmed, if any.
@@ -209,15 +285,138 @@ pub fn confirm_address(tx: &mut Tx, actor: &Actor, id: &Id<User>, normalized: &s
     Ok(())
 }
 
-/// Ends an account whose address was never proved. A confirmed one is refused.
+/// Ends an account whose address was never proved, with everything that is held about it. A confirmed one is refused.
 pub fn end_claim(tx: &mut Tx, actor: &Actor, id: &Id<User>, disowned: bool) -> Result<()> {
-    // Sessions and tokens go with it.
-    let gone =
-        diesel::delete(users::table.find(id).filter(users::email_verified_at.is_null())).execute(tx.conn)?;
-    if gone == 0 {
+    // From here on nobody else confirms it.
+    let ended = diesel::update(users::table.find(id).filter(users::email_verified_at.is_null()))
+        .set(users::locked_at.eq(tx.now))
+        .execute(tx.conn)?;
+    if ended == 0 {
         return Err(Error::AlreadyConfirmed);
     }
-    audit::record(tx, actor, id, Event::ClaimEnded { disowned })
+    audit::record(tx, actor, id, Event::ClaimEnded { disowned })?;
+    holding::erase(tx, id)
+}
+
+/// What somebody who proved who they are may do: come in, unless an operator locked the account. Whoever waits to be
+/// deleted comes in as well, and finds only the page about that.
+///
+/// # Errors
+/// [`Error::AccountLocked`].
+pub fn may_enter(user: &User) -> Result<()> {
+    if user.locked_at.is_some() { Err(Error::AccountLocked) } else { Ok(()) }
+}
+
+/// Keeps everybody out of an account and ends its sessions and links, or lets its person in again. Says whether that
+/// changed anything.
+pub fn lock(tx: &mut Tx, actor: &Actor, user: &User, is_locked: bool) -> Result<bool> {
+    tx.lock(&user.email.normalized())?;
+    let changed = match is_locked {
+        true => diesel::update(users::table.find(&user.id).filter(users::locked_at.is_null()))
+            .set(users::locked_at.eq(tx.now))
+            .execute(tx.conn)?,
+        false => diesel::update(users::table.find(&user.id).filter(users::locked_at.is_not_null()))
+            .set(users::locked_at.eq(None::<Timestamp>))
+            .execute(tx.conn)?,
+    };
+    if changed == 0 {
+        return Ok(false);
+    }
+    if is_locked {
+        session::revoke_others(tx, actor, &user.id, None)?;
+        token::revoke_all(tx, &user.id)?;
+    }
+    audit::record(
+        tx,
+        actor,
+        &user.id,
+        if is_locked { Event::UserLocked {} } else { Event::UserUnlocked {} },
+    )?;
+    Ok(true)
+}
+
+/// Everybody with this address: who has it confirmed first, then its claims, the newest first.
+pub fn all_with(conn: &mut Conn, email: &EmailAddress) -> Result<Vec<User>> {
+    let mut found: Vec<User> = users::table
+        .filter(users::email_normalized.eq(email.normalized()))
+        .order((users::created_at.desc(), users::id))
+        .select(User::as_select())
+        .load(conn)?;
+    found.sort_by_key(|user| !user.is_verified());
+    Ok(found)
+}
+
+/// Up to `most` users, in the order of their ids, after the one called `after`.
+pub fn page(conn: &mut Conn, after: &Id<User>, most: i64) -> Result<Vec<User>> {
+    Ok(users::table
+        .filter(users::id.gt(after))
+        .order(users::id)
+        .limit(most)
+        .select(User::as_select())
+        .load(conn)?)
+}
+
+/// Where somebody stands in a list that is ordered by time.
+pub type Place = (Timestamp, Id<User>);
+
+/// Before everybody.
+pub fn beginning() -> Place {
+    (Timestamp::from_unix(0), Id::from_text(""))
+}
+
+/// Up to `most` claims made by `made_by`, in the order in which they were made, after `after`: those that were warned by
+/// a moment, or (`None`) those that were not warned yet. Whoever asked to be deleted has a date of their own, and whom an
+/// operator holds has none.
+pub fn old_claims(
+    conn: &mut Conn,
+    made_by: Timestamp,
+    warned_by: Option<Timestamp>,
+    after: &Place,
+    most: i64,
+) -> Result<Vec<Place>> {
+    let is_after =
+        users::created_at.gt(after.0).or(users::created_at.eq(after.0).and(users::id.gt(&after.1)));
+    let old = users::table
+        .filter(users::email_verified_at.is_null())
+        .filter(users::created_at.le(made_by))
+        .filter(users::deletes_at.is_null())
+        .filter(users::deletion_hold.is_null())
+        .filter(is_after);
+    let page = old.order((users::created_at, users::id)).limit(most).select((users::created_at, users::id));
+    Ok(match warned_by {
+        Some(by) => page.filter(users::warned_at.le(by)).load(conn)?,
+        None => page.filter(users::warned_at.is_null()).load(conn)?,
+    })
+}
+
+/// Ends a claim that nobody confirmed in time, with everything that is held about it. Says whether it did: whoever
+/// confirms it, or asks for it to be deleted in their own time, a moment before wins.
+pub fn expire_claim(tx: &mut Tx, actor: &Actor, id: &Id<User>) -> Result<bool> {
+    if find_locked(tx, id)?.is_none() {
+        return Ok(false);
+    }
+    let unwanted = users::table
+        .find(id)
+        .filter(users::email_verified_at.is_null())
+        .filter(users::deletes_at.is_null())
+        .filter(users::deletion_hold.is_null())
+        .filter(users::warned_at.is_not_null());
+    if diesel::update(unwanted).set(users::locked_at.eq(tx.now)).execute(tx.conn)? == 0 {
+        return Ok(false);
+    }
+    audit::record(tx, actor, id, Event::ClaimExpired {})?;
+    holding::erase(tx, id)?;
+    Ok(true)
+}
+
+/// Notes that a claim's person was told that its end is near; of many at once, one is told so.
+pub fn warn_claim(tx: &mut Tx, id: &Id<User>) -> Result<bool> {
+    let unwarned = users::table
+        .find(id)
+        .filter(users::email_verified_at.is_null())
+        .filter(users::deletes_at.is_null())
+        .filter(users::warned_at.is_null());
+    Ok(diesel::update(unwarned).set(users::warned_at.eq(tx.now)).execute(tx.conn)? == 1)
 }
 
 /// Changes what a person wants to be called.

@@ -7,10 +7,30 @@ use super::{
 };
 use crate::{
     clock::span_in_words,
-    db::Tx,
+    db::{Id, Tx},
     error::Result,
     mail::{LetterKind, letters},
 };
+
+/// Tells whoever a claimed address belongs to, once, that the account ends unless it is confirmed. Says whether there was
+/// anything to tell: an owner who has the address confirmed is not bothered.
+pub fn warn(tx: &mut Tx, id: &Id<User>) -> Result<bool> {
+    let Some(user) = user::find_locked(tx, id)? else { return Ok(false) };
+    if !user::warn_claim(tx, id)? || user::confirmed(tx.conn, &user.email)?.is_some() {
+        return Ok(false);
+    }
+    if !throttle::admits_letter(tx, LetterKind::ClaimEnds, &user.email)? {
+        return Ok(false);
+    }
+    let config = tx.config;
+    let rest = config.lifetimes.unconfirmed - config.lifetimes.unconfirmed_warning;
+    token::revoke::<VerifyEmail>(tx, id)?;
+    let secret = token::issue_another::<VerifyEmail>(tx, id, &user.email.normalized(), rest)?;
+    let when = (tx.now + rest).exact();
+    let letter = letters::claim_ends(&config.site, &user.email, &user.name, &when, secret.reveal())?;
+    tx.mail(Some(id), letter)?;
+    Ok(true)
+}
 
 /// Writes to whoever the address belongs to: its confirmed owner where there is one, else the claimant.
 ///

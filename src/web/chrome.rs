@@ -47,6 +47,8 @@ pub struct Person {
     pub email: String,
     /// Whether the address is proved.
     pub is_verified: bool,
+    /// Whether the account waits to be deleted.
+    pub is_leaving: bool,
 }
 
 impl Chrome {
@@ -65,6 +67,7 @@ impl Chrome {
                 name: visitor.user.name.clone(),
                 email: visitor.user.email.spelled().to_owned(),
                 is_verified: visitor.user.is_verified(),
+                is_leaving: visitor.user.is_leaving(),
             }),
             flash,
             path: req.path().to_owned(),

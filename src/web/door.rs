@@ -82,6 +82,7 @@ pub fn arrive(
     method: Method,
     remembered: bool,
 ) -> Result<Arrival> {
+    user::may_enter(user)?;
     let factors = second_factor::of(tx.conn, &user.id)?;
     let first = FirstProof { method, remembered };
     if !factors.is_second_due() {
@@ -136,6 +137,7 @@ fn let_in(
     first: FirstProof,
     second: Option<Second>,
 ) -> Result<Ticket> {
+    user::may_enter(user)?;
     let FirstProof { method, remembered } = first;
     if let Some(held) = &client.presented {
         session::end_presented(tx, held)?;

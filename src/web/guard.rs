@@ -160,6 +160,10 @@ impl Anybody {
     }
 }
 
+/// Someone who is signed in, also while their account waits to be deleted: for the pages on that, and the way back.
+#[derive(Debug, Clone)]
+pub struct EvenLeaving(Rc<SignedIn>);
+
 /// Someone who is signed in.
 #[derive(Debug, Clone)]
 pub struct CurrentUser(Rc<SignedIn>);
@@ -177,6 +181,14 @@ pub type RecentUser = Recent<CurrentUser>;
 
 /// Confirmed and recently proved: what changes who owns an account asks for.
 pub type RecentAuth = Recent<VerifiedUser>;
+
+impl Deref for EvenLeaving {
+    type Target = SignedIn;
+
+    fn deref(&self) -> &SignedIn {
+        &self.0
+    }
+}
 
 impl Deref for CurrentUser {
     type Target = SignedIn;
@@ -207,9 +219,16 @@ trait Guard: Sized {
     fn admit(req: &HttpRequest) -> Result<Self>;
 }
 
-impl Guard for CurrentUser {
+impl Guard for EvenLeaving {
     fn admit(req: &HttpRequest) -> Result<Self> {
         visitor(req).map(Self).ok_or(Error::SignIn)
+    }
+}
+
+impl Guard for CurrentUser {
+    fn admit(req: &HttpRequest) -> Result<Self> {
+        let EvenLeaving(who) = EvenLeaving::admit(req)?;
+        if who.user.is_leaving() { Err(Error::DeletionScheduled) } else { Ok(Self(who)) }
     }
 }
 
@@ -226,6 +245,15 @@ impl FromRequest for Anybody {
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(Ok(Self(visitor(req))))
+    }
+}
+
+impl FromRequest for EvenLeaving {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Self::admit(req))
     }
 }
 

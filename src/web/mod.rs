@@ -25,7 +25,7 @@ pub use afterwards::Afterwards;
 pub use asking::AskingBrowser;
 pub use chrome::Chrome;
 pub use client::Client;
-pub use guard::{Anybody, CurrentUser, RecentAuth, RecentUser, VerifiedUser};
+pub use guard::{Anybody, CurrentUser, EvenLeaving, RecentAuth, RecentUser, VerifiedUser};
 pub use input::Input;
 pub use mark::BrowserMark;
 pub use pending::PendingLogin;

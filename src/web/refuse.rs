@@ -122,6 +122,7 @@ fn way_out(req: &HttpRequest, error: &Error) -> Option<String> {
         Error::SignIn => Some(with("/login", "next", local_path(asked_for))),
         Error::PendingEnded => Some("/login".to_owned()),
         Error::EmailUnverified => Some(with("/verify-email/needed", "next", local_path(asked_for))),
+        Error::DeletionScheduled => Some("/me/delete/status".to_owned()),
         Error::StepUp(step_up) => Some(match &step_up.resume {
             Some(secret) => with("/auth/confirm", "resume", Some(secret)),
             // A form that was not kept is asked for again, on its own page.
@@ -179,6 +180,7 @@ impl ErrorPage {
             }
             Error::LastWayIn => ("That would lock you out", "/me/passkeys", "Go to your passkeys"),
             Error::AlreadyConfirmed => ("Already confirmed", "/login", "Sign in"),
+            Error::AccountLocked => ("This account is locked", "/", "Go to the front page"),
             Error::CrossOrigin => ("Not from here", "/", "Go to the front page"),
             Error::TooLarge => ("Too much at once", "/", "Go to the front page"),
             Error::Busy | Error::Timeout | Error::TooManyAttempts(_) => {

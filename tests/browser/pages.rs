@@ -425,6 +425,58 @@ async fn every_page_of_the_second_factors_is_fit_for_everybody() {
 }
 
 #[actix_web::test]
+async fn every_page_on_the_way_out_is_fit_for_everybody() {
+    let house = House::open().await;
+    let chromium = Chromium::start();
+    let ada = chromium.browser(&house, LAPTOP).await;
+    let stranger = chromium.browser(&house, PHONE).await;
+    let mut inspector = Inspector::new(&house);
+    stranger.open("/what-we-hold").await;
+    inspector.look(&stranger, "what-we-hold").await;
+    house.verified("ada@example.com").await;
+    ada.open("/login").await;
+    ada.sign_in("ada@example.com", PASSWORD).await;
+    ada.is_at("/me").await;
+    inspector.look(&ada, "me-with-data").await;
+    ada.open("/me/delete/status").await;
+    inspector.look(&ada, "deletion-none").await;
+
+    ada.follow("Delete your account").await;
+    ada.fill("Password", PASSWORD).await;
+    ada.press("Confirm and go on").await;
+    ada.is_at("/me/delete").await;
+    inspector.look(&ada, "delete").await;
+    house.wait(chrono::TimeDelta::minutes(6));
+    ada.press("Delete my account in 30 days").await;
+    ada.fill("Password", PASSWORD).await;
+    ada.press("Confirm and go on").await;
+    ada.reads("Delete your account").await;
+    inspector.look(&ada, "delete-continue").await;
+    ada.press("Continue").await;
+    ada.is_at("/me/delete/status").await;
+    ada.reads("You have 30 days left").await;
+    inspector.look(&ada, "deletion-status").await;
+    ada.open("/me/security").await;
+    ada.is_at("/me/delete/status").await;
+    let letters = house.letters_to("ada@example.com").await;
+    stranger.open(link_in(&letters[letters.len() - 1].text)).await;
+    inspector.look(&stranger, "deletion-cancel").await;
+    ada.press("Keep my account").await;
+    ada.is_at("/me").await;
+    ada.reads("Your account stays, with everything in it.").await;
+    stranger.press("Keep my account").await;
+    stranger.reads("This link no longer works").await;
+
+    house.meddle("UPDATE users SET locked_at = created_at").await;
+    stranger.open("/login").await;
+    stranger.sign_in("ada@example.com", PASSWORD).await;
+    stranger.reads("This account is locked").await;
+    inspector.look(&stranger, "account-locked").await;
+
+    inspector.report();
+}
+
+#[actix_web::test]
 async fn caught_mail_is_fit_for_everybody() {
     let house = House::with(&[("SMTP_URL", "")]).await;
     let chromium = Chromium::start();

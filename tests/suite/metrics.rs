@@ -2,6 +2,7 @@
 
 use diesel::{RunQueryDsl, sql_query};
 use serde_json::json;
+use vestibule::jobs::{self, Chore};
 
 use crate::house::{House, PASSWORD};
 
@@ -9,6 +10,8 @@ use crate::house::{House, PASSWORD};
 async fn the_metrics_are_prometheus_text_with_every_family_described() {
     let house = House::open().await;
     house.claimant("ada@example.com").await;
+    // A counter without a sample is not shown.
+    jobs::run_once(&house.app, Chore::Sweep, true).await.unwrap();
 
     for visitor in [house.curl(), house.browser()] {
         let answer = visitor.get("/metrics").await.is(200);
@@ -21,6 +24,8 @@ async fn the_metrics_are_prometheus_text_with_every_family_described() {
             "vestibule_outbox_letters gauge",
             "vestibule_outbox_age_seconds gauge",
             "vestibule_outbox_parked gauge",
+            "vestibule_job_runs_total counter",
+            "vestibule_chores_total counter",
         ] {
             assert!(answer.body.contains(&format!("# TYPE {family}\n")), "{family}: {}", answer.body);
         }

@@ -126,6 +126,23 @@ fn the_numbers_are_the_defaults_of_the_program() {
                 span_in_words(life.email_undo)
             ),
         ),
+        row(
+            "somebody who asked to be deleted",
+            format!(
+                "has {} to change their mind, and is reminded {} before the end",
+                span_in_words(life.deletion_grace),
+                span_in_words(life.deletion_reminder)
+            ),
+        ),
+        row(
+            "an account whose address is not confirmed",
+            format!(
+                "is told so after {}, and removed after {}",
+                span_in_words(life.unconfirmed_warning),
+                span_in_words(life.unconfirmed)
+            ),
+        ),
+        row("sign-ins, and what was mailed when", format!("are kept for {}", span_in_words(life.history))),
         row("a step-up", format!("is good for {} in its session", span_in_words(life.step_up))),
         row(
             "sign-in attempts",

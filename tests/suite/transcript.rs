@@ -123,3 +123,35 @@ async fn an_address_changes_after_one_confirmation_that_is_good_for_five_minutes
     assert!(ground.letters_to("new@example.com").await[0].text.contains("/me/email/confirm?token="));
     assert!(ground.letters_to("newer@example.com").await[0].text.contains("/me/email/confirm?token="));
 }
+
+#[actix_web::test]
+async fn somebody_leaves_looks_at_what_is_left_and_stays() {
+    let ground = as_shipped();
+    let vestibule = ground.serve().await;
+    let curl = vestibule.curl();
+    let fields = json!({ "email": "test@example.com", "password": "pass12345", "name": "Test User" });
+    curl.post_json("/signup", fields).await.is(201);
+    let token = ground.token_for("test@example.com").await;
+    curl.post_json("/verify-email", json!({ "token": token })).await.is(200);
+
+    let refused = curl.post("/me/delete", &[]).await.refuses(403, "reauthentication_required").json();
+    assert_eq!((&refused["confirm"], &refused["methods"]), (&json!("/auth/confirm"), &json!(["password"])));
+    curl.post_json("/auth/confirm", json!({ "password": "pass12345" })).await.is(200);
+    let export = curl.get("/me/export").await.is(200).json();
+    assert_eq!(export["profile"]["email"], "test@example.com");
+
+    let asked = curl.post("/me/delete", &[]).await.is(200).json();
+    assert_eq!(keys(&asked), ["daysRemaining", "deleteAt", "message", "scheduled"]);
+    assert_eq!((&asked["scheduled"], &asked["daysRemaining"]), (&json!(true), &json!(30)));
+    assert_moment(&asked["deleteAt"]);
+    let status = curl.get("/me/delete/status").await.is(200).json();
+    assert_eq!(keys(&status), ["daysRemaining", "deleteAt", "scheduled"]);
+    assert_eq!((&status["scheduled"], &status["daysRemaining"]), (&json!(true), &json!(30)));
+    curl.get("/me").await.refuses(403, "deletion_scheduled");
+
+    let kept = curl.post("/me/delete/cancel", &[]).await.is(200).json();
+    assert_eq!(keys(&kept), ["message", "scheduled"]);
+    assert_eq!(kept["scheduled"], false);
+    assert_eq!(curl.get("/me/delete/status").await.is(200).json(), json!({ "scheduled": false }));
+    curl.get("/me").await.is(200);
+}

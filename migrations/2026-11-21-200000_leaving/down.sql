@@ -1,0 +1,13 @@
+DROP INDEX audit_strangers;
+DROP INDEX audit_actor;
+DROP INDEX outbox_created_at;
+DROP INDEX sign_ins_at;
+DROP INDEX tokens_expires_at;
+DROP INDEX sessions_idle_expires_at;
+DROP TABLE jobs;
+DROP INDEX users_unconfirmed;
+DROP INDEX users_deletes_at;
+ALTER TABLE users DROP COLUMN deletion_hold;
+ALTER TABLE users DROP COLUMN warned_at;
+ALTER TABLE users DROP COLUMN deletes_at;
+ALTER TABLE users DROP COLUMN locked_at;

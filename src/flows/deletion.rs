@@ -1,0 +1,188 @@
+//! Leaving: asking to be deleted, thirty days to change one's mind, and what is held until then and afterwards.
+
+use actix_web::web::{Data, Query};
+use askama::Template;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    app::App,
+    clock::{Timestamp, span_in_words},
+    error::{Error, Result},
+    model::{
+        deletion,
+        holding::{self, Fate, Holding},
+        token::{self, CancelDeletion},
+        user,
+    },
+    secret::Secret,
+    web::{Client, EvenLeaving, Input, RecentUser, Reply},
+};
+
+/// What a table holds, as its person reads it.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HoldingView {
+    title: &'static str,
+    why: &'static str,
+    holds: Vec<&'static str>,
+    when_deleted: Fate,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    afterwards: &'static str,
+}
+
+impl From<&Holding> for HoldingView {
+    fn from(holding: &Holding) -> Self {
+        Self {
+            title: holding.title,
+            why: holding.why,
+            holds: holding.columns.iter().map(|(_, says)| *says).collect(),
+            when_deleted: holding.fate,
+            afterwards: holding.afterwards,
+        }
+    }
+}
+
+fn all() -> Vec<HoldingView> {
+    holding::ALL.iter().map(|holding| HoldingView::from(*holding)).collect()
+}
+
+/// What we hold about people.
+#[derive(Template, Serialize)]
+#[template(path = "what_we_hold.html")]
+pub struct HoldingsPage {
+    holdings: Vec<HoldingView>,
+    #[serde(skip)]
+    grace: String,
+}
+
+/// `GET /what-we-hold`
+pub async fn what_we_hold(app: Data<App>) -> Result<Reply> {
+    let grace = span_in_words(app.config().lifetimes.deletion_grace);
+    Ok(Reply::page(HoldingsPage { holdings: all(), grace }))
+}
+
+/// What somebody should know before they ask.
+#[derive(Template, Serialize)]
+#[template(path = "delete.html")]
+#[serde(rename_all = "camelCase")]
+pub struct DeletePage {
+    delete_at: Timestamp,
+    #[serde(skip)]
+    grace: String,
+    #[serde(skip)]
+    email: String,
+    #[serde(skip)]
+    is_verified: bool,
+    holdings: Vec<HoldingView>,
+}
+
+impl DeletePage {
+    fn with(&self, fate: Fate) -> impl Iterator<Item = &HoldingView> {
+        self.holdings.iter().filter(move |holding| holding.when_deleted == fate)
+    }
+}
+
+/// `GET /me/delete`
+pub async fn form(me: RecentUser, app: Data<App>) -> Result<Reply> {
+    let grace = app.config().lifetimes.deletion_grace;
+    Ok(Reply::page(DeletePage {
+        delete_at: me.now + grace,
+        grace: span_in_words(grace),
+        email: me.user.email.spelled().to_owned(),
+        is_verified: me.user.is_verified(),
+        holdings: all(),
+    }))
+}
+
+/// `POST /me/delete`
+pub async fn create(me: RecentUser, app: Data<App>) -> Result<Reply> {
+    let (actor, user, keep) = (me.actor(), me.user.clone(), me.session.id.clone());
+    let grace = app.config().lifetimes.deletion_grace;
+    let delete_at = app.write(move |tx| deletion::schedule(tx, &actor, &user, Some(&keep), grace)).await?;
+    let message = format!("Your account will be deleted on {}.", delete_at.exact());
+    Reply::done("/me/delete/status", message)
+        .with("scheduled", true)?
+        .with("daysRemaining", deletion::days_left(delete_at, me.now))?
+        .with("deleteAt", delete_at)
+}
+
+/// Whether a deletion is under way, and until when it can be stopped.
+#[derive(Template, Serialize)]
+#[template(path = "deletion_status.html")]
+#[serde(rename_all = "camelCase")]
+pub struct StatusPage {
+    scheduled: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    days_remaining: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delete_at: Option<Timestamp>,
+    #[serde(skip)]
+    email: String,
+}
+
+/// `GET /me/delete/status`
+pub async fn status(me: EvenLeaving) -> Result<Reply> {
+    let delete_at = me.user.deletes_at;
+    Ok(Reply::page(StatusPage {
+        scheduled: delete_at.is_some(),
+        days_remaining: delete_at.map(|at| deletion::days_left(at, me.now)),
+        delete_at,
+        email: me.user.email.spelled().to_owned(),
+    }))
+}
+
+/// `POST /me/delete/cancel`. Without a step-up: it takes nothing from anybody.
+pub async fn cancel(me: EvenLeaving, app: Data<App>) -> Result<Reply> {
+    let (actor, user) = (me.actor(), me.user.clone());
+    let message = match app.write(move |tx| deletion::cancel(tx, &actor, &user)).await? {
+        true => "Your account stays, with everything in it.",
+        false => "Your account was not going to be deleted.",
+    };
+    Reply::done("/me", message).with("scheduled", false)
+}
+
+/// What the link in the mail does.
+#[derive(Template, Serialize)]
+#[template(path = "deletion_cancel.html")]
+#[serde(rename_all = "camelCase")]
+pub struct CancelPage {
+    email: String,
+    delete_at: Timestamp,
+    #[serde(skip)]
+    token: String,
+}
+
+/// The link.
+#[derive(Deserialize)]
+pub struct Link {
+    #[serde(default)]
+    token: Secret<CancelDeletion>,
+}
+
+/// `GET /cancel-deletion?token=`
+pub async fn open(link: Query<Link>, app: Data<App>) -> Result<Reply> {
+    let (now, secret) = (app.now(), link.into_inner().token);
+    let page = app
+        .read(move |conn| {
+            let token = token::peek(conn, &secret)?;
+            let user = user::find(conn, &token.user_id)?.filter(|_| token.is_live(now));
+            let waiting = user.and_then(|user| Some((user.deletes_at?, user.email)));
+            let (delete_at, email) = waiting.ok_or(Error::DeadLink)?;
+            let (email, token) = (email.spelled().to_owned(), secret.reveal().to_owned());
+            Ok(CancelPage { email, delete_at, token })
+        })
+        .await?;
+    Ok(Reply::page(page))
+}
+
+/// `POST /cancel-deletion`. It keeps the account and signs nobody in.
+pub async fn cancel_by_link(client: Client, Input(form): Input<Link>, app: Data<App>) -> Result<Reply> {
+    let held = client.held.clone();
+    let owner = app.write(move |tx| deletion::cancel_by_link(tx, &client.actor(), &form.token)).await?;
+    let is_here = held.is_some_and(|(held, _)| held == owner);
+    let (to, message) = match is_here {
+        true => ("/me", "Your account stays, with everything in it."),
+        false => ("/login", "Your account stays. Sign in to use it."),
+    };
+    Reply::done(to, message).with("scheduled", false)
+}

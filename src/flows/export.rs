@@ -1,0 +1,100 @@
+//! Everything that is held about somebody, as one JSON document. It is made while it is sent, a page of rows at a time, so
+//! that a long history needs no more memory than a short one.
+
+use actix_web::{
+    HttpResponse,
+    http::header,
+    web::{Bytes, Data},
+};
+use futures_util::stream::{self, Stream};
+use serde_json::Value;
+
+use crate::{
+    app::App,
+    db::Id,
+    error::{Error, Result},
+    model::{
+        audit::{self, Event},
+        holding::{self, Section},
+        user::User,
+    },
+    web::{Client, RecentUser},
+};
+
+/// What the document says it is.
+const FORMAT: &str = "vestibule-export-1";
+
+// Rows in memory at a time.
+const PAGE: i64 = 200;
+
+/// `GET /me/export`
+pub async fn show(me: RecentUser, client: Client, app: Data<App>) -> Result<HttpResponse> {
+    let (actor, owner) = (me.actor(), me.user.id.clone());
+    if client.is_navigation {
+        app.write(move |tx| audit::record(tx, &actor, &owner, Event::Exported {})).await?;
+    }
+    let head = format!("{{\n\"format\": \"{FORMAT}\",\n\"exportedAt\": \"{}\"", me.now.iso());
+    let sections = holding::ALL.iter().flat_map(|holding| holding.export).collect();
+    let document =
+        Document { app: app.get_ref().clone(), owner: me.user.id.clone(), sections, at: 0, skip: 0 };
+    Ok(HttpResponse::Ok()
+        .content_type("application/json; charset=utf-8")
+        .insert_header((header::CONTENT_DISPOSITION, "attachment; filename=\"my-account.json\""))
+        .streaming(document.written(head)))
+}
+
+/// A document that is being written.
+struct Document {
+    app: App,
+    owner: Id<User>,
+    sections: Vec<&'static Section>,
+    // The section that comes next, and how many of its rows are written.
+    at: usize,
+    skip: i64,
+}
+
+impl Document {
+    /// The document, bit by bit.
+    fn written(self, head: String) -> impl Stream<Item = Result<Bytes>> {
+        stream::try_unfold((Some(head), Some(self)), async |(head, document)| {
+            if let Some(head) = head {
+                return Ok(Some((Bytes::from(head), (None, document))));
+            }
+            let Some(mut document) = document else { return Ok(None) };
+            match document.next().await? {
+                Some(text) => Ok(Some((Bytes::from(text), (None, Some(document))))),
+                None => Ok(Some((Bytes::from_static(b"\n}\n"), (None, None)))),
+            }
+        })
+    }
+
+    /// The next page of rows; nothing where there is none.
+    async fn next(&mut self) -> Result<Option<String>> {
+        let Some(section) = self.sections.get(self.at).copied() else { return Ok(None) };
+        let (owner, skip) = (self.owner.clone(), self.skip);
+        let rows = self.app.read(move |conn| (section.read)(conn, &owner, skip, PAGE)).await?;
+        if !section.is_list {
+            self.at += 1;
+            // The account ended while its copy was made: half a document must not look like a whole one.
+            let only = rows.first().ok_or(Error::NotFound)?;
+            return Ok(Some(format!(",\n\"{}\": {only}", section.name)));
+        }
+        let opens = if skip == 0 { format!(",\n\"{}\": [", section.name) } else { String::new() };
+        let is_last = (rows.len() as i64) < PAGE;
+        let text = opens + &lines(&rows, skip == 0) + if is_last { "]" } else { "" };
+        match is_last {
+            true => (self.at, self.skip) = (self.at + 1, 0),
+            false => self.skip += PAGE,
+        }
+        Ok(Some(text))
+    }
+}
+
+/// A row a line.
+fn lines(rows: &[Value], is_first: bool) -> String {
+    let lines = rows.iter().enumerate().map(|(number, row)| match is_first && number == 0 {
+        true => format!("\n  {row}"),
+        false => format!(",\n  {row}"),
+    });
+    lines.collect()
+}

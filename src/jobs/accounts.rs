@@ -1,0 +1,64 @@
+//! Accounts whose time is up: those whose people asked for it, and those whose address nobody confirmed.
+
+use super::{Chore, Run, Stop};
+use crate::{
+    db::Tx,
+    error::Result,
+    model::{audit::Actor, deletion, factor_reset, job, user, welcome},
+};
+
+// Ids looked up at a time.
+const PAGE: i64 = 200;
+
+/// Reminds, then purges.
+pub async fn deletions(run: &mut Run<'_>) -> Result<(), Stop> {
+    let (now, reminder) = (run.app.now(), run.app.config().lifetimes.deletion_reminder);
+    run.for_each(
+        "reminders",
+        move |conn, after| deletion::to_remind(conn, now + reminder, after, PAGE),
+        deletion::remind,
+    )
+    .await?;
+    run.for_each(
+        "accounts",
+        move |conn, after| deletion::due(conn, now, after, PAGE),
+        |tx, id| Ok(deletion::purge(tx, &Actor::job(), id)? && scrub_soon(tx)?),
+    )
+    .await
+}
+
+/// Warns, then ends.
+pub async fn unconfirmed(run: &mut Run<'_>) -> Result<(), Stop> {
+    let (now, lifetimes) = (run.app.now(), run.app.config().lifetimes);
+    run.for_each(
+        "warnings",
+        move |conn, after| user::old_claims(conn, now - lifetimes.unconfirmed_warning, None, after, PAGE),
+        welcome::warn,
+    )
+    .await?;
+    // Nobody ends unwarned, however long no job ran.
+    let warned_by = now - (lifetimes.unconfirmed - lifetimes.unconfirmed_warning);
+    let made_by = now - lifetimes.unconfirmed;
+    run.for_each(
+        "claims",
+        move |conn, after| user::old_claims(conn, made_by, Some(warned_by), after, PAGE),
+        |tx, id| Ok(user::expire_claim(tx, &Actor::job(), id)? && scrub_soon(tx)?),
+    )
+    .await
+}
+
+/// Takes the second factors away from everybody whose reset has waited long enough and was not stopped.
+pub async fn factor_resets(run: &mut Run<'_>) -> Result<(), Stop> {
+    let now = run.app.now();
+    run.for_each(
+        "factor_resets",
+        move |conn, after| factor_reset::due(conn, now, after, PAGE),
+        factor_reset::carry_out,
+    )
+    .await
+}
+
+/// Has the file written anew, in the same transaction: a kill right after it forgets nothing.
+fn scrub_soon(tx: &mut Tx) -> Result<bool> {
+    job::ask_for(tx, Chore::Scrub.name()).map(|()| true)
+}

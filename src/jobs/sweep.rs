@@ -1,0 +1,44 @@
+//! Rows whose time is up, a few at a time, so that people who sign in meanwhile hardly wait.
+
+use std::time::{Duration, Instant};
+
+use super::{Run, Stop};
+use crate::{
+    db::Tx,
+    error::Result,
+    model::{audit, outbox, session, sign_in, throttle, token, totp},
+};
+
+/// Removes up to so many rows (or parts of rows) whose time is up, and says how many it found.
+type Broom = fn(&mut Tx, i64) -> Result<usize>;
+
+/// A table with rows that end, and who removes them.
+const BROOMS: &[(&str, Broom)] = &[
+    ("sessions", session::sweep),
+    ("tokens", token::sweep),
+    ("totp_setups", totp::sweep),
+    ("throttles", throttle::sweep),
+    ("sign_ins", sign_in::sweep),
+    ("letters", outbox::sweep),
+    ("strangers", audit::sweep),
+];
+
+// SQLite has one writer at a time: so many rows are a few milliseconds.
+const AT_ONCE: i64 = 200;
+
+/// Sweeps every table.
+pub async fn all(run: &mut Run<'_>) -> Result<(), Stop> {
+    for (what, broom) in BROOMS {
+        loop {
+            let began = Instant::now();
+            let Some(count) = run.step(|tx| broom(tx, AT_ONCE)).await? else { break };
+            run.count(what, count);
+            if (count as i64) < AT_ONCE {
+                break;
+            }
+            // Then it is the others' turn, for longer than this one took.
+            tokio::time::sleep(2 * began.elapsed().max(Duration::from_millis(1))).await;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,192 @@
+//! Leaving: an account that its person gave up waits for a while, and is purged then. Until it is, one word keeps it.
+//!
+//! Asking, keeping and purging are decided by one conditional UPDATE each, in a transaction that holds the address.
+
+use chrono::TimeDelta;
+use diesel::prelude::*;
+
+use super::{
+    audit::{self, Actor, Event},
+    holding,
+    session::{self, Session},
+    throttle::{self, Limit},
+    token::{self, CancelDeletion},
+    user::{self, Place, User},
+};
+use crate::{
+    clock::Timestamp,
+    db::{Conn, Id, Tx, schema::users},
+    error::{Error, Result},
+    mail::letters,
+    secret::Secret,
+};
+
+/// The days that are left, as a person counts them: 30 on the day one asks, and 1 on the last day.
+pub fn days_left(deletes_at: Timestamp, now: Timestamp) -> i64 {
+    const DAY: i64 = 24 * 60 * 60 * 1_000;
+    ((deletes_at - now).num_milliseconds().max(0) + DAY - 1) / DAY
+}
+
+/// Asks for an account to be deleted once `grace` is over. Signs out every session but `keep` and kills every link. Asking
+/// again does not put it off. Returns when it is deleted.
+pub fn schedule(
+    tx: &mut Tx,
+    actor: &Actor,
+    user: &User,
+    keep: Option<&Id<Session>>,
+    grace: TimeDelta,
+) -> Result<Timestamp> {
+    tx.lock(&user.email.normalized())?;
+    let deletes_at = tx.now + grace;
+    let is_later = users::deletes_at.is_null().or(users::deletes_at.gt(deletes_at));
+    let asked = diesel::update(users::table.find(&user.id).filter(is_later))
+        .set((users::deletes_at.eq(deletes_at), users::warned_at.eq(None::<Timestamp>)))
+        .execute(tx.conn)?;
+    if asked == 0 {
+        return user::by_id(tx.conn, &user.id)?.deletes_at.ok_or(Error::NotFound);
+    }
+    // Each time a letter goes out: this must not become a way to fill a mailbox.
+    let most = tx.config.limits.mails_per_hour;
+    throttle::admit(tx, &Limit::new("deletion", user.id.as_str(), most, TimeDelta::hours(1)))?;
+    session::revoke_others(tx, actor, &user.id, keep)?;
+    token::revoke_all(tx, &user.id)?;
+    audit::record(tx, actor, &user.id, Event::DeletionScheduled { delete_at: deletes_at })?;
+    // A claim's mailbox is somebody's who may have nothing to do with it.
+    if user.is_verified() && !grace.is_zero() {
+        let secret = token::issue::<CancelDeletion>(tx, &user.id, &())?;
+        let (site, when) = (&tx.config.site, deletes_at.exact());
+        let letter = letters::deletion_scheduled(site, &user.email, &user.name, &when, secret.reveal())?;
+        tx.mail(Some(&user.id), letter)?;
+    }
+    Ok(deletes_at)
+}
+
+/// Keeps an account. Says whether it was to be deleted. [`Error::SignIn`] where it is gone already.
+pub fn cancel(tx: &mut Tx, actor: &Actor, user: &User) -> Result<bool> {
+    tx.lock(&user.email.normalized())?;
+    let kept = diesel::update(users::table.find(&user.id).filter(users::deletes_at.is_not_null()))
+        .set((users::deletes_at.eq(None::<Timestamp>), users::warned_at.eq(None::<Timestamp>)))
+        .execute(tx.conn)?;
+    if kept == 0 {
+        return user::find(tx.conn, &user.id)?.map(|_| false).ok_or(Error::SignIn);
+    }
+    token::revoke::<CancelDeletion>(tx, &user.id)?;
+    audit::record(tx, actor, &user.id, Event::DeletionCancelled {})?;
+    if user.is_verified() {
+        let letter = letters::deletion_cancelled(&tx.config.site, &user.email, &user.name, &tx.now.exact())?;
+        tx.mail(Some(&user.id), letter)?;
+    }
+    Ok(true)
+}
+
+/// Keeps an account by the link in the mail. [`Error::DeadLink`] where it was used, or the account is gone.
+pub fn cancel_by_link(tx: &mut Tx, actor: &Actor, secret: &Secret<CancelDeletion>) -> Result<Id<User>> {
+    let waiting = token::peek(tx.conn, secret)?;
+    let user = user::find_locked(tx, &waiting.user_id)?.ok_or(Error::DeadLink)?;
+    let (id, ()) = token::redeem(tx, secret)?;
+    match cancel(tx, &actor.known_as(&id), &user)? {
+        true => Ok(id),
+        false => Err(Error::DeadLink),
+    }
+}
+
+/// Keeps an account from being purged, for a reason, or (`None`) lets it go on. Says whether that changed anything.
+pub fn hold(tx: &mut Tx, actor: &Actor, user: &User, reason: Option<&str>) -> Result<bool> {
+    tx.lock(&user.email.normalized())?;
+    let row = users::table.find(&user.id);
+    let changed = match reason {
+        Some(reason) => diesel::update(row).set(users::deletion_hold.eq(reason)).execute(tx.conn)?,
+        None => diesel::update(row.filter(users::deletion_hold.is_not_null()))
+            .set(users::deletion_hold.eq(None::<String>))
+            .execute(tx.conn)?,
+    };
+    if changed == 0 {
+        return Ok(false);
+    }
+    let event = match reason {
+        Some(reason) => Event::DeletionHeld { reason: reason.to_owned() },
+        None => Event::DeletionReleased {},
+    };
+    audit::record(tx, actor, &user.id, event)?;
+    Ok(true)
+}
+
+/// Why an operator keeps an account from being purged.
+pub fn held_because(conn: &mut Conn, id: &Id<User>) -> Result<Option<String>> {
+    Ok(users::table.find(id).select(users::deletion_hold).first(conn)?)
+}
+
+/// Up to `most` accounts whose time is up by `by` and that nobody holds, in the order of their times, after `after`.
+pub fn due(conn: &mut Conn, by: Timestamp, after: &Place, most: i64) -> Result<Vec<Place>> {
+    Ok(users::table
+        .filter(users::deletes_at.assume_not_null().le(by))
+        .filter(is_after(after))
+        .filter(users::deletion_hold.is_null())
+        .order((users::deletes_at, users::id))
+        .limit(most)
+        .select((users::deletes_at.assume_not_null(), users::id))
+        .load(conn)?)
+}
+
+/// The same of those who were not reminded yet.
+pub fn to_remind(conn: &mut Conn, by: Timestamp, after: &Place, most: i64) -> Result<Vec<Place>> {
+    Ok(users::table
+        .filter(users::deletes_at.assume_not_null().le(by))
+        .filter(is_after(after))
+        .filter(users::deletion_hold.is_null())
+        .filter(users::warned_at.is_null())
+        .order((users::deletes_at, users::id))
+        .limit(most)
+        .select((users::deletes_at.assume_not_null(), users::id))
+        .load(conn)?)
+}
+
+#[diesel::dsl::auto_type(no_type_alias)]
+fn is_after<'a>(place: &'a Place) -> _ {
+    let time: Timestamp = place.0;
+    let id: &'a Id<User> = &place.1;
+    let later = users::deletes_at.assume_not_null().gt(time);
+    later.or(users::deletes_at.assume_not_null().eq(time).and(users::id.gt(id)))
+}
+
+/// Reminds somebody, once, that their account is about to be deleted. Says whether it did.
+pub fn remind(tx: &mut Tx, id: &Id<User>) -> Result<bool> {
+    let Some(user) = user::find_locked(tx, id)? else { return Ok(false) };
+    let waiting = users::table
+        .find(id)
+        .filter(users::deletes_at.gt(tx.now))
+        .filter(users::deletion_hold.is_null())
+        .filter(users::warned_at.is_null());
+    let told: Option<Option<Timestamp>> = diesel::update(waiting)
+        .set(users::warned_at.eq(tx.now))
+        .returning(users::deletes_at)
+        .get_result(tx.conn)
+        .optional()?;
+    let Some(deletes_at) = told.flatten().filter(|_| user.is_verified()) else { return Ok(false) };
+    // The first link is only with its reader, and still works.
+    let secret = token::issue_another::<CancelDeletion>(tx, id, &(), deletes_at - tx.now)?;
+    let (site, days) = (&tx.config.site, days_left(deletes_at, tx.now));
+    let when = deletes_at.exact();
+    let letter = letters::deletion_reminder(site, &user.email, &user.name, days, &when, secret.reveal())?;
+    tx.mail(Some(id), letter)?;
+    Ok(true)
+}
+
+/// Deletes an account whose time is up, with everything that is held about it. Says whether it did: whoever keeps the
+/// account, or holds it, a moment before wins, and doing it twice does nothing.
+pub fn purge(tx: &mut Tx, actor: &Actor, id: &Id<User>) -> Result<bool> {
+    let Some(user) = user::find_locked(tx, id)? else { return Ok(false) };
+    let due =
+        users::table.find(id).filter(users::deletes_at.le(tx.now)).filter(users::deletion_hold.is_null());
+    if diesel::update(due).set(users::locked_at.eq(tx.now)).execute(tx.conn)? == 0 {
+        return Ok(false);
+    }
+    if user.is_verified() {
+        let letter = letters::deletion_done(&tx.config.site, &user.email, &user.name)?;
+        // To nobody that we know of: the row outlives the person.
+        tx.mail(None, letter)?;
+    }
+    audit::record(tx, actor, id, Event::Purged {})?;
+    holding::erase(tx, id)?;
+    Ok(true)
+}

@@ -1,0 +1,146 @@
+//! Whose turn it is to do what runs by itself: a lease in the database, so that a job runs once in a cluster.
+
+use chrono::TimeDelta;
+use diesel::{prelude::*, result::DatabaseErrorKind};
+use serde::Serialize;
+
+use crate::{
+    clock::Timestamp,
+    db::{Conn, Id, Tx, schema::jobs},
+    error::Result,
+};
+
+/// A process that runs jobs.
+#[derive(Debug)]
+pub struct Node;
+
+/// A job, as an operator sees it.
+#[derive(Debug, Clone, Serialize, Queryable, Selectable)]
+#[diesel(table_name = jobs)]
+#[serde(rename_all = "camelCase")]
+pub struct Job {
+    /// Its name.
+    pub name: String,
+    /// The node that runs it now, or that died doing so.
+    pub holder: Option<String>,
+    /// From then on another node may take it over.
+    pub held_until: Option<Timestamp>,
+    /// When it is due next.
+    pub next_at: Timestamp,
+    /// When it began last.
+    pub began_at: Option<Timestamp>,
+    /// When it finished last.
+    pub ended_at: Option<Timestamp>,
+    /// How much the last finished run did.
+    pub done: i32,
+    /// Why the last finished run did not do everything.
+    pub last_error: Option<String>,
+}
+
+/// The right to run a job, for a while.
+#[derive(Debug, Clone)]
+pub struct Lease {
+    name: &'static str,
+    holder: Id<Node>,
+}
+
+/// Takes a job that is due, or, where `even_early`, at any time; nothing where another node has it or had it just now.
+pub fn take(tx: &mut Tx, name: &'static str, node: &Id<Node>, even_early: bool) -> Result<Option<Lease>> {
+    introduce(tx, name)?;
+    let earliest = if even_early { tx.now + TimeDelta::days(36_500) } else { tx.now };
+    let is_free = jobs::held_until.is_null().or(jobs::held_until.le(tx.now));
+    // Of several nodes that saw it due, one moves `held_until` on and has it.
+    let taken = diesel::update(jobs::table.find(name).filter(is_free).filter(jobs::next_at.le(earliest)))
+        .set((
+            jobs::holder.eq(node.as_str()),
+            jobs::held_until.eq(tx.now + tx.config.lifetimes.job_lease),
+            jobs::began_at.eq(tx.now),
+        ))
+        .execute(tx.conn)?;
+    Ok((taken == 1).then(|| Lease { name, holder: node.clone() }))
+}
+
+/// Whether somebody could take a job now.
+pub fn is_due(conn: &mut Conn, name: &str, now: Timestamp) -> Result<bool> {
+    let times: Option<(Timestamp, Option<Timestamp>)> =
+        jobs::table.find(name).select((jobs::next_at, jobs::held_until)).first(conn).optional()?;
+    Ok(times
+        .is_none_or(|(next_at, held_until)| next_at <= now && held_until.is_none_or(|until| until <= now)))
+}
+
+/// The first time that anybody asks for a job, it is due.
+fn introduce(tx: &mut Tx, name: &str) -> Result<()> {
+    let known = jobs::table.find(name).select(jobs::name).first::<String>(tx.conn).optional()?;
+    if known.is_some() {
+        return Ok(());
+    }
+    let row = (jobs::name.eq(name), jobs::next_at.eq(tx.now), jobs::done.eq(0));
+    // Inside a savepoint: on PostgreSQL a refused insert would end the whole transaction.
+    match tx.conn.transaction(|conn| diesel::insert_into(jobs::table).values(row).execute(conn)) {
+        Ok(_) | Err(diesel::result::Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(()),
+        Err(cause) => Err(cause.into()),
+    }
+}
+
+// A job that is asked for takes at most this share of the time: one part in so many.
+const SHARE: i32 = 1_000;
+
+/// Has a job run soon that otherwise waits until it is asked for: at once, or when it rested long enough after its last
+/// run.
+pub fn ask_for(tx: &mut Tx, name: &str) -> Result<()> {
+    introduce(tx, name)?;
+    let times: (Option<Timestamp>, Option<Timestamp>) =
+        jobs::table.find(name).select((jobs::began_at, jobs::ended_at)).first(tx.conn)?;
+    let rested = match times {
+        (Some(began), Some(ended)) if ended > began => ended + (ended - began) * SHARE,
+        _ => tx.now,
+    };
+    let soon = rested.max(tx.now);
+    diesel::update(jobs::table.find(name).filter(jobs::next_at.gt(soon)))
+        .set(jobs::next_at.eq(soon))
+        .execute(tx.conn)?;
+    Ok(())
+}
+
+/// Holds a job for another while. `false` where another node took it over: this one has to stop.
+pub fn keep(tx: &mut Tx, lease: &Lease) -> Result<bool> {
+    let kept = diesel::update(own(lease))
+        .set(jobs::held_until.eq(tx.now + tx.config.lifetimes.job_lease))
+        .execute(tx.conn)?;
+    Ok(kept == 1)
+}
+
+/// Notes that a job did what there was to do, and when it is due again.
+pub fn finish(tx: &mut Tx, lease: &Lease, done: usize, error: Option<&str>, pause: TimeDelta) -> Result<()> {
+    diesel::update(own(lease))
+        .set((
+            jobs::holder.eq(None::<String>),
+            jobs::held_until.eq(None::<Timestamp>),
+            jobs::next_at.eq(tx.now + pause),
+            jobs::ended_at.eq(tx.now),
+            jobs::done.eq(i32::try_from(done).unwrap_or(i32::MAX)),
+            jobs::last_error.eq(error),
+        ))
+        .execute(tx.conn)?;
+    Ok(())
+}
+
+/// Lays a job down in the middle: another node may go on at once.
+pub fn lay_down(tx: &mut Tx, lease: &Lease) -> Result<()> {
+    diesel::update(own(lease))
+        .set((jobs::holder.eq(None::<String>), jobs::held_until.eq(None::<Timestamp>)))
+        .execute(tx.conn)?;
+    Ok(())
+}
+
+#[diesel::dsl::auto_type(no_type_alias)]
+fn own<'a>(lease: &'a Lease) -> _ {
+    let holder: &'a str = lease.holder.as_str();
+    let name: &'static str = lease.name;
+    jobs::table.filter(jobs::name.eq(name)).filter(jobs::holder.eq(holder))
+}
+
+/// The jobs that ever ran, by name.
+pub fn list(conn: &mut Conn) -> Result<Vec<Job>> {
+    Ok(jobs::table.order(jobs::name).select(Job::as_select()).load(conn)?)
+}

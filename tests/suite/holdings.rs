@@ -1,0 +1,125 @@
+//! What is held about people: that nothing is forgotten, whoever adds a table next.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use diesel::{QueryableByName, RunQueryDsl, sql_query, sql_types::Text};
+use serde_json::Value;
+use vestibule::{
+    db::Conn,
+    model::holding::{self, Fate},
+};
+
+use crate::house::House;
+
+#[derive(QueryableByName)]
+struct Column {
+    #[diesel(sql_type = Text)]
+    in_table: String,
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Text)]
+    kind: String,
+}
+
+/// Every table of the database, with its columns and their types.
+async fn schema(house: &House) -> BTreeMap<String, Vec<(String, String)>> {
+    let walk = |conn: &mut Conn| {
+        let query = match conn {
+            Conn::Sqlite(_) => {
+                "SELECT m.name AS in_table, c.name AS name, c.type AS kind FROM sqlite_master AS m, \
+                 pragma_table_info(m.name) AS c WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%'"
+            }
+            Conn::Postgres(_) => {
+                "SELECT table_name::text AS in_table, column_name::text AS name, data_type::text AS kind \
+                 FROM information_schema.columns WHERE table_schema = 'public'"
+            }
+        };
+        Ok(sql_query(query).load::<Column>(conn)?)
+    };
+    let mut tables: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
+    for column in house.app.read(walk).await.unwrap() {
+        tables.entry(column.in_table).or_default().push((column.name, column.kind.to_lowercase()));
+    }
+    tables.remove("__diesel_schema_migrations");
+    tables
+}
+
+#[actix_web::test]
+async fn every_column_that_could_tell_who_somebody_is_has_an_entry_beside_its_table() {
+    let house = House::open().await;
+    let schema = schema(&house).await;
+    assert!(schema.len() > 7, "{schema:?}");
+    // A time, a count, a yes or no says nothing about anybody without the text beside it. Anything else might.
+    let is_harmless = |kind: &str| {
+        ["timestamp", "bool", "integer", "bigint"].iter().any(|harmless| kind.starts_with(harmless))
+    };
+    let mut missing = Vec::new();
+    for (table, columns) in &schema {
+        if holding::ABOUT_NOBODY.iter().any(|(name, _)| name == table) {
+            continue;
+        }
+        let entry = holding::ALL.iter().find(|holding| holding.table == table);
+        let named = |column: &str| {
+            entry.is_some_and(|entry| {
+                entry.columns.iter().any(|(name, says)| *name == column && !says.is_empty())
+            })
+        };
+        let telling = columns.iter().filter(|(name, kind)| !is_harmless(kind) && !named(name));
+        missing.extend(telling.map(|(name, kind)| format!("{table}.{name} ({kind})")));
+    }
+    assert!(
+        missing.is_empty(),
+        "say what these hold about a person in the HOLDING beside their table, and list it in holding::ALL: {missing:#?}"
+    );
+}
+
+#[actix_web::test]
+async fn every_entry_is_about_a_column_that_is_there() {
+    let house = House::open().await;
+    let schema = schema(&house).await;
+    let tables: BTreeSet<&str> = holding::ALL.iter().map(|holding| holding.table).collect();
+    assert_eq!(tables.len(), holding::ALL.len(), "a table has one entry");
+    for holding in holding::ALL {
+        let columns = schema.get(holding.table).unwrap_or_else(|| panic!("no table {}", holding.table));
+        for (name, _) in holding.columns {
+            assert!(columns.iter().any(|(column, _)| column == name), "no column {}.{name}", holding.table);
+        }
+    }
+    for (table, why) in holding::ABOUT_NOBODY {
+        assert!(schema.contains_key(*table) && !why.is_empty(), "{table}");
+        assert!(!tables.contains(table), "{table} is in both lists");
+        let user_columns =
+            schema[*table].iter().filter(|(name, _)| name.contains("user") || name.contains("email"));
+        assert_eq!(user_columns.count(), 0, "{table}");
+    }
+    let mut sections: Vec<&str> =
+        holding::ALL.iter().flat_map(|holding| holding.export).map(|section| section.name).collect();
+    sections.sort_unstable();
+    sections.dedup();
+    let all: usize = holding::ALL.iter().map(|holding| holding.export.len()).sum();
+    assert_eq!(sections.len(), all, "a section has a name of its own");
+}
+
+#[actix_web::test]
+async fn anybody_can_read_what_is_held_why_and_what_becomes_of_it() {
+    let house = House::open().await;
+    let page = house.browser().get("/what-we-hold").await.is(200);
+    let told: Value = house.curl().get("/what-we-hold").await.is(200).json();
+    assert_eq!(told["holdings"].as_array().unwrap().len(), holding::ALL.len());
+    for holding in holding::ALL {
+        assert!(page.body.contains(&format!(">{}</h2>", holding.title)), "{}", holding.title);
+        assert!(!holding.why.is_empty() && holding.why.ends_with('.'), "{}", holding.title);
+        assert!(holding.afterwards.is_empty() || holding.afterwards.ends_with('.'), "{}", holding.title);
+        assert!(
+            holding.fate == Fate::Removed || !holding.afterwards.is_empty(),
+            "say why {} stays",
+            holding.title
+        );
+        for (_, says) in holding.columns {
+            let said = says.replace('\'', "&#39;");
+            assert!(page.body.contains(&format!("<li>{said}</li>")), "{says}");
+        }
+    }
+    let signed_in = house.verified("ada@example.com").await.with("accept", "text/html");
+    signed_in.get("/what-we-hold").await.is(200).says("href=\"/me/export\"");
+}

@@ -1,0 +1,135 @@
+//! What an operator may do to an account, from the command line.
+
+use serde_json::{Value, json};
+
+use crate::house::{House, PASSWORD, Said};
+
+const ADA: &str = "ada@example.com";
+
+fn lines(said: &Said) -> Vec<Value> {
+    said.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[actix_web::test]
+async fn everybody_is_listed_in_words_and_as_json() {
+    let house = House::open().await;
+    house.verified(ADA).await;
+    house.claimant("ben@example.com").await;
+
+    let (words, json) = (house.command(&["user", "list"]), house.command(&["user", "list", "--json"]));
+
+    assert_eq!((words.code, json.code), (Some(0), Some(0)), "{words:?} {json:?}");
+    assert!(words.out.contains("ben@example.com") && words.out.contains("not confirmed"), "{words:?}");
+    let mut people = lines(&json);
+    people.sort_by_key(|person| person["email"].to_string());
+    assert_eq!((&people[0]["email"], &people[0]["emailVerified"]), (&json!(ADA), &json!(true)));
+    assert_eq!(
+        (&people[1]["email"], &people[1]["emailVerified"]),
+        (&json!("ben@example.com"), &json!(false))
+    );
+    assert!(!words.out.contains("$2"), "no hash");
+}
+
+#[actix_web::test]
+async fn one_account_is_shown_with_its_devices_and_who_tried() {
+    let house = House::open().await;
+    let curl = house.verified(ADA).await;
+    curl.put_json("/me/name", json!({ "name": "Ada \u{7f}Lovelace" })).await.is(422);
+    let shown = house.command(&["user", "show", "Ada@Example.com"]);
+    assert_eq!(shown.code, Some(0), "{shown:?}");
+    for part in [ADA, "confirmed", "signed in", "curl", "127.0.0.1", "success"] {
+        assert!(shown.out.contains(part), "{part}: {shown:?}");
+    }
+    let shown = &lines(&house.command(&["user", "show", ADA, "--json"]))[0];
+    assert_eq!(
+        (&shown["lockedAt"], &shown["deleteAt"], &shown["holdReason"]),
+        (&json!(null), &json!(null), &json!(null))
+    );
+}
+
+#[actix_web::test]
+async fn nobody_and_several_are_refused_with_a_sentence() {
+    let house = House::open().await;
+    house.claimant(ADA).await;
+    house.claimant(ADA).await;
+    for (who, says) in [
+        ("nobody@example.com", "There is no account called nobody@example.com."),
+        ("0123456789abcdef0123456789abcdef", "There is no account called 0123456789abcdef0123456789abcdef."),
+        ("not an address", "."),
+        (ADA, "Several accounts claim ada@example.com. Name one by its id: "),
+    ] {
+        let said = house.command(&["user", "lock", who]);
+        assert_eq!((said.code, said.out.as_str()), (Some(1), ""), "{said:?}");
+        assert!(said.err.contains(says), "{said:?}");
+    }
+    let ids = house.texts("SELECT id AS text FROM users").await;
+    assert_eq!(house.command(&["user", "lock", &ids[0]]).code, Some(0));
+    assert_eq!(house.count("users WHERE locked_at IS NOT NULL").await, 1);
+    let wrong = house.command(&["user", "hold", ADA]);
+    assert_eq!(wrong.code, Some(2), "a hold has a reason: {wrong:?}");
+}
+
+#[actix_web::test]
+async fn a_change_is_told_once_and_the_second_time_as_none() {
+    let house = House::open().await;
+    house.verified(ADA).await;
+    for (arguments, changed) in [
+        (&["user", "lock", ADA, "--json"][..], true),
+        (&["user", "lock", ADA, "--json"], false),
+        (&["user", "unlock", ADA, "--json"], true),
+        (&["user", "unlock", ADA, "--json"], false),
+        (&["user", "delete", ADA, "--json"], true),
+        (&["user", "delete", ADA, "--json"], false),
+    ] {
+        let said = house.command(arguments);
+        assert_eq!(said.code, Some(0), "{said:?}");
+        assert_eq!(lines(&said)[0]["changed"], changed, "{said:?}");
+    }
+    assert_eq!(house.count("audit WHERE event LIKE 'user_%' AND actor_kind = 'operator'").await, 2);
+    assert_eq!(house.count("audit WHERE event = 'deletion_scheduled' AND actor_kind = 'operator'").await, 1);
+}
+
+#[actix_web::test]
+async fn an_account_is_deleted_like_by_its_person_or_at_once() {
+    let house = House::open().await;
+    let ada = house.verified(ADA).await;
+    assert_eq!(house.command(&["user", "delete", ADA]).out, "ada@example.com is going to be deleted.\n");
+    ada.get("/me").await.refuses(401, "sign_in_required");
+    let curl = house.curl();
+    curl.post_json("/login", json!({ "email": ADA, "password": PASSWORD })).await.is(200);
+    curl.get("/me").await.refuses(403, "deletion_scheduled");
+    assert_eq!(
+        house.letters_to(ADA).await.last().unwrap().subject,
+        "Your account at Vestibule will be deleted"
+    );
+
+    assert_eq!(house.command(&["user", "hold", ADA, "--reason", "A court"]).code, Some(0));
+    let said = house.command(&["user", "delete", ADA, "--now", "--json"]);
+    assert_eq!((said.code, &lines(&said)[0]["changed"]), (Some(0), &json!(false)), "{said:?}");
+    assert_eq!(house.count("users").await, 1);
+    assert_eq!(house.command(&["user", "hold", ADA, "--release"]).code, Some(0));
+
+    assert_eq!(house.command(&["user", "delete", ADA, "--now"]).out, "ada@example.com is deleted.\n");
+
+    assert_eq!(house.count("users").await, 0);
+    assert!(!house.stolen_disk().await.contains(ADA));
+    assert_eq!(house.count("audit WHERE event = 'purged' AND actor_kind = 'operator'").await, 1);
+}
+
+#[actix_web::test]
+async fn jobs_run_by_name_and_all_together() {
+    let house = House::open().await;
+    let said = house.command(&["jobs", "run"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let first =
+        "deletions: 0 done\nunconfirmed: 0 done\nsweep: 0 done\nscrub: 1 done\noutbox: 0 letter(s) tried\n";
+    assert_eq!(said.out, first);
+    assert_eq!(house.command(&["jobs", "run"]).out.matches("not due").count(), 4);
+    assert_eq!(house.command(&["jobs", "run", "sweep"]).out, "sweep: 0 done\n");
+    let wrong = house.command(&["jobs", "run", "dance"]);
+    assert_eq!(wrong.code, Some(1));
+    assert!(wrong.err.contains("There are: outbox, deletions, unconfirmed, sweep, scrub."), "{wrong:?}");
+    let listed = house.command(&["jobs", "list"]).out;
+    assert!(listed.starts_with("outbox: 0 waiting; 0 given up\n"), "{listed}");
+    assert_eq!(listed.matches("last finished just now").count(), 4, "{listed}");
+}
