@@ -98,11 +98,17 @@ pub async fn form(me: RecentUser, app: Data<App>) -> Result<Reply> {
 pub async fn create(me: RecentUser, app: Data<App>) -> Result<Reply> {
     let (actor, user, keep) = (me.actor(), me.user.clone(), me.session.id.clone());
     let grace = app.config().lifetimes.deletion_grace;
-    let delete_at = app.write(move |tx| deletion::schedule(tx, &actor, &user, Some(&keep), grace)).await?;
+    // Counted from the moment of the change, which is a little later than the request.
+    let (delete_at, days_left) = app
+        .write(move |tx| {
+            let delete_at = deletion::schedule(tx, &actor, &user, Some(&keep), grace)?;
+            Ok((delete_at, deletion::days_left(delete_at, tx.now)))
+        })
+        .await?;
     let message = format!("Your account will be deleted on {}.", delete_at.exact());
     Reply::done("/me/delete/status", message)
         .with("scheduled", true)?
-        .with("daysRemaining", deletion::days_left(delete_at, me.now))?
+        .with("daysRemaining", days_left)?
         .with("deleteAt", delete_at)
 }
 
