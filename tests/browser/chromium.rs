@@ -312,8 +312,52 @@ impl Browser {
         entries
     }
 
-    async fn tell(&self, path: &'static str, body: Value) -> Value {
-        self.client.issue_cmd(DriverCommand { path, body }).await.unwrap()
+    async fn tell(&self, path: &str, body: Value) -> Value {
+        self.command(Method::POST, path, Some(body)).await
+    }
+
+    async fn command(&self, method: Method, path: &str, body: Option<Value>) -> Value {
+        let command = DriverCommand { method, path: path.to_owned(), body };
+        self.client.issue_cmd(command).await.unwrap()
+    }
+
+    /// Plugs in a device that keeps passkeys and makes sure who holds it (WebDriver, §11 of WebAuthn Level 3). Whoever
+    /// holds it touches it at once.
+    pub async fn plug_in_authenticator(&self) -> String {
+        let wishes = json!({
+            "protocol": "ctap2", "transport": "internal", "hasResidentKey": true, "hasUserVerification": true,
+            "isUserConsenting": true, "isUserVerified": true,
+        });
+        self.tell("webauthn/authenticator", wishes).await.as_str().unwrap().to_owned()
+    }
+
+    /// Unplugs it.
+    pub async fn unplug(&self, authenticator: &str) {
+        self.command(Method::DELETE, &format!("webauthn/authenticator/{authenticator}"), None).await;
+    }
+
+    /// Everything that a device keeps, private keys included.
+    pub async fn passkeys_in(&self, authenticator: &str) -> Vec<Value> {
+        let path = format!("webauthn/authenticator/{authenticator}/credentials");
+        let Value::Array(kept) = self.command(Method::GET, &path, None).await else { panic!("no list") };
+        kept
+    }
+
+    /// Puts one into a device.
+    pub async fn put_passkey(&self, authenticator: &str, passkey: Value) {
+        self.tell(&format!("webauthn/authenticator/{authenticator}/credential"), passkey).await;
+    }
+
+    /// Takes all of them out.
+    pub async fn empty(&self, authenticator: &str) {
+        let path = format!("webauthn/authenticator/{authenticator}/credentials");
+        self.command(Method::DELETE, &path, None).await;
+    }
+
+    /// From now on somebody touches the device at once, or nobody does.
+    pub async fn touch(&self, authenticator: &str, at_once: bool) {
+        let params = json!({ "authenticatorId": authenticator, "enabled": at_once });
+        self.devtools("WebAuthn.setAutomaticPresenceSimulation", params).await;
     }
 
     /// Signs in through the form.
@@ -327,8 +371,9 @@ impl Browser {
 /// What WebDriver does not name, and Chromium's driver understands.
 #[derive(Debug)]
 struct DriverCommand {
-    path: &'static str,
-    body: Value,
+    method: Method,
+    path: String,
+    body: Option<Value>,
 }
 
 impl WebDriverCompatibleCommand for DriverCommand {
@@ -337,7 +382,7 @@ impl WebDriverCompatibleCommand for DriverCommand {
     }
 
     fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
-        (Method::POST, Some(self.body.to_string()))
+        (self.method.clone(), self.body.as_ref().map(Value::to_string))
     }
 }
 

@@ -13,4 +13,5 @@ mod journey;
 mod keyboard;
 mod magic_link;
 mod pages;
+mod passkeys;
 mod totp;

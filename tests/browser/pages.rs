@@ -477,6 +477,77 @@ async fn every_page_on_the_way_out_is_fit_for_everybody() {
 }
 
 #[actix_web::test]
+async fn every_page_about_passkeys_is_fit_for_everybody() {
+    let house = House::open().await;
+    let chromium = Chromium::start();
+    let ada = chromium.browser(&house, LAPTOP).await;
+    let mut inspector = Inspector::new(&house);
+    house.claimant("claim@example.com").await;
+    ada.open("/login").await;
+    ada.sign_in("claim@example.com", PASSWORD).await;
+    ada.is_at("/me").await;
+    ada.open("/me/passkeys").await;
+    inspector.look(&ada, "passkeys-unconfirmed").await;
+    // That signing out clears the cache is said there.
+    ada.press("Sign out").await;
+    ada.is_at("/login").await;
+    ada.console().await;
+
+    house.verified("ada@example.com").await;
+    let device = ada.plug_in_authenticator().await;
+    ada.sign_in("ada@example.com", PASSWORD).await;
+    ada.is_at("/me").await;
+    ada.open("/auth/confirm?next=/me/passkeys").await;
+    ada.fill("Password", PASSWORD).await;
+    ada.press("Confirm and go on").await;
+    ada.is_at("/me/passkeys").await;
+    inspector.look(&ada, "passkeys-none").await;
+    ada.press("Add a passkey").await;
+    ada.reads("Your recovery codes").await;
+    inspector.look(&ada, "passkey-added").await;
+    ada.open("/me/passkeys").await;
+    ada.press("Add a passkey").await;
+    ada.reads("This device already has a passkey for your account.").await;
+    inspector.look(&ada, "passkeys-refused").await;
+
+    ada.unplug(&device).await;
+    let device = ada.plug_in_authenticator().await;
+    house.wait(chrono::TimeDelta::minutes(3));
+    ada.fill("Name for the new passkey", "The key that hangs on the board beside the door of the study")
+        .await;
+    ada.press("Add a passkey").await;
+    ada.reads("That passkey is added.").await;
+    house
+        .meddle("UPDATE passkeys SET copied_at = created_at, is_synced = TRUE WHERE name = 'Chrome on Linux'")
+        .await;
+    ada.open("/me/passkeys").await;
+    inspector.look(&ada, "passkeys-two").await;
+    ada.client.execute("document.querySelector('.devices details').open = true", vec![]).await.unwrap();
+    let name = ada.client.find(fantoccini::Locator::Css("details[open] input[name=name]")).await.unwrap();
+    name.clear().await.unwrap();
+    ada.press("Save the name").await;
+    ada.reads("There is a problem").await;
+    inspector.look(&ada, "passkeys-rename-error").await;
+
+    ada.touch(&device, false).await;
+    ada.press("Sign out").await;
+    ada.is_at("/login").await;
+    ada.console().await;
+    ada.sign_in("ada@example.com", PASSWORD).await;
+    ada.reads("One more step").await;
+    inspector.look(&ada, "second-factor-passkey").await;
+    ada.touch(&device, true).await;
+    ada.press("Use a passkey").await;
+    ada.is_at("/me").await;
+    ada.open("/auth/confirm").await;
+    inspector.look(&ada, "confirm-passkey").await;
+    ada.open("/me/security").await;
+    inspector.look(&ada, "security-passkeys").await;
+
+    inspector.report();
+}
+
+#[actix_web::test]
 async fn caught_mail_is_fit_for_everybody() {
     let house = House::with(&[("SMTP_URL", "")]).await;
     let chromium = Chromium::start();

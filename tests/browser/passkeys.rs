@@ -1,0 +1,210 @@
+//! Passkeys as a person uses them: a device is plugged in, touched, copied and lost.
+
+use serde_json::json;
+
+use crate::{
+    chromium::{Browser, Chromium, LAPTOP},
+    house::{House, PASSWORD},
+};
+
+/// Confirms that it is her, with the password.
+async fn steps_up(ada: &Browser) {
+    ada.fill("Password", PASSWORD).await;
+    ada.press("Confirm and go on").await;
+}
+
+/// Adds a passkey under this name, the first one of an account.
+async fn adds_first(ada: &Browser, name: &str) {
+    ada.open("/auth/confirm?next=/me/passkeys").await;
+    steps_up(ada).await;
+    ada.is_at("/me/passkeys").await;
+    ada.fill("Name for the new passkey", name).await;
+    ada.press("Add a passkey").await;
+    ada.reads("Your recovery codes").await;
+}
+
+/// Somebody confirmed, signed in with her password.
+async fn signed_in(house: &House, chromium: &Chromium) -> Browser {
+    house.verified("ada@example.com").await;
+    let ada = chromium.browser(house, LAPTOP).await;
+    ada.open("/login").await;
+    ada.sign_in("ada@example.com", PASSWORD).await;
+    ada.is_at("/me").await;
+    ada
+}
+
+async fn signs_out(ada: &Browser, device: &str) {
+    // Nobody is at the device, or the sign-in page would be answered at once.
+    ada.touch(device, false).await;
+    ada.press("Sign out").await;
+    ada.is_at("/login").await;
+}
+
+/// Notes what the pages ask the browser for, and whether what was asked before had been given up.
+async fn listens(ada: &Browser) {
+    let script = "const get = navigator.credentials.get.bind(navigator.credentials); const signals = [];
+        navigator.credentials.get = (options) => {
+            const asked = JSON.parse(sessionStorage.asked || '[]');
+            asked.push([options.mediation, signals.every((signal) => signal.aborted)]);
+            sessionStorage.asked = JSON.stringify(asked);
+            signals.push(options.signal);
+            return get(options);
+        }";
+    ada.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script })).await;
+}
+
+#[actix_web::test]
+async fn a_passkey_is_added_named_and_used_by_autofill_and_by_the_button_case_70() {
+    let house = House::open().await;
+    let chromium = Chromium::start();
+    let ada = signed_in(&house, &chromium).await;
+    let device = ada.plug_in_authenticator().await;
+    ada.open("/me/passkeys").await;
+    ada.reads("You have none yet.").await;
+
+    // The page finds out by itself that it has to be confirmed that it is her.
+    ada.press("Add a passkey").await;
+    ada.is_at("/auth/confirm?next=%2Fme%2Fpasskeys").await;
+    steps_up(&ada).await;
+    ada.fill("Name for the new passkey", "My laptop").await;
+    ada.press("Add a passkey").await;
+    ada.reads("Your recovery codes").await;
+    ada.follow("I have kept them").await;
+    ada.reads("My laptop").await;
+    ada.reads("Not used yet").await;
+    let kept = ada.passkeys_in(&device).await;
+    assert_eq!((kept.len(), &kept[0]["rpId"]), (1, &json!("localhost")));
+    assert_eq!(kept[0]["isResidentCredential"], true);
+
+    signs_out(&ada, &device).await;
+    listens(&ada).await;
+    ada.open("/").await;
+    // Autofill: somebody chooses it in the address field.
+    ada.touch(&device, true).await;
+    ada.open("/login?next=%2Fme%2Fpasskeys").await;
+    ada.is_at("/me/passkeys").await;
+    ada.reads("Last used just now").await;
+    assert_eq!(ada.ask("sessionStorage.asked").await, r#"[["conditional",true]]"#);
+
+    // The button: what waits for autofill is given up before it asks.
+    signs_out(&ada, &device).await;
+    ada.ask("sessionStorage.removeItem('asked')").await;
+    ada.open("/login").await;
+    let start = std::time::Instant::now();
+    while ada.ask("sessionStorage.asked").await.is_null() {
+        assert!(start.elapsed().as_secs() < 20, "the page did not offer passkeys");
+    }
+    ada.touch(&device, true).await;
+    ada.press("Sign in with a passkey").await;
+    ada.is_at("/me").await;
+    assert_eq!(ada.ask("sessionStorage.asked").await, r#"[["conditional",true],["optional",true]]"#);
+    assert_eq!(house.count("sign_ins WHERE method = 'passkey' AND outcome = 'success'").await, 2);
+}
+
+#[actix_web::test]
+async fn a_passkey_is_the_second_proof_and_the_step_up() {
+    let house = House::open().await;
+    let chromium = Chromium::start();
+    let ada = signed_in(&house, &chromium).await;
+    let device = ada.plug_in_authenticator().await;
+    adds_first(&ada, "My laptop").await;
+    signs_out(&ada, &device).await;
+
+    ada.sign_in("ada@example.com", PASSWORD).await;
+    ada.reads("One more step").await;
+    ada.touch(&device, true).await;
+    ada.press("Use a passkey").await;
+    ada.is_at("/me").await;
+
+    ada.open("/me/email").await;
+    ada.is_at("/auth/confirm?next=%2Fme%2Femail").await;
+    ada.press("Confirm with a passkey").await;
+    ada.is_at("/me/email").await;
+}
+
+#[actix_web::test]
+async fn two_passkeys_are_kept_renamed_and_removed() {
+    let house = House::open().await;
+    let chromium = Chromium::start();
+    let ada = signed_in(&house, &chromium).await;
+    let first = ada.plug_in_authenticator().await;
+    adds_first(&ada, "My laptop").await;
+    house.wait(chrono::TimeDelta::minutes(1));
+    ada.open("/me/passkeys").await;
+    // The same device has one already.
+    ada.press("Add a passkey").await;
+    ada.reads("This device already has a passkey for your account.").await;
+    ada.unplug(&first).await;
+    let second = ada.plug_in_authenticator().await;
+    ada.press("Add a passkey").await;
+    ada.reads("That passkey is added.").await;
+    ada.reads("Chrome on Linux").await;
+
+    ada.client
+        .find(fantoccini::Locator::Css("summary[aria-label='Rename My laptop']"))
+        .await
+        .unwrap()
+        .click()
+        .await
+        .unwrap();
+    let mut shown =
+        ada.client.find_all(fantoccini::Locator::Css("details[open] input[name=name]")).await.unwrap();
+    let field = shown.remove(0);
+    field.clear().await.unwrap();
+    field.send_keys("The old laptop").await.unwrap();
+    ada.press("Save the name").await;
+    ada.reads("That passkey has its new name.").await;
+    ada.reads("The old laptop").await;
+
+    // Later: it has to be confirmed that it is her, and the removal then goes on.
+    house.wait(chrono::TimeDelta::minutes(6));
+    ada.press("Remove this passkey").await;
+    ada.press("Confirm with a passkey").await;
+    ada.reads("Remove the passkey").await;
+    ada.press("Continue").await;
+    ada.reads("That passkey is removed.").await;
+    ada.hides("The old laptop").await;
+    assert_eq!(house.count("passkeys").await, 1);
+    signs_out(&ada, &second).await;
+}
+
+#[actix_web::test]
+async fn a_copy_that_counts_what_was_counted_before_is_refused_in_words_case_68() {
+    let house = House::open().await;
+    let chromium = Chromium::start();
+    let ada = signed_in(&house, &chromium).await;
+    let device = ada.plug_in_authenticator().await;
+    adds_first(&ada, "My laptop").await;
+    let copy = ada.passkeys_in(&device).await.swap_remove(0);
+    ada.open("/auth/confirm?next=/me/passkeys").await;
+    ada.press("Confirm with a passkey").await;
+    ada.is_at("/me/passkeys").await;
+    signs_out(&ada, &device).await;
+
+    // Somebody else comes with what was copied before.
+    ada.empty(&device).await;
+    ada.put_passkey(&device, copy).await;
+    ada.touch(&device, true).await;
+    ada.press("Sign in with a passkey").await;
+
+    ada.reads("This passkey is not known here. It may have been removed.").await;
+    ada.is_at("/login").await;
+    let letters = house.letters_to("ada@example.com").await;
+    assert!(letters.iter().any(|letter| letter.text.contains("a copy of one of your passkeys")));
+    assert_eq!(house.count("passkeys WHERE copied_at IS NOT NULL").await, 1);
+}
+
+#[actix_web::test]
+async fn without_passkeys_or_scripts_nothing_is_offered_that_does_not_work() {
+    let house = House::open().await;
+    let chromium = Chromium::start();
+    house.verified("ada@example.com").await;
+    let ada = chromium.browser_without_scripts(&house, LAPTOP).await;
+    ada.open("/login").await;
+    assert!(!ada.text().await.contains("Sign in with a passkey"));
+    ada.sign_in("ada@example.com", PASSWORD).await;
+    ada.is_at("/me").await;
+    ada.open("/me/passkeys").await;
+    ada.reads("This browser cannot add one here.").await;
+    assert!(!ada.text().await.contains("Leave it empty"));
+}
