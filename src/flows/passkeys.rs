@@ -149,7 +149,7 @@ pub async fn create(
     };
     let party = app.passkeys().clone();
     let added = app.write(move |tx| adding.run(tx, &party)).await?;
-    let Some((passkey, codes, ticket)) = added else { return Err(Error::PasskeyRefused) };
+    let Some(Added { passkey, codes, ticket }) = added else { return Err(Error::PasskeyRefused) };
     let passkey = PasskeyView::of(passkey, app.passkeys().id().ok());
     let reply = match codes {
         Some(codes) => {
@@ -171,11 +171,7 @@ struct Adding {
 }
 
 impl Adding {
-    fn run(
-        self,
-        tx: &mut Tx,
-        party: &RelyingParty,
-    ) -> Result<Option<(Passkey, Option<Vec<Zeroizing<String>>>, Ticket)>> {
+    fn run(self, tx: &mut Tx, party: &RelyingParty) -> Result<Option<Added>> {
         let Self { answer, name, user, actor, here, device } = self;
         tx.lock(&user.email.normalized())?;
         let place = Place::Session(here.id.clone());
@@ -190,8 +186,15 @@ impl Adding {
             false => Some(recovery_code::make(tx, &actor, &user.id)?),
         };
         passkey::tell(tx, &user, FactorChange::PasskeyAdded, &device)?;
-        Ok(Some((passkey, codes, door::rotate(tx, &here)?)))
+        Ok(Some(Added { passkey, codes, ticket: door::rotate(tx, &here)? }))
     }
+}
+
+/// A passkey that was added, and what comes with the first.
+struct Added {
+    passkey: Passkey,
+    codes: Option<Vec<Zeroizing<String>>>,
+    ticket: Ticket,
 }
 
 /// `PUT /me/passkeys/{id}` and `POST /me/passkeys/{id}/rename`

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     db::{Id, Tx},
     error::{Error, Result},
-    secret::Secret,
+    secret::{self, Secret},
     webauthn::{Assertion, Challenge, Credential, Registration, RelyingParty, Verdict},
 };
 
@@ -44,7 +44,7 @@ impl Place {
 
     /// A browser with this mark.
     pub fn browser(mark: &str) -> Self {
-        Place::Browser(crate::secret::digest(mark))
+        Place::Browser(secret::digest(mark))
     }
 }
 

@@ -113,6 +113,7 @@ pub enum Code {
     /// A recovery code.
     Recovery(String),
     /// Neither.
+    #[default]
     Other,
     /// Nothing was typed.
     #[default]

@@ -102,6 +102,34 @@ async fn a_passkey_is_added_named_and_used_by_autofill_and_by_the_button_case_70
 }
 
 #[actix_web::test]
+async fn the_json_is_what_browsers_themselves_read_and_write() {
+    let house = House::open().await;
+    let chromium = Chromium::start();
+    let ada = signed_in(&house, &chromium).await;
+    ada.plug_in_authenticator().await;
+    ada.open("/auth/confirm?next=/me").await;
+    steps_up(&ada).await;
+    ada.is_at("/me").await;
+    let script = "const [done] = arguments;
+        const post = async (path, body = {}) => (await fetch(path, {
+            method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body),
+        })).json();
+        (async () => {
+            const creation = PublicKeyCredential.parseCreationOptionsFromJSON(await post('/me/passkeys/options'));
+            const made = (await navigator.credentials.create({ publicKey: creation })).toJSON();
+            const added = await post('/me/passkeys', { ...made, name: 'By itself' });
+            const request = PublicKeyCredential.parseRequestOptionsFromJSON(await post('/login/passkey/options'));
+            const used = (await navigator.credentials.get({ publicKey: request })).toJSON();
+            return [added.passkey.name, added.recoveryCodes.length, await post('/login/passkey', used)];
+        })().then(done, (error) => done(String(error)));";
+
+    let told = ada.client.execute_async(script, vec![]).await.unwrap();
+
+    assert_eq!((&told[0], &told[1]), (&json!("By itself"), &json!(10)), "{told}");
+    assert_eq!(told[2]["user"]["email"], "ada@example.com", "{told}");
+}
+
+#[actix_web::test]
 async fn a_passkey_is_the_second_proof_and_the_step_up() {
     let house = House::open().await;
     let chromium = Chromium::start();

@@ -26,8 +26,8 @@ fn missing(ways: &Value) -> Vec<&str> {
 async fn add_passkey(house: &House, name: &str) {
     house
         .meddle(&format!(
-            "INSERT INTO passkeys (id, user_id, credential_id, credential, name, is_synced, created_at) \
-             SELECT '{name}', id, '{name}', '{{}}', '{name}', TRUE, created_at FROM users"
+            "INSERT INTO passkeys (id, user_id, credential_id, credential, counter, rp_id, name, is_synced, created_at) \
+             SELECT '{name}', id, '{name}', '{{}}', 0, 'localhost', '{name}', TRUE, created_at FROM users"
         ))
         .await;
 }
