@@ -113,7 +113,6 @@ pub enum Code {
     /// A recovery code.
     Recovery(String),
     /// Neither.
-    #[default]
     Other,
     /// Nothing was typed.
     #[default]
