@@ -45,6 +45,9 @@ thing       apt-get                     dnf                    apk              
 compiler    gcc,libc6-dev               gcc                    gcc,musl-dev                  gcc             gcc                   -
 pkg-config  pkg-config                  pkgconf-pkg-config     pkgconf                       pkgconf         pkg-config            pkgconf
 libpq       libpq-dev                   libpq-devel            libpq-dev                     postgresql-libs postgresql-devel      libpq
+xmlsec      libxmlsec1-dev,libssl-dev   xmlsec1-devel,xmlsec1-openssl-devel,openssl-devel xmlsec-dev,libxml2-dev,openssl-dev xmlsec,libxml2,openssl xmlsec1-devel,xmlsec1-openssl-devel,libopenssl-devel libxmlsec1,libxml2,openssl@3
+libclang    libclang-dev                clang-devel            clang-dev,clang-libclang      clang           clang-devel           llvm
+compiler++  g++                         gcc-c++                g++                           gcc             gcc-c++               -
 postgres    postgresql                  postgresql-server      postgresql                    postgresql      postgresql-server     postgresql
 chromium    chromium,chromium-driver    chromium,chromedriver  chromium,chromium-chromedriver chromium       chromium,chromedriver chromium,chromedriver
 node        nodejs,npm                  nodejs,npm             nodejs,npm                    nodejs,npm      nodejs-default,npm-default node
@@ -55,7 +58,12 @@ python      python3,python3-venv        python3                python3,py3-pip  
 has() {
   case $1 in
     compiler) have cc ;;
+    compiler++) have c++ ;;
     pkg-config) have pkg-config ;;
+    # SAML signatures. samael asks this program for its flags, and OpenSSL by pkg-config.
+    xmlsec) have xmlsec1-config && pkg-config --exists xmlsec1 libxml-2.0 openssl 2>/dev/null ;;
+    # Reads xmlsec's headers while samael is built.
+    libclang) [ -n "${LIBCLANG_PATH:-}" ] || libclang_here ;;
     # pg_config answers for the headers; Debian has one that only says they are not there.
     libpq) [ -e "$(pg_config --includedir 2>/dev/null)/libpq-fe.h" ] ;;
     postgres) postgres_bin >/dev/null ;;
@@ -72,7 +80,27 @@ if [ "$(uname)" = Darwin ]; then
   browsers="$browsers /Applications/Chromium.app/Contents/MacOS/Chromium"
   # Homebrew keeps libpq off PATH.
   PATH="$PATH:/opt/homebrew/opt/libpq/bin:/usr/local/opt/libpq/bin"
+  # Nor are its libxml2 and OpenSSL where pkg-config looks by itself.
+  for name in libxml2 openssl@3; do
+    for prefix in /opt/homebrew /usr/local; do
+      PKG_CONFIG_PATH="${PKG_CONFIG_PATH:+$PKG_CONFIG_PATH:}$prefix/opt/$name/lib/pkgconfig"
+    done
+  done
+  export PKG_CONFIG_PATH
 fi
+
+# Whether libclang lies in one of the places where it is looked for.
+libclang_here() {
+  local path
+  for path in /usr/lib/llvm*/lib /usr/lib/*-linux-gnu /usr/lib64 /usr/lib /usr/lib64/llvm*/lib /usr/local/lib \
+    /usr/lib/llvm*/lib64 /opt/homebrew/opt/llvm/lib /usr/local/opt/llvm/lib \
+    /Library/Developer/CommandLineTools/usr/lib \
+    /Applications/Xcode.app/Contents/Developer/Toolchains/XcodeDefault.xctoolchain/usr/lib; do
+    compgen -G "$path/libclang*.so*" >/dev/null || compgen -G "$path/libclang.dylib" >/dev/null || continue
+    return 0
+  done
+  return 1
+}
 
 # The full path of the first of these commands that is here.
 first_of() {

@@ -9,7 +9,7 @@
 //! | 5 | [`flows`]: verbs, which never know each other |
 //! | 4 | [`web`]: the vocabulary of HTTP: replies with two faces, inputs, guards, the one door |
 //! | 3 | [`app`], [`jobs`], [`metrics`]: what a request may use; what runs by itself |
-//! | 2 | [`model`], [`webauthn`]: nouns: a table, its queries and its rules, without HTTP; passkeys on the wire |
+//! | 2 | [`model`], [`sso`], [`webauthn`]: nouns: a table, its queries and its rules, without HTTP; SAML and passkeys on the wire |
 //! | 1 | [`db`], [`mail`]: rows and letters |
 //! | 0 | [`clock`], [`config`], [`error`], [`secret`] |
 //!
@@ -27,6 +27,7 @@ pub mod db;
 pub mod mail;
 
 pub mod model;
+pub mod sso;
 pub mod webauthn;
 
 pub mod app;

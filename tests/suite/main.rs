@@ -31,6 +31,7 @@ mod password_reset;
 mod races;
 mod readme;
 mod recovery_codes;
+mod saml;
 mod second_factor;
 mod sessions;
 mod signup;

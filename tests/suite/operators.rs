@@ -127,7 +127,10 @@ async fn jobs_run_by_name_and_all_together() {
     assert_eq!(house.command(&["jobs", "run", "sweep"]).out, "sweep: 0 done\n");
     let wrong = house.command(&["jobs", "run", "dance"]);
     assert_eq!(wrong.code, Some(1));
-    assert!(wrong.err.contains("There are: outbox, deletions, unconfirmed, factor-resets, sweep, scrub."), "{wrong:?}");
+    assert!(
+        wrong.err.contains("There are: outbox, deletions, unconfirmed, factor-resets, sweep, scrub."),
+        "{wrong:?}"
+    );
     let listed = house.command(&["jobs", "list"]).out;
     assert!(listed.starts_with("outbox: 0 waiting; 0 given up\n"), "{listed}");
     assert_eq!(listed.matches("last finished just now").count(), 4, "{listed}");

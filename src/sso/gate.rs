@@ -1,0 +1,281 @@
+//! The gate: what a response must look like before any library with C underneath may see it.
+//!
+//! It reads with a memory-safe parser and refuses what SAML never needs: too much of anything, document types,
+//! instructions, a second assertion, signatures in odd places, references that lead away, algorithms nobody should
+//! use. What passes has one shape, in which every parser finds the same signature on the same element.
+
+use std::{collections::HashSet, ptr};
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+
+use super::{
+    ASSERTION, DSIG, EXCLUSIVE, PROTOCOL, Reason, SUCCESS,
+    sealed::{self, Sealed},
+    xml::{self, Element, Limits},
+};
+
+/// The largest `SAMLResponse` that is read, in characters of base64.
+pub const MAX_RESPONSE: usize = 256 * 1024;
+
+const LIMITS: Limits =
+    Limits { bytes: MAX_RESPONSE, depth: 40, elements: 2_000, attributes: 40, comments: false };
+const MAX_ATTRIBUTES: usize = 200;
+
+const SIGNATURE_METHODS: [(&str, KeyKind); 3] = [
+    ("http://www.w3.org/2001/04/xmldsig-more#rsa-sha256", KeyKind::Rsa),
+    ("http://www.w3.org/2001/04/xmldsig-more#rsa-sha512", KeyKind::Rsa),
+    ("http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256", KeyKind::Ec),
+];
+const DIGEST_METHODS: [&str; 2] =
+    ["http://www.w3.org/2001/04/xmlenc#sha256", "http://www.w3.org/2001/04/xmlenc#sha512"];
+const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
+
+/// What kind of key a certificate holds, or a signature needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum KeyKind {
+    /// RSA.
+    Rsa,
+    /// A curve of NIST's: P-256, P-384 or P-521.
+    Ec,
+}
+
+/// A signature in its place: whose it claims to be is for the engine to find out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Signed {
+    /// The name of the element that carries the signature.
+    pub element: String,
+    /// Its ID, which the signature refers to.
+    pub id: String,
+    /// The kind of key that made it.
+    pub kind: KeyKind,
+}
+
+/// A response that has the one shape.
+#[derive(Debug)]
+pub(super) struct Admitted {
+    pub signature: Option<Signed>,
+    pub assertion: Carried,
+}
+
+/// The one assertion of a response.
+#[derive(Debug)]
+pub(super) enum Carried {
+    /// Readable, with its own signature if it has one.
+    Open(Option<Signed>),
+    /// Encrypted.
+    Sealed(Sealed),
+}
+
+/// The text of a `SAMLResponse` field (saml-bindings §3.5.4): base64, in which blanks do not count, of UTF-8.
+pub(super) fn decoded(field: &str) -> Result<String, Reason> {
+    if field.len() > MAX_RESPONSE {
+        return Err(Reason::TooLarge);
+    }
+    let packed: String = field.chars().filter(|letter| !letter.is_ascii_whitespace()).collect();
+    let bytes = BASE64_STANDARD.decode(packed).map_err(|_| Reason::NotBase64)?;
+    String::from_utf8(bytes).map_err(|_| Reason::NotUtf8)
+}
+
+/// Reads a text within the limits of a response.
+pub(super) fn read(text: &str) -> Result<Element, Reason> {
+    xml::read(text, &LIMITS)
+}
+
+/// Holds a response (saml-core §3.3.3) against the one shape.
+pub(super) fn response(root: &Element) -> Result<Admitted, Reason> {
+    if !root.is(PROTOCOL, "Response") {
+        return Err(Reason::NotAResponse);
+    }
+    is_version_2(root)?;
+    let mut carried = root.elements().filter(|element| is_assertion(element));
+    let assertion = match (carried.next(), carried.next()) {
+        (Some(assertion), None) => assertion,
+        (Some(_), Some(_)) => return Err(Reason::ManyAssertions),
+        // A failure comes without an assertion: the failure is what to tell.
+        (None, _) if status(root).is_some_and(|code| code != SUCCESS) => return Err(Reason::StatusFailed),
+        (None, _) => return Err(Reason::NoAssertion),
+    };
+    if &*assertion.namespace != ASSERTION {
+        return Err(Reason::MisplacedAssertion);
+    }
+    let is_open = assertion.name == "Assertion";
+    let response_signature = signature_of(root)?;
+    let signature = match is_open {
+        true => signature_of(assertion)?,
+        false => None,
+    };
+    let signatures = [response_signature.map(|(element, _)| element), signature.map(|(element, _)| element)];
+    everything(root, Some(assertion), &signatures)?;
+    let assertion = match is_open {
+        true => {
+            an_assertion(assertion)?;
+            Carried::Open(signed(signature)?)
+        }
+        false => Carried::Sealed(sealed::parse(assertion)?),
+    };
+    Ok(Admitted { signature: signed(response_signature)?, assertion })
+}
+
+/// Holds an assertion that was sealed, and stands alone now, against the one shape.
+pub(super) fn assertion(root: &Element) -> Result<Option<Signed>, Reason> {
+    if !root.is(ASSERTION, "Assertion") {
+        return Err(Reason::NoAssertion);
+    }
+    let signature = signature_of(root)?;
+    everything(root, Some(root), &[signature.map(|(element, _)| element)])?;
+    an_assertion(root)?;
+    signed(signature)
+}
+
+/// The status code of a response, the outer one (saml-core §3.2.2.2).
+pub(super) fn status(response: &Element) -> Option<&str> {
+    response.only(PROTOCOL, "Status")?.only(PROTOCOL, "StatusCode")?.attribute("Value")
+}
+
+fn an_assertion(assertion: &Element) -> Result<(), Reason> {
+    is_version_2(assertion)?;
+    if assertion.attribute("ID").is_none_or(str::is_empty) {
+        return Err(Reason::MissingId);
+    }
+    Ok(())
+}
+
+fn is_version_2(element: &Element) -> Result<(), Reason> {
+    if element.attribute("Version") == Some("2.0") { Ok(()) } else { Err(Reason::WrongVersion) }
+}
+
+/// By its name alone, whatever its namespace: a look-alike is no better than a second one.
+fn is_assertion(element: &Element) -> bool {
+    matches!(element.name.as_str(), "Assertion" | "EncryptedAssertion")
+}
+
+/// The one signature that is a direct child of `parent`, with its parent.
+fn signature_of(parent: &Element) -> Result<Option<(&Element, &Element)>, Reason> {
+    let mut found = parent.elements().filter(|element| element.name == "Signature");
+    match (found.next(), found.next()) {
+        (None, _) => Ok(None),
+        (Some(signature), None) if &*signature.namespace == DSIG => Ok(Some((signature, parent))),
+        _ => Err(Reason::MisplacedSignature),
+    }
+}
+
+/// What must hold for every element: nothing that matters lies where it does not belong, and no ID is there twice.
+fn everything(
+    root: &Element,
+    assertion: Option<&Element>,
+    signatures: &[Option<&Element>],
+) -> Result<(), Reason> {
+    let is_one_of = |element: &Element, known: &[Option<&Element>]| {
+        known.iter().flatten().any(|known| ptr::eq(*known, element))
+    };
+    let mut ids = HashSet::new();
+    let mut attributes = 0;
+    root.walk(&mut |element| {
+        match element.name.as_str() {
+            "Assertion" | "EncryptedAssertion" if !is_one_of(element, &[assertion]) => {
+                return Err(Reason::MisplacedAssertion);
+            }
+            "Response" if !ptr::eq(element, root) => return Err(Reason::MisplacedAssertion),
+            "Signature" if !is_one_of(element, signatures) => return Err(Reason::MisplacedSignature),
+            "Object" | "Manifest" if &*element.namespace == DSIG => return Err(Reason::SignatureObject),
+            // These name other places: only ones in this document, and none of them is ever followed.
+            "RetrievalMethod" | "DataReference" | "KeyReference" | "CipherReference"
+                if !element.attribute("URI").is_some_and(|uri| uri.starts_with('#')) =>
+            {
+                return Err(Reason::ForeignReference);
+            }
+            "Attribute" if &*element.namespace == ASSERTION => attributes += 1,
+            _ => {}
+        }
+        if attributes > MAX_ATTRIBUTES {
+            return Err(Reason::TooManyAttributes);
+        }
+        for attribute in element.attributes.iter().filter(|one| one.name.eq_ignore_ascii_case("id")) {
+            // Prefixed ones are IDs to some parsers and none to others.
+            if !attribute.namespace.is_empty() {
+                return Err(Reason::MissingId);
+            }
+            if !ids.insert(attribute.value.as_str()) {
+                return Err(Reason::DuplicateId);
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Holds a signature against the shape of saml-core §5.4: one reference, to the element that carries it.
+fn signed(signature: Option<(&Element, &Element)>) -> Result<Option<Signed>, Reason> {
+    let Some((signature, parent)) = signature else { return Ok(None) };
+    let id = parent.attribute("ID").filter(|id| xml::is_name(id)).ok_or(Reason::MissingId)?;
+    let mut parts = signature.elements();
+    let info = parts.next().filter(|part| part.is(DSIG, "SignedInfo")).ok_or(Reason::SignatureShape)?;
+    parts.next().filter(|part| part.is(DSIG, "SignatureValue")).ok_or(Reason::SignatureShape)?;
+    let key_info = parts.next();
+    if parts.next().is_some() || !key_info.is_none_or(is_plain_key_info) {
+        return Err(Reason::SignatureShape);
+    }
+
+    let mut parts = info.elements();
+    let mut next = |name: &str| parts.next().filter(|part| part.is(DSIG, name)).ok_or(Reason::SignatureShape);
+    let canonicalization = next("CanonicalizationMethod")?;
+    let method = next("SignatureMethod")?;
+    let reference = next("Reference")?;
+    if parts.next().is_some() {
+        return Err(Reason::SignatureShape);
+    }
+    if algorithm(canonicalization) != EXCLUSIVE || !names_prefixes_at_most(canonicalization) {
+        return Err(Reason::Canonicalization);
+    }
+    let known = SIGNATURE_METHODS.iter().find(|(uri, _)| *uri == algorithm(method));
+    let (_, kind) = known.ok_or(Reason::SignatureAlgorithm)?;
+    if method.elements().next().is_some() {
+        return Err(Reason::SignatureAlgorithm);
+    }
+    if reference.attribute("URI").and_then(|uri| uri.strip_prefix('#')) != Some(id) {
+        return Err(Reason::ForeignReference);
+    }
+    referenced(reference)?;
+    Ok(Some(Signed { element: parent.name.clone(), id: id.to_owned(), kind: *kind }))
+}
+
+/// The transforms and the digest of a reference.
+fn referenced(reference: &Element) -> Result<(), Reason> {
+    let mut parts = reference.elements().peekable();
+    if let Some(transforms) = parts.next_if(|part| part.is(DSIG, "Transforms")) {
+        if transforms.elements().count() > 2 {
+            return Err(Reason::Transform);
+        }
+        for transform in transforms.elements() {
+            let is_known = match algorithm(transform) {
+                ENVELOPED => transform.elements().next().is_none(),
+                EXCLUSIVE => names_prefixes_at_most(transform),
+                _ => false,
+            };
+            if !is_known || !transform.is(DSIG, "Transform") {
+                return Err(Reason::Transform);
+            }
+        }
+    }
+    let digest = parts.next().filter(|part| part.is(DSIG, "DigestMethod")).ok_or(Reason::SignatureShape)?;
+    if !DIGEST_METHODS.contains(&algorithm(digest)) || digest.elements().next().is_some() {
+        return Err(Reason::DigestAlgorithm);
+    }
+    parts.next().filter(|part| part.is(DSIG, "DigestValue")).ok_or(Reason::SignatureShape)?;
+    if parts.next().is_some() { Err(Reason::SignatureShape) } else { Ok(()) }
+}
+
+fn algorithm(element: &Element) -> &str {
+    element.attribute("Algorithm").unwrap_or_default()
+}
+
+/// Whether nothing but the list of prefixes lies inside (Exclusive XML Canonicalization §4).
+fn names_prefixes_at_most(element: &Element) -> bool {
+    element.elements().all(|inside| inside.is(EXCLUSIVE, "InclusiveNamespaces") && inside.nodes.is_empty())
+        && element.elements().count() <= 1
+}
+
+/// Whether the hint about the key is of a usual kind. It is never read.
+fn is_plain_key_info(element: &Element) -> bool {
+    let is_usual = |part: &Element| ["X509Data", "KeyName", "KeyValue"].contains(&part.name.as_str());
+    element.is(DSIG, "KeyInfo") && element.elements().all(|part| &*part.namespace == DSIG && is_usual(part))
+}
