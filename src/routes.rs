@@ -124,7 +124,7 @@ pub fn entries() -> Vec<Entry> {
         delete("/me/sessions/{id}", SignedIn, "signs one device out", sessions::revoke),
         post("/me/sessions/{id}/revoke", SignedIn, "the same for forms", sessions::revoke),
         post("/me/sessions/revoke-all", SignedIn, "signs out everywhere else: `{revoked}`", sessions::revoke_all),
-        get("/me/export", Recent, "everything that is held about the account, as one JSON document", export::show),
+        get("/me/export", VerifiedRecent, "everything that is held about the account, as one JSON document", export::show),
         get("/me/delete", Recent, "what a deletion removes and what stays, and the button", deletion::form),
         post("/me/delete", Recent, "→ `{scheduled, daysRemaining, deleteAt}`; every other session and every link ends", deletion::create),
         get("/me/delete/status", EvenLeaving, "`{scheduled, daysRemaining, deleteAt}`; all that such an account shows", deletion::status),

@@ -122,6 +122,9 @@ fn schedule(tx: &mut Tx, user: &User) -> Result<bool> {
 }
 
 fn delete_now(tx: &mut Tx, user: &User) -> Result<bool> {
+    if deletion::held_because(tx.conn, &user.id)?.is_some() {
+        return Ok(false);
+    }
     deletion::schedule(tx, &Actor::operator(), user, None, chrono::TimeDelta::zero())?;
     deletion::purge(tx, &Actor::operator(), &user.id)
 }

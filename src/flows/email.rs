@@ -13,8 +13,9 @@ use crate::{
     mail::{EmailAddress, LetterKind, letters},
     model::{
         audit::{self, Event},
+        deletion,
         password::Password,
-        session,
+        second_factor, session,
         throttle::{self, Limit},
         token::{self, AddressChange, ChangeEmail, ResetPassword, UndoEmail},
         user::{self, User},
@@ -292,8 +293,12 @@ fn take_back(
     token::revoke_all(tx, &id)?;
     token::revoke_undo_since(tx, &id, waiting.created_at)?;
     session::revoke_others(tx, &actor, &id, None)?;
-    // Whoever moved the address may know the password.
+    // Whoever moved the address may know the password, have added a way in of their own shortly before, and have asked
+    // for the account's end.
     user::block_password(tx, &id)?;
+    second_factor::remove_since(tx, &actor, &id, waiting.created_at - TimeDelta::days(1))?;
+    let user = user::by_id(tx.conn, &id)?;
+    deletion::cancel(tx, &actor, &user)?;
     let event =
         Event::EmailChangeUndone { from: back.old.spelled().to_owned(), to: back.new.spelled().to_owned() };
     audit::record(tx, &actor, &id, event)?;

@@ -2,8 +2,8 @@
 //! that a long history needs no more memory than a short one.
 
 use actix_web::{
-    HttpResponse,
-    http::header,
+    HttpRequest, HttpResponse,
+    http::{Method, header},
     web::{Bytes, Data},
 };
 use futures_util::stream::{self, Stream};
@@ -18,7 +18,7 @@ use crate::{
         holding::{self, Section},
         user::User,
     },
-    web::{Client, RecentUser},
+    web::RecentAuth,
 };
 
 /// What the document says it is.
@@ -27,10 +27,12 @@ const FORMAT: &str = "vestibule-export-1";
 // Rows in memory at a time.
 const PAGE: i64 = 200;
 
-/// `GET /me/export`
-pub async fn show(me: RecentUser, client: Client, app: Data<App>) -> Result<HttpResponse> {
+/// `GET /me/export`. For whoever has the address confirmed: what is held about a mere claim would tell a stranger what
+/// goes on with the address.
+pub async fn show(me: RecentAuth, req: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
     let (actor, owner) = (me.actor(), me.user.id.clone());
-    if client.is_navigation {
+    // A HEAD reads nothing.
+    if req.method() != Method::HEAD {
         app.write(move |tx| audit::record(tx, &actor, &owner, Event::Exported {})).await?;
     }
     let head = format!("{{\n\"format\": \"{FORMAT}\",\n\"exportedAt\": \"{}\"", me.now.iso());

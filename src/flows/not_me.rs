@@ -12,7 +12,7 @@ use crate::{
     mail::letters,
     model::{
         audit::{self, Event},
-        session,
+        second_factor, session,
         token::{self, NotMe, ResetPassword},
         user::{self, User},
     },
@@ -71,11 +71,12 @@ fn secure(tx: &mut Tx, client: &Client, secret: &Secret<NotMe>) -> Result<Id<Use
     let waiting = token::peek(tx.conn, secret)?;
     let user = user::by_id(tx.conn, &waiting.user_id)?;
     tx.lock(&user.email.normalized())?;
-    let (id, _) = token::redeem(tx, secret)?;
+    let (id, told) = token::redeem(tx, secret)?;
     let actor = client.actor().known_as(&id);
     token::revoke_all(tx, &id)?;
     session::revoke_others(tx, &actor, &id, None)?;
     user::block_password(tx, &id)?;
+    second_factor::remove_since(tx, &actor, &id, Timestamp::from_unix(told.at))?;
     let reset = token::issue::<ResetPassword>(tx, &id, &user.email.normalized())?;
     let config = tx.config;
     let valid_for = span_in_words(config.lifetimes.reset_link);

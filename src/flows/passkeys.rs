@@ -179,6 +179,10 @@ impl Adding {
             return Ok(None);
         };
         let before = second_factor::of(tx.conn, &user.id)?;
+        // Challenges may have been asked for before the last one was added.
+        if before.passkeys >= passkey::MOST as i64 {
+            return Ok(None);
+        }
         let passkey = passkey::add(tx, &actor, &user, party, &credential, name)?;
         second_factor::added(tx, &actor, &user.id, &here, before, Factor::Passkey)?;
         let codes = match before.is_second_due() {

@@ -211,6 +211,24 @@ pub fn removed(tx: &mut Tx, actor: &Actor, user: &Id<User>, here: &Current, fact
     Ok(())
 }
 
+/// Takes away what was added since `moment`, when somebody else had the account: their passkey or app must not open it
+/// any more, nor keep its owner out. What was there before stays.
+pub fn remove_since(tx: &mut Tx, actor: &Actor, user: &Id<User>, moment: Timestamp) -> Result<()> {
+    let keys = passkeys::table.filter(passkeys::user_id.eq(user)).filter(passkeys::created_at.ge(moment));
+    let keys = diesel::delete(keys).execute(tx.conn)?;
+    let app = diesel::delete(apps::table.find(user).filter(apps::created_at.ge(moment))).execute(tx.conn)?;
+    totp::forget_setup(tx, user)?;
+    let codes = recovery_codes::table.filter(recovery_codes::user_id.eq(user));
+    let codes = diesel::delete(codes.filter(recovery_codes::created_at.ge(moment))).execute(tx.conn)?;
+    if keys + app + codes == 0 {
+        return Ok(());
+    }
+    if !of(tx.conn, user)?.is_second_due() {
+        recovery_code::forget(tx, user)?;
+    }
+    audit::record(tx, actor, user, Event::SecondFactorsReset {})
+}
+
 /// Takes every second factor away, and every session. What an operator's reset comes to.
 pub fn remove_all(tx: &mut Tx, actor: &Actor, user: &Id<User>) -> Result<()> {
     diesel::delete(passkeys::table.filter(passkeys::user_id.eq(user))).execute(tx.conn)?;

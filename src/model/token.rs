@@ -513,11 +513,11 @@ pub fn revoke<P: Purpose>(tx: &mut Tx, user: &Id<User>) -> Result<()> {
 }
 
 /// Kills every token of `user` that was not used yet, but for the ways back: for the old mailbox after a change of
-/// address, from a deletion, and from a reset of the second factors. Whoever took an account over must not be able to
+/// address, from a sign-in that was somebody else's, from a deletion, and from a reset of the second factors. Whoever took an account over must not be able to
 /// close them.
 pub fn revoke_all(tx: &mut Tx, user: &Id<User>) -> Result<()> {
     let open = tokens::table.filter(tokens::user_id.eq(user)).filter(tokens::used_at.is_null());
-    let ways_back = [UndoEmail::NAME, CancelDeletion::NAME, StopFactorReset::NAME];
+    let ways_back = [UndoEmail::NAME, NotMe::NAME, CancelDeletion::NAME, StopFactorReset::NAME];
     diesel::delete(open.filter(tokens::purpose.ne_all(ways_back))).execute(tx.conn)?;
     Ok(())
 }

@@ -226,6 +226,12 @@ pub fn since(conn: &mut Conn, user: &Id<User>) -> Result<Option<(Timestamp, Time
     Ok(row.get_result(conn).optional()?)
 }
 
+/// Removes a set-up that waits for its first code.
+pub fn forget_setup(tx: &mut Tx, user: &Id<User>) -> Result<()> {
+    diesel::delete(totp_setups::table.find(user)).execute(tx.conn)?;
+    Ok(())
+}
+
 /// Removes the app and any set-up. Whether there was an app.
 pub fn forget(tx: &mut Tx, user: &Id<User>) -> Result<bool> {
     diesel::delete(totp_setups::table.find(user)).execute(tx.conn)?;

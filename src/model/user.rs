@@ -277,7 +277,14 @@ pub fn confirm_address(tx: &mut Tx, actor: &Actor, id: &Id<User>, normalized: &s
     if holders.iter().any(|(_, verified)| verified.is_some()) {
         return Err(Error::AlreadyConfirmed);
     }
-    diesel::update(users::table.find(id)).set(users::email_verified_at.eq(tx.now)).execute(tx.conn)?;
+    // Whoever claimed it may have asked for its end; its owner has not.
+    diesel::update(users::table.find(id))
+        .set((
+            users::email_verified_at.eq(tx.now),
+            users::deletes_at.eq(None::<Timestamp>),
+            users::warned_at.eq(None::<Timestamp>),
+        ))
+        .execute(tx.conn)?;
     audit::record(tx, actor, id, Event::EmailConfirmed {})?;
     for (other, _) in holders.iter().filter(|(holder, _)| holder != id) {
         end_claim(tx, actor, other, false)?;

@@ -101,17 +101,20 @@ pub struct CodesPage {
     what: &'static str,
     #[serde(skip)]
     email: String,
+    #[serde(skip)]
+    on: &'static str,
 }
 
 impl CodesPage {
     /// The codes of `user`, after a sentence on `what` has just happened.
     pub fn new(recovery_codes: Vec<Zeroizing<String>>, what: &'static str, user: &User) -> Self {
-        Self { recovery_codes, passkey: None, what, email: user.email.spelled().to_owned() }
+        let email = user.email.spelled().to_owned();
+        Self { recovery_codes, passkey: None, what, email, on: "/me/2fa" }
     }
 
     /// The same, made because of this first passkey.
     pub fn because_of(self, passkey: impl Serialize) -> Result<Self> {
-        Ok(Self { passkey: Some(serde_json::to_value(passkey)?), ..self })
+        Ok(Self { passkey: Some(serde_json::to_value(passkey)?), on: "/me/passkeys", ..self })
     }
 
     /// All of them in one field, for the form that sends them back as a file.

@@ -99,7 +99,7 @@ fn rows() -> Vec<Row> {
         bare(delete, "/me/sessions/{id}", SignedIn),
         bare(post.clone(), "/me/sessions/{id}/revoke", SignedIn),
         bare(post.clone(), "/me/sessions/revoke-all", SignedIn),
-        get("/me/export", Recent),
+        get("/me/export", VerifiedRecent),
         get("/me/delete", Recent),
         bare(post.clone(), "/me/delete", Recent),
         get("/me/delete/status", EvenLeaving),
