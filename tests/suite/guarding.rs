@@ -76,6 +76,31 @@ async fn a_made_up_cookie_is_not_a_known_browser() {
 }
 
 #[actix_web::test]
+async fn this_was_not_me_takes_away_what_was_planted_since() {
+    let house = House::open().await;
+    house.verified("ada@example.com").await;
+    signs_in(&house.curl()).await;
+    let thief = house.curl().named(FIREFOX);
+    signs_in(&thief).await;
+    let token = crate::house::token_in(&alerts(&house).await.remove(0)).unwrap();
+    thief.steps_up().await;
+    let secret = house.waiting_app(&thief).await;
+    thief.confirms_app(&house.code(&secret)).await.is(200);
+
+    house.curl().post_json("/not-me", json!({ "token": token })).await.is(200);
+
+    let reset = house.token_for("ada@example.com").await;
+    let form = json!({ "token": reset, "password": "another fine passphrase" });
+    house.curl().post_json("/reset-password", form).await.is(200);
+    let form = json!({ "email": "ada@example.com", "password": "another fine passphrase" });
+    let told = house.curl().post_json("/login", form).await.is(200).json();
+    assert_eq!(told["user"]["email"], "ada@example.com", "{told}");
+    for table in ["totp", "recovery_codes"] {
+        assert_eq!(house.count(table).await, 0, "{table}");
+    }
+}
+
+#[actix_web::test]
 async fn this_was_not_me_signs_out_everything_and_blocks_the_password() {
     let house = House::open().await;
     let owner = house.verified("ada@example.com").await;
