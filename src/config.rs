@@ -509,7 +509,7 @@ impl Reader {
         let text = self.text("DATABASE_URL").unwrap_or_else(|| "sqlite://data/vestibule.db".to_owned());
         match text.split_once("://") {
             Some(("sqlite", path)) if !path.is_empty() => DatabaseUrl::Sqlite(path.into()),
-            Some(("postgres" | "postgresql", _)) => DatabaseUrl::Postgres(text),
+            Some(("postgres" | "postgresql", _)) => DatabaseUrl::Postgres(without_kerberos(text)),
             _ => {
                 let hint = "sqlite://data/vestibule.db or postgres://user:password@host/database";
                 self.problems.push(format!("DATABASE_URL is not an address of a database. Write {hint}."));
@@ -742,6 +742,16 @@ fn development_key(database: &DatabaseUrl) -> io::Result<String> {
     }
 }
 
+/// Before each connection libpq looks for a Kerberos ticket unless told not to, and a process that ends meanwhile crashes
+/// in that library's own clean-up. Whoever has Kerberos says so in the address (PostgreSQL, libpq `gssencmode`).
+fn without_kerberos(url: String) -> String {
+    if url.contains("gssencmode=") {
+        return url;
+    }
+    let separator = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{separator}gssencmode=disable")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -794,6 +804,17 @@ mod tests {
             ("SMTP_URL", "smtps://mail.example.com"),
         ];
         assert_eq!(problems(&safe), Vec::<String>::new());
+    }
+
+    #[test]
+    fn kerberos_is_looked_for_only_where_the_address_says_so() {
+        for (written, used) in [
+            ("postgres://db/v", "postgres://db/v?gssencmode=disable"),
+            ("postgres://db/v?sslmode=require", "postgres://db/v?sslmode=require&gssencmode=disable"),
+            ("postgres://db/v?gssencmode=require", "postgres://db/v?gssencmode=require"),
+        ] {
+            assert_eq!(without_kerberos(written.to_owned()), used);
+        }
     }
 
     #[test]

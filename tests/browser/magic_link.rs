@@ -17,6 +17,8 @@ use crate::{
 async fn ask(house: &House, browser: &Browser, address: &str) -> String {
     browser.open("/login").await;
     browser.follow("Send me a link instead").await;
+    // Both pages ask for the address.
+    browser.is_at("/login/magic-link").await;
     browser.fill("Email address", address).await;
     browser.press("Send me a link").await;
     browser.reads("Look at your mail").await;
@@ -69,6 +71,7 @@ async fn ways_of(house: &House, chromium: &Chromium, scripts: bool) {
     laptop.press("Sign in").await;
     laptop.is_at("/me").await;
     laptop.press("Sign out").await;
+    laptop.is_at("/login").await;
 
     // On the phone: a code for the laptop.
     let link = ask(house, &laptop, "ada@example.com").await;
@@ -84,6 +87,7 @@ async fn ways_of(house: &House, chromium: &Chromium, scripts: bool) {
     phone.open("/me").await;
     phone.is_at("/login?next=%2Fme").await;
     laptop.press("Sign out").await;
+    laptop.is_at("/login").await;
 
     // Or on the phone itself.
     let link = ask(house, &laptop, "ada@example.com").await;

@@ -51,6 +51,15 @@ impl House {
 
     /// The same with some settings of one's own.
     pub async fn with(settings: &[(&str, &str)]) -> Self {
+        Self::at(Clock::test(Timestamp::from_unix(NOON)), settings).await
+    }
+
+    /// The same where it is as late as it is: commands are programs of their own, and go by the machine's clock.
+    pub async fn today() -> Self {
+        Self::at(Clock::test(Clock::system().now()), &[]).await
+    }
+
+    async fn at(clock: Clock, settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let catcher = Catcher::start(([127, 0, 0, 1], 0).into()).unwrap();
         let database = new_database(&folder);
@@ -72,7 +81,6 @@ impl House {
         for (name, value) in usual.iter().chain(settings) {
             values.insert((*name).to_owned(), (*value).to_owned());
         }
-        let clock = Clock::test(Timestamp::from_unix(NOON));
         let app = App::open_with(config::from_values(values.clone()).unwrap(), clock.clone()).unwrap();
         app.db().migrate().unwrap();
         actix_web::rt::spawn(server::start(&app, listener).unwrap());
