@@ -69,8 +69,7 @@ pub async fn create(client: Client, Input(form): Input<Link>, app: Data<App>) ->
 /// Signs everything out, blocks the password, and starts a reset.
 fn secure(tx: &mut Tx, client: &Client, secret: &Secret<NotMe>) -> Result<Id<User>> {
     let waiting = token::peek(tx.conn, secret)?;
-    let user = user::by_id(tx.conn, &waiting.user_id)?;
-    tx.lock(&user.email.normalized())?;
+    let user = user::find_locked(tx, &waiting.user_id)?.ok_or(Error::NotFound)?;
     let (id, told) = token::redeem(tx, secret)?;
     let actor = client.actor().known_as(&id);
     token::revoke_all(tx, &id)?;

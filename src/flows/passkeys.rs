@@ -110,7 +110,7 @@ pub async fn options(me: RecentAuth, client: Client, app: Data<App>) -> Result<R
     let options = app
         .write(move |tx| {
             ceremony::admit(tx, &client.ip)?;
-            if passkey::list(tx.conn, &user.id)?.len() >= passkey::MOST {
+            if second_factor::of(tx.conn, &user.id)?.passkeys >= passkey::MOST {
                 let sentence = format!("You have {} passkeys. Remove one you no longer use.", passkey::MOST);
                 return Err(Error::Invalid(Errors::one("form", sentence)));
             }
@@ -180,7 +180,7 @@ impl Adding {
         };
         let before = second_factor::of(tx.conn, &user.id)?;
         // Challenges may have been asked for before the last one was added.
-        if before.passkeys >= passkey::MOST as i64 {
+        if before.passkeys >= passkey::MOST {
             return Ok(None);
         }
         let passkey = passkey::add(tx, &actor, &user, party, &credential, name)?;
@@ -189,7 +189,7 @@ impl Adding {
             true => None,
             false => Some(recovery_code::make(tx, &actor, &user.id)?),
         };
-        passkey::tell(tx, &user, FactorChange::PasskeyAdded, &device)?;
+        second_factor::tell(tx, &user, FactorChange::PasskeyAdded, &device)?;
         Ok(Some(Added { passkey, codes, ticket: door::rotate(tx, &here)? }))
     }
 }
@@ -230,7 +230,7 @@ pub async fn remove(me: RecentAuth, client: Client, id: Path<Id<Passkey>>, app: 
         .write(move |tx| {
             tx.lock(&user.email.normalized())?;
             passkey::remove(tx, &actor, &user, &here, &id)?;
-            passkey::tell(tx, &user, FactorChange::PasskeyRemoved, &client.device().name())?;
+            second_factor::tell(tx, &user, FactorChange::PasskeyRemoved, &client.device().name())?;
             door::rotate(tx, &here)
         })
         .await?;

@@ -13,7 +13,7 @@ use crate::{
     app::App,
     db::Tx,
     error::{Error, Errors, Result},
-    mail::letters::{self, FactorChange},
+    mail::letters::FactorChange,
     model::{audit::Actor, recovery_code, second_factor, session::Current, user::User},
     web::{
         Client, CurrentUser, Input, RecentAuth, Reply,
@@ -94,10 +94,7 @@ fn make(
         ));
     }
     let codes = recovery_code::make(tx, actor, &user.id)?;
-    let (site, when, device) = (&tx.config.site, tx.now.exact(), client.device().name());
-    let letter =
-        letters::factor_changed(site, &user.email, &user.name, FactorChange::CodesMade, &when, &device)?;
-    tx.mail(Some(&user.id), letter)?;
+    second_factor::tell(tx, user, FactorChange::CodesMade, &client.device().name())?;
     Ok(Made::Codes(codes, door::rotate(tx, here)?))
 }
 

@@ -127,8 +127,7 @@ fn spent(left: i64) -> String {
 
 fn attempt(tx: &mut Tx, client: &Client, secret: &Secret<PendingSignIn>, code: &Code) -> Result<Verdict> {
     let waiting = token::peek(tx.conn, secret)?;
-    let user = user::by_id(tx.conn, &waiting.user_id)?;
-    tx.lock(&user.email.normalized())?;
+    let user = user::find_locked(tx, &waiting.user_id)?.ok_or(Error::DeadLink)?;
     let (_, first, left) = token::try_once(tx, secret, MOST_CODES)?;
     let is_known = client.is_known_to(tx.conn, &user.id)?;
     second_factor::admit_guess(tx, &user.id, is_known)?;

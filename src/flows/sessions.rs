@@ -55,7 +55,8 @@ pub async fn security(me: CurrentUser, app: Data<App>) -> Result<Reply> {
     let (factors, second_factors, logins) = app
         .read(move |conn| {
             let factors = second_factor::of(conn, &owner)?;
-            Ok((factors, FactorsView::of(conn, &owner)?, sign_in::list(conn, &owner, None, RECENT)?))
+            let second_factors = FactorsView::of(conn, &owner, factors)?;
+            Ok((factors, second_factors, sign_in::list(conn, &owner, None, RECENT)?))
         })
         .await?;
     let ways = Ways::of(&me.user, factors, app.config());

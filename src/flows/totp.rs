@@ -10,7 +10,7 @@ use crate::{
     app::App,
     db::Tx,
     error::{Error, Errors, Result},
-    mail::letters::{self, FactorChange},
+    mail::letters::FactorChange,
     model::{
         audit::{self, Actor, Event},
         recovery_code,
@@ -147,7 +147,8 @@ fn finish(
     second_factor::added(tx, actor, &user.id, here, before, Factor::Totp)?;
     audit::record(tx, actor, &user.id, Event::SecondFactorAdded { factor: Factor::Totp, passkey: None })?;
     let has_replaced = before.has_totp;
-    tell(tx, client, user, if has_replaced { FactorChange::AppReplaced } else { FactorChange::AppAdded })?;
+    let change = if has_replaced { FactorChange::AppReplaced } else { FactorChange::AppAdded };
+    second_factor::tell(tx, user, change, &client.device().name())?;
     let has_codes = before.is_second_due() && before.recovery_codes > 0;
     let codes = match has_codes {
         true => None,
@@ -183,15 +184,9 @@ fn remove(
     }
     second_factor::removed(tx, actor, &user.id, here, Factor::Totp)?;
     audit::record(tx, actor, &user.id, Event::SecondFactorRemoved { factor: Factor::Totp, passkey: None })?;
-    tell(tx, client, user, FactorChange::AppRemoved)?;
+    second_factor::tell(tx, user, FactorChange::AppRemoved, &client.device().name())?;
     let is_second_due = second_factor::of(tx.conn, &user.id)?.is_second_due();
     Ok(Some((door::rotate(tx, here)?, is_second_due)))
-}
-
-fn tell(tx: &mut Tx, client: &Client, user: &User, change: FactorChange) -> Result<()> {
-    let (site, when, device) = (&tx.config.site, tx.now.exact(), client.device().name());
-    let letter = letters::factor_changed(site, &user.email, &user.name, change, &when, &device)?;
-    tx.mail(Some(&user.id), letter)
 }
 
 /// The set-up page once more, with what is wrong with the code.

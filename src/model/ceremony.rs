@@ -151,10 +151,12 @@ pub fn judge(
     place: &Place,
     answer: &Assertion,
 ) -> Result<Judged> {
-    let found = passkey::by_credential(tx.conn, &answer.credential_id())?;
-    if let Some((_, owner)) = &found {
+    let credential_id = answer.credential_id();
+    if let Some((_, owner)) = passkey::by_credential(tx.conn, &credential_id)? {
         tx.lock(&owner.email.normalized())?;
     }
+    // Again: either may have changed while this one waited.
+    let found = passkey::by_credential(tx.conn, &credential_id)?;
     let (asked, state) = take_back::<UsePasskey>(tx, answer.challenge(), place)?;
     let Some((passkey, owner)) = found else { return Ok(Judged::Unknown) };
     // Where anybody was asked, the passkey has to say whose it is (WebAuthn §7.2 step 6).

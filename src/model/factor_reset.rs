@@ -81,12 +81,7 @@ pub fn due(conn: &mut Conn, now: Timestamp, after: &Place, most: i64) -> Result<
 /// Takes every second factor and every session of `id` away, and tells the owner. `false` where it is no longer due:
 /// stopped, or done by another node.
 pub fn carry_out(tx: &mut Tx, id: &Id<User>) -> Result<bool> {
-    let user = match user::by_id(tx.conn, id) {
-        // The account ended meanwhile.
-        Err(Error::NotFound) => return Ok(false),
-        user => user?,
-    };
-    tx.lock(&user.email.normalized())?;
+    let Some(user) = user::find_locked(tx, id)? else { return Ok(false) };
     let due = users::table.find(id).filter(users::factors_reset_at.le(tx.now));
     let taken = diesel::update(due).set(users::factors_reset_at.eq(None::<Timestamp>)).execute(tx.conn)?;
     if taken == 0 {

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::{
     audit::{self, Actor, Event},
-    throttle,
+    crockford, throttle,
     token::{self, AskedCode, AskedLink, MagicCode, MagicLink},
     user::{self, User},
 };
@@ -27,9 +27,6 @@ pub const MOST_CODES: i32 = 5;
 const LENGTH: usize = 6;
 const SEAL: &str = "magic_link";
 
-// Crockford's base 32: without i, l, o and u, which are read as others or make words.
-const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-
 /// What stands for a link in the browser that asked for it: six letters and digits, 30 random bits. Five tries within
 /// ten minutes are too few for a guess.
 #[derive(Clone)]
@@ -37,22 +34,14 @@ pub struct ShortCode(Zeroizing<String>);
 
 impl ShortCode {
     fn random() -> Result<Self> {
-        let mut bytes = Zeroizing::new([0; LENGTH]);
-        getrandom::fill(bytes.as_mut_slice()).map_err(Error::internal)?;
-        // 256 is a multiple of 32, so every letter is as likely.
-        Ok(Self(Zeroizing::new(bytes.iter().map(|byte| LETTERS[usize::from(byte % 32)] as char).collect())))
+        crockford::random(LENGTH).map(Self)
     }
 
     /// Reads a code as it was typed. Blanks, dashes and capitals do not count; letters that are easily mistaken are what
     /// they were mistaken for.
     pub fn read(typed: &str) -> Self {
-        let one = |c: char| match c.to_ascii_lowercase() {
-            'o' => '0',
-            'i' | 'l' => '1',
-            c => c,
-        };
         let told = typed.chars().filter(|c| !c.is_whitespace() && *c != '-');
-        Self(Zeroizing::new(told.map(one).take(LENGTH + 1).collect()))
+        Self(Zeroizing::new(told.map(|c| crockford::read(c).unwrap_or(c)).take(LENGTH + 1).collect()))
     }
 
     /// Whether nothing was typed.

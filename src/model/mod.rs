@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod ceremony;
+mod crockford;
 pub mod deletion;
 pub mod device;
 pub mod factor_reset;

@@ -20,7 +20,7 @@ use crate::{
         schema::{passkeys, users},
     },
     error::{Error, Result},
-    mail::letters::{self, FactorChange},
+    mail::letters::FactorChange,
     webauthn::{Credential, RelyingParty, Use},
 };
 
@@ -40,10 +40,7 @@ pub const HOLDING: Holding = Holding {
     fate: Fate::Removed,
     afterwards: "Your devices may still offer it; it then opens nothing.",
     export: &[Section { name: "passkeys", is_list: true, read: exported }],
-    erase: |tx, id, _| {
-        diesel::delete(passkeys::table.filter(passkeys::user_id.eq(id))).execute(tx.conn)?;
-        Ok(())
-    },
+    erase: |tx, id, _| forget(tx, id),
 };
 
 fn exported(conn: &mut Conn, owner: &Id<User>, skip: i64, most: i64) -> Result<Vec<Value>> {
@@ -68,7 +65,7 @@ fn exported(conn: &mut Conn, owner: &Id<User>, skip: i64, most: i64) -> Result<V
 }
 
 /// How many one person may have.
-pub const MOST: usize = 20;
+pub const MOST: i64 = 20;
 
 /// A passkey.
 #[derive(Debug, Clone, Queryable, Selectable)]
@@ -212,7 +209,7 @@ pub fn close(tx: &mut Tx, actor: &Actor, user: &User, id: &Id<Passkey>, device: 
     }
     session::revoke_of_passkey(tx, actor, &user.id, id, None)?;
     audit::record(tx, actor, &user.id, Event::PasskeyCopied { passkey: id.clone() })?;
-    tell(tx, user, FactorChange::PasskeyCopied, device)
+    second_factor::tell(tx, user, FactorChange::PasskeyCopied, device)
 }
 
 /// Calls one of `owner`'s passkeys something else. Nobody learns whether an id belongs to somebody else.
@@ -249,11 +246,10 @@ pub fn remove(tx: &mut Tx, actor: &Actor, user: &User, here: &Current, id: &Id<P
     audit::record(tx, actor, &user.id, removed)
 }
 
-/// Tells somebody by mail what became of their passkeys, and on which device it was done.
-pub fn tell(tx: &mut Tx, user: &User, change: FactorChange, device: &str) -> Result<()> {
-    let when = tx.now.exact();
-    let letter = letters::factor_changed(&tx.config.site, &user.email, &user.name, change, &when, device)?;
-    tx.mail(Some(&user.id), letter)
+/// Removes all of them, and tells nobody.
+pub fn forget(tx: &mut Tx, user: &Id<User>) -> Result<()> {
+    diesel::delete(passkeys::table.filter(passkeys::user_id.eq(user))).execute(tx.conn)?;
+    Ok(())
 }
 
 /// The hosts other than this one that there are passkeys for. They do not work here.

@@ -9,13 +9,14 @@ use zeroize::Zeroizing;
 
 use super::{
     audit::{self, Actor, Event},
+    crockford,
     holding::{Fate, Holding, Section},
     user::User,
 };
 use crate::{
     clock::Timestamp,
     db::{Conn, Id, Tx, schema::recovery_codes},
-    error::{Error, Result},
+    error::Result,
     mail::letters,
     secret::{self, Keys},
 };
@@ -52,18 +53,10 @@ pub const FEW: i64 = 3;
 
 const LENGTH: usize = 12;
 
-// Crockford's base 32: without i, l, o and u, which are read as others or make words.
-const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-
 /// What a typed code is compared as; `None` where it cannot be one. Letters that are easily mistaken are what they were
 /// mistaken for.
 pub fn normalize(typed: &str) -> Option<String> {
-    let one = |c: char| match c.to_ascii_lowercase() {
-        'o' => Some('0'),
-        'i' | 'l' => Some('1'),
-        c => (c.is_ascii() && LETTERS.contains(&(c as u8))).then_some(c),
-    };
-    let plain: String = typed.chars().map(one).collect::<Option<_>>()?;
+    let plain: String = typed.chars().map(crockford::read).collect::<Option<_>>()?;
     (plain.len() == LENGTH).then_some(plain)
 }
 
@@ -78,7 +71,7 @@ pub fn make(tx: &mut Tx, actor: &Actor, user: &Id<User>) -> Result<Vec<Zeroizing
     forget(tx, user)?;
     let mut codes = Vec::with_capacity(COUNT);
     for _ in 0..COUNT {
-        let code = random()?;
+        let code = crockford::random(LENGTH)?;
         let hash = hashes(&tx.config.keys, user, &code)?.swap_remove(0);
         diesel::insert_into(recovery_codes::table)
             .values((
@@ -91,13 +84,6 @@ pub fn make(tx: &mut Tx, actor: &Actor, user: &Id<User>) -> Result<Vec<Zeroizing
     }
     audit::record(tx, actor, user, Event::RecoveryCodesMade {})?;
     Ok(codes)
-}
-
-fn random() -> Result<Zeroizing<String>> {
-    let mut bytes = Zeroizing::new([0; LENGTH]);
-    getrandom::fill(bytes.as_mut_slice()).map_err(Error::internal)?;
-    // 256 is a multiple of 32, so every letter is as likely.
-    Ok(Zeroizing::new(bytes.iter().map(|byte| LETTERS[usize::from(byte % 32)] as char).collect()))
 }
 
 // The owner is hashed along: two people may hold the same code.

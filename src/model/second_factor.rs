@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::{
     audit::{self, Actor, Event},
-    recovery_code, session,
+    passkey, recovery_code, session,
     session::Current,
     throttle::{self, Limit},
     totp,
@@ -22,6 +22,7 @@ use crate::{
         schema::{passkeys, recovery_codes, totp as apps, users},
     },
     error::Result,
+    mail::letters::{self, FactorChange},
     text_enum,
 };
 
@@ -63,6 +64,11 @@ impl Factors {
     /// Whether anything opens the account by itself, a letter to its address aside.
     pub fn has_way_in(&self) -> bool {
         self.has_password || self.usable_passkeys > 0
+    }
+
+    /// Whether it is time for new recovery codes.
+    pub fn is_running_out(&self) -> bool {
+        self.is_second_due() && self.recovery_codes <= recovery_code::FEW
     }
 
     /// What the second proof may be.
@@ -194,7 +200,7 @@ pub fn added(
     } else if factor == Factor::Totp && before.has_totp {
         session::revoke_relying_on(tx, actor, user, &here.id, &[Factor::Totp])?;
     }
-    session::set_factor(tx, &here.id, Some(factor))
+    session::set_factor(tx, &here.id, factor)
 }
 
 /// After a second factor was removed: recovery codes go with the last one, there being nothing left to recover.
@@ -207,8 +213,7 @@ pub fn removed(tx: &mut Tx, actor: &Actor, user: &Id<User>, here: &Current, fact
             &[Factor::Totp, Factor::RecoveryCode, Factor::Passkey]
         }
     };
-    session::revoke_relying_on(tx, actor, user, &here.id, gone)?;
-    Ok(())
+    session::revoke_relying_on(tx, actor, user, &here.id, gone)
 }
 
 /// Takes away what was added since `moment`, when somebody else had the account: their passkey or app must not open it
@@ -231,11 +236,18 @@ pub fn remove_since(tx: &mut Tx, actor: &Actor, user: &Id<User>, moment: Timesta
 
 /// Takes every second factor away, and every session. What an operator's reset comes to.
 pub fn remove_all(tx: &mut Tx, actor: &Actor, user: &Id<User>) -> Result<()> {
-    diesel::delete(passkeys::table.filter(passkeys::user_id.eq(user))).execute(tx.conn)?;
+    passkey::forget(tx, user)?;
     totp::forget(tx, user)?;
     recovery_code::forget(tx, user)?;
     session::revoke_others(tx, actor, user, None)?;
     audit::record(tx, actor, user, Event::SecondFactorsReset {})
+}
+
+/// Tells somebody by mail what became of their second factors, and on which device it was done.
+pub fn tell(tx: &mut Tx, user: &User, change: FactorChange, device: &str) -> Result<()> {
+    let when = tx.now.exact();
+    let letter = letters::factor_changed(&tx.config.site, &user.email, &user.name, change, &when, device)?;
+    tx.mail(Some(&user.id), letter)
 }
 
 #[cfg(test)]

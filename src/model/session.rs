@@ -412,30 +412,23 @@ pub fn revoke_others(
     Ok(count)
 }
 
-/// Signs out every device of `owner` but `keep` that came in with one proof only. Returns how many there were.
-pub fn revoke_single_factor(
-    tx: &mut Tx,
-    actor: &Actor,
-    owner: &Id<User>,
-    keep: &Id<Session>,
-) -> Result<usize> {
+/// Signs out every device of `owner` but `keep` that came in with one proof only.
+pub fn revoke_single_factor(tx: &mut Tx, actor: &Actor, owner: &Id<User>, keep: &Id<Session>) -> Result<()> {
     token::revoke::<PendingSignIn>(tx, owner)?;
     let others = sessions::table.filter(sessions::user_id.eq(owner)).filter(sessions::id.ne(keep));
     let count = diesel::delete(others.filter(sessions::second_factor.is_null())).execute(tx.conn)?;
-    audit::record(tx, actor, owner, Event::OtherSessionsRevoked { count })?;
-    Ok(count)
+    audit::record(tx, actor, owner, Event::OtherSessionsRevoked { count })
 }
 
 /// Signs out every device of `owner` but `keep` that relied on one of `factors`; `keep` no longer relies on it. Ends the
-/// sign-ins that wait for a second proof as well: there may be nothing left to answer with. Returns how many devices
-/// there were.
+/// sign-ins that wait for a second proof as well: there may be nothing left to answer with.
 pub fn revoke_relying_on(
     tx: &mut Tx,
     actor: &Actor,
     owner: &Id<User>,
     keep: &Id<Session>,
     factors: &[Factor],
-) -> Result<usize> {
+) -> Result<()> {
     token::revoke::<PendingSignIn>(tx, owner)?;
     let relying = || {
         sessions::table.filter(sessions::user_id.eq(owner)).filter(sessions::second_factor.eq_any(factors))
@@ -444,28 +437,26 @@ pub fn revoke_relying_on(
     diesel::update(relying().filter(sessions::id.eq(keep)))
         .set(sessions::second_factor.eq(None::<Factor>))
         .execute(tx.conn)?;
-    audit::record(tx, actor, owner, Event::OtherSessionsRevoked { count })?;
-    Ok(count)
+    audit::record(tx, actor, owner, Event::OtherSessionsRevoked { count })
 }
 
-/// Signs out every device of `owner` that came in with this passkey, but `keep`. Returns how many there were.
+/// Signs out every device of `owner` that came in with this passkey, but `keep`.
 pub fn revoke_of_passkey(
     tx: &mut Tx,
     actor: &Actor,
     owner: &Id<User>,
     passkey: &Id<Passkey>,
     keep: Option<&Id<Session>>,
-) -> Result<usize> {
+) -> Result<()> {
     let kept = keep.cloned().unwrap_or_else(|| Id::from_text(""));
     let relying =
         sessions::table.filter(sessions::user_id.eq(owner)).filter(sessions::passkey_id.eq(passkey));
     let count = diesel::delete(relying.filter(sessions::id.ne(kept))).execute(tx.conn)?;
-    audit::record(tx, actor, owner, Event::OtherSessionsRevoked { count })?;
-    Ok(count)
+    audit::record(tx, actor, owner, Event::OtherSessionsRevoked { count })
 }
 
-/// Notes what a session has proved besides the first, or that it no longer counts.
-pub fn set_factor(tx: &mut Tx, id: &Id<Session>, factor: Option<Factor>) -> Result<()> {
+/// Notes what a session has proved besides the first.
+pub fn set_factor(tx: &mut Tx, id: &Id<Session>, factor: Factor) -> Result<()> {
     diesel::update(sessions::table.find(id)).set(sessions::second_factor.eq(factor)).execute(tx.conn)?;
     Ok(())
 }

@@ -279,6 +279,7 @@ impl Purpose for StopFactorReset {
         lifetimes.factors_reset + TimeDelta::days(7)
     }
 }
+
 /// The challenge to make a passkey (WebAuthn §7.1), which is the secret itself. Claims its ceremony, sealed.
 #[derive(Debug)]
 pub struct RegisterPasskey;
@@ -357,12 +358,23 @@ pub fn keep<P: Purpose>(
     claim: &P::Claim,
     life: TimeDelta,
 ) -> Result<()> {
+    let claim = serde_json::to_string(claim)?;
+    insert(tx, secret, user, claim, life)
+}
+
+fn insert<P: Purpose>(
+    tx: &mut Tx,
+    secret: &Secret<P>,
+    user: Option<&Id<User>>,
+    claim: String,
+    life: TimeDelta,
+) -> Result<()> {
     diesel::insert_into(tokens::table)
         .values((
             tokens::hash.eq(secret.digest()),
             tokens::user_id.eq(user),
             tokens::purpose.eq(P::NAME),
-            tokens::claim.eq(serde_json::to_string(claim)?),
+            tokens::claim.eq(claim),
             tokens::created_at.eq(tx.now),
             tokens::expires_at.eq(tx.now + life),
         ))
@@ -406,18 +418,23 @@ pub fn redeem_anyones<P: Purpose>(tx: &mut Tx, secret: &Secret<P>) -> Result<(Op
 }
 
 fn use_up<P: Purpose>(tx: &mut Tx, digest: &str) -> Result<(Option<Id<User>>, P::Claim)> {
-    let live = tokens::table
-        .find(digest)
-        .filter(tokens::purpose.eq(P::NAME))
-        .filter(tokens::used_at.is_null())
-        .filter(tokens::expires_at.gt(tx.now));
-    let (user_id, claim): (Option<Id<User>>, String) = diesel::update(live)
+    let (user_id, claim): (Option<Id<User>>, String) = diesel::update(live(P::NAME, digest, tx.now))
         .set(tokens::used_at.eq(tx.now))
         .returning((tokens::user_id, tokens::claim))
         .get_result(tx.conn)
         .optional()?
         .ok_or(Error::DeadLink)?;
     Ok((user_id, serde_json::from_str(&claim)?))
+}
+
+/// The token with this digest, where it would be redeemed at `now`.
+#[diesel::dsl::auto_type(no_type_alias)]
+fn live<'a>(purpose: &'static str, digest: &'a str, now: Timestamp) -> _ {
+    tokens::table
+        .find(digest)
+        .filter(tokens::purpose.eq(purpose))
+        .filter(tokens::used_at.is_null())
+        .filter(tokens::expires_at.gt(now))
 }
 
 /// Counts one code that is offered with a token, before it is looked at. [`Error::DeadLink`] where the token is not live
@@ -433,13 +450,9 @@ pub fn try_nobodys<P: Purpose>(
     secret: &Secret<P>,
     most: i32,
 ) -> Result<(Option<Id<User>>, P::Claim, i32)> {
-    let live = tokens::table
-        .find(secret.digest())
-        .filter(tokens::purpose.eq(P::NAME))
-        .filter(tokens::used_at.is_null())
-        .filter(tokens::expires_at.gt(tx.now))
-        .filter(tokens::tries.lt(most));
-    let (user_id, claim, tries): (Option<Id<User>>, String, i32) = diesel::update(live)
+    let digest = secret.digest();
+    let open = live(P::NAME, &digest, tx.now).filter(tokens::tries.lt(most));
+    let (user_id, claim, tries): (Option<Id<User>>, String, i32) = diesel::update(open)
         .set(tokens::tries.eq(tokens::tries + 1))
         .returning((tokens::user_id, tokens::claim, tokens::tries))
         .get_result(tx.conn)
@@ -462,26 +475,14 @@ pub fn drop_by_digest<P: Purpose>(tx: &mut Tx, digest: &str) -> Result<()> {
 /// Keeps a token that is nobody's, with a secret that was made elsewhere; an older one with the same secret is replaced.
 pub fn keep_for_nobody<P: Purpose>(tx: &mut Tx, secret: &Secret<P>, claim: &P::Claim) -> Result<()> {
     drop_one(tx, secret)?;
-    diesel::insert_into(tokens::table)
-        .values((
-            tokens::hash.eq(secret.digest()),
-            tokens::purpose.eq(P::NAME),
-            tokens::claim.eq(serde_json::to_string(claim)?),
-            tokens::created_at.eq(tx.now),
-            tokens::expires_at.eq(tx.now + P::life(&tx.config.lifetimes)),
-        ))
-        .execute(tx.conn)?;
-    Ok(())
+    let life = P::life(&tx.config.lifetimes);
+    keep(tx, secret, None, claim, life)
 }
 
 /// Whether a token, anybody's or nobody's, would be redeemed at `now`.
 pub fn is_live<P: Purpose>(conn: &mut Conn, secret: &Secret<P>, now: Timestamp) -> Result<bool> {
-    let live = tokens::table
-        .find(secret.digest())
-        .filter(tokens::purpose.eq(P::NAME))
-        .filter(tokens::used_at.is_null())
-        .filter(tokens::expires_at.gt(now));
-    Ok(diesel::select(diesel::dsl::exists(live)).get_result(conn)?)
+    let digest = secret.digest();
+    Ok(diesel::select(diesel::dsl::exists(live(P::NAME, &digest, now))).get_result(conn)?)
 }
 
 /// Forgets the tokens of one purpose that are nobody's and no longer work.
@@ -513,8 +514,8 @@ pub fn revoke<P: Purpose>(tx: &mut Tx, user: &Id<User>) -> Result<()> {
 }
 
 /// Kills every token of `user` that was not used yet, but for the ways back: for the old mailbox after a change of
-/// address, from a sign-in that was somebody else's, from a deletion, and from a reset of the second factors. Whoever took an account over must not be able to
-/// close them.
+/// address, from a sign-in that was somebody else's, from a deletion, and from a reset of the second factors. Whoever took
+/// an account over must not be able to close them.
 pub fn revoke_all(tx: &mut Tx, user: &Id<User>) -> Result<()> {
     let open = tokens::table.filter(tokens::user_id.eq(user)).filter(tokens::used_at.is_null());
     let ways_back = [UndoEmail::NAME, NotMe::NAME, CancelDeletion::NAME, StopFactorReset::NAME];
@@ -534,14 +535,5 @@ pub fn revoke_undo_since(tx: &mut Tx, user: &Id<User>, moment: Timestamp) -> Res
 pub fn issue_for_nobody<P: Purpose>(tx: &mut Tx) -> Result<()> {
     let secret = Secret::<P>::random()?;
     diesel::delete(tokens::table.find(secret.digest())).execute(tx.conn)?;
-    diesel::insert_into(tokens::table)
-        .values((
-            tokens::hash.eq(secret.digest()),
-            tokens::purpose.eq(P::NAME),
-            tokens::claim.eq("null"),
-            tokens::created_at.eq(tx.now),
-            tokens::expires_at.eq(tx.now),
-        ))
-        .execute(tx.conn)?;
-    Ok(())
+    insert(tx, &secret, None, "null".to_owned(), TimeDelta::zero())
 }

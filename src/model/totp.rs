@@ -47,10 +47,7 @@ pub const SETUP_HOLDING: Holding = Holding {
     fate: Fate::Removed,
     afterwards: "",
     export: &[],
-    erase: |tx, id, _| {
-        diesel::delete(totp_setups::table.find(id)).execute(tx.conn)?;
-        Ok(())
-    },
+    erase: |tx, id, _| forget_setup(tx, id),
 };
 
 fn exported(conn: &mut Conn, owner: &Id<User>, skip: i64, _: i64) -> Result<Vec<Value>> {
@@ -145,7 +142,7 @@ impl SharedSecret {
 /// Starts a set-up with a fresh secret; one that was not finished is replaced. An app that is in use stays in use.
 pub fn start(tx: &mut Tx, user: &Id<User>) -> Result<SharedSecret> {
     let secret = SharedSecret::random()?;
-    diesel::delete(totp_setups::table.find(user)).execute(tx.conn)?;
+    forget_setup(tx, user)?;
     diesel::insert_into(totp_setups::table)
         .values((
             totp_setups::user_id.eq(user),
@@ -234,7 +231,7 @@ pub fn forget_setup(tx: &mut Tx, user: &Id<User>) -> Result<()> {
 
 /// Removes the app and any set-up. Whether there was an app.
 pub fn forget(tx: &mut Tx, user: &Id<User>) -> Result<bool> {
-    diesel::delete(totp_setups::table.find(user)).execute(tx.conn)?;
+    forget_setup(tx, user)?;
     Ok(diesel::delete(totp::table.find(user)).execute(tx.conn)? == 1)
 }
 

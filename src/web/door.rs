@@ -116,8 +116,6 @@ pub fn arrive_with_passkey(
     passkey: Id<Passkey>,
     remembered: bool,
 ) -> Result<Ticket> {
-    // Again: an operator may have locked it while this one waited.
-    let user = &user::by_id(tx.conn, &user.id)?;
     let second = Second { factor: Factor::Passkey, passkey: Some(passkey) };
     let_in(tx, client, user, FirstProof { method: Method::Passkey, remembered }, Some(second))
 }

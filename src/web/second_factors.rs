@@ -10,7 +10,12 @@ use crate::{
     clock::Timestamp,
     db::{Conn, Id},
     error::{Errors, Result},
-    model::{recovery_code, second_factor, totp, user::User},
+    model::{
+        recovery_code,
+        second_factor::{self, Factors},
+        totp,
+        user::User,
+    },
 };
 
 /// The second factors of an account, as its owner sees them.
@@ -23,6 +28,9 @@ pub struct FactorsView {
     pub recovery_codes_left: i64,
     /// How many passkeys there are.
     pub passkeys: i64,
+    /// What they open.
+    #[serde(skip)]
+    pub factors: Factors,
 }
 
 /// An authenticator app, as its owner sees it.
@@ -38,25 +46,15 @@ pub struct AppView {
 }
 
 impl FactorsView {
-    /// What `user` has.
-    pub fn of(conn: &mut Conn, user: &Id<User>) -> Result<Self> {
-        let factors = second_factor::of(conn, user)?;
+    /// What `user` has, who has `factors`.
+    pub fn of(conn: &mut Conn, user: &Id<User>, factors: Factors) -> Result<Self> {
         let (since, last_used_at) = totp::since(conn, user)?.unzip();
         Ok(Self {
             totp: AppView { enabled: factors.has_totp, since, last_used_at },
             recovery_codes_left: factors.recovery_codes,
             passkeys: factors.passkeys,
+            factors,
         })
-    }
-
-    /// Whether a second proof is due at each sign-in.
-    pub fn has_any(&self) -> bool {
-        self.totp.enabled || self.passkeys > 0
-    }
-
-    /// Whether it is time for new recovery codes.
-    pub fn is_running_out(&self) -> bool {
-        self.has_any() && self.recovery_codes_left <= recovery_code::FEW
     }
 }
 
@@ -78,8 +76,9 @@ impl FactorsPage {
     pub async fn of(me: &SignedIn, app: &App, errors: Errors) -> Result<Self> {
         let id = me.user.id.clone();
         app.read(move |conn| {
-            let (second_factors, edition) = (FactorsView::of(conn, &id)?, recovery_code::edition(conn, &id)?);
-            Ok(Self { second_factors, edition, errors })
+            let factors = second_factor::of(conn, &id)?;
+            let second_factors = FactorsView::of(conn, &id, factors)?;
+            Ok(Self { second_factors, edition: recovery_code::edition(conn, &id)?, errors })
         })
         .await
     }

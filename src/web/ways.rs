@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::{
     clock::Timestamp,
     config::Config,
-    model::{recovery_code, second_factor::Factors, user::User},
+    model::{second_factor::Factors, user::User},
 };
 
 /// Every way, as its owner sees it.
@@ -175,16 +175,13 @@ fn missing(user: &User, factors: Factors) -> Vec<Missing> {
         add(what.to_owned(), ("/me/2fa", "Add a second proof"));
         return missing;
     }
-    match factors.recovery_codes {
-        0 => {
-            let what = "You have no recovery codes left. If you lose your device, you are locked out.";
-            add(what.to_owned(), ("/me/2fa", "Make new recovery codes"));
-        }
-        left if left <= recovery_code::FEW => {
-            let codes = if left == 1 { "1 recovery code is" } else { &format!("{left} recovery codes are") };
-            add(format!("Only {codes} left."), ("/me/2fa", "Make new recovery codes"));
-        }
-        _ => {}
+    if factors.is_running_out() {
+        let what = match factors.recovery_codes {
+            0 => "You have no recovery codes left. If you lose your device, you are locked out.".to_owned(),
+            1 => "Only 1 recovery code is left.".to_owned(),
+            left => format!("Only {left} recovery codes are left."),
+        };
+        add(what, ("/me/2fa", "Make new recovery codes"));
     }
     missing
 }

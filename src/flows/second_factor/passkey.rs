@@ -14,7 +14,7 @@ use crate::{
         user,
     },
     secret::Secret,
-    web::{Client, PendingLogin, Reply, door, local_path, views::UserView},
+    web::{Client, PendingLogin, Reply, door, views::UserView},
     webauthn::{Assertion, RelyingParty},
 };
 
@@ -48,7 +48,7 @@ pub async fn create(
     app.metrics().second_proof(Some(Factor::Passkey), matches!(verdict, Ok(Verdict::Right { .. })));
     match verdict.map_err(ended)? {
         Verdict::Right { user, ticket, .. } => {
-            let next = local_path(next.as_deref()).unwrap_or("/me").to_owned();
+            let next = next.unwrap_or_else(|| "/me".to_owned());
             let reply = Reply::go(&next).with("user", UserView::from(&*user))?.with("next", next)?;
             Ok(reply.signed_in(ticket))
         }
@@ -65,8 +65,7 @@ fn attempt(
     answer: &Assertion,
 ) -> Result<Verdict> {
     let waiting = token::peek(tx.conn, secret)?;
-    let user = user::by_id(tx.conn, &waiting.user_id)?;
-    tx.lock(&user.email.normalized())?;
+    let user = user::find_locked(tx, &waiting.user_id)?.ok_or(Error::DeadLink)?;
     let (_, first, left) = token::try_once(tx, secret, super::MOST_CODES)?;
     let (actor, device) = (client.actor(), client.device().name());
     match ceremony::judge(tx, party, &actor, &device, &Place::pending(secret), answer)? {
