@@ -53,6 +53,7 @@ chromium    chromium,chromium-driver    chromium,chromedriver  chromium,chromium
 node        nodejs,npm                  nodejs,npm             nodejs,npm                    nodejs,npm      nodejs-default,npm-default node
 oathtool    oathtool                    oathtool               oath-toolkit-oathtool         oath-toolkit    oath-toolkit          oath-toolkit
 python      python3,python3-venv        python3                python3,py3-pip               python          python3,python3-pip   python
+php         php-cli,php-xml,php-mbstring -                      -                             -               -                     -
 '
 
 has() {
@@ -72,6 +73,7 @@ has() {
     oathtool) have oathtool ;;
     # Debian has the two apart.
     python) python3 -c 'import ensurepip, venv' 2>/dev/null ;;
+    php) have php && php -m | grep -qx mbstring && php -m | grep -qx dom ;;
   esac
 }
 

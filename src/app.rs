@@ -1,6 +1,6 @@
 //! What a request may use: settings, clock, rows, mail, hashing, metrics.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::sync::Notify;
 
@@ -12,11 +12,17 @@ use crate::{
     mail::{Catcher, Mailer, somebody_listens},
     metrics::Metrics,
     model::password::Hasher,
+    outside::Outside,
+    sso::Desk,
     webauthn::RelyingParty,
 };
 
 /// Where development mail is caught.
 pub const CATCHER_PORT: u16 = 1025;
+
+// Responses that are read side by side, and how long one may take, waiting included.
+const SAML_PLACES: usize = 2;
+const SAML_BUDGET: Duration = Duration::from_secs(5);
 
 /// The house: one per process, shared by every request and job. Cloning is cheap.
 #[derive(Clone)]
@@ -32,6 +38,8 @@ struct Inner {
     metrics: Metrics,
     passkeys: RelyingParty,
     mail_waits: Notify,
+    saml_desk: Desk,
+    outside: Outside,
 }
 
 impl App {
@@ -46,7 +54,9 @@ impl App {
         let hasher =
             Hasher::start(config.hash_threads, config.hash_queue, config.bcrypt_cost, config.keys.clone())?;
         let (mailer, catcher) = open_mail(&config)?;
+        let outside = Outside::new(&config);
         let inner = Inner {
+            outside,
             metrics: Metrics::new(hasher.gauge())?,
             passkeys: RelyingParty::of(&config.site)?,
             config: Arc::new(config),
@@ -56,6 +66,7 @@ impl App {
             catcher,
             hasher,
             mail_waits: Notify::new(),
+            saml_desk: Desk::new(SAML_PLACES, SAML_BUDGET),
         };
         Ok(Self(Arc::new(inner)))
     }
@@ -98,6 +109,16 @@ impl App {
     /// This site, as passkeys know it. Cloning is cheap.
     pub fn passkeys(&self) -> &RelyingParty {
         &self.0.passkeys
+    }
+
+    /// Where SAML responses are read.
+    pub fn saml_desk(&self) -> &Desk {
+        &self.0.saml_desk
+    }
+
+    /// Who asks the world.
+    pub fn outside(&self) -> &Outside {
+        &self.0.outside
     }
 
     /// A read: one connection, no transaction.

@@ -77,6 +77,16 @@ pub const SETTINGS: &[Setting] = &[
     setting("HASH_THREADS", "cores", "low-priority threads that hash passwords"),
     setting("HASH_QUEUE", "256", "how many hashes may wait; beyond that 503 with `Retry-After`"),
     setting(
+        "DNS_SERVER",
+        "those of the machine",
+        "`ADDRESS:PORT` of the DNS server that is asked about domains and metadata",
+    ),
+    setting(
+        "SSO_PRIVATE_METADATA",
+        "off",
+        "`on`: metadata of identity providers may be read from private networks and this machine",
+    ),
+    setting(
         "VERIFY_ON_GET",
         "on in development, off in production",
         "whether an API caller's GET of a link confirms",
@@ -311,6 +321,10 @@ pub struct Config {
     pub hash_threads: usize,
     /// Hashes that may wait.
     pub hash_queue: usize,
+    /// Who is asked about names; the machine's own servers where there is none.
+    pub dns_server: Option<SocketAddr>,
+    /// Whether metadata may be read from private networks.
+    pub private_metadata: bool,
     /// Whether an API caller's GET of a link confirms.
     pub verify_on_get: bool,
     /// Whether a link by mail signs people in.
@@ -439,6 +453,8 @@ impl Reader {
             bcrypt_cost: self.bcrypt_cost(development),
             hash_threads: self.parsed("HASH_THREADS", cores, "a number of threads").max(1),
             hash_queue: self.parsed("HASH_QUEUE", 256, "a number").max(1),
+            dns_server: self.dns_server(),
+            private_metadata: self.switch("SSO_PRIVATE_METADATA", false),
             verify_on_get: self.switch("VERIFY_ON_GET", development),
             magic_links: self.switch("MAGIC_LINKS", true),
             lifetimes: Lifetimes {
@@ -578,6 +594,15 @@ impl Reader {
             self.problem("BCRYPT_COST", &cost.to_string(), &format!("a number from {least} to 16"));
         }
         cost
+    }
+
+    fn dns_server(&mut self) -> Option<SocketAddr> {
+        let text = self.text("DNS_SERVER")?;
+        let parsed = text.parse().ok();
+        if parsed.is_none() {
+            self.problem("DNS_SERVER", &text, "an address and a port, such as 127.0.0.1:53");
+        }
+        parsed
     }
 
     fn limits(&mut self, development: bool) -> Limits {

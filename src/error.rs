@@ -34,6 +34,29 @@ pub enum Error {
     /// The request was sent by another site.
     #[error("This request came from another site, so nothing was changed. Go back and try again here.")]
     CrossOrigin,
+    /// Signed in, and not allowed.
+    #[error("Only an owner of this organisation can do that.")]
+    Forbidden,
+    /// Somebody else did it first, or it is done already.
+    #[error("That is done already, or somebody else did it first. Look again.")]
+    Conflict,
+    /// Another organisation has proved the domain.
+    #[error("Another organisation has proved that it owns this domain. Ask the operator of this site.")]
+    DomainTaken,
+    /// A single sign-on that was refused, or that took too long. Its owners see why.
+    #[error(
+        "Signing in through your organisation did not work. Try again; if it fails again, tell your administrator."
+    )]
+    SsoRefused,
+    /// This address signs in through its organisation only. Holds the way there.
+    #[error("People of this domain sign in through their organisation.")]
+    SsoRequired(String),
+    /// Nobody could come in any more where an identity provider fails.
+    #[error("This owner keeps the spare key of a domain. Name another owner there first.")]
+    SpareKey,
+    /// Nobody would own an organisation any more.
+    #[error("An organisation needs an owner. Make somebody else an owner first.")]
+    LastOwner,
     /// Nothing here, or it belongs to somebody else.
     #[error("There is nothing here. It may have been removed, or the address is mistyped.")]
     NotFound,
@@ -106,14 +129,18 @@ impl Error {
         ("already_confirmed", 409),
         ("busy", 503),
         ("confirm_by_post", 405),
+        ("conflict", 409),
         ("cross_origin", 403),
         ("dead_link", 422),
         ("dead_magic_link", 422),
         ("dead_reset_link", 422),
         ("deletion_scheduled", 403),
+        ("domain_taken", 409),
         ("email_unverified", 403),
+        ("forbidden", 403),
         ("internal", 500),
         ("invalid", 422),
+        ("last_owner", 409),
         ("last_way_in", 409),
         ("malformed", 400),
         ("method_not_allowed", 405),
@@ -124,6 +151,9 @@ impl Error {
         ("reauthentication_required", 403),
         ("sign_in_ended", 401),
         ("sign_in_required", 401),
+        ("spare_key", 409),
+        ("sso_refused", 403),
+        ("sso_required", 403),
         ("timeout", 408),
         ("too_large", 413),
         ("too_many_attempts", 429),
@@ -143,6 +173,13 @@ impl Error {
             Error::TooManyAttempts(_) => "too_many_attempts",
             Error::WrongCredentials => "wrong_credentials",
             Error::CrossOrigin => "cross_origin",
+            Error::Forbidden => "forbidden",
+            Error::LastOwner => "last_owner",
+            Error::SpareKey => "spare_key",
+            Error::Conflict => "conflict",
+            Error::DomainTaken => "domain_taken",
+            Error::SsoRefused => "sso_refused",
+            Error::SsoRequired(_) => "sso_required",
             Error::NotFound => "not_found",
             Error::MethodNotAllowed => "method_not_allowed",
             Error::ConfirmByPost => "confirm_by_post",

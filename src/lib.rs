@@ -10,7 +10,7 @@
 //! | 4 | [`web`]: the vocabulary of HTTP: replies with two faces, inputs, guards, the one door |
 //! | 3 | [`app`], [`jobs`], [`metrics`]: what a request may use; what runs by itself |
 //! | 2 | [`model`], [`sso`], [`webauthn`]: nouns: a table, its queries and its rules, without HTTP; SAML and passkeys on the wire |
-//! | 1 | [`db`], [`mail`]: rows and letters |
+//! | 1 | [`db`], [`mail`]: rows and letters; [`outside`]: what is asked of the world |
 //! | 0 | [`clock`], [`config`], [`error`], [`secret`] |
 //!
 //! A request comes in through [`server`], is matched in [`routes`], and ends in a flow. The flow's handler has
@@ -25,6 +25,7 @@ pub mod secret;
 
 pub mod db;
 pub mod mail;
+pub mod outside;
 
 pub mod model;
 pub mod sso;

@@ -19,6 +19,8 @@ pub struct Metrics {
     letters: IntCounterVec,
     job_runs: IntCounterVec,
     chores: IntCounterVec,
+    metadata: IntCounterVec,
+    domains: IntCounterVec,
     hashes: IntGauge,
     outbox_waiting: IntGauge,
     outbox_age: IntGauge,
@@ -77,6 +79,16 @@ impl Metrics {
                     "What jobs did, by kind: people reminded and warned, accounts and rows removed",
                     &["what"],
                 )?,
+                metadata: counter(
+                    "vestibule_sso_metadata_total",
+                    "Readings of identity providers' metadata by outcome",
+                    &["outcome"],
+                )?,
+                domains: counter(
+                    "vestibule_domain_checks_total",
+                    "Looks at the records of domains by outcome",
+                    &["outcome"],
+                )?,
                 hashes: gauge("vestibule_hash_queue", "Password hashes that wait or run")?,
                 outbox_waiting: gauge("vestibule_outbox_letters", "Letters that wait to be sent")?,
                 outbox_age: gauge("vestibule_outbox_age_seconds", "Age of the oldest letter that waits")?,
@@ -122,6 +134,16 @@ impl Metrics {
     /// Counts what a job did: reminders, warnings, removed accounts and rows.
     pub fn chores(&self, what: &str, count: usize) {
         self.chores.with_label_values(&[what]).inc_by(count as u64);
+    }
+
+    /// Counts a reading of an identity provider's metadata: `read`, `refused` or `unreadable`.
+    pub fn metadata(&self, outcome: &str) {
+        self.metadata.with_label_values(&[outcome]).inc();
+    }
+
+    /// Counts a look at the record of a domain: `found`, `gone` or `unknown`.
+    pub fn domain(&self, outcome: &str) {
+        self.domains.with_label_values(&[outcome]).inc();
     }
 
     /// Everything, in Prometheus's text format.

@@ -11,9 +11,9 @@ use actix_web::{
 use crate::{
     error::Error,
     flows::{
-        account, activity, deletion, dev_mail, email, export, factor_reset, front, health, login, logout,
-        magic_link, methods, not_me, passkey_login, passkeys, password, password_reset, recovery_codes,
-        second_factor, sessions, signup, step_up, totp, verify_email,
+        account, activity, connections, deletion, dev_idp, dev_mail, email, export, factor_reset, front,
+        health, login, logout, magic_link, methods, not_me, organisations, passkey_login, passkeys, password,
+        password_reset, recovery_codes, saml, second_factor, sessions, signup, step_up, totp, verify_email,
     },
     web::{assets, refuse},
 };
@@ -31,6 +31,8 @@ pub enum Who {
     EvenLeaving,
     /// Whoever is signed in, having confirmed within the step-up window that it is them.
     Recent,
+    /// Whoever is signed in with a confirmed address.
+    Verified,
     /// Signed in, the address confirmed, and recently proved.
     VerifiedRecent,
 }
@@ -51,7 +53,7 @@ pub struct Entry {
 /// The whole house.
 #[rustfmt::skip]
 pub fn entries() -> Vec<Entry> {
-    use Who::{Anyone, EvenLeaving, Pending, Recent, SignedIn, VerifiedRecent};
+    use Who::{Anyone, EvenLeaving, Pending, Recent, SignedIn, Verified, VerifiedRecent};
     vec![
         get("/", Anyone, "front page; signed in: on to `/me`", front::show),
         get("/signup", Anyone, "the form for a new account", signup::form),
@@ -61,7 +63,7 @@ pub fn entries() -> Vec<Entry> {
         post("/verify-email/disown", Anyone, "`{token}`: \"I did not make this account\" ends it", verify_email::disown),
         get("/verify-email/needed", SignedIn, "why it does not go on without a confirmed address", verify_email::needed),
         post("/verify-email/resend", SignedIn, "a new link; older ones die", verify_email::resend),
-        get("/login", Anyone, "the form to sign in", login::form),
+        get("/login", Anyone, "the form to sign in; `?email=` leads on where its domain does", login::form),
         post("/login", Anyone, "`{email, password, remember?}` → `{user}` and a session, or `{twoFactorRequired, methods}`", login::create),
         get("/login/2fa", Pending, "the form for the second proof: `{methods}`", second_factor::form),
         post("/login/2fa", Pending, "`{code}` or what a passkey signed → `{user}` and a session; five wrong ones end the sign-in", second_factor::create),
@@ -133,6 +135,45 @@ pub fn entries() -> Vec<Entry> {
         post("/cancel-deletion", Anyone, "`{token}`: the account stays; nobody is signed in", deletion::cancel_by_link),
         get("/what-we-hold", Anyone, "what is held about people, why, and what becomes of it", deletion::what_we_hold),
 
+        get("/organisations", Verified, "`{organisations}`: where one belongs", organisations::index),
+        post("/organisations", Verified, "`{name, slug?}` → 201 `{organisation}`; its maker owns it", organisations::create),
+        get("/organisations/{slug}", Verified, "`{organisation, members, next}`, for its members", organisations::show),
+        post("/organisations/{slug}/leave", Verified, "ends one's own membership; not the last owner's", organisations::leave),
+        put("/organisations/{slug}/members/{member}", VerifiedRecent, "`{role}`: an owner gives a member another role", organisations::set_role),
+        post("/organisations/{slug}/members/{member}/role", VerifiedRecent, "the same for forms", organisations::set_role),
+        delete("/organisations/{slug}/members/{member}", VerifiedRecent, "an owner takes a member out", organisations::remove),
+        post("/organisations/{slug}/members/{member}/remove", VerifiedRecent, "the same for forms", organisations::remove),
+
+        get("/organisations/{slug}/sso", VerifiedRecent, "single sign-on for its owners: `{service, connections, domains, owners, attempts}`", connections::overview),
+        post("/organisations/{slug}/sso", VerifiedRecent, "`{name, metadata or metadataUrl, …}` → 201 `{connection}`; up to 1 MiB", connections::create),
+        get("/organisations/{slug}/sso/new", VerifiedRecent, "the form for a connection; `?like=okta` fills names in", connections::new),
+        get("/organisations/{slug}/sso/{connection}", VerifiedRecent, "`{connection, settings, certificates, attempts}`", connections::show),
+        put("/organisations/{slug}/sso/{connection}", VerifiedRecent, "other settings; it has to be tested again", connections::save),
+        post("/organisations/{slug}/sso/{connection}", VerifiedRecent, "the same for forms", connections::save),
+        delete("/organisations/{slug}/sso/{connection}", VerifiedRecent, "ends it, and every identity it vouched for", connections::remove_connection),
+        post("/organisations/{slug}/sso/{connection}/remove", VerifiedRecent, "the same for forms", connections::remove_connection),
+        get("/organisations/{slug}/sso/{connection}/metadata", VerifiedRecent, "the form for other metadata", connections::metadata_form),
+        post("/organisations/{slug}/sso/{connection}/metadata", VerifiedRecent, "`{metadata or metadataUrl}` of the same identity provider; up to 1 MiB", connections::replace_metadata),
+        post("/organisations/{slug}/sso/{connection}/test", VerifiedRecent, "a test sign-in: `{location}` to go to; signs nobody in", saml::test),
+        get("/organisations/{slug}/sso/{connection}/attempts/{attempt}", VerifiedRecent, "all that a response said, and each check", connections::attempt),
+        post("/organisations/{slug}/sso/domains", VerifiedRecent, "`{domain}` → 201 `{domain}` with the TXT record to set", connections::add),
+        delete("/organisations/{slug}/sso/domains/{domain}", VerifiedRecent, "takes it off the list", connections::remove_domain),
+        post("/organisations/{slug}/sso/domains/{domain}/remove", VerifiedRecent, "the same for forms", connections::remove_domain),
+        post("/organisations/{slug}/sso/domains/{domain}/check", VerifiedRecent, "looks for the record; proved by one organisation only", connections::check),
+        post("/organisations/{slug}/sso/domains/{domain}/connection", VerifiedRecent, "`{connection}`: where its people are led", connections::choose),
+        post("/organisations/{slug}/sso/domains/{domain}/enforce", VerifiedRecent, "`{breakGlass}`: its people sign in there only, but for this owner", connections::enforce),
+        post("/organisations/{slug}/sso/domains/{domain}/release", VerifiedRecent, "they may sign in otherwise again", connections::release),
+
+        get("/auth/saml/metadata", Anyone, "this house as a SAML service provider", saml::metadata),
+        post("/auth/saml/login", Anyone, "`{connection, next?}`: the same for whoever was asked first, and said yes", saml::go),
+        get("/auth/saml/login", Anyone, "`?email=`: to the identity provider of the address's domain", saml::login),
+        post("/auth/saml/callback", Anyone, "the assertion consumer service", saml::callback),
+        get("/auth/saml/arrive", Anyone, "the browser comes for what was proved", saml::arrive),
+        get("/auth/saml/refused", Anyone, "what is told to whoever could not be signed in", saml::say_refused),
+        get("/auth/saml/link", Anyone, "an account is here already: sign in to it once the old way", saml::link_form),
+        post("/auth/saml/link", SignedIn, "connects it with the organisation's sign-in", saml::link),
+        get("/auth/saml/confirm", SignedIn, "step-up at the identity provider", saml::step_up),
+
         get("/healthz", Anyone, "the process is alive", health::alive),
         get("/readyz", Anyone, "database and outbox answer too", health::ready),
         get("/metrics", Anyone, "Prometheus text, for `METRICS_FROM`", health::metrics),
@@ -140,6 +181,8 @@ pub fn entries() -> Vec<Entry> {
         get("/static/{name}", Anyone, "stylesheet, script, logo", assets::serve),
         get("/dev/mail", Anyone, "caught mail; development, on this machine only", dev_mail::index),
         get("/dev/mail/{id}", Anyone, "one caught letter; the same", dev_mail::show),
+        get("/dev/idp", Anyone, "a demonstration identity provider; the same", dev_idp::show),
+        get("/dev/idp/metadata", Anyone, "its metadata; the same", dev_idp::metadata),
     ]
 }
 

@@ -44,3 +44,30 @@ for (const time of document.querySelectorAll('time[datetime]')) {
 for (const input of document.querySelectorAll('input[data-trait]')) {
   input.value = input.dataset.trait === 'zone' ? zone : `${screen.width}x${screen.height}`;
 }
+
+// Something to copy gets a button for it.
+for (const input of document.querySelectorAll('input[data-copy]')) {
+  const box = document.createElement('div');
+  const button = document.createElement('button');
+  box.className = 'copy';
+  button.type = 'button';
+  button.textContent = 'Copy';
+  button.setAttribute('aria-label', `Copy: ${input.labels[0].textContent}`);
+  button.addEventListener('click', async () => {
+    input.select();
+    await navigator.clipboard.writeText(input.value);
+    button.textContent = 'Copied';
+  });
+  input.replaceWith(box);
+  box.append(input, button);
+}
+
+// A document can be chosen instead of pasted.
+for (const area of document.querySelectorAll('textarea[data-file]')) {
+  const input = document.createElement('input');
+  input.type = 'file';
+  input.accept = '.xml,text/xml,application/xml';
+  input.setAttribute('aria-label', `${area.labels[0].textContent}, from a file`);
+  input.addEventListener('change', async () => { area.value = await input.files[0].text(); });
+  area.after(input);
+}

@@ -4,6 +4,7 @@ mod doctor;
 mod jobs;
 mod seed;
 mod serve;
+mod sso;
 mod user;
 
 use std::{fmt::Display, path::PathBuf, process::ExitCode};
@@ -33,7 +34,7 @@ enum Command {
     Serve,
     /// Bring the database's schema up.
     Migrate,
-    /// Make three people to try things with, and print their passwords (development only).
+    /// Make three people and an organisation to try things with, and print the passwords (development only).
     Seed {
         /// Print JSON.
         #[arg(long)]
@@ -48,6 +49,11 @@ enum Command {
     User {
         #[command(subcommand)]
         command: user::Command,
+    },
+    /// Connections with the identity providers of organisations.
+    Sso {
+        #[command(subcommand)]
+        command: sso::Command,
     },
     /// Check settings, database, mail, clock and cookies, and say what to do about each finding.
     Doctor {
@@ -74,6 +80,7 @@ pub fn run() -> ExitCode {
         Command::Seed { json } => with_app(config, |app| seed::run(app, json)),
         Command::Jobs { command } => with_app(config, |app| jobs::run(app, command)),
         Command::User { command } => with_app(config, |app| user::run(app, command)),
+        Command::Sso { command } => with_app(config, |app| sso::run(app, command)),
         Command::Doctor { json, mail_to } => return block_on(doctor::run(config, json, mail_to)),
     };
     match outcome {
@@ -136,6 +143,9 @@ fn describe(database: &DatabaseUrl) -> String {
 fn cause_of(error: &crate::error::Error) -> String {
     match error {
         crate::error::Error::Internal(cause) => format!("{cause:#}"),
+        crate::error::Error::Invalid(errors) => {
+            errors.iter().flat_map(|(_, sentences)| sentences).cloned().collect::<Vec<_>>().join(" ")
+        }
         error => error.to_string(),
     }
 }

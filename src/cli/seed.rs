@@ -1,4 +1,4 @@
-//! `vestibule seed`: three people to try things with.
+//! `vestibule seed`: three people to try things with, and an organisation with an identity provider of its own.
 
 use serde_json::json;
 
@@ -7,9 +7,14 @@ use crate::{
     app::App,
     db::Tx,
     error::{Error, Result},
+    flows::dev_idp,
     mail::EmailAddress,
     model::{
         audit::{self, Actor, Event},
+        connection::{self, Mapping, NewConnection},
+        domain,
+        membership::Role,
+        organisation::{self, Slug, Title},
         password::Password,
         user::{self, Name, NewUser},
     },
@@ -19,6 +24,8 @@ use crate::{
 // Name, address, and whether the address is confirmed.
 const PEOPLE: [(&str, &str, bool); 3] =
     [("Ada", "ada@example.com", true), ("Ben", "ben@example.com", true), ("Cleo", "cleo@example.com", false)];
+
+const DOMAIN: &str = "demo.example";
 
 /// Makes them and prints their passwords. Who is there already stays as they are.
 pub async fn run(app: App, as_json: bool) -> Outcome {
@@ -43,7 +50,36 @@ pub async fn run(app: App, as_json: bool) -> Outcome {
             (false, false) => println!("{address:<20} is there already"),
         }
     }
+    let provider = sentence(dev_idp::of(&app).and_then(|provider| provider.metadata()))?;
+    let made = sentence(app.write(move |tx| organise_once(tx, provider)).await)?;
+    let way = app.config().site.link("/login?email=dora%40demo.example");
+    match as_json {
+        true => println!("{}", json!({ "organisation": "demo", "signIn": way, "made": made })),
+        false => println!("{:<20} signs in through its own organisation: {way}", "dora@demo.example"),
+    }
     Ok(())
+}
+
+/// Ada's organisation, whose people sign in through the demonstration identity provider.
+fn organise_once(tx: &mut Tx, metadata: String) -> Result<bool> {
+    let problem = |problem: String| Error::from(anyhow::anyhow!(problem));
+    let (actor, owner) = (Actor::operator(), EmailAddress::parse(PEOPLE[0].1));
+    let owner = owner.map_err(|cause| problem(cause.to_string()))?;
+    // Somebody else may have her address by now, or the name of the organisation.
+    let Some(owner) = user::confirmed(tx.conn, &owner)? else { return Ok(false) };
+    if !organisation::called(tx.conn, "demo")?.is_empty() || domain::proved(tx.conn, DOMAIN)?.is_some() {
+        return Ok(false);
+    }
+    let (title, slug) = (Title::parse("Demo").map_err(problem)?, Slug::parse("demo").map_err(problem)?);
+    let made = organisation::create(tx, &actor, &owner.id, &title, &slug)?;
+    let roles = vec![("owners".to_owned(), Role::Owner), ("editors".to_owned(), Role::Editor)];
+    let mapping = Mapping { roles, ..Mapping::default() };
+    let new = NewConnection { name: "Demo".to_owned(), metadata, metadata_url: None, mapping };
+    let connection = connection::create(tx, &actor, &made.id, new)?;
+    let connection = connection.map_err(|reason| problem(reason.sentence().to_owned()))?;
+    let domain = domain::add(tx, &actor, &made.id, Some(&connection.id), DOMAIN)?;
+    domain::prove(tx, &actor, &domain, "operator")?;
+    Ok(true)
 }
 
 async fn make(app: &App, name: &str, address: &str, is_confirmed: bool, password: &str) -> Result<bool> {

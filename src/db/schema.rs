@@ -170,6 +170,110 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    organisations (id) {
+        id -> Text,
+        name -> Text,
+        slug -> Text,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    memberships (organisation_id, user_id) {
+        organisation_id -> Text,
+        user_id -> Text,
+        role -> Text,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    service_keys (id) {
+        id -> Text,
+        state -> Text,
+        sealed -> Text,
+        certificate -> Text,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    connections (id) {
+        id -> Text,
+        organisation_id -> Text,
+        name -> Text,
+        issuer -> Text,
+        metadata -> Text,
+        metadata_url -> Nullable<Text>,
+        read_at -> Timestamp,
+        read_error -> Nullable<Text>,
+        expires_at -> Timestamp,
+        warned_days -> Nullable<Integer>,
+        mapping -> Text,
+        signs_requests -> Bool,
+        takes_unsolicited -> Bool,
+        asks_second_factor -> Bool,
+        tested_at -> Nullable<Timestamp>,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    domains (id) {
+        id -> Text,
+        organisation_id -> Text,
+        connection_id -> Nullable<Text>,
+        name -> Text,
+        challenge -> Text,
+        proved_at -> Nullable<Timestamp>,
+        proved_by -> Nullable<Text>,
+        checked_at -> Nullable<Timestamp>,
+        gone_since -> Nullable<Timestamp>,
+        is_enforced -> Bool,
+        break_glass_id -> Nullable<Text>,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    identities (id) {
+        id -> Text,
+        connection_id -> Text,
+        format -> Text,
+        name -> Text,
+        user_id -> Text,
+        created_at -> Timestamp,
+        last_used_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    assertions (hash) {
+        hash -> Text,
+        expires_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    attempts (id) {
+        id -> Text,
+        connection_id -> Text,
+        user_id -> Nullable<Text>,
+        at -> Timestamp,
+        is_test -> Bool,
+        outcome -> Text,
+        sealed -> Text,
+    }
+}
+
+diesel::joinable!(attempts -> connections (connection_id));
+diesel::joinable!(connections -> organisations (organisation_id));
+diesel::joinable!(domains -> organisations (organisation_id));
+diesel::joinable!(identities -> connections (connection_id));
+diesel::joinable!(identities -> users (user_id));
+diesel::joinable!(memberships -> organisations (organisation_id));
+diesel::joinable!(memberships -> users (user_id));
 diesel::joinable!(passkeys -> users (user_id));
 diesel::joinable!(recovery_codes -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
@@ -189,4 +293,12 @@ diesel::allow_tables_to_appear_in_same_query!(
     totp_setups,
     recovery_codes,
     passkeys,
+    organisations,
+    memberships,
+    service_keys,
+    connections,
+    domains,
+    identities,
+    assertions,
+    attempts,
 );

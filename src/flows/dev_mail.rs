@@ -65,7 +65,7 @@ impl From<Caught> for CaughtView {
 
 /// `GET /dev/mail`
 pub async fn index(req: HttpRequest, app: Data<App>) -> Result<Reply> {
-    only_here(&req, &app)?;
+    client::only_here(&req, &app)?;
     let letters = app.catcher().map(|catcher| catcher.letters()).unwrap_or_default();
     let letters = letters.into_iter().map(CaughtView::from).collect();
     Ok(Reply::page(DevMailPage { letters, is_elsewhere: app.catcher().is_none() }))
@@ -73,16 +73,7 @@ pub async fn index(req: HttpRequest, app: Data<App>) -> Result<Reply> {
 
 /// `GET /dev/mail/{id}`
 pub async fn show(req: HttpRequest, id: Path<u64>, app: Data<App>) -> Result<Reply> {
-    only_here(&req, &app)?;
+    client::only_here(&req, &app)?;
     let letter = app.catcher().and_then(|catcher| catcher.letter(*id)).ok_or(Error::NotFound)?;
     Ok(Reply::page(DevLetterPage { letter: letter.into() }))
-}
-
-/// From this very machine, and not through a proxy that runs on it.
-fn only_here(req: &HttpRequest, app: &App) -> Result<()> {
-    let is_loopback = req.peer_addr().is_some_and(|peer| peer.ip().to_canonical().is_loopback());
-    match app.config().is_development() && is_loopback && client::is_direct(req) {
-        true => Ok(()),
-        false => Err(Error::NotFound),
-    }
 }

@@ -13,7 +13,7 @@ use crate::{
     mail::{EmailAddress, LetterKind, letters},
     model::{
         audit::{self, Event},
-        deletion,
+        deletion, domain, identity, mailbox,
         password::Password,
         second_factor, session,
         throttle::{self, Limit},
@@ -106,13 +106,12 @@ pub async fn ask(me: RecentAuth, Input(form): Input<Form>, app: Data<App>) -> Re
     let parsed = EmailAddress::parse(&form.email).map_err(|problem| problem.to_string());
     let new = match parsed.and_then(|new| differs(new, &me.user.email)) {
         Ok(new) => new,
-        Err(problem) => {
-            let errors = Errors::one("email", problem);
-            let current = me.user.email.spelled().to_owned();
-            let page = EmailPage { current, email: form.email, pending: None, errors: errors.clone() };
-            return Ok(Reply::refused(page, Error::Invalid(errors)));
-        }
+        Err(problem) => return Ok(refuse(&me, form, Errors::one("email", problem))),
     };
+    let (mover, target) = (me.user.clone(), new.clone());
+    if let Err(errors) = app.read(move |conn| domain::admits_move(conn, &mover, &target)).await? {
+        return Ok(refuse(&me, form, errors));
+    }
     let message = format!("We sent a link to {}. Your address changes when it is opened.", new.spelled());
     let (user, actor) = (me.user.clone(), me.actor());
     // One account must not be a way to write to many strangers.
@@ -127,6 +126,12 @@ pub async fn ask(me: RecentAuth, Input(form): Input<Form>, app: Data<App>) -> Re
     })
     .await?;
     Ok(Reply::done("/me", message))
+}
+
+fn refuse(me: &RecentAuth, form: Form, errors: Errors) -> Reply {
+    let current = me.user.email.spelled().to_owned();
+    let page = EmailPage { current, email: form.email, pending: None, errors: errors.clone() };
+    Reply::refused(page, Error::Invalid(errors))
 }
 
 fn differs(new: EmailAddress, current: &EmailAddress) -> Result<EmailAddress, String> {
@@ -215,19 +220,18 @@ fn apply(
 ) -> Result<()> {
     let waiting = token::peek(tx.conn, secret)?;
     let actor = client.actor().known_as(&waiting.user_id);
+    // Asked for before its organisation had a say, perhaps.
+    let before = user::by_id(tx.conn, &waiting.user_id)?;
+    domain::admits_move(tx.conn, &before, &waiting.claim.new)?.map_err(Error::Invalid)?;
     // The addresses are locked before the link is used: two links to one address, used at once, take turns.
     user::move_address(tx, &actor, &waiting.user_id, &waiting.claim)?;
     let (id, change) = token::redeem(tx, secret)?;
     let user = user::by_id(tx.conn, &id)?;
     token::revoke_all(tx, &id)?;
     session::revoke_others(tx, &actor, &id, keep)?;
-    let config = tx.config;
-    let undo = token::issue_another::<UndoEmail>(tx, &id, &change, config.lifetimes.email_undo)?;
-    let (new, valid_for) = (change.new.spelled(), span_in_words(config.lifetimes.email_undo));
-    let letter =
-        letters::address_changed(&config.site, &change.old, &user.name, new, undo.reveal(), &valid_for)?;
-    tx.mail(Some(&id), letter)?;
-    let event = Event::EmailChanged { from: change.old.spelled().to_owned(), to: new.to_owned() };
+    mailbox::tell_of_move(tx, &user, &change)?;
+    let (from, to) = (change.old.spelled().to_owned(), change.new.spelled().to_owned());
+    let event = Event::EmailChanged { from, to };
     audit::record(tx, &actor, &id, event)
 }
 
@@ -296,7 +300,9 @@ fn take_back(
     // Whoever moved the address may know the password, have added a way in of their own shortly before, and have asked
     // for the account's end.
     user::block_password(tx, &id)?;
-    second_factor::remove_since(tx, &actor, &id, waiting.created_at - TimeDelta::days(1))?;
+    let moment = waiting.created_at - TimeDelta::days(1);
+    second_factor::remove_since(tx, &actor, &id, moment)?;
+    identity::forget_since(tx, &actor, &id, moment)?;
     let user = user::by_id(tx.conn, &id)?;
     deletion::cancel(tx, &actor, &user)?;
     let event =

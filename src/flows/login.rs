@@ -12,6 +12,7 @@ use crate::{
     mail::EmailAddress,
     model::{
         audit::{self, Event},
+        connection, domain,
         password::{Password, PasswordHash},
         session::Method,
         sign_in::{self, Attempt, Outcome},
@@ -28,8 +29,22 @@ pub struct LoginPage {
     email: String,
     remember: bool,
     next: Option<String>,
+    /// Whether the address alone is asked for, because it may lead to an organisation.
+    #[serde(skip)]
+    asks_address: bool,
     #[serde(skip)]
     errors: Errors,
+}
+
+/// The address leads to an organisation.
+#[derive(Template, Serialize)]
+#[template(path = "login_leave.html")]
+#[serde(rename_all = "camelCase")]
+pub struct LeavePage {
+    email: String,
+    sign_in: String,
+    #[serde(skip)]
+    next: Option<String>,
 }
 
 /// What somebody offers.
@@ -48,19 +63,58 @@ pub struct Form {
     screen: String,
 }
 
-/// Where to go afterwards.
+/// Who wants to sign in, how, and where to go afterwards.
 #[derive(Deserialize)]
 pub struct Whither {
+    email: Option<String>,
+    with: Option<String>,
     next: Option<String>,
 }
 
-/// `GET /login`
-pub async fn form(visitor: Anybody, query: Query<Whither>) -> Result<Reply> {
-    let next = local_path(query.next.as_deref()).map(str::to_owned);
+/// `GET /login?email=&next=`. Where there is any organisation to sign in through, the address is asked for first, and
+/// leads there where its domain does: whether there is such a person is not looked at.
+pub async fn form(visitor: Anybody, query: Query<Whither>, app: Data<App>) -> Result<Reply> {
+    let Whither { email, with, next } = query.into_inner();
+    let next = local_path(next.as_deref()).map(str::to_owned);
     if visitor.signed_in().is_some() {
         return Ok(Reply::go(next.unwrap_or_else(|| "/me".to_owned())));
     }
-    Ok(Reply::page(LoginPage { email: String::new(), remember: false, next, errors: Errors::default() }))
+    let typed = email.unwrap_or_default();
+    let page = LoginPage {
+        email: typed.clone(),
+        remember: false,
+        next: next.clone(),
+        asks_address: false,
+        errors: Errors::default(),
+    };
+    if with.as_deref() == Some("password") {
+        return Ok(Reply::page(page));
+    }
+    if typed.is_empty() {
+        let asks_address = app.read(connection::is_any).await?;
+        return Ok(Reply::page(LoginPage { asks_address, ..page }));
+    }
+    let email = match EmailAddress::parse(&typed) {
+        Ok(email) => email,
+        Err(problem) => {
+            let errors = Errors::one("email", problem.to_string());
+            let asks_address = app.read(connection::is_any).await?;
+            let page = LoginPage { asks_address, errors: errors.clone(), ..page };
+            return Ok(Reply::refused(page, Error::Invalid(errors)));
+        }
+    };
+    let asked = email.clone();
+    match app.read(move |conn| domain::leads_to(conn, &asked)).await? {
+        Some(_) => {
+            let mut sign_in = door::way_through_organisation(&email);
+            if let Some(next) = &next {
+                let query = serde_urlencoded::to_string([("next", next)]).unwrap_or_default();
+                sign_in = format!("{sign_in}&{query}");
+            }
+            Ok(Reply::page(LeavePage { email: typed, sign_in, next }))
+        }
+        None => Ok(Reply::page(page)),
+    }
 }
 
 /// `POST /login`
@@ -73,9 +127,10 @@ pub async fn create(client: Client, Input(form): Input<Form>, app: Data<App>) ->
     // An address that cannot exist costs as much and is told the same as one that does not.
     let email = EmailAddress::parse(&form.email).ok();
     let who = email.as_ref().map_or_else(|| form.email.clone(), EmailAddress::normalized);
-    let candidates = match email {
-        Some(email) => app.read(move |conn| user::candidates(conn, &email)).await?,
-        None => [None, None],
+    let closed = email.as_ref().map(door::way_through_organisation);
+    let (candidates, is_closed) = match email {
+        Some(email) => look_up(&app, &client, email).await?,
+        None => ([None, None], false),
     };
     let entrance = admit(&app, &client, &who, &candidates).await?;
     let hashes = entrance.hashes(&candidates);
@@ -83,6 +138,10 @@ pub async fn create(client: Client, Input(form): Input<Form>, app: Data<App>) ->
     let matched = verdict.matched.and_then(|index| candidates.get(index).cloned().flatten());
     let Some(matched) = matched else {
         note_failure(&app, &client, candidates).await?;
+        // Right or wrong, there or not: people of such a domain are all told the same.
+        if let Some(way) = closed.filter(|_| is_closed) {
+            return Err(Error::SsoRequired(way));
+        }
         let errors = Errors::one("form", Error::WrongCredentials.to_string());
         return Ok(Reply::refused(form.again(errors), Error::WrongCredentials));
     };
@@ -101,6 +160,26 @@ pub async fn create(client: Client, Input(form): Input<Form>, app: Data<App>) ->
         .await?;
     let next = local_path(form.next.as_deref()).unwrap_or("/me").to_owned();
     Ok(Reply::go(next).with("user", UserView::from(&user))?.arrived(arrival))
+}
+
+/// Who may hold the password, and whether people with this address sign in through their organisation only. Then it
+/// opens nothing but the account of the owner who may come in otherwise, or one that is about to be connected.
+async fn look_up(app: &App, client: &Client, email: EmailAddress) -> Result<([Option<Candidate>; 2], bool)> {
+    let (client, now) = (client.clone(), app.now());
+    app.read(move |conn| {
+        let mut candidates = user::candidates(conn, &email)?;
+        let Some(domain) = domain::enforced(conn, &email)? else { return Ok((candidates, false)) };
+        let mut is_closed = true;
+        for candidate in candidates.iter_mut().flatten() {
+            let is_linking = door::is_about_to_link(conn, &client, &candidate.id, now);
+            is_closed &= !is_linking;
+            if !is_linking && !domain::is_break_glass(conn, &domain, &candidate.id)? {
+                candidate.password_hash = None;
+            }
+        }
+        Ok((candidates, is_closed))
+    })
+    .await
 }
 
 fn let_in(
@@ -245,6 +324,12 @@ impl Form {
     }
 
     fn again(&self, errors: Errors) -> LoginPage {
-        LoginPage { email: self.email.clone(), remember: self.remember, next: self.next.clone(), errors }
+        LoginPage {
+            email: self.email.clone(),
+            remember: self.remember,
+            next: self.next.clone(),
+            asks_address: false,
+            errors,
+        }
     }
 }

@@ -2,7 +2,9 @@
 
 pub mod account;
 pub mod activity;
+pub mod connections;
 pub mod deletion;
+pub mod dev_idp;
 pub mod dev_mail;
 pub mod email;
 pub mod export;
@@ -14,11 +16,13 @@ pub mod logout;
 pub mod magic_link;
 pub mod methods;
 pub mod not_me;
+pub mod organisations;
 pub mod passkey_login;
 pub mod passkeys;
 pub mod password;
 pub mod password_reset;
 pub mod recovery_codes;
+pub mod saml;
 pub mod second_factor;
 pub mod sessions;
 pub mod signup;

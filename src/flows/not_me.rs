@@ -12,7 +12,7 @@ use crate::{
     mail::letters,
     model::{
         audit::{self, Event},
-        second_factor, session,
+        identity, second_factor, session,
         token::{self, NotMe, ResetPassword},
         user::{self, User},
     },
@@ -75,7 +75,9 @@ fn secure(tx: &mut Tx, client: &Client, secret: &Secret<NotMe>) -> Result<Id<Use
     token::revoke_all(tx, &id)?;
     session::revoke_others(tx, &actor, &id, None)?;
     user::block_password(tx, &id)?;
-    second_factor::remove_since(tx, &actor, &id, Timestamp::from_unix(told.at))?;
+    let moment = Timestamp::from_unix(told.at);
+    second_factor::remove_since(tx, &actor, &id, moment)?;
+    identity::forget_since(tx, &actor, &id, moment)?;
     let reset = token::issue::<ResetPassword>(tx, &id, &user.email.normalized())?;
     let config = tx.config;
     let valid_for = span_in_words(config.lifetimes.reset_link);

@@ -13,6 +13,7 @@ use crate::{
     mail::{EmailAddress, LetterKind, letters},
     model::{
         audit::{self, Event},
+        domain, mailbox,
         password::{
             Password, PasswordHash,
             policy::{Context, judge},
@@ -23,7 +24,7 @@ use crate::{
         user::{self, User},
     },
     secret::Secret,
-    web::{Anybody, Client, Input, Reply},
+    web::{Anybody, Client, Input, Reply, door},
 };
 
 /// The form for a link.
@@ -104,7 +105,10 @@ pub async fn create(client: Client, Input(form): Input<ForgotForm>, app: Data<Ap
         "If {} belongs to an account, a link for a new password is on its way to it.",
         email.spelled()
     );
-    app.write(move |tx| send_link(tx, &client, &email)).await?;
+    let way = door::way_through_organisation(&email);
+    if app.write(move |tx| send_link(tx, &client, &email)).await? {
+        return Err(Error::SsoRequired(way));
+    }
     let page = NoticePage {
         title: "Look at your mail",
         message,
@@ -119,7 +123,10 @@ pub async fn create(client: Client, Input(form): Input<ForgotForm>, app: Data<Ap
 ///
 /// Whether there is one or not, the same is counted and about the same is done: no mail goes unnoticed by the limits,
 /// and the time that it takes tells nobody who is here.
-fn send_link(tx: &mut Tx, client: &Client, email: &EmailAddress) -> Result<()> {
+///
+/// Whether people of the domain sign in through their organisation only. They get no link, but for the owner who may
+/// come in otherwise; all are told the same.
+fn send_link(tx: &mut Tx, client: &Client, email: &EmailAddress) -> Result<bool> {
     let config = tx.config;
     let network = throttle::client_network(&client.ip);
     throttle::admit(
@@ -133,15 +140,24 @@ fn send_link(tx: &mut Tx, client: &Client, email: &EmailAddress) -> Result<()> {
     };
     let asked = found.as_ref().map(|user| user.id.clone());
     audit::record(tx, &client.actor(), asked.as_ref(), Event::ResetRequested {})?;
+    let enforced = domain::enforced(tx.conn, email)?;
+    let is_open = match (&enforced, &found) {
+        (Some(domain), Some(user)) => domain::is_break_glass(tx.conn, domain, &user.id)?,
+        _ => true,
+    };
     // The answer is the same either way, so a letter too many is simply not written.
     if !throttle::admits_letter(tx, LetterKind::ResetPassword, email)? {
-        return Ok(());
+        return Ok(enforced.is_some());
     }
-    let Some(user) = found else { return token::issue_for_nobody::<ResetPassword>(tx) };
+    let Some(user) = found.filter(|_| is_open) else {
+        token::issue_for_nobody::<ResetPassword>(tx)?;
+        return Ok(enforced.is_some());
+    };
     let secret = token::issue::<ResetPassword>(tx, &user.id, &user.email.normalized())?;
     let valid_for = span_in_words(config.lifetimes.reset_link);
     let letter = letters::reset_password(&config.site, &user.email, &user.name, secret.reveal(), &valid_for)?;
-    tx.mail(Some(&user.id), letter)
+    tx.mail(Some(&user.id), letter)?;
+    Ok(enforced.is_some())
 }
 
 /// `GET /reset-password?token=`
@@ -181,12 +197,16 @@ fn set(tx: &mut Tx, client: &Client, secret: &Secret<ResetPassword>, hash: &Pass
     tx.lock(&waiting.claim)?;
     let (id, normalized): (Id<User>, String) = token::redeem(tx, secret)?;
     let user = user::by_id(tx.conn, &id)?;
+    if domain::closes(tx.conn, &user)?.is_some() {
+        return Err(Error::SsoRequired(door::way_through_organisation(&user.email)));
+    }
     let actor = client.actor().known_as(&id);
     if !user.is_verified() {
         // The link came to the mailbox, so it proves the address as well.
         user::confirm_address(tx, &actor, &id, &normalized)?;
-        // Until now it was perhaps a stranger's account.
+        // Until now it was perhaps a stranger's account, or that of an organisation that only says so.
         sign_in::forget(tx, &id)?;
+        mailbox::leave_organisations(tx, &actor, &id)?;
     }
     user::set_password(tx, &id, hash)?;
     user::forget_browsers(tx, &id)?;

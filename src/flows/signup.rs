@@ -10,6 +10,7 @@ use crate::{
     error::{Error, Errors, Result},
     mail::{EmailAddress, LetterKind},
     model::{
+        domain,
         password::{
             Password,
             policy::{Context, weaknesses},
@@ -81,6 +82,11 @@ pub async fn create(client: Client, Input(form): Input<Form>, app: Data<App>) ->
         TimeDelta::hours(1),
     );
     app.write(move |tx| throttle::admit(tx, &network)).await?;
+    // Before an account is looked for: everybody of the domain is told the same.
+    let asked = email.clone();
+    if app.read(move |conn| domain::enforced(conn, &asked)).await?.is_some() {
+        return Err(Error::SsoRequired(door::way_through_organisation(&email)));
+    }
     let password_hash = app.hasher().hash(form.password).await?;
     let new = NewUser { email, name, password_hash, created_from: client.device().name() };
     let (user, arrival) = app

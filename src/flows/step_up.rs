@@ -12,6 +12,7 @@ use crate::{
     error::{Error, Errors, Result},
     model::{
         audit::{self, Event},
+        domain,
         password::Password,
         second_factor::{self, Code},
         session, throttle,
@@ -37,6 +38,9 @@ pub struct ConfirmPage {
     next: Option<String>,
     #[serde(skip)]
     resume: Option<String>,
+    /// Where one confirms through one's organisation.
+    #[serde(skip)]
+    sso: String,
     #[serde(skip)]
     errors: Errors,
 }
@@ -81,7 +85,7 @@ pub async fn form(me: CurrentUser, query: Query<Whither>, app: Data<App>) -> Res
     let Whither { next, resume } = query.into_inner();
     let next = local_path(next.as_deref()).map(str::to_owned);
     let methods = me.methods(&app).await?;
-    Ok(Reply::page(ConfirmPage { methods, next, resume, errors: Errors::default() }))
+    Ok(Reply::page(ConfirmPage::new(methods, next, resume, Errors::default())))
 }
 
 /// `POST /auth/confirm`. The session gets a new secret; the window counts from now.
@@ -108,8 +112,12 @@ pub async fn create(
 async fn by_password(me: &SignedIn, password: &Password, app: &App) -> Result<Option<Ticket>> {
     let (id, guessed) = (me.user.id.clone(), me.user.id.clone());
     app.write(move |tx| throttle::admit_guess(tx, guessed.as_str())).await?;
-    let owner = id.clone();
-    let candidate = app.read(move |conn| user::candidate(conn, &owner)).await?;
+    let (owner, address) = (me.user.clone(), me.user.email.clone());
+    let (candidate, closed) =
+        app.read(move |conn| Ok((user::candidate(conn, &owner.id)?, domain::closes(conn, &owner)?))).await?;
+    if closed.is_some() {
+        return Err(Error::SsoRequired(door::way_through_organisation(&address)));
+    }
     let verdict = app.hasher().verify(password.clone(), [candidate.usable_hash()]).await?;
     let (actor, address, current) = (me.actor(), me.user.email.normalized(), me.session.clone());
     if verdict.matched.is_none() {
@@ -160,7 +168,7 @@ async fn refuse(me: &SignedIn, form: Form, app: &App) -> Result<Reply> {
     };
     let errors = Errors::one(field, sentence);
     let methods = me.methods(app).await?;
-    let page = ConfirmPage { methods, next: form.next, resume: form.resume, errors: errors.clone() };
+    let page = ConfirmPage::new(methods, form.next, form.resume, errors.clone());
     Ok(Reply::refused(page, Error::Invalid(errors)))
 }
 
@@ -194,15 +202,28 @@ impl ContinuePage {
     }
 }
 
+impl ConfirmPage {
+    fn new(methods: Vec<&'static str>, next: Option<String>, resume: Option<String>, errors: Errors) -> Self {
+        let goes_on = goes_on(resume.as_deref(), next.as_deref());
+        let query = serde_urlencoded::to_string([("next", goes_on)]).unwrap_or_default();
+        Self { methods, next, resume, sso: format!("/auth/saml/confirm?{query}"), errors }
+    }
+}
+
 impl Form {
     fn goes_on(&self) -> String {
-        match (&self.resume, local_path(self.next.as_deref())) {
-            (Some(secret), _) => {
-                let query = serde_urlencoded::to_string([("resume", secret)]).unwrap_or_default();
-                format!("/auth/continue?{query}")
-            }
-            (None, Some(next)) => next.to_owned(),
-            (None, None) => "/me/security".to_owned(),
+        goes_on(self.resume.as_deref(), self.next.as_deref())
+    }
+}
+
+/// Where somebody goes who has confirmed.
+fn goes_on(resume: Option<&str>, next: Option<&str>) -> String {
+    match (resume, local_path(next)) {
+        (Some(secret), _) => {
+            let query = serde_urlencoded::to_string([("resume", secret)]).unwrap_or_default();
+            format!("/auth/continue?{query}")
         }
+        (None, Some(next)) => next.to_owned(),
+        (None, None) => "/me/security".to_owned(),
     }
 }

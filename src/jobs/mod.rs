@@ -6,6 +6,7 @@
 
 mod accounts;
 mod outbox;
+pub mod sso;
 mod sweep;
 
 use std::time::Duration;
@@ -40,6 +41,8 @@ pub enum Chore {
     Unconfirmed,
     /// Takes the second factors away from those who lost everything, after the delay.
     FactorResets,
+    /// Reads the metadata of identity providers anew, looks at the records of domains, and warns owners.
+    Sso,
     /// Removes rows whose time is up.
     Sweep,
     /// Writes a SQLite file anew after a purge. Due when somebody was purged.
@@ -48,8 +51,8 @@ pub enum Chore {
 
 impl Chore {
     /// All of them.
-    pub const ALL: [Chore; 5] =
-        [Chore::Deletions, Chore::Unconfirmed, Chore::FactorResets, Chore::Sweep, Chore::Scrub];
+    pub const ALL: [Chore; 6] =
+        [Chore::Deletions, Chore::Unconfirmed, Chore::FactorResets, Chore::Sso, Chore::Sweep, Chore::Scrub];
 
     /// Its name, for operators and in the database.
     pub fn name(self) -> &'static str {
@@ -57,6 +60,7 @@ impl Chore {
             Chore::Deletions => "deletions",
             Chore::Unconfirmed => "unconfirmed",
             Chore::FactorResets => "factor-resets",
+            Chore::Sso => "sso",
             Chore::Sweep => "sweep",
             Chore::Scrub => "scrub",
         }
@@ -70,6 +74,7 @@ impl Chore {
             Chore::FactorResets => {
                 "takes the second factors away from those who lost everything, after the delay"
             }
+            Chore::Sso => "reads metadata of identity providers, looks at records of domains, warns owners",
             Chore::Sweep => "removes sessions, links, counters, sign-ins and letters whose time is up",
             Chore::Scrub => "writes a SQLite file anew after a purge, so that nothing is left in it",
         }
@@ -81,6 +86,7 @@ impl Chore {
             Chore::Deletions => TimeDelta::minutes(1),
             Chore::Unconfirmed => TimeDelta::hours(1),
             Chore::FactorResets => TimeDelta::seconds(30),
+            Chore::Sso => TimeDelta::minutes(5),
             Chore::Sweep => TimeDelta::minutes(10),
             // Until it is asked for.
             Chore::Scrub => TimeDelta::days(36_500),
@@ -92,6 +98,7 @@ impl Chore {
             Chore::Deletions => accounts::deletions(run).await,
             Chore::Unconfirmed => accounts::unconfirmed(run).await,
             Chore::FactorResets => accounts::factor_resets(run).await,
+            Chore::Sso => run.look_after_sso().await,
             Chore::Sweep => sweep::all(run).await,
             Chore::Scrub => run.scrub().await,
         }
@@ -235,6 +242,15 @@ impl Run<'_> {
                 Ok(None)
             }
         }
+    }
+
+    /// Looks after single sign-on: the network is asked between transactions, and a conditional update takes each turn.
+    async fn look_after_sso(&mut self) -> Result<(), Stop> {
+        match sso::run(self.app).await {
+            Ok(count) => self.done += count,
+            Err(error) => self.fail(&error),
+        }
+        Ok(())
     }
 
     /// Writes a SQLite file anew.

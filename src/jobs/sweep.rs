@@ -6,7 +6,7 @@ use super::{Run, Stop};
 use crate::{
     db::Tx,
     error::Result,
-    model::{audit, outbox, session, sign_in, throttle, token, totp},
+    model::{assertion, audit, outbox, session, sign_in, throttle, token, totp},
 };
 
 /// Removes up to so many rows (or parts of rows) whose time is up, and says how many it found.
@@ -18,6 +18,7 @@ const BROOMS: &[(&str, Broom)] = &[
     ("tokens", token::sweep),
     ("totp_setups", totp::sweep),
     ("throttles", throttle::sweep),
+    ("assertions", assertion::sweep),
     ("sign_ins", sign_in::sweep),
     ("letters", outbox::sweep),
     ("strangers", audit::sweep),

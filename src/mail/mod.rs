@@ -99,6 +99,10 @@ pub enum LetterKind {
     DeletionDone,
     /// Nobody confirmed the address, and the account is about to end.
     ClaimEnds,
+    /// The certificate of an organisation's identity provider expires.
+    CertificateExpires,
+    /// The record that proves an organisation's domain is gone.
+    DomainRecordGone,
     /// Sent by `vestibule doctor` to see that mail arrives.
     Test,
 }
@@ -125,6 +129,8 @@ impl LetterKind {
             Self::DeletionCancelled => "deletion_cancelled",
             Self::DeletionDone => "deletion_done",
             Self::ClaimEnds => "claim_ends",
+            Self::CertificateExpires => "certificate_expires",
+            Self::DomainRecordGone => "domain_record_gone",
             Self::Test => "test",
         }
     }

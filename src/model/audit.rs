@@ -5,7 +5,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
+    connection::Connection,
     holding::{Fate, Holding, Section},
+    membership::Role,
+    organisation::Organisation,
     passkey::Passkey,
     second_factor::Factor,
     session::{Method, Session},
@@ -217,6 +220,48 @@ pub enum Event {
     RecoveryCodesMade {},
     /// A recovery code was used.
     RecoveryCodeUsed { left: i64 },
+    /// An account was made on its person's first arrival by single sign-on.
+    Provisioned {},
+    /// An identity at an identity provider was connected with the account.
+    IdentityLinked { connection: Id<Connection> },
+    /// Identities were disconnected from the account.
+    IdentitiesUnlinked { count: usize },
+    /// A response of an identity provider was refused.
+    SsoRefused { connection: Id<Connection>, reason: String },
+    /// An identity provider was connected.
+    ConnectionMade { organisation: Id<Organisation>, connection: Id<Connection> },
+    /// The settings of a connection changed.
+    ConnectionChanged { organisation: Id<Organisation>, connection: Id<Connection> },
+    /// A connection ended.
+    ConnectionRemoved { organisation: Id<Organisation>, connection: Id<Connection> },
+    /// An organisation says that a domain is its own.
+    DomainAdded { organisation: Id<Organisation>, domain: String },
+    /// It proved that.
+    DomainProved { organisation: Id<Organisation>, domain: String, by: &'static str },
+    /// The proof is gone.
+    DomainUnproved { organisation: Id<Organisation>, domain: String },
+    /// A domain was taken off an organisation's list.
+    DomainRemoved { organisation: Id<Organisation>, domain: String },
+    /// The people of a domain are led to a connection, or to none.
+    DomainLed { organisation: Id<Organisation>, domain: String, connection: Option<Id<Connection>> },
+    /// From now on the people of a domain sign in by its connection only.
+    DomainEnforced { organisation: Id<Organisation>, domain: String, break_glass: Id<User> },
+    /// They may sign in otherwise again.
+    DomainReleased { organisation: Id<Organisation>, domain: String },
+    /// The house got another SAML key.
+    ServiceKeyMade {},
+    /// The announced SAML key is in use.
+    ServiceKeySwitched {},
+    /// An organisation was made.
+    OrganisationMade { organisation: Id<Organisation> },
+    /// An organisation ended.
+    OrganisationEnded { organisation: Id<Organisation> },
+    /// Somebody became a member.
+    MemberAdded { organisation: Id<Organisation>, role: Role },
+    /// A member got another role.
+    RoleChanged { organisation: Id<Organisation>, from: Role, to: Role },
+    /// Somebody is no longer a member.
+    MemberRemoved { organisation: Id<Organisation> },
     /// Demonstration data was made.
     Seeded {},
     /// The account is to be deleted.

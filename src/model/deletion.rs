@@ -7,7 +7,7 @@ use diesel::prelude::*;
 
 use super::{
     audit::{self, Actor, Event},
-    holding,
+    domain, holding, membership,
     session::{self, Session},
     throttle::{self, Limit},
     token::{self, CancelDeletion},
@@ -37,6 +37,13 @@ pub fn schedule(
     grace: TimeDelta,
 ) -> Result<Timestamp> {
     tx.lock(&user.email.normalized())?;
+    // Whoever else belongs to it would be left with nobody to look after it.
+    if !membership::left_without_owner(tx.conn, &user.id)?.is_empty() {
+        return Err(Error::LastOwner);
+    }
+    if domain::is_spare_key(tx.conn, &user.id, None)? {
+        return Err(Error::SpareKey);
+    }
     let deletes_at = tx.now + grace;
     let is_later = users::deletes_at.is_null().or(users::deletes_at.gt(deletes_at));
     let asked = diesel::update(users::table.find(&user.id).filter(is_later))
@@ -152,6 +159,10 @@ fn is_after<'a>(place: &'a Place) -> _ {
 /// Reminds somebody, once, that their account is about to be deleted. Says whether it did.
 pub fn remind(tx: &mut Tx, id: &Id<User>) -> Result<bool> {
     let Some(user) = user::find_locked(tx, id)? else { return Ok(false) };
+    // Perhaps the last owner of something by now: it waits for a successor.
+    if !membership::left_without_owner(tx.conn, id)?.is_empty() {
+        return Ok(false);
+    }
     let waiting = users::table
         .find(id)
         .filter(users::deletes_at.gt(tx.now))

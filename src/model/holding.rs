@@ -7,7 +7,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    audit, outbox, passkey, recovery_code, session, sign_in, throttle, token, totp, user, user::User,
+    attempt, audit, domain, identity, membership, outbox, passkey, recovery_code, session, sign_in, throttle,
+    token, totp, user, user::User,
 };
 use crate::{
     db::{Conn, Id, Tx},
@@ -73,6 +74,10 @@ pub const ALL: &[&Holding] = &[
     &totp::SETUP_HOLDING,
     &recovery_code::HOLDING,
     &passkey::HOLDING,
+    &membership::HOLDING,
+    &domain::HOLDING,
+    &identity::HOLDING,
+    &attempt::HOLDING,
     &token::HOLDING,
     &outbox::HOLDING,
     &audit::HOLDING,
@@ -80,7 +85,13 @@ pub const ALL: &[&Holding] = &[
 ];
 
 /// Every other table, and what is in it.
-pub const ABOUT_NOBODY: &[(&str, &str)] = &[("jobs", "when which job ran, and on which node")];
+pub const ABOUT_NOBODY: &[(&str, &str)] = &[
+    ("jobs", "when which job ran, and on which node"),
+    ("organisations", "what organisations are called"),
+    ("connections", "the identity providers of organisations"),
+    ("service_keys", "the keys of this site towards them"),
+    ("assertions", "fingerprints of what they said, each good once"),
+];
 
 /// Ends everything that is held about `id`, at once: afterwards nothing says that there was such a person.
 pub fn erase(tx: &mut Tx, id: &Id<User>) -> Result<()> {

@@ -1,20 +1,28 @@
 //! Nouns: each a table, its queries and its rules. They know nothing of HTTP.
 
+pub mod assertion;
+pub mod attempt;
 pub mod audit;
 pub mod ceremony;
+pub mod connection;
 mod crockford;
 pub mod deletion;
 pub mod device;
+pub mod domain;
 pub mod factor_reset;
 pub mod holding;
+pub mod identity;
 pub mod job;
 pub mod magic_link;
 pub mod mailbox;
+pub mod membership;
+pub mod organisation;
 pub mod outbox;
 pub mod passkey;
 pub mod password;
 pub mod recovery_code;
 pub mod second_factor;
+pub mod service_key;
 pub mod session;
 pub mod sign_in;
 pub mod throttle;

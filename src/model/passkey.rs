@@ -228,7 +228,7 @@ pub fn rename(
 }
 
 /// Removes one of `user`'s passkeys, in the session `here`; every other session that it opened ends.
-/// [`Error::LastWayIn`] where nothing else opens the account.
+/// [`Error::LastWayIn`] where nothing else opens the account, [`Error::SpareKey`] where an organisation relies on it.
 pub fn remove(tx: &mut Tx, actor: &Actor, user: &User, here: &Current, id: &Id<Passkey>) -> Result<()> {
     let own = passkeys::table.find(id).filter(passkeys::user_id.eq(&user.id));
     if diesel::delete(own).execute(tx.conn)? == 0 {
@@ -238,6 +238,7 @@ pub fn remove(tx: &mut Tx, actor: &Actor, user: &User, here: &Current, id: &Id<P
     if !left.has_way_in() {
         return Err(Error::LastWayIn);
     }
+    second_factor::keep_spare_key(tx, &user.id, &left)?;
     session::revoke_of_passkey(tx, actor, &user.id, id, Some(&here.id))?;
     if left.passkeys == 0 {
         second_factor::removed(tx, actor, &user.id, here, Factor::Passkey)?;

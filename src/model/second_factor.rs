@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::{
     audit::{self, Actor, Event},
-    passkey, recovery_code, session,
+    domain, passkey, recovery_code, session,
     session::Current,
     throttle::{self, Limit},
     totp,
@@ -21,7 +21,7 @@ use crate::{
         Conn, Id, Tx,
         schema::{passkeys, recovery_codes, totp as apps, users},
     },
-    error::Result,
+    error::{Error, Result},
     mail::letters::{self, FactorChange},
     text_enum,
 };
@@ -59,6 +59,11 @@ impl Factors {
     /// Whether a first proof is not enough.
     pub fn is_second_due(&self) -> bool {
         self.has_totp || self.passkeys > 0
+    }
+
+    /// Whether a second proof is due, and there is one that is neither a recovery code nor a copied passkey.
+    pub fn has_usable_second(&self) -> bool {
+        self.has_totp || self.usable_passkeys > 0
     }
 
     /// Whether anything opens the account by itself, a letter to its address aside.
@@ -204,8 +209,10 @@ pub fn added(
 }
 
 /// After a second factor was removed: recovery codes go with the last one, there being nothing left to recover.
+/// [`Error::SpareKey`] where an organisation relies on it.
 pub fn removed(tx: &mut Tx, actor: &Actor, user: &Id<User>, here: &Current, factor: Factor) -> Result<()> {
     let left = of(tx.conn, user)?;
+    keep_spare_key(tx, user, &left)?;
     let gone: &[Factor] = match left.is_second_due() {
         true => &[factor],
         false => {
@@ -214,6 +221,14 @@ pub fn removed(tx: &mut Tx, actor: &Actor, user: &Id<User>, here: &Current, fact
         }
     };
     session::revoke_relying_on(tx, actor, user, &here.id, gone)
+}
+
+/// [`Error::SpareKey`] where an organisation relies on a second factor and none is `left` that works.
+pub fn keep_spare_key(tx: &mut Tx, user: &Id<User>, left: &Factors) -> Result<()> {
+    match !left.has_usable_second() && domain::is_spare_key(tx.conn, user, None)? {
+        true => Err(Error::SpareKey),
+        false => Ok(()),
+    }
 }
 
 /// Takes away what was added since `moment`, when somebody else had the account: their passkey or app must not open it

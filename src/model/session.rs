@@ -35,6 +35,8 @@ text_enum! {
         MagicLink => "magic_link",
         /// With a passkey and nothing else.
         Passkey => "passkey",
+        /// Through the person's organisation.
+        Sso => "sso",
         /// By making the account.
         SignUp => "sign_up",
     }
@@ -47,6 +49,7 @@ impl Method {
             Method::Password => "Password",
             Method::MagicLink => "Link by mail",
             Method::Passkey => "Passkey",
+            Method::Sso => "Single sign-on",
             Method::SignUp => "New account",
         }
     }
@@ -212,6 +215,8 @@ pub struct NewSession {
     pub second_factor: Option<Factor>,
     /// The passkey that was used, if one was.
     pub passkey: Option<Id<Passkey>>,
+    /// When it has to end at the latest, where somebody else says so.
+    pub ends_at: Option<Timestamp>,
 }
 
 /// What a browser tells of itself. Every part may be empty.
@@ -269,7 +274,7 @@ pub fn start(tx: &mut Tx, user: &Id<User>, new: NewSession) -> Result<(Session, 
         created_at: tx.now,
         last_active_at: tx.now,
         idle_expires_at: tx.now + idle.min(absolute),
-        expires_at: tx.now + absolute,
+        expires_at: new.ends_at.map_or(tx.now + absolute, |ends_at| ends_at.min(tx.now + absolute)),
         second_factor: new.second_factor,
         passkey_id: new.passkey,
     };
@@ -410,6 +415,18 @@ pub fn revoke_others(
             .execute(tx.conn)?;
     audit::record(tx, actor, owner, Event::OtherSessionsRevoked { count })?;
     Ok(count)
+}
+
+/// Signs out every device of `owner` but `keep` that did not come in through an organisation, and ends the sign-ins that
+/// wait for a second proof.
+pub fn revoke_but_sso(tx: &mut Tx, actor: &Actor, owner: &Id<User>, keep: &Id<Session>) -> Result<()> {
+    token::revoke::<PendingSignIn>(tx, owner)?;
+    let others = sessions::table.filter(sessions::user_id.eq(owner)).filter(sessions::id.ne(keep));
+    let count = diesel::delete(others.filter(sessions::method.ne(Method::Sso))).execute(tx.conn)?;
+    if count == 0 {
+        return Ok(());
+    }
+    audit::record(tx, actor, owner, Event::OtherSessionsRevoked { count })
 }
 
 /// Signs out every device of `owner` but `keep` that came in with one proof only.

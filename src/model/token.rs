@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{
+    connection::Connection,
     holding::{Fate, Holding, Section},
-    session::Method,
+    session::{Method, Session},
     user::User,
 };
 use crate::{
@@ -201,6 +202,9 @@ pub struct FirstProof {
     pub method: Method,
     /// Whether "remember this device" was chosen.
     pub remembered: bool,
+    /// When the session has to end at the latest, where somebody else says so: seconds since the Unix epoch.
+    #[serde(default)]
+    pub ends_at: Option<i64>,
 }
 
 impl Purpose for PendingSignIn {
@@ -309,6 +313,82 @@ impl Purpose for UsePasskey {
 /// How long a browser may take to answer a challenge (WebAuthn §15.1).
 pub const PASSKEY_CEREMONY: TimeDelta = TimeDelta::minutes(5);
 
+/// A request to an identity provider. Its secret is the RelayState: opaque, one use.
+#[derive(Debug)]
+pub struct SamlRequest;
+
+/// What was asked of an identity provider, and why.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Asked {
+    /// Which connection.
+    pub connection: Id<Connection>,
+    /// The ID of the request (saml-core §3.2.1).
+    pub request: String,
+    /// When it was sent, in seconds since the Unix epoch.
+    pub at: i64,
+    /// The digest of the nonce that the browser holds which asked.
+    pub browser: String,
+    /// What for.
+    pub purpose: AskedFor,
+    /// Where to go afterwards, sealed.
+    pub next: Option<String>,
+}
+
+/// What somebody is asked to sign in for at an identity provider.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AskedFor {
+    /// To come in.
+    SignIn,
+    /// To confirm, in this session, that it is them.
+    StepUp {
+        /// Whose session.
+        user: Id<User>,
+        /// Which one.
+        session: Id<Session>,
+    },
+    /// To try the connection. Nobody is let in.
+    Test {
+        /// Which owner tries it.
+        user: Id<User>,
+    },
+}
+
+impl Purpose for SamlRequest {
+    const NAME: &'static str = "saml_request";
+    type Claim = Asked;
+
+    fn life(_: &Lifetimes) -> TimeDelta {
+        TimeDelta::minutes(10)
+    }
+}
+
+/// A response that passed every check and waits for its browser to come by itself, out of the cross-site POST. Claims it
+/// sealed.
+#[derive(Debug)]
+pub struct SamlArrival;
+
+impl Purpose for SamlArrival {
+    const NAME: &'static str = "saml_arrival";
+    type Claim = String;
+
+    fn life(_: &Lifetimes) -> TimeDelta {
+        TimeDelta::minutes(2)
+    }
+}
+
+/// Connects an identity with the account of whoever signs in to it once the old way. Claims the identity sealed.
+#[derive(Debug)]
+pub struct LinkIdentity;
+
+impl Purpose for LinkIdentity {
+    const NAME: &'static str = "link_identity";
+    type Claim = String;
+
+    fn life(_: &Lifetimes) -> TimeDelta {
+        TimeDelta::minutes(15)
+    }
+}
+
 /// A token whose secret somebody holds.
 #[derive(Debug, Clone)]
 pub struct Token<C> {
@@ -380,6 +460,56 @@ fn insert<P: Purpose>(
         ))
         .execute(tx.conn)?;
     Ok(())
+}
+
+/// Makes a token that is nobody's yet: whom it is about turns out when it is used.
+pub fn issue_unowned<P: Purpose>(tx: &mut Tx, claim: &P::Claim) -> Result<Secret<P>> {
+    let secret = Secret::random()?;
+    keep_unowned(tx, &secret, claim)?;
+    Ok(secret)
+}
+
+/// The same with a secret that was made before.
+pub fn keep_unowned<P: Purpose>(tx: &mut Tx, secret: &Secret<P>, claim: &P::Claim) -> Result<()> {
+    diesel::insert_into(tokens::table)
+        .values((
+            tokens::hash.eq(secret.digest()),
+            tokens::purpose.eq(P::NAME),
+            tokens::claim.eq(serde_json::to_string(claim)?),
+            tokens::created_at.eq(tx.now),
+            tokens::expires_at.eq(tx.now + P::life(&tx.config.lifetimes)),
+        ))
+        .execute(tx.conn)?;
+    Ok(())
+}
+
+/// What a live token that is nobody's says, without using it.
+pub fn peek_unowned<P: Purpose>(conn: &mut Conn, secret: &Secret<P>, now: Timestamp) -> Result<P::Claim> {
+    let live = tokens::table.find(secret.digest()).filter(tokens::purpose.eq(P::NAME));
+    let claim: String = live
+        .filter(tokens::used_at.is_null())
+        .filter(tokens::expires_at.gt(now))
+        .select(tokens::claim)
+        .get_result(conn)
+        .optional()?
+        .ok_or(Error::DeadLink)?;
+    Ok(serde_json::from_str(&claim)?)
+}
+
+/// Uses a token that is nobody's. Of many at once, one succeeds; the others get [`Error::DeadLink`].
+pub fn redeem_unowned<P: Purpose>(tx: &mut Tx, secret: &Secret<P>) -> Result<P::Claim> {
+    let live = tokens::table
+        .find(secret.digest())
+        .filter(tokens::purpose.eq(P::NAME))
+        .filter(tokens::used_at.is_null())
+        .filter(tokens::expires_at.gt(tx.now));
+    let claim: String = diesel::update(live)
+        .set(tokens::used_at.eq(tx.now))
+        .returning(tokens::claim)
+        .get_result(tx.conn)
+        .optional()?
+        .ok_or(Error::DeadLink)?;
+    Ok(serde_json::from_str(&claim)?)
 }
 
 /// Looks at a token without using it, whether it is live or not. [`Error::DeadLink`] where there is none.

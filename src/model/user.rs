@@ -198,6 +198,38 @@ pub fn register(tx: &mut Tx, actor: &Actor, new: NewUser) -> Result<User> {
     Ok(user)
 }
 
+/// Somebody who comes in by single sign-on for the first time.
+#[derive(Debug, Clone)]
+pub struct NewGuest {
+    /// The address that is said of them. A claim, like any other.
+    pub email: EmailAddress,
+    /// What they want to be called, where that is said.
+    pub name: Option<Name>,
+    /// Their device, in words.
+    pub created_from: String,
+}
+
+/// Makes an account without a password, whose address is a claim.
+pub fn provision(tx: &mut Tx, actor: &Actor, new: NewGuest) -> Result<User> {
+    let normalized = new.email.normalized();
+    let user = User {
+        id: Id::random()?,
+        email: new.email,
+        email_verified_at: None,
+        name: new.name.map(|name| name.0).unwrap_or_else(|| "Guest".to_owned()),
+        created_at: tx.now,
+        created_from: new.created_from,
+        locked_at: None,
+        deletes_at: None,
+        has_password: false,
+    };
+    diesel::insert_into(users::table)
+        .values((&user, users::email_normalized.eq(normalized), users::browsers_known_from.eq(tx.now)))
+        .execute(tx.conn)?;
+    audit::record(tx, &actor.known_as(&user.id), &user.id, Event::Provisioned {})?;
+    Ok(user)
+}
+
 /// The user with this id.
 pub fn by_id(conn: &mut Conn, id: &Id<User>) -> Result<User> {
     Ok(users::table.find(id).select(User::as_select()).first(conn)?)
@@ -340,6 +372,12 @@ pub fn lock(tx: &mut Tx, actor: &Actor, user: &User, is_locked: bool) -> Result<
         if is_locked { Event::UserLocked {} } else { Event::UserUnlocked {} },
     )?;
     Ok(true)
+}
+
+/// Everybody with an address of this domain, claims included.
+pub fn at_domain(conn: &mut Conn, domain: &str) -> Result<Vec<Id<User>>> {
+    let theirs = users::table.filter(users::email_normalized.like(format!("%@{domain}")));
+    Ok(theirs.order(users::id).select(users::id).load(conn)?)
 }
 
 /// Everybody with this address: who has it confirmed first, then its claims, the newest first.

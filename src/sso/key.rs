@@ -144,7 +144,7 @@ impl ServiceKey {
     }
 }
 
-fn self_signed(
+pub(super) fn self_signed(
     key: &PKey<Private>,
     name: &str,
     from: Timestamp,

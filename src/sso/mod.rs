@@ -6,6 +6,7 @@
 //! lets only one shape through; samael finds out which bytes the identity provider signed; every check is then made
 //! on those bytes, read again.
 
+pub mod demonstration;
 mod desk;
 mod engine;
 mod gate;
@@ -18,6 +19,7 @@ mod sealed;
 mod start;
 mod xml;
 
+pub use demonstration::Demonstration;
 pub use desk::Desk;
 pub use gate::{KeyKind, MAX_RESPONSE};
 pub use idp::{IdentityProvider, MAX_METADATA, read_provider};

@@ -5,6 +5,7 @@ use std::{
     net::IpAddr,
 };
 
+use actix_session::SessionExt;
 use actix_web::{
     FromRequest, HttpRequest,
     dev::{Payload, RequestHead},
@@ -13,7 +14,7 @@ use actix_web::{
 };
 use ipnet::IpNet;
 
-use super::{door, guard, known::KnownBrowser, reply};
+use super::{door, guard, known::KnownBrowser, pending, reply};
 use crate::{
     app::App,
     db::{Conn, Id},
@@ -22,8 +23,10 @@ use crate::{
         audit::{Actor, ActorKind},
         device::Device,
         session::{Fingerprint, Session, SessionSecret},
+        token::LinkIdentity,
         user::{self, User},
     },
+    secret::Secret,
 };
 
 /// The other end of the wire, as it bears on signing in.
@@ -41,6 +44,8 @@ pub struct Client {
     pub presented: Option<SessionSecret>,
     /// The accounts that were let in from this browser before.
     pub known: KnownBrowser,
+    /// What this browser is about to connect with the account that signs in, if anything.
+    pub linking: Option<Secret<LinkIdentity>>,
     /// The session this browser holds, and whose.
     pub held: Option<(Id<User>, Id<Session>)>,
     /// Whether it asked for pages.
@@ -110,6 +115,7 @@ impl FromRequest for Client {
             traits: Traits::default(),
             presented: door::presented(req),
             known: KnownBrowser::of(req),
+            linking: pending::linking(&req.get_session()),
             held: guard::visitor(req).map(|visitor| (visitor.user.id.clone(), visitor.session.id.clone())),
             is_browser: reply::wants_html(req.headers()),
             is_navigation: req.method() != Method::HEAD && !is_speculative,
@@ -138,6 +144,15 @@ fn short(text: &str) -> String {
 pub fn ip(req: &HttpRequest) -> Option<IpAddr> {
     let proxies = req.app_data::<Data<App>>().map_or(&[][..], |app| &app.config().trusted_proxies);
     real_ip(req.head(), proxies)
+}
+
+/// Development only, from this very machine, and not through a proxy that runs on it; [`Error::NotFound`] otherwise.
+pub fn only_here(req: &HttpRequest, app: &App) -> Result<()> {
+    let is_loopback = req.peer_addr().is_some_and(|peer| peer.ip().to_canonical().is_loopback());
+    match app.config().is_development() && is_loopback && is_direct(req) {
+        true => Ok(()),
+        false => Err(Error::NotFound),
+    }
 }
 
 /// Whether no proxy says that it passes this request on.

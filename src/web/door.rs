@@ -11,13 +11,15 @@ use actix_web::{
 use super::{Client, known::KnownBrowser};
 use crate::{
     app::App,
-    db::{Id, Tx},
-    error::Result,
-    mail::{LetterKind, letters},
+    clock::Timestamp,
+    db::{Conn, Id, Tx},
+    error::{Error, Result},
+    mail::{EmailAddress, LetterKind, letters},
     model::{
         audit::{self, Event},
+        domain,
         passkey::Passkey,
-        second_factor::{self, Factor},
+        second_factor::{self, Factor, Factors},
         session::{self, Current, Method, NewSession, SessionSecret},
         sign_in::{self, Attempt, Outcome},
         throttle,
@@ -84,10 +86,56 @@ pub fn arrive(
 ) -> Result<Arrival> {
     user::may_enter(user)?;
     let factors = second_factor::of(tx.conn, &user.id)?;
-    let first = FirstProof { method, remembered };
-    if !factors.is_second_due() {
-        return let_in(tx, client, user, first, None).map(Arrival::In);
+    refuse_where_closed(tx, client, user)?;
+    let first = FirstProof { method, remembered, ends_at: None };
+    match factors.is_second_due() {
+        false => let_in(tx, client, user, first, None).map(Arrival::In),
+        true => wait(tx, client, user, first, &factors),
     }
+}
+
+/// Takes what an identity provider said of `user`. Its session ends no later than the one there; the second factor of the
+/// account here is asked for where the connection says so.
+pub fn arrive_by_sso(
+    tx: &mut Tx,
+    client: &Client,
+    user: &User,
+    ends_at: Option<Timestamp>,
+    asks_second_factor: bool,
+) -> Result<Arrival> {
+    user::may_enter(user)?;
+    let factors = second_factor::of(tx.conn, &user.id)?;
+    let ends_at = ends_at.map(|at| at.unix());
+    let first = FirstProof { method: Method::Sso, remembered: false, ends_at };
+    match asks_second_factor && factors.is_second_due() {
+        false => let_in(tx, client, user, first, None).map(Arrival::In),
+        true => wait(tx, client, user, first, &factors),
+    }
+}
+
+/// People of a domain that signs in through its organisation only come in no other way; but whoever is about to connect
+/// the two accounts does so once.
+fn refuse_where_closed(tx: &mut Tx, client: &Client, user: &User) -> Result<()> {
+    if domain::closes(tx.conn, user)?.is_none() || is_about_to_link(tx.conn, client, &user.id, tx.now) {
+        return Ok(());
+    }
+    Err(Error::SsoRequired(way_through_organisation(&user.email)))
+}
+
+/// Whether this browser is about to connect `user` with what an organisation says of them.
+pub fn is_about_to_link(conn: &mut Conn, client: &Client, user: &Id<User>, now: Timestamp) -> bool {
+    let Some(link) = &client.linking else { return false };
+    token::peek(conn, link).is_ok_and(|token| token.user_id == *user && token.is_live(now))
+}
+
+/// Where people with this address sign in through their organisation.
+pub fn way_through_organisation(email: &EmailAddress) -> String {
+    let query = serde_urlencoded::to_string([("email", email.spelled())]).unwrap_or_default();
+    format!("/auth/saml/login?{query}")
+}
+
+fn wait(tx: &mut Tx, client: &Client, user: &User, first: FirstProof, factors: &Factors) -> Result<Arrival> {
+    let method = first.method;
     let life = tx.config.lifetimes.pending_sign_in;
     let secret = token::issue_another::<PendingSignIn>(tx, &user.id, &first, life)?;
     let actor = client.actor().known_as(&user.id);
@@ -105,6 +153,10 @@ pub fn finish(
     second: Second,
 ) -> Result<Ticket> {
     let (_, first) = token::redeem(tx, pending)?;
+    if first.method != Method::Sso {
+        // They may sign in through their organisation only since the first proof.
+        refuse_where_closed(tx, client, user)?;
+    }
     let_in(tx, client, user, first, Some(second))
 }
 
@@ -117,7 +169,9 @@ pub fn arrive_with_passkey(
     remembered: bool,
 ) -> Result<Ticket> {
     let second = Second { factor: Factor::Passkey, passkey: Some(passkey) };
-    let_in(tx, client, user, FirstProof { method: Method::Passkey, remembered }, Some(second))
+    refuse_where_closed(tx, client, user)?;
+    let first = FirstProof { method: Method::Passkey, remembered, ends_at: None };
+    let_in(tx, client, user, first, Some(second))
 }
 
 /// A second proof that was right.
@@ -138,7 +192,8 @@ fn let_in(
     second: Option<Second>,
 ) -> Result<Ticket> {
     user::may_enter(user)?;
-    let FirstProof { method, remembered } = first;
+    let FirstProof { method, remembered, ends_at } = first;
+    let ends_at = ends_at.map(Timestamp::from_unix);
     if let Some(held) = &client.presented {
         session::end_presented(tx, held)?;
     }
@@ -150,7 +205,7 @@ fn let_in(
     let (second_factor, passkey) =
         second.map_or((None, None), |second| (Some(second.factor), second.passkey));
     let fingerprint = client.fingerprint();
-    let new = NewSession { method, remembered, device, fingerprint, ip, second_factor, passkey };
+    let new = NewSession { method, remembered, device, fingerprint, ip, second_factor, passkey, ends_at };
     let (session, secret) = session::start(tx, &user.id, new)?;
     let actor = client.actor().known_as(&user.id);
     audit::record(tx, &actor, &user.id, Event::SignedIn { method, session: session.id })?;

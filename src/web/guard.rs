@@ -25,7 +25,7 @@ use crate::{
     model::{
         audit::{Actor, ActorKind},
         device::Device,
-        second_factor,
+        domain, identity, second_factor,
         session::{self, Change, Current},
         user::User,
     },
@@ -57,8 +57,18 @@ impl SignedIn {
 
     /// The proofs that this person can give at a step-up.
     pub async fn methods(&self, app: &App) -> Result<Vec<&'static str>> {
-        let id = self.user.id.clone();
-        app.read(move |conn| Ok(second_factor::of(conn, &id)?.step_up())).await
+        let user = self.user.clone();
+        app.read(move |conn| {
+            let mut methods = second_factor::of(conn, &user.id)?.step_up();
+            if domain::closes(conn, &user)?.is_some() {
+                methods.retain(|method| *method != "password");
+            }
+            if identity::has_any(conn, &user.id)? {
+                methods.push("sso");
+            }
+            Ok(methods)
+        })
+        .await
     }
 
     async fn stale(&self, app: &App, resume: Option<String>) -> Result<Error> {

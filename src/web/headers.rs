@@ -10,6 +10,12 @@ use actix_web::{
 
 use crate::app::App;
 
+/// The policy of a page whose form goes to `action`, somewhere else (CSP 3 §6.4.1).
+pub fn policy_with_form_to(action: &url::Url) -> Option<HeaderValue> {
+    let to = format!("form-action {}", action.origin().ascii_serialization());
+    HeaderValue::from_str(&CSP.replace("form-action 'self'", &to)).ok()
+}
+
 const CSP: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
     form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
@@ -42,7 +48,11 @@ pub async fn secure<B: MessageBody + 'static>(
     let mut res = next.call(req).await?;
     let is_https = res.request().app_data::<Data<App>>().is_some_and(|app| app.config().site.is_https());
     let headers = res.headers_mut();
-    for (name, value) in &ALWAYS {
+    // A page whose form goes to an identity provider says so itself.
+    let has_policy = headers.contains_key(header::CONTENT_SECURITY_POLICY);
+    for (name, value) in
+        ALWAYS.iter().filter(|(name, _)| !has_policy || name != header::CONTENT_SECURITY_POLICY)
+    {
         headers.insert(name.clone(), value.clone());
     }
     if is_https {

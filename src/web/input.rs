@@ -20,28 +20,68 @@ use crate::{
 #[derive(Debug)]
 pub struct Input<T>(pub T);
 
+/// The same where a document comes along: up to a mebibyte, or the limit of all others where that is more.
+#[derive(Debug)]
+pub struct Document<T>(pub T);
+
+const DOCUMENT_LIMIT: usize = 1024 * 1024;
+
+type Reading<T> = Pin<Box<dyn Future<Output = Result<T>>>>;
+
 impl<T: DeserializeOwned + 'static> FromRequest for Input<T> {
     type Error = Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self>>>>;
+    type Future = Reading<Self>;
 
     fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let content_type = req.content_type().to_ascii_lowercase();
-        let app = req.app_data::<Data<App>>().cloned();
-        let payload = payload.take();
-        Box::pin(async move {
-            let app = app.ok_or_else(|| anyhow::anyhow!("no App in this service"))?;
-            let parse: fn(&[u8]) -> Result<T> = match content_type.as_str() {
-                "application/json" => from_json,
-                "application/x-www-form-urlencoded" => from_form,
-                _ => return Err(Error::UnsupportedMedia),
-            };
-            let whole = collect(payload, app.config().body_limit);
-            let bytes = tokio::time::timeout(app.config().body_timeout, whole)
-                .await
-                .map_err(|_| Error::Timeout)??;
-            parse(&bytes).map(Self)
-        })
+        read(req, payload, 0, Self)
     }
+}
+
+impl<T: DeserializeOwned + 'static> FromRequest for Document<T> {
+    type Error = Error;
+    type Future = Reading<Self>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        read(req, payload, DOCUMENT_LIMIT, Self)
+    }
+}
+
+/// Reads a body of at least `limit` bytes, or of as many as the settings allow.
+fn read<T: DeserializeOwned + 'static, I: 'static>(
+    req: &HttpRequest,
+    payload: &mut Payload,
+    limit: usize,
+    wrap: fn(T) -> I,
+) -> Reading<I> {
+    let content_type = req.content_type().to_ascii_lowercase();
+    let app = req.app_data::<Data<App>>().cloned();
+    let payload = payload.take();
+    Box::pin(async move {
+        let app = app.ok_or_else(|| anyhow::anyhow!("no App in this service"))?;
+        let parse: fn(&[u8]) -> Result<T> = match content_type.as_str() {
+            "application/json" => from_json,
+            "application/x-www-form-urlencoded" => from_form,
+            _ => return Err(Error::UnsupportedMedia),
+        };
+        let whole = collect(payload, app.config().body_limit.max(limit));
+        let bytes =
+            tokio::time::timeout(app.config().body_timeout, whole).await.map_err(|_| Error::Timeout)??;
+        parse(&bytes).map(wrap)
+    })
+}
+
+/// A checkbox in a form is a word, in JSON a boolean.
+pub fn tick<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Tick {
+        Bool(bool),
+        Word(String),
+    }
+    Ok(match Tick::deserialize(deserializer)? {
+        Tick::Bool(value) => value,
+        Tick::Word(word) => matches!(word.as_str(), "true" | "on" | "1" | "yes"),
+    })
 }
 
 /// A body in full. [`Error::TooLarge`] beyond `limit` bytes.
@@ -74,20 +114,6 @@ pub fn from_form<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     }
     serde_urlencoded::from_bytes(bytes)
         .map_err(|_| Error::Malformed("the form has a field twice or in another shape".to_owned()))
-}
-
-/// A checkbox in a form is a word, in JSON a boolean.
-pub fn tick<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<bool, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Tick {
-        Bool(bool),
-        Word(String),
-    }
-    Ok(match Tick::deserialize(deserializer)? {
-        Tick::Bool(value) => value,
-        Tick::Word(word) => matches!(word.as_str(), "true" | "on" | "1" | "yes"),
-    })
 }
 
 /// Whether a form, its percent signs resolved, is UTF-8. `=` and `&` between the parts cannot complete a character.

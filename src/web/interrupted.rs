@@ -30,8 +30,12 @@ pub struct Form {
 /// Keeps a form; nothing where it holds a secret, which is never kept.
 pub async fn keep(app: &App, visitor: &SignedIn, path: &str, body: Payload) -> Result<Option<String>> {
     let whole = input::collect(body, app.config().body_limit);
-    let bytes =
-        tokio::time::timeout(app.config().body_timeout, whole).await.map_err(|_| Error::Timeout)??;
+    let whole = tokio::time::timeout(app.config().body_timeout, whole).await.map_err(|_| Error::Timeout)?;
+    let bytes = match whole {
+        // A document: it is asked for again, on its own page.
+        Err(Error::TooLarge) if is_document(path) => return Ok(None),
+        whole => whole?,
+    };
     let fields: Vec<(String, String)> = input::from_form(&bytes)?;
     if fields.iter().any(|(name, _)| is_secret(name)) || local_path(Some(path)).is_none() {
         return Ok(None);
@@ -54,6 +58,11 @@ pub fn take(tx: &mut Tx, session: &Id<Session>, secret: &Secret<Interrupted>) ->
     let (_, sealed) = token::redeem(tx, secret)?;
     let form: Form = serde_json::from_str(&tx.config.keys.open(SEAL, &sealed)?)?;
     if form.session == *session { Ok(form) } else { Err(Error::DeadLink) }
+}
+
+/// Where forms come that may be larger than others.
+fn is_document(path: &str) -> bool {
+    path.starts_with("/organisations/")
 }
 
 fn is_secret(name: &str) -> bool {

@@ -12,19 +12,24 @@ use actix_web::{
 use super::refuse;
 use crate::{app::App, error::Error};
 
+// The one write that comes from elsewhere by its nature: bound to the browser that asked by a cookie of its own, and to
+// the request that was sent.
+const CALLBACK: &str = "/auth/saml/callback";
+
 /// Refuses an unsafe method from another site (Fetch Metadata; `Origin` where a browser does not send it).
 pub async fn same_origin_writes(
     req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> actix_web::Result<ServiceResponse<BoxBody>> {
-    if !req.method().is_safe() && is_foreign(req.request()) {
+    if !req.method().is_safe() && req.path() != CALLBACK && is_foreign(req.request()) {
         let answer = refuse::answer(req.request(), &Error::CrossOrigin);
         return Ok(req.into_response(answer));
     }
     next.call(req).await.map(ServiceResponse::map_into_boxed_body)
 }
 
-fn is_foreign(req: &HttpRequest) -> bool {
+/// Whether another site made this request, as far as it can be told.
+pub fn is_foreign(req: &HttpRequest) -> bool {
     let origin = req.app_data::<Data<App>>().map(|app| app.config().site.origin()).unwrap_or_default();
     let text = |headers: &HeaderMap, name| {
         headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())

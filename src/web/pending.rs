@@ -7,7 +7,7 @@ use actix_web::{FromRequest, HttpRequest, dev::Payload};
 
 use crate::{
     error::{Error, Result},
-    model::token::PendingSignIn,
+    model::token::{LinkIdentity, PendingSignIn},
     secret::Secret,
 };
 
@@ -37,4 +37,25 @@ pub fn keep(session: &Session, secret: &Secret<PendingSignIn>) {
 /// Takes it back.
 pub fn forget(session: &Session) {
     session.remove(KEY);
+}
+
+const LINKING: &str = "linking";
+
+/// The identity that waits for its person to sign in once the old way.
+pub fn linking(session: &Session) -> Option<Secret<LinkIdentity>> {
+    session.get::<String>(LINKING).ok().flatten().map(Secret::from_text)
+}
+
+/// Remembers it, or forgets it.
+pub fn set_linking(session: &Session, secret: Option<&Secret<LinkIdentity>>) {
+    let kept = match secret {
+        Some(secret) => session.insert(LINKING, secret.reveal()),
+        None => {
+            session.remove(LINKING);
+            Ok(())
+        }
+    };
+    if let Err(cause) = kept {
+        tracing::error!(?cause, "the identity to connect could not be kept");
+    }
 }

@@ -37,7 +37,7 @@ pub struct ErrorPage {
     title: &'static str,
     message: String,
     request_id: Option<String>,
-    href: &'static str,
+    href: String,
     label: &'static str,
 }
 
@@ -146,6 +146,9 @@ pub fn json(answer: &mut HttpResponseBuilder, error: &Error, request_id: Option<
         body["confirm"] = "/auth/confirm".into();
         body["methods"] = json!(step_up.methods);
     }
+    if let Error::SsoRequired(way) = error {
+        body["signIn"] = way.as_str().into();
+    }
     if let Error::TooManyAttempts(seconds) = error {
         answer.insert_header((header::RETRY_AFTER, seconds.to_string()));
     }
@@ -169,6 +172,14 @@ fn log(req: &HttpRequest, error: &Error, request_id: &str) {
 impl ErrorPage {
     fn about(error: &Error, request_id: Option<String>) -> Self {
         let (title, href, label) = match error {
+            Error::Forbidden | Error::LastOwner | Error::SpareKey => {
+                ("That is not possible", "/organisations", "Your organisations")
+            }
+            Error::SsoRefused => ("You are not signed in", "/login", "Back to sign in"),
+            // By a link, not a redirect: browsers do not let what a form was answered with lead to another site.
+            Error::SsoRequired(way) => {
+                ("Sign in through your organisation", way.as_str(), "Go on to your organisation")
+            }
             Error::NotFound => ("Nothing here", "/", "Go to the front page"),
             Error::MethodNotAllowed | Error::ConfirmByPost => ("Not like this", "/", "Go to the front page"),
             Error::DeadLink => ("This link no longer works", "/login", "Sign in to get a new one"),
@@ -189,6 +200,7 @@ impl ErrorPage {
             Error::Internal(_) => ("Something went wrong", "/", "Go to the front page"),
             _ => ("That did not work", "/", "Go to the front page"),
         };
+        let href = href.to_owned();
         Self { status: error.status(), title, message: error.to_string(), request_id, href, label }
     }
 }

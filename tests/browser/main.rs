@@ -14,4 +14,6 @@ mod keyboard;
 mod magic_link;
 mod pages;
 mod passkeys;
+mod simplesamlphp;
+mod sso;
 mod totp;

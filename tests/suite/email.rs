@@ -83,6 +83,16 @@ async fn the_old_address_can_take_itself_back_for_seven_days_case_12() {
     asks(&thief, "thief@example.com").await;
     let link = token(&house, "thief@example.com", "/me/email/confirm").await;
     thief.post_json("/me/email/confirm", json!({ "token": link })).await.is(200);
+    for planted in [
+        "INSERT INTO organisations SELECT 'o', 'Evil', 'evil', created_at FROM users",
+        "INSERT INTO connections (id, organisation_id, name, issuer, metadata, read_at, expires_at, mapping, \
+         signs_requests, takes_unsolicited, asks_second_factor, created_at) SELECT 'c', 'o', 'Evil', 'i', '', \
+         created_at, created_at, '{}', FALSE, FALSE, FALSE, created_at FROM users",
+        "INSERT INTO identities (id, connection_id, format, name, user_id, created_at, last_used_at) \
+         SELECT 'i', 'c', 'persistent', 'planted', id, created_at, created_at FROM users",
+    ] {
+        house.meddle(planted).await;
+    }
     house.wait(TimeDelta::days(6));
 
     let undo = token(&house, "ada@example.com", "/me/email/undo").await;
@@ -91,6 +101,7 @@ async fn the_old_address_can_take_itself_back_for_seven_days_case_12() {
 
     let reset = token_in(answer.header("location")).unwrap();
     thief.get("/me").await.refuses(401, "sign_in_required");
+    assert_eq!(house.count("identities").await, 0, "nor by an organisation of the thief's");
     let login = json!({ "email": "ada@example.com", "password": PASSWORD });
     house.curl().post_json("/login", login).await.refuses(401, "wrong_credentials");
     let new = [

@@ -98,7 +98,8 @@ async fn commands_run_beside_a_busy_server() {
 
     let (seeded, _) = join(commands, sign_ups).await;
 
-    for person in seeded.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()) {
+    let lines = seeded.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    for person in lines.filter(|line| line["email"].is_string()) {
         let fields = json!({ "email": person["email"], "password": person["password"] });
         vestibule.curl().post_json("/login", fields).await.is(200);
     }

@@ -122,17 +122,17 @@ async fn jobs_run_by_name_and_all_together() {
     let house = House::today().await;
     let said = house.command(&["jobs", "run"]);
     assert_eq!(said.code, Some(0), "{said:?}");
-    let first = "deletions: 0 done\nunconfirmed: 0 done\nfactor-resets: 0 done\nsweep: 0 done\nscrub: 1 done\noutbox: 0 letter(s) tried\n";
+    let first = "deletions: 0 done\nunconfirmed: 0 done\nfactor-resets: 0 done\nsso: 0 done\nsweep: 0 done\nscrub: 1 done\noutbox: 0 letter(s) tried\n";
     assert_eq!(said.out, first);
-    assert_eq!(house.command(&["jobs", "run"]).out.matches("not due").count(), 5);
+    assert_eq!(house.command(&["jobs", "run"]).out.matches("not due").count(), 6);
     assert_eq!(house.command(&["jobs", "run", "sweep"]).out, "sweep: 0 done\n");
     let wrong = house.command(&["jobs", "run", "dance"]);
     assert_eq!(wrong.code, Some(1));
     assert!(
-        wrong.err.contains("There are: outbox, deletions, unconfirmed, factor-resets, sweep, scrub."),
+        wrong.err.contains("There are: outbox, deletions, unconfirmed, factor-resets, sso, sweep, scrub."),
         "{wrong:?}"
     );
     let listed = house.command(&["jobs", "list"]).out;
     assert!(listed.starts_with("outbox: 0 waiting; 0 given up\n"), "{listed}");
-    assert_eq!(listed.matches("last finished just now").count(), 5, "{listed}");
+    assert_eq!(listed.matches("last finished just now").count(), 6, "{listed}");
 }

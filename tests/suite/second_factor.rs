@@ -17,6 +17,7 @@ use vestibule::{
 
 use crate::{
     house::{Answer, House, Owner, PASSWORD, Visitor},
+    idp::{self, Acme},
     magic_link, passkeys,
 };
 
@@ -504,6 +505,16 @@ async fn go_in_by(flow: &str, house: &House) -> Way {
             let visitor = house.curl();
             passkeys::signs_in(&visitor, &mut device).await.is(200);
             Way::BringsBoth { visitor }
+        }
+        "saml" => {
+            let acme = Acme::of(house).await;
+            let visitor = house.browser();
+            acme.signs_in(house, &visitor, &idp::ada()).await.goes_to("/me");
+            let secret = give_app(house, &visitor.clone().with("accept", "*/*")).await;
+            acme.sets(house, "asks_second_factor = TRUE").await;
+            let visitor = house.browser();
+            acme.signs_in(house, &visitor, &idp::ada()).await.is(303);
+            Way::Asks { visitor, secret }
         }
         other => panic!("src/flows/{other}.rs lets people in and has no row here"),
     }

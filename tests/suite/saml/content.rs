@@ -9,7 +9,7 @@ use super::{
 };
 
 #[test]
-fn each_time_and_each_address_is_held_against_ours() {
+pub fn each_time_and_each_address_is_held_against_ours() {
     let idp = Idp::rsa();
     let pen = idp.pen();
     let inner = |from: &str, to: &str| draft().assertion(from, to).both_signed(&pen);

@@ -104,7 +104,7 @@ fn what_is_inside_may_lean_on_declarations_outside() {
 }
 
 #[test]
-fn encrypted_forgeries_and_encrypted_rubbish_are_refused() {
+pub fn encrypted_forgeries_and_encrypted_rubbish_are_refused() {
     let (idp, other, ours) = (Idp::rsa(), Idp::rsa(), key());
     let [cbc, _, gcm_128, gcm] = envelopes();
     let certificate = ours.certificate();

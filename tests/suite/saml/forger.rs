@@ -55,16 +55,17 @@ pub struct Idp {
 }
 
 impl Idp {
+    // Commands go by the machine's clock: what they are given is good today too, whenever that is.
     pub fn rsa() -> Self {
-        Self::with(PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap(), -30, 365)
+        Self::with(PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap(), -730, 36_500)
     }
 
     pub fn ec() -> Self {
         let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
-        Self::with(PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap(), -30, 365)
+        Self::with(PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap(), -730, 36_500)
     }
 
-    /// With a certificate from and until so many days from now.
+    /// With a certificate from and until so many days from then.
     pub fn with(key: PKey<Private>, from: i64, until: i64) -> Self {
         let mut name = X509NameBuilder::new().unwrap();
         name.append_entry_by_text("CN", "idp.example").unwrap();

@@ -12,7 +12,7 @@ use super::{
 };
 
 #[test]
-fn nothing_in_a_response_makes_us_open_anything() {
+pub fn nothing_in_a_response_makes_us_open_anything() {
     let (idp, canary) = (Idp::rsa(), Canary::new());
     let honest = draft().assertion_signed(&idp.pen());
     let mut forgeries: Vec<Forgery> = Vec::new();
@@ -145,7 +145,7 @@ fn heavy(idp: &Idp) -> Vec<Forgery> {
 }
 
 #[test]
-fn large_deep_and_wide_documents_cost_little_time_and_memory() {
+pub fn large_deep_and_wide_documents_cost_little_time_and_memory() {
     let idp = Idp::rsa();
     let mut heavy = heavy(&idp);
     // Large and honest is accepted: this is what the limits leave.

@@ -9,7 +9,7 @@ use super::{
 };
 
 #[test]
-fn text_that_two_parsers_could_read_differently_is_refused_case_90() {
+pub fn text_that_two_parsers_could_read_differently_is_refused_case_90() {
     let idp = Idp::rsa();
     let honest = draft().assertion_signed(&idp.pen());
     let named = |text: &str| bent(&honest, ">ada<", &format!(">{text}<"));

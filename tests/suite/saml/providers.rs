@@ -36,8 +36,8 @@ fn an_identity_provider_is_read_from_its_metadata() {
     assert_eq!(read.valid_until.unwrap().iso(), "2027-01-01T00:00:00Z");
     let kinds: Vec<_> = read.certificates.iter().map(sso::Certificate::kind).collect();
     assert_eq!(kinds, [KeyKind::Rsa, KeyKind::Ec], "the same one twice is one");
-    assert_eq!(read.certificates[0].not_before.iso(), "2026-10-22T14:05:00Z");
-    assert_eq!(read.certificates[0].not_after.iso(), "2027-11-21T14:05:00Z");
+    assert_eq!(read.certificates[0].not_before.iso(), "2024-11-21T14:05:00Z");
+    assert_eq!(read.certificates[0].not_after.iso(), "2126-10-28T14:05:00Z");
     assert_eq!(read.certificates[0].fingerprint.len(), 64);
 
     // As others write it: a declaration, comments, no use of the key, several entities of which one is right.

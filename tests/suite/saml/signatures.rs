@@ -12,7 +12,7 @@ use super::{
 };
 
 #[test]
-fn a_signature_that_is_missing_or_another_s_or_broken_is_refused() {
+pub fn a_signature_that_is_missing_or_another_s_or_broken_is_refused() {
     let (idp, other) = (Idp::rsa(), Idp::rsa());
     let curve = Idp::ec();
     let (pen, theirs) = (idp.pen(), other.pen());
@@ -107,7 +107,7 @@ fn a_signature_that_is_missing_or_another_s_or_broken_is_refused() {
 }
 
 #[test]
-fn signatures_lie_where_they_belong_and_say_what_they_must() {
+pub fn signatures_lie_where_they_belong_and_say_what_they_must() {
     let (idp, other) = (Idp::rsa(), Idp::rsa());
     let pen = idp.pen();
     let honest = draft().assertion_signed(&pen);

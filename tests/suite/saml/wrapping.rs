@@ -8,7 +8,7 @@ use super::{
 };
 
 #[test]
-fn a_second_assertion_is_refused_wherever_it_is_wrapped() {
+pub fn a_second_assertion_is_refused_wherever_it_is_wrapped() {
     let idp = Idp::rsa();
     let pen = idp.pen();
     let mut forgeries: Vec<Forgery> = Vec::new();

@@ -1,0 +1,228 @@
+//! The domains of an organisation: named, proved by a TXT record, led to a connection, and closed to other ways in.
+
+use actix_web::{
+    http::StatusCode,
+    web::{Data, Path},
+};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use super::{DomainView, OverviewPage, admit_question, owned, owners, path_of};
+use crate::{
+    app::App,
+    db::Id,
+    error::{Error, Errors, Result},
+    model::{
+        connection::{self, Connection},
+        domain::{self, Domain},
+        organisation::Organisation,
+        user::User,
+    },
+    web::{Input, RecentAuth, Reply},
+};
+
+/// A domain as it is typed.
+#[derive(Deserialize)]
+pub struct NewForm {
+    #[serde(default)]
+    domain: String,
+}
+
+/// A connection to lead a domain's people to; empty for none.
+#[derive(Deserialize)]
+pub struct ChoiceForm {
+    #[serde(default)]
+    connection: String,
+}
+
+/// The owner who comes in when the identity provider does not work.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EnforceForm {
+    #[serde(default)]
+    break_glass: String,
+}
+
+/// `POST /organisations/{slug}/sso/domains`
+pub async fn add(
+    me: RecentAuth,
+    slug: Path<String>,
+    Input(form): Input<NewForm>,
+    app: Data<App>,
+) -> Result<Reply> {
+    let organisation = owned(&me, &slug, &app).await?;
+    let actor = me.actor();
+    let (id, typed) = (organisation.id.clone(), form.domain.clone());
+    let added = app
+        .write(move |tx| {
+            let name =
+                domain::parse(&typed).map_err(|problem| Error::Invalid(Errors::one("domain", problem)))?;
+            // Where there is one connection only, there is nothing to choose.
+            let connections = connection::of(tx.conn, &id)?;
+            let only = if let [only] = connections.as_slice() { Some(&only.id) } else { None };
+            domain::add(tx, &actor, &id, only, &name)
+        })
+        .await;
+    match added {
+        Ok(domain) => {
+            let message = format!("Now set the TXT record for {}, then look for it here.", domain.name);
+            let reply = Reply::done(path_of(&organisation), message).status(StatusCode::CREATED);
+            reply.with("domain", view(&app, &organisation, domain.id).await?)
+        }
+        Err(error) => refuse(&app, organisation, form.domain, error).await,
+    }
+}
+
+/// Single inputs at fault, and domains that are taken, are told on the page that they came from.
+async fn refuse(app: &App, organisation: Organisation, typed: String, error: Error) -> Result<Reply> {
+    match error {
+        Error::Invalid(_) | Error::DomainTaken => OverviewPage::refuse(app, organisation, typed, error).await,
+        error => Err(error),
+    }
+}
+
+async fn view(app: &App, organisation: &Organisation, id: Id<Domain>) -> Result<DomainView> {
+    let of = organisation.id.clone();
+    app.read(move |conn| {
+        let domain = domain::owned(conn, &of, &id)?;
+        Ok(DomainView::new(domain, &connection::of(conn, &of)?, &owners(conn, &of)?))
+    })
+    .await
+}
+
+async fn find(
+    me: &RecentAuth,
+    (slug, id): (String, Id<Domain>),
+    app: &App,
+) -> Result<(Organisation, Domain)> {
+    let organisation = owned(me, &slug, app).await?;
+    let of = organisation.id.clone();
+    let domain = app.read(move |conn| domain::owned(conn, &of, &id)).await?;
+    Ok((organisation, domain))
+}
+
+/// `POST /organisations/{slug}/sso/domains/{domain}/check`: looks for the TXT record now.
+pub async fn check(me: RecentAuth, path: Path<(String, Id<Domain>)>, app: Data<App>) -> Result<Reply> {
+    let (organisation, domain) = find(&me, path.into_inner(), &app).await?;
+    let id = domain.id.clone();
+    let message = format!("{} is proved: it belongs to {}.", domain.name, organisation.name);
+    let proved = async {
+        look(&me, &domain, &app).await?;
+        let actor = me.actor();
+        app.write(move |tx| match domain::owned(tx.conn, &domain.organisation_id, &domain.id)?.proved_at {
+            Some(_) => domain::note_found(tx, &domain),
+            None => domain::prove(tx, &actor, &domain, "dns"),
+        })
+        .await
+    };
+    match proved.await {
+        Ok(()) => {
+            let view = view(&app, &organisation, id).await?;
+            Reply::done(path_of(&organisation), message).with("domain", view)
+        }
+        Err(error) => refuse(&app, organisation, String::new(), error).await,
+    }
+}
+
+/// Looks for a domain's record. [`Error::Invalid`] where it is not there.
+async fn look(me: &RecentAuth, domain: &Domain, app: &App) -> Result<()> {
+    admit_question(me, app).await?;
+    let found = app.outside().texts(&domain.record_name()).await;
+    let (outcome, sentence) = match found {
+        Ok(texts) if domain.is_proved_by(&texts) => ("found", None),
+        Ok(_) => {
+            let record = domain.record_name();
+            let sentence = format!(
+                "The record {record} is not there yet, or says something else. A new one can take an hour to be seen."
+            );
+            ("gone", Some(sentence))
+        }
+        Err(no_answer) => ("unknown", Some(no_answer.to_string())),
+    };
+    app.metrics().domain(outcome);
+    sentence.map_or(Ok(()), |sentence| Err(Error::Invalid(Errors::one("form", sentence))))
+}
+
+/// `POST /organisations/{slug}/sso/domains/{domain}/connection`: where its people sign in. The record of a proved domain is
+/// looked for again: what it was set for years ago is not what it is used for now.
+pub async fn choose(
+    me: RecentAuth,
+    path: Path<(String, Id<Domain>)>,
+    Input(form): Input<ChoiceForm>,
+    app: Data<App>,
+) -> Result<Reply> {
+    let (organisation, domain) = find(&me, path.into_inner(), &app).await?;
+    let chosen: Option<Id<Connection>> = match form.connection.as_str() {
+        "" => None,
+        text => Some(id_in(text).ok_or(Error::NotFound)?),
+    };
+    let id = domain.id.clone();
+    let led = async {
+        if domain.proved_by.as_deref() == Some("dns") && chosen.is_some() {
+            look(&me, &domain, &app).await?;
+        }
+        let actor = me.actor();
+        app.write(move |tx| domain::lead_to(tx, &actor, &domain.organisation_id, &domain.id, chosen.as_ref()))
+            .await
+    };
+    match led.await {
+        Ok(()) => {
+            let view = view(&app, &organisation, id).await?;
+            Reply::done(path_of(&organisation), "Saved.").with("domain", view)
+        }
+        Err(error) => refuse(&app, organisation, String::new(), error).await,
+    }
+}
+
+fn id_in<T>(text: &str) -> Option<Id<T>>
+where
+    Id<T>: DeserializeOwned,
+{
+    serde_json::from_value(Value::String(text.to_owned())).ok()
+}
+
+/// `POST /organisations/{slug}/sso/domains/{domain}/enforce`: from now on its people sign in there only.
+pub async fn enforce(
+    me: RecentAuth,
+    path: Path<(String, Id<Domain>)>,
+    Input(form): Input<EnforceForm>,
+    app: Data<App>,
+) -> Result<Reply> {
+    let (organisation, domain) = find(&me, path.into_inner(), &app).await?;
+    let (actor, id, here) = (me.actor(), domain.id.clone(), me.session.id.clone());
+    let message = format!("People of {} sign in through {} only.", domain.name, organisation.name);
+    let enforced = async {
+        let Some(owner) = id_in::<User>(&form.break_glass) else {
+            return Err(Error::Invalid(Errors::one("breakGlass", "Choose one of the owners.")));
+        };
+        app.write(move |tx| {
+            domain::enforce(tx, &actor, &domain.organisation_id, &domain.id, &owner, &here).map(drop)
+        })
+        .await
+    };
+    match enforced.await {
+        Ok(()) => {
+            let view = view(&app, &organisation, id).await?;
+            Reply::done(path_of(&organisation), message).with("domain", view)
+        }
+        Err(error) => refuse(&app, organisation, String::new(), error).await,
+    }
+}
+
+/// `POST /organisations/{slug}/sso/domains/{domain}/release`: its people may sign in otherwise again.
+pub async fn release(me: RecentAuth, path: Path<(String, Id<Domain>)>, app: Data<App>) -> Result<Reply> {
+    let (organisation, domain) = find(&me, path.into_inner(), &app).await?;
+    let (actor, id) = (me.actor(), domain.id.clone());
+    let message = format!("People of {} may sign in otherwise again.", domain.name);
+    app.write(move |tx| domain::release(tx, &actor, &domain)).await?;
+    let view = view(&app, &organisation, id).await?;
+    Reply::done(path_of(&organisation), message).with("domain", view)
+}
+
+/// `DELETE /organisations/{slug}/sso/domains/{domain}` and `POST …/remove`
+pub async fn remove(me: RecentAuth, path: Path<(String, Id<Domain>)>, app: Data<App>) -> Result<Reply> {
+    let (organisation, domain) = find(&me, path.into_inner(), &app).await?;
+    let (actor, to) = (me.actor(), path_of(&organisation));
+    let removed = app.write(move |tx| domain::remove(tx, &actor, &organisation.id, &domain.id)).await?;
+    Ok(Reply::done(to, format!("{} is no longer in your list.", removed.name)))
+}

@@ -1,0 +1,87 @@
+//! Development only: an identity provider that signs anybody in, so that the whole way can be clicked.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    web::{Data, Query},
+};
+use askama::Template;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    app::App,
+    error::Result,
+    model::service_key,
+    sso::{Demonstration, demonstration},
+    web::{Reply, client},
+};
+
+/// The people it knows: one for each role in the organisation that `vestibule seed` makes.
+pub const PEOPLE: [demonstration::Known; 3] = [
+    demonstration::Known { subject: "dora", email: "dora@demo.example", name: "Dora", group: Some("owners") },
+    demonstration::Known {
+        subject: "emil",
+        email: "emil@demo.example",
+        name: "Emil",
+        group: Some("editors"),
+    },
+    demonstration::Known { subject: "finn", email: "finn@demo.example", name: "Finn", group: None },
+];
+
+/// Who one can be.
+#[derive(Template, Serialize)]
+#[template(path = "dev_idp.html")]
+#[serde(rename_all = "camelCase")]
+struct DevIdpPage {
+    people: Vec<Choice>,
+    relay_state: String,
+    callback: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Choice {
+    name: &'static str,
+    email: &'static str,
+    group: Option<&'static str>,
+    saml_response: String,
+}
+
+/// What a service provider asks.
+#[derive(Deserialize)]
+pub struct Asked {
+    #[serde(rename = "SAMLRequest", default)]
+    request: String,
+    #[serde(rename = "RelayState", default)]
+    relay_state: String,
+}
+
+/// `GET /dev/idp`: whoever comes with a request chooses who to be.
+pub async fn show(req: HttpRequest, query: Query<Asked>, app: Data<App>) -> Result<Reply> {
+    client::only_here(&req, &app)?;
+    let config = app.config().clone();
+    let service = app.read(move |conn| service_key::service(conn, &config)).await?;
+    let (provider, now) = (of(&app)?, app.now());
+    let mut people = Vec::new();
+    if !query.request.is_empty() {
+        let id = demonstration::request_id(&query.request)?;
+        for who in &PEOPLE {
+            let saml_response = provider.answer(&id, who, &service, now)?;
+            people.push(Choice { name: who.name, email: who.email, group: who.group, saml_response });
+        }
+    }
+    let relay_state = query.into_inner().relay_state;
+    Ok(Reply::page(DevIdpPage { people, relay_state, callback: "/auth/saml/callback" }))
+}
+
+/// `GET /dev/idp/metadata`
+pub async fn metadata(req: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
+    client::only_here(&req, &app)?;
+    let document = of(&app)?.metadata()?;
+    Ok(HttpResponse::Ok().content_type("application/samlmetadata+xml").body(document))
+}
+
+/// The identity provider of this house.
+pub fn of(app: &App) -> Result<Demonstration> {
+    let (site, keys) = (&app.config().site, &app.config().keys);
+    Demonstration::of(keys, site.link("/dev/idp/metadata"), site.link("/dev/idp"))
+}

@@ -1,0 +1,196 @@
+//! What keeps a connection going: its settings, and the identity provider's metadata as it changes with time.
+
+use chrono::TimeDelta;
+use diesel::prelude::*;
+
+use super::{Connection, Mapping, last_expiry, owned};
+use crate::{
+    clock::Timestamp,
+    db::{Conn, Id, Tx, schema::connections},
+    error::{Error, Result},
+    model::{
+        audit::{self, Actor, Event},
+        membership,
+        organisation::Organisation,
+    },
+    sso::{Reason, read_provider},
+};
+
+/// From one reading of metadata behind an address to the next.
+pub const READ_EVERY: TimeDelta = TimeDelta::days(1);
+
+/// How many days before the last certificate expires its owners are warned, once each.
+pub const WARNINGS: [i32; 3] = [30, 7, 1];
+
+/// What an owner sets.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// What the connection is called.
+    pub name: String,
+    /// What the attributes mean.
+    pub mapping: Mapping,
+    /// Whether our requests are signed.
+    pub signs_requests: bool,
+    /// Whether a sign-in may begin at the identity provider.
+    pub takes_unsolicited: bool,
+    /// Whether the second factor of an account here is asked for after it.
+    pub asks_second_factor: bool,
+}
+
+/// Sets a connection anew. But for another name, it has to be tested again.
+pub fn change(
+    tx: &mut Tx,
+    actor: &Actor,
+    organisation: &Id<Organisation>,
+    id: &Id<Connection>,
+    new: Settings,
+) -> Result<()> {
+    membership::lock(tx, organisation)?;
+    let before = owned(tx.conn, organisation, id)?;
+    let mapping = serde_json::to_string(&new.mapping)?;
+    let is_same = before.mapping == mapping
+        && before.signs_requests == new.signs_requests
+        && before.takes_unsolicited == new.takes_unsolicited
+        && before.asks_second_factor == new.asks_second_factor;
+    diesel::update(connections::table.find(id))
+        .set((
+            connections::name.eq(new.name),
+            connections::mapping.eq(mapping),
+            connections::signs_requests.eq(new.signs_requests),
+            connections::takes_unsolicited.eq(new.takes_unsolicited),
+            connections::asks_second_factor.eq(new.asks_second_factor),
+            connections::tested_at.eq(before.tested_at.filter(|_| is_same)),
+        ))
+        .execute(tx.conn)?;
+    changed(tx, actor, &before)
+}
+
+fn changed(tx: &mut Tx, actor: &Actor, connection: &Connection) -> Result<()> {
+    let (organisation, id) = (connection.organisation_id.clone(), connection.id.clone());
+    audit::record(tx, actor, None, Event::ConnectionChanged { organisation, connection: id })
+}
+
+/// Why metadata cannot take the place of a connection's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// It is not good enough.
+    #[error("{0}")]
+    Reason(Reason),
+    /// It is about another identity provider, whose names mean other people.
+    #[error(
+        "This is another identity provider, whose names may mean other people. Make a new connection for it."
+    )]
+    AnotherProvider,
+}
+
+/// Replaces the metadata of a connection by what an owner gave. It has to be tested again.
+pub fn replace(
+    tx: &mut Tx,
+    actor: &Actor,
+    connection: &Connection,
+    metadata: String,
+    url: Option<String>,
+) -> Result<Result<(), Unfit>> {
+    membership::lock(tx, &connection.organisation_id)?;
+    if let Err(unfit) = keep(tx, connection, metadata)? {
+        return Ok(Err(unfit));
+    }
+    let fresh = (
+        connections::metadata_url.eq(url),
+        connections::read_at.eq(tx.now),
+        connections::tested_at.eq(None::<Timestamp>),
+    );
+    diesel::update(connections::table.find(&connection.id)).set(fresh).execute(tx.conn)?;
+    changed(tx, actor, connection).map(Ok)
+}
+
+/// Keeps what was read at a connection's address. Where it is not fit, the metadata from before stays, with the reason.
+pub fn take_in(
+    tx: &mut Tx,
+    actor: &Actor,
+    connection: &Connection,
+    metadata: String,
+) -> Result<Result<(), Unfit>> {
+    let is_same = metadata == connection.metadata;
+    match keep(tx, connection, metadata)? {
+        Ok(()) if is_same => Ok(Ok(())),
+        Ok(()) => changed(tx, actor, connection).map(Ok),
+        Err(unfit) => note_unread(tx, &connection.id, &unfit.to_string()).map(|()| Err(unfit)),
+    }
+}
+
+fn keep(tx: &mut Tx, connection: &Connection, metadata: String) -> Result<Result<(), Unfit>> {
+    let provider = match read_provider(&metadata, tx.now) {
+        Ok(provider) => provider,
+        Err(reason) => return Ok(Err(Unfit::Reason(reason))),
+    };
+    if provider.entity_id != connection.issuer {
+        return Ok(Err(Unfit::AnotherProvider));
+    }
+    let expires_at = last_expiry(&provider, tx.now);
+    let warned = connection.warned_days.filter(|_| expires_at == connection.expires_at);
+    // Its owners may have given it other metadata while this was read.
+    let same = connections::table.find(&connection.id).filter(connections::metadata.eq(&connection.metadata));
+    let kept = diesel::update(same)
+        .set((
+            connections::metadata.eq(metadata),
+            connections::read_error.eq(None::<String>),
+            connections::expires_at.eq(expires_at),
+            connections::warned_days.eq(warned),
+        ))
+        .execute(tx.conn)?;
+    if kept == 0 { Err(Error::Conflict) } else { Ok(Ok(())) }
+}
+
+/// Notes why the metadata could not be read; what was read before stays.
+pub fn note_unread(tx: &mut Tx, id: &Id<Connection>, why: &str) -> Result<()> {
+    diesel::update(connections::table.find(id)).set(connections::read_error.eq(why)).execute(tx.conn)?;
+    Ok(())
+}
+
+/// Connections whose metadata it is time to read again.
+pub fn due(conn: &mut Conn, now: Timestamp, most: i64) -> Result<Vec<Connection>> {
+    Ok(connections::table
+        .filter(connections::metadata_url.is_not_null())
+        .filter(connections::read_at.le(now - READ_EVERY))
+        .order((connections::read_at, connections::id))
+        .limit(most)
+        .select(Connection::as_select())
+        .load(conn)?)
+}
+
+/// Takes the turn to read a connection's metadata. Of many nodes at once, one does.
+pub fn take_turn(tx: &mut Tx, connection: &Connection) -> Result<bool> {
+    let unread = connections::table.find(&connection.id).filter(connections::read_at.eq(connection.read_at));
+    let taken = diesel::update(unread).set(connections::read_at.eq(tx.now)).execute(tx.conn)?;
+    Ok(taken == 1)
+}
+
+/// Connections whose last certificate expires soon.
+pub fn expiring(conn: &mut Conn, now: Timestamp) -> Result<Vec<Connection>> {
+    let soon = now + TimeDelta::days(i64::from(WARNINGS[0]));
+    let unwarned = connections::warned_days.is_null().or(connections::warned_days.gt(WARNINGS[2]));
+    Ok(connections::table
+        .filter(connections::expires_at.le(soon))
+        .filter(unwarned)
+        .order((connections::expires_at, connections::id))
+        .select(Connection::as_select())
+        .load(conn)?)
+}
+
+/// The warning that is due, in days before the last certificate expires; the last one where several are.
+pub fn warning(connection: &Connection, now: Timestamp) -> Option<i32> {
+    let left = connection.expires_at - now;
+    let due = WARNINGS.into_iter().filter(|days| left <= TimeDelta::days(i64::from(*days))).min()?;
+    (connection.warned_days.is_none_or(|warned| warned > due)).then_some(due)
+}
+
+/// Notes that owners are warned. Of many nodes at once, one does.
+pub fn note_warning(tx: &mut Tx, connection: &Connection, days: i32) -> Result<bool> {
+    let unwarned = connections::table
+        .find(&connection.id)
+        .filter(connections::expires_at.eq(connection.expires_at))
+        .filter(connections::warned_days.is_null().or(connections::warned_days.gt(days)));
+    let noted = diesel::update(unwarned).set(connections::warned_days.eq(days)).execute(tx.conn)?;
+    Ok(noted == 1)
+}

@@ -1,0 +1,424 @@
+//! Identities: who somebody is at an identity provider, and what follows from it when they arrive.
+//!
+//! An identity is (connection, NameID of a lasting format), never an address. What an identity provider says of
+//! addresses counts only for domains that its organisation has proved.
+
+use diesel::{Connection as _, prelude::*, result::DatabaseErrorKind};
+use serde_json::{Value, json};
+
+use super::{
+    audit::{self, Actor, Event},
+    connection::{Connection, Person},
+    domain,
+    holding::{Fate, Holding, Section},
+    mailbox, membership,
+    organisation::Organisation,
+    throttle,
+    token::{self, AddressChange},
+    user::{self, NewGuest, User},
+    welcome,
+};
+use crate::{
+    clock::Timestamp,
+    db::{
+        Conn, Id, Tx,
+        schema::{connections, identities},
+    },
+    error::{Error, Result},
+    mail::LetterKind,
+    sso::{self, NameFormat},
+};
+
+/// What is held here about a person, and what becomes of it.
+pub const HOLDING: Holding = Holding {
+    table: "identities",
+    title: "How your organisations know you",
+    why: "So that you can sign in through your organisation. It stays as long as the organisation's sign-in does.",
+    columns: &[
+        ("id", "a number that stands for the connection of the two accounts"),
+        ("connection_id", "the organisation's sign-in"),
+        ("format", "what kind of name it is"),
+        ("name", "the name your organisation calls you by"),
+        ("user_id", "that it is you"),
+    ],
+    fate: Fate::Removed,
+    afterwards: "",
+    export: &[Section { name: "identities", is_list: true, read: exported }],
+    erase: |tx, id, _| forget(tx, id),
+};
+
+fn exported(conn: &mut Conn, owner: &Id<User>, skip: i64, most: i64) -> Result<Vec<Value>> {
+    let found: Vec<(String, String, Timestamp, Timestamp)> = identities::table
+        .inner_join(connections::table)
+        .filter(identities::user_id.eq(owner))
+        .order((identities::created_at, identities::id))
+        .offset(skip)
+        .limit(most)
+        .select((connections::name, identities::name, identities::created_at, identities::last_used_at))
+        .load(conn)?;
+    let told = found.into_iter().map(|(connection, name, created_at, last_used_at)| {
+        json!({ "connection": connection, "name": name, "createdAt": created_at, "lastUsedAt": last_used_at })
+    });
+    Ok(told.collect())
+}
+
+/// Who somebody is at an identity provider.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = identities)]
+pub struct Identity {
+    /// Opaque.
+    pub id: Id<Identity>,
+    /// Where.
+    pub connection_id: Id<Connection>,
+    /// Whose it is here.
+    pub user_id: Id<User>,
+    /// Since when it is known.
+    pub created_at: Timestamp,
+    /// When it was last used.
+    pub last_used_at: Timestamp,
+}
+
+/// Who it is that arrives.
+#[derive(Debug)]
+pub enum Resolution {
+    /// Somebody who was here before.
+    Known(User),
+    /// Somebody new, with an account made just now.
+    Provisioned(User),
+    /// An account has the address. Its person has to sign in once the old way to connect the two.
+    Unlinked(User),
+    /// Nobody who may come in.
+    Refused(Refused),
+}
+
+/// Why somebody may not come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// No address is said of them, or one that no mail can reach.
+    NoAddress,
+    /// An account has the address, and the organisation does not speak for its domain.
+    AddressTaken,
+    /// Another organisation speaks for the domain of the address.
+    AnotherDomain,
+    /// Their domain signs in through another connection only.
+    AnotherConnection,
+    /// The member with the address goes by another name at this identity provider.
+    AnotherName,
+}
+
+impl Refused {
+    /// Its name.
+    pub fn code(self) -> &'static str {
+        match self {
+            Refused::NoAddress => "no_address",
+            Refused::AddressTaken => "address_taken",
+            Refused::AnotherDomain => "another_domain",
+            Refused::AnotherConnection => "another_connection",
+            Refused::AnotherName => "another_name",
+        }
+    }
+
+    /// The reason in a sentence for an owner.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Refused::NoAddress => {
+                "The identity provider does not tell the person's address. Map the attribute that holds it."
+            }
+            Refused::AddressTaken => {
+                "Another account has this address, and the organisation has not proved its domain."
+            }
+            Refused::AnotherDomain => "The domain of this address belongs to another organisation.",
+            Refused::AnotherConnection => "People of this domain sign in through another connection only.",
+            Refused::AnotherName => {
+                "The member with this address goes by another name at the identity provider. If it is the same person, \
+                 take the member out and let them sign in again."
+            }
+        }
+    }
+}
+
+/// Decides who arrives, makes the account of somebody new, and brings name, address and role up to date.
+pub fn resolve(
+    tx: &mut Tx,
+    actor: &Actor,
+    connection: &Connection,
+    name: &sso::Name,
+    person: &Person,
+    created_from: &str,
+) -> Result<Resolution> {
+    // Two first arrivals of one person take turns.
+    tx.lock(&format!("identity {} {} {}", connection.id, word(name.format), name.value))?;
+    let known = find(tx.conn, &connection.id, name)?;
+    lock_addresses(tx, known.as_ref(), person)?;
+    // Read again: the account may have changed, or ended, while its address was waited for.
+    let known = find(tx.conn, &connection.id, name)?;
+    if let Some(refused) = objection(tx.conn, connection, known.as_ref(), person)? {
+        return Ok(Resolution::Refused(refused));
+    }
+    if let Some(user) = known {
+        return follow(tx, actor, connection, name, user, person).map(Resolution::Known);
+    }
+    let Some(email) = person.email.clone() else { return Ok(Resolution::Refused(Refused::NoAddress)) };
+    let speaks_for_it = speaks_for(tx.conn, connection, &email.domain())?;
+    if let Some(owner) = user::confirmed(tx.conn, &email)? {
+        if membership::role_of(tx.conn, &connection.organisation_id, &owner.id)?.is_none() {
+            return Ok(Resolution::Unlinked(owner));
+        }
+        link(tx, actor, connection, name, &owner.id)?;
+        return follow(tx, actor, connection, name, owner, person).map(Resolution::Known);
+    }
+    let shown = person.name.clone().or_else(|| user::Name::parse(local_part(email.spelled())).ok());
+    let guest = NewGuest { email: email.clone(), name: shown, created_from: created_from.to_owned() };
+    let user = user::provision(tx, actor, guest)?;
+    if speaks_for_it {
+        user::confirm_address(tx, actor, &user.id, &email.normalized())?;
+    } else if throttle::admits_letter(tx, LetterKind::VerifyEmail, &email)? {
+        // An organisation may say anybody's address, as often as it likes.
+        welcome::send(tx, &user)?;
+    }
+    link(tx, actor, connection, name, &user.id)?;
+    membership::add(tx, actor, &connection.organisation_id, &user.id, person.role)?;
+    user::by_id(tx.conn, &user.id).map(Resolution::Provisioned)
+}
+
+/// What keeps a person out, known by their name or not.
+fn objection(
+    conn: &mut Conn,
+    connection: &Connection,
+    known: Option<&User>,
+    person: &Person,
+) -> Result<Option<Refused>> {
+    if let Some(user) = known {
+        let way = domain::closes(conn, user)?;
+        return Ok(way.filter(|way| *way != connection.id).map(|_| Refused::AnotherConnection));
+    }
+    let Some(email) = &person.email else { return Ok(Some(Refused::NoAddress)) };
+    let proved = domain::proved(conn, &email.domain())?;
+    let speaks_for_it = proved.as_ref().is_some_and(|one| one.organisation_id == connection.organisation_id);
+    if let Some(domain) = proved {
+        if !speaks_for_it {
+            return Ok(Some(Refused::AnotherDomain));
+        }
+        if domain.is_enforced && domain.connection_id.is_some_and(|way| way != connection.id) {
+            return Ok(Some(Refused::AnotherConnection));
+        }
+    }
+    let Some(owner) = user::confirmed(conn, email)? else { return Ok(None) };
+    if !speaks_for_it {
+        return Ok(Some(Refused::AddressTaken));
+    }
+    // An address may have been given to somebody new since.
+    let is_member = membership::role_of(conn, &connection.organisation_id, &owner.id)?.is_some();
+    Ok((is_member && is_known(conn, &connection.id, &owner.id)?).then_some(Refused::AnotherName))
+}
+
+/// What [`resolve`] would come to, in a sentence for an owner. Nothing is changed.
+pub fn foresee(
+    conn: &mut Conn,
+    connection: &Connection,
+    name: &sso::Name,
+    person: &Person,
+) -> Result<Result<&'static str, Refused>> {
+    let known = find(conn, &connection.id, name)?;
+    if let Some(refused) = objection(conn, connection, known.as_ref(), person)? {
+        return Ok(Err(refused));
+    }
+    if known.is_some() {
+        return Ok(Ok("The account that this name is connected with."));
+    }
+    let owner = person.email.as_ref().map(|email| user::confirmed(conn, email)).transpose()?.flatten();
+    let Some(owner) = owner else { return Ok(Ok("A new account with this address.")) };
+    Ok(Ok(match membership::role_of(conn, &connection.organisation_id, &owner.id)? {
+        Some(_) => "The account of the member with this address.",
+        None => "The account with this address, once its person has signed in the old way.",
+    }))
+}
+
+/// Connects an identity with an account; its person has proved both. [`Error::Conflict`] where it is connected already.
+pub fn link(
+    tx: &mut Tx,
+    actor: &Actor,
+    connection: &Connection,
+    name: &sso::Name,
+    user: &Id<User>,
+) -> Result<()> {
+    let row = (
+        identities::id.eq(Id::<Identity>::random()?),
+        identities::connection_id.eq(&connection.id),
+        identities::format.eq(word(name.format)),
+        identities::name.eq(&name.value),
+        identities::user_id.eq(user),
+        identities::created_at.eq(tx.now),
+        identities::last_used_at.eq(tx.now),
+    );
+    let inserted =
+        tx.conn.transaction(|conn| diesel::insert_into(identities::table).values(row).execute(conn));
+    match inserted {
+        Err(diesel::result::Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => {
+            return Err(Error::Conflict);
+        }
+        inserted => inserted?,
+    };
+    audit::record(tx, actor, user, Event::IdentityLinked { connection: connection.id.clone() })
+}
+
+/// Brings name, address and role of somebody known up to what their identity provider says now. An account that is locked
+/// or on its way out stays as it is.
+pub fn follow(
+    tx: &mut Tx,
+    actor: &Actor,
+    connection: &Connection,
+    name: &sso::Name,
+    user: User,
+    person: &Person,
+) -> Result<User> {
+    if user.locked_at.is_some() || user.deletes_at.is_some() {
+        return Ok(user);
+    }
+    diesel::update(this(&connection.id, name)).set(identities::last_used_at.eq(tx.now)).execute(tx.conn)?;
+    if let Some(shown) = &person.name
+        && shown.as_str() != user.name
+    {
+        user::rename(tx, actor, &user.id, shown)?;
+    }
+    follow_address(tx, actor, connection, &user, person)?;
+    membership::follow(tx, actor, &connection.organisation_id, &user.id, person.role)?;
+    user::by_id(tx.conn, &user.id)
+}
+
+/// Moves the account to the address that the identity provider says now, where its organisation speaks for the domain of
+/// either and nobody else has the address. An address elsewhere that its person has confirmed is their own affair.
+fn follow_address(
+    tx: &mut Tx,
+    actor: &Actor,
+    connection: &Connection,
+    user: &User,
+    person: &Person,
+) -> Result<()> {
+    let Some(new) = &person.email else { return Ok(()) };
+    let is_same = new.normalized() == user.email.normalized();
+    if !speaks_for(tx.conn, connection, &new.domain())? || (is_same && user.is_verified()) {
+        return Ok(());
+    }
+    if user::confirmed(tx.conn, new)?.is_some_and(|owner| owner.id != user.id) {
+        return Ok(());
+    }
+    if is_same {
+        return user::confirm_address(tx, actor, &user.id, &new.normalized());
+    }
+    if user.is_verified() && !speaks_for(tx.conn, connection, &user.email.domain())? {
+        return Ok(());
+    }
+    let change = AddressChange { old: user.email.clone(), new: new.clone() };
+    user::move_address(tx, actor, &user.id, &change)?;
+    token::revoke_all(tx, &user.id)?;
+    // Whose address a claim named is not to be bothered with it.
+    if user.is_verified() {
+        mailbox::tell_of_move(tx, user, &change)?;
+    }
+    let (from, to) = (change.old.spelled().to_owned(), change.new.spelled().to_owned());
+    audit::record(tx, actor, &user.id, Event::EmailChanged { from, to })
+}
+
+/// Whoever this name stands for at this connection.
+pub fn find(conn: &mut Conn, connection: &Id<Connection>, name: &sso::Name) -> Result<Option<User>> {
+    let id: Option<Id<User>> =
+        this(connection, name).select(identities::user_id).get_result(conn).optional()?;
+    id.map(|id| user::by_id(conn, &id)).transpose()
+}
+
+/// A person's identities with the connection of each, the oldest first.
+pub fn of(conn: &mut Conn, user: &Id<User>) -> Result<Vec<(Identity, Connection)>> {
+    Ok(identities::table
+        .inner_join(connections::table)
+        .filter(identities::user_id.eq(user))
+        .order((identities::created_at, identities::id))
+        .select((Identity::as_select(), Connection::as_select()))
+        .load(conn)?)
+}
+
+/// Forgets every identity of an account, and tells nobody.
+pub fn forget(tx: &mut Tx, user: &Id<User>) -> Result<()> {
+    diesel::delete(identities::table.filter(identities::user_id.eq(user))).execute(tx.conn)?;
+    Ok(())
+}
+
+/// Forgets those that were connected since `moment`, when somebody else had the account.
+pub fn forget_since(tx: &mut Tx, actor: &Actor, user: &Id<User>, moment: Timestamp) -> Result<()> {
+    let since =
+        identities::table.filter(identities::user_id.eq(user)).filter(identities::created_at.ge(moment));
+    let count = diesel::delete(since).execute(tx.conn)?;
+    note_unlinked(tx, actor, user, count)
+}
+
+/// Forgets those at an organisation's connections.
+pub fn forget_at(tx: &mut Tx, actor: &Actor, organisation: &Id<Organisation>, user: &Id<User>) -> Result<()> {
+    let theirs =
+        connections::table.filter(connections::organisation_id.eq(organisation)).select(connections::id);
+    let own = identities::table.filter(identities::user_id.eq(user));
+    let count = diesel::delete(own.filter(identities::connection_id.eq_any(theirs))).execute(tx.conn)?;
+    note_unlinked(tx, actor, user, count)
+}
+
+fn note_unlinked(tx: &mut Tx, actor: &Actor, user: &Id<User>, count: usize) -> Result<()> {
+    match count {
+        0 => Ok(()),
+        count => audit::record(tx, actor, user, Event::IdentitiesUnlinked { count }),
+    }
+}
+
+/// Whether a person is known by a connection, under any name.
+fn is_known(conn: &mut Conn, connection: &Id<Connection>, user: &Id<User>) -> Result<bool> {
+    let own = identities::table
+        .filter(identities::connection_id.eq(connection))
+        .filter(identities::user_id.eq(user));
+    Ok(diesel::select(diesel::dsl::exists(own.select(identities::id))).get_result(conn)?)
+}
+
+/// Whether a person signs in through an organisation.
+pub fn has_any(conn: &mut Conn, user: &Id<User>) -> Result<bool> {
+    let own = identities::table.filter(identities::user_id.eq(user)).select(identities::id);
+    Ok(diesel::select(diesel::dsl::exists(own)).get_result(conn)?)
+}
+
+/// How many people are known by a connection.
+pub fn count(conn: &mut Conn, connection: &Id<Connection>) -> Result<i64> {
+    let own = identities::table.filter(identities::connection_id.eq(connection));
+    Ok(own.count().get_result(conn)?)
+}
+
+/// Whether a connection's organisation has proved the domain.
+fn speaks_for(conn: &mut Conn, connection: &Connection, name: &str) -> Result<bool> {
+    let proved = domain::proved(conn, name)?;
+    Ok(proved.is_some_and(|domain| domain.organisation_id == connection.organisation_id))
+}
+
+/// The addresses first, in the order of their names, as everywhere.
+fn lock_addresses(tx: &mut Tx, known: Option<&User>, person: &Person) -> Result<()> {
+    let mut names: Vec<String> =
+        known.map(|user| &user.email).into_iter().chain(&person.email).map(|one| one.normalized()).collect();
+    names.sort();
+    names.dedup();
+    names.iter().try_for_each(|name| tx.lock(name))
+}
+
+#[diesel::dsl::auto_type(no_type_alias)]
+fn this<'a>(connection: &'a Id<Connection>, name: &'a sso::Name) -> _ {
+    let format: &'static str = word(name.format);
+    let value: &'a str = name.value.as_str();
+    identities::table
+        .filter(identities::connection_id.eq(connection))
+        .filter(identities::format.eq(format))
+        .filter(identities::name.eq(value))
+}
+
+fn word(format: NameFormat) -> &'static str {
+    match format {
+        NameFormat::Persistent => "persistent",
+        NameFormat::Email => "email",
+    }
+}
+
+fn local_part(address: &str) -> &str {
+    address.split('@').next().unwrap_or(address)
+}

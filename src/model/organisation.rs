@@ -1,0 +1,186 @@
+//! Organisations: a name, a slug for URLs, and members.
+
+use diesel::{prelude::*, result::DatabaseErrorKind};
+
+use super::{
+    audit::{self, Actor, Event},
+    membership::{self, Role},
+    user::User,
+};
+use crate::{
+    clock::Timestamp,
+    db::{
+        Conn, Id, Tx,
+        schema::{memberships, organisations},
+    },
+    error::{Error, Errors, Result},
+};
+
+/// An organisation.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = organisations)]
+pub struct Organisation {
+    /// Opaque.
+    pub id: Id<Organisation>,
+    /// As its owners call it.
+    pub name: String,
+    /// Its part of a URL.
+    pub slug: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// What an organisation is called: 1 to 80 characters, without control characters. Somebody's text.
+#[derive(Debug, Clone)]
+pub struct Title(String);
+
+impl Title {
+    /// The name as typed, without the blanks around it, or a sentence about what is wrong with it.
+    pub fn parse(typed: &str) -> Result<Self, String> {
+        let title = typed.trim();
+        match title.chars().count() {
+            0 => Err("Say what the organisation is called.".to_owned()),
+            1..=80 if !title.chars().any(char::is_control) => Ok(Self(title.to_owned())),
+            1..=80 => Err("Use letters, without line breaks or control characters.".to_owned()),
+            _ => Err("Use at most 80 characters.".to_owned()),
+        }
+    }
+
+    /// A slug made of it, as far as it has letters for one.
+    pub fn slug(&self) -> String {
+        let words = self.0.to_lowercase();
+        let words = words.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+        let mut slug = words.collect::<Vec<_>>().join("-");
+        slug.truncate(Slug::LONGEST);
+        slug.trim_end_matches('-').to_owned()
+    }
+}
+
+/// An organisation's part of a URL: 2 to 40 of a to z, digits and single dashes, starting with a letter.
+#[derive(Debug, Clone)]
+pub struct Slug(String);
+
+impl Slug {
+    const LONGEST: usize = 40;
+
+    /// The slug, or a sentence about what is wrong with it.
+    pub fn parse(typed: &str) -> Result<Self, String> {
+        let slug = typed.trim().to_ascii_lowercase();
+        let is_plain = slug.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        let is_formed = slug.starts_with(|c: char| c.is_ascii_lowercase())
+            && !slug.ends_with('-')
+            && !slug.contains("--");
+        match is_plain && is_formed && (2..=Self::LONGEST).contains(&slug.len()) {
+            true => Ok(Self(slug)),
+            false => {
+                Err("Use 2 to 40 of a to z, digits and single dashes, starting with a letter.".to_owned())
+            }
+        }
+    }
+}
+
+/// Makes an organisation; its maker owns it. [`Error::Invalid`] where the slug is taken.
+pub fn create(
+    tx: &mut Tx,
+    actor: &Actor,
+    maker: &Id<User>,
+    title: &Title,
+    slug: &Slug,
+) -> Result<Organisation> {
+    let organisation =
+        Organisation { id: Id::random()?, name: title.0.clone(), slug: slug.0.clone(), created_at: tx.now };
+    let inserted = tx
+        .conn
+        .transaction(|conn| diesel::insert_into(organisations::table).values(&organisation).execute(conn));
+    match inserted {
+        Err(diesel::result::Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => {
+            return Err(Error::Invalid(Errors::one(
+                "slug",
+                "Another organisation has that. Choose another.",
+            )));
+        }
+        inserted => inserted?,
+    };
+    audit::record(tx, actor, maker, Event::OrganisationMade { organisation: organisation.id.clone() })?;
+    membership::add(tx, actor, &organisation.id, maker, Role::Owner)?;
+    Ok(organisation)
+}
+
+/// The organisations of a person, with their role, by name.
+pub fn of(conn: &mut Conn, user: &Id<User>) -> Result<Vec<(Organisation, Role)>> {
+    let found = memberships::table
+        .inner_join(organisations::table)
+        .filter(memberships::user_id.eq(user))
+        .order((organisations::name, organisations::id))
+        .select((Organisation::as_select(), memberships::role))
+        .load(conn)?;
+    Ok(found)
+}
+
+/// The organisation with this slug and the role that `user` has in it. [`Error::NotFound`] for everybody else: nobody
+/// learns which there are.
+pub fn seen_by(conn: &mut Conn, slug: &str, user: &Id<User>) -> Result<(Organisation, Role)> {
+    Ok(memberships::table
+        .inner_join(organisations::table)
+        .filter(organisations::slug.eq(slug))
+        .filter(memberships::user_id.eq(user))
+        .select((Organisation::as_select(), memberships::role))
+        .get_result(conn)?)
+}
+
+/// The same for an owner; [`Error::Forbidden`] for any other member.
+pub fn owned_by(conn: &mut Conn, slug: &str, user: &Id<User>) -> Result<Organisation> {
+    match seen_by(conn, slug, user)? {
+        (organisation, Role::Owner) => Ok(organisation),
+        _ => Err(Error::Forbidden),
+    }
+}
+
+/// The organisations that somebody may mean: the one with this slug, else those with this name.
+pub fn called(conn: &mut Conn, named: &str) -> Result<Vec<Organisation>> {
+    let by_slug = organisations::table.filter(organisations::slug.eq(named));
+    let found: Vec<Organisation> = by_slug.select(Organisation::as_select()).load(conn)?;
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let by_name = organisations::table.filter(organisations::name.eq(named));
+    Ok(by_name.select(Organisation::as_select()).load(conn)?)
+}
+
+/// The organisation with this id.
+pub fn by_id(conn: &mut Conn, id: &Id<Organisation>) -> Result<Organisation> {
+    Ok(organisations::table.find(id).select(Organisation::as_select()).get_result(conn)?)
+}
+
+/// The slug of an organisation.
+pub fn slug_of(conn: &mut Conn, id: &Id<Organisation>) -> Result<String> {
+    Ok(organisations::table.find(id).select(organisations::slug).get_result(conn)?)
+}
+
+/// Ends an organisation with everything that is its own.
+pub fn end(tx: &mut Tx, actor: &Actor, id: &Id<Organisation>) -> Result<()> {
+    diesel::delete(organisations::table.find(id)).execute(tx.conn)?;
+    audit::record(tx, actor, None, Event::OrganisationEnded { organisation: id.clone() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slug_is_made_of_what_a_name_has_for_one() {
+        let slug = |name: &str| Title::parse(name).unwrap().slug();
+        assert_eq!(slug("Acme & Sons, Ltd."), "acme-sons-ltd");
+        assert_eq!(slug("日本"), "");
+        assert!(Slug::parse(&slug(&"long name ".repeat(8))).is_ok());
+    }
+
+    #[test]
+    fn a_slug_is_plain() {
+        assert!(Slug::parse(" Acme-2 ").is_ok());
+        for wrong in ["", "a", "2acme", "-acme", "acme-", "ac--me", "ac me", "ac/me", "äcme", &"a".repeat(41)]
+        {
+            assert!(Slug::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The keys of this house as a service provider: sealed, and changed without a gap.
+//!
+//! A next key is announced in the metadata before it is used; the one before it still opens what was encrypted to it.
+
+use diesel::{prelude::*, result::DatabaseErrorKind};
+
+use super::audit::{self, Actor, Event};
+use crate::{
+    config::Config,
+    db::{Conn, Id, Tx, schema::service_keys},
+    error::{Error, Result},
+    secret::Secret,
+    sso::{Service, ServiceKey},
+    text_enum,
+};
+
+const SEAL: &str = "service_key";
+
+text_enum! {
+    /// What a key is for at the moment.
+    State {
+        /// It signs.
+        InUse => "in_use",
+        /// It is in the metadata already.
+        Announced => "announced",
+        /// It still opens what is encrypted to it.
+        Retired => "retired",
+    }
+}
+
+/// This house as a service provider, with its keys: the one in use, then the announced or the retired one.
+pub fn service(conn: &mut Conn, config: &Config) -> Result<Service> {
+    let mut rows: Vec<(State, String, String)> = service_keys::table
+        .select((service_keys::state, service_keys::sealed, service_keys::certificate))
+        .load(conn)?;
+    rows.sort_by_key(|(state, _, _)| State::ALL.iter().position(|one| one == state));
+    let keys = rows
+        .into_iter()
+        .map(|(_, sealed, certificate)| {
+            let private = Secret::from_text(config.keys.open(SEAL, &sealed)?);
+            ServiceKey::from_pem(&private, &certificate)
+        })
+        .collect::<Result<_>>()?;
+    Ok(Service {
+        entity_id: config.site.link("/auth/saml/metadata"),
+        callback: config.site.link("/auth/saml/callback"),
+        keys,
+    })
+}
+
+/// Puts a key in use where there is none yet. Of many at once, one does.
+pub fn begin(tx: &mut Tx, actor: &Actor, key: &ServiceKey) -> Result<()> {
+    match insert(tx, State::InUse, key) {
+        Err(Error::Conflict) => Ok(()),
+        inserted => {
+            inserted?;
+            audit::record(tx, actor, None, Event::ServiceKeyMade {})
+        }
+    }
+}
+
+/// Announces the next key; one that was announced before, or is retired, goes.
+pub fn announce(tx: &mut Tx, actor: &Actor, key: &ServiceKey) -> Result<()> {
+    diesel::delete(service_keys::table.filter(service_keys::state.ne(State::InUse))).execute(tx.conn)?;
+    insert(tx, State::Announced, key)?;
+    audit::record(tx, actor, None, Event::ServiceKeyMade {})
+}
+
+/// Puts the announced key in use; the one before it retires. [`Error::NotFound`] where none is announced.
+pub fn switch(tx: &mut Tx, actor: &Actor) -> Result<()> {
+    diesel::update(service_keys::table.filter(service_keys::state.eq(State::InUse)))
+        .set(service_keys::state.eq(State::Retired))
+        .execute(tx.conn)?;
+    let switched = diesel::update(service_keys::table.filter(service_keys::state.eq(State::Announced)))
+        .set(service_keys::state.eq(State::InUse))
+        .execute(tx.conn)?;
+    if switched == 0 {
+        return Err(Error::NotFound);
+    }
+    audit::record(tx, actor, None, Event::ServiceKeySwitched {})
+}
+
+fn insert(tx: &mut Tx, state: State, key: &ServiceKey) -> Result<()> {
+    let row = (
+        service_keys::id.eq(Id::<ServiceKey>::random()?),
+        service_keys::state.eq(state),
+        service_keys::sealed.eq(tx.config.keys.seal(SEAL, key.private_pem()?.reveal())?),
+        service_keys::certificate.eq(key.certificate_pem()?),
+        service_keys::created_at.eq(tx.now),
+    );
+    let inserted =
+        tx.conn.transaction(|conn| diesel::insert_into(service_keys::table).values(row).execute(conn));
+    match inserted {
+        Err(diesel::result::Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => {
+            Err(Error::Conflict)
+        }
+        inserted => Ok(inserted.map(drop)?),
+    }
+}

@@ -1,0 +1,162 @@
+//! Single sign-on with a real identity provider, through Chromium.
+
+use std::time::{Duration, Instant};
+
+use chrono::TimeDelta;
+use vestibule::{
+    clock::Clock,
+    db::Id,
+    model::{
+        audit::Actor,
+        connection::{self, Connection, Mapping, NewConnection},
+        domain,
+        membership::Role,
+        organisation::{self, Slug, Title},
+        service_key,
+        user::User,
+    },
+    sso::ServiceKey,
+};
+
+use crate::{
+    chromium::{Browser, Chromium, LAPTOP},
+    house::{House, PASSWORD},
+    simplesamlphp::SimpleSaml,
+};
+
+// Two sites, and PHP on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// Acme, whose people of `example.com` sign in at `provider`.
+async fn connect(house: &House, provider: &SimpleSaml) -> Id<Connection> {
+    let metadata = provider.metadata();
+    let owner = house.verified("boss@acme.example").await.get("/me").await.json();
+    let owner = Id::<User>::from_text(owner["user"]["id"].as_str().unwrap());
+    let (title, slug) = (Title::parse("Acme").unwrap(), Slug::parse("acme").unwrap());
+    let connected = house.app.write(move |tx| {
+        let actor = Actor::operator();
+        let acme = organisation::create(tx, &actor, &owner, &title, &slug)?;
+        let roles = vec![("makers".to_owned(), Role::Editor), ("owners".to_owned(), Role::Owner)];
+        let mapping = Mapping { roles, ..Mapping::default() };
+        let new = NewConnection { name: "Acme".to_owned(), metadata, metadata_url: None, mapping };
+        let connection = connection::create(tx, &actor, &acme.id, new)?.unwrap();
+        let domain = domain::add(tx, &actor, &acme.id, Some(&connection.id), "example.com")?;
+        domain::prove(tx, &actor, &domain, "operator")?;
+        Ok(connection.id)
+    });
+    connected.await.unwrap()
+}
+
+/// A real identity provider goes by the real time, so the house does as well.
+fn set_the_clock(house: &House) {
+    house.wait(Clock::system().now() - house.clock.now());
+}
+
+/// Types the address on the sign-in page and is sent on.
+async fn signs_in(house: &House, browser: &Browser) {
+    set_the_clock(house);
+    browser.open("/login").await;
+    browser.fill("Email address", "ada@example.com").await;
+    browser.press("Go on").await;
+}
+
+/// After the identity provider the browser is back in the house, at this path.
+async fn arrives(browser: &Browser, path: &str, provider: &SimpleSaml) {
+    let start = Instant::now();
+    loop {
+        let url = browser.client.current_url().await.unwrap();
+        if url[url::Position::BeforePath..] == *path {
+            return;
+        }
+        let text = browser.text().await;
+        assert!(start.elapsed() < PATIENCE, "at {url} and not at {path}:\n{text}\n{}", provider.words());
+    }
+}
+
+async fn role(house: &House) -> String {
+    let query = "SELECT memberships.role AS text FROM memberships JOIN users ON users.id = memberships.user_id \
+        WHERE users.email = 'ada@example.com'";
+    house.texts(query).await.remove(0)
+}
+
+#[actix_web::test]
+async fn people_arrive_come_again_with_other_groups_and_confirm_at_a_real_identity_provider() {
+    let house = House::open().await;
+    let Some(provider) = SimpleSaml::start(&house) else { return };
+    set_the_clock(&house);
+    connect(&house, &provider).await;
+    let chromium = Chromium::start();
+
+    let first = chromium.browser(&house, LAPTOP).await;
+    signs_in(&house, &first).await;
+    arrives(&first, "/me", &provider).await;
+    first.reads("Ada Lovelace").await;
+    assert_eq!(role(&house).await, "editor");
+
+    provider.knows("Ada King", "ada@example.com", &["owners"]);
+    let second = chromium.browser(&house, LAPTOP).await;
+    signs_in(&house, &second).await;
+    arrives(&second, "/me", &provider).await;
+    second.reads("Ada King").await;
+    assert_eq!(role(&house).await, "owner");
+    assert_eq!(house.count("users WHERE email = 'ada@example.com'").await, 1);
+
+    set_the_clock(&house);
+    second.open("/me/email").await;
+    second.is_at("/auth/confirm?next=%2Fme%2Femail").await;
+    second.follow("Confirm through your organisation").await;
+    arrives(&second, "/me/email", &provider).await;
+    second.reads("New email address").await;
+}
+
+#[actix_web::test]
+async fn people_of_an_enforced_domain_come_in_there_only_and_without_scripts_too() {
+    let house = House::open().await;
+    let Some(provider) = SimpleSaml::start(&house) else { return };
+    set_the_clock(&house);
+    connect(&house, &provider).await;
+    house.verified("bea@example.com").await;
+    house.meddle("UPDATE domains SET is_enforced = TRUE").await;
+    let chromium = Chromium::start();
+
+    let ada = chromium.browser(&house, LAPTOP).await;
+    ada.open("/login?with=password").await;
+    ada.sign_in("bea@example.com", PASSWORD).await;
+    ada.reads("Sign in through your organisation").await;
+    ada.follow("Go on to your organisation").await;
+    // It is the one person it knows who comes back.
+    arrives(&ada, "/me", &provider).await;
+    ada.reads("Ada Lovelace").await;
+}
+
+#[actix_web::test]
+async fn what_is_encrypted_opens_and_a_change_of_certificates_is_not_noticed() {
+    let house = House::open().await;
+    let Some(mut provider) = SimpleSaml::start(&house) else { return };
+    set_the_clock(&house);
+    let connection = connect(&house, &provider).await;
+    let now = house.clock.now();
+    let key = ServiceKey::generate("Vestibule", now, TimeDelta::days(100)).unwrap();
+    provider.encrypts_to(&key.certificate_pem().unwrap());
+    let begun = house.app.write(move |tx| service_key::begin(tx, &Actor::operator(), &key));
+    begun.await.unwrap();
+    let chromium = Chromium::start();
+
+    signs_in_anew(&house, &chromium, &provider).await;
+
+    provider.announces_a_key();
+    let metadata = provider.metadata().replace('\'', "''");
+    assert_eq!(metadata.matches("use=\"signing\"").count(), 2, "{metadata}");
+    house.meddle(&format!("UPDATE connections SET metadata = '{metadata}' WHERE id = '{connection}'")).await;
+    signs_in_anew(&house, &chromium, &provider).await;
+    provider.switches_keys();
+    signs_in_anew(&house, &chromium, &provider).await;
+    assert_eq!(house.count("attempts WHERE outcome = 'success'").await, 3);
+}
+
+async fn signs_in_anew(house: &House, chromium: &Chromium, provider: &SimpleSaml) {
+    let browser = chromium.browser(house, LAPTOP).await;
+    signs_in(house, &browser).await;
+    arrives(&browser, "/me", provider).await;
+    browser.reads("Ada Lovelace").await;
+}

@@ -1,0 +1,475 @@
+//! Single sign-on as an organisation's owners set it up: connections, test sign-ins, metadata and its certificates.
+
+use std::io::Read;
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use chrono::TimeDelta;
+use flate2::read::DeflateDecoder;
+use futures_util::future::join;
+use serde_json::{Value, json};
+use vestibule::{
+    clock::Timestamp,
+    db::Id,
+    jobs,
+    model::{
+        audit::Actor,
+        connection::{self, Connection},
+        identity,
+        membership::{self, Role},
+        service_key,
+        user::User,
+    },
+    sso,
+};
+
+use crate::{
+    house::{
+        House, PASSWORD, Visitor,
+        outside::{Names, Publisher, Record},
+    },
+    saml::forger::{self, CALLBACK, Draft, IDP, Idp, REQUEST, US, draft, metadata},
+};
+
+const SSO: &str = "/organisations/acme/sso";
+
+/// Somebody confirmed who stepped up just now.
+pub async fn recent(house: &House, address: &str) -> Visitor {
+    let curl = house.verified(address).await;
+    curl.post_json("/auth/confirm", json!({ "password": PASSWORD })).await.is(200);
+    curl
+}
+
+/// Ada makes Acme and owns it.
+pub async fn acme(house: &House) -> Visitor {
+    let ada = recent(house, "ada@example.com").await;
+    ada.post_json("/organisations", json!({ "name": "Acme" })).await.is(201);
+    ada
+}
+
+/// Ada's session after some time: she comes in and steps up again.
+pub async fn again(house: &House, address: &str) -> Visitor {
+    let curl = house.curl();
+    curl.post_json("/login", json!({ "email": address, "password": PASSWORD })).await.is(200);
+    curl.post_json("/auth/confirm", json!({ "password": PASSWORD })).await.is(200);
+    curl
+}
+
+/// A connection of Acme's to an identity provider with these certificates; its path.
+pub async fn connected(ada: &Visitor, idps: &[&Idp]) -> String {
+    let form = json!({ "name": "Okta", "metadata": metadata(IDP, idps), "roles": "owners = editor" });
+    let made = ada.post_json(SSO, form).await.is(201).json();
+    format!("{SSO}/{}", made["connection"]["id"].as_str().unwrap())
+}
+
+/// Makes somebody a member of Acme.
+pub async fn joins(house: &House, visitor: &Visitor, role: Role) -> String {
+    let id = visitor.get("/me").await.json()["user"]["id"].as_str().unwrap().to_owned();
+    let organisation =
+        house.texts("SELECT id AS text FROM organisations WHERE slug = 'acme'").await.remove(0);
+    let user = Id::<User>::from_text(id.clone());
+    let joined = house
+        .app
+        .write(move |tx| membership::add(tx, &Actor::operator(), &Id::from_text(organisation), &user, role));
+    assert!(joined.await.unwrap());
+    id
+}
+
+/// What the identity provider is asked: the ID of the request, and the RelayState.
+fn asked(location: &str) -> (String, String) {
+    let location = url::Url::parse(location).unwrap();
+    let value = |name: &str| location.query_pairs().find(|(key, _)| key == name).unwrap().1.into_owned();
+    let mut request = String::new();
+    DeflateDecoder::new(&*BASE64_STANDARD.decode(value("SAMLRequest")).unwrap())
+        .read_to_string(&mut request)
+        .unwrap();
+    (forger::id_of(&request).to_owned(), value("RelayState"))
+}
+
+/// The honest response to a request to this house, at this moment.
+fn answer(house: &House, request: &str) -> Draft {
+    let (now, later) = (house.app.now(), house.app.now() + TimeDelta::seconds(300));
+    let here = |text: &str| {
+        text.replace(US, &house.app.config().site.link("/auth/saml/metadata"))
+            .replace(CALLBACK, &house.app.config().site.link("/auth/saml/callback"))
+            .replace(REQUEST, request)
+            .replace(&forger::at(-5), &now.iso())
+            .replace(&forger::at(300), &later.iso())
+    };
+    let Draft { response, assertion } = draft();
+    Draft { response: here(&response), assertion: here(&assertion) }
+}
+
+/// Ada tests a connection, and `idp` answers with what `bend` makes of the honest response. The path of the result.
+pub async fn tested(
+    house: &House,
+    ada: &Visitor,
+    connection: &str,
+    idp: &Idp,
+    bend: impl Fn(Draft) -> Draft,
+) -> String {
+    let sent = ada.post_json(&format!("{connection}/test"), json!({})).await.is(200).json();
+    let (request, relay_state) = asked(sent["location"].as_str().unwrap());
+    let response = BASE64_STANDARD.encode(bend(answer(house, &request)).assertion_signed(&idp.pen()));
+    let form = [("SAMLResponse", response.as_str()), ("RelayState", relay_state.as_str())];
+    ada.post("/auth/saml/callback", &form).await.is(303).header("location").to_owned()
+}
+
+#[actix_web::test]
+async fn an_owner_connects_an_identity_provider_and_sees_how_it_is() {
+    let house = House::open().await;
+    let ada = acme(&house).await;
+    let idp = Idp::rsa();
+
+    let empty = ada.get(SSO).await.is(200).json();
+    assert_eq!(empty["service"]["callback"], format!("{}/auth/saml/callback", house.base_url));
+    assert_eq!(empty["connections"], json!([]));
+    assert_eq!(house.count("service_keys").await, 0);
+    let path = connected(&ada, &[&idp]).await;
+
+    assert_eq!(house.count("service_keys").await, 1);
+    house.curl().get("/auth/saml/metadata").await.is(200).says("X509Certificate");
+    let shown = ada.get(&path).await.is(200).json();
+    assert_eq!(shown["connection"]["issuer"], IDP);
+    assert_eq!(shown["connection"]["testedAt"], Value::Null);
+    assert_eq!(shown["settings"]["roles"], "owners = editor\n");
+    assert_eq!(shown["certificates"].as_array().unwrap().len(), 1);
+    let browser = ada.clone().with("accept", "text/html");
+    browser
+        .get(SSO)
+        .await
+        .is(200)
+        .says("Not tested")
+        .says(&format!("value=\"{}/auth/saml/callback\"", house.base_url));
+    browser.get(&path).await.is(200).says("Test the sign-in").says("nobody is known by it yet");
+    browser.get(&format!("{SSO}/new?like=entra")).await.is(200).says("claims/emailaddress");
+    assert_eq!(house.count("audit WHERE event = 'connection_made'").await, 1);
+}
+
+#[actix_web::test]
+async fn only_owners_see_and_change_it_and_strangers_see_nothing_case_109() {
+    let house = House::open().await;
+    let ada = acme(&house).await;
+    let path = connected(&ada, &[&Idp::rsa()]).await;
+    let (bea, eve) = (recent(&house, "bea@example.com").await, recent(&house, "eve@example.com").await);
+    joins(&house, &bea, Role::Editor).await;
+    // Eve owns an organisation of her own.
+    eve.post_json("/organisations", json!({ "name": "Evil" })).await.is(201);
+
+    for (visitor, status, code) in [(&bea, 403, "forbidden"), (&eve, 404, "not_found")] {
+        for page in [SSO.to_owned(), format!("{SSO}/new"), path.clone(), format!("{path}/metadata")] {
+            visitor.get(&page).await.refuses(status, code);
+        }
+        visitor.put_json(&path, json!({ "name": "Mine" })).await.refuses(status, code);
+        visitor.delete(&path).await.refuses(status, code);
+        visitor.post_json(&format!("{path}/test"), json!({})).await.refuses(status, code);
+        visitor
+            .post_json(&format!("{SSO}/domains"), json!({ "domain": "a.example" }))
+            .await
+            .refuses(status, code);
+    }
+    let id = path.rsplit('/').next().unwrap();
+    eve.get(&format!("/organisations/evil/sso/{id}")).await.refuses(404, "not_found");
+    eve.delete(&format!("/organisations/evil/sso/{id}")).await.refuses(404, "not_found");
+    assert_eq!(house.count("connections").await, 1);
+}
+
+#[actix_web::test]
+async fn metadata_is_refused_in_plain_words_and_may_be_long() {
+    let house = House::open().await;
+    let ada = acme(&house).await;
+    let good = metadata(IDP, &[&Idp::rsa()]);
+
+    let refused = |form: Value| async { ada.post_json(SSO, form).await.is(422).json()["fields"].clone() };
+    let fields = refused(json!({ "name": "Okta", "metadata": "<html>" })).await;
+    assert_eq!(fields["metadata"], "The document is not well-formed XML.");
+    let fields = refused(json!({ "name": "Okta" })).await;
+    assert!(fields["metadata"].as_str().unwrap().starts_with("Paste the metadata"));
+    let fields = refused(json!({ "metadata": good, "roles": "Admins", "defaultRole": "king" })).await;
+    assert!(fields["name"].is_string() && fields["roles"].is_string() && fields["defaultRole"].is_string());
+    let link = json!({ "name": "Okta", "metadataUrl": "http://127.0.0.1:1/metadata" });
+    let says = "The address leads into a private network, where this site does not go.";
+    assert_eq!(refused(link).await["metadataUrl"], says);
+    assert_eq!(house.count("connections").await, 0);
+
+    let long =
+        good.replace("</md:EntityDescriptor>", &format!("{}</md:EntityDescriptor>", " ".repeat(200_000)));
+    let browser = ada.clone().with("accept", "text/html").with("sec-fetch-site", "same-origin");
+    browser.post(SSO, &[("name", "Okta"), ("metadata", &long)]).await.is(303);
+    assert_eq!(house.count("connections").await, 1);
+    ada.post_json(SSO, json!({ "name": "Okta", "metadata": "x".repeat(1_100_000) }))
+        .await
+        .refuses(413, "too_large");
+    // A form that a step-up interrupts is asked for again where it is too long to be kept.
+    house.wait(TimeDelta::minutes(6));
+    browser
+        .post(SSO, &[("name", "Okta"), ("metadata", &long)])
+        .await
+        .goes_to("/auth/confirm?next=%2Forganisations%2Facme%2Fsso");
+}
+
+#[actix_web::test]
+async fn a_test_shows_what_came_and_what_was_checked_and_signs_nobody_in() {
+    let house = House::open().await;
+    let ada = acme(&house).await;
+    let idp = Idp::rsa();
+    let path = connected(&ada, &[&idp]).await;
+    let newcomer = |draft: Draft| draft.assertion("ada@example.com", "new@acme.example");
+
+    let result = tested(&house, &ada, &path, &idp, newcomer).await;
+
+    assert!(result.starts_with(&format!("{path}/attempts/")), "{result}");
+    let shown = ada.get(&result).await.is(200).json();
+    assert_eq!(shown["attempt"]["succeeded"], true, "{shown}");
+    assert_eq!(shown["detail"]["account"], "A new account with this address.");
+    assert_eq!(shown["detail"]["role"], "Editor");
+    assert_eq!(shown["detail"]["attributes"][0], json!(["email", ["new@acme.example"]]));
+    assert!(shown["detail"]["checks"].as_array().unwrap().iter().all(|check| check[1].is_null()));
+    ada.clone()
+        .with("accept", "text/html")
+        .get(&result)
+        .await
+        .is(200)
+        .says("Nobody was signed in.")
+        .says("Passed");
+    assert_eq!(house.count("users").await, 1);
+    assert_eq!(house.count("identities").await, 0);
+    assert!(ada.get(&path).await.json()["connection"]["testedAt"].is_string());
+
+    // Whoever signs with another key gets a reason, and the settings stay untested once they have changed.
+    let mut settings = ada.get(&path).await.json()["settings"].clone();
+    settings["defaultRole"] = "editor".into();
+    ada.put_json(&path, settings).await.is(200);
+    assert_eq!(ada.get(&path).await.json()["connection"]["testedAt"], Value::Null);
+    let result = tested(&house, &ada, &path, &Idp::rsa(), newcomer).await;
+    let shown = ada.get(&result).await.is(200).json();
+    assert_eq!(shown["attempt"]["outcome"], "bad_signature");
+    assert!(shown["detail"]["checks"].as_array().unwrap().iter().any(|check| check[1].is_string()));
+    // The address of somebody else's account, in a domain that is not proved: nobody could come in.
+    let result = tested(&house, &ada, &path, &idp, |draft| draft.assertion("_assertion", "_another")).await;
+    assert_eq!(ada.get(&result).await.json()["attempt"]["outcome"], "address_taken");
+    assert_eq!(ada.get(&path).await.json()["connection"]["testedAt"], Value::Null);
+    assert_eq!(ada.get(SSO).await.json()["attempts"].as_array().unwrap().len(), 3);
+
+    // A browser's form must not be redirected to elsewhere: it gets a page that goes on by itself.
+    let browser = ada.clone().with("accept", "text/html").with("sec-fetch-site", "same-origin");
+    let page = browser.post(&format!("{path}/test"), &[]).await.is(200);
+    page.says("http-equiv=\"refresh\"").says("https://idp.example/sso?SAMLRequest=");
+}
+
+#[actix_web::test]
+async fn two_certificates_are_good_at_once_and_another_provider_is_not_taken_for_this_one_case_83() {
+    let house = House::open().await;
+    let ada = acme(&house).await;
+    let (old, new) = (Idp::rsa(), Idp::rsa());
+    let path = connected(&ada, &[&old]).await;
+    let replace = format!("{path}/metadata");
+
+    ada.post_json(&replace, json!({ "metadata": metadata(IDP, &[&old, &new]) })).await.is(200);
+    assert_eq!(ada.get(&path).await.json()["certificates"].as_array().unwrap().len(), 2);
+    for idp in [&old, &new] {
+        let result = tested(&house, &ada, &path, idp, |draft| {
+            // Each assertion is good for once.
+            let id = format!("_{}", &idp.base64()[200..220].replace(['+', '/', '='], "x"));
+            draft.assertion("ada@example.com", "new@acme.example").assertion("_assertion", &id)
+        })
+        .await;
+        assert_eq!(ada.get(&result).await.json()["attempt"]["succeeded"], true);
+    }
+
+    let other = json!({ "metadata": metadata("https://evil.example/metadata", &[&new]) });
+    let refused = ada.post_json(&replace, other).await.is(422).json();
+    assert!(refused["fields"]["metadata"].as_str().unwrap().starts_with("This is another identity provider"));
+    assert_eq!(ada.get(&path).await.json()["connection"]["issuer"], IDP);
+}
+
+#[actix_web::test]
+async fn metadata_behind_a_link_is_read_daily_by_one_node_and_kept_where_it_fails_case_83() {
+    let (old, new) = (Idp::rsa(), Idp::rsa());
+    let publisher = Publisher::start(&metadata(IDP, &[&old]));
+    let house = House::with(&[("SSO_PRIVATE_METADATA", "on")]).await;
+    let ada = acme(&house).await;
+    let made =
+        ada.post_json(SSO, json!({ "name": "Okta", "metadataUrl": publisher.link() })).await.is(201).json();
+    let path = format!("{SSO}/{}", made["connection"]["id"].as_str().unwrap());
+    assert_eq!(jobs::sso::read_metadata(&house.app).await.unwrap(), 0, "read just now");
+
+    publisher.publish("200 OK", &metadata(IDP, &[&old, &new]));
+    house.wait(TimeDelta::hours(25));
+    let node = house.second_node().await;
+    let before = publisher.asked();
+    let (here, there) = join(jobs::sso::read_metadata(&house.app), jobs::sso::read_metadata(&node.app)).await;
+    assert_eq!(here.unwrap() + there.unwrap(), 1);
+    assert_eq!(publisher.asked() - before, 1);
+    let ada = again(&house, "ada@example.com").await;
+    assert_eq!(ada.get(&path).await.json()["certificates"].as_array().unwrap().len(), 2);
+
+    let elsewhere = "302 Found\r\nLocation: /elsewhere";
+    let another = metadata("https://evil.example/metadata", &[&new]);
+    for (status, document, says) in [
+        ("500 Trouble", "", "The address answered with the status 500 and not with a document."),
+        (elsewhere, "", "The address answered with the status 302 and not with a document."),
+        ("200 OK", "<html>", "The document is not well-formed XML."),
+        ("200 OK", &another, "This is another identity provider, whose names may mean other people."),
+        ("200 OK", &"x".repeat(1_100_000), "What the address answers is larger than metadata"),
+    ] {
+        publisher.publish(status, document);
+        house.wait(TimeDelta::hours(25));
+        let before = publisher.asked();
+        assert_eq!(jobs::sso::read_metadata(&house.app).await.unwrap(), 1);
+        assert_eq!(publisher.asked() - before, 1, "nothing else is asked for");
+        let shown = again(&house, "ada@example.com").await.get(&path).await.json();
+        let why = shown["connection"]["readError"].as_str().unwrap();
+        assert!(why.starts_with(says), "{why}");
+        assert_eq!(shown["certificates"].as_array().unwrap().len(), 2, "{status}");
+    }
+
+    publisher.publish("200 OK", &metadata(IDP, &[&new]));
+    house.wait(TimeDelta::hours(25));
+    assert_eq!(jobs::sso::read_metadata(&house.app).await.unwrap(), 1);
+    let shown = again(&house, "ada@example.com").await.get(&path).await.json();
+    assert_eq!(shown["connection"]["readError"], Value::Null);
+    assert_eq!(shown["certificates"].as_array().unwrap().len(), 1);
+}
+
+#[actix_web::test]
+async fn a_name_that_leads_into_a_private_network_is_not_followed() {
+    let publisher = Publisher::start(&metadata(IDP, &[&Idp::rsa()]));
+    let names = Names::start();
+    names.set("idp.example", Record::Address([127, 0, 0, 1]));
+    let house = House::with(&[("DNS_SERVER", &names.addr.to_string())]).await;
+    let ada = acme(&house).await;
+
+    let port = publisher.port;
+    for host in
+        ["idp.example", "localhost", "127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "2130706433", "0x7f.1"]
+    {
+        let form = json!({ "name": "Okta", "metadataUrl": format!("http://{host}:{port}/metadata") });
+        let refused = ada.post_json(SSO, form).await.is(422).json();
+        let says = "The address leads into a private network, where this site does not go.";
+        assert_eq!(refused["fields"]["metadataUrl"], says, "{host}");
+    }
+    let form = json!({ "name": "Okta", "metadataUrl": format!("http://nowhere.example:{port}/metadata") });
+    let refused = ada.post_json(SSO, form).await.is(422).json();
+    assert_eq!(refused["fields"]["metadataUrl"], "The host in the address was not found.");
+    assert_eq!(publisher.asked(), 0);
+}
+
+#[actix_web::test]
+async fn owners_are_warned_once_each_30_and_7_and_1_day_before_a_certificate_expires_case_83() {
+    let house = House::open().await;
+    let ada = acme(&house).await;
+    let bea = recent(&house, "bea@example.com").await;
+    joins(&house, &bea, Role::Owner).await;
+    let cleo = recent(&house, "cleo@example.com").await;
+    joins(&house, &cleo, Role::Viewer).await;
+    let key = Idp::rsa().key;
+    let path = connected(&ada, &[&Idp::with(key.clone(), -30, 40)]).await;
+    let node = house.second_node().await;
+
+    let mut told = Vec::new();
+    for day in 0..42 {
+        let (here, there) =
+            join(jobs::sso::warn_of_expiry(&house.app), jobs::sso::warn_of_expiry(&node.app)).await;
+        if here.unwrap() + there.unwrap() > 0 {
+            told.push(40 - day);
+        }
+        house.wait(TimeDelta::days(1));
+    }
+    // NOON and the certificate differ by minutes: the day on which the warning is due is full days before.
+    assert_eq!(told, [30, 7, 1]);
+    for (address, letters) in [("ada@example.com", 3), ("bea@example.com", 3), ("cleo@example.com", 0)] {
+        let arrived = house.letters_to(address).await;
+        let warnings = arrived.iter().filter(|letter| letter.text.contains("The last certificate of Okta"));
+        assert_eq!(warnings.count(), letters, "{address}");
+    }
+
+    let ada = again(&house, "ada@example.com").await;
+    let html = ada.clone().with("accept", "text/html").get(SSO).await.is(200);
+    html.says("Nobody can sign in through it. Give it new metadata.");
+    ada.post_json(
+        &format!("{path}/metadata"),
+        json!({ "metadata": metadata(IDP, &[&Idp::with(key, -1, 60)]) }),
+    )
+    .await
+    .is(200);
+    let before = house.count("connections WHERE warned_days IS NULL").await;
+    assert_eq!(before, 1, "a new certificate is warned about anew");
+}
+
+#[actix_web::test]
+async fn our_next_key_is_announced_before_it_is_used_and_both_open_what_is_encrypted_case_84() {
+    let house = House::open().await;
+    let ada = acme(&house).await;
+    let path = connected(&ada, &[&Idp::rsa()]).await;
+    let next = forger::service_key();
+    let service = || async {
+        let config = house.app.config().clone();
+        house.app.read(move |conn| service_key::service(conn, &config)).await.unwrap()
+    };
+    let first = service().await.keys.remove(0).certificate().clone();
+    let in_metadata = |certificate: &sso::Certificate, text: &str| {
+        text.matches(&BASE64_STANDARD.encode(certificate.der())).count() > 1
+    };
+
+    let announced = next.clone();
+    house.app.write(move |tx| service_key::announce(tx, &Actor::operator(), &announced)).await.unwrap();
+    let text = house.curl().get("/auth/saml/metadata").await.is(200).body;
+    assert!(in_metadata(&first, &text) && in_metadata(next.certificate(), &text));
+    assert_eq!(service().await.keys[0].certificate(), &first, "the old one signs still");
+
+    house.app.write(|tx| service_key::switch(tx, &Actor::operator())).await.unwrap();
+    let keys = service().await.keys;
+    assert_eq!(keys[0].certificate(), next.certificate());
+    assert_eq!(keys[1].certificate(), &first, "the old one opens still");
+    ada.post_json(&format!("{path}/test"), json!({})).await.is(200);
+}
+
+#[actix_web::test]
+async fn a_connection_that_is_removed_takes_its_identities_with_it_case_30() {
+    let house = House::open().await;
+    let ada = acme(&house).await;
+    let idp = Idp::rsa();
+    let path = connected(&ada, &[&idp]).await;
+    let id = Id::<Connection>::from_text(path.rsplit('/').next().unwrap());
+    let (bea, name) = (house.verified("bea@example.com").await, name("bea"));
+    let bea_id = Id::<User>::from_text(bea.get("/me").await.json()["user"]["id"].as_str().unwrap());
+    let known = name.clone();
+    house
+        .app
+        .write(move |tx| {
+            let connection = connection::by_id(tx.conn, &id)?;
+            identity::link(tx, &Actor::operator(), &connection, &known, &bea_id)
+        })
+        .await
+        .unwrap();
+    let page = ada.clone().with("accept", "text/html").get(&path).await.is(200);
+    page.says("the one person who is known by it is forgotten there");
+
+    ada.delete(&path).await.is(200);
+    assert_eq!(house.count("identities").await, 0);
+    ada.get(&path).await.is(404);
+    let path = connected(&ada, &[&idp]).await;
+    let id = Id::<Connection>::from_text(path.rsplit('/').next().unwrap());
+    let found = house.app.read(move |conn| identity::find(conn, &id, &name)).await.unwrap();
+    assert!(found.is_none(), "the same provider, connected again, knows nobody");
+    assert_eq!(house.count("audit WHERE event = 'connection_removed'").await, 1);
+}
+
+fn name(value: &str) -> sso::Name {
+    sso::Name { format: sso::NameFormat::Persistent, value: value.to_owned() }
+}
+
+#[actix_web::test]
+async fn settings_changed_while_a_test_is_under_way_are_not_tested() {
+    let house = House::open().await;
+    let ada = acme(&house).await;
+    let path = connected(&ada, &[&Idp::rsa()]).await;
+    let id = Id::<Connection>::from_text(path.rsplit('/').next().unwrap());
+    let before = house.app.read(move |conn| connection::by_id(conn, &id)).await.unwrap();
+
+    ada.put_json(&path, json!({ "name": "Okta", "defaultRole": "owner" })).await.is(200);
+    house.app.write(move |tx| connection::note_test(tx, &before)).await.unwrap();
+
+    assert_eq!(ada.get(&path).await.json()["connection"]["testedAt"], Value::Null);
+    assert!(house.app.now() > Timestamp::from_unix(0));
+}

@@ -1,0 +1,551 @@
+//! Who it is that arrives: first arrivals, later ones, and accounts that are there already.
+
+use chrono::TimeDelta;
+use futures_util::future::join_all;
+use serde_json::json;
+
+use crate::{
+    house::{House, PASSWORD},
+    idp::{Acme, Person, ada, comes_back, id_of, is_nobody, later, me, posts, resident},
+};
+
+#[actix_web::test]
+async fn a_first_arrival_makes_an_account_with_a_confirmed_address_and_a_role_case_78() {
+    let house = House::open().await;
+    let acme = Acme::of(&house).await;
+    let browser = house.browser();
+
+    let request = acme.leave(&browser, &ada()).await;
+    assert!(request.relay_state.len() <= 80, "saml-bindings §3.4.3");
+    let response = acme.says(&house, &request, &ada().in_groups(&["makers"]));
+    let hop = posts(&house, &browser, &response, &request.relay_state).await.is(303);
+    assert!(hop.header("location").starts_with("/auth/saml/arrive?ticket="), "{}", hop.header("location"));
+    assert!(is_nobody(&browser).await, "the cross-site POST signs nobody in");
+    browser.get(hop.header("location")).await.goes_to("/me");
+
+    let account = me(&browser).await;
+    assert_eq!((&account["email"], &account["emailVerified"]), (&json!("ada@example.com"), &json!(true)));
+    assert_eq!(account["name"], "Ada Lovelace");
+    assert_eq!(acme.roles(&house).await, ["ada@example.com editor", "boss@acme.example owner"]);
+    assert_eq!(acme.attempts(&house).await, ["success"]);
+    assert_eq!(house.count("sessions WHERE method = 'sso'").await, 1);
+    assert_eq!(house.count("users WHERE password_hash IS NULL").await, 1);
+    assert!(house.letters_to("ada@example.com").await.is_empty(), "there is nothing to confirm");
+}
+
+#[actix_web::test]
+async fn claims_to_the_address_die_with_the_first_arrival_case_21() {
+    let house = House::open().await;
+    let acme = Acme::of(&house).await;
+    let squatter = house.claimant("ada@example.com").await;
+    let browser = house.browser();
+
+    acme.signs_in(&house, &browser, &ada()).await.goes_to("/me");
+
+    squatter.get("/me").await.refuses(401, "sign_in_required");
+    let credentials = json!({ "email": "ada@example.com", "password": PASSWORD });
+    house.curl().post_json("/login", credentials).await.refuses(401, "wrong_credentials");
+    assert_eq!(house.count("users WHERE email_normalized = 'ada@example.com'").await, 1);
+}
+
+#[actix_web::test]
+async fn a_later_arrival_follows_name_and_role_down_and_up_again_case_87() {
+    let house = House::open().await;
+    let acme = Acme::of(&house).await;
+    let browser = house.browser();
+    let role = async |groups: &[&'static str]| {
+        later(&house);
+        acme.signs_in(&house, &browser, &ada().in_groups(groups)).await.goes_to("/me");
+        acme.roles(&house).await[0].clone()
+    };
+
+    assert_eq!(role(&["makers", "owners"]).await, "ada@example.com owner", "the most powerful of several");
+    let first = id_of(&browser).await;
+    assert_eq!(role(&["makers"]).await, "ada@example.com editor");
+    assert_eq!(role(&["strangers"]).await, "ada@example.com viewer", "the default");
+    assert_eq!(role(&["owners"]).await, "ada@example.com owner");
+    assert_eq!(id_of(&browser).await, first, "it is the same account");
+
+    let renamed = ada().named("Ada King");
+    acme.signs_in(&house, &browser, &renamed).await.goes_to("/me");
+    assert_eq!(me(&browser).await["name"], "Ada King");
+}
+
+#[actix_web::test]
+async fn the_last_owner_stays_one_whatever_the_groups_say_case_87() {
+    let house = House::open().await;
+    let acme = Acme::of(&house).await;
+    let browser = house.browser();
+    acme.signs_in(&house, &browser, &ada().in_groups(&["owners"])).await.goes_to("/me");
+    acme.owner.post_json("/organisations/acme/leave", json!({})).await.is(200);
+
+    acme.signs_in(&house, &browser, &ada()).await.goes_to("/me");
+
+    assert_eq!(acme.roles(&house).await, ["ada@example.com owner"]);
+}
+
+#[actix_web::test]
+async fn a_changed_address_is_followed_where_it_is_proved_and_free_case_85() {
+    let house = House::open().await;
+    let acme = Acme::of(&house).await;
+    house.verified("taken@example.com").await;
+    let browser = house.browser();
+    acme.signs_in(&house, &browser, &ada()).await.goes_to("/me");
+    let account = id_of(&browser).await;
+    let claimant = house.claimant("countess@example.com").await;
+
+    acme.signs_in(&house, &browser, &ada().at("countess@example.com")).await.goes_to("/me");
+    assert_eq!(me(&browser).await["email"], "countess@example.com");
+    assert_eq!(id_of(&browser).await, account);
+    claimant.get("/me").await.refuses(401, "sign_in_required");
+
+    for kept in ["taken@example.com", "ada@elsewhere.example"] {
+        acme.signs_in(&house, &browser, &ada().at(kept)).await.goes_to("/me");
+        assert_eq!(me(&browser).await["email"], "countess@example.com", "not {kept}");
+        assert_eq!(id_of(&browser).await, account);
+    }
+}
+
+#[actix_web::test]
+async fn of_an_unproved_domain_the_address_stays_a_claim_case_82() {
+    let house = House::open().await;
+    let acme = Acme::unproved(&house, "Acme", "boss@acme.example").await;
+    let browser = house.browser();
+
+    acme.signs_in(&house, &browser, &ada()).await.goes_to("/me");
+
+    assert_eq!(me(&browser).await["emailVerified"], false);
+    let letters = house.letters_to("ada@example.com").await;
+    assert!(letters.len() == 1 && letters[0].text.contains("/verify-email?token="), "{letters:?}");
+    browser.get("/organisations").await.goes_to("/verify-email/needed?next=%2Forganisations");
+    // The domain by itself leads nobody there.
+    house.browser().get("/auth/saml/login?email=ada@example.com").await.goes_to("/login");
+}
+
+#[actix_web::test]
+async fn an_address_that_another_account_has_is_refused_without_a_proof_case_82() {
+    let house = House::open().await;
+    let acme = Acme::unproved(&house, "Acme", "boss@acme.example").await;
+    let old = resident(&house, "ada@example.com").await;
+    let browser = house.browser();
+
+    acme.signs_in(&house, &browser, &ada()).await.is(403).says("did not work");
+
+    assert!(is_nobody(&browser).await);
+    assert!(acme.attempts(&house).await.contains(&"address_taken".to_owned()));
+    assert_eq!(house.count("identities").await, 0);
+    // Nor does the membership of its person help.
+    let id = id_of(&old).await;
+    house.meddle(&format!(
+        "INSERT INTO memberships (organisation_id, user_id, role, created_at) SELECT id, '{id}', 'viewer', \
+         created_at FROM organisations"
+    ))
+    .await;
+    acme.signs_in(&house, &browser, &ada()).await.is(403);
+    assert_eq!(house.count("identities").await, 0);
+}
+
+#[actix_web::test]
+async fn with_a_proof_the_account_is_connected_once_its_person_signs_in_the_old_way_case_82() {
+    let house = House::open().await;
+    let acme = Acme::of(&house).await;
+    let account = id_of(&resident(&house, "ada@example.com").await).await;
+    let browser = house.browser();
+
+    acme.signs_in(&house, &browser, &ada().in_groups(&["makers"])).await.goes_to("/auth/saml/link");
+    assert!(is_nobody(&browser).await);
+    browser.get("/auth/saml/link").await.is(200).says("ada@example.com").says("Sign in as before");
+    browser.post("/auth/saml/link", &[]).await.goes_to("/login");
+
+    // Somebody else who signs in here connects nothing.
+    house.verified("eve@example.org").await;
+    let eve = [("email", "eve@example.org"), ("password", PASSWORD)];
+    browser.post("/login", &eve).await.goes_to("/me");
+    browser.post("/auth/saml/link", &[]).await.is(422);
+    assert_eq!(house.count("identities").await, 0);
+
+    let old = [("email", "ada@example.com"), ("password", PASSWORD), ("next", "/auth/saml/link")];
+    browser.post("/login", &old).await.goes_to("/auth/saml/link");
+    browser.get("/auth/saml/link").await.is(200).says("Connect the two");
+    browser.post("/auth/saml/link", &[]).await.goes_to("/me");
+    assert_eq!(acme.roles(&house).await[0], "ada@example.com editor");
+    browser.post("/auth/saml/link", &[]).await.is(422);
+
+    let later = house.browser();
+    acme.signs_in(&house, &later, &ada()).await.goes_to("/me");
+    assert_eq!(id_of(&later).await, account);
+}
+
+#[actix_web::test]
+async fn a_member_s_account_is_connected_at_once() {
+    let house = House::open().await;
+    let acme = Acme::unproved(&house, "Acme", "boss@acme.example").await;
+    acme.proves(&house, "acme.example").await;
+    let boss = ada().at("boss@acme.example").called("boss").in_groups(&["owners"]);
+    let browser = house.browser();
+
+    acme.signs_in(&house, &browser, &boss).await.goes_to("/me");
+
+    assert_eq!(id_of(&browser).await, id_of(&acme.owner).await);
+}
+
+#[actix_web::test]
+async fn another_tenant_s_identity_provider_gets_nobody_of_ours_case_82() {
+    let house = House::open().await;
+    let acme = Acme::of(&house).await;
+    let evil = Acme::unproved(&house, "Evil", "eve@evil.example").await;
+    evil.proves(&house, "evil.example").await;
+    let ours = house.browser();
+    acme.signs_in(&house, &ours, &ada()).await.goes_to("/me");
+    let account = id_of(&ours).await;
+
+    // The same name, the same address: another identity.
+    let browser = house.browser();
+    evil.signs_in(&house, &browser, &ada()).await.is(403);
+    assert!(is_nobody(&browser).await);
+    assert!(evil.attempts(&house).await.contains(&"another_domain".to_owned()));
+
+    // Somebody of theirs who is then said to have our address keeps their own.
+    let mallory = ada().called("mallory").at("mallory@evil.example");
+    evil.signs_in(&house, &browser, &mallory).await.goes_to("/me");
+    evil.signs_in(&house, &browser, &mallory.clone().at("ada@example.com")).await.goes_to("/me");
+    assert_ne!(id_of(&browser).await, account);
+    assert_eq!(me(&browser).await["email"], "mallory@evil.example");
+
+    // Nobody else of our domain either.
+    evil.signs_in(&house, &browser, &mallory.called("new").at("bea@example.com")).await.is(403);
+    assert_eq!(house.count("users WHERE email = 'bea@example.com'").await, 0);
+}
+
+#[actix_web::test]
+async fn a_claim_of_another_tenant_is_worth_nothing_to_it_once_the_owner_resets_case_21() {
+    let house = House::open().await;
+    let evil = Acme::unproved(&house, "Evil", "eve@evil.example").await;
+    let browser = house.browser();
+    evil.signs_in(&house, &browser, &ada()).await.goes_to("/me");
+
+    // The owner of the mailbox takes what is there for their own.
+    let curl = house.curl();
+    house.send_letters().await;
+    curl.post_json("/forgot-password", json!({ "email": "ada@example.com" })).await.is(200);
+    let token = house.token_for("ada@example.com").await;
+    let form = json!({ "token": token, "password": "another fine passphrase" });
+    curl.post_json("/reset-password", form).await.is(200);
+
+    assert!(is_nobody(&browser).await);
+    evil.signs_in(&house, &browser, &ada()).await.is(403);
+    assert!(is_nobody(&browser).await);
+    assert_eq!(evil.roles(&house).await, ["eve@evil.example owner"]);
+}
+
+#[actix_web::test]
+async fn a_link_by_mail_takes_a_claim_from_whoever_made_it_case_21() {
+    let house = House::open().await;
+    let evil = Acme::unproved(&house, "Evil", "eve@evil.example").await;
+    let browser = house.browser();
+    evil.signs_in(&house, &browser, &ada().in_groups(&["makers"])).await.goes_to("/me");
+
+    let owner = house.curl();
+    let link = crate::magic_link::asked(&house, &owner, "ada@example.com").await;
+    owner.post_json("/login/magic-link/verify", json!({ "token": link })).await.is(200);
+
+    assert_eq!(me(&owner).await["emailVerified"], true);
+    assert!(is_nobody(&browser).await);
+    evil.signs_in(&house, &browser, &ada()).await.is(403);
+    assert!(is_nobody(&browser).await);
+    assert_eq!(evil.roles(&house).await, ["eve@evil.example owner"]);
+}
+
+/// Else nobody could end the claim, for the sake of the organisation.
+#[actix_web::test]
+async fn a_mere_claim_owns_nothing_and_keeps_nobody_from_their_address_case_102() {
+    let house = House::open().await;
+    let evil = Acme::unproved(&house, "Evil", "eve@evil.example").await;
+    let browser = house.browser();
+    for _ in 0..2 {
+        evil.signs_in(&house, &browser, &ada().in_groups(&["owners"])).await.goes_to("/me");
+        assert_eq!(evil.roles(&house).await, ["ada@example.com editor", "eve@evil.example owner"]);
+    }
+    let claim = id_of(&browser).await;
+    evil.owner.post_json("/auth/confirm", json!({ "password": PASSWORD })).await.is(200);
+    let path = format!("/organisations/evil/members/{claim}");
+    evil.owner.put_json(&path, json!({ "role": "owner" })).await.refuses(422, "invalid");
+    house.send_letters().await;
+
+    let ada = house.verified("ada@example.com").await;
+
+    assert_eq!(me(&ada).await["emailVerified"], true);
+    assert_eq!(evil.roles(&house).await, ["eve@evil.example owner"]);
+}
+
+#[actix_web::test]
+async fn whoever_leaves_is_not_known_there_any_more() {
+    let house = House::open().await;
+    let acme = Acme::of(&house).await;
+    let browser = house.browser();
+    acme.signs_in(&house, &browser, &ada()).await.goes_to("/me");
+    assert_eq!(house.count("identities").await, 1);
+
+    browser.post("/organisations/acme/leave", &[]).await.goes_to("/organisations");
+
+    assert_eq!(house.count("identities").await, 0);
+    assert_eq!(house.count("audit WHERE event = 'identities_unlinked'").await, 1);
+    // The account is theirs: who comes next with its address connects it the old way.
+    acme.signs_in(&house, &house.browser(), &ada()).await.goes_to("/auth/saml/link");
+}
+
+#[actix_web::test]
+async fn an_address_that_somebody_new_has_there_is_not_the_account_of_who_had_it_case_27() {
+    let house = House::open().await;
+    let acme = Acme::of(&house).await;
+    let browser = house.browser();
+    acme.signs_in(&house, &browser, &ada()).await.goes_to("/me");
+
+    let next = ada().called("another-ada").named("Ada the Second");
+    acme.signs_in(&house, &house.browser(), &next).await.is(403);
+
+    assert!(acme.attempts(&house).await.contains(&"another_name".to_owned()));
+    assert_eq!(house.count("identities").await, 1);
+    assert_eq!(me(&browser).await["name"], "Ada Lovelace");
+}
+
+#[actix_web::test]
+async fn a_private_address_stays_and_the_old_mailbox_hears_of_a_move_case_12() {
+    let house = House::open().await;
+    let acme = Acme::of(&house).await;
+    acme.proves(&house, "example.org").await;
+    let browser = house.browser();
+    acme.signs_in(&house, &browser, &ada()).await.goes_to("/me");
+    acme.signs_in(&house, &browser, &ada().at("ada@example.org")).await.goes_to("/me");
+    let letter = house.letters_to("ada@example.com").await.pop().unwrap();
+    assert!(letter.text.contains("ada@example.org") && letter.text.contains("/me/email/undo"), "{letter:?}");
+
+    house
+        .meddle(
+            "UPDATE users SET email = 'ada@home.example', email_normalized = 'ada@home.example' \
+                  WHERE email = 'ada@example.org'",
+        )
+        .await;
+    acme.signs_in(&house, &browser, &ada()).await.goes_to("/me");
+    assert_eq!(me(&browser).await["email"], "ada@home.example");
+}
+
+#[actix_web::test]
+async fn an_account_that_is_leaving_or_locked_is_told_so_and_stays_as_it_is_case_91() {
+    let house = House::open().await;
+    let acme = Acme::of(&house).await;
+    let browser = house.browser();
+    acme.signs_in(&house, &browser, &ada()).await.goes_to("/me");
+    let changed = ada().named("Somebody else").at("else@example.com").in_groups(&["owners"]);
+
+    assert_eq!(house.command(&["user", "delete", "ada@example.com"]).code, Some(0));
+    acme.signs_in(&house, &browser, &changed).await.is(303);
+    browser.get("/me").await.goes_to("/me/delete/status");
+    browser.post("/me/delete/cancel", &[]).await.is(303);
+    assert_eq!(me(&browser).await["name"], "Ada Lovelace");
+
+    assert_eq!(house.command(&["user", "lock", "ada@example.com"]).code, Some(0));
+    acme.signs_in(&house, &browser, &changed).await.is(403).says("This account is locked");
+    assert!(is_nobody(&browser).await);
+    assert_eq!(acme.roles(&house).await, ["ada@example.com viewer", "boss@acme.example owner"]);
+}
+
+#[actix_web::test]
+async fn an_organisation_cannot_fill_a_stranger_s_mailbox() {
+    let house = House::with(&[("THROTTLE", "on")]).await;
+    let evil = Acme::unproved(&house, "Evil", "eve@evil.example").await;
+    for number in 0..4 {
+        let person = ada().called(&format!("ada-{number}"));
+        evil.signs_in(&house, &house.browser(), &person).await.goes_to("/me");
+    }
+    assert_eq!(house.letters_to("ada@example.com").await.len(), 1);
+}
+
+#[actix_web::test]
+async fn names_that_differ_by_case_are_different_people() {
+    let house = House::open().await;
+    let acme = Acme::of(&house).await;
+    let mut accounts = Vec::new();
+    for (subject, email) in
+        [("ada", "ada@example.com"), ("Ada", "ada2@example.com"), ("ADA", "ada3@example.com")]
+    {
+        let browser = house.browser();
+        acme.signs_in(&house, &browser, &ada().called(subject).at(email)).await.goes_to("/me");
+        accounts.push(id_of(&browser).await);
+    }
+    accounts.sort();
+    accounts.dedup();
+    assert_eq!(accounts.len(), 3);
+}
+
+#[actix_web::test]
+async fn a_name_for_one_visit_is_refused_case_85() {
+    let house = House::open().await;
+    let acme = Acme::of(&house).await;
+    let browser = house.browser();
+    let request = acme.leave(&browser, &ada()).await;
+    let transient = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient";
+    let draft = acme.draft(&house, &request, &ada()).assertion(crate::saml::forger::PERSISTENT, transient);
+
+    let response = draft.both_signed(&acme.idp.pen());
+    comes_back(&house, &browser, &response, &request.relay_state).await.is(403);
+
+    assert!(is_nobody(&browser).await);
+    assert_eq!(acme.attempts(&house).await, ["name_format"]);
+}
+
+#[actix_web::test]
+async fn nobody_arrives_without_an_address_case_32() {
+    let house = House::open().await;
+    let acme = Acme::of(&house).await;
+    let browser = house.browser();
+    let request = acme.leave(&browser, &ada()).await;
+    let draft = acme.draft(&house, &request, &ada()).assertion("Name=\"email\"", "Name=\"shoe size\"");
+
+    let response = draft.both_signed(&acme.idp.pen());
+    comes_back(&house, &browser, &response, &request.relay_state).await.is(403);
+
+    assert!(is_nobody(&browser).await);
+    assert!(acme.attempts(&house).await.contains(&"no_address".to_owned()));
+}
+
+#[actix_web::test]
+async fn with_its_connection_an_identity_is_gone_case_30() {
+    let house = House::open().await;
+    let acme = Acme::of(&house).await;
+    let browser = house.browser();
+    acme.signs_in(&house, &browser, &ada()).await.goes_to("/me");
+    let request = acme.leave_for(&browser).await;
+    let response = acme.says(&house, &request, &ada());
+
+    let (organisation, connection) = (acme.organisation.clone(), acme.connection.clone());
+    let removed = house.app.write(move |tx| {
+        let actor = vestibule::model::audit::Actor::operator();
+        vestibule::model::connection::remove(tx, &actor, &organisation, &connection)
+    });
+    removed.await.unwrap();
+
+    assert_eq!(house.count("identities").await + house.count("attempts").await, 0);
+    assert_eq!(house.count("users WHERE email = 'ada@example.com'").await, 1, "the person stays");
+    let other = house.browser();
+    posts(&house, &other, &response, &request.relay_state).await.is(403);
+    house.browser().get("/auth/saml/login?email=ada@example.com").await.goes_to("/login");
+}
+
+#[actix_web::test]
+async fn fifty_first_arrivals_of_one_person_make_one_account() {
+    let house = House::open().await;
+    let acme = Acme::of(&house).await;
+    let arrivals = (0..50).map(async |_| {
+        let browser = house.browser();
+        acme.signs_in(&house, &browser, &ada()).await.goes_to("/me");
+        id_of(&browser).await
+    });
+    let mut accounts = join_all(arrivals).await;
+
+    accounts.dedup();
+    assert_eq!(accounts.len(), 1);
+    assert_eq!(house.count("users WHERE email_normalized = 'ada@example.com'").await, 1);
+    assert_eq!(house.count("identities").await, 1);
+}
+
+#[actix_web::test]
+async fn fifty_first_arrivals_without_a_proof_make_one_account_too() {
+    let house = House::open().await;
+    let acme = Acme::unproved(&house, "Acme", "boss@acme.example").await;
+    let arrivals = (0..50).map(async |_| {
+        let browser = house.browser();
+        acme.signs_in(&house, &browser, &ada()).await.goes_to("/me");
+    });
+    join_all(arrivals).await;
+
+    assert_eq!(house.count("users WHERE email_normalized = 'ada@example.com'").await, 1);
+}
+
+#[actix_web::test]
+async fn the_session_ends_with_the_one_there_case_89() {
+    let house = House::open().await;
+    let acme = Acme::of(&house).await;
+    let browser = house.browser();
+    let request = acme.leave(&browser, &ada()).await;
+    let draft = acme.draft(&house, &request, &ada());
+    let soon = crate::saml::forger::at(600);
+    let draft = draft.assertion(&crate::saml::forger::at(28_800), &soon);
+    let response = draft.both_signed(&acme.idp.pen());
+    comes_back(&house, &browser, &response, &request.relay_state).await.goes_to("/me");
+
+    house.wait(TimeDelta::seconds(599));
+    assert!(!is_nobody(&browser).await);
+    house.wait(TimeDelta::seconds(1));
+    assert!(is_nobody(&browser).await);
+}
+
+#[actix_web::test]
+async fn one_goes_on_to_where_one_wanted_to_go_and_never_elsewhere() {
+    let house = House::open().await;
+    let acme = Acme::of(&house).await;
+    for (next, wanted) in [("/me/security", "/me/security"), ("//evil.example", "/me"), ("/me%0d%0ax", "/me")]
+    {
+        let browser = house.browser();
+        let path = format!("/auth/saml/login?email=ada@example.com&next={next}");
+        let request = crate::idp::request_in(&browser.get(&path).await);
+        let response = acme.says(&house, &request, &ada());
+        comes_back(&house, &browser, &response, &request.relay_state).await.goes_to(wanted);
+    }
+}
+
+#[actix_web::test]
+async fn where_one_is_led_does_not_tell_who_is_here() {
+    let house = House::open().await;
+    let acme = Acme::of(&house).await;
+    acme.signs_in(&house, &house.browser(), &ada()).await.goes_to("/me");
+    let outline = async |email: &str| {
+        let answer = house.browser().get(&format!("/auth/saml/login?email={email}")).await.is(303);
+        (answer.status, answer.header("location").split('?').next().unwrap().to_owned())
+    };
+    assert_eq!(outline("ada@example.com").await, outline("eve@example.com").await);
+    assert_eq!(outline("boss@acme.example").await, outline("eve@acme.example").await);
+}
+
+#[actix_web::test]
+async fn the_second_factor_is_asked_for_where_the_connection_says_so() {
+    let house = House::open().await;
+    let acme = Acme::of(&house).await;
+    let browser = house.browser();
+    acme.signs_in(&house, &browser, &ada()).await.goes_to("/me");
+    let id = id_of(&browser).await;
+    with_a_second_factor(&house, &id).await;
+
+    acme.signs_in(&house, &house.browser(), &ada()).await.goes_to("/me");
+    acme.sets(&house, "asks_second_factor = TRUE").await;
+    let browser = house.browser();
+    acme.signs_in(&house, &browser, &ada()).await.goes_to("/login/2fa?next=%2Fme");
+    assert!(is_nobody(&browser).await);
+}
+
+/// An authenticator app on the account, as far as it makes a second proof due.
+async fn with_a_second_factor(house: &House, id: &str) {
+    let row = format!("SELECT id, 'sealed', 0, created_at, created_at FROM users WHERE id = '{id}'");
+    let columns = "user_id, sealed, last_step, created_at, last_used_at";
+    house.meddle(&format!("INSERT INTO totp ({columns}) {row}")).await;
+}
+
+#[actix_web::test]
+async fn people_of_one_identity_provider_that_two_organisations_use_stay_apart_case_82() {
+    let house = House::open().await;
+    let issuer = crate::saml::forger::IDP.to_owned();
+    let acme = Acme::of(&house).await;
+    let mut twin = Acme::known_as(&house, "Twin", "boss@twin.example", issuer).await;
+    twin.idp = acme.idp.clone();
+    let metadata = crate::saml::forger::metadata(&twin.issuer, &[&twin.idp]);
+    twin.sets(&house, &format!("metadata = '{metadata}'")).await;
+
+    // The response is right for the other connection, and was asked for by this one.
+    let browser = house.browser();
+    acme.signs_in(&house, &browser, &ada()).await.goes_to("/me");
+    twin.signs_in(&house, &house.browser(), &ada()).await.is(403);
+    let person: Person = ada().at("ada@twin.example");
+    let other = house.browser();
+    twin.signs_in(&house, &other, &person).await.goes_to("/me");
+    assert_ne!(id_of(&other).await, id_of(&browser).await);
+}
