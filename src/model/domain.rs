@@ -221,6 +221,20 @@ pub fn closes(conn: &mut Conn, user: &User) -> Result<Option<Id<Connection>>> {
     Ok(if is_break_glass(conn, &domain, &user.id)? { None } else { domain.connection_id })
 }
 
+/// The same, while nobody changes it: who comes in otherwise, and whoever closes that, take turns.
+pub fn closes_now(tx: &mut Tx, user: &User) -> Result<Option<Id<Connection>>> {
+    let name = user.email.domain();
+    // Where nobody has the domain proved there is nothing to wait for.
+    if proved(tx.conn, &name)?.is_some() {
+        lock(tx, &name)?;
+    }
+    closes(tx.conn, user)
+}
+
+fn lock(tx: &mut Tx, name: &str) -> Result<()> {
+    tx.lock(&format!("domain {name}"))
+}
+
 /// Whether `user` is the one owner who may come in otherwise.
 pub fn is_break_glass(conn: &mut Conn, domain: &Domain, user: &Id<User>) -> Result<bool> {
     // Named once, and still an owner: whoever was put out of the organisation has no key to it.
@@ -344,6 +358,7 @@ pub fn enforce(
     if domain.is_enforced && domain.break_glass_id.as_ref() == Some(break_glass) {
         return Ok(domain);
     }
+    lock(tx, &domain.name)?;
     let proved = domains::table.find(id).filter(domains::proved_at.is_not_null());
     let enforced = diesel::update(proved)
         .set((domains::is_enforced.eq(true), domains::break_glass_id.eq(break_glass)))
@@ -352,7 +367,7 @@ pub fn enforce(
         return Err(Error::Conflict);
     }
     for person in user::at_domain(tx.conn, &domain.name)?.iter().filter(|person| *person != break_glass) {
-        session::revoke_but_sso(tx, actor, person, here)?;
+        session::revoke_but_sso(tx, actor, person, Some(here))?;
     }
     let (organisation, name) = (organisation.clone(), domain.name.clone());
     let event = Event::DomainEnforced { organisation, domain: name, break_glass: break_glass.clone() };

@@ -13,7 +13,7 @@ use super::{
     holding::{Fate, Holding, Section},
     mailbox, membership,
     organisation::Organisation,
-    throttle,
+    session, throttle,
     token::{self, AddressChange},
     user::{self, NewGuest, User},
     welcome,
@@ -315,6 +315,9 @@ fn follow_address(
     // Whose address a claim named is not to be bothered with it.
     if user.is_verified() {
         mailbox::tell_of_move(tx, user, &change)?;
+    }
+    if domain::enforced(tx.conn, &change.new)?.is_some() {
+        session::revoke_but_sso(tx, actor, &user.id, None)?;
     }
     let (from, to) = (change.old.spelled().to_owned(), change.new.spelled().to_owned());
     audit::record(tx, actor, &user.id, Event::EmailChanged { from, to })

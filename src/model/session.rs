@@ -419,9 +419,15 @@ pub fn revoke_others(
 
 /// Signs out every device of `owner` but `keep` that did not come in through an organisation, and ends the sign-ins that
 /// wait for a second proof.
-pub fn revoke_but_sso(tx: &mut Tx, actor: &Actor, owner: &Id<User>, keep: &Id<Session>) -> Result<()> {
+pub fn revoke_but_sso(
+    tx: &mut Tx,
+    actor: &Actor,
+    owner: &Id<User>,
+    keep: Option<&Id<Session>>,
+) -> Result<()> {
     token::revoke::<PendingSignIn>(tx, owner)?;
-    let others = sessions::table.filter(sessions::user_id.eq(owner)).filter(sessions::id.ne(keep));
+    let kept = keep.cloned().unwrap_or_else(|| Id::from_text(""));
+    let others = sessions::table.filter(sessions::user_id.eq(owner)).filter(sessions::id.ne(kept));
     let count = diesel::delete(others.filter(sessions::method.ne(Method::Sso))).execute(tx.conn)?;
     if count == 0 {
         return Ok(());

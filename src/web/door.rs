@@ -116,7 +116,7 @@ pub fn arrive_by_sso(
 /// People of a domain that signs in through its organisation only come in no other way; but whoever is about to connect
 /// the two accounts does so once.
 fn refuse_where_closed(tx: &mut Tx, client: &Client, user: &User) -> Result<()> {
-    if domain::closes(tx.conn, user)?.is_none() || is_about_to_link(tx.conn, client, &user.id, tx.now) {
+    if domain::closes_now(tx, user)?.is_none() || is_about_to_link(tx.conn, client, &user.id, tx.now) {
         return Ok(());
     }
     Err(Error::SsoRequired(way_through_organisation(&user.email)))

@@ -302,3 +302,31 @@ async fn removing_the_connection_opens_the_other_ways_again_case_88() {
     assert_eq!(shown["domains"][0]["connectionId"], Value::Null);
     assert_eq!(house.count("audit WHERE event = 'domain_released'").await, 1);
 }
+
+#[actix_web::test]
+async fn nobody_slips_in_while_the_other_ways_are_closed_case_88() {
+    let names = Names::start();
+    let house = House::with(&[("DNS_SERVER", &names.addr.to_string()), ("DATABASE_POOL", "24")]).await;
+    let ada = acme(&house).await;
+    let idp = Idp::rsa();
+    let connection = connected(&ada, &[&idp]).await;
+    let path = proved(&names, &ada).await;
+    tested(&house, &ada, &connection, &idp, newcomer).await;
+    adds_an_app(&house, "ada@example.com").await;
+    let ada_id = ada.get("/me").await.json()["user"]["id"].as_str().unwrap().to_owned();
+    house.verified("bea@acme.example").await;
+    let credentials = json!({ "email": "bea@acme.example", "password": PASSWORD });
+    let body = json!({ "breakGlass": ada_id });
+
+    let tries = (0..50).map(|_| {
+        let (visitor, credentials) = (house.curl(), credentials.clone());
+        async move { visitor.post_json("/login", credentials).await.status.as_u16() }
+    });
+    let enforce = format!("{path}/enforce");
+    let (answers, closed) = join(join_all(tries), ada.post_json(&enforce, body)).await;
+
+    closed.is(200);
+    assert!(answers.iter().all(|status| [200, 403].contains(status)), "{answers:?}");
+    let inside = "sessions JOIN users ON users.id = sessions.user_id WHERE users.email = 'bea@acme.example'";
+    assert_eq!(house.count(inside).await, 0);
+}
