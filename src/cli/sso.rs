@@ -332,9 +332,7 @@ async fn list(app: &App, as_json: bool) -> Outcome {
 fn rows(conn: &mut Conn) -> Result<Vec<Value>> {
     let mut rows = Vec::new();
     for (connection, organisation) in connection::all(conn)? {
-        let mut domains = domain::of(conn, &organisation.id)?;
-        domains.retain(|domain| domain.connection_id.as_ref() == Some(&connection.id));
-        let domains: Vec<Value> = domains
+        let domains: Vec<Value> = domain::led_to(conn, &connection.id)?
             .into_iter()
             .map(|domain| {
                 json!({ "name": domain.name, "proved": domain.proved_at.is_some(), "enforced": domain.is_enforced })
@@ -361,17 +359,16 @@ async fn test(app: &App, id: Id<Connection>, as_json: bool) -> Outcome {
             let slug = organisation::slug_of(conn, &connection.organisation_id)?;
             let last = attempt::of(conn, &id)?.into_iter().next();
             let keys = service_key::service(conn, &config)?.keys.len();
-            let domains = domain::of(conn, &connection.organisation_id)?;
+            let domains = domain::led_to(conn, &id)?;
             Ok((connection, slug, last, keys, domains))
         })
         .await;
-    let (connection, slug, last, keys, mut domains) = match found {
+    let (connection, slug, last, keys, domains) = match found {
         Err(Error::NotFound) => {
             return Err("There is no such connection: see `vestibule sso list`.".to_owned());
         }
         found => sentence(found)?,
     };
-    domains.retain(|domain| domain.connection_id.as_ref() == Some(&connection.id));
     let mut findings = vec![metadata_finding(&connection, now), key_finding(&connection, keys)];
     findings.push(match domains.iter().find(|domain| domain.proved_at.is_none()) {
         Some(domain) => {

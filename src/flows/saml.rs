@@ -440,17 +440,16 @@ fn judge(
         return note(tx, client, connection, test, fault.code, &fault.detail);
     }
     let person = mapping.person(&statement);
+    let foreseen = identity::foresee(tx.conn, connection, &statement.name, &person)?;
+    let detail = told(foreseen, &statement, &person);
     if test.is_some() {
-        let detail = told(tx, connection, &statement, &person)?;
         // A test that would leave its person outside is none that went through; but a domain may be about to be led here.
-        let foreseen = identity::foresee(tx.conn, connection, &statement.name, &person)?;
         if let Some(refused) = foreseen.err().filter(|refused| *refused != Refused::AnotherConnection) {
             return note(tx, client, connection, test, refused.code(), &detail);
         }
         connection::note_test(tx, connection)?;
         return note(tx, client, connection, test, "success", &detail);
     }
-    let detail = told(tx, connection, &statement, &person)?;
     let attempt = attempt::note(tx, &connection.id, None, false, "success", &detail)?;
     let arrived = Arrived {
         asked,
@@ -492,17 +491,14 @@ fn note(
     })
 }
 
-fn told(tx: &mut Tx, connection: &Connection, statement: &Statement, person: &Person) -> Result<Detail> {
-    let foreseen = identity::foresee(tx.conn, connection, &statement.name, person)?;
+fn told(foreseen: Result<&'static str, Refused>, statement: &Statement, person: &Person) -> Detail {
+    let reason = foreseen.err().map(|refused| refused.sentence().to_owned());
     if foreseen == Err(Refused::AnotherDomain) {
         // Whoever copied the metadata of somebody else's identity provider is not shown what it says of its people.
-        return Ok(Detail {
-            reason: Some(Refused::AnotherDomain.sentence().to_owned()),
-            ..Detail::default()
-        });
+        return Detail { reason, ..Detail::default() };
     }
-    Ok(Detail {
-        reason: foreseen.err().map(|refused| refused.sentence().to_owned()),
+    Detail {
+        reason,
         subject: Some(statement.name.value.clone()),
         email: person.email.as_ref().map(|email| email.spelled().to_owned()),
         name: person.name.as_ref().map(|name| name.as_str().to_owned()),
@@ -510,7 +506,7 @@ fn told(tx: &mut Tx, connection: &Connection, statement: &Statement, person: &Pe
         account: foreseen.ok().map(str::to_owned),
         checks: checks(&statement.checks),
         attributes: attributes(&statement.attributes),
-    })
+    }
 }
 
 fn checks(checks: &[sso::Check]) -> Vec<(String, Option<String>)> {

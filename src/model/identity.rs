@@ -25,7 +25,7 @@ use crate::{
         schema::{connections, identities},
     },
     error::{Error, Result},
-    mail::LetterKind,
+    mail::{EmailAddress, LetterKind},
     sso::{self, NameFormat},
 };
 
@@ -151,65 +151,76 @@ pub fn resolve(
     let known = find(tx.conn, &connection.id, name)?;
     lock_addresses(tx, known.as_ref(), person)?;
     // Read again: the account may have changed, or ended, while its address was waited for.
-    let known = find(tx.conn, &connection.id, name)?;
-    if let Some(refused) = objection(tx.conn, connection, known.as_ref(), person)? {
-        return Ok(Resolution::Refused(refused));
-    }
-    if let Some(user) = known {
-        return follow(tx, actor, connection, name, user, person).map(Resolution::Known);
-    }
-    let Some(email) = person.email.clone() else { return Ok(Resolution::Refused(Refused::NoAddress)) };
-    let speaks_for_it = speaks_for(tx.conn, connection, &email.domain())?;
-    if let Some(owner) = user::confirmed(tx.conn, &email)? {
-        if membership::role_of(tx.conn, &connection.organisation_id, &owner.id)?.is_none() {
-            return Ok(Resolution::Unlinked(owner));
+    match judge(tx.conn, connection, name, person)? {
+        Arrival::Refused(refused) => Ok(Resolution::Refused(refused)),
+        Arrival::Known(user) => follow(tx, actor, connection, name, user, person).map(Resolution::Known),
+        Arrival::Member(owner) => {
+            link(tx, actor, connection, name, &owner.id)?;
+            follow(tx, actor, connection, name, owner, person).map(Resolution::Known)
         }
-        link(tx, actor, connection, name, &owner.id)?;
-        return follow(tx, actor, connection, name, owner, person).map(Resolution::Known);
+        Arrival::Unlinked(owner) => Ok(Resolution::Unlinked(owner)),
+        Arrival::New { email, is_proved } => {
+            let shown = person.name.clone().or_else(|| user::Name::parse(local_part(email.spelled())).ok());
+            let guest = NewGuest { email: email.clone(), name: shown, created_from: created_from.to_owned() };
+            let user = user::provision(tx, actor, guest)?;
+            if is_proved {
+                user::confirm_address(tx, actor, &user.id, &email.normalized())?;
+            } else if throttle::admits_letter(tx, LetterKind::VerifyEmail, &email)? {
+                // An organisation may say anybody's address, as often as it likes.
+                welcome::send(tx, &user)?;
+            }
+            link(tx, actor, connection, name, &user.id)?;
+            membership::add(tx, actor, &connection.organisation_id, &user.id, person.role)?;
+            user::by_id(tx.conn, &user.id).map(Resolution::Provisioned)
+        }
     }
-    let shown = person.name.clone().or_else(|| user::Name::parse(local_part(email.spelled())).ok());
-    let guest = NewGuest { email: email.clone(), name: shown, created_from: created_from.to_owned() };
-    let user = user::provision(tx, actor, guest)?;
-    if speaks_for_it {
-        user::confirm_address(tx, actor, &user.id, &email.normalized())?;
-    } else if throttle::admits_letter(tx, LetterKind::VerifyEmail, &email)? {
-        // An organisation may say anybody's address, as often as it likes.
-        welcome::send(tx, &user)?;
-    }
-    link(tx, actor, connection, name, &user.id)?;
-    membership::add(tx, actor, &connection.organisation_id, &user.id, person.role)?;
-    user::by_id(tx.conn, &user.id).map(Resolution::Provisioned)
 }
 
-/// What keeps a person out, known by their name or not.
-fn objection(
-    conn: &mut Conn,
-    connection: &Connection,
-    known: Option<&User>,
-    person: &Person,
-) -> Result<Option<Refused>> {
-    if let Some(user) = known {
-        let way = domain::closes(conn, user)?;
-        return Ok(way.filter(|way| *way != connection.id).map(|_| Refused::AnotherConnection));
+/// What an arrival comes to.
+enum Arrival {
+    /// The account that the name is connected with.
+    Known(User),
+    /// The account of the member with the address.
+    Member(User),
+    /// The account of somebody else with the address.
+    Unlinked(User),
+    /// No account has the address. Holds whether the organisation speaks for its domain.
+    New { email: EmailAddress, is_proved: bool },
+    /// Nobody who may come in.
+    Refused(Refused),
+}
+
+fn judge(conn: &mut Conn, connection: &Connection, name: &sso::Name, person: &Person) -> Result<Arrival> {
+    if let Some(user) = find(conn, &connection.id, name)? {
+        let way = domain::closes(conn, &user)?;
+        return Ok(match way.is_none_or(|way| way == connection.id) {
+            true => Arrival::Known(user),
+            false => Arrival::Refused(Refused::AnotherConnection),
+        });
     }
-    let Some(email) = &person.email else { return Ok(Some(Refused::NoAddress)) };
+    let Some(email) = person.email.clone() else { return Ok(Arrival::Refused(Refused::NoAddress)) };
     let proved = domain::proved(conn, &email.domain())?;
-    let speaks_for_it = proved.as_ref().is_some_and(|one| one.organisation_id == connection.organisation_id);
+    let is_proved = proved.as_ref().is_some_and(|one| one.organisation_id == connection.organisation_id);
     if let Some(domain) = proved {
-        if !speaks_for_it {
-            return Ok(Some(Refused::AnotherDomain));
+        if !is_proved {
+            return Ok(Arrival::Refused(Refused::AnotherDomain));
         }
         if domain.is_enforced && domain.connection_id.is_some_and(|way| way != connection.id) {
-            return Ok(Some(Refused::AnotherConnection));
+            return Ok(Arrival::Refused(Refused::AnotherConnection));
         }
     }
-    let Some(owner) = user::confirmed(conn, email)? else { return Ok(None) };
-    if !speaks_for_it {
-        return Ok(Some(Refused::AddressTaken));
+    let Some(owner) = user::confirmed(conn, &email)? else { return Ok(Arrival::New { email, is_proved }) };
+    if !is_proved {
+        return Ok(Arrival::Refused(Refused::AddressTaken));
+    }
+    if membership::role_of(conn, &connection.organisation_id, &owner.id)?.is_none() {
+        return Ok(Arrival::Unlinked(owner));
     }
     // An address may have been given to somebody new since.
-    let is_member = membership::role_of(conn, &connection.organisation_id, &owner.id)?.is_some();
-    Ok((is_member && is_known(conn, &connection.id, &owner.id)?).then_some(Refused::AnotherName))
+    Ok(match is_known(conn, &connection.id, &owner.id)? {
+        true => Arrival::Refused(Refused::AnotherName),
+        false => Arrival::Member(owner),
+    })
 }
 
 /// What [`resolve`] would come to, in a sentence for an owner. Nothing is changed.
@@ -219,19 +230,15 @@ pub fn foresee(
     name: &sso::Name,
     person: &Person,
 ) -> Result<Result<&'static str, Refused>> {
-    let known = find(conn, &connection.id, name)?;
-    if let Some(refused) = objection(conn, connection, known.as_ref(), person)? {
-        return Ok(Err(refused));
-    }
-    if known.is_some() {
-        return Ok(Ok("The account that this name is connected with."));
-    }
-    let owner = person.email.as_ref().map(|email| user::confirmed(conn, email)).transpose()?.flatten();
-    let Some(owner) = owner else { return Ok(Ok("A new account with this address.")) };
-    Ok(Ok(match membership::role_of(conn, &connection.organisation_id, &owner.id)? {
-        Some(_) => "The account of the member with this address.",
-        None => "The account with this address, once its person has signed in the old way.",
-    }))
+    Ok(match judge(conn, connection, name, person)? {
+        Arrival::Known(_) => Ok("The account that this name is connected with."),
+        Arrival::Member(_) => Ok("The account of the member with this address."),
+        Arrival::Unlinked(_) => {
+            Ok("The account with this address, once its person has signed in the old way.")
+        }
+        Arrival::New { .. } => Ok("A new account with this address."),
+        Arrival::Refused(refused) => Err(refused),
+    })
 }
 
 /// Connects an identity with an account; its person has proved both. [`Error::Conflict`] where it is connected already.
