@@ -118,8 +118,7 @@ pub enum KeyCommand {
 }
 
 fn role(text: &str) -> std::result::Result<Role, String> {
-    let known = Role::ALL.iter().find(|role| role.as_str() == text);
-    known.copied().ok_or_else(|| "a role is owner, editor or viewer".to_owned())
+    Role::from_word(text).ok_or_else(|| "a role is owner, editor or viewer".to_owned())
 }
 
 fn group(text: &str) -> std::result::Result<(String, Role), String> {

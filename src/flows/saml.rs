@@ -250,11 +250,11 @@ pub async fn step_up(
     app: Data<App>,
 ) -> Result<HttpResponse> {
     let id = me.user.id.clone();
-    let identities = app.read(move |conn| identity::of(conn, &id)).await?;
-    let (_, connection) = identities.into_iter().next_back().ok_or(Error::NotFound)?;
+    let connection = app.read(move |conn| identity::newest_connection(conn, &id)).await?;
+    let connection = connection.ok_or(Error::NotFound)?;
     let purpose = AskedFor::StepUp { user: me.user.id.clone(), session: me.session.id.clone() };
     let next = local_path(query.next.as_deref()).map(str::to_owned);
-    depart(&app, &client, &req, connection.id, purpose, next).await
+    depart(&app, &client, &req, connection, purpose, next).await
 }
 
 /// `POST /organisations/{slug}/sso/{connection}/test`: an owner tries a connection. Nobody is signed in by it.
@@ -639,7 +639,7 @@ fn come_in(
     };
     let created_from = client.device().name();
     match identity::resolve(tx, &client.actor(), &connection, &name, &person, &created_from)? {
-        Resolution::Known(user) | Resolution::Provisioned(user) => {
+        Resolution::Known(user) => {
             attempt::is_of(tx, &arrived.attempt, &user.id)?;
             let ends_at = arrived.session_ends_at.map(Timestamp::from_unix);
             let asks = connection.asks_second_factor;

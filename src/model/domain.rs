@@ -225,9 +225,10 @@ pub fn closes(conn: &mut Conn, user: &User) -> Result<Option<Id<Connection>>> {
 pub fn closes_now(tx: &mut Tx, user: &User) -> Result<Option<Id<Connection>>> {
     let name = user.email.domain();
     // Where nobody has the domain proved there is nothing to wait for.
-    if proved(tx.conn, &name)?.is_some() {
-        lock(tx, &name)?;
+    if proved(tx.conn, &name)?.is_none() {
+        return Ok(None);
     }
+    lock(tx, &name)?;
     closes(tx.conn, user)
 }
 

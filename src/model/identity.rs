@@ -63,28 +63,14 @@ fn exported(conn: &mut Conn, owner: &Id<User>, skip: i64, most: i64) -> Result<V
 }
 
 /// Who somebody is at an identity provider.
-#[derive(Debug, Clone, Queryable, Selectable)]
-#[diesel(table_name = identities)]
-pub struct Identity {
-    /// Opaque.
-    pub id: Id<Identity>,
-    /// Where.
-    pub connection_id: Id<Connection>,
-    /// Whose it is here.
-    pub user_id: Id<User>,
-    /// Since when it is known.
-    pub created_at: Timestamp,
-    /// When it was last used.
-    pub last_used_at: Timestamp,
-}
+#[derive(Debug)]
+pub struct Identity;
 
 /// Who it is that arrives.
 #[derive(Debug)]
 pub enum Resolution {
-    /// Somebody who was here before.
+    /// Somebody who was here before, or has an account since just now.
     Known(User),
-    /// Somebody new, with an account made just now.
-    Provisioned(User),
     /// An account has the address. Its person has to sign in once the old way to connect the two.
     Unlinked(User),
     /// Nobody who may come in.
@@ -171,7 +157,7 @@ pub fn resolve(
             }
             link(tx, actor, connection, name, &user.id)?;
             membership::add(tx, actor, &connection.organisation_id, &user.id, person.role)?;
-            user::by_id(tx.conn, &user.id).map(Resolution::Provisioned)
+            user::by_id(tx.conn, &user.id).map(Resolution::Known)
         }
     }
 }
@@ -337,14 +323,11 @@ pub fn find(conn: &mut Conn, connection: &Id<Connection>, name: &sso::Name) -> R
     id.map(|id| user::by_id(conn, &id)).transpose()
 }
 
-/// A person's identities with the connection of each, the oldest first.
-pub fn of(conn: &mut Conn, user: &Id<User>) -> Result<Vec<(Identity, Connection)>> {
-    Ok(identities::table
-        .inner_join(connections::table)
-        .filter(identities::user_id.eq(user))
-        .order((identities::created_at, identities::id))
-        .select((Identity::as_select(), Connection::as_select()))
-        .load(conn)?)
+/// The connection that a person was connected with last.
+pub fn newest_connection(conn: &mut Conn, user: &Id<User>) -> Result<Option<Id<Connection>>> {
+    let own = identities::table.filter(identities::user_id.eq(user));
+    let newest = own.order((identities::created_at.desc(), identities::id.desc()));
+    Ok(newest.select(identities::connection_id).first(conn).optional()?)
 }
 
 /// Forgets every identity of an account, and tells nobody.

@@ -195,20 +195,22 @@ pub fn follow(
     user: &Id<User>,
     role: Role,
 ) -> Result<()> {
-    if add(tx, actor, organisation, user, role)? {
+    lock(tx, organisation)?;
+    let Some(before) = role_of(tx.conn, organisation, user)? else {
+        return add(tx, actor, organisation, user, role).map(drop);
+    };
+    let role = fit(tx.conn, user, role)?;
+    if before == role {
         return Ok(());
     }
     let others = memberships::table
         .filter(memberships::organisation_id.eq(organisation))
         .filter(memberships::user_id.ne(user))
         .filter(memberships::role.eq(Role::Owner));
-    // Under the lock that `add` took.
-    let is_only_owner = role_of(tx.conn, organisation, user)? == Some(Role::Owner)
-        && others.count().get_result::<i64>(tx.conn)? == 0;
+    let is_only_owner = before == Role::Owner && others.count().get_result::<i64>(tx.conn)? == 0;
     if is_only_owner || domain::is_spare_key(tx.conn, user, Some(organisation))? {
         return Ok(());
     }
-    let role = fit(tx.conn, user, role)?;
     set_role(tx, actor, organisation, user, role)
 }
 

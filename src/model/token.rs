@@ -471,45 +471,21 @@ pub fn issue_unowned<P: Purpose>(tx: &mut Tx, claim: &P::Claim) -> Result<Secret
 
 /// The same with a secret that was made before.
 pub fn keep_unowned<P: Purpose>(tx: &mut Tx, secret: &Secret<P>, claim: &P::Claim) -> Result<()> {
-    diesel::insert_into(tokens::table)
-        .values((
-            tokens::hash.eq(secret.digest()),
-            tokens::purpose.eq(P::NAME),
-            tokens::claim.eq(serde_json::to_string(claim)?),
-            tokens::created_at.eq(tx.now),
-            tokens::expires_at.eq(tx.now + P::life(&tx.config.lifetimes)),
-        ))
-        .execute(tx.conn)?;
-    Ok(())
+    let life = P::life(&tx.config.lifetimes);
+    keep(tx, secret, None, claim, life)
 }
 
 /// What a live token that is nobody's says, without using it.
 pub fn peek_unowned<P: Purpose>(conn: &mut Conn, secret: &Secret<P>, now: Timestamp) -> Result<P::Claim> {
-    let live = tokens::table.find(secret.digest()).filter(tokens::purpose.eq(P::NAME));
-    let claim: String = live
-        .filter(tokens::used_at.is_null())
-        .filter(tokens::expires_at.gt(now))
-        .select(tokens::claim)
-        .get_result(conn)
-        .optional()?
-        .ok_or(Error::DeadLink)?;
-    Ok(serde_json::from_str(&claim)?)
+    let digest = secret.digest();
+    let claim: Option<String> =
+        live(P::NAME, &digest, now).select(tokens::claim).get_result(conn).optional()?;
+    Ok(serde_json::from_str(&claim.ok_or(Error::DeadLink)?)?)
 }
 
 /// Uses a token that is nobody's. Of many at once, one succeeds; the others get [`Error::DeadLink`].
 pub fn redeem_unowned<P: Purpose>(tx: &mut Tx, secret: &Secret<P>) -> Result<P::Claim> {
-    let live = tokens::table
-        .find(secret.digest())
-        .filter(tokens::purpose.eq(P::NAME))
-        .filter(tokens::used_at.is_null())
-        .filter(tokens::expires_at.gt(tx.now));
-    let claim: String = diesel::update(live)
-        .set(tokens::used_at.eq(tx.now))
-        .returning(tokens::claim)
-        .get_result(tx.conn)
-        .optional()?
-        .ok_or(Error::DeadLink)?;
-    Ok(serde_json::from_str(&claim)?)
+    redeem_anyones(tx, secret).map(|(_, claim)| claim)
 }
 
 /// Looks at a token without using it, whether it is live or not. [`Error::DeadLink`] where there is none.
@@ -605,8 +581,7 @@ pub fn drop_by_digest<P: Purpose>(tx: &mut Tx, digest: &str) -> Result<()> {
 /// Keeps a token that is nobody's, with a secret that was made elsewhere; an older one with the same secret is replaced.
 pub fn keep_for_nobody<P: Purpose>(tx: &mut Tx, secret: &Secret<P>, claim: &P::Claim) -> Result<()> {
     drop_one(tx, secret)?;
-    let life = P::life(&tx.config.lifetimes);
-    keep(tx, secret, None, claim, life)
+    keep_unowned(tx, secret, claim)
 }
 
 /// Whether a token, anybody's or nobody's, would be redeemed at `now`.
