@@ -35,7 +35,7 @@ pub const PHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_2 like Mac OS X) 
     (KHTML, like Gecko) Version/17.2 Mobile/15E148 Safari/604.1";
 
 // How long a page may take to show what a test waits for. A busy machine is slow; a wrong page never gets there.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 const FLAGS: [&str; 11] = [
     "--headless=new",
