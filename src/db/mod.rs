@@ -5,14 +5,15 @@
 //! This is the only module that asks which database it is.
 
 mod conn;
+mod reader;
 #[expect(missing_docs, reason = "the tables are described in the migrations")]
 pub mod schema;
 pub mod types;
 
 use std::{
-    cell::RefCell,
-    collections::HashMap,
+    future::poll_fn,
     path::Path,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -139,7 +140,7 @@ impl Database {
         F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     {
         match &*self.url {
-            DatabaseUrl::Sqlite(path) => self.read_here(path, query),
+            DatabaseUrl::Sqlite(path) => reader::read(self.number, path, query),
             DatabaseUrl::Postgres(_) => {
                 let pool = self.pool.clone();
                 blocking(move || with_slot(&pool, query)).await
@@ -147,21 +148,11 @@ impl Database {
         }
     }
 
-    fn read_here<T>(&self, path: &Path, query: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
-        thread_local! {
-            static READERS: RefCell<HashMap<u64, Conn>> = RefCell::new(HashMap::new());
-        }
-        // Taken out while in use: a reader that fails or panics is not put back.
-        let held = READERS.with_borrow_mut(|readers| readers.remove(&self.number));
-        let mut conn = match held {
-            Some(conn) => conn,
-            None => open_sqlite(path, "PRAGMA query_only = ON;").map_err(Error::internal)?,
-        };
-        let outcome = query(&mut conn);
-        if !matches!(outcome, Err(Error::Internal(_))) {
-            READERS.with_borrow_mut(|readers| readers.insert(self.number, conn));
-        }
-        outcome
+    /// Runs a request. On SQLite, what it reads before it has to wait, it reads from one snapshot; what it reads
+    /// after it waited or wrote, from a new one.
+    pub async fn in_turns<F: Future>(&self, request: F) -> F::Output {
+        let mut request = pin!(request);
+        poll_fn(|context| reader::turn(self.number, || request.as_mut().poll(context))).await
     }
 
     /// Wipes what was deleted from the write-ahead log. `false` where somebody was reading just then: try again later. A
@@ -184,6 +175,7 @@ impl Database {
         T: Send + 'static,
         F: FnOnce(&mut Tx) -> Result<T> + Send + 'static,
     {
+        reader::end_snapshot(self.number);
         let pool = self.pool.clone();
         let run = move |conn: &mut Conn| {
             begin(conn)?;

@@ -17,7 +17,7 @@ use actix_web::{
     web::Data,
 };
 
-use crate::{app::App, secret};
+use crate::{app::App, error::Error, secret};
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -32,13 +32,15 @@ pub async fn observe<B: MessageBody + 'static>(
     static NEXT: AtomicU64 = AtomicU64::new(1);
     let began = Instant::now();
     req.extensions_mut().insert(Number(NEXT.fetch_add(1, Ordering::Relaxed)));
-    let mut res = next.call(req).await?;
+    let app = req
+        .app_data::<Data<App>>()
+        .cloned()
+        .ok_or_else(|| Error::from(anyhow::anyhow!("no App in this service")))?;
+    let mut res = app.db().in_turns(next.call(req)).await?;
     let request = res.request();
     let (status, seconds) = (res.status().as_u16(), began.elapsed().as_secs_f64());
     let (route, id) = (route(request), request_id(request));
-    if let Some(app) = request.app_data::<Data<App>>() {
-        app.metrics().request(&route, status, seconds);
-    }
+    app.metrics().request(&route, status, seconds);
     tracing::debug!(request.id = id, route, status, seconds, "answered");
     if let Ok(value) = HeaderValue::from_str(&id) {
         res.headers_mut().insert(HEADER, value);

@@ -314,3 +314,17 @@ async fn count_writes_of_sessions(house: &House) {
     };
     house.app.write(move |tx| Ok(tx.conn.batch_execute(notes)?)).await.unwrap();
 }
+
+#[actix_web::test]
+async fn a_request_that_waited_or_wrote_reads_what_is_there_by_then() {
+    let house = House::open().await;
+    let request = async {
+        let before = house.count("sessions").await;
+        house.claimant("ada@example.com").await;
+        let meanwhile = house.count("sessions").await;
+        house.meddle("DELETE FROM sessions").await;
+        [before, meanwhile, house.count("sessions").await]
+    };
+
+    assert_eq!(house.app.db().in_turns(request).await, [0, 1, 0]);
+}
