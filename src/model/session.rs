@@ -1,5 +1,7 @@
 //! Sessions: one row for each browser or program that is signed in. The row is the truth; nothing is cached.
 
+use std::cmp::Reverse;
+
 use chrono::TimeDelta;
 use diesel::prelude::*;
 use serde_json::{Value, json};
@@ -198,6 +200,40 @@ pub struct Current {
     pub secret_hash: String,
 }
 
+/// A live session, as the list of devices shows it.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = sessions)]
+pub struct Listed {
+    /// For signing it out.
+    pub id: Id<Session>,
+    /// How it began.
+    pub method: Method,
+    /// Whether "remember this device" was chosen.
+    pub remembered: bool,
+    /// The browser's family.
+    pub browser: String,
+    /// The platform.
+    pub os: String,
+    /// `computer`, `phone`, `tablet`, `program` or `unknown`.
+    pub device_type: String,
+    /// The address on the network it began at.
+    pub ip: String,
+    /// The device it was suddenly used from, in words, where it has to sign in again.
+    pub locked_by: Option<String>,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When it was last used, to the minute.
+    pub last_active_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+impl Listed {
+    fn place(&self) -> (Reverse<Timestamp>, Reverse<Timestamp>, &str) {
+        (Reverse(self.last_active_at), Reverse(self.created_at), self.id.as_str())
+    }
+}
+
 /// What a session is started with.
 #[derive(Debug, Clone)]
 pub struct NewSession {
@@ -318,15 +354,16 @@ pub fn touch(tx: &mut Tx, session: &Current) -> Result<()> {
 }
 
 /// `owner`'s live sessions, the most recently used first.
-pub fn list(conn: &mut Conn, owner: &Id<User>, now: Timestamp) -> Result<Vec<Session>> {
-    let found = direct!(conn => sessions::table
+pub fn list(conn: &mut Conn, owner: &Id<User>, now: Timestamp) -> Result<Vec<Listed>> {
+    let mut found: Vec<Listed> = direct!(conn => sessions::table
         .filter(sessions::user_id.eq(owner))
         .filter(sessions::expires_at.gt(now))
         .filter(sessions::idle_expires_at.gt(now))
-        .order((sessions::last_active_at.desc(), sessions::created_at.desc(), sessions::id))
-        .select(Session::as_select())
-        .load(conn));
-    Ok(found?)
+        .select(Listed::as_select())
+        .load(conn))?;
+    // Here: a database copies every column into a sorter of its own, for the handful of devices that a person has.
+    found.sort_by(|one, other| one.place().cmp(&other.place()));
+    Ok(found)
 }
 
 /// What a changed user agent means for a session.

@@ -2,6 +2,7 @@
 
 use std::{
     future::{Ready, ready},
+    net::IpAddr,
     ops::Deref,
     pin::Pin,
     rc::Rc,
@@ -40,7 +41,7 @@ pub struct SignedIn {
     pub session: Current,
     /// When this request arrived.
     pub now: Timestamp,
-    ip: String,
+    ip: Option<IpAddr>,
     step_up: TimeDelta,
 }
 
@@ -81,7 +82,7 @@ impl SignedIn {
             kind: ActorKind::User,
             user: Some(self.user.id.clone()),
             session: Some(self.session.id.clone()),
-            ip: Some(self.ip.clone()),
+            ip: Some(self.ip.map(|ip| ip.to_string()).unwrap_or_default()),
         }
     }
 }
@@ -120,7 +121,7 @@ async fn load(req: &ServiceRequest, secret: session::SessionSecret) -> Result<Op
     let Some((session, user)) = app.read(move |conn| session::visitor(conn, &secret, now)).await? else {
         return Ok(None);
     };
-    let ip = client::ip(req.request()).map(|ip| ip.to_string()).unwrap_or_default();
+    let ip = client::ip(req.request());
     let visitor = SignedIn { user, session, now, ip, step_up: app.config().lifetimes.step_up };
     let user_agent = client::user_agent(req.request());
     if visitor.session.user_agent != user_agent && !is_same_device(app, &visitor, user_agent).await? {

@@ -7,7 +7,7 @@ use crate::{
     db::Id,
     model::{
         device::{Device, DeviceKind},
-        session::{Method, Session},
+        session::{Listed, Method, Session},
         sign_in::{Outcome, SignIn},
         user::User,
     },
@@ -75,7 +75,7 @@ pub struct SessionView {
 
 impl SessionView {
     /// `session` as `current` sees it.
-    pub fn new(session: Session, current: &Id<Session>) -> Self {
+    pub fn new(session: Listed, current: &Id<Session>) -> Self {
         let kind = session.device_type.parse().unwrap_or(DeviceKind::Unknown);
         let device = Device { browser: session.browser, os: session.os, kind };
         Self {
@@ -95,6 +95,11 @@ impl SessionView {
                 .locked_by
                 .map(|by| format!("It was suddenly used from {by}. It has to sign in again.")),
         }
+    }
+
+    /// Its JSON, over several lines. askama's own filter writes it letter by letter, which shows on the page.
+    pub fn pretty(&self) -> serde_json::Result<String> {
+        serde_json::to_string_pretty(self)
     }
 }
 
