@@ -121,7 +121,8 @@ impl App {
         &self.0.outside
     }
 
-    /// A read: one connection, no transaction.
+    /// A read: one connection. On SQLite what a request reads before it waits is of one moment; elsewhere each statement
+    /// is of its own.
     pub async fn read<T, F>(&self, query: F) -> Result<T>
     where
         T: Send + 'static,

@@ -327,4 +327,18 @@ mod tests {
         assert_eq!(now.iso(), "2026-11-21T14:05:00Z");
         assert_eq!(now.exact(), "21 November 2026, 14:05 UTC");
     }
+
+    #[test]
+    fn any_moment_is_spelled_as_chrono_spells_it() {
+        for year in [-1, 0, 7, 999, 1970, 2026, 9_999, 10_000] {
+            for (month, day) in [(1, 1), (2, 28), (10, 9), (12, 31)] {
+                let date = NaiveDate::from_ymd_opt(year, month, day).unwrap();
+                for (hour, minute, second) in [(0, 0, 0), (9, 8, 7), (23, 59, 59)] {
+                    let moment = date.and_hms_opt(hour, minute, second).unwrap();
+                    assert_eq!(Timestamp(moment).iso(), format!("{moment:?}Z"));
+                    assert_eq!(Timestamp(moment).in_sqlite(), moment.to_string());
+                }
+            }
+        }
+    }
 }

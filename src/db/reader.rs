@@ -10,7 +10,7 @@ use std::{
     path::Path,
 };
 
-use diesel::connection::SimpleConnection;
+use diesel::connection::{Connection, TransactionManager};
 
 use super::{Conn, open_sqlite};
 use crate::error::{Error, Result};
@@ -20,6 +20,8 @@ thread_local! {
     // The database whose request has its turn on this thread.
     static TURN: Cell<Option<u64>> = const { Cell::new(None) };
 }
+
+type Manager = <Conn as Connection>::TransactionManager;
 
 struct Reader {
     conn: Conn,
@@ -38,7 +40,7 @@ pub fn read<T>(database: u64, path: &Path, query: impl FnOnce(&mut Conn) -> Resu
         },
     };
     if TURN.get() == Some(database) && !reader.has_snapshot {
-        reader.conn.batch_execute("BEGIN")?;
+        Manager::begin_transaction(&mut reader.conn)?;
         reader.has_snapshot = true;
     }
     let outcome = query(&mut reader.conn);
@@ -69,9 +71,91 @@ pub fn end_snapshot(database: u64) {
     READERS.with_borrow_mut(|readers| {
         if let Some(reader) = readers.get_mut(&database).filter(|reader| reader.has_snapshot) {
             reader.has_snapshot = false;
-            if reader.conn.batch_execute("COMMIT").is_err() {
+            if Manager::commit_transaction(&mut reader.conn).is_err() {
                 readers.remove(&database);
             }
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use diesel::{
+        Connection, SqliteConnection, connection::SimpleConnection, prelude::*, sql_types::Integer,
+    };
+
+    use super::*;
+
+    /// A database of its own for each test, whose one number somebody else writes.
+    struct Shelf {
+        path: tempfile::TempPath,
+        writer: SqliteConnection,
+        number: u64,
+    }
+
+    impl Shelf {
+        fn new(number: u64) -> Self {
+            let path = tempfile::NamedTempFile::new().unwrap().into_temp_path();
+            let mut writer = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+            writer
+                .batch_execute(
+                    "PRAGMA journal_mode = WAL; CREATE TABLE t (n INTEGER); INSERT INTO t VALUES (0)",
+                )
+                .unwrap();
+            Self { path, writer, number }
+        }
+
+        fn write(&mut self) {
+            self.writer.batch_execute("UPDATE t SET n = n + 1").unwrap();
+        }
+
+        fn read(&self) -> i32 {
+            read(self.number, &self.path, |conn| {
+                Ok(diesel::select(diesel::dsl::sql::<Integer>("n FROM t")).get_result(conn)?)
+            })
+            .unwrap()
+        }
+    }
+
+    #[test]
+    fn a_turn_reads_one_moment_and_the_next_one_a_later_one() {
+        let mut shelf = Shelf::new(1_001);
+        let seen = turn(1_001, || {
+            let before = shelf.read();
+            shelf.write();
+            let meanwhile = shelf.read();
+            end_snapshot(1_001);
+            [before, meanwhile, shelf.read()]
+        });
+        assert_eq!(seen, [0, 0, 1]);
+        shelf.write();
+        assert_eq!(turn(1_001, || shelf.read()), 2);
+        shelf.write();
+        assert_eq!(shelf.read(), 3, "outside of a turn");
+        shelf.write();
+        assert_eq!(shelf.read(), 4, "nothing is held");
+    }
+
+    #[test]
+    fn a_turn_that_fails_or_panics_leaves_nothing_behind() {
+        let mut shelf = Shelf::new(1_002);
+        let fails = |conn: &mut Conn| Ok(conn.batch_execute("SELECT nothing FROM nowhere")?);
+        turn(1_002, || {
+            assert_eq!(shelf.read(), 0);
+            read(1_002, &shelf.path, fails).unwrap_err();
+        });
+        shelf.write();
+        assert_eq!(turn(1_002, || shelf.read()), 1);
+        let panics = AssertUnwindSafe(|| {
+            turn(1_002, || {
+                shelf.read();
+                panic!("in the middle of a request");
+            });
+        });
+        catch_unwind(panics).unwrap_err();
+        shelf.write();
+        assert_eq!(turn(1_002, || shelf.read()), 2);
+    }
 }
