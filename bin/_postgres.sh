@@ -34,7 +34,7 @@ start_postgres() {
     if (
       cd "$scratch"
       as_postgres "$bin/pg_ctl" start --wait --silent --pgdata="$scratch/postgres" --log="$scratch/postgres.log" \
-        --options="-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories=$scratch -c max_connections=300 -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
+        --options="-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories=$scratch -c max_connections=1000 -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
     ) >"$scratch/pg_ctl.log" 2>&1 </dev/null; then
       postgres_url=postgres://postgres@127.0.0.1:$port/postgres
       return 0

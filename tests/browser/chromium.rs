@@ -64,6 +64,11 @@ pub struct Chromium {
 impl Chromium {
     /// Starts the driver on a port of its own.
     pub fn start() -> Self {
+        // It takes a port that is free in IPv4, and ends where somebody has the same one in IPv6.
+        (0..10).find_map(|_| Self::begin()).expect("chromedriver begins")
+    }
+
+    fn begin() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let mut driver = Command::new(setting("CHROMEDRIVER").unwrap_or_else(|| "chromedriver".to_owned()))
             .arg("--port=0")
@@ -75,12 +80,15 @@ impl Chromium {
         let mut words = BufReader::new(driver.stdout.take().unwrap());
         let port = loop {
             let mut line = String::new();
-            assert!(words.read_line(&mut line).unwrap() > 0, "chromedriver ended before it began");
+            if words.read_line(&mut line).unwrap() == 0 {
+                driver.wait().unwrap();
+                return None;
+            }
             if let Some((_, port)) = line.split_once("started successfully on port ") {
                 break port.trim().trim_end_matches('.').to_owned();
             }
         };
-        Self { driver, _words: words, address: format!("http://127.0.0.1:{port}"), folder }
+        Some(Self { driver, _words: words, address: format!("http://127.0.0.1:{port}"), folder })
     }
 
     /// Somebody with a browser of their own.
