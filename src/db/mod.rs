@@ -25,6 +25,7 @@ use diesel::{
     connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
     prelude::*,
     r2d2::{ManageConnection, Pool, PooledConnection},
+    result::DatabaseErrorKind,
 };
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use sha2::{Digest, Sha256};
@@ -72,6 +73,20 @@ impl Tx<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Runs a statement that a unique index may refuse. How many rows it changed; `None` where it was refused, and the
+    /// transaction goes on.
+    pub fn unless_taken(
+        &mut self,
+        statement: impl FnOnce(&mut Conn) -> QueryResult<usize>,
+    ) -> Result<Option<usize>> {
+        // Inside a savepoint: on PostgreSQL a refused statement would end the whole transaction.
+        match self.conn.transaction(statement) {
+            Ok(count) => Ok(Some(count)),
+            Err(diesel::result::Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(None),
+            Err(cause) => Err(cause.into()),
+        }
     }
 }
 
@@ -133,7 +148,8 @@ impl Database {
         blocking(move || with_slot(&pool, pending)).await
     }
 
-    /// A read: one connection, no transaction.
+    /// A read: one connection. On SQLite what a request reads before it waits is of one moment; elsewhere each statement
+    /// is of its own.
     pub async fn read<T, F>(&self, query: F) -> Result<T>
     where
         T: Send + 'static,

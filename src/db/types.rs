@@ -35,6 +35,13 @@ impl<T> Id<T> {
         Self(text.into(), PhantomData)
     }
 
+    /// An id that somebody types; `None` where it has the shape of none. Anything else was never ours, and PostgreSQL
+    /// would fail on a NUL in it instead of finding nothing.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_ours = text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        is_ours.then(|| Self::from_text(text))
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -82,9 +89,7 @@ impl<T> Serialize for Id<T> {
 impl<'de, T> Deserialize<'de> for Id<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        // Anything else was never ours; PostgreSQL would fail on a NUL in it instead of finding nothing.
-        let is_ours = text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        if is_ours { Ok(Self::from_text(text)) } else { Err(D::Error::custom("not an id")) }
+        Self::parse(&text).ok_or_else(|| D::Error::custom("not an id"))
     }
 }
 

@@ -301,7 +301,7 @@ pub async fn depart(
     let config = app.config().clone();
     // It may lead to an interrupted form, by its secret.
     let next = next.map(|next| config.keys.seal(SEAL, &next)).transpose()?;
-    let (relay_state, departure) = app
+    let departure = app
         .write(move |tx| {
             throttle::admit(tx, &limit)?;
             let connection = connection::by_id(tx.conn, &id)?;
@@ -329,7 +329,7 @@ pub async fn depart(
                 next,
             };
             token::keep_unowned(tx, &relay_state, &asked)?;
-            Ok((relay_state, started.departure))
+            Ok(started.departure)
         })
         .await?;
     let mut answer = match departure {
@@ -344,8 +344,7 @@ pub async fn depart(
             let reply = Reply::go(address.as_str()).with("location", &address)?;
             reply.respond_to(req).map_into_boxed_body()
         }
-        Departure::Post { action, saml_request, .. } => {
-            let relay_state = relay_state.reveal().to_owned();
+        Departure::Post { action, saml_request, relay_state } => {
             let policy = url::Url::parse(&action).ok().and_then(|action| policy_with_form_to(&action));
             let page = LeavePage { action, saml_request, relay_state };
             let mut answer = Reply::page(page).respond_to(req).map_into_boxed_body();

@@ -1,6 +1,6 @@
 //! Assertions that were used. An assertion is good for one sign-in, on whichever node it arrives (saml-profiles §4.1.4.5).
 
-use diesel::{Connection as _, prelude::*, result::DatabaseErrorKind};
+use diesel::prelude::*;
 
 use super::connection::Connection;
 use crate::{
@@ -16,12 +16,8 @@ pub fn spend(tx: &mut Tx, connection: &Id<Connection>, assertion: &str, until: T
         assertions::hash.eq(secret::digest(&format!("{connection}\n{assertion}"))),
         assertions::expires_at.eq(until),
     );
-    let inserted =
-        tx.conn.transaction(|conn| diesel::insert_into(assertions::table).values(row).execute(conn));
-    match inserted {
-        Err(diesel::result::Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(false),
-        inserted => Ok(inserted? == 1),
-    }
+    let spent = tx.unless_taken(|conn| diesel::insert_into(assertions::table).values(row).execute(conn))?;
+    Ok(spent.is_some())
 }
 
 /// Forgets up to `most` assertions that are too old to be taken anyway. Returns how many there were.

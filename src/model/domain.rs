@@ -3,7 +3,7 @@
 //! Many may say that a domain is theirs; one has it proved, by a TXT record or by the operator.
 
 use chrono::TimeDelta;
-use diesel::{Connection as _, prelude::*, result::DatabaseErrorKind};
+use diesel::prelude::*;
 
 use super::{
     audit::{self, Actor, Event},
@@ -117,14 +117,8 @@ pub fn add(
         break_glass_id: None,
         created_at: tx.now,
     };
-    let inserted =
-        tx.conn.transaction(|conn| diesel::insert_into(domains::table).values(&domain).execute(conn));
-    match inserted {
-        Err(diesel::result::Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => {
-            return Err(Error::Invalid(Errors::one("domain", "That domain is in your list already.")));
-        }
-        inserted => inserted?,
-    };
+    tx.unless_taken(|conn| diesel::insert_into(domains::table).values(&domain).execute(conn))?
+        .ok_or_else(|| Error::Invalid(Errors::one("domain", "That domain is in your list already.")))?;
     let event = Event::DomainAdded { organisation: organisation.clone(), domain: name.to_owned() };
     audit::record(tx, actor, None, event)?;
     Ok(domain)
@@ -152,15 +146,11 @@ pub fn prove(tx: &mut Tx, actor: &Actor, domain: &Domain, by: &'static str) -> R
         domains::gone_since.eq(None::<Timestamp>),
     );
     let row = domains::table.find(&domain.id).filter(domains::proved_at.is_null());
-    let proved = tx.conn.transaction(|conn| diesel::update(row).set(proof).execute(conn));
-    match proved {
-        Err(diesel::result::Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => {
-            return Err(Error::DomainTaken);
-        }
+    let proved = tx.unless_taken(|conn| diesel::update(row).set(proof).execute(conn))?;
+    if proved.ok_or(Error::DomainTaken)? == 0 {
         // Removed, or proved already.
-        Ok(0) => return Err(Error::Conflict),
-        proved => proved?,
-    };
+        return Err(Error::Conflict);
+    }
     let (organisation, name) = (domain.organisation_id.clone(), domain.name.clone());
     audit::record(tx, actor, None, Event::DomainProved { organisation, domain: name, by })
 }

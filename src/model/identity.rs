@@ -3,7 +3,7 @@
 //! An identity is (connection, NameID of a lasting format), never an address. What an identity provider says of
 //! addresses counts only for domains that its organisation has proved.
 
-use diesel::{Connection as _, prelude::*, result::DatabaseErrorKind};
+use diesel::prelude::*;
 use serde_json::{Value, json};
 
 use super::{
@@ -244,14 +244,8 @@ pub fn link(
         identities::created_at.eq(tx.now),
         identities::last_used_at.eq(tx.now),
     );
-    let inserted =
-        tx.conn.transaction(|conn| diesel::insert_into(identities::table).values(row).execute(conn));
-    match inserted {
-        Err(diesel::result::Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => {
-            return Err(Error::Conflict);
-        }
-        inserted => inserted?,
-    };
+    tx.unless_taken(|conn| diesel::insert_into(identities::table).values(row).execute(conn))?
+        .ok_or(Error::Conflict)?;
     audit::record(tx, actor, user, Event::IdentityLinked { connection: connection.id.clone() })
 }
 

@@ -1,7 +1,7 @@
 //! Whose turn it is to do what runs by itself: a lease in the database, so that a job runs once in a cluster.
 
 use chrono::TimeDelta;
-use diesel::{prelude::*, result::DatabaseErrorKind};
+use diesel::prelude::*;
 use serde::Serialize;
 
 use crate::{
@@ -75,11 +75,8 @@ fn introduce(tx: &mut Tx, name: &str) -> Result<()> {
         return Ok(());
     }
     let row = (jobs::name.eq(name), jobs::next_at.eq(tx.now), jobs::done.eq(0));
-    // Inside a savepoint: on PostgreSQL a refused insert would end the whole transaction.
-    match tx.conn.transaction(|conn| diesel::insert_into(jobs::table).values(row).execute(conn)) {
-        Ok(_) | Err(diesel::result::Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(()),
-        Err(cause) => Err(cause.into()),
-    }
+    // Of many who ask for the first time at once, one is first.
+    tx.unless_taken(|conn| diesel::insert_into(jobs::table).values(row).execute(conn)).map(drop)
 }
 
 // A job that is asked for takes at most this share of the time: one part in so many.

@@ -2,7 +2,7 @@
 //!
 //! Every change locks the organisation, so that two owners who leave at once are looked at one after the other.
 
-use diesel::{prelude::*, result::DatabaseErrorKind};
+use diesel::prelude::*;
 use serde_json::{Value, json};
 
 use super::{
@@ -147,12 +147,10 @@ pub fn add(
         memberships::role.eq(role),
         memberships::created_at.eq(tx.now),
     );
-    let inserted =
-        tx.conn.transaction(|conn| diesel::insert_into(memberships::table).values(row).execute(conn));
-    match inserted {
-        Err(diesel::result::Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => return Ok(false),
-        inserted => inserted?,
-    };
+    let added = tx.unless_taken(|conn| diesel::insert_into(memberships::table).values(row).execute(conn))?;
+    if added.is_none() {
+        return Ok(false);
+    }
     audit::record(tx, actor, user, Event::MemberAdded { organisation: organisation.clone(), role })?;
     Ok(true)
 }

@@ -1,6 +1,6 @@
 //! Organisations: a name, a slug for URLs, and members.
 
-use diesel::{prelude::*, result::DatabaseErrorKind};
+use diesel::prelude::*;
 
 use super::{
     audit::{self, Actor, Event},
@@ -89,18 +89,10 @@ pub fn create(
 ) -> Result<Organisation> {
     let organisation =
         Organisation { id: Id::random()?, name: title.0.clone(), slug: slug.0.clone(), created_at: tx.now };
-    let inserted = tx
-        .conn
-        .transaction(|conn| diesel::insert_into(organisations::table).values(&organisation).execute(conn));
-    match inserted {
-        Err(diesel::result::Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => {
-            return Err(Error::Invalid(Errors::one(
-                "slug",
-                "Another organisation has that. Choose another.",
-            )));
-        }
-        inserted => inserted?,
-    };
+    tx.unless_taken(|conn| diesel::insert_into(organisations::table).values(&organisation).execute(conn))?
+        .ok_or_else(|| {
+            Error::Invalid(Errors::one("slug", "Another organisation has that. Choose another."))
+        })?;
     audit::record(tx, actor, maker, Event::OrganisationMade { organisation: organisation.id.clone() })?;
     membership::add(tx, actor, &organisation.id, maker, Role::Owner)?;
     Ok(organisation)

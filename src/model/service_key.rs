@@ -2,7 +2,7 @@
 //!
 //! A next key is announced in the metadata before it is used; the one before it still opens what was encrypted to it.
 
-use diesel::{prelude::*, result::DatabaseErrorKind};
+use diesel::prelude::*;
 
 use super::audit::{self, Actor, Event};
 use crate::{
@@ -88,12 +88,6 @@ fn insert(tx: &mut Tx, state: State, key: &ServiceKey) -> Result<()> {
         service_keys::certificate.eq(key.certificate_pem()?),
         service_keys::created_at.eq(tx.now),
     );
-    let inserted =
-        tx.conn.transaction(|conn| diesel::insert_into(service_keys::table).values(row).execute(conn));
-    match inserted {
-        Err(diesel::result::Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => {
-            Err(Error::Conflict)
-        }
-        inserted => Ok(inserted.map(drop)?),
-    }
+    let kept = tx.unless_taken(|conn| diesel::insert_into(service_keys::table).values(row).execute(conn))?;
+    kept.map(drop).ok_or(Error::Conflict)
 }

@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use chrono::TimeDelta;
-use diesel::{prelude::*, result::DatabaseErrorKind};
+use diesel::prelude::*;
 
 use super::holding::{Fate, Holding};
 use crate::{
@@ -97,28 +97,19 @@ fn count(tx: &mut Tx, limit: &Limit) -> Result<bool> {
     if started_again == 1 {
         return Ok(limit.most > 0);
     }
-    let counted = diesel::update(row.filter(throttles::count.lt(limit.most)))
-        .set(throttles::count.eq(throttles::count + 1))
-        .execute(tx.conn)?;
-    if counted == 1 {
+    let one_more = |tx: &mut Tx| -> Result<bool> {
+        let room = row.filter(throttles::count.lt(limit.most));
+        Ok(diesel::update(room).set(throttles::count.eq(throttles::count + 1)).execute(tx.conn)? == 1)
+    };
+    if one_more(tx)? {
         return Ok(true);
     }
     let first =
         (throttles::key.eq(&limit.key), throttles::count.eq(1), throttles::ends_at.eq(tx.now + limit.span));
-    // Inside a savepoint: on PostgreSQL a refused insert would end the whole transaction.
-    let inserted =
-        tx.conn.transaction(|conn| diesel::insert_into(throttles::table).values(first).execute(conn));
-    match inserted {
-        Ok(_) => Ok(limit.most > 0),
-        // There is a row and it is full, or somebody made it just now.
-        Err(diesel::result::Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => {
-            let counted = diesel::update(row.filter(throttles::count.lt(limit.most)))
-                .set(throttles::count.eq(throttles::count + 1))
-                .execute(tx.conn)?;
-            Ok(counted == 1)
-        }
-        Err(cause) => Err(cause.into()),
-    }
+    let started =
+        tx.unless_taken(|conn| diesel::insert_into(throttles::table).values(first).execute(conn))?;
+    // Where it was taken, there is a row and it is full, or somebody made it just now.
+    if started.is_some() { Ok(limit.most > 0) } else { one_more(tx) }
 }
 
 /// Forgets what was counted: the person proved who they are.

@@ -4,8 +4,7 @@ use actix_web::{
     http::StatusCode,
     web::{Data, Path},
 };
-use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde::Deserialize;
 
 use super::{DomainView, OverviewPage, admit_question, owned, owners, path_of};
 use crate::{
@@ -115,13 +114,22 @@ pub async fn check(me: RecentAuth, path: Path<(String, Id<Domain>)>, app: Data<A
         })
         .await
     };
-    match proved.await {
-        Ok(()) => {
-            let view = view(&app, &organisation, id).await?;
-            Reply::done(path_of(&organisation), message).with("domain", view)
-        }
-        Err(error) => refuse(&app, organisation, String::new(), error).await,
+    answer(proved.await, &app, organisation, id, message).await
+}
+
+/// The domain as it is now, or why it stays as it was.
+async fn answer(
+    outcome: Result<()>,
+    app: &App,
+    organisation: Organisation,
+    id: Id<Domain>,
+    message: String,
+) -> Result<Reply> {
+    if let Err(error) = outcome {
+        return refuse(app, organisation, String::new(), error).await;
     }
+    let view = view(app, &organisation, id).await?;
+    Reply::done(path_of(&organisation), message).with("domain", view)
 }
 
 /// Looks for a domain's record. [`Error::Invalid`] where it is not there.
@@ -154,7 +162,7 @@ pub async fn choose(
     let (organisation, domain) = find(&me, path.into_inner(), &app).await?;
     let chosen: Option<Id<Connection>> = match form.connection.as_str() {
         "" => None,
-        text => Some(id_in(text).ok_or(Error::NotFound)?),
+        text => Some(Id::parse(text).ok_or(Error::NotFound)?),
     };
     let id = domain.id.clone();
     let led = async {
@@ -165,20 +173,7 @@ pub async fn choose(
         app.write(move |tx| domain::lead_to(tx, &actor, &domain.organisation_id, &domain.id, chosen.as_ref()))
             .await
     };
-    match led.await {
-        Ok(()) => {
-            let view = view(&app, &organisation, id).await?;
-            Reply::done(path_of(&organisation), "Saved.").with("domain", view)
-        }
-        Err(error) => refuse(&app, organisation, String::new(), error).await,
-    }
-}
-
-fn id_in<T>(text: &str) -> Option<Id<T>>
-where
-    Id<T>: DeserializeOwned,
-{
-    serde_json::from_value(Value::String(text.to_owned())).ok()
+    answer(led.await, &app, organisation, id, "Saved.".to_owned()).await
 }
 
 /// `POST /organisations/{slug}/sso/domains/{domain}/enforce`: from now on its people sign in there only.
@@ -192,7 +187,7 @@ pub async fn enforce(
     let (actor, id, here) = (me.actor(), domain.id.clone(), me.session.id.clone());
     let message = format!("People of {} sign in through {} only.", domain.name, organisation.name);
     let enforced = async {
-        let Some(owner) = id_in::<User>(&form.break_glass) else {
+        let Some(owner) = Id::<User>::parse(&form.break_glass) else {
             return Err(Error::Invalid(Errors::one("breakGlass", "Choose one of the owners.")));
         };
         app.write(move |tx| {
@@ -200,13 +195,7 @@ pub async fn enforce(
         })
         .await
     };
-    match enforced.await {
-        Ok(()) => {
-            let view = view(&app, &organisation, id).await?;
-            Reply::done(path_of(&organisation), message).with("domain", view)
-        }
-        Err(error) => refuse(&app, organisation, String::new(), error).await,
-    }
+    answer(enforced.await, &app, organisation, id, message).await
 }
 
 /// `POST /organisations/{slug}/sso/domains/{domain}/release`: its people may sign in otherwise again.
@@ -214,9 +203,8 @@ pub async fn release(me: RecentAuth, path: Path<(String, Id<Domain>)>, app: Data
     let (organisation, domain) = find(&me, path.into_inner(), &app).await?;
     let (actor, id) = (me.actor(), domain.id.clone());
     let message = format!("People of {} may sign in otherwise again.", domain.name);
-    app.write(move |tx| domain::release(tx, &actor, &domain)).await?;
-    let view = view(&app, &organisation, id).await?;
-    Reply::done(path_of(&organisation), message).with("domain", view)
+    let released = app.write(move |tx| domain::release(tx, &actor, &domain)).await;
+    answer(released, &app, organisation, id, message).await
 }
 
 /// `DELETE /organisations/{slug}/sso/domains/{domain}` and `POST …/remove`
