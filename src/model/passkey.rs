@@ -3,7 +3,7 @@
 //! A passkey that verifies its person is two proofs in one. One whose counter went back has been copied, and opens
 //! nothing until its owner removes it.
 
-use diesel::{prelude::*, result::DatabaseErrorKind};
+use diesel::prelude::*;
 use serde_json::{Value, json};
 
 use super::{
@@ -152,10 +152,8 @@ pub fn add(
         passkeys::credential.eq(&passkey.credential),
         passkeys::counter.eq(credential.counter()),
     );
-    diesel::insert_into(passkeys::table).values(row).execute(tx.conn).map_err(|cause| match cause {
-        diesel::result::Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => Error::PasskeyTaken,
-        cause => cause.into(),
-    })?;
+    tx.unless_taken(|conn| diesel::insert_into(passkeys::table).values(row).execute(conn))?
+        .ok_or(Error::PasskeyTaken)?;
     let added = Event::SecondFactorAdded { factor: Factor::Passkey, passkey: Some(passkey.id.clone()) };
     audit::record(tx, actor, &user.id, added)?;
     Ok(passkey)

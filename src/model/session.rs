@@ -446,12 +446,17 @@ pub fn revoke_others(
     keep: Option<&Id<Session>>,
 ) -> Result<usize> {
     token::revoke::<PendingSignIn>(tx, owner)?;
-    let kept = keep.cloned().unwrap_or_else(|| Id::from_text(""));
-    let count =
-        diesel::delete(sessions::table.filter(sessions::user_id.eq(owner)).filter(sessions::id.ne(kept)))
-            .execute(tx.conn)?;
+    let count = diesel::delete(
+        sessions::table.filter(sessions::user_id.eq(owner)).filter(sessions::id.ne(kept(keep))),
+    )
+    .execute(tx.conn)?;
     audit::record(tx, actor, owner, Event::OtherSessionsRevoked { count })?;
     Ok(count)
+}
+
+// An id that nobody has, where nothing is kept.
+fn kept(keep: Option<&Id<Session>>) -> Id<Session> {
+    keep.cloned().unwrap_or_else(|| Id::from_text(""))
 }
 
 /// Signs out every device of `owner` but `keep` that did not come in through an organisation, and ends the sign-ins that
@@ -463,8 +468,7 @@ pub fn revoke_but_sso(
     keep: Option<&Id<Session>>,
 ) -> Result<()> {
     token::revoke::<PendingSignIn>(tx, owner)?;
-    let kept = keep.cloned().unwrap_or_else(|| Id::from_text(""));
-    let others = sessions::table.filter(sessions::user_id.eq(owner)).filter(sessions::id.ne(kept));
+    let others = sessions::table.filter(sessions::user_id.eq(owner)).filter(sessions::id.ne(kept(keep)));
     let count = diesel::delete(others.filter(sessions::method.ne(Method::Sso))).execute(tx.conn)?;
     if count == 0 {
         return Ok(());
@@ -508,10 +512,9 @@ pub fn revoke_of_passkey(
     passkey: &Id<Passkey>,
     keep: Option<&Id<Session>>,
 ) -> Result<()> {
-    let kept = keep.cloned().unwrap_or_else(|| Id::from_text(""));
     let relying =
         sessions::table.filter(sessions::user_id.eq(owner)).filter(sessions::passkey_id.eq(passkey));
-    let count = diesel::delete(relying.filter(sessions::id.ne(kept))).execute(tx.conn)?;
+    let count = diesel::delete(relying.filter(sessions::id.ne(kept(keep)))).execute(tx.conn)?;
     audit::record(tx, actor, owner, Event::OtherSessionsRevoked { count })
 }
 

@@ -3,11 +3,11 @@
 use std::future::{Ready, ready};
 
 use actix_session::{Session, SessionExt};
-use actix_web::{FromRequest, HttpRequest, dev::Payload, web::Data};
+use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use serde::{Deserialize, Serialize};
 
+use super::app_of;
 use crate::{
-    app::App,
     error::{Error, Result},
     mail::EmailAddress,
     model::token::{AskedLink, MagicCode},
@@ -80,7 +80,7 @@ impl FromRequest for AskingBrowser {
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
         let open = || {
-            let app = req.app_data::<Data<App>>().ok_or_else(|| anyhow::anyhow!("no App in this service"))?;
+            let app = app_of(req)?;
             if !app.config().magic_links {
                 return Err(Error::NotFound);
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::{HttpRequest, web::Data};
 
-use super::{assets::Assets, guard};
+use super::{app_of, assets::Assets, guard};
 use crate::{app::App, clock::Timestamp, error::Result};
 
 /// Around a page: the brand, who is signed in, and what just happened.
@@ -80,7 +80,7 @@ impl Chrome {
 }
 
 fn house(req: &HttpRequest) -> Result<(&Data<App>, &Data<Assets>)> {
-    let app = req.app_data::<Data<App>>().ok_or_else(|| anyhow::anyhow!("no App in this service"))?;
+    let app = app_of(req)?;
     let assets =
         req.app_data::<Data<Assets>>().ok_or_else(|| anyhow::anyhow!("no Assets in this service"))?;
     Ok((app, assets))

@@ -14,11 +14,10 @@ use actix_web::{
     dev::{Payload, ServiceRequest, ServiceResponse},
     http::Method,
     middleware::Next,
-    web::Data,
 };
 use chrono::TimeDelta;
 
-use super::{client, door, interrupted, reply};
+use super::{app_of, client, door, interrupted, reply};
 use crate::{
     app::App,
     clock::Timestamp,
@@ -116,7 +115,7 @@ fn refuse(req: ServiceRequest, error: &Error) -> ServiceResponse<BoxBody> {
 }
 
 async fn load(req: &ServiceRequest, secret: session::SessionSecret) -> Result<Option<SignedIn>> {
-    let app = req.app_data::<Data<App>>().ok_or_else(|| anyhow::anyhow!("no App in this service"))?;
+    let app = app_of(req.request())?;
     let now = app.now();
     let Some((session, user)) = app.read(move |conn| session::visitor(conn, &secret, now)).await? else {
         return Ok(None);
@@ -308,7 +307,7 @@ where
         let keeps = req.method() == Method::POST && reply::wants_html(req.headers()) && is_form;
         let (body, req) = (keeps.then(|| payload.take()), req.clone());
         Box::pin(async move {
-            let app = req.app_data::<Data<App>>().ok_or_else(|| anyhow::anyhow!("no App in this service"))?;
+            let app = app_of(&req)?;
             let resume = match body {
                 Some(body) => interrupted::keep(app, &visitor, req.path(), body).await?,
                 None => None,

@@ -6,15 +6,13 @@ use actix_web::{
     FromRequest, HttpMessage, HttpRequest,
     dev::Payload,
     error::PayloadError,
-    web::{Bytes, BytesMut, Data},
+    web::{Bytes, BytesMut},
 };
 use futures_util::StreamExt;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 
-use crate::{
-    app::App,
-    error::{Error, Result},
-};
+use super::app_of;
+use crate::error::{Error, Result};
 
 /// What was sent, by its `Content-Type`. Unknown fields are ignored, repeated ones refused.
 #[derive(Debug)]
@@ -54,10 +52,10 @@ fn read<T: DeserializeOwned + 'static, I: 'static>(
     wrap: fn(T) -> I,
 ) -> Reading<I> {
     let content_type = req.content_type().to_ascii_lowercase();
-    let app = req.app_data::<Data<App>>().cloned();
+    let app = app_of(req).cloned();
     let payload = payload.take();
     Box::pin(async move {
-        let app = app.ok_or_else(|| anyhow::anyhow!("no App in this service"))?;
+        let app = app?;
         let parse: fn(&[u8]) -> Result<T> = match content_type.as_str() {
             "application/json" => from_json,
             "application/x-www-form-urlencoded" => from_form,

@@ -21,6 +21,8 @@ pub mod second_factors;
 pub mod views;
 pub mod ways;
 
+use actix_web::{HttpRequest, web::Data};
+
 pub use afterwards::Afterwards;
 pub use asking::AskingBrowser;
 pub use chrome::Chrome;
@@ -30,3 +32,10 @@ pub use input::{Document, Input};
 pub use mark::BrowserMark;
 pub use pending::PendingLogin;
 pub use reply::{Reply, local_path};
+
+use crate::{app::App, error::Result};
+
+/// The house that a request came to.
+pub fn app_of(req: &HttpRequest) -> Result<&Data<App>> {
+    Ok(req.app_data().ok_or_else(|| anyhow::anyhow!("no App in this service"))?)
+}

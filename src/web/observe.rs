@@ -14,10 +14,10 @@ use actix_web::{
     dev::{ServiceRequest, ServiceResponse},
     http::header::{HeaderName, HeaderValue},
     middleware::Next,
-    web::Data,
 };
 
-use crate::{app::App, error::Error, secret};
+use super::app_of;
+use crate::secret;
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -32,10 +32,7 @@ pub async fn observe<B: MessageBody + 'static>(
     static NEXT: AtomicU64 = AtomicU64::new(1);
     let began = Instant::now();
     req.extensions_mut().insert(Number(NEXT.fetch_add(1, Ordering::Relaxed)));
-    let app = req
-        .app_data::<Data<App>>()
-        .cloned()
-        .ok_or_else(|| Error::from(anyhow::anyhow!("no App in this service")))?;
+    let app = app_of(req.request())?.clone();
     let mut res = app.db().in_turns(next.call(req)).await?;
     let request = res.request();
     let (status, seconds) = (res.status().as_u16(), began.elapsed().as_secs_f64());

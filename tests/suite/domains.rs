@@ -282,18 +282,32 @@ async fn a_domain_is_closed_only_when_nobody_is_locked_out_by_it_case_88() {
     assert_eq!(events, ["domain_enforced", "domain_released"]);
 }
 
+/// Acme and its domain, which may be closed to other ways in.
+struct Closable {
+    ada: Visitor,
+    connection: String,
+    path: String,
+    // What closing it asks for.
+    spare_key: Value,
+}
+
+async fn closable(names: &Names, house: &House) -> Closable {
+    let ada = acme(house).await;
+    let idp = Idp::rsa();
+    let connection = connected(&ada, &[&idp]).await;
+    let path = proved(names, &ada).await;
+    tested(house, &ada, &connection, &idp, newcomer).await;
+    adds_an_app(house, "ada@example.com").await;
+    let ada_id = ada.get("/me").await.json()["user"]["id"].as_str().unwrap().to_owned();
+    Closable { ada, connection, path, spare_key: json!({ "breakGlass": ada_id }) }
+}
+
 #[actix_web::test]
 async fn removing_the_connection_opens_the_other_ways_again_case_88() {
     let names = Names::start();
     let house = house_with(&names).await;
-    let ada = acme(&house).await;
-    let idp = Idp::rsa();
-    let connection = connected(&ada, &[&idp]).await;
-    let path = proved(&names, &ada).await;
-    tested(&house, &ada, &connection, &idp, newcomer).await;
-    adds_an_app(&house, "ada@example.com").await;
-    let ada_id = ada.get("/me").await.json()["user"]["id"].as_str().unwrap().to_owned();
-    ada.post_json(&format!("{path}/enforce"), json!({ "breakGlass": ada_id })).await.is(200);
+    let Closable { ada, connection, path, spare_key } = closable(&names, &house).await;
+    ada.post_json(&format!("{path}/enforce"), spare_key).await.is(200);
 
     ada.delete(&connection).await.is(200);
 
@@ -307,23 +321,16 @@ async fn removing_the_connection_opens_the_other_ways_again_case_88() {
 async fn nobody_slips_in_while_the_other_ways_are_closed_case_88() {
     let names = Names::start();
     let house = House::with(&[("DNS_SERVER", &names.addr.to_string()), ("DATABASE_POOL", "24")]).await;
-    let ada = acme(&house).await;
-    let idp = Idp::rsa();
-    let connection = connected(&ada, &[&idp]).await;
-    let path = proved(&names, &ada).await;
-    tested(&house, &ada, &connection, &idp, newcomer).await;
-    adds_an_app(&house, "ada@example.com").await;
-    let ada_id = ada.get("/me").await.json()["user"]["id"].as_str().unwrap().to_owned();
+    let Closable { ada, path, spare_key, .. } = closable(&names, &house).await;
     house.verified("bea@acme.example").await;
     let credentials = json!({ "email": "bea@acme.example", "password": PASSWORD });
-    let body = json!({ "breakGlass": ada_id });
 
     let tries = (0..50).map(|_| {
         let (visitor, credentials) = (house.curl(), credentials.clone());
         async move { visitor.post_json("/login", credentials).await.status.as_u16() }
     });
     let enforce = format!("{path}/enforce");
-    let (answers, closed) = join(join_all(tries), ada.post_json(&enforce, body)).await;
+    let (answers, closed) = join(join_all(tries), ada.post_json(&enforce, spare_key)).await;
 
     closed.is(200);
     assert!(answers.iter().all(|status| [200, 403].contains(status)), "{answers:?}");
