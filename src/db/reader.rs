@@ -83,7 +83,10 @@ mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     use diesel::{
-        Connection, SqliteConnection, connection::SimpleConnection, prelude::*, sql_types::Integer,
+        Connection, SqliteConnection,
+        connection::SimpleConnection,
+        prelude::*,
+        sql_types::{Integer, Text},
     };
 
     use super::*;
@@ -136,6 +139,19 @@ mod tests {
         assert_eq!(shelf.read(), 3, "outside of a turn");
         shelf.write();
         assert_eq!(shelf.read(), 4, "nothing is held");
+    }
+
+    /// As `.cargo/config.toml` says. Nothing fails without it, but readers stand in line for each other's memory.
+    #[test]
+    fn sqlite_is_built_for_readers_that_share_nothing() {
+        let mut conn = SqliteConnection::establish(":memory:").unwrap();
+        let options = diesel::dsl::sql::<Text>("compile_options FROM pragma_compile_options");
+        let options: Vec<String> = diesel::select(options).load(&mut conn).unwrap();
+        for (option, is_set) in
+            [("THREADSAFE=2", true), ("DEFAULT_MEMSTATUS=0", true), ("ENABLE_MEMORY_MANAGEMENT", false)]
+        {
+            assert_eq!(options.iter().any(|found| found == option), is_set, "{option} in {options:?}");
+        }
     }
 
     #[test]
