@@ -1,8 +1,19 @@
 //! Where one is signed in: the list, signing devices out, and how long a session lasts.
 
+use std::sync::mpsc;
+
 use actix_web::cookie::{Cookie, SameSite};
 use chrono::TimeDelta;
+use diesel::{
+    connection::{Connection, InstrumentationEvent},
+    prelude::*,
+    sql_types::Text,
+};
 use serde_json::{Value, json};
+use vestibule::{
+    db::{Conn, Id},
+    model::session,
+};
 
 use crate::house::{Answer, House, PASSWORD, Visitor};
 
@@ -538,5 +549,41 @@ async fn a_proxy_named_in_the_settings_is_believed_about_its_client_case_49() {
         let listed = sessions(&curl).await;
         let current = listed.iter().find(|session| session["current"] == true).unwrap();
         assert_eq!(current["ip"], seen, "{chain}");
+    }
+}
+
+/// A person's devices stand side by side in one index: with millions of rows, each row would be a page of its own to read.
+#[actix_web::test]
+async fn the_list_comes_from_an_index_and_reads_no_rows() {
+    #[derive(QueryableByName)]
+    struct Step {
+        #[diesel(sql_type = Text)]
+        detail: String,
+    }
+    let house = House::open().await;
+    house.verified(ADA).await;
+    let owner = Id::from_text(house.texts("SELECT id AS text FROM users").await.remove(0));
+    let now = house.clock.now();
+
+    let plan = house.app.read(move |conn| {
+        // PostgreSQL chooses by what is in its tables: here, hardly anything.
+        let Conn::Sqlite(_) = conn else { return Ok(None) };
+        let (told, asked) = mpsc::channel();
+        conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+            if let InstrumentationEvent::StartQuery { query, .. } = event {
+                told.send(query.to_string()).unwrap();
+            }
+        });
+        session::list(conn, &owner, now)?;
+        conn.set_instrumentation(|_: InstrumentationEvent<'_>| {});
+        let asked: Vec<String> = asked.iter().collect();
+        let [query] = asked.as_slice() else { panic!("one query: {asked:?}") };
+        let (query, _) = query.split_once(" -- binds").unwrap();
+        Ok(Some(diesel::sql_query(format!("EXPLAIN QUERY PLAN {query}")).load::<Step>(conn)?))
+    });
+
+    if let Some(plan) = plan.await.unwrap() {
+        let steps: Vec<String> = plan.into_iter().map(|step| step.detail).collect();
+        assert_eq!(steps, ["SEARCH sessions USING COVERING INDEX sessions_listed (user_id=?)"]);
     }
 }
