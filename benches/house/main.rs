@@ -14,7 +14,8 @@ use std::{
     path::PathBuf,
     sync::{
         Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+        mpsc::{self, Sender},
     },
     thread,
     time::{Duration, Instant},
@@ -22,7 +23,7 @@ use std::{
 
 use clap::Parser;
 
-use load::{Faces, Load, login, signup};
+use load::{Faces, Load, Outcome, login, signup};
 use process::{Process, cpu_of_self};
 use rows::Rows;
 use table::{Bound, Table};
@@ -37,6 +38,27 @@ const FLOOD: usize = 32;
 // The pace of the one who reads while others sign in: a closed loop would take a core for itself.
 const PACE: Duration = Duration::from_millis(5);
 
+/// A database with people in it.
+struct Place<'a> {
+    name: &'static str,
+    url: &'a str,
+    rows: &'a Rows,
+}
+
+/// Who asks for the page, and how many changes a second somebody else makes meanwhile.
+struct Scene {
+    name: &'static str,
+    visitors: usize,
+    commits: u32,
+}
+
+// One visitor's rows stay in the processor's cache, a crowd's do not; and each commit makes SQLite read its pages anew.
+const SCENES: [Scene; 3] = [
+    Scene { name: "256 visitors", visitors: rows::READERS, commits: 0 },
+    Scene { name: "one visitor", visitors: 1, commits: 0 },
+    Scene { name: "20 commits/s", visitors: rows::READERS, commits: 20 },
+];
+
 /// Measures the program and prints one table.
 #[derive(Debug, Parser)]
 struct Arguments {
@@ -49,7 +71,7 @@ struct Arguments {
     /// A PostgreSQL server, to measure the page there as well.
     #[arg(long)]
     postgres: Option<String>,
-    /// A minute instead of five.
+    /// Two minutes instead of six.
     #[arg(long)]
     quick: bool,
     /// The page once more with a million users and three million sessions in the tables.
@@ -89,11 +111,11 @@ struct Bench {
 
 impl Bench {
     fn new(arguments: Arguments) -> Self {
-        let seconds = |full, quick| Duration::from_secs(if arguments.quick { quick } else { full });
+        let milliseconds = |full, quick| Duration::from_millis(if arguments.quick { quick } else { full });
         Self {
-            rounds: if arguments.quick { 3 } else { 5 },
-            page: seconds(4, 1),
-            hashing: seconds(20, 6),
+            rounds: if arguments.quick { 5 } else { 15 },
+            page: milliseconds(700, 600),
+            hashing: milliseconds(20_000, 6_000),
             program: arguments.program.expect("--program"),
             scratch: arguments.scratch.expect("--scratch"),
             postgres: arguments.postgres,
@@ -115,7 +137,17 @@ impl Bench {
         }
         let small = self.furnish(&sqlite, 10_000, 1);
         if self.wants("page") {
-            self.pages("SQLite", &sqlite, &small);
+            let mut places = vec![Place { name: "SQLite", url: &sqlite, rows: &small }];
+            let url = format!("sqlite://{}", self.scratch.join("big.db").display());
+            let rows = self.big.then(|| self.furnish(&url, 1_000_000, 3));
+            places.extend(rows.as_ref().map(|rows| Place {
+                name: "1 M users, 3 M sessions",
+                url: &url,
+                rows,
+            }));
+            for scene in &SCENES {
+                self.pages(scene, &places);
+            }
         }
         if self.wants("bcrypt") || self.wants("flood") || self.wants("signup") {
             let ceiling = self.bcrypt();
@@ -129,12 +161,8 @@ impl Bench {
         // Later than all that: what a server does with ten thousand new people, it does for a while.
         if let Some(server) = self.postgres.clone().filter(|_| self.wants("page")) {
             let rows = self.furnish(&server, 10_000, 1);
-            self.pages("PostgreSQL", &server, &rows);
-        }
-        if self.big {
-            let url = format!("sqlite://{}", self.scratch.join("big.db").display());
-            let rows = self.furnish(&url, 1_000_000, 3);
-            self.pages("SQLite, 1 M users, 3 M sessions", &url, &rows);
+            self.pages(&SCENES[0], &[Place { name: "PostgreSQL", url: &server, rows: &rows }]);
+            self.table.note("On PostgreSQL only this program's own CPU is counted, not the database's.");
         }
         self.table.print();
     }
@@ -175,44 +203,60 @@ impl Bench {
         self.table.figure("memory, idle", &format!("{memory:.1} MB"), Bound::below(memory, 40.0, "MB"));
     }
 
-    /// The signed-in page beside a bare one of the same size, in turns.
-    fn pages(&mut self, place: &str, database: &str, rows: &Rows) {
-        progress(&format!("session page, {place}"));
-        let house = self.open(database);
+    /// The signed-in page at each place beside a bare one of the same size, in turns.
+    fn pages(&mut self, scene: &Scene, places: &[Place]) {
+        progress(&format!("session page, {}", scene.name));
+        let houses: Vec<Process> = places.iter().map(|place| self.open(place.url)).collect();
         let sizes = [Faces::HTML, Faces::JSON].map(|face| {
-            let answer = house.connect().ask(&face.get("/me/sessions", &rows.cookies[0]));
+            let answer = houses[0].connect().ask(&face.get("/me/sessions", &places[0].rows.cookies[0]));
             answer.is(200);
             answer.body
         });
         let bare = Process::bare(sizes);
-        let mut outcomes = [[Vec::new(), Vec::new()], [Vec::new(), Vec::new()]];
-        for round in 0..=self.rounds {
-            for (face, outcomes) in [Faces::HTML, Faces::JSON].iter().zip(&mut outcomes) {
-                for (server, outcomes) in [&bare, &house].into_iter().zip(outcomes) {
-                    let load = Load { server, connections: READERS, lasts: self.page };
-                    let ask = |connection: usize, turn: usize| {
-                        let cookie = &rows.cookies[(connection + turn * READERS) % rows.cookies.len()];
-                        face.get("/me/sessions", cookie)
-                    };
-                    let outcome = load.run(200, ask);
-                    // The first round warms up: it reads the tables in and notes everybody's activity.
-                    if round > 0 {
-                        outcomes.push(outcome);
+        let servers: Vec<(&Process, &Rows)> = std::iter::once((&bare, places[0].rows))
+            .chain(houses.iter().zip(places).map(|(house, place)| (house, place.rows)))
+            .collect();
+        let mut seen = [(); 2].map(|()| vec![Vec::new(); servers.len()]);
+        thread::scope(|scope| {
+            // Others write until this closure ends.
+            let writers = places.iter().filter(|_| scene.commits > 0);
+            let _until: Vec<Sender<()>> = writers
+                .map(|place| {
+                    let (sender, receiver) = mpsc::channel();
+                    scope.spawn(move || rows::commit(place.url, scene.commits, &receiver));
+                    sender
+                })
+                .collect();
+            for round in 0..=self.rounds {
+                for (face, seen) in [Faces::HTML, Faces::JSON].iter().zip(&mut seen) {
+                    for ((server, rows), seen) in servers.iter().zip(seen) {
+                        let load = Load { server, connections: READERS, lasts: self.page };
+                        let outcome = load.run(200, |connection, turn| {
+                            let visitor = (connection + turn * READERS) % scene.visitors;
+                            face.get("/me/sessions", &rows.cookies[visitor])
+                        });
+                        // The first round warms up: it reads the tables in and notes everybody's activity.
+                        if round > 0 {
+                            seen.push(outcome);
+                        }
                     }
                 }
             }
-        }
-        let is_sqlite = database.starts_with("sqlite");
-        for ((face, size), [bare, house]) in ["HTML", "JSON"].iter().zip(sizes).zip(outcomes) {
-            let (bare, house) = (load::middle(bare), load::middle(house));
-            let ratio = house.cpu / bare.cpu;
-            let bound = if is_sqlite { Bound::below(ratio, 5.0, "×") } else { Bound::none() };
-            self.table.outcome(&format!("bare page, {face}, {size} bytes"), &bare, "", Bound::none());
-            let beside = format!("{ratio:.2} × bare");
-            self.table.outcome(&format!("session page, {face}, {place}"), &house, &beside, bound);
-        }
-        if !is_sqlite {
-            self.table.note("On PostgreSQL only this program's own CPU is counted, not the database's.");
+        });
+        for ((face, size), seen) in ["HTML", "JSON"].iter().zip(sizes).zip(seen) {
+            let seen: Vec<Outcome> = seen.into_iter().map(load::middle).collect();
+            self.table.outcome(&format!("bare page, {face}, {size} bytes"), &seen[0], "", Bound::none());
+            for (place, outcome) in places.iter().zip(&seen[1..]) {
+                let ratio = outcome.cpu / seen[0].cpu;
+                let mut beside = format!("{ratio:.2} × bare");
+                if place.url != places[0].url {
+                    beside += &format!(", {:.2} × few rows", outcome.cpu / seen[1].cpu);
+                }
+                let is_promised = place.url.starts_with("sqlite") && scene.commits == 0;
+                let bound = if is_promised { Bound::below(ratio, 5.0, "×") } else { Bound::none() };
+                let name = format!("session page, {face}, {}, {}", scene.name, place.name);
+                self.table.outcome(&name, outcome, &beside, bound);
+            }
         }
     }
 
@@ -249,7 +293,7 @@ impl Bench {
         progress("the page, quiet");
         let quiet = reader.probe(200, PACE, self.hashing / 2, page);
         progress("the page, under a flood of sign-ins");
-        let stop = std::sync::atomic::AtomicBool::new(false);
+        let stop = AtomicBool::new(false);
         let sign_in = |connection: usize, turn: usize| {
             let person = (connection + turn * FLOOD) % rows.people.len();
             login(&rows.people[person], connection, "Chrome/120 macOS")

@@ -1,13 +1,18 @@
 //! Tables with people in them, by SQL: a million sign-ups would take a weekend.
 
+use std::{
+    sync::mpsc::{Receiver, RecvTimeoutError},
+    time::Duration,
+};
+
 use diesel::{
     Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, connection::SimpleConnection,
     sql_types::Text,
 };
 use vestibule::{db::Conn, secret};
 
-// How many of the people read their page.
-const READERS: usize = 256;
+/// How many of the people read their page.
+pub const READERS: usize = 256;
 
 /// Who lives in a database.
 pub struct Rows {
@@ -88,5 +93,16 @@ impl Rows {
             people: people.into_iter().map(|one| one.value).collect(),
             cookies: secrets.iter().map(|secret| format!("session={secret}")).collect(),
         }
+    }
+}
+
+/// Commits something small to a SQLite file so many times a second, until the other end of `until` is gone.
+pub fn commit(database: &str, rate: u32, until: &Receiver<()>) {
+    let mut conn = SqliteConnection::establish(database.trim_start_matches("sqlite://")).unwrap();
+    conn.batch_execute("PRAGMA busy_timeout = 10000; PRAGMA synchronous = NORMAL").unwrap();
+    let change = "INSERT INTO throttles VALUES ('bench', 1, '9999-12-31 00:00:00') \
+                  ON CONFLICT (key) DO UPDATE SET count = count + 1";
+    while until.recv_timeout(Duration::from_secs(1) / rate) == Err(RecvTimeoutError::Timeout) {
+        conn.batch_execute(change).unwrap();
     }
 }
