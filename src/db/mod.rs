@@ -3,6 +3,9 @@
 //! A read on SQLite stays on the thread that asks, with a connection of that thread's own: a point look-up
 //! costs less than the hop to another thread. Writes, and everything on PostgreSQL, run on the blocking pool.
 //! This is the only module that asks which database it is.
+//!
+//! How SQLite itself is built stands in `.cargo/config.toml`. Whoever builds this crate from elsewhere gives the same
+//! `LIBSQLITE3_FLAGS`; without them all is as right, and slower.
 
 mod conn;
 mod reader;
@@ -312,8 +315,8 @@ impl ManageConnection for Manager {
 }
 
 /// FULL: a commit survives the loss of power, not only of the process. What is deleted is overwritten: a free page keeps
-/// nobody's address. A connection keeps up to 16 MB of what it read, enough for the inner pages of a few million rows.
-/// The file is not mapped: with each commit SQLite would map it anew, and the next pages would fault it in again.
+/// nobody's address. A connection keeps up to 16 MB of what it read since somebody else last committed. The file is not
+/// mapped: with each commit SQLite would map it anew, and the next look-ups would fault it in page by page.
 fn open_sqlite(path: &Path, more: &str) -> Result<Conn, ConnectionError> {
     let mut conn = SqliteConnection::establish(&path.to_string_lossy())?;
     let pragmas = format!(

@@ -143,7 +143,7 @@ mod tests {
 
     /// As `.cargo/config.toml` says. Nothing fails without it, but readers stand in line for each other's memory.
     #[test]
-    fn sqlite_is_built_for_readers_that_share_nothing() {
+    fn sqlite_is_built_for_readers_that_share_no_memory() {
         let mut conn = SqliteConnection::establish(":memory:").unwrap();
         let options = diesel::dsl::sql::<Text>("compile_options FROM pragma_compile_options");
         let options: Vec<String> = diesel::select(options).load(&mut conn).unwrap();

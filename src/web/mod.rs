@@ -36,6 +36,6 @@ pub use reply::{Reply, local_path};
 use crate::{app::App, error::Result};
 
 /// The house that a request came to.
-pub fn app_of(req: &HttpRequest) -> Result<&Data<App>> {
+fn app_of(req: &HttpRequest) -> Result<&Data<App>> {
     Ok(req.app_data().ok_or_else(|| anyhow::anyhow!("no App in this service"))?)
 }

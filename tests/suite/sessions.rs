@@ -554,7 +554,7 @@ async fn a_proxy_named_in_the_settings_is_believed_about_its_client_case_49() {
 
 /// A person's devices stand side by side in one index: with millions of rows, each row would be a page of its own to read.
 #[actix_web::test]
-async fn the_list_comes_from_an_index_and_reads_no_rows() {
+async fn on_sqlite_the_list_comes_from_an_index_and_reads_no_rows() {
     #[derive(QueryableByName)]
     struct Step {
         #[diesel(sql_type = Text)]
