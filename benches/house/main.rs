@@ -52,11 +52,12 @@ struct Scene {
     commits: u32,
 }
 
-// One visitor's rows stay in the processor's cache, a crowd's do not; and each commit makes SQLite read its pages anew.
+// One visitor's rows stay in the processor's cache; those of 256 do not, but in SQLite's; and each commit makes SQLite
+// read them from the system again.
 const SCENES: [Scene; 3] = [
-    Scene { name: "256 visitors", visitors: rows::READERS, commits: 0 },
+    Scene { name: "256 visitors", visitors: rows::VISITORS, commits: 0 },
     Scene { name: "one visitor", visitors: 1, commits: 0 },
-    Scene { name: "20 commits/s", visitors: rows::READERS, commits: 20 },
+    Scene { name: "20 commits/s", visitors: rows::VISITORS, commits: 20 },
 ];
 
 /// Measures the program and prints one table.
@@ -74,7 +75,7 @@ struct Arguments {
     /// Two minutes instead of six.
     #[arg(long)]
     quick: bool,
-    /// The page once more with a million users and three million sessions in the tables.
+    /// The page also with a million users and three million sessions in the tables.
     #[arg(long)]
     big: bool,
     /// Only these parts.
@@ -113,8 +114,8 @@ impl Bench {
     fn new(arguments: Arguments) -> Self {
         let milliseconds = |full, quick| Duration::from_millis(if arguments.quick { quick } else { full });
         Self {
-            rounds: if arguments.quick { 5 } else { 15 },
-            page: milliseconds(700, 600),
+            rounds: if arguments.quick { 5 } else { 11 },
+            page: milliseconds(1_000, 600),
             hashing: milliseconds(20_000, 6_000),
             program: arguments.program.expect("--program"),
             scratch: arguments.scratch.expect("--scratch"),
@@ -136,6 +137,16 @@ impl Bench {
             self.start(&sqlite);
         }
         let small = self.furnish(&sqlite, 10_000, 1);
+        if self.wants("bcrypt") || self.wants("flood") || self.wants("signup") {
+            let ceiling = self.bcrypt();
+            if self.wants("flood") {
+                self.flood(&sqlite, &small, ceiling);
+            }
+            if self.wants("signup") {
+                self.signup(&sqlite, ceiling);
+            }
+        }
+        // Later than all that: a large file is written to the disk for a while.
         if self.wants("page") {
             let mut places = vec![Place { name: "SQLite", url: &sqlite, rows: &small }];
             let url = format!("sqlite://{}", self.scratch.join("big.db").display());
@@ -149,16 +160,7 @@ impl Bench {
                 self.pages(scene, &places);
             }
         }
-        if self.wants("bcrypt") || self.wants("flood") || self.wants("signup") {
-            let ceiling = self.bcrypt();
-            if self.wants("flood") {
-                self.flood(&sqlite, &small, ceiling);
-            }
-            if self.wants("signup") {
-                self.signup(&sqlite, ceiling);
-            }
-        }
-        // Later than all that: what a server does with ten thousand new people, it does for a while.
+        // At last: what a server does with ten thousand new people, it does for a while.
         if let Some(server) = self.postgres.clone().filter(|_| self.wants("page")) {
             let rows = self.furnish(&server, 10_000, 1);
             self.pages(&SCENES[0], &[Place { name: "PostgreSQL", url: &server, rows: &rows }]);
@@ -216,19 +218,19 @@ impl Bench {
         let servers: Vec<(&Process, &Rows)> = std::iter::once((&bare, places[0].rows))
             .chain(houses.iter().zip(places).map(|(house, place)| (house, place.rows)))
             .collect();
-        let mut seen = [(); 2].map(|()| vec![Vec::new(); servers.len()]);
+        let mut rounds = vec![vec![Vec::new(); servers.len()]; 2];
         thread::scope(|scope| {
             // Others write until this closure ends.
-            let writers = places.iter().filter(|_| scene.commits > 0);
-            let _until: Vec<Sender<()>> = writers
-                .map(|place| {
+            let mut until: Vec<Sender<()>> = Vec::new();
+            if scene.commits > 0 {
+                for place in places {
                     let (sender, receiver) = mpsc::channel();
                     scope.spawn(move || rows::commit(place.url, scene.commits, &receiver));
-                    sender
-                })
-                .collect();
+                    until.push(sender);
+                }
+            }
             for round in 0..=self.rounds {
-                for (face, seen) in [Faces::HTML, Faces::JSON].iter().zip(&mut seen) {
+                for (face, seen) in [Faces::HTML, Faces::JSON].iter().zip(&mut rounds) {
                     for ((server, rows), seen) in servers.iter().zip(seen) {
                         let load = Load { server, connections: READERS, lasts: self.page };
                         let outcome = load.run(200, |connection, turn| {
@@ -243,9 +245,10 @@ impl Bench {
                 }
             }
         });
-        for ((face, size), seen) in ["HTML", "JSON"].iter().zip(sizes).zip(seen) {
+        for ((face, size), seen) in ["HTML", "JSON"].iter().zip(sizes).zip(rounds) {
             let seen: Vec<Outcome> = seen.into_iter().map(load::middle).collect();
-            self.table.outcome(&format!("bare page, {face}, {size} bytes"), &seen[0], "", Bound::none());
+            let name = format!("bare page, {face}, {}, {size} bytes", scene.name);
+            self.table.outcome(&name, &seen[0], "", Bound::none());
             for (place, outcome) in places.iter().zip(&seen[1..]) {
                 let ratio = outcome.cpu / seen[0].cpu;
                 let mut beside = format!("{ratio:.2} × bare");

@@ -11,12 +11,12 @@ use diesel::{
 };
 use vestibule::{db::Conn, secret};
 
-/// How many of the people read their page.
-pub const READERS: usize = 256;
+/// How many of the people visit their page.
+pub const VISITORS: usize = 256;
 
 /// Who lives in a database.
 pub struct Rows {
-    /// Addresses that sign in.
+    /// Addresses that sign in: none of a visitor, whose list would grow.
     pub people: Vec<String>,
     /// Session cookies of some of them.
     pub cookies: Vec<String>,
@@ -30,7 +30,7 @@ struct One {
 
 impl Rows {
     /// Copies the one person who is there, with the sessions, until there are `people`, each with `sessions` of them
-    /// but the readers, who have three.
+    /// but the visitors, who have three.
     pub fn fill(database: &str, people: usize, sessions: usize) -> Self {
         let (mut conn, id) = match database.strip_prefix("sqlite://") {
             Some(path) => {
@@ -47,7 +47,7 @@ impl Rows {
             )
             .unwrap();
         }
-        let secrets: Vec<String> = (0..READERS).map(|_| secret::random_text(32).unwrap()).collect();
+        let secrets: Vec<String> = (0..VISITORS).map(|_| secret::random_text(32).unwrap()).collect();
         let digests: String = secrets
             .iter()
             .enumerate()
@@ -68,12 +68,12 @@ impl Rows {
              CREATE TEMP TABLE devices AS
                WITH numbered AS (SELECT sessions.*, row_number() OVER (ORDER BY created_at) AS n FROM sessions)
                SELECT numbered.*, people.id AS whose, i FROM people, numbered
-               WHERE n <= {sessions} OR i <= {READERS};
+               WHERE n <= {sessions} OR i <= {VISITORS};
              UPDATE devices SET id = {id}, secret_hash = {id} || {id}, user_id = whose;
              CREATE TEMP TABLE digests (i INTEGER, digest TEXT);
              INSERT INTO digests VALUES {digests};
              UPDATE devices SET secret_hash = (SELECT digest FROM digests WHERE digests.i = devices.i - 1)
-               WHERE n = 1 AND i <= {READERS};
+               WHERE n = 1 AND i <= {VISITORS};
              ALTER TABLE people DROP COLUMN i;
              ALTER TABLE devices DROP COLUMN i;
              ALTER TABLE devices DROP COLUMN n;
@@ -87,7 +87,7 @@ impl Rows {
             // What its autovacuum would do in a while.
             conn.batch_execute("ANALYZE").unwrap();
         }
-        let people = "SELECT email AS value FROM people LIMIT 10000";
+        let people = format!("SELECT email AS value FROM people LIMIT 10000 OFFSET {VISITORS}");
         let people: Vec<One> = diesel::sql_query(people).load(&mut conn).unwrap();
         Self {
             people: people.into_iter().map(|one| one.value).collect(),
@@ -96,13 +96,14 @@ impl Rows {
     }
 }
 
-/// Commits something small to a SQLite file so many times a second, until the other end of `until` is gone.
+/// Commits to a SQLite file so many times a second that somebody else is active, until the other end of `until` is gone.
 pub fn commit(database: &str, rate: u32, until: &Receiver<()>) {
     let mut conn = SqliteConnection::establish(database.trim_start_matches("sqlite://")).unwrap();
     conn.batch_execute("PRAGMA busy_timeout = 10000; PRAGMA synchronous = NORMAL").unwrap();
-    let change = "INSERT INTO throttles VALUES ('bench', 1, '9999-12-31 00:00:00') \
-                  ON CONFLICT (key) DO UPDATE SET count = count + 1";
+    let touch = "UPDATE sessions SET last_active_at = strftime('%Y-%m-%d %H:%M:%f', 'now'), \
+                 idle_expires_at = strftime('%Y-%m-%d %H:%M:%f', 'now', '+1 day') \
+                 WHERE user_id = (SELECT id FROM users WHERE email_normalized = 'template@example.com')";
     while until.recv_timeout(Duration::from_secs(1) / rate) == Err(RecvTimeoutError::Timeout) {
-        conn.batch_execute(change).unwrap();
+        conn.batch_execute(touch).unwrap();
     }
 }
