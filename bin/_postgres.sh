@@ -1,5 +1,5 @@
-# A PostgreSQL of one's own: start_postgres makes an empty cluster in the folder $scratch and sets $postgres_url,
-# stop_postgres ends it. For tests and benchmarks only: nothing in it survives a power cut, anybody on this machine may enter.
+# A PostgreSQL of one's own: start_postgres makes an empty cluster in the folder $cluster and sets $postgres_url,
+# stop_postgres ends it. Its logs and its socket are in the folder $scratch. For tests and benchmarks only: nothing in it survives a power cut, anybody on this machine may enter.
 # shellcheck shell=bash
 
 postgres_url=''
@@ -21,10 +21,10 @@ start_postgres() {
   [ -z "$postgres_url" ] || return 0
   bin=$(postgres_bin) || return 1
   # The log and the cluster are written by the other user, who also may not be allowed to see the current folder.
-  chmod 1777 "${scratch:?}"
+  chmod 1777 "${scratch:?}" "${cluster:?}"
   (
     cd "$scratch"
-    as_postgres "$bin/initdb" --pgdata="$scratch/postgres" --username=postgres --auth=trust \
+    as_postgres "$bin/initdb" --pgdata="$cluster/postgres" --username=postgres --auth=trust \
       --encoding=UTF8 --no-locale --no-sync >"$scratch/initdb.log" 2>&1
   ) || { cat "$scratch/initdb.log" >&2; return 1; }
 
@@ -33,7 +33,7 @@ start_postgres() {
     port=$((20000 + RANDOM % 12000))
     if (
       cd "$scratch"
-      as_postgres "$bin/pg_ctl" start --wait --silent --pgdata="$scratch/postgres" --log="$scratch/postgres.log" \
+      as_postgres "$bin/pg_ctl" start --wait --silent --pgdata="$cluster/postgres" --log="$scratch/postgres.log" \
         --options="-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories=$scratch -c max_connections=1000 -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
     ) >"$scratch/pg_ctl.log" 2>&1 </dev/null; then
       postgres_url=postgres://postgres@127.0.0.1:$port/postgres
@@ -47,5 +47,5 @@ start_postgres() {
 stop_postgres() {
   [ -n "$postgres_url" ] || return 0
   postgres_url=''
-  (cd "$scratch" && as_postgres "$(postgres_bin)/pg_ctl" stop --silent --mode=immediate --pgdata="$scratch/postgres") || true
+  (cd "$scratch" && as_postgres "$(postgres_bin)/pg_ctl" stop --silent --mode=immediate --pgdata="$cluster/postgres") || true
 }

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io::{Read, Write},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -20,7 +20,10 @@ use openssl::{
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
-use crate::{chromium::setting, house::House};
+use crate::{
+    chromium::setting,
+    house::{House, free_port},
+};
 
 const INSTALLED: &str = "/usr/share/simplesamlphp";
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -46,7 +49,7 @@ impl SimpleSaml {
             return None;
         }
         let folder = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         for name in ["cert", "log", "data", "tmp", "sessions", "metadata"] {
             fs::create_dir(folder.path().join(name)).unwrap();
         }

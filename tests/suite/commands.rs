@@ -1,10 +1,10 @@
 //! The commands, as an operator types them: child processes with settings of their own.
 
-use std::{collections::BTreeMap, fs, net::TcpListener};
+use std::{collections::BTreeMap, fs};
 
 use serde_json::{Value, json};
 
-use crate::house::{House, Said, new_database, run_program};
+use crate::house::{House, Said, Storage, free_port, run_program};
 
 /// Settings for a program without a house around it.
 fn settings(database: &str, more: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -85,13 +85,13 @@ async fn production_refuses_to_start_without_a_key_https_and_a_mail_server() {
 
 #[actix_web::test]
 async fn a_file_of_settings_is_read_and_the_environment_wins() {
-    let folder = tempfile::tempdir().unwrap();
-    let (file, database) = (folder.path().join("vestibule.toml"), new_database(&folder));
+    let storage = Storage::new();
+    let (file, database) = (storage.folder.path().join("vestibule.toml"), &storage.url);
     let path = file.to_str().unwrap();
     fs::write(&file, format!("database_url = \"{database}\"\nbcrypt_cost = 99\nbrand_nmae = \"Acme\"\n"))
         .unwrap();
 
-    let said = run_program(&["--config", path, "migrate"], settings(&database, &[]));
+    let said = run_program(&["--config", path, "migrate"], settings(database, &[]));
     assert_eq!(said.code, Some(1));
     assert!(
         said.err.contains("brand_nmae is not a setting") && !said.err.contains("BCRYPT_COST"),
@@ -110,8 +110,8 @@ async fn a_file_of_settings_is_read_and_the_environment_wins() {
 
 #[actix_web::test]
 async fn migrate_brings_the_schema_up_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let settings = settings(&new_database(&folder), &[]);
+    let storage = Storage::new();
+    let settings = settings(&storage.url, &[]);
 
     let first = run_program(&["migrate"], &settings);
     let second = run_program(&["migrate"], &settings);
@@ -141,8 +141,8 @@ async fn seed_makes_three_people_who_can_sign_in() {
 
 #[actix_web::test]
 async fn seeding_twice_changes_nobody_and_reads_well() {
-    let folder = tempfile::tempdir().unwrap();
-    let settings = settings(&new_database(&folder), &[]);
+    let storage = Storage::new();
+    let settings = settings(&storage.url, &[]);
 
     let first = run_program(&["seed"], &settings);
     let second = run_program(&["seed"], &settings);
@@ -190,13 +190,11 @@ async fn the_doctor_finds_a_sound_house_sound_and_sends_a_letter_to_prove_it() {
 
 #[actix_web::test]
 async fn the_doctor_says_what_is_wrong_and_what_to_do() {
-    let folder = tempfile::tempdir().unwrap();
-    let database = new_database(&folder);
-    let dead = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let smtp = format!("smtp://{dead}");
+    let storage = Storage::new();
+    let smtp = format!("smtp://127.0.0.1:{}", free_port());
     let more = [("SMTP_URL", smtp.as_str()), ("BASE_URL", "http://id.example.com")];
 
-    let said = run_program(&["doctor", "--json"], settings(&database, &more));
+    let said = run_program(&["doctor", "--json"], settings(&storage.url, &more));
 
     assert_eq!(said.code, Some(1), "{said:?}");
     let found = findings(&said);

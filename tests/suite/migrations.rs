@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, thread};
 use diesel::{QueryableByName, RunQueryDsl, sql_query, sql_types::Text};
 use vestibule::db::{Conn, Database};
 
-use crate::house::{House, new_database};
+use crate::house::{House, Storage};
 
 /// A column as (name, type, may be NULL).
 type Column = (String, String, bool);
@@ -36,9 +36,9 @@ async fn migrating_twice_does_nothing_and_loses_nothing() {
 
 #[actix_web::test]
 async fn nodes_that_start_together_migrate_an_empty_database_once() {
-    let folder = tempfile::tempdir().unwrap();
+    let storage = Storage::new();
     let url = vestibule::config::from_values(BTreeMap::from([
-        ("DATABASE_URL".to_owned(), new_database(&folder)),
+        ("DATABASE_URL".to_owned(), storage.url.clone()),
         ("SECRET_KEY".to_owned(), "the key of a house that stands for one test".to_owned()),
     ]))
     .unwrap()

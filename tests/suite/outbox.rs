@@ -1,7 +1,5 @@
 //! Letters that wait: written with the change they tell of, sent once, never lost, never in the way.
 
-use std::net::TcpListener;
-
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use vestibule::{
@@ -9,14 +7,9 @@ use vestibule::{
     mail::{Catcher, EmailAddress, letters},
 };
 
-use crate::house::{House, PASSWORD};
+use crate::house::{House, PASSWORD, free_port};
 
 const WAITING: &str = "outbox WHERE sent_at IS NULL AND parked_at IS NULL";
-
-/// A port on this machine where nothing listens.
-fn dead_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
 
 /// One number from the metrics.
 async fn metric(house: &House, name: &str) -> String {
@@ -53,7 +46,7 @@ async fn a_letter_whose_change_was_rolled_back_is_never_sent() {
 
 #[actix_web::test]
 async fn mail_that_cannot_leave_for_ten_minutes_arrives_afterwards_once_case_20() {
-    let port = dead_port();
+    let port = free_port();
     let house = House::with(&[("SMTP_URL", &format!("smtp://127.0.0.1:{port}"))]).await;
     let ada = house.claimant("ada@example.com").await;
     for _ in 0..20 {
@@ -171,7 +164,7 @@ async fn a_letter_cannot_be_read_while_it_waits_and_is_wiped_once_sent() {
 
 #[actix_web::test]
 async fn a_letter_sealed_under_an_older_key_still_leaves() {
-    let port = dead_port();
+    let port = free_port();
     let house = House::with(&[("SMTP_URL", &format!("smtp://127.0.0.1:{port}"))]).await;
     house.claimant("ada@example.com").await;
     let old = house.settings["SECRET_KEY"].clone();
@@ -204,7 +197,7 @@ async fn a_second_try_is_the_same_letter_to_whoever_sorts_it() {
 
 #[actix_web::test]
 async fn a_sign_up_whose_mail_server_is_down_is_whole() {
-    let house = House::with(&[("SMTP_URL", &format!("smtp://127.0.0.1:{}", dead_port()))]).await;
+    let house = House::with(&[("SMTP_URL", &format!("smtp://127.0.0.1:{}", free_port()))]).await;
     house.claimant("ada@example.com").await;
     house.send_letters().await;
 

@@ -8,23 +8,25 @@
 pub mod authenticator;
 pub mod outside;
 mod process;
+mod storage;
 pub mod visitor;
 
-use std::{collections::BTreeMap, ffi::OsStr, fs, net::TcpListener, process::Command};
+use std::{collections::BTreeMap, ffi::OsStr, fs, net::TcpListener, process::Command, rc::Rc};
 
 use actix_web::http::Method;
 use chrono::TimeDelta;
-use diesel::{Connection, PgConnection, RunQueryDsl};
+use diesel::RunQueryDsl;
 use vestibule::{
     app::App,
     clock::{Clock, Timestamp},
     config, jobs,
     mail::{Catcher, Caught},
-    secret, server,
+    server,
 };
 
 pub use authenticator::Authenticator;
-pub use process::{Ground, Process, any_number, eventually};
+pub use process::{Ground, Process, any_number, eventually, free_port};
+pub use storage::{Storage, test_server};
 pub use visitor::{Answer, Visitor};
 
 /// A password that is good enough for everybody in the tests.
@@ -41,7 +43,7 @@ pub struct House {
     pub port: u16,
     pub settings: BTreeMap<String, String>,
     pub catcher: Catcher,
-    folder: tempfile::TempDir,
+    storage: Rc<Storage>,
 }
 
 impl House {
@@ -61,16 +63,15 @@ impl House {
     }
 
     async fn at(clock: Clock, settings: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let storage = Rc::new(Storage::new());
         let catcher = Catcher::start(([127, 0, 0, 1], 0).into()).unwrap();
-        let database = new_database(&folder);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let base_url = format!("http://localhost:{port}");
         let smtp_url = format!("smtp://{}", catcher.addr());
         let mut values = BTreeMap::new();
         let usual = [
-            ("DATABASE_URL", database.as_str()),
+            ("DATABASE_URL", storage.url.as_str()),
             ("BASE_URL", &base_url),
             ("SMTP_URL", &smtp_url),
             ("SECRET_KEY", "the key of a house that stands for one test"),
@@ -86,7 +87,7 @@ impl House {
         app.db().migrate().unwrap();
         actix_web::rt::spawn(server::start(&app, listener).unwrap());
         let base_url = app.config().site.origin();
-        Self { app, clock, base_url, port, settings: values, catcher, folder }
+        Self { app, clock, base_url, port, settings: values, catcher, storage }
     }
 
     /// A second node on the same database and clock; its own address, the same letters.
@@ -110,7 +111,7 @@ impl House {
             port,
             settings: values,
             catcher: self.catcher.clone(),
-            folder: tempfile::tempdir().unwrap(),
+            storage: self.storage.clone(),
         }
     }
 
@@ -305,26 +306,6 @@ pub fn run_program<N: AsRef<OsStr>, V: AsRef<OsStr>>(
 pub fn token_in(text: &str) -> Option<String> {
     let (_, rest) = text.split_once("token=")?;
     Some(rest.chars().take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c)).collect())
-}
-
-/// A fresh database: a file in `folder`, or one of its own on the server that `TEST_DATABASE_URL` names.
-pub fn new_database(folder: &tempfile::TempDir) -> String {
-    match test_server() {
-        None => format!("sqlite://{}", folder.path().join("house.db").display()),
-        Some(server) => {
-            let name: String = secret::random_text(12).unwrap().to_lowercase().replace(['-', '_'], "x");
-            let mut conn = PgConnection::establish(&server).unwrap();
-            diesel::sql_query(format!("CREATE DATABASE house_{name}")).execute(&mut conn).unwrap();
-            let (rest, _) = server.rsplit_once('/').unwrap();
-            format!("{rest}/house_{name}")
-        }
-    }
-}
-
-/// The PostgreSQL server of this run, if it is a run on PostgreSQL.
-#[expect(clippy::disallowed_methods, reason = "tests learn from the environment where they run")]
-pub fn test_server() -> Option<String> {
-    std::env::var("TEST_DATABASE_URL").ok()
 }
 
 /// The program under test: the release binary where `bin/test` built one, else this build's own.

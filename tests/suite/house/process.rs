@@ -20,13 +20,13 @@ use vestibule::{
     mail::{Catcher, Caught},
 };
 
-use super::{Visitor, new_database, program, token_in};
+use super::{Storage, Visitor, program, token_in};
 
 /// What processes stand on: a folder, a database, a mail server. With `TEST_DATABASE_URL` rows are on PostgreSQL.
 pub struct Ground {
     pub settings: BTreeMap<String, String>,
     pub catcher: Catcher,
-    folder: tempfile::TempDir,
+    storage: Storage,
 }
 
 /// A process of the program. It ends with the test.
@@ -44,13 +44,13 @@ impl Ground {
 
     /// The same with some settings of one's own; an empty one is not set at all.
     pub fn with(settings: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let storage = Storage::new();
         let catcher = Catcher::start(([127, 0, 0, 1], 0).into()).unwrap();
-        let (database, smtp_url) = (new_database(&folder), format!("smtp://{}", catcher.addr()));
-        let usual = [("DATABASE_URL", database.as_str()), ("SMTP_URL", &smtp_url), ("THROTTLE", "off")];
+        let smtp_url = format!("smtp://{}", catcher.addr());
+        let usual = [("DATABASE_URL", storage.url.as_str()), ("SMTP_URL", &smtp_url), ("THROTTLE", "off")];
         let chosen = usual.iter().chain(settings);
         let settings = chosen.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Self { settings, catcher, folder }
+        Self { settings, catcher, storage }
     }
 
     /// Starts `vestibule serve` and waits until it answers.
@@ -61,7 +61,7 @@ impl Ground {
     /// Starts `vestibule serve` on a port of its own.
     pub fn spawn(&self) -> Process {
         let port = free_port();
-        let log = self.folder.path().join(format!("{port}.log"));
+        let log = self.storage.folder.path().join(format!("{port}.log"));
         let output = File::options().append(true).create(true).open(&log).unwrap();
         let child = self
             .command(&["serve"])
@@ -87,7 +87,7 @@ impl Ground {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(program());
         // The settings of whoever runs the tests are not ours.
-        command.args(arguments).current_dir(self.folder.path()).env_clear().stdin(Stdio::null());
+        command.args(arguments).current_dir(self.storage.folder.path()).env_clear().stdin(Stdio::null());
         command.envs(self.settings.iter().filter(|(_, value)| !value.is_empty()));
         command
     }
@@ -198,8 +198,8 @@ pub fn any_number() -> u64 {
     RandomState::new().hash_one(std::process::id())
 }
 
-/// A port that is free now, below those that outgoing connections take.
-fn free_port() -> u16 {
+/// A port that is free now, below those that outgoing connections and other listeners take.
+pub fn free_port() -> u16 {
     let start = 20_000 + (any_number() % 10_000) as u16;
     (start..32_000).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a free port")
 }
