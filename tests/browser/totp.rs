@@ -79,6 +79,7 @@ async fn travel(house: &House, laptop: &Browser) {
     laptop.unfold("Use a recovery code").await;
     laptop.fill("Recovery code", "0000-0000-0000").await;
     laptop.press("Sign in with this code").await;
+    laptop.reads("There is a problem").await;
     // It stays open where something is wrong in it.
     laptop.fill("Recovery code", &codes[0].to_uppercase()).await;
     laptop.press("Sign in with this code").await;
