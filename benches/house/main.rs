@@ -166,7 +166,6 @@ impl Bench {
             self.pages(&SCENES[0], &[Place { name: "PostgreSQL", url: &server, rows: &rows }]);
             self.table.note("On PostgreSQL only this program's own CPU is counted, not the database's.");
         }
-        self.table.print();
     }
 
     fn open(&self, database: &str) -> Process {

@@ -69,8 +69,11 @@ impl Table {
     fn row(&mut self, name: &str, rate: &str, p50: &str, p99: &str, cpu: &str, beside: &str, bound: Bound) {
         self.rows.push([name, rate, p50, p99, cpu, beside, &bound.0].map(str::to_owned));
     }
+}
 
-    pub fn print(&self) {
+// Also where a measurement breaks off: what was measured before is printed.
+impl Drop for Table {
+    fn drop(&mut self) {
         let heads = ["", "per second", "p50", "p99", "CPU each", "beside", "target"].map(str::to_owned);
         let all: Vec<_> = std::iter::once(&heads).chain(&self.rows).collect();
         let width = |column: usize| all.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
