@@ -54,6 +54,28 @@ async fn ada_signs_up_and_finds_her_devices_with_the_keyboard_alone() {
 }
 
 #[actix_web::test]
+async fn the_list_of_settings_is_open_where_there_is_room_and_opens_on_a_phone() {
+    let house = House::open().await;
+    let chromium = Chromium::start();
+    let ada = chromium.browser(&house, LAPTOP).await;
+    house.verified("ada@example.com").await;
+    ada.open("/login").await;
+    ada.sign_in("ada@example.com", PASSWORD).await;
+    ada.is_at("/me").await;
+    let top = ["Skip to the content", "Vestibule", "Account", "Security", "Sign out"];
+
+    ada.client.set_window_size(1_280, 900).await.unwrap();
+    ada.open("/me/sessions").await;
+    tabs_through(&ada, &[&top[..], &["Email address", "Name"]].concat()).await;
+
+    ada.client.set_window_size(500, 900).await.unwrap();
+    ada.open("/me/sessions").await;
+    tabs_through(&ada, &[&top[..], &["All settings"]].concat()).await;
+    ada.enter().await;
+    tabs_through(&ada, &["Email address", "Name"]).await;
+}
+
+#[actix_web::test]
 async fn enter_in_a_field_submits_and_an_error_takes_the_focus() {
     let house = House::open().await;
     let chromium = Chromium::start();

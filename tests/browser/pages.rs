@@ -50,11 +50,15 @@ impl<'a> Inspector<'a> {
             for scheme in SCHEMES {
                 let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
                 browser.devtools("Emulation.setEmulatedMedia", media).await;
-                let place = format!("{name} at {width} px, {scheme}");
-                self.run_axe(browser, &place).await;
                 photograph(browser, &format!("{name}-{width}-{scheme}")).await;
+                let place = format!("{name} at {width} px, {scheme}");
+                open_menu(browser, true).await;
+                self.run_axe(browser, &place).await;
+                open_menu(browser, false).await;
             }
+            open_menu(browser, true).await;
             self.measure(browser, &format!("{name} at {width} px"), width).await;
+            open_menu(browser, false).await;
         }
         browser.devtools("Emulation.clearDeviceMetricsOverride", json!({})).await;
     }
@@ -77,7 +81,7 @@ impl<'a> Inspector<'a> {
             self.found.push(format!("{place}: reaches to {reach} px"));
         }
         let small = "[...document.querySelectorAll('button, .button, summary, nav a, input:not([type=hidden]):not([type=checkbox]):not(.unseen)')]\
-            .filter(one => one.getBoundingClientRect().height < 44).map(one => one.outerHTML)";
+            .filter(one => one.checkVisibility() && one.getBoundingClientRect().height < 44).map(one => one.outerHTML)";
         for one in browser.ask(small).await.as_array().unwrap() {
             self.found.push(format!("{place}: less than 44 px high: {one}"));
         }
@@ -113,6 +117,12 @@ impl<'a> Inspector<'a> {
     pub fn report(self) {
         assert!(self.found.is_empty(), "{} things are wrong:\n{}", self.found.len(), self.found.join("\n"));
     }
+}
+
+/// Opens the list of settings that is folded on a phone, or folds it again.
+async fn open_menu(browser: &Browser, is_open: bool) {
+    let script = "document.querySelectorAll('nav details').forEach(menu => { menu.open = arguments[0] })";
+    browser.client.execute(script, vec![is_open.into()]).await.unwrap();
 }
 
 /// Keeps a picture where `PICTURES` names a folder: for people to look at.
