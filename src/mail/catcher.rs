@@ -19,7 +19,7 @@ use chrono::{DateTime, Utc};
 use mail_parser::MessageParser;
 use mailin_embedded::{Action, Handler, Response, Server, response};
 
-use super::hold;
+use super::mailer::hold;
 
 /// How many letters are kept; the oldest makes room.
 const LETTERS: usize = 200;
@@ -214,7 +214,7 @@ mod tests {
 
     fn send(catcher: &Catcher, letter: &Letter, id: &str) -> Result<(), crate::mail::Refusal> {
         let url = format!("smtp://{}", catcher.addr());
-        crate::mail::tests::run(async {
+        crate::mail::mailer::tests::run(async {
             Mailer::smtp(&url, "Zoë at Acme <no-reply@acme.example>").unwrap().send(letter, id).await
         })
     }

@@ -3,12 +3,16 @@
 //! Every word comes from this file, never from the header: a user agent is written by a stranger, and the
 //! device's name stands in letters to people who did not ask for them.
 
+mod words;
+
 use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use woothee::parser::Parser;
+
+use words::{BARE, BOTS, DISGUISED, PARTICULAR, PLAIN, PROGRAMS};
 
 /// What stands in [`Device::browser`] or [`Device::os`] where the user agent does not say.
 pub const UNKNOWN: &str = "Unknown";
@@ -108,64 +112,6 @@ impl fmt::Display for DeviceKind {
     }
 }
 
-/// How programs begin their user agents (lower case), and what to call them.
-const PROGRAMS: &[(&str, &str)] = &[
-    ("curl/", "curl"),
-    ("libcurl", "curl"),
-    ("wget", "Wget"),
-    ("httpie/", "HTTPie"),
-    ("xh/", "xh"),
-    ("python-requests/", "Python Requests"),
-    ("python-httpx/", "HTTPX"),
-    ("python-urllib", "Python"),
-    ("python/", "Python"),
-    ("aiohttp/", "Python"),
-    ("okhttp/", "OkHttp"),
-    ("postmanruntime/", "Postman"),
-    ("postman/", "Postman"),
-    ("insomnia/", "Insomnia"),
-    ("bruno", "Bruno"),
-    ("go-http-client/", "Go"),
-    ("axios/", "Axios"),
-    ("node", "Node.js"),
-    ("undici", "Node.js"),
-    ("deno/", "Deno"),
-    ("bun/", "Bun"),
-    ("reqwest/", "Reqwest"),
-    ("ureq/", "ureq"),
-    ("hyper/", "hyper"),
-    ("java/", "Java"),
-    ("java-http-client/", "Java"),
-    ("apache-httpclient/", "Java"),
-    ("ruby", "Ruby"),
-    ("faraday", "Ruby"),
-    ("php/", "PHP"),
-    ("guzzlehttp/", "PHP"),
-    ("libwww-perl/", "Perl"),
-    ("dart/", "Dart"),
-    ("powershell/", "PowerShell"),
-    ("k6/", "k6"),
-    ("apachebench/", "ApacheBench"),
-];
-
-/// The crawlers that people have heard of, where the parser knows them only as crawlers.
-const BOTS: &[(&str, &str)] = &[
-    ("Googlebot", "Googlebot"),
-    ("bingbot", "Bingbot"),
-    ("DuckDuckBot", "DuckDuckBot"),
-    ("Applebot", "Applebot"),
-    ("YandexBot", "YandexBot"),
-    ("Baiduspider", "Baiduspider"),
-    ("GPTBot", "GPTBot"),
-    ("ClaudeBot", "ClaudeBot"),
-    ("AhrefsBot", "AhrefsBot"),
-    ("Slackbot", "Slackbot"),
-    ("Discordbot", "Discordbot"),
-    ("TelegramBot", "TelegramBot"),
-    ("Twitterbot", "Twitterbot"),
-    ("facebookexternalhit", "Facebook"),
-];
-
 /// What to call it, if this is a program and no browser: [`UNKNOWN`] where it is nobody we know.
 fn program(agent: &str, category: &str) -> Option<&'static str> {
     if let Some(bot) = find(agent, BOTS) {
@@ -185,52 +131,6 @@ fn program(agent: &str, category: &str) -> Option<&'static str> {
     (is_product && !is_browser).then_some(UNKNOWN)
 }
 
-/// Browsers that the parser takes for the one they are built on.
-const DISGUISED: &[(&str, &str)] = &[
-    ("Edg/", "Edge"),
-    ("EdgA/", "Edge"),
-    ("EdgiOS/", "Edge"),
-    ("Edge/", "Edge"),
-    ("OPR/", "Opera"),
-    ("OPT/", "Opera"),
-    ("OPiOS/", "Opera"),
-    ("OPX/", "Opera"),
-    ("Opera", "Opera"),
-    ("SamsungBrowser/", "Samsung Internet"),
-    ("Vivaldi/", "Vivaldi"),
-    ("YaBrowser/", "Yandex Browser"),
-    ("DuckDuckGo/", "DuckDuckGo"),
-    ("Ddg/", "DuckDuckGo"),
-    ("Brave/", "Brave"),
-    ("Silk/", "Silk"),
-    ("UCBrowser/", "UC Browser"),
-    ("MiuiBrowser/", "Mi Browser"),
-    ("HuaweiBrowser/", "Huawei Browser"),
-    ("Whale/", "Whale"),
-    ("Ecosia", "Ecosia"),
-    ("Epiphany/", "GNOME Web"),
-    ("SeaMonkey/", "SeaMonkey"),
-    ("GSA/", "Google app"),
-    ("FBAN/", "Facebook app"),
-    ("FBAV/", "Facebook app"),
-    ("Instagram", "Instagram app"),
-    ("Electron/", "An app"),
-    ("FxiOS/", "Firefox"),
-    ("Focus/", "Firefox"),
-    ("CriOS/", "Chrome"),
-];
-
-/// Browsers by their bare token, for user agents that are no more than `Chrome/120 macOS`.
-const PLAIN: &[(&str, &str)] = &[
-    ("Firefox", "Firefox"),
-    ("Chromium", "Chrome"),
-    ("Chrome", "Chrome"),
-    ("Safari", "Safari"),
-    ("Edge", "Edge"),
-    ("Brave", "Brave"),
-    ("Trident/", "Internet Explorer"),
-];
-
 fn browser(agent: &str, parsed: &str) -> &'static str {
     if let Some(browser) = find(agent, DISGUISED) {
         return browser;
@@ -247,45 +147,6 @@ fn browser(agent: &str, parsed: &str) -> &'static str {
         _ => find(agent, PLAIN).unwrap_or(UNKNOWN),
     }
 }
-
-/// Systems that the parser does not know or takes for another, most particular first.
-const PARTICULAR: &[(&str, &str)] = &[
-    ("Windows Phone", "Windows Phone"),
-    ("CrOS", "ChromeOS"),
-    ("ChromeOS", "ChromeOS"),
-    ("Tizen", "TV"),
-    ("Web0S", "TV"),
-    ("SMART-TV", "TV"),
-    ("SmartTV", "TV"),
-    ("Apple TV", "TV"),
-    ("AppleTV", "TV"),
-    ("BRAVIA", "TV"),
-    ("Android TV", "TV"),
-    ("Quest", "Quest"),
-    ("KAIOS", "KaiOS"),
-    ("HarmonyOS", "HarmonyOS"),
-    ("FreeBSD", "FreeBSD"),
-    ("OpenBSD", "OpenBSD"),
-    ("NetBSD", "NetBSD"),
-];
-
-/// Systems by their bare name, for user agents that are no more than `Chrome/120 macOS`.
-const BARE: &[(&str, &str)] = &[
-    ("iPhone", "iPhone"),
-    ("iPad", "iPad"),
-    ("iPod", "iPod"),
-    ("Android", "Android"),
-    ("Windows", "Windows"),
-    ("macOS", "macOS"),
-    ("MacOS", "macOS"),
-    ("Macintosh", "macOS"),
-    ("Mac OS", "macOS"),
-    ("iOS", "iPhone"),
-    ("Linux", "Linux"),
-    ("Ubuntu", "Linux"),
-    ("Fedora", "Linux"),
-    ("X11", "Linux"),
-];
 
 fn os(agent: &str, parsed: &str) -> &'static str {
     if let Some(os) = find(agent, PARTICULAR) {

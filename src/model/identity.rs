@@ -3,20 +3,17 @@
 //! An identity is (connection, NameID of a lasting format), never an address. What an identity provider says of
 //! addresses counts only for domains that its organisation has proved.
 
+mod arrival;
+
 use diesel::prelude::*;
 use serde_json::{Value, json};
 
 use super::{
     audit::{self, Actor, Event},
-    connection::{Connection, Person},
-    domain,
+    connection::Connection,
     holding::{Fate, Holding, Section},
-    mailbox, membership,
     organisation::Organisation,
-    session, throttle,
-    token::{self, AddressChange},
-    user::{self, NewGuest, User},
-    welcome,
+    user::{self, User},
 };
 use crate::{
     clock::Timestamp,
@@ -25,9 +22,10 @@ use crate::{
         schema::{connections, identities},
     },
     error::{Error, Result},
-    mail::{EmailAddress, LetterKind},
     sso::{self, NameFormat},
 };
+
+pub use arrival::{Refused, Resolution, follow, foresee, resolve};
 
 /// What is held here about a person, and what becomes of it.
 pub const HOLDING: Holding = Holding {
@@ -66,167 +64,6 @@ fn exported(conn: &mut Conn, owner: &Id<User>, skip: i64, most: i64) -> Result<V
 #[derive(Debug)]
 pub struct Identity;
 
-/// Who it is that arrives.
-#[derive(Debug)]
-pub enum Resolution {
-    /// Somebody who was here before, or has an account since just now.
-    Known(User),
-    /// An account has the address. Its person has to sign in once the old way to connect the two.
-    Unlinked(User),
-    /// Nobody who may come in.
-    Refused(Refused),
-}
-
-/// Why somebody may not come in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refused {
-    /// No address is said of them, or one that no mail can reach.
-    NoAddress,
-    /// An account has the address, and the organisation does not speak for its domain.
-    AddressTaken,
-    /// Another organisation speaks for the domain of the address.
-    AnotherDomain,
-    /// Their domain signs in through another connection only.
-    AnotherConnection,
-    /// The member with the address goes by another name at this identity provider.
-    AnotherName,
-}
-
-impl Refused {
-    /// Its name.
-    pub fn code(self) -> &'static str {
-        match self {
-            Refused::NoAddress => "no_address",
-            Refused::AddressTaken => "address_taken",
-            Refused::AnotherDomain => "another_domain",
-            Refused::AnotherConnection => "another_connection",
-            Refused::AnotherName => "another_name",
-        }
-    }
-
-    /// The reason in a sentence for an owner.
-    pub fn sentence(self) -> &'static str {
-        match self {
-            Refused::NoAddress => {
-                "The identity provider does not tell the person's address. Map the attribute that holds it."
-            }
-            Refused::AddressTaken => {
-                "Another account has this address, and the organisation has not proved its domain."
-            }
-            Refused::AnotherDomain => "The domain of this address belongs to another organisation.",
-            Refused::AnotherConnection => "People of this domain sign in through another connection only.",
-            Refused::AnotherName => {
-                "The member with this address goes by another name at the identity provider. If it is the same person, \
-                 take the member out and let them sign in again."
-            }
-        }
-    }
-}
-
-/// Decides who arrives, makes the account of somebody new, and brings name, address and role up to date.
-pub fn resolve(
-    tx: &mut Tx,
-    actor: &Actor,
-    connection: &Connection,
-    name: &sso::Name,
-    person: &Person,
-    created_from: &str,
-) -> Result<Resolution> {
-    // Two first arrivals of one person take turns.
-    tx.lock(&format!("identity {} {} {}", connection.id, word(name.format), name.value))?;
-    let known = find(tx.conn, &connection.id, name)?;
-    lock_addresses(tx, known.as_ref(), person)?;
-    // Read again: the account may have changed, or ended, while its address was waited for.
-    match judge(tx.conn, connection, name, person)? {
-        Arrival::Refused(refused) => Ok(Resolution::Refused(refused)),
-        Arrival::Known(user) => follow(tx, actor, connection, name, user, person).map(Resolution::Known),
-        Arrival::Member(owner) => {
-            link(tx, actor, connection, name, &owner.id)?;
-            follow(tx, actor, connection, name, owner, person).map(Resolution::Known)
-        }
-        Arrival::Unlinked(owner) => Ok(Resolution::Unlinked(owner)),
-        Arrival::New { email, is_proved } => {
-            let shown = person.name.clone().or_else(|| user::Name::parse(local_part(email.spelled())).ok());
-            let guest = NewGuest { email: email.clone(), name: shown, created_from: created_from.to_owned() };
-            let user = user::provision(tx, actor, guest)?;
-            if is_proved {
-                user::confirm_address(tx, actor, &user.id, &email.normalized())?;
-            } else if throttle::admits_letter(tx, LetterKind::VerifyEmail, &email)? {
-                // An organisation may say anybody's address, as often as it likes.
-                welcome::send(tx, &user)?;
-            }
-            link(tx, actor, connection, name, &user.id)?;
-            membership::add(tx, actor, &connection.organisation_id, &user.id, person.role)?;
-            user::by_id(tx.conn, &user.id).map(Resolution::Known)
-        }
-    }
-}
-
-/// What an arrival comes to.
-enum Arrival {
-    /// The account that the name is connected with.
-    Known(User),
-    /// The account of the member with the address.
-    Member(User),
-    /// The account of somebody else with the address.
-    Unlinked(User),
-    /// No account has the address. Holds whether the organisation speaks for its domain.
-    New { email: EmailAddress, is_proved: bool },
-    /// Nobody who may come in.
-    Refused(Refused),
-}
-
-fn judge(conn: &mut Conn, connection: &Connection, name: &sso::Name, person: &Person) -> Result<Arrival> {
-    if let Some(user) = find(conn, &connection.id, name)? {
-        let way = domain::closes(conn, &user)?;
-        return Ok(match way.is_none_or(|way| way == connection.id) {
-            true => Arrival::Known(user),
-            false => Arrival::Refused(Refused::AnotherConnection),
-        });
-    }
-    let Some(email) = person.email.clone() else { return Ok(Arrival::Refused(Refused::NoAddress)) };
-    let proved = domain::proved(conn, &email.domain())?;
-    let is_proved = proved.as_ref().is_some_and(|one| one.organisation_id == connection.organisation_id);
-    if let Some(domain) = proved {
-        if !is_proved {
-            return Ok(Arrival::Refused(Refused::AnotherDomain));
-        }
-        if domain.is_enforced && domain.connection_id.is_some_and(|way| way != connection.id) {
-            return Ok(Arrival::Refused(Refused::AnotherConnection));
-        }
-    }
-    let Some(owner) = user::confirmed(conn, &email)? else { return Ok(Arrival::New { email, is_proved }) };
-    if !is_proved {
-        return Ok(Arrival::Refused(Refused::AddressTaken));
-    }
-    if membership::role_of(conn, &connection.organisation_id, &owner.id)?.is_none() {
-        return Ok(Arrival::Unlinked(owner));
-    }
-    // An address may have been given to somebody new since.
-    Ok(match is_known(conn, &connection.id, &owner.id)? {
-        true => Arrival::Refused(Refused::AnotherName),
-        false => Arrival::Member(owner),
-    })
-}
-
-/// What [`resolve`] would come to, in a sentence for an owner. Nothing is changed.
-pub fn foresee(
-    conn: &mut Conn,
-    connection: &Connection,
-    name: &sso::Name,
-    person: &Person,
-) -> Result<Result<&'static str, Refused>> {
-    Ok(match judge(conn, connection, name, person)? {
-        Arrival::Known(_) => Ok("The account that this name is connected with."),
-        Arrival::Member(_) => Ok("The account of the member with this address."),
-        Arrival::Unlinked(_) => {
-            Ok("The account with this address, once its person has signed in the old way.")
-        }
-        Arrival::New { .. } => Ok("A new account with this address."),
-        Arrival::Refused(refused) => Err(refused),
-    })
-}
-
 /// Connects an identity with an account; its person has proved both. [`Error::Conflict`] where it is connected already.
 pub fn link(
     tx: &mut Tx,
@@ -247,67 +84,6 @@ pub fn link(
     tx.unless_taken(|conn| diesel::insert_into(identities::table).values(row).execute(conn))?
         .ok_or(Error::Conflict)?;
     audit::record(tx, actor, user, Event::IdentityLinked { connection: connection.id.clone() })
-}
-
-/// Brings name, address and role of somebody known up to what their identity provider says now. An account that is locked
-/// or on its way out stays as it is.
-pub fn follow(
-    tx: &mut Tx,
-    actor: &Actor,
-    connection: &Connection,
-    name: &sso::Name,
-    user: User,
-    person: &Person,
-) -> Result<User> {
-    if user.locked_at.is_some() || user.deletes_at.is_some() {
-        return Ok(user);
-    }
-    diesel::update(this(&connection.id, name)).set(identities::last_used_at.eq(tx.now)).execute(tx.conn)?;
-    if let Some(shown) = &person.name
-        && shown.as_str() != user.name
-    {
-        user::rename(tx, actor, &user.id, shown)?;
-    }
-    follow_address(tx, actor, connection, &user, person)?;
-    membership::follow(tx, actor, &connection.organisation_id, &user.id, person.role)?;
-    user::by_id(tx.conn, &user.id)
-}
-
-/// Moves the account to the address that the identity provider says now, where its organisation speaks for the domain of
-/// either and nobody else has the address. An address elsewhere that its person has confirmed is their own affair.
-fn follow_address(
-    tx: &mut Tx,
-    actor: &Actor,
-    connection: &Connection,
-    user: &User,
-    person: &Person,
-) -> Result<()> {
-    let Some(new) = &person.email else { return Ok(()) };
-    let is_same = new.normalized() == user.email.normalized();
-    if !speaks_for(tx.conn, connection, &new.domain())? || (is_same && user.is_verified()) {
-        return Ok(());
-    }
-    if user::confirmed(tx.conn, new)?.is_some_and(|owner| owner.id != user.id) {
-        return Ok(());
-    }
-    if is_same {
-        return user::confirm_address(tx, actor, &user.id, &new.normalized());
-    }
-    if user.is_verified() && !speaks_for(tx.conn, connection, &user.email.domain())? {
-        return Ok(());
-    }
-    let change = AddressChange { old: user.email.clone(), new: new.clone() };
-    user::move_address(tx, actor, &user.id, &change)?;
-    token::revoke_all(tx, &user.id)?;
-    // Whose address a claim named is not to be bothered with it.
-    if user.is_verified() {
-        mailbox::tell_of_move(tx, user, &change)?;
-    }
-    if domain::enforced(tx.conn, &change.new)?.is_some() {
-        session::revoke_but_sso(tx, actor, &user.id, None)?;
-    }
-    let (from, to) = (change.old.spelled().to_owned(), change.new.spelled().to_owned());
-    audit::record(tx, actor, &user.id, Event::EmailChanged { from, to })
 }
 
 /// Whoever this name stands for at this connection.
@@ -374,21 +150,6 @@ pub fn count(conn: &mut Conn, connection: &Id<Connection>) -> Result<i64> {
     Ok(own.count().get_result(conn)?)
 }
 
-/// Whether a connection's organisation has proved the domain.
-fn speaks_for(conn: &mut Conn, connection: &Connection, name: &str) -> Result<bool> {
-    let proved = domain::proved(conn, name)?;
-    Ok(proved.is_some_and(|domain| domain.organisation_id == connection.organisation_id))
-}
-
-/// The addresses first, in the order of their names, as everywhere.
-fn lock_addresses(tx: &mut Tx, known: Option<&User>, person: &Person) -> Result<()> {
-    let mut names: Vec<String> =
-        known.map(|user| &user.email).into_iter().chain(&person.email).map(|one| one.normalized()).collect();
-    names.sort();
-    names.dedup();
-    names.iter().try_for_each(|name| tx.lock(name))
-}
-
 #[diesel::dsl::auto_type(no_type_alias)]
 fn this<'a>(connection: &'a Id<Connection>, name: &'a sso::Name) -> _ {
     let format: &'static str = word(name.format);
@@ -404,8 +165,4 @@ fn word(format: NameFormat) -> &'static str {
         NameFormat::Persistent => "persistent",
         NameFormat::Email => "email",
     }
-}
-
-fn local_part(address: &str) -> &str {
-    address.split('@').next().unwrap_or(address)
 }

@@ -1,18 +1,18 @@
 //! Sessions: one row for each browser or program that is signed in. The row is the truth; nothing is cached.
 
-use std::cmp::Reverse;
+mod change;
+mod ending;
+mod list;
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
 use serde_json::{Value, json};
 
 use super::{
-    audit::{self, Actor, Event},
     device::Device,
     holding::{Fate, Holding, Section},
     passkey::Passkey,
     second_factor::Factor,
-    token::{self, PendingSignIn},
     user::User,
 };
 use crate::{
@@ -27,6 +27,13 @@ use crate::{
     secret::Secret,
     text_enum,
 };
+
+pub use change::{Change, judge, lock, note_version};
+pub use ending::{
+    end, end_presented, revoke, revoke_but_sso, revoke_of_passkey, revoke_others, revoke_relying_on,
+    revoke_single_factor,
+};
+pub use list::{Listed, list};
 
 text_enum! {
     /// How a session began.
@@ -200,40 +207,6 @@ pub struct Current {
     pub secret_hash: String,
 }
 
-/// A live session, as the list of devices shows it.
-#[derive(Debug, Clone, Queryable, Selectable)]
-#[diesel(table_name = sessions)]
-pub struct Listed {
-    /// For signing it out.
-    pub id: Id<Session>,
-    /// How it began.
-    pub method: Method,
-    /// Whether "remember this device" was chosen.
-    pub remembered: bool,
-    /// The browser's family.
-    pub browser: String,
-    /// The platform.
-    pub os: String,
-    /// `computer`, `phone`, `tablet`, `program` or `unknown`.
-    pub device_type: String,
-    /// The address on the network it began at.
-    pub ip: String,
-    /// The device it was suddenly used from, in words, where it has to sign in again.
-    pub locked_by: Option<String>,
-    /// When it began.
-    pub created_at: Timestamp,
-    /// When it was last used, to the minute.
-    pub last_active_at: Timestamp,
-    /// When it ends.
-    pub expires_at: Timestamp,
-}
-
-impl Listed {
-    fn place(&self) -> (Reverse<Timestamp>, Reverse<Timestamp>, &str) {
-        (Reverse(self.last_active_at), Reverse(self.created_at), self.id.as_str())
-    }
-}
-
 /// What a session is started with.
 #[derive(Debug, Clone)]
 pub struct NewSession {
@@ -353,62 +326,6 @@ pub fn touch(tx: &mut Tx, session: &Current) -> Result<()> {
     Ok(())
 }
 
-/// `owner`'s live sessions, the most recently used first.
-pub fn list(conn: &mut Conn, owner: &Id<User>, now: Timestamp) -> Result<Vec<Listed>> {
-    let mut found: Vec<Listed> = direct!(conn => sessions::table
-        .filter(sessions::user_id.eq(owner))
-        .filter(sessions::expires_at.gt(now))
-        .filter(sessions::idle_expires_at.gt(now))
-        .select(Listed::as_select())
-        .load(conn))?;
-    // Here: a database copies every column into a sorter of its own, for the handful of devices that a person has.
-    found.sort_by(|one, other| one.place().cmp(&other.place()));
-    Ok(found)
-}
-
-/// What a changed user agent means for a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
-    /// The same browser, perhaps a newer version of it.
-    Version,
-    /// Another family or another platform: the secret is in other hands.
-    Device,
-    /// One program after another: a person at a keyboard, with one jar for several tools.
-    Program,
-}
-
-/// Judges a user agent that is not the one the session began with.
-pub fn judge(session: &Current, user_agent: &str) -> Change {
-    // Every browser says Mozilla first, for reasons of thirty years ago; hardly a program does.
-    let is_browser = |agent: &str| agent.starts_with("Mozilla/");
-    if !is_browser(&session.user_agent) && !is_browser(user_agent) {
-        return Change::Program;
-    }
-    let (before, after) = (Device::of(&session.user_agent), Device::of(user_agent));
-    match before.browser == after.browser && before.os == after.os {
-        true => Change::Version,
-        false => Change::Device,
-    }
-}
-
-/// Keeps the newer version of a session's browser.
-pub fn note_version(tx: &mut Tx, id: &Id<Session>, user_agent: &str) -> Result<()> {
-    diesel::update(sessions::table.find(id)).set(sessions::user_agent.eq(user_agent)).execute(tx.conn)?;
-    Ok(())
-}
-
-/// Locks a session that is suddenly used from another device. It stays in the list, with a warning, until it ends.
-pub fn lock(tx: &mut Tx, actor: &Actor, owner: &Id<User>, id: &Id<Session>, used_by: &Device) -> Result<()> {
-    let open = sessions::table.find(id).filter(sessions::locked_at.is_null());
-    let locked = diesel::update(open)
-        .set((sessions::locked_at.eq(tx.now), sessions::locked_by.eq(used_by.name())))
-        .execute(tx.conn)?;
-    if locked == 0 {
-        return Ok(());
-    }
-    audit::record(tx, actor, owner, Event::SessionLocked { session: id.clone(), used_by: used_by.name() })
-}
-
 /// Notes a step-up, from which its window counts.
 pub fn prove(tx: &mut Tx, id: &Id<Session>) -> Result<()> {
     diesel::update(sessions::table.find(id)).set(sessions::proved_at.eq(tx.now)).execute(tx.conn)?;
@@ -427,111 +344,8 @@ pub fn rotate(tx: &mut Tx, session: &Current) -> Result<SessionSecret> {
     if turned == 0 { Err(Error::SignIn) } else { Ok(secret) }
 }
 
-/// Signs one of `owner`'s devices out. Nobody learns whether an id belongs to somebody else.
-pub fn revoke(tx: &mut Tx, actor: &Actor, owner: &Id<User>, id: &Id<Session>) -> Result<()> {
-    let gone =
-        diesel::delete(sessions::table.find(id).filter(sessions::user_id.eq(owner))).execute(tx.conn)?;
-    if gone == 0 {
-        return Err(Error::NotFound);
-    }
-    audit::record(tx, actor, owner, Event::SessionRevoked { session: id.clone() })
-}
-
-/// Signs every device of `owner` out but `keep`, and ends the sign-ins that wait for a second proof. Returns how many
-/// devices there were.
-pub fn revoke_others(
-    tx: &mut Tx,
-    actor: &Actor,
-    owner: &Id<User>,
-    keep: Option<&Id<Session>>,
-) -> Result<usize> {
-    token::revoke::<PendingSignIn>(tx, owner)?;
-    let count = diesel::delete(
-        sessions::table.filter(sessions::user_id.eq(owner)).filter(sessions::id.ne(kept(keep))),
-    )
-    .execute(tx.conn)?;
-    audit::record(tx, actor, owner, Event::OtherSessionsRevoked { count })?;
-    Ok(count)
-}
-
-// An id that nobody has, where nothing is kept.
-fn kept(keep: Option<&Id<Session>>) -> Id<Session> {
-    keep.cloned().unwrap_or_else(|| Id::from_text(""))
-}
-
-/// Signs out every device of `owner` but `keep` that did not come in through an organisation, and ends the sign-ins that
-/// wait for a second proof.
-pub fn revoke_but_sso(
-    tx: &mut Tx,
-    actor: &Actor,
-    owner: &Id<User>,
-    keep: Option<&Id<Session>>,
-) -> Result<()> {
-    token::revoke::<PendingSignIn>(tx, owner)?;
-    let others = sessions::table.filter(sessions::user_id.eq(owner)).filter(sessions::id.ne(kept(keep)));
-    let count = diesel::delete(others.filter(sessions::method.ne(Method::Sso))).execute(tx.conn)?;
-    if count == 0 {
-        return Ok(());
-    }
-    audit::record(tx, actor, owner, Event::OtherSessionsRevoked { count })
-}
-
-/// Signs out every device of `owner` but `keep` that came in with one proof only.
-pub fn revoke_single_factor(tx: &mut Tx, actor: &Actor, owner: &Id<User>, keep: &Id<Session>) -> Result<()> {
-    token::revoke::<PendingSignIn>(tx, owner)?;
-    let others = sessions::table.filter(sessions::user_id.eq(owner)).filter(sessions::id.ne(keep));
-    let count = diesel::delete(others.filter(sessions::second_factor.is_null())).execute(tx.conn)?;
-    audit::record(tx, actor, owner, Event::OtherSessionsRevoked { count })
-}
-
-/// Signs out every device of `owner` but `keep` that relied on one of `factors`; `keep` no longer relies on it. Ends the
-/// sign-ins that wait for a second proof as well: there may be nothing left to answer with.
-pub fn revoke_relying_on(
-    tx: &mut Tx,
-    actor: &Actor,
-    owner: &Id<User>,
-    keep: &Id<Session>,
-    factors: &[Factor],
-) -> Result<()> {
-    token::revoke::<PendingSignIn>(tx, owner)?;
-    let relying = || {
-        sessions::table.filter(sessions::user_id.eq(owner)).filter(sessions::second_factor.eq_any(factors))
-    };
-    let count = diesel::delete(relying().filter(sessions::id.ne(keep))).execute(tx.conn)?;
-    diesel::update(relying().filter(sessions::id.eq(keep)))
-        .set(sessions::second_factor.eq(None::<Factor>))
-        .execute(tx.conn)?;
-    audit::record(tx, actor, owner, Event::OtherSessionsRevoked { count })
-}
-
-/// Signs out every device of `owner` that came in with this passkey, but `keep`.
-pub fn revoke_of_passkey(
-    tx: &mut Tx,
-    actor: &Actor,
-    owner: &Id<User>,
-    passkey: &Id<Passkey>,
-    keep: Option<&Id<Session>>,
-) -> Result<()> {
-    let relying =
-        sessions::table.filter(sessions::user_id.eq(owner)).filter(sessions::passkey_id.eq(passkey));
-    let count = diesel::delete(relying.filter(sessions::id.ne(kept(keep)))).execute(tx.conn)?;
-    audit::record(tx, actor, owner, Event::OtherSessionsRevoked { count })
-}
-
 /// Notes what a session has proved besides the first.
 pub fn set_factor(tx: &mut Tx, id: &Id<Session>, factor: Factor) -> Result<()> {
     diesel::update(sessions::table.find(id)).set(sessions::second_factor.eq(factor)).execute(tx.conn)?;
-    Ok(())
-}
-
-/// Ends the session that a browser presents, locked or not: it is about to get another.
-pub fn end_presented(tx: &mut Tx, secret: &SessionSecret) -> Result<()> {
-    diesel::delete(sessions::table.filter(sessions::secret_hash.eq(secret.digest()))).execute(tx.conn)?;
-    Ok(())
-}
-
-/// Ends a session that its own browser gives up.
-pub fn end(tx: &mut Tx, id: &Id<Session>) -> Result<()> {
-    diesel::delete(sessions::table.find(id)).execute(tx.conn)?;
     Ok(())
 }

@@ -1,0 +1,153 @@
+//! What connections there are, and whether one would let people in.
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+
+use super::{print, text};
+use crate::{
+    app::App,
+    cli::{Outcome, sentence},
+    clock::Timestamp,
+    db::{Conn, Id},
+    error::{Error, Result},
+    model::{
+        attempt,
+        connection::{self, Connection},
+        domain, organisation, service_key,
+    },
+};
+
+// From how many days on an expiry is worth a word.
+const SOON: TimeDelta = TimeDelta::days(30);
+
+pub async fn list(app: &App, as_json: bool) -> Outcome {
+    let rows = sentence(app.read(rows).await)?;
+    if !as_json && rows.is_empty() {
+        println!("No organisation signs in by itself yet.");
+    }
+    for row in rows {
+        let domains: Vec<String> = row["domains"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|domain| {
+                let state = match (domain["proved"] == true, domain["enforced"] == true) {
+                    (_, true) => "enforced",
+                    (true, false) => "proved",
+                    (false, false) => "not proved",
+                };
+                format!("{} ({state})", text(domain, "name"))
+            })
+            .collect();
+        let words = format!(
+            "{}  {:<16} {}  {}",
+            text(&row, "id"),
+            text(&row, "organisation"),
+            text(&row, "issuer"),
+            domains.join(", ")
+        );
+        print(&row, as_json, words.trim_end());
+    }
+    Ok(())
+}
+
+fn rows(conn: &mut Conn) -> Result<Vec<Value>> {
+    let mut rows = Vec::new();
+    for (connection, organisation) in connection::all(conn)? {
+        let domains: Vec<Value> = domain::led_to(conn, &connection.id)?
+            .into_iter()
+            .map(|domain| {
+                json!({ "name": domain.name, "proved": domain.proved_at.is_some(), "enforced": domain.is_enforced })
+            })
+            .collect();
+        rows.push(json!({
+            "id": connection.id,
+            "organisation": organisation.slug,
+            "name": connection.name,
+            "issuer": connection.issuer,
+            "domains": domains,
+            "expiresAt": connection.expires_at,
+            "testedAt": connection.tested_at,
+        }));
+    }
+    Ok(rows)
+}
+
+pub async fn test(app: &App, id: Id<Connection>, as_json: bool) -> Outcome {
+    let (now, config) = (app.now(), app.config().clone());
+    let found = app
+        .read(move |conn| {
+            let connection = connection::by_id(conn, &id)?;
+            let slug = organisation::slug_of(conn, &connection.organisation_id)?;
+            let last = attempt::of(conn, &id)?.into_iter().next();
+            let keys = service_key::service(conn, &config)?.keys.len();
+            let domains = domain::led_to(conn, &id)?;
+            Ok((connection, slug, last, keys, domains))
+        })
+        .await;
+    let (connection, slug, last, keys, domains) = match found {
+        Err(Error::NotFound) => {
+            return Err("There is no such connection: see `vestibule sso list`.".to_owned());
+        }
+        found => sentence(found)?,
+    };
+    let mut findings = vec![metadata_finding(&connection, now), key_finding(&connection, keys)];
+    findings.push(match domains.iter().find(|domain| domain.proved_at.is_none()) {
+        Some(domain) => {
+            ("warning", "domain", format!("{} is not proved: addresses there stay claims.", domain.name))
+        }
+        None if domains.is_empty() => ("warning", "domain", "No domain leads to it.".to_owned()),
+        None => {
+            ("fine", "domain", domains.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(", "))
+        }
+    });
+    findings.push(match (&last, connection.tested_at) {
+        (Some(last), _) if last.outcome != "success" => {
+            ("warning", "sign-in", format!("The last one ended with {}, {}.", last.outcome, last.at.ago(now)))
+        }
+        (Some(last), _) => ("fine", "sign-in", format!("The last one was let in, {}.", last.at.ago(now))),
+        (None, _) => ("warning", "sign-in", "Nobody has signed in by it yet.".to_owned()),
+    });
+    let page = app.config().site.link(&format!("/organisations/{slug}/sso/{}", connection.id));
+    let is_bad = findings.iter().any(|(health, ..)| *health == "problem");
+    for (health, what, says) in findings {
+        print(
+            &json!({ "health": health, "what": what, "says": says }),
+            as_json,
+            &format!("{health:<8} {what:<10} {says}"),
+        );
+    }
+    print(&json!({ "page": page }), as_json, &format!("Try a sign-in that lets nobody in: {page}"));
+    if is_bad { Err("This connection lets nobody in.".to_owned()) } else { Ok(()) }
+}
+
+fn metadata_finding(connection: &Connection, now: Timestamp) -> (&'static str, &'static str, String) {
+    let provider = match connection.provider(now) {
+        Ok(provider) => provider,
+        Err(reason) => return ("problem", "metadata", reason.sentence().to_owned()),
+    };
+    let last = connection::last_expiry(&provider, now);
+    let until = last.exact();
+    match last {
+        last if last <= now => ("problem", "metadata", format!("The last certificate expired {until}.")),
+        last if last <= now + SOON => {
+            ("warning", "metadata", format!("The last certificate expires {until}."))
+        }
+        _ => ("fine", "metadata", format!("{}, certificates until {until}", provider.entity_id)),
+    }
+}
+
+fn key_finding(connection: &Connection, keys: usize) -> (&'static str, &'static str, String) {
+    match (keys, connection.signs_requests) {
+        (0, true) => (
+            "problem",
+            "key",
+            "Requests are to be signed, and there is no key: `vestibule sso key announce`.".to_owned(),
+        ),
+        (0, false) => {
+            ("fine", "key", "None: requests are not signed, and nothing can be encrypted to us.".to_owned())
+        }
+        (1, _) => ("fine", "key", "One is in use.".to_owned()),
+        _ => ("fine", "key", "One is in use, another one is in the metadata.".to_owned()),
+    }
+}

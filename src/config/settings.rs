@@ -1,0 +1,125 @@
+//! The list of settings: each with its name, its default and its meaning.
+
+/// One setting: its name, its default in words, and what it means.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// The environment variable.
+    pub name: &'static str,
+    /// What holds where it is not set; empty where there is no default.
+    pub default: &'static str,
+    /// What it means, in a sentence.
+    pub meaning: &'static str,
+}
+
+const fn setting(name: &'static str, default: &'static str, meaning: &'static str) -> Setting {
+    Setting { name, default, meaning }
+}
+
+/// Every setting there is.
+pub const SETTINGS: &[Setting] = &[
+    setting("MODE", "development", "`development` or `production`; production refuses unsafe settings"),
+    setting("DATABASE_URL", "sqlite://data/vestibule.db", "`sqlite://PATH` or `postgres://…`"),
+    setting("DATABASE_POOL", "8", "connections to PostgreSQL per node"),
+    setting("MIGRATE", "on", "`off`: `serve` leaves the schema to `vestibule migrate`"),
+    setting(
+        "BASE_URL",
+        "http://localhost:3000",
+        "the address that people type; links in mails start with it",
+    ),
+    setting("LISTEN", "127.0.0.1:3000", "address and port to listen on"),
+    setting("WORKERS", "cores", "threads that answer requests"),
+    setting("TRUSTED_PROXIES", "none", "networks whose `X-Forwarded-For` counts: `10.0.0.0/8, ::1/128`"),
+    setting(
+        "METRICS_FROM",
+        "127.0.0.0/8, ::1/128",
+        "networks that may read `/metrics`; everyone else sees 404",
+    ),
+    setting(
+        "SECRET_KEY",
+        "made in `data/` in development",
+        "32 characters or more; seals, peppers and signs",
+    ),
+    setting(
+        "SECRET_KEY_PREVIOUS",
+        "none",
+        "older keys, separated by commas, that still open what they sealed",
+    ),
+    setting(
+        "SMTP_URL",
+        "localhost:1025 or the built-in catcher",
+        "`smtps://user:pass@host`, `smtp://host:587?tls=required` or `folder:PATH`",
+    ),
+    setting("MAIL_FROM", "BRAND_NAME <no-reply@BASE_URL's host>", "who mails come from"),
+    setting("MAIL_LEASE", "60s", "how long one node holds a letter before another may send it"),
+    setting("BRAND_NAME", "Vestibule", "the name on pages and in mails"),
+    setting("BRAND_ACCENT", "none", "the accent colour as `#rrggbb`"),
+    setting("BRAND_LOGO", "none", "an SVG or PNG file shown beside the name"),
+    setting("BRAND_STYLESHEET", "none", "a CSS file that follows ours"),
+    setting("BCRYPT_COST", "12", "the cost of a password hash, 10 to 16; 4 and up in development"),
+    setting("HASH_THREADS", "cores", "low-priority threads that hash passwords"),
+    setting("HASH_QUEUE", "256", "how many hashes may wait; beyond that 503 with `Retry-After`"),
+    setting(
+        "DNS_SERVER",
+        "those of the machine",
+        "`ADDRESS:PORT` of the DNS server that is asked about domains and metadata",
+    ),
+    setting(
+        "SSO_PRIVATE_METADATA",
+        "off",
+        "`on`: metadata of identity providers may be read from private networks and this machine",
+    ),
+    setting(
+        "VERIFY_ON_GET",
+        "on in development, off in production",
+        "whether an API caller's GET of a link confirms",
+    ),
+    setting("VERIFY_LINK_LIFE", "24h", "how long a confirmation link works"),
+    setting("RESET_LINK_LIFE", "1h", "how long a password reset link works"),
+    setting("SESSION_IDLE", "30m", "a session ends after this long without a request"),
+    setting("SESSION_LIFE", "24h", "a session ends this long after it began"),
+    setting("REMEMBER_IDLE", "14d", "the same for a remembered device"),
+    setting("REMEMBER_LIFE", "30d", "the same for a remembered device"),
+    setting("STEP_UP_WINDOW", "5m", "how long a step-up is good for, in its session"),
+    setting("PENDING_SIGN_IN", "10m", "how long a sign-in waits for its second proof"),
+    setting("MAGIC_LINKS", "on", "`off`: nobody signs in with a link by mail"),
+    setting("MAGIC_LINK_LIFE", "10m", "how long a link to sign in works, and its short code"),
+    setting(
+        "FACTORS_RESET_DELAY",
+        "24h",
+        "how long an owner can stop the removal of their second factors by an operator",
+    ),
+    setting(
+        "EMAIL_CHANGE_LIFE",
+        "24h",
+        "how long the link to a new address works, and how long the old one can stop it",
+    ),
+    setting("EMAIL_UNDO_LIFE", "7d", "how long the old address can take itself back after a change"),
+    setting("DELETION_GRACE", "30d", "how long somebody who asked to be deleted can change their mind"),
+    setting("DELETION_REMINDER", "3d", "how long before the end they are reminded"),
+    setting(
+        "UNCONFIRMED_WARNING",
+        "5d",
+        "an account whose address is not confirmed is warned after this long",
+    ),
+    setting("UNCONFIRMED_LIFE", "7d", "and removed after this long"),
+    setting("HISTORY_LIFE", "90d", "how long sign-ins, and what was mailed when, are kept"),
+    setting("JOB_LEASE", "60s", "how long one node holds a job before another may take it over"),
+    setting("THROTTLE", "on", "`off` lifts every limit below, for load tests; production refuses it"),
+    setting("LOGIN_PER_ADDRESS", "5", "sign-in attempts a minute for one address"),
+    setting("LOGIN_PER_NETWORK", "20", "sign-in attempts a minute from one client (IPv6: /64)"),
+    setting("LOGIN_FAILURES", "10", "failures in a row until unknown browsers have to wait"),
+    setting("LOGIN_COOL_DOWN", "15m", "how long they have to wait"),
+    setting("SIGNUPS_PER_NETWORK", "30", "sign-ups an hour from one client"),
+    setting("PASSKEYS_PER_NETWORK", "60", "passkey challenges a minute for one client"),
+    setting("MAILS_PER_MINUTE", "1", "letters of one kind a minute to one address"),
+    setting("MAILS_PER_HOUR", "5", "letters of one kind an hour to one address"),
+    setting("BODY_LIMIT", "65536", "bytes in a request body"),
+    setting("BODY_TIMEOUT", "30s", "how long a request body may take to arrive"),
+    setting("SHUTDOWN_TIMEOUT", "30s", "how long requests in flight may take after SIGTERM"),
+    setting("LOG", "info", "what is logged, as a `tracing` filter"),
+    setting(
+        "LOG_FORMAT",
+        "text in development, json in production",
+        "`text` or `json`, one line an event, on stdout",
+    ),
+];

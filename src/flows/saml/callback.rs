@@ -1,0 +1,197 @@
+//! What an identity provider sends is judged and noted; nobody is signed in by it yet.
+
+use actix_web::{
+    HttpMessage, HttpRequest, HttpResponse,
+    http::header,
+    web::{Data, Payload},
+};
+use serde::Deserialize;
+
+use super::{
+    Arrived, Fault, REFUSED, SEAL, attributes, checks, departure::ask_first, nonce_of, note, refused,
+};
+use crate::{
+    app::App,
+    clock::Timestamp,
+    db::Tx,
+    error::{Error, Result},
+    model::{
+        assertion,
+        attempt::{self, Detail},
+        connection::{self, Connection, Mapping, Person},
+        identity::{self, Refused},
+        service_key,
+        session::Method,
+        token::{self, Asked, AskedFor, SamlArrival, SamlRequest},
+    },
+    secret::{self, Secret},
+    sso::{self, Presented, Refusal, Request, Statement},
+    web::{Anybody, Client, Reply, input},
+};
+
+// A response is base64 of at most this much, in a form (saml-bindings §3.5.4).
+const CALLBACK_LIMIT: usize = 256 * 1024;
+
+/// What an identity provider sends.
+#[derive(Deserialize)]
+struct Callback {
+    #[serde(rename = "SAMLResponse", default)]
+    response: String,
+    #[serde(rename = "RelayState", default)]
+    relay_state: String,
+}
+
+/// `POST /auth/saml/callback`, the assertion consumer service (saml-profiles §4.1.4).
+pub async fn callback(
+    client: Client,
+    visitor: Anybody,
+    req: HttpRequest,
+    body: Payload,
+    app: Data<App>,
+) -> Result<HttpResponse> {
+    let whole = input::collect(body.into_inner(), CALLBACK_LIMIT);
+    let bytes =
+        tokio::time::timeout(app.config().body_timeout, whole).await.map_err(|_| Error::Timeout)??;
+    if !req.content_type().eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        return Err(Error::UnsupportedMedia);
+    }
+    let Callback { response, relay_state } = input::from_form(&bytes)?;
+    let relay_state = Secret::<SamlRequest>::from_text(relay_state);
+    let (now, looked_up, config) = (app.now(), relay_state.clone(), app.config().clone());
+    let found = app
+        .read(move |conn| {
+            let asked = token::peek_unowned(conn, &looked_up, now)?;
+            let connection = connection::by_id(conn, &asked.connection)?;
+            Ok((asked, connection, service_key::service(conn, &config)?))
+        })
+        .await;
+    let (asked, connection, service) = match found {
+        Ok(found) => found,
+        // The request is over or was never ours, or its connection is gone.
+        Err(Error::DeadLink | Error::NotFound) => return unsolicited(&app, &visitor, &req, response).await,
+        Err(error) => return Err(error),
+    };
+    let mapping = connection.mapping()?;
+    // Over https the cookie comes along with the cross-site POST; on plain http it is looked at when the browser comes
+    // for what was proved.
+    let is_another_browser = app.config().site.is_https()
+        && nonce_of(&req).is_none_or(|nonce| secret::digest(&nonce) != asked.browser);
+    let read = match (is_another_browser, connection.provider(now)) {
+        (true, _) => Err(Fault::another_browser()),
+        (false, Err(reason)) => Err(Fault::from(Box::new(Refusal::from(reason)))),
+        (false, Ok(provider)) => {
+            let request = Request {
+                id: asked.request.clone(),
+                sent_at: Timestamp::from_unix(asked.at),
+                force_authn: matches!(asked.purpose, AskedFor::StepUp { .. }),
+            };
+            let identity_attributes = mapping.identity_attributes();
+            let presented = Presented { response, provider, service, request, identity_attributes, now };
+            app.saml_desk().read(presented).await.map_err(Fault::from)
+        }
+    };
+    let to =
+        app.write(move |tx| judge(tx, &client, &relay_state, &connection, &mapping, asked, read)).await?;
+    if to == REFUSED {
+        app.metrics().sign_in(Method::Sso, false);
+    }
+    Ok(HttpResponse::SeeOther().insert_header((header::LOCATION, to)).finish())
+}
+
+/// Uses the request and the assertion up, notes what came, and says where the browser goes on.
+fn judge(
+    tx: &mut Tx,
+    client: &Client,
+    relay_state: &Secret<SamlRequest>,
+    connection: &Connection,
+    mapping: &Mapping,
+    asked: Asked,
+    read: Result<Statement, Fault>,
+) -> Result<String> {
+    token::redeem_unowned(tx, relay_state).map_err(refused)?;
+    let test = match &asked.purpose {
+        AskedFor::Test { user } => Some(user.clone()),
+        _ => None,
+    };
+    let statement = match read {
+        Ok(statement) => statement,
+        Err(fault) => return note(tx, client, connection, test, fault.code, &fault.detail),
+    };
+    if !assertion::spend(tx, &connection.id, &statement.assertion_id, statement.remember_until)? {
+        let fault = Fault::new("replayed", "This assertion was used before. Each is good for one sign-in.");
+        return note(tx, client, connection, test, fault.code, &fault.detail);
+    }
+    let person = mapping.person(&statement);
+    let foreseen = identity::foresee(tx.conn, connection, &statement.name, &person)?;
+    let detail = told(foreseen, &statement, &person);
+    if test.is_some() {
+        // A test that would leave its person outside is none that went through; but a domain may be about to be led here.
+        if let Some(refused) = foreseen.err().filter(|refused| *refused != Refused::AnotherConnection) {
+            return note(tx, client, connection, test, refused.code(), &detail);
+        }
+        connection::note_test(tx, connection)?;
+        return note(tx, client, connection, test, "success", &detail);
+    }
+    let attempt = attempt::note(tx, &connection.id, None, false, "success", &detail)?;
+    let arrived = Arrived {
+        asked,
+        attempt,
+        format: statement.name.format.uri().to_owned(),
+        name: statement.name.value.clone(),
+        email: person.email.as_ref().map(|email| email.spelled().to_owned()),
+        shown: person.name.as_ref().map(|name| name.as_str().to_owned()),
+        role: person.role,
+        session_ends_at: statement.session_ends_at.map(|at| at.unix()),
+    };
+    let sealed = tx.config.keys.seal(SEAL, &serde_json::to_string(&arrived)?)?;
+    let ticket = token::issue_unowned::<SamlArrival>(tx, &sealed)?;
+    let query = serde_urlencoded::to_string([("ticket", ticket.reveal())]).unwrap_or_default();
+    Ok(format!("/auth/saml/arrive?{query}"))
+}
+
+fn told(foreseen: Result<&'static str, Refused>, statement: &Statement, person: &Person) -> Detail {
+    let reason = foreseen.err().map(|refused| refused.sentence().to_owned());
+    if foreseen == Err(Refused::AnotherDomain) {
+        // Whoever copied the metadata of somebody else's identity provider is not shown what it says of its people.
+        return Detail { reason, ..Detail::default() };
+    }
+    Detail {
+        reason,
+        subject: Some(statement.name.value.clone()),
+        email: person.email.as_ref().map(|email| email.spelled().to_owned()),
+        name: person.name.as_ref().map(|name| name.as_str().to_owned()),
+        role: Some(person.role.words().to_owned()),
+        account: foreseen.ok().map(str::to_owned),
+        checks: checks(&statement.checks),
+        attributes: attributes(&statement.attributes),
+    }
+}
+
+/// A sign-in that began at the identity provider is never trusted as it is: where the connection takes those, it is
+/// answered with a request of our own.
+async fn unsolicited(
+    app: &App,
+    visitor: &Anybody,
+    req: &HttpRequest,
+    response: String,
+) -> Result<HttpResponse> {
+    let claim = tokio::task::spawn_blocking(move || sso::claim(&response)).await.map_err(Error::internal)?;
+    let refuse = |reason: &str| {
+        tracing::warn!(reason, "a SAML response is refused");
+        Error::SsoRefused
+    };
+    let claim = claim.map_err(|reason| refuse(reason.code()))?;
+    let Some(issuer) = claim.issuer.filter(|_| claim.in_response_to.is_none()) else {
+        return Err(refuse("answers_nothing"));
+    };
+    let found = app.read(move |conn| connection::unsolicited_from(conn, &issuer)).await?;
+    match found {
+        Some(connection) => ask_first(app, visitor, req, connection.id, None).await,
+        None => Err(refuse("unsolicited")),
+    }
+}
+
+/// `GET /auth/saml/refused`: what is told to whoever could not be signed in; the reason is for their administrator.
+pub async fn say_refused() -> Result<Reply> {
+    Err(Error::SsoRefused)
+}

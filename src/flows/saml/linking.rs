@@ -1,0 +1,66 @@
+//! Somebody has an account here already: they sign in to it once the old way, and the two are connected.
+
+use actix_session::SessionExt;
+use actix_web::{HttpRequest, web::Data};
+use askama::Template;
+use serde::Serialize;
+
+use super::{Linking, SEAL, name_of};
+use crate::{
+    app::App,
+    error::{Error, Result},
+    model::{connection, identity, membership, token, user},
+    web::{Anybody, Client, CurrentUser, Reply, pending},
+};
+
+/// Somebody has an account here already.
+#[derive(Template, Serialize)]
+#[template(path = "saml_link.html")]
+#[serde(rename_all = "camelCase")]
+pub struct LinkPage {
+    organisation: String,
+    email: String,
+    signed_in: bool,
+}
+
+/// `GET /auth/saml/link`: somebody has an account here already, and signs in to it once the old way.
+pub async fn link_form(client: Client, visitor: Anybody, app: Data<App>) -> Result<Reply> {
+    let secret = client.linking.clone().ok_or(Error::DeadLink)?;
+    let now = app.now();
+    let (user, organisation) = app
+        .read(move |conn| {
+            let waiting = token::peek(conn, &secret)?;
+            if !waiting.is_live(now) {
+                return Err(Error::DeadLink);
+            }
+            let user = user::by_id(conn, &waiting.user_id)?;
+            Ok((user, waiting.claim))
+        })
+        .await?;
+    let linking: Linking = serde_json::from_str(&app.config().keys.open(SEAL, &organisation)?)?;
+    let connection = app.read(move |conn| connection::by_id(conn, &linking.connection)).await?;
+    let signed_in = visitor.signed_in().is_some_and(|me| me.user.id == user.id);
+    let email = user.email.spelled().to_owned();
+    Ok(Reply::page(LinkPage { organisation: connection.name, email, signed_in }))
+}
+
+/// `POST /auth/saml/link`: connects the two.
+pub async fn link(me: CurrentUser, client: Client, req: HttpRequest, app: Data<App>) -> Result<Reply> {
+    let secret = client.linking.clone().ok_or(Error::DeadLink)?;
+    let (actor, user) = (me.actor(), me.user.clone());
+    app.write(move |tx| {
+        tx.lock(&user.email.normalized())?;
+        let (owner, sealed) = token::redeem(tx, &secret)?;
+        if owner != user.id {
+            return Err(Error::DeadLink);
+        }
+        let linking: Linking = serde_json::from_str(&tx.config.keys.open(SEAL, &sealed)?)?;
+        let connection = connection::by_id(tx.conn, &linking.connection)?;
+        let name = name_of(&linking.format, &linking.name)?;
+        identity::link(tx, &actor, &connection, &name, &user.id)?;
+        membership::add(tx, &actor, &connection.organisation_id, &user.id, linking.role).map(drop)
+    })
+    .await?;
+    pending::set_linking(&req.get_session(), None);
+    Ok(Reply::done("/me", "The two are connected. From now on you can sign in through your organisation."))
+}

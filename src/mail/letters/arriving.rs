@@ -1,0 +1,185 @@
+//! Letters to whoever comes in, or wants to.
+
+use askama::Template;
+
+use super::{Words, greeting, plain, token_link, write};
+use crate::{
+    config::Site,
+    mail::{EmailAddress, Letter, LetterKind},
+};
+
+struct VerifyEmail<'a> {
+    brand: &'a str,
+    home: String,
+    greeting: String,
+    link: String,
+    valid_for: &'a str,
+}
+
+faces!(VerifyEmail, "mail/verify_email.txt", "mail/verify_email.html");
+
+/// Asks somebody to prove that an address is theirs. `valid_for` is like `24 hours`.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn verify_email(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    token: &str,
+    valid_for: &str,
+) -> askama::Result<Letter> {
+    let words = VerifyEmail {
+        brand: &site.name,
+        home: site.link("/"),
+        greeting: greeting(name),
+        link: token_link(site, "/verify-email", token),
+        valid_for,
+    };
+    write(LetterKind::VerifyEmail, to, format!("Confirm your address for {}", site.name), &words)
+}
+
+struct AlreadyRegistered<'a> {
+    brand: &'a str,
+    home: String,
+    greeting: String,
+    link: String,
+    reset_link: String,
+}
+
+faces!(AlreadyRegistered, "mail/already_registered.txt", "mail/already_registered.html");
+
+/// Tells the owner of a confirmed address that somebody signed up with it. `to` and `name` are the owner's
+/// own, from their account: never what was typed at the sign-up.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn already_registered(site: &Site, to: &EmailAddress, name: &str) -> askama::Result<Letter> {
+    let words = AlreadyRegistered {
+        brand: &site.name,
+        home: site.link("/"),
+        greeting: greeting(name),
+        link: site.link("/login"),
+        reset_link: site.link("/forgot-password"),
+    };
+    write(LetterKind::AlreadyRegistered, to, format!("You already have an account at {}", site.name), &words)
+}
+
+/// From where a link to sign in was asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct AskedFrom<'a> {
+    /// The device, like `Chrome on macOS`.
+    pub device: &'a str,
+    /// When, like `21 November 2026, 14:05 UTC`.
+    pub when: &'a str,
+    /// Where, like `the network 203.0.113.0/24`.
+    pub place: &'a str,
+}
+
+struct MagicLink<'a> {
+    brand: &'a str,
+    home: String,
+    greeting: String,
+    link: String,
+    device: &'a str,
+    when: &'a str,
+    place: &'a str,
+    valid_for: &'a str,
+}
+
+faces!(MagicLink, "mail/magic_link.txt", "mail/magic_link.html");
+
+/// Signs somebody in who asked for it. `valid_for` is like `10 minutes`.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn magic_link(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    asked: AskedFrom,
+    token: &str,
+    valid_for: &str,
+) -> askama::Result<Letter> {
+    let words = MagicLink {
+        brand: &site.name,
+        home: site.link("/"),
+        greeting: greeting(name),
+        link: token_link(site, "/login/magic-link/verify", token),
+        device: plain(asked.device).unwrap_or("an unknown device"),
+        when: asked.when,
+        place: asked.place,
+        valid_for,
+    };
+    write(LetterKind::MagicLink, to, format!("Your link to sign in to {}", site.name), &words)
+}
+
+struct NewSignIn<'a> {
+    brand: &'a str,
+    home: String,
+    greeting: String,
+    link: String,
+    device: &'a str,
+    when: &'a str,
+    place: &'a str,
+}
+
+faces!(NewSignIn, "mail/new_sign_in.txt", "mail/new_sign_in.html");
+
+/// Asks somebody whether a sign-in was theirs: from which `device` (`Chrome on macOS`), `when` (`21 November 2026,
+/// 14:05 UTC`) and from what `place` (`the network 203.0.113.0/24`).
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn new_sign_in(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    device: &str,
+    when: &str,
+    place: &str,
+    token: &str,
+) -> askama::Result<Letter> {
+    let device = plain(device).unwrap_or("an unknown device");
+    let words = NewSignIn {
+        brand: &site.name,
+        home: site.link("/"),
+        greeting: greeting(name),
+        link: token_link(site, "/not-me", token),
+        device,
+        when,
+        place,
+    };
+    write(LetterKind::NewSignIn, to, format!("New sign-in to {} from {device}", site.name), &words)
+}
+
+struct ClaimEnds<'a> {
+    brand: &'a str,
+    home: String,
+    greeting: String,
+    link: String,
+    when: &'a str,
+}
+
+faces!(ClaimEnds, "mail/claim_ends.txt", "mail/claim_ends.html");
+
+/// Tells whoever an address belongs to that an account with it ends, `when`, unless the address is confirmed.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn claim_ends(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    when: &str,
+    token: &str,
+) -> askama::Result<Letter> {
+    let words = ClaimEnds {
+        brand: &site.name,
+        home: site.link("/"),
+        greeting: greeting(name),
+        link: token_link(site, "/verify-email", token),
+        when,
+    };
+    write(LetterKind::ClaimEnds, to, format!("Last chance to confirm your address for {}", site.name), &words)
+}

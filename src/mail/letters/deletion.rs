@@ -1,0 +1,117 @@
+//! Letters about the end of an account.
+
+use askama::Template;
+
+use super::{Words, greeting, token_link, write};
+use crate::{
+    config::Site,
+    mail::{EmailAddress, Letter, LetterKind},
+};
+
+/// A letter about an account that is to be deleted: at once (no days), and shortly before.
+struct Deletion<'a> {
+    brand: &'a str,
+    home: String,
+    greeting: String,
+    link: String,
+    reset_link: String,
+    when: &'a str,
+    days: Option<&'a str>,
+}
+
+faces!(Deletion, "mail/deletion.txt", "mail/deletion.html");
+
+impl<'a> Deletion<'a> {
+    fn new(site: &'a Site, name: &str, when: &'a str, days: Option<&'a str>, token: &str) -> Self {
+        Self {
+            brand: &site.name,
+            home: site.link("/"),
+            greeting: greeting(name),
+            link: token_link(site, "/cancel-deletion", token),
+            reset_link: site.link("/forgot-password"),
+            when,
+            days,
+        }
+    }
+}
+
+/// Tells somebody `when` (`21 December 2026, 14:05 UTC`) their account is deleted, and how to keep it.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn deletion_scheduled(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    when: &str,
+    token: &str,
+) -> askama::Result<Letter> {
+    let words = Deletion::new(site, name, when, None, token);
+    write(LetterKind::DeletionScheduled, to, format!("Your account at {} will be deleted", site.name), &words)
+}
+
+/// The same shortly before: in how many `days`.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn deletion_reminder(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    days: i64,
+    when: &str,
+    token: &str,
+) -> askama::Result<Letter> {
+    let days = if days == 1 { "1 day".to_owned() } else { format!("{days} days") };
+    let words = Deletion::new(site, name, when, Some(&days), token);
+    let subject = format!("Your account at {} will be deleted in {days}", site.name);
+    write(LetterKind::DeletionReminder, to, subject, &words)
+}
+
+struct DeletionCancelled<'a> {
+    brand: &'a str,
+    home: String,
+    greeting: String,
+    link: String,
+    when: &'a str,
+}
+
+faces!(DeletionCancelled, "mail/deletion_cancelled.txt", "mail/deletion_cancelled.html");
+
+/// Tells somebody that their account stays, since `when`.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn deletion_cancelled(site: &Site, to: &EmailAddress, name: &str, when: &str) -> askama::Result<Letter> {
+    let words = DeletionCancelled {
+        brand: &site.name,
+        home: site.link("/"),
+        greeting: greeting(name),
+        link: site.link("/forgot-password"),
+        when,
+    };
+    write(LetterKind::DeletionCancelled, to, format!("Your account at {} stays", site.name), &words)
+}
+
+struct DeletionDone<'a> {
+    brand: &'a str,
+    home: String,
+    greeting: String,
+    link: String,
+}
+
+faces!(DeletionDone, "mail/deletion_done.txt", "mail/deletion_done.html");
+
+/// Tells somebody that their account is deleted. The last letter.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn deletion_done(site: &Site, to: &EmailAddress, name: &str) -> askama::Result<Letter> {
+    let words = DeletionDone {
+        brand: &site.name,
+        home: site.link("/"),
+        greeting: greeting(name),
+        link: site.link("/what-we-hold"),
+    };
+    write(LetterKind::DeletionDone, to, format!("Your account at {} is deleted", site.name), &words)
+}

@@ -1,0 +1,98 @@
+//! Letters to the owners of an organisation.
+
+use askama::Template;
+
+use super::{Words, greeting, plain, write};
+use crate::{
+    config::Site,
+    mail::{EmailAddress, Letter, LetterKind},
+};
+
+struct CertificateExpires<'a> {
+    brand: &'a str,
+    home: String,
+    greeting: String,
+    link: String,
+    organisation: &'a str,
+    connection: &'a str,
+    when: &'a str,
+    is_over: bool,
+}
+
+faces!(CertificateExpires, "mail/certificate_expires.txt", "mail/certificate_expires.html");
+
+/// Tells an owner that people cannot sign in through a connection from `when` (`21 November 2026, 14:05 UTC`) on, or since
+/// then. `path` leads to the connection.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn certificate_expires(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    (organisation, connection): (&str, &str),
+    (when, is_over): (&str, bool),
+    path: &str,
+) -> askama::Result<Letter> {
+    let words = CertificateExpires {
+        brand: &site.name,
+        home: site.link("/"),
+        greeting: greeting(name),
+        link: site.link(path),
+        organisation: plain(organisation).unwrap_or("your organisation"),
+        connection: plain(connection).unwrap_or("your identity provider"),
+        when,
+        is_over,
+    };
+    let subject = match is_over {
+        true => format!("Sign-in through your organisation at {} has stopped", site.name),
+        false => format!("Sign-in through your organisation at {} will stop", site.name),
+    };
+    write(LetterKind::CertificateExpires, to, subject, &words)
+}
+
+struct DomainRecordGone<'a> {
+    brand: &'a str,
+    home: String,
+    greeting: String,
+    link: String,
+    organisation: &'a str,
+    domain: &'a str,
+    record: &'a str,
+    when: &'a str,
+    is_lost: bool,
+}
+
+faces!(DomainRecordGone, "mail/domain_record_gone.txt", "mail/domain_record_gone.html");
+
+/// Tells an owner that the TXT record of a proved domain is gone: the proof ends `when`, or has ended. `path` leads to the
+/// list of domains.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn domain_record_gone(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    organisation: &str,
+    (domain, record): (&str, &str),
+    (when, is_lost): (&str, bool),
+    path: &str,
+) -> askama::Result<Letter> {
+    let words = DomainRecordGone {
+        brand: &site.name,
+        home: site.link("/"),
+        greeting: greeting(name),
+        link: site.link(path),
+        organisation: plain(organisation).unwrap_or("your organisation"),
+        domain,
+        record,
+        when,
+        is_lost,
+    };
+    let subject = match is_lost {
+        true => format!("{domain} is no longer proved at {}", site.name),
+        false => format!("The record that proves {domain} at {} is gone", site.name),
+    };
+    write(LetterKind::DomainRecordGone, to, subject, &words)
+}

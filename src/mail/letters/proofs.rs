@@ -1,0 +1,265 @@
+//! Letters about passwords and second proofs.
+
+use askama::Template;
+
+use super::{Words, greeting, plain, token_link, write};
+use crate::{
+    config::Site,
+    mail::{EmailAddress, Letter, LetterKind},
+};
+
+struct ResetPassword<'a> {
+    brand: &'a str,
+    home: String,
+    greeting: String,
+    link: String,
+    valid_for: &'a str,
+}
+
+faces!(ResetPassword, "mail/reset_password.txt", "mail/reset_password.html");
+
+/// The way back in for somebody who forgot their password. `valid_for` is like `1 hour`.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn reset_password(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    token: &str,
+    valid_for: &str,
+) -> askama::Result<Letter> {
+    let words = ResetPassword {
+        brand: &site.name,
+        home: site.link("/"),
+        greeting: greeting(name),
+        link: token_link(site, "/reset-password", token),
+        valid_for,
+    };
+    write(LetterKind::ResetPassword, to, format!("Set a new password for {}", site.name), &words)
+}
+
+struct PasswordChanged<'a> {
+    brand: &'a str,
+    home: String,
+    greeting: String,
+    link: String,
+    when: &'a str,
+    device: &'a str,
+}
+
+faces!(PasswordChanged, "mail/password_changed.txt", "mail/password_changed.html");
+
+/// Tells somebody that their password is a new one, `when` (`21 November 2026, 14:05 UTC`) and from which
+/// `device` (`Chrome on macOS`).
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn password_changed(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    when: &str,
+    device: &str,
+) -> askama::Result<Letter> {
+    let words = PasswordChanged {
+        brand: &site.name,
+        home: site.link("/"),
+        greeting: greeting(name),
+        link: site.link("/forgot-password"),
+        when,
+        // A device's name comes from what a browser says of itself.
+        device: plain(device).unwrap_or("an unknown device"),
+    };
+    write(LetterKind::PasswordChanged, to, format!("Your password for {} was changed", site.name), &words)
+}
+
+/// A change of the ways to sign in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FactorChange {
+    /// An authenticator app was set up.
+    AppAdded,
+    /// Another authenticator app took the place of the one before.
+    AppReplaced,
+    /// The authenticator app was removed.
+    AppRemoved,
+    /// A passkey was added.
+    PasskeyAdded,
+    /// A passkey was removed.
+    PasskeyRemoved,
+    /// A passkey's counter went back: there is a copy of it.
+    PasskeyCopied,
+    /// New recovery codes were made.
+    CodesMade,
+}
+
+impl FactorChange {
+    fn words(self) -> &'static str {
+        match self {
+            Self::AppAdded => "An authenticator app was added",
+            Self::AppReplaced => "Your authenticator app was replaced by another",
+            Self::AppRemoved => "The authenticator app was removed",
+            Self::PasskeyAdded => "A passkey was added",
+            Self::PasskeyRemoved => "A passkey was removed",
+            Self::PasskeyCopied => "Somebody used a copy of one of your passkeys, so it no longer works",
+            Self::CodesMade => "New recovery codes were made, and the older ones no longer work",
+        }
+    }
+}
+
+struct FactorChanged<'a> {
+    brand: &'a str,
+    home: String,
+    greeting: String,
+    link: String,
+    what: &'a str,
+    when: &'a str,
+    device: &'a str,
+}
+
+faces!(FactorChanged, "mail/factor_changed.txt", "mail/factor_changed.html");
+
+/// Tells somebody that a way to sign in was added or removed, `when` and from which `device`.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn factor_changed(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    change: FactorChange,
+    when: &str,
+    device: &str,
+) -> askama::Result<Letter> {
+    let words = FactorChanged {
+        brand: &site.name,
+        home: site.link("/"),
+        greeting: greeting(name),
+        link: site.link("/me/security"),
+        what: change.words(),
+        when,
+        device: plain(device).unwrap_or("an unknown device"),
+    };
+    write(LetterKind::FactorChanged, to, format!("How you sign in to {} has changed", site.name), &words)
+}
+
+struct RecoveryCodeUsed<'a> {
+    brand: &'a str,
+    home: String,
+    greeting: String,
+    link: String,
+    when: &'a str,
+    left: i64,
+}
+
+faces!(RecoveryCodeUsed, "mail/recovery_code_used.txt", "mail/recovery_code_used.html");
+
+/// Tells somebody that one of their recovery codes was used, and how many are left.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn recovery_code_used(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    when: &str,
+    left: i64,
+) -> askama::Result<Letter> {
+    let words = RecoveryCodeUsed {
+        brand: &site.name,
+        home: site.link("/"),
+        greeting: greeting(name),
+        link: site.link("/me/security"),
+        when,
+        left,
+    };
+    write(LetterKind::RecoveryCodeUsed, to, format!("A recovery code for {} was used", site.name), &words)
+}
+
+struct WrongCodes<'a> {
+    brand: &'a str,
+    home: String,
+    greeting: String,
+    link: String,
+    when: &'a str,
+    device: &'a str,
+}
+
+faces!(WrongCodes, "mail/wrong_codes.txt", "mail/wrong_codes.html");
+
+/// Tells somebody that a sign-in ended at its second proof: whoever it was knew the first.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn wrong_codes(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    when: &str,
+    device: &str,
+) -> askama::Result<Letter> {
+    let words = WrongCodes {
+        brand: &site.name,
+        home: site.link("/"),
+        greeting: greeting(name),
+        link: site.link("/forgot-password"),
+        when,
+        device: plain(device).unwrap_or("an unknown device"),
+    };
+    write(LetterKind::WrongCodes, to, format!("A sign-in to {} was stopped", site.name), &words)
+}
+
+/// How far an operator's reset of the second factors is.
+#[derive(Debug, Clone, Copy)]
+pub enum ResetStep<'a> {
+    /// Asked for; it takes effect `at` this time, after this `delay`, unless the link with the `token` stops it.
+    Asked {
+        /// Like `21 November 2026, 14:05 UTC`.
+        at: &'a str,
+        /// Like `24 hours`.
+        delay: &'a str,
+        /// The secret of the link.
+        token: &'a str,
+    },
+    /// Stopped.
+    Stopped {
+        /// Like `21 November 2026, 14:05 UTC`.
+        when: &'a str,
+    },
+    /// Done: the second factors are gone.
+    Done {
+        /// Like `21 November 2026, 14:05 UTC`.
+        when: &'a str,
+    },
+}
+
+struct FactorReset<'a> {
+    brand: &'a str,
+    home: String,
+    greeting: String,
+    link: String,
+    step: ResetStep<'a>,
+}
+
+faces!(FactorReset, "mail/factor_reset.txt", "mail/factor_reset.html");
+
+/// Tells somebody that an operator takes their second factors away, that this was stopped, or that it was done.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn factor_reset(site: &Site, to: &EmailAddress, name: &str, step: ResetStep) -> askama::Result<Letter> {
+    let (link, subject) = match step {
+        ResetStep::Asked { token, .. } => (
+            token_link(site, "/factor-reset/stop", token),
+            format!("Somebody asked to reset how you sign in to {}", site.name),
+        ),
+        ResetStep::Stopped { .. } => {
+            (site.link("/me/security"), format!("How you sign in to {} stays as it is", site.name))
+        }
+        ResetStep::Done { .. } => {
+            (site.link("/login"), format!("Your second proofs for {} are removed", site.name))
+        }
+    };
+    let words = FactorReset { brand: &site.name, home: site.link("/"), greeting: greeting(name), link, step };
+    write(LetterKind::FactorReset, to, subject, &words)
+}

@@ -1,0 +1,472 @@
+//! How letters leave: over SMTP, into a folder, or into memory.
+
+use std::{
+    fmt, fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use lettre::{
+    Message,
+    message::{
+        Mailbox, MultiPart, SinglePart,
+        header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue},
+    },
+};
+use tokio::task;
+
+use super::{EmailAddress, Letter, Refusal, smtp::Smtp};
+
+/// Where letters go.
+pub struct Mailer {
+    from: Mailbox,
+    way: Way,
+}
+
+enum Way {
+    Smtp(Box<Smtp>),
+    Folder(PathBuf),
+    Memory(Mutex<Vec<Letter>>),
+}
+
+impl Mailer {
+    /// Sends through a mail server: `smtps://user:password@host`, `smtp://host:587?tls=required`, or
+    /// `smtp://localhost:1025` without TLS. `from` is like `Acme <no-reply@example.com>`.
+    ///
+    /// # Errors
+    /// A sentence that says what to write instead. It never repeats the address: there is a password in it.
+    pub fn smtp(url: &str, from: &str) -> Result<Self, String> {
+        Ok(Self { from: sender(from)?, way: Way::Smtp(Box::new(Smtp::to(url)?)) })
+    }
+
+    /// Writes each letter to a file of its own in `folder`, which is made when it is missing.
+    ///
+    /// # Errors
+    /// A sentence about `from`.
+    pub fn folder(folder: impl Into<PathBuf>, from: &str) -> Result<Self, String> {
+        Ok(Self { from: sender(from)?, way: Way::Folder(folder.into()) })
+    }
+
+    /// Keeps letters in memory, for tests.
+    ///
+    /// # Errors
+    /// A sentence about `from`.
+    pub fn memory(from: &str) -> Result<Self, String> {
+        Ok(Self { from: sender(from)?, way: Way::Memory(Mutex::default()) })
+    }
+
+    /// Sends a letter. The same `message_id` (letters, digits and `-_.`; the sender's domain is added)
+    /// makes a second try the same letter to whoever sorts it.
+    ///
+    /// # Errors
+    /// A [`Refusal`]: permanent when this letter will never be taken, temporary when the trouble is with
+    /// the server or with us. What the server says about our own sign-in is trouble with us.
+    pub async fn send(&self, letter: &Letter, message_id: &str) -> Result<(), Refusal> {
+        let message = self.compose(letter, message_id)?;
+        match &self.way {
+            Way::Smtp(smtp) => smtp.send(&message).await,
+            Way::Folder(folder) => {
+                let path = folder.join(file_name(message_id));
+                task::spawn_blocking(move || write_file(&path, &message.formatted()))
+                    .await
+                    .map_err(io::Error::other)
+                    .flatten()
+                    .map_err(|error| Refusal::temporary(format!("The mail folder: {}.", error.kind())))
+            }
+            Way::Memory(sent) => {
+                hold(sent).push(letter.clone());
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether a letter could leave now: connects and greets.
+    ///
+    /// # Errors
+    /// A [`Refusal`] that says what is in the way.
+    pub async fn check(&self) -> Result<(), Refusal> {
+        match &self.way {
+            Way::Smtp(smtp) => smtp.check().await,
+            Way::Folder(folder) => fs::create_dir_all(folder)
+                .map_err(|error| Refusal::temporary(format!("The mail folder: {}.", error.kind()))),
+            Way::Memory(_) => Ok(()),
+        }
+    }
+
+    /// The letters kept by [`memory`](Self::memory), oldest first; none from any other.
+    pub fn sent(&self) -> Vec<Letter> {
+        match &self.way {
+            Way::Memory(sent) => hold(sent).clone(),
+            Way::Smtp(_) | Way::Folder(_) => Vec::new(),
+        }
+    }
+
+    /// Where letters go, in words for the operator: no credentials.
+    pub fn way(&self) -> String {
+        match &self.way {
+            Way::Smtp(smtp) => format!("over SMTP to {}", smtp.server),
+            Way::Folder(folder) => format!("into the folder {}", folder.display()),
+            Way::Memory(_) => "into memory".into(),
+        }
+    }
+
+    fn compose(&self, letter: &Letter, message_id: &str) -> Result<Message, Refusal> {
+        let unusable = |what: &str| Refusal::permanent(format!("The letter has no usable {what}."));
+        if letter.subject.chars().any(char::is_control) {
+            return Err(unusable("subject"));
+        }
+        if !is_message_id(message_id) {
+            return Err(unusable("Message-ID"));
+        }
+        let to = letter.to.mailbox().map_err(|_| unusable("recipient"))?;
+        let domain = self.from.email.domain();
+        Message::builder()
+            .from(self.from.clone())
+            .to(to.into())
+            .subject(&letter.subject)
+            .date_now()
+            .message_id(Some(format!("<{message_id}@{domain}>")))
+            // Letters of one kind lie in one thread.
+            .references(format!("<{}@{domain}>", letter.kind))
+            // RFC 3834 §5, and the header that Exchange reads instead: no holiday replies.
+            .raw_header(header(
+                HeaderName::new_from_ascii_str("Auto-Submitted"),
+                "auto-generated",
+            ))
+            .raw_header(header(
+                HeaderName::new_from_ascii_str("X-Auto-Response-Suppress"),
+                "All",
+            ))
+            .multipart(
+                MultiPart::alternative()
+                    .singlepart(part(ContentType::TEXT_PLAIN, &letter.text))
+                    .singlepart(part(ContentType::TEXT_HTML, &letter.html)),
+            )
+            .map_err(|_| unusable("form"))
+    }
+}
+
+/// Shows the way, never the credentials.
+impl fmt::Debug for Mailer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Mailer({})", self.way())
+    }
+}
+
+/// The sender, whose address must be ASCII so that every server can carry it.
+fn sender(from: &str) -> Result<Mailbox, String> {
+    let shape = "Write the sender like Acme <no-reply@example.com>.".to_owned();
+    let (name, typed) = match from.trim().strip_suffix('>').and_then(|rest| rest.rsplit_once('<')) {
+        Some((name, address)) => (name.trim().trim_matches('"').trim(), address),
+        None => ("", from),
+    };
+    if name.chars().any(char::is_control) {
+        return Err(shape);
+    }
+    let address = EmailAddress::parse(typed).map_err(|problem| format!("{shape} {problem}"))?;
+    let email = address.mailbox().map_err(|problem| format!("{shape} {problem}"))?;
+    if !email.user().is_ascii() {
+        return Err("Write the sender's address with plain letters before the @.".into());
+    }
+    Ok(Mailbox::new((!name.is_empty()).then(|| name.to_owned()), email))
+}
+
+fn is_message_id(id: &str) -> bool {
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    !id.is_empty()
+        && id.len() <= 120
+        && id.split('.').all(|atom| !atom.is_empty())
+        && id.chars().all(is_allowed)
+}
+
+fn header(name: HeaderName, value: &str) -> HeaderValue {
+    HeaderValue::new(name, value.into())
+}
+
+fn part(content_type: ContentType, body: &str) -> SinglePart {
+    SinglePart::builder()
+        .header(content_type)
+        .header(ContentTransferEncoding::QuotedPrintable)
+        .body(body.to_owned())
+}
+
+fn file_name(message_id: &str) -> String {
+    format!("{message_id}.eml")
+}
+
+/// All of the file or none of it, readable by its owner alone: there are links in it.
+fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let unfinished = path.with_extension("eml.part");
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&unfinished)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&unfinished, path)
+}
+
+/// The lock, also when a thread that held it has panicked: each change here is a single step.
+pub fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+pub mod tests {
+    use std::{
+        io::{BufRead, BufReader},
+        net::{SocketAddr, TcpListener},
+        thread,
+        time::Duration,
+    };
+
+    use super::{super::LetterKind, *};
+
+    const FROM: &str = "Acme <no-reply@acme.example>";
+
+    /// Runs a future to its end on a small runtime of its own.
+    pub fn run<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+    }
+
+    fn letter() -> Letter {
+        Letter {
+            kind: LetterKind::VerifyEmail,
+            to: EmailAddress::parse("ada@example.com").unwrap(),
+            subject: "Confirm your address for Acme".into(),
+            text: "Hello Ada,\n".into(),
+            html: "<p>Hello Ada,</p>\n".into(),
+        }
+    }
+
+    /// A mail server that answers the line that begins with `at` with `answer`, and everything else well.
+    fn server(at: &'static str, answer: &'static str) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                thread::spawn(move || converse(stream, at, answer));
+            }
+        });
+        addr
+    }
+
+    fn converse(mut stream: std::net::TcpStream, at: &str, answer: &str) -> Option<()> {
+        let lines = BufReader::new(stream.try_clone().ok()?).lines();
+        stream.write_all(b"220 test\r\n").ok()?;
+        let mut is_data = false;
+        for line in lines.map_while(Result::ok) {
+            is_data &= line != ".";
+            let usual = if is_data {
+                continue;
+            } else if line.starts_with("DATA") {
+                is_data = true;
+                "354 go on"
+            } else {
+                "250 fine"
+            };
+            let said = if line.starts_with(at) { answer } else { usual };
+            is_data &= said.starts_with("354");
+            if !said.is_empty() {
+                stream.write_all(format!("{said}\r\n").as_bytes()).ok()?;
+            }
+        }
+        Some(())
+    }
+
+    fn try_to_send(url: &str) -> Result<(), Refusal> {
+        run(async { Mailer::smtp(url, FROM).unwrap().send(&letter(), "id").await })
+    }
+
+    fn written(letter: &Letter, from: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        run(async { Mailer::folder(folder.path(), from).unwrap().send(letter, "id").await }).unwrap();
+        fs::read_to_string(folder.path().join("id.eml")).unwrap()
+    }
+
+    #[test]
+    fn a_refusal_is_permanent_only_when_it_is_about_the_letter() {
+        for (at, answer, permanent) in [
+            ("RCPT", "550 no such user ada@example.com", true),
+            ("RCPT", "452 later", false),
+            ("MAIL", "530 sign in first", false),
+            ("MAIL", "421 closing", false),
+            ("DATA", "554 no", true),
+            (".", "552 too big", true),
+            ("EHLO", "521 no mail here", false),
+        ] {
+            let refusal = try_to_send(&format!("smtp://{}", server(at, answer))).unwrap_err();
+
+            assert_eq!(refusal.permanent, permanent, "{at} {answer}: {refusal}");
+            assert!(refusal.reason.contains(&answer[..3]), "{refusal}");
+            assert!(!refusal.reason.contains('@'), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_is_down_is_temporary_trouble() {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let mailer = Mailer::smtp(&format!("smtp://{free}"), FROM).unwrap();
+
+        let (sent, checked) = run(async { (mailer.send(&letter(), "id").await, mailer.check().await) });
+
+        for refusal in [sent.unwrap_err(), checked.unwrap_err()] {
+            assert_eq!(refusal, Refusal::temporary("The mail server cannot be reached."));
+        }
+    }
+
+    #[test]
+    fn a_server_without_tls_gets_nothing_when_tls_is_required() {
+        let refusal = try_to_send(&format!("smtp://{}?tls=required", server("-", ""))).unwrap_err();
+
+        assert_eq!(refusal, Refusal::temporary("The mail server offers no TLS (STARTTLS)."));
+    }
+
+    #[test]
+    fn a_server_that_speaks_no_tls_at_all_gets_nothing_over_smtps() {
+        let refusal = try_to_send(&format!("smtps://localhost:{}", server("-", "").port())).unwrap_err();
+
+        assert!(!refusal.permanent, "{refusal}");
+    }
+
+    #[test]
+    fn an_address_that_the_server_cannot_carry_is_refused_for_good() {
+        let mailer = Mailer::smtp(&format!("smtp://{}", server("-", "")), FROM).unwrap();
+        let letter = Letter { to: EmailAddress::parse("josé@example.com").unwrap(), ..letter() };
+
+        let refusal = run(async { mailer.send(&letter, "id").await }).unwrap_err();
+
+        assert!(refusal.permanent && refusal.reason.contains("SMTPUTF8"), "{refusal}");
+    }
+
+    #[test]
+    fn a_server_that_falls_silent_costs_one_try_and_its_late_answers_are_not_believed() {
+        let mut mailer = Mailer::smtp(&format!("smtp://{}", server(".", "")), FROM).unwrap();
+        if let Way::Smtp(smtp) = &mut mailer.way {
+            smtp.deadline = Duration::from_millis(200);
+        }
+
+        let (first, second) = run(async {
+            (
+                mailer.send(&letter(), "one").await.unwrap_err(),
+                mailer.send(&letter(), "two").await.unwrap_err(),
+            )
+        });
+
+        assert_eq!(first, Refusal::temporary("The mail server did not answer in time."));
+        assert_eq!(second, first);
+    }
+
+    #[test]
+    fn a_good_server_takes_several_letters_and_a_check() {
+        let mailer = Mailer::smtp(&format!("smtp://{}", server("-", "")), FROM).unwrap();
+
+        run(async {
+            mailer.check().await.unwrap();
+            for id in ["one", "two", "three"] {
+                mailer.send(&letter(), id).await.unwrap();
+            }
+        });
+    }
+
+    #[test]
+    fn settings_that_cannot_work_are_refused_without_repeating_the_password() {
+        for url in [
+            "mail.example.com",
+            "http://u:hunter2@mail.example.com",
+            "smtp://u:hunter2@mail.example.com?tls=maybe",
+            "smtp://u:hunter2@mail.example.com?tsl=required",
+            "smtp://u@mail.example.com",
+            "smtp://",
+        ] {
+            let problem = Mailer::smtp(url, FROM).unwrap_err();
+            assert!(problem.ends_with('.') && !problem.contains("hunter2"), "{url}: {problem}");
+        }
+        for from in ["", "Acme", "Acme <no-reply>", "Acme\r\nBcc: e@f.gh <a@b.cd>", "josé@example.com"] {
+            assert!(Mailer::memory(from).is_err(), "{from:?}");
+        }
+        let mailer = Mailer::smtp("smtps://u:hunter2@mail.example.com", FROM).unwrap();
+        assert_eq!(format!("{mailer:?}"), "Mailer(over SMTP to mail.example.com)");
+    }
+
+    #[test]
+    fn a_letter_is_text_first_then_html_with_the_headers_that_keep_machines_quiet() {
+        let written = written(&letter(), "\"Acme, Inc.\" <no-reply@acme.example>");
+
+        for header in [
+            "To: ada@example.com\r\n",
+            "Subject: Confirm your address for Acme\r\n",
+            "Message-ID: <id@acme.example>\r\n",
+            "References: <verify_email@acme.example>\r\n",
+            "Auto-Submitted: auto-generated\r\n",
+            "X-Auto-Response-Suppress: All\r\n",
+            "MIME-Version: 1.0\r\n",
+            "Content-Type: multipart/alternative;",
+            "From: =?utf-8?b?QWNtZSwgSW5jLg==?= <no-reply@acme.example>\r\n",
+            "\r\nDate: ",
+        ] {
+            assert!(written.contains(header), "{header}\n{written}");
+        }
+        let position = |part: &str| written.find(part).unwrap_or_else(|| panic!("{part}\n{written}"));
+        assert!(
+            position("Content-Type: text/plain; charset=utf-8")
+                < position("Content-Type: text/html; charset=utf-8")
+        );
+        assert_eq!(written.matches("Content-Transfer-Encoding: quoted-printable").count(), 2);
+    }
+
+    #[test]
+    fn nothing_in_a_letter_becomes_a_header() {
+        let mailer = Mailer::memory(FROM).unwrap();
+        let injected = Letter { subject: "Hello\r\nBcc: eve@example.com".into(), ..letter() };
+
+        run(async {
+            assert!(mailer.send(&injected, "id").await.unwrap_err().permanent);
+            for id in ["", "a b", "a\r\nBcc: eve@example.com", "../id", "a>", "a@b", ".a", "é"] {
+                assert!(mailer.send(&letter(), id).await.unwrap_err().permanent, "{id:?}");
+            }
+        });
+        assert!(mailer.sent().is_empty());
+        let long = Letter { subject: "Grüße ".repeat(60), ..letter() };
+        assert!(written(&long, FROM).lines().all(|line| line.len() <= 998 && !line.starts_with("Bcc")));
+    }
+
+    #[test]
+    fn a_second_try_into_a_folder_is_the_same_file_and_leaves_no_scraps() {
+        let folder = tempfile::tempdir().unwrap();
+        let inside = folder.path().join("mail");
+        let mailer = Mailer::folder(&inside, FROM).unwrap();
+
+        run(async {
+            mailer.check().await.unwrap();
+            mailer.send(&letter(), "id").await.unwrap();
+            mailer.send(&letter(), "id").await.unwrap();
+        });
+
+        let names: Vec<_> = fs::read_dir(inside).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, ["id.eml"]);
+    }
+
+    #[test]
+    fn memory_keeps_letters_and_json_brings_them_back() {
+        let mailer = Mailer::memory(FROM).unwrap();
+        run(async { mailer.send(&letter(), "id").await }).unwrap();
+
+        let [sent] = &mailer.sent()[..] else { panic!("one letter") };
+        let json = serde_json::to_string(sent).unwrap();
+        assert!(json.contains(&format!("\"kind\":\"{}\"", sent.kind)));
+        assert_eq!(&serde_json::from_str::<Letter>(&json).unwrap(), sent);
+    }
+
+    #[test]
+    fn a_log_shows_neither_the_person_nor_the_words() {
+        let shown = format!("{:?}", letter());
+
+        assert!(shown.contains("***@example.com") && !shown.contains("ada") && !shown.contains("Ada"));
+    }
+}

@@ -1,0 +1,57 @@
+//! A session that is suddenly used with another user agent.
+
+use diesel::prelude::*;
+
+use super::{Current, Session};
+use crate::{
+    db::{Id, Tx, schema::sessions},
+    error::Result,
+    model::{
+        audit::{self, Actor, Event},
+        device::Device,
+        user::User,
+    },
+};
+
+/// What a changed user agent means for a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// The same browser, perhaps a newer version of it.
+    Version,
+    /// Another family or another platform: the secret is in other hands.
+    Device,
+    /// One program after another: a person at a keyboard, with one jar for several tools.
+    Program,
+}
+
+/// Judges a user agent that is not the one the session began with.
+pub fn judge(session: &Current, user_agent: &str) -> Change {
+    // Every browser says Mozilla first, for reasons of thirty years ago; hardly a program does.
+    let is_browser = |agent: &str| agent.starts_with("Mozilla/");
+    if !is_browser(&session.user_agent) && !is_browser(user_agent) {
+        return Change::Program;
+    }
+    let (before, after) = (Device::of(&session.user_agent), Device::of(user_agent));
+    match before.browser == after.browser && before.os == after.os {
+        true => Change::Version,
+        false => Change::Device,
+    }
+}
+
+/// Keeps the newer version of a session's browser.
+pub fn note_version(tx: &mut Tx, id: &Id<Session>, user_agent: &str) -> Result<()> {
+    diesel::update(sessions::table.find(id)).set(sessions::user_agent.eq(user_agent)).execute(tx.conn)?;
+    Ok(())
+}
+
+/// Locks a session that is suddenly used from another device. It stays in the list, with a warning, until it ends.
+pub fn lock(tx: &mut Tx, actor: &Actor, owner: &Id<User>, id: &Id<Session>, used_by: &Device) -> Result<()> {
+    let open = sessions::table.find(id).filter(sessions::locked_at.is_null());
+    let locked = diesel::update(open)
+        .set((sessions::locked_at.eq(tx.now), sessions::locked_by.eq(used_by.name())))
+        .execute(tx.conn)?;
+    if locked == 0 {
+        return Ok(());
+    }
+    audit::record(tx, actor, owner, Event::SessionLocked { session: id.clone(), used_by: used_by.name() })
+}

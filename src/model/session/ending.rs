@@ -1,0 +1,119 @@
+//! How a session ends before its time: given up, signed out, or no longer good enough.
+
+use diesel::prelude::*;
+
+use super::{Method, Session, SessionSecret};
+use crate::{
+    db::{Id, Tx, schema::sessions},
+    error::{Error, Result},
+    model::{
+        audit::{self, Actor, Event},
+        passkey::Passkey,
+        second_factor::Factor,
+        token::{self, PendingSignIn},
+        user::User,
+    },
+};
+
+/// Signs one of `owner`'s devices out. Nobody learns whether an id belongs to somebody else.
+pub fn revoke(tx: &mut Tx, actor: &Actor, owner: &Id<User>, id: &Id<Session>) -> Result<()> {
+    let gone =
+        diesel::delete(sessions::table.find(id).filter(sessions::user_id.eq(owner))).execute(tx.conn)?;
+    if gone == 0 {
+        return Err(Error::NotFound);
+    }
+    audit::record(tx, actor, owner, Event::SessionRevoked { session: id.clone() })
+}
+
+/// Signs every device of `owner` out but `keep`, and ends the sign-ins that wait for a second proof. Returns how many
+/// devices there were.
+pub fn revoke_others(
+    tx: &mut Tx,
+    actor: &Actor,
+    owner: &Id<User>,
+    keep: Option<&Id<Session>>,
+) -> Result<usize> {
+    token::revoke::<PendingSignIn>(tx, owner)?;
+    let count = diesel::delete(
+        sessions::table.filter(sessions::user_id.eq(owner)).filter(sessions::id.ne(kept(keep))),
+    )
+    .execute(tx.conn)?;
+    audit::record(tx, actor, owner, Event::OtherSessionsRevoked { count })?;
+    Ok(count)
+}
+
+// An id that nobody has, where nothing is kept.
+fn kept(keep: Option<&Id<Session>>) -> Id<Session> {
+    keep.cloned().unwrap_or_else(|| Id::from_text(""))
+}
+
+/// Signs out every device of `owner` but `keep` that did not come in through an organisation, and ends the sign-ins that
+/// wait for a second proof.
+pub fn revoke_but_sso(
+    tx: &mut Tx,
+    actor: &Actor,
+    owner: &Id<User>,
+    keep: Option<&Id<Session>>,
+) -> Result<()> {
+    token::revoke::<PendingSignIn>(tx, owner)?;
+    let others = sessions::table.filter(sessions::user_id.eq(owner)).filter(sessions::id.ne(kept(keep)));
+    let count = diesel::delete(others.filter(sessions::method.ne(Method::Sso))).execute(tx.conn)?;
+    if count == 0 {
+        return Ok(());
+    }
+    audit::record(tx, actor, owner, Event::OtherSessionsRevoked { count })
+}
+
+/// Signs out every device of `owner` but `keep` that came in with one proof only.
+pub fn revoke_single_factor(tx: &mut Tx, actor: &Actor, owner: &Id<User>, keep: &Id<Session>) -> Result<()> {
+    token::revoke::<PendingSignIn>(tx, owner)?;
+    let others = sessions::table.filter(sessions::user_id.eq(owner)).filter(sessions::id.ne(keep));
+    let count = diesel::delete(others.filter(sessions::second_factor.is_null())).execute(tx.conn)?;
+    audit::record(tx, actor, owner, Event::OtherSessionsRevoked { count })
+}
+
+/// Signs out every device of `owner` but `keep` that relied on one of `factors`; `keep` no longer relies on it. Ends the
+/// sign-ins that wait for a second proof as well: there may be nothing left to answer with.
+pub fn revoke_relying_on(
+    tx: &mut Tx,
+    actor: &Actor,
+    owner: &Id<User>,
+    keep: &Id<Session>,
+    factors: &[Factor],
+) -> Result<()> {
+    token::revoke::<PendingSignIn>(tx, owner)?;
+    let relying = || {
+        sessions::table.filter(sessions::user_id.eq(owner)).filter(sessions::second_factor.eq_any(factors))
+    };
+    let count = diesel::delete(relying().filter(sessions::id.ne(keep))).execute(tx.conn)?;
+    diesel::update(relying().filter(sessions::id.eq(keep)))
+        .set(sessions::second_factor.eq(None::<Factor>))
+        .execute(tx.conn)?;
+    audit::record(tx, actor, owner, Event::OtherSessionsRevoked { count })
+}
+
+/// Signs out every device of `owner` that came in with this passkey, but `keep`.
+pub fn revoke_of_passkey(
+    tx: &mut Tx,
+    actor: &Actor,
+    owner: &Id<User>,
+    passkey: &Id<Passkey>,
+    keep: Option<&Id<Session>>,
+) -> Result<()> {
+    let relying =
+        sessions::table.filter(sessions::user_id.eq(owner)).filter(sessions::passkey_id.eq(passkey));
+    let count = diesel::delete(relying.filter(sessions::id.ne(kept(keep)))).execute(tx.conn)?;
+    audit::record(tx, actor, owner, Event::OtherSessionsRevoked { count })
+}
+
+/// Ends the session that a browser presents, locked or not: it is about to get another.
+pub fn end_presented(tx: &mut Tx, secret: &SessionSecret) -> Result<()> {
+    diesel::delete(sessions::table.filter(sessions::secret_hash.eq(secret.digest()))).execute(tx.conn)?;
+    Ok(())
+}
+
+/// Ends a session that its own browser gives up.
+pub fn end(tx: &mut Tx, id: &Id<Session>) -> Result<()> {
+    diesel::delete(sessions::table.find(id)).execute(tx.conn)?;
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! Where somebody is signed in, as the list of devices shows it.
+
+use std::cmp::Reverse;
+
+use diesel::prelude::*;
+
+use super::{Method, Session};
+use crate::{
+    clock::Timestamp,
+    db::{Conn, Id, schema::sessions},
+    direct,
+    error::Result,
+    model::user::User,
+};
+
+/// A live session, as the list of devices shows it.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = sessions)]
+pub struct Listed {
+    /// For signing it out.
+    pub id: Id<Session>,
+    /// How it began.
+    pub method: Method,
+    /// Whether "remember this device" was chosen.
+    pub remembered: bool,
+    /// The browser's family.
+    pub browser: String,
+    /// The platform.
+    pub os: String,
+    /// `computer`, `phone`, `tablet`, `program` or `unknown`.
+    pub device_type: String,
+    /// The address on the network it began at.
+    pub ip: String,
+    /// The device it was suddenly used from, in words, where it has to sign in again.
+    pub locked_by: Option<String>,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When it was last used, to the minute.
+    pub last_active_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+impl Listed {
+    fn place(&self) -> (Reverse<Timestamp>, Reverse<Timestamp>, &str) {
+        (Reverse(self.last_active_at), Reverse(self.created_at), self.id.as_str())
+    }
+}
+
+/// `owner`'s live sessions, the most recently used first.
+pub fn list(conn: &mut Conn, owner: &Id<User>, now: Timestamp) -> Result<Vec<Listed>> {
+    let mut found: Vec<Listed> = direct!(conn => sessions::table
+        .filter(sessions::user_id.eq(owner))
+        .filter(sessions::expires_at.gt(now))
+        .filter(sessions::idle_expires_at.gt(now))
+        .select(Listed::as_select())
+        .load(conn))?;
+    // Here: a database copies every column into a sorter of its own, for the handful of devices that a person has.
+    found.sort_by(|one, other| one.place().cmp(&other.place()));
+    Ok(found)
+}

@@ -1,0 +1,334 @@
+//! What a link or a step under way may prove: one thing each.
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::{
+    config::Lifetimes,
+    db::Id,
+    mail::EmailAddress,
+    model::{
+        connection::Connection,
+        session::{Method, Session},
+        user::User,
+    },
+};
+
+/// What a token is for. A token of one purpose cannot be redeemed as another.
+pub trait Purpose: 'static {
+    /// Its name in the table.
+    const NAME: &'static str;
+    /// What it says besides whose it is.
+    type Claim: Serialize + DeserializeOwned;
+    /// How long it works.
+    fn life(lifetimes: &Lifetimes) -> TimeDelta;
+}
+
+/// Proves the address of an account. Claims the normalised address that the link was sent to.
+#[derive(Debug)]
+pub struct VerifyEmail;
+
+impl Purpose for VerifyEmail {
+    const NAME: &'static str = "verify_email";
+    type Claim = String;
+
+    fn life(lifetimes: &Lifetimes) -> TimeDelta {
+        lifetimes.verify_link
+    }
+}
+
+/// Opens the page for a new password. Claims the normalised address that the link was sent to.
+#[derive(Debug)]
+pub struct ResetPassword;
+
+impl Purpose for ResetPassword {
+    const NAME: &'static str = "reset_password";
+    type Claim = String;
+
+    fn life(lifetimes: &Lifetimes) -> TimeDelta {
+        lifetimes.reset_link
+    }
+}
+
+/// Moves an account to a new address. The link goes to the new address.
+#[derive(Debug)]
+pub struct ChangeEmail;
+
+impl Purpose for ChangeEmail {
+    const NAME: &'static str = "change_email";
+    type Claim = AddressChange;
+
+    fn life(lifetimes: &Lifetimes) -> TimeDelta {
+        lifetimes.email_change
+    }
+}
+
+/// Stops a change of address, or takes the old one back. The link goes to the old address.
+#[derive(Debug)]
+pub struct UndoEmail;
+
+impl Purpose for UndoEmail {
+    const NAME: &'static str = "undo_email";
+    type Claim = AddressChange;
+
+    fn life(lifetimes: &Lifetimes) -> TimeDelta {
+        lifetimes.email_change
+    }
+}
+
+/// From which address to which.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddressChange {
+    /// The address before.
+    pub old: EmailAddress,
+    /// The address after.
+    pub new: EmailAddress,
+}
+
+/// Keeps an account that was to be deleted. Works until then.
+#[derive(Debug)]
+pub struct CancelDeletion;
+
+impl Purpose for CancelDeletion {
+    const NAME: &'static str = "cancel_deletion";
+    type Claim = ();
+
+    fn life(lifetimes: &Lifetimes) -> TimeDelta {
+        lifetimes.deletion_grace
+    }
+}
+
+/// "This wasn't me": secures the account after a sign-in from a new device. Claims what was told of it.
+#[derive(Debug)]
+pub struct NotMe;
+
+impl Purpose for NotMe {
+    const NAME: &'static str = "not_me";
+    type Claim = ToldSignIn;
+
+    fn life(_: &Lifetimes) -> TimeDelta {
+        TimeDelta::days(7)
+    }
+}
+
+/// A sign-in as its letter told of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ToldSignIn {
+    /// When, in seconds since the Unix epoch.
+    pub at: i64,
+    /// From which device.
+    pub device: String,
+    /// From which address on the network.
+    pub ip: String,
+}
+
+/// A form that a step-up interrupted. Claims it sealed.
+#[derive(Debug)]
+pub struct Interrupted;
+
+impl Purpose for Interrupted {
+    const NAME: &'static str = "interrupted";
+    type Claim = String;
+
+    fn life(lifetimes: &Lifetimes) -> TimeDelta {
+        lifetimes.step_up
+    }
+}
+
+/// A sign-in between its first proof and its second. It opens `/login/2fa` and nothing else.
+#[derive(Debug)]
+pub struct PendingSignIn;
+
+/// The first proof of a sign-in that waits for its second.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FirstProof {
+    /// What was proved.
+    pub method: Method,
+    /// Whether "remember this device" was chosen.
+    pub remembered: bool,
+    /// When the session has to end at the latest, where somebody else says so: seconds since the Unix epoch.
+    #[serde(default)]
+    pub ends_at: Option<i64>,
+}
+
+impl Purpose for PendingSignIn {
+    const NAME: &'static str = "pending_sign_in";
+    type Claim = FirstProof;
+
+    fn life(lifetimes: &Lifetimes) -> TimeDelta {
+        lifetimes.pending_sign_in
+    }
+}
+
+/// Signs somebody in. The link goes to the address that it claims.
+#[derive(Debug)]
+pub struct MagicLink;
+
+/// How a link to sign in was asked for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AskedLink {
+    /// The normalised address that it was sent to.
+    pub address: String,
+    /// The digest of what the browser that asked holds.
+    pub browser: String,
+    /// The short code that the link shows elsewhere, sealed.
+    pub code: String,
+    /// From which device, in words.
+    pub device: String,
+    /// From which address on the network.
+    pub ip: String,
+    /// Whether "remember this device" was chosen.
+    pub remembered: bool,
+    /// Where to go afterwards: a path on this site.
+    pub next: Option<String>,
+}
+
+impl Purpose for MagicLink {
+    const NAME: &'static str = "magic_link";
+    type Claim = AskedLink;
+
+    fn life(lifetimes: &Lifetimes) -> TimeDelta {
+        lifetimes.magic_link
+    }
+}
+
+/// A browser that asked for a link to sign in and may be told its short code. It is nobody's, so that it is the same
+/// whether or not there is an account.
+#[derive(Debug)]
+pub struct MagicCode;
+
+/// Which link a short code stands for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AskedCode {
+    /// The digest of the link's secret.
+    pub link: String,
+    /// The short code, sealed.
+    pub code: String,
+}
+
+impl Purpose for MagicCode {
+    const NAME: &'static str = "magic_code";
+    type Claim = AskedCode;
+
+    fn life(lifetimes: &Lifetimes) -> TimeDelta {
+        lifetimes.magic_link
+    }
+}
+
+/// Stops an operator's reset of the second factors. Outlives the delay, so that a late reader learns what happened.
+#[derive(Debug)]
+pub struct StopFactorReset;
+
+impl Purpose for StopFactorReset {
+    const NAME: &'static str = "stop_factor_reset";
+    type Claim = ();
+
+    fn life(lifetimes: &Lifetimes) -> TimeDelta {
+        lifetimes.factors_reset + TimeDelta::days(7)
+    }
+}
+
+/// The challenge to make a passkey (WebAuthn §7.1), which is the secret itself. Claims its ceremony, sealed.
+#[derive(Debug)]
+pub struct RegisterPasskey;
+
+/// The challenge to use a passkey (WebAuthn §7.2), which is the secret itself. Claims its ceremony, sealed.
+#[derive(Debug)]
+pub struct UsePasskey;
+
+impl Purpose for RegisterPasskey {
+    const NAME: &'static str = "register_passkey";
+    type Claim = String;
+
+    fn life(_: &Lifetimes) -> TimeDelta {
+        PASSKEY_CEREMONY
+    }
+}
+
+impl Purpose for UsePasskey {
+    const NAME: &'static str = "use_passkey";
+    type Claim = String;
+
+    fn life(_: &Lifetimes) -> TimeDelta {
+        PASSKEY_CEREMONY
+    }
+}
+
+/// How long a browser may take to answer a challenge (WebAuthn §15.1).
+pub const PASSKEY_CEREMONY: TimeDelta = TimeDelta::minutes(5);
+
+/// A request to an identity provider. Its secret is the RelayState: opaque, one use.
+#[derive(Debug)]
+pub struct SamlRequest;
+
+/// What was asked of an identity provider, and why.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Asked {
+    /// Which connection.
+    pub connection: Id<Connection>,
+    /// The ID of the request (saml-core §3.2.1).
+    pub request: String,
+    /// When it was sent, in seconds since the Unix epoch.
+    pub at: i64,
+    /// The digest of the nonce that the browser holds which asked.
+    pub browser: String,
+    /// What for.
+    pub purpose: AskedFor,
+    /// Where to go afterwards, sealed.
+    pub next: Option<String>,
+}
+
+/// What somebody is asked to sign in for at an identity provider.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AskedFor {
+    /// To come in.
+    SignIn,
+    /// To confirm, in this session, that it is them.
+    StepUp {
+        /// Whose session.
+        user: Id<User>,
+        /// Which one.
+        session: Id<Session>,
+    },
+    /// To try the connection. Nobody is let in.
+    Test {
+        /// Which owner tries it.
+        user: Id<User>,
+    },
+}
+
+impl Purpose for SamlRequest {
+    const NAME: &'static str = "saml_request";
+    type Claim = Asked;
+
+    fn life(_: &Lifetimes) -> TimeDelta {
+        TimeDelta::minutes(10)
+    }
+}
+
+/// A response that passed every check and waits for its browser to come by itself, out of the cross-site POST. Claims it
+/// sealed.
+#[derive(Debug)]
+pub struct SamlArrival;
+
+impl Purpose for SamlArrival {
+    const NAME: &'static str = "saml_arrival";
+    type Claim = String;
+
+    fn life(_: &Lifetimes) -> TimeDelta {
+        TimeDelta::minutes(2)
+    }
+}
+
+/// Connects an identity with the account of whoever signs in to it once the old way. Claims the identity sealed.
+#[derive(Debug)]
+pub struct LinkIdentity;
+
+impl Purpose for LinkIdentity {
+    const NAME: &'static str = "link_identity";
+    type Claim = String;
+
+    fn life(_: &Lifetimes) -> TimeDelta {
+        TimeDelta::minutes(15)
+    }
+}
