@@ -1,5 +1,6 @@
 # A PostgreSQL of one's own: start_postgres makes an empty cluster in the folder $cluster and sets $postgres_url,
-# stop_postgres ends it. Its logs and its socket are in the folder $scratch. For tests and benchmarks only: nothing in it survives a power cut, anybody on this machine may enter.
+# stop_postgres ends it. Its logs and its socket are in the folder $scratch. For tests and benchmarks only: nothing in it
+# survives a power cut, anybody on this machine may enter.
 # shellcheck shell=bash
 
 postgres_url=''
@@ -34,7 +35,7 @@ start_postgres() {
     if (
       cd "$scratch"
       as_postgres "$bin/pg_ctl" start --wait --silent --pgdata="$cluster/postgres" --log="$scratch/postgres.log" \
-        --options="-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories=$scratch -c max_connections=1000 -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
+        --options="-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories=$scratch -c max_connections=1000 -c max_wal_size=128MB -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
     ) >"$scratch/pg_ctl.log" 2>&1 </dev/null; then
       postgres_url=postgres://postgres@127.0.0.1:$port/postgres
       return 0

@@ -1,5 +1,7 @@
 //! What is printed: figures, what they are beside a limit, and the target.
 
+use std::thread;
+
 use crate::load::Outcome;
 
 /// A target, and whether it is met.
@@ -32,7 +34,7 @@ impl std::fmt::Display for Short {
     }
 }
 
-/// The table, row by row.
+/// The table, row by row. It prints itself when it is dropped, also where a measurement breaks off.
 #[derive(Default)]
 pub struct Table {
     rows: Vec<[String; 7]>,
@@ -71,9 +73,11 @@ impl Table {
     }
 }
 
-// Also where a measurement breaks off: what was measured before is printed.
 impl Drop for Table {
     fn drop(&mut self) {
+        if self.rows.is_empty() {
+            return;
+        }
         let heads = ["", "per second", "p50", "p99", "CPU each", "beside", "target"].map(str::to_owned);
         let all: Vec<_> = std::iter::once(&heads).chain(&self.rows).collect();
         let width = |column: usize| all.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
@@ -93,6 +97,9 @@ impl Drop for Table {
         }
         for note in &self.notes {
             println!("{note}");
+        }
+        if thread::panicking() {
+            println!("The measurement broke off: there is more to it than this.");
         }
     }
 }

@@ -198,7 +198,7 @@ pub fn any_number() -> u64 {
     RandomState::new().hash_one(std::process::id())
 }
 
-/// A port that is free now, below those that outgoing connections and other listeners take.
+/// A port that is free now, below the range from which the system hands ports out by itself.
 pub fn free_port() -> u16 {
     let start = 20_000 + (any_number() % 10_000) as u16;
     (start..32_000).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a free port")

@@ -1,4 +1,6 @@
-//! Where the rows of one test lie. Nothing is left of it afterwards.
+//! Where the rows of one test lie. Nothing is left of it when the test is over, unless it failed.
+
+use std::thread;
 
 use diesel::{Connection, PgConnection, RunQueryDsl};
 use vestibule::secret;
@@ -30,10 +32,13 @@ impl Storage {
 impl Drop for Storage {
     fn drop(&mut self) {
         let Some((server, name)) = &self.on_server else { return };
-        // Whoever is still connected is sent away. A test that fails says so itself, whatever becomes of its rows.
-        if let Ok(mut conn) = PgConnection::establish(server) {
-            let _ = diesel::sql_query(format!("DROP DATABASE {name} WITH (FORCE)")).execute(&mut conn);
+        // The rows of a test that fails stay for a look at them.
+        if thread::panicking() {
+            return;
         }
+        let mut conn = PgConnection::establish(server).unwrap();
+        // Whoever is still connected is sent away.
+        diesel::sql_query(format!("DROP DATABASE {name} WITH (FORCE)")).execute(&mut conn).unwrap();
     }
 }
 
