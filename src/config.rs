@@ -9,7 +9,7 @@ mod settings;
 
 use std::{
     collections::BTreeMap,
-    fmt, fs,
+    fmt, fs, io,
     net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
@@ -21,7 +21,6 @@ use url::Url;
 
 use crate::secret::Keys;
 
-pub use development::make_private_folder;
 pub use reader::from_values;
 pub use settings::{SETTINGS, Setting};
 
@@ -271,6 +270,16 @@ pub fn read(file: Option<&Path>) -> Result<Config, Problems> {
         }
     }
     from_values(values)
+}
+
+/// Makes a folder that only its owner may look into, where it is missing: what the program keeps there is nobody
+/// else's business.
+pub fn make_private_folder(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    if folder.as_os_str().is_empty() {
+        return Ok(());
+    }
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 #[cfg(test)]

@@ -15,8 +15,6 @@ use crate::{
     model::{audit::Actor, connection::Mapping, membership::Role, service_key},
     sso::ServiceKey,
 };
-use adding::{New, add, approve, read};
-use looking::{list, test};
 
 // Identity providers are told of a key by hand: one that expires every year would break sign-ins every year.
 const KEY_LIFE: TimeDelta = TimeDelta::days(3650);
@@ -120,18 +118,19 @@ fn group(text: &str) -> Result<(String, Role), String> {
 /// Runs one of them.
 pub async fn run(app: App, command: Command) -> Outcome {
     match command {
-        Command::List { json } => list(&app, json).await,
+        Command::List { json } => looking::list(&app, json).await,
         Command::Add { organisation, owner, metadata, domain, approved, group, default_role, json } => {
             let mapping = Mapping { roles: group, default_role, ..Mapping::default() };
-            let (metadata, metadata_url) = read(&app, metadata).await?;
-            let new = New { organisation, owner, metadata, metadata_url, domain, approved, mapping };
-            let made = sentence(app.write(move |tx| add(tx, new)).await)??;
+            let (metadata, metadata_url) = adding::metadata(&app, metadata).await?;
+            let new = adding::New { organisation, owner, metadata, metadata_url, domain, approved, mapping };
+            let made = sentence(app.write(move |tx| adding::add(tx, new)).await)??;
             print(&made, json, &format!("{} leads to {}.", text(&made, "domain"), text(&made, "id")));
             Ok(())
         }
-        Command::Test { connection, json } => test(&app, Id::from_text(connection), json).await,
+        Command::Test { connection, json } => looking::test(&app, Id::from_text(connection), json).await,
         Command::Domain { command: DomainCommand::Approve { domain, organisation, json } } => {
-            let done = sentence(app.write(move |tx| approve(tx, &domain, organisation.as_deref())).await)??;
+            let done =
+                sentence(app.write(move |tx| adding::approve(tx, &domain, organisation.as_deref())).await)??;
             print(&done, json, &format!("{} is {}'s.", text(&done, "domain"), text(&done, "organisation")));
             Ok(())
         }

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::DatabaseUrl;
+use super::{DatabaseUrl, make_private_folder};
 use crate::secret;
 
 /// The folder that development keeps its things in: beside the SQLite file, else `data`.
@@ -14,16 +14,6 @@ fn data_folder(database: &DatabaseUrl) -> PathBuf {
         DatabaseUrl::Sqlite(path) => path.parent().unwrap_or(Path::new("")).to_owned(),
         DatabaseUrl::Postgres(_) => PathBuf::from("data"),
     }
-}
-
-/// Makes a folder that only its owner may look into, where it is missing: what the program keeps there is nobody
-/// else's business.
-pub fn make_private_folder(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    if folder.as_os_str().is_empty() {
-        return Ok(());
-    }
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 /// The key that development makes once and keeps, readable by its owner only.

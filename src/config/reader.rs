@@ -17,6 +17,7 @@ use super::{
 };
 use crate::secret::{self, Keys};
 
+/// The file → settings by name, in upper case. The error is TOML's own sentence.
 pub fn parse_file(text: &str) -> Result<BTreeMap<String, String>, String> {
     let table = text.parse::<toml::Table>().map_err(|cause| cause.to_string())?;
     let values = table.into_iter().map(|(key, value)| {

@@ -30,7 +30,7 @@ use crate::{
 
 pub use arrival::arrive;
 pub use callback::{callback, say_refused};
-pub use departure::{depart, go, login, step_up, test};
+pub use departure::{go, login, step_up, test};
 pub use linking::{link, link_form};
 
 const SEAL: &str = "saml_arrival";

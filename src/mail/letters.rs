@@ -1,7 +1,7 @@
 //! The letters, one constructor and one pair of templates each: text first, HTML the same words.
 //!
 //! Lifetimes and times come in as words, from whoever keeps the rule, so that letter and rule cannot
-//! disagree. Names are what somebody typed, perhaps about somebody else: see [`greeting`].
+//! disagree. Names are what somebody typed, perhaps about somebody else: see `greeting`.
 
 use askama::Template;
 use url::form_urlencoded;
@@ -50,8 +50,8 @@ mod moving;
 mod organisation;
 mod proofs;
 
-pub use arriving::{AskedFrom, already_registered, claim_ends, magic_link, new_sign_in, verify_email};
-pub use deletion::{deletion_cancelled, deletion_done, deletion_reminder, deletion_scheduled};
+pub use arriving::{AskedFrom, already_registered, magic_link, new_sign_in, verify_email};
+pub use deletion::{claim_ends, deletion_cancelled, deletion_done, deletion_reminder, deletion_scheduled};
 pub use moving::{address_change_asked, address_changed, confirm_new_address};
 pub use organisation::{certificate_expires, domain_record_gone};
 pub use proofs::{

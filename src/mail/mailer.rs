@@ -4,7 +4,7 @@ use std::{
     fmt, fs,
     io::{self, Write},
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::Mutex,
 };
 
 use lettre::{
@@ -16,7 +16,7 @@ use lettre::{
 };
 use tokio::task;
 
-use super::{EmailAddress, Letter, Refusal, smtp::Smtp};
+use super::{EmailAddress, Letter, Refusal, hold, smtp::Smtp};
 
 /// Where letters go.
 pub struct Mailer {
@@ -211,167 +211,17 @@ fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fs::rename(&unfinished, path)
 }
 
-/// The lock, also when a thread that held it has panicked: each change here is a single step.
-pub fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(test)]
-pub mod tests {
-    use std::{
-        io::{BufRead, BufReader},
-        net::{SocketAddr, TcpListener},
-        thread,
-        time::Duration,
-    };
-
-    use super::{super::LetterKind, *};
+mod tests {
+    use super::*;
+    use crate::mail::tests::{letter, run};
 
     const FROM: &str = "Acme <no-reply@acme.example>";
-
-    /// Runs a future to its end on a small runtime of its own.
-    pub fn run<T>(future: impl Future<Output = T>) -> T {
-        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
-    }
-
-    fn letter() -> Letter {
-        Letter {
-            kind: LetterKind::VerifyEmail,
-            to: EmailAddress::parse("ada@example.com").unwrap(),
-            subject: "Confirm your address for Acme".into(),
-            text: "Hello Ada,\n".into(),
-            html: "<p>Hello Ada,</p>\n".into(),
-        }
-    }
-
-    /// A mail server that answers the line that begins with `at` with `answer`, and everything else well.
-    fn server(at: &'static str, answer: &'static str) -> SocketAddr {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let addr = listener.local_addr().unwrap();
-        thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                thread::spawn(move || converse(stream, at, answer));
-            }
-        });
-        addr
-    }
-
-    fn converse(mut stream: std::net::TcpStream, at: &str, answer: &str) -> Option<()> {
-        let lines = BufReader::new(stream.try_clone().ok()?).lines();
-        stream.write_all(b"220 test\r\n").ok()?;
-        let mut is_data = false;
-        for line in lines.map_while(Result::ok) {
-            is_data &= line != ".";
-            let usual = if is_data {
-                continue;
-            } else if line.starts_with("DATA") {
-                is_data = true;
-                "354 go on"
-            } else {
-                "250 fine"
-            };
-            let said = if line.starts_with(at) { answer } else { usual };
-            is_data &= said.starts_with("354");
-            if !said.is_empty() {
-                stream.write_all(format!("{said}\r\n").as_bytes()).ok()?;
-            }
-        }
-        Some(())
-    }
-
-    fn try_to_send(url: &str) -> Result<(), Refusal> {
-        run(async { Mailer::smtp(url, FROM).unwrap().send(&letter(), "id").await })
-    }
 
     fn written(letter: &Letter, from: &str) -> String {
         let folder = tempfile::tempdir().unwrap();
         run(async { Mailer::folder(folder.path(), from).unwrap().send(letter, "id").await }).unwrap();
         fs::read_to_string(folder.path().join("id.eml")).unwrap()
-    }
-
-    #[test]
-    fn a_refusal_is_permanent_only_when_it_is_about_the_letter() {
-        for (at, answer, permanent) in [
-            ("RCPT", "550 no such user ada@example.com", true),
-            ("RCPT", "452 later", false),
-            ("MAIL", "530 sign in first", false),
-            ("MAIL", "421 closing", false),
-            ("DATA", "554 no", true),
-            (".", "552 too big", true),
-            ("EHLO", "521 no mail here", false),
-        ] {
-            let refusal = try_to_send(&format!("smtp://{}", server(at, answer))).unwrap_err();
-
-            assert_eq!(refusal.permanent, permanent, "{at} {answer}: {refusal}");
-            assert!(refusal.reason.contains(&answer[..3]), "{refusal}");
-            assert!(!refusal.reason.contains('@'), "{refusal}");
-        }
-    }
-
-    #[test]
-    fn a_server_that_is_down_is_temporary_trouble() {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let mailer = Mailer::smtp(&format!("smtp://{free}"), FROM).unwrap();
-
-        let (sent, checked) = run(async { (mailer.send(&letter(), "id").await, mailer.check().await) });
-
-        for refusal in [sent.unwrap_err(), checked.unwrap_err()] {
-            assert_eq!(refusal, Refusal::temporary("The mail server cannot be reached."));
-        }
-    }
-
-    #[test]
-    fn a_server_without_tls_gets_nothing_when_tls_is_required() {
-        let refusal = try_to_send(&format!("smtp://{}?tls=required", server("-", ""))).unwrap_err();
-
-        assert_eq!(refusal, Refusal::temporary("The mail server offers no TLS (STARTTLS)."));
-    }
-
-    #[test]
-    fn a_server_that_speaks_no_tls_at_all_gets_nothing_over_smtps() {
-        let refusal = try_to_send(&format!("smtps://localhost:{}", server("-", "").port())).unwrap_err();
-
-        assert!(!refusal.permanent, "{refusal}");
-    }
-
-    #[test]
-    fn an_address_that_the_server_cannot_carry_is_refused_for_good() {
-        let mailer = Mailer::smtp(&format!("smtp://{}", server("-", "")), FROM).unwrap();
-        let letter = Letter { to: EmailAddress::parse("josé@example.com").unwrap(), ..letter() };
-
-        let refusal = run(async { mailer.send(&letter, "id").await }).unwrap_err();
-
-        assert!(refusal.permanent && refusal.reason.contains("SMTPUTF8"), "{refusal}");
-    }
-
-    #[test]
-    fn a_server_that_falls_silent_costs_one_try_and_its_late_answers_are_not_believed() {
-        let mut mailer = Mailer::smtp(&format!("smtp://{}", server(".", "")), FROM).unwrap();
-        if let Way::Smtp(smtp) = &mut mailer.way {
-            smtp.deadline = Duration::from_millis(200);
-        }
-
-        let (first, second) = run(async {
-            (
-                mailer.send(&letter(), "one").await.unwrap_err(),
-                mailer.send(&letter(), "two").await.unwrap_err(),
-            )
-        });
-
-        assert_eq!(first, Refusal::temporary("The mail server did not answer in time."));
-        assert_eq!(second, first);
-    }
-
-    #[test]
-    fn a_good_server_takes_several_letters_and_a_check() {
-        let mailer = Mailer::smtp(&format!("smtp://{}", server("-", "")), FROM).unwrap();
-
-        run(async {
-            mailer.check().await.unwrap();
-            for id in ["one", "two", "three"] {
-                mailer.send(&letter(), id).await.unwrap();
-            }
-        });
     }
 
     #[test]
@@ -461,12 +311,5 @@ pub mod tests {
         let json = serde_json::to_string(sent).unwrap();
         assert!(json.contains(&format!("\"kind\":\"{}\"", sent.kind)));
         assert_eq!(&serde_json::from_str::<Letter>(&json).unwrap(), sent);
-    }
-
-    #[test]
-    fn a_log_shows_neither_the_person_nor_the_words() {
-        let shown = format!("{:?}", letter());
-
-        assert!(shown.contains("***@example.com") && !shown.contains("ada") && !shown.contains("Ada"));
     }
 }

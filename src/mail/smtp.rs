@@ -9,7 +9,7 @@ use lettre::{
 use tokio::{runtime::Handle, time};
 use url::Url;
 
-use super::{Refusal, mailer::hold};
+use super::{Refusal, hold};
 
 /// How long the mail server may take to accept a connection, and how long for a whole letter.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -23,7 +23,7 @@ pub struct Smtp {
     pub server: String,
     builder: AsyncSmtpTransportBuilder,
     transport: Mutex<Option<Transport>>,
-    pub deadline: Duration,
+    deadline: Duration,
 }
 
 type Transport = AsyncSmtpTransport<Tokio1Executor>;
@@ -56,6 +56,7 @@ impl Smtp {
         })
     }
 
+    /// Hands a letter over.
     pub async fn send(&self, message: &Message) -> Result<(), Refusal> {
         let transport = self.transport();
         let (envelope, bytes) = (message.envelope(), message.formatted());
@@ -65,6 +66,7 @@ impl Smtp {
         }
     }
 
+    /// Connects and greets.
     pub async fn check(&self) -> Result<(), Refusal> {
         let transport = self.transport();
         match time::timeout(self.deadline.min(CHECK_DEADLINE), transport.test_connection()).await {
@@ -126,4 +128,144 @@ fn refusal(error: &smtp::Error) -> Refusal {
         () if error.is_response() => "The mail server's answer could not be understood.",
         () => "The mail server cannot be reached.",
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{BufRead, BufReader, Write},
+        net::{SocketAddr, TcpListener},
+        thread,
+    };
+
+    use super::*;
+    use crate::mail::{EmailAddress, tests::run};
+
+    /// A mail server that answers the line that begins with `at` with `answer`, and everything else well.
+    fn server(at: &'static str, answer: &'static str) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                thread::spawn(move || converse(stream, at, answer));
+            }
+        });
+        addr
+    }
+
+    fn converse(mut stream: std::net::TcpStream, at: &str, answer: &str) -> Option<()> {
+        let lines = BufReader::new(stream.try_clone().ok()?).lines();
+        stream.write_all(b"220 test\r\n").ok()?;
+        let mut is_data = false;
+        for line in lines.map_while(Result::ok) {
+            is_data &= line != ".";
+            let usual = if is_data {
+                continue;
+            } else if line.starts_with("DATA") {
+                is_data = true;
+                "354 go on"
+            } else {
+                "250 fine"
+            };
+            let said = if line.starts_with(at) { answer } else { usual };
+            is_data &= said.starts_with("354");
+            if !said.is_empty() {
+                stream.write_all(format!("{said}\r\n").as_bytes()).ok()?;
+            }
+        }
+        Some(())
+    }
+
+    fn message_to(address: &str) -> Message {
+        let to = EmailAddress::parse(address).unwrap().mailbox().unwrap();
+        let from = "no-reply@acme.example".parse().unwrap();
+        Message::builder().from(from).to(to.into()).body("Hello Ada,\n".to_owned()).unwrap()
+    }
+
+    fn message() -> Message {
+        message_to("ada@example.com")
+    }
+
+    fn try_to_send(url: &str) -> Result<(), Refusal> {
+        run(Smtp::to(url).unwrap().send(&message()))
+    }
+
+    #[test]
+    fn a_refusal_is_permanent_only_when_it_is_about_the_letter() {
+        for (at, answer, permanent) in [
+            ("RCPT", "550 no such user ada@example.com", true),
+            ("RCPT", "452 later", false),
+            ("MAIL", "530 sign in first", false),
+            ("MAIL", "421 closing", false),
+            ("DATA", "554 no", true),
+            (".", "552 too big", true),
+            ("EHLO", "521 no mail here", false),
+        ] {
+            let refusal = try_to_send(&format!("smtp://{}", server(at, answer))).unwrap_err();
+
+            assert_eq!(refusal.permanent, permanent, "{at} {answer}: {refusal}");
+            assert!(refusal.reason.contains(&answer[..3]), "{refusal}");
+            assert!(!refusal.reason.contains('@'), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_is_down_is_temporary_trouble() {
+        // Port 1 is the system's, and no test's.
+        let smtp = Smtp::to("smtp://127.0.0.1:1").unwrap();
+
+        let (sent, checked) = run(async { (smtp.send(&message()).await, smtp.check().await) });
+
+        for refusal in [sent.unwrap_err(), checked.unwrap_err()] {
+            assert_eq!(refusal, Refusal::temporary("The mail server cannot be reached."));
+        }
+    }
+
+    #[test]
+    fn a_server_without_tls_gets_nothing_when_tls_is_required() {
+        let refusal = try_to_send(&format!("smtp://{}?tls=required", server("-", ""))).unwrap_err();
+
+        assert_eq!(refusal, Refusal::temporary("The mail server offers no TLS (STARTTLS)."));
+    }
+
+    #[test]
+    fn a_server_that_speaks_no_tls_at_all_gets_nothing_over_smtps() {
+        let refusal = try_to_send(&format!("smtps://localhost:{}", server("-", "").port())).unwrap_err();
+
+        assert!(!refusal.permanent, "{refusal}");
+    }
+
+    #[test]
+    fn an_address_that_the_server_cannot_carry_is_refused_for_good() {
+        let smtp = Smtp::to(&format!("smtp://{}", server("-", ""))).unwrap();
+
+        let refusal = run(smtp.send(&message_to("josé@example.com"))).unwrap_err();
+
+        assert!(refusal.permanent && refusal.reason.contains("SMTPUTF8"), "{refusal}");
+    }
+
+    #[test]
+    fn a_server_that_falls_silent_costs_one_try_and_its_late_answers_are_not_believed() {
+        let mut smtp = Smtp::to(&format!("smtp://{}", server(".", ""))).unwrap();
+        smtp.deadline = Duration::from_millis(200);
+
+        let (first, second) = run(async {
+            (smtp.send(&message()).await.unwrap_err(), smtp.send(&message()).await.unwrap_err())
+        });
+
+        assert_eq!(first, Refusal::temporary("The mail server did not answer in time."));
+        assert_eq!(second, first);
+    }
+
+    #[test]
+    fn a_good_server_takes_several_letters_and_a_check() {
+        let smtp = Smtp::to(&format!("smtp://{}", server("-", ""))).unwrap();
+
+        run(async {
+            smtp.check().await.unwrap();
+            for _ in 0..3 {
+                smtp.send(&message()).await.unwrap();
+            }
+        });
+    }
 }

@@ -1,7 +1,7 @@
 //! SAML 2.0 single sign-on, as a service provider in the web browser profile (saml-profiles §4.1), without HTTP and
 //! without tables.
 //!
-//! Four functions do it: [`metadata()`] says who we are, [`read_provider`] reads who an identity provider is, [`start`]
+//! Four functions do it: [`metadata()`] says who we are, [`read_provider`] reads who an identity provider is, [`start()`]
 //! makes a request, [`Desk::read`] reads the response. A response passes three stages: the gate, in memory-safe code,
 //! lets only one shape through; samael finds out which bytes the identity provider signed; every check is then made
 //! on those bytes, read again.

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// The metadata that is behind a link, with that link, or in a file; more than is ever read is not taken in.
-pub async fn read(app: &App, place: String) -> std::result::Result<(String, Option<String>), String> {
+pub async fn metadata(app: &App, place: String) -> std::result::Result<(String, Option<String>), String> {
     if place.starts_with("https://") || place.starts_with("http://") {
         let document = app.outside().document(&place).await.map_err(|why| why.to_string())?;
         return Ok((document, Some(place)));
@@ -32,6 +32,7 @@ pub async fn read(app: &App, place: String) -> std::result::Result<(String, Opti
     Ok((fs::read_to_string(&place).map_err(unreadable)?, None))
 }
 
+/// What an operator says of a connection.
 pub struct New {
     pub organisation: String,
     pub owner: Option<String>,
@@ -119,6 +120,7 @@ fn make(
     }
 }
 
+/// Proves a domain by the operator's word; a sentence where it is not clear whose it is.
 pub fn approve(tx: &mut Tx, typed: &str, named: Option<&str>) -> Result<std::result::Result<Value, String>> {
     let name = match domain::parse(typed) {
         Ok(name) => name,

@@ -20,6 +20,7 @@ use crate::{
 // From how many days on an expiry is worth a word.
 const SOON: TimeDelta = TimeDelta::days(30);
 
+/// Prints the connections, with their domains.
 pub async fn list(app: &App, as_json: bool) -> Outcome {
     let rows = sentence(app.read(rows).await)?;
     if !as_json && rows.is_empty() {
@@ -73,6 +74,7 @@ fn rows(conn: &mut Conn) -> Result<Vec<Value>> {
     Ok(rows)
 }
 
+/// Prints what stands in the way of a sign-in, and where to try one.
 pub async fn test(app: &App, id: Id<Connection>, as_json: bool) -> Outcome {
     let (now, config) = (app.now(), app.config().clone());
     let found = app

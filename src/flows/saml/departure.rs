@@ -174,7 +174,7 @@ pub async fn test(
 }
 
 /// Sends the browser to the identity provider, bound to this browser by a nonce in a cookie.
-pub async fn depart(
+async fn depart(
     app: &App,
     client: &Client,
     req: &HttpRequest,

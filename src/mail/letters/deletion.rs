@@ -115,3 +115,34 @@ pub fn deletion_done(site: &Site, to: &EmailAddress, name: &str) -> askama::Resu
     };
     write(LetterKind::DeletionDone, to, format!("Your account at {} is deleted", site.name), &words)
 }
+
+struct ClaimEnds<'a> {
+    brand: &'a str,
+    home: String,
+    greeting: String,
+    link: String,
+    when: &'a str,
+}
+
+faces!(ClaimEnds, "mail/claim_ends.txt", "mail/claim_ends.html");
+
+/// Tells whoever an address belongs to that an account with it ends, `when`, unless the address is confirmed.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn claim_ends(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    when: &str,
+    token: &str,
+) -> askama::Result<Letter> {
+    let words = ClaimEnds {
+        brand: &site.name,
+        home: site.link("/"),
+        greeting: greeting(name),
+        link: token_link(site, "/verify-email", token),
+        when,
+    };
+    write(LetterKind::ClaimEnds, to, format!("Last chance to confirm your address for {}", site.name), &words)
+}
