@@ -1,6 +1,9 @@
 //! `vestibule serve`.
 
-use std::net::TcpListener;
+use std::{
+    io::{self, IsTerminal},
+    net::TcpListener,
+};
 
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -52,7 +55,11 @@ async fn wait_for_signal() {
 
 fn start_log(config: &Config) {
     let filter = EnvFilter::try_new(&config.log).unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
+    let mut log = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
+    // Colours are for whoever looks on. On a terminal `NO_COLOR` is minded.
+    if !io::stdout().is_terminal() {
+        log = log.with_ansi(false);
+    }
     // A second start in one process (tests) keeps the first log.
     let _ = match config.log_json {
         true => log.json().try_init(),

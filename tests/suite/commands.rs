@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs};
 
 use serde_json::{Value, json};
 
-use crate::house::{House, Said, Storage, free_port, run_program};
+use crate::house::{Ground, House, Said, Storage, free_port, run_program};
 
 /// Settings for a program without a house around it.
 fn settings(database: &str, more: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -255,4 +255,14 @@ async fn jobs_runs_what_is_known_by_name_and_nothing_else() {
     let said = house.command(&["jobs", "run", "laundry"]);
     assert_eq!(said.code, Some(1));
     assert!(said.err.contains("There is no job called laundry. There are: outbox"), "{said:?}");
+}
+
+#[actix_web::test]
+async fn a_log_that_nobody_watches_has_no_colours() {
+    let ground = Ground::new();
+    let vestibule = ground.serve().await;
+
+    let log = vestibule.log();
+
+    assert!(log.contains("open base_url=") && !log.contains('\u{1b}'), "{log}");
 }
