@@ -6,6 +6,7 @@
 mod development;
 mod reader;
 mod settings;
+mod values;
 
 use std::{
     collections::BTreeMap,

@@ -1,19 +1,12 @@
-//! From texts to settings: every value is looked at, and every problem noted.
+//! From texts to settings: which there are, what holds where one is not set, and which do not go together.
 
-use std::{
-    collections::BTreeMap,
-    net::{IpAddr, SocketAddr},
-    path::PathBuf,
-    str::FromStr,
-};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
-use chrono::TimeDelta;
-use ipnet::IpNet;
 use url::Url;
 
 use super::{
     Config, DatabaseUrl, Lifetimes, Limits, MailRoute, Mode, Problems, SETTINGS, Site,
-    development::development_key,
+    development::development_key, values::Reader,
 };
 use crate::secret::{self, Keys};
 
@@ -44,11 +37,6 @@ pub fn from_values(values: BTreeMap<String, String>) -> Result<Config, Problems>
         Some(config) if reader.problems.is_empty() => Ok(config),
         _ => Err(Problems(reader.problems)),
     }
-}
-
-struct Reader {
-    values: BTreeMap<String, String>,
-    problems: Vec<String>,
 }
 
 impl Reader {
@@ -262,84 +250,6 @@ impl Reader {
             }
         }
     }
-
-    fn text(&self, name: &str) -> Option<String> {
-        let value = self.values.get(name)?.trim();
-        if value.is_empty() { None } else { Some(value.to_owned()) }
-    }
-
-    fn list(&self, name: &str) -> Vec<String> {
-        let text = self.text(name).unwrap_or_default();
-        text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
-    }
-
-    fn parsed<T: FromStr>(&mut self, name: &'static str, default: T, expected: &str) -> T {
-        let Some(text) = self.text(name) else { return default };
-        text.parse().unwrap_or_else(|_| {
-            self.problem(name, &text, expected);
-            default
-        })
-    }
-
-    fn choice<T: Copy>(&mut self, name: &'static str, choices: &[(&str, T)]) -> Option<T> {
-        let text = self.text(name)?;
-        let found =
-            choices.iter().find(|(word, _)| word.eq_ignore_ascii_case(&text)).map(|(_, value)| *value);
-        if found.is_none() {
-            let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
-            self.problem(name, &text, &words.join(" or "));
-        }
-        found
-    }
-
-    fn switch(&mut self, name: &'static str, default: bool) -> bool {
-        let words =
-            [("on", true), ("off", false), ("true", true), ("false", false), ("1", true), ("0", false)];
-        self.choice(name, &words).unwrap_or(default)
-    }
-
-    fn span(&mut self, name: &'static str, default: &str) -> TimeDelta {
-        let text = self.text(name).unwrap_or_else(|| default.to_owned());
-        parse_span(&text).unwrap_or_else(|| {
-            self.problem(name, &text, "a whole number and s, m, h or d, such as 30m");
-            TimeDelta::zero()
-        })
-    }
-
-    fn networks(&mut self, name: &'static str, default: &[&str]) -> Vec<IpNet> {
-        let given = self.list(name);
-        let words: Vec<String> = match (given.is_empty(), self.text(name)) {
-            (true, None) => default.iter().map(|word| (*word).to_owned()).collect(),
-            _ => given,
-        };
-        let mut networks = Vec::new();
-        for word in words.iter().filter(|word| *word != "none") {
-            match word.parse::<IpNet>().or_else(|_| word.parse::<IpAddr>().map(IpNet::from)) {
-                Ok(network) => networks.push(network),
-                Err(_) => self.problem(name, word, "networks such as 10.0.0.0/8, or none"),
-            }
-        }
-        networks
-    }
-
-    fn problem(&mut self, name: &str, found: &str, expected: &str) {
-        self.problems.push(format!("{name} is `{found}`. Write {expected}."));
-    }
-}
-
-/// `30m` → 30 minutes; more than zero, at most ten years.
-fn parse_span(text: &str) -> Option<TimeDelta> {
-    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let number: i64 = number.trim().parse().ok()?;
-    let seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        _ => return None,
-    };
-    let total = number.checked_mul(seconds)?;
-    (1..=315_360_000).contains(&total).then(|| TimeDelta::seconds(total))
 }
 
 fn is_colour(text: &str) -> bool {

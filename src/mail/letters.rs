@@ -59,9 +59,21 @@ pub use proofs::{
     reset_password, wrong_codes,
 };
 
-struct Test<'a> {
+/// How a letter begins, and who signs it.
+struct Letterhead<'a> {
     brand: &'a str,
     home: String,
+    greeting: String,
+}
+
+impl<'a> Letterhead<'a> {
+    fn of(site: &'a Site, name: &str) -> Self {
+        Self { brand: &site.name, home: site.link("/"), greeting: greeting(name) }
+    }
+}
+
+struct Test<'a> {
+    head: Letterhead<'a>,
     link: String,
 }
 
@@ -72,7 +84,7 @@ faces!(Test, "mail/test.txt", "mail/test.html");
 /// # Errors
 /// When a template cannot be rendered.
 pub fn test_letter(site: &Site, to: &EmailAddress) -> askama::Result<Letter> {
-    let words = Test { brand: &site.name, home: site.link("/"), link: site.link("/") };
+    let words = Test { head: Letterhead::of(site, ""), link: site.link("/") };
     write(LetterKind::Test, to, format!("Test letter from {}", site.name), &words)
 }
 
@@ -93,6 +105,11 @@ fn token_link(site: &Site, path: &str, token: &str) -> String {
 /// of its own: web and mail addresses, paths, numbers that could be dialled.
 fn greeting(name: &str) -> String {
     plain(name).map_or_else(|| "Hello,".into(), |name| format!("Hello {name},"))
+}
+
+/// What a letter calls a device. Its name comes from what a browser says of itself.
+fn device_name(device: &str) -> &str {
+    plain(device).unwrap_or("an unknown device")
 }
 
 /// The words, when they are only words.

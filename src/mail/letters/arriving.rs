@@ -2,16 +2,14 @@
 
 use askama::Template;
 
-use super::{Words, greeting, plain, token_link, write};
+use super::{Letterhead, Words, device_name, token_link, write};
 use crate::{
     config::Site,
     mail::{EmailAddress, Letter, LetterKind},
 };
 
 struct VerifyEmail<'a> {
-    brand: &'a str,
-    home: String,
-    greeting: String,
+    head: Letterhead<'a>,
     link: String,
     valid_for: &'a str,
 }
@@ -30,9 +28,7 @@ pub fn verify_email(
     valid_for: &str,
 ) -> askama::Result<Letter> {
     let words = VerifyEmail {
-        brand: &site.name,
-        home: site.link("/"),
-        greeting: greeting(name),
+        head: Letterhead::of(site, name),
         link: token_link(site, "/verify-email", token),
         valid_for,
     };
@@ -40,9 +36,7 @@ pub fn verify_email(
 }
 
 struct AlreadyRegistered<'a> {
-    brand: &'a str,
-    home: String,
-    greeting: String,
+    head: Letterhead<'a>,
     link: String,
     reset_link: String,
 }
@@ -56,9 +50,7 @@ faces!(AlreadyRegistered, "mail/already_registered.txt", "mail/already_registere
 /// When a template cannot be rendered.
 pub fn already_registered(site: &Site, to: &EmailAddress, name: &str) -> askama::Result<Letter> {
     let words = AlreadyRegistered {
-        brand: &site.name,
-        home: site.link("/"),
-        greeting: greeting(name),
+        head: Letterhead::of(site, name),
         link: site.link("/login"),
         reset_link: site.link("/forgot-password"),
     };
@@ -77,9 +69,7 @@ pub struct AskedFrom<'a> {
 }
 
 struct MagicLink<'a> {
-    brand: &'a str,
-    home: String,
-    greeting: String,
+    head: Letterhead<'a>,
     link: String,
     device: &'a str,
     when: &'a str,
@@ -102,11 +92,9 @@ pub fn magic_link(
     valid_for: &str,
 ) -> askama::Result<Letter> {
     let words = MagicLink {
-        brand: &site.name,
-        home: site.link("/"),
-        greeting: greeting(name),
+        head: Letterhead::of(site, name),
         link: token_link(site, "/login/magic-link/verify", token),
-        device: plain(asked.device).unwrap_or("an unknown device"),
+        device: device_name(asked.device),
         when: asked.when,
         place: asked.place,
         valid_for,
@@ -115,9 +103,7 @@ pub fn magic_link(
 }
 
 struct NewSignIn<'a> {
-    brand: &'a str,
-    home: String,
-    greeting: String,
+    head: Letterhead<'a>,
     link: String,
     device: &'a str,
     when: &'a str,
@@ -140,11 +126,9 @@ pub fn new_sign_in(
     place: &str,
     token: &str,
 ) -> askama::Result<Letter> {
-    let device = plain(device).unwrap_or("an unknown device");
+    let device = device_name(device);
     let words = NewSignIn {
-        brand: &site.name,
-        home: site.link("/"),
-        greeting: greeting(name),
+        head: Letterhead::of(site, name),
         link: token_link(site, "/not-me", token),
         device,
         when,

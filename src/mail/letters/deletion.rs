@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{Words, greeting, token_link, write};
+use super::{Letterhead, Words, token_link, write};
 use crate::{
     config::Site,
     mail::{EmailAddress, Letter, LetterKind},
@@ -10,9 +10,7 @@ use crate::{
 
 /// A letter about an account that is to be deleted: at once (no days), and shortly before.
 struct Deletion<'a> {
-    brand: &'a str,
-    home: String,
-    greeting: String,
+    head: Letterhead<'a>,
     link: String,
     reset_link: String,
     when: &'a str,
@@ -24,9 +22,7 @@ faces!(Deletion, "mail/deletion.txt", "mail/deletion.html");
 impl<'a> Deletion<'a> {
     fn new(site: &'a Site, name: &str, when: &'a str, days: Option<&'a str>, token: &str) -> Self {
         Self {
-            brand: &site.name,
-            home: site.link("/"),
-            greeting: greeting(name),
+            head: Letterhead::of(site, name),
             link: token_link(site, "/cancel-deletion", token),
             reset_link: site.link("/forgot-password"),
             when,
@@ -69,9 +65,7 @@ pub fn deletion_reminder(
 }
 
 struct DeletionCancelled<'a> {
-    brand: &'a str,
-    home: String,
-    greeting: String,
+    head: Letterhead<'a>,
     link: String,
     when: &'a str,
 }
@@ -83,20 +77,13 @@ faces!(DeletionCancelled, "mail/deletion_cancelled.txt", "mail/deletion_cancelle
 /// # Errors
 /// When a template cannot be rendered.
 pub fn deletion_cancelled(site: &Site, to: &EmailAddress, name: &str, when: &str) -> askama::Result<Letter> {
-    let words = DeletionCancelled {
-        brand: &site.name,
-        home: site.link("/"),
-        greeting: greeting(name),
-        link: site.link("/forgot-password"),
-        when,
-    };
+    let words =
+        DeletionCancelled { head: Letterhead::of(site, name), link: site.link("/forgot-password"), when };
     write(LetterKind::DeletionCancelled, to, format!("Your account at {} stays", site.name), &words)
 }
 
 struct DeletionDone<'a> {
-    brand: &'a str,
-    home: String,
-    greeting: String,
+    head: Letterhead<'a>,
     link: String,
 }
 
@@ -107,19 +94,12 @@ faces!(DeletionDone, "mail/deletion_done.txt", "mail/deletion_done.html");
 /// # Errors
 /// When a template cannot be rendered.
 pub fn deletion_done(site: &Site, to: &EmailAddress, name: &str) -> askama::Result<Letter> {
-    let words = DeletionDone {
-        brand: &site.name,
-        home: site.link("/"),
-        greeting: greeting(name),
-        link: site.link("/what-we-hold"),
-    };
+    let words = DeletionDone { head: Letterhead::of(site, name), link: site.link("/what-we-hold") };
     write(LetterKind::DeletionDone, to, format!("Your account at {} is deleted", site.name), &words)
 }
 
 struct ClaimEnds<'a> {
-    brand: &'a str,
-    home: String,
-    greeting: String,
+    head: Letterhead<'a>,
     link: String,
     when: &'a str,
 }
@@ -137,12 +117,7 @@ pub fn claim_ends(
     when: &str,
     token: &str,
 ) -> askama::Result<Letter> {
-    let words = ClaimEnds {
-        brand: &site.name,
-        home: site.link("/"),
-        greeting: greeting(name),
-        link: token_link(site, "/verify-email", token),
-        when,
-    };
+    let words =
+        ClaimEnds { head: Letterhead::of(site, name), link: token_link(site, "/verify-email", token), when };
     write(LetterKind::ClaimEnds, to, format!("Last chance to confirm your address for {}", site.name), &words)
 }

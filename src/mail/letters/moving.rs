@@ -2,16 +2,14 @@
 
 use askama::Template;
 
-use super::{Words, greeting, token_link, write};
+use super::{Letterhead, Words, token_link, write};
 use crate::{
     config::Site,
     mail::{EmailAddress, Letter, LetterKind},
 };
 
 struct ConfirmNewAddress<'a> {
-    brand: &'a str,
-    home: String,
-    greeting: String,
+    head: Letterhead<'a>,
     link: String,
     valid_for: &'a str,
 }
@@ -30,9 +28,7 @@ pub fn confirm_new_address(
     valid_for: &str,
 ) -> askama::Result<Letter> {
     let words = ConfirmNewAddress {
-        brand: &site.name,
-        home: site.link("/"),
-        greeting: greeting(name),
+        head: Letterhead::of(site, name),
         link: token_link(site, "/me/email/confirm", token),
         valid_for,
     };
@@ -41,9 +37,7 @@ pub fn confirm_new_address(
 
 /// A letter to an old address, before the change and after it.
 struct AddressMove<'a> {
-    brand: &'a str,
-    home: String,
-    greeting: String,
+    head: Letterhead<'a>,
     link: String,
     new: &'a str,
     valid_for: &'a str,
@@ -53,15 +47,7 @@ struct AddressMove<'a> {
 impl<'a> AddressMove<'a> {
     fn new(site: &'a Site, name: &str, new: &'a str, token: &str, valid_for: &'a str, is_done: bool) -> Self {
         let link = token_link(site, "/me/email/undo", token);
-        Self {
-            brand: &site.name,
-            home: site.link("/"),
-            greeting: greeting(name),
-            link,
-            new,
-            valid_for,
-            is_done,
-        }
+        Self { head: Letterhead::of(site, name), link, new, valid_for, is_done }
     }
 }
 

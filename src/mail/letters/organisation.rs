@@ -2,16 +2,14 @@
 
 use askama::Template;
 
-use super::{Words, greeting, plain, write};
+use super::{Letterhead, Words, plain, write};
 use crate::{
     config::Site,
     mail::{EmailAddress, Letter, LetterKind},
 };
 
 struct CertificateExpires<'a> {
-    brand: &'a str,
-    home: String,
-    greeting: String,
+    head: Letterhead<'a>,
     link: String,
     organisation: &'a str,
     connection: &'a str,
@@ -35,9 +33,7 @@ pub fn certificate_expires(
     path: &str,
 ) -> askama::Result<Letter> {
     let words = CertificateExpires {
-        brand: &site.name,
-        home: site.link("/"),
-        greeting: greeting(name),
+        head: Letterhead::of(site, name),
         link: site.link(path),
         organisation: plain(organisation).unwrap_or("your organisation"),
         connection: plain(connection).unwrap_or("your identity provider"),
@@ -52,9 +48,7 @@ pub fn certificate_expires(
 }
 
 struct DomainRecordGone<'a> {
-    brand: &'a str,
-    home: String,
-    greeting: String,
+    head: Letterhead<'a>,
     link: String,
     organisation: &'a str,
     domain: &'a str,
@@ -80,9 +74,7 @@ pub fn domain_record_gone(
     path: &str,
 ) -> askama::Result<Letter> {
     let words = DomainRecordGone {
-        brand: &site.name,
-        home: site.link("/"),
-        greeting: greeting(name),
+        head: Letterhead::of(site, name),
         link: site.link(path),
         organisation: plain(organisation).unwrap_or("your organisation"),
         domain,

@@ -2,16 +2,14 @@
 
 use askama::Template;
 
-use super::{Words, greeting, plain, token_link, write};
+use super::{Letterhead, Words, device_name, token_link, write};
 use crate::{
     config::Site,
     mail::{EmailAddress, Letter, LetterKind},
 };
 
 struct ResetPassword<'a> {
-    brand: &'a str,
-    home: String,
-    greeting: String,
+    head: Letterhead<'a>,
     link: String,
     valid_for: &'a str,
 }
@@ -30,9 +28,7 @@ pub fn reset_password(
     valid_for: &str,
 ) -> askama::Result<Letter> {
     let words = ResetPassword {
-        brand: &site.name,
-        home: site.link("/"),
-        greeting: greeting(name),
+        head: Letterhead::of(site, name),
         link: token_link(site, "/reset-password", token),
         valid_for,
     };
@@ -40,9 +36,7 @@ pub fn reset_password(
 }
 
 struct PasswordChanged<'a> {
-    brand: &'a str,
-    home: String,
-    greeting: String,
+    head: Letterhead<'a>,
     link: String,
     when: &'a str,
     device: &'a str,
@@ -63,13 +57,10 @@ pub fn password_changed(
     device: &str,
 ) -> askama::Result<Letter> {
     let words = PasswordChanged {
-        brand: &site.name,
-        home: site.link("/"),
-        greeting: greeting(name),
+        head: Letterhead::of(site, name),
         link: site.link("/forgot-password"),
         when,
-        // A device's name comes from what a browser says of itself.
-        device: plain(device).unwrap_or("an unknown device"),
+        device: device_name(device),
     };
     write(LetterKind::PasswordChanged, to, format!("Your password for {} was changed", site.name), &words)
 }
@@ -108,9 +99,7 @@ impl FactorChange {
 }
 
 struct FactorChanged<'a> {
-    brand: &'a str,
-    home: String,
-    greeting: String,
+    head: Letterhead<'a>,
     link: String,
     what: &'a str,
     when: &'a str,
@@ -132,21 +121,17 @@ pub fn factor_changed(
     device: &str,
 ) -> askama::Result<Letter> {
     let words = FactorChanged {
-        brand: &site.name,
-        home: site.link("/"),
-        greeting: greeting(name),
+        head: Letterhead::of(site, name),
         link: site.link("/me/security"),
         what: change.words(),
         when,
-        device: plain(device).unwrap_or("an unknown device"),
+        device: device_name(device),
     };
     write(LetterKind::FactorChanged, to, format!("How you sign in to {} has changed", site.name), &words)
 }
 
 struct RecoveryCodeUsed<'a> {
-    brand: &'a str,
-    home: String,
-    greeting: String,
+    head: Letterhead<'a>,
     link: String,
     when: &'a str,
     left: i64,
@@ -165,21 +150,13 @@ pub fn recovery_code_used(
     when: &str,
     left: i64,
 ) -> askama::Result<Letter> {
-    let words = RecoveryCodeUsed {
-        brand: &site.name,
-        home: site.link("/"),
-        greeting: greeting(name),
-        link: site.link("/me/security"),
-        when,
-        left,
-    };
+    let words =
+        RecoveryCodeUsed { head: Letterhead::of(site, name), link: site.link("/me/security"), when, left };
     write(LetterKind::RecoveryCodeUsed, to, format!("A recovery code for {} was used", site.name), &words)
 }
 
 struct WrongCodes<'a> {
-    brand: &'a str,
-    home: String,
-    greeting: String,
+    head: Letterhead<'a>,
     link: String,
     when: &'a str,
     device: &'a str,
@@ -199,12 +176,10 @@ pub fn wrong_codes(
     device: &str,
 ) -> askama::Result<Letter> {
     let words = WrongCodes {
-        brand: &site.name,
-        home: site.link("/"),
-        greeting: greeting(name),
+        head: Letterhead::of(site, name),
         link: site.link("/forgot-password"),
         when,
-        device: plain(device).unwrap_or("an unknown device"),
+        device: device_name(device),
     };
     write(LetterKind::WrongCodes, to, format!("A sign-in to {} was stopped", site.name), &words)
 }
@@ -234,9 +209,7 @@ pub enum ResetStep<'a> {
 }
 
 struct FactorReset<'a> {
-    brand: &'a str,
-    home: String,
-    greeting: String,
+    head: Letterhead<'a>,
     link: String,
     step: ResetStep<'a>,
 }
@@ -260,6 +233,6 @@ pub fn factor_reset(site: &Site, to: &EmailAddress, name: &str, step: ResetStep)
             (site.link("/login"), format!("Your second proofs for {} are removed", site.name))
         }
     };
-    let words = FactorReset { brand: &site.name, home: site.link("/"), greeting: greeting(name), link, step };
+    let words = FactorReset { head: Letterhead::of(site, name), link, step };
     write(LetterKind::FactorReset, to, subject, &words)
 }
