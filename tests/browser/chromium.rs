@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use url::{ParseError, Url};
 
-use crate::house::House;
+use crate::house::{House, PASSWORD};
 
 /// Chrome on Linux.
 pub const LAPTOP: &str =
@@ -366,6 +366,13 @@ impl Browser {
     pub async fn touch(&self, authenticator: &str, at_once: bool) {
         let params = json!({ "authenticatorId": authenticator, "enabled": at_once });
         self.devtools("WebAuthn.setAutomaticPresenceSimulation", params).await;
+    }
+
+    /// Signs in with the password that everybody in the tests has, and is in.
+    pub async fn arrives(&self, address: &str) {
+        self.open("/login").await;
+        self.sign_in(address, PASSWORD).await;
+        self.is_at("/me").await;
     }
 
     /// Signs in through the form.

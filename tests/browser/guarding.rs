@@ -10,9 +10,7 @@ use crate::{
 
 async fn ada_at(house: &House, chromium: &Chromium, device: &str) -> Browser {
     let ada = chromium.browser(house, device).await;
-    ada.open("/login").await;
-    ada.sign_in("ada@example.com", PASSWORD).await;
-    ada.is_at("/me").await;
+    ada.arrives("ada@example.com").await;
     ada
 }
 

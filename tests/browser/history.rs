@@ -40,9 +40,7 @@ async fn after_signing_out_going_back_shows_nothing_private_case_53() {
     let chromium = Chromium::start();
     let ada = chromium.browser(&house, LAPTOP).await;
     house.verified("ada@example.com").await;
-    ada.open("/login").await;
-    ada.sign_in("ada@example.com", PASSWORD).await;
-    ada.is_at("/me").await;
+    ada.arrives("ada@example.com").await;
     ada.reads("ada@example.com").await;
     ada.follow("Security").await;
     ada.is_at("/me/security").await;

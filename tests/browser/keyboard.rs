@@ -59,9 +59,7 @@ async fn the_list_of_settings_is_open_where_there_is_room_and_opens_on_a_phone()
     let chromium = Chromium::start();
     let ada = chromium.browser(&house, LAPTOP).await;
     house.verified("ada@example.com").await;
-    ada.open("/login").await;
-    ada.sign_in("ada@example.com", PASSWORD).await;
-    ada.is_at("/me").await;
+    ada.arrives("ada@example.com").await;
     let top = ["Skip to the content", "Vestibule", "Account", "Security", "Sign out"];
 
     ada.client.set_window_size(1_280, 900).await.unwrap();

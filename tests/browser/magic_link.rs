@@ -161,9 +161,7 @@ async fn the_pages_of_links_and_ways_are_fit_for_everybody() {
     ada.press("Sign in with this code").await;
     ada.reads("There is a problem").await;
     inspector.look(&ada, "magic-link-wrong-code").await;
-    phone.open("/login").await;
-    phone.sign_in("grace@example.com", PASSWORD).await;
-    phone.is_at("/me").await;
+    phone.arrives("grace@example.com").await;
     phone.open(&link).await;
     phone.reads("This browser is signed in as").await;
     inspector.look(&phone, "magic-link-elsewhere").await;

@@ -312,17 +312,13 @@ async fn every_page_behind_a_link_and_on_the_way_is_fit_for_everybody() {
     let mut inspector = Inspector::new(&house);
     house.claimant("claim@example.com").await;
     let claimant = chromium.browser(&house, LAPTOP).await;
-    claimant.open("/login").await;
-    claimant.sign_in("claim@example.com", PASSWORD).await;
-    claimant.is_at("/me").await;
+    claimant.arrives("claim@example.com").await;
     claimant.open("/me/email").await;
     claimant.reads("Confirm your address first").await;
     inspector.look(&claimant, "unverified").await;
 
     house.verified("ada@example.com").await;
-    ada.open("/login").await;
-    ada.sign_in("ada@example.com", PASSWORD).await;
-    ada.is_at("/me").await;
+    ada.arrives("ada@example.com").await;
     ada.open("/me/email").await;
     ada.fill("Password", PASSWORD).await;
     ada.press("Confirm and go on").await;
@@ -361,9 +357,7 @@ async fn every_page_behind_a_link_and_on_the_way_is_fit_for_everybody() {
     stranger.open(link_in(&undo[undo.len() - 1].text)).await;
     inspector.look(&stranger, "email-take-back").await;
 
-    stranger.open("/login").await;
-    stranger.sign_in("new@example.com", PASSWORD).await;
-    stranger.is_at("/me").await;
+    stranger.arrives("new@example.com").await;
     let alert = house.letters_to("new@example.com").await;
     ada.open(link_in(&alert[alert.len() - 1].text)).await;
     ada.reads("Was this you?").await;
@@ -395,9 +389,7 @@ async fn every_page_about_single_sign_on_is_fit_for_everybody() {
     let ada = chromium.browser(&house, LAPTOP).await;
     let mut inspector = Inspector::new(&house);
     house.verified("ada@example.com").await;
-    ada.open("/login").await;
-    ada.sign_in("ada@example.com", PASSWORD).await;
-    ada.is_at("/me").await;
+    ada.arrives("ada@example.com").await;
     ada.open("/organisations").await;
     ada.fill("Name", "Acme & Sons").await;
     ada.press("Make the organisation").await;
@@ -480,9 +472,7 @@ async fn every_page_of_the_second_factors_is_fit_for_everybody() {
     let ada = chromium.browser(&house, LAPTOP).await;
     let mut inspector = Inspector::new(&house);
     house.verified("ada@example.com").await;
-    ada.open("/login").await;
-    ada.sign_in("ada@example.com", PASSWORD).await;
-    ada.is_at("/me").await;
+    ada.arrives("ada@example.com").await;
     ada.open("/me/2fa").await;
     inspector.look(&ada, "2fa-none").await;
     ada.press("Set up an authenticator app").await;
@@ -554,9 +544,7 @@ async fn every_page_on_the_way_out_is_fit_for_everybody() {
     stranger.open("/what-we-hold").await;
     inspector.look(&stranger, "what-we-hold").await;
     house.verified("ada@example.com").await;
-    ada.open("/login").await;
-    ada.sign_in("ada@example.com", PASSWORD).await;
-    ada.is_at("/me").await;
+    ada.arrives("ada@example.com").await;
     inspector.look(&ada, "me-with-data").await;
     ada.open("/me/delete/status").await;
     inspector.look(&ada, "deletion-none").await;
@@ -603,9 +591,7 @@ async fn every_page_about_passkeys_is_fit_for_everybody() {
     let ada = chromium.browser(&house, LAPTOP).await;
     let mut inspector = Inspector::new(&house);
     house.claimant("claim@example.com").await;
-    ada.open("/login").await;
-    ada.sign_in("claim@example.com", PASSWORD).await;
-    ada.is_at("/me").await;
+    ada.arrives("claim@example.com").await;
     ada.open("/me/passkeys").await;
     inspector.look(&ada, "passkeys-unconfirmed").await;
     // That signing out clears the cache is said there.

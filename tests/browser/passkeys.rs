@@ -29,9 +29,7 @@ async fn adds_first(ada: &Browser, name: &str) {
 async fn signed_in(house: &House, chromium: &Chromium) -> Browser {
     house.verified("ada@example.com").await;
     let ada = chromium.browser(house, LAPTOP).await;
-    ada.open("/login").await;
-    ada.sign_in("ada@example.com", PASSWORD).await;
-    ada.is_at("/me").await;
+    ada.arrives("ada@example.com").await;
     ada
 }
 

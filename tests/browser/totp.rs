@@ -32,9 +32,7 @@ async fn ada_does_the_same_without_scripts() {
 
 async fn travel(house: &House, laptop: &Browser) {
     house.verified("ada@example.com").await;
-    laptop.open("/login").await;
-    laptop.sign_in("ada@example.com", PASSWORD).await;
-    laptop.is_at("/me").await;
+    laptop.arrives("ada@example.com").await;
 
     // Set up: the step-up comes in between.
     laptop.follow("Security").await;

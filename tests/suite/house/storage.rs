@@ -9,8 +9,6 @@ use vestibule::secret;
 pub struct Storage {
     pub folder: tempfile::TempDir,
     pub url: String,
-    /// The address of the server and the name of the database there.
-    on_server: Option<(String, String)>,
 }
 
 impl Storage {
@@ -18,25 +16,26 @@ impl Storage {
         let folder = tempfile::tempdir().unwrap();
         let Some(server) = test_server() else {
             let url = format!("sqlite://{}", folder.path().join("house.db").display());
-            return Self { folder, url, on_server: None };
+            return Self { folder, url };
         };
         let name = secret::random_text(12).unwrap().to_lowercase().replace(['-', '_'], "x");
         let name = format!("house_{name}");
         let mut conn = PgConnection::establish(&server).unwrap();
         diesel::sql_query(format!("CREATE DATABASE {name}")).execute(&mut conn).unwrap();
         let (rest, _) = server.rsplit_once('/').unwrap();
-        Self { folder, url: format!("{rest}/{name}"), on_server: Some((server, name)) }
+        Self { folder, url: format!("{rest}/{name}") }
     }
 }
 
 impl Drop for Storage {
     fn drop(&mut self) {
-        let Some((server, name)) = &self.on_server else { return };
+        let Some(server) = test_server() else { return };
         // The rows of a test that fails stay for a look at them.
         if thread::panicking() {
             return;
         }
-        let mut conn = PgConnection::establish(server).unwrap();
+        let (_, name) = self.url.rsplit_once('/').unwrap();
+        let mut conn = PgConnection::establish(&server).unwrap();
         // Whoever is still connected is sent away.
         diesel::sql_query(format!("DROP DATABASE {name} WITH (FORCE)")).execute(&mut conn).unwrap();
     }
