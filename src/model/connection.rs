@@ -284,20 +284,20 @@ pub fn all(conn: &mut Conn) -> Result<Vec<(Connection, Organisation)>> {
         .load(conn)?)
 }
 
-/// The one connection of this issuer that takes sign-ins that begin there. Anybody may have copied the metadata: of
-/// several, the one whose organisation has proved a domain that leads there. Nothing where that leaves several.
+/// The one connection of this issuer that takes sign-ins that begin there. Anybody may have copied the metadata, so only
+/// a verified domain that leads to the connection tells whose it is. Nothing where that leaves several.
 pub fn unsolicited_from(conn: &mut Conn, issuer: &str) -> Result<Option<Connection>> {
-    let theirs =
-        connections::table.filter(connections::issuer.eq(issuer)).filter(connections::takes_unsolicited);
-    let mut found: Vec<Connection> = theirs.limit(2).select(Connection::as_select()).load(conn)?;
-    if found.len() > 1 {
-        let led = domains::table
-            .filter(domains::proved_at.is_not_null())
-            .filter(domains::connection_id.is_not_null())
-            .select(domains::connection_id.assume_not_null());
-        let proved = theirs.filter(connections::id.eq_any(led));
-        found = proved.limit(2).select(Connection::as_select()).load(conn)?;
-    }
+    let led = domains::table
+        .filter(domains::proved_at.is_not_null())
+        .filter(domains::connection_id.is_not_null())
+        .select(domains::connection_id.assume_not_null());
+    let mut found: Vec<Connection> = connections::table
+        .filter(connections::issuer.eq(issuer))
+        .filter(connections::takes_unsolicited)
+        .filter(connections::id.eq_any(led))
+        .limit(2)
+        .select(Connection::as_select())
+        .load(conn)?;
     Ok(if found.len() == 1 { found.pop() } else { None })
 }
 

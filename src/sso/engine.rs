@@ -35,7 +35,7 @@ pub(super) fn verified<'a>(
     kind: KeyKind,
     certificates: &'a [Certificate],
 ) -> Result<Verified<'a>, Reason> {
-    if !is_tamed() {
+    if !is_ready() {
         return Err(Reason::Broken);
     }
     // xmlsec breaks off at a key of another kind instead of trying the next.
@@ -56,16 +56,17 @@ pub(super) fn verified<'a>(
 
 /// Fills in the one signature that a document of ours was made with, empty.
 pub(super) fn signed(xml: &str, key: &ServiceKey) -> Result<String> {
-    if !is_tamed() {
+    if !is_ready() {
         return Err(anyhow::anyhow!("xmlsec could not be prepared").into());
     }
     let der = key.private().private_key_to_der().map_err(Error::internal)?;
     Crypto::sign_xml(xml, &der).map_err(Error::internal)
 }
 
-/// Whether xmlsec is ready and does only what we use; done at the first call.
-fn is_tamed() -> bool {
+/// Whether xmlsec is ready on this thread: it does only what we use, and says nothing. Done at the first call.
+fn is_ready() -> bool {
     static TAMED: OnceLock<bool> = OnceLock::new();
+    xmlsec::hush();
     *TAMED.get_or_init(|| {
         let is_tamed = xmlsec::tame();
         if !is_tamed {
@@ -82,13 +83,21 @@ fn is_tamed() -> bool {
 /// global lists can, once they hold nothing else.
 #[expect(unsafe_code, reason = "xmlsec's global lists can be emptied only by its own C functions")]
 mod xmlsec {
-    use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
+    use std::{
+        ffi::{CStr, c_char, c_int, c_uint, c_void},
+        ptr,
+    };
 
     use samael::crypto::{CertificateDer, Crypto, CryptoProvider};
 
-    // samael links the library; these are declared in xmlsec/errors.h, io.h, list.h and transforms.h, alike in 1.2
+    // samael links the libraries; these are declared in xmlsec/errors.h, io.h, list.h and transforms.h, alike in 1.2
     // and 1.3.
     unsafe extern "C" {
+        // libxml2, xmlerror.h. The handler gets what it was set with, and the error.
+        fn xmlSetStructuredErrorFunc(
+            context: *mut c_void,
+            handler: Option<extern "C" fn(*mut c_void, *const c_void)>,
+        );
         fn xmlSecErrorsDefaultCallbackEnableOutput(enabled: c_int);
         fn xmlSecIOCleanupCallbacks();
         fn xmlSecTransformIdsGet() -> *mut c_void;
@@ -115,6 +124,14 @@ mod xmlsec {
         c"http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256",
     ];
 
+    /// Keeps libxml2 from printing what it finds wrong, with lines of the document, on stderr: in the midst of the log a
+    /// stranger's line would look like one of ours. The handler belongs to the thread that sets it.
+    pub(super) fn hush() {
+        extern "C" fn ignore(_: *mut c_void, _: *const c_void) {}
+        // SAFETY: sets a pointer of this thread's own to a function that lives as long as the program and reads nothing.
+        unsafe { xmlSetStructuredErrorFunc(ptr::null_mut(), Some(ignore)) };
+    }
+
     /// Lets samael start xmlsec, then takes away every way to open something and every transform but ours. False
     /// where one of ours is not there. To be called once, before anything else of xmlsec runs on any thread.
     pub(super) fn tame() -> bool {
@@ -140,7 +157,7 @@ mod xmlsec {
 
 #[cfg(test)]
 mod tests {
-    use std::{io::ErrorKind, net::TcpListener};
+    use std::{io::ErrorKind, net::TcpListener, process::Command, thread};
 
     use chrono::TimeDelta;
 
@@ -167,6 +184,45 @@ mod tests {
         let bytes = "<a xmlns=\"urn:a\" ID=\"_1\"><b y=\"2\" z=\"1\"></b>c</a>";
         assert_eq!(verify(&signed, &key).as_deref(), Ok(bytes));
         assert_eq!(verify(&signed.replace(">c<", ">d<"), &key), Err(Reason::BadSignature));
+    }
+
+    /// The gate lets none of these through either. In a process of its own, whose stderr nobody else writes to.
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "tells the process that reads from the one that listens")]
+    fn nothing_of_a_document_is_printed() {
+        const READER: &str = "VESTIBULE_TEST_READER";
+        if std::env::var_os(READER).is_none() {
+            let name = "sso::engine::tests::nothing_of_a_document_is_printed";
+            let reader = Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", name, "--nocapture"])
+                .env(READER, "1")
+                .output()
+                .unwrap();
+            assert!(reader.status.success(), "{reader:?}");
+            assert_eq!(String::from_utf8_lossy(&reader.stderr), "");
+            return;
+        }
+        let key = key();
+        let forged = "\n2026-11-29T00:00:00.000000Z  INFO signed in user=admin by=forged\n";
+        let exclusive = format!("<ds:Transform Algorithm=\"{EXCLUSIVE}\"/>");
+        let documents =
+            ["xmlns:r=\"rel\" r:a=\"1\"", "xmlns:r=\"urn:\u{e4}\"", "xmlns=\"rel\"", "xmlns:r=\"a%zz:\"", ""]
+                .map(|declared| {
+                    format!("<a xmlns='urn:a' ID='_1'>{forged}<b {declared}/>{}</a>", signature_over("_1"))
+                });
+        for text in documents.iter().flat_map(|text| {
+            [
+                text.clone(),
+                text.replace(&exclusive, &exclusive.repeat(2)),
+                text.replace("<b ", "<b>"),
+                text.replace("</a>", ""),
+            ]
+        }) {
+            // On threads of their own, as where responses are read.
+            let key = &key;
+            thread::scope(|scope| drop(scope.spawn(move || drop(verify(&text, key)))));
+        }
+        assert!(signed("<a", &key).is_err());
     }
 
     /// The gate lets none of these through. Here they meet the library itself, as tamed.

@@ -17,9 +17,21 @@ use super::{
 /// The largest `SAMLResponse` that is read, in characters of base64.
 pub const MAX_RESPONSE: usize = 256 * 1024;
 
-const LIMITS: Limits =
-    Limits { bytes: MAX_RESPONSE, depth: 40, elements: 2_000, attributes: 40, comments: false };
+const LIMITS: Limits = Limits {
+    bytes: MAX_RESPONSE,
+    depth: 40,
+    elements: 2_000,
+    attributes: 40,
+    declarations: 40,
+    comments: false,
+    // libxml2 stops in the middle of an element at any other name, and says so on stderr (Canonical XML §1.3).
+    absolute_namespaces: true,
+};
 const MAX_ATTRIBUTES: usize = 200;
+
+/// The longest `PrefixList`, in prefixes and in characters: for each element each of them is looked up among all
+/// declarations around it, before anybody knows who signed.
+const MAX_PREFIX_LIST: (usize, usize) = (10, 200);
 
 const SIGNATURE_METHODS: [(&str, KeyKind); 3] = [
     ("http://www.w3.org/2001/04/xmldsig-more#rsa-sha256", KeyKind::Rsa),
@@ -223,7 +235,7 @@ fn signed(signature: Option<(&Element, &Element)>) -> Result<Option<Signed>, Rea
     if parts.next().is_some() {
         return Err(Reason::SignatureShape);
     }
-    if algorithm(canonicalization) != EXCLUSIVE || !names_prefixes_at_most(canonicalization) {
+    if algorithm(canonicalization) != EXCLUSIVE || !has_short_prefix_list(canonicalization) {
         return Err(Reason::Canonicalization);
     }
     let known = SIGNATURE_METHODS.iter().find(|(uri, _)| *uri == algorithm(method));
@@ -238,23 +250,19 @@ fn signed(signature: Option<(&Element, &Element)>) -> Result<Option<Signed>, Rea
     Ok(Some(Signed { element: parent.name.clone(), id: id.to_owned(), kind: *kind }))
 }
 
-/// The transforms and the digest of a reference.
+/// The transforms and the digest of a reference. The transforms are those of saml-core §5.4.4, each once: the signature
+/// is taken out, then the element is made canonical. Another one would read again what the one before it wrote.
 fn referenced(reference: &Element) -> Result<(), Reason> {
-    let mut parts = reference.elements().peekable();
-    if let Some(transforms) = parts.next_if(|part| part.is(DSIG, "Transforms")) {
-        if transforms.elements().count() > 2 {
-            return Err(Reason::Transform);
-        }
-        for transform in transforms.elements() {
-            let is_known = match algorithm(transform) {
-                ENVELOPED => transform.elements().next().is_none(),
-                EXCLUSIVE => names_prefixes_at_most(transform),
-                _ => false,
-            };
-            if !is_known || !transform.is(DSIG, "Transform") {
-                return Err(Reason::Transform);
-            }
-        }
+    let mut parts = reference.elements();
+    let transforms = parts.next().filter(|part| part.is(DSIG, "Transforms")).ok_or(Reason::Transform)?;
+    let mut steps = transforms.elements();
+    let mut next = |uri: &str| {
+        let found = steps.next().filter(|step| step.is(DSIG, "Transform") && algorithm(step) == uri);
+        found.ok_or(Reason::Transform)
+    };
+    let (enveloped, exclusive) = (next(ENVELOPED)?, next(EXCLUSIVE)?);
+    if steps.next().is_some() || enveloped.elements().next().is_some() || !has_short_prefix_list(exclusive) {
+        return Err(Reason::Transform);
     }
     let digest = parts.next().filter(|part| part.is(DSIG, "DigestMethod")).ok_or(Reason::SignatureShape)?;
     if !DIGEST_METHODS.contains(&algorithm(digest)) || digest.elements().next().is_some() {
@@ -268,10 +276,19 @@ fn algorithm(element: &Element) -> &str {
     element.attribute("Algorithm").unwrap_or_default()
 }
 
-/// Whether nothing but the list of prefixes lies inside (Exclusive XML Canonicalization §4).
-fn names_prefixes_at_most(element: &Element) -> bool {
-    element.elements().all(|inside| inside.is(EXCLUSIVE, "InclusiveNamespaces") && inside.nodes.is_empty())
-        && element.elements().count() <= 1
+/// Whether nothing but a short list of prefixes lies inside (Exclusive XML Canonicalization §4).
+fn has_short_prefix_list(element: &Element) -> bool {
+    let mut inside = element.elements();
+    let Some(list) = inside.next() else { return true };
+    let prefixes = list.attribute("PrefixList").unwrap_or_default();
+    let is_prefix = |word: &str| word == "#default" || xml::is_name(word);
+    let (most, longest) = MAX_PREFIX_LIST;
+    list.is(EXCLUSIVE, "InclusiveNamespaces")
+        && list.nodes.is_empty()
+        && inside.next().is_none()
+        && prefixes.len() <= longest
+        && prefixes.split_ascii_whitespace().count() <= most
+        && prefixes.split_ascii_whitespace().all(is_prefix)
 }
 
 /// Whether the hint about the key is of a usual kind. It is never read.

@@ -18,8 +18,15 @@ use crate::clock::Timestamp;
 /// The largest metadata that is read, in bytes.
 pub const MAX_METADATA: usize = 1024 * 1024;
 
-const LIMITS: Limits =
-    Limits { bytes: MAX_METADATA, depth: 40, elements: 10_000, attributes: 40, comments: true };
+const LIMITS: Limits = Limits {
+    bytes: MAX_METADATA,
+    depth: 40,
+    elements: 10_000,
+    attributes: 40,
+    declarations: 100,
+    comments: true,
+    absolute_namespaces: false,
+};
 const MAX_ENTITY_ID: usize = 1024;
 const MAX_CERTIFICATES: usize = 10;
 
@@ -39,6 +46,14 @@ pub struct IdentityProvider {
     pub wants_signed_requests: bool,
     /// Until when this may be believed, if it says.
     pub valid_until: Option<Timestamp>,
+}
+
+impl IdentityProvider {
+    /// The host of its sign-in address, as people know it.
+    pub fn host(&self) -> Option<String> {
+        let address = self.redirect.as_deref().or(self.post.as_deref())?;
+        Url::parse(address).ok()?.host_str().map(str::to_owned)
+    }
 }
 
 /// Reads the metadata of one identity provider: an `EntityDescriptor`, or an `EntitiesDescriptor` in which only one

@@ -48,6 +48,8 @@ reasons! {
     TooDeep "too_deep" "The document's elements are nested too deeply."
     TooManyElements "too_many_elements" "The document has too many elements."
     TooManyXmlAttributes "too_many_xml_attributes" "An element of the document has too many XML attributes."
+    TooManyDeclarations "too_many_declarations" "The document declares too many namespaces inside each other."
+    NamespaceName "namespace_name" "A namespace of the document is not named by an absolute URI."
     AfterTheRoot "after_the_root" "Something follows the end of the document."
     // The gate: the shape of a response.
     NotAResponse "not_a_response" "The document is not a SAML 2.0 response."
@@ -64,8 +66,8 @@ reasons! {
     ForeignReference "foreign_reference" "A reference leads to something other than the element that carries the signature."
     SignatureAlgorithm "signature_algorithm" "The signature algorithm is not RSA or ECDSA with SHA-256, or RSA with SHA-512."
     DigestAlgorithm "digest_algorithm" "The digest algorithm of a signature is not SHA-256 or SHA-512."
-    Canonicalization "canonicalization" "A signature is not made over exclusive canonical XML."
-    Transform "transform" "A signature uses a transform other than enveloped signature and exclusive canonical XML."
+    Canonicalization "canonicalization" "A signature is not made over exclusive canonical XML with at most ten prefixes."
+    Transform "transform" "A signature does not use exactly the transforms enveloped signature and exclusive canonical XML, with at most ten prefixes."
     // Opening what is encrypted.
     EncryptionShape "encryption_shape" "The encrypted assertion is not put together as SAML prescribes."
     EncryptionAlgorithm "encryption_algorithm" "The assertion is not encrypted with AES-128 or AES-256, in CBC or GCM mode."

@@ -71,6 +71,9 @@ pub async fn callback(
         Err(Error::DeadLink | Error::NotFound) => return unsolicited(&app, &visitor, &req, response).await,
         Err(error) => return Err(error),
     };
+    // One request is answered once: however much a response costs to read, nobody has it read twice.
+    let answered = relay_state.clone();
+    app.write(move |tx| token::redeem_unowned(tx, &answered)).await.map_err(refused)?;
     let mapping = connection.mapping()?;
     // Over https the cookie comes along with the cross-site POST; on plain http it is looked at when the browser comes
     // for what was proved.
@@ -90,25 +93,22 @@ pub async fn callback(
             app.saml_desk().read(presented).await.map_err(Fault::from)
         }
     };
-    let to =
-        app.write(move |tx| judge(tx, &client, &relay_state, &connection, &mapping, asked, read)).await?;
+    let to = app.write(move |tx| judge(tx, &client, &connection, &mapping, asked, read)).await?;
     if to == REFUSED {
         app.metrics().sign_in(Method::Sso, false);
     }
     Ok(HttpResponse::SeeOther().insert_header((header::LOCATION, to)).finish())
 }
 
-/// Uses the request and the assertion up, notes what came, and says where the browser goes on.
+/// Uses the assertion up, notes what came, and says where the browser goes on.
 fn judge(
     tx: &mut Tx,
     client: &Client,
-    relay_state: &Secret<SamlRequest>,
     connection: &Connection,
     mapping: &Mapping,
     asked: Asked,
     read: Result<Statement, Fault>,
 ) -> Result<String> {
-    token::redeem_unowned(tx, relay_state).map_err(refused)?;
     let test = match &asked.purpose {
         AskedFor::Test { user } => Some(user.clone()),
         _ => None,

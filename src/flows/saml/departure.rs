@@ -53,6 +53,8 @@ pub struct GoPage {
 pub struct AskPage {
     organisation: String,
     connection: Id<Connection>,
+    /// The host of the identity provider's sign-in address.
+    host: Option<String>,
     next: Option<String>,
     #[serde(skip)]
     signed_in_as: Option<String>,
@@ -127,13 +129,16 @@ pub async fn ask_first(
     next: Option<String>,
 ) -> Result<HttpResponse> {
     let id = connection.clone();
-    let organisation = app.read(move |conn| {
-        let connection = connection::by_id(conn, &id)?;
-        organisation::by_id(conn, &connection.organisation_id)
-    });
-    let organisation = organisation.await?.name;
+    let now = app.now();
+    let (organisation, host) = app
+        .read(move |conn| {
+            let connection = connection::by_id(conn, &id)?;
+            let organisation = organisation::by_id(conn, &connection.organisation_id)?;
+            Ok((organisation.name, connection.provider(now).ok().and_then(|provider| provider.host())))
+        })
+        .await?;
     let signed_in_as = visitor.signed_in().map(|me| me.user.email.spelled().to_owned());
-    let page = AskPage { organisation, connection, next, signed_in_as };
+    let page = AskPage { organisation, connection, host, next, signed_in_as };
     Ok(Reply::page(page).respond_to(req).map_into_boxed_body())
 }
 

@@ -20,8 +20,12 @@ pub(super) struct Limits {
     pub elements: usize,
     /// XML attributes of one element, declarations of namespaces among them.
     pub attributes: usize,
+    /// Declarations of namespaces that hold at one place: each name is looked for among them.
+    pub declarations: usize,
     /// Whether comments are skipped; otherwise they are refused.
     pub comments: bool,
+    /// Whether a namespace has to be named by an absolute URI; an empty name, which takes one back, always may be.
+    pub absolute_namespaces: bool,
 }
 
 /// An element, its names resolved.
@@ -144,6 +148,23 @@ pub(super) fn escaped(text: &str) -> String {
         }
     }
     out
+}
+
+/// Whether a text is a URI with a scheme (RFC 3986 §3), of the letters that a URI may have.
+fn is_absolute_uri(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once(':') else { return false };
+    let is_later = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '+' | '-' | '.');
+    let is_of_uris =
+        |letter: char| letter.is_ascii_alphanumeric() || "-._~:/?#@!$&'()*+,;=%".contains(letter);
+    let is_escaped = |at: usize| {
+        rest.get(at + 1..at + 3).is_some_and(|hex| hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    };
+    scheme.starts_with(|letter: char| letter.is_ascii_alphabetic())
+        && scheme.chars().all(is_later)
+        && !rest.is_empty()
+        && rest.chars().all(is_of_uris)
+        && rest.matches('#').count() <= 1
+        && rest.match_indices('%').all(|(at, _)| is_escaped(at))
 }
 
 /// A name without a colon. All names of SAML and of XML signatures are ASCII, so no others are read.

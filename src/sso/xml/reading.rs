@@ -7,14 +7,11 @@ use quick_xml::{
     events::{BytesDecl, BytesStart, Event},
 };
 
-use super::{Attribute, Element, Limits, Node, is_blank, is_char, is_name};
+use super::{Attribute, Element, Limits, Node, is_absolute_uri, is_blank, is_char, is_name};
 use crate::sso::Reason;
 
 const XML: &str = "http://www.w3.org/XML/1998/namespace";
 const XMLNS: &str = "http://www.w3.org/2000/xmlns/";
-
-/// Declarations that may hold at one place: each name is looked for among them.
-const MAX_PREFIXES: usize = 100;
 
 /// Reads a document (XML 1.0, Namespaces in XML 1.0).
 pub(in crate::sso) fn read(text: &str, limits: &Limits) -> Result<Element, Reason> {
@@ -173,8 +170,14 @@ impl<'a> Reading<'a> {
         if is_reserved || is_undone || (!prefix.is_empty() && !is_name(prefix)) {
             return Err(Reason::Malformed);
         }
+        if self.limits.absolute_namespaces && !value.is_empty() && !is_absolute_uri(value) {
+            return Err(Reason::NamespaceName);
+        }
         self.prefixes.push((prefix.to_owned(), Rc::from(value), depth));
-        if self.prefixes.len() > MAX_PREFIXES { Err(Reason::TooManyXmlAttributes) } else { Ok(()) }
+        match self.prefixes.len() > self.limits.declarations {
+            true => Err(Reason::TooManyDeclarations),
+            false => Ok(()),
+        }
     }
 
     fn resolve(&self, prefix: &str) -> Result<Rc<str>, Reason> {

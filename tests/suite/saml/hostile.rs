@@ -84,7 +84,7 @@ fn heavy(idp: &Idp) -> Vec<Forgery> {
         Draft { response, assertion }.both_signed(&pen)
     };
     let prefixes: String = (0..3_000).map(|n| format!(" xmlns:p{n}=\"urn:{n}\"")).collect();
-    let nested: String = (0..38).map(|n| format!("<a xmlns:p{n}=\"{}\">", "u".repeat(3_000))).collect();
+    let nested: String = (0..38).map(|n| format!("<a xmlns:p{n}=\"urn:{}\">", "u".repeat(3_000))).collect();
     vec![
         ("ten megabytes", inside(&"x".repeat(10_000_000)), Reason::TooLarge),
         ("just too much", inside(&" ".repeat(MAX_RESPONSE)), Reason::TooLarge),
@@ -122,14 +122,15 @@ fn heavy(idp: &Idp) -> Vec<Forgery> {
             {
                 let nested: String = (0..38)
                     .map(|level| {
-                        let many: String = (0..38).map(|n| format!(" xmlns:p{level}x{n}=\"u\"")).collect();
+                        let many: String =
+                            (0..38).map(|n| format!(" xmlns:p{level}x{n}=\"urn:u\"")).collect();
                         format!("<a{many}>")
                     })
                     .collect();
                 let kept = "<EncryptedAssertion/>".repeat(1_800);
                 inside(&format!("{nested}{kept}{}", "</a>".repeat(38)))
             },
-            Reason::TooManyXmlAttributes,
+            Reason::TooManyDeclarations,
         ),
         ("long declarations, nested", inside(&format!("{nested}{}", "</a>".repeat(38))), Reason::Unsigned),
         ("long names", inside(&format!("<{}/>", "a".repeat(100_000))), Reason::Malformed),

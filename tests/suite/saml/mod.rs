@@ -3,6 +3,7 @@
 mod accepting;
 mod canary;
 pub mod content;
+pub mod cost;
 pub mod encrypted;
 mod envelope;
 pub mod forger;

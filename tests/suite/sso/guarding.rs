@@ -21,7 +21,7 @@ use vestibule::{
 use crate::{
     house::{House, test_server},
     idp::{Acme, abroad, ada, comes_back, is_nobody, posts, request_in, resident},
-    saml::{self, collected, content, encrypted, hostile, parsers, signatures, wrapping},
+    saml::{self, collected, content, cost, encrypted, hostile, parsers, signatures, wrapping},
 };
 
 async fn https() -> House {
@@ -272,6 +272,50 @@ async fn of_several_that_copied_an_issuer_the_one_with_a_domain_takes_what_begin
     page.says(acme.connection.as_str()).hides(twin.connection.as_str());
 }
 
+/// Anybody may copy metadata and put an address of their own into it.
+#[actix_web::test]
+async fn what_begins_at_somebody_else_s_identity_provider_leads_to_no_copy_of_it() {
+    let house = House::open().await;
+    let acme = Acme::of(&house).await;
+    let copy = Acme::known_as(&house, "Twin", "boss@twin.example", acme.issuer.clone()).await;
+    copy.sets(&house, "takes_unsolicited = TRUE").await;
+    let browser = house.browser();
+    let before = acme.leave(&browser, &ada()).await;
+    let own = format!(" InResponseTo=\"{}\"", before.id);
+    let unasked = acme
+        .draft(&house, &before, &ada())
+        .response(&own, "")
+        .assertion(&own, "")
+        .both_signed(&acme.idp.pen());
+
+    // Acme takes none, the copy has no domain: nobody is led anywhere.
+    posts(&house, &browser, &unasked, "").await.is(403);
+
+    acme.sets(&house, "takes_unsolicited = TRUE").await;
+    let page = posts(&house, &browser, &unasked, "").await.is(200);
+    page.says(acme.connection.as_str()).hides(copy.connection.as_str()).says("idp.example");
+    // Also where the copy proves a domain of its own, it gets none of Acme's: there are two, so neither is believed.
+    copy.proves(&house, "twin.example").await;
+    posts(&house, &browser, &unasked, "").await.is(403);
+}
+
+/// One start must not pay for many readings.
+#[actix_web::test]
+async fn a_request_is_used_up_by_the_first_answer_whatever_it_says() {
+    let house = House::open().await;
+    let acme = Acme::of(&house).await;
+    let browser = house.browser();
+    for rubbish in ["<a/>", "not XML at all", ""] {
+        let request = acme.leave(&browser, &ada()).await;
+        posts(&house, &browser, rubbish, &request.relay_state).await.is(303);
+        let honest = acme.says(&house, &request, &ada());
+
+        posts(&house, &browser, &honest, &request.relay_state).await.is(403);
+    }
+    assert!(is_nobody(&browser).await);
+    assert_eq!(acme.attempts(&house).await.len(), 3);
+}
+
 #[actix_web::test]
 async fn the_callback_reads_forms_of_a_certain_size_only_case_90() {
     let house = House::open().await;
@@ -327,6 +371,8 @@ fn forgeries() -> Vec<(Presented, Reason)> {
         signatures::a_signature_that_is_missing_or_another_s_or_broken_is_refused();
         wrapping::a_second_assertion_is_refused_wherever_it_is_wrapped();
         signatures::signatures_lie_where_they_belong_and_say_what_they_must();
+        cost::transforms_are_exactly_two_and_their_lists_are_short();
+        cost::namespaces_are_named_by_absolute_uris();
         parsers::text_that_two_parsers_could_read_differently_is_refused_case_90();
         content::each_time_and_each_address_is_held_against_ours();
         encrypted::encrypted_forgeries_and_encrypted_rubbish_are_refused();
