@@ -16,6 +16,7 @@ use crate::{
     house::{
         House, NOON, PASSWORD,
         outside::{Names, Record},
+        port_1025,
     },
 };
 
@@ -655,6 +656,7 @@ async fn every_page_about_passkeys_is_fit_for_everybody() {
 
 #[actix_web::test]
 async fn caught_mail_is_fit_for_everybody() {
+    let _turn = port_1025();
     let house = House::with(&[("SMTP_URL", "")]).await;
     let chromium = Chromium::start();
     let ada = chromium.browser(&house, LAPTOP).await;

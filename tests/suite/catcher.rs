@@ -1,14 +1,14 @@
 //! Mail on a developer's machine: caught and shown at `/dev/mail`, or left to what catches it already.
 //!
-//! Port 1025 is one for the whole machine: these tests run one at a time (`.config/nextest.toml`), and where
-//! somebody else holds the port, say so and leave.
+//! Port 1025 is one for the whole machine: these tests take turns at it (`port_1025`), and where somebody else holds the
+//! port, say so and leave.
 
 use std::net::{SocketAddr, TcpListener};
 
 use serde_json::json;
 use vestibule::mail::{Catcher, somebody_listens};
 
-use crate::house::{Ground, House, PASSWORD, eventually};
+use crate::house::{Ground, House, PASSWORD, eventually, port_1025};
 
 fn usual_place() -> SocketAddr {
     ([127, 0, 0, 1], 1025).into()
@@ -20,6 +20,7 @@ fn person(address: &str) -> serde_json::Value {
 
 #[actix_web::test]
 async fn without_a_mail_server_letters_are_caught_and_shown() {
+    let _turn = port_1025();
     if TcpListener::bind(usual_place()).is_err() {
         return eprintln!("skipped: {} is taken", usual_place());
     }
@@ -48,6 +49,7 @@ async fn without_a_mail_server_letters_are_caught_and_shown() {
 
 #[actix_web::test]
 async fn what_listens_on_port_1025_already_gets_the_letters() {
+    let _turn = port_1025();
     let Ok(mailpit) = Catcher::start(usual_place()) else {
         return eprintln!("skipped: {} is taken", usual_place());
     };

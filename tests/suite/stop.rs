@@ -55,3 +55,19 @@ async fn a_house_that_is_idle_stops_at_once_though_browsers_keep_their_connectio
 
     drop(browser);
 }
+
+#[actix_web::test]
+async fn the_program_as_it_is_shipped_keeps_an_account_through_a_kill() {
+    let Some(ground) = Ground::of_release() else { return };
+    let fields = json!({ "email": "ada@example.com", "password": PASSWORD, "name": "Ada" });
+    let vestibule = ground.serve().await;
+    vestibule.curl().post_json("/signup", fields).await.is(201);
+    vestibule.kill();
+
+    let next = ground.serve().await;
+    next.curl()
+        .post_json("/login", json!({ "email": "ada@example.com", "password": PASSWORD }))
+        .await
+        .is(200);
+    next.stop();
+}

@@ -11,7 +11,15 @@ mod process;
 mod storage;
 pub mod visitor;
 
-use std::{collections::BTreeMap, ffi::OsStr, fs, net::TcpListener, process::Command, rc::Rc};
+use std::{
+    collections::BTreeMap,
+    ffi::OsStr,
+    fs::{self, File},
+    net::TcpListener,
+    path::Path,
+    process::Command,
+    rc::Rc,
+};
 
 use actix_web::http::Method;
 use chrono::TimeDelta;
@@ -308,8 +316,14 @@ pub fn token_in(text: &str) -> Option<String> {
     Some(rest.chars().take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c)).collect())
 }
 
-/// The program under test: the release binary where `bin/test` built one, else this build's own.
-#[expect(clippy::disallowed_methods, reason = "tests learn from the environment where they run")]
+/// The program as cargo built it for these tests.
 pub fn program() -> String {
-    std::env::var("VESTIBULE_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_vestibule").to_owned())
+    env!("CARGO_BIN_EXE_vestibule").to_owned()
+}
+
+/// Port 1025 is one for the whole machine: waits until no other test uses it, and keeps it until this is dropped.
+pub fn port_1025() -> File {
+    let lock = File::create(Path::new(env!("CARGO_TARGET_TMPDIR")).join("port-1025")).unwrap();
+    lock.lock().unwrap();
+    lock
 }

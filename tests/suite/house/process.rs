@@ -1,4 +1,4 @@
-//! The program as it is shipped, in a process of its own: started, stopped and killed as an operator, a
+//! The program in a process of its own: started, stopped and killed as an operator, a
 //! deployment or a power cut would do it.
 
 use std::{
@@ -6,7 +6,7 @@ use std::{
     fs::{self, File},
     hash::{BuildHasher, RandomState},
     net::TcpListener,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     time::Duration,
 };
@@ -26,6 +26,7 @@ use super::{Storage, Visitor, program, token_in};
 pub struct Ground {
     pub settings: BTreeMap<String, String>,
     pub catcher: Catcher,
+    program: String,
     storage: Storage,
 }
 
@@ -50,7 +51,25 @@ impl Ground {
         let usual = [("DATABASE_URL", storage.url.as_str()), ("SMTP_URL", &smtp_url), ("THROTTLE", "off")];
         let chosen = usual.iter().chain(settings);
         let settings = chosen.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Self { settings, catcher, storage }
+        Self { settings, catcher, program: program(), storage }
+    }
+
+    /// The same for the program as it is shipped: the one that `VESTIBULE_BIN` names, or else the release build beside
+    /// this one. Where there is none, the test says so and is skipped.
+    #[expect(clippy::disallowed_methods, reason = "tests learn from the environment where they run")]
+    pub fn of_release() -> Option<Self> {
+        let release = match std::env::var("VESTIBULE_BIN") {
+            Ok(named) => named,
+            Err(_) => {
+                let beside = Path::new(&program()).with_file_name("../release/vestibule");
+                if !beside.exists() {
+                    eprintln!("SKIPPED: no release build at {}", beside.display());
+                    return None;
+                }
+                beside.display().to_string()
+            }
+        };
+        Some(Self { program: release, ..Self::new() })
     }
 
     /// Starts `vestibule serve` and waits until it answers.
@@ -85,7 +104,7 @@ impl Ground {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(program());
+        let mut command = Command::new(&self.program);
         // The settings of whoever runs the tests are not ours.
         command.args(arguments).current_dir(self.storage.folder.path()).env_clear().stdin(Stdio::null());
         command.envs(self.settings.iter().filter(|(_, value)| !value.is_empty()));
