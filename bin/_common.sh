@@ -3,6 +3,7 @@
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source bin/_checks.sh
 
 say() { printf '%s\n' "$@"; }
 die() { say "$@" >&2; exit 1; }
@@ -12,9 +13,14 @@ have() { command -v "$1" >/dev/null 2>&1; }
 help() { sed -n '2,/^[^#]/s/^# \{0,1\}//p' "bin/$(basename "$0")"; exit 0; }
 
 need_cargo() {
+  local version needed
   # A shell that has not read rustup's profile lines yet.
   have cargo || PATH="$PATH:${CARGO_HOME:-${HOME:-}/.cargo}/bin"
   have cargo || die "Rust is missing. Install it from https://rustup.rs, open a new shell and run this again."
+  version=$(version_of cargo) || die "cargo is here but does not answer. Where rustup has no toolchain yet: rustup default stable"
+  needed=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+  [ "$(printf '%s\n' "$needed" "$version" | sort -V | head -n 1)" = "$needed" ] ||
+    die "Rust $version is here, and $needed or newer is needed: rustup update, or install it from https://rustup.rs."
 }
 
 need_component() {
@@ -27,16 +33,15 @@ need_component() {
   done
 }
 
-need_nextest() {
-  cargo nextest --version >/dev/null 2>&1 && return
-  say 'Missing: cargo-nextest. Installing it: cargo install cargo-nextest --locked'
-  cargo install cargo-nextest --locked
+target_folder() {
+  cargo metadata --no-deps --locked --format-version 1 | sed -nE 's/.*"target_directory":"([^"]*)".*/\1/p'
 }
 
-# Where `cargo build --release` leaves the program, wherever the target folder is set to be.
-release_binary() {
-  cargo metadata --no-deps --locked --format-version 1 |
-    sed -nE 's/.*"target_directory":"([^"]*)".*/\1\/release\/vestibule/p'
+# build PROFILE: builds the program and says where cargo, with whatever settings of the user's, has put it.
+build() {
+  local built
+  built=$(cargo build --locked --profile "$1" --bin vestibule --message-format json-render-diagnostics) || return
+  sed -nE 's/.*"executable":"([^"]+)".*/\1/p' <<<"$built"
 }
 
 # Which package brings a thing, for each package manager ("a,b" is two packages, "-" none).
@@ -54,32 +59,10 @@ node        nodejs,npm                  nodejs,npm             nodejs,npm       
 oathtool    oathtool                    oathtool               oath-toolkit-oathtool         oath-toolkit    oath-toolkit          oath-toolkit
 python      python3,python3-venv        python3                python3,py3-pip               python          python3,python3-pip   python
 php         php-cli,php-xml,php-mbstring -                      -                             -               -                     -
+mmdebstrap  mmdebstrap                  mmdebstrap             -                             -               -                     -
 '
 
-has() {
-  case $1 in
-    compiler) have cc ;;
-    compiler++) have c++ ;;
-    pkg-config) have pkg-config ;;
-    # SAML signatures. samael asks this program for its flags, and OpenSSL by pkg-config.
-    xmlsec) have xmlsec1-config && pkg-config --exists xmlsec1 libxml-2.0 openssl 2>/dev/null ;;
-    # Reads xmlsec's headers while samael is built.
-    libclang) [ -n "${LIBCLANG_PATH:-}" ] || libclang_here ;;
-    # pg_config answers for the headers; Debian has one that only says they are not there.
-    libpq) [ -e "$(pg_config --includedir 2>/dev/null)/libpq-fe.h" ] ;;
-    postgres) postgres_bin >/dev/null ;;
-    chromium) first_of $browsers >/dev/null && have chromedriver ;;
-    node) have node && have npm ;;
-    oathtool) have oathtool ;;
-    # Debian has the two apart.
-    python) python3 -c 'import ensurepip, venv' 2>/dev/null ;;
-    php) have php && php -m | grep -qx mbstring && php -m | grep -qx dom ;;
-  esac
-}
-
-browsers='chromium chromium-browser google-chrome google-chrome-stable'
 if [ "$(uname)" = Darwin ]; then
-  browsers="$browsers /Applications/Chromium.app/Contents/MacOS/Chromium"
   # Homebrew keeps libpq off PATH.
   PATH="$PATH:/opt/homebrew/opt/libpq/bin:/usr/local/opt/libpq/bin"
   # Nor are its libxml2 and OpenSSL where pkg-config looks by itself.
@@ -90,38 +73,6 @@ if [ "$(uname)" = Darwin ]; then
   done
   export PKG_CONFIG_PATH
 fi
-
-# Whether libclang lies in one of the places where it is looked for.
-libclang_here() {
-  local path
-  for path in /usr/lib/llvm*/lib /usr/lib/*-linux-gnu /usr/lib64 /usr/lib /usr/lib64/llvm*/lib /usr/local/lib \
-    /usr/lib/llvm*/lib64 /opt/homebrew/opt/llvm/lib /usr/local/opt/llvm/lib \
-    /Library/Developer/CommandLineTools/usr/lib \
-    /Applications/Xcode.app/Contents/Developer/Toolchains/XcodeDefault.xctoolchain/usr/lib; do
-    compgen -G "$path/libclang*.so*" >/dev/null || compgen -G "$path/libclang.dylib" >/dev/null || continue
-    return 0
-  done
-  return 1
-}
-
-# The full path of the first of these commands that is here.
-first_of() {
-  local name
-  for name; do command -v "$name" 2>/dev/null && return; done
-  return 1
-}
-
-# The folder that holds PostgreSQL's server programs: often not on PATH. The newest wins.
-postgres_bin() {
-  local dir
-  for dir in "$(dirname "$(command -v initdb || echo /nowhere/initdb)")" \
-    "$(pg_config --bindir 2>/dev/null || true)" \
-    $(printf '%s\n' /usr/lib/postgresql/*/bin /usr/lib/postgresql*/bin /usr/libexec/postgresql*/ \
-      /usr/pgsql-*/bin /opt/homebrew/opt/postgresql*/bin /usr/local/opt/postgresql*/bin | sort -rV); do
-    [ -x "$dir/initdb" ] && [ -x "$dir/pg_ctl" ] && [ -x "$dir/postgres" ] && say "$dir" && return
-  done
-  return 1
-}
 
 package_manager() {
   local name
@@ -163,6 +114,7 @@ require() {
   [ -n "$missing" ] || return 0
 
   manager=$(package_manager) || die "Missing:$missing. No package manager known here (apt-get, dnf, apk, pacman, zypper, brew): install them by hand."
+  # shellcheck disable=SC2086 # words
   names=$(packages_for "$manager" $missing)
   [ -n "$names" ] || die "Missing:$missing. $manager has no package for it: install it by hand."
   [ "$(id -u)" = 0 ] || [ "$manager" = brew ] || prefix='sudo '

@@ -18,6 +18,7 @@ mod holdings;
 mod house;
 #[path = "house/idp.rs"]
 mod idp;
+mod install_checks;
 mod jobs;
 mod leaving;
 mod letters;
