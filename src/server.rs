@@ -15,7 +15,7 @@ use crate::{
     app::App,
     error::Result,
     routes,
-    web::{assets::Assets, guard, headers, observe, origin, refuse},
+    web::{assets::Assets, cookies, forwarded, guard, headers, observe, origin, refuse},
 };
 
 // A client that sends its headers this slowly is not a browser.
@@ -37,6 +37,7 @@ pub fn start(app: &App, listener: TcpListener) -> Result<Server> {
             .wrap(from_fn(refuse::render_errors))
             .wrap(short_lived_state(&house))
             .wrap(from_fn(headers::secure))
+            .wrap(from_fn(cookies::only_ours))
             .wrap(from_fn(observe::observe))
             .configure(routes::configure)
     });
@@ -55,7 +56,7 @@ pub fn start(app: &App, listener: TcpListener) -> Result<Server> {
 fn short_lived_state(app: &App) -> SessionMiddleware<CookieSessionStore> {
     let is_https = app.config().site.is_https();
     SessionMiddleware::builder(CookieSessionStore::default(), Key::from(app.config().keys.cookie()))
-        .cookie_name(if is_https { "__Host-state" } else { "state" }.to_owned())
+        .cookie_name(cookies::Own::State.name(is_https).to_owned())
         .cookie_secure(is_https)
         .cookie_http_only(true)
         .cookie_same_site(SameSite::Lax)

@@ -24,8 +24,9 @@ use crate::{
         token::Asked,
         user,
     },
+    secret,
     sso::{self, Refusal},
-    web::Client,
+    web::{Client, cookies::Own},
 };
 
 pub use arrival::arrive;
@@ -141,12 +142,12 @@ fn refused(error: Error) -> Error {
     }
 }
 
-fn nonce_of(req: &HttpRequest) -> Option<String> {
-    let is_https = req.app_data::<Data<App>>().is_some_and(|app| app.config().site.is_https());
-    let cookie = req.cookie(nonce_name(is_https))?;
-    (cookie.value().len() == 43).then(|| cookie.value().to_owned())
+/// What this browser may hold that binds a request to it.
+fn nonces_of(req: &HttpRequest) -> Vec<String> {
+    Own::Saml.values(req, |value| value.len() == 43).map(str::to_owned).collect()
 }
 
-fn nonce_name(is_https: bool) -> &'static str {
-    if is_https { "__Host-saml" } else { "saml" }
+/// Whether one of its `nonces` makes this the browser that `asked`.
+fn is_asking_browser(nonces: &[String], asked: &Asked) -> bool {
+    nonces.iter().any(|nonce| secret::digest(nonce) == asked.browser)
 }

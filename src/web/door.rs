@@ -8,7 +8,7 @@ use actix_web::{
     web::Data,
 };
 
-use super::{Client, known::KnownBrowser};
+use super::{Client, cookies::Own, known::KnownBrowser};
 use crate::{
     app::App,
     clock::Timestamp,
@@ -194,7 +194,7 @@ fn let_in(
     user::may_enter(user)?;
     let FirstProof { method, remembered, ends_at } = first;
     let ends_at = ends_at.map(Timestamp::from_unix);
-    if let Some(held) = &client.presented {
+    for held in &client.presented {
         session::end_presented(tx, held)?;
     }
     let is_new_device = is_new(tx, client, user, method)?;
@@ -248,13 +248,13 @@ fn ask_whether_it_was_them(tx: &mut Tx, client: &Client, user: &User) -> Result<
     tx.mail(Some(&user.id), letter)
 }
 
-/// The session secret that a request presents, where it has the shape of one.
-pub fn presented(req: &HttpRequest) -> Option<SessionSecret> {
-    let cookie = req.cookie(cookie_name(req))?;
+/// The session secrets that a request presents, by their shape: more than one where a neighbour's cookie has our name.
+pub fn presented(req: &HttpRequest) -> Vec<SessionSecret> {
     // 256 bits in base64url. Anything else was never ours and is not worth a query.
-    let is_ours = cookie.value().len() == 43
-        && cookie.value().bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
-    is_ours.then(|| SessionSecret::from_text(cookie.value()))
+    let is_ours = |value: &str| {
+        value.len() == 43 && value.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+    };
+    Own::Session.values(req, is_ours).map(SessionSecret::from_text).collect()
 }
 
 /// The cookie that takes the session cookie back.
@@ -265,19 +265,11 @@ pub fn no_cookie(req: &HttpRequest) -> Cookie<'static> {
 }
 
 fn bare_cookie(req: &HttpRequest, value: String) -> Cookie<'static> {
-    Cookie::build(cookie_name(req), value)
+    let is_https = req.app_data::<Data<App>>().is_some_and(|app| app.config().site.is_https());
+    Cookie::build(Own::Session.name(is_https), value)
         .path("/")
         .secure(is_https(req))
         .http_only(true)
         .same_site(SameSite::Lax)
         .finish()
-}
-
-// `__Host-` keeps a neighbouring subdomain from planting one; browsers take it over https only.
-fn cookie_name(req: &HttpRequest) -> &'static str {
-    if is_https(req) { "__Host-session" } else { "session" }
-}
-
-fn is_https(req: &HttpRequest) -> bool {
-    req.app_data::<Data<App>>().is_some_and(|app| app.config().site.is_https())
 }

@@ -96,8 +96,9 @@ pub async fn load_visitor(
     req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> actix_web::Result<ServiceResponse<BoxBody>> {
-    if let Some(secret) = door::presented(req.request()) {
-        match load(&req, secret).await {
+    let secrets = door::presented(req.request());
+    if !secrets.is_empty() {
+        match load(&req, secrets).await {
             Ok(Some(visitor)) => {
                 req.extensions_mut().insert(Rc::new(visitor));
             }
@@ -114,13 +115,15 @@ fn refuse(req: ServiceRequest, error: &Error) -> ServiceResponse<BoxBody> {
     req.into_response(answer)
 }
 
-async fn load(req: &ServiceRequest, secret: session::SessionSecret) -> Result<Option<SignedIn>> {
+async fn load(req: &ServiceRequest, secrets: Vec<session::SessionSecret>) -> Result<Option<SignedIn>> {
     let app = app_of(req.request())?;
     let now = app.now();
-    let Some((session, user)) = app.read(move |conn| session::visitor(conn, &secret, now)).await? else {
-        return Ok(None);
-    };
-    let ip = client::ip(req.request());
+    let found = app.read(move |conn| {
+        let mut found = secrets.iter().map(|secret| session::visitor(conn, secret, now));
+        found.find_map(Result::transpose).transpose()
+    });
+    let Some((session, user)) = found.await? else { return Ok(None) };
+    let ip = forwarded::ip(req.request());
     let visitor = SignedIn { user, session, now, ip, step_up: app.config().lifetimes.step_up };
     let user_agent = client::user_agent(req.request());
     if visitor.session.user_agent != user_agent && !is_same_device(app, &visitor, user_agent).await? {

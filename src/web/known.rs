@@ -10,6 +10,7 @@ use actix_web::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::cookies::Own;
 use crate::{app::App, clock::Timestamp, config::Config, db::Id, error::Result, model::user::User};
 
 const SEAL: &str = "known_browser";
@@ -33,12 +34,9 @@ struct Entry {
 impl KnownBrowser {
     /// What the request's cookie says; nothing where it is not ours.
     pub fn of(req: &HttpRequest) -> Self {
-        let read = || {
-            let app = req.app_data::<Data<App>>()?;
-            let cookie = req.cookie(name(app.config()))?;
-            serde_json::from_str(&app.config().keys.open(SEAL, cookie.value()).ok()?).ok()
-        };
-        read().unwrap_or_default()
+        let Some(app) = req.app_data::<Data<App>>() else { return Self::default() };
+        let open = |value| serde_json::from_str(&app.config().keys.open(SEAL, value).ok()?).ok();
+        Own::Known.values(req, |_| true).find_map(open).unwrap_or_default()
     }
 
     /// Whether `user` was let in here, and has not forgotten its browsers since.
@@ -57,7 +55,7 @@ impl KnownBrowser {
     /// The cookie to keep.
     pub fn cookie(&self, config: &Config) -> Result<Cookie<'static>> {
         let value = config.keys.seal(SEAL, &serde_json::to_string(self)?)?;
-        let cookie = Cookie::build(name(config), value)
+        let cookie = Cookie::build(Own::Known.name(config.site.is_https()), value)
             .path("/")
             .secure(config.site.is_https())
             .http_only(true)
@@ -65,8 +63,4 @@ impl KnownBrowser {
             .max_age(LIFE);
         Ok(cookie.finish())
     }
-}
-
-fn name(config: &Config) -> &'static str {
-    if config.site.is_https() { "__Host-known" } else { "known" }
 }

@@ -5,6 +5,7 @@ pub mod asking;
 pub mod assets;
 pub mod chrome;
 pub mod client;
+pub mod cookies;
 pub mod door;
 pub mod guard;
 pub mod headers;

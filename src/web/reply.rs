@@ -52,7 +52,6 @@ pub struct Reply {
     status: StatusCode,
     body: Body,
     session: SessionCookie,
-    clears_site_data: bool,
 }
 
 enum Body {
@@ -96,7 +95,7 @@ impl Reply {
     }
 
     fn new(body: Body) -> Self {
-        Self { status: StatusCode::OK, body, session: SessionCookie::Keep, clears_site_data: false }
+        Self { status: StatusCode::OK, body, session: SessionCookie::Keep }
     }
 
     /// Adds a key to the JSON of something done.
@@ -134,9 +133,10 @@ impl Reply {
         Self { session: SessionCookie::Pending(waiting.secret), ..Self::new(body) }
     }
 
-    /// Takes the session cookie back, and what the browser keeps of signed-in pages.
+    /// Takes the session cookie back. No `Clear-Site-Data`: its `"cache"` holds browsers up for seconds, and no page for
+    /// somebody signed in is ever kept (`Cache-Control: no-store`).
     pub fn signed_out(self) -> Self {
-        Self { session: SessionCookie::Clear, clears_site_data: true, ..self }
+        Self { session: SessionCookie::Clear, ..self }
     }
 }
 
@@ -171,9 +171,6 @@ impl Responder for Reply {
                 pending::forget(&req.get_session());
                 answer.cookie(super::door::no_cookie(req));
             }
-        }
-        if self.clears_site_data {
-            answer.insert_header(("Clear-Site-Data", "\"cache\""));
         }
         if wants_html(req.headers()) {
             match self.body {

@@ -5,6 +5,7 @@ mod account;
 mod catcher;
 mod commands;
 mod connections;
+mod cookies;
 mod crash;
 mod deletion;
 mod domains;

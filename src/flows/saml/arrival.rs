@@ -7,7 +7,7 @@ use actix_web::{
 };
 use serde::Deserialize;
 
-use super::{Arrived, Fault, Linking, SEAL, name_of, nonce_of, note, refused};
+use super::{Arrived, Fault, Linking, SEAL, is_asking_browser, name_of, nonces_of, note, refused};
 use crate::{
     app::App,
     clock::Timestamp,
@@ -24,8 +24,8 @@ use crate::{
         token::{self, AskedFor, LinkIdentity, SamlArrival},
         user,
     },
-    secret::{self, Secret},
-    web::{Anybody, Client, Reply, door, pending, views::UserView},
+    secret::Secret,
+    web::{Anybody, Client, Query, Reply, door, pending, views::UserView},
 };
 
 /// The secret of a response that passed.
@@ -46,7 +46,7 @@ pub async fn arrive(
     if !client.is_navigation {
         return Err(Error::MethodNotAllowed);
     }
-    let nonce = nonce_of(&req);
+    let nonces = nonces_of(&req);
     let ticket = query.into_inner().ticket;
     let held = visitor.signed_in().map(|me| me.session.clone());
     let came = app
@@ -54,7 +54,7 @@ pub async fn arrive(
             let sealed = token::redeem_unowned(tx, &ticket).map_err(refused)?;
             let arrived: Arrived = serde_json::from_str(&tx.config.keys.open(SEAL, &sealed)?)?;
             let connection = connection::by_id(tx.conn, &arrived.asked.connection).map_err(refused)?;
-            if nonce.is_none_or(|nonce| arrived.asked.browser != secret::digest(&nonce)) {
+            if !is_asking_browser(&nonces, &arrived.asked) {
                 let fault = Fault::another_browser();
                 note(tx, &client, &connection, None, fault.code, &fault.detail)?;
                 return Ok(Came::Refused);

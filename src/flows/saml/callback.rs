@@ -8,7 +8,8 @@ use actix_web::{
 use serde::Deserialize;
 
 use super::{
-    Arrived, Fault, REFUSED, SEAL, attributes, checks, departure::ask_first, nonce_of, note, refused,
+    Arrived, Fault, REFUSED, SEAL, attributes, checks, departure::ask_first, is_asking_browser, nonces_of,
+    note, refused,
 };
 use crate::{
     app::App,
@@ -24,7 +25,7 @@ use crate::{
         session::Method,
         token::{self, Asked, AskedFor, SamlArrival, SamlRequest},
     },
-    secret::{self, Secret},
+    secret::Secret,
     sso::{self, Presented, Refusal, Request, Statement},
     web::{Anybody, Client, Reply, input},
 };
@@ -77,8 +78,7 @@ pub async fn callback(
     let mapping = connection.mapping()?;
     // Over https the cookie comes along with the cross-site POST; on plain http it is looked at when the browser comes
     // for what was proved.
-    let is_another_browser = app.config().site.is_https()
-        && nonce_of(&req).is_none_or(|nonce| secret::digest(&nonce) != asked.browser);
+    let is_another_browser = app.config().site.is_https() && !is_asking_browser(&nonces_of(&req), &asked);
     let read = match (is_another_browser, connection.provider(now)) {
         (true, _) => Err(Fault::another_browser()),
         (false, Err(reason)) => Err(Fault::from(Box::new(Refusal::from(reason)))),

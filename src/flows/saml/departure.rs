@@ -10,7 +10,7 @@ use askama::Template;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-use super::{SEAL, nonce_name, nonce_of};
+use super::{SEAL, nonces_of};
 use crate::{
     app::App,
     db::Id,
@@ -25,8 +25,8 @@ use crate::{
     secret::{self, Secret},
     sso::{self, Ask, Departure},
     web::{
-        Anybody, Client, CurrentUser, Input, RecentAuth, Reply, headers::policy_with_form_to, local_path,
-        origin, reply::wants_html,
+        Anybody, Client, CurrentUser, Input, Query, RecentAuth, Reply, cookies::Own,
+        headers::policy_with_form_to, local_path, origin, reply::wants_html,
     },
 };
 
@@ -193,7 +193,7 @@ async fn depart(
         app.config().limits.login_per_network,
         TimeDelta::minutes(1),
     );
-    let nonce = match nonce_of(req) {
+    let nonce = match nonces_of(req).into_iter().next() {
         Some(nonce) => nonce,
         None => secret::random_text(32)?,
     };
@@ -262,7 +262,7 @@ async fn depart(
 // Over https it has to come along with the cross-site POST of the callback; browsers take `None` over https only.
 fn nonce_cookie(req: &HttpRequest, nonce: String) -> Cookie<'static> {
     let is_https = req.app_data::<Data<App>>().is_some_and(|app| app.config().site.is_https());
-    Cookie::build(nonce_name(is_https), nonce)
+    Cookie::build(Own::Saml.name(is_https), nonce)
         .path("/")
         .secure(is_https)
         .http_only(true)

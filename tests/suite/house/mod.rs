@@ -10,6 +10,7 @@ pub mod outside;
 mod process;
 mod storage;
 pub mod visitor;
+pub mod wire;
 
 use std::{
     collections::BTreeMap,
