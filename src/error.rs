@@ -36,6 +36,11 @@ pub enum Error {
     CrossOrigin,
     /// Signed in, and not allowed.
     #[error("Only an owner of this organisation can do that.")]
+    /// The request came over plain http to a site that has https. Holds the site's address.
+    #[error(
+        "This came over plain http, where others can read it, so nothing was done. Send it to {0} instead."
+    )]
+    PlainHttp(String),
     Forbidden,
     /// Somebody else did it first, or it is done already.
     #[error("That is done already, or somebody else did it first. Look again.")]
@@ -140,6 +145,7 @@ impl Error {
         ("forbidden", 403),
         ("internal", 500),
         ("invalid", 422),
+        ("https_required", 403),
         ("last_owner", 409),
         ("last_way_in", 409),
         ("malformed", 400),
@@ -175,6 +181,7 @@ impl Error {
             Error::CrossOrigin => "cross_origin",
             Error::Forbidden => "forbidden",
             Error::LastOwner => "last_owner",
+            Error::PlainHttp(_) => "https_required",
             Error::SpareKey => "spare_key",
             Error::Conflict => "conflict",
             Error::DomainTaken => "domain_taken",

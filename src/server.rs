@@ -34,6 +34,7 @@ pub fn start(app: &App, listener: TcpListener) -> Result<Server> {
             .app_data(assets.clone())
             .wrap(from_fn(guard::load_visitor))
             .wrap(from_fn(origin::same_origin_writes))
+            .wrap(from_fn(forwarded::refuse_plain_http))
             .wrap(from_fn(refuse::render_errors))
             .wrap(short_lived_state(&house))
             .wrap(from_fn(headers::secure))

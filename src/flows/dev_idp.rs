@@ -12,7 +12,7 @@ use crate::{
     error::Result,
     model::service_key,
     sso::{Demonstration, demonstration},
-    web::{Reply, client},
+    web::{Query, Reply, forwarded},
 };
 
 /// The people it knows: one for each role in the organisation that `vestibule seed` makes.
@@ -57,7 +57,7 @@ pub struct Asked {
 
 /// `GET /dev/idp`: whoever comes with a request chooses who to be.
 pub async fn show(req: HttpRequest, query: Query<Asked>, app: Data<App>) -> Result<Reply> {
-    client::only_here(&req, &app)?;
+    forwarded::only_here(&req, &app)?;
     let config = app.config().clone();
     let service = app.read(move |conn| service_key::service(conn, &config)).await?;
     let (provider, now) = (of(&app)?, app.now());
@@ -75,7 +75,7 @@ pub async fn show(req: HttpRequest, query: Query<Asked>, app: Data<App>) -> Resu
 
 /// `GET /dev/idp/metadata`
 pub async fn metadata(req: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
-    client::only_here(&req, &app)?;
+    forwarded::only_here(&req, &app)?;
     let document = of(&app)?.metadata()?;
     Ok(HttpResponse::Ok().content_type("application/samlmetadata+xml").body(document))
 }

@@ -12,7 +12,7 @@ use crate::{
     clock::Timestamp,
     error::{Error, Result},
     mail::Caught,
-    web::{Reply, client},
+    web::{Reply, forwarded},
 };
 
 /// What was caught, newest first.
@@ -65,7 +65,7 @@ impl From<Caught> for CaughtView {
 
 /// `GET /dev/mail`
 pub async fn index(req: HttpRequest, app: Data<App>) -> Result<Reply> {
-    client::only_here(&req, &app)?;
+    forwarded::only_here(&req, &app)?;
     let letters = app.catcher().map(|catcher| catcher.letters()).unwrap_or_default();
     let letters = letters.into_iter().map(CaughtView::from).collect();
     Ok(Reply::page(DevMailPage { letters, is_elsewhere: app.catcher().is_none() }))
@@ -73,7 +73,7 @@ pub async fn index(req: HttpRequest, app: Data<App>) -> Result<Reply> {
 
 /// `GET /dev/mail/{id}`
 pub async fn show(req: HttpRequest, id: Path<u64>, app: Data<App>) -> Result<Reply> {
-    client::only_here(&req, &app)?;
+    forwarded::only_here(&req, &app)?;
     let letter = app.catcher().and_then(|catcher| catcher.letter(*id)).ok_or(Error::NotFound)?;
     Ok(Reply::page(DevLetterPage { letter: letter.into() }))
 }

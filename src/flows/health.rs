@@ -8,7 +8,7 @@ use crate::{
     app::App,
     error::{Error, Result},
     model::outbox,
-    web::{Reply, client},
+    web::{Reply, forwarded},
 };
 
 /// A word on how it is.
@@ -37,10 +37,11 @@ pub async fn ready(app: Data<App>) -> Result<Reply> {
 
 /// `GET /metrics`, for the networks that the settings name.
 pub async fn metrics(req: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
-    let may_read = client::ip(&req)
-        .is_some_and(|ip| app.config().metrics_from.iter().any(|network| network.contains(&ip)));
+    // What counts them may stand beside the proxy: then nobody says who it is.
+    let ip = forwarded::ip(&req).or_else(|| forwarded::direct_peer(&req));
+    let may_read = ip.is_some_and(|ip| app.config().metrics_from.iter().any(|network| network.contains(&ip)));
     // A proxy on this machine that the settings do not name must not open the metrics to everybody.
-    let is_vouched_for = client::is_direct(&req) || !app.config().trusted_proxies.is_empty();
+    let is_vouched_for = forwarded::is_direct(req.headers()) || !app.config().trusted_proxies.is_empty();
     if !may_read || !is_vouched_for {
         return Err(Error::NotFound);
     }

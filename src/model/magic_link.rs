@@ -133,7 +133,7 @@ pub fn ask(tx: &mut Tx, actor: &Actor, asker: Asker) -> Result<()> {
     let told = letters::AskedFrom {
         device: &claim.device,
         when: &tx.now.exact(),
-        place: &format!("the network {}", throttle::neighbourhood(&claim.ip)),
+        place: &throttle::place(&claim.ip),
     };
     let valid_for = span_in_words(config.lifetimes.magic_link);
     let letter =

@@ -217,6 +217,9 @@ pub fn is_familiar(
     device: &Device,
     since: Timestamp,
 ) -> Result<bool> {
+    if ip.is_empty() {
+        return Ok(false); // Two unknown networks are not alike.
+    }
     let earlier = sign_ins::table
         .filter(sign_ins::user_id.eq(user))
         .filter(sign_ins::outcome.eq(Outcome::Success))

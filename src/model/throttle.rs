@@ -185,6 +185,14 @@ pub fn neighbourhood(ip: &str) -> String {
     prefix(ip, 24, 48)
 }
 
+/// The neighbourhood of an address, in the words of a letter.
+pub fn place(ip: &str) -> String {
+    match ip.is_empty() {
+        true => "a network that is not known".to_owned(),
+        false => format!("the network {}", neighbourhood(ip)),
+    }
+}
+
 fn prefix(ip: &str, v4: u8, v6: u8) -> String {
     let Ok(ip) = ip.parse::<IpAddr>() else { return "unknown".to_owned() };
     let length = if ip.is_ipv4() { v4 } else { v6 };

@@ -242,7 +242,7 @@ fn ask_whether_it_was_them(tx: &mut Tx, client: &Client, user: &User) -> Result<
     let told = ToldSignIn { at: tx.now.unix(), device: device.clone(), ip: client.ip.clone() };
     let secret = token::issue::<NotMe>(tx, &user.id, &told)?;
     let (site, when) = (&tx.config.site, tx.now.exact());
-    let place = format!("the network {}", throttle::neighbourhood(&client.ip));
+    let place = throttle::place(&client.ip);
     let letter =
         letters::new_sign_in(site, &user.email, &user.name, &device, &when, &place, secret.reveal())?;
     tx.mail(Some(&user.id), letter)

@@ -17,7 +17,7 @@ use actix_web::{
 };
 use chrono::TimeDelta;
 
-use super::{app_of, client, door, interrupted, reply};
+use super::{app_of, client, door, forwarded, interrupted, reply};
 use crate::{
     app::App,
     clock::Timestamp,

@@ -7,6 +7,7 @@ pub mod chrome;
 pub mod client;
 pub mod cookies;
 pub mod door;
+pub mod forwarded;
 pub mod guard;
 pub mod headers;
 pub mod input;

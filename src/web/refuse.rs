@@ -162,7 +162,7 @@ fn log(req: &HttpRequest, error: &Error, request_id: &str) {
     let route = observe::route(req);
     match error {
         Error::Internal(cause) => tracing::error!(request.id = request_id, %route, ?cause, "request failed"),
-        Error::Busy | Error::CrossOrigin | Error::TooManyAttempts(_) => {
+        Error::Busy | Error::CrossOrigin | Error::PlainHttp(_) | Error::TooManyAttempts(_) => {
             tracing::warn!(request.id = request_id, %route, code = error.code(), "refused")
         }
         _ => tracing::debug!(request.id = request_id, %route, code = error.code(), "refused"),
@@ -191,6 +191,7 @@ impl ErrorPage {
             }
             Error::LastWayIn => ("That would lock you out", "/me/passkeys", "Go to your passkeys"),
             Error::AlreadyConfirmed => ("Already confirmed", "/login", "Sign in"),
+            Error::PlainHttp(_) => ("Not over plain http", "/", "Go to the front page"),
             Error::AccountLocked => ("This account is locked", "/", "Go to the front page"),
             Error::CrossOrigin => ("Not from here", "/", "Go to the front page"),
             Error::TooLarge => ("Too much at once", "/", "Go to the front page"),

@@ -14,6 +14,7 @@ mod email;
 mod export;
 mod factor_reset;
 mod floors;
+mod forwarded;
 mod guarding;
 mod holdings;
 mod house;
