@@ -2,6 +2,8 @@
 //!
 //! An `Error` knows its code and its status; `web::refuse` turns it into a page or JSON, once.
 
+use std::borrow::Cow;
+
 use diesel::result::DatabaseErrorKind;
 use serde::{Serialize, Serializer};
 
@@ -81,7 +83,7 @@ pub enum Error {
     #[error("That is more than this page accepts.")]
     TooLarge,
     /// The body is neither a form nor JSON.
-    #[error("Send the body as application/json or application/x-www-form-urlencoded.")]
+    #[error("Send the body as application/json or application/x-www-form-urlencoded, in UTF-8.")]
     UnsupportedMedia,
     /// Single inputs are at fault; the sentences are in `Errors`.
     #[error("Some of it needs another look.")]
@@ -277,11 +279,12 @@ fn in_minutes(seconds: i64) -> String {
 /// What is wrong with which input: field name → sentences, in the order they were found. The field `form` stands for
 /// the whole form.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Errors(Vec<(&'static str, Vec<String>)>);
+pub struct Errors(Vec<(Cow<'static, str>, Vec<String>)>);
 
 impl Errors {
     /// Adds a sentence to a field.
-    pub fn add(&mut self, field: &'static str, sentence: impl Into<String>) {
+    pub fn add(&mut self, field: impl Into<Cow<'static, str>>, sentence: impl Into<String>) {
+        let field = field.into();
         match self.0.iter_mut().find(|(name, _)| *name == field) {
             Some((_, sentences)) => sentences.push(sentence.into()),
             None => self.0.push((field, vec![sentence.into()])),
@@ -289,7 +292,7 @@ impl Errors {
     }
 
     /// One sentence about one field.
-    pub fn one(field: &'static str, sentence: impl Into<String>) -> Self {
+    pub fn one(field: impl Into<Cow<'static, str>>, sentence: impl Into<String>) -> Self {
         let mut errors = Self::default();
         errors.add(field, sentence);
         errors

@@ -1,6 +1,6 @@
 //! The history of the door: who tried this account, from where, and what came of it.
 
-use actix_web::web::{Data, Query};
+use actix_web::web::Data;
 use askama::Template;
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use crate::{
     db::Id,
     error::Result,
     model::sign_in::{self, SignIn},
-    web::{CurrentUser, Reply, views::LoginView},
+    web::{CurrentUser, Query, Reply, views::LoginView},
 };
 
 const PAGE: usize = 50;

@@ -1,6 +1,6 @@
 //! Leaving: asking to be deleted, thirty days to change one's mind, and what is held until then and afterwards.
 
-use actix_web::web::{Data, Query};
+use actix_web::web::Data;
 use askama::Template;
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,7 @@ use crate::{
         user,
     },
     secret::Secret,
-    web::{Client, EvenLeaving, Input, RecentUser, Reply},
+    web::{Client, EvenLeaving, Input, Query, RecentUser, Reply},
 };
 
 /// What a table holds, as its person reads it.

@@ -1,9 +1,6 @@
 //! Development only: an identity provider that signs anybody in, so that the whole way can be clicked.
 
-use actix_web::{
-    HttpRequest, HttpResponse,
-    web::{Data, Query},
-};
+use actix_web::{HttpRequest, HttpResponse, web::Data};
 use askama::Template;
 use serde::{Deserialize, Serialize};
 

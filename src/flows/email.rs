@@ -1,6 +1,6 @@
 //! Another address. Nothing changes until the link in the new mailbox is used; the old one is told, and can stop it.
 
-use actix_web::web::{Data, Query};
+use actix_web::web::Data;
 use askama::Template;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,7 @@ use crate::{
         user::{self, User},
     },
     secret::Secret,
-    web::{Anybody, Client, Input, RecentAuth, Reply, door},
+    web::{Anybody, Client, Input, Query, RecentAuth, Reply, door},
 };
 
 /// The form for another address.

@@ -1,6 +1,6 @@
 //! Stopping an operator's reset of one's second factors: by the link in the mail, or signed in.
 
-use actix_web::web::{Data, Query};
+use actix_web::web::Data;
 use askama::Template;
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,7 @@ use crate::{
         user::{self, User},
     },
     secret::Secret,
-    web::{Client, CurrentUser, Input, Reply},
+    web::{Client, CurrentUser, Input, Query, Reply},
 };
 
 /// What is under way, and what the button does.

@@ -1,6 +1,6 @@
 //! Signing in with a password.
 
-use actix_web::web::{Data, Query};
+use actix_web::web::Data;
 use askama::Template;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ use crate::{
         throttle::{self, Limit},
         user::{self, Candidate},
     },
-    web::{Anybody, Client, Input, Reply, door, input::tick, local_path, views::UserView},
+    web::{Anybody, Client, Input, Query, Reply, door, input::tick, local_path, views::UserView},
 };
 
 /// The form.

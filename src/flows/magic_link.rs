@@ -4,7 +4,7 @@
 //! asked, and leaves two ways: the short code, typed where the link was asked for, or going on here, by a button. Opening
 //! the link changes nothing, so neither scanners nor previews use it up.
 
-use actix_web::web::{Data, Query};
+use actix_web::web::Data;
 use askama::Template;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
@@ -26,7 +26,7 @@ use crate::{
     },
     secret::Secret,
     web::{
-        Anybody, AskingBrowser, Client, Input, Reply,
+        Anybody, AskingBrowser, Client, Input, Query, Reply,
         asking::Held,
         door::{self, Arrival},
         input::tick,

@@ -1,6 +1,6 @@
 //! "This wasn't me": the way out for whoever is told of a sign-in they know nothing of.
 
-use actix_web::web::{Data, Query};
+use actix_web::web::Data;
 use askama::Template;
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +17,7 @@ use crate::{
         user::{self, User},
     },
     secret::Secret,
-    web::{Client, Input, Reply},
+    web::{Client, Input, Query, Reply},
 };
 
 /// What was told of the sign-in, and what the button does.

@@ -2,7 +2,7 @@
 
 use actix_web::{
     http::StatusCode,
-    web::{Data, Path, Query},
+    web::{Data, Path},
 };
 use askama::Template;
 use chrono::TimeDelta;
@@ -19,7 +19,7 @@ use crate::{
         throttle::{self, Limit},
         user::User,
     },
-    web::{Input, RecentAuth, Reply, VerifiedUser},
+    web::{Input, Query, RecentAuth, Reply, VerifiedUser},
 };
 
 // Members on one page.

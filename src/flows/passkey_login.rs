@@ -14,7 +14,7 @@ use crate::{
         sign_in::{self, Attempt},
         user::User,
     },
-    web::{BrowserMark, Client, Input, Reply, door, local_path, views::UserView},
+    web::{BrowserMark, Client, Input, Reply, door, input::tick, local_path, views::UserView},
     webauthn::{Assertion, RelyingParty},
 };
 
@@ -23,7 +23,7 @@ use crate::{
 pub struct Form {
     #[serde(flatten)]
     answer: Option<Assertion>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "tick")]
     remember: bool,
     next: Option<String>,
     #[serde(default)]

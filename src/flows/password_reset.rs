@@ -1,6 +1,6 @@
 //! A new password through a mailed link. It ends every session and link, and signs nobody in.
 
-use actix_web::web::{Data, Query};
+use actix_web::web::Data;
 use askama::Template;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,7 @@ use crate::{
         user::{self, User},
     },
     secret::Secret,
-    web::{Anybody, Client, Input, Reply, door},
+    web::{Anybody, Client, Input, Query, Reply, door},
 };
 
 /// The form for a link.

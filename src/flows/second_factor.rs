@@ -2,7 +2,7 @@
 
 pub mod passkey;
 
-use actix_web::web::{Data, Query};
+use actix_web::web::Data;
 use askama::Template;
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +21,7 @@ use crate::{
         user::{self, User},
     },
     secret::Secret,
-    web::{Client, Input, PendingLogin, Reply, door, local_path, views::UserView},
+    web::{Client, Input, PendingLogin, Query, Reply, door, local_path, views::UserView},
     webauthn::Assertion,
 };
 

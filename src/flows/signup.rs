@@ -20,7 +20,7 @@ use crate::{
         user::{self, Name, NewUser},
         welcome,
     },
-    web::{Anybody, Client, Input, Reply, door, local_path, views::UserView},
+    web::{Anybody, Client, Input, Query, Reply, door, local_path, views::UserView},
 };
 
 /// The form for a new account.
@@ -52,12 +52,12 @@ pub struct Form {
 
 /// Where to go afterwards.
 #[derive(Deserialize)]
-pub struct Query {
+pub struct Whither {
     next: Option<String>,
 }
 
 /// `GET /signup`
-pub async fn form(visitor: Anybody, query: actix_web::web::Query<Query>) -> Result<Reply> {
+pub async fn form(visitor: Anybody, query: Query<Whither>) -> Result<Reply> {
     if visitor.signed_in().is_some() {
         return Ok(Reply::go("/me"));
     }

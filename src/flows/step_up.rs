@@ -2,7 +2,7 @@
 
 pub mod passkey;
 
-use actix_web::web::{Data, Query};
+use actix_web::web::Data;
 use askama::Template;
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +21,7 @@ use crate::{
     },
     secret::Secret,
     web::{
-        Client, CurrentUser, Input, Reply,
+        Client, CurrentUser, Input, Query, Reply,
         door::{self, Ticket},
         guard::SignedIn,
         interrupted, local_path,

@@ -3,7 +3,7 @@
 //! The link confirms at once only in the browser that made the account. Anywhere else the page asks for the
 //! account's password: neither a mail scanner nor a tired recipient can confirm what a stranger started.
 
-use actix_web::web::{Data, Query};
+use actix_web::web::Data;
 use askama::Template;
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +22,7 @@ use crate::{
         welcome,
     },
     secret::Secret,
-    web::{Afterwards, Anybody, Client, CurrentUser, Input, Reply, door, local_path},
+    web::{Afterwards, Anybody, Client, CurrentUser, Input, Query, Reply, door, local_path},
 };
 
 /// What the recipient of a link should know before anything happens.

@@ -1,20 +1,35 @@
-//! A body, whether it was posted as a form or as JSON, into the same struct.
+//! A body, whether it was posted as a form or as JSON, into the same struct; and a query.
 
-use std::{future::Future, pin::Pin};
+mod fields;
+
+use std::{
+    collections::HashSet,
+    fmt,
+    future::{Future, Ready, ready},
+    ops::Deref,
+    pin::Pin,
+};
 
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest,
     dev::Payload,
     error::PayloadError,
+    http::header,
     web::{Bytes, BytesMut},
 };
 use futures_util::StreamExt;
-use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use serde::{
+    Deserializer,
+    de::{self, DeserializeOwned, Visitor},
+};
+use url::form_urlencoded;
 
+use self::fields::Fields;
 use super::app_of;
 use crate::error::{Error, Result};
 
-/// What was sent, by its `Content-Type`. Unknown fields are ignored, repeated ones refused.
+/// What was sent, by its `Content-Type`. Unknown fields are ignored, repeated ones refused; null is as if not sent, and a
+/// field of another shape than it should have is refused by its name.
 #[derive(Debug)]
 pub struct Input<T>(pub T);
 
@@ -23,6 +38,44 @@ pub struct Input<T>(pub T);
 pub struct Document<T>(pub T);
 
 const DOCUMENT_LIMIT: usize = 1024 * 1024;
+
+/// The query of the address. Of a parameter that is there more than once the first counts; an empty one is as if it were
+/// not there.
+#[derive(Debug)]
+pub struct Query<T>(T);
+
+impl<T> Query<T> {
+    /// What it says.
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+impl<T> Deref for Query<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: DeserializeOwned> FromRequest for Query<T> {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let pairs = form_urlencoded::parse(req.query_string().as_bytes()).into_owned();
+        let mut seen = HashSet::new();
+        let first = pairs.filter(|(name, value)| !value.is_empty() && seen.insert(name.clone()));
+        ready(Fields::of_pairs(first).read().map(Self).map_err(|error| match error {
+            Error::Invalid(errors) => {
+                let names: Vec<&str> = errors.iter().map(|(name, _)| name).collect();
+                Error::Malformed(format!("its address has another {} than we gave out", names.join(" and ")))
+            }
+            error => error,
+        }))
+    }
+}
 
 type Reading<T> = Pin<Box<dyn Future<Output = Result<T>>>>;
 
@@ -51,16 +104,11 @@ fn read<T: DeserializeOwned + 'static, I: 'static>(
     limit: usize,
     wrap: fn(T) -> I,
 ) -> Reading<I> {
-    let content_type = req.content_type().to_ascii_lowercase();
+    let parse = parser(req);
     let app = app_of(req).cloned();
     let payload = payload.take();
     Box::pin(async move {
-        let app = app?;
-        let parse: fn(&[u8]) -> Result<T> = match content_type.as_str() {
-            "application/json" => from_json,
-            "application/x-www-form-urlencoded" => from_form,
-            _ => return Err(Error::UnsupportedMedia),
-        };
+        let (app, parse) = (app?, parse?);
         let whole = collect(payload, app.config().body_limit.max(limit));
         let bytes =
             tokio::time::timeout(app.config().body_timeout, whole).await.map_err(|_| Error::Timeout)??;
@@ -68,18 +116,57 @@ fn read<T: DeserializeOwned + 'static, I: 'static>(
     })
 }
 
+type Parser<T> = fn(&[u8]) -> Result<T>;
+
+/// How a body of this type is read. JSON is what says that it is, also in the syntax of something else (`+json`, RFC 6839
+/// §3.1); it is in UTF-8 always (RFC 8259 §8.1), and so is a form.
+fn parser<T: DeserializeOwned>(req: &HttpRequest) -> Result<Parser<T>> {
+    if !is_utf8(req) {
+        return Err(Error::UnsupportedMedia);
+    }
+    match req.content_type().to_ascii_lowercase().as_str() {
+        "application/json" => Ok(from_json),
+        "application/x-www-form-urlencoded" => Ok(from_form),
+        other if other.starts_with("application/") && other.ends_with("+json") => Ok(from_json),
+        _ => Err(Error::UnsupportedMedia),
+    }
+}
+
+/// Whether a body can be in UTF-8 by its `charset`. Those that have all of ASCII in its place are written by libraries
+/// that send nothing else: what is really in one of them is found out when it is read.
+fn is_utf8(req: &HttpRequest) -> bool {
+    let value =
+        req.headers().get(header::CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let value = value.unwrap_or_default();
+    let mut parameters = value.split(';').skip(1).filter_map(|parameter| parameter.split_once('='));
+    let charset = parameters.find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
+    charset.is_none_or(|(_, charset)| {
+        let charset = charset.trim().trim_matches('"').to_ascii_lowercase();
+        matches!(charset.as_str(), "" | "utf-8" | "utf8" | "us-ascii" | "ascii" | "latin1")
+            || charset.starts_with("iso-8859-")
+            || charset.starts_with("windows-125")
+    })
+}
+
 /// A checkbox in a form is a word, in JSON a boolean.
 pub fn tick<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Tick {
-        Bool(bool),
-        Word(String),
+    struct Tick;
+    impl Visitor<'_> for Tick {
+        type Value = bool;
+
+        fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+            out.write_str("true or false")
+        }
+
+        fn visit_bool<E: de::Error>(self, value: bool) -> Result<bool, E> {
+            Ok(value)
+        }
+
+        fn visit_str<E: de::Error>(self, word: &str) -> Result<bool, E> {
+            Ok(matches!(word, "true" | "on" | "1" | "yes"))
+        }
     }
-    Ok(match Tick::deserialize(deserializer)? {
-        Tick::Bool(value) => value,
-        Tick::Word(word) => matches!(word.as_str(), "true" | "on" | "1" | "yes"),
-    })
+    deserializer.deserialize_any(Tick)
 }
 
 /// A body in full. [`Error::TooLarge`] beyond `limit` bytes.
@@ -99,19 +186,38 @@ pub async fn collect(mut payload: Payload, limit: usize) -> Result<Bytes> {
 }
 
 fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
-    serde_json::from_slice(bytes).map_err(|cause| {
-        Error::Malformed(format!("line {}, column {} of the JSON", cause.line(), cause.column()))
-    })
+    let malformed = |problem: &str| Err(Error::Malformed(problem.to_owned()));
+    let Ok(text) = std::str::from_utf8(without_mark(bytes)) else {
+        return malformed("the JSON is not in UTF-8");
+    };
+    if text.trim_ascii().is_empty() {
+        return malformed("there is no JSON in its body");
+    }
+    match serde_json::from_str::<Fields>(text) {
+        Ok(fields) => fields.read(),
+        Err(cause) if cause.is_data() => malformed("its JSON is no object: put the fields in braces"),
+        Err(cause) => malformed(&format!("line {}, column {} of the JSON", cause.line(), cause.column())),
+    }
 }
 
 /// Reads a form.
 pub fn from_form<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    Fields::of_pairs(pairs(bytes)?).read()
+}
+
+/// The fields of a form, one by one.
+pub fn pairs(bytes: &[u8]) -> Result<Vec<(String, String)>> {
+    let bytes = without_mark(bytes);
     // Where it is not, the parser would put U+FFFD in silence, and two passwords could become one.
     if !is_unicode(bytes) {
         return Err(Error::Malformed("the form is not in UTF-8".to_owned()));
     }
-    serde_urlencoded::from_bytes(bytes)
-        .map_err(|_| Error::Malformed("the form has a field twice or in another shape".to_owned()))
+    Ok(form_urlencoded::parse(bytes).into_owned().collect())
+}
+
+/// Without the mark that some programs put before UTF-8 (RFC 8259 §8.1).
+fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
 }
 
 /// Whether a form, its percent signs resolved, is UTF-8. `=` and `&` between the parts cannot complete a character.

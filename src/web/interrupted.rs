@@ -36,7 +36,7 @@ pub async fn keep(app: &App, visitor: &SignedIn, path: &str, body: Payload) -> R
         Err(Error::TooLarge) if is_document(path) => return Ok(None),
         whole => whole?,
     };
-    let fields: Vec<(String, String)> = input::from_form(&bytes)?;
+    let fields = input::pairs(&bytes)?;
     if fields.iter().any(|(name, _)| is_secret(name)) || local_path(Some(path)).is_none() {
         return Ok(None);
     }

@@ -30,7 +30,7 @@ pub use asking::AskingBrowser;
 pub use chrome::Chrome;
 pub use client::Client;
 pub use guard::{Anybody, CurrentUser, EvenLeaving, RecentAuth, RecentUser, VerifiedUser};
-pub use input::{Document, Input};
+pub use input::{Document, Input, Query};
 pub use mark::BrowserMark;
 pub use pending::PendingLogin;
 pub use reply::{Reply, local_path};

@@ -136,9 +136,8 @@ fn way_out(req: &HttpRequest, error: &Error) -> Option<String> {
 pub fn json(answer: &mut HttpResponseBuilder, error: &Error, request_id: Option<String>) -> HttpResponse {
     let mut body = json!({ "error": error.to_string(), "code": error.code() });
     if let Error::Invalid(errors) = error {
-        // The first sentence stands for the whole where nobody looks at the fields.
-        if let Some(first) = errors.iter().flat_map(|(_, sentences)| sentences).next() {
-            body["error"] = first.as_str().into();
+        if let Some(first) = errors.first() {
+            body["error"] = first.into();
         }
         body["fields"] = json!(errors);
     }
@@ -201,7 +200,10 @@ impl ErrorPage {
             Error::Internal(_) => ("Something went wrong", "/", "Go to the front page"),
             _ => ("That did not work", "/", "Go to the front page"),
         };
-        let href = href.to_owned();
-        Self { status: error.status(), title, message: error.to_string(), request_id, href, label }
+        let message = match error {
+            Error::Invalid(errors) => errors.first().map_or_else(|| error.to_string(), str::to_owned),
+            error => error.to_string(),
+        };
+        Self { status: error.status(), title, message, request_id, href: href.to_owned(), label }
     }
 }

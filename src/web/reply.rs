@@ -227,13 +227,31 @@ fn take_flash(req: &HttpRequest) -> Option<String> {
     Some(flash)
 }
 
-/// Where to go afterwards: a path on this site, or nothing.
-pub fn local_path(next: Option<&str>) -> Option<&str> {
-    let path = next?;
-    let is_local = path.starts_with('/') && !path.starts_with("//") && path.len() <= 512;
-    // A browser reads `\` as `/` and drops tabs and newlines, so `/\evil` and `/<tab>/evil` leave this site.
-    let is_plain = path.chars().all(|c| c.is_ascii_graphic() && c != '\\');
-    (is_local && is_plain).then_some(path)
+// As it goes out. Applications put their whole state into an address; a browser takes longer ones than this.
+const LONGEST_PATH: usize = 8 * 1024;
+
+/// Where to go afterwards: a path on this site, or nothing. What is not ASCII in it, as a person copies it, is
+/// percent-encoded in UTF-8 (RFC 3987 §3.1).
+pub fn local_path(next: Option<&str>) -> Option<String> {
+    let typed = next?;
+    // A browser reads `\` as `/` and drops tabs and newlines, so `/\evil` and `/<tab>/evil` leave this site. U+FFFD stands
+    // for what could not be read.
+    let is_strange = |c: char| c == '\\' || c.is_control() || c == char::REPLACEMENT_CHARACTER;
+    if !typed.starts_with('/')
+        || typed.starts_with("//")
+        || typed.len() > LONGEST_PATH
+        || typed.contains(is_strange)
+    {
+        return None;
+    }
+    let mut path = String::with_capacity(typed.len());
+    for c in typed.chars() {
+        match c.is_ascii_graphic() {
+            true => path.push(c),
+            false => c.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| path += &format!("%{byte:02X}")),
+        }
+    }
+    (path.len() <= LONGEST_PATH).then_some(path)
 }
 
 #[cfg(test)]

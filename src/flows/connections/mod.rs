@@ -182,7 +182,7 @@ impl OverviewPage {
         // There is a form of each kind for every domain: only the one for a new one can be led to.
         let mut shown = Errors::default();
         for (field, sentences) in errors.iter() {
-            let field = if field == "domain" { field } else { "form" };
+            let field = if field == "domain" { "domain" } else { "form" };
             sentences.iter().for_each(|sentence| shown.add(field, sentence));
         }
         let page = Self { typed, ..Self::of(app, organisation, shown).await? };

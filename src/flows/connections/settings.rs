@@ -2,7 +2,7 @@
 
 use actix_web::{
     http::StatusCode,
-    web::{Data, Path, Query},
+    web::{Data, Path},
 };
 use askama::Template;
 use chrono::TimeDelta;
@@ -27,7 +27,7 @@ use crate::{
         service_key,
     },
     sso::{Certificate, ServiceKey},
-    web::{Document, Input, RecentAuth, Reply},
+    web::{Document, Input, Query, RecentAuth, Reply},
 };
 
 // The key of this house: replaced by its operator, not by a date.

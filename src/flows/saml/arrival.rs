@@ -1,10 +1,7 @@
 //! The browser comes for what was proved, with its cookies.
 
 use actix_session::SessionExt;
-use actix_web::{
-    HttpRequest, HttpResponse, Responder,
-    web::{Data, Query},
-};
+use actix_web::{HttpRequest, HttpResponse, Responder, web::Data};
 use serde::Deserialize;
 
 use super::{Arrived, Fault, Linking, SEAL, is_asking_browser, name_of, nonces_of, note, refused};

@@ -4,7 +4,7 @@ use actix_web::{
     HttpRequest, HttpResponse, Responder,
     cookie::{Cookie, SameSite, time::Duration},
     http::{Method as Verb, header},
-    web::{Data, Path, Query},
+    web::{Data, Path},
 };
 use askama::Template;
 use chrono::TimeDelta;
