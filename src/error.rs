@@ -36,13 +36,13 @@ pub enum Error {
     /// The request was sent by another site.
     #[error("This request came from another site, so nothing was changed. Go back and try again here.")]
     CrossOrigin,
-    /// Signed in, and not allowed.
-    #[error("Only an owner of this organisation can do that.")]
     /// The request came over plain http to a site that has https. Holds the site's address.
     #[error(
         "This came over plain http, where others can read it, so nothing was done. Send it to {0} instead."
     )]
     PlainHttp(String),
+    /// Signed in, and not allowed.
+    #[error("Only an owner of this organisation can do that.")]
     Forbidden,
     /// Somebody else did it first, or it is done already.
     #[error("That is done already, or somebody else did it first. Look again.")]
@@ -145,9 +145,9 @@ impl Error {
         ("domain_taken", 409),
         ("email_unverified", 403),
         ("forbidden", 403),
+        ("https_required", 403),
         ("internal", 500),
         ("invalid", 422),
-        ("https_required", 403),
         ("last_owner", 409),
         ("last_way_in", 409),
         ("malformed", 400),
@@ -181,9 +181,9 @@ impl Error {
             Error::TooManyAttempts(_) => "too_many_attempts",
             Error::WrongCredentials => "wrong_credentials",
             Error::CrossOrigin => "cross_origin",
+            Error::PlainHttp(_) => "https_required",
             Error::Forbidden => "forbidden",
             Error::LastOwner => "last_owner",
-            Error::PlainHttp(_) => "https_required",
             Error::SpareKey => "spare_key",
             Error::Conflict => "conflict",
             Error::DomainTaken => "domain_taken",
@@ -309,8 +309,13 @@ impl Errors {
     }
 
     /// Every field that has something wrong, with its sentences.
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &[String])> {
-        self.0.iter().map(|(field, sentences)| (*field, sentences.as_slice()))
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[String])> {
+        self.0.iter().map(|(field, sentences)| (field.as_ref(), sentences.as_slice()))
+    }
+
+    /// The first sentence: it stands for the whole where nobody looks at the fields.
+    pub fn first(&self) -> Option<&str> {
+        self.0.iter().flat_map(|(_, sentences)| sentences).next().map(String::as_str)
     }
 }
 

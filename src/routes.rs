@@ -7,6 +7,7 @@ use actix_web::{
     http::{Method, header},
     web::{self, ServiceConfig},
 };
+use serde_json::json;
 
 use crate::{
     error::Error,
@@ -15,7 +16,7 @@ use crate::{
         health, login, logout, magic_link, methods, not_me, organisations, passkey_login, passkeys, password,
         password_reset, recovery_codes, saml, second_factor, sessions, signup, step_up, totp, verify_email,
     },
-    web::{assets, refuse},
+    web::{assets, local_path, refuse, reply::wants_html},
 };
 
 /// Who may enter a route.
@@ -177,6 +178,7 @@ pub fn entries() -> Vec<Entry> {
         get("/healthz", Anyone, "the process is alive", health::alive),
         get("/readyz", Anyone, "database and outbox answer too", health::ready),
         get("/metrics", Anyone, "Prometheus text, for `METRICS_FROM`", health::metrics),
+        get("/.well-known/change-password", Anyone, "where password managers send people: to `/me/password`", change_password),
         get("/.well-known/passkey-endpoints", Anyone, "where password managers send people: `{enroll, manage}`", passkeys::endpoints),
         get("/static/{name}", Anyone, "stylesheet, script, logo", assets::serve),
         get("/dev/mail", Anyone, "caught mail; development, on this machine only", dev_mail::index),
@@ -249,6 +251,28 @@ async fn wrong_method(req: HttpRequest) -> HttpResponse {
     answer
 }
 
-async fn nothing_here() -> Result<HttpResponse, Error> {
-    Err(Error::NotFound)
+/// 404; but an address with a slash too many at its end leads to the one without, for every method and with its query.
+async fn nothing_here(req: HttpRequest) -> Result<HttpResponse, Error> {
+    let is_there = |path: &&str| !["", "/"].contains(path) && req.resource_map().has_resource(path);
+    let path = req.path().strip_suffix('/').filter(is_there).ok_or(Error::NotFound)?;
+    let whole = if req.query_string().is_empty() {
+        path.to_owned()
+    } else {
+        format!("{path}?{}", req.query_string())
+    };
+    let location = local_path(Some(&whole)).ok_or(Error::NotFound)?;
+    let mut answer = HttpResponse::PermanentRedirect();
+    answer.insert_header((header::LOCATION, location.as_str()));
+    match wants_html(req.headers()) {
+        true => Ok(answer.finish()),
+        false => {
+            let body = json!({ "location": location }).to_string();
+            Ok(answer.content_type("application/json; charset=utf-8").body(body))
+        }
+    }
+}
+
+/// Where password managers send people whose password is known to others (W3C, A Well-Known URL for Changing Passwords).
+async fn change_password() -> HttpResponse {
+    HttpResponse::SeeOther().insert_header((header::LOCATION, "/me/password")).finish()
 }

@@ -37,8 +37,8 @@ pub fn start(app: &App, listener: TcpListener) -> Result<Server> {
             .wrap(from_fn(forwarded::refuse_plain_http))
             .wrap(from_fn(refuse::render_errors))
             .wrap(short_lived_state(&house))
-            .wrap(from_fn(headers::secure))
             .wrap(from_fn(cookies::only_ours))
+            .wrap(from_fn(headers::secure))
             .wrap(from_fn(observe::observe))
             .configure(routes::configure)
     });

@@ -75,7 +75,7 @@ pub struct Whither {
 /// leads there where its domain does: whether there is such a person is not looked at.
 pub async fn form(visitor: Anybody, query: Query<Whither>, app: Data<App>) -> Result<Reply> {
     let Whither { email, with, next } = query.into_inner();
-    let next = local_path(next.as_deref()).map(str::to_owned);
+    let next = local_path(next.as_deref());
     if visitor.signed_in().is_some() {
         return Ok(Reply::go(next.unwrap_or_else(|| "/me".to_owned())));
     }
@@ -158,7 +158,7 @@ pub async fn create(client: Client, Input(form): Input<Form>, app: Data<App>) ->
             let_in(tx, &client, &matched, stronger, remember)
         })
         .await?;
-    let next = local_path(form.next.as_deref()).unwrap_or("/me").to_owned();
+    let next = local_path(form.next.as_deref()).unwrap_or_else(|| "/me".to_owned());
     Ok(Reply::go(next).with("user", UserView::from(&user))?.arrived(arrival))
 }
 

@@ -121,7 +121,7 @@ struct Entered {
 
 /// `GET /login/magic-link`
 pub async fn form(_: AskingBrowser, visitor: Anybody, query: Query<Whither>) -> Result<Reply> {
-    let next = local_path(query.next.as_deref()).map(str::to_owned);
+    let next = local_path(query.next.as_deref());
     if visitor.signed_in().is_some() {
         return Ok(Reply::go(way_on(next.as_deref())));
     }
@@ -136,7 +136,7 @@ pub async fn create(
     app: Data<App>,
 ) -> Result<Reply> {
     let AskForm { email, remember, next } = form;
-    let next = local_path(next.as_deref()).map(str::to_owned);
+    let next = local_path(next.as_deref());
     let email = match EmailAddress::parse(&email) {
         Ok(email) => email,
         Err(problem) => {
@@ -327,7 +327,7 @@ async fn look_up(app: &App, secret: &Secret<MagicLink>) -> Result<(User, Token<A
 }
 
 fn way_on(next: Option<&str>) -> String {
-    local_path(next).unwrap_or("/me").to_owned()
+    local_path(next).unwrap_or_else(|| "/me".to_owned())
 }
 
 /// The link died, or its account ended, before this request or during it.

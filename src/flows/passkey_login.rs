@@ -62,7 +62,7 @@ pub async fn create(
         app.metrics().sign_in(Method::Passkey, false);
         return Err(Error::UnknownPasskey);
     };
-    let next = local_path(form.next.as_deref()).unwrap_or("/me").to_owned();
+    let next = local_path(form.next.as_deref()).unwrap_or_else(|| "/me".to_owned());
     Reply::go(&next).with("user", UserView::from(&user))?.with("next", next).map(|it| it.signed_in(ticket))
 }
 

@@ -65,7 +65,7 @@ enum Verdict {
 
 /// `GET /login/2fa`
 pub async fn form(pending: PendingLogin, query: Query<Whither>, app: Data<App>) -> Result<Reply> {
-    let next = local_path(query.next.as_deref()).map(str::to_owned);
+    let next = local_path(query.next.as_deref());
     page(&app, pending.0, next, Errors::default()).await.map(Reply::page)
 }
 
@@ -76,7 +76,7 @@ pub async fn create(
     Input(form): Input<Form>,
     app: Data<App>,
 ) -> Result<Reply> {
-    let next = local_path(form.next.as_deref()).map(str::to_owned);
+    let next = local_path(form.next.as_deref());
     if let Some(answer) = form.passkey {
         return passkey::create(pending.0, client, answer, next, &app).await;
     }

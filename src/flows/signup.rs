@@ -61,13 +61,13 @@ pub async fn form(visitor: Anybody, query: Query<Whither>) -> Result<Reply> {
     if visitor.signed_in().is_some() {
         return Ok(Reply::go("/me"));
     }
-    let next = local_path(query.next.as_deref()).map(str::to_owned);
+    let next = local_path(query.next.as_deref());
     Ok(Reply::page(SignupPage { name: String::new(), email: String::new(), next, errors: Errors::default() }))
 }
 
 /// `POST /signup`
 pub async fn create(client: Client, Input(form): Input<Form>, app: Data<App>) -> Result<Reply> {
-    let next = local_path(form.next.as_deref()).unwrap_or("/me").to_owned();
+    let next = local_path(form.next.as_deref()).unwrap_or_else(|| "/me".to_owned());
     let app_name = app.config().site.name.clone();
     let checked = tokio::task::spawn_blocking(move || (form.check(&app_name), form)).await;
     let (email, name, form) = match checked.map_err(Error::internal)? {

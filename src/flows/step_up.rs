@@ -83,7 +83,7 @@ pub struct Resume {
 /// `GET /auth/confirm`
 pub async fn form(me: CurrentUser, query: Query<Whither>, app: Data<App>) -> Result<Reply> {
     let Whither { next, resume } = query.into_inner();
-    let next = local_path(next.as_deref()).map(str::to_owned);
+    let next = local_path(next.as_deref());
     let methods = me.methods(&app).await?;
     Ok(Reply::page(ConfirmPage::new(methods, next, resume, Errors::default())))
 }
@@ -223,7 +223,7 @@ fn goes_on(resume: Option<&str>, next: Option<&str>) -> String {
             let query = serde_urlencoded::to_string([("resume", secret)]).unwrap_or_default();
             format!("/auth/continue?{query}")
         }
-        (None, Some(next)) => next.to_owned(),
+        (None, Some(next)) => next,
         (None, None) => "/me/security".to_owned(),
     }
 }

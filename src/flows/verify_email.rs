@@ -161,7 +161,7 @@ pub async fn resend(me: CurrentUser, app: Data<App>) -> Result<Reply> {
 
 /// `GET /verify-email/needed?next=`: where somebody is led who may not go on with a mere claim.
 pub async fn needed(me: CurrentUser, afterwards: Afterwards, query: Query<Whither>) -> Result<Reply> {
-    let next = local_path(query.next.as_deref()).map(str::to_owned);
+    let next = local_path(query.next.as_deref());
     if me.user.is_verified() {
         return Ok(Reply::go(next.unwrap_or_else(|| "/me".to_owned())));
     }

@@ -10,13 +10,17 @@ use crate::error::{Error, Result};
 
 const KEY: &str = "next";
 
+// A browser keeps 4,096 bytes of a cookie (RFC 6265 §6.1): this, sealed and in base64, leaves room for its neighbours.
+const LONGEST: usize = 2_100;
+
 /// The way on, kept from one page to another.
 pub struct Afterwards(Session);
 
 impl Afterwards {
-    /// Keeps a path on this site; anything else is forgotten.
+    /// Keeps a path on this site; anything else is forgotten, and what would not fit into a cookie with the rest.
     pub fn remember(&self, next: Option<&str>) {
         if let Some(path) = local_path(next)
+            && path.len() <= LONGEST
             && let Err(cause) = self.0.insert(KEY, path)
         {
             tracing::error!(?cause, "the way on could not be kept");
@@ -27,7 +31,7 @@ impl Afterwards {
     pub fn take(&self) -> Option<String> {
         let path = self.0.get::<String>(KEY).ok().flatten()?;
         self.0.remove(KEY);
-        local_path(Some(&path)).map(str::to_owned)
+        local_path(Some(&path))
     }
 }
 

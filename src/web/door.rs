@@ -268,7 +268,7 @@ fn bare_cookie(req: &HttpRequest, value: String) -> Cookie<'static> {
     let is_https = req.app_data::<Data<App>>().is_some_and(|app| app.config().site.is_https());
     Cookie::build(Own::Session.name(is_https), value)
         .path("/")
-        .secure(is_https(req))
+        .secure(is_https)
         .http_only(true)
         .same_site(SameSite::Lax)
         .finish()

@@ -1,9 +1,12 @@
 //! The headers that every answer carries.
 
 use actix_web::{
-    body::MessageBody,
+    body::{BodySize, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
-    http::header::{self, HeaderMap, HeaderName, HeaderValue},
+    http::{
+        ConnectionType, Version,
+        header::{self, HeaderMap, HeaderName, HeaderValue},
+    },
     middleware::Next,
     web::Data,
 };
@@ -46,6 +49,12 @@ pub async fn secure<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> actix_web::Result<ServiceResponse<B>> {
     let mut res = next.call(req).await?;
+    if res.request().version() <= Version::HTTP_10 && res.response().body().size() == BodySize::Stream {
+        // It knows no chunks: the end of the body is the end of the connection (RFC 9112 §6.3).
+        let head = res.response_mut().head_mut();
+        head.no_chunking(true);
+        head.set_connection_type(ConnectionType::Close);
+    }
     let is_https = res.request().app_data::<Data<App>>().is_some_and(|app| app.config().site.is_https());
     let headers = res.headers_mut();
     // A page whose form goes to an identity provider says so itself.

@@ -114,7 +114,7 @@ fn way_out(req: &HttpRequest, error: &Error) -> Option<String> {
     let target = req.uri().path_and_query().map_or("/", |path| path.as_str());
     let is_read = matches!(*req.method(), Method::GET | Method::HEAD);
     let asked_for = Some(target).filter(|_| is_read);
-    let with = |path: &str, name: &str, value: Option<&str>| match value {
+    let with = |path: &str, name: &str, value: Option<String>| match value {
         Some(value) => format!("{path}?{}", serde_urlencoded::to_string([(name, value)]).unwrap_or_default()),
         None => path.to_owned(),
     };
@@ -124,7 +124,7 @@ fn way_out(req: &HttpRequest, error: &Error) -> Option<String> {
         Error::EmailUnverified => Some(with("/verify-email/needed", "next", local_path(asked_for))),
         Error::DeletionScheduled => Some("/me/delete/status".to_owned()),
         Error::StepUp(step_up) => Some(match &step_up.resume {
-            Some(secret) => with("/auth/confirm", "resume", Some(secret)),
+            Some(secret) => with("/auth/confirm", "resume", Some(secret.clone())),
             // A form that was not kept is asked for again, on its own page.
             None => with("/auth/confirm", "next", local_path(asked_for.or(Some(req.path())))),
         }),
@@ -190,8 +190,8 @@ impl ErrorPage {
             }
             Error::LastWayIn => ("That would lock you out", "/me/passkeys", "Go to your passkeys"),
             Error::AlreadyConfirmed => ("Already confirmed", "/login", "Sign in"),
-            Error::PlainHttp(_) => ("Not over plain http", "/", "Go to the front page"),
             Error::AccountLocked => ("This account is locked", "/", "Go to the front page"),
+            Error::PlainHttp(_) => ("Not over plain http", "/", "Go to the front page"),
             Error::CrossOrigin => ("Not from here", "/", "Go to the front page"),
             Error::TooLarge => ("Too much at once", "/", "Go to the front page"),
             Error::Busy | Error::Timeout | Error::TooManyAttempts(_) => {

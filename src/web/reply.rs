@@ -260,10 +260,17 @@ mod tests {
 
     #[test]
     fn only_a_path_on_this_site_is_a_place_to_go() {
-        for fine in ["/", "/me", "/me/sessions?page=2", "/a//b"] {
-            assert_eq!(local_path(Some(fine)), Some(fine));
+        let long = format!("/app?state={}", "x".repeat(8_000));
+        for fine in ["/", "/me", "/me/sessions?page=2", "/a//b", "/caf%C3%A9", "/a#b", "/%2F/b", &long] {
+            assert_eq!(local_path(Some(fine)).as_deref(), Some(fine));
         }
-        let long = format!("/{}", "x".repeat(600));
+        for (typed, sent) in
+            [("/café", "/caf%C3%A9"), ("/a b", "/a%20b"), ("/日本?q=ü", "/%E6%97%A5%E6%9C%AC?q=%C3%BC")]
+        {
+            assert_eq!(local_path(Some(typed)).as_deref(), Some(sent));
+        }
+        let long = format!("/{}", "x".repeat(9_000));
+        let long_when_encoded = format!("/{}", "日".repeat(2_000));
         for evil in [
             "",
             "me",
@@ -274,8 +281,12 @@ mod tests {
             "/\t/evil",
             "/\r\nX: y",
             "javascript:alert(1)",
-            "/é",
+            "/caf\u{fffd}",
+            "/a\u{85}b",
+            "/\u{0}",
+            " /me",
             &long,
+            &long_when_encoded,
         ] {
             assert_eq!(local_path(Some(evil)), None, "{evil}");
         }

@@ -265,7 +265,7 @@ async fn whoever_was_sent_to_sign_in_comes_back_to_where_they_were_and_nowhere_e
     assert_eq!(asked, "/login?next=%2Fme%2Fsessions%3Fpage%3D2");
     browser.get(&asked).await.is(200).says("name=\"next\" value=\"/me/sessions?page=2\"");
 
-    let long = format!("/{}", "x".repeat(600));
+    let long = format!("/{}", "x".repeat(9_000));
     for (next, lands_on) in [
         ("/me/sessions?page=2", "/me/sessions?page=2"),
         ("//evil.example", "/me"),

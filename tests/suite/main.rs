@@ -18,10 +18,12 @@ mod forwarded;
 mod guarding;
 mod holdings;
 mod house;
+mod http_habits;
 #[path = "house/idp.rs"]
 mod idp;
 mod install_checks;
 mod jobs;
+mod json_input;
 mod leaving;
 mod letters;
 mod login;

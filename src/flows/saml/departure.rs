@@ -87,7 +87,7 @@ pub async fn login(
     app: Data<App>,
 ) -> Result<HttpResponse> {
     let Whither { email, connection, next } = query.into_inner();
-    let next = local_path(next.as_deref()).map(str::to_owned);
+    let next = local_path(next.as_deref());
     let address = email.as_deref().and_then(|email| EmailAddress::parse(email).ok());
     let found = app
         .read(move |conn| match (connection, address) {
@@ -115,7 +115,7 @@ pub async fn go(
 ) -> Result<HttpResponse> {
     let id = serde_json::from_value(form.connection.into())
         .map_err(|_| Error::Invalid(Errors::one("connection", "Say through which connection.")))?;
-    let next = local_path(form.next.as_deref()).map(str::to_owned);
+    let next = local_path(form.next.as_deref());
     depart(&app, &client, &req, id, AskedFor::SignIn, next).await
 }
 
@@ -154,7 +154,7 @@ pub async fn step_up(
     let connection = app.read(move |conn| identity::newest_connection(conn, &id)).await?;
     let connection = connection.ok_or(Error::NotFound)?;
     let purpose = AskedFor::StepUp { user: me.user.id.clone(), session: me.session.id.clone() };
-    let next = local_path(query.next.as_deref()).map(str::to_owned);
+    let next = local_path(query.next.as_deref());
     depart(&app, &client, &req, connection, purpose, next).await
 }
 
