@@ -226,6 +226,8 @@ pub struct Config {
     pub log: String,
     /// Whether log lines are JSON.
     pub log_json: bool,
+    /// Whether each request is a line of the log.
+    pub access_log: bool,
 }
 
 impl Config {

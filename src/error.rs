@@ -7,6 +7,8 @@ use std::borrow::Cow;
 use diesel::result::DatabaseErrorKind;
 use serde::{Serialize, Serializer};
 
+use crate::log::Panicked;
+
 /// What can be refused, or go wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -220,7 +222,20 @@ impl Error {
 
     /// Something that nobody outside can mend, with its cause for the log.
     pub fn internal(cause: impl Into<anyhow::Error>) -> Self {
-        Error::Internal(cause.into())
+        let cause = cause.into();
+        let has_panicked = cause.downcast_ref().is_some_and(tokio::task::JoinError::is_panic);
+        Error::Internal(if has_panicked { Panicked.into() } else { cause })
+    }
+
+    /// What happened, for an operator: more than a visitor is told.
+    pub fn cause(&self) -> String {
+        match self {
+            Error::Internal(cause) => format!("{cause:#}"),
+            Error::Invalid(errors) => {
+                errors.iter().flat_map(|(_, sentences)| sentences).cloned().collect::<Vec<_>>().join(" ")
+            }
+            error => error.to_string(),
+        }
     }
 }
 

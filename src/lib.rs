@@ -11,16 +11,19 @@
 //! | 3 | [`app`], [`jobs`], [`metrics`]: what a request may use; what runs by itself |
 //! | 2 | [`model`], [`sso`], [`webauthn`]: nouns: a table, its queries and its rules, without HTTP; SAML and passkeys on the wire |
 //! | 1 | [`db`], [`mail`]: rows and letters; [`outside`]: what is asked of the world |
-//! | 0 | [`clock`], [`config`], [`error`], [`secret`] |
+//! | 0 | [`clock`], [`config`], [`error`], [`log`], [`secret`] |
 //!
 //! A request comes in through [`server`], is matched in [`routes`], and ends in a flow. The flow's handler has
 //! four beats: who may enter (a guard), what was sent (an input), one read or write, one [`web::Reply`]. A write is
 //! one transaction at one moment; its letters lie in the same transaction and leave after it. Whoever proves who
 //! they are comes in through [`web::door`], and through nothing else.
 
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod clock;
 pub mod config;
 pub mod error;
+pub mod log;
 pub mod secret;
 
 pub mod db;

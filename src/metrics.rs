@@ -1,10 +1,13 @@
 //! What Prometheus reads: counters of requests and sign-ins, gauges of the queues.
 
-use prometheus::{Encoder, Histogram, HistogramOpts, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
+use prometheus::{
+    Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+};
 
 use crate::{
     clock::Timestamp,
     error::{Error, Result},
+    log,
     model::{outbox::Depth, password::HasherGauge, second_factor::Factor, session::Method},
 };
 
@@ -25,6 +28,7 @@ pub struct Metrics {
     outbox_waiting: IntGauge,
     outbox_age: IntGauge,
     outbox_parked: IntGauge,
+    lost_log_lines: IntCounter,
     hasher: HasherGauge,
 }
 
@@ -38,6 +42,9 @@ impl Metrics {
                 registry.register(Box::new(counter.clone()))?;
                 Ok::<_, prometheus::Error>(counter)
             };
+            let lost =
+                IntCounter::new("vestibule_log_lines_lost_total", "Lines of the log that nobody took")?;
+            registry.register(Box::new(lost.clone()))?;
             let gauge = |name: &str, help: &str| {
                 let gauge = IntGauge::new(name, help)?;
                 registry.register(Box::new(gauge.clone()))?;
@@ -93,6 +100,7 @@ impl Metrics {
                 outbox_waiting: gauge("vestibule_outbox_letters", "Letters that wait to be sent")?,
                 outbox_age: gauge("vestibule_outbox_age_seconds", "Age of the oldest letter that waits")?,
                 outbox_parked: gauge("vestibule_outbox_parked", "Letters that were given up")?,
+                lost_log_lines: lost,
                 seconds,
                 hasher,
                 registry: registry.clone(),
@@ -152,6 +160,8 @@ impl Metrics {
         self.outbox_waiting.set(outbox.waiting);
         self.outbox_age.set(outbox.oldest_at.map_or(0, |oldest| (now - oldest).num_seconds()));
         self.outbox_parked.set(outbox.parked);
+        let lost = &self.lost_log_lines;
+        lost.inc_by(log::lost_lines().saturating_sub(lost.get()));
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text).map_err(Error::internal)?;
         String::from_utf8(text).map_err(Error::internal)

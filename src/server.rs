@@ -8,7 +8,7 @@ use actix_web::{
     cookie::{Key, SameSite},
     dev::Server,
     middleware::from_fn,
-    web::Data,
+    web::{Data, ServiceConfig},
 };
 
 use crate::{
@@ -24,6 +24,15 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// Serves the house on `listener` until it is stopped.
 pub fn start(app: &App, listener: TcpListener) -> Result<Server> {
+    start_with(app, listener, |_| {})
+}
+
+/// Serves the house, and routes of an application that embeds it behind the same middlewares.
+pub fn start_with(
+    app: &App,
+    listener: TcpListener,
+    more: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+) -> Result<Server> {
     let assets = Data::new(Assets::load(&app.config().site)?);
     let (workers, stop_after) = (app.config().workers, app.config().shutdown_timeout.as_secs());
     let house = Data::new(app.clone());
@@ -40,6 +49,7 @@ pub fn start(app: &App, listener: TcpListener) -> Result<Server> {
             .wrap(from_fn(cookies::only_ours))
             .wrap(from_fn(headers::secure))
             .wrap(from_fn(observe::observe))
+            .configure(more.clone())
             .configure(routes::configure)
     });
     let listening = server

@@ -1,10 +1,8 @@
 //! `vestibule doctor`: looks at everything, and says what to do about each finding.
 
-use std::process::ExitCode;
-
 use serde::Serialize;
 
-use super::cause_of;
+use super::{Outcome, out::say};
 use crate::{
     app::App,
     clock::Timestamp,
@@ -36,7 +34,7 @@ fn finding(what: &'static str, health: Health, says: impl Into<String>) -> Findi
 }
 
 /// Where the settings themselves are wrong, there is nothing else to look at.
-pub fn settings_only(problems: &Problems, as_json: bool) -> ExitCode {
+pub fn settings_only(problems: &Problems, as_json: bool) -> Outcome {
     report(
         problems.sentences().iter().map(|says| finding("settings", Health::Problem, says)).collect(),
         as_json,
@@ -44,12 +42,11 @@ pub fn settings_only(problems: &Problems, as_json: bool) -> ExitCode {
 }
 
 /// Looks at everything.
-pub async fn run(config: Config, as_json: bool, mail_to: Option<String>) -> ExitCode {
+pub async fn run(config: Config, as_json: bool, mail_to: Option<String>) -> Outcome {
     let mut findings = vec![settings(&config), cookies(&config), proxies(&config)];
     match App::open(config) {
         Err(error) => {
-            let advice =
-                format!("{}. See that DATABASE_URL is right and the database runs.", cause_of(&error));
+            let advice = format!("{}. See that DATABASE_URL is right and the database runs.", error.cause());
             findings.push(finding("database", Health::Problem, advice));
         }
         Ok(app) => {
@@ -66,21 +63,19 @@ pub async fn run(config: Config, as_json: bool, mail_to: Option<String>) -> Exit
     report(findings, as_json)
 }
 
-fn report(findings: Vec<Finding>, as_json: bool) -> ExitCode {
+fn report(findings: Vec<Finding>, as_json: bool) -> Outcome {
     for found in &findings {
         match as_json {
-            true => println!("{}", serde_json::json!(found)),
-            false => println!(
-                "{:<8} {:<9} {}",
-                format!("{:?}", found.health).to_lowercase(),
-                found.what,
-                found.says
-            ),
+            true => say!("{}", serde_json::json!(found)),
+            false => {
+                say!("{:<8} {:<9} {}", format!("{:?}", found.health).to_lowercase(), found.what, found.says)
+            }
         }
     }
     match findings.iter().any(|found| found.health == Health::Problem) {
-        true => ExitCode::FAILURE,
-        false => ExitCode::SUCCESS,
+        // Each finding says it by itself.
+        true => Err(String::new()),
+        false => Ok(()),
     }
 }
 
@@ -129,7 +124,7 @@ async fn database(app: &App) -> Finding {
             Err(error) => finding(
                 "database",
                 Health::Problem,
-                format!("{place} cannot be written to: {}", cause_of(&error)),
+                format!("{place} cannot be written to: {}", error.cause()),
             ),
         },
         Ok(count) => finding(
@@ -140,7 +135,7 @@ async fn database(app: &App) -> Finding {
         Err(error) => finding(
             "database",
             Health::Problem,
-            format!("{place}: {}. Is it a database of this program?", cause_of(&error)),
+            format!("{place}: {}. Is it a database of this program?", error.cause()),
         ),
     }
 }

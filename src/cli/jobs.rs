@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use serde_json::json;
 
-use super::{Outcome, sentence};
+use super::{Outcome, out::say, refused, sentence};
 use crate::{
     app::App,
     jobs::{self, Chore},
@@ -37,7 +37,10 @@ pub async fn run(app: App, command: Command) -> Outcome {
         Command::Run { name } => run_once(&app, name).await,
         Command::Retry => {
             let count = sentence(app.write(outbox::retry_parked).await)?;
-            println!("{count} letter(s) are back in the queue.");
+            if count == 0 {
+                return refused("No email was given up: nothing is put back in the queue.");
+            }
+            say!("{count} email(s) are back in the queue.");
             Ok(())
         }
     }
@@ -47,15 +50,15 @@ async fn list(app: &App, as_json: bool) -> Outcome {
     let found = app.read(|conn| Ok((outbox::depth(conn)?, outbox::parked(conn)?, job::list(conn)?))).await;
     let (depth, parked, known) = sentence(found)?;
     if as_json {
-        println!("{}", json!({ "outbox": depth, "parked": parked, "jobs": known }));
+        say!("{}", json!({ "outbox": depth, "parked": parked, "jobs": known }));
         return Ok(());
     }
     let now = app.now();
     let oldest = depth.oldest_at.map_or(String::new(), |at| format!(", the oldest from {}", at.ago(now)));
-    println!("{}: {} waiting{oldest}; {} given up", jobs::OUTBOX, depth.waiting, depth.parked);
+    say!("{}: {} waiting{oldest}; {} given up", jobs::OUTBOX, depth.waiting, depth.parked);
     for letter in parked {
         let why = letter.last_error.unwrap_or_default();
-        println!(
+        say!(
             "  {}  {}  {}  tried {}×: {why}",
             letter.id,
             letter.kind,
@@ -66,7 +69,7 @@ async fn list(app: &App, as_json: bool) -> Outcome {
     for chore in Chore::ALL {
         let state = known.iter().find(|job| job.name == chore.name()).map(|job| in_words(app, job));
         let state = state.unwrap_or_else(|| "never ran yet".to_owned());
-        println!("{}: {}; {state}", chore.name(), chore.does());
+        say!("{}: {}; {state}", chore.name(), chore.does());
     }
     Ok(())
 }
@@ -96,16 +99,16 @@ async fn run_once(app: &App, name: Option<String>) -> Outcome {
     for chore in Chore::ALL.into_iter().filter(|chore| is_meant(chore.name())) {
         match sentence(jobs::run_once(app, chore, name.is_some()).await)? {
             jobs::Outcome::NotOurs if name.is_some() => {
-                println!("{}: runs elsewhere right now", chore.name())
+                return refused(format!("{} runs elsewhere right now: nothing was done.", chore.name()));
             }
-            jobs::Outcome::NotOurs => println!("{}: not due, or runs elsewhere right now", chore.name()),
+            jobs::Outcome::NotOurs => say!("{}: not due, or runs elsewhere right now", chore.name()),
             jobs::Outcome::Done(count) | jobs::Outcome::Interrupted(count) => {
-                println!("{}: {count} done", chore.name());
+                say!("{}: {count} done", chore.name());
             }
         }
     }
     if is_meant(jobs::OUTBOX) {
-        println!("{}: {} letter(s) tried", jobs::OUTBOX, send_letters(app).await?);
+        say!("{}: {} letter(s) tried", jobs::OUTBOX, send_letters(app).await?);
     }
     Ok(())
 }

@@ -1,15 +1,19 @@
-//! The commands. Exit 0: done; 1: refused, with a sentence on stderr; 2: wrong usage.
+//! The commands. Exit 0: done; 1: refused, or there was nothing to do, with a sentence on stderr; 2: wrong usage.
 
 mod doctor;
 mod jobs;
+mod limits;
+mod out;
 mod seed;
 mod serve;
+mod session;
 mod sso;
 mod user;
 
-use std::{fmt::Display, path::PathBuf, process::ExitCode};
+use std::{fmt::Display, io::ErrorKind, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
+use out::say;
 
 use crate::{
     app::App,
@@ -50,6 +54,16 @@ enum Command {
         #[command(subcommand)]
         command: user::Command,
     },
+    /// What is counted against guessing: see it, clear it.
+    Limits {
+        #[command(subcommand)]
+        command: limits::Command,
+    },
+    /// The sessions of everybody.
+    Session {
+        #[command(subcommand)]
+        command: session::Command,
+    },
     /// Connections with the identity providers of organisations.
     Sso {
         #[command(subcommand)]
@@ -68,33 +82,57 @@ enum Command {
 
 /// Runs the command that the command line names.
 pub fn run() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(usage) => return explain(&usage),
+    };
     let config = match (config::read(arguments.config.as_deref()), &arguments.command) {
         (Ok(config), _) => config,
-        (Err(problems), Command::Doctor { json, .. }) => return doctor::settings_only(&problems, *json),
-        (Err(problems), _) => return refuse(problems),
+        (Err(problems), Command::Doctor { json, .. }) => {
+            return end(doctor::settings_only(&problems, *json));
+        }
+        (Err(problems), _) => return end(refused(problems)),
     };
-    let outcome = match arguments.command {
+    end(match arguments.command {
         Command::Serve => serve::run(config),
         Command::Migrate => migrate(&config),
         Command::Seed { json } => with_app(config, |app| seed::run(app, json)),
         Command::Jobs { command } => with_app(config, |app| jobs::run(app, command)),
         Command::User { command } => with_app(config, |app| user::run(app, command)),
+        Command::Limits { command } => with_app(config, |app| limits::run(app, command)),
+        Command::Session { command } => with_app(config, |app| session::run(app, command)),
         Command::Sso { command } => with_app(config, |app| sso::run(app, command)),
-        Command::Doctor { json, mail_to } => return block_on(doctor::run(config, json, mail_to)),
-    };
-    match outcome {
+        Command::Doctor { json, mail_to } => block_on(doctor::run(config, json, mail_to)),
+    })
+}
+
+/// How a command is used: on stdout where that was asked for.
+fn explain(usage: &clap::Error) -> ExitCode {
+    match usage.print() {
+        Err(cause) if !usage.use_stderr() && cause.kind() != ErrorKind::BrokenPipe => {
+            end(refused(format!("The output could not be written to stdout: {}.", cause.kind())))
+        }
+        _ => ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2)),
+    }
+}
+
+fn end(outcome: Outcome) -> ExitCode {
+    let written = out::finish();
+    let sentences = [outcome.clone().err(), written.clone().err()];
+    // Where it is all said on stdout there is nothing to add.
+    sentences.into_iter().flatten().filter(|sentence| !sentence.is_empty()).for_each(out::complain);
+    match outcome.and(written) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(sentence) => refuse(sentence),
+        Err(_) => ExitCode::FAILURE,
     }
 }
 
 /// What a command says when it cannot.
 type Outcome = std::result::Result<(), String>;
 
-fn refuse(sentence: impl Display) -> ExitCode {
-    eprintln!("{sentence}");
-    ExitCode::FAILURE
+/// It cannot, or there is nothing to do.
+fn refused(sentence: impl Display) -> Outcome {
+    Err(sentence.to_string())
 }
 
 fn block_on<T>(work: impl Future<Output = T>) -> T {
@@ -113,12 +151,12 @@ where
 fn open(config: Config) -> std::result::Result<App, String> {
     let place = describe(&config.database);
     let may_migrate = config.migrate;
-    let app = App::open(config)
-        .map_err(|error| format!("The house does not open ({place}): {}", cause_of(&error)))?;
+    let app =
+        App::open(config).map_err(|error| format!("The house does not open ({place}): {}", error.cause()))?;
     if may_migrate {
         app.db()
             .migrate()
-            .map_err(|error| format!("The schema does not come up ({place}): {}", cause_of(&error)))?;
+            .map_err(|error| format!("The schema does not come up ({place}): {}", error.cause()))?;
     }
     Ok(app)
 }
@@ -127,8 +165,8 @@ fn migrate(config: &Config) -> Outcome {
     let place = describe(&config.database);
     let migrated = crate::db::Database::open(&config.database, 1).and_then(|db| db.migrate());
     let ran =
-        migrated.map_err(|error| format!("The schema does not come up ({place}): {}", cause_of(&error)))?;
-    println!(
+        migrated.map_err(|error| format!("The schema does not come up ({place}): {}", error.cause()))?;
+    say!(
         "{place}: {}",
         if ran == 0 { "nothing to do.".to_owned() } else { format!("{ran} migration(s) run.") }
     );
@@ -139,17 +177,6 @@ fn describe(database: &DatabaseUrl) -> String {
     format!("{database:?}")
 }
 
-/// The cause, for an operator: more than a visitor is told.
-fn cause_of(error: &crate::error::Error) -> String {
-    match error {
-        crate::error::Error::Internal(cause) => format!("{cause:#}"),
-        crate::error::Error::Invalid(errors) => {
-            errors.iter().flat_map(|(_, sentences)| sentences).cloned().collect::<Vec<_>>().join(" ")
-        }
-        error => error.to_string(),
-    }
-}
-
 fn sentence<T>(outcome: Result<T>) -> std::result::Result<T, String> {
-    outcome.map_err(|error| cause_of(&error))
+    outcome.map_err(|error| error.cause())
 }

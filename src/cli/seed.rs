@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Outcome, sentence};
+use super::{Outcome, out::say, sentence};
 use crate::{
     app::App,
     db::Tx,
@@ -41,21 +41,21 @@ pub async fn run(app: App, as_json: bool) -> Outcome {
         match (as_json, made) {
             (true, made) => {
                 let password = made.then_some(&password);
-                println!(
+                say!(
                     "{}",
                     json!({ "email": address, "password": password, "emailVerified": is_confirmed, "made": made })
                 );
             }
-            (false, true) => println!("{address:<20} {password:<14} {state}"),
-            (false, false) => println!("{address:<20} is there already"),
+            (false, true) => say!("{address:<20} {password:<14} {state}"),
+            (false, false) => say!("{address:<20} is there already"),
         }
     }
     let provider = sentence(dev_idp::of(&app).and_then(|provider| provider.metadata()))?;
     let made = sentence(app.write(move |tx| organise_once(tx, provider)).await)?;
     let way = app.config().site.link("/login?email=dora%40demo.example");
     match as_json {
-        true => println!("{}", json!({ "organisation": "demo", "signIn": way, "made": made })),
-        false => println!("{:<20} signs in through its own organisation: {way}", "dora@demo.example"),
+        true => say!("{}", json!({ "organisation": "demo", "signIn": way, "made": made })),
+        false => say!("{:<20} signs in through its own organisation: {way}", "dora@demo.example"),
     }
     Ok(())
 }

@@ -1,31 +1,31 @@
 //! `vestibule serve`.
 
-use std::{
-    io::{self, IsTerminal},
-    net::TcpListener,
-};
+use std::net::TcpListener;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
-use super::{Outcome, block_on, open, sentence};
+use super::{Outcome, block_on, describe, open, sentence};
 use crate::{
     app::{App, CATCHER_PORT},
     config::{Config, MailRoute},
-    jobs, server,
+    jobs,
+    log::{self, Log},
+    server,
 };
 
 /// Runs the house until it is told to stop: requests in flight finish, letters under way are noted.
 pub fn run(config: Config) -> Outcome {
-    start_log(&config);
+    let log = log::start(&config.log, config.log_json)
+        .map_err(|cause| format!("The log could not be started: {cause}."))?;
     let listen = config.listen;
     let listener = TcpListener::bind(listen)
         .map_err(|cause| format!("{listen} cannot be listened on: {cause}. Set LISTEN."))?;
     block_on(async {
+        let hangups = actix_web::rt::spawn(mind_hangups());
         let app = open(config)?;
         let server = sentence(server::start(&app, listener))?;
         let jobs = jobs::start(&app);
-        greet(&app);
+        greet(&app, &log);
         let handle = server.handle();
         let stopper = actix_web::rt::spawn(async move {
             wait_for_signal().await;
@@ -39,6 +39,7 @@ pub fn run(config: Config) -> Outcome {
         let ended = server.await.map_err(|cause| format!("The server ended: {cause}"));
         stopper.abort();
         jobs.stop().await;
+        hangups.abort();
         tracing::info!("stopped");
         ended
     })
@@ -53,24 +54,20 @@ async fn wait_for_signal() {
     tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
 }
 
-fn start_log(config: &Config) {
-    let filter = EnvFilter::try_new(&config.log).unwrap_or_else(|_| EnvFilter::new("info"));
-    let mut log = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
-    // Colours are for whoever looks on. On a terminal `NO_COLOR` is minded.
-    if !io::stdout().is_terminal() {
-        log = log.with_ansi(false);
+/// SIGHUP, which a closed terminal and tools that turn logs over send, ends nothing. There is no file to open again.
+async fn mind_hangups() {
+    let Ok(mut hangups) = signal(SignalKind::hangup()) else { return };
+    while hangups.recv().await.is_some() {
+        tracing::debug!("SIGHUP: there is nothing to open again, and nothing ends");
     }
-    // A second start in one process (tests) keeps the first log.
-    let _ = match config.log_json {
-        true => log.json().try_init(),
-        false => log.try_init(),
-    };
 }
 
-fn greet(app: &App) {
+fn greet(app: &App, log: &Log) {
     let config = app.config();
     let site = &config.site;
-    tracing::info!(base_url = %site.base_url, listen = %config.listen, database = ?config.database, mode = ?config.mode, "open");
+    let mode = if config.is_development() { "development" } else { "production" };
+    let database = describe(&config.database);
+    tracing::info!(base_url = %site.base_url, listen = %config.listen, database, mode, "open");
     if !config.is_development() {
         return;
     }
@@ -82,10 +79,10 @@ fn greet(app: &App) {
         (MailRoute::Folder(path), _) => format!("in the folder {}", path.display()),
         (MailRoute::Smtp(_), _) => "sent to SMTP_URL".to_owned(),
     };
-    println!();
-    println!("  {} is open:  {}", site.name, site.link("/"));
-    println!("  Mail:               {mail}");
-    println!("  Three people:       bin/run seed  (or: vestibule seed)");
-    println!("  Stop:               Ctrl-C");
-    println!();
+    log.print(format!(
+        "\n  {} is open:  {}\n  Mail:               {mail}\n  Three people:       bin/run seed  (or: vestibule seed)\n  \
+         Stop:               Ctrl-C\n\n",
+        site.name,
+        site.link("/")
+    ));
 }

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::{Outcome, sentence};
+use super::{Outcome, out::say, refused, sentence};
 use crate::{
     app::App,
     db::Id,
@@ -131,8 +131,15 @@ pub async fn run(app: App, command: Command) -> Outcome {
         Command::Domain { command: DomainCommand::Approve { domain, organisation, json } } => {
             let done =
                 sentence(app.write(move |tx| adding::approve(tx, &domain, organisation.as_deref())).await)??;
-            print(&done, json, &format!("{} is {}'s.", text(&done, "domain"), text(&done, "organisation")));
-            Ok(())
+            let words = format!("{} is {}'s.", text(&done, "domain"), text(&done, "organisation"));
+            if done["changed"] == true {
+                print(&done, json, &words);
+                return Ok(());
+            }
+            if json {
+                print(&done, json, &words);
+            }
+            refused(format!("{words} That was approved or proved before: nothing was changed."))
         }
         Command::Key { command: KeyCommand::Announce { json } } => announce(&app, json).await,
         Command::Key { command: KeyCommand::Switch { json } } => {
@@ -153,8 +160,8 @@ pub async fn run(app: App, command: Command) -> Outcome {
 
 fn print(value: &Value, as_json: bool, words: &str) {
     match as_json {
-        true => println!("{value}"),
-        false => println!("{words}"),
+        true => say!("{value}"),
+        false => say!("{words}"),
     }
 }
 

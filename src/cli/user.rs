@@ -3,7 +3,11 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{Outcome, sentence};
+use super::{
+    Outcome,
+    out::{self, say},
+    refused, sentence,
+};
 use crate::{
     app::App,
     clock::{Timestamp, span_in_words},
@@ -33,6 +37,8 @@ pub enum Command {
     Lock(Whom),
     /// Let somebody in again.
     Unlock(Whom),
+    /// Sign an account out everywhere. Its person can sign in again.
+    SignOut(Whom),
     /// Delete an account as if its person had asked: after the grace, or now.
     Delete {
         #[command(flatten)]
@@ -93,16 +99,21 @@ pub async fn run(app: App, command: Command) -> Outcome {
             let change = |tx: &mut Tx, user: &User| user::lock(tx, &Actor::operator(), user, false);
             act(&app, &whom, ["is unlocked", "was not locked"], change).await
         }
+        Command::SignOut(whom) => {
+            let change = |tx: &mut Tx, user: &User| session::revoke_all(tx, &Actor::operator(), user);
+            act(&app, &whom, ["is signed out everywhere", "was signed in nowhere"], change).await
+        }
         Command::Delete { whom, now: false } => act(&app, &whom, SCHEDULED, schedule).await,
         Command::Delete { whom, now: true } => {
-            let words = ["is deleted", "is held: `vestibule user hold ADDRESS --release` first"];
+            let words = ["is deleted", "is held (`vestibule user hold ADDRESS --release` ends that)"];
             act(&app, &whom, words, delete_now).await?;
             wipe(&app).await
         }
         Command::Hold { whom, reason: Some(reason), .. } => {
             let change =
                 move |tx: &mut Tx, user: &User| deletion::hold(tx, &Actor::operator(), user, Some(&reason));
-            act(&app, &whom, ["is not deleted while it is held", "was held already"], change).await
+            act(&app, &whom, ["is not deleted while it is held", "was held for that reason already"], change)
+                .await
         }
         Command::Hold { whom, reason: None, .. } => {
             let change = |tx: &mut Tx, user: &User| deletion::hold(tx, &Actor::operator(), user, None);
@@ -131,7 +142,7 @@ fn delete_now(tx: &mut Tx, user: &User) -> Result<bool> {
 
 async fn wipe(app: &App) -> Outcome {
     if !sentence(app.db().scrub().await)? {
-        println!("Its traces are still in the log of the database: `vestibule jobs run scrub` wipes them.");
+        say!("Its traces are still in the log of the database: `vestibule jobs run scrub` wipes them.");
     }
     Ok(())
 }
@@ -145,11 +156,17 @@ where
     let (id, email) = (user.id.clone(), user.email.spelled().to_owned());
     let changed = sentence(app.write(move |tx| change(tx, &user)).await)?;
     let said = words[usize::from(!changed)];
-    match whom.json {
-        true => println!("{}", json!({ "id": id, "email": email, "changed": changed, "message": said })),
-        false => println!("{email} {said}."),
+    if whom.json {
+        say!("{}", json!({ "id": id, "email": email, "changed": changed, "message": said }));
     }
-    Ok(())
+    match changed {
+        false => refused(format!("{email} {said}: nothing was changed.")),
+        true if !whom.json => {
+            say!("{email} {said}.");
+            Ok(())
+        }
+        true => Ok(()),
+    }
 }
 
 /// The account that is meant: by its id, by who has the address confirmed, or by the one claim to it.
@@ -174,17 +191,18 @@ async fn find(app: &App, who: &str) -> std::result::Result<User, String> {
 
 async fn list(app: &App, as_json: bool) -> Outcome {
     let mut after = Id::from_text("");
-    loop {
+    while out::is_open() {
         let page = sentence(app.read(move |conn| user::page(conn, &after, PAGE)).await)?;
         let Some(last) = page.last().map(|user| user.id.clone()) else { return Ok(()) };
         for user in &page {
             match as_json {
-                true => println!("{}", told(user)),
-                false => println!("{}  {:<40} {}", user.id, user.email.spelled(), state(user)),
+                true => say!("{}", told(user)),
+                false => say!("{}  {:<40} {}", user.id, user.email.spelled(), state(user)),
             }
         }
         after = last;
     }
+    Ok(())
 }
 
 fn told(user: &User) -> Value {
@@ -216,21 +234,21 @@ async fn show(app: &App, whom: &Whom) -> Outcome {
         told["holdReason"] = json!(more.hold);
         told["sessions"] = json!(more.sessions);
         told["signIns"] = json!(more.sign_ins);
-        println!("{told}");
+        say!("{told}");
         return Ok(());
     }
-    println!("{}  {}", user.id, user.email.spelled());
-    println!("  name       {}", printable(&user.name));
-    println!("  state      {}", state(&user));
-    println!("  made       {} from {}", user.created_at.iso(), printable(&user.created_from));
+    say!("{}  {}", user.id, user.email.spelled());
+    say!("  name       {}", printable(&user.name));
+    say!("  state      {}", state(&user));
+    say!("  made       {} from {}", user.created_at.iso(), printable(&user.created_from));
     if let Some(reason) = more.hold {
-        println!("  held       {reason}");
+        say!("  held       {reason}");
     }
     for line in more.sessions {
-        println!("  signed in  {line}");
+        say!("  signed in  {line}");
     }
     for line in more.sign_ins {
-        println!("  tried      {line}");
+        say!("  tried      {line}");
     }
     Ok(())
 }
@@ -276,12 +294,12 @@ async fn reset_factors(app: &App, typed: &str, as_json: bool) -> Outcome {
         Asked::Nobody => return Err(nobody(typed)),
     };
     if as_json {
-        println!("{}", json!({ "address": typed, "takesEffectAt": at }));
+        say!("{}", json!({ "address": typed, "takesEffectAt": at }));
         return Ok(());
     }
     let delay = span_in_words(app.config().lifetimes.factors_reset);
-    println!("{typed} is told by mail and can stop it for {delay}.");
-    println!("On {} every second factor is taken away and every device signed out.", at.exact());
+    say!("{typed} is told by mail and can stop it for {delay}.");
+    say!("On {} every second factor is taken away and every device signed out.", at.exact());
     Ok(())
 }
 
@@ -297,8 +315,8 @@ async fn stop_reset(app: &App, typed: &str, as_json: bool) -> Outcome {
         Some(true) => {}
     }
     match as_json {
-        true => println!("{}", json!({ "address": typed, "stopped": true })),
-        false => println!("It is stopped. {typed} is told by mail."),
+        true => say!("{}", json!({ "address": typed, "stopped": true })),
+        false => say!("It is stopped. {typed} is told by mail."),
     }
     Ok(())
 }

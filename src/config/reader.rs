@@ -101,6 +101,7 @@ impl Reader {
             shutdown_timeout: self.span("SHUTDOWN_TIMEOUT", "30s").to_std().unwrap_or_default(),
             log: self.text("LOG").unwrap_or_else(|| "info".to_owned()),
             log_json: self.choice("LOG_FORMAT", &[("text", false), ("json", true)]).unwrap_or(!development),
+            access_log: self.switch("ACCESS_LOG", true),
             site: site?,
             keys: keys?,
         })

@@ -122,4 +122,5 @@ pub const SETTINGS: &[Setting] = &[
         "text in development, json in production",
         "`text` or `json`, one line an event, on stdout",
     ),
+    setting("ACCESS_LOG", "on", "`off`: no line for each request"),
 ];

@@ -40,6 +40,7 @@ use crate::{
     clock::Timestamp,
     config::{Config, DatabaseUrl, make_private_folder},
     error::{Error, Result},
+    log::{self, Audited},
 };
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
@@ -57,6 +58,8 @@ pub struct Tx<'a> {
     pub config: &'a Config,
     /// Whether a letter waits for the commit.
     pub has_mail: bool,
+    /// What was audited: each is a line of the log after the commit.
+    pub audited: Vec<Audited>,
 }
 
 impl Tx<'_> {
@@ -198,9 +201,12 @@ impl Database {
         let pool = self.pool.clone();
         let run = move |conn: &mut Conn| {
             begin(conn)?;
-            let mut tx = Tx { conn, now, config: &config, has_mail: false };
+            let mut tx = Tx { conn, now, config: &config, has_mail: false, audited: Vec::new() };
             let outcome = change(&mut tx).map(|value| (value, tx.has_mail));
-            finish(tx.conn, outcome)
+            let committed = finish(tx.conn, outcome)?;
+            // Here and not where the write is waited for: that one may be gone, and this happened all the same.
+            tx.audited.iter().for_each(Audited::write);
+            Ok(committed)
         };
         blocking(move || with_slot(&pool, run)).await
     }
@@ -244,7 +250,7 @@ fn make_folder(path: &Path) -> Result<()> {
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(Error::internal)?
+    log::spawn_blocking(work).await.map_err(Error::internal)?
 }
 
 fn with_slot<T>(pool: &Pool<Manager>, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {

@@ -29,7 +29,7 @@ pub async fn ready(app: Data<App>) -> Result<Reply> {
     match depth {
         Ok(_) => Ok(Reply::page(HealthPage { status: "ready" })),
         Err(error) => {
-            tracing::error!(?error, "not ready");
+            tracing::error!(cause = error.cause(), "not ready");
             Err(Error::Busy)
         }
     }

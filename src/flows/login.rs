@@ -276,7 +276,8 @@ async fn note_refusal(
     candidates: &[Option<Candidate>; 2],
 ) -> Result<()> {
     app.metrics().sign_in(Method::Password, false);
-    tracing::info!("a password sign-in was throttled");
+    let owner = candidates[0].as_ref().map(|owner| owner.id.as_str());
+    tracing::info!(user.id = owner, client = client.ip, "a password sign-in was throttled");
     let noting = Limit::new("login-refused", who, 1, app.config().limits.login_cool_down);
     let (owner, attempt) = (candidates[0].clone(), attempt(client, Outcome::Throttled));
     app.write(move |tx| match (throttle::admits(tx, &noting)?, owner) {
@@ -293,7 +294,6 @@ fn attempt(client: &Client, outcome: Outcome) -> Attempt {
 
 async fn note_failure(app: &App, client: &Client, candidates: [Option<Candidate>; 2]) -> Result<()> {
     app.metrics().sign_in(Method::Password, false);
-    tracing::info!("a password sign-in failed");
     let actor = client.actor();
     let is_blocked = candidates[0].as_ref().is_some_and(|owner| owner.password_blocked_at.is_some());
     let attempt = attempt(client, if is_blocked { Outcome::Blocked } else { Outcome::WrongPassword });

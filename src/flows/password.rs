@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     app::App,
     error::{Error, Errors, Result},
+    log,
     mail::letters,
     model::{
         audit::{self, Event},
@@ -53,7 +54,7 @@ pub async fn change(
     app: Data<App>,
 ) -> Result<Reply> {
     let (app_name, person) = (app.config().site.name.clone(), me.user.clone());
-    let checked = tokio::task::spawn_blocking(move || {
+    let checked = log::spawn_blocking(move || {
         let context = Context { address: person.email.spelled(), name: &person.name, app: &app_name };
         (judge("newPassword", &form.new_password, form.repeat.as_ref(), &context), form)
     });

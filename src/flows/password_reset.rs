@@ -10,6 +10,7 @@ use crate::{
     clock::span_in_words,
     db::{Id, Tx},
     error::{Error, Errors, Result},
+    log,
     mail::{EmailAddress, LetterKind, letters},
     model::{
         audit::{self, Event},
@@ -176,7 +177,7 @@ pub async fn reset(
 ) -> Result<Reply> {
     let user = look_up(&app, &form.token).await?;
     let (app_name, person) = (app.config().site.name.clone(), user.clone());
-    let checked = tokio::task::spawn_blocking(move || (form.check(&person, &app_name), form)).await;
+    let checked = log::spawn_blocking(move || (form.check(&person, &app_name), form)).await;
     let form = match checked.map_err(Error::internal)? {
         (Ok(()), form) => form,
         (Err(errors), form) => {

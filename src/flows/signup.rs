@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     app::App,
     error::{Error, Errors, Result},
+    log,
     mail::{EmailAddress, LetterKind},
     model::{
         domain,
@@ -69,7 +70,7 @@ pub async fn form(visitor: Anybody, query: Query<Whither>) -> Result<Reply> {
 pub async fn create(client: Client, Input(form): Input<Form>, app: Data<App>) -> Result<Reply> {
     let next = local_path(form.next.as_deref()).unwrap_or_else(|| "/me".to_owned());
     let app_name = app.config().site.name.clone();
-    let checked = tokio::task::spawn_blocking(move || (form.check(&app_name), form)).await;
+    let checked = log::spawn_blocking(move || (form.check(&app_name), form)).await;
     let (email, name, form) = match checked.map_err(Error::internal)? {
         (Ok((email, name)), form) => (email, name, form),
         (Err(errors), form) => return Ok(Reply::refused(form.again(errors.clone()), Error::Invalid(errors))),

@@ -9,9 +9,10 @@ mod outbox;
 pub mod sso;
 mod sweep;
 
-use std::time::Duration;
+use std::{panic::AssertUnwindSafe, time::Duration};
 
 use chrono::TimeDelta;
+use futures_util::FutureExt;
 use tokio::{sync::watch, task::JoinHandle};
 
 pub use outbox::run as run_outbox;
@@ -129,9 +130,19 @@ pub struct Jobs {
 /// Starts the jobs of this node.
 pub fn start(app: &App) -> Jobs {
     let (stop, stopping) = watch::channel(false);
-    let outbox = tokio::spawn(outbox::send_letters(app.clone(), stopping.clone()));
-    let chores = tokio::spawn(do_chores(app.clone(), stopping));
+    let (app, sender) = (app.clone(), (app.clone(), stopping.clone()));
+    let outbox = move || outbox::send_letters(sender.0.clone(), sender.1.clone());
+    let chores = move || do_chores(app.clone(), stopping.clone());
+    let outbox = tokio::spawn(in_spite_of_panics(PACE, outbox));
+    let chores = tokio::spawn(in_spite_of_panics(PACE, chores));
     Jobs { stop, tasks: [outbox, chores] }
+}
+
+/// Starts work again after it panicked: one email or account that nobody thought of must not stop all others.
+async fn in_spite_of_panics<F: Future<Output = ()>>(pause: Duration, work: impl Fn() -> F) {
+    while AssertUnwindSafe(work()).catch_unwind().await.is_err() {
+        tokio::time::sleep(pause).await;
+    }
 }
 
 impl Jobs {
@@ -152,12 +163,12 @@ async fn do_chores(app: App, mut stopping: Stopping) {
             match run(&app, chore, &stopping, false).await {
                 Ok(Outcome::Done(0) | Outcome::NotOurs) => {}
                 Ok(_) => is_log_clean = false,
-                Err(error) => tracing::error!(?error, job = chore.name(), "a job failed"),
+                Err(error) => tracing::error!(cause = error.cause(), job = chore.name(), "a job failed"),
             }
         }
         if !is_log_clean {
             is_log_clean = app.db().empty_log().await.unwrap_or_else(|error| {
-                tracing::warn!(?error, "the log still holds what was deleted");
+                tracing::warn!(cause = error.cause(), "the log still holds what was deleted");
                 false
             });
         }
@@ -293,6 +304,24 @@ impl Run<'_> {
 
     fn fail(&mut self, error: &Error) {
         self.failed += 1;
-        tracing::error!(?error, "a step of a job failed");
+        tracing::error!(cause = error.cause(), "a step of a job failed");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[actix_web::test]
+    async fn work_that_panics_is_taken_up_again() {
+        let began = Cell::new(0);
+        in_spite_of_panics(Duration::ZERO, async || {
+            began.set(began.get() + 1);
+            assert!(began.get() > 2, "not yet");
+        })
+        .await;
+        assert_eq!(began.get(), 3);
     }
 }

@@ -23,7 +23,7 @@ pub async fn send_letters(app: App, mut stopping: Stopping) {
         match run(&app).await {
             Ok(0) => {}
             Ok(_) => continue,
-            Err(error) => tracing::error!(?error, "the outbox could not be read"),
+            Err(error) => tracing::error!(cause = error.cause(), "the outbox could not be read"),
         }
         tokio::select! {
             () = app.mail_posted() => {}

@@ -18,6 +18,7 @@ use crate::{
     clock::Timestamp,
     db::{Conn, Id, Tx, schema::audit},
     error::Result,
+    log::{self, Audited},
     text_enum,
 };
 
@@ -278,13 +279,31 @@ pub enum Event {
     ClaimExpired {},
     /// Somebody took a copy of what is held about them.
     Exported {},
+    /// An operator ended every session there was.
+    EverySessionRevoked { count: i64 },
+    /// An operator cleared counters: what was tried before no longer counts.
+    LimitsCleared { count: usize },
     /// An operator keeps everybody out of the account.
     UserLocked {},
     /// And does so no longer.
     UserUnlocked {},
 }
 
-/// Writes the row. `subject` is the user it is about, `None` where nobody is known.
+impl Event {
+    /// Whether it is an attempt that failed.
+    fn is_failure(&self) -> bool {
+        matches!(
+            self,
+            Event::SignInFailed { .. }
+                | Event::SecondFactorFailed {}
+                | Event::StepUpFailed { .. }
+                | Event::SsoRefused { .. }
+        )
+    }
+}
+
+/// Writes the row, and the line of the log that follows the commit. `subject` is the user it is about, `None` where
+/// nobody is known.
 pub fn record<'a>(
     tx: &mut Tx,
     actor: &Actor,
@@ -296,6 +315,7 @@ pub fn record<'a>(
         .as_object()
         .and_then(|object| object.iter().next())
         .ok_or_else(|| anyhow::anyhow!("an event without a name"))?;
+    let subject = subject.into();
     diesel::insert_into(audit::table)
         .values((
             audit::id.eq(Id::<Event>::random()?),
@@ -305,9 +325,23 @@ pub fn record<'a>(
             audit::session_id.eq(&actor.session),
             audit::ip.eq(&actor.ip),
             audit::event.eq(name),
-            audit::subject_id.eq(subject.into()),
+            audit::subject_id.eq(subject),
             audit::detail.eq(detail.to_string()),
         ))
         .execute(tx.conn)?;
+    let text = |id: &Id<User>| id.as_str().to_owned();
+    let method = ["method", "with"].iter().find_map(|name| detail[*name].as_str());
+    tx.audited.push(Audited {
+        event: name.clone(),
+        method: method.map(str::to_owned),
+        is_failure: event.is_failure(),
+        user: subject.map(text),
+        actor: log::Actor {
+            kind: actor.kind.as_str(),
+            user: actor.user.as_ref().map(text),
+            session: actor.session.as_ref().map(|id| id.as_str().to_owned()),
+            client: actor.ip.clone(),
+        },
+    });
     Ok(())
 }

@@ -102,7 +102,11 @@ pub fn hold(tx: &mut Tx, actor: &Actor, user: &User, reason: Option<&str>) -> Re
     tx.lock(&user.email.normalized())?;
     let row = users::table.find(&user.id);
     let changed = match reason {
-        Some(reason) => diesel::update(row).set(users::deletion_hold.eq(reason)).execute(tx.conn)?,
+        Some(reason) => {
+            diesel::update(row.filter(users::deletion_hold.is_null().or(users::deletion_hold.ne(reason))))
+                .set(users::deletion_hold.eq(reason))
+                .execute(tx.conn)?
+        }
         None => diesel::update(row.filter(users::deletion_hold.is_not_null()))
             .set(users::deletion_hold.eq(None::<String>))
             .execute(tx.conn)?,

@@ -30,8 +30,8 @@ use crate::{
 
 pub use change::{Change, judge, lock, note_version};
 pub use ending::{
-    end, end_presented, revoke, revoke_but_sso, revoke_of_passkey, revoke_others, revoke_relying_on,
-    revoke_single_factor,
+    count, end, end_presented, revoke, revoke_all, revoke_but_sso, revoke_everybody, revoke_of_passkey,
+    revoke_others, revoke_relying_on, revoke_single_factor,
 };
 pub use list::{Listed, list};
 

@@ -2,6 +2,8 @@
 //!
 //! A try is counted before it is looked at, so tries that arrive together cannot slip through together.
 
+mod operator;
+
 use std::net::IpAddr;
 
 use chrono::TimeDelta;
@@ -15,6 +17,8 @@ use crate::{
     mail::{EmailAddress, LetterKind},
     secret,
 };
+
+pub use operator::{Counter, forget, forget_all, page};
 
 /// What is held here about a person, and what becomes of it.
 pub const HOLDING: Holding = Holding {

@@ -303,6 +303,13 @@ pub fn revoke<P: Purpose>(tx: &mut Tx, user: &Id<User>) -> Result<()> {
     Ok(())
 }
 
+/// Kills the tokens of one purpose that anybody has and did not use.
+pub fn revoke_everybodys<P: Purpose>(tx: &mut Tx) -> Result<()> {
+    let open = tokens::table.filter(tokens::purpose.eq(P::NAME)).filter(tokens::used_at.is_null());
+    diesel::delete(open).execute(tx.conn)?;
+    Ok(())
+}
+
 /// Kills every token of `user` that was not used yet, but for the ways back: for the old mailbox after a change of
 /// address, from a sign-in that was somebody else's, from a deletion, and from a reset of the second factors. Whoever took
 /// an account over must not be able to close them.

@@ -204,7 +204,7 @@ pub fn take(tx: &mut Tx, user: &Id<User>, code: &str) -> Result<bool> {
     let secret = match SharedSecret::open(keys, &sealed) {
         Ok(secret) => secret,
         Err(cause) => {
-            tracing::error!(user.id = %user, ?cause, "the secret of an authenticator app does not open");
+            tracing::error!(user.id = %user, cause = cause.cause(), "the secret of an authenticator app does not open");
             return Ok(false);
         }
     };

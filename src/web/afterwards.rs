@@ -23,7 +23,7 @@ impl Afterwards {
             && path.len() <= LONGEST
             && let Err(cause) = self.0.insert(KEY, path)
         {
-            tracing::error!(?cause, "the way on could not be kept");
+            tracing::error!(%cause, "the way on could not be kept");
         }
     }
 

@@ -56,13 +56,8 @@ impl Chrome {
     pub fn around(req: &HttpRequest, flash: Option<String>) -> Result<Self> {
         let (app, assets) = house(req)?;
         let visitor = guard::visitor(req);
+        let bare = Self::bare(app, assets, req.path());
         Ok(Self {
-            brand: Arc::clone(&assets.brand),
-            stylesheet: Arc::clone(&assets.stylesheet),
-            script: Arc::clone(&assets.script),
-            passkeys: Arc::clone(&assets.passkeys),
-            icon: Arc::clone(&assets.icon),
-            logo: assets.logo.clone(),
             person: visitor.as_ref().map(|visitor| Person {
                 name: visitor.user.name.clone(),
                 email: visitor.user.email.spelled().to_owned(),
@@ -70,16 +65,33 @@ impl Chrome {
                 is_leaving: visitor.user.is_leaving(),
             }),
             flash,
-            path: req.path().to_owned(),
+            now: visitor.map_or(bare.now, |visitor| visitor.now),
+            ..bare
+        })
+    }
+
+    /// The chrome where nothing is known of the request but its path.
+    pub fn bare(app: &App, assets: &Assets, path: &str) -> Self {
+        Self {
+            brand: Arc::clone(&assets.brand),
+            stylesheet: Arc::clone(&assets.stylesheet),
+            script: Arc::clone(&assets.script),
+            passkeys: Arc::clone(&assets.passkeys),
+            icon: Arc::clone(&assets.icon),
+            logo: assets.logo.clone(),
+            person: None,
+            flash: None,
+            path: path.to_owned(),
             base_url: Arc::clone(&assets.base_url),
-            now: visitor.map_or_else(|| app.now(), |visitor| visitor.now),
+            now: app.now(),
             has_magic_links: app.config().magic_links,
             is_development: app.config().is_development(),
-        })
+        }
     }
 }
 
-fn house(req: &HttpRequest) -> Result<(&Data<App>, &Data<Assets>)> {
+/// The house and its assets, which a request came to.
+pub fn house(req: &HttpRequest) -> Result<(&Data<App>, &Data<Assets>)> {
     let app = app_of(req)?;
     let assets =
         req.app_data::<Data<Assets>>().ok_or_else(|| anyhow::anyhow!("no Assets in this service"))?;

@@ -69,7 +69,7 @@ impl Ticket {
         match known.cookie(app.config()) {
             Ok(known) => vec![cookie, known],
             Err(error) => {
-                tracing::error!(?error, "the browser is not remembered as known");
+                tracing::error!(cause = error.cause(), "the browser is not remembered as known");
                 vec![cookie]
             }
         }

@@ -22,6 +22,7 @@ use crate::{
     app::App,
     clock::Timestamp,
     error::{Error, Result, StepUp},
+    log,
     model::{
         audit::{Actor, ActorKind},
         device::Device,
@@ -100,6 +101,9 @@ pub async fn load_visitor(
     if !secrets.is_empty() {
         match load(&req, secrets).await {
             Ok(Some(visitor)) => {
+                if let Some(request) = log::current() {
+                    request.set_user(visitor.user.id.as_str());
+                }
                 req.extensions_mut().insert(Rc::new(visitor));
             }
             Ok(None) => {}
@@ -133,7 +137,7 @@ async fn load(req: &ServiceRequest, secrets: Vec<session::SessionSecret>) -> Res
         let touched = visitor.session.clone();
         // A full disk must not sign anybody out.
         if let Err(error) = app.write(move |tx| session::touch(tx, &touched)).await {
-            tracing::warn!(?error, "activity was not noted");
+            tracing::warn!(cause = error.cause(), "activity was not noted");
         }
     }
     Ok(Some(visitor))
@@ -149,7 +153,7 @@ async fn is_same_device(app: &App, visitor: &SignedIn, user_agent: String) -> Re
             if session::needs_touch(&visitor.session, visitor.now)
                 && let Err(error) = app.write(move |tx| session::note_version(tx, &id, &user_agent)).await
             {
-                tracing::warn!(?error, "a newer version of a browser was not noted");
+                tracing::warn!(cause = error.cause(), "a newer version of a browser was not noted");
             }
             Ok(true)
         }

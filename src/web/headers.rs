@@ -56,7 +56,12 @@ pub async fn secure<B: MessageBody + 'static>(
         head.set_connection_type(ConnectionType::Close);
     }
     let is_https = res.request().app_data::<Data<App>>().is_some_and(|app| app.config().site.is_https());
-    let headers = res.headers_mut();
+    put_all(res.headers_mut(), is_https);
+    Ok(res)
+}
+
+/// Adds the headers to those of one answer.
+pub fn put_all(headers: &mut HeaderMap, is_https: bool) {
     // A page whose form goes to an identity provider says so itself.
     let has_policy = headers.contains_key(header::CONTENT_SECURITY_POLICY);
     for (name, value) in
@@ -74,7 +79,6 @@ pub async fn secure<B: MessageBody + 'static>(
     if !headers.contains_key(header::VARY) {
         put(headers, header::VARY, "accept, cookie");
     }
-    Ok(res)
 }
 
 fn put(headers: &mut HeaderMap, name: HeaderName, value: &'static str) {

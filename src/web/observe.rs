@@ -1,59 +1,129 @@
-//! Each request has an id, is counted by its route, and can be found in the log.
+//! Each request has an id, is counted by its route, is a line of the log, and is answered also where its handler panics.
 
 use std::{
+    panic::AssertUnwindSafe,
     sync::{
-        OnceLock,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Instant,
 };
 
 use actix_web::{
-    HttpMessage, HttpRequest,
+    HttpRequest,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
-    http::header::{HeaderName, HeaderValue},
+    error::InternalError,
+    http::{
+        StatusCode,
+        header::{HeaderMap, HeaderName, HeaderValue},
+    },
     middleware::Next,
 };
+use futures_util::FutureExt;
 
-use super::app_of;
-use crate::secret;
+use super::{app_of, forwarded, headers, refuse::AfterPanic};
+use crate::{app::App, log, secret};
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
-#[derive(Clone, Copy)]
-struct Number(u64);
+// As long as the ids that proxies and tracing systems make, and no longer.
+const LONGEST_ID: usize = 128;
 
-/// Counts the request, and gives it an id that its log lines and a 500 page share.
+/// Gives the request its id, which its log lines, its answer and a 500 page share; counts it and logs it.
 pub async fn observe<B: MessageBody + 'static>(
     req: ServiceRequest,
     next: Next<B>,
 ) -> actix_web::Result<ServiceResponse<B>> {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
     let began = Instant::now();
-    req.extensions_mut().insert(Number(NEXT.fetch_add(1, Ordering::Relaxed)));
     let app = app_of(req.request())?.clone();
-    let mut res = app.db().in_turns(next.call(req)).await?;
-    let request = res.request();
-    let (status, seconds) = (res.status().as_u16(), began.elapsed().as_secs_f64());
-    let (route, id) = (route(request), request_id(request));
-    app.metrics().request(&route, status, seconds);
-    tracing::debug!(request.id = id, route, status, seconds, "answered");
-    if let Ok(value) = HeaderValue::from_str(&id) {
-        res.headers_mut().insert(HEADER, value);
+    let client = forwarded::ip(req.request()).map_or_else(|| "unknown".to_owned(), |ip| ip.to_string());
+    let request = Arc::new(log::Request::new(id_of(req.request(), &app)?, client));
+    let (method, after_panic) = (req.method().clone(), AfterPanic::of(req.request())?);
+    let answering = async { next.call(req).await };
+    let answering = log::scope(Arc::clone(&request), app.db().in_turns(answering));
+    // What a panic leaves half done is dropped with the request: a transaction is rolled back, a reader is closed.
+    let answered = AssertUnwindSafe(answering).catch_unwind().await;
+    let seen = |route: &str, status: StatusCode| {
+        let seconds = began.elapsed().as_secs_f64();
+        app.metrics().request(route, status.as_u16(), seconds);
+        if app.config().access_log {
+            tracing::info!(
+                method = method.as_str(),
+                route,
+                status = status.as_u16(),
+                ms = (seconds * 10_000.0).round() / 10.0,
+                client = request.client,
+                user.id = request.user(),
+                request.id = request.id,
+                "request"
+            );
+        }
+    };
+    match answered {
+        Ok(answered) => {
+            let mut res = answered?;
+            seen(&route(res.request()), res.status());
+            name(res.headers_mut(), &request.id);
+            Ok(res)
+        }
+        Err(_) => {
+            let mut answer = after_panic.answer(&request.id);
+            headers::put_all(answer.headers_mut(), app.config().site.is_https());
+            name(answer.headers_mut(), &request.id);
+            seen(NO_ROUTE, answer.status());
+            Err(InternalError::from_response("a panic", answer).into())
+        }
     }
-    Ok(res)
 }
+
+fn name(headers: &mut HeaderMap, id: &str) {
+    if let Ok(value) = HeaderValue::from_str(id) {
+        headers.insert(HEADER, value);
+    }
+}
+
+/// The id that a trusted proxy gave, where it has the shape of one; else a new one: random by process, counted within it.
+fn id_of(req: &HttpRequest, app: &App) -> crate::error::Result<String> {
+    static PROCESS: OnceLock<String> = OnceLock::new();
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    if let Some(given) = given_id(req, app) {
+        return Ok(given.to_owned());
+    }
+    let process = match PROCESS.get() {
+        Some(process) => process,
+        None => {
+            let made = secret::random_text(6)?;
+            PROCESS.get_or_init(|| made)
+        }
+    };
+    Ok(format!("{process}-{}", NEXT.fetch_add(1, Ordering::Relaxed)))
+}
+
+fn given_id<'a>(req: &'a HttpRequest, app: &App) -> Option<&'a str> {
+    let peer = req.peer_addr()?.ip().to_canonical();
+    if !app.config().trusted_proxies.iter().any(|network| network.contains(&peer)) {
+        return None;
+    }
+    let mut given = req.headers().get_all(HEADER);
+    let (id, None) = (given.next()?.to_str().ok()?, given.next()) else { return None };
+    let is_plain = id.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:=+/".contains(c));
+    (is_plain && (1..=LONGEST_ID).contains(&id.len())).then_some(id)
+}
+
+const NO_ROUTE: &str = "none";
 
 /// The pattern of the route, such as `/me/sessions/{id}`; never the path, which may carry what is private.
 pub fn route(req: &HttpRequest) -> String {
-    req.match_pattern().unwrap_or_else(|| "none".to_owned())
+    req.match_pattern().unwrap_or_else(|| NO_ROUTE.to_owned())
 }
 
-/// The id of this request: random by process, counted within it.
-pub fn request_id(req: &HttpRequest) -> String {
-    static PROCESS: OnceLock<String> = OnceLock::new();
-    let process = PROCESS.get_or_init(|| secret::random_text(6).unwrap_or_default());
-    let number = req.extensions().get::<Number>().map_or(0, |number| number.0);
-    format!("{process}-{number}")
+/// Whether the request came to a route of the house, or to none at all.
+pub fn has_route(req: &HttpRequest) -> bool {
+    req.match_pattern().is_some()
+}
+
+/// The id of the request that is being answered.
+pub fn request_id() -> String {
+    log::current().map_or_else(String::new, |request| request.id.clone())
 }

@@ -30,7 +30,7 @@ impl FromRequest for PendingLogin {
 /// Hands a browser the secret.
 pub fn keep(session: &Session, secret: &Secret<PendingSignIn>) {
     if let Err(cause) = session.insert(KEY, secret.reveal()) {
-        tracing::error!(?cause, "the pending sign-in could not be kept");
+        tracing::error!(%cause, "the pending sign-in could not be kept");
     }
 }
 
@@ -56,6 +56,6 @@ pub fn set_linking(session: &Session, secret: Option<&Secret<LinkIdentity>>) {
         }
     };
     if let Err(cause) = kept {
-        tracing::error!(?cause, "the identity to connect could not be kept");
+        tracing::error!(%cause, "the identity to connect could not be kept");
     }
 }

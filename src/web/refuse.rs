@@ -8,16 +8,19 @@ use actix_web::{
     dev::{ServiceRequest, ServiceResponse},
     http::{Method, StatusCode, header},
     middleware::Next,
+    web::Data,
 };
 use askama::Template;
 use serde::Serialize;
 use serde_json::json;
 
 use super::{
-    observe,
-    reply::{html, local_path, set_flash, status_of, wants_html},
+    Chrome,
+    assets::Assets,
+    chrome, observe,
+    reply::{html, html_within, local_path, set_flash, status_of, wants_html},
 };
-use crate::error::Error;
+use crate::{app::App, error::Error, log};
 
 impl ResponseError for Error {
     fn status_code(&self) -> StatusCode {
@@ -82,8 +85,8 @@ fn by_status(status: StatusCode) -> Error {
 
 /// The answer to a request that is refused.
 pub fn answer(req: &HttpRequest, error: &Error) -> HttpResponse {
-    let request_id = observe::request_id(req);
-    log(req, error, &request_id);
+    let request_id = observe::request_id();
+    log(req, error);
     let shown = matches!(error, Error::Internal(_)).then_some(request_id);
     let mut answer = HttpResponse::build(status_of(error));
     match error {
@@ -102,11 +105,7 @@ pub fn answer(req: &HttpRequest, error: &Error) -> HttpResponse {
         return HttpResponse::SeeOther().insert_header((header::LOCATION, way)).finish();
     }
     let page = ErrorPage::about(error, shown);
-    match html(req, &page) {
-        Ok(text) => answer.content_type("text/html; charset=utf-8").body(text),
-        // The page about the error has an error of its own: plain words, always.
-        Err(_) => answer.content_type("text/plain; charset=utf-8").body(page.message),
-    }
+    in_page(&mut answer, html(req, &page), page.message)
 }
 
 /// Where a browser puts it right, and the way back from there.
@@ -157,14 +156,67 @@ pub fn json(answer: &mut HttpResponseBuilder, error: &Error, request_id: Option<
     answer.content_type("application/json; charset=utf-8").body(body.to_string())
 }
 
-fn log(req: &HttpRequest, error: &Error, request_id: &str) {
-    let route = observe::route(req);
+/// Refused access is told at `info`, with who it was: 403, and 404 at a route, which is what somebody else's things are.
+fn log(req: &HttpRequest, error: &Error) {
+    let (route, code) = (observe::route(req), error.code());
+    let request = log::current();
+    let client = request.as_ref().map(|request| request.client.as_str());
+    let user = request.as_ref().and_then(|request| request.user());
     match error {
-        Error::Internal(cause) => tracing::error!(request.id = request_id, %route, ?cause, "request failed"),
-        Error::Busy | Error::CrossOrigin | Error::PlainHttp(_) | Error::TooManyAttempts(_) => {
-            tracing::warn!(request.id = request_id, %route, code = error.code(), "refused")
+        // Said where it happened.
+        Error::Internal(cause) if cause.is::<log::Panicked>() => {}
+        Error::Internal(_) => {
+            tracing::error!(route, user.id = user, client, cause = error.cause(), "request failed")
         }
-        _ => tracing::debug!(request.id = request_id, %route, code = error.code(), "refused"),
+        Error::Busy | Error::CrossOrigin | Error::PlainHttp(_) | Error::TooManyAttempts(_) => {
+            tracing::warn!(route, code, user.id = user, client, "refused");
+        }
+        error if error.status() == 403 || (error.status() == 404 && observe::has_route(req)) => {
+            tracing::info!(route, code, user.id = user, client, "refused");
+        }
+        _ => tracing::debug!(route, code, user.id = user, client, "refused"),
+    }
+}
+
+/// What an answer takes where the request itself is gone: its handler, or a middleware, panicked.
+pub struct AfterPanic {
+    app: Data<App>,
+    assets: Data<Assets>,
+    path: String,
+    wants_html: bool,
+}
+
+impl AfterPanic {
+    /// Keeps it in mind, in case.
+    pub fn of(req: &HttpRequest) -> crate::error::Result<Self> {
+        let (app, assets) = chrome::house(req)?;
+        let path = req.path().to_owned();
+        Ok(Self { app: app.clone(), assets: assets.clone(), path, wants_html: wants_html(req.headers()) })
+    }
+
+    /// The page or JSON of every 500.
+    pub fn answer(&self, request_id: &str) -> HttpResponse {
+        let error = Error::internal(log::Panicked);
+        let mut answer = HttpResponse::build(status_of(&error));
+        let request_id = Some(request_id.to_owned());
+        if !self.wants_html {
+            return json(&mut answer, &error, request_id);
+        }
+        let page = ErrorPage::about(&error, request_id);
+        let chrome = Chrome::bare(&self.app, &self.assets, &self.path);
+        in_page(&mut answer, html_within(&chrome, &page), page.message)
+    }
+}
+
+fn in_page(
+    answer: &mut HttpResponseBuilder,
+    html: crate::error::Result<String>,
+    message: String,
+) -> HttpResponse {
+    match html {
+        Ok(text) => answer.content_type("text/html; charset=utf-8").body(text),
+        // The page about the error has an error of its own: plain words, always.
+        Err(_) => answer.content_type("text/plain; charset=utf-8").body(message),
     }
 }
 

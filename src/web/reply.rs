@@ -205,15 +205,19 @@ impl Responder for Reply {
 
 /// The page inside the layout.
 pub fn html(req: &HttpRequest, page: &dyn Page) -> Result<String> {
-    let chrome = Chrome::around(req, take_flash(req))?;
-    let values: (&str, &dyn Any) = ("chrome", &chrome);
+    html_within(&Chrome::around(req, take_flash(req))?, page)
+}
+
+/// The page inside the layout that `chrome` tells of.
+pub fn html_within(chrome: &Chrome, page: &dyn Page) -> Result<String> {
+    let values: (&str, &dyn Any) = ("chrome", chrome);
     Ok(page.html(&values)?)
 }
 
 /// Keeps a sentence for the next page.
 pub fn set_flash(req: &HttpRequest, message: &str) {
     if let Err(cause) = req.get_session().insert(FLASH, message) {
-        tracing::error!(?cause, "the flash could not be kept");
+        tracing::error!(%cause, "the flash could not be kept");
     }
 }
 

@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
+use vestibule::{db::Id, model::job};
 
 use crate::house::{House, PASSWORD, Said};
 
@@ -83,8 +84,9 @@ async fn a_change_is_told_once_and_the_second_time_as_none() {
         (&["user", "delete", ADA, "--json"], false),
     ] {
         let said = house.command(arguments);
-        assert_eq!(said.code, Some(0), "{said:?}");
+        assert_eq!(said.code, Some(i32::from(!changed)), "{said:?}");
         assert_eq!(lines(&said)[0]["changed"], changed, "{said:?}");
+        assert_eq!(said.err.is_empty(), changed, "{said:?}");
     }
     assert_eq!(house.count("audit WHERE event LIKE 'user_%' AND actor_kind = 'operator'").await, 2);
     assert_eq!(house.count("audit WHERE event = 'deletion_scheduled' AND actor_kind = 'operator'").await, 1);
@@ -106,7 +108,7 @@ async fn an_account_is_deleted_like_by_its_person_or_at_once() {
 
     assert_eq!(house.command(&["user", "hold", ADA, "--reason", "A court"]).code, Some(0));
     let said = house.command(&["user", "delete", ADA, "--now", "--json"]);
-    assert_eq!((said.code, &lines(&said)[0]["changed"]), (Some(0), &json!(false)), "{said:?}");
+    assert_eq!((said.code, &lines(&said)[0]["changed"]), (Some(1), &json!(false)), "{said:?}");
     assert_eq!(house.count("users").await, 1);
     assert_eq!(house.command(&["user", "hold", ADA, "--release"]).code, Some(0));
 
@@ -135,4 +137,109 @@ async fn jobs_run_by_name_and_all_together() {
     let listed = house.command(&["jobs", "list"]).out;
     assert!(listed.starts_with("outbox: 0 waiting; 0 given up\n"), "{listed}");
     assert_eq!(listed.matches("last finished just now").count(), 6, "{listed}");
+}
+
+#[actix_web::test]
+async fn an_account_is_signed_out_everywhere_and_its_person_comes_in_again() {
+    let house = House::today().await;
+    let (ada, ben) = (house.verified(ADA).await, house.verified("ben@example.com").await);
+
+    let said = house.command(&["user", "sign-out", ADA]);
+
+    assert_eq!(
+        (said.code, said.out.as_str()),
+        (Some(0), "ada@example.com is signed out everywhere.\n"),
+        "{said:?}"
+    );
+    ada.get("/me").await.refuses(401, "sign_in_required");
+    ben.get("/me").await.is(200);
+    house.curl().post_json("/login", json!({ "email": ADA, "password": PASSWORD })).await.is(200);
+    let by_operator = "audit WHERE event = 'other_sessions_revoked' AND actor_kind = 'operator'";
+    assert_eq!(house.count(by_operator).await, 1);
+    assert_eq!(lines(&house.command(&["user", "sign-out", ADA, "--json"]))[0]["changed"], true);
+}
+
+#[actix_web::test]
+async fn everybody_is_signed_out_by_whoever_says_that_they_mean_it() {
+    let house = House::today().await;
+    let people = [house.verified(ADA).await, house.verified("ben@example.com").await];
+    let owner = house.with_app("cleo@example.com").await;
+    let half_in = house.curl();
+    owner.knocks(&half_in).await.is(200);
+
+    let asked = house.command(&["session", "revoke-all"]);
+    assert_eq!((asked.code, asked.out.as_str()), (Some(1), ""), "{asked:?}");
+    assert!(asked.err.contains("3 session(s)") && asked.err.contains("--yes"), "{asked:?}");
+    people[0].get("/me").await.is(200);
+
+    let said = house.command(&["session", "revoke-all", "--yes", "--json"]);
+
+    assert_eq!((said.code, &lines(&said)[0]["revoked"]), (Some(0), &json!(3)), "{said:?}");
+    for person in people.iter().chain([&owner.curl]) {
+        person.get("/me").await.refuses(401, "sign_in_required");
+    }
+    half_in.offers(&house.next_code(&owner.secret)).await.refuses(401, "sign_in_ended");
+    let row =
+        "audit WHERE event = 'every_session_revoked' AND actor_kind = 'operator' AND subject_id IS NULL";
+    assert_eq!(house.count(row).await, 1);
+}
+
+/// An act that changes nothing is told on stderr, ends with 1, and is not in the audit.
+#[actix_web::test]
+async fn an_act_that_did_nothing_says_so() {
+    let house = House::today().await;
+    house.verified(ADA).await;
+    house.verified("ben@example.com").await;
+    let done = |arguments: &[&str]| {
+        let said = house.command(arguments);
+        assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{arguments:?}: {said:?}");
+    };
+    let did_nothing = async |arguments: &[&str], says: &str| {
+        let before = house.count("audit").await;
+        let said = house.command(arguments);
+        assert_eq!((said.code, said.out.as_str()), (Some(1), ""), "{arguments:?}: {said:?}");
+        assert!(said.err.contains(says) && said.err.lines().count() == 1, "{arguments:?}: {said:?}");
+        assert_eq!(house.count("audit").await, before, "{arguments:?}");
+    };
+    did_nothing(&["user", "unlock", ADA], "was not locked: nothing was changed.").await;
+    done(&["user", "lock", ADA]);
+    did_nothing(&["user", "lock", ADA], "was locked already: nothing was changed.").await;
+    did_nothing(&["user", "sign-out", ADA], "was signed in nowhere: nothing was changed.").await;
+    did_nothing(&["user", "hold", ADA, "--release"], "was not held").await;
+    done(&["user", "hold", ADA, "--reason", "A court"]);
+    did_nothing(&["user", "hold", ADA, "--reason", "A court"], "was held for that reason already").await;
+    done(&["user", "hold", ADA, "--reason", "Another court"]);
+    did_nothing(&["user", "delete", ADA, "--now"], "is held").await;
+    done(&["user", "delete", ADA]);
+    did_nothing(&["user", "delete", ADA], "was going to be deleted already").await;
+    did_nothing(&["user", "reset-2fa", "ben@example.com"], "no second factor").await;
+    did_nothing(&["user", "reset-2fa", "ben@example.com", "--cancel"], "Nothing is under way").await;
+    did_nothing(&["user", "show", "nobody@example.com"], "There is no account").await;
+    did_nothing(&["jobs", "retry"], "nothing is put back").await;
+    did_nothing(&["jobs", "run", "laundry"], "There is no job called laundry").await;
+    done(&["jobs", "run", "sweep"]);
+    did_nothing(&["limits", "clear", ADA], "nothing was cleared").await;
+    did_nothing(&["limits", "clear", "--all"], "nothing was cleared").await;
+    did_nothing(&["sso", "key", "switch"], "no announced key").await;
+    did_nothing(&["sso", "test", "0123456789abcdef0123456789abcdef"], "no such connection").await;
+    did_nothing(&["sso", "domain", "approve", "example.com"], "No organisation says").await;
+    done(&["session", "revoke-all", "--yes"]);
+    did_nothing(&["session", "revoke-all", "--yes"], "Nobody is signed in").await;
+    did_nothing(&["session", "revoke-all"], "0 session(s)").await;
+}
+
+#[actix_web::test]
+async fn a_job_that_another_node_has_is_not_run_and_a_domain_is_approved_once() {
+    let house = House::today().await;
+    assert_eq!(house.command(&["jobs", "run", "sweep"]).code, Some(0));
+    let another = Id::<job::Node>::random().unwrap();
+    house.app.write(move |tx| job::take(tx, "sweep", &another, true)).await.unwrap().unwrap();
+    let said = house.command(&["jobs", "run", "sweep"]);
+    assert_eq!((said.code, said.out.as_str()), (Some(1), ""), "{said:?}");
+    assert_eq!(said.err, "sweep runs elsewhere right now: nothing was done.\n");
+
+    assert_eq!(house.command(&["seed"]).code, Some(0));
+    let said = house.command(&["sso", "domain", "approve", "demo.example", "--json"]);
+    assert_eq!((said.code, &lines(&said)[0]["changed"]), (Some(1), &json!(false)), "{said:?}");
+    assert!(said.err.contains("nothing was changed"), "{said:?}");
 }

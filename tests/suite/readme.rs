@@ -191,6 +191,8 @@ fn every_command_is_told() {
         (&["--help"][..], "vestibule"),
         (&["jobs", "--help"], "vestibule jobs"),
         (&["user", "--help"], "vestibule user"),
+        (&["limits", "--help"], "vestibule limits"),
+        (&["session", "--help"], "vestibule session"),
     ] {
         let help = run_program::<&str, &str>(arguments, []).out;
         let (_, commands) = help.split_once("Commands:\n").unwrap();

@@ -139,8 +139,9 @@ pub fn approve(tx: &mut Tx, typed: &str, named: Option<&str>) -> Result<std::res
         }
         (None, _) => return Ok(Err(format!("No organisation says that {name} is its own."))),
     };
-    if domain.proved_at.is_none() {
+    let changed = domain.proved_at.is_none();
+    if changed {
         domain::prove(tx, &Actor::operator(), &domain, "operator")?;
     }
-    Ok(Ok(json!({ "domain": name, "organisation": organisation.slug })))
+    Ok(Ok(json!({ "domain": name, "organisation": organisation.slug, "changed": changed })))
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{print, text};
 use crate::{
     app::App,
-    cli::{Outcome, sentence},
+    cli::{Outcome, out::say, sentence},
     clock::Timestamp,
     db::{Conn, Id},
     error::{Error, Result},
@@ -24,7 +24,7 @@ const SOON: TimeDelta = TimeDelta::days(30);
 pub async fn list(app: &App, as_json: bool) -> Outcome {
     let rows = sentence(app.read(rows).await)?;
     if !as_json && rows.is_empty() {
-        println!("No organisation signs in by itself yet.");
+        say!("No organisation signs in by itself yet.");
     }
     for row in rows {
         let domains: Vec<String> = row["domains"]

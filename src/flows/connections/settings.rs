@@ -18,6 +18,7 @@ use crate::{
     clock::Timestamp,
     db::Id,
     error::{Error, Errors, Result},
+    log,
     model::{
         attempt::{self as attempts, Attempt, Detail},
         connection::{self, Connection, NewConnection, upkeep},
@@ -196,7 +197,7 @@ async fn missing_key(app: &App) -> Result<Option<ServiceKey>> {
         return Ok(None);
     }
     let (name, now) = (app.config().site.name.clone(), app.now());
-    let made = tokio::task::spawn_blocking(move || ServiceKey::generate(&name, now, KEY_LIFE)).await;
+    let made = log::spawn_blocking(move || ServiceKey::generate(&name, now, KEY_LIFE)).await;
     made.map_err(Error::internal)?.map(Some)
 }
 
@@ -235,7 +236,7 @@ impl ConnectionPage {
         let (identities, attempts) =
             app.read(move |conn| Ok((identity::count(conn, &id)?, attempts::of(conn, &id)?))).await?;
         let of_provider = connection.clone();
-        let provider = tokio::task::spawn_blocking(move || of_provider.provider(now)).await;
+        let provider = log::spawn_blocking(move || of_provider.provider(now)).await;
         let (certificates, problem) = match provider.map_err(Error::internal)? {
             Ok(provider) => (provider.certificates, None),
             Err(reason) => (Vec::new(), Some(reason.sentence())),

@@ -5,6 +5,7 @@
 //! queue is full.
 
 use std::{
+    panic::{self, AssertUnwindSafe},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -18,6 +19,7 @@ use tokio::sync::oneshot;
 use super::{Password, PasswordHash};
 use crate::{
     error::{Error, Result},
+    log,
     secret::Keys,
 };
 
@@ -110,13 +112,13 @@ impl Hasher {
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
         let (answer, answered) = oneshot::channel();
-        let held = Held::new(&self.gauge);
+        let (held, request) = (Held::new(&self.gauge), log::current());
         let job = Box::new(move || {
             // Nobody waits for it any more: leave the core to the others.
             if answer.is_closed() {
                 return;
             }
-            let outcome = work();
+            let outcome = log::sync_scope(request, work);
             drop(held);
             let _ = answer.send(outcome);
         });
@@ -124,7 +126,8 @@ impl Hasher {
             TrySendError::Full(_) => Error::Busy,
             TrySendError::Disconnected(_) => anyhow::anyhow!("the hashing threads are gone").into(),
         })?;
-        answered.await.map_err(Error::internal)?
+        // Nothing but a panic drops a job that somebody waits for.
+        answered.await.map_err(|_| Error::internal(log::Panicked))?
     }
 }
 
@@ -157,7 +160,8 @@ fn run(jobs: &Mutex<Receiver<Job>>) {
     loop {
         let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         match next {
-            Ok(job) => job(),
+            // The thread goes on to the next one.
+            Ok(job) => drop(panic::catch_unwind(AssertUnwindSafe(job))),
             Err(_) => return,
         }
     }
@@ -200,6 +204,17 @@ mod tests {
 
     fn hasher(cost: u32, current: &str, previous: &[String]) -> Hasher {
         Hasher::start(1, 4, cost, Keys::derive(current, previous).unwrap()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_job_that_panics_is_an_error_and_its_thread_goes_on() {
+        let hasher = hasher(4, KEY, &[]);
+        for _ in 0..3 {
+            let outcome = hasher.run::<()>(|| panic!("in the middle of a hash")).await;
+            assert!(matches!(outcome, Err(Error::Internal(cause)) if cause.is::<log::Panicked>()));
+        }
+        hasher.hash(Password::new("any")).await.unwrap();
+        assert_eq!(hasher.gauge().in_hand(), 0);
     }
 
     #[tokio::test]

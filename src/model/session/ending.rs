@@ -2,9 +2,10 @@
 
 use diesel::prelude::*;
 
-use super::{Method, Session, SessionSecret};
+use super::{Method, Session, SessionSecret, list};
 use crate::{
-    db::{Id, Tx, schema::sessions},
+    clock::Timestamp,
+    db::{Conn, Id, Tx, schema::sessions},
     error::{Error, Result},
     model::{
         audit::{self, Actor, Event},
@@ -104,6 +105,33 @@ pub fn revoke_of_passkey(
         sessions::table.filter(sessions::user_id.eq(owner)).filter(sessions::passkey_id.eq(passkey));
     let count = diesel::delete(relying.filter(sessions::id.ne(kept(keep)))).execute(tx.conn)?;
     audit::record(tx, actor, owner, Event::OtherSessionsRevoked { count })
+}
+
+/// Signs an account out everywhere, as an operator does. Says whether it was signed in anywhere.
+pub fn revoke_all(tx: &mut Tx, actor: &Actor, user: &User) -> Result<bool> {
+    tx.lock(&user.email.normalized())?;
+    if list(tx.conn, &user.id, tx.now)?.is_empty() {
+        return Ok(false);
+    }
+    revoke_others(tx, actor, &user.id, None)?;
+    Ok(true)
+}
+
+/// How many sessions are live.
+pub fn count(conn: &mut Conn, now: Timestamp) -> Result<i64> {
+    let live = sessions::table.filter(sessions::expires_at.gt(now)).filter(sessions::idle_expires_at.gt(now));
+    Ok(live.count().get_result(conn)?)
+}
+
+/// Ends the sessions of everybody, and the sign-ins that wait for a second factor. Returns how many sessions were live.
+pub fn revoke_everybody(tx: &mut Tx, actor: &Actor) -> Result<i64> {
+    let count = count(tx.conn, tx.now)?;
+    token::revoke_everybodys::<PendingSignIn>(tx)?;
+    diesel::delete(sessions::table).execute(tx.conn)?;
+    if count > 0 {
+        audit::record(tx, actor, None, Event::EverySessionRevoked { count })?;
+    }
+    Ok(count)
 }
 
 /// Ends the session that a browser presents, locked or not: it is about to get another.

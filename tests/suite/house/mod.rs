@@ -68,7 +68,12 @@ impl House {
 
     /// The same where it is as late as it is: commands are programs of their own, and go by the machine's clock.
     pub async fn today() -> Self {
-        Self::at(Clock::test(Clock::system().now()), &[]).await
+        Self::today_with(&[]).await
+    }
+
+    /// The same with some settings of one's own.
+    pub async fn today_with(settings: &[(&str, &str)]) -> Self {
+        Self::at(Clock::test(Clock::system().now()), settings).await
     }
 
     async fn at(clock: Clock, settings: &[(&str, &str)]) -> Self {

@@ -80,17 +80,30 @@ impl Ground {
     /// Starts `vestibule serve` on a port of its own.
     pub fn spawn(&self) -> Process {
         let port = free_port();
-        let log = self.storage.folder.path().join(format!("{port}.log"));
-        let output = File::options().append(true).create(true).open(&log).unwrap();
+        let output = File::options().append(true).create(true).open(self.log(port)).unwrap();
+        self.spawn_at(port, output.try_clone().unwrap().into(), output.into())
+    }
+
+    /// The same with other ends of its stdout and stderr.
+    pub fn spawn_to(&self, stdout: Stdio, stderr: Stdio) -> Process {
+        self.spawn_at(free_port(), stdout, stderr)
+    }
+
+    fn spawn_at(&self, port: u16, stdout: Stdio, stderr: Stdio) -> Process {
         let child = self
             .command(&["serve"])
             .env("LISTEN", format!("127.0.0.1:{port}"))
             .env("BASE_URL", format!("http://localhost:{port}"))
-            .stdout(output.try_clone().unwrap())
-            .stderr(output)
+            .stdout(stdout)
+            .stderr(stderr)
             .spawn()
             .unwrap();
-        Process { port, child, log }
+        Process { port, child, log: self.log(port) }
+    }
+
+    /// Where the output of the process at this port goes.
+    pub fn log(&self, port: u16) -> PathBuf {
+        self.storage.folder.path().join(format!("{port}.log"))
     }
 
     /// Another command on the same ground, beside what runs there. Returns what it printed.
@@ -149,7 +162,7 @@ impl Process {
         })
         .await;
         if let Err(status) = outcome {
-            panic!("the process ended with {status}: {}", self.log());
+            panic!("the process ended with {status}: {}", fs::read_to_string(&self.log).unwrap_or_default());
         }
         self
     }
@@ -172,8 +185,12 @@ impl Process {
 
     /// Asks it to stop: SIGTERM.
     pub fn terminate(&self) {
-        let pid = Pid::from_child(&self.child);
-        kill_process(pid, Signal::TERM).unwrap();
+        self.signal(Signal::TERM);
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// Waits until it has ended by itself.
@@ -186,7 +203,7 @@ impl Process {
         self.terminate();
         let log = self.log.clone();
         let status = self.ended();
-        assert!(status.success(), "{status}: {}", fs::read_to_string(log).unwrap());
+        assert!(status.success(), "{status}: {}", fs::read_to_string(log).unwrap_or_default());
     }
 }
 

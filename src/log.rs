@@ -1,0 +1,57 @@
+//! The log: a line for each thing that happened, on stdout, as text or JSON.
+//!
+//! A line holds ids and never an address, a code, a token or a body. Each field stays within its line, and what looks like
+//! an email address is masked wherever it comes from. Every line of a request has the request's id. Nobody waits for the
+//! log: where its reader is gone or its disk is full, lines are lost and counted, and nothing else happens.
+
+mod audited;
+mod format;
+mod panics;
+mod request;
+mod writer;
+
+use std::io::{self, IsTerminal};
+
+use tracing_subscriber::EnvFilter;
+
+pub use audited::{Actor, Audited};
+pub use panics::Panicked;
+pub use request::{Request, current, scope, spawn_blocking, sync_scope};
+pub use writer::lost_lines;
+
+use format::Format;
+use writer::Lines;
+
+/// The running log. What waits to be written is written before it is dropped, unless nobody takes it.
+pub struct Log(Lines);
+
+/// Starts the log of this process, with a `tracing` filter, and makes each panic a line of it.
+///
+/// # Errors
+/// Where the system gives no thread, or no second handle of stdout.
+pub fn start(filter: &str, is_json: bool) -> io::Result<Log> {
+    let lines = Lines::start()?;
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let mut log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines.clone());
+    // Colours are for whoever looks on. On a terminal `NO_COLOR` is minded.
+    if is_json || !io::stdout().is_terminal() {
+        log = log.with_ansi(false);
+    }
+    // A second start in one process (tests) keeps the first log.
+    let _ = log.event_format(Format { is_json }).try_init();
+    panics::install();
+    Ok(Log(lines))
+}
+
+impl Log {
+    /// Prints text for whoever looks on, in its place between the lines.
+    pub fn print(&self, text: String) {
+        self.0.push(text.into_bytes());
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.0.flush();
+    }
+}
