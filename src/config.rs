@@ -3,15 +3,21 @@
 //! A setting is an environment variable, or a key of the same name in lower case in the TOML file; the
 //! environment wins. [`SETTINGS`] is the one list, and the README's table is checked against it.
 
+mod addresses;
+mod database;
 mod development;
+mod insecure;
+mod names;
+mod pairs;
 mod reader;
 mod settings;
 mod values;
 
 use std::{
     collections::BTreeMap,
+    env::VarError,
     fmt, fs, io,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -103,6 +109,19 @@ impl Site {
     pub fn is_https(&self) -> bool {
         self.base_url.scheme() == "https"
     }
+
+    /// Whether it can only be reached from the machine that it runs on.
+    pub fn is_loopback(&self) -> bool {
+        self.base_url.host_str().is_some_and(is_loopback)
+    }
+}
+
+/// Whether a host's name or address, in brackets or not, is always this machine (RFC 6761 §6.3).
+fn is_loopback(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.').to_ascii_lowercase();
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
 }
 
 /// How long things last.
@@ -186,6 +205,8 @@ pub struct Config {
     pub site: Site,
     /// Where to listen.
     pub listen: SocketAddr,
+    /// Whether the address of the site was written, and does not follow `listen`.
+    pub base_url_is_set: bool,
     /// Threads that answer requests.
     pub workers: usize,
     /// Networks whose `X-Forwarded-For` counts.
@@ -228,6 +249,10 @@ pub struct Config {
     pub log_json: bool,
     /// Whether each request is a line of the log.
     pub access_log: bool,
+    /// What is said at start and by `doctor`, a sentence each.
+    pub warnings: Vec<String>,
+    /// Why `serve` does not start with these settings, where nothing else minds them.
+    pub unfit_to_serve: Option<String>,
 }
 
 impl Config {
@@ -267,12 +292,32 @@ pub fn read(file: Option<&Path>) -> Result<Config, Problems> {
         values = reader::parse_file(&text)
             .map_err(|cause| Problems(vec![format!("{}: {cause}", path.display())]))?;
     }
+    let mut unreadable = Vec::new();
     for setting in SETTINGS {
-        if let Ok(value) = std::env::var(setting.name) {
-            values.insert(setting.name.to_owned(), value);
+        match std::env::var(setting.name) {
+            Ok(value) => _ = values.insert(setting.name.to_owned(), value),
+            Err(VarError::NotUnicode(_)) => {
+                unreadable.push(format!("{} is not UTF-8. Write it in that encoding.", setting.name));
+            }
+            Err(VarError::NotPresent) => {}
         }
     }
-    from_values(values)
+    // Other programs' variables are none of our business, so that a name that is nearly ours is only pointed out.
+    let misspelt = std::env::vars_os().filter_map(|(name, _)| {
+        let name = name.into_string().ok()?;
+        let meant = names::meant_by(&name)?;
+        Some(format!("{name} is in the environment and is not a setting. Did you mean {meant}?"))
+    });
+    match from_values(values) {
+        Ok(mut config) if unreadable.is_empty() => {
+            config.warnings.extend(misspelt);
+            Ok(config)
+        }
+        refused => {
+            let problems = refused.err().map(|problems| problems.0).unwrap_or_default();
+            Err(Problems(unreadable.into_iter().chain(problems).chain(misspelt).collect()))
+        }
+    }
 }
 
 /// Makes a folder that only its owner may look into, where it is missing: what the program keeps there is nobody
@@ -319,7 +364,7 @@ mod tests {
         ]);
         assert_eq!(found.len(), 8, "{found:#?}");
         assert!(
-            found.iter().all(|problem| problem.contains("Write") || problem.contains("README")),
+            found.iter().all(|problem| problem.contains("Write") || problem.contains("Did you mean")),
             "{found:#?}"
         );
     }
@@ -331,7 +376,7 @@ mod tests {
             assert!(found.contains(name), "{found}");
         }
         let safe = [
-            KEY,
+            ("SECRET_KEY", "kT9wZ3vQ7xLr2MfY8sBn5HcD4gJp6aWe"),
             ("MODE", "production"),
             ("BASE_URL", "https://id.example.com"),
             ("SMTP_URL", "smtps://mail.example.com"),

@@ -43,7 +43,10 @@ pub fn settings_only(problems: &Problems, as_json: bool) -> Outcome {
 
 /// Looks at everything.
 pub async fn run(config: Config, as_json: bool, mail_to: Option<String>) -> Outcome {
-    let mut findings = vec![settings(&config), cookies(&config), proxies(&config)];
+    let mut findings: Vec<Finding> =
+        config.warnings.iter().map(|says| finding("settings", Health::Warning, says)).collect();
+    findings.extend(config.unfit_to_serve.iter().map(|says| finding("settings", Health::Problem, says)));
+    findings.extend([settings(&config), cookies(&config), proxies(&config)]);
     match App::open(config) {
         Err(error) => {
             let advice = format!("{}. See that DATABASE_URL is right and the database runs.", error.cause());
@@ -89,9 +92,7 @@ fn settings(config: &Config) -> Finding {
 }
 
 fn cookies(config: &Config) -> Finding {
-    let host = config.site.base_url.host_str().unwrap_or_default();
-    let is_local = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
-    match (config.site.is_https(), is_local) {
+    match (config.site.is_https(), config.site.is_loopback()) {
         (true, _) => finding("cookies", Health::Fine, "Secure, HttpOnly, SameSite=Lax, named __Host-."),
         (false, true) => {
             finding("cookies", Health::Warning, "without Secure, as plain http on localhost needs it.")

@@ -1,6 +1,6 @@
 //! `vestibule serve`.
 
-use std::net::TcpListener;
+use std::{io, net::TcpListener};
 
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -15,11 +15,12 @@ use crate::{
 
 /// Runs the house until it is told to stop: requests in flight finish, letters under way are noted.
 pub fn run(config: Config) -> Outcome {
+    if let Some(refusal) = &config.unfit_to_serve {
+        return Err(refusal.clone());
+    }
     let log = log::start(&config.log, config.log_json)
         .map_err(|cause| format!("The log could not be started: {cause}."))?;
-    let listen = config.listen;
-    let listener = TcpListener::bind(listen)
-        .map_err(|cause| format!("{listen} cannot be listened on: {cause}. Set LISTEN."))?;
+    let listener = TcpListener::bind(config.listen).map_err(|cause| cannot_listen(&config, &cause))?;
     block_on(async {
         let hangups = actix_web::rt::spawn(mind_hangups());
         let app = open(config)?;
@@ -45,6 +46,45 @@ pub fn run(config: Config) -> Outcome {
     })
 }
 
+/// Why nobody can come in there, which setting to change, and what has to follow it.
+fn cannot_listen(config: &Config, cause: &io::Error) -> String {
+    let listen = config.listen;
+    let mut other = listen;
+    other.set_port(listen.port().checked_add(1).unwrap_or(3000));
+    match cause.kind() {
+        io::ErrorKind::AddrInUse => {
+            let next = other.port();
+            let site = &config.site;
+            let follows = match (config.base_url_is_set, config.is_development()) {
+                (false, _) => format!("; BASE_URL follows it: http://localhost:{next}"),
+                (true, true) if site.base_url.port_or_known_default() == Some(listen.port()) => {
+                    let moved = site.origin().replace(&format!(":{}", listen.port()), &format!(":{next}"));
+                    format!(" and with it BASE_URL={moved}, which is set by hand")
+                }
+                (true, _) => format!(", and lead {} there; BASE_URL stays", site.origin()),
+            };
+            format!(
+                "LISTEN is `{listen}`, where another program listens already. Write another port, such as \
+                 LISTEN={other}{follows}."
+            )
+        }
+        io::ErrorKind::PermissionDenied => {
+            other.set_port(3000);
+            format!(
+                "LISTEN is `{listen}`, a port that this user may not open. Write one from 1024 up, such as {other}."
+            )
+        }
+        io::ErrorKind::AddrNotAvailable => format!(
+            "LISTEN is `{listen}`, and this machine does not have that address. Write one that it has, such as \
+             127.0.0.1:{port}, or 0.0.0.0:{port} for all of them.",
+            port = listen.port()
+        ),
+        _ => format!(
+            "LISTEN is `{listen}`, which cannot be listened on: {cause}. Write another address or port."
+        ),
+    }
+}
+
 async fn wait_for_signal() {
     let (Ok(mut terminate), Ok(mut interrupt)) =
         (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
@@ -68,6 +108,9 @@ fn greet(app: &App, log: &Log) {
     let mode = if config.is_development() { "development" } else { "production" };
     let database = describe(&config.database);
     tracing::info!(base_url = %site.base_url, listen = %config.listen, database, mode, "open");
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
     if !config.is_development() {
         return;
     }

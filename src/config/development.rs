@@ -26,7 +26,7 @@ pub fn development_key(database: &DatabaseUrl) -> io::Result<String> {
         if secret::is_strong_key(&key) {
             Ok(key)
         } else {
-            Err(io::Error::other("data/secret.key is too short"))
+            Err(io::Error::other(format!("{} is too short", path.display())))
         }
     };
     if path.exists() {

@@ -1,40 +1,62 @@
 //! From texts to settings: which there are, what holds where one is not set, and which do not go together.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeMap, net::SocketAddr};
 
-use url::Url;
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 use super::{
-    Config, DatabaseUrl, Lifetimes, Limits, MailRoute, Mode, Problems, SETTINGS, Site,
-    development::development_key, values::Reader,
+    Config, DatabaseUrl, Lifetimes, Limits, Mode, Problems, SETTINGS,
+    development::development_key,
+    insecure::{Insecurity, is_guessable},
+    names::meant_by,
+    values::Reader,
 };
 use crate::secret::{self, Keys};
 
-/// The file → settings by name, in upper case. The error is TOML's own sentence.
+const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 3000);
+
+/// The file → settings by name, in upper case. The error is TOML's own sentence, or ours about a value.
 pub fn parse_file(text: &str) -> Result<BTreeMap<String, String>, String> {
     let table = text.parse::<toml::Table>().map_err(|cause| cause.to_string())?;
-    let values = table.into_iter().map(|(key, value)| {
-        let text = match value {
-            toml::Value::String(text) => text,
-            toml::Value::Boolean(true) => "on".to_owned(),
-            toml::Value::Boolean(false) => "off".to_owned(),
-            toml::Value::Array(items) => {
-                items.iter().filter_map(toml::Value::as_str).collect::<Vec<_>>().join(",")
-            }
-            other => other.to_string(),
+    let mut values = BTreeMap::new();
+    for (key, value) in table {
+        let of_items = |items: &[toml::Value]| items.iter().map(text_of).collect::<Option<Vec<_>>>();
+        let text = match &value {
+            toml::Value::Array(items) => of_items(items).map(|items| items.join(",")),
+            value => text_of(value),
         };
-        (key.to_uppercase(), text)
-    });
-    Ok(values.collect())
+        let text = text.ok_or_else(|| match value {
+            toml::Value::Table(_) => {
+                format!("[{key}] is a section. Write settings without one, as `name = \"value\"`.")
+            }
+            _ => format!("{key} is a list of lists. Write one text, with commas where there are several."),
+        })?;
+        if values.insert(key.to_uppercase(), text).is_some() {
+            return Err(format!("{} is there twice. Write it once.", key.to_lowercase()));
+        }
+    }
+    Ok(values)
+}
+
+/// One value as it would stand in the environment.
+fn text_of(value: &toml::Value) -> Option<String> {
+    match value {
+        toml::Value::String(text) => Some(text.clone()),
+        toml::Value::Boolean(true) => Some("on".to_owned()),
+        toml::Value::Boolean(false) => Some("off".to_owned()),
+        toml::Value::Array(_) | toml::Value::Table(_) => None,
+        other => Some(other.to_string()),
+    }
 }
 
 /// Settings by name → a config, or everything that is wrong with them.
 pub fn from_values(values: BTreeMap<String, String>) -> Result<Config, Problems> {
-    let mut reader = Reader { values, problems: Vec::new() };
+    let mut reader = Reader { values, ..Reader::default() };
     let config = reader.config();
+    reader.compare_pairs();
     reader.refuse_unknown_names();
     match config {
-        Some(config) if reader.problems.is_empty() => Ok(config),
+        Some(config) if reader.problems.is_empty() => Ok(Config { warnings: reader.warnings, ..config }),
         _ => Err(Problems(reader.problems)),
     }
 }
@@ -46,33 +68,39 @@ impl Reader {
         let mode = mode.unwrap_or(Mode::Development);
         let development = mode == Mode::Development;
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
-        let site = self.site(development);
-        let database = self.database();
+        self.read_allowed();
+        let listen = self.socket("LISTEN", LISTEN).unwrap_or(LISTEN);
+        let base_url_is_set = self.text("BASE_URL").is_some();
+        let site = self.site(development, listen);
+        let database = self.database(development);
         let keys = self.keys(development, &database);
         let mail = self.mail(development);
+        let trusted_proxies = self.networks("TRUSTED_PROXIES", &[]);
+        self.warn_of_open_doors(development, listen, &trusted_proxies);
         let host = site.as_ref().and_then(|site| site.base_url.host_str()).unwrap_or("localhost").to_owned();
         let name = site.as_ref().map_or("Vestibule", |site| &site.name).to_owned();
         Some(Config {
             mode,
             database,
-            database_pool: self.parsed("DATABASE_POOL", 8, "a number, such as 8"),
+            database_pool: self.whole("DATABASE_POOL", 8, 1..=1_000),
             migrate: self.switch("MIGRATE", true),
-            listen: self.parsed(
-                "LISTEN",
-                SocketAddr::from(([127, 0, 0, 1], 3000)),
-                "an address and a port, such as 127.0.0.1:3000",
-            ),
-            workers: self.parsed("WORKERS", cores, "a number of threads").max(1),
-            trusted_proxies: self.networks("TRUSTED_PROXIES", &[]),
-            metrics_from: self.networks("METRICS_FROM", &["127.0.0.0/8", "::1/128"]),
+            listen,
+            base_url_is_set,
+            workers: self.whole("WORKERS", cores, 1..=1_024),
+            trusted_proxies,
+            // In production a proxy without TRUSTED_PROXIES would make everybody an address of this machine.
+            metrics_from: match development {
+                true => self.networks("METRICS_FROM", &["127.0.0.0/8", "::1/128"]),
+                false => self.networks("METRICS_FROM", &[]),
+            },
             mail,
             mail_from: self.mail_from(&name, &host),
             bcrypt_cost: self.bcrypt_cost(development),
-            hash_threads: self.parsed("HASH_THREADS", cores, "a number of threads").max(1),
-            hash_queue: self.parsed("HASH_QUEUE", 256, "a number").max(1),
-            dns_server: self.dns_server(),
+            hash_threads: self.whole("HASH_THREADS", cores, 1..=1_024),
+            hash_queue: self.whole("HASH_QUEUE", 256, 1..=1_000_000),
+            dns_server: self.socket("DNS_SERVER", SocketAddr::from(([127, 0, 0, 1], 53))),
             private_metadata: self.switch("SSO_PRIVATE_METADATA", false),
-            verify_on_get: self.switch("VERIFY_ON_GET", development),
+            verify_on_get: self.verify_on_get(development),
             magic_links: self.switch("MAGIC_LINKS", true),
             lifetimes: Lifetimes {
                 verify_link: self.span("VERIFY_LINK_LIFE", "24h"),
@@ -96,105 +124,53 @@ impl Reader {
                 job_lease: self.span("JOB_LEASE", "60s"),
             },
             limits: self.limits(development),
-            body_limit: self.parsed("BODY_LIMIT", 65_536, "a number of bytes"),
+            body_limit: self.whole("BODY_LIMIT", 65_536, 1_024..=16_777_216),
             body_timeout: self.span("BODY_TIMEOUT", "30s").to_std().unwrap_or_default(),
             shutdown_timeout: self.span("SHUTDOWN_TIMEOUT", "30s").to_std().unwrap_or_default(),
-            log: self.text("LOG").unwrap_or_else(|| "info".to_owned()),
+            log: self.log(),
             log_json: self.choice("LOG_FORMAT", &[("text", false), ("json", true)]).unwrap_or(!development),
             access_log: self.switch("ACCESS_LOG", true),
+            unfit_to_serve: match &site {
+                Some(site) if development => self.exposed_development(site, base_url_is_set),
+                _ => None,
+            },
+            warnings: Vec::new(),
             site: site?,
             keys: keys?,
         })
     }
 
-    fn site(&mut self, development: bool) -> Option<Site> {
-        let base_url = self.base_url(development);
-        let accent = self.text("BRAND_ACCENT");
-        if let Some(accent) = accent.as_deref().filter(|accent| !is_colour(accent)) {
-            self.problem("BRAND_ACCENT", accent, "a colour such as #2251cc");
-        }
-        let mut file = |name| {
-            let path = self.text(name).map(PathBuf::from)?;
-            if !path.is_file() {
-                self.problem(name, &path.display().to_string(), "the path of a file that is there");
-            }
-            Some(path)
-        };
-        let (logo, stylesheet) = (file("BRAND_LOGO"), file("BRAND_STYLESHEET"));
-        let name = self.text("BRAND_NAME").unwrap_or_else(|| "Vestibule".to_owned());
-        Some(Site { name, base_url: base_url?, accent, logo, stylesheet })
-    }
-
-    fn base_url(&mut self, development: bool) -> Option<Url> {
-        let text = self.text("BASE_URL").unwrap_or_else(|| "http://localhost:3000".to_owned());
-        let is_whole =
-            |url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host() && url.path() == "/";
-        let Some(url) = Url::parse(&text).ok().filter(is_whole) else {
-            self.problem("BASE_URL", &text, "scheme and host without a path, such as https://id.example.com");
-            return None;
-        };
-        if !development && url.scheme() != "https" {
-            self.problem("BASE_URL", &text, "an https address in production, such as https://id.example.com");
-        }
-        Some(url)
-    }
-
-    fn database(&mut self) -> DatabaseUrl {
-        let text = self.text("DATABASE_URL").unwrap_or_else(|| "sqlite://data/vestibule.db".to_owned());
-        match text.split_once("://") {
-            Some(("sqlite", path)) if !path.is_empty() => DatabaseUrl::Sqlite(path.into()),
-            Some(("postgres" | "postgresql", _)) => DatabaseUrl::Postgres(without_kerberos(text)),
-            _ => {
-                let hint = "sqlite://data/vestibule.db or postgres://user:password@host/database";
-                self.problems.push(format!("DATABASE_URL is not an address of a database. Write {hint}."));
-                DatabaseUrl::Sqlite("data/vestibule.db".into())
-            }
-        }
-    }
-
     fn keys(&mut self, development: bool, database: &DatabaseUrl) -> Option<Keys> {
+        let hint = "32 characters or more, such as the output of `openssl rand -base64 48`";
         let current = match (self.text("SECRET_KEY"), development) {
             (Some(key), _) => key,
             (None, false) => {
-                let hint = "32 characters or more, such as the output of `openssl rand -base64 48`";
                 self.problems.push(format!("SECRET_KEY is missing. Write {hint}."));
                 return None;
             }
             (None, true) => match development_key(database) {
                 Ok(key) => key,
                 Err(cause) => {
-                    self.problems.push(format!("A secret key cannot be kept ({cause}). Set SECRET_KEY."));
+                    self.problems.push(format!(
+                        "SECRET_KEY is missing, and none can be kept ({cause}). Write {hint}."
+                    ));
                     return None;
                 }
             },
         };
         let previous = self.list("SECRET_KEY_PREVIOUS");
-        if std::iter::once(&current).chain(&previous).any(|key| !secret::is_strong_key(key)) {
-            self.problems.push("SECRET_KEY is too short. Write 32 characters or more, at random.".to_owned());
+        if !secret::is_strong_key(&current) {
+            self.problems.push(format!("SECRET_KEY is too short. Write {hint}."));
+        } else if !development && is_guessable(&current) {
+            let is = "SECRET_KEY is made of words, repetitions or sequences, which can be guessed";
+            self.refuse_insecure(Insecurity::WeakKey, is, hint);
+        }
+        if previous.iter().any(|key| !secret::is_strong_key(key)) {
+            let instead = "whole keys of 32 characters or more, separated by commas, or leave it out";
+            self.problems
+                .push(format!("SECRET_KEY_PREVIOUS is too short in one of its keys. Write {instead}."));
         }
         Keys::derive(&current, &previous).ok()
-    }
-
-    fn mail(&mut self, development: bool) -> MailRoute {
-        let Some(text) = self.text("SMTP_URL") else {
-            if !development {
-                let hint = "smtps://user:password@mail.example.com";
-                self.problems
-                    .push(format!("SMTP_URL is missing. Write the mail server's address, such as {hint}."));
-            }
-            return MailRoute::Catch;
-        };
-        match text.split_once(':') {
-            Some(("smtp" | "smtps", _)) if Url::parse(&text).is_ok_and(|url| url.has_host()) => {
-                MailRoute::Smtp(text)
-            }
-            Some(("folder", path)) if !path.is_empty() => MailRoute::Folder(path.into()),
-            _ => {
-                let hint = "smtps://user:password@host, smtp://host:587?tls=required or folder:PATH";
-                self.problems.push(format!("SMTP_URL is not an address of a mail server. Write {hint}."));
-                MailRoute::Catch
-            }
-        }
     }
 
     fn mail_from(&mut self, name: &str, host: &str) -> String {
@@ -207,28 +183,38 @@ impl Reader {
 
     fn bcrypt_cost(&mut self, development: bool) -> u32 {
         let least = if development { 4 } else { 10 };
-        let cost = self.parsed("BCRYPT_COST", 12, "a number from 10 to 16");
-        if !(least..=16).contains(&cost) {
-            self.problem("BCRYPT_COST", &cost.to_string(), &format!("a number from {least} to 16"));
-        }
-        cost
+        self.whole("BCRYPT_COST", 12, least..=16)
     }
 
-    fn dns_server(&mut self) -> Option<SocketAddr> {
-        let text = self.text("DNS_SERVER")?;
-        let parsed = text.parse().ok();
-        if parsed.is_none() {
-            self.problem("DNS_SERVER", &text, "an address and a port, such as 127.0.0.1:53");
+    fn verify_on_get(&mut self, development: bool) -> bool {
+        let is_on = self.switch("VERIFY_ON_GET", development);
+        if is_on && !development {
+            let is =
+                "VERIFY_ON_GET is `on`, so that a scanner that opens the links in mails confirms addresses";
+            self.refuse_insecure(Insecurity::VerifyOnGet, is, "off in production, or leave it out");
         }
-        parsed
+        is_on
+    }
+
+    /// A filter of `tracing`. A bare word that is no level would be taken for a part of the program, and log nothing else.
+    fn log(&mut self) -> String {
+        let text = self.text("LOG").unwrap_or_else(|| "info".to_owned());
+        let is_level = |word: &str| word.contains(['=', '[']) || word.parse::<LevelFilter>().is_ok();
+        let text = text.split(',').map(str::trim).collect::<Vec<_>>().join(",");
+        if !text.split(',').all(is_level) || EnvFilter::builder().parse(&text).is_err() {
+            let levels =
+                "off, error, warn, info, debug or trace, or a filter such as info,vestibule::mail=debug";
+            self.problem("LOG", &text, levels);
+        }
+        text
     }
 
     fn limits(&mut self, development: bool) -> Limits {
         let are_on = self.switch("THROTTLE", true);
         if !are_on && !development {
-            self.problems.push("THROTTLE is off. Write on in production, or leave it out.".to_owned());
+            self.problems.push("THROTTLE is `off`. Write on in production, or leave it out.".to_owned());
         }
-        let mut count = |name, default| self.parsed(name, default, "a whole number");
+        let mut count = |name, default| self.whole(name, default, 1..=1_000_000);
         Limits {
             are_on,
             login_per_address: count("LOGIN_PER_ADDRESS", 5),
@@ -245,40 +231,14 @@ impl Reader {
     /// A misspelt key in the file would silently do nothing.
     fn refuse_unknown_names(&mut self) {
         for name in self.values.keys() {
-            if !SETTINGS.iter().any(|setting| setting.name == name) {
-                self.problems
-                    .push(format!("{} is not a setting. The README lists them all.", name.to_lowercase()));
+            if SETTINGS.iter().any(|setting| setting.name == name) {
+                continue;
             }
-        }
-    }
-}
-
-fn is_colour(text: &str) -> bool {
-    text.strip_prefix('#').is_some_and(|hex| hex.len() == 6 && hex.chars().all(|c| c.is_ascii_hexdigit()))
-}
-
-/// Before each connection libpq looks for a Kerberos ticket unless told not to, and a process that ends meanwhile crashes
-/// in that library's own clean-up. Whoever has Kerberos says so in the address (PostgreSQL, libpq `gssencmode`).
-fn without_kerberos(url: String) -> String {
-    if url.contains("gssencmode=") {
-        return url;
-    }
-    let separator = if url.contains('?') { '&' } else { '?' };
-    format!("{url}{separator}gssencmode=disable")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn kerberos_is_looked_for_only_where_the_address_says_so() {
-        for (written, used) in [
-            ("postgres://db/v", "postgres://db/v?gssencmode=disable"),
-            ("postgres://db/v?sslmode=require", "postgres://db/v?sslmode=require&gssencmode=disable"),
-            ("postgres://db/v?gssencmode=require", "postgres://db/v?gssencmode=require"),
-        ] {
-            assert_eq!(without_kerberos(written.to_owned()), used);
+            let hint = match meant_by(name) {
+                Some(meant) => format!("Did you mean {}?", meant.to_lowercase()),
+                None => "The README lists them all.".to_owned(),
+            };
+            self.problems.push(format!("{} is not a setting. {hint}", name.to_lowercase()));
         }
     }
 }

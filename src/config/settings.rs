@@ -17,13 +17,22 @@ const fn setting(name: &'static str, default: &'static str, meaning: &'static st
 
 /// Every setting there is.
 pub const SETTINGS: &[Setting] = &[
-    setting("MODE", "development", "`development` or `production`; production refuses unsafe settings"),
+    setting(
+        "MODE",
+        "development",
+        "`development`, for one machine, or `production`, which refuses unsafe settings",
+    ),
+    setting(
+        "ALLOW_INSECURE",
+        "none",
+        "unsafe settings that are meant: `verify_on_get`, `weak_key`, `smtp`, `postgres`, `development`; each is said at start",
+    ),
     setting("DATABASE_URL", "sqlite://data/vestibule.db", "`sqlite://PATH` or `postgres://…`"),
     setting("DATABASE_POOL", "8", "connections to PostgreSQL per node"),
     setting("MIGRATE", "on", "`off`: `serve` leaves the schema to `vestibule migrate`"),
     setting(
         "BASE_URL",
-        "http://localhost:3000",
+        "http://localhost and the port of LISTEN in development",
         "the address that people type; links in mails start with it",
     ),
     setting("LISTEN", "127.0.0.1:3000", "address and port to listen on"),
@@ -31,13 +40,13 @@ pub const SETTINGS: &[Setting] = &[
     setting("TRUSTED_PROXIES", "none", "networks whose `X-Forwarded-For` counts: `10.0.0.0/8, ::1/128`"),
     setting(
         "METRICS_FROM",
-        "127.0.0.0/8, ::1/128",
+        "`127.0.0.0/8, ::1/128` in development, none in production",
         "networks that may read `/metrics`; everyone else sees 404",
     ),
     setting(
         "SECRET_KEY",
         "made in `data/` in development",
-        "32 characters or more; seals, peppers and signs",
+        "32 characters or more, at random; seals, peppers and signs",
     ),
     setting(
         "SECRET_KEY_PREVIOUS",

@@ -48,6 +48,7 @@ mod recovery_codes;
 mod saml;
 mod second_factor;
 mod sessions;
+mod settings_messages;
 mod signup;
 mod sso;
 mod step_up;
