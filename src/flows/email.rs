@@ -103,7 +103,8 @@ pub async fn form(me: RecentAuth, app: Data<App>) -> Result<Reply> {
 
 /// `PUT POST /me/email`. The same answer whether or not the new address is somebody's.
 pub async fn ask(me: RecentAuth, Input(form): Input<Form>, app: Data<App>) -> Result<Reply> {
-    let parsed = EmailAddress::parse(&form.email).map_err(|problem| problem.to_string());
+    let parsed = EmailAddress::parse_new(&form.email, !app.config().is_development())
+        .map_err(|problem| problem.to_string());
     let new = match parsed.and_then(|new| differs(new, &me.user.email)) {
         Ok(new) => new,
         Err(problem) => return Ok(refuse(&me, form, Errors::one("email", problem))),

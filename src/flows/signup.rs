@@ -69,8 +69,8 @@ pub async fn form(visitor: Anybody, query: Query<Whither>) -> Result<Reply> {
 /// `POST /signup`
 pub async fn create(client: Client, Input(form): Input<Form>, app: Data<App>) -> Result<Reply> {
     let next = local_path(form.next.as_deref()).unwrap_or_else(|| "/me".to_owned());
-    let app_name = app.config().site.name.clone();
-    let checked = log::spawn_blocking(move || (form.check(&app_name), form)).await;
+    let (app_name, is_production) = (app.config().site.name.clone(), !app.config().is_development());
+    let checked = log::spawn_blocking(move || (form.check(&app_name, is_production), form)).await;
     let (email, name, form) = match checked.map_err(Error::internal)? {
         (Ok((email, name)), form) => (email, name, form),
         (Err(errors), form) => return Ok(Reply::refused(form.again(errors.clone()), Error::Invalid(errors))),
@@ -112,11 +112,12 @@ pub async fn create(client: Client, Input(form): Input<Form>, app: Data<App>) ->
 
 impl Form {
     /// Looks at everything at once. Not for a thread that answers requests: judging a password takes milliseconds.
-    fn check(&self, app_name: &str) -> Result<(EmailAddress, Name), Errors> {
+    fn check(&self, app_name: &str, is_production: bool) -> Result<(EmailAddress, Name), Errors> {
         let mut errors = Errors::default();
         let name = Name::parse(&self.name).map_err(|problem| errors.add("name", problem)).ok();
-        let email =
-            EmailAddress::parse(&self.email).map_err(|problem| errors.add("email", problem.to_string())).ok();
+        let email = EmailAddress::parse_new(&self.email, is_production)
+            .map_err(|problem| errors.add("email", problem.to_string()))
+            .ok();
         let address = email.as_ref().map_or("", EmailAddress::spelled);
         let context = Context { address, name: &self.name, app: app_name };
         for weakness in weaknesses(self.password.reveal(), &context) {

@@ -107,6 +107,32 @@ impl EmailAddress {
         &self.0
     }
 
+    /// Reads the address of a new account, or the new one of an account. In production, where strangers sign up, it leads
+    /// out of this machine and means nothing to a shell.
+    ///
+    /// # Errors
+    /// What is wrong with it, for the person who typed it.
+    pub fn parse_new(typed: &str, is_production: bool) -> Result<Self, AddressProblem> {
+        let address = Self::parse(typed)?;
+        if is_production {
+            address.check_public()?;
+        }
+        Ok(address)
+    }
+
+    fn check_public(&self) -> Result<(), AddressProblem> {
+        let domain = self.domain();
+        if domain == "localhost" || domain.ends_with(".localhost") {
+            return Err(AddressProblem::Domain);
+        }
+        let local = split(&self.0).map_or("", |(local, _)| local);
+        // A dash at the front begins an option of `sendmail` and others.
+        if local.starts_with('-') || local.contains(|c| SHELL.contains(c)) {
+            return Err(AddressProblem::LocalPart);
+        }
+        Ok(())
+    }
+
     /// The form in which two spellings of one address are the same text.
     ///
     /// The local part is folded by Unicode's canonical caseless match (Unicode §3.13, D145) and composed;
@@ -151,6 +177,10 @@ impl EmailAddress {
         Ok(lettre::Address::new_dangerous(local, ascii_domain(domain)?))
     }
 }
+
+/// What a shell, a mail server's alias or its routing may take for an instruction, between which and the address there is
+/// often nothing but a script. An apostrophe is none of them here: it stands in people's names.
+const SHELL: &str = "!#$%&*/?^`{|}~";
 
 /// The two sides of the only `@`.
 fn split(address: &str) -> Option<(&str, &str)> {
@@ -431,6 +461,41 @@ mod tests {
             let address = parsed(typed);
             assert_eq!(address.spelled(), typed);
             assert!(address.mailbox().is_ok(), "{typed}");
+        }
+    }
+
+    #[test]
+    fn strangers_sign_up_with_addresses_that_lead_out_and_mean_nothing_to_a_shell() {
+        for (typed, problem) in [
+            ("ada@localhost", AddressProblem::Domain),
+            ("ada@LOCALHOST", AddressProblem::Domain),
+            ("ada@mail.localhost", AddressProblem::Domain),
+            ("a`id`@example.com", AddressProblem::LocalPart),
+            ("$HOME@example.com", AddressProblem::LocalPart),
+            ("ada|cat@example.com", AddressProblem::LocalPart),
+            ("ada&@example.com", AddressProblem::LocalPart),
+            ("*@example.com", AddressProblem::LocalPart),
+            ("ada?@example.com", AddressProblem::LocalPart),
+            ("!ada@example.com", AddressProblem::LocalPart),
+            ("{a}@example.com", AddressProblem::LocalPart),
+            ("#ada@example.com", AddressProblem::LocalPart),
+            ("~ada@example.com", AddressProblem::LocalPart),
+            ("/dev/null@example.com", AddressProblem::LocalPart),
+            ("ada%example.org@example.com", AddressProblem::LocalPart),
+            ("-oQ@example.com", AddressProblem::LocalPart),
+        ] {
+            assert_eq!(parsed(typed).check_public(), Err(problem), "{typed}");
+        }
+        for typed in [
+            "ada@example.com",
+            "o'brien@example.co.uk",
+            "ada+one@example.com",
+            "ada-lovelace_1@example.com",
+            "prvs=ada=12@example.com",
+            "संपर्क@उदाहरण.भारत",
+            "ada@localhost.example",
+        ] {
+            assert_eq!(parsed(typed).check_public(), Ok(()), "{typed}");
         }
     }
 
