@@ -10,6 +10,7 @@ mod insecure;
 mod names;
 mod pairs;
 mod reader;
+mod sender;
 mod settings;
 mod values;
 

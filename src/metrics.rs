@@ -28,6 +28,7 @@ pub struct Metrics {
     outbox_waiting: IntGauge,
     outbox_age: IntGauge,
     outbox_parked: IntGauge,
+    outbox_refused: IntGauge,
     lost_log_lines: IntCounter,
     hasher: HasherGauge,
 }
@@ -100,6 +101,10 @@ impl Metrics {
                 outbox_waiting: gauge("vestibule_outbox_letters", "Letters that wait to be sent")?,
                 outbox_age: gauge("vestibule_outbox_age_seconds", "Age of the oldest letter that waits")?,
                 outbox_parked: gauge("vestibule_outbox_parked", "Letters that were given up")?,
+                outbox_refused: gauge(
+                    "vestibule_outbox_refused",
+                    "Emails that wait because the mail server takes nothing from us",
+                )?,
                 lost_log_lines: lost,
                 seconds,
                 hasher,
@@ -129,7 +134,7 @@ impl Metrics {
         self.second_proofs.with_label_values(&[factor, outcome]).inc();
     }
 
-    /// Counts an attempt to send a letter: `sent`, `deferred` or `parked`.
+    /// Counts an attempt to send a letter: `sent`, `deferred`, `refused` (us, not the email) or `parked`.
     pub fn letter(&self, outcome: &str) {
         self.letters.with_label_values(&[outcome]).inc();
     }
@@ -160,6 +165,7 @@ impl Metrics {
         self.outbox_waiting.set(outbox.waiting);
         self.outbox_age.set(outbox.oldest_at.map_or(0, |oldest| (now - oldest).num_seconds()));
         self.outbox_parked.set(outbox.parked);
+        self.outbox_refused.set(outbox.refused);
         let lost = &self.lost_log_lines;
         lost.inc_by(log::lost_lines().saturating_sub(lost.get()));
         let mut text = Vec::new();

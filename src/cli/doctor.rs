@@ -174,16 +174,28 @@ async fn mail(app: &App) -> Finding {
 }
 
 async fn waiting(app: &App) -> Finding {
-    match app.read(outbox::depth).await {
-        Ok(depth) if depth.parked > 0 => {
+    let Ok((depth, troubles)) = app.read(|conn| Ok((outbox::depth(conn)?, outbox::troubles(conn)?))).await
+    else {
+        return finding("outbox", Health::Warning, "cannot be read until the schema is up.");
+    };
+    if depth.refused > 0 {
+        let commonest = troubles.into_iter().find(|trouble| trouble.refuses.is_some());
+        let why = commonest.and_then(|trouble| trouble.last_error).unwrap_or_default();
+        let says = format!(
+            "{} of {} waiting email(s) wait because of the mail server or our standing with it: {why} They are kept and \
+             tried for days; once it is mended, `vestibule jobs retry` tries them at once.",
+            depth.refused, depth.waiting
+        );
+        return finding("outbox", Health::Problem, says);
+    }
+    match depth.parked {
+        0 => finding("outbox", Health::Fine, format!("{} letter(s) waiting.", depth.waiting)),
+        count => {
             let says = format!(
-                "{} letter(s) were given up. See `vestibule jobs list`, then `vestibule jobs retry`.",
-                depth.parked
+                "{count} letter(s) were given up. See `vestibule jobs list`, then `vestibule jobs retry`."
             );
             finding("outbox", Health::Warning, says)
         }
-        Ok(depth) => finding("outbox", Health::Fine, format!("{} letter(s) waiting.", depth.waiting)),
-        Err(_) => finding("outbox", Health::Warning, "cannot be read until the schema is up."),
     }
 }
 

@@ -47,15 +47,22 @@ pub async fn run(app: App, command: Command) -> Outcome {
 }
 
 async fn list(app: &App, as_json: bool) -> Outcome {
-    let found = app.read(|conn| Ok((outbox::depth(conn)?, outbox::parked(conn)?, job::list(conn)?))).await;
-    let (depth, parked, known) = sentence(found)?;
+    let found = app
+        .read(|conn| {
+            Ok((outbox::depth(conn)?, outbox::troubles(conn)?, outbox::parked(conn)?, job::list(conn)?))
+        })
+        .await;
+    let (depth, troubles, parked, known) = sentence(found)?;
     if as_json {
-        say!("{}", json!({ "outbox": depth, "parked": parked, "jobs": known }));
+        say!("{}", json!({ "outbox": depth, "troubles": troubles, "parked": parked, "jobs": known }));
         return Ok(());
     }
     let now = app.now();
     let oldest = depth.oldest_at.map_or(String::new(), |at| format!(", the oldest from {}", at.ago(now)));
     say!("{}: {} waiting{oldest}; {} given up", jobs::OUTBOX, depth.waiting, depth.parked);
+    for trouble in troubles {
+        say!("  {} wait: {}", trouble.count, trouble.last_error.unwrap_or_default());
+    }
     for letter in parked {
         let why = letter.last_error.unwrap_or_default();
         say!(

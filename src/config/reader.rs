@@ -77,8 +77,6 @@ impl Reader {
         let mail = self.mail(development);
         let trusted_proxies = self.networks("TRUSTED_PROXIES", &[]);
         self.warn_of_open_doors(development, listen, &trusted_proxies);
-        let host = site.as_ref().and_then(|site| site.base_url.host_str()).unwrap_or("localhost").to_owned();
-        let name = site.as_ref().map_or("Vestibule", |site| &site.name).to_owned();
         Some(Config {
             mode,
             database,
@@ -94,7 +92,7 @@ impl Reader {
                 false => self.networks("METRICS_FROM", &[]),
             },
             mail,
-            mail_from: self.mail_from(&name, &host),
+            mail_from: self.mail_from(site.as_ref()),
             bcrypt_cost: self.bcrypt_cost(development),
             hash_threads: self.whole("HASH_THREADS", cores, 1..=1_024),
             hash_queue: self.whole("HASH_QUEUE", 256, 1..=1_000_000),
@@ -171,14 +169,6 @@ impl Reader {
                 .push(format!("SECRET_KEY_PREVIOUS is too short in one of its keys. Write {instead}."));
         }
         Keys::derive(&current, &previous).ok()
-    }
-
-    fn mail_from(&mut self, name: &str, host: &str) -> String {
-        let from = self.text("MAIL_FROM").unwrap_or_else(|| format!("{name} <no-reply@{host}>"));
-        if from.parse::<lettre::message::Mailbox>().is_err() {
-            self.problem("MAIL_FROM", &from, "a name and an address, such as Acme <no-reply@example.com>");
-        }
-        from
     }
 
     fn bcrypt_cost(&mut self, development: bool) -> u32 {

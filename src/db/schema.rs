@@ -96,6 +96,9 @@ diesel::table! {
         sent_at -> Nullable<Timestamp>,
         parked_at -> Nullable<Timestamp>,
         last_error -> Nullable<Text>,
+        destination -> Text,
+        trouble -> Nullable<Text>,
+        requeued_at -> Nullable<Timestamp>,
     }
 }
 

@@ -5,7 +5,8 @@
 
 use std::{
     collections::VecDeque,
-    fmt, io,
+    fmt,
+    io::{self, BufRead, BufReader, Read},
     net::{IpAddr, SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc, Mutex,
@@ -29,6 +30,9 @@ const LARGEST: usize = 1024 * 1024;
 const RECIPIENTS: usize = 100;
 /// How many senders may be connected at once. Each waits on a thread, also while its connection idles.
 const CONNECTIONS: u32 = 16;
+
+/// How the greeting names it, before the page that shows what it caught.
+const NAME: &str = "vestibule-catcher";
 
 /// The running server. It stops with the process.
 #[derive(Clone)]
@@ -70,11 +74,22 @@ impl Catcher {
     /// # Errors
     /// When the address is taken or the thread cannot start.
     pub fn start(addr: SocketAddr) -> io::Result<Self> {
+        Self::start_for(addr, "")
+    }
+
+    /// The same for the page at the URL `shown_at`. The greeting says so, to other instances on this machine.
+    ///
+    /// # Errors
+    /// When the address is taken or the thread cannot start.
+    pub fn start_for(addr: SocketAddr, shown_at: &str) -> io::Result<Self> {
         let listener = TcpListener::bind(addr)?;
         let addr = listener.local_addr()?;
         let kept = Arc::new(Kept::default());
         let mut server = Server::new(Conversation { kept: kept.clone(), ..Conversation::default() });
-        server.with_name("localhost").with_num_threads(CONNECTIONS).with_tcp_listener(listener);
+        server
+            .with_name(format!("localhost {NAME} {shown_at}").trim_end())
+            .with_num_threads(CONNECTIONS)
+            .with_tcp_listener(listener);
         thread::Builder::new().name("mail-catcher".into()).spawn(move || {
             if let Err(error) = server.serve() {
                 tracing::error!(%error, "the mail catcher stopped");
@@ -118,6 +133,17 @@ impl fmt::Debug for Catcher {
 /// Whether something accepts connections at `addr` within 200 ms.
 pub fn somebody_listens(addr: SocketAddr) -> bool {
     TcpStream::connect_timeout(&addr, Duration::from_millis(200)).is_ok()
+}
+
+/// Where another instance's catcher that listens at `addr` shows what it caught; `None` where something else listens.
+pub fn shown_at(addr: SocketAddr) -> Option<String> {
+    let patience = Duration::from_millis(200);
+    let stream = TcpStream::connect_timeout(&addr, patience).ok()?;
+    stream.set_read_timeout(Some(patience)).ok()?;
+    let mut greeting = String::new();
+    BufReader::new(stream.take(512)).read_line(&mut greeting).ok()?;
+    let (_, rest) = greeting.split_once(NAME)?;
+    rest.split_whitespace().next().filter(|word| word.starts_with("http")).map(str::to_owned)
 }
 
 /// One connection, which may bring several letters one after the other.
@@ -193,7 +219,7 @@ impl Kept {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{BufRead, BufReader, Write};
+    use std::io::Write;
 
     use super::*;
     use crate::mail::{EmailAddress, Letter, LetterKind, Mailer};
@@ -281,7 +307,7 @@ mod tests {
 
         let refusal = send(&catcher, &letter(&"a".repeat(LARGEST)), "big").unwrap_err();
 
-        assert!(refusal.permanent);
+        assert_eq!(refusal.about, crate::mail::About::Email);
         assert!(refusal.reason.contains("552"), "{refusal}");
         assert_eq!(catcher.received(), 0);
     }
@@ -314,6 +340,18 @@ mod tests {
         }
 
         assert_eq!(kept.letters.lock().unwrap().len(), 4);
+    }
+
+    #[test]
+    fn another_instance_is_told_where_the_letters_are_shown() {
+        let page = "http://localhost:3000/dev/mail";
+        let first = Catcher::start_for(([127, 0, 0, 1], 0).into(), page).unwrap();
+
+        assert_eq!(shown_at(first.addr()).as_deref(), Some(page));
+        send(&first, &letter("after a greeting of such length"), "one").unwrap();
+        assert_eq!(first.received(), 1);
+        assert_eq!(shown_at(open().addr()), None);
+        assert_eq!(shown_at(([127, 0, 0, 1], 1).into()), None);
     }
 
     #[test]

@@ -8,7 +8,8 @@ use std::{
 };
 
 use lettre::{
-    Message,
+    Address, Message,
+    address::Envelope,
     message::{
         Mailbox, MultiPart, SinglePart,
         header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue},
@@ -16,7 +17,7 @@ use lettre::{
 };
 use tokio::task;
 
-use super::{EmailAddress, Letter, Refusal, hold, smtp::Smtp};
+use super::{Letter, Refusal, hold, smtp::Smtp};
 
 /// Where letters go.
 pub struct Mailer {
@@ -60,8 +61,7 @@ impl Mailer {
     /// makes a second try the same letter to whoever sorts it.
     ///
     /// # Errors
-    /// A [`Refusal`]: permanent when this letter will never be taken, temporary when the trouble is with
-    /// the server or with us. What the server says about our own sign-in is trouble with us.
+    /// A [`Refusal`], which says whom it is about.
     pub async fn send(&self, letter: &Letter, message_id: &str) -> Result<(), Refusal> {
         let message = self.compose(letter, message_id)?;
         match &self.way {
@@ -72,7 +72,7 @@ impl Mailer {
                     .await
                     .map_err(io::Error::other)
                     .flatten()
-                    .map_err(|error| Refusal::temporary(format!("The mail folder: {}.", error.kind())))
+                    .map_err(|error| Refusal::of_server(format!("The mail folder: {}.", error.kind())))
             }
             Way::Memory(sent) => {
                 hold(sent).push(letter.clone());
@@ -89,7 +89,7 @@ impl Mailer {
         match &self.way {
             Way::Smtp(smtp) => smtp.check().await,
             Way::Folder(folder) => fs::create_dir_all(folder)
-                .map_err(|error| Refusal::temporary(format!("The mail folder: {}.", error.kind()))),
+                .map_err(|error| Refusal::of_server(format!("The mail folder: {}.", error.kind()))),
             Way::Memory(_) => Ok(()),
         }
     }
@@ -105,14 +105,14 @@ impl Mailer {
     /// Where letters go, in words for the operator: no credentials.
     pub fn way(&self) -> String {
         match &self.way {
-            Way::Smtp(smtp) => format!("over SMTP to {}", smtp.server),
+            Way::Smtp(smtp) => format!("over SMTP to {}", smtp.name()),
             Way::Folder(folder) => format!("into the folder {}", folder.display()),
             Way::Memory(_) => "into memory".into(),
         }
     }
 
     fn compose(&self, letter: &Letter, message_id: &str) -> Result<Message, Refusal> {
-        let unusable = |what: &str| Refusal::permanent(format!("The letter has no usable {what}."));
+        let unusable = |what: &str| Refusal::of_email(format!("The letter has no usable {what}."));
         if letter.subject.chars().any(char::is_control) {
             return Err(unusable("subject"));
         }
@@ -121,7 +121,11 @@ impl Mailer {
         }
         let to = letter.to.mailbox().map_err(|_| unusable("recipient"))?;
         let domain = self.from.email.domain();
+        // Said outright: read back from the header, an address would have to pass lettre's narrower rules.
+        let envelope = Envelope::new(Some(self.from.email.clone()), vec![to.clone()])
+            .map_err(|_| unusable("recipient"))?;
         Message::builder()
+            .envelope(envelope)
             .from(self.from.clone())
             .to(to.into())
             .subject(&letter.subject)
@@ -154,22 +158,37 @@ impl fmt::Debug for Mailer {
     }
 }
 
-/// The sender, whose address must be ASCII so that every server can carry it.
+/// The sender, whose address must be ASCII so that every server can carry it. Where the domain is a mere name of a
+/// machine, or an address in brackets, that is the operator's own choice.
 fn sender(from: &str) -> Result<Mailbox, String> {
-    let shape = "Write the sender like Acme <no-reply@example.com>.".to_owned();
+    let shape = || "Write the sender like Acme <no-reply@example.com>.".to_owned();
     let (name, typed) = match from.trim().strip_suffix('>').and_then(|rest| rest.rsplit_once('<')) {
-        Some((name, address)) => (name.trim().trim_matches('"').trim(), address),
-        None => ("", from),
+        Some((name, address)) => (unquoted(name.trim()), address),
+        None => (String::new(), from),
     };
     if name.chars().any(char::is_control) {
-        return Err(shape);
+        return Err(shape());
     }
-    let address = EmailAddress::parse(typed).map_err(|problem| format!("{shape} {problem}"))?;
-    let email = address.mailbox().map_err(|problem| format!("{shape} {problem}"))?;
-    if !email.user().is_ascii() {
+    let (local, domain) = typed.trim().rsplit_once('@').ok_or_else(shape)?;
+    if !local.is_ascii() {
         return Err("Write the sender's address with plain letters before the @.".into());
     }
-    Ok(Mailbox::new((!name.is_empty()).then(|| name.to_owned()), email))
+    let domain = idna::domain_to_ascii(domain).unwrap_or_else(|_| domain.to_owned());
+    let email = Address::new(local, domain).map_err(|_| shape())?;
+    Ok(Mailbox::new((!name.is_empty()).then_some(name), email))
+}
+
+/// `"Acme, Inc."` → `Acme, Inc.` (RFC 5322 §3.2.4).
+fn unquoted(name: &str) -> String {
+    let Some(inside) = name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
+        return name.to_owned();
+    };
+    let mut plain = String::new();
+    let mut characters = inside.chars();
+    while let Some(c) = characters.next() {
+        plain.extend(if c == '\\' { characters.next() } else { Some(c) });
+    }
+    plain.trim().to_owned()
 }
 
 fn is_message_id(id: &str) -> bool {
@@ -214,7 +233,10 @@ fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mail::tests::{letter, run};
+    use crate::mail::{
+        About, EmailAddress,
+        tests::{letter, run},
+    };
 
     const FROM: &str = "Acme <no-reply@acme.example>";
 
@@ -276,9 +298,9 @@ mod tests {
         let injected = Letter { subject: "Hello\r\nBcc: eve@example.com".into(), ..letter() };
 
         run(async {
-            assert!(mailer.send(&injected, "id").await.unwrap_err().permanent);
+            assert_eq!(mailer.send(&injected, "id").await.unwrap_err().about, About::Email);
             for id in ["", "a b", "a\r\nBcc: eve@example.com", "../id", "a>", "a@b", ".a", "é"] {
-                assert!(mailer.send(&letter(), id).await.unwrap_err().permanent, "{id:?}");
+                assert_eq!(mailer.send(&letter(), id).await.unwrap_err().about, About::Email, "{id:?}");
             }
         });
         assert!(mailer.sent().is_empty());
@@ -300,6 +322,22 @@ mod tests {
 
         let names: Vec<_> = fs::read_dir(inside).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(names, ["id.eml"]);
+    }
+
+    /// Each letter of Unicode that may stand before an @, at the front and in the middle, to find what lettre refuses.
+    #[test]
+    fn every_address_that_is_one_can_be_composed() {
+        let mailer = Mailer::memory(FROM).unwrap();
+        let mut composed = 0;
+        for c in (' '..=char::MAX).step_by(37) {
+            for typed in [format!("{c}a@example.com"), format!("a{c}@example.com")] {
+                let Ok(to) = EmailAddress::parse(&typed) else { continue };
+                let message = mailer.compose(&Letter { to, ..letter() }, "id");
+                assert!(message.is_ok(), "{typed:?}: {message:?}");
+                composed += 1;
+            }
+        }
+        assert!(composed > 6_000, "{composed}");
     }
 
     #[test]

@@ -125,23 +125,36 @@ impl fmt::Display for LetterKind {
     }
 }
 
-/// A letter did not leave.
+/// Whom a refusal is about: that decides what becomes of the email.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    /// The email itself, which nobody will ever take. It is given up.
+    Email,
+    /// This recipient at this moment. The email is tried again.
+    Moment,
+    /// Us, as far as this recipient goes: our right to send, our name. The email is kept and tried again.
+    Us,
+    /// The mail server, or us as a whole: no email leaves, and all wait for one that does.
+    Server,
+}
+
+/// An email did not leave.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct Refusal {
-    /// Whether trying again is pointless: park the letter.
-    pub permanent: bool,
+    /// Whom it is about.
+    pub about: About,
     /// Why, for the operator and the log, without the address or the server's own words about it.
     pub reason: String,
 }
 
 impl Refusal {
-    fn temporary(reason: impl Into<String>) -> Self {
-        Self { permanent: false, reason: reason.into() }
+    fn of_email(reason: impl Into<String>) -> Self {
+        Self { about: About::Email, reason: reason.into() }
     }
 
-    fn permanent(reason: impl Into<String>) -> Self {
-        Self { permanent: true, reason: reason.into() }
+    fn of_server(reason: impl Into<String>) -> Self {
+        Self { about: About::Server, reason: reason.into() }
     }
 }
 

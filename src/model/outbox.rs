@@ -1,5 +1,7 @@
 //! Letters that wait to be sent: written with the change they tell of, sealed, and wiped once they are gone.
 
+use std::collections::BTreeMap;
+
 use chrono::TimeDelta;
 use diesel::prelude::*;
 use serde::Serialize;
@@ -13,14 +15,22 @@ use crate::{
     clock::Timestamp,
     db::{Conn, Id, Tx, schema::outbox},
     error::Result,
-    mail::Letter,
+    mail::{About, Letter},
     secret::Keys,
 };
 
 const SEAL: &str = "letter";
 
-// A letter that could not be sent for this long, about three days, is parked for an operator to look at.
-const LAST_ATTEMPT: i32 = 40;
+// An email that could not be sent for this long is parked for an operator to look at (RFC 5321 §4.5.4.1).
+const KEPT_FOR: TimeDelta = TimeDelta::days(5);
+
+// The longest pause between two attempts, and where the mail server takes nothing from us at all.
+const LONGEST_PAUSE: TimeDelta = TimeDelta::hours(2);
+const LONGEST_SERVER_PAUSE: TimeDelta = TimeDelta::minutes(15);
+
+// What `trouble` says: see the migration.
+const SERVER: &str = "server";
+const US: &str = "us";
 
 /// What is held here about a person, and what becomes of it.
 pub const HOLDING: Holding = Holding {
@@ -35,6 +45,8 @@ pub const HOLDING: Holding = Holding {
         ("kind", "what kind of letter it is"),
         ("sealed", "the letter, encrypted, while it waits"),
         ("last_error", "why it could not be sent, where it could not"),
+        ("destination", "the domain that it goes to, while it waits"),
+        ("trouble", "whether the mail server refuses us, while it waits"),
     ],
     fate: Fate::Removed,
     afterwards: "One last letter tells you that it is done. It is wiped once it is sent.",
@@ -82,6 +94,10 @@ pub struct Due {
     pub sealed: Option<String>,
     /// How often it was tried before.
     pub attempts: i32,
+    /// The domain that it goes to.
+    pub destination: String,
+    created_at: Timestamp,
+    requeued_at: Option<Timestamp>,
 }
 
 impl Due {
@@ -118,6 +134,20 @@ pub struct Depth {
     pub oldest_at: Option<Timestamp>,
     /// Letters that were given up.
     pub parked: i64,
+    /// Of those that wait, how many do because the mail server takes nothing from us, or cannot be reached.
+    pub refused: i64,
+}
+
+/// Why emails wait that were tried, and how many do for this reason.
+#[derive(Debug, Clone, Serialize, Queryable)]
+#[serde(rename_all = "camelCase")]
+pub struct Trouble {
+    /// What the mail server said last.
+    pub last_error: Option<String>,
+    /// `server` where it takes nothing from us, `us` where it does not for these recipients; nothing where it is about them.
+    pub refuses: Option<String>,
+    /// How many emails wait for this reason.
+    pub count: i64,
 }
 
 impl Tx<'_> {
@@ -133,6 +163,7 @@ impl Tx<'_> {
                 outbox::created_at.eq(self.now),
                 outbox::due_at.eq(self.now),
                 outbox::attempts.eq(0),
+                outbox::destination.eq(letter.to.domain()),
             ))
             .execute(self.conn)?;
         self.has_mail = true;
@@ -140,70 +171,151 @@ impl Tx<'_> {
     }
 }
 
-/// Takes up to `most` letters that are due. They are this node's until the lease ends; where the node dies,
-/// another takes them then.
-pub fn take_due(tx: &mut Tx, most: i64) -> Result<Vec<Due>> {
-    let waiting = outbox::table
-        .filter(outbox::sent_at.is_null())
-        .filter(outbox::parked_at.is_null())
-        .filter(outbox::due_at.le(tx.now));
-    let ids: Vec<Id<Posted>> = waiting.order(outbox::due_at).limit(most).select(outbox::id).load(tx.conn)?;
-    let mut taken = Vec::with_capacity(ids.len());
-    for id in ids {
-        // Of several nodes that saw it due, one moves `due_at` on and has it.
-        let due = diesel::update(waiting.filter(outbox::id.eq(&id)))
-            .set(outbox::due_at.eq(tx.now + tx.config.lifetimes.mail_lease))
-            .returning((outbox::id, outbox::sealed, outbox::attempts))
-            .get_result::<Due>(tx.conn)
-            .optional()?;
-        taken.extend(due);
+/// Takes up to `room` emails that are due, the oldest first, but for one destination only so many that `most_for_one` are
+/// under way, those in `under_way` included. They are this node's until the lease ends; where the node dies, another takes
+/// them then.
+pub fn take_due(
+    tx: &mut Tx,
+    room: usize,
+    under_way: &BTreeMap<String, usize>,
+    most_for_one: usize,
+) -> Result<Vec<Due>> {
+    let mut under_way = under_way.clone();
+    let mut taken: Vec<Due> = Vec::new();
+    while taken.len() < room {
+        let full: Vec<&String> =
+            under_way.iter().filter(|(_, count)| **count >= most_for_one).map(|(name, _)| name).collect();
+        let candidates = candidates(tx, room - taken.len(), &full)?;
+        if candidates.is_empty() {
+            break;
+        }
+        for (id, destination) in candidates {
+            let count = under_way.entry(destination).or_default();
+            if *count < most_for_one
+                && let Some(due) = take(tx, &id)?
+            {
+                *count += 1;
+                taken.push(due);
+            }
+        }
     }
     Ok(taken)
 }
 
-/// Notes that a letter is gone, and wipes it.
+fn candidates(tx: &mut Tx, most: usize, full: &[&String]) -> Result<Vec<(Id<Posted>, String)>> {
+    // What lies further ahead than any pause was written while the clock was wrong.
+    let furthest = tx.now + LONGEST_PAUSE + tx.config.lifetimes.mail_lease;
+    Ok(outbox::table
+        .filter(outbox::sent_at.is_null())
+        .filter(outbox::parked_at.is_null())
+        .filter(outbox::due_at.le(tx.now).or(outbox::due_at.gt(furthest)))
+        .filter(outbox::destination.ne_all(full))
+        .order((outbox::due_at, outbox::created_at))
+        .limit(i64::try_from(most).unwrap_or(i64::MAX))
+        .select((outbox::id, outbox::destination))
+        .load(tx.conn)?)
+}
+
+/// One of several nodes that see an email due has it.
+fn take(tx: &mut Tx, id: &Id<Posted>) -> Result<Option<Due>> {
+    let lease_ends = tx.now + tx.config.lifetimes.mail_lease;
+    let furthest = lease_ends + LONGEST_PAUSE;
+    Ok(diesel::update(outbox::table.find(id))
+        .filter(outbox::sent_at.is_null())
+        .filter(outbox::parked_at.is_null())
+        .filter(outbox::due_at.le(tx.now).or(outbox::due_at.gt(furthest)))
+        .set((outbox::due_at.eq(lease_ends), outbox::trouble.eq(None::<String>)))
+        .returning((
+            outbox::id,
+            outbox::sealed,
+            outbox::attempts,
+            outbox::destination,
+            outbox::created_at,
+            outbox::requeued_at,
+        ))
+        .get_result(tx.conn)
+        .optional()?)
+}
+
+/// Holds an email for another while that is being sent.
+pub fn renew(tx: &mut Tx, id: &Id<Posted>) -> Result<()> {
+    diesel::update(outbox::table.find(id).filter(outbox::sent_at.is_null()))
+        .set(outbox::due_at.eq(tx.now + tx.config.lifetimes.mail_lease))
+        .execute(tx.conn)?;
+    Ok(())
+}
+
+/// Notes that a letter is gone, and wipes it. Those that waited for the mail server to take anything at all are due.
 pub fn sent(tx: &mut Tx, id: &Id<Posted>) -> Result<()> {
     diesel::update(outbox::table.find(id))
         .set((
             outbox::sent_at.eq(tx.now),
             outbox::sealed.eq(None::<String>),
             outbox::last_error.eq(None::<String>),
+            outbox::destination.eq(""),
+            outbox::trouble.eq(None::<String>),
         ))
+        .execute(tx.conn)?;
+    // Those that a node is just trying have no trouble until that is over.
+    diesel::update(waiting().filter(outbox::trouble.eq(SERVER)))
+        .set((outbox::due_at.eq(tx.now), outbox::trouble.eq(None::<String>)))
         .execute(tx.conn)?;
     Ok(())
 }
 
-/// Notes that a letter could not be sent. It is tried again later, or parked: at once where the server refuses
-/// it for good, else after about three days.
-pub fn failed(tx: &mut Tx, due: &Due, is_permanent: bool, reason: &str) -> Result<()> {
-    let attempts = due.attempts + 1;
-    let parked_at = (is_permanent || attempts >= LAST_ATTEMPT).then_some(tx.now);
-    let unsent = outbox::table.find(&due.id).filter(outbox::sent_at.is_null());
-    diesel::update(unsent)
+/// Notes that an email could not be sent. Where nobody will ever take it, it is parked; otherwise it is tried again, for
+/// days. Where the trouble is the mail server's, or with us as a whole, all that are due wait with it.
+pub fn failed(tx: &mut Tx, due: &Due, about: About, reason: &str) -> Result<()> {
+    let attempts = due.attempts.saturating_add(1);
+    let waits_since = due.requeued_at.unwrap_or(due.created_at);
+    let is_over = about == About::Email || tx.now - waits_since >= KEPT_FOR;
+    let (trouble, longest) = match about {
+        About::Server => (Some(SERVER), LONGEST_SERVER_PAUSE),
+        About::Us => (Some(US), LONGEST_PAUSE),
+        About::Moment | About::Email => (None, LONGEST_PAUSE),
+    };
+    let due_at = tx.now + backoff(attempts, longest);
+    diesel::update(outbox::table.find(&due.id).filter(outbox::sent_at.is_null()))
         .set((
             outbox::attempts.eq(attempts),
-            outbox::due_at.eq(tx.now + backoff(attempts)),
-            outbox::parked_at.eq(parked_at),
+            outbox::due_at.eq(due_at),
+            outbox::parked_at.eq(is_over.then_some(tx.now)),
             outbox::last_error.eq(reason),
+            outbox::trouble.eq(trouble.filter(|_| !is_over)),
         ))
         .execute(tx.conn)?;
+    if about == About::Server {
+        diesel::update(waiting().filter(outbox::due_at.le(tx.now)))
+            .set((outbox::due_at.eq(due_at), outbox::last_error.eq(reason), outbox::trouble.eq(trouble)))
+            .execute(tx.conn)?;
+    }
     Ok(())
 }
 
-/// 5 s, 10 s, 20 s … up to two hours.
-fn backoff(attempts: i32) -> TimeDelta {
+/// 5 s, 10 s, 20 s … up to `longest`.
+fn backoff(attempts: i32, longest: TimeDelta) -> TimeDelta {
     let doublings = attempts.clamp(1, 12) - 1;
-    TimeDelta::seconds((5_i64 << doublings).min(7_200))
+    TimeDelta::seconds(5_i64 << doublings).min(longest)
 }
 
-/// How much waits, and how much was given up.
+/// How much waits, how much was given up, and how much the mail server refuses.
 pub fn depth(conn: &mut Conn) -> Result<Depth> {
-    let waiting = outbox::table.filter(outbox::sent_at.is_null()).filter(outbox::parked_at.is_null());
     Ok(Depth {
-        waiting: waiting.count().get_result(conn)?,
-        oldest_at: waiting.select(diesel::dsl::min(outbox::created_at)).first(conn)?,
+        waiting: waiting().count().get_result(conn)?,
+        oldest_at: waiting().select(diesel::dsl::min(outbox::created_at)).first(conn)?,
         parked: outbox::table.filter(outbox::parked_at.is_not_null()).count().get_result(conn)?,
+        refused: waiting().filter(outbox::trouble.is_not_null()).count().get_result(conn)?,
     })
+}
+
+/// Why emails wait that were tried, the commonest reason first.
+pub fn troubles(conn: &mut Conn) -> Result<Vec<Trouble>> {
+    Ok(waiting()
+        .filter(outbox::last_error.is_not_null())
+        .group_by((outbox::last_error, outbox::trouble))
+        .select((outbox::last_error, outbox::trouble, diesel::dsl::count_star()))
+        .order((diesel::dsl::count_star().desc(), outbox::last_error))
+        .load(conn)?)
 }
 
 /// The letters that were given up, oldest first.
@@ -215,11 +327,26 @@ pub fn parked(conn: &mut Conn) -> Result<Vec<Parked>> {
         .load(conn)?)
 }
 
-/// Puts the letters that were given up back in the queue. Returns how many.
+/// Puts the letters that were given up back in the queue, and lets those be tried now that the mail server refused.
+/// Returns how many were given up.
 pub fn retry_parked(tx: &mut Tx) -> Result<usize> {
-    Ok(diesel::update(outbox::table.filter(outbox::parked_at.is_not_null()))
-        .set((outbox::parked_at.eq(None::<Timestamp>), outbox::attempts.eq(0), outbox::due_at.eq(tx.now)))
-        .execute(tx.conn)?)
+    let again = diesel::update(outbox::table.filter(outbox::parked_at.is_not_null()))
+        .set((
+            outbox::parked_at.eq(None::<Timestamp>),
+            outbox::attempts.eq(0),
+            outbox::due_at.eq(tx.now),
+            outbox::requeued_at.eq(tx.now),
+        ))
+        .execute(tx.conn)?;
+    diesel::update(waiting().filter(outbox::trouble.is_not_null()))
+        .set(outbox::due_at.eq(tx.now))
+        .execute(tx.conn)?;
+    Ok(again)
+}
+
+#[diesel::dsl::auto_type(no_type_alias)]
+fn waiting() -> _ {
+    outbox::table.filter(outbox::sent_at.is_null()).filter(outbox::parked_at.is_null())
 }
 
 #[cfg(test)]
@@ -227,9 +354,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_pause_doubles_up_to_two_hours() {
-        let pauses: Vec<_> = (1..=13).map(|attempt| backoff(attempt).num_seconds()).collect();
-        assert_eq!(pauses[..4], [5, 10, 20, 40]);
-        assert_eq!(pauses[12], 7_200);
+    fn the_pause_doubles_up_to_the_longest() {
+        let pauses = |longest| (1..=13).map(move |attempt| backoff(attempt, longest).num_seconds());
+        assert_eq!(pauses(LONGEST_PAUSE).take(4).collect::<Vec<_>>(), [5, 10, 20, 40]);
+        assert_eq!(pauses(LONGEST_PAUSE).next_back(), Some(7_200));
+        assert_eq!(pauses(LONGEST_SERVER_PAUSE).next_back(), Some(900));
     }
 }

@@ -31,6 +31,7 @@ mod limits;
 mod login;
 mod logs;
 mod magic_link;
+mod mail_delivery;
 mod methods;
 mod metrics;
 mod migrations;

@@ -1,5 +1,7 @@
 //! Letters that wait: written with the change they tell of, sent once, never lost, never in the way.
 
+use std::collections::BTreeMap;
+
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use vestibule::{
@@ -77,7 +79,8 @@ async fn a_letter_that_another_node_took_and_never_sent_leaves_when_its_lease_en
     let house = House::open().await;
     house.claimant("ada@example.com").await;
     // The node that takes it dies before it sends.
-    let taken = house.app.write(|tx| vestibule::model::outbox::take_due(tx, 4)).await.unwrap();
+    let taken =
+        house.app.write(|tx| vestibule::model::outbox::take_due(tx, 4, &BTreeMap::new(), 4)).await.unwrap();
     assert_eq!(taken.len(), 1);
 
     assert!(house.letters_to("ada@example.com").await.is_empty());

@@ -1,0 +1,123 @@
+//! Which mail server, by which kind of TLS, and who we are there: what `SMTP_URL` says.
+
+use std::time::Duration;
+
+use lettre::transport::smtp::{
+    Error,
+    authentication::{Credentials, DEFAULT_MECHANISMS},
+    client::{AsyncSmtpConnection, TlsParameters},
+    extension::ClientId,
+};
+use url::{Host, Url};
+
+use super::reply::Stage;
+
+/// How long one address of the server may take to accept a connection.
+const CONNECT: Duration = Duration::from_secs(20);
+
+/// A mail server, as `SMTP_URL` names it.
+pub struct Server {
+    /// Host and, where it was written, port: for the operator, without credentials.
+    pub name: String,
+    /// The host alone: the name that its certificate has to carry.
+    pub host: String,
+    port: u16,
+    tls: Tls,
+    credentials: Option<Credentials>,
+    hello_name: ClientId,
+}
+
+enum Tls {
+    Never,
+    WhereOffered(TlsParameters),
+    Required(TlsParameters),
+    FromTheStart(TlsParameters),
+}
+
+impl Server {
+    /// Reads `smtps://user:password@host`, `smtp://host:587?tls=required` or `?tls=opportunistic`, or `smtp://host`, which
+    /// is without TLS. A path is the name that we greet with.
+    ///
+    /// # Errors
+    /// A sentence that says what to write instead, without the address: there is a password in it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let shape = || {
+            "Write the mail server like smtps://user:password@mail.example.com or \
+             smtp://mail.example.com:587?tls=required, with special characters percent-encoded."
+                .to_owned()
+        };
+        let url = Url::parse(text).map_err(|_| shape())?;
+        let written = url.host_str().filter(|host| !host.is_empty()).ok_or_else(shape)?;
+        // An IPv6 address stands in brackets in an address, and nowhere else.
+        let host = match Host::parse(written) {
+            Ok(Host::Ipv6(ip)) => ip.to_string(),
+            _ => written.to_owned(),
+        };
+        if !url.username().is_empty() && url.password().is_none() {
+            return Err("The mail server's address has a user name but no password.".into());
+        }
+        if let Some((key, _)) = url.query_pairs().find(|(key, _)| key != "tls") {
+            return Err(format!("The mail server's address has an option that is not known: {key:?}."));
+        }
+        let wanted = url.query_pairs().find(|(key, _)| key == "tls").map(|(_, value)| value.into_owned());
+        let parameters = || {
+            TlsParameters::new(host.clone())
+                .map_err(|error| format!("TLS with the mail server cannot be set up: {error}."))
+        };
+        let (tls, usual_port) = match (url.scheme(), wanted.as_deref()) {
+            ("smtp", None) => (Tls::Never, 25),
+            ("smtp", Some("opportunistic")) => (Tls::WhereOffered(parameters()?), 587),
+            ("smtp", Some("required")) => (Tls::Required(parameters()?), 587),
+            ("smtps", _) => (Tls::FromTheStart(parameters()?), 465),
+            _ => return Err(shape()),
+        };
+        let decoded = |part: &str| {
+            let bytes = percent_encoding::percent_decode_str(part);
+            bytes.decode_utf8().map(|text| text.into_owned()).map_err(|_| shape())
+        };
+        let credentials = match url.password() {
+            Some(password) => Some(Credentials::new(decoded(url.username())?, decoded(password)?)),
+            None => None,
+        };
+        let hello = url.path().trim_matches('/');
+        Ok(Self {
+            name: url.port().map_or_else(|| written.to_owned(), |port| format!("{written}:{port}")),
+            port: url.port().unwrap_or(usual_port),
+            tls,
+            credentials,
+            hello_name: match hello.is_empty() {
+                true => ClientId::default(),
+                false => ClientId::Domain(hello.to_owned()),
+            },
+            host,
+        })
+    }
+
+    /// Connects, greets, turns TLS on and signs in.
+    ///
+    /// # Errors
+    /// What went wrong, and in which part of it.
+    pub async fn connect(&self) -> Result<AsyncSmtpConnection, (Stage, Error)> {
+        let from_the_start = match &self.tls {
+            Tls::FromTheStart(parameters) => Some(parameters.clone()),
+            _ => None,
+        };
+        let place = (self.host.as_str(), self.port);
+        let connected =
+            AsyncSmtpConnection::connect_tokio1(place, Some(CONNECT), &self.hello_name, from_the_start, None);
+        let mut connection = connected.await.map_err(|error| (Stage::Greeting, error))?;
+        let started = match &self.tls {
+            Tls::WhereOffered(parameters) if connection.can_starttls() => {
+                connection.starttls(parameters.clone(), &self.hello_name).await
+            }
+            Tls::Required(parameters) => connection.starttls(parameters.clone(), &self.hello_name).await,
+            _ => Ok(()),
+        };
+        started.map_err(|error| (Stage::StartTls, error))?;
+        if let Some(credentials) = &self.credentials {
+            let signed_in = connection.auth(DEFAULT_MECHANISMS, credentials).await;
+            signed_in.map_err(|error| (Stage::Auth, error))?;
+        }
+        Ok(connection)
+    }
+}
