@@ -9,7 +9,7 @@ use crate::{
     config::{Config, MailRoute},
     db::{Conn, Database, Tx},
     error::{Error, Result},
-    mail::{Catcher, Mailer, somebody_listens},
+    mail::{Catcher, Mailer, catcher, somebody_listens},
     metrics::Metrics,
     model::password::Hasher,
     outside::Outside,
@@ -34,6 +34,7 @@ struct Inner {
     db: Database,
     mailer: Mailer,
     catcher: Option<Catcher>,
+    mail_shown_at: Option<String>,
     hasher: Hasher,
     metrics: Metrics,
     passkeys: RelyingParty,
@@ -54,6 +55,8 @@ impl App {
         let hasher =
             Hasher::start(config.hash_threads, config.hash_queue, config.bcrypt_cost, config.keys.clone())?;
         let (mailer, catcher) = open_mail(&config)?;
+        let is_elsewhere = matches!(config.mail, MailRoute::Catch) && catcher.is_none();
+        let mail_shown_at = if is_elsewhere { catcher::shown_at(catcher_addr()) } else { None };
         let outside = Outside::new(&config);
         let inner = Inner {
             outside,
@@ -64,6 +67,7 @@ impl App {
             db,
             mailer,
             catcher,
+            mail_shown_at,
             hasher,
             mail_waits: Notify::new(),
             saml_desk: Desk::new(SAML_PLACES, SAML_BUDGET),
@@ -94,6 +98,11 @@ impl App {
     /// The built-in mail catcher, where it runs.
     pub fn catcher(&self) -> Option<&Catcher> {
         self.0.catcher.as_ref()
+    }
+
+    /// Where another instance on this machine, which was there first, shows the mail that it catches from this one.
+    pub fn mail_shown_at(&self) -> Option<&str> {
+        self.0.mail_shown_at.as_deref()
     }
 
     /// The hashing threads.
@@ -150,8 +159,12 @@ impl App {
     }
 }
 
+fn catcher_addr() -> SocketAddr {
+    ([127, 0, 0, 1], CATCHER_PORT).into()
+}
+
 fn open_mail(config: &Config) -> Result<(Mailer, Option<Catcher>)> {
-    let local = SocketAddr::from(([127, 0, 0, 1], CATCHER_PORT));
+    let local = catcher_addr();
     let local_url = format!("smtp://{local}");
     let (url, catcher) = match &config.mail {
         MailRoute::Folder(path) => {
@@ -159,7 +172,10 @@ fn open_mail(config: &Config) -> Result<(Mailer, Option<Catcher>)> {
         }
         MailRoute::Smtp(url) => (url, None),
         MailRoute::Catch if somebody_listens(local) => (&local_url, None),
-        MailRoute::Catch => (&local_url, Some(Catcher::start(local).map_err(Error::internal)?)),
+        MailRoute::Catch => {
+            let catcher = Catcher::start_for(local, &config.site.link("/dev/mail"));
+            (&local_url, Some(catcher.map_err(Error::internal)?))
+        }
     };
     Ok((Mailer::smtp(url, &config.mail_from).map_err(problem)?, catcher))
 }

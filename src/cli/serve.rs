@@ -115,6 +115,14 @@ fn greet(app: &App, log: &Log) {
         return;
     }
     let mail = match (&config.mail, app.catcher()) {
+        (MailRoute::Catch, None) if let Some(page) = app.mail_shown_at() => {
+            tracing::warn!(
+                page,
+                port = CATCHER_PORT,
+                "another instance runs here and catches this one's mail: look at its page"
+            );
+            format!("{page} (caught by the instance that was started first)")
+        }
         (_, Some(_)) => format!("{} (caught here, nothing leaves this machine)", site.link("/dev/mail")),
         (MailRoute::Catch, None) => format!(
             "in what listens on localhost:{CATCHER_PORT} (Mailpit and MailHog: http://localhost:8025)"

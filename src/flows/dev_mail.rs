@@ -18,9 +18,12 @@ use crate::{
 /// What was caught, newest first.
 #[derive(Template, Serialize)]
 #[template(path = "dev_mail.html")]
+#[serde(rename_all = "camelCase")]
 struct DevMailPage {
     letters: Vec<CaughtView>,
     is_elsewhere: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shown_at: Option<String>,
 }
 
 /// One letter.
@@ -68,7 +71,8 @@ pub async fn index(req: HttpRequest, app: Data<App>) -> Result<Reply> {
     forwarded::only_here(&req, &app)?;
     let letters = app.catcher().map(|catcher| catcher.letters()).unwrap_or_default();
     let letters = letters.into_iter().map(CaughtView::from).collect();
-    Ok(Reply::page(DevMailPage { letters, is_elsewhere: app.catcher().is_none() }))
+    let shown_at = app.mail_shown_at().map(str::to_owned);
+    Ok(Reply::page(DevMailPage { letters, is_elsewhere: app.catcher().is_none(), shown_at }))
 }
 
 /// `GET /dev/mail/{id}`

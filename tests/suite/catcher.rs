@@ -66,6 +66,30 @@ async fn what_listens_on_port_1025_already_gets_the_letters() {
 }
 
 #[actix_web::test]
+async fn a_second_instance_says_which_one_shows_its_mail() {
+    if TcpListener::bind(usual_place()).is_err() {
+        return eprintln!("skipped: {} is taken", usual_place());
+    }
+    let settings = [("SMTP_URL", ""), ("BCRYPT_COST", "4")];
+    let (first_ground, second_ground) = (Ground::with(&settings), Ground::with(&settings));
+    let first = first_ground.serve().await;
+    let second = second_ground.serve().await;
+    second.curl().post_json("/signup", person("ada@example.com")).await.is(201);
+
+    let page = format!("http://localhost:{}/dev/mail", first.port);
+    eventually("the letter on the page of the first", async || {
+        let shown = first.curl().get("/dev/mail").await.is(200).json();
+        (shown["letters"][0]["to"] == "ada@example.com").then_some(())
+    })
+    .await;
+    assert_eq!(second.curl().get("/dev/mail").await.is(200).json()["shownAt"], json!(page));
+    second.curl().with("accept", "text/html").get("/dev/mail").await.is(200).says(&page);
+    let log = second.log();
+    assert!(log.contains(&format!("Mail:               {page}")), "{log}");
+    assert!(log.lines().any(|line| line.contains("WARN") && line.contains(&page)), "{log}");
+}
+
+#[actix_web::test]
 async fn caught_mail_is_for_whoever_sits_at_this_machine() {
     let house = House::open().await;
 
