@@ -1,4 +1,4 @@
-//! Values that are right each by itself, and do not go together.
+//! Spans that are right each by itself, and do not go together.
 
 use super::{
     SETTINGS,
@@ -32,7 +32,6 @@ const PAIRS: &[Pair] = &[
     within("SESSION_LIFE", "REMEMBER_LIFE"),
     within("STEP_UP_WINDOW", "SESSION_LIFE"),
     within("VERIFY_LINK_LIFE", "UNCONFIRMED_LIFE"),
-    within("MAILS_PER_MINUTE", "MAILS_PER_HOUR"),
     before("UNCONFIRMED_WARNING", "UNCONFIRMED_LIFE"),
     before("DELETION_REMINDER", "DELETION_GRACE"),
 ];
@@ -47,7 +46,7 @@ impl Reader {
                 continue;
             };
             // What cannot be read is told already.
-            let (Some(low), Some(high)) = (magnitude(&less), magnitude(&more)) else { continue };
+            let (Some(low), Some(high)) = (parse_span(&less), parse_span(&more)) else { continue };
             let fits = low < high || low == high && pair.may_meet;
             if fits || pair.gives_way && !less_is_set {
                 continue;
@@ -76,9 +75,4 @@ impl Reader {
 
 fn by_default(is_set: bool) -> &'static str {
     if is_set { "" } else { " by default" }
-}
-
-/// Seconds, or a number.
-fn magnitude(text: &str) -> Option<i64> {
-    parse_span(text).map(|span| span.num_seconds()).or_else(|| text.parse().ok())
 }

@@ -406,10 +406,6 @@ fn values_that_make_nonsense_of_one_another_are_refused_by_both_their_names() {
             (&[("STEP_UP_WINDOW", "25h")], "STEP_UP_WINDOW is `25h`, more than SESSION_LIFE"),
             (&[("VERIFY_LINK_LIFE", "8d")], "VERIFY_LINK_LIFE is `8d`, more than UNCONFIRMED_LIFE"),
             (
-                &[("MAILS_PER_MINUTE", "6")],
-                "MAILS_PER_MINUTE is `6`, more than MAILS_PER_HOUR, which is `5` by default.",
-            ),
-            (
                 &[("UNCONFIRMED_WARNING", "7d")],
                 "UNCONFIRMED_WARNING is `7d`, not less than UNCONFIRMED_LIFE, which is `7d` by default. Write less than 7d, or more for UNCONFIRMED_LIFE.",
             ),
