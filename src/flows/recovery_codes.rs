@@ -114,6 +114,5 @@ pub async fn download(me: CurrentUser, Input(shown): Input<Shown>, app: Data<App
 }
 
 fn read(typed: &str) -> Option<Zeroizing<String>> {
-    let plain: String = typed.chars().filter(|c| *c != '-').collect();
-    recovery_code::normalize(&plain).map(|plain| recovery_code::spelled(&plain))
+    recovery_code::read(typed).map(|plain| recovery_code::spelled(&plain))
 }

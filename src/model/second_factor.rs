@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::{
     audit::{self, Actor, Event},
-    domain, passkey, recovery_code, session,
+    crockford, domain, passkey, recovery_code, session,
     session::Current,
     throttle::{self, Limit},
     totp,
@@ -116,7 +116,7 @@ pub fn of(conn: &mut Conn, user: &Id<User>) -> Result<Factors> {
     Ok(Factors { has_password, has_totp, passkeys, usable_passkeys, recovery_codes, reset_at })
 }
 
-/// A code as somebody types it, of either kind. Blanks and dashes do not count.
+/// A code as somebody types it, of either kind, folded: see [`crockford::fold`].
 #[derive(Debug, Clone, Default)]
 pub enum Code {
     /// Six digits from an authenticator app.
@@ -133,14 +133,14 @@ pub enum Code {
 impl Code {
     /// Reads a code; what has the shape of neither is [`Code::Other`].
     pub fn read(typed: &str) -> Self {
-        let plain: String = typed.chars().filter(|c| !c.is_whitespace() && *c != '-').take(64).collect();
-        if plain.is_empty() {
+        let folded = crockford::fold(typed);
+        if folded.is_empty() {
             return Code::Nothing;
         }
-        if plain.len() == totp::DIGITS && plain.bytes().all(|b| b.is_ascii_digit()) {
-            return Code::Totp(plain);
+        if folded.len() == totp::DIGITS && folded.bytes().all(|b| b.is_ascii_digit()) {
+            return Code::Totp(folded);
         }
-        recovery_code::normalize(&plain).map_or(Code::Other, Code::Recovery)
+        recovery_code::read(&folded).map_or(Code::Other, Code::Recovery)
     }
 
     /// What it would prove, by its shape.
@@ -274,7 +274,7 @@ mod tests {
         assert!(matches!(Code::read(" 123 456 "), Code::Totp(code) if code == "123456"));
         assert!(matches!(Code::read("ABCD-efgh-0123"), Code::Recovery(code) if code == "abcdefgh0123"));
         assert!(matches!(Code::read(" - "), Code::Nothing));
-        for other in ["12345", "1234567", "１２３４５６", "ABCD-efgh-012", "ABCD-efgh-012!"] {
+        for other in ["12345", "1234567", "12345x", "ABCD-efgh-012", "ABCD-efgh-012!", "ABCD-efgh-012u"] {
             assert!(matches!(Code::read(other), Code::Other), "{other}");
         }
     }

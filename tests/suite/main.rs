@@ -57,5 +57,6 @@ mod stop;
 mod throttle;
 mod totp;
 mod transcript;
+mod typed_codes;
 mod verify_email;
 mod ways;
