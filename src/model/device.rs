@@ -3,6 +3,7 @@
 //! Every word comes from this file, never from the header: a user agent is written by a stranger, and the
 //! device's name stands in letters to people who did not ask for them.
 
+mod engine;
 mod words;
 
 use std::convert::Infallible;
@@ -12,7 +13,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use woothee::parser::Parser;
 
-use words::{BARE, BOTS, DISGUISED, PARTICULAR, PLAIN, PROGRAMS};
+pub use engine::can_be_one;
+use words::{BARE, BOTS, DISGUISED, PARTICULAR, PLAIN, PROGRAMS, TEXT_BROWSERS};
 
 /// What stands in [`Device::browser`] or [`Device::os`] where the user agent does not say.
 pub const UNKNOWN: &str = "Unknown";
@@ -132,7 +134,7 @@ fn program(agent: &str, category: &str) -> Option<&'static str> {
 }
 
 fn browser(agent: &str, parsed: &str) -> &'static str {
-    if let Some(browser) = find(agent, DISGUISED) {
+    if let Some(browser) = text_browser(agent).or_else(|| find(agent, DISGUISED)) {
         return browser;
     }
     match parsed {
@@ -184,8 +186,16 @@ fn kind(agent: &str, os: &str) -> DeviceKind {
         "Android" if !agent.starts_with("Mozilla/") && !agent.contains("Tablet") => DeviceKind::Phone,
         "Android" | "HarmonyOS" | "Firefox OS" => DeviceKind::Tablet,
         "Windows" | "macOS" | "Linux" | "ChromeOS" | "FreeBSD" | "OpenBSD" | "NetBSD" => DeviceKind::Computer,
+        // They run in a terminal, and most do not say where.
+        _ if text_browser(agent).is_some() => DeviceKind::Computer,
         _ => DeviceKind::Unknown,
     }
+}
+
+/// Browsers of few words and no disguise: their name stands first.
+fn text_browser(agent: &str) -> Option<&'static str> {
+    let lower = agent.to_ascii_lowercase();
+    TEXT_BROWSERS.iter().find(|(start, _)| lower.starts_with(start)).map(|(_, browser)| *browser)
 }
 
 fn find(agent: &str, words: &[(&str, &'static str)]) -> Option<&'static str> {
@@ -368,6 +378,21 @@ mod tests {
             "An app on Android",
             Phone,
         ),
+        // Browsers without pictures, or nearly.
+        ("Lynx/2.9.0dev.10 libwww-FM/2.14 SSL-MM/1.4.1 GNUTLS/3.7.1", "Lynx", Computer),
+        ("Lynx/2.8.9rel.1 libwww-FM/2.14", "Lynx", Computer),
+        ("w3m/0.5.3+git20230121", "w3m", Computer),
+        ("Links (2.29; Linux 6.1.0 x86_64; GNU C 12.2; text)", "Links on Linux", Computer),
+        ("Links (2.21; FreeBSD 13.1 amd64; text)", "Links on FreeBSD", Computer),
+        ("ELinks/0.16.1.1 (textmode; Linux 6.1.0 x86_64; 190x50-3)", "ELinks on Linux", Computer),
+        ("ELinks (0.13.GIT; Linux 5.4 i686; 80x24)", "ELinks on Linux", Computer),
+        ("Dillo/3.0.5", "Dillo", Computer),
+        ("NetSurf/3.10 (Linux)", "NetSurf on Linux", Computer),
+        ("Emacs-w3m/1.4.632 w3m/0.5.3", "Emacs", Computer),
+        ("URL/Emacs Emacs/29.1 (X11; x86_64-pc-linux-gnu)", "Emacs on Linux", Computer),
+        ("Offpunk/2.4", "Offpunk", Computer),
+        ("edbrowse/3.8.2", "edbrowse", Computer),
+        ("retawq/0.2.6c [en] (text)", "retawq", Computer),
         // Programs.
         ("curl/8.11.0", "curl", Program),
         ("Wget/1.21.4", "Wget", Program),

@@ -143,8 +143,8 @@ async fn load(req: &ServiceRequest, secrets: Vec<session::SessionSecret>) -> Res
     Ok(Some(visitor))
 }
 
-/// A newer version of a browser is noted. Another family or platform means that the secret is in other hands: the
-/// session is locked, for whoever stole it and for its owner alike.
+/// A newer version of a browser is noted, and another name that its device may give is let pass. What cannot be one device
+/// means that the secret is in other hands: the session is locked, for whoever stole it and for its owner alike.
 async fn is_same_device(app: &App, visitor: &SignedIn, user_agent: String) -> Result<bool> {
     let (id, owner, actor) = (visitor.session.id.clone(), visitor.user.id.clone(), visitor.actor());
     match session::judge(&visitor.session, &user_agent) {
@@ -157,7 +157,7 @@ async fn is_same_device(app: &App, visitor: &SignedIn, user_agent: String) -> Re
             }
             Ok(true)
         }
-        Change::Program => Ok(true),
+        Change::Name => Ok(true),
         Change::Device => {
             tracing::warn!(session.id = %id, "a session is used from another device and is locked");
             app.write(move |tx| session::lock(tx, &actor, &owner, &id, &Device::of(&user_agent))).await?;

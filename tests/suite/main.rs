@@ -58,5 +58,6 @@ mod throttle;
 mod totp;
 mod transcript;
 mod typed_codes;
+mod user_agents;
 mod verify_email;
 mod ways;

@@ -40,6 +40,24 @@ pub const PROGRAMS: &[(&str, &str)] = &[
     ("apachebench/", "ApacheBench"),
 ];
 
+/// How browsers of the terminal begin their user agents (lower case), and what to call them.
+pub const TEXT_BROWSERS: &[(&str, &str)] = &[
+    ("lynx/", "Lynx"),
+    ("w3m/", "w3m"),
+    ("links (", "Links"),
+    ("links/", "Links"),
+    ("elinks", "ELinks"),
+    ("felinks", "ELinks"),
+    ("dillo/", "Dillo"),
+    ("netsurf/", "NetSurf"),
+    ("emacs-w3m/", "Emacs"),
+    ("url/emacs", "Emacs"),
+    ("offpunk/", "Offpunk"),
+    ("edbrowse/", "edbrowse"),
+    ("retawq/", "retawq"),
+    ("chawan/", "Chawan"),
+];
+
 /// The crawlers that people have heard of, where the parser knows them only as crawlers.
 pub const BOTS: &[(&str, &str)] = &[
     ("Googlebot", "Googlebot"),

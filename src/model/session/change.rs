@@ -8,7 +8,7 @@ use crate::{
     error::Result,
     model::{
         audit::{self, Actor, Event},
-        device::Device,
+        device::{self, Device},
         user::User,
     },
 };
@@ -18,23 +18,21 @@ use crate::{
 pub enum Change {
     /// The same browser, perhaps a newer version of it.
     Version,
-    /// Another family or another platform: the secret is in other hands.
+    /// Another name that the same device may give, or that something in between gives.
+    Name,
+    /// Another device: the secret is in other hands.
     Device,
-    /// One program after another: a person at a keyboard, with one jar for several tools.
-    Program,
 }
 
 /// Judges a user agent that is not the one the session began with.
 pub fn judge(session: &Current, user_agent: &str) -> Change {
-    // Every browser says Mozilla first, for reasons of thirty years ago; hardly a program does.
-    let is_browser = |agent: &str| agent.starts_with("Mozilla/");
-    if !is_browser(&session.user_agent) && !is_browser(user_agent) {
-        return Change::Program;
+    if !device::can_be_one(&session.user_agent, user_agent) {
+        return Change::Device;
     }
     let (before, after) = (Device::of(&session.user_agent), Device::of(user_agent));
     match before.browser == after.browser && before.os == after.os {
         true => Change::Version,
-        false => Change::Device,
+        false => Change::Name,
     }
 }
 
