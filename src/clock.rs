@@ -21,6 +21,23 @@ use serde::{Serialize, Serializer};
 #[diesel(sql_type = sql_types::Timestamp)]
 pub struct Timestamp(NaiveDateTime);
 
+/// How far apart the clocks may be that write and read the same rows: two nodes, or one that was set right a little.
+const DRIFT: TimeDelta = TimeDelta::minutes(5);
+
+// A clock that was wrong for a while leaves times behind that lie far ahead. None of them is believed.
+impl Timestamp {
+    /// The latest moment at which something can have begun that is there now.
+    pub fn latest_start(self) -> Self {
+        self + DRIFT
+    }
+
+    /// The latest moment until which something can last that is there now and lasts `span`. What says that it lasts
+    /// longer is as good as over.
+    pub fn latest_end(self, span: TimeDelta) -> Self {
+        self.latest_start() + span
+    }
+}
+
 impl Timestamp {
     // A list of devices spells two dozen times. chrono's patterns are read anew each time, and its digits written one by
     // one through a formatter, so the usual spellings go without: a tenth of the page.

@@ -188,10 +188,11 @@ pub async fn run_once(app: &App, chore: Chore, even_early: bool) -> Result<Outco
 async fn run(app: &App, chore: Chore, stopping: &Stopping, even_early: bool) -> Result<Outcome> {
     let (name, node, now) = (chore.name(), Id::<Node>::random()?, app.now());
     // A look costs nobody anything; taking it holds up whoever writes.
-    if !even_early && !app.read(move |conn| job::is_due(conn, name, now)).await? {
+    let (lifetimes, pause) = (app.config().lifetimes, chore.pause());
+    if !even_early && !app.read(move |conn| job::is_due(conn, name, &lifetimes, pause, now)).await? {
         return Ok(Outcome::NotOurs);
     }
-    let Some(lease) = app.write(move |tx| job::take(tx, name, &node, even_early)).await? else {
+    let Some(lease) = app.write(move |tx| job::take(tx, name, &node, pause, even_early)).await? else {
         return Ok(Outcome::NotOurs);
     };
     let mut run = Run { app, lease: lease.clone(), stopping, done: 0, failed: 0 };
@@ -207,7 +208,7 @@ async fn run(app: &App, chore: Chore, stopping: &Stopping, even_early: bool) -> 
         Outcome::Interrupted(_) => job::lay_down(tx, &lease),
         _ => {
             let told = (failed > 0).then(|| format!("{failed} of them failed; the log says why"));
-            job::finish(tx, &lease, done, told.as_deref(), chore.pause())
+            job::finish(tx, &lease, done, told.as_deref(), pause)
         }
     })
     .await?;

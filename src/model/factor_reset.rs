@@ -36,15 +36,17 @@ pub fn ask(tx: &mut Tx, actor: &Actor, email: &EmailAddress) -> Result<Asked> {
     tx.lock(&email.normalized())?;
     let Some(user) = user::confirmed(tx.conn, email)? else { return Ok(Asked::Nobody) };
     let factors = second_factor::of(tx.conn, &user.id)?;
-    if let Some(at) = factors.reset_at {
+    let delay = tx.config.lifetimes.factors_reset;
+    let latest = tx.now.latest_end(delay);
+    if let Some(at) = factors.reset_at.filter(|at| *at <= latest) {
         return Ok(Asked::UnderWay(at));
     }
     if !factors.is_second_due() {
         return Ok(Asked::NothingToReset);
     }
-    let delay = tx.config.lifetimes.factors_reset;
     let at = tx.now + delay;
-    let free = users::table.find(&user.id).filter(users::factors_reset_at.is_null());
+    let is_free = users::factors_reset_at.is_null().or(users::factors_reset_at.gt(latest));
+    let free = users::table.find(&user.id).filter(is_free);
     if diesel::update(free).set(users::factors_reset_at.eq(at)).execute(tx.conn)? == 0 {
         return Err(Error::Busy);
     }

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::{
     clock::Timestamp,
+    config::Lifetimes,
     db::{Conn, Id, Tx, schema::jobs},
     error::Result,
 };
@@ -45,12 +46,22 @@ pub struct Lease {
 }
 
 /// Takes a job that is due, or, where `even_early`, at any time; nothing where another node has it or had it just now.
-pub fn take(tx: &mut Tx, name: &'static str, node: &Id<Node>, even_early: bool) -> Result<Option<Lease>> {
+/// `pause` is what it rests from one run to the next.
+pub fn take(
+    tx: &mut Tx,
+    name: &'static str,
+    node: &Id<Node>,
+    pause: TimeDelta,
+    even_early: bool,
+) -> Result<Option<Lease>> {
     introduce(tx, name)?;
     let earliest = if even_early { tx.now + TimeDelta::days(36_500) } else { tx.now };
-    let is_free = jobs::held_until.is_null().or(jobs::held_until.le(tx.now));
+    let (last_lease, last_rest) = latest_ends(tx.now, &tx.config.lifetimes, pause);
+    let is_free =
+        jobs::held_until.is_null().or(jobs::held_until.le(tx.now)).or(jobs::held_until.gt(last_lease));
+    let has_rested = jobs::next_at.le(earliest).or(jobs::next_at.gt(last_rest));
     // Of several nodes that saw it due, one moves `held_until` on and has it.
-    let taken = diesel::update(jobs::table.find(name).filter(is_free).filter(jobs::next_at.le(earliest)))
+    let taken = diesel::update(jobs::table.find(name).filter(is_free).filter(has_rested))
         .set((
             jobs::holder.eq(node.as_str()),
             jobs::held_until.eq(tx.now + tx.config.lifetimes.job_lease),
@@ -60,12 +71,27 @@ pub fn take(tx: &mut Tx, name: &'static str, node: &Id<Node>, even_early: bool) 
     Ok((taken == 1).then(|| Lease { name, holder: node.clone() }))
 }
 
-/// Whether somebody could take a job now.
-pub fn is_due(conn: &mut Conn, name: &str, now: Timestamp) -> Result<bool> {
+/// The latest moments at which a lease can end and a rest of `pause` can be over; later ones were written while the clock
+/// was wrong.
+fn latest_ends(now: Timestamp, lifetimes: &Lifetimes, pause: TimeDelta) -> (Timestamp, Timestamp) {
+    (now.latest_end(lifetimes.job_lease), now.latest_end(pause))
+}
+
+/// Whether somebody could take a job now that rests for `pause` from one run to the next.
+pub fn is_due(
+    conn: &mut Conn,
+    name: &str,
+    lifetimes: &Lifetimes,
+    pause: TimeDelta,
+    now: Timestamp,
+) -> Result<bool> {
     let times: Option<(Timestamp, Option<Timestamp>)> =
         jobs::table.find(name).select((jobs::next_at, jobs::held_until)).first(conn).optional()?;
-    Ok(times
-        .is_none_or(|(next_at, held_until)| next_at <= now && held_until.is_none_or(|until| until <= now)))
+    let (last_lease, last_rest) = latest_ends(now, lifetimes, pause);
+    let is_over = |until: Timestamp, latest: Timestamp| until <= now || until > latest;
+    Ok(times.is_none_or(|(next_at, held_until)| {
+        is_over(next_at, last_rest) && held_until.is_none_or(|until| is_over(until, last_lease))
+    }))
 }
 
 /// The first time that anybody asks for a job, it is due.
@@ -89,7 +115,9 @@ pub fn ask_for(tx: &mut Tx, name: &str) -> Result<()> {
     let times: (Option<Timestamp>, Option<Timestamp>) =
         jobs::table.find(name).select((jobs::began_at, jobs::ended_at)).first(tx.conn)?;
     let rested = match times {
-        (Some(began), Some(ended)) if ended > began => ended + (ended - began) * SHARE,
+        (Some(began), Some(ended)) if ended > began && ended <= tx.now.latest_start() => {
+            ended + (ended - began) * SHARE
+        }
         _ => tx.now,
     };
     let soon = rested.max(tx.now);

@@ -303,6 +303,7 @@ pub fn visitor(conn: &mut Conn, secret: &SessionSecret, now: Timestamp) -> Resul
         .filter(sessions::secret_hash.eq(&digest))
         .filter(sessions::expires_at.gt(now))
         .filter(sessions::idle_expires_at.gt(now))
+        .filter(sessions::created_at.le(now.latest_start()))
         .filter(sessions::locked_at.is_null())
         .filter(users::locked_at.is_null())
         .select((Current::as_select(), User::as_select()))
@@ -312,17 +313,18 @@ pub fn visitor(conn: &mut Conn, secret: &SessionSecret, now: Timestamp) -> Resul
 
 /// Whether `session` was last noted as used long enough ago to note it again.
 pub fn needs_touch(session: &Current, now: Timestamp) -> bool {
-    now - session.last_active_at >= ACTIVITY_STEP
+    now - session.last_active_at >= ACTIVITY_STEP || session.last_active_at > now.latest_start()
 }
 
 /// Notes that a session is used; of many at once, one writes.
 pub fn touch(tx: &mut Tx, session: &Current) -> Result<()> {
     let (idle, _) = life(&tx.config.lifetimes, session.remembered);
-    diesel::update(
-        sessions::table.find(&session.id).filter(sessions::last_active_at.le(tx.now - ACTIVITY_STEP)),
-    )
-    .set((sessions::last_active_at.eq(tx.now), sessions::idle_expires_at.eq(tx.now + idle)))
-    .execute(tx.conn)?;
+    let is_stale = sessions::last_active_at
+        .le(tx.now - ACTIVITY_STEP)
+        .or(sessions::last_active_at.gt(tx.now.latest_start()));
+    diesel::update(sessions::table.find(&session.id).filter(is_stale))
+        .set((sessions::last_active_at.eq(tx.now), sessions::idle_expires_at.eq(tx.now + idle)))
+        .execute(tx.conn)?;
     Ok(())
 }
 

@@ -35,9 +35,13 @@ pub const HOLDING: Holding = Holding {
     erase: |_, _, _| Ok(()),
 };
 
+// No limit counts for longer; a cool-down may.
+const LONGEST: TimeDelta = TimeDelta::days(1);
+
 /// Removes up to `most` counters whose time is up. Returns how many there were.
 pub fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
-    let over = throttles::ends_at.le(tx.now);
+    let longest = LONGEST.max(tx.config.limits.login_cool_down);
+    let over = throttles::ends_at.le(tx.now).or(throttles::ends_at.gt(tx.now.latest_end(longest)));
     let found = throttles::table.filter(over).order(throttles::ends_at).limit(most);
     let keys: Vec<String> = found.select(throttles::key).load(tx.conn)?;
     // Again: one that somebody started anew in the meantime counts.
@@ -63,6 +67,11 @@ impl Limit {
     /// Whoever reaches the limit waits this long from then on.
     pub fn cooling_down_for(self, cool_down: TimeDelta) -> Self {
         Self { cool_down: Some(cool_down), ..self }
+    }
+
+    /// What a row of it can have before it at the most.
+    fn longest(&self) -> TimeDelta {
+        self.cool_down.map_or(self.span, |cool_down| cool_down.max(self.span))
     }
 }
 
@@ -95,7 +104,8 @@ fn start_cool_down(tx: &mut Tx, limit: &Limit) -> Result<()> {
 /// Whether there was room for one more, which is then counted.
 fn count(tx: &mut Tx, limit: &Limit) -> Result<bool> {
     let row = throttles::table.find(&limit.key);
-    let started_again = diesel::update(row.filter(throttles::ends_at.le(tx.now)))
+    let over = throttles::ends_at.le(tx.now).or(throttles::ends_at.gt(tx.now.latest_end(limit.longest())));
+    let started_again = diesel::update(row.filter(over))
         .set((throttles::count.eq(1), throttles::ends_at.eq(tx.now + limit.span)))
         .execute(tx.conn)?;
     if started_again == 1 {

@@ -87,13 +87,23 @@ pub struct Token<C> {
     pub created_at: Timestamp,
     /// Until when it works.
     pub expires_at: Timestamp,
+    is_way_back: bool,
 }
 
 impl<C> Token<C> {
     /// Whether it would be redeemed at `now`.
     pub fn is_live(&self, now: Timestamp) -> bool {
-        self.used_at.is_none() && self.expires_at > now
+        self.used_at.is_none() && self.expires_at > now && self.created_at <= made_by(self.is_way_back, now)
     }
+}
+
+// What is open to the owner of an account when somebody else has it. None can be asked for a second time.
+const WAYS_BACK: [&str; 4] = [UndoEmail::NAME, NotMe::NAME, CancelDeletion::NAME, StopFactorReset::NAME];
+
+/// The latest moment at which a token can have been made that works at `now`. One from a later moment was made while the
+/// clock was wrong, and would work until then; a way back is worth that.
+fn made_by(is_way_back: bool, now: Timestamp) -> Timestamp {
+    if is_way_back { now + TimeDelta::days(36_500) } else { now.latest_start() }
 }
 
 /// Makes a token; older ones of the same purpose die.
@@ -189,6 +199,7 @@ pub fn peek<P: Purpose>(conn: &mut Conn, secret: &Secret<P>) -> Result<Token<P::
         used_at,
         created_at,
         expires_at,
+        is_way_back: WAYS_BACK.contains(&P::NAME),
     })
 }
 
@@ -221,11 +232,13 @@ fn use_up<P: Purpose>(tx: &mut Tx, digest: &str) -> Result<(Option<Id<User>>, P:
 /// The token with this digest, where it would be redeemed at `now`.
 #[diesel::dsl::auto_type(no_type_alias)]
 fn live<'a>(purpose: &'static str, digest: &'a str, now: Timestamp) -> _ {
+    let latest: Timestamp = made_by(WAYS_BACK.contains(&purpose), now);
     tokens::table
         .find(digest)
         .filter(tokens::purpose.eq(purpose))
         .filter(tokens::used_at.is_null())
         .filter(tokens::expires_at.gt(now))
+        .filter(tokens::created_at.le(latest))
 }
 
 /// Counts one code that is offered with a token, before it is looked at. [`Error::DeadLink`] where the token is not live
@@ -289,6 +302,7 @@ pub fn outstanding<P: Purpose>(conn: &mut Conn, user: &Id<User>, now: Timestamp)
         .filter(tokens::purpose.eq(P::NAME))
         .filter(tokens::used_at.is_null())
         .filter(tokens::expires_at.gt(now))
+        .filter(tokens::created_at.le(made_by(WAYS_BACK.contains(&P::NAME), now)))
         .order(tokens::created_at.desc())
         .select(tokens::claim)
         .first(conn)
@@ -315,8 +329,7 @@ pub fn revoke_everybodys<P: Purpose>(tx: &mut Tx) -> Result<()> {
 /// an account over must not be able to close them.
 pub fn revoke_all(tx: &mut Tx, user: &Id<User>) -> Result<()> {
     let open = tokens::table.filter(tokens::user_id.eq(user)).filter(tokens::used_at.is_null());
-    let ways_back = [UndoEmail::NAME, NotMe::NAME, CancelDeletion::NAME, StopFactorReset::NAME];
-    diesel::delete(open.filter(tokens::purpose.ne_all(ways_back))).execute(tx.conn)?;
+    diesel::delete(open.filter(tokens::purpose.ne_all(WAYS_BACK))).execute(tx.conn)?;
     Ok(())
 }
 

@@ -166,7 +166,10 @@ pub fn waiting(
 }
 
 fn sealed_setup(conn: &mut Conn, user: &Id<User>, now: Timestamp) -> Result<Option<String>> {
-    let live = totp_setups::table.find(user).filter(totp_setups::expires_at.gt(now));
+    let live = totp_setups::table
+        .find(user)
+        .filter(totp_setups::expires_at.gt(now))
+        .filter(totp_setups::created_at.le(now.latest_start()));
     Ok(live.select(totp_setups::sealed).get_result(conn).optional()?)
 }
 
@@ -210,7 +213,9 @@ pub fn take(tx: &mut Tx, user: &Id<User>, code: &str) -> Result<bool> {
     };
     let Some(step) = secret.step_of(code, tx.now) else { return Ok(false) };
     let today = if keys.is_current(&sealed) { sealed.clone() } else { secret.seal(keys)? };
-    let unused = totp::table.find(user).filter(totp::sealed.eq(&sealed)).filter(totp::last_step.lt(step));
+    // One that was used in the future, by a clock that was wrong, keeps nobody out until then.
+    let is_newer = totp::last_step.lt(step).or(totp::last_step.gt(tx.now.latest_start().unix() / STEP));
+    let unused = totp::table.find(user).filter(totp::sealed.eq(&sealed)).filter(is_newer);
     let taken = diesel::update(unused)
         .set((totp::last_step.eq(step), totp::last_used_at.eq(tx.now), totp::sealed.eq(today)))
         .execute(tx.conn)?;

@@ -290,6 +290,16 @@ pub fn rename(tx: &mut Tx, actor: &Actor, id: &Id<User>, name: &Name) -> Result<
     audit::record(tx, actor, id, Event::Renamed {})
 }
 
+/// Lets browsers become known again that all were forgotten while the clock was ahead. Says from when on they count.
+pub fn known_from(tx: &mut Tx, id: &Id<User>) -> Result<Timestamp> {
+    let known_from = candidate(tx.conn, id)?.browsers_known_from;
+    if known_from <= tx.now.latest_start() {
+        return Ok(known_from);
+    }
+    diesel::update(users::table.find(id)).set(users::browsers_known_from.eq(tx.now)).execute(tx.conn)?;
+    Ok(tx.now)
+}
+
 /// Forgets every known browser. The cookies tell whole seconds, so those of this very second are forgotten as well.
 pub fn forget_browsers(tx: &mut Tx, id: &Id<User>) -> Result<()> {
     let from_now_on = tx.now + TimeDelta::seconds(1);

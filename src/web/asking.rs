@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::app_of;
 use crate::{
+    clock::Timestamp,
     error::{Error, Result},
     mail::EmailAddress,
     model::token::{AskedLink, MagicCode},
@@ -60,7 +61,8 @@ impl AskingBrowser {
 
     /// What this browser holds, while what it asked for can still work.
     pub fn held(&self) -> Option<&Held> {
-        self.held.as_ref().filter(|held| held.until > self.now)
+        let latest = Timestamp::from_unix(self.until).latest_start().unix();
+        self.held.as_ref().filter(|held| (self.now + 1..=latest).contains(&held.until))
     }
 
     /// Whether `link` was asked for here.

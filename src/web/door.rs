@@ -227,7 +227,7 @@ fn is_new(tx: &mut Tx, client: &Client, user: &User, method: Method) -> Result<b
     if method == Method::SignUp || !user.is_verified() {
         return Ok(false);
     }
-    let known_from = user::candidate(tx.conn, &user.id)?.browsers_known_from;
+    let known_from = user::known_from(tx, &user.id)?;
     if client.known.knows(&user.id, known_from) || !sign_in::has_any(tx.conn, &user.id)? {
         return Ok(false);
     }

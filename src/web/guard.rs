@@ -48,7 +48,8 @@ pub struct SignedIn {
 impl SignedIn {
     /// Until when the last step-up in this session is good.
     pub fn proved_until(&self) -> Option<Timestamp> {
-        self.session.proved_at.map(|at| at + self.step_up)
+        let proved_at = self.session.proved_at.filter(|at| *at <= self.now.latest_start())?;
+        Some(proved_at + self.step_up)
     }
 
     /// Whether they confirmed lately that it is them.

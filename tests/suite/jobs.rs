@@ -167,10 +167,12 @@ async fn more_rows_than_one_step_takes_are_swept_in_several() {
             "INSERT INTO throttles (key, count, ends_at) VALUES ('k{number}', 1, '2026-01-01 00:00:00'); "
         );
     }
-    script += "INSERT INTO throttles (key, count, ends_at) VALUES ('lives', 1, '2027-01-01 00:00:00');";
+    // The last one is further ahead than any limit reaches: the clock was wrong.
+    script += "INSERT INTO throttles (key, count, ends_at) VALUES ('lives', 1, '2026-11-22 00:00:00'), \
+               ('wrong', 1, '2027-01-01 00:00:00');";
     house.app.write(move |tx| Ok(tx.conn.batch_execute(&script)?)).await.unwrap();
 
-    assert_eq!(run(&house, Chore::Sweep).await, 1_234);
+    assert_eq!(run(&house, Chore::Sweep).await, 1_235);
 
     assert_eq!(house.texts("SELECT key AS text FROM throttles").await, ["lives"]);
 }

@@ -3,6 +3,7 @@
 
 mod account;
 mod catcher;
+mod clock_jumps;
 mod commands;
 mod commands_output;
 mod connections;

@@ -233,7 +233,12 @@ async fn a_job_that_another_node_has_is_not_run_and_a_domain_is_approved_once() 
     let house = House::today().await;
     assert_eq!(house.command(&["jobs", "run", "sweep"]).code, Some(0));
     let another = Id::<job::Node>::random().unwrap();
-    house.app.write(move |tx| job::take(tx, "sweep", &another, true)).await.unwrap().unwrap();
+    house
+        .app
+        .write(move |tx| job::take(tx, "sweep", &another, TimeDelta::minutes(10), true))
+        .await
+        .unwrap()
+        .unwrap();
     let said = house.command(&["jobs", "run", "sweep"]);
     assert_eq!((said.code, said.out.as_str()), (Some(1), ""), "{said:?}");
     assert_eq!(said.err, "sweep runs elsewhere right now: nothing was done.\n");

@@ -152,7 +152,7 @@ pub fn note_unread(tx: &mut Tx, id: &Id<Connection>, why: &str) -> Result<()> {
 pub fn due(conn: &mut Conn, now: Timestamp, most: i64) -> Result<Vec<Connection>> {
     Ok(connections::table
         .filter(connections::metadata_url.is_not_null())
-        .filter(connections::read_at.le(now - READ_EVERY))
+        .filter(connections::read_at.le(now - READ_EVERY).or(connections::read_at.gt(now.latest_start())))
         .order((connections::read_at, connections::id))
         .limit(most)
         .select(Connection::as_select())

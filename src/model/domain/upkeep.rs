@@ -21,7 +21,12 @@ pub const GRACE: TimeDelta = TimeDelta::days(7);
 pub fn due(conn: &mut Conn, now: Timestamp, most: i64) -> Result<Vec<Domain>> {
     Ok(domains::table
         .filter(domains::proved_by.eq("dns"))
-        .filter(domains::checked_at.is_null().or(domains::checked_at.le(now - CHECKED_EVERY)))
+        .filter(
+            domains::checked_at
+                .is_null()
+                .or(domains::checked_at.le(now - CHECKED_EVERY))
+                .or(domains::checked_at.gt(now.latest_start())),
+        )
         .order(domains::checked_at)
         .limit(most)
         .select(Domain::as_select())
@@ -62,7 +67,7 @@ pub fn note_gone(tx: &mut Tx, actor: &Actor, domain: &Domain) -> Result<Gone> {
     // Removed since it was looked for: nothing is left to say.
     let found = domains::table.find(&domain.id).select(Domain::as_select()).get_result(tx.conn).optional()?;
     let Some(now) = found else { return Ok(Gone::Still) };
-    match now.gone_since {
+    match now.gone_since.filter(|since| *since <= tx.now.latest_start()) {
         _ if now.proved_at.is_none() => Ok(Gone::Still),
         None => {
             diesel::update(domains::table.find(&domain.id))

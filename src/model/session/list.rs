@@ -53,6 +53,7 @@ pub fn list(conn: &mut Conn, owner: &Id<User>, now: Timestamp) -> Result<Vec<Lis
         .filter(sessions::user_id.eq(owner))
         .filter(sessions::expires_at.gt(now))
         .filter(sessions::idle_expires_at.gt(now))
+        .filter(sessions::created_at.le(now.latest_start()))
         .select(Listed::as_select())
         .load(conn))?;
     // Here: a database copies every column into a sorter of its own, for the handful of devices that a person has.
