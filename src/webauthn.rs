@@ -245,13 +245,18 @@ impl Assertion {
 
     /// Whose it is, as the passkey says (§5.4.3, user handle).
     pub fn user(&self) -> Option<Id<User>> {
-        let bytes = <[u8; 16]>::try_from(self.0.get_user_unique_id()?).ok()?;
+        let bytes = <[u8; 16]>::try_from(self.handle()?).ok()?;
         Some(Id::from_text(format!("{:032x}", u128::from_be_bytes(bytes))))
     }
 
     /// Whether it says whose it is, understood or not.
     pub fn names_user(&self) -> bool {
-        self.0.get_user_unique_id().is_some()
+        self.handle().is_some()
+    }
+
+    /// A handle has at least one byte (§5.4.3). Some browsers and keys give an empty one where they have none.
+    fn handle(&self) -> Option<&[u8]> {
+        self.0.get_user_unique_id().filter(|handle| !handle.is_empty())
     }
 }
 

@@ -314,6 +314,37 @@ async fn another_persons_passkey_proves_nothing_case_67() {
 }
 
 #[actix_web::test]
+async fn a_passkey_need_not_say_whose_it_is_where_that_is_known() {
+    let house = House::open().await;
+    let (ada, mut device) = with_passkey(&house, "ada@example.com").await;
+    let (_, mut his) = with_passkey(&house, "bob@example.com").await;
+    type Change = fn(&mut Value);
+    let rows: [(&str, Change); 3] = [
+        ("absent", |response| drop(response.as_object_mut().unwrap().remove("userHandle"))),
+        ("null", |response| response["userHandle"] = Value::Null),
+        ("empty", |response| response["userHandle"] = "".into()),
+    ];
+    for (what, change) in rows {
+        let pending = waits(&house, "ada@example.com").await;
+        let mut answer = device.get(&asks(&pending, "/login/2fa/passkey/options").await);
+        change(&mut answer["response"]);
+        let told = pending.post_json("/login/2fa", answer).await;
+        assert_eq!(told.status, 200, "{what}: {}", told.body);
+        let mut answer = device.get(&asks(&ada, "/auth/confirm/passkey/options").await);
+        change(&mut answer["response"]);
+        ada.post_json("/auth/confirm", answer).await.is(200);
+        // Another person's is not hers because it says nothing, nor is anybody known by nothing.
+        let mut answer = his.get(&asks(&ada, "/auth/confirm/passkey/options").await);
+        change(&mut answer["response"]);
+        ada.post_json("/auth/confirm", answer).await.refuses(401, "unknown_passkey");
+        let stranger = house.curl();
+        let mut answer = device.get(&asks(&stranger, "/login/passkey/options").await);
+        change(&mut answer["response"]);
+        stranger.post_json("/login/passkey", answer).await.refuses(401, "unknown_passkey");
+    }
+}
+
+#[actix_web::test]
 async fn the_origin_is_this_one_to_the_letter_case_68() {
     let house = House::open().await;
     let (curl, mut device) = with_passkey(&house, "ada@example.com").await;
