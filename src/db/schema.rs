@@ -44,6 +44,7 @@ diesel::table! {
         expires_at -> Timestamp,
         second_factor -> Nullable<Text>,
         passkey_id -> Nullable<Text>,
+        binding -> Nullable<Text>,
     }
 }
 

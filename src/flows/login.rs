@@ -1,5 +1,7 @@
 //! Signing in with a password.
 
+use std::array;
+
 use actix_web::web::Data;
 use askama::Template;
 use chrono::TimeDelta;
@@ -17,9 +19,11 @@ use crate::{
         session::Method,
         sign_in::{self, Attempt, Outcome},
         throttle::{self, Limit},
-        user::{self, Candidate},
+        user::{self, Candidate, Candidates},
     },
-    web::{Anybody, Client, Input, Query, Reply, door, input::tick, local_path, views::UserView},
+    web::{
+        Anybody, BrowserMark, Client, Input, Query, Reply, door, input::tick, local_path, views::UserView,
+    },
 };
 
 /// The form.
@@ -73,12 +77,18 @@ pub struct Whither {
 
 /// `GET /login?email=&next=`. Where there is any organisation to sign in through, the address is asked for first, and
 /// leads there where its domain does: whether there is such a person is not looked at.
-pub async fn form(visitor: Anybody, query: Query<Whither>, app: Data<App>) -> Result<Reply> {
+pub async fn form(
+    visitor: Anybody,
+    mark: BrowserMark,
+    query: Query<Whither>,
+    app: Data<App>,
+) -> Result<Reply> {
     let Whither { email, with, next } = query.into_inner();
     let next = local_path(next.as_deref());
     if visitor.signed_in().is_some() {
         return Ok(Reply::go(next.unwrap_or_else(|| "/me".to_owned())));
     }
+    mark.given()?;
     let typed = email.unwrap_or_default();
     let page = LoginPage {
         email: typed.clone(),
@@ -130,7 +140,7 @@ pub async fn create(client: Client, Input(form): Input<Form>, app: Data<App>) ->
     let closed = email.as_ref().map(door::way_through_organisation);
     let (candidates, is_closed) = match email {
         Some(email) => look_up(&app, &client, email).await?,
-        None => ([None, None], false),
+        None => (Candidates::default(), false),
     };
     let entrance = admit(&app, &client, &who, &candidates).await?;
     let hashes = entrance.hashes(&candidates);
@@ -164,7 +174,7 @@ pub async fn create(client: Client, Input(form): Input<Form>, app: Data<App>) ->
 
 /// Who may hold the password, and whether people with this address sign in through their organisation only. Then it
 /// opens nothing but the account of the owner who may come in otherwise, or one that is about to be connected.
-async fn look_up(app: &App, client: &Client, email: EmailAddress) -> Result<([Option<Candidate>; 2], bool)> {
+async fn look_up(app: &App, client: &Client, email: EmailAddress) -> Result<(Candidates, bool)> {
     let (client, now) = (client.clone(), app.now());
     app.read(move |conn| {
         let mut candidates = user::candidates(conn, &email)?;
@@ -194,7 +204,7 @@ fn let_in(
         Error::NotFound => Error::WrongCredentials,
         error => error,
     })?;
-    if now.usable_hash() != matched.usable_hash() {
+    if !now.is(matched) {
         return Err(Error::WrongCredentials);
     }
     if let (Some(old), Some(new)) = (&matched.password_hash, stronger) {
@@ -214,10 +224,9 @@ struct Entrance {
 }
 
 impl Entrance {
-    fn hashes(&self, candidates: &[Option<Candidate>; 2]) -> [Option<PasswordHash>; 2] {
+    fn hashes(&self, candidates: &Candidates) -> [Option<PasswordHash>; 3] {
         let is_looked_at = |index: usize| self.only.is_none_or(|only| only == index);
-        let usable = |index: usize| candidates[index].as_ref().filter(|_| is_looked_at(index))?.usable_hash();
-        [usable(0), usable(1)]
+        array::from_fn(|index| candidates[index].as_ref().filter(|_| is_looked_at(index))?.usable_hash())
     }
 
     /// The failures in a row are over. Whoever signs in to a mere claim proves nothing to the account that has the
@@ -235,12 +244,7 @@ impl Entrance {
 /// Strangers who fail ten times in a row close the door to everybody for a while. A browser that was let in before has
 /// a second one, with counters of its own account, behind which only that account's password is looked at: nobody is
 /// locked out by others, and the counters tell nobody who has an address confirmed.
-async fn admit(
-    app: &App,
-    client: &Client,
-    who: &str,
-    candidates: &[Option<Candidate>; 2],
-) -> Result<Entrance> {
+async fn admit(app: &App, client: &Client, who: &str, candidates: &Candidates) -> Result<Entrance> {
     match enter(app, client, "any", who, None).await {
         Err(Error::TooManyAttempts(seconds)) => {
             let is_known = |one: &Candidate| client.known.knows(&one.id, one.browsers_known_from);
@@ -269,12 +273,7 @@ async fn enter(app: &App, client: &Client, door: &str, whom: &str, only: Option<
 }
 
 /// Tells the owner once in a while that somebody keeps trying: a row for each try would let strangers fill the history.
-async fn note_refusal(
-    app: &App,
-    client: &Client,
-    who: &str,
-    candidates: &[Option<Candidate>; 2],
-) -> Result<()> {
+async fn note_refusal(app: &App, client: &Client, who: &str, candidates: &Candidates) -> Result<()> {
     app.metrics().sign_in(Method::Password, false);
     let owner = candidates[0].as_ref().map(|owner| owner.id.as_str());
     tracing::info!(user.id = owner, client = client.ip, "a password sign-in was throttled");
@@ -292,7 +291,7 @@ fn attempt(client: &Client, outcome: Outcome) -> Attempt {
     Attempt { ip: client.ip.clone(), device: client.device(), method, outcome, is_new_device: false }
 }
 
-async fn note_failure(app: &App, client: &Client, candidates: [Option<Candidate>; 2]) -> Result<()> {
+async fn note_failure(app: &App, client: &Client, candidates: Candidates) -> Result<()> {
     app.metrics().sign_in(Method::Password, false);
     let actor = client.actor();
     let is_blocked = candidates[0].as_ref().is_some_and(|owner| owner.password_blocked_at.is_some());

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     app::App,
+    db::Tx,
     error::{Error, Errors, Result},
     log,
     mail::{EmailAddress, LetterKind},
@@ -18,10 +19,10 @@ use crate::{
         },
         session::Method,
         throttle::{self, Limit},
-        user::{self, Name, NewUser},
+        user::{self, Candidate, Name, NewUser, User},
         welcome,
     },
-    web::{Anybody, Client, Input, Query, Reply, door, local_path, views::UserView},
+    web::{Anybody, BrowserMark, Client, Input, Query, Reply, door, local_path, views::UserView},
 };
 
 /// The form for a new account.
@@ -58,10 +59,11 @@ pub struct Whither {
 }
 
 /// `GET /signup`
-pub async fn form(visitor: Anybody, query: Query<Whither>) -> Result<Reply> {
+pub async fn form(visitor: Anybody, mark: BrowserMark, query: Query<Whither>) -> Result<Reply> {
     if visitor.signed_in().is_some() {
         return Ok(Reply::go("/me"));
     }
+    mark.given()?;
     let next = local_path(query.next.as_deref());
     Ok(Reply::page(SignupPage { name: String::new(), email: String::new(), next, errors: Errors::default() }))
 }
@@ -88,18 +90,19 @@ pub async fn create(client: Client, Input(form): Input<Form>, app: Data<App>) ->
     if app.read(move |conn| domain::enforced(conn, &asked)).await?.is_some() {
         return Err(Error::SsoRequired(door::way_through_organisation(&email)));
     }
-    let password_hash = app.hasher().hash(form.password).await?;
+    let password_hash = app.hasher().hash(form.password.clone()).await?;
     let new = NewUser { email, name, password_hash, created_from: client.device().name() };
-    let (user, arrival) = app
-        .write(move |tx| {
-            let user = user::register(tx, &client.actor(), new)?;
-            // The first letter always goes; it is counted, so that the next one has to wait.
-            throttle::admits_letter(tx, LetterKind::VerifyEmail, &user.email)?;
-            welcome::send(tx, &user)?;
-            let arrival = door::arrive(tx, &client, &user, Method::SignUp, false)?;
-            Ok((user, arrival))
-        })
-        .await?;
+    let mut seen = None;
+    let (user, arrival) = loop {
+        let (client, new, before) = (client.clone(), new.clone(), seen.take());
+        match app.write(move |tx| enter(tx, &client, new, before)).await? {
+            Step::In(user, arrival) => break (*user, arrival),
+            Step::LookAt(earlier) => {
+                let verdict = app.hasher().verify(form.password.clone(), [earlier.usable_hash()]).await?;
+                seen = Some((earlier, verdict.matched.is_some()));
+            }
+        }
+    };
     let message = format!(
         "Welcome. We sent a link to {}: open it to confirm that the address is yours.",
         user.email.spelled()
@@ -108,6 +111,53 @@ pub async fn create(client: Client, Input(form): Input<Form>, app: Data<App>) ->
         .status(StatusCode::CREATED)
         .with("user", UserView::from(&user))?
         .arrived(arrival))
+}
+
+/// How far it came.
+enum Step {
+    /// All the way.
+    In(Box<User>, door::Arrival),
+    /// This browser signed up before with this address: whether with the same password is to be looked at first.
+    LookAt(Box<Candidate>),
+}
+
+/// One browser has one unverified account with an address. The form sent twice is one account and one email; filled in
+/// anew, it takes the place of what it was before. `seen` is the earlier account that was looked at, and whether it has
+/// this password.
+fn enter(tx: &mut Tx, client: &Client, new: NewUser, seen: Option<(Box<Candidate>, bool)>) -> Result<Step> {
+    tx.lock(&new.email.normalized())?;
+    let held = client.held.as_ref().map(|(user, _)| user);
+    let user = match (user::begun_in(tx.conn, &new.email, client.binding.as_deref(), held)?, seen) {
+        (None, _) => begin(tx, client, new)?,
+        (Some(earlier), Some((seen, is_same))) if earlier.is(&seen) => match is_same {
+            true => again(tx, &earlier)?,
+            false => {
+                user::end_claim(tx, &client.actor(), &earlier.id, false)?;
+                begin(tx, client, new)?
+            }
+        },
+        (Some(earlier), _) => return Ok(Step::LookAt(Box::new(earlier))),
+    };
+    let arrival = door::arrive(tx, client, &user, Method::SignUp, false)?;
+    Ok(Step::In(Box::new(user), arrival))
+}
+
+fn begin(tx: &mut Tx, client: &Client, new: NewUser) -> Result<User> {
+    let user = user::register(tx, &client.actor(), new)?;
+    // The first letter always goes; it is counted, so that the next one has to wait.
+    throttle::admits_letter(tx, LetterKind::VerifyEmail, &user.email)?;
+    welcome::send(tx, &user)?;
+    Ok(user)
+}
+
+/// Another email where the first had the time to arrive.
+fn again(tx: &mut Tx, earlier: &Candidate) -> Result<User> {
+    let user = user::by_id(tx.conn, &earlier.id)?;
+    let is_late = tx.now - user.created_at >= TimeDelta::minutes(1);
+    if is_late && throttle::admits_letter(tx, LetterKind::VerifyEmail, &user.email)? {
+        welcome::send(tx, &user)?;
+    }
+    Ok(user)
 }
 
 impl Form {

@@ -30,8 +30,8 @@ use crate::{
 
 pub use change::{Change, judge, lock, note_version};
 pub use ending::{
-    count, end, end_presented, revoke, revoke_all, revoke_but_sso, revoke_everybody, revoke_of_passkey,
-    revoke_others, revoke_relying_on, revoke_single_factor,
+    count, end, end_presented, end_twin, revoke, revoke_all, revoke_but_sso, revoke_everybody,
+    revoke_of_passkey, revoke_others, revoke_relying_on, revoke_single_factor,
 };
 pub use list::{Listed, list};
 
@@ -86,6 +86,7 @@ pub const HOLDING: Holding = Holding {
         ("second_factor", "what you proved besides the first"),
         ("passkey_id", "the passkey you used"),
         ("locked_by", "the device that a session was suddenly used from, in words"),
+        ("binding", "a fingerprint of a mark that your browser holds while it is open"),
     ],
     fate: Fate::Removed,
     afterwards: "Every device is signed out as soon as you ask to be deleted.",
@@ -187,6 +188,8 @@ pub struct Session {
     pub second_factor: Option<Factor>,
     /// The passkey that it relies on.
     pub passkey_id: Option<Id<Passkey>>,
+    /// The digest of the mark of the browser that it began in, where that held one.
+    pub binding: Option<String>,
 }
 
 /// The visitor's own session, with as little as a page needs.
@@ -226,6 +229,8 @@ pub struct NewSession {
     pub passkey: Option<Id<Passkey>>,
     /// When it has to end at the latest, where somebody else says so.
     pub ends_at: Option<Timestamp>,
+    /// The digest of its browser's mark.
+    pub binding: Option<String>,
 }
 
 /// What a browser tells of itself. Every part may be empty.
@@ -286,6 +291,7 @@ pub fn start(tx: &mut Tx, user: &Id<User>, new: NewSession) -> Result<(Session, 
         expires_at: new.ends_at.map_or(tx.now + absolute, |ends_at| ends_at.min(tx.now + absolute)),
         second_factor: new.second_factor,
         passkey_id: new.passkey,
+        binding: new.binding,
     };
     diesel::insert_into(sessions::table)
         .values((&session, sessions::secret_hash.eq(secret.digest())))

@@ -28,7 +28,8 @@ pub use address::{
     move_address, newest_claim, old_claims, warn_claim,
 };
 pub use password::{
-    Candidate, block_password, candidate, candidates, drop_password, set_password, strengthen,
+    Candidate, Candidates, begun_in, block_password, candidate, candidates, drop_password, set_password,
+    strengthen,
 };
 
 /// What is held here about a person, and what becomes of it.

@@ -9,7 +9,7 @@ use actix_web::{
     http::{Method, header},
 };
 
-use super::{door, forwarded, guard, known::KnownBrowser, pending, reply};
+use super::{BrowserMark, door, forwarded, guard, known::KnownBrowser, pending, reply};
 use crate::{
     db::{Conn, Id},
     error::{Error, Result},
@@ -38,6 +38,8 @@ pub struct Client {
     pub presented: Vec<SessionSecret>,
     /// The accounts that were let in from this browser before.
     pub known: KnownBrowser,
+    /// The digest of its mark, where it holds one.
+    pub binding: Option<String>,
     /// What this browser is about to connect with the account that signs in, if anything.
     pub linking: Option<Secret<LinkIdentity>>,
     /// The session this browser holds, and whose.
@@ -109,6 +111,7 @@ impl FromRequest for Client {
             traits: Traits::default(),
             presented: door::presented(req),
             known: KnownBrowser::of(req),
+            binding: BrowserMark::digest(&req.get_session()),
             linking: pending::linking(&req.get_session()),
             held: guard::visitor(req).map(|visitor| (visitor.user.id.clone(), visitor.session.id.clone())),
             is_browser: reply::wants_html(req.headers()),

@@ -197,6 +197,9 @@ fn let_in(
     for held in &client.presented {
         session::end_presented(tx, held)?;
     }
+    if let Some(binding) = &client.binding {
+        session::end_twin(tx, &user.id, binding)?;
+    }
     let is_new_device = is_new(tx, client, user, method)?;
     let (device, ip) = (client.device(), client.ip.clone());
     let attempt =
@@ -204,8 +207,9 @@ fn let_in(
     sign_in::note(tx, &user.id, attempt)?;
     let (second_factor, passkey) =
         second.map_or((None, None), |second| (Some(second.factor), second.passkey));
-    let fingerprint = client.fingerprint();
-    let new = NewSession { method, remembered, device, fingerprint, ip, second_factor, passkey, ends_at };
+    let (fingerprint, binding) = (client.fingerprint(), client.binding.clone());
+    let new =
+        NewSession { method, remembered, device, fingerprint, ip, second_factor, passkey, ends_at, binding };
     let (session, secret) = session::start(tx, &user.id, new)?;
     let actor = client.actor().known_as(&user.id);
     audit::record(tx, &actor, &user.id, Event::SignedIn { method, session: session.id })?;

@@ -21,6 +21,11 @@ impl BrowserMark {
         self.0.get(KEY).ok().flatten()
     }
 
+    /// The digest of the mark that a browser holds.
+    pub fn digest(session: &Session) -> Option<String> {
+        Self(session.clone()).held().map(|mark| secret::digest(&mark))
+    }
+
     /// The same, or a new one where it holds none.
     pub fn given(&self) -> Result<String> {
         if let Some(mark) = self.held() {

@@ -58,6 +58,7 @@ mod stop;
 mod throttle;
 mod totp;
 mod transcript;
+mod twice;
 mod typed_codes;
 mod user_agents;
 mod verify_email;

@@ -1,5 +1,6 @@
 //! How a session ends before its time: given up, signed out, or no longer good enough.
 
+use chrono::TimeDelta;
 use diesel::prelude::*;
 
 use super::{Method, Session, SessionSecret, list};
@@ -137,6 +138,20 @@ pub fn revoke_everybody(tx: &mut Tx, actor: &Actor) -> Result<i64> {
 /// Ends the session that a browser presents, locked or not: it is about to get another.
 pub fn end_presented(tx: &mut Tx, secret: &SessionSecret) -> Result<()> {
     diesel::delete(sessions::table.filter(sessions::secret_hash.eq(secret.digest()))).execute(tx.conn)?;
+    Ok(())
+}
+
+// As long as somebody who pressed twice waits for the first answer.
+const TWICE: TimeDelta = TimeDelta::seconds(10);
+
+/// Ends the session that the same form, sent twice, began in the same browser just now: its cookie is about to be
+/// overwritten.
+pub fn end_twin(tx: &mut Tx, owner: &Id<User>, binding: &str) -> Result<()> {
+    let twin = sessions::table
+        .filter(sessions::user_id.eq(owner))
+        .filter(sessions::binding.eq(binding))
+        .filter(sessions::created_at.ge(tx.now - TWICE));
+    diesel::delete(twin).execute(tx.conn)?;
     Ok(())
 }
 

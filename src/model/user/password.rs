@@ -5,7 +5,10 @@ use diesel::prelude::*;
 use super::{User, forget_browsers};
 use crate::{
     clock::Timestamp,
-    db::{Conn, Id, Tx, schema::users},
+    db::{
+        Conn, Id, Tx,
+        schema::{sessions, users},
+    },
     error::Result,
     mail::EmailAddress,
     model::{
@@ -30,6 +33,11 @@ pub struct Candidate {
 }
 
 impl Candidate {
+    /// Whether this is the same account with the same password as when `other` was read.
+    pub fn is(&self, other: &Candidate) -> bool {
+        self.id == other.id && self.usable_hash() == other.usable_hash()
+    }
+
     /// The hash that a password may be offered to.
     pub fn usable_hash(&self) -> Option<PasswordHash> {
         self.password_hash.clone().filter(|_| self.password_blocked_at.is_none())
@@ -83,21 +91,48 @@ pub fn strengthen(
     audit::record(tx, actor, id, Event::PasswordRehashed {})
 }
 
-/// Who may sign in with this address: first the account that has it confirmed, then its newest claim.
-pub fn candidates(conn: &mut Conn, email: &EmailAddress) -> Result<[Option<Candidate>; 2]> {
+/// Who may sign in with an address: the account that has it confirmed, and its newest unverified ones. A password is
+/// offered to so many hashes, whether there are so many accounts or none.
+pub type Candidates = [Option<Candidate>; 3];
+
+/// Who may sign in with this address. Whoever signed up twice, with another password each time, comes in with either.
+pub fn candidates(conn: &mut Conn, email: &EmailAddress) -> Result<Candidates> {
     let here = users::table.filter(users::email_normalized.eq(email.normalized()));
-    // The claim first: one that is confirmed between the two queries is found by both, and not by neither.
-    let claim = here
+    // These first: one that is confirmed between the two queries is found by both, and not by neither.
+    let unverified: Vec<Candidate> = here
         .clone()
         .filter(users::email_verified_at.is_null())
-        .order(users::created_at.desc())
+        .order((users::created_at.desc(), users::id))
+        .limit(2)
         .select(Candidate::as_select())
-        .first(conn)
-        .optional()?;
+        .load(conn)?;
     let confirmed = here
         .filter(users::email_verified_at.is_not_null())
         .select(Candidate::as_select())
         .first(conn)
         .optional()?;
-    Ok([confirmed, claim])
+    let mut unverified = unverified.into_iter();
+    Ok([confirmed, unverified.next(), unverified.next()])
+}
+
+/// The unverified account that this browser signed up before with this address: it holds a session of it, or began one.
+/// One that an operator holds is let alone, and one that an organisation made, which has no password.
+pub fn begun_in(
+    conn: &mut Conn,
+    email: &EmailAddress,
+    binding: Option<&str>,
+    held: Option<&Id<User>>,
+) -> Result<Option<Candidate>> {
+    let own = sessions::table.filter(sessions::user_id.eq(users::id));
+    let began_here = diesel::dsl::exists(own.filter(sessions::binding.eq(binding)));
+    let found = users::table
+        .filter(users::email_normalized.eq(email.normalized()))
+        .filter(users::email_verified_at.is_null())
+        .filter(users::deletion_hold.is_null())
+        .filter(users::password_hash.is_not_null())
+        .filter(began_here.or(users::id.nullable().eq(held)))
+        .order((users::created_at.desc(), users::id))
+        .select(Candidate::as_select())
+        .first(conn);
+    Ok(found.optional()?)
 }
