@@ -1,5 +1,5 @@
-//! The program in a process of its own: started, stopped and killed as an operator, a
-//! deployment or a power cut would do it.
+//! The program in a process of its own: started, stopped and killed as an operator, a deployment or a power cut would
+//! do it.
 
 use std::{
     collections::BTreeMap,
@@ -69,7 +69,7 @@ impl Ground {
                 beside.display().to_string()
             }
         };
-        Some(Self { program: release, ..Self::new() })
+        Some(Self { program: release, ..Self::with(&[("BCRYPT_COST", "4")]) })
     }
 
     /// Starts `vestibule serve` and waits until it answers.
