@@ -8,7 +8,7 @@ use crate::{
     clock::{Clock, Timestamp},
     config::{Config, MailRoute},
     db::{Conn, Database, Tx},
-    error::{Error, Result},
+    error::{Error, Outage, Result},
     mail::{Catcher, Mailer, catcher, somebody_listens},
     metrics::Metrics,
     model::password::Hasher,
@@ -51,7 +51,8 @@ impl App {
 
     /// Opens the house with a clock of one's own.
     pub fn open_with(config: Config, clock: Clock) -> Result<Self> {
-        let db = Database::open(&config.database, config.database_pool)?;
+        let db = Database::open(&config.database, config.database_pool, config.is_pooled)
+            .map_err(|no| Error::Unavailable(Outage::lost(no.sentence)))?;
         let hasher =
             Hasher::start(config.hash_threads, config.hash_queue, config.bcrypt_cost, config.keys.clone())?;
         let (mailer, catcher) = open_mail(&config)?;
@@ -131,11 +132,11 @@ impl App {
     }
 
     /// A read: one connection. On SQLite what a request reads before it waits is of one moment; elsewhere each statement
-    /// is of its own.
+    /// is of its own. It may run twice: the second time on a new connection, where the first one was broken.
     pub async fn read<T, F>(&self, query: F) -> Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+        F: Fn(&mut Conn) -> Result<T> + Send + 'static,
     {
         self.0.db.read(query).await
     }

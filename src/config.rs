@@ -200,6 +200,8 @@ pub struct Config {
     pub database: DatabaseUrl,
     /// Connections to PostgreSQL.
     pub database_pool: u32,
+    /// Whether a pooler in front of PostgreSQL gives each transaction another connection.
+    pub is_pooled: bool,
     /// Whether `serve` brings the schema up.
     pub migrate: bool,
     /// Name and address.

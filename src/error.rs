@@ -2,10 +2,13 @@
 //!
 //! An `Error` knows its code and its status; `web::refuse` turns it into a page or JSON, once.
 
+mod database;
+
 use std::borrow::Cow;
 
-use diesel::result::DatabaseErrorKind;
 use serde::{Serialize, Serializer};
+
+pub use database::{Outage, POOLER_ADVICE};
 
 use crate::log::Panicked;
 
@@ -123,6 +126,12 @@ pub enum Error {
     /// A bounded queue is full.
     #[error("A lot is going on right now. Wait a few seconds and try again.")]
     Busy,
+    /// The database is away, full, read-only or out of connections. It passes.
+    #[error("This site cannot reach its data right now. Wait a few seconds and try again.")]
+    Unavailable(Outage),
+    /// This node should get no requests now. Holds why.
+    #[error("This server is not ready: {}.", .0.says())]
+    NotReady(Unready),
     /// Something that is not the visitor's fault. The cause is for the log only.
     #[error("Something went wrong on our side. Nothing was changed; try again in a moment.")]
     Internal(#[source] anyhow::Error),
@@ -155,6 +164,7 @@ impl Error {
         ("malformed", 400),
         ("method_not_allowed", 405),
         ("not_found", 404),
+        ("not_ready", 503),
         ("passkey_expired", 422),
         ("passkey_refused", 422),
         ("passkey_taken", 409),
@@ -167,6 +177,7 @@ impl Error {
         ("timeout", 408),
         ("too_large", 413),
         ("too_many_attempts", 429),
+        ("unavailable", 503),
         ("unknown_passkey", 401),
         ("unsupported_media", 415),
         ("wrong_credentials", 401),
@@ -210,6 +221,8 @@ impl Error {
             Error::PasskeyExpired => "passkey_expired",
             Error::LastWayIn => "last_way_in",
             Error::Busy => "busy",
+            Error::Unavailable(_) => "unavailable",
+            Error::NotReady(_) => "not_ready",
             Error::Internal(_) => "internal",
         }
     }
@@ -231,6 +244,7 @@ impl Error {
     pub fn cause(&self) -> String {
         match self {
             Error::Internal(cause) => format!("{cause:#}"),
+            Error::Unavailable(outage) => format!("{:#}", outage.cause),
             Error::Invalid(errors) => {
                 errors.iter().flat_map(|(_, sentences)| sentences).cloned().collect::<Vec<_>>().join(" ")
             }
@@ -245,23 +259,6 @@ impl From<anyhow::Error> for Error {
     }
 }
 
-impl From<diesel::result::Error> for Error {
-    fn from(cause: diesel::result::Error) -> Self {
-        match cause {
-            diesel::result::Error::NotFound => Error::NotFound,
-            // Every foreign key leads to a user: the account ended while this was under way.
-            diesel::result::Error::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _) => Error::SignIn,
-            diesel::result::Error::DatabaseError(_, told) if is_waiting(told.message()) => Error::Busy,
-            cause => Error::internal(cause),
-        }
-    }
-}
-
-/// Whether a database gave up waiting for another writer: nothing is broken, it is only busy.
-fn is_waiting(message: &str) -> bool {
-    message == "database is locked" || message.contains("lock timeout") || message == "deadlock detected"
-}
-
 impl From<serde_json::Error> for Error {
     fn from(cause: serde_json::Error) -> Self {
         Error::internal(cause)
@@ -271,6 +268,36 @@ impl From<serde_json::Error> for Error {
 impl From<askama::Error> for Error {
     fn from(cause: askama::Error) -> Self {
         Error::internal(cause)
+    }
+}
+
+/// What keeps a node from being ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unready {
+    /// The database cannot be written to.
+    Database,
+    /// The database has not all the tables that this program needs.
+    Migrations,
+    /// The outbox cannot be read.
+    Outbox,
+}
+
+impl Unready {
+    /// The stable name of it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Unready::Database => "database",
+            Unready::Migrations => "migrations",
+            Unready::Outbox => "outbox",
+        }
+    }
+
+    fn says(self) -> &'static str {
+        match self {
+            Unready::Database => "its database cannot be written to",
+            Unready::Migrations => "its database waits for `vestibule migrate`",
+            Unready::Outbox => "its outbox cannot be read",
+        }
     }
 }
 

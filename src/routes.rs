@@ -176,7 +176,7 @@ pub fn entries() -> Vec<Entry> {
         get("/auth/saml/confirm", SignedIn, "step-up at the identity provider", saml::step_up),
 
         get("/healthz", Anyone, "the process is alive", health::alive),
-        get("/readyz", Anyone, "database and outbox answer too", health::ready),
+        get("/readyz", Anyone, "a row can be written; else 503 with the `reason`", health::ready),
         get("/metrics", Anyone, "Prometheus text, for `METRICS_FROM`", health::metrics),
         get("/.well-known/change-password", Anyone, "where password managers send people: to `/me/password`", change_password),
         get("/.well-known/passkey-endpoints", Anyone, "where password managers send people: `{enroll, manage}`", passkeys::endpoints),

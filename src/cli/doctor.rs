@@ -49,8 +49,7 @@ pub async fn run(config: Config, as_json: bool, mail_to: Option<String>) -> Outc
     findings.extend([settings(&config), cookies(&config), proxies(&config)]);
     match App::open(config) {
         Err(error) => {
-            let advice = format!("{}. See that DATABASE_URL is right and the database runs.", error.cause());
-            findings.push(finding("database", Health::Problem, advice));
+            findings.push(finding("database", Health::Problem, error.cause()));
         }
         Ok(app) => {
             findings.push(database(&app).await);

@@ -18,7 +18,8 @@ use out::say;
 use crate::{
     app::App,
     config::{self, Config, DatabaseUrl},
-    error::Result,
+    db::Database,
+    error::{Error, Result},
 };
 
 /// The entry room of your application: sign-up, sign-in and devices in one program.
@@ -151,8 +152,11 @@ where
 fn open(config: Config) -> std::result::Result<App, String> {
     let place = describe(&config.database);
     let may_migrate = config.migrate;
-    let app =
-        App::open(config).map_err(|error| format!("The house does not open ({place}): {}", error.cause()))?;
+    let app = App::open(config).map_err(|error| match &error {
+        // A sentence that begins with the setting.
+        Error::Unavailable(_) => error.cause(),
+        error => format!("The house does not open ({place}): {}", error.cause()),
+    })?;
     if may_migrate {
         app.db()
             .migrate()
@@ -163,9 +167,9 @@ fn open(config: Config) -> std::result::Result<App, String> {
 
 fn migrate(config: &Config) -> Outcome {
     let place = describe(&config.database);
-    let migrated = crate::db::Database::open(&config.database, 1).and_then(|db| db.migrate());
+    let db = Database::open(&config.database, 1, config.is_pooled).map_err(|no| no.sentence)?;
     let ran =
-        migrated.map_err(|error| format!("The schema does not come up ({place}): {}", error.cause()))?;
+        db.migrate().map_err(|error| format!("The schema does not come up ({place}): {}", error.cause()))?;
     say!(
         "{place}: {}",
         if ran == 0 { "nothing to do.".to_owned() } else { format!("{ran} migration(s) run.") }

@@ -1,17 +1,20 @@
 //! `vestibule serve`.
 
-use std::{io, net::TcpListener};
+use std::{io, net::TcpListener, time::Duration};
 
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Outcome, block_on, describe, open, sentence};
 use crate::{
     app::{App, CATCHER_PORT},
-    config::{Config, MailRoute},
+    config::{Config, DatabaseUrl, MailRoute},
+    db::Database,
     jobs,
     log::{self, Log},
     server,
 };
+
+const SECOND: Duration = Duration::from_secs(1);
 
 /// Runs the house until it is told to stop: requests in flight finish, letters under way are noted.
 pub fn run(config: Config) -> Outcome {
@@ -23,6 +26,9 @@ pub fn run(config: Config) -> Outcome {
     let listener = TcpListener::bind(config.listen).map_err(|cause| cannot_listen(&config, &cause))?;
     block_on(async {
         let hangups = actix_web::rt::spawn(mind_hangups());
+        if !database_answers(&config).await? {
+            return Ok(());
+        }
         let app = open(config)?;
         let server = sentence(server::start(&app, listener))?;
         let jobs = jobs::start(&app);
@@ -82,6 +88,37 @@ fn cannot_listen(config: &Config, cause: &io::Error) -> String {
         _ => format!(
             "LISTEN is `{listen}`, which cannot be listened on: {cause}. Write another address or port."
         ),
+    }
+}
+
+/// Waits for a PostgreSQL that does not answer yet, with a line a second. `false` where we are told to stop meanwhile.
+async fn database_answers(config: &Config) -> Result<bool, String> {
+    if matches!(config.database, DatabaseUrl::Sqlite(_)) {
+        return Ok(true);
+    }
+    let stopped = wait_for_signal();
+    tokio::pin!(stopped);
+    let mut tick = tokio::time::interval(SECOND);
+    tick.tick().await;
+    loop {
+        let (url, is_pooled) = (config.database.clone(), config.is_pooled);
+        let mut knock = tokio::task::spawn_blocking(move || Database::knock(&url, is_pooled));
+        let answer = loop {
+            tokio::select! {
+                answer = &mut knock => break answer,
+                _ = tick.tick() => tracing::warn!("DATABASE_URL: PostgreSQL has not answered yet; waiting for it"),
+                () = &mut stopped => return Ok(false),
+            }
+        };
+        match answer.map_err(|cause| cause.to_string())? {
+            Ok(()) => return Ok(true),
+            Err(no) if no.may_come => tracing::warn!("{} Trying again every second", no.sentence),
+            Err(no) => return Err(no.sentence),
+        }
+        tokio::select! {
+            _ = tick.tick() => {}
+            () = &mut stopped => return Ok(false),
+        }
     }
 }
 

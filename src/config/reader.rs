@@ -81,6 +81,9 @@ impl Reader {
             mode,
             database,
             database_pool: self.whole("DATABASE_POOL", 8, 1..=1_000),
+            is_pooled: self
+                .choice("DATABASE_POOLER", &[("off", false), ("transaction", true)])
+                .unwrap_or(false),
             migrate: self.switch("MIGRATE", true),
             listen,
             base_url_is_set,

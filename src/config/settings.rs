@@ -29,6 +29,11 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("DATABASE_URL", "sqlite://data/vestibule.db", "`sqlite://PATH` or `postgres://…`"),
     setting("DATABASE_POOL", "8", "connections to PostgreSQL per node"),
+    setting(
+        "DATABASE_POOLER",
+        "off",
+        "`transaction` where PgBouncer in transaction mode stands before PostgreSQL",
+    ),
     setting("MIGRATE", "on", "`off`: `serve` leaves the schema to `vestibule migrate`"),
     setting(
         "BASE_URL",

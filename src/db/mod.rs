@@ -8,45 +8,48 @@
 //! `LIBSQLITE3_FLAGS`; without them all is as right, and slower.
 
 mod conn;
+mod connect;
+mod pool;
 mod reader;
+mod readiness;
 #[expect(missing_docs, reason = "the tables are described in the migrations")]
 pub mod schema;
 pub mod types;
 
 use std::{
     future::poll_fn,
-    path::Path,
     pin::pin,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::Instant,
 };
 
 use diesel::{
     connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
     prelude::*,
-    r2d2::{ManageConnection, Pool, PooledConnection},
     result::DatabaseErrorKind,
 };
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use sha2::{Digest, Sha256};
 
 pub use conn::Conn;
+pub use connect::NoConnection;
 pub use types::Id;
+
+use connect::{Target, file_number};
+use pool::{Held, Pool};
+use readiness::Readiness;
 
 use crate::{
     clock::Timestamp,
-    config::{Config, DatabaseUrl, make_private_folder},
-    error::{Error, Result},
+    config::{Config, DatabaseUrl},
+    error::{Error, Outage, Result},
     log::{self, Audited},
 };
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
-
-// How long a request waits for a connection, or for another writer, before it is told to come back.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// One transaction at one moment. What is said here happens together or not at all.
 pub struct Tx<'a> {
@@ -104,68 +107,101 @@ fn lock_key(name: &str) -> i64 {
 
 /// The database of the house.
 #[derive(Clone)]
-pub struct Database {
-    url: Arc<DatabaseUrl>,
+pub struct Database(Arc<Inner>);
+
+struct Inner {
     // SQLite: the one writer. PostgreSQL: everything.
-    pool: Pool<Manager>,
+    pool: Pool,
     // Tells this database's readers from another's on the same thread.
     number: u64,
+    // Readers from before another file lay in the place of this one are not used any more.
+    epoch: AtomicU64,
+    // The file that the connections have open; nothing on PostgreSQL.
+    file: Mutex<Option<(u64, u64)>>,
+    refused_at: Mutex<Option<Instant>>,
+    readiness: Readiness,
 }
 
 impl Database {
-    /// Opens the database; on SQLite the file and its folder are made where they are missing.
-    pub fn open(url: &DatabaseUrl, pool_size: u32) -> Result<Self> {
+    /// Opens the database; on SQLite the file and its folder are made where they are missing. What is wrong is one of
+    /// DATABASE_URL's sentences.
+    pub fn open(url: &DatabaseUrl, pool_size: u32, is_pooled: bool) -> Result<Self, NoConnection> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let size = match url {
-            DatabaseUrl::Sqlite(path) => {
-                make_folder(path)?;
-                1
-            }
-            DatabaseUrl::Postgres(_) => pool_size.max(1),
+        let target = Target::of(url, is_pooled);
+        let first = target.connect_first()?;
+        let (size, file) = match &target {
+            Target::Sqlite(path) => (1, file_number(path).ok()),
+            Target::Postgres { .. } => (pool_size.max(1) as usize, None),
         };
-        let pool = Pool::builder()
-            .max_size(size)
-            .min_idle(Some(1))
-            .test_on_check_out(false)
-            .connection_timeout(PATIENCE)
-            .build(Manager(url.clone()))
-            .map_err(Error::internal)?;
-        Ok(Self { url: Arc::new(url.clone()), pool, number: NEXT.fetch_add(1, Ordering::Relaxed) })
+        Ok(Self(Arc::new(Inner {
+            pool: Pool::new(target, size, first),
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
+            epoch: AtomicU64::new(0),
+            file: Mutex::new(file),
+            refused_at: Mutex::new(None),
+            readiness: Readiness::default(),
+        })))
+    }
+
+    /// Looks whether the database lets somebody in, and goes again.
+    pub fn knock(url: &DatabaseUrl, is_pooled: bool) -> Result<(), NoConnection> {
+        Target::of(url, is_pooled).connect_first().map(drop)
     }
 
     /// Brings the schema up, once, however many nodes start together. The number of migrations that ran.
     pub fn migrate(&self) -> Result<usize> {
-        let mut slot = self.pool.get().map_err(|_| Error::Busy)?;
-        begin(&mut slot.conn)?;
-        let outcome = match &mut slot.conn {
-            Conn::Sqlite(_) => Ok(()),
-            Conn::Postgres(conn) => conn.batch_execute("SELECT pg_advisory_xact_lock(7001)"),
-        };
-        let ran = outcome.map_err(Error::from).and_then(|()| {
-            let ran = slot.conn.run_pending_migrations(MIGRATIONS).map_err(|cause| anyhow::anyhow!(cause))?;
-            Ok(ran.len())
-        });
-        finish(&mut slot.conn, ran)
+        self.0.with_conn(|conn| {
+            self.0.begin(conn)?;
+            let outcome = match conn {
+                Conn::Sqlite(_) => Ok(()),
+                Conn::Postgres(conn) => conn.batch_execute("SELECT pg_advisory_xact_lock(7001)"),
+            };
+            let ran = outcome.map_err(Error::from).and_then(|()| {
+                let ran = conn.run_pending_migrations(MIGRATIONS).map_err(|cause| anyhow::anyhow!(cause))?;
+                Ok(ran.len())
+            });
+            finish(conn, ran)
+        })
     }
 
     /// How many migrations this program has that the database has not. Nothing is changed.
     pub async fn pending_migrations(&self) -> Result<usize> {
-        let pool = self.pool.clone();
-        blocking(move || with_slot(&pool, pending)).await
+        self.blocking(|inner| {
+            inner.with_conn(|conn| {
+                // To look, diesel makes the table of its own where there is none: in a transaction that never ends well.
+                inner.begin(conn)?;
+                let found = pending(conn);
+                Manager::rollback_transaction(conn)?;
+                found
+            })
+        })
+        .await
     }
 
     /// A read: one connection. On SQLite what a request reads before it waits is of one moment; elsewhere each statement
-    /// is of its own.
+    /// is of its own. Where the connection turns out to be broken, it is tried once more on a new one.
     pub async fn read<T, F>(&self, query: F) -> Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+        F: Fn(&mut Conn) -> Result<T> + Send + 'static,
     {
-        match &*self.url {
-            DatabaseUrl::Sqlite(path) => reader::read(self.number, path, query),
-            DatabaseUrl::Postgres(_) => {
-                let pool = self.pool.clone();
-                blocking(move || with_slot(&pool, query)).await
+        match self.0.pool.target() {
+            Target::Sqlite(path) => {
+                let epoch = self.0.epoch.load(Ordering::Acquire);
+                match reader::read(self.0.number, epoch, path, &query) {
+                    Err(Error::Unavailable(_)) => reader::read(self.0.number, epoch, path, &query),
+                    outcome => outcome,
+                }
+            }
+            Target::Postgres { .. } => {
+                self.blocking(move |inner| match inner.with_conn(&query) {
+                    Err(Error::Unavailable(outage)) => {
+                        tracing::debug!(cause = format!("{:#}", outage.cause), "reading once more");
+                        inner.with_conn(&query)
+                    }
+                    outcome => outcome,
+                })
+                .await
             }
         }
     }
@@ -174,21 +210,19 @@ impl Database {
     /// after it waited or wrote, from a new one.
     pub async fn in_turns<F: Future>(&self, request: F) -> F::Output {
         let mut request = pin!(request);
-        poll_fn(|context| reader::turn(self.number, || request.as_mut().poll(context))).await
+        poll_fn(|context| reader::turn(self.0.number, || request.as_mut().poll(context))).await
     }
 
     /// Wipes what was deleted from the write-ahead log. `false` where somebody was reading just then: try again later. A
     /// PostgreSQL server looks after its files itself.
     pub async fn empty_log(&self) -> Result<bool> {
-        let pool = self.pool.clone();
-        blocking(move || with_slot(&pool, empty_log)).await
+        self.blocking(|inner| inner.with_conn(empty_log)).await
     }
 
     /// Writes the whole SQLite file anew, so that nothing that was ever deleted is left in it, and empties the log. Nobody
     /// else writes meanwhile. `false` as in [`Database::empty_log`].
     pub async fn scrub(&self) -> Result<bool> {
-        let pool = self.pool.clone();
-        blocking(move || with_slot(&pool, |conn| write_anew(conn).and_then(|()| empty_log(conn)))).await
+        self.blocking(|inner| inner.with_conn(|conn| write_anew(conn).and_then(|()| empty_log(conn)))).await
     }
 
     /// A write: all of it or none of it, at the moment `now`. Says whether a letter was posted.
@@ -197,20 +231,121 @@ impl Database {
         T: Send + 'static,
         F: FnOnce(&mut Tx) -> Result<T> + Send + 'static,
     {
-        reader::end_snapshot(self.number);
-        let pool = self.pool.clone();
-        let run = move |conn: &mut Conn| {
-            begin(conn)?;
-            let mut tx = Tx { conn, now, config: &config, has_mail: false, audited: Vec::new() };
-            let outcome = change(&mut tx).map(|value| (value, tx.has_mail));
-            let committed = finish(tx.conn, outcome)?;
-            // Here and not where the write is waited for: that one may be gone, and this happened all the same.
-            tx.audited.iter().for_each(Audited::write);
-            Ok(committed)
-        };
-        blocking(move || with_slot(&pool, run)).await
+        reader::end_snapshot(self.0.number);
+        self.blocking(move |inner| {
+            let written = inner.with_transaction(|conn| {
+                let mut tx = Tx { conn, now, config: &config, has_mail: false, audited: Vec::new() };
+                let outcome = change(&mut tx).map(|value| (value, tx.has_mail));
+                let committed = finish(tx.conn, outcome)?;
+                // Here and not where the write is waited for: that one may be gone, and this happened all the same.
+                tx.audited.iter().for_each(Audited::write);
+                Ok(committed)
+            });
+            inner.note(&written);
+            written
+        })
+        .await
+    }
+
+    async fn blocking<T, W>(&self, work: W) -> Result<T>
+    where
+        T: Send + 'static,
+        W: FnOnce(&Inner) -> Result<T> + Send + 'static,
+    {
+        let inner = Arc::clone(&self.0);
+        log::spawn_blocking(move || work(&inner)).await.map_err(Error::internal)?
     }
 }
+
+impl Inner {
+    /// Work on a connection, which goes back only if it is whole.
+    fn with_conn<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+        let mut held = self.pool.take()?;
+        self.work_with(&mut held, work)
+    }
+
+    fn work_with<T>(&self, held: &mut Held, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+        let outcome = work(held);
+        let outcome = match &**held {
+            Conn::Sqlite(_) => outcome,
+            Conn::Postgres(_) => outcome.map_err(Error::as_postgres_means),
+        };
+        let is_closed =
+            matches!(Manager::transaction_manager_status_mut(&mut **held).transaction_depth(), Ok(None));
+        held.is_whole(is_closed && !matches!(outcome, Err(Error::Unavailable(_))));
+        if matches!(&outcome, Err(Error::Unavailable(outage)) if outage.is_lost) {
+            self.lose();
+        }
+        outcome
+    }
+
+    /// Work in a transaction that has begun, and that the work ends. What has not begun is begun once more on a new
+    /// connection: this one may only have been idle while the server restarted. Nothing else is done twice.
+    fn with_transaction<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+        self.look_after_file()?;
+        let mut held = self.pool.take()?;
+        match self.work_with(&mut held, |conn| self.begin(conn)) {
+            Err(Error::Unavailable(_)) => {
+                // Given back first: on SQLite there is no other.
+                drop(held);
+                held = self.pool.take()?;
+                self.work_with(&mut held, |conn| self.begin(conn))?;
+            }
+            begun => begun?,
+        }
+        self.work_with(&mut held, work)
+    }
+
+    fn begin(&self, conn: &mut Conn) -> Result<()> {
+        match (conn, self.pool.target()) {
+            (Conn::Sqlite(conn), _) => {
+                AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN IMMEDIATE")?
+            }
+            // What a session is told behind a pooler, another one's transactions are told too.
+            (Conn::Postgres(conn), Target::Postgres { is_pooled: true, .. }) => {
+                AnsiTransactionManager::begin_transaction_sql(
+                    conn,
+                    "BEGIN; SET LOCAL lock_timeout = '10s'; SET LOCAL idle_in_transaction_session_timeout = '60s'",
+                )?;
+            }
+            (Conn::Postgres(conn), _) => AnsiTransactionManager::begin_transaction(conn)?,
+        }
+        Ok(())
+    }
+
+    /// Whether the file that is open still lies in its place. Another one there is opened instead.
+    fn look_after_file(&self) -> Result<()> {
+        let Target::Sqlite(path) = self.pool.target() else { return Ok(()) };
+        let found = file_number(path).map_err(|cause| {
+            Error::Unavailable(Outage::lost(format!("{} was moved or removed: {cause}", path.display())))
+        })?;
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        if *file != Some(found) {
+            tracing::warn!(path = %path.display(), "another file lies in the database's place, and is used from now on");
+            *file = Some(found);
+            self.lose();
+        }
+        Ok(())
+    }
+
+    fn lose(&self) {
+        self.epoch.fetch_add(1, Ordering::Release);
+        self.pool.lose();
+    }
+
+    /// Remembers how a write ended.
+    fn note<T>(&self, written: &Result<T>) {
+        match written {
+            Err(Error::Unavailable(_)) => {
+                *self.refused_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+            }
+            Ok(_) => self.pool.trust(),
+            Err(_) => {}
+        }
+    }
+}
+
+type Manager = <Conn as Connection>::TransactionManager;
 
 #[derive(QueryableByName)]
 struct Checkpoint {
@@ -238,98 +373,20 @@ fn empty_log(conn: &mut Conn) -> Result<bool> {
 }
 
 fn pending(conn: &mut Conn) -> Result<usize> {
-    // To look, diesel makes the table of its own where there is none: in a transaction that never ends well.
-    begin(conn)?;
-    let found = conn.pending_migrations(MIGRATIONS).map(|pending| pending.len());
-    <Conn as Connection>::TransactionManager::rollback_transaction(conn)?;
-    Ok(found.map_err(|cause| anyhow::anyhow!(cause))?)
-}
-
-fn make_folder(path: &Path) -> Result<()> {
-    make_private_folder(path.parent().unwrap_or(Path::new(""))).map_err(Error::internal)
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    log::spawn_blocking(work).await.map_err(Error::internal)?
-}
-
-fn with_slot<T>(pool: &Pool<Manager>, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
-    let mut slot: PooledConnection<Manager> = pool.get().map_err(|_| Error::Busy)?;
-    // Broken until proved whole: a panic, or a server that went away, must not hand it to the next one.
-    slot.is_broken = true;
-    let outcome = work(&mut slot.conn);
-    slot.is_broken = matches!(outcome, Err(Error::Internal(_)));
-    outcome
-}
-
-fn begin(conn: &mut Conn) -> Result<()> {
-    match conn {
-        Conn::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN IMMEDIATE")?,
-        Conn::Postgres(conn) => AnsiTransactionManager::begin_transaction(conn)?,
-    }
-    Ok(())
+    let found = conn.pending_migrations(MIGRATIONS).map_err(|cause| anyhow::anyhow!(cause))?;
+    Ok(found.len())
 }
 
 fn finish<T>(conn: &mut Conn, outcome: Result<T>) -> Result<T> {
-    type Manager = <Conn as Connection>::TransactionManager;
     match outcome {
         Ok(value) => {
             Manager::commit_transaction(conn)?;
             Ok(value)
         }
         Err(error) => {
-            Manager::rollback_transaction(conn)?;
+            // Where that fails too, the connection is not used again.
+            let _ = Manager::rollback_transaction(conn);
             Err(error)
         }
     }
-}
-
-/// A pooled connection, and whether it may be used again.
-pub struct Slot {
-    conn: Conn,
-    is_broken: bool,
-}
-
-struct Manager(DatabaseUrl);
-
-impl ManageConnection for Manager {
-    type Connection = Slot;
-    type Error = ConnectionError;
-
-    fn connect(&self) -> Result<Slot, ConnectionError> {
-        let conn = match &self.0 {
-            DatabaseUrl::Sqlite(path) => open_sqlite(path, "")?,
-            DatabaseUrl::Postgres(url) => {
-                let mut conn = PgConnection::establish(url)?;
-                conn.batch_execute(
-                    "SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '60s'",
-                )
-                .map_err(ConnectionError::CouldntSetupConfiguration)?;
-                Conn::Postgres(conn)
-            }
-        };
-        Ok(Slot { conn, is_broken: false })
-    }
-
-    fn is_valid(&self, slot: &mut Slot) -> Result<(), ConnectionError> {
-        slot.conn.batch_execute("SELECT 1").map_err(ConnectionError::CouldntSetupConfiguration)
-    }
-
-    fn has_broken(&self, slot: &mut Slot) -> bool {
-        slot.is_broken
-    }
-}
-
-/// FULL: a commit survives the loss of power, not only of the process. What is deleted is overwritten: a free page keeps
-/// nobody's address. A connection keeps up to 16 MB of what it read since somebody else last committed. The file is not
-/// mapped: with each commit SQLite would map it anew, and the next look-ups would fault it in page by page.
-fn open_sqlite(path: &Path, more: &str) -> Result<Conn, ConnectionError> {
-    let mut conn = SqliteConnection::establish(&path.to_string_lossy())?;
-    let pragmas = format!(
-        "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
-         PRAGMA secure_delete = ON; PRAGMA cache_size = -16000; {more}",
-        PATIENCE.as_millis()
-    );
-    conn.batch_execute(&pragmas).map_err(ConnectionError::CouldntSetupConfiguration)?;
-    Ok(Conn::Sqlite(conn))
 }

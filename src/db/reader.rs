@@ -12,7 +12,7 @@ use std::{
 
 use diesel::connection::{Connection, TransactionManager};
 
-use super::{Conn, open_sqlite};
+use super::{Conn, connect::open_sqlite};
 use crate::error::{Error, Result};
 
 thread_local! {
@@ -25,26 +25,32 @@ type Manager = <Conn as Connection>::TransactionManager;
 
 struct Reader {
     conn: Conn,
+    epoch: u64,
     has_snapshot: bool,
 }
 
-/// Reads on this thread, and in the snapshot of the request that has its turn.
-pub fn read<T>(database: u64, path: &Path, query: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+/// Reads on this thread, and in the snapshot of the request that has its turn. A reader of another epoch is not used.
+pub fn read<T>(
+    database: u64,
+    epoch: u64,
+    path: &Path,
+    query: impl FnOnce(&mut Conn) -> Result<T>,
+) -> Result<T> {
     // Taken out while in use: a reader that fails or panics is not put back.
     let held = READERS.with_borrow_mut(|readers| readers.remove(&database));
-    let mut reader = match held {
+    let mut reader = match held.filter(|reader| reader.epoch == epoch) {
         Some(reader) => reader,
-        None => Reader {
-            conn: open_sqlite(path, "PRAGMA query_only = ON;").map_err(Error::internal)?,
-            has_snapshot: false,
-        },
+        None => {
+            let conn = open_sqlite(path, "rw", "PRAGMA query_only = ON;")?;
+            Reader { conn, epoch, has_snapshot: false }
+        }
     };
     if TURN.get() == Some(database) && !reader.has_snapshot {
         Manager::begin_transaction(&mut reader.conn)?;
         reader.has_snapshot = true;
     }
     let outcome = query(&mut reader.conn);
-    if !matches!(outcome, Err(Error::Internal(_))) {
+    if !matches!(outcome, Err(Error::Internal(_) | Error::Unavailable(_))) {
         READERS.with_borrow_mut(|readers| readers.insert(database, reader));
     }
     outcome
@@ -115,7 +121,7 @@ mod tests {
         }
 
         fn read(&self) -> i32 {
-            read(self.number, &self.path, |conn| {
+            read(self.number, 0, &self.path, |conn| {
                 Ok(diesel::select(diesel::dsl::sql::<Integer>("n FROM t")).get_result(conn)?)
             })
             .unwrap()
@@ -160,7 +166,7 @@ mod tests {
         let fails = |conn: &mut Conn| Ok(conn.batch_execute("SELECT nothing FROM nowhere")?);
         turn(1_002, || {
             assert_eq!(shelf.read(), 0);
-            read(1_002, &shelf.path, fails).unwrap_err();
+            read(1_002, 0, &shelf.path, fails).unwrap_err();
         });
         shelf.write();
         assert_eq!(turn(1_002, || shelf.read()), 1);

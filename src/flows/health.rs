@@ -23,15 +23,11 @@ pub async fn alive() -> Result<Reply> {
     Ok(Reply::page(HealthPage { status: "ok" }))
 }
 
-/// `GET /readyz`: the database and its outbox answer too.
+/// `GET /readyz`: a row can be written, the schema is up, the outbox can be read. Else 503 and the `reason`.
 pub async fn ready(app: Data<App>) -> Result<Reply> {
-    let depth = app.read(outbox::depth).await;
-    match depth {
-        Ok(_) => Ok(Reply::page(HealthPage { status: "ready" })),
-        Err(error) => {
-            tracing::error!(cause = error.cause(), "not ready");
-            Err(Error::Busy)
-        }
+    match app.db().unready(|conn| outbox::depth(conn).map(drop)).await {
+        None => Ok(Reply::page(HealthPage { status: "ready" })),
+        Some(reason) => Err(Error::NotReady(reason)),
     }
 }
 

@@ -112,6 +112,12 @@ pub fn of(conn: &mut Conn, user: &Id<User>) -> Result<Vec<(Organisation, Role)>>
 /// The organisation with this slug and the role that `user` has in it. [`Error::NotFound`] for everybody else: nobody
 /// learns which there are.
 pub fn seen_by(conn: &mut Conn, slug: &str, user: &Id<User>) -> Result<(Organisation, Role)> {
+    // What is no slug is nobody's. PostgreSQL would fail on a NUL instead of finding nothing.
+    let slug = Slug::parse(slug)
+        .ok()
+        .map(|parsed| parsed.0)
+        .filter(|parsed| parsed == slug)
+        .ok_or(Error::NotFound)?;
     Ok(memberships::table
         .inner_join(organisations::table)
         .filter(organisations::slug.eq(slug))

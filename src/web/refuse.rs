@@ -90,7 +90,9 @@ pub fn answer(req: &HttpRequest, error: &Error) -> HttpResponse {
     let shown = matches!(error, Error::Internal(_)).then_some(request_id);
     let mut answer = HttpResponse::build(status_of(error));
     match error {
-        Error::Busy => answer.insert_header((header::RETRY_AFTER, "5")),
+        Error::Busy | Error::Unavailable(_) | Error::NotReady(_) => {
+            answer.insert_header((header::RETRY_AFTER, "5"))
+        }
         Error::TooManyAttempts(seconds) => answer.insert_header((header::RETRY_AFTER, seconds.to_string())),
         Error::ConfirmByPost => answer.insert_header((header::ALLOW, "POST")),
         _ => &mut answer,
@@ -147,6 +149,9 @@ pub fn json(answer: &mut HttpResponseBuilder, error: &Error, request_id: Option<
     if let Error::SsoRequired(way) = error {
         body["signIn"] = way.as_str().into();
     }
+    if let Error::NotReady(reason) = error {
+        body["reason"] = reason.name().into();
+    }
     if let Error::TooManyAttempts(seconds) = error {
         answer.insert_header((header::RETRY_AFTER, seconds.to_string()));
     }
@@ -167,6 +172,9 @@ fn log(req: &HttpRequest, error: &Error) {
         Error::Internal(cause) if cause.is::<log::Panicked>() => {}
         Error::Internal(_) => {
             tracing::error!(route, user.id = user, client, cause = error.cause(), "request failed")
+        }
+        Error::Unavailable(_) => {
+            tracing::error!(route, user.id = user, client, cause = error.cause(), "the database cannot");
         }
         Error::Busy | Error::CrossOrigin | Error::PlainHttp(_) | Error::TooManyAttempts(_) => {
             tracing::warn!(route, code, user.id = user, client, "refused");
@@ -246,9 +254,10 @@ impl ErrorPage {
             Error::PlainHttp(_) => ("Not over plain http", "/", "Go to the front page"),
             Error::CrossOrigin => ("Not from here", "/", "Go to the front page"),
             Error::TooLarge => ("Too much at once", "/", "Go to the front page"),
-            Error::Busy | Error::Timeout | Error::TooManyAttempts(_) => {
+            Error::Busy | Error::Unavailable(_) | Error::Timeout | Error::TooManyAttempts(_) => {
                 ("Try again in a moment", "/", "Go to the front page")
             }
+            Error::NotReady(_) => ("Not ready", "/readyz", "Look again"),
             Error::Internal(_) => ("Something went wrong", "/", "Go to the front page"),
             _ => ("That did not work", "/", "Go to the front page"),
         };

@@ -78,7 +78,7 @@ impl FactorsPage {
         app.read(move |conn| {
             let factors = second_factor::of(conn, &id)?;
             let second_factors = FactorsView::of(conn, &id, factors)?;
-            Ok(Self { second_factors, edition: recovery_code::edition(conn, &id)?, errors })
+            Ok(Self { second_factors, edition: recovery_code::edition(conn, &id)?, errors: errors.clone() })
         })
         .await
     }

@@ -48,7 +48,7 @@ async fn count(app: &App, from: &str) -> i64 {
         n: i64,
     }
     let query = format!("SELECT count(*) AS n FROM {from}");
-    app.read(move |conn| Ok(sql_query(query).get_result::<Count>(conn)?.n)).await.unwrap()
+    app.read(move |conn| Ok(sql_query(&query).get_result::<Count>(conn)?.n)).await.unwrap()
 }
 
 /// Whoever is here is whole, and of whoever is not nothing is left. A PostgreSQL server may still be ending the

@@ -4,6 +4,7 @@
 mod account;
 mod catcher;
 mod clock_jumps;
+mod cluster;
 mod commands;
 mod commands_output;
 mod connections;
@@ -39,6 +40,7 @@ mod migrations;
 mod nodes;
 mod operators;
 mod organisations;
+mod outages;
 mod outbox;
 mod panics;
 mod passkeys;

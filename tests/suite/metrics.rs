@@ -4,7 +4,7 @@ use diesel::{RunQueryDsl, sql_query};
 use serde_json::json;
 use vestibule::jobs::{self, Chore};
 
-use crate::house::{House, PASSWORD};
+use crate::house::{House, PASSWORD, eventually};
 
 #[actix_web::test]
 async fn the_metrics_are_prometheus_text_with_every_family_described() {
@@ -171,8 +171,14 @@ async fn a_node_without_its_database_is_alive_but_not_ready() {
     house.curl().get("/readyz").await.is(200);
     house.app.write(|tx| Ok(sql_query("DROP TABLE outbox").execute(tx.conn)?)).await.unwrap();
 
-    let answer = house.curl().get("/readyz").await.refuses(503, "busy");
+    let answer = eventually("a look at the outbox", async || {
+        let answer = house.curl().get("/readyz").await;
+        (answer.status == 503).then_some(answer)
+    })
+    .await
+    .refuses(503, "not_ready");
 
+    assert_eq!(answer.json()["reason"], "outbox");
     assert!(!answer.header("retry-after").is_empty());
     house.curl().get("/healthz").await.is(200);
 }

@@ -43,12 +43,12 @@ async fn nodes_that_start_together_migrate_an_empty_database_once() {
     ]))
     .unwrap()
     .database;
-    let all = Database::open(&url, 1).unwrap().pending_migrations().await.unwrap();
+    let all = Database::open(&url, 1, false).unwrap().pending_migrations().await.unwrap();
 
     let nodes: Vec<_> = (0..4)
         .map(|_| {
             let url = url.clone();
-            thread::spawn(move || Database::open(&url, 1).and_then(|db| db.migrate()).unwrap())
+            thread::spawn(move || Database::open(&url, 1, false).unwrap().migrate().unwrap())
         })
         .collect();
     let ran: Vec<usize> = nodes.into_iter().map(|node| node.join().unwrap()).collect();

@@ -161,13 +161,13 @@ impl OverviewPage {
             let attempts = attempts::seen_by(conn, &organisation.id)?;
             Ok(Self {
                 organisation: (&organisation).into(),
-                service,
+                service: service.clone(),
                 domains: domains.into_iter().map(|one| DomainView::new(one, &connections, &owners)).collect(),
                 connections: connections.into_iter().map(|one| ConnectionView::new(one, now)).collect(),
                 owners,
                 attempts: attempts.iter().map(|one| AttemptView::new(one, &keys)).collect(),
                 typed: String::new(),
-                errors,
+                errors: errors.clone(),
             })
         })
         .await

@@ -90,9 +90,9 @@ pub async fn login(
     let next = local_path(next.as_deref());
     let address = email.as_deref().and_then(|email| EmailAddress::parse(email).ok());
     let found = app
-        .read(move |conn| match (connection, address) {
-            (Some(id), _) => Ok(Some(id)),
-            (None, Some(address)) => domain::leads_to(conn, &address),
+        .read(move |conn| match (&connection, &address) {
+            (Some(id), _) => Ok(Some(id.clone())),
+            (None, Some(address)) => domain::leads_to(conn, address),
             (None, None) => Ok(None),
         })
         .await?;

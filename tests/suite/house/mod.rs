@@ -238,7 +238,7 @@ impl House {
             n: i64,
         }
         let query = format!("SELECT count(*) AS n FROM {from}");
-        self.app.read(move |conn| Ok(diesel::sql_query(query).get_result::<Count>(conn)?.n)).await.unwrap()
+        self.app.read(move |conn| Ok(diesel::sql_query(&query).get_result::<Count>(conn)?.n)).await.unwrap()
     }
 
     /// Texts in the database: `SELECT … AS text FROM …`.
@@ -249,7 +249,8 @@ impl House {
             text: String,
         }
         let query = query.to_owned();
-        let rows = self.app.read(move |conn| Ok(diesel::sql_query(query).load::<Text>(conn)?)).await.unwrap();
+        let rows =
+            self.app.read(move |conn| Ok(diesel::sql_query(&query).load::<Text>(conn)?)).await.unwrap();
         rows.into_iter().map(|row| row.text).collect()
     }
 

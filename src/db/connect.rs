@@ -1,0 +1,377 @@
+//! How a connection is opened, and what an operator is told where none can be.
+
+use std::{
+    fs, io,
+    os::unix::{ffi::OsStrExt, fs::MetadataExt},
+    path::{Path, PathBuf},
+};
+
+use diesel::{
+    ConnectionError,
+    connection::{CacheSize, SimpleConnection},
+    prelude::*,
+    sql_types::{Integer, Text},
+};
+
+use super::{Conn, pool::PATIENCE};
+use crate::{
+    config::{DatabaseUrl, make_private_folder},
+    error::POOLER_ADVICE,
+};
+
+// What holds where DATABASE_URL does not say otherwise (libpq's names). A host that vanished is given up within ten
+// seconds: four to connect, or six for what was sent and never acknowledged.
+const DEFAULTS: [(&str, &str); 5] = [
+    ("connect_timeout", "4"),
+    ("tcp_user_timeout", "6000"),
+    ("keepalives_idle", "5"),
+    ("keepalives_interval", "2"),
+    ("keepalives_count", "2"),
+];
+
+/// Where rows are, and how one gets there.
+#[derive(Clone)]
+pub enum Target {
+    /// A file.
+    Sqlite(PathBuf),
+    /// A server, or a pooler in front of it that gives each transaction another connection.
+    Postgres {
+        /// With our defaults.
+        url: String,
+        /// Whether a pooler is in between: nothing may stay behind in a session.
+        is_pooled: bool,
+    },
+}
+
+/// Why the first connection is not there.
+#[derive(Debug)]
+pub struct NoConnection {
+    /// What to look at, beginning with the setting.
+    pub sentence: String,
+    /// Whether it may come by waiting.
+    pub may_come: bool,
+}
+
+impl Target {
+    /// The target of an address.
+    pub fn of(url: &DatabaseUrl, is_pooled: bool) -> Self {
+        match url {
+            DatabaseUrl::Sqlite(path) => Target::Sqlite(path.clone()),
+            DatabaseUrl::Postgres(url) => Target::Postgres { url: with_defaults(url), is_pooled },
+        }
+    }
+
+    /// A connection. A file that is gone is not made anew.
+    pub fn connect(&self) -> Result<Conn, ConnectionError> {
+        match self {
+            Target::Sqlite(path) => open_sqlite(path, "rw", ""),
+            Target::Postgres { url, is_pooled } => {
+                let mut conn = PgConnection::establish(url)?;
+                match is_pooled {
+                    true => conn.set_prepared_statement_cache_size(CacheSize::Disabled),
+                    false => conn
+                        .batch_execute(
+                            "SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '60s'",
+                        )
+                        .map_err(ConnectionError::CouldntSetupConfiguration)?,
+                }
+                Ok(Conn::Postgres(conn))
+            }
+        }
+    }
+
+    /// The very first connection, with a look at what is at its other end. On SQLite file and folder are made where they
+    /// are missing.
+    pub fn connect_first(&self) -> Result<Conn, NoConnection> {
+        match self {
+            Target::Sqlite(path) => first_sqlite(path),
+            Target::Postgres { url, is_pooled } => {
+                let mut conn = self.connect().map_err(|cause| refused(url, &cause))?;
+                let unreadable = |cause: diesel::result::Error| NoConnection {
+                    sentence: format!("DATABASE_URL: the database answers, and then fails: {cause}."),
+                    may_come: false,
+                };
+                refuse_encoding(&mut conn).map_err(unreadable)?.map_or(Ok(()), Err)?;
+                if !is_pooled {
+                    refuse_pooler(self, &mut conn).map_err(unreadable)?.map_or(Ok(()), Err)?;
+                }
+                Ok(conn)
+            }
+        }
+    }
+}
+
+/// FULL: a commit survives the loss of power, not only of the process. What is deleted is overwritten: a free page keeps
+/// nobody's address. A connection keeps up to 16 MB of what it read since somebody else last committed. The file is not
+/// mapped: with each commit SQLite would map it anew, and the next look-ups would fault it in page by page.
+pub fn open_sqlite(path: &Path, mode: &str, more: &str) -> Result<Conn, ConnectionError> {
+    let mut conn = SqliteConnection::establish(&format!("file:{}?mode={mode}", escaped(path)))?;
+    let pragmas = format!(
+        "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
+         PRAGMA secure_delete = ON; PRAGMA cache_size = -16000; {more}",
+        PATIENCE.as_millis()
+    );
+    conn.batch_execute(&pragmas).map_err(ConnectionError::CouldntSetupConfiguration)?;
+    Ok(Conn::Sqlite(conn))
+}
+
+/// Which file lies there: device and inode.
+pub fn file_number(path: &Path) -> io::Result<(u64, u64)> {
+    fs::metadata(path).map(|file| (file.dev(), file.ino()))
+}
+
+/// A path inside SQLite's `file:` address (RFC 3986 §2.1).
+fn escaped(path: &Path) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
+    let bytes = path.as_os_str().as_bytes().iter();
+    bytes.map(|&b| if is_plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+}
+
+fn first_sqlite(path: &Path) -> Result<Conn, NoConnection> {
+    let no = |sentence: String| NoConnection { sentence, may_come: false };
+    let folder = path.parent().unwrap_or(Path::new(""));
+    make_private_folder(folder).map_err(|cause| {
+        no(format!(
+            "DATABASE_URL: the folder {} cannot be made ({cause}). Make it, writable by the user that runs this.",
+            folder.display()
+        ))
+    })?;
+    if path.is_dir() {
+        return Err(no(format!(
+            "DATABASE_URL: {} is a folder. Write the path of a file in it, such as sqlite://{}/vestibule.db.",
+            path.display(),
+            path.display()
+        )));
+    }
+    open_sqlite(path, "rwc", "").map_err(|cause| {
+        let advice = match cause.to_string().contains("not a database") {
+            true => "Write the path of a SQLite file, or of one that is still to be made",
+            false => {
+                "See that file and folder are writable by the user that runs this, and that the disk has room"
+            }
+        };
+        no(format!("DATABASE_URL: {} cannot be opened ({}). {advice}.", path.display(), cause_of(&cause)))
+    })
+}
+
+fn cause_of(cause: &ConnectionError) -> String {
+    let text = match cause {
+        ConnectionError::BadConnection(text) => text.clone(),
+        cause => cause.to_string(),
+    };
+    text.trim().trim_end_matches('.').replace('\t', "").replace('\n', "; ")
+}
+
+// What PostgreSQL or libpq says → what to do, and whether waiting helps. libpq speaks English, as this program sets no
+// language for it; a server may speak another, and then its own sentence has to do.
+const REFUSALS: [(&[&str], &str, bool); 8] = [
+    (&["could not translate host name"], "See that the host's name is right and known to DNS", true),
+    (
+        &["password authentication failed", "no password supplied"],
+        "See that user and password are right",
+        false,
+    ),
+    (&["no pg_hba.conf entry"], "Let this machine and user in by a line of the server's pg_hba.conf", false),
+    (&["certificate", "SSL", "TLS"], "See that sslmode and sslrootcert are right", false),
+    (&["does not exist"], "Make it with createdb and createuser, or see that the names are right", false),
+    (
+        &["starting up", "shutting down", "recovery mode", "not yet accepting"],
+        "The server is restarting",
+        true,
+    ),
+    (
+        &["too many clients", "too many connections", "connection slots"],
+        "The server has no connection left: lower DATABASE_POOL, or raise its max_connections",
+        true,
+    ),
+    (
+        &[
+            "Connection refused",
+            "timeout expired",
+            "No such file or directory",
+            "No route to host",
+            "unreachable",
+            "closed the connection",
+            "reset by peer",
+            "read-only",
+            "not writable",
+        ],
+        "See that the server runs, and that host and port are right",
+        true,
+    ),
+];
+
+fn refused(url: &str, cause: &ConnectionError) -> NoConnection {
+    let said = without_secrets(url, &cause_of(cause));
+    if let ConnectionError::InvalidConnectionUrl(_) | ConnectionError::InvalidCString(_) = cause {
+        return unreadable_address();
+    }
+    if !said.contains("connection to server") && !said.contains("could not translate") {
+        // libpq did not get as far as the network: it repeats the address, and the password with it.
+        return match cause {
+            ConnectionError::CouldntSetupConfiguration(_) => NoConnection {
+                sentence: format!("DATABASE_URL: PostgreSQL answers, and then fails: {said}."),
+                may_come: false,
+            },
+            _ => unreadable_address(),
+        };
+    }
+    let known = REFUSALS.iter().find(|(words, ..)| words.iter().any(|word| said.contains(word)));
+    let (advice, may_come) =
+        known.map_or(("See that DATABASE_URL is right", false), |(_, advice, may)| (*advice, *may));
+    NoConnection {
+        sentence: format!("DATABASE_URL: PostgreSQL lets nobody in ({said}). {advice}."),
+        may_come,
+    }
+}
+
+fn unreadable_address() -> NoConnection {
+    NoConnection {
+        sentence: "DATABASE_URL cannot be read. Write postgres://user:password@host:5432/database; in user and password \
+                   percent-encode what is neither letter nor digit."
+            .to_owned(),
+        may_come: false,
+    }
+}
+
+fn without_secrets(url: &str, said: &str) -> String {
+    let said = said.replace(url, "***");
+    let password = url
+        .split_once("://")
+        .and_then(|(_, rest)| rest.rsplit_once('@'))
+        .and_then(|(user, _)| user.split_once(':'))
+        .map_or("", |(_, password)| password);
+    if password.is_empty() { said } else { said.replace(password, "***") }
+}
+
+/// The address with our defaults for what it leaves open.
+fn with_defaults(url: &str) -> String {
+    let mut url = url.to_owned();
+    for (name, value) in DEFAULTS {
+        if !url.contains(&format!("{name}=")) {
+            let separator = if url.contains('?') { '&' } else { '?' };
+            url.push_str(&format!("{separator}{name}={value}"));
+        }
+    }
+    url
+}
+
+/// Names and addresses are Unicode; a database in another encoding would refuse some of them, some day.
+fn refuse_encoding(conn: &mut Conn) -> QueryResult<Option<NoConnection>> {
+    let encoding: String =
+        diesel::select(diesel::dsl::sql::<Text>("current_setting('server_encoding')")).get_result(conn)?;
+    Ok((encoding != "UTF8").then(|| NoConnection {
+        sentence: format!(
+            "DATABASE_URL: the database is encoded in {encoding}. Make one with `createdb --encoding=UTF8 \
+             --template=template0 NAME` and name that."
+        ),
+        may_come: false,
+    }))
+}
+
+/// Two connections of ours that are one at the server: a pooler hands it from transaction to transaction.
+fn refuse_pooler(target: &Target, first: &mut Conn) -> QueryResult<Option<NoConnection>> {
+    // The server may have no second one to give just now.
+    let Ok(mut second) = target.connect() else { return Ok(None) };
+    let pid = |conn: &mut Conn| {
+        diesel::sql_query("SELECT pg_backend_pid() AS pid")
+            .get_result::<Backend>(conn)
+            .map(|backend| backend.pid)
+    };
+    Ok((pid(first)? == pid(&mut second)?).then(|| NoConnection {
+        sentence: format!("DATABASE_URL: two connections are one at the server. {POOLER_ADVICE}."),
+        may_come: false,
+    }))
+}
+
+#[derive(QueryableByName)]
+struct Backend {
+    #[diesel(sql_type = Integer)]
+    pid: i32,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+
+    use super::*;
+
+    #[test]
+    fn what_the_address_leaves_open_is_ours_to_say() {
+        let url = with_defaults("postgres://db/v?connect_timeout=30");
+        assert!(url.starts_with("postgres://db/v?connect_timeout=30&tcp_user_timeout=6000&"), "{url}");
+        assert_eq!(url.matches("connect_timeout").count(), 1);
+        assert!(with_defaults("postgres://a,b/v").starts_with("postgres://a,b/v?connect_timeout=4&"));
+    }
+
+    #[test]
+    fn a_path_with_marks_of_an_address_is_still_a_path() {
+        assert_eq!(escaped(Path::new("/srv/a b/100%?#.db")), "/srv/a%20b/100%25%3F%23.db");
+        assert_eq!(escaped(Path::new(OsStr::from_bytes(b"data/\xff.db"))), "data/%FF.db");
+    }
+
+    #[test]
+    fn each_refusal_says_what_to_do_and_never_the_password() {
+        let server = "connection to server at \"db\" (10.0.0.9), port 5432 failed: ";
+        for (said, advice, may_come) in [
+            ("could not translate host name \"db\" to address: Name or service not known\n", "DNS", true),
+            (
+                "could not translate host name \"db\" to address: Temporary failure in name resolution",
+                "DNS",
+                true,
+            ),
+            (
+                "Connection refused\n\tIs the server running on that host and accepting TCP/IP connections?",
+                "runs",
+                true,
+            ),
+            ("timeout expired", "runs", true),
+            ("No route to host", "runs", true),
+            ("Network is unreachable", "runs", true),
+            ("server closed the connection unexpectedly", "runs", true),
+            ("session is read-only", "runs", true),
+            ("FATAL:  the database system is starting up", "restarting", true),
+            ("FATAL:  the database system is shutting down", "restarting", true),
+            ("FATAL:  the database system is in recovery mode", "restarting", true),
+            ("FATAL:  sorry, too many clients already", "max_connections", true),
+            (
+                "FATAL:  remaining connection slots are reserved for roles with the SUPERUSER attribute",
+                "max_connections",
+                true,
+            ),
+            ("FATAL:  too many connections for role \"v\"", "max_connections", true),
+            ("FATAL:  password authentication failed for user \"v\"", "password are right", false),
+            ("fe_sendauth: no password supplied", "password are right", false),
+            ("FATAL:  database \"v\" does not exist", "createdb", false),
+            ("FATAL:  role \"v\" does not exist", "createuser", false),
+            ("FATAL:  no pg_hba.conf entry for host \"10.0.0.1\", user \"v\"", "pg_hba", false),
+            ("root certificate file \"/root.crt\" does not exist", "sslrootcert", false),
+            ("SSL error: certificate verify failed", "sslrootcert", false),
+            (
+                "FATAL:  Passwort-Authentifizierung für Benutzer »v« fehlgeschlagen",
+                "DATABASE_URL is right",
+                false,
+            ),
+        ] {
+            let said =
+                if said.starts_with("could not") { said.to_owned() } else { format!("{server}{said}") };
+            let refusal = refused("postgres://v:s3cret@db/v", &ConnectionError::BadConnection(said.clone()));
+            assert!(refusal.sentence.starts_with("DATABASE_URL"), "{}", refusal.sentence);
+            assert!(
+                refusal.sentence.contains(advice) && !refusal.sentence.contains('\n'),
+                "{}",
+                refusal.sentence
+            );
+            assert_eq!(refusal.may_come, may_come, "{said}");
+        }
+        for said in [
+            "invalid URI query parameter: \"pgbouncer\"",
+            "unexpected spaces found in \"postgres://v:s3cret@db/v w\", use percent-encoded spaces (%20) instead",
+            "invalid port number: \"s3cret\"",
+        ] {
+            let refusal =
+                refused("postgres://v:s3cret@db/v", &ConnectionError::BadConnection(said.to_owned()));
+            assert!(!refusal.sentence.contains("s3cret") && !refusal.may_come, "{}", refusal.sentence);
+        }
+    }
+}

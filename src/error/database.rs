@@ -1,0 +1,298 @@
+//! What a database says, in our words: trouble that passes, input that it does not take, or a mistake of ours.
+//!
+//! The one place that knows. PostgreSQL answers in the language of its server, and diesel keeps the SQLSTATE to itself.
+//! So what is read first is what no language changes: diesel's kinds, names of our own, whether the server points into
+//! the statement. English sentences come second, and SQLite knows only those.
+
+use diesel::{
+    ConnectionError,
+    result::{DatabaseErrorInformation, DatabaseErrorKind as Kind, Error as Cause},
+};
+
+use super::Error;
+
+/// Said where named statements meet a pooler that hands each transaction another server connection.
+pub const POOLER_ADVICE: &str =
+    "This looks like PgBouncer in transaction mode: set DATABASE_POOLER=transaction";
+
+/// The database cannot do it now. Nobody who asks can help it, and it passes.
+#[derive(Debug)]
+pub struct Outage {
+    /// Whether every connection from before is in doubt: the server or the file went away, or another one answers now.
+    pub is_lost: bool,
+    /// For the log and for operators.
+    pub cause: anyhow::Error,
+}
+
+impl Outage {
+    /// Something that only an operator sees, in a sentence.
+    pub fn lost(sentence: impl Into<String>) -> Self {
+        Self { is_lost: true, cause: anyhow::anyhow!(sentence.into()) }
+    }
+}
+
+enum Verdict {
+    // No row.
+    Missing,
+    // A row that others hang on is gone.
+    OwnerGone,
+    // Somebody else was writing, for too long.
+    Waited,
+    // The server or the file went away, or it is the wrong one.
+    Lost,
+    // It is there, and cannot.
+    Refused,
+    // It does not take this text or number.
+    Input,
+    // A statement that is wrong.
+    Fault,
+}
+
+// SQLite's own words for its result codes (sqlite3_errstr). READONLY also stands for a file that was moved.
+const FILE_LOST: [&str; 6] = [
+    "attempt to write a readonly database",
+    "disk I/O error",
+    "unable to open database file",
+    "database disk image is malformed",
+    "file is not a database",
+    "locking protocol",
+];
+const REFUSED: [&str; 4] =
+    ["database or disk is full", "out of memory", "no space left on device", "interrupted"];
+const WAITED: [&str; 6] = [
+    "database is locked",
+    "database table is locked",
+    "database schema is locked",
+    "lock timeout",
+    "deadlock detected",
+    "could not serialize access",
+];
+// Data exceptions (SQLSTATE class 22). A NUL is 0x00 in every language.
+const INPUT: [&str; 6] = [
+    "0x00",
+    "invalid byte sequence",
+    "invalid input syntax",
+    "out of range",
+    "value too long",
+    "unsupported Unicode escape",
+];
+
+fn verdict(cause: &Cause) -> Verdict {
+    match cause {
+        Cause::NotFound => Verdict::Missing,
+        Cause::InvalidCString(_) => Verdict::Input,
+        // diesel lost count of the transactions, because the connection broke.
+        Cause::BrokenTransactionManager => Verdict::Lost,
+        Cause::RollbackErrorOnCommit { commit_error, .. } => verdict(commit_error),
+        Cause::DatabaseError(kind, told) => match kind {
+            // A user, nearly always: the account ended while this was under way.
+            Kind::ForeignKeyViolation => Verdict::OwnerGone,
+            // 57P01 to 57P03 and 08xxx end the connection. 25006: a standby, or the operator's switch.
+            Kind::ClosedConnection | Kind::UnableToSendCommand | Kind::ReadOnlyTransaction => Verdict::Lost,
+            Kind::SerializationFailure => Verdict::Waited,
+            Kind::Unknown => by_words(told.message()),
+            _ => Verdict::Fault,
+        },
+        _ => Verdict::Fault,
+    }
+}
+
+fn by_words(message: &str) -> Verdict {
+    let has = |words: &[&str]| {
+        let message = message.to_ascii_lowercase();
+        words.iter().any(|words| message.contains(&words.to_ascii_lowercase()))
+    };
+    match message {
+        _ if is_about_named_statements(message) || has(&FILE_LOST) => Verdict::Lost,
+        _ if has(&WAITED) => Verdict::Waited,
+        _ if has(&REFUSED) => Verdict::Refused,
+        _ if has(&INPUT) => Verdict::Input,
+        _ => Verdict::Fault,
+    }
+}
+
+/// A statement that diesel prepared is not there, or is there already (26000, 42P05): the name is diesel's, in every
+/// language.
+fn is_about_named_statements(message: &str) -> bool {
+    message.contains("__diesel_stmt_")
+}
+
+/// Whether PostgreSQL says it of itself and not of the statement: it points at no place in it, and at no row. Full disks
+/// (53xxx), interventions (57xxx), faults of the system (58xxx, XXxxx) and plans that are out of date (0A000) look so.
+fn is_of_the_server(told: &dyn DatabaseErrorInformation) -> bool {
+    told.statement_position().is_none()
+        && told.table_name().is_none()
+        && told.column_name().is_none()
+        && told.constraint_name().is_none()
+}
+
+impl From<Cause> for Error {
+    fn from(cause: Cause) -> Self {
+        match verdict(&cause) {
+            Verdict::Missing => Error::NotFound,
+            Verdict::OwnerGone => Error::SignIn,
+            Verdict::Waited => Error::Busy,
+            Verdict::Input => Error::Malformed("a text in it has a character that cannot be kept".to_owned()),
+            Verdict::Lost => Error::Unavailable(Outage { is_lost: true, cause: explained(cause) }),
+            Verdict::Refused => Error::Unavailable(Outage { is_lost: false, cause: cause.into() }),
+            Verdict::Fault => Error::internal(cause),
+        }
+    }
+}
+
+fn explained(cause: Cause) -> anyhow::Error {
+    let is_pooled =
+        matches!(&cause, Cause::DatabaseError(_, told) if is_about_named_statements(told.message()));
+    let cause = anyhow::Error::from(cause);
+    if is_pooled { cause.context(POOLER_ADVICE) } else { cause }
+}
+
+impl From<ConnectionError> for Error {
+    fn from(cause: ConnectionError) -> Self {
+        Error::Unavailable(Outage { is_lost: true, cause: cause.into() })
+    }
+}
+
+impl Error {
+    /// The same where PostgreSQL said it: what it does not say of the statement, it says of itself.
+    pub fn as_postgres_means(self) -> Self {
+        match self {
+            Error::Internal(cause) => match cause.downcast::<Cause>() {
+                Ok(cause @ Cause::DatabaseError(Kind::Unknown, _)) => {
+                    let Cause::DatabaseError(_, told) = &cause else { return Error::internal(cause) };
+                    match is_of_the_server(told.as_ref()) {
+                        true => Error::Unavailable(Outage { is_lost: false, cause: cause.into() }),
+                        false => Error::internal(cause),
+                    }
+                }
+                Ok(cause) => Error::internal(cause),
+                Err(cause) => Error::Internal(cause),
+            },
+            error => error,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a database says: the sentence, and where it points.
+    struct Said(&'static str, Option<i32>);
+
+    impl DatabaseErrorInformation for Said {
+        fn message(&self) -> &str {
+            self.0
+        }
+        fn details(&self) -> Option<&str> {
+            None
+        }
+        fn hint(&self) -> Option<&str> {
+            None
+        }
+        fn table_name(&self) -> Option<&str> {
+            None
+        }
+        fn column_name(&self) -> Option<&str> {
+            None
+        }
+        fn constraint_name(&self) -> Option<&str> {
+            None
+        }
+        fn statement_position(&self) -> Option<i32> {
+            self.1
+        }
+    }
+
+    fn outcome(kind: Kind, said: Said, is_postgres: bool) -> (&'static str, bool) {
+        let error = Error::from(Cause::DatabaseError(kind, Box::new(said)));
+        let error = if is_postgres { error.as_postgres_means() } else { error };
+        let is_lost = matches!(&error, Error::Unavailable(outage) if outage.is_lost);
+        (error.code(), is_lost)
+    }
+
+    #[test]
+    fn trouble_that_passes_is_told_from_input_and_from_mistakes() {
+        const LOST: (&str, bool) = ("unavailable", true);
+        const REFUSED: (&str, bool) = ("unavailable", false);
+        const BUSY: (&str, bool) = ("busy", false);
+        const INPUT: (&str, bool) = ("malformed", false);
+        const FAULT: (&str, bool) = ("internal", false);
+        let unable = Kind::UnableToSendCommand;
+        for (kind, message, position, expected) in [
+            (Kind::ClosedConnection, "terminating connection due to administrator command", None, LOST),
+            (
+                Kind::ClosedConnection,
+                "breche la connexion suite à la demande de l'administrateur",
+                None,
+                LOST,
+            ),
+            (Kind::ClosedConnection, "the database system is shutting down", None, LOST),
+            (unable, "no connection to the server", None, LOST),
+            (unable, "server closed the connection unexpectedly", None, LOST),
+            (unable, "could not receive data from server: Connection timed out", None, LOST),
+            (Kind::ReadOnlyTransaction, "cannot execute INSERT in a read-only transaction", None, LOST),
+            (
+                Kind::ReadOnlyTransaction,
+                "kann INSERT nicht in einer Read-Only-Transaktion ausführen",
+                None,
+                LOST,
+            ),
+            (Kind::Unknown, "prepared statement \"__diesel_stmt_0\" already exists", None, LOST),
+            (Kind::Unknown, "la instrucción preparada «__diesel_stmt_3» no existe", None, LOST),
+            (Kind::Unknown, "could not extend file \"base/5/1\": No space left on device", None, REFUSED),
+            (
+                Kind::Unknown,
+                "konnte Datei »base/5/1« nicht erweitern: Auf dem Gerät ist kein Speicherplatz",
+                None,
+                REFUSED,
+            ),
+            (Kind::Unknown, "out of memory", None, REFUSED),
+            (Kind::Unknown, "out of shared memory", None, REFUSED),
+            (Kind::Unknown, "cached plan must not change result type", None, REFUSED),
+            (Kind::Unknown, "canceling statement due to user request", None, REFUSED),
+            (Kind::Unknown, "could not read block 3 in file \"base/5/1\": Input/output error", None, REFUSED),
+            (Kind::Unknown, "permission denied for table users", None, REFUSED),
+            (Kind::Unknown, "canceling statement due to lock timeout", None, BUSY),
+            (Kind::Unknown, "deadlock detected", None, BUSY),
+            (Kind::SerializationFailure, "could not serialize access due to concurrent update", None, BUSY),
+            (Kind::Unknown, "invalid byte sequence for encoding \"UTF8\": 0x00", None, INPUT),
+            (Kind::Unknown, "ungültige Byte-Sequenz für Kodierung »UTF8«: 0x00", None, INPUT),
+            (Kind::Unknown, "integer out of range", None, INPUT),
+            (Kind::Unknown, "relation \"userz\" does not exist", Some(15), FAULT),
+            (Kind::Unknown, "syntax error at or near \"SELEKT\"", Some(1), FAULT),
+            (Kind::NotNullViolation, "null value in column \"name\"", None, FAULT),
+            (Kind::CheckViolation, "new row violates check constraint", None, FAULT),
+        ] {
+            assert_eq!(outcome(kind, Said(message, position), true), expected, "PostgreSQL: {message}");
+        }
+        for (message, expected) in [
+            ("database or disk is full", REFUSED),
+            ("out of memory", REFUSED),
+            ("attempt to write a readonly database", LOST),
+            ("disk I/O error", LOST),
+            ("unable to open database file", LOST),
+            ("unable to open database file: /srv/v.db", LOST),
+            ("database disk image is malformed", LOST),
+            ("file is not a database", LOST),
+            ("locking protocol", LOST),
+            ("database is locked", BUSY),
+            ("database table is locked: users", BUSY),
+            ("database schema is locked: main", BUSY),
+            ("no such table: userz", FAULT),
+            ("near \"SELEKT\": syntax error", FAULT),
+        ] {
+            assert_eq!(outcome(Kind::Unknown, Said(message, None), false), expected, "SQLite: {message}");
+        }
+    }
+
+    #[test]
+    fn a_statement_with_a_name_that_is_taken_points_at_the_setting() {
+        let said = Said("prepared statement \"__diesel_stmt_0\" already exists", None);
+        let Error::Unavailable(outage) = Error::from(Cause::DatabaseError(Kind::Unknown, Box::new(said)))
+        else {
+            panic!("it passes once the setting is right");
+        };
+        assert!(outage.cause.to_string().starts_with(POOLER_ADVICE), "{:#}", outage.cause);
+    }
+}

@@ -1,0 +1,566 @@
+//! A database that is away, full, read-only, out of connections, moved or restarting: 503 meanwhile, nobody is signed
+//! out, and afterwards all is as before without a restart.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    fs,
+    path::PathBuf,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, sql_query, sql_types::Integer};
+use futures_util::future::{join, join_all};
+use serde_json::{Value, json};
+
+use crate::{
+    cluster::{Cluster, Wire},
+    house::{Ground, House, PASSWORD, Visitor, eventually, free_port, run_program, test_server},
+};
+
+fn credentials(address: &str) -> Value {
+    json!({ "email": address, "password": PASSWORD, "name": "Ada" })
+}
+
+/// People who look at their account and sign in, one request after the other, until it is over.
+struct Crowd<'a> {
+    ada: &'a Visitor,
+    stranger: Visitor,
+    answers: RefCell<BTreeMap<(&'static str, u16), usize>>,
+    is_over: Cell<bool>,
+}
+
+impl<'a> Crowd<'a> {
+    fn of(house: &House, ada: &'a Visitor) -> Self {
+        let stranger = house.curl();
+        Self { ada, stranger, answers: RefCell::default(), is_over: Cell::new(false) }
+    }
+
+    async fn goes_on(&self) {
+        let reads = async {
+            while !self.is_over.get() {
+                self.note("read", self.ada.get("/me").await);
+            }
+        };
+        let writes = async {
+            while !self.is_over.get() {
+                self.note("write", self.stranger.post_json("/login", credentials("ada@example.com")).await);
+            }
+        };
+        join(join(reads, async { join_all((0..3).map(|_| self.more_writes())).await }), writes).await;
+    }
+
+    async fn more_writes(&self) {
+        while !self.is_over.get() {
+            self.note("write", self.stranger.post_json("/login", credentials("ada@example.com")).await);
+        }
+    }
+
+    #[track_caller]
+    fn note(&self, what: &'static str, answer: crate::house::Answer) {
+        let status = answer.status.as_u16();
+        if status != 200 {
+            assert_eq!(status, 503, "{}: {}", answer.request, answer.body);
+            assert!(!answer.header("retry-after").is_empty(), "{}", answer.request);
+            assert!(answer.json()["error"].as_str().unwrap().ends_with('.'));
+        }
+        *self.answers.borrow_mut().entry((what, status)).or_default() += 1;
+    }
+
+    fn count(&self, what: &'static str, status: u16) -> usize {
+        self.answers.borrow().get(&(what, status)).copied().unwrap_or_default()
+    }
+
+    /// Waits for so many more of these answers.
+    async fn sees(&self, more: usize, what: &'static str, status: u16) {
+        let enough = self.count(what, status) + more;
+        eventually("those answers", async || (self.count(what, status) >= enough).then_some(())).await;
+    }
+}
+
+/// How long a state lasts beyond the answers that a test waits for: `DRILL_SECONDS`, for a drill by hand.
+#[expect(clippy::disallowed_methods, reason = "a drill by hand")]
+async fn holds() {
+    let seconds = std::env::var("DRILL_SECONDS").map_or(0, |text| text.parse().unwrap());
+    if seconds > 0 {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+    }
+}
+
+/// Begins a trouble under load, waits until requests are refused, ends it, and waits until all is as before.
+async fn drill(house: &House, ada: &Visitor, refused: &'static str, begin: impl Fn(), end: impl Fn()) {
+    let crowd = Crowd::of(house, ada);
+    let course = async {
+        crowd.sees(2, "read", 200).await;
+        crowd.sees(2, "write", 200).await;
+        begin();
+        crowd.sees(12, refused, 503).await;
+        holds().await;
+        let answer = eventually("a node that is not ready", async || {
+            let answer = house.curl().get("/readyz").await;
+            (answer.status == 503).then_some(answer)
+        })
+        .await;
+        assert_eq!(answer.json()["reason"], "database", "{}", answer.body);
+        house.curl().get("/healthz").await.is(200);
+        house.browser().get("/readyz").await.is(503).says("cannot be written to");
+        end();
+        let ended = Instant::now();
+        crowd.sees(1, "write", 200).await;
+        println!("answered again {:?} after the end of it", ended.elapsed());
+        crowd.sees(3, "read", 200).await;
+        crowd.sees(3, "write", 200).await;
+        eventually("readiness", async || (house.curl().get("/readyz").await.status == 200).then_some(()))
+            .await;
+        crowd.is_over.set(true);
+    };
+    join(crowd.goes_on(), course).await;
+    println!("{:?}", crowd.answers.borrow());
+    ada.get("/me").await.is(200);
+}
+
+#[actix_web::test]
+async fn a_server_that_dies_and_comes_back_is_found_again() {
+    if test_server().is_none() {
+        return;
+    }
+    let cluster = Cluster::start("");
+    let house = House::with(&[("DATABASE_URL", &cluster.url())]).await;
+    let ada = house.verified("ada@example.com").await;
+    drill(&house, &ada, "read", || cluster.stop(), || cluster.resume()).await;
+}
+
+#[actix_web::test]
+async fn a_wire_that_is_cut_and_mended_is_used_again() {
+    let Some(server) = test_server() else { return };
+    let (_, address) = server.rsplit_once('@').unwrap();
+    let (address, _) = address.split_once('/').unwrap();
+    let wire = Wire::to(0, address);
+    let plain = House::open().await;
+    let (_, name) = plain.settings["DATABASE_URL"].rsplit_once('/').unwrap();
+    let url = format!("postgres://postgres@127.0.0.1:{}/{name}", wire.port);
+    let house = plain.second_node_with(&[("DATABASE_URL", &url)]).await;
+    let ada = house.verified("ada@example.com").await;
+    drill(&house, &ada, "read", || wire.cut(), || wire.mend()).await;
+}
+
+#[actix_web::test]
+async fn a_server_that_has_no_connection_left_is_found_again() {
+    if test_server().is_none() {
+        return;
+    }
+    let cluster = Cluster::start("max_connections = 12\nsuperuser_reserved_connections = 0");
+    let house = House::with(&[("DATABASE_URL", &cluster.url())]).await;
+    let ada = house.verified("ada@example.com").await;
+    let hoard = RefCell::new(Vec::new());
+    let ours = format!("{}?application_name=hoard", cluster.url());
+    let take_all = || {
+        let mut hoard = hoard.borrow_mut();
+        hoard.push(PgConnection::establish(&ours).unwrap());
+        let away = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                    WHERE application_name <> 'hoard' AND backend_type = 'client backend'";
+        // Whoever is sent away wants in again, and so do we: until there is nothing left for either.
+        eventually_at_once(|| {
+            sql_query(away).execute(&mut hoard[0]).unwrap();
+            while let Ok(conn) = PgConnection::establish(&ours) {
+                hoard.push(conn);
+            }
+            hoard.len() == 12
+        });
+    };
+    drill(&house, &ada, "read", take_all, || hoard.borrow_mut().clear()).await;
+}
+
+#[actix_web::test]
+async fn a_database_that_is_read_only_for_a_while_is_written_to_again() {
+    if test_server().is_none() {
+        return;
+    }
+    let house = House::open().await;
+    let ada = house.verified("ada@example.com").await;
+    let operator = Operator::of(&house);
+    let name = operator.name.clone();
+    drill(
+        &house,
+        &ada,
+        "write",
+        || {
+            operator.says(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on"));
+            operator.sends_everybody_away();
+        },
+        // Sessions that began meanwhile stay read-only: the house has to leave them by itself.
+        || operator.says(&format!("ALTER DATABASE {name} RESET default_transaction_read_only")),
+    )
+    .await;
+}
+
+#[actix_web::test]
+async fn a_database_whose_disk_is_full_for_a_while_is_written_to_again() {
+    if test_server().is_none() {
+        return;
+    }
+    let house = House::open().await;
+    let ada = house.verified("ada@example.com").await;
+    let operator = Operator::of(&house);
+    operator.says(
+        "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+         RAISE EXCEPTION 'kein Platz mehr' USING ERRCODE = '53100'; END $$",
+    );
+    let tables = ["sessions", "jobs", "sign_ins"];
+    let begin = || {
+        for table in tables {
+            operator.says(&format!(
+                "CREATE TRIGGER full_disk BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION full_disk()"
+            ));
+        }
+    };
+    let end = || {
+        for table in tables {
+            operator.says(&format!("DROP TRIGGER full_disk ON {table}"));
+        }
+    };
+    drill(&house, &ada, "write", begin, end).await;
+}
+
+#[actix_web::test]
+async fn connections_that_the_server_closed_while_idle_cost_nobody_an_answer() {
+    if test_server().is_none() {
+        return;
+    }
+    let house = House::open().await;
+    let ada = house.verified("ada@example.com").await;
+    let operator = Operator::of(&house);
+    for _ in 0..3 {
+        operator.sends_everybody_away();
+        ada.get("/me").await.is(200);
+        operator.sends_everybody_away();
+        ada.put_json("/me/name", json!({ "name": "Ada Lovelace" })).await.is(200);
+    }
+}
+
+/// Texts that PostgreSQL refuses, and such as programs send by mistake. None may cost the one connection that there is.
+#[actix_web::test]
+async fn no_input_costs_a_connection() {
+    let house = House::with(&[("DATABASE_POOL", "1")]).await;
+    let ada = house.verified("ada@example.com").await;
+    ada.steps_up().await;
+    ada.post_json("/organisations", json!({ "name": "Acme", "slug": "acme" })).await.is(201);
+    let before = server_process(&house).await;
+
+    let long = "x".repeat(3_000);
+    let odd = [
+        "a%00b",
+        "%00",
+        "%E2%80%8B",
+        "%F0%9F%A6%80",
+        "a%27b",
+        "-1",
+        "%25",
+        "%0A",
+        "99999999999999999999",
+        &long,
+    ];
+    for text in odd {
+        for path in [
+            format!("/organisations/{text}"),
+            format!("/organisations/{text}/sso"),
+            format!("/organisations/{text}/sso/new?like={text}"),
+            format!("/organisations/acme/sso/{text}"),
+            format!("/me/sessions/{text}"),
+            format!("/static/{text}"),
+        ] {
+            let answer = ada.get(&path).await;
+            assert!(matches!(answer.status.as_u16(), 404 | 405), "{path}: {} {}", answer.status, answer.body);
+        }
+        for path in [
+            "/me/logins?next=",
+            "/organisations?next=",
+            "/organisations/acme?next=",
+            "/login?email=",
+            "/login?next=",
+        ] {
+            let answer = ada.get(&format!("{path}{text}")).await;
+            assert!(answer.status.as_u16() < 500, "{path}{text}: {} {}", answer.status, answer.body);
+        }
+        let plain =
+            serde_urlencoded::from_str::<Vec<(String, String)>>(&format!("x={text}")).unwrap().remove(0).1;
+        for (path, field) in [
+            ("/organisations", "name"),
+            ("/organisations/acme/sso/domains", "domain"),
+            ("/login", "email"),
+            ("/forgot-password", "email"),
+            ("/auth/methods", "email"),
+            ("/verify-email", "token"),
+            ("/login/magic-link/verify", "token"),
+        ] {
+            let mut fields = json!({ "password": PASSWORD });
+            fields[field] = plain.as_str().into();
+            let answer = ada.post_json(path, fields).await;
+            assert!(answer.status.as_u16() < 500, "{path} {plain:?}: {} {}", answer.status, answer.body);
+            if plain.contains('\0') {
+                assert!(
+                    answer.status.is_client_error(),
+                    "{path} {plain:?}: {} {}",
+                    answer.status,
+                    answer.body
+                );
+            }
+        }
+    }
+    ada.get("/organisations/a%00b").await.refuses(404, "not_found");
+
+    assert_eq!(server_process(&house).await, before);
+}
+
+#[actix_web::test]
+async fn a_file_that_was_moved_away_is_missed_and_found_again() {
+    let house = House::open().await;
+    let Some(path) = house.settings["DATABASE_URL"].strip_prefix("sqlite://").map(PathBuf::from) else {
+        return;
+    };
+    let ada = house.verified("ada@example.com").await;
+    let elsewhere = path.with_extension("away");
+    drill(
+        &house,
+        &ada,
+        "write",
+        || fs::rename(&path, &elsewhere).unwrap(),
+        || fs::rename(&elsewhere, &path).unwrap(),
+    )
+    .await;
+    assert!(!fs::read_dir(path.parent().unwrap()).unwrap().flatten().any(|entry| entry.path() == elsewhere));
+}
+
+#[actix_web::test]
+async fn a_file_that_was_put_in_the_place_of_another_is_read_and_written() {
+    let house = House::open().await;
+    let Some(path) = house.settings["DATABASE_URL"].strip_prefix("sqlite://").map(PathBuf::from) else {
+        return;
+    };
+    house.claimant("ada@example.com").await;
+    let backup = path.with_extension("backup");
+    house.meddle("UPDATE users SET name = 'Ada of the backup'").await;
+    house.app.db().empty_log().await.map(|is_empty| assert!(is_empty, "the backup is one file")).unwrap();
+    fs::copy(&path, &backup).unwrap();
+    house.meddle("UPDATE users SET name = 'Ada of today'").await;
+
+    fs::rename(&path, path.with_extension("broken")).unwrap();
+    let _ = fs::remove_file(path.with_extension("db-wal"));
+    let _ = fs::remove_file(path.with_extension("db-shm"));
+    fs::rename(&backup, &path).unwrap();
+    let curl = house.curl();
+    curl.post_json("/login", credentials("ada@example.com")).await.is(200);
+
+    assert_eq!(curl.get("/me").await.is(200).json()["user"]["name"], "Ada of the backup");
+}
+
+/// A small disk of memory, where this machine lets us make one.
+struct Disk(tempfile::TempDir);
+
+impl Disk {
+    fn of(size: &str) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let mount = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
+            .arg(folder.path())
+            .output();
+        mount.is_ok_and(|done| done.status.success()).then(|| Self(folder))
+    }
+
+    fn fill(&self) {
+        let mut size = 1 << 20;
+        let mut filling = Vec::new();
+        while size > 0 {
+            filling.resize(filling.len() + size, b'x');
+            if fs::write(self.0.path().join("filling"), &filling).is_err() {
+                filling.truncate(filling.len() - size);
+                size /= 2;
+            }
+        }
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(self.0.path()).status();
+    }
+}
+
+#[actix_web::test]
+async fn a_disk_that_is_full_for_a_while_is_written_to_again() {
+    if test_server().is_some() {
+        return;
+    }
+    let Some(disk) = Disk::of("24m") else {
+        println!("no disk of one's own here: mounting needs root");
+        return;
+    };
+    let url = format!("sqlite://{}", disk.0.path().join("house.db").display());
+    let house = House::with(&[("DATABASE_URL", &url)]).await;
+    let ada = house.verified("ada@example.com").await;
+    drill(&house, &ada, "write", || disk.fill(), || fs::remove_file(disk.0.path().join("filling")).unwrap())
+        .await;
+}
+
+#[actix_web::test]
+async fn a_database_that_cannot_be_opened_is_told_in_a_sentence_that_names_the_setting() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    fs::write(
+        path("notes.txt"),
+        "This is not a database at all, and long enough to be read as one. ".repeat(9),
+    )
+    .unwrap();
+    let port = free_port();
+    let mut cases = vec![
+        (format!("sqlite://{}/v.db", path("notes.txt")), "folder"),
+        ("sqlite:///proc/nowhere/v.db".to_owned(), "cannot be made"),
+        ("sqlite:///proc/v.db".to_owned(), "writable"),
+        (format!("sqlite://{}", folder.path().display()), "folder"),
+        (format!("sqlite://{}", path("notes.txt")), "SQLite file"),
+        (format!("sqlite://{}?mode=rwc", path("v.db")), "Write sqlite://"),
+        ("sqlite://".to_owned(), "Write "),
+        ("postgres:/v".to_owned(), "Write "),
+        ("mysql://v:s3cret@db/v".to_owned(), "Write "),
+        (format!("postgres://v:s3cret@127.0.0.1:{port}/v"), "Connection refused"),
+        (format!("postgres://v:s3cret@127.0.0.1:{port},127.0.0.1:{port}/v"), "runs"),
+        ("postgres://v:s3cret@nowhere.invalid/v".to_owned(), "DNS"),
+        ("postgres://v:s3cret@127.0.0.1:port/v".to_owned(), "Write "),
+        ("postgres://v:s3cret@127.0.0.1/v?colour=red".to_owned(), "Write "),
+        ("postgres://v:s3cret@127.0.0.1/v?sslmode=maybe".to_owned(), "Write "),
+        (format!("postgres://v:s3cret@127.0.0.1:{port}/v?pgbouncer=true"), "DATABASE_POOLER=transaction"),
+        (format!("postgres://v:s3cret@localhost:{port}/v?sslmode=verify-full"), "ertificate"),
+        (format!("postgres://v:s3cret@%2Fnowhere:{port}/v"), "runs"),
+    ];
+    let latin = Latin::of(test_server());
+    if let (Some(server), Some(latin)) = (test_server(), &latin) {
+        let (place, _) = server.rsplit_once('/').unwrap();
+        let (_, address) = place.rsplit_once('@').unwrap();
+        cases.push((format!("{place}/nowhere"), "createdb"));
+        cases.push((format!("postgres://nobody-here:s3cret@{address}/postgres"), "createuser"));
+        cases.push((format!("{place}/{}", latin.name), "encoded in LATIN1"));
+        cases.push((format!("{place}/postgres?sslmode=require"), "sslmode"));
+    }
+    for (url, advice) in cases {
+        for command in [vec!["jobs", "list"], vec!["migrate"], vec!["doctor"]] {
+            let settings = BTreeMap::from([
+                ("DATABASE_URL", url.as_str()),
+                ("SECRET_KEY", "the key of a house that stands for one test"),
+            ]);
+            let said = run_program(&command, settings);
+            let all = said.out + &said.err;
+            assert_eq!(said.code, Some(1), "{url} {command:?}: {all}");
+            assert!(all.contains("DATABASE_URL"), "{url} {command:?}: {all}");
+            assert!(all.contains(advice), "{url} {command:?}: {all}");
+            assert!(!all.contains("s3cret"), "{url} {command:?}: {all}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_server_that_does_not_answer_yet_is_waited_for_with_a_line_a_second() {
+    let port = free_port();
+    let url = format!("postgres://postgres@127.0.0.1:{port}/postgres");
+    let ground = Ground::with(&[("DATABASE_URL", &url)]);
+    let told = ground.spawn();
+    eventually("two lines", async || (told.log().matches("Trying again").count() > 1).then_some(())).await;
+    assert!(told.log().contains("DATABASE_URL"), "{}", told.log());
+    // Told to stop meanwhile, it stops.
+    told.stop();
+
+    let Some(server) = test_server() else { return };
+    let (_, address) = server.rsplit_once('@').unwrap();
+    let (address, _) = address.split_once('/').unwrap();
+    let plain = Ground::new();
+    let (_, name) = plain.settings["DATABASE_URL"].rsplit_once('/').unwrap();
+    let url = format!("postgres://postgres@127.0.0.1:{port}/{name}");
+    let ground = Ground::with(&[("DATABASE_URL", &url)]);
+    let waiting = ground.spawn();
+    eventually("a line", async || waiting.log().contains("Trying again").then_some(())).await;
+    let _wire = Wire::to(port, address);
+    waiting.answering().await.stop();
+}
+
+#[actix_web::test]
+async fn commands_end_in_good_order() {
+    let ground = Ground::with(&[("BCRYPT_COST", "4")]);
+    ground.run(&["migrate"]).await;
+    let runs = (0..24).map(|_| ground.run(&["jobs", "list"]));
+    for said in join_all(runs).await {
+        assert!(said.starts_with("outbox: 0 waiting"), "{said}");
+    }
+}
+
+/// Tries again and again, without a pause, a bounded number of times.
+fn eventually_at_once(mut look: impl FnMut() -> bool) {
+    assert!((0..10_000).any(|_| look()), "it did not come to that");
+}
+
+/// Somebody with the keys to the server, beside the house.
+struct Operator {
+    url: String,
+    name: String,
+}
+
+impl Operator {
+    fn of(house: &House) -> Self {
+        let url = house.settings["DATABASE_URL"].clone();
+        let (_, name) = url.rsplit_once('/').unwrap();
+        Self { name: name.to_owned(), url: url.clone() }
+    }
+
+    fn says(&self, statement: &str) {
+        // Where the database itself is read-only, its operator is not.
+        let url = format!("{}?options=-c%20default_transaction_read_only%3Doff", self.url);
+        let mut conn = PgConnection::establish(&url).unwrap();
+        sql_query(statement).execute(&mut conn).unwrap();
+    }
+
+    fn sends_everybody_away(&self) {
+        self.says(&format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}' AND pid <> pg_backend_pid()",
+            self.name
+        ));
+    }
+}
+
+/// A database in another encoding.
+struct Latin {
+    server: String,
+    name: String,
+}
+
+impl Latin {
+    fn of(server: Option<String>) -> Option<Self> {
+        let server = server?;
+        let name = format!("latin_{}", crate::house::any_number());
+        let mut conn = PgConnection::establish(&server).unwrap();
+        let make = format!(
+            "CREATE DATABASE {name} ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
+        );
+        sql_query(make).execute(&mut conn).unwrap();
+        Some(Self { server, name })
+    }
+}
+
+impl Drop for Latin {
+    fn drop(&mut self) {
+        let mut conn = PgConnection::establish(&self.server).unwrap();
+        sql_query(format!("DROP DATABASE {} WITH (FORCE)", self.name)).execute(&mut conn).unwrap();
+    }
+}
+
+/// The number of the server's process behind the one connection; nothing on SQLite.
+async fn server_process(house: &House) -> Option<i32> {
+    #[derive(QueryableByName)]
+    struct Process {
+        #[diesel(sql_type = Integer)]
+        pid: i32,
+    }
+    test_server()?;
+    let pid = |conn: &mut vestibule::db::Conn| {
+        Ok(sql_query("SELECT pg_backend_pid() AS pid").get_result::<Process>(conn)?.pid)
+    };
+    Some(house.app.read(pid).await.unwrap())
+}
