@@ -18,6 +18,8 @@ has() {
     xmlsec) xmlsec_links ;;
     libclang) libclang_reads ;;
     postgres) postgres_bin >/dev/null ;;
+    # Debian keeps it where only root looks.
+    pgbouncer) version_of pgbouncer >/dev/null || version_of "$root/usr/sbin/pgbouncer" >/dev/null ;;
     chromium) browser >/dev/null ;;
     node) version_of node >/dev/null && version_of npm >/dev/null ;;
     # RFC 6238, appendix B.

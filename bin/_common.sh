@@ -54,6 +54,7 @@ xmlsec      libxmlsec1-dev,libssl-dev   xmlsec1-devel,xmlsec1-openssl-devel,open
 libclang    libclang-dev                clang-devel            clang-dev,clang-libclang      clang           clang-devel           llvm
 compiler++  g++                         gcc-c++                g++                           gcc             gcc-c++               -
 postgres    postgresql                  postgresql-server      postgresql                    postgresql      postgresql-server     postgresql
+pgbouncer   pgbouncer                   pgbouncer              pgbouncer                     pgbouncer       pgbouncer             pgbouncer
 chromium    chromium,chromium-driver    chromium,chromedriver  chromium,chromium-chromedriver chromium       chromium,chromedriver chromium,chromedriver
 node        nodejs,npm                  nodejs,npm             nodejs,npm                    nodejs,npm      nodejs-default,npm-default node
 oathtool    oathtool                    oathtool               oath-toolkit-oathtool         oath-toolkit    oath-toolkit          oath-toolkit

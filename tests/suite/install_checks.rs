@@ -139,6 +139,10 @@ const ROWS: &[Row] = &[
         |it| { it.program("initdb", FAILS); it.server(&["initdb", "pg_ctl", "postgres"]); }, true),
     ("postgres", "the server", |it| it.server(&["initdb", "pg_ctl", "postgres"]), true),
 
+    ("pgbouncer", "one that does not run", |it| it.program("pgbouncer", FAILS), false),
+    ("pgbouncer", "one off PATH", |it| it.script("usr/sbin/pgbouncer", ANSWERS), true),
+    ("pgbouncer", "one that answers", |it| it.program("pgbouncer", ANSWERS), true),
+
     ("chromium", "Ubuntu's, which says what to install",
         |it| { it.program("chromium-browser", "echo snap install chromium"); it.program("chromedriver", ANSWERS); }, false),
     ("chromium", "one that does not run",

@@ -46,6 +46,7 @@ mod panics;
 mod passkeys;
 mod password;
 mod password_reset;
+mod pgbouncer;
 mod races;
 mod readme;
 mod recovery_codes;
