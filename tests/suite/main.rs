@@ -16,6 +16,7 @@ mod doors;
 mod email;
 mod export;
 mod factor_reset;
+mod failover;
 mod floors;
 mod forwarded;
 mod guarding;
