@@ -328,7 +328,7 @@ pub fn parked(conn: &mut Conn) -> Result<Vec<Parked>> {
 }
 
 /// Puts the letters that were given up back in the queue, and lets those be tried now that the mail server refused.
-/// Returns how many were given up.
+/// Returns how many there are of both.
 pub fn retry_parked(tx: &mut Tx) -> Result<usize> {
     let again = diesel::update(outbox::table.filter(outbox::parked_at.is_not_null()))
         .set((
@@ -338,10 +338,10 @@ pub fn retry_parked(tx: &mut Tx) -> Result<usize> {
             outbox::requeued_at.eq(tx.now),
         ))
         .execute(tx.conn)?;
-    diesel::update(waiting().filter(outbox::trouble.is_not_null()))
+    let refused = diesel::update(waiting().filter(outbox::trouble.is_not_null()))
         .set(outbox::due_at.eq(tx.now))
         .execute(tx.conn)?;
-    Ok(again)
+    Ok(again + refused)
 }
 
 #[diesel::dsl::auto_type(no_type_alias)]

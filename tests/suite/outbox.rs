@@ -121,7 +121,7 @@ async fn a_poisoned_letter_is_parked_seen_and_tried_again_and_holds_up_nobody() 
     house.send_letters().await;
     assert_eq!(house.catcher.received(), 6);
     house.meddle(&format!("UPDATE outbox SET sealed = '{sealed}' WHERE sent_at IS NULL")).await;
-    assert_eq!(house.command(&["jobs", "retry"]).out, "1 letter(s) are back in the queue.\n");
+    assert_eq!(house.command(&["jobs", "retry"]).out, "1 email(s) are back in the queue.\n");
     assert_eq!(house.command(&["jobs", "run", "outbox"]).out, "outbox: 1 letter(s) tried\n");
 
     assert_eq!(house.catcher.letters()[0].to, "ada@example.com");

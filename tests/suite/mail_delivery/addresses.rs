@@ -159,7 +159,8 @@ async fn the_sender_that_nobody_chose_can_always_be_written() {
         assert_eq!(taken.sender_line, format!("MAIL FROM:<no-reply@{domain}>"), "{name} at {base_url}");
         let parsed = mail_parser::MessageParser::default().parse(&taken.text).unwrap();
         let shown = parsed.from().and_then(|from| from.first()).and_then(|from| from.name()).unwrap_or_default();
-        // A long name is folded, which costs readers a space or two.
-        assert_eq!(shown.replace(' ', ""), name.replace(' ', ""), "{}", taken.text);
+        // This reader takes quotes around a whole name for RFC 5322's, and folding costs a long one a space or two.
+        let bare = |name: &str| name.trim_matches('"').replace(' ', "");
+        assert_eq!(bare(shown), bare(name), "{}", taken.text);
     }
 }

@@ -206,7 +206,7 @@ async fn an_operator_who_mended_the_server_need_not_wait() {
     house.send_letters().await;
     assert_eq!(server.taken().len(), 0);
 
-    assert_eq!(house.command(&["jobs", "retry"]).out, "0 letter(s) are back in the queue.\n");
+    assert_eq!(house.command(&["jobs", "retry"]).out, "2 email(s) are back in the queue.\n");
     house.clock.advance(Clock::system().now() - house.app.now());
     house.send_letters().await;
 
