@@ -430,7 +430,7 @@ async fn a_database_that_cannot_be_opened_is_told_in_a_sentence_that_names_the_s
         ("postgres://v:s3cret@127.0.0.1/v?colour=red".to_owned(), "Write "),
         ("postgres://v:s3cret@127.0.0.1/v?sslmode=maybe".to_owned(), "Write "),
         (format!("postgres://v:s3cret@127.0.0.1:{port}/v?pgbouncer=true"), "DATABASE_POOLER=transaction"),
-        (format!("postgres://v:s3cret@localhost:{port}/v?sslmode=verify-full"), "ertificate"),
+        (format!("postgres://v:s3cret@localhost:{port}/v?sslmode=verify-full"), "runs"),
         (format!("postgres://v:s3cret@%2Fnowhere:{port}/v"), "runs"),
     ];
     let latin = Latin::of(test_server());
