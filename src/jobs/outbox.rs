@@ -153,7 +153,7 @@ async fn send(app: App, due: Due) {
     let id = due.id.clone();
     if let Err(error) = try_to_send(&app, due).await {
         // It is tried again when its lease ends.
-        tracing::error!(cause = error.cause(), letter.id = %id, "what became of an email could not be noted");
+        tracing::error!(cause = error.cause(), email.id = %id, "what became of an email could not be noted");
     }
 }
 
@@ -173,12 +173,13 @@ async fn try_to_send(app: &App, due: Due) -> Result<()> {
             app.write(move |tx| outbox::sent(tx, &due.id)).await
         }
         Err((about, reason)) => {
-            app.metrics().letter(match about {
+            let becomes = match about {
                 About::Email => "parked",
                 About::Moment => "deferred",
                 About::Us | About::Server => "refused",
-            });
-            tracing::warn!(letter.id = %due.id, ?about, reason, "an email was not sent");
+            };
+            app.metrics().letter(becomes);
+            tracing::warn!(email.id = %due.id, becomes, reason, "an email was not sent");
             app.write(move |tx| outbox::failed(tx, &due, about, &reason)).await
         }
     }

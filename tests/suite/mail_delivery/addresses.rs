@@ -124,7 +124,8 @@ async fn the_sender_that_nobody_chose_can_always_be_written() {
         ascii("Acme ‹Staging>"),
         ascii("J.P. Example: Portal"),
         ascii("Acme \"The Best\" Co"),
-        ascii("\"Acme\""),
+        // Quotes around the whole are taken for an environment file's.
+        ascii("\"Acme\" & Sons"),
         ascii("Acme \\ Co"),
         ascii("Acme; Sons"),
         ascii("@acme"),
