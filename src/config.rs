@@ -9,6 +9,7 @@ mod development;
 mod insecure;
 mod names;
 mod pairs;
+mod private;
 mod reader;
 mod sender;
 mod settings;
@@ -17,7 +18,7 @@ mod values;
 use std::{
     collections::BTreeMap,
     env::VarError,
-    fmt, fs, io,
+    fmt, fs,
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
@@ -29,6 +30,7 @@ use url::Url;
 
 use crate::secret::Keys;
 
+pub use private::{make_private_file, make_private_folder, mode_if_shared};
 pub use reader::from_values;
 pub use settings::{SETTINGS, Setting};
 
@@ -321,16 +323,6 @@ pub fn read(file: Option<&Path>) -> Result<Config, Problems> {
             Err(Problems(unreadable.into_iter().chain(problems).chain(misspelt).collect()))
         }
     }
-}
-
-/// Makes a folder that only its owner may look into, where it is missing: what the program keeps there is nobody
-/// else's business.
-pub fn make_private_folder(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    if folder.as_os_str().is_empty() {
-        return Ok(());
-    }
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 #[cfg(test)]

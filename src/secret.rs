@@ -2,7 +2,7 @@
 //!
 //! Every key is derived by HKDF-SHA-256 (RFC 5869) from `SECRET_KEY`; sealing is XChaCha20-Poly1305 with a
 //! random nonce. A sealed text names the key that made it, so an older key opens what it sealed until
-//! `SECRET_KEY_PREVIOUS` drops it.
+//! `SECRET_KEY_PREVIOUS` drops it, and a newer one that `SECRET_KEY_NEXT` announces opens what other nodes seal already.
 
 use std::{fmt, marker::PhantomData};
 
@@ -87,17 +87,39 @@ pub fn is_strong_key(text: &str) -> bool {
     text.trim().len() >= 32
 }
 
+/// What a key is for, by the setting that names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// `SECRET_KEY`: it makes everything.
+    Current,
+    /// `SECRET_KEY_NEXT`: other nodes may make things with it already.
+    Next,
+    /// `SECRET_KEY_PREVIOUS`: it opens what it made before.
+    Previous,
+}
+
+impl Role {
+    /// The name of the setting.
+    pub fn setting(self) -> &'static str {
+        match self {
+            Role::Current => "SECRET_KEY",
+            Role::Next => "SECRET_KEY_NEXT",
+            Role::Previous => "SECRET_KEY_PREVIOUS",
+        }
+    }
+}
+
 /// One secret key and what is derived from it.
 #[derive(Clone)]
 struct Key {
+    role: Role,
     id: String,
     seal: Zeroizing<[u8; 32]>,
     pepper: Zeroizing<[u8; 32]>,
     lookup: Zeroizing<[u8; 32]>,
-    cookie: Zeroizing<[u8; 64]>,
 }
 
-/// The house's keys: the current one makes everything, older ones only open.
+/// The configured keys: the current one makes everything, the next and the previous ones only open.
 #[derive(Clone)]
 pub struct Keys(Vec<Key>);
 
@@ -110,8 +132,30 @@ impl fmt::Debug for Keys {
 impl Keys {
     /// Derives the keys from the current secret and the ones before it.
     pub fn derive(current: &str, previous: &[String]) -> Result<Self> {
-        let all = std::iter::once(current).chain(previous.iter().map(String::as_str));
-        all.map(|text| Key::derive(text.trim().as_bytes())).collect::<Result<_>>().map(Self)
+        let mut keys = Self(Vec::new());
+        keys.add(Role::Current, current)?;
+        previous.iter().try_for_each(|text| keys.add(Role::Previous, text))?;
+        Ok(keys)
+    }
+
+    /// Adds the keys that are announced: they open what other nodes make with them, and are no older than the current one.
+    pub fn with_next(mut self, next: &[String]) -> Result<Self> {
+        next.iter().try_for_each(|text| self.add(Role::Next, text))?;
+        Ok(self)
+    }
+
+    /// A key that is named twice is what it was named first.
+    fn add(&mut self, role: Role, text: &str) -> Result<()> {
+        let key = Key::derive(role, text.trim().as_bytes())?;
+        if !self.0.iter().any(|known| known.id == key.id) {
+            self.0.push(key);
+        }
+        Ok(())
+    }
+
+    /// The configured keys: what each is for, and its fingerprint. The current one comes first.
+    pub fn fingerprints(&self) -> impl Iterator<Item = (Role, &str)> {
+        self.0.iter().map(|key| (key.role, key.id.as_str()))
     }
 
     /// The id of the key that makes things now.
@@ -129,9 +173,15 @@ impl Keys {
         Ok(format!("{}.{}", key.id, BASE64.encode([nonce.as_slice(), &sealed].concat())))
     }
 
-    /// Whether the key that makes things now sealed this.
-    pub fn is_current(&self, sealed: &str) -> bool {
-        sealed.split_once('.').is_some_and(|(id, _)| id == self.current_id())
+    /// Whether the key called `id` is a previous one, so that what it made is to be made anew. Never the next one: a node
+    /// that has it announced leaves alone what another node has moved to it.
+    pub fn is_previous(&self, id: &str) -> bool {
+        self.0.iter().any(|key| key.id == id && key.role == Role::Previous)
+    }
+
+    /// Whether a previous key sealed this.
+    pub fn is_outdated(&self, sealed: &str) -> bool {
+        sealed.split_once('.').is_some_and(|(id, _)| self.is_previous(id))
     }
 
     /// Opens what [`Keys::seal`] made for the same purpose; anything else is an error, never garbage.
@@ -160,30 +210,24 @@ impl Keys {
     pub fn lookups(&self, purpose: &str, text: &str) -> Result<Vec<String>> {
         self.0.iter().map(|key| key.lookup(purpose, text)).collect()
     }
-
-    /// 64 bytes for the encrypted short-lived cookie.
-    pub fn cookie(&self) -> &[u8] {
-        self.0.first().map_or(&[], |key| key.cookie.as_slice())
-    }
 }
 
 impl Key {
-    fn derive(secret: &[u8]) -> Result<Self> {
+    fn derive(role: Role, secret: &[u8]) -> Result<Self> {
         let source = Hkdf::<Sha256>::new(Some(b"vestibule"), secret);
         let mut id = [0; 4];
         let mut key = Self {
+            role,
             id: String::new(),
             seal: Zeroizing::new([0; 32]),
             pepper: Zeroizing::new([0; 32]),
             lookup: Zeroizing::new([0; 32]),
-            cookie: Zeroizing::new([0; 64]),
         };
-        let outputs: [(&[u8], &mut [u8]); 5] = [
+        let outputs: [(&[u8], &mut [u8]); 4] = [
             (b"id", &mut id),
             (b"seal", key.seal.as_mut_slice()),
             (b"password", key.pepper.as_mut_slice()),
             (b"lookup", key.lookup.as_mut_slice()),
-            (b"cookie", key.cookie.as_mut_slice()),
         ];
         for (label, output) in outputs {
             source.expand(label, output).map_err(|_| anyhow::anyhow!("key derivation failed"))?;
@@ -218,9 +262,21 @@ mod tests {
         let sealed = old.seal("letter", "hello").unwrap();
         let both = Keys::derive(NEW, &[OLD.to_owned()]).unwrap();
         assert_eq!(both.open("letter", &sealed).unwrap(), "hello");
-        assert!(old.is_current(&sealed) && !both.is_current(&sealed));
+        assert!(!old.is_outdated(&sealed) && both.is_outdated(&sealed));
         assert_ne!(both.current_id(), old.current_id());
         assert!(Keys::derive(NEW, &[]).unwrap().open("letter", &sealed).is_err());
+    }
+
+    #[test]
+    fn an_announced_key_opens_what_another_node_sealed_and_is_not_outdated() {
+        let swapped = Keys::derive(NEW, &[OLD.to_owned()]).unwrap();
+        let sealed = swapped.seal("letter", "hello").unwrap();
+        let announced = Keys::derive(OLD, &[]).unwrap().with_next(&[NEW.to_owned()]).unwrap();
+        assert_eq!(announced.open("letter", &sealed).unwrap(), "hello");
+        assert!(!announced.is_outdated(&sealed), "it would be moved back");
+        let left_over = swapped.clone().with_next(&[NEW.to_owned()]).unwrap();
+        let fingerprints = |keys: &Keys| keys.fingerprints().map(|(_, id)| id.to_owned()).collect::<Vec<_>>();
+        assert_eq!(fingerprints(&left_over), fingerprints(&swapped), "a key that is named twice is one key");
     }
 
     #[test]

@@ -2,10 +2,8 @@
 
 use std::{io, net::TcpListener, time::Duration};
 
-use actix_session::{SessionMiddleware, config::CookieContentSecurity, storage::CookieSessionStore};
 use actix_web::{
     App as Actix, HttpServer,
-    cookie::{Key, SameSite},
     dev::Server,
     middleware::from_fn,
     web::{Data, ServiceConfig},
@@ -15,7 +13,7 @@ use crate::{
     app::App,
     error::Result,
     routes,
-    web::{assets::Assets, cookies, forwarded, guard, headers, observe, origin, refuse},
+    web::{assets::Assets, cookies, forwarded, guard, headers, observe, origin, refuse, state_cookie},
 };
 
 // A client that sends its headers this slowly is not a browser.
@@ -45,7 +43,7 @@ pub fn start_with(
             .wrap(from_fn(origin::same_origin_writes))
             .wrap(from_fn(forwarded::refuse_plain_http))
             .wrap(from_fn(refuse::render_errors))
-            .wrap(short_lived_state(&house))
+            .wrap(state_cookie::middleware(&house))
             .wrap(from_fn(cookies::only_ours))
             .wrap(from_fn(headers::secure))
             .wrap(from_fn(observe::observe))
@@ -61,17 +59,4 @@ pub fn start_with(
         .listen(listener)
         .map_err(|cause: io::Error| anyhow::Error::from(cause))?;
     Ok(listening.run())
-}
-
-/// The encrypted cookie for what outlives one request and nothing more: the flash.
-fn short_lived_state(app: &App) -> SessionMiddleware<CookieSessionStore> {
-    let is_https = app.config().site.is_https();
-    SessionMiddleware::builder(CookieSessionStore::default(), Key::from(app.config().keys.cookie()))
-        .cookie_name(cookies::Own::State.name(is_https).to_owned())
-        .cookie_secure(is_https)
-        .cookie_http_only(true)
-        .cookie_same_site(SameSite::Lax)
-        .cookie_path("/".to_owned())
-        .cookie_content_security(CookieContentSecurity::Private)
-        .build()
 }

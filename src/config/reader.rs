@@ -159,19 +159,20 @@ impl Reader {
                 }
             },
         };
-        let previous = self.list("SECRET_KEY_PREVIOUS");
+        let (next, previous) = (self.list("SECRET_KEY_NEXT"), self.list("SECRET_KEY_PREVIOUS"));
         if !secret::is_strong_key(&current) {
             self.problems.push(format!("SECRET_KEY is too short. Write {hint}."));
         } else if !development && is_guessable(&current) {
             let is = "SECRET_KEY is made of words, repetitions or sequences, which can be guessed";
             self.refuse_insecure(Insecurity::WeakKey, is, hint);
         }
-        if previous.iter().any(|key| !secret::is_strong_key(key)) {
-            let instead = "whole keys of 32 characters or more, separated by commas, or leave it out";
-            self.problems
-                .push(format!("SECRET_KEY_PREVIOUS is too short in one of its keys. Write {instead}."));
+        for (name, keys) in [("SECRET_KEY_NEXT", &next), ("SECRET_KEY_PREVIOUS", &previous)] {
+            if keys.iter().any(|key| !secret::is_strong_key(key)) {
+                let instead = "whole keys of 32 characters or more, separated by commas, or leave it out";
+                self.problems.push(format!("{name} is too short in one of its keys. Write {instead}."));
+            }
         }
-        Keys::derive(&current, &previous).ok()
+        Keys::derive(&current, &previous).and_then(|keys| keys.with_next(&next)).ok()
     }
 
     fn bcrypt_cost(&mut self, development: bool) -> u32 {

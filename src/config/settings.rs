@@ -54,6 +54,11 @@ pub const SETTINGS: &[Setting] = &[
         "32 characters or more, at random; seals, peppers and signs",
     ),
     setting(
+        "SECRET_KEY_NEXT",
+        "none",
+        "the key that is announced before it becomes `SECRET_KEY`: it opens what other nodes seal with it already",
+    ),
+    setting(
         "SECRET_KEY_PREVIOUS",
         "none",
         "older keys, separated by commas, that still open what they sealed",

@@ -15,7 +15,7 @@ use diesel::{
 
 use super::{Conn, pool::PATIENCE};
 use crate::{
-    config::{DatabaseUrl, make_private_folder},
+    config::{DatabaseUrl, make_private_file, make_private_folder},
     error::POOLER_ADVICE,
 };
 
@@ -143,6 +143,8 @@ fn first_sqlite(path: &Path) -> Result<Conn, NoConnection> {
             path.display()
         )));
     }
+    // Where it cannot be made, SQLite says why.
+    let _ = make_private_file(path);
     open_sqlite(path, "rwc", "").map_err(|cause| {
         let advice = match cause.to_string().contains("not a database") {
             true => "Write the path of a SQLite file, or of one that is still to be made",

@@ -18,6 +18,7 @@ use lettre::{
 use tokio::task;
 
 use super::{Letter, Refusal, hold, smtp::Smtp};
+use crate::config::make_private_folder;
 
 /// Where letters go.
 pub struct Mailer {
@@ -88,7 +89,7 @@ impl Mailer {
     pub async fn check(&self) -> Result<(), Refusal> {
         match &self.way {
             Way::Smtp(smtp) => smtp.check().await,
-            Way::Folder(folder) => fs::create_dir_all(folder)
+            Way::Folder(folder) => make_private_folder(folder)
                 .map_err(|error| Refusal::of_server(format!("The mail folder: {}.", error.kind()))),
             Way::Memory(_) => Ok(()),
         }
@@ -217,7 +218,7 @@ fn file_name(message_id: &str) -> String {
 /// All of the file or none of it, readable by its owner alone: there are links in it.
 fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
+        make_private_folder(folder)?;
     }
     let unfinished = path.with_extension("eml.part");
     let mut options = fs::OpenOptions::new();

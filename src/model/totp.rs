@@ -212,7 +212,7 @@ pub fn take(tx: &mut Tx, user: &Id<User>, code: &str) -> Result<bool> {
         }
     };
     let Some(step) = secret.step_of(code, tx.now) else { return Ok(false) };
-    let today = if keys.is_current(&sealed) { sealed.clone() } else { secret.seal(keys)? };
+    let today = if keys.is_outdated(&sealed) { secret.seal(keys)? } else { sealed.clone() };
     // One that was used in the future, by a clock that was wrong, keeps nobody out until then.
     let is_newer = totp::last_step.lt(step).or(totp::last_step.gt(tx.now.latest_start().unix() / STEP));
     let unused = totp::table.find(user).filter(totp::sealed.eq(&sealed)).filter(is_newer);

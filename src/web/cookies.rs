@@ -7,13 +7,13 @@
 use actix_web::{
     HttpRequest,
     body::MessageBody,
-    cookie::{Cookie, CookieJar, Key},
     dev::{ServiceRequest, ServiceResponse},
     http::header::{COOKIE, HeaderMap, HeaderValue},
     middleware::Next,
     web::Data,
 };
 
+use super::state_cookie;
 use crate::app::App;
 
 /// A cookie of this site.
@@ -104,8 +104,8 @@ fn own_line(headers: &HeaderMap, app: &App) -> Option<HeaderValue> {
         let name = own.name(is_https);
         let mut found: Vec<&str> = values(headers, name).collect();
         if own == Own::State && found.len() > 1 {
-            let key = Key::from(app.config().keys.cookie());
-            let opened = found.iter().take(MOST).copied().find(|value| opens(&key, name, value));
+            let keys = &app.config().keys;
+            let opened = found.iter().take(MOST).copied().find(|value| state_cookie::opens(keys, name, value));
             found = opened.into_iter().collect();
         }
         for value in found {
@@ -114,11 +114,4 @@ fn own_line(headers: &HeaderMap, app: &App) -> Option<HeaderValue> {
         }
     }
     HeaderValue::try_from(line).ok().filter(|line| !line.is_empty())
-}
-
-fn opens(key: &Key, name: &str, value: &str) -> bool {
-    let mut jar = CookieJar::new();
-    let Ok(cookie) = Cookie::parse_encoded(format!("{name}={value}")) else { return false };
-    jar.add_original(cookie.into_owned());
-    jar.private(key).get(name).is_some()
 }

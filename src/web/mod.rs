@@ -20,6 +20,7 @@ pub mod pending;
 pub mod refuse;
 pub mod reply;
 pub mod second_factors;
+pub mod state_cookie;
 pub mod views;
 pub mod ways;
 

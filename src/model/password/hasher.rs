@@ -142,7 +142,9 @@ fn fits(keys: &Keys, cost: u32, password: &Password, hash: Option<&PasswordHash>
     let key_is_here = peppered.is_some();
     let peppered = peppered.or_else(|| keys.pepper(keys.current_id(), password.reveal()))?;
     let is_same = bcrypt::verify(peppered.as_bytes(), stored).unwrap_or(false);
-    let is_outdated = id != keys.current_id() || cost_of(stored) != Some(cost);
+    // A lower cost than before is for new passwords: what was hashed at a higher one stays.
+    let is_weaker = cost_of(stored).is_none_or(|made_at| made_at < cost);
+    let is_outdated = keys.is_previous(id) || is_weaker;
     (is_same && key_is_here && known.is_some()).then_some(is_outdated)
 }
 
@@ -268,6 +270,16 @@ mod tests {
         let without = hasher(5, KEY, &[]);
         let verdict = without.verify(Password::new("correct horse"), [Some(hash)]).await.unwrap();
         assert_eq!(verdict.matched, None, "a key that is gone fits nothing");
+    }
+
+    #[tokio::test]
+    async fn only_a_weaker_hash_is_outdated() {
+        let made = hasher(5, KEY, &[]).hash(Password::new("correct horse")).await.unwrap();
+        for (cost, is_outdated) in [(4, false), (5, false), (6, true)] {
+            let now = hasher(cost, KEY, &[]);
+            let verdict = now.verify(Password::new("correct horse"), [Some(made.clone())]).await.unwrap();
+            assert_eq!(verdict, Verdict { matched: Some(0), is_outdated }, "made at 5, now {cost}");
+        }
     }
 
     #[tokio::test]
