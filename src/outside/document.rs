@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use rustls::crypto::aws_lc_rs;
+use rustls::{CertificateError, crypto::aws_lc_rs};
 use ureq::{
     Agent,
     config::Config,
@@ -44,9 +44,12 @@ pub enum Unreadable {
     /// It leads to a place that only we can reach.
     #[error("The address leads into a private network, where this site does not go.")]
     Private,
-    /// It did not come within the time limit, or not over a connection that can be trusted.
-    #[error("The address did not answer in ten seconds, or not over a connection that can be trusted.")]
+    /// It did not come within the time limit, or not over TLS.
+    #[error("The address did not answer in ten seconds, or not over TLS.")]
     NoAnswer,
+    /// The host's certificate does not prove that it is that host. Says why.
+    #[error("The certificate of the host in the address {0}.")]
+    BadCertificate(&'static str),
     /// Something else came. Holds its HTTP status.
     #[error("The address answered with the status {0} and not with a document.")]
     Status(u16),
@@ -143,9 +146,32 @@ fn fetch(address: &str, places: Only) -> Result<String, Unreadable> {
 
 fn unanswered(cause: ureq::Error) -> Unreadable {
     tracing::debug!(%cause, "a document was not read");
-    match cause {
-        ureq::Error::BodyExceedsLimit(_) => Unreadable::TooLarge,
+    let tls = match &cause {
+        ureq::Error::BodyExceedsLimit(_) => return Unreadable::TooLarge,
+        ureq::Error::Rustls(cause) => Some(cause),
+        // Most of the handshake happens at the first byte that is read or written.
+        ureq::Error::Io(cause) => cause.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()),
+        _ => None,
+    };
+    match tls {
+        Some(rustls::Error::InvalidCertificate(fault)) => Unreadable::BadCertificate(in_words(fault)),
         _ => Unreadable::NoAnswer,
+    }
+}
+
+/// What is wrong with a certificate, after "The certificate".
+fn in_words(fault: &CertificateError) -> &'static str {
+    match fault {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "has expired",
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "is not valid yet",
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "was issued for another name"
+        }
+        CertificateError::UnknownIssuer => {
+            "was issued by an authority that this machine does not know, or its chain is not sent along"
+        }
+        CertificateError::Revoked => "was revoked",
+        _ => "is not valid",
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod account;
 mod catcher;
+mod certificates;
 mod clock_jumps;
 mod cluster;
 mod commands;
