@@ -9,14 +9,16 @@ mod development;
 mod insecure;
 mod names;
 mod pairs;
+mod password;
 mod private;
 mod reader;
 mod sender;
 mod settings;
+mod sources;
+mod told;
 mod values;
 
 use std::{
-    collections::BTreeMap,
     env::VarError,
     fmt, fs,
     net::{IpAddr, SocketAddr},
@@ -29,10 +31,14 @@ use ipnet::IpNet;
 use url::Url;
 
 use crate::secret::Keys;
+use sources::Sources;
 
+pub use development::development_key_path;
 pub use private::{make_private_file, make_private_folder, mode_if_shared};
 pub use reader::from_values;
 pub use settings::{SETTINGS, Setting};
+pub use sources::{Source, file_setting};
+pub use told::Told;
 
 /// Whether real people's accounts are at stake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -287,25 +293,31 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
-/// Reads the environment and, where it is named, the TOML file.
+/// Reads the environment and, where it is named, the TOML file: the settings, and each of them as it holds.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
-pub fn read(file: Option<&Path>) -> Result<Config, Problems> {
-    let mut values = BTreeMap::new();
+pub fn read(file: Option<&Path>) -> Result<(Config, Vec<Told>), Problems> {
+    let mut sources = Sources::default();
     if let Some(path) = file {
         let text = fs::read_to_string(path)
             .map_err(|cause| Problems(vec![format!("{} cannot be read: {cause}.", path.display())]))?;
-        values = reader::parse_file(&text)
+        let values = reader::parse_file(&text)
             .map_err(|cause| Problems(vec![format!("{}: {cause}", path.display())]))?;
+        let source = Source::Settings(path.to_owned());
+        values.into_iter().for_each(|(name, text)| sources.write(name, text, source.clone()));
     }
     let mut unreadable = Vec::new();
-    for setting in SETTINGS {
-        match std::env::var(setting.name) {
-            Ok(value) => _ = values.insert(setting.name.to_owned(), value),
+    let files = SETTINGS.iter().filter(|setting| setting.is_secret).map(|setting| file_setting(setting.name));
+    for name in SETTINGS.iter().map(|setting| setting.name.to_owned()).chain(files) {
+        match std::env::var(&name) {
+            Ok(value) => sources.write(name, value, Source::Environment),
             Err(VarError::NotUnicode(_)) => {
-                unreadable.push(format!("{} is not UTF-8. Write it in that encoding.", setting.name));
+                unreadable.push(format!("{name} is not UTF-8. Write it in that encoding."));
             }
             Err(VarError::NotPresent) => {}
         }
+    }
+    if let Some(folder) = std::env::var_os("CREDENTIALS_DIRECTORY") {
+        sources.look_for_credentials(folder.into());
     }
     // Other programs' variables are none of our business, so that a name that is nearly ours is only pointed out.
     let misspelt = std::env::vars_os().filter_map(|(name, _)| {
@@ -313,10 +325,10 @@ pub fn read(file: Option<&Path>) -> Result<Config, Problems> {
         let meant = names::meant_by(&name)?;
         Some(format!("{name} is in the environment and is not a setting. Did you mean {meant}?"))
     });
-    match from_values(values) {
-        Ok(mut config) if unreadable.is_empty() => {
+    match reader::from_sources(sources) {
+        Ok((mut config, told)) if unreadable.is_empty() => {
             config.warnings.extend(misspelt);
-            Ok(config)
+            Ok((config, told))
         }
         refused => {
             let problems = refused.err().map(|problems| problems.0).unwrap_or_default();
@@ -327,6 +339,8 @@ pub fn read(file: Option<&Path>) -> Result<Config, Problems> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn problems(pairs: &[(&str, &str)]) -> Vec<String> {

@@ -1,5 +1,8 @@
 //! `vestibule doctor`: looks at everything, and says what to do about each finding.
 
+mod files;
+mod keys;
+
 use serde::Serialize;
 
 use super::{Outcome, out::say};
@@ -7,6 +10,7 @@ use crate::{
     app::App,
     clock::Timestamp,
     config::{Config, MailRoute, Problems},
+    db::Standing,
     mail::{EmailAddress, letters},
     model::{outbox, passkey},
 };
@@ -46,13 +50,14 @@ pub async fn run(config: Config, as_json: bool, mail_to: Option<String>) -> Outc
     let mut findings: Vec<Finding> =
         config.warnings.iter().map(|says| finding("settings", Health::Warning, says)).collect();
     findings.extend(config.unfit_to_serve.iter().map(|says| finding("settings", Health::Problem, says)));
-    findings.extend([settings(&config), cookies(&config), proxies(&config)]);
+    findings.extend([settings(&config), cookies(&config), proxies(&config), files::files(&config)]);
     match App::open(config) {
         Err(error) => {
             findings.push(finding("database", Health::Problem, error.cause()));
         }
         Ok(app) => {
             findings.push(database(&app).await);
+            findings.push(keys::keys(&app).await);
             findings.push(clock(app.now()));
             findings.push(mail(&app).await);
             findings.push(waiting(&app).await);
@@ -118,8 +123,11 @@ fn proxies(config: &Config) -> Finding {
 
 async fn database(app: &App) -> Finding {
     let place = format!("{:?}", app.config().database);
-    match app.db().pending_migrations().await {
-        Ok(0) => match app.write(|_| Ok(())).await {
+    match app.db().standing().await {
+        Ok(Standing { too_new: Some(too_new), .. }) => {
+            finding("database", Health::Problem, format!("{place}: {too_new}."))
+        }
+        Ok(Standing { pending: 0, .. }) => match app.write(|_| Ok(())).await {
             Ok(()) => finding("database", Health::Fine, format!("{place}, schema up to date, writable.")),
             Err(error) => finding(
                 "database",
@@ -127,10 +135,10 @@ async fn database(app: &App) -> Finding {
                 format!("{place} cannot be written to: {}", error.cause()),
             ),
         },
-        Ok(count) => finding(
+        Ok(Standing { pending, .. }) => finding(
             "database",
             Health::Warning,
-            format!("{place}: {count} migration(s) wait. Run `vestibule migrate`."),
+            format!("{place}: {pending} migration(s) wait. Run `vestibule migrate`."),
         ),
         Err(error) => finding(
             "database",

@@ -4,9 +4,11 @@ mod doctor;
 mod jobs;
 mod limits;
 mod out;
+mod preflight;
 mod seed;
 mod serve;
 mod session;
+mod settings;
 mod sso;
 mod user;
 
@@ -19,7 +21,7 @@ use crate::{
     app::App,
     config::{self, Config, DatabaseUrl},
     db::Database,
-    error::{Error, Result},
+    error::Result,
 };
 
 /// The entry room of your application: sign-up, sign-in and devices in one program.
@@ -70,6 +72,12 @@ enum Command {
         #[command(subcommand)]
         command: sso::Command,
     },
+    /// Print every setting as it holds, and where it was written. Secrets are hidden.
+    Settings {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Check settings, database, mail, clock and cookies, and say what to do about each finding.
     Doctor {
         /// Print JSON.
@@ -87,8 +95,8 @@ pub fn run() -> ExitCode {
         Ok(arguments) => arguments,
         Err(usage) => return explain(&usage),
     };
-    let config = match (config::read(arguments.config.as_deref()), &arguments.command) {
-        (Ok(config), _) => config,
+    let (config, settings) = match (config::read(arguments.config.as_deref()), &arguments.command) {
+        (Ok(read), _) => read,
         (Err(problems), Command::Doctor { json, .. }) => {
             return end(doctor::settings_only(&problems, *json));
         }
@@ -103,6 +111,10 @@ pub fn run() -> ExitCode {
         Command::Limits { command } => with_app(config, |app| limits::run(app, command)),
         Command::Session { command } => with_app(config, |app| session::run(app, command)),
         Command::Sso { command } => with_app(config, |app| sso::run(app, command)),
+        Command::Settings { json } => {
+            settings::print(&settings, json);
+            Ok(())
+        }
         Command::Doctor { json, mail_to } => block_on(doctor::run(config, json, mail_to)),
     })
 }
@@ -145,24 +157,7 @@ fn with_app<F>(config: Config, work: impl FnOnce(App) -> F) -> Outcome
 where
     F: Future<Output = Outcome>,
 {
-    let app = open(config)?;
-    block_on(work(app))
-}
-
-fn open(config: Config) -> std::result::Result<App, String> {
-    let place = describe(&config.database);
-    let may_migrate = config.migrate;
-    let app = App::open(config).map_err(|error| match &error {
-        // A sentence that begins with the setting.
-        Error::Unavailable(_) => error.cause(),
-        error => format!("The house does not open ({place}): {}", error.cause()),
-    })?;
-    if may_migrate {
-        app.db()
-            .migrate()
-            .map_err(|error| format!("The schema does not come up ({place}): {}", error.cause()))?;
-    }
-    Ok(app)
+    block_on(async { work(preflight::open(config).await?).await })
 }
 
 fn migrate(config: &Config) -> Outcome {

@@ -4,7 +4,7 @@ use std::{io, net::TcpListener, time::Duration};
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Outcome, block_on, describe, open, sentence};
+use super::{Outcome, block_on, describe, preflight, sentence};
 use crate::{
     app::{App, CATCHER_PORT},
     config::{Config, DatabaseUrl, MailRoute},
@@ -29,7 +29,7 @@ pub fn run(config: Config) -> Outcome {
         if !database_answers(&config).await? {
             return Ok(());
         }
-        let app = open(config)?;
+        let app = preflight::open(config).await?;
         let server = sentence(server::start(&app, listener))?;
         let jobs = jobs::start(&app);
         greet(&app, &log);

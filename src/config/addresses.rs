@@ -76,7 +76,7 @@ impl Reader {
     /// Where emails go.
     pub fn mail(&mut self, development: bool) -> MailRoute {
         let Some(text) = self.text("SMTP_URL") else {
-            if !development {
+            if !development && !self.unreadable.contains("SMTP_URL") {
                 let hint = "smtps://user:password@mail.example.com";
                 self.problems
                     .push(format!("SMTP_URL is missing. Write the mail server's address, such as {hint}."));

@@ -302,8 +302,13 @@ fn without_kerberos(url: String) -> String {
     if url.contains("gssencmode=") {
         return url;
     }
+    with_parameter(&url, "gssencmode=disable")
+}
+
+/// The address with one parameter more behind its `?`.
+pub fn with_parameter(url: &str, parameter: &str) -> String {
     let separator = if url.contains('?') { '&' } else { '?' };
-    format!("{url}{separator}gssencmode=disable")
+    format!("{url}{separator}{parameter}")
 }
 
 #[cfg(test)]

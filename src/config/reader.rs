@@ -9,6 +9,8 @@ use super::{
     development::development_key,
     insecure::{Insecurity, is_guessable},
     names::meant_by,
+    sources::{Resolved, Source, Sources},
+    told::{Told, tell},
     values::Reader,
 };
 use crate::secret::{self, Keys};
@@ -51,12 +53,23 @@ fn text_of(value: &toml::Value) -> Option<String> {
 
 /// Settings by name → a config, or everything that is wrong with them.
 pub fn from_values(values: BTreeMap<String, String>) -> Result<Config, Problems> {
-    let mut reader = Reader { values, ..Reader::default() };
+    let mut sources = Sources::default();
+    values.into_iter().for_each(|(name, text)| sources.write(name, text, Source::Environment));
+    from_sources(sources).map(|(config, _)| config)
+}
+
+/// What was written → a config and each setting as it holds, or everything that is wrong with them.
+pub fn from_sources(sources: Sources) -> Result<(Config, Vec<Told>), Problems> {
+    let Resolved { values, sources, problems, unreadable } = sources.resolve();
+    let mut reader = Reader { values, problems, unreadable, ..Reader::default() };
     let config = reader.config();
     reader.compare_pairs();
     reader.refuse_unknown_names();
     match config {
-        Some(config) if reader.problems.is_empty() => Ok(Config { warnings: reader.warnings, ..config }),
+        Some(config) if reader.problems.is_empty() => {
+            let told = tell(&reader, &sources, &config);
+            Ok((Config { warnings: reader.warnings, ..config }, told))
+        }
         _ => Err(Problems(reader.problems)),
     }
 }
@@ -73,6 +86,7 @@ impl Reader {
         let base_url_is_set = self.text("BASE_URL").is_some();
         let site = self.site(development, listen);
         let database = self.database(development);
+        let database = self.with_password(database);
         let keys = self.keys(development, &database);
         let mail = self.mail(development);
         let trusted_proxies = self.networks("TRUSTED_PROXIES", &[]);
@@ -142,6 +156,9 @@ impl Reader {
     }
 
     fn keys(&mut self, development: bool, database: &DatabaseUrl) -> Option<Keys> {
+        if self.unreadable.contains("SECRET_KEY") {
+            return None;
+        }
         let hint = "32 characters or more, such as the output of `openssl rand -base64 48`";
         let current = match (self.text("SECRET_KEY"), development) {
             (Some(key), _) => key,

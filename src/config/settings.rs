@@ -9,10 +9,16 @@ pub struct Setting {
     pub default: &'static str,
     /// What it means, in a sentence.
     pub meaning: &'static str,
+    /// Whether it is secret: hidden where settings are shown, and read from a file of its own as well.
+    pub is_secret: bool,
 }
 
 const fn setting(name: &'static str, default: &'static str, meaning: &'static str) -> Setting {
-    Setting { name, default, meaning }
+    Setting { name, default, meaning, is_secret: false }
+}
+
+const fn secret(name: &'static str, default: &'static str, meaning: &'static str) -> Setting {
+    Setting { name, default, meaning, is_secret: true }
 }
 
 /// Every setting there is.
@@ -27,7 +33,8 @@ pub const SETTINGS: &[Setting] = &[
         "none",
         "unsafe settings that are meant: `verify_on_get`, `weak_key`, `smtp`, `postgres`, `development`; each is said at start",
     ),
-    setting("DATABASE_URL", "sqlite://data/vestibule.db", "`sqlite://PATH` or `postgres://…`"),
+    secret("DATABASE_URL", "sqlite://data/vestibule.db", "`sqlite://PATH` or `postgres://…`"),
+    secret("DATABASE_PASSWORD", "none", "PostgreSQL's password, where `DATABASE_URL` is to hold none"),
     setting("DATABASE_POOL", "8", "connections to PostgreSQL per node"),
     setting(
         "DATABASE_POOLER",
@@ -48,22 +55,22 @@ pub const SETTINGS: &[Setting] = &[
         "`127.0.0.0/8, ::1/128` in development, none in production",
         "networks that may read `/metrics`; everyone else sees 404",
     ),
-    setting(
+    secret(
         "SECRET_KEY",
         "made in `data/` in development",
         "32 characters or more, at random; seals, peppers and signs",
     ),
-    setting(
+    secret(
         "SECRET_KEY_NEXT",
         "none",
         "the key that is announced before it becomes `SECRET_KEY`: it opens what other nodes seal with it already",
     ),
-    setting(
+    secret(
         "SECRET_KEY_PREVIOUS",
         "none",
         "older keys, separated by commas, that still open what they sealed",
     ),
-    setting(
+    secret(
         "SMTP_URL",
         "localhost:1025 or the built-in catcher",
         "`smtps://user:pass@host`, `smtp://host:587?tls=required` or `folder:PATH`",

@@ -1,7 +1,7 @@
 //! One value at a time: a text, a number, a span, networks. What cannot be read is noted, with what to write instead.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt::Display,
     net::{IpAddr, SocketAddr},
     ops::RangeInclusive,
@@ -24,6 +24,10 @@ pub struct Reader {
     pub problems: Vec<String>,
     /// What is said at start and by `doctor`, a sentence each.
     pub warnings: Vec<String>,
+    /// The settings whose file is of no use: a sentence says so already.
+    pub unreadable: BTreeSet<&'static str>,
+    /// What was read so far, defaults included, as it may be written.
+    pub held: BTreeMap<&'static str, String>,
 }
 
 impl Reader {
@@ -35,14 +39,23 @@ impl Reader {
         if value.is_empty() { None } else { Some(value.to_owned()) }
     }
 
-    /// The items between commas.
+    /// The items between commas, or on lines of their own.
     pub fn list(&self, name: &str) -> Vec<String> {
         let text = self.text(name).unwrap_or_default();
-        text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+        text.split([',', '\n']).map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
     }
 
     /// A whole number in `range`.
     pub fn whole<T>(&mut self, name: &'static str, default: T, range: RangeInclusive<T>) -> T
+    where
+        T: FromStr + PartialOrd + Display + Copy,
+    {
+        let number = self.whole_or(name, default, range);
+        self.held.insert(name, number.to_string());
+        number
+    }
+
+    fn whole_or<T>(&mut self, name: &'static str, default: T, range: RangeInclusive<T>) -> T
     where
         T: FromStr + PartialOrd + Display + Copy,
     {
@@ -89,12 +102,15 @@ impl Reader {
             ("1", true),
             ("0", false),
         ];
-        self.choice_or(name, &words, "on or off").unwrap_or(default)
+        let is_on = self.choice_or(name, &words, "on or off").unwrap_or(default);
+        self.held.insert(name, if is_on { "on" } else { "off" }.to_owned());
+        is_on
     }
 
     /// A time such as `30m`.
     pub fn span(&mut self, name: &'static str, default: &str) -> TimeDelta {
         let text = self.text(name).unwrap_or_else(|| default.to_owned());
+        self.held.insert(name, text.clone());
         parse_span(&text).unwrap_or_else(|| {
             let expected = match span_meant(&text) {
                 Some(meant) => meant,
@@ -140,6 +156,8 @@ impl Reader {
                 Err(_) => self.problem(name, word, "networks such as 10.0.0.0/8, or none"),
             }
         }
+        let words: Vec<String> = networks.iter().map(ToString::to_string).collect();
+        self.held.insert(name, if words.is_empty() { "none".to_owned() } else { words.join(", ") });
         networks
     }
 

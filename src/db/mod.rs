@@ -15,6 +15,7 @@ mod readiness;
 #[expect(missing_docs, reason = "the tables are described in the migrations")]
 pub mod schema;
 pub mod types;
+mod versions;
 
 use std::{
     future::poll_fn,
@@ -31,12 +32,13 @@ use diesel::{
     prelude::*,
     result::DatabaseErrorKind,
 };
-use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use sha2::{Digest, Sha256};
 
 pub use conn::Conn;
 pub use connect::NoConnection;
 pub use types::Id;
+pub use versions::Standing;
 
 use connect::{Target, file_number};
 use pool::{Held, Pool};
@@ -148,7 +150,8 @@ impl Database {
         Target::of(url, is_pooled).connect_first().map(drop)
     }
 
-    /// Brings the schema up, once, however many nodes start together. The number of migrations that ran.
+    /// Brings the schema up, once, however many nodes start together. The number of migrations that ran; an error with a
+    /// sentence where the schema is newer than this program.
     pub fn migrate(&self) -> Result<usize> {
         self.0.with_conn(|conn| {
             self.0.begin(conn)?;
@@ -156,26 +159,28 @@ impl Database {
                 Conn::Sqlite(_) => Ok(()),
                 Conn::Postgres(conn) => conn.batch_execute("SELECT pg_advisory_xact_lock(7001)"),
             };
-            let ran = outcome.map_err(Error::from).and_then(|()| {
-                let ran = conn.run_pending_migrations(MIGRATIONS).map_err(|cause| anyhow::anyhow!(cause))?;
-                Ok(ran.len())
-            });
+            let ran = outcome.map_err(Error::from).and_then(|()| versions::run(conn));
             finish(conn, ran)
         })
     }
 
-    /// How many migrations this program has that the database has not. Nothing is changed.
-    pub async fn pending_migrations(&self) -> Result<usize> {
+    /// How the schema and this program stand to each other. Nothing is changed.
+    pub async fn standing(&self) -> Result<Standing> {
         self.blocking(|inner| {
             inner.with_conn(|conn| {
-                // To look, diesel makes the table of its own where there is none: in a transaction that never ends well.
+                // In a transaction: behind a pooler, what is prepared is executed on the same connection only there.
                 inner.begin(conn)?;
-                let found = pending(conn);
+                let found = versions::standing(conn);
                 Manager::rollback_transaction(conn)?;
                 found
             })
         })
         .await
+    }
+
+    /// How many migrations this program has that the database has not. Nothing is changed.
+    pub async fn pending_migrations(&self) -> Result<usize> {
+        Ok(self.standing().await?.pending)
     }
 
     /// A read: one connection. On SQLite what a request reads before it waits is of one moment; elsewhere each statement
@@ -373,8 +378,7 @@ fn empty_log(conn: &mut Conn) -> Result<bool> {
 }
 
 fn pending(conn: &mut Conn) -> Result<usize> {
-    let found = conn.pending_migrations(MIGRATIONS).map_err(|cause| anyhow::anyhow!(cause))?;
-    Ok(found.len())
+    Ok(versions::standing(conn)?.pending)
 }
 
 fn finish<T>(conn: &mut Conn, outcome: Result<T>) -> Result<T> {

@@ -271,6 +271,20 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    key_checks (id) {
+        id -> Text,
+        sealed -> Text,
+    }
+}
+
+diesel::table! {
+    schema_versions (migration) {
+        migration -> Text,
+        program -> Text,
+    }
+}
+
 diesel::joinable!(attempts -> connections (connection_id));
 diesel::joinable!(connections -> organisations (organisation_id));
 diesel::joinable!(domains -> organisations (organisation_id));

@@ -6,7 +6,7 @@ use super::{Run, Stop};
 use crate::{
     db::Tx,
     error::Result,
-    model::{assertion, audit, outbox, session, sign_in, throttle, token, totp},
+    model::{assertion, audit, outbox, secret_key, session, sign_in, throttle, token, totp},
 };
 
 /// Removes up to so many rows (or parts of rows) whose time is up, and says how many it found.
@@ -22,6 +22,8 @@ const BROOMS: &[(&str, Broom)] = &[
     ("sign_ins", sign_in::sweep),
     ("letters", outbox::sweep),
     ("strangers", audit::sweep),
+    // Nothing ends here: what a previous key sealed is sealed anew, so that nothing ends with that key.
+    ("resealed", secret_key::renew),
 ];
 
 // SQLite has one writer at a time: so many rows are a few milliseconds.

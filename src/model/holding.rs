@@ -90,6 +90,8 @@ pub const ABOUT_NOBODY: &[(&str, &str)] = &[
     ("organisations", "what organisations are called"),
     ("connections", "the identity providers of organisations"),
     ("service_keys", "the keys of this site towards them"),
+    ("key_checks", "whether the secret key of this site is the right one"),
+    ("schema_versions", "which version of the program made which table"),
     ("assertions", "fingerprints of what they said, each good once"),
 ];
 

@@ -22,6 +22,7 @@ pub mod passkey;
 pub mod password;
 pub mod recovery_code;
 pub mod second_factor;
+pub mod secret_key;
 pub mod service_key;
 pub mod session;
 pub mod sign_in;

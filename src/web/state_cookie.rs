@@ -60,7 +60,9 @@ impl SessionStore for SealedState {
     async fn save(&self, state: State, _: &Duration) -> Result<SessionKey, SaveError> {
         let text = serde_json::to_string(&state).map_err(|cause| SaveError::Serialization(cause.into()))?;
         let sealed = self.0.seal(SEAL, &text).map_err(|cause| SaveError::Other(cause.into()))?;
-        sealed.try_into().map_err(|cause: <SessionKey as TryFrom<String>>::Error| SaveError::Other(cause.into()))
+        sealed
+            .try_into()
+            .map_err(|cause: <SessionKey as TryFrom<String>>::Error| SaveError::Other(cause.into()))
     }
 
     async fn update(&self, _: SessionKey, state: State, life: &Duration) -> Result<SessionKey, UpdateError> {

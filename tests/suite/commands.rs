@@ -24,7 +24,9 @@ async fn every_command_explains_itself() {
     let nothing: [(&str, &str); 0] = [];
     let said = run_program(&["--help"], nothing);
     assert_eq!(said.code, Some(0), "{said:?}");
-    for command in ["serve", "migrate", "seed", "jobs", "user", "limits", "session", "sso", "doctor"] {
+    for command in
+        ["serve", "migrate", "seed", "jobs", "user", "limits", "session", "sso", "settings", "doctor"]
+    {
         assert!(said.out.contains(command), "{said:?}");
         let said = run_program(&[command, "--help"], nothing);
         assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{said:?}");

@@ -54,6 +54,7 @@ mod readme;
 mod recovery_codes;
 mod saml;
 mod second_factor;
+mod secret_files;
 mod secret_key;
 mod sessions;
 mod settings_messages;

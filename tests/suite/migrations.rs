@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, thread};
 use diesel::{QueryableByName, RunQueryDsl, sql_query, sql_types::Text};
 use vestibule::db::{Conn, Database};
 
-use crate::house::{House, Storage};
+use crate::house::{House, Storage, run_program, test_server};
 
 /// A column as (name, type, may be NULL).
 type Column = (String, String, bool);
@@ -79,6 +79,104 @@ async fn the_database_refuses_a_second_account_with_the_same_address_confirmed()
     assert_eq!(run(&house, ben).await, Ok(1));
     house.claimant("ada@example.com").await;
     assert_eq!(house.count("users WHERE email_verified_at IS NOT NULL").await, 2);
+}
+
+/// What a newer program would have left behind.
+async fn touched_by(house: &House, program: &'static str) {
+    run(house, "INSERT INTO __diesel_schema_migrations (version) VALUES ('29991231235959')").await.unwrap();
+    let noted = house.app.write(move |tx| {
+        let note = "INSERT INTO schema_versions (migration, program) VALUES ('29991231235959', '";
+        Ok(sql_query(format!("{note}{program}')")).execute(tx.conn)?)
+    });
+    noted.await.unwrap();
+}
+
+#[actix_web::test]
+async fn a_program_that_is_older_than_the_schema_says_which_may_start() {
+    let house = House::open().await;
+    assert_eq!(house.command(&["user", "list"]).code, Some(0));
+    touched_by(&house, "98.7.6").await;
+
+    for (command, migrate) in [("serve", "on"), ("serve", "off"), ("migrate", "on"), ("seed", "on")] {
+        let mut settings = house.settings.clone();
+        settings.insert("MIGRATE".to_owned(), migrate.to_owned());
+        settings.insert("LISTEN".to_owned(), "127.0.0.1:0".to_owned());
+        let said = run_program(&[command], &settings);
+        assert_eq!((said.code, said.out.as_str()), (Some(1), ""), "{command}: {said:?}");
+        for word in ["29991231235959", "98.7.6", env!("CARGO_PKG_VERSION")] {
+            assert!(said.err.contains(word), "{command}: {word}: {said:?}");
+        }
+    }
+    let said = house.command(&["doctor", "--json"]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.out.contains("Start version 98.7.6 or a newer one"), "{said:?}");
+}
+
+#[actix_web::test]
+async fn where_migrations_are_left_to_the_operator_nothing_starts_before_they_ran() {
+    let storage = Storage::new();
+    let mut settings = BTreeMap::from([
+        ("DATABASE_URL", storage.url.as_str()),
+        ("SECRET_KEY", "the key of a house that stands for one test"),
+        ("SMTP_URL", "folder:/nonexistent"),
+        ("MIGRATE", "off"),
+        ("LISTEN", "127.0.0.1:0"),
+    ]);
+    for command in [&["serve"][..], &["user", "list"], &["jobs", "run"]] {
+        let said = run_program(command, &settings);
+        assert_eq!((said.code, said.out.as_str()), (Some(1), ""), "{said:?}");
+        assert!(said.err.starts_with("MIGRATE is off, and "), "{said:?}");
+        assert!(said.err.contains("Run `vestibule migrate`"), "{said:?}");
+    }
+    let doctor = run_program(&["doctor"], &settings);
+    assert!(doctor.out.contains("Run `vestibule migrate`"), "{doctor:?}");
+
+    assert_eq!(run_program(&["migrate"], &settings).code, Some(0));
+    assert_eq!(run_program(&["user", "list"], &settings).code, Some(0));
+    settings.insert("MIGRATE", "on");
+    assert_eq!(run_program(&["user", "list"], &settings).code, Some(0));
+}
+
+#[actix_web::test]
+async fn each_migration_is_noted_with_the_program_that_brought_it_in() {
+    let house = House::open().await;
+    let programs = house.texts("SELECT DISTINCT program AS text FROM schema_versions").await;
+    assert_eq!(programs, [env!("CARGO_PKG_VERSION")]);
+    let noted = house.count("schema_versions").await;
+    assert_eq!(noted, house.count("__diesel_schema_migrations").await);
+}
+
+/// In production the role of the server often may change rows and nothing else.
+#[actix_web::test]
+async fn a_role_that_may_not_make_tables_is_no_fault_and_starts() {
+    if test_server().is_none() {
+        return;
+    }
+    let house = House::open().await;
+    assert_eq!(house.command(&["user", "list"]).code, Some(0));
+    let role = house.settings["DATABASE_URL"].rsplit_once('/').unwrap().1.to_owned() + "_server";
+    for statement in [
+        format!("CREATE ROLE {role} LOGIN PASSWORD 'x'"),
+        "REVOKE CREATE ON SCHEMA public FROM PUBLIC".to_owned(),
+        format!("GRANT USAGE ON SCHEMA public TO {role}"),
+        format!("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}"),
+    ] {
+        house.app.write(move |tx| Ok(sql_query(statement).execute(tx.conn)?)).await.unwrap();
+    }
+    let mut settings = house.settings.clone();
+    let url = settings["DATABASE_URL"].replace("postgres@", &format!("{role}:x@"));
+    settings.insert("DATABASE_URL".to_owned(), url);
+
+    let doctor = run_program(&["doctor", "--json"], &settings);
+    let list = run_program(&["user", "list"], &settings);
+
+    for statement in [format!("DROP OWNED BY {role}"), format!("DROP ROLE {role}")] {
+        house.app.write(move |tx| Ok(sql_query(statement).execute(tx.conn)?)).await.unwrap();
+    }
+    assert_eq!(doctor.code, Some(0), "{doctor:?}");
+    let database = doctor.out.lines().find(|line| line.contains("\"database\"")).unwrap();
+    assert!(database.contains("\"fine\""), "{database}");
+    assert_eq!(list.code, Some(0), "{list:?}");
 }
 
 async fn run(house: &House, statement: &'static str) -> Result<usize, String> {

@@ -30,7 +30,11 @@ fn the_settings_are_those_of_the_program() {
             words if words.contains('`') => words.to_owned(),
             word => format!("`{word}`"),
         };
-        [format!("`{}`", setting.name), default, setting.meaning.to_owned()]
+        let name = match setting.is_secret {
+            true => format!("`{0}` or `{0}_FILE`", setting.name),
+            false => format!("`{}`", setting.name),
+        };
+        [name, default, setting.meaning.to_owned()]
     });
     assert_block("settings", &table(["setting", "default", "meaning"], rows));
 }

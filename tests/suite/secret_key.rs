@@ -1,11 +1,22 @@
 //! The secret key: how it is changed while people are at it, and what notices a wrong one.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::TimeDelta;
-use serde_json::json;
+use diesel::{QueryableByName, RunQueryDsl, sql_query, sql_types::Text};
+use serde_json::{Value, json};
+use vestibule::{
+    clock::Timestamp,
+    db::Conn,
+    jobs::{self, Chore},
+    model::{audit::Actor, secret_key, service_key},
+    secret,
+    sso::ServiceKey,
+};
 
-use crate::house::{Authenticator, House, Owner, PASSWORD, Visitor};
+use crate::house::{Authenticator, Ground, House, KEY, NOON, Owner, PASSWORD, Visitor, run_program};
 
-const OLD: &str = "the key of a house that stands for one test";
+const OLD: &str = KEY;
 const NEW: &str = "the key that this house has from tomorrow on";
 const BETTER: &str = "a new and better password";
 
@@ -19,8 +30,7 @@ const AFTERWARDS: Keys = [NEW, "", ""];
 
 async fn node(house: &House, keys: Keys) -> House {
     let [current, next, previous] = keys;
-    let settings =
-        [("SECRET_KEY", current), ("SECRET_KEY_NEXT", next), ("SECRET_KEY_PREVIOUS", previous)];
+    let settings = [("SECRET_KEY", current), ("SECRET_KEY_NEXT", next), ("SECRET_KEY_PREVIOUS", previous)];
     house.second_node_with(&settings).await
 }
 
@@ -28,26 +38,19 @@ async fn node(house: &House, keys: Keys) -> House {
 async fn the_key_changes_one_node_after_the_other_and_nobody_is_refused_on_either() {
     let house = House::open().await;
     let ada = house.with_app("ada@example.com").await;
-    let story = [
-        (BEFORE, BEFORE),
-        (ANNOUNCED, BEFORE),
-        (ANNOUNCED, ANNOUNCED),
-        (SWAPPED, ANNOUNCED),
-        (SWAPPED, SWAPPED),
-        (AFTERWARDS, SWAPPED),
-        (AFTERWARDS, AFTERWARDS),
-    ];
-    for (chapter, (these, those)) in story.into_iter().enumerate() {
-        let (here, there) = (node(&house, these).await, node(&house, those).await);
+    let mut there = node(&house, BEFORE).await;
+    for (chapter, keys) in [ANNOUNCED, SWAPPED, AFTERWARDS].into_iter().enumerate() {
+        // One node has been restarted, the other one not yet.
+        let here = node(&house, keys).await;
         for (from, to, way) in [(&here, &there, "forth"), (&there, &here, "back")] {
             println!("chapter {chapter}, {way}");
             comes_and_goes(from, to, &format!("person{chapter}{way}@example.com")).await;
             uses_the_app(from, to, &ada).await;
         }
+        there = here;
     }
     let keys = house.texts("SELECT substr(sealed, 1, 8) AS text FROM totp").await;
-    let ours = node(&house, AFTERWARDS).await;
-    assert_eq!(keys, [ours.app.config().keys.current_id()], "the app moved to the new key");
+    assert_eq!(keys, [fingerprint(NEW)], "the app moved to the new key");
 }
 
 /// Whatever one node seals, signs or peppers, the other one opens.
@@ -76,7 +79,8 @@ async fn comes_and_goes(from: &House, to: &House, address: &str) {
     from.send_letters().await;
     asking.post_json("/login/magic-link", json!({ "email": address })).await.is(200);
     let token = to.token_for(address).await;
-    let told = moved(&asking, to).get(&format!("/login/magic-link/verify?token={token}")).await.is(200).json();
+    let told =
+        moved(&asking, to).get(&format!("/login/magic-link/verify?token={token}")).await.is(200).json();
     assert_eq!(told["sameBrowser"], true, "{told}");
     moved(&asking, to).post_json("/login/magic-link/verify", json!({ "token": token })).await.is(200);
 
@@ -129,4 +133,202 @@ async fn a_hash_is_made_anew_where_it_is_weaker_than_today_and_never_to_be_weake
         let hash = house.texts("SELECT password_hash AS text FROM users").await;
         assert!(hash[0].contains(stored), "at cost {cost}: {hash:?}");
     }
+}
+
+/// A program with this key on the database of `ground`.
+fn with_key(ground: &Ground, keys: Keys) -> BTreeMap<String, String> {
+    let mut settings = ground.settings.clone();
+    for (name, key) in ["SECRET_KEY", "SECRET_KEY_NEXT", "SECRET_KEY_PREVIOUS"].into_iter().zip(keys) {
+        settings.insert(name.to_owned(), key.to_owned());
+    }
+    settings.insert("LISTEN".to_owned(), "127.0.0.1:0".to_owned());
+    settings
+}
+
+fn fingerprint(key: &str) -> String {
+    secret::Keys::derive(key, &[]).unwrap().current_id().to_owned()
+}
+
+#[actix_web::test]
+async fn a_wrong_key_is_noticed_before_anything_is_done_with_it() {
+    let ground = Ground::with(&[("BCRYPT_COST", "4"), ("SECRET_KEY", OLD)]);
+    // The first start lays the canary.
+    let vestibule = ground.serve().await;
+    vestibule
+        .curl()
+        .post_json("/signup", json!({ "email": "ada@example.com", "password": PASSWORD, "name": "Ada" }))
+        .await
+        .is(201);
+    vestibule.stop();
+    let wrong = "somebody put the key of another database here";
+    let newest = "and this is the one that follows after that one";
+    for (keys, is_right) in [
+        (BEFORE, true),
+        ([wrong, "", ""], false),
+        ([NEW, "", ""], false),
+        ([NEW, wrong, ""], false),
+        ([NEW, wrong, newest], false),
+        (ANNOUNCED, true),
+        (SWAPPED, true),
+        // From here on the canary is the new key's.
+        (AFTERWARDS, true),
+        (ANNOUNCED, true),
+        (BEFORE, false),
+        ([newest, "", NEW], true),
+        (AFTERWARDS, false),
+    ] {
+        let settings = with_key(&ground, keys);
+        let said = run_program(&["jobs", "run", "sweep"], &settings);
+        assert_eq!(said.code, Some(i32::from(!is_right)), "{keys:?}: {said:?}");
+        if is_right {
+            continue;
+        }
+        for command in [&["serve"][..], &["seed"], &["user", "list"], &["jobs", "list"], &["sso", "list"]] {
+            let said = run_program(command, &settings);
+            assert_eq!((said.code, said.out.as_str()), (Some(1), ""), "{keys:?} {command:?}: {said:?}");
+            assert!(said.err.starts_with("SECRET_KEY is not the key of this database"), "{said:?}");
+            for key in keys.into_iter().filter(|key| !key.is_empty()) {
+                assert!(said.err.contains(&fingerprint(key)), "{said:?}");
+                assert!(!said.err.contains(key), "{said:?}");
+            }
+        }
+        let said = run_program(&["doctor", "--json"], &settings);
+        assert_eq!(said.code, Some(1), "{said:?}");
+        assert!(said.out.contains("SECRET_KEY is not the key of this database"), "{said:?}");
+    }
+}
+
+#[actix_web::test]
+async fn a_database_from_before_there_was_a_canary_is_known_by_its_rows() {
+    let house = House::open().await;
+    house.claimant("ada@example.com").await;
+    assert_eq!(house.count("key_checks").await, 0);
+    let mut wrong = house.settings.clone();
+    wrong.insert("SECRET_KEY".to_owned(), NEW.to_owned());
+
+    let said = run_program(&["user", "list"], &wrong);
+
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.err.contains(&format!("sealed with the key {}", fingerprint(OLD))), "{said:?}");
+    assert_eq!(house.command(&["user", "list"]).code, Some(0));
+    assert_eq!(house.count("key_checks").await, 1);
+}
+
+#[actix_web::test]
+async fn the_doctor_says_what_hangs_on_which_key_until_nothing_does() {
+    let house = House::open().await;
+    let ada = house.with_app("ada@example.com").await;
+    house.claimant("ben@example.com").await;
+    house.app.write(|tx| service_key::begin(tx, &Actor::operator(), &any_service_key())).await.unwrap();
+    let doctor = |house: &House| {
+        let said = house.command(&["doctor", "--json"]);
+        let found = said.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        found.into_iter().find(|found| found["what"] == "keys").unwrap()
+    };
+    let (old, new) = (fingerprint(OLD), fingerprint(NEW));
+
+    let found = doctor(&house);
+    assert_eq!(found["health"], "fine", "{found}");
+    let all = format!(
+        "SECRET_KEY {old}: 2 password(s), 10 recovery code(s), 1 authenticator app(s), 1 SAML key(s)"
+    );
+    assert!(found["says"].as_str().unwrap().starts_with(&all), "{found}");
+
+    let swapped = node(&house, SWAPPED).await;
+    let found = doctor(&swapped);
+    assert_eq!(found["health"], "fine", "{found}");
+    assert!(
+        found["says"].as_str().unwrap().contains(&format!("SECRET_KEY_PREVIOUS {old}: 2 password(s)")),
+        "{found}"
+    );
+
+    // What needs nobody moves by itself; a password with its owner.
+    jobs::run_once(&swapped.app, Chore::Sweep, true).await.unwrap();
+    ada.knocks(&swapped.curl()).await.is(200);
+    let found = doctor(&swapped);
+    let says = found["says"].as_str().unwrap();
+    assert!(
+        says.contains(&format!("SECRET_KEY {new}: 1 password(s), 1 authenticator app(s), 1 SAML key(s)")),
+        "{found}"
+    );
+    let left = format!("SECRET_KEY_PREVIOUS {old}: 1 password(s), 10 recovery code(s)");
+    assert!(says.contains(&left) && says.contains("still hang on it"), "{found}");
+
+    // Too early: it says what is lost.
+    let found = doctor(&node(&house, AFTERWARDS).await);
+    assert_eq!(found["health"], "warning", "{found}");
+    assert!(
+        found["says"].as_str().unwrap().contains(&format!("Nobody has the key {old}: 1 password(s)")),
+        "{found}"
+    );
+
+    house.meddle("DELETE FROM recovery_codes").await;
+    let offer = json!({ "email": "ben@example.com", "password": PASSWORD });
+    swapped.curl().post_json("/login", offer).await.is(200);
+    house.wait(TimeDelta::days(30));
+    house.meddle("DELETE FROM tokens").await;
+    let found = doctor(&swapped);
+    assert!(found["says"].as_str().unwrap().contains("nothing hangs on it any more, take it out"), "{found}");
+    // Single sign-on goes on without the old key.
+    let alone = node(&house, AFTERWARDS).await;
+    alone.curl().get("/auth/saml/metadata").await.is(200);
+}
+
+fn any_service_key() -> ServiceKey {
+    let now = Timestamp::from_unix(NOON);
+    ServiceKey::generate("a key of one test", now, TimeDelta::days(1)).unwrap()
+}
+
+#[derive(QueryableByName)]
+struct Column {
+    #[diesel(sql_type = Text)]
+    in_table: String,
+    #[diesel(sql_type = Text)]
+    name: String,
+}
+
+/// Every column of text that the database has.
+async fn text_columns(house: &House) -> BTreeSet<(String, String)> {
+    let walk = |conn: &mut Conn| {
+        let query = match conn {
+            Conn::Sqlite(_) => {
+                "SELECT m.name AS in_table, c.name AS name FROM sqlite_master AS m, pragma_table_info(m.name) AS c \
+                 WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND c.type = 'TEXT'"
+            }
+            Conn::Postgres(_) => {
+                "SELECT table_name::text AS in_table, column_name::text AS name FROM information_schema.columns \
+                 WHERE table_schema = 'public' AND data_type = 'text'"
+            }
+        };
+        Ok(sql_query(query).load::<Column>(conn)?)
+    };
+    let columns = house.app.read(walk).await.unwrap();
+    columns.into_iter().map(|column| (column.in_table, column.name)).collect()
+}
+
+#[actix_web::test]
+async fn every_column_that_a_key_sealed_is_on_the_list() {
+    let house = House::open().await;
+    // Somebody uses whatever seals.
+    let ada = house.with_app("ada@example.com").await;
+    house.waiting_app(&ada.curl).await;
+    house.app.write(|tx| service_key::begin(tx, &Actor::operator(), &any_service_key())).await.unwrap();
+    house.curl().post_json("/login/passkey/options", json!({})).await.is(200);
+    house.curl().post_json("/forgot-password", json!({ "email": ada.address })).await.is(200);
+    assert_eq!(house.command(&["jobs", "list"]).code, Some(0));
+    let listed: BTreeSet<(String, String)> =
+        secret_key::ALL.iter().map(|column| (column.table.to_owned(), column.name.to_owned())).collect();
+    let columns = text_columns(&house).await;
+    assert!(columns.is_superset(&listed), "{listed:?} in {columns:?}");
+
+    let id = fingerprint(OLD);
+    let mut seen = BTreeSet::new();
+    for (table, name) in columns {
+        let rows = format!("{table} WHERE {name} LIKE '%{id}.%' OR {name} LIKE '%{id}:%'");
+        if name == "sealed" || house.count(&rows).await > 0 {
+            seen.insert((table, name));
+        }
+    }
+
+    assert_eq!(seen, listed, "left: columns that a key sealed; right: model::secret_key::ALL");
 }
