@@ -16,9 +16,10 @@ use tokio::{
 use super::Stopping;
 use crate::{
     app::App,
+    db::Id,
     error::Result,
     mail::About,
-    model::outbox::{self, Due},
+    model::outbox::{self, Due, Posted},
 };
 
 // Emails that are sent side by side as long as each leaves within a moment; those that take longer count no more.
@@ -80,6 +81,7 @@ struct Sending {
 }
 
 struct UnderWay {
+    id: Id<Posted>,
     destination: String,
     since: Instant,
 }
@@ -93,13 +95,17 @@ impl Sending {
         }
         let (to_one, destinations) = (self.most_to_one(), self.destinations());
         let due = app.write(move |tx| outbox::take_due(tx, room, &destinations, to_one)).await?;
-        let count = due.len();
+        let before = self.under_way.len();
         for email in due {
-            let destination = email.destination.clone();
+            // Its lease ran out before this node, short of breath, renewed it: it is held anew, and sent once.
+            if self.under_way.values().any(|other| other.id == email.id) {
+                continue;
+            }
+            let (id, destination) = (email.id.clone(), email.destination.clone());
             let task = self.tasks.spawn(send(app.clone(), email));
-            self.under_way.insert(task.id(), UnderWay { destination, since: Instant::now() });
+            self.under_way.insert(task.id(), UnderWay { id, destination, since: Instant::now() });
         }
-        Ok(count)
+        Ok(self.under_way.len() - before)
     }
 
     /// Waits until one is through, or one becomes slow: there may be room. For ever where none is under way.
