@@ -17,9 +17,9 @@ use crate::secret::{self, Keys};
 
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 3000);
 
-/// The file → settings by name, in upper case. The error is TOML's own sentence, or ours about a value.
+/// The file → settings by name, in upper case. The error says where and what is wrong, and never repeats a line.
 pub fn parse_file(text: &str) -> Result<BTreeMap<String, String>, String> {
-    let table = text.parse::<toml::Table>().map_err(|cause| cause.to_string())?;
+    let table = text.parse::<toml::Table>().map_err(|cause| slip(text, &cause))?;
     let mut values = BTreeMap::new();
     for (key, value) in table {
         let of_items = |items: &[toml::Value]| items.iter().map(text_of).collect::<Option<Vec<_>>>();
@@ -38,6 +38,14 @@ pub fn parse_file(text: &str) -> Result<BTreeMap<String, String>, String> {
         }
     }
     Ok(values)
+}
+
+/// Where TOML stumbles and over what. Its own `Display` quotes the line, which may hold a secret.
+fn slip(text: &str, cause: &toml::de::Error) -> String {
+    let before = cause.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    format!("line {line}, column {column}: {}. Write it as TOML: `name = \"value\"`.", cause.message())
 }
 
 /// One value as it would stand in the environment.

@@ -757,6 +757,45 @@ fn a_misspelt_name_is_refused_in_the_file_and_pointed_out_in_the_environment() {
     assert!(!said.err.contains(KEY), "{said:?}");
 }
 
+#[test]
+fn a_slip_in_the_file_is_told_by_its_place_and_never_by_its_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("vestibule.toml");
+    for (line, column) in [
+        ("secret_key = hunter2", 14),
+        ("secret_key = \"hunter2", 22),
+        ("secret_key = 'hunter2", 22),
+        ("secret_key = \"hunter2\" hunter2", 24),
+        ("secret_key = \"hunter2\\q\"", 23),
+        ("secret_key: \"hunter2\"", 13),
+        ("secret_key \"hunter2\"", 12),
+        ("secret_key = 12hunter2", 16),
+        ("secret_key = [\"hunter2\"", 24),
+        ("secret_key = {hunter2", 22),
+        ("secret_key = smtp://u:hunter2@host", 14),
+        ("smtp_url = smtps://u:hunter2@host", 12),
+        ("database_url = postgres://u:hunter2@host/db", 16),
+        ("= \"hunter2\"", 1),
+        ("hunter2", 8),
+        ("[hunter2", 9),
+        ("log = \"info\"\u{1}hunter2", 13),
+        ("\"hunter2\"", 10),
+        ("listen = 2026-99-99Thunter2", 10),
+        ("listen = \"a\"\nlisten = \"hunter2\"", 1),
+    ] {
+        fs::write(&file, format!("# ä\nmigrate = true\n{line}\n")).unwrap();
+        for command in ["serve", "doctor"] {
+            let nothing: [(&str, &str); 0] = [];
+            let said = run_program(&["--config", file.to_str().unwrap(), command], nothing);
+            assert_eq!(said.code, Some(1), "{line}: {said:?}");
+            assert!(!format!("{said:?}").contains("hunter2"), "{line}: {said:?}");
+            let number = 3 + line.matches('\n').count();
+            let place = format!("vestibule.toml: line {number}, column {column}: ");
+            assert!(format!("{said:?}").contains(&place), "{line}: {place}: {said:?}");
+        }
+    }
+}
+
 #[actix_web::test]
 async fn in_production_nobody_reads_the_metrics_unless_they_are_named() {
     let production = [("MODE", "production"), ("BASE_URL", "https://id.example.com"), ("BCRYPT_COST", "10")];
