@@ -122,7 +122,7 @@ impl EmailAddress {
 
     fn check_public(&self) -> Result<(), AddressProblem> {
         let domain = self.domain();
-        if domain == "localhost" || domain.ends_with(".localhost") {
+        if NOWHERE.iter().any(|name| domain.strip_suffix(name).is_some_and(is_label_end)) {
             return Err(AddressProblem::Domain);
         }
         let local = split(&self.0).map_or("", |(local, _)| local);
@@ -176,6 +176,16 @@ impl EmailAddress {
         // lettre's own check refuses combining marks, without which many languages cannot be written.
         Ok(lettre::Address::new_dangerous(local, ascii_domain(domain)?))
     }
+}
+
+/// Names that no mail server on the internet is found under (RFC 6761, RFC 7686; `localdomain` as machines have it), and
+/// those of reverse look-ups. `example` is left to examples.
+const NOWHERE: &[&str] =
+    &["localhost", "localdomain", "invalid", "test", "onion", "in-addr.arpa", "ip6.arpa"];
+
+/// Whether what is left of a domain without its last labels ends where a label does.
+fn is_label_end(rest: &str) -> bool {
+    rest.is_empty() || rest.ends_with('.')
 }
 
 /// What a shell, a mail server's alias or its routing may take for an instruction, between which and the address there is
@@ -470,6 +480,15 @@ mod tests {
             ("ada@localhost", AddressProblem::Domain),
             ("ada@LOCALHOST", AddressProblem::Domain),
             ("ada@mail.localhost", AddressProblem::Domain),
+            ("ada@localhost.localdomain", AddressProblem::Domain),
+            ("ada@mail.LocalDomain", AddressProblem::Domain),
+            ("ada@mail.invalid", AddressProblem::Domain),
+            ("ada@mail.test", AddressProblem::Domain),
+            ("ada@a.b.ｔｅｓｔ", AddressProblem::Domain),
+            ("ada@duckduckgogg42xjoc.onion", AddressProblem::Domain),
+            ("ada@1.0.0.127.in-addr.arpa", AddressProblem::Domain),
+            ("ada@in-addr.arpa", AddressProblem::Domain),
+            ("ada@1.0.ip6.arpa", AddressProblem::Domain),
             ("a`id`@example.com", AddressProblem::LocalPart),
             ("$HOME@example.com", AddressProblem::LocalPart),
             ("ada|cat@example.com", AddressProblem::LocalPart),
@@ -494,6 +513,12 @@ mod tests {
             "prvs=ada=12@example.com",
             "संपर्क@उदाहरण.भारत",
             "ada@localhost.example",
+            "ada@mail.example",
+            "ada@test.com",
+            "ada@mytest.invalid.org",
+            "ada@e164.arpa",
+            "ada@mail.latest",
+            "ada@x.notin-addr.arpa",
         ] {
             assert_eq!(parsed(typed).check_public(), Ok(()), "{typed}");
         }
