@@ -12,7 +12,10 @@ use actix_web::{
     HttpRequest,
     body::{BoxBody, MessageBody},
     dev::{RequestHead, ServiceRequest, ServiceResponse},
-    http::header::{self, HeaderMap},
+    http::{
+        Version,
+        header::{self, HeaderMap},
+    },
     middleware::Next,
     web::Data,
 };
@@ -41,14 +44,28 @@ pub fn direct_peer(req: &HttpRequest) -> Option<IpAddr> {
 /// Whether no proxy says that it passes this request on.
 pub fn is_direct(headers: &HeaderMap) -> bool {
     !headers.keys().any(|name| {
-        [header::VIA, header::FORWARDED].contains(name)
-            || name.as_str() == "x-real-ip"
+        PASSED_ON.contains(&name.as_str())
             || name.as_str().starts_with("x-forwarded")
+            || name.as_str().starts_with("x-original")
     })
 }
 
+/// What proxies and content networks write beside `X-Forwarded-…` and `X-Original-…`.
+const PASSED_ON: &[&str] = &[
+    "via",
+    "forwarded",
+    "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-scheme",
+    "cf-connecting-ip",
+    "true-client-ip",
+    "fastly-client-ip",
+];
+
 /// Development only, from this very machine, by a name that means this machine, and not through a proxy that runs on it;
-/// [`Error::NotFound`] otherwise. By the name, so that no site can let its own lead here (DNS rebinding).
+/// [`Error::NotFound`] otherwise. By the name, so that no site can let its own lead here (DNS rebinding). HTTP/1.0 is what
+/// nginx passes on with, and no browser speaks it.
 pub fn only_here(req: &HttpRequest, app: &App) -> Result<()> {
     let is_loopback = direct_peer(req).is_some_and(|peer| peer.is_loopback());
     let asked_for = req.headers().get(header::HOST).and_then(|host| host.to_str().ok());
@@ -56,7 +73,8 @@ pub fn only_here(req: &HttpRequest, app: &App) -> Result<()> {
         is_loopback_name(&host)
             || app.config().site.base_url.host().is_some_and(|own| own == host && is_local(&own))
     });
-    match app.config().is_development() && is_loopback && is_called_so {
+    let is_browsers = req.version() > Version::HTTP_10;
+    match app.config().is_development() && is_loopback && is_called_so && is_browsers {
         true => Ok(()),
         false => Err(Error::NotFound),
     }

@@ -235,6 +235,15 @@ const AT_THIS_MACHINE: &[(&[&str], bool)] = &[
     (&["host: localhost:PORT", "X-Forwarded-Port: 80"], false),
     (&["host: localhost:PORT", "x-forwarded-server: here"], false),
     (&["host: localhost:PORT", "x-real-ip: 127.0.0.1"], false),
+    (&["host: localhost:PORT", "X-Forwarded: for=127.0.0.1"], false),
+    (&["host: localhost:PORT", "X-Client-IP: 127.0.0.1"], false),
+    (&["host: localhost:PORT", "X-Cluster-Client-IP: 127.0.0.1"], false),
+    (&["host: localhost:PORT", "X-Scheme: http"], false),
+    (&["host: localhost:PORT", "CF-Connecting-IP: 127.0.0.1"], false),
+    (&["host: localhost:PORT", "True-Client-IP: 127.0.0.1"], false),
+    (&["host: localhost:PORT", "Fastly-Client-IP: 127.0.0.1"], false),
+    (&["host: localhost:PORT", "X-Original-Forwarded-For: 127.0.0.1"], false),
+    (&["host: localhost:PORT", "X-Original-URL: /"], false),
 ];
 
 #[actix_web::test]
@@ -252,6 +261,7 @@ async fn caught_mail_is_shown_at_this_machine_under_its_own_name_only() {
     }
     // A client of HTTP/1.0 that names no host is no browser at this machine.
     speak(houses[0].port, "GET /dev/mail HTTP/1.0\r\n\r\n").await.is(404);
+    speak(houses[0].port, "GET /dev/mail HTTP/1.0\r\nhost: localhost\r\n\r\n").await.is(404);
 }
 
 #[actix_web::test]
