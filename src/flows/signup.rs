@@ -121,9 +121,9 @@ enum Step {
     LookAt(Box<Candidate>),
 }
 
-/// One browser has one unverified account with an address. The form sent twice is one account and one email; filled in
-/// anew, it takes the place of what it was before. `seen` is the earlier account that was looked at, and whether it has
-/// this password.
+/// The form sent twice is one account and one email. With another password it is another account: whoever only holds the
+/// session of the earlier one may not end it. `seen` is the earlier account that was looked at, and whether it has this
+/// password.
 fn enter(tx: &mut Tx, client: &Client, new: NewUser, seen: Option<(Box<Candidate>, bool)>) -> Result<Step> {
     tx.lock(&new.email.normalized())?;
     let held = client.held.as_ref().map(|(user, _)| user);
@@ -131,10 +131,7 @@ fn enter(tx: &mut Tx, client: &Client, new: NewUser, seen: Option<(Box<Candidate
         (None, _) => begin(tx, client, new)?,
         (Some(earlier), Some((seen, is_same))) if earlier.is(&seen) => match is_same {
             true => again(tx, &earlier)?,
-            false => {
-                user::end_claim(tx, &client.actor(), &earlier.id, false)?;
-                begin(tx, client, new)?
-            }
+            false => begin(tx, client, new)?,
         },
         (Some(earlier), _) => return Ok(Step::LookAt(Box::new(earlier))),
     };

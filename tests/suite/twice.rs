@@ -133,22 +133,25 @@ async fn another_person_in_the_same_browser_ends_nobody_elses_session() {
 }
 
 #[actix_web::test]
-async fn filled_in_anew_the_form_takes_the_place_of_what_it_was_before() {
+async fn with_another_password_the_form_makes_another_account_and_ends_nothing() {
     let house = House::open().await;
     let browser = at(&house, "/signup", 1).await.remove(0);
     sign_up(&browser, PASSWORD).await.goes_to("/me");
     let before = links(&house).await.remove(0);
+    let owner = id_of(&browser).await;
 
-    sign_up(&browser, OTHER).await.goes_to("/me");
+    // Whoever holds the session of the first, and not its password.
+    sign_up(&browser.clone(), OTHER).await.goes_to("/me");
 
-    assert_eq!((house.count("users").await, house.count("sessions").await), (1, 1));
-    let links = links(&house).await;
-    assert_eq!(links.len(), 2);
-    browser.get(&format!("/verify-email?token={before}")).await.is(422).says("a newer one replaced it");
-    browser.get("/me").await.is(200);
-    browser.get(&format!("/verify-email?token={}", links[1])).await.goes_to("/me");
+    assert_eq!(house.count("users").await, 2);
+    assert_eq!(links(&house).await.len(), 2);
+    let device = house.browser();
+    sign_in(&device, PASSWORD).await.goes_to("/me");
+    assert_eq!(id_of(&device).await, owner);
     sign_in(&house.browser(), OTHER).await.goes_to("/me");
-    sign_in(&house.browser(), PASSWORD).await.is(401);
+    device.get(&format!("/verify-email?token={before}")).await.goes_to("/me");
+    sign_in(&house.browser(), OTHER).await.is(401);
+    sign_in(&house.browser(), PASSWORD).await.goes_to("/me");
 }
 
 #[actix_web::test]
