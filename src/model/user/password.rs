@@ -91,28 +91,35 @@ pub fn strengthen(
     audit::record(tx, actor, id, Event::PasswordRehashed {})
 }
 
-/// Who may sign in with an address: the account that has it confirmed, and its newest unverified ones. A password is
-/// offered to so many hashes, whether there are so many accounts or none.
+/// Who may sign in with an address: the account that has it confirmed, and its newest and oldest unverified ones. A
+/// password is offered to so many hashes, whether there are so many accounts or none.
 pub type Candidates = [Option<Candidate>; 3];
 
-/// Who may sign in with this address. Whoever signed up twice, with another password each time, comes in with either.
+/// Who may sign in with this address. Whoever signed up twice, with another password each time, comes in with either,
+/// and those who sign up later never keep the first one out.
 pub fn candidates(conn: &mut Conn, email: &EmailAddress) -> Result<Candidates> {
     let here = users::table.filter(users::email_normalized.eq(email.normalized()));
-    // These first: one that is confirmed between the two queries is found by both, and not by neither.
-    let unverified: Vec<Candidate> = here
+    // These first: one that is confirmed between the queries is found by both, and not by neither.
+    let unverified = here.clone().filter(users::email_verified_at.is_null());
+    let newest = unverified
         .clone()
-        .filter(users::email_verified_at.is_null())
-        .order((users::created_at.desc(), users::id))
-        .limit(2)
+        .order((users::created_at.desc(), users::id.desc()))
         .select(Candidate::as_select())
-        .load(conn)?;
+        .first(conn)
+        .optional()?;
+    let oldest = unverified
+        .order((users::created_at.asc(), users::id.asc()))
+        .select(Candidate::as_select())
+        .first(conn)
+        .optional()?;
     let confirmed = here
         .filter(users::email_verified_at.is_not_null())
         .select(Candidate::as_select())
         .first(conn)
         .optional()?;
-    let mut unverified = unverified.into_iter();
-    Ok([confirmed, unverified.next(), unverified.next()])
+    let is_newest = |one: &Candidate| newest.as_ref().is_some_and(|newest: &Candidate| newest.id == one.id);
+    let oldest = oldest.filter(|one| !is_newest(one));
+    Ok([confirmed, newest, oldest])
 }
 
 /// The unverified account that this browser signed up before with this address: it holds a session of it, or began one.
