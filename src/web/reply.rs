@@ -145,7 +145,7 @@ pub fn wants_html(headers: &HeaderMap) -> bool {
     headers
         .get(header::ACCEPT)
         .and_then(|accept| accept.to_str().ok())
-        .is_some_and(|accept| accept.contains("text/html"))
+        .is_some_and(|accept| accept.to_ascii_lowercase().contains("text/html"))
 }
 
 /// The status of an error, as actix knows it.

@@ -980,6 +980,7 @@ async fn only_who_asks_for_html_by_name_gets_html() {
         (Face::Html, "text/html"),
         (Face::Html, "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
         (Face::Html, "application/json;q=0.9, text/html"),
+        (Face::Html, "Text/HTML"),
         (Face::Json, "*/*"),
         (Face::Json, "application/json"),
         (Face::Json, "text/*"),
