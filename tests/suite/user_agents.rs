@@ -119,6 +119,55 @@ const ONE_DEVICE: &[(&str, &str, &str)] = &[
     ),
     ("a program first, then the browser", "curl/8.9.1", IPHONE),
     ("a text browser beside the other", LINUX_FIREFOX, "Lynx/2.9.0 libwww-FM/2.14"),
+    (
+        "Opera's desktop site on an iPhone",
+        IPHONE,
+        "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) {W} Version/17 Safari/605.1.15 OPR/4.3",
+    ),
+    (
+        "Brave's desktop site on an iPad",
+        IPAD,
+        "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) {W} Version/17 Safari/605.1.15 Brave/1",
+    ),
+    (
+        "Edge's desktop site on an iPad",
+        IPAD,
+        "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) {W} Version/17 EdgiOS/131 Safari/605.1.15",
+    ),
+    ("a printer", IPHONE, "Mozilla/5.0 (X11; Linux x86_64) {B} HeadlessChrome/131.0.0.0 Safari/537.36"),
+    (
+        "an older printer",
+        WINDOWS_FIREFOX,
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/534.34 (KHTML, like Gecko) wkhtmltopdf Safari/534.34",
+    ),
+    (
+        "a printer in an app",
+        IPHONE,
+        "Mozilla/5.0 (X11; Linux x86_64) {B} electron-pdf/20 Chrome/120 Electron/28.0 Safari/537.36",
+    ),
+    (
+        "a test of the page",
+        MAC_SAFARI,
+        "Mozilla/5.0 (Linux; Android 11; moto g power) {B} Chrome/131.0.0.0 Mobile Safari/537.36 Chrome-Lighthouse",
+    ),
+    (
+        "a page drawn ahead",
+        IPHONE,
+        "Mozilla/5.0 (X11; Linux x86_64) {B} Chrome/131.0.0.0 Safari/537.36 Prerender (+https://github.com/prerender/prerender)",
+    ),
+    (
+        "PhantomJS",
+        ANDROID_FIREFOX,
+        "Mozilla/5.0 (Unknown; Linux x86_64) AppleWebKit/538.1 (KHTML, like Gecko) PhantomJS/2.1.1 Safari/538.1",
+    ),
+    ("SlimerJS", IPHONE, "Mozilla/5.0 (X11; Linux x86_64; rv:59.0) Gecko/20100101 Firefox/59.0 SlimerJS/1.0"),
+    (
+        "Splash",
+        WINDOWS_FIREFOX,
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/602.1 (KHTML, like Gecko) splash Version/9.0 Safari/602.1",
+    ),
+    ("Puppeteer", IPHONE, "Mozilla/5.0 (Windows NT 10.0; Win64; x64) {B} Chrome/131 Safari/537.36 Puppeteer"),
+    ("Playwright", IPHONE, "Mozilla/5.0 (X11; Linux x86_64) {B} Chrome/131 Safari/537.36 playwright/1.49"),
     ("a console, which tells little", "Mozilla/5.0 (PlayStation; PlayStation 5/2.26) {W}", WINDOWS_CHROME),
 ];
 
@@ -139,6 +188,11 @@ const TWO_DEVICES: &[(&str, &str, &str)] = &[
     ("a cookie of the old Internet Explorer on Android", WINDOWS_IE, ANDROID),
     ("an iPhone's cookie in Chrome on a Mac", IPHONE, MAC_CHROME),
     ("an Android phone's cookie in Firefox on Linux", ANDROID, LINUX_FIREFOX),
+    (
+        "an iPhone's cookie in Opera on a Mac",
+        IPHONE,
+        "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) {B} Chrome/131.0.0.0 Safari/537.36 OPR/115.0.0.0",
+    ),
     ("short names", SHORT_CHROME, SHORT_SAFARI),
 ];
 

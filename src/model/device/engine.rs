@@ -22,12 +22,15 @@ enum Family {
     Unix,
 }
 
-// How user agents tell their engine, the most particular sign first: each claims to be those that came before it.
+// How user agents tell their engine, the most particular sign first: each claims to be those that came before it. Where
+// WebKit's number stands, it says more than any brand: Blink froze it when it left.
 const ENGINES: &[(&str, Engine)] = &[
     ("Trident/", Engine::Trident),
     ("MSIE ", Engine::Trident),
     ("Presto/", Engine::Presto),
     ("Opera/", Engine::Presto),
+    ("AppleWebKit/537.36", Engine::Blink),
+    ("AppleWebKit/", Engine::WebKit),
     ("Firefox", Engine::Gecko),
     ("Gecko/", Engine::Gecko),
     ("Goanna/", Engine::Gecko),
@@ -37,8 +40,24 @@ const ENGINES: &[(&str, Engine)] = &[
     ("OPR/", Engine::Blink),
     ("SamsungBrowser", Engine::Blink),
     ("Brave", Engine::Blink),
-    ("AppleWebKit/", Engine::WebKit),
     ("Safari", Engine::WebKit),
+];
+
+// Engines without a person in front of them (lower case), which print or test a page with the cookie of its user.
+const RENDERERS: &[&str] = &[
+    "headless",
+    "prerender",
+    "rendertron",
+    "lighthouse",
+    "wkhtmlto",
+    "phantomjs",
+    "slimerjs",
+    "splash",
+    "puppeteer",
+    "playwright",
+    "cypress",
+    "selenium",
+    "electron",
 ];
 
 /// Whether one device can have sent both user agents. Only another engine on another family of systems says no.
@@ -58,7 +77,8 @@ pub fn can_be_one(one: &str, other: &str) -> bool {
 /// Engine and family of a browser; nothing for a program, and where either is not told.
 fn traits(agent: &str) -> Option<(Engine, Family)> {
     let device = Device::of(agent);
-    if device.kind == DeviceKind::Program {
+    let lower = agent.to_ascii_lowercase();
+    if device.kind == DeviceKind::Program || RENDERERS.iter().any(|name| lower.contains(name)) {
         return None;
     }
     let family = match device.os.as_str() {
