@@ -1,5 +1,6 @@
 //! Handing an email to a mail server: the conversation, part by part, and how long each may take.
 
+mod lenient;
 mod reply;
 mod server;
 
@@ -203,9 +204,15 @@ mod tests {
         addr
     }
 
-    fn converse(mut stream: std::net::TcpStream, at: &str, answer: &str) -> Option<()> {
+    fn converse(stream: std::net::TcpStream, at: &str, answer: &str) -> Option<()> {
         let lines = BufReader::new(stream.try_clone().ok()?).lines();
-        stream.write_all(b"220 test\r\n").ok()?;
+        let say = |mut to: &std::net::TcpStream, text: &str| {
+            // Latin-1, whose bytes are the numbers of its letters.
+            let bytes: Vec<u8> =
+                text.chars().map(|letter| u8::try_from(u32::from(letter)).unwrap()).collect();
+            to.write_all(&bytes).ok()
+        };
+        say(&stream, if at == "220" { answer } else { "220 test\r\n" })?;
         let mut is_data = false;
         for line in lines.map_while(Result::ok) {
             is_data &= line != ".";
@@ -221,8 +228,10 @@ mod tests {
             };
             let said = if line.starts_with(at) { answer } else { usual };
             is_data &= said.starts_with("354");
-            if !said.is_empty() {
-                stream.write_all(format!("{said}\r\n").as_bytes()).ok()?;
+            if said.ends_with('\n') {
+                say(&stream, said)?;
+            } else if !said.is_empty() {
+                say(&stream, &format!("{said}\r\n"))?;
             }
         }
         Some(())
@@ -258,6 +267,49 @@ mod tests {
             refusal,
             Refusal::of_email("The mail server says that there is no such mailbox (SMTP 550 5.1.1).")
         );
+    }
+
+    #[test]
+    fn only_the_digits_of_a_reply_decide_and_its_text_is_optional_and_in_any_encoding() {
+        for (at, answer) in [
+            (".", "250 2.0.0 Nachricht angenommen f\u{fc}r"),
+            (".", "250"),
+            (".", "250 "),
+            (".", "250-\r\n250"),
+            (".", "250-f\u{fc}r\r\n250-\u{80}\u{ff}\u{0}\r\n250 \u{e4}"),
+            (".", "250 fine\n"),
+            (".", "250\n"),
+            (".", "250\tfine"),
+            (".", "251"),
+            ("220", "220 Gr\u{fc}\u{df} Gott\r\n"),
+            ("220", "220\r\n"),
+            ("220", "220-Gr\u{fc}\u{df}\r\n220\r\n"),
+            ("EHLO", "250-m\u{fc}nchen.example\r\n250-X-\u{c3}\r\n250 8BITMIME"),
+            ("EHLO", "250"),
+            ("EHLO", "250 "),
+            ("MAIL", "250 f\u{fc}r"),
+            ("MAIL", "250"),
+            ("RCPT", "250 \u{e9}"),
+            ("RCPT", "250"),
+            ("DATA", "354 \u{e9}"),
+            ("DATA", "354"),
+        ] {
+            assert_eq!(try_to_send(&format!("smtp://{}", server(at, answer))), Ok(()), "{at}: {answer:?}");
+        }
+        for (at, answer, about) in [
+            ("220", "554 Gesch\u{e4}ft geschlossen\r\n", About::Server),
+            ("EHLO", "550 f\u{fc}r", About::Server),
+            ("MAIL", "550", About::Server),
+            ("RCPT", "550 5.1.1 Empf\u{e4}nger unbekannt", About::Email),
+            ("RCPT", "450 sp\u{e4}ter", About::Moment),
+            ("RCPT", "450", About::Moment),
+            (".", "451 sp\u{e4}ter", About::Moment),
+            (".", "554 5.6.0 f\u{fc}r", About::Email),
+        ] {
+            let refusal = try_to_send(&format!("smtp://{}", server(at, answer))).unwrap_err();
+            assert_eq!(refusal.about, about, "{at}: {answer:?}: {refusal}");
+            assert!(refusal.reason.contains(&answer[..3]), "{at}: {answer:?}: {refusal}");
+        }
     }
 
     #[test]

@@ -1,16 +1,21 @@
 //! Which mail server, by which kind of TLS, and who we are there: what `SMTP_URL` says.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use lettre::transport::smtp::{
     Error,
     authentication::{Credentials, DEFAULT_MECHANISMS},
     client::{AsyncSmtpConnection, TlsParameters},
+    commands::Starttls,
     extension::ClientId,
 };
+use tokio::sync::Mutex;
 use url::{Host, Url};
 
-use super::reply::Stage;
+use super::{
+    lenient::{Lenient, Network},
+    reply::Stage,
+};
 
 /// How long one address of the server may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(20);
@@ -103,21 +108,44 @@ impl Server {
             _ => None,
         };
         let place = (self.host.as_str(), self.port);
-        let connected =
-            AsyncSmtpConnection::connect_tokio1(place, Some(CONNECT), &self.hello_name, from_the_start, None);
-        let mut connection = connected.await.map_err(|error| (Stage::Greeting, error))?;
-        let started = match &self.tls {
-            Tls::WhereOffered(parameters) if connection.can_starttls() => {
-                connection.starttls(parameters.clone(), &self.hello_name).await
-            }
-            Tls::Required(parameters) => connection.starttls(parameters.clone(), &self.hello_name).await,
-            _ => Ok(()),
+        let connected = Network::connect_tokio1(place, Some(CONNECT), from_the_start, None).await;
+        let network = Arc::new(Mutex::new(connected.map_err(|error| (Stage::Greeting, error))?));
+        let mut connection =
+            self.greet(Lenient::new(network.clone())).await.map_err(|error| (Stage::Greeting, error))?;
+        let wanted = match &self.tls {
+            Tls::WhereOffered(parameters) if connection.can_starttls() => Some(parameters),
+            Tls::Required(parameters) => Some(parameters),
+            _ => None,
         };
-        started.map_err(|error| (Stage::StartTls, error))?;
+        if let Some(parameters) = wanted {
+            let started = self.start_tls(connection, network, parameters).await;
+            connection = started.map_err(|error| (Stage::StartTls, error))?;
+        }
         if let Some(credentials) = &self.credentials {
             let signed_in = connection.auth(DEFAULT_MECHANISMS, credentials).await;
             signed_in.map_err(|error| (Stage::Auth, error))?;
         }
         Ok(connection)
+    }
+
+    async fn greet(&self, stream: Lenient) -> Result<AsyncSmtpConnection, Error> {
+        AsyncSmtpConnection::connect_with_transport(Box::new(stream), &self.hello_name).await
+    }
+
+    /// Whatever was said without TLS is forgotten with `plain`, read or not (RFC 3207 §4.2).
+    async fn start_tls(
+        &self,
+        mut plain: AsyncSmtpConnection,
+        network: Arc<Mutex<Network>>,
+        parameters: &TlsParameters,
+    ) -> Result<AsyncSmtpConnection, Error> {
+        if !plain.can_starttls() {
+            // Says so, and nothing to the server.
+            plain.starttls(parameters.clone(), &self.hello_name).await?;
+        }
+        plain.command(Starttls).await?;
+        drop(plain);
+        network.lock().await.upgrade_tls(parameters.clone()).await?;
+        self.greet(Lenient::greeted(network)).await
     }
 }

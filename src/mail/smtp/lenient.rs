@@ -1,0 +1,123 @@
+//! What a mail server says, as bytes: only the three digits of a reply decide, its text is optional and in any encoding
+//! (RFC 5321 §4.2). Our library wants a text in UTF-8 after every code; this stands between the two.
+
+use std::{
+    collections::VecDeque,
+    fmt, io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use futures_util::io::{AsyncRead as _, AsyncWrite as _};
+#[expect(deprecated, reason = "the only way to stand between TLS and the library's reader")]
+use lettre::transport::smtp::client::AsyncNetworkStream;
+use lettre::transport::smtp::client::AsyncTokioStream;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    sync::{Mutex, MutexGuard},
+};
+
+#[expect(deprecated, reason = "the only way to stand between TLS and the library's reader")]
+pub type Network = AsyncNetworkStream;
+
+/// What is read here is a reply that the library understands; what is written goes out as it is.
+pub struct Lenient {
+    network: Arc<Mutex<Network>>,
+    lines: Lines,
+}
+
+impl Lenient {
+    pub fn new(network: Arc<Mutex<Network>>) -> Self {
+        Self { network, lines: Lines::default() }
+    }
+
+    /// On a connection that was greeted before: the library waits for a greeting, and the server for an EHLO.
+    pub fn greeted(network: Arc<Mutex<Network>>) -> Self {
+        let mut lines = Lines::default();
+        lines.take_in(b"220 -\r\n");
+        Self { network, lines }
+    }
+
+    /// Whoever else has it only turns TLS on, once nobody reads here any more.
+    fn network(&self) -> io::Result<MutexGuard<'_, Network>> {
+        self.network.try_lock().map_err(|_| io::ErrorKind::ResourceBusy.into())
+    }
+}
+
+/// Replies, line by line, in whatever pieces they come.
+#[derive(Default)]
+struct Lines {
+    column: usize,
+    was_return: bool,
+    ready: VecDeque<u8>,
+}
+
+impl Lines {
+    fn take_in(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            let is_end = matches!(byte, b'\r' | b'\n');
+            let missing: &[u8] = match self.column {
+                // EHLO needs a word.
+                3 if is_end => b" -",
+                4 if is_end && !self.was_return => b"-",
+                3 if !matches!(byte, b' ' | b'-') => b" ",
+                _ => b"",
+            };
+            self.ready.extend(missing);
+            if byte == b'\n' && !self.was_return {
+                self.ready.push_back(b'\r');
+            }
+            self.ready.push_back(if byte.is_ascii() { byte } else { b'?' });
+            self.column = if byte == b'\n' { 0 } else { self.column + 1 };
+            self.was_return = byte == b'\r';
+        }
+    }
+}
+
+impl AsyncRead for Lenient {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.lines.ready.is_empty() {
+            let mut piece = [0; 1024];
+            let read = Pin::new(&mut *self.network()?).poll_read(cx, &mut piece);
+            let count = ready!(read)?;
+            self.lines.take_in(&piece[..count]);
+        }
+        let count = self.lines.ready.len().min(into.remaining());
+        for byte in self.lines.ready.drain(..count) {
+            into.put_slice(&[byte]);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Lenient {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut *self.network()?).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.network()?).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.network()?).poll_close(cx)
+    }
+}
+
+impl AsyncTokioStream for Lenient {
+    fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.network()?.peer_addr()
+    }
+}
+
+impl fmt::Debug for Lenient {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Lenient")
+    }
+}
