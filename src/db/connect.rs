@@ -61,10 +61,10 @@ impl Target {
         }
     }
 
-    /// A connection. A file that is gone is not made anew.
-    pub fn connect(&self) -> Result<Conn, ConnectionError> {
+    /// A connection. A file that is gone is not made anew, and only `file` is opened where it is given.
+    pub fn connect(&self, file: Option<FileNumber>) -> Result<Conn, ConnectionError> {
         match self {
-            Target::Sqlite(path) => open_sqlite(path, "rw", ""),
+            Target::Sqlite(path) => open_sqlite(path, "rw", "", file),
             Target::Postgres { url, is_pooled } => {
                 let mut conn = PgConnection::establish(url)?;
                 match is_pooled {
@@ -86,7 +86,7 @@ impl Target {
         match self {
             Target::Sqlite(path) => first_sqlite(path),
             Target::Postgres { url, is_pooled } => {
-                let mut conn = self.connect().map_err(|cause| refused(url, &cause))?;
+                let mut conn = self.connect(None).map_err(|cause| refused(url, &cause))?;
                 let unreadable = |cause: diesel::result::Error| NoConnection {
                     sentence: format!("DATABASE_URL: the database answers, and then fails: {cause}."),
                     may_come: false,
@@ -104,8 +104,17 @@ impl Target {
 /// FULL: a commit survives the loss of power, not only of the process. What is deleted is overwritten: a free page keeps
 /// nobody's address. A connection keeps up to 16 MB of what it read since somebody else last committed. The file is not
 /// mapped: with each commit SQLite would map it anew, and the next look-ups would fault it in page by page.
-pub fn open_sqlite(path: &Path, mode: &str, more: &str) -> Result<Conn, ConnectionError> {
+pub fn open_sqlite(
+    path: &Path,
+    mode: &str,
+    more: &str,
+    file: Option<FileNumber>,
+) -> Result<Conn, ConnectionError> {
     let mut conn = SqliteConnection::establish(&format!("file:{}?mode={mode}", escaped(path)))?;
+    // Before anything is read: SQLite would play the log of the file that was here into another one that is here now.
+    if file.is_some() && file_number(path).ok() != file {
+        return Err(ConnectionError::BadConnection(format!("{} is another file now", path.display())));
+    }
     let pragmas = format!(
         "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
          PRAGMA secure_delete = ON; PRAGMA cache_size = -16000; {more}",
@@ -115,8 +124,11 @@ pub fn open_sqlite(path: &Path, mode: &str, more: &str) -> Result<Conn, Connecti
     Ok(Conn::Sqlite(conn))
 }
 
-/// Which file lies there: device and inode.
-pub fn file_number(path: &Path) -> io::Result<(u64, u64)> {
+/// A file itself, whatever it is called: device and inode.
+pub type FileNumber = (u64, u64);
+
+/// Which file lies there.
+pub fn file_number(path: &Path) -> io::Result<FileNumber> {
     fs::metadata(path).map(|file| (file.dev(), file.ino()))
 }
 
@@ -145,7 +157,7 @@ fn first_sqlite(path: &Path) -> Result<Conn, NoConnection> {
     }
     // Where it cannot be made, SQLite says why.
     let _ = make_private_file(path);
-    open_sqlite(path, "rwc", "").map_err(|cause| {
+    open_sqlite(path, "rwc", "", None).map_err(|cause| {
         let advice = match cause.to_string().contains("not a database") {
             true => "Write the path of a SQLite file, or of one that is still to be made",
             false => {
@@ -274,7 +286,7 @@ fn refuse_encoding(conn: &mut Conn) -> QueryResult<Option<NoConnection>> {
 /// Two connections of ours that are one at the server: a pooler hands it from transaction to transaction.
 fn refuse_pooler(target: &Target, first: &mut Conn) -> QueryResult<Option<NoConnection>> {
     // The server may have no second one to give just now.
-    let Ok(mut second) = target.connect() else { return Ok(None) };
+    let Ok(mut second) = target.connect(None) else { return Ok(None) };
     let pid = |conn: &mut Conn| {
         diesel::sql_query("SELECT pg_backend_pid() AS pid")
             .get_result::<Backend>(conn)

@@ -22,7 +22,7 @@ use std::{
     pin::pin,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Instant,
 };
@@ -116,10 +116,10 @@ struct Inner {
     pool: Pool,
     // Tells this database's readers from another's on the same thread.
     number: u64,
-    // Readers from before another file lay in the place of this one are not used any more.
+    // Readers from before the file or the server was lost are not used any more.
     epoch: AtomicU64,
-    // The file that the connections have open; nothing on PostgreSQL.
-    file: Mutex<Option<(u64, u64)>>,
+    // Another file lies in the place of the one that was opened.
+    is_replaced: AtomicBool,
     refused_at: Mutex<Option<Instant>>,
     readiness: Readiness,
 }
@@ -132,14 +132,23 @@ impl Database {
         let target = Target::of(url, is_pooled);
         let first = target.connect_first()?;
         let (size, file) = match &target {
-            Target::Sqlite(path) => (1, file_number(path).ok()),
+            Target::Sqlite(path) => {
+                let file = file_number(path).map_err(|cause| NoConnection {
+                    sentence: format!(
+                        "DATABASE_URL: {} was removed just now ({cause}). Start again.",
+                        path.display()
+                    ),
+                    may_come: false,
+                })?;
+                (1, Some(file))
+            }
             Target::Postgres { .. } => (pool_size.max(1) as usize, None),
         };
         Ok(Self(Arc::new(Inner {
-            pool: Pool::new(target, size, first),
+            pool: Pool::new(target, file, size, first),
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             epoch: AtomicU64::new(0),
-            file: Mutex::new(file),
+            is_replaced: AtomicBool::new(false),
             refused_at: Mutex::new(None),
             readiness: Readiness::default(),
         })))
@@ -193,8 +202,9 @@ impl Database {
         match self.0.pool.target() {
             Target::Sqlite(path) => {
                 let epoch = self.0.epoch.load(Ordering::Acquire);
-                match reader::read(self.0.number, epoch, path, &query) {
-                    Err(Error::Unavailable(_)) => reader::read(self.0.number, epoch, path, &query),
+                let file = self.0.pool.file();
+                match reader::read(self.0.number, epoch, path, file, &query) {
+                    Err(Error::Unavailable(_)) => reader::read(self.0.number, epoch, path, file, &query),
                     outcome => outcome,
                 }
             }
@@ -265,6 +275,7 @@ impl Database {
 impl Inner {
     /// Work on a connection, which goes back only if it is whole.
     fn with_conn<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+        self.look_after_file()?;
         let mut held = self.pool.take()?;
         self.work_with(&mut held, work)
     }
@@ -318,19 +329,27 @@ impl Inner {
         Ok(())
     }
 
-    /// Whether the file that is open still lies in its place. Another one there is opened instead.
+    /// Whether the file that was opened still lies in its place. Another one there is left alone until the program starts
+    /// again: the log of the first lies beside it, and SQLite would take it for the log of the second.
     fn look_after_file(&self) -> Result<()> {
         let Target::Sqlite(path) = self.pool.target() else { return Ok(()) };
         let found = file_number(path).map_err(|cause| {
             Error::Unavailable(Outage::lost(format!("{} was moved or removed: {cause}", path.display())))
         })?;
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        if *file != Some(found) {
-            tracing::warn!(path = %path.display(), "another file lies in the database's place, and is used from now on");
-            *file = Some(found);
-            self.lose();
+        if Some(found) == self.pool.file() {
+            self.is_replaced.store(false, Ordering::Relaxed);
+            return Ok(());
         }
-        Ok(())
+        if !self.is_replaced.swap(true, Ordering::Relaxed) {
+            let path = path.display();
+            tracing::error!(
+                "The database file was replaced while the program ran. Restart it; remove {path}-wal and {path}-shm \
+                 first if the file came from a backup"
+            );
+        }
+        // Those who read have the first one open still.
+        self.lose();
+        Err(Error::Unavailable(Outage::lost(format!("{} is another file now", path.display()))))
     }
 
     fn lose(&self) {

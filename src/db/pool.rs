@@ -9,7 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Conn, connect::Target};
+use super::{
+    Conn,
+    connect::{FileNumber, Target},
+};
 use crate::error::{Error, Outage, Result};
 
 /// How long a request waits for a connection, or for another writer, before it is told to come back.
@@ -25,6 +28,7 @@ const MAX_AGE_IN_DOUBT: Duration = Duration::from_secs(1);
 /// The connections to one database.
 pub struct Pool {
     target: Target,
+    file: Option<FileNumber>,
     size: usize,
     state: Mutex<State>,
     changed: Condvar,
@@ -54,16 +58,21 @@ impl State {
 }
 
 impl Pool {
-    /// A pool that holds at most `size` connections. `first` is one that is open already.
-    pub fn new(target: Target, size: usize, first: Conn) -> Self {
+    /// A pool that holds at most `size` connections. `first` is one that is open already, on SQLite to `file`.
+    pub fn new(target: Target, file: Option<FileNumber>, size: usize, first: Conn) -> Self {
         let slot = Slot { conn: first, born: Instant::now() };
         let state = State { idle: vec![slot], open: 1, ..State::default() };
-        Self { target, size, state: Mutex::new(state), changed: Condvar::new() }
+        Self { target, file, size, state: Mutex::new(state), changed: Condvar::new() }
     }
 
     /// Where the connections lead.
     pub fn target(&self) -> &Target {
         &self.target
+    }
+
+    /// The file that the connections have open; nothing on PostgreSQL.
+    pub fn file(&self) -> Option<FileNumber> {
+        self.file
     }
 
     /// A connection: an idle one, a new one, or the next that is given back. [`Error::Busy`] where there is none for
@@ -92,7 +101,7 @@ impl Pool {
             if !failed_lately && refusal.is_none() && state.open + state.connecting < self.size {
                 state.connecting += 1;
                 drop(state);
-                let connected = self.target.connect();
+                let connected = self.target.connect(self.file);
                 state = self.lock();
                 state.connecting -= 1;
                 match connected {

@@ -12,7 +12,10 @@ use std::{
 
 use diesel::connection::{Connection, TransactionManager};
 
-use super::{Conn, connect::open_sqlite};
+use super::{
+    Conn,
+    connect::{FileNumber, open_sqlite},
+};
 use crate::error::{Error, Result};
 
 thread_local! {
@@ -29,11 +32,13 @@ struct Reader {
     has_snapshot: bool,
 }
 
-/// Reads on this thread, and in the snapshot of the request that has its turn. A reader of another epoch is not used.
+/// Reads on this thread, and in the snapshot of the request that has its turn. A reader of another epoch is not used, and
+/// another `file` is not opened.
 pub fn read<T>(
     database: u64,
     epoch: u64,
     path: &Path,
+    file: Option<FileNumber>,
     query: impl FnOnce(&mut Conn) -> Result<T>,
 ) -> Result<T> {
     // Taken out while in use: a reader that fails or panics is not put back.
@@ -41,7 +46,7 @@ pub fn read<T>(
     let mut reader = match held.filter(|reader| reader.epoch == epoch) {
         Some(reader) => reader,
         None => {
-            let conn = open_sqlite(path, "rw", "PRAGMA query_only = ON;")?;
+            let conn = open_sqlite(path, "rw", "PRAGMA query_only = ON;", file)?;
             Reader { conn, epoch, has_snapshot: false }
         }
     };
@@ -121,7 +126,7 @@ mod tests {
         }
 
         fn read(&self) -> i32 {
-            read(self.number, 0, &self.path, |conn| {
+            read(self.number, 0, &self.path, None, |conn| {
                 Ok(diesel::select(diesel::dsl::sql::<Integer>("n FROM t")).get_result(conn)?)
             })
             .unwrap()
@@ -166,7 +171,7 @@ mod tests {
         let fails = |conn: &mut Conn| Ok(conn.batch_execute("SELECT nothing FROM nowhere")?);
         turn(1_002, || {
             assert_eq!(shelf.read(), 0);
-            read(1_002, 0, &shelf.path, fails).unwrap_err();
+            read(1_002, 0, &shelf.path, None, fails).unwrap_err();
         });
         shelf.write();
         assert_eq!(turn(1_002, || shelf.read()), 1);

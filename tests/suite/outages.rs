@@ -10,7 +10,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, sql_query, sql_types::Integer};
+use diesel::{
+    Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types::Integer,
+};
 use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
 
@@ -332,27 +334,67 @@ async fn a_file_that_was_moved_away_is_missed_and_found_again() {
     assert!(!fs::read_dir(path.parent().unwrap()).unwrap().flatten().any(|entry| entry.path() == elsewhere));
 }
 
+/// Its log lies beside the file that took its place: neither is touched until the program starts again.
 #[actix_web::test]
-async fn a_file_that_was_put_in_the_place_of_another_is_read_and_written() {
+async fn a_file_that_was_put_in_the_place_of_another_is_left_alone() {
     let house = House::open().await;
     let Some(path) = house.settings["DATABASE_URL"].strip_prefix("sqlite://").map(PathBuf::from) else {
         return;
     };
-    house.claimant("ada@example.com").await;
-    let backup = path.with_extension("backup");
-    house.meddle("UPDATE users SET name = 'Ada of the backup'").await;
-    house.app.db().empty_log().await.map(|is_empty| assert!(is_empty, "the backup is one file")).unwrap();
-    fs::copy(&path, &backup).unwrap();
-    house.meddle("UPDATE users SET name = 'Ada of today'").await;
+    let (backup, first) = (path.with_extension("backup"), path.with_extension("first"));
+    let ada = house.claimant("ada@example.com").await;
+    let mut operator = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+    sql_query(format!("VACUUM INTO '{}'", backup.display())).execute(&mut operator).unwrap();
+    drop(operator);
+    for name in ["bob", "cleo", "dan", "eve"] {
+        house.claimant(&format!("{name}@example.com")).await;
+    }
+    fs::hard_link(&path, &first).unwrap();
 
-    fs::rename(&path, path.with_extension("broken")).unwrap();
+    for round in 0..2 {
+        fs::copy(&backup, path.with_extension("new")).unwrap();
+        fs::rename(path.with_extension("new"), &path).unwrap();
+        let there = fs::read(&path).unwrap();
+        let log = fs::read(path.with_extension("db-wal")).ok();
+        let curl = house.curl();
+        for email in ["fay@example.com", "gus@example.com"] {
+            curl.post_json("/signup", credentials(email)).await.refuses(503, "unavailable");
+            curl.post_json("/login", credentials("ada@example.com")).await.refuses(503, "unavailable");
+            ada.get("/me").await.refuses(503, "unavailable");
+        }
+        house.app.db().empty_log().await.unwrap_err();
+        house.app.db().scrub().await.unwrap_err();
+        let ready = eventually("readiness", async || {
+            Some(curl.get("/readyz").await).filter(|answer| answer.status == 503)
+        });
+        assert_eq!(ready.await.json()["reason"], "database", "round {round}");
+        assert!(fs::read(&path).unwrap() == there, "round {round}: the file is as it was put there");
+        assert!(
+            fs::read(path.with_extension("db-wal")).ok() == log,
+            "round {round}: and so is the log of the first"
+        );
+        if round == 0 {
+            // The first one comes back, with all that was acknowledged.
+            fs::hard_link(&first, path.with_extension("new")).unwrap();
+            fs::rename(path.with_extension("new"), &path).unwrap();
+            eventually("the first file", async || (ada.get("/me").await.status == 200).then_some(())).await;
+            house.claimant("hal@example.com").await;
+            assert_eq!(house.count("users").await, 6);
+        }
+    }
+
     let _ = fs::remove_file(path.with_extension("db-wal"));
     let _ = fs::remove_file(path.with_extension("db-shm"));
-    fs::rename(&backup, &path).unwrap();
-    let curl = house.curl();
-    curl.post_json("/login", credentials("ada@example.com")).await.is(200);
-
-    assert_eq!(curl.get("/me").await.is(200).json()["user"]["name"], "Ada of the backup");
+    let restarted = house.second_node().await;
+    restarted.curl().post_json("/login", credentials("ada@example.com")).await.is(200);
+    restarted.claimant("fay@example.com").await;
+    assert_eq!(
+        restarted.texts("SELECT email AS text FROM users ORDER BY email").await,
+        ["ada@example.com", "fay@example.com"]
+    );
+    assert_eq!(restarted.texts("SELECT integrity_check AS text FROM pragma_integrity_check").await, ["ok"]);
+    // The first program still holds the other one, and still leaves this one alone.
+    house.curl().post_json("/login", credentials("ada@example.com")).await.refuses(503, "unavailable");
 }
 
 /// A small disk of memory, where this machine lets us make one.
