@@ -316,6 +316,8 @@ pub fn read(file: Option<&Path>) -> Result<(Config, Vec<Told>), Problems> {
             Err(VarError::NotPresent) => {}
         }
     }
+    let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    database::LIBPQ.into_iter().filter(is_set).for_each(|name| sources.note_libpq(name));
     if let Some(folder) = std::env::var_os("CREDENTIALS_DIRECTORY") {
         sources.look_for_credentials(folder.into());
     }

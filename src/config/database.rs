@@ -11,6 +11,9 @@ type Wrong = (String, String);
 
 const SHAPES: &str = "sqlite://data/vestibule.db or postgres://user:password@host/database";
 
+/// What may lead libpq to another machine than the address, or there without TLS (PostgreSQL, libpq-envars).
+pub const LIBPQ: [&str; 5] = ["PGHOST", "PGHOSTADDR", "PGSERVICE", "PGSERVICEFILE", "PGSSLMODE"];
+
 impl Reader {
     /// Reads `DATABASE_URL`. The address is a secret: what is wrong is said without repeating it.
     pub fn database(&mut self, development: bool) -> DatabaseUrl {
@@ -25,6 +28,16 @@ impl Reader {
                  way can read and change rows",
                 "sslmode=verify-full behind its `?`, with sslrootcert=FILE where the certificate is of your own authority",
             );
+        }
+        if let (Ok(DatabaseUrl::Postgres(_)), false) = (&parsed, development) {
+            for name in std::mem::take(&mut self.libpq) {
+                let is = format!("{name} is set, and PostgreSQL's library minds it beside DATABASE_URL");
+                self.refuse_insecure(
+                    Insecurity::Postgres,
+                    &is,
+                    "what it says into DATABASE_URL and unset it",
+                );
+            }
         }
         parsed.unwrap_or_else(|(is, instead)| {
             self.problems.push(format!("DATABASE_URL is {is}. Write {instead}."));

@@ -68,8 +68,8 @@ pub fn from_values(values: BTreeMap<String, String>) -> Result<Config, Problems>
 
 /// What was written → a config and each setting as it holds, or everything that is wrong with them.
 pub fn from_sources(sources: Sources) -> Result<(Config, Vec<Told>), Problems> {
-    let Resolved { values, sources, problems, unreadable } = sources.resolve();
-    let mut reader = Reader { values, problems, unreadable, ..Reader::default() };
+    let Resolved { values, sources, problems, unreadable, libpq } = sources.resolve();
+    let mut reader = Reader { values, problems, unreadable, libpq, ..Reader::default() };
     let config = reader.config();
     reader.compare_pairs();
     reader.refuse_unknown_names();

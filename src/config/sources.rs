@@ -61,6 +61,7 @@ pub struct Sources {
     credentials: Option<PathBuf>,
     problems: Vec<String>,
     unreadable: BTreeSet<&'static str>,
+    libpq: Vec<&'static str>,
 }
 
 /// The same once the files are read.
@@ -73,12 +74,19 @@ pub struct Resolved {
     pub problems: Vec<String>,
     /// The settings that those files were to set.
     pub unreadable: BTreeSet<&'static str>,
+    /// What is set for libpq.
+    pub libpq: Vec<&'static str>,
 }
 
 impl Sources {
     /// Notes what was written; a later source wins over an earlier one.
     pub fn write(&mut self, name: impl Into<String>, text: impl Into<String>, source: Source) {
         self.written.insert(name.into(), (text.into(), source));
+    }
+
+    /// Notes that libpq would take this variable where the address says nothing of it.
+    pub fn note_libpq(&mut self, name: &'static str) {
+        self.libpq.push(name);
     }
 
     /// The folder where systemd puts credentials.
@@ -101,7 +109,7 @@ impl Sources {
             sources.insert(name.clone(), source);
             values.insert(name, text);
         }
-        Resolved { values, sources, problems: self.problems, unreadable: self.unreadable }
+        Resolved { values, sources, problems: self.problems, unreadable: self.unreadable, libpq: self.libpq }
     }
 
     /// What was written under a name, unless it is blank.

@@ -26,6 +26,8 @@ pub struct Reader {
     pub warnings: Vec<String>,
     /// The settings whose file is of no use: a sentence says so already.
     pub unreadable: BTreeSet<&'static str>,
+    /// The variables for libpq that are set: they say where it connects, and how, beside the address.
+    pub libpq: Vec<&'static str>,
     /// What was read so far, defaults included, as it may be written.
     pub held: BTreeMap<&'static str, String>,
 }

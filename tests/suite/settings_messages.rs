@@ -487,6 +487,37 @@ fn production_refuses_what_is_not_safe_unless_it_is_named() {
     );
 }
 
+/// The address says where the password goes, and nothing beside it.
+#[test]
+fn production_connects_where_the_address_says_whatever_is_set_for_libpq() {
+    for (name, value) in [
+        ("PGHOST", "192.0.2.2"),
+        ("PGHOSTADDR", "192.0.2.2"),
+        ("PGSERVICE", "elsewhere"),
+        ("PGSERVICEFILE", "/nonexistent/services"),
+        ("PGSSLMODE", "disable"),
+    ] {
+        let here = ("DATABASE_URL", "postgres://v:hunter2@localhost/v");
+        each_is_refused(
+            PRODUCTION,
+            &[(&[here, (name, value)], &format!("{name} is set, and PostgreSQL's library"))],
+        );
+        let allowed = [here, (name, value), ("ALLOW_INSECURE", "postgres")];
+        assert_eq!(run_program(&["settings"], together(PRODUCTION, &allowed)).code, Some(0), "{name}");
+        // SQLite asks no library for a host.
+        assert_eq!(
+            run_program(&["settings"], together(PRODUCTION, &[(name, value)])).code,
+            Some(0),
+            "{name}"
+        );
+        assert_eq!(
+            run_program(&["settings"], together(DEVELOPMENT, &[here, (name, value)])).code,
+            Some(0),
+            "{name}"
+        );
+    }
+}
+
 #[test]
 fn production_takes_keys_and_addresses_that_are_safe() {
     let safe: &[(&str, &str)] = &[
