@@ -307,17 +307,22 @@ pub struct Said {
     pub err: String,
 }
 
+impl Said {
+    fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
 /// Runs the program with these arguments, and with these settings and nothing else in its environment.
 pub fn run_program<N: AsRef<OsStr>, V: AsRef<OsStr>>(
     arguments: &[&str],
     settings: impl IntoIterator<Item = (N, V)>,
 ) -> Said {
-    let output = Command::new(program()).args(arguments).env_clear().envs(settings).output().unwrap();
-    Said {
-        code: output.status.code(),
-        out: String::from_utf8(output.stdout).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
-    }
+    Said::of(Command::new(program()).args(arguments).env_clear().envs(settings).output().unwrap())
 }
 
 /// The token of the first link in a text.

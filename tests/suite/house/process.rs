@@ -20,7 +20,7 @@ use vestibule::{
     mail::{Catcher, Caught},
 };
 
-use super::{Storage, Visitor, program, token_in};
+use super::{Said, Storage, Visitor, program, token_in};
 
 /// What processes stand on: a folder, a database, a mail server. With `TEST_DATABASE_URL` rows are on PostgreSQL.
 pub struct Ground {
@@ -108,12 +108,15 @@ impl Ground {
 
     /// Another command on the same ground, beside what runs there. Returns what it printed.
     pub async fn run(&self, arguments: &[&str]) -> String {
+        let said = self.attempt(arguments).await;
+        assert_eq!(said.code, Some(0), "vestibule {arguments:?}: {said:?}");
+        said.out
+    }
+
+    /// The same where it may be refused.
+    pub async fn attempt(&self, arguments: &[&str]) -> Said {
         let mut command = self.command(arguments);
-        let done = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
-        let (said, complained) =
-            (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
-        assert!(done.status.success(), "vestibule {arguments:?}: {said}{complained}");
-        said.into_owned()
+        Said::of(tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap())
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
