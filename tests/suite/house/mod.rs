@@ -18,7 +18,7 @@ use std::{
     fs::{self, File},
     net::TcpListener,
     path::Path,
-    process::Command,
+    process::{Command, Output},
     rc::Rc,
 };
 
