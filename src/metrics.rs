@@ -159,17 +159,21 @@ impl Metrics {
         self.domains.with_label_values(&[outcome]).inc();
     }
 
-    /// Everything, in Prometheus's text format.
-    pub fn text(&self, outbox: &Depth, now: Timestamp) -> Result<String> {
+    /// Everything, in Prometheus's text format; without the outbox where it is not known.
+    pub fn text(&self, outbox: Option<&Depth>, now: Timestamp) -> Result<String> {
         self.hashes.set(i64::try_from(self.hasher.in_hand()).unwrap_or(i64::MAX));
-        self.outbox_waiting.set(outbox.waiting);
-        self.outbox_age.set(outbox.oldest_at.map_or(0, |oldest| (now - oldest).num_seconds()));
-        self.outbox_parked.set(outbox.parked);
-        self.outbox_refused.set(outbox.refused);
+        if let Some(outbox) = outbox {
+            self.outbox_waiting.set(outbox.waiting);
+            self.outbox_age.set(outbox.oldest_at.map_or(0, |oldest| (now - oldest).num_seconds()));
+            self.outbox_parked.set(outbox.parked);
+            self.outbox_refused.set(outbox.refused);
+        }
         let lost = &self.lost_log_lines;
         lost.inc_by(log::lost_lines().saturating_sub(lost.get()));
+        let mut families = self.registry.gather();
+        families.retain(|family| outbox.is_some() || !family.name().starts_with("vestibule_outbox_"));
         let mut text = Vec::new();
-        TextEncoder::new().encode(&self.registry.gather(), &mut text).map_err(Error::internal)?;
+        TextEncoder::new().encode(&families, &mut text).map_err(Error::internal)?;
         String::from_utf8(text).map_err(Error::internal)
     }
 }

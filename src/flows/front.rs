@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::{
     error::Result,
-    web::{Anybody, Reply},
+    web::{EvenLeaving, Reply},
 };
 
 /// The front page has nothing of its own to say.
@@ -14,8 +14,8 @@ use crate::{
 struct FrontPage {}
 
 /// `GET /`
-pub async fn show(visitor: Anybody) -> Result<Reply> {
-    Ok(match visitor.signed_in() {
+pub async fn show(me: Option<EvenLeaving>) -> Result<Reply> {
+    Ok(match me {
         Some(_) => Reply::go("/me"),
         None => Reply::page(FrontPage {}),
     })

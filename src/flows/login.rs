@@ -22,7 +22,7 @@ use crate::{
         user::{self, Candidate, Candidates},
     },
     web::{
-        Anybody, BrowserMark, Client, Input, Query, Reply, door, input::tick, local_path, views::UserView,
+        BrowserMark, Client, EvenLeaving, Input, Query, Reply, door, input::tick, local_path, views::UserView,
     },
 };
 
@@ -78,14 +78,14 @@ pub struct Whither {
 /// `GET /login?email=&next=`. Where there is any organisation to sign in through, the address is asked for first, and
 /// leads there where its domain does: whether there is such a person is not looked at.
 pub async fn form(
-    visitor: Anybody,
+    me: Option<EvenLeaving>,
     mark: BrowserMark,
     query: Query<Whither>,
     app: Data<App>,
 ) -> Result<Reply> {
     let Whither { email, with, next } = query.into_inner();
     let next = local_path(next.as_deref());
-    if visitor.signed_in().is_some() {
+    if me.is_some() {
         return Ok(Reply::go(next.unwrap_or_else(|| "/me".to_owned())));
     }
     mark.given()?;
@@ -101,14 +101,14 @@ pub async fn form(
         return Ok(Reply::page(page));
     }
     if typed.is_empty() {
-        let asks_address = app.read(connection::is_any).await?;
+        let asks_address = has_organisations(&app).await?;
         return Ok(Reply::page(LoginPage { asks_address, ..page }));
     }
     let email = match EmailAddress::parse(&typed) {
         Ok(email) => email,
         Err(problem) => {
             let errors = Errors::one("email", problem.to_string());
-            let asks_address = app.read(connection::is_any).await?;
+            let asks_address = has_organisations(&app).await?;
             let page = LoginPage { asks_address, errors: errors.clone(), ..page };
             return Ok(Reply::refused(page, Error::Invalid(errors)));
         }
@@ -124,6 +124,14 @@ pub async fn form(
             Ok(Reply::page(LeavePage { email: typed, sign_in, next }))
         }
         None => Ok(Reply::page(page)),
+    }
+}
+
+/// Whether there is any organisation to sign in through. Where the database does not tell, the whole form is shown.
+async fn has_organisations(app: &App) -> Result<bool> {
+    match app.read(connection::is_any).await {
+        Err(Error::Unavailable(_) | Error::Busy) => Ok(false),
+        told => told,
     }
 }
 

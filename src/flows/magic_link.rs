@@ -26,7 +26,7 @@ use crate::{
     },
     secret::Secret,
     web::{
-        Anybody, AskingBrowser, Client, Input, Query, Reply,
+        Anybody, AskingBrowser, Client, EvenLeaving, Input, Query, Reply,
         asking::Held,
         door::{self, Arrival},
         input::tick,
@@ -120,9 +120,9 @@ struct Entered {
 }
 
 /// `GET /login/magic-link`
-pub async fn form(_: AskingBrowser, visitor: Anybody, query: Query<Whither>) -> Result<Reply> {
+pub async fn form(_: AskingBrowser, me: Option<EvenLeaving>, query: Query<Whither>) -> Result<Reply> {
     let next = local_path(query.next.as_deref());
-    if visitor.signed_in().is_some() {
+    if me.is_some() {
         return Ok(Reply::go(way_on(next.as_deref())));
     }
     Ok(Reply::page(AskPage { email: String::new(), remember: false, next, errors: Errors::default() }))

@@ -22,7 +22,7 @@ use crate::{
         user::{self, Candidate, Name, NewUser, User},
         welcome,
     },
-    web::{Anybody, BrowserMark, Client, Input, Query, Reply, door, local_path, views::UserView},
+    web::{BrowserMark, Client, EvenLeaving, Input, Query, Reply, door, local_path, views::UserView},
 };
 
 /// The form for a new account.
@@ -59,8 +59,8 @@ pub struct Whither {
 }
 
 /// `GET /signup`
-pub async fn form(visitor: Anybody, mark: BrowserMark, query: Query<Whither>) -> Result<Reply> {
-    if visitor.signed_in().is_some() {
+pub async fn form(me: Option<EvenLeaving>, mark: BrowserMark, query: Query<Whither>) -> Result<Reply> {
+    if me.is_some() {
         return Ok(Reply::go("/me"));
     }
     mark.given()?;

@@ -55,7 +55,7 @@ impl Chrome {
     /// The chrome for an answer to `req`.
     pub fn around(req: &HttpRequest, flash: Option<String>) -> Result<Self> {
         let (app, assets) = house(req)?;
-        let visitor = guard::visitor(req);
+        let visitor = guard::visitor(req).ok().flatten();
         let bare = Self::bare(app, assets, req.path());
         Ok(Self {
             person: visitor.as_ref().map(|visitor| Person {

@@ -104,7 +104,8 @@ impl FromRequest for Client {
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
         let is_speculative = ["sec-purpose", "purpose"].iter().any(|name| req.headers().contains_key(*name));
-        ready(Ok(Self {
+        let held = guard::visitor(req);
+        ready(held.map(|held| Self {
             ip: forwarded::ip(req).map(|ip| ip.to_string()).unwrap_or_default(),
             user_agent: user_agent(req),
             language: short(&header_text(req, header::ACCEPT_LANGUAGE).unwrap_or_default()),
@@ -113,7 +114,7 @@ impl FromRequest for Client {
             known: KnownBrowser::of(req),
             binding: BrowserMark::digest(&req.get_session()),
             linking: pending::linking(&req.get_session()),
-            held: guard::visitor(req).map(|visitor| (visitor.user.id.clone(), visitor.session.id.clone())),
+            held: held.map(|visitor| (visitor.user.id.clone(), visitor.session.id.clone())),
             is_browser: reply::wants_html(req.headers()),
             is_navigation: req.method() != Method::HEAD && !is_speculative,
         }))

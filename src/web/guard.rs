@@ -1,6 +1,7 @@
 //! Who may enter, as types. One middleware loads the visitor with one query; the guards only look at it.
 
 use std::{
+    cell::Cell,
     future::{Ready, ready},
     net::IpAddr,
     ops::Deref,
@@ -88,9 +89,22 @@ impl SignedIn {
     }
 }
 
-/// The visitor of this request, if signed in.
-pub fn visitor(req: &HttpRequest) -> Option<Rc<SignedIn>> {
-    req.extensions().get::<Rc<SignedIn>>().cloned()
+/// What came of the session that a request presents.
+enum Presented {
+    /// It is somebody's.
+    Live(Rc<SignedIn>),
+    /// Nobody can tell: the database is away. What needs no database is served all the same, and the cause is told to
+    /// the first who asks who the visitor is.
+    Unknown(Cell<Option<Error>>),
+}
+
+/// The visitor of this request, if signed in; an error where the database did not tell.
+pub fn visitor(req: &HttpRequest) -> Result<Option<Rc<SignedIn>>> {
+    match req.extensions().get() {
+        Some(Presented::Live(visitor)) => Ok(Some(Rc::clone(visitor))),
+        Some(Presented::Unknown(cause)) => Err(cause.take().unwrap_or(Error::Busy)),
+        None => Ok(None),
+    }
 }
 
 /// Loads the visitor once, for everyone after it, and notes the activity at most once a minute.
@@ -105,19 +119,15 @@ pub async fn load_visitor(
                 if let Some(request) = log::current() {
                     request.set_user(visitor.user.id.as_str());
                 }
-                req.extensions_mut().insert(Rc::new(visitor));
+                req.extensions_mut().insert(Presented::Live(Rc::new(visitor)));
             }
             Ok(None) => {}
-            // An answer, not an `Err`: the middlewares outside still have to see it.
-            Err(error) => return Ok(refuse(req, &error)),
+            Err(error) => {
+                req.extensions_mut().insert(Presented::Unknown(Cell::new(Some(error))));
+            }
         }
     }
     next.call(req).await.map(ServiceResponse::map_into_boxed_body)
-}
-
-fn refuse(req: ServiceRequest, error: &Error) -> ServiceResponse<BoxBody> {
-    let answer = super::refuse::answer(req.request(), error);
-    req.into_response(answer)
 }
 
 async fn load(req: &ServiceRequest, secrets: Vec<session::SessionSecret>) -> Result<Option<SignedIn>> {
@@ -167,7 +177,8 @@ async fn is_same_device(app: &App, visitor: &SignedIn, user_agent: String) -> Re
     }
 }
 
-/// Anybody, signed in or not. Says in a signature that this is meant.
+/// Anybody, signed in or not. Says in a signature that this is meant. Refused where the database does not tell which; a
+/// page that needs no database takes an `Option` of a guard, and is then as for a stranger.
 #[derive(Debug, Clone)]
 pub struct Anybody(Option<Rc<SignedIn>>);
 
@@ -239,7 +250,7 @@ trait Guard: Sized {
 
 impl Guard for EvenLeaving {
     fn admit(req: &HttpRequest) -> Result<Self> {
-        visitor(req).map(Self).ok_or(Error::SignIn)
+        visitor(req)?.map(Self).ok_or(Error::SignIn)
     }
 }
 
@@ -262,7 +273,7 @@ impl FromRequest for Anybody {
     type Future = Ready<Result<Self>>;
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Ok(Self(visitor(req))))
+        ready(visitor(req).map(Self))
     }
 }
 
@@ -307,7 +318,10 @@ where
             Ok(who) => who,
             Err(error) => return Box::pin(ready(Err(error))),
         };
-        let Some(visitor) = visitor(req) else { return Box::pin(ready(Err(Error::SignIn))) };
+        let visitor = match EvenLeaving::admit(req) {
+            Ok(EvenLeaving(visitor)) => visitor,
+            Err(error) => return Box::pin(ready(Err(error))),
+        };
         if visitor.is_recent() {
             return Box::pin(ready(Ok(Self(who))));
         }

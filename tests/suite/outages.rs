@@ -10,11 +10,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use actix_web::http::Method;
 use diesel::{
     Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types::Integer,
 };
 use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
+use vestibule::routes::{Who, entries};
 
 use crate::{
     cluster::{Cluster, Wire},
@@ -239,6 +241,86 @@ async fn connections_that_the_server_closed_while_idle_cost_nobody_an_answer() {
         operator.sends_everybody_away();
         ada.put_json("/me/name", json!({ "name": "Ada Lovelace" })).await.is(200);
     }
+}
+
+/// What is served to a stranger while the database is away.
+const NEEDS_NO_DATABASE: &[&str] = &[
+    "/",
+    "/.well-known/change-password",
+    "/.well-known/passkey-endpoints",
+    "/forgot-password",
+    "/healthz",
+    "/login",
+    "/login/magic-link",
+    "/metrics",
+    "/signup",
+    "/static/{name}",
+    "/what-we-hold",
+];
+
+#[actix_web::test]
+async fn whoever_holds_a_session_is_served_what_needs_no_database() {
+    let (house, takes_away) = house_that_loses_its_database().await;
+    let ada = house.verified("ada@example.com").await;
+    let page = house.browser().get("/").await.is(200).body;
+    let (_, stylesheet) = page.split_once("/static/").unwrap();
+    let (stylesheet, _) = stylesheet.split_once('"').unwrap();
+    takes_away();
+    eventually("an outage", async || {
+        // What is written notices a file that was exchanged.
+        ada.post_json("/login", credentials("ada@example.com")).await;
+        (ada.get("/me").await.status == 503).then_some(())
+    })
+    .await;
+
+    for entry in entries().into_iter().filter(|entry| entry.method == Method::GET) {
+        let path = entry.path.replace("{name}", stylesheet);
+        for (stranger, face) in [(house.curl(), "*/*"), (house.browser(), "text/html")] {
+            let holder = ada.clone().with("accept", face);
+            let (stranger, holder) = (stranger.get(&path).await, holder.get(&path).await);
+            let what = format!("{face} {}: {} {}", entry.path, stranger.status, holder.status);
+            let is_served = matches!(stranger.status.as_u16(), 200..400);
+            match entry.who {
+                Who::Anyone | Who::Pending if is_served => {
+                    assert_eq!(stranger.status, holder.status, "{what}");
+                    assert_eq!(stranger.header("location"), holder.header("location"), "{what}");
+                }
+                Who::Anyone | Who::Pending => assert!(matches!(holder.status.as_u16(), 400..504), "{what}"),
+                _ => {
+                    assert!(matches!(stranger.status.as_u16(), 303 | 401), "{what}");
+                    assert_eq!(holder.status, 503, "{what}");
+                }
+            }
+            let needs_none = NEEDS_NO_DATABASE.contains(&entry.path);
+            assert!(is_served || !needs_none, "{what}: {}", stranger.body);
+        }
+    }
+    // Only somebody knows whose session it is: it is neither ended nor taken back.
+    for path in ["/logout", "/verify-email", "/login", "/auth/saml/callback"] {
+        ada.post_json(path, credentials("ada@example.com")).await.refuses(503, "unavailable");
+    }
+    ada.get("/metrics").await.is(200).hides("vestibule_outbox_").says("vestibule_requests_total");
+}
+
+/// A house, and what takes its database away for good.
+async fn house_that_loses_its_database() -> (House, Box<dyn Fn()>) {
+    let house = House::open().await;
+    let url = house.settings["DATABASE_URL"].clone();
+    if let Some(path) = url.strip_prefix("sqlite://").map(PathBuf::from) {
+        return (
+            house,
+            Box::new(move || {
+                fs::copy(&path, path.with_extension("other")).unwrap();
+                fs::rename(path.with_extension("other"), &path).unwrap();
+            }),
+        );
+    }
+    let (place, name) = url.rsplit_once('/').unwrap();
+    let (_, address) = place.rsplit_once('@').unwrap();
+    let wire = Wire::to(0, address);
+    let url = format!("postgres://postgres@127.0.0.1:{}/{name}", wire.port);
+    let house = house.second_node_with(&[("DATABASE_URL", &url)]).await;
+    (house, Box::new(move || wire.cut()))
 }
 
 /// Texts that PostgreSQL refuses, and such as programs send by mistake. None may cost the one connection that there is.
