@@ -18,6 +18,9 @@ pub enum Error {
     /// Nobody is signed in, or the session has ended.
     #[error("Sign in to continue.")]
     SignIn,
+    /// The session was used from another device, and is locked. Told only to whoever holds its secret.
+    #[error("You were signed out because this session was used from another device. Sign in again.")]
+    SessionLocked,
     /// The address on the account is only a claim yet.
     #[error("Confirm your email address first. Open the link we sent to it, or have it sent again.")]
     EmailUnverified,
@@ -169,6 +172,7 @@ impl Error {
         ("passkey_refused", 422),
         ("passkey_taken", 409),
         ("reauthentication_required", 403),
+        ("session_locked", 401),
         ("sign_in_ended", 401),
         ("sign_in_required", 401),
         ("spare_key", 409),
@@ -187,6 +191,7 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Error::SignIn => "sign_in_required",
+            Error::SessionLocked => "session_locked",
             Error::EmailUnverified => "email_unverified",
             Error::DeletionScheduled => "deletion_scheduled",
             Error::AccountLocked => "account_locked",

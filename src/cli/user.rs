@@ -18,7 +18,8 @@ use crate::{
         audit::Actor,
         deletion,
         factor_reset::{self, Asked},
-        session, sign_in,
+        session::{self, Listed},
+        sign_in,
         user::{self, User},
     },
 };
@@ -232,7 +233,7 @@ async fn show(app: &App, whom: &Whom) -> Outcome {
     if whom.json {
         let mut told = told(&user);
         told["holdReason"] = json!(more.hold);
-        told["sessions"] = json!(more.sessions);
+        told["sessions"] = more.sessions.iter().map(|(_, line)| line.as_str()).collect();
         told["signIns"] = json!(more.sign_ins);
         say!("{told}");
         return Ok(());
@@ -244,8 +245,8 @@ async fn show(app: &App, whom: &Whom) -> Outcome {
     if let Some(reason) = more.hold {
         say!("  held       {reason}");
     }
-    for line in more.sessions {
-        say!("  signed in  {line}");
+    for (state, line) in more.sessions {
+        say!("  {state:<9}  {line}");
     }
     for line in more.sign_ins {
         say!("  tried      {line}");
@@ -261,14 +262,20 @@ fn printable(text: &str) -> String {
 /// What else there is to know of an account.
 struct More {
     hold: Option<String>,
-    sessions: Vec<String>,
+    // "signed in" or "locked", and where.
+    sessions: Vec<(&'static str, String)>,
     sign_ins: Vec<String>,
 }
 
 impl More {
     fn about(conn: &mut Conn, id: &Id<User>, now: Timestamp) -> Result<Self, Error> {
         let sessions = session::list(conn, id, now)?.into_iter().map(|session| {
-            format!("{}  {} on {}, {}", session.last_active_at.iso(), session.browser, session.os, session.ip)
+            let Listed { browser, os, ip, .. } = session;
+            let line = format!("{}  {browser} on {os}, {ip}", session.last_active_at.iso());
+            match session.locked_by {
+                None => ("signed in", line),
+                Some(by) => ("locked", format!("{line}; locked because it was used from {by}")),
+            }
         });
         let sessions = sessions.collect();
         let sign_ins = sign_in::list(conn, id, None, 10)?.into_iter().map(|attempt| {

@@ -317,6 +317,16 @@ pub fn visitor(conn: &mut Conn, secret: &SessionSecret, now: Timestamp) -> Resul
     Ok(found.optional()?)
 }
 
+/// Whether one of these secrets, none of which is of a live session, is of one that was locked and has not ended.
+pub fn is_locked(conn: &mut Conn, secrets: &[SessionSecret], now: Timestamp) -> Result<bool> {
+    let locked = sessions::table
+        .filter(sessions::secret_hash.eq_any(secrets.iter().map(Secret::digest)))
+        .filter(sessions::expires_at.gt(now))
+        .filter(sessions::idle_expires_at.gt(now))
+        .filter(sessions::locked_at.is_not_null());
+    Ok(diesel::select(diesel::dsl::exists(locked)).get_result(conn)?)
+}
+
 /// Whether `session` was last noted as used long enough ago to note it again.
 pub fn needs_touch(session: &Current, now: Timestamp) -> bool {
     now - session.last_active_at >= ACTIVITY_STEP || session.last_active_at > now.latest_start()

@@ -5,7 +5,11 @@ use std::sync::Arc;
 use actix_web::{HttpRequest, web::Data};
 
 use super::{app_of, assets::Assets, guard};
-use crate::{app::App, clock::Timestamp, error::Result};
+use crate::{
+    app::App,
+    clock::Timestamp,
+    error::{Error, Result},
+};
 
 /// Around a page: the brand, who is signed in, and what just happened.
 #[derive(Debug, Clone)]
@@ -24,7 +28,7 @@ pub struct Chrome {
     pub logo: Option<Arc<str>>,
     /// Who is signed in.
     pub person: Option<Person>,
-    /// What just happened.
+    /// What just happened, or why the person is signed out.
     pub flash: Option<String>,
     /// The path of this page.
     pub path: String,
@@ -64,7 +68,7 @@ impl Chrome {
                 is_verified: visitor.user.is_verified(),
                 is_leaving: visitor.user.is_leaving(),
             }),
-            flash,
+            flash: flash.or_else(|| guard::is_locked(req).then(|| Error::SessionLocked.to_string())),
             now: visitor.map_or(bare.now, |visitor| visitor.now),
             ..bare
         })

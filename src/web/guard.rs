@@ -93,6 +93,10 @@ impl SignedIn {
 enum Presented {
     /// It is somebody's.
     Live(Rc<SignedIn>),
+    /// It is locked, for another device used it. Told only to whoever shows its secret, as this request does.
+    Locked,
+    /// It has ended, or never was one.
+    Dead,
     /// Nobody can tell: the database is away. What needs no database is served all the same, and the cause is told to
     /// the first who asks who the visitor is.
     Unknown(Cell<Option<Error>>),
@@ -103,8 +107,13 @@ pub fn visitor(req: &HttpRequest) -> Result<Option<Rc<SignedIn>>> {
     match req.extensions().get() {
         Some(Presented::Live(visitor)) => Ok(Some(Rc::clone(visitor))),
         Some(Presented::Unknown(cause)) => Err(cause.take().unwrap_or(Error::Busy)),
-        None => Ok(None),
+        Some(Presented::Locked | Presented::Dead) | None => Ok(None),
     }
+}
+
+/// Whether the session that this request presents is locked.
+pub fn is_locked(req: &HttpRequest) -> bool {
+    matches!(req.extensions().get(), Some(Presented::Locked))
 }
 
 /// Loads the visitor once, for everyone after it, and notes the activity at most once a minute.
@@ -114,35 +123,36 @@ pub async fn load_visitor(
 ) -> actix_web::Result<ServiceResponse<BoxBody>> {
     let secrets = door::presented(req.request());
     if !secrets.is_empty() {
-        match load(&req, secrets).await {
-            Ok(Some(visitor)) => {
-                if let Some(request) = log::current() {
-                    request.set_user(visitor.user.id.as_str());
-                }
-                req.extensions_mut().insert(Presented::Live(Rc::new(visitor)));
-            }
-            Ok(None) => {}
-            Err(error) => {
-                req.extensions_mut().insert(Presented::Unknown(Cell::new(Some(error))));
-            }
+        let presented = load(&req, secrets).await;
+        let presented = presented.unwrap_or_else(|error| Presented::Unknown(Cell::new(Some(error))));
+        if let (Presented::Live(visitor), Some(request)) = (&presented, log::current()) {
+            request.set_user(visitor.user.id.as_str());
         }
+        req.extensions_mut().insert(presented);
     }
     next.call(req).await.map(ServiceResponse::map_into_boxed_body)
 }
 
-async fn load(req: &ServiceRequest, secrets: Vec<session::SessionSecret>) -> Result<Option<SignedIn>> {
+async fn load(req: &ServiceRequest, secrets: Vec<session::SessionSecret>) -> Result<Presented> {
     let app = app_of(req.request())?;
     let now = app.now();
-    let found = app.read(move |conn| {
-        let mut found = secrets.iter().map(|secret| session::visitor(conn, secret, now));
-        found.find_map(Result::transpose).transpose()
-    });
-    let Some((session, user)) = found.await? else { return Ok(None) };
+    let (found, is_locked) = app
+        .read(move |conn| {
+            let mut found = secrets.iter().map(|secret| session::visitor(conn, secret, now));
+            let found = found.find_map(Result::transpose).transpose()?;
+            // Looked at only where nobody is signed in: whoever is pays nothing for it.
+            let is_locked = found.is_none() && session::is_locked(conn, &secrets, now)?;
+            Ok((found, is_locked))
+        })
+        .await?;
+    let Some((session, user)) = found else {
+        return Ok(if is_locked { Presented::Locked } else { Presented::Dead });
+    };
     let ip = forwarded::ip(req.request());
     let visitor = SignedIn { user, session, now, ip, step_up: app.config().lifetimes.step_up };
     let user_agent = client::user_agent(req.request());
     if visitor.session.user_agent != user_agent && !is_same_device(app, &visitor, user_agent).await? {
-        return Ok(None);
+        return Ok(Presented::Locked);
     }
     if session::needs_touch(&visitor.session, now) {
         let touched = visitor.session.clone();
@@ -151,7 +161,7 @@ async fn load(req: &ServiceRequest, secrets: Vec<session::SessionSecret>) -> Res
             tracing::warn!(cause = error.cause(), "activity was not noted");
         }
     }
-    Ok(Some(visitor))
+    Ok(Presented::Live(Rc::new(visitor)))
 }
 
 /// A newer version of a browser is noted, and another name that its device may give is let pass. What cannot be one device
@@ -170,7 +180,12 @@ async fn is_same_device(app: &App, visitor: &SignedIn, user_agent: String) -> Re
         }
         Change::Name => Ok(true),
         Change::Device => {
-            tracing::warn!(session.id = %id, "a session is used from another device and is locked");
+            tracing::warn!(
+                session.id = %id,
+                user.id = %owner,
+                client = actor.ip,
+                "a session is used from another device and is locked"
+            );
             app.write(move |tx| session::lock(tx, &actor, &owner, &id, &Device::of(&user_agent))).await?;
             Ok(false)
         }
@@ -250,7 +265,7 @@ trait Guard: Sized {
 
 impl Guard for EvenLeaving {
     fn admit(req: &HttpRequest) -> Result<Self> {
-        visitor(req)?.map(Self).ok_or(Error::SignIn)
+        visitor(req)?.map(Self).ok_or(if is_locked(req) { Error::SessionLocked } else { Error::SignIn })
     }
 }
 

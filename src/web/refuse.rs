@@ -120,7 +120,8 @@ fn way_out(req: &HttpRequest, error: &Error) -> Option<String> {
         None => path.to_owned(),
     };
     match error {
-        Error::SignIn => Some(with("/login", "next", local_path(asked_for))),
+        // That page says why, as every page does.
+        Error::SignIn | Error::SessionLocked => Some(with("/login", "next", local_path(asked_for))),
         Error::PendingEnded => Some("/login".to_owned()),
         Error::EmailUnverified => Some(with("/verify-email/needed", "next", local_path(asked_for))),
         Error::DeletionScheduled => Some("/me/delete/status".to_owned()),

@@ -137,8 +137,8 @@ async fn another_family_or_platform_in_mid_session_locks_it_for_thief_and_owner(
     let thief = house.curl().named(FIREFOX);
     thief.set_cookie("session", &owner.cookie("session").unwrap());
 
-    thief.get("/me").await.refuses(401, "sign_in_required");
-    owner.get("/me").await.refuses(401, "sign_in_required");
+    thief.get("/me").await.refuses(401, "session_locked");
+    owner.get("/me").await.refuses(401, "session_locked");
 
     signs_in(&owner).await;
     let sessions = owner.get("/me/sessions").await.is(200).json();
@@ -146,6 +146,38 @@ async fn another_family_or_platform_in_mid_session_locks_it_for_thief_and_owner(
         sessions["sessions"].as_array().unwrap().iter().filter_map(|s| s["warning"].as_str()).collect();
     assert!(warnings.is_empty(), "the locked one ended when its own browser signed in again: {warnings:?}");
     assert_eq!(house.count("audit WHERE event = 'session_locked'").await, 1);
+}
+
+#[actix_web::test]
+async fn whoever_holds_a_locked_session_is_told_why_until_they_sign_in_again() {
+    const WHY: &str = "You were signed out because this session was used from another device. Sign in again.";
+    let house = House::open().await;
+    house.verified("ada@example.com").await;
+    let owner = house.curl().named(CHROME);
+    signs_in(&owner).await;
+    let page = owner.clone().with("accept", "text/html");
+    let thief = page.clone().named(FIREFOX);
+    thief.get("/").await.is(200).says(WHY);
+
+    for _ in 0..2 {
+        owner.post_json("/me/name", json!({ "name": "Ada" })).await.refuses(401, "session_locked").says(WHY);
+        page.get("/me/security").await.goes_to("/login?next=%2Fme%2Fsecurity");
+        for path in ["/login?next=%2Fme%2Fsecurity", "/", "/signup"] {
+            page.get(path).await.is(200).says(WHY);
+        }
+    }
+    let stranger = house.browser();
+    let made_up = house.browser();
+    made_up.set_cookie("session", &"A".repeat(43));
+    for other in [&stranger, &made_up] {
+        other.get("/login").await.is(200).hides("another device");
+        other.clone().with("accept", "*/*").get("/me").await.refuses(401, "sign_in_required");
+    }
+
+    page.post("/login", &[("email", "ada@example.com"), ("password", PASSWORD)]).await.goes_to("/me");
+    page.get("/me").await.is(200).hides("another device");
+    page.post("/logout", &[]).await.is(303);
+    page.get("/login").await.is(200).says("signed out on this device").hides("another device");
 }
 
 #[actix_web::test]
@@ -188,7 +220,7 @@ async fn one_jar_for_several_programs_is_a_person_at_a_keyboard() {
     curl.clone().named("python-requests/2.32").get("/me").await.is(200);
     let sessions = curl.get("/me/sessions").await.is(200).json();
     assert!(sessions["sessions"].to_string().contains("Chrome on macOS"), "{sessions}");
-    curl.clone().named(FIREFOX).get("/me").await.refuses(401, "sign_in_required");
+    curl.clone().named(FIREFOX).get("/me").await.refuses(401, "session_locked");
 }
 
 #[actix_web::test]

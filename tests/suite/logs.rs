@@ -209,6 +209,26 @@ async fn as_text_each_is_one_line_as_well_and_the_access_lines_can_be_left_out()
 }
 
 #[actix_web::test]
+async fn a_session_that_is_locked_is_a_warning_with_account_and_client() {
+    let ground = Ground::with(&[("LOG_FORMAT", "json"), ("BCRYPT_COST", "4")]);
+    let vestibule = ground.serve().await;
+    let ada = vestibule
+        .curl()
+        .named("Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) Version/18.6 Safari/604.1");
+    let form = json!({ "email": ADA, "password": PASSWORD, "name": "Ada" });
+    let user = ada.post_json("/signup", form).await.is(201).json()["user"]["id"].clone();
+    let session = ada.session_id().await;
+    ada.named("Mozilla/5.0 (Windows NT 10.0; rv:140.0) Gecko/20100101 Firefox/140.0").get("/").await.is(200);
+
+    let log = log_after_stop(&ground, vestibule);
+
+    let line = lines(&log).into_iter().find(|line| line["level"] == "WARN").unwrap();
+    assert!(line["message"].as_str().unwrap().ends_with("is locked"), "{line}");
+    assert_eq!((&line["user.id"], &line["session.id"]), (&user, &json!(session)), "{line}");
+    assert_eq!(line["client"], "127.0.0.1", "{line}");
+}
+
+#[actix_web::test]
 async fn what_is_rolled_back_is_in_no_line() {
     let ground = Ground::with(&[("LOG_FORMAT", "json"), ("BCRYPT_COST", "4")]);
     let vestibule = ground.serve().await;

@@ -7,6 +7,8 @@ use vestibule::{db::Id, model::job};
 use crate::house::{House, PASSWORD, Said};
 
 const ADA: &str = "ada@example.com";
+const CHROME: &str = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
+const FIREFOX: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0";
 
 fn lines(said: &Said) -> Vec<Value> {
     said.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -47,6 +49,22 @@ async fn one_account_is_shown_with_its_devices_and_who_tried() {
         (&shown["lockedAt"], &shown["deleteAt"], &shown["holdReason"]),
         (&json!(null), &json!(null), &json!(null))
     );
+}
+
+#[actix_web::test]
+async fn a_locked_session_is_not_shown_as_signed_in() {
+    let house = House::today().await;
+    let curl = house.verified(ADA).await.named(CHROME);
+    curl.post_json("/login", json!({ "email": ADA, "password": PASSWORD })).await.is(200);
+    curl.named(FIREFOX).get("/me").await.refuses(401, "session_locked");
+
+    let shown = house.command(&["user", "show", ADA]).out;
+    let json = &lines(&house.command(&["user", "show", ADA, "--json"]))[0];
+
+    assert!(!shown.contains("signed in"), "{shown}");
+    let line = shown.lines().find(|line| line.starts_with("  locked     ")).unwrap();
+    assert!(line.contains("Chrome on macOS, 127.0.0.1; locked because it was used from Firefox on Windows"));
+    assert!(json["sessions"][0].as_str().is_some_and(|told| line.ends_with(told)), "{json}");
 }
 
 #[actix_web::test]
