@@ -278,7 +278,7 @@ impl More {
             }
         });
         let sessions = sessions.collect();
-        let sign_ins = sign_in::list(conn, id, None, 10)?.into_iter().map(|attempt| {
+        let sign_ins = sign_in::list(conn, id, 10)?.into_iter().map(|attempt| {
             let from = format!("{} on {}, {}", attempt.browser, attempt.os, attempt.ip);
             format!("{}  {}: {from}", attempt.at.iso(), attempt.outcome)
         });

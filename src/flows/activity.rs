@@ -30,10 +30,10 @@ pub struct Cursor {
 
 /// `GET /me/logins`
 pub async fn index(me: CurrentUser, query: Query<Cursor>, app: Data<App>) -> Result<Reply> {
-    let (owner, cursor) = (me.user.id.clone(), query.into_inner().cursor);
+    let (person, cursor) = (me.user.clone(), query.into_inner().cursor);
     // One more than a page tells whether there is another.
     let more = i64::try_from(PAGE).unwrap_or(i64::MAX) + 1;
-    let mut found = app.read(move |conn| sign_in::list(conn, &owner, cursor.as_ref(), more)).await?;
+    let mut found = app.read(move |conn| sign_in::shown(conn, &person, cursor.as_ref(), more)).await?;
     let has_more = found.len() > PAGE;
     found.truncate(PAGE);
     let next = found.last().filter(|_| has_more).map(|last| last.id.to_string());

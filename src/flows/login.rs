@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     app::App,
-    db::Tx,
+    db::{Id, Tx},
     error::{Error, Errors, Result},
     mail::EmailAddress,
     model::{
@@ -283,15 +283,24 @@ async fn enter(app: &App, client: &Client, door: &str, whom: &str, only: Option<
 /// Tells the owner once in a while that somebody keeps trying: a row for each try would let strangers fill the history.
 async fn note_refusal(app: &App, client: &Client, who: &str, candidates: &Candidates) -> Result<()> {
     app.metrics().sign_in(Method::Password, false);
-    let owner = candidates[0].as_ref().map(|owner| owner.id.as_str());
-    tracing::info!(user.id = owner, client = client.ip, "a password sign-in was throttled");
+    let tried = tried(candidates).map(|candidate| candidate.id.clone());
+    tracing::info!(
+        user.id = tried.as_ref().map(Id::as_str),
+        client = client.ip,
+        "a password sign-in was throttled"
+    );
     let noting = Limit::new("login-refused", who, 1, app.config().limits.login_cool_down);
-    let (owner, attempt) = (candidates[0].clone(), attempt(client, Outcome::Throttled));
-    app.write(move |tx| match (throttle::admits(tx, &noting)?, owner) {
-        (true, Some(owner)) => sign_in::note(tx, &owner.id, attempt),
+    let attempt = attempt(client, Outcome::Throttled);
+    app.write(move |tx| match (throttle::admits(tx, &noting)?, tried) {
+        (true, Some(tried)) => sign_in::note(tx, &tried, attempt),
         _ => Ok(()),
     })
     .await
+}
+
+/// Whose account is tried: theirs who have the address confirmed, or else its newest claim.
+fn tried(candidates: &Candidates) -> Option<&Candidate> {
+    candidates.iter().flatten().next()
 }
 
 fn attempt(client: &Client, outcome: Outcome) -> Attempt {
@@ -302,20 +311,22 @@ fn attempt(client: &Client, outcome: Outcome) -> Attempt {
 async fn note_failure(app: &App, client: &Client, candidates: Candidates) -> Result<()> {
     app.metrics().sign_in(Method::Password, false);
     let actor = client.actor();
-    let is_blocked = candidates[0].as_ref().is_some_and(|owner| owner.password_blocked_at.is_some());
+    let tried = tried(&candidates).cloned();
+    let is_blocked = tried.as_ref().is_some_and(|tried| tried.password_blocked_at.is_some());
     let attempt = attempt(client, if is_blocked { Outcome::Blocked } else { Outcome::WrongPassword });
     // A row whoever exists: a failure costs the same, and is seen, either way.
-    app.write(move |tx| {
-        // Only in the history of who has the address confirmed: that of a claim would tell a stranger who else tries,
-        // and whether anybody has it.
-        let tried = candidates[0].as_ref();
-        if let Some(candidate) = tried {
+    let noted = app.write(move |tx| {
+        if let Some(candidate) = &tried {
             sign_in::note(tx, &candidate.id, attempt)?;
         }
         let event = Event::SignInFailed { method: Method::Password };
-        audit::record(tx, &actor, tried.map(|candidate| &candidate.id), event)
-    })
-    .await
+        audit::record(tx, &actor, tried.as_ref().map(|candidate| &candidate.id), event)
+    });
+    match noted.await {
+        // The account ended while the password was hashed.
+        Err(Error::SignIn) => Ok(()),
+        noted => noted,
+    }
 }
 
 impl Form {

@@ -304,9 +304,8 @@ fn welcome(browser: &AskingBrowser, entered: Entered) -> Result<Reply> {
     Ok(reply.with("user", UserView::from(&entered.user))?.arrived(entered.arrival))
 }
 
-/// In the history of whoever has the address confirmed, and in no other: see `login`.
 fn note_failure(tx: &mut Tx, client: &Client, email: &EmailAddress) -> Result<()> {
-    let owner = user::confirmed(tx.conn, email)?.map(|user| user.id);
+    let owner = user::meant_by(tx.conn, email)?.map(|user| user.id);
     if let Some(owner) = &owner {
         let (method, outcome) = (Method::MagicLink, Outcome::WrongLinkCode);
         let (ip, device) = (client.ip.clone(), client.device());

@@ -135,10 +135,7 @@ fn send_link(tx: &mut Tx, client: &Client, email: &EmailAddress) -> Result<bool>
         &Limit::new("forgot", &network, config.limits.signups_per_network, TimeDelta::hours(1)),
     )?;
     tx.lock(&email.normalized())?;
-    let found = match user::confirmed(tx.conn, email)? {
-        Some(user) => Some(user),
-        None => user::newest_claim(tx.conn, email)?,
-    };
+    let found = user::meant_by(tx.conn, email)?;
     let asked = found.as_ref().map(|user| user.id.clone());
     audit::record(tx, &client.actor(), asked.as_ref(), Event::ResetRequested {})?;
     let enforced = domain::enforced(tx.conn, email)?;

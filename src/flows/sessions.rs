@@ -51,12 +51,12 @@ pub async fn index(me: CurrentUser, app: Data<App>) -> Result<Reply> {
 
 /// `GET /me/security`
 pub async fn security(me: CurrentUser, app: Data<App>) -> Result<Reply> {
-    let owner = me.user.id.clone();
+    let person = me.user.clone();
     let (factors, second_factors, logins) = app
         .read(move |conn| {
-            let factors = second_factor::of(conn, &owner)?;
-            let second_factors = FactorsView::of(conn, &owner, factors)?;
-            Ok((factors, second_factors, sign_in::list(conn, &owner, None, RECENT)?))
+            let factors = second_factor::of(conn, &person.id)?;
+            let second_factors = FactorsView::of(conn, &person.id, factors)?;
+            Ok((factors, second_factors, sign_in::shown(conn, &person, None, RECENT)?))
         })
         .await?;
     let ways = Ways::of(&me.user, factors, app.config());

@@ -98,10 +98,7 @@ pub struct Asker {
 pub fn ask(tx: &mut Tx, actor: &Actor, asker: Asker) -> Result<()> {
     let (config, address) = (tx.config, asker.email.normalized());
     tx.lock(&address)?;
-    let found = match user::confirmed(tx.conn, &asker.email)? {
-        Some(user) => Some(user),
-        None => user::newest_claim(tx.conn, &asker.email)?,
-    };
+    let found = user::meant_by(tx.conn, &asker.email)?;
     audit::record(tx, actor, found.as_ref().map(|user| &user.id), Event::MagicLinkRequested {})?;
     let code = ShortCode::random()?.seal(&config.keys)?;
     let asked = |link| AskedCode { link, code: code.clone() };

@@ -177,9 +177,29 @@ pub fn note(tx: &mut Tx, user: &Id<User>, attempt: Attempt) -> Result<()> {
     Ok(())
 }
 
+/// As much of its history as the account's person sees, as [`list`] has it. Whoever only claims the address is not told
+/// who else tries: they may be a stranger, who would learn from it whether anybody has the address.
+pub fn shown(conn: &mut Conn, person: &User, cursor: Option<&Id<SignIn>>, most: i64) -> Result<Vec<SignIn>> {
+    among(conn, &person.id, !person.is_verified(), cursor, most)
+}
+
+/// Up to `most` attempts, newest first.
+pub fn list(conn: &mut Conn, user: &Id<User>, most: i64) -> Result<Vec<SignIn>> {
+    among(conn, user, false, None, most)
+}
+
 /// Up to `most` attempts, newest first, before the one that `cursor` names.
-pub fn list(conn: &mut Conn, user: &Id<User>, cursor: Option<&Id<SignIn>>, most: i64) -> Result<Vec<SignIn>> {
+fn among(
+    conn: &mut Conn,
+    user: &Id<User>,
+    only_successes: bool,
+    cursor: Option<&Id<SignIn>>,
+    most: i64,
+) -> Result<Vec<SignIn>> {
     let mut query = sign_ins::table.filter(sign_ins::user_id.eq(user)).into_boxed();
+    if only_successes {
+        query = query.filter(sign_ins::outcome.eq(Outcome::Success));
+    }
     if let Some(cursor) = cursor {
         let own = sign_ins::table.find(cursor).filter(sign_ins::user_id.eq(user)).select(sign_ins::at);
         let Some(at) = own.first::<Timestamp>(conn).optional()? else { return Ok(Vec::new()) };

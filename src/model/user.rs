@@ -25,7 +25,7 @@ use crate::{
 
 pub use address::{
     Place, all_with, at_domain, beginning, confirm_address, confirmed, end_claim, expire_claim, lock_both,
-    move_address, newest_claim, old_claims, warn_claim,
+    meant_by, move_address, newest_claim, old_claims, warn_claim,
 };
 pub use password::{
     Candidate, Candidates, begun_in, block_password, candidate, candidates, drop_password, set_password,

@@ -52,6 +52,29 @@ async fn one_account_is_shown_with_its_devices_and_who_tried() {
 }
 
 #[actix_web::test]
+async fn who_tried_is_shown_of_an_account_with_an_address_confirmed_or_not() {
+    let house = House::today().await;
+    let ben = "ben@example.com";
+    house.verified(ADA).await;
+    house.claimant(ben).await;
+    for email in [ADA, ben] {
+        let stranger = house.curl();
+        stranger.post_json("/login", json!({ "email": email, "password": "a wrong guess" })).await.is(401);
+        stranger.post_json("/login/magic-link", json!({ "email": email })).await.is(200);
+        stranger.post_json("/login/magic-link/verify", json!({ "code": "000-000" })).await.is(422);
+
+        let shown = house.command(&["user", "show", email]).out;
+
+        let id = shown.split(' ').next().unwrap();
+        for outcome in ["wrong_password", "wrong_link_code"] {
+            assert!(shown.contains(outcome), "{shown}");
+        }
+        let failed = format!("audit WHERE event = 'sign_in_failed' AND subject_id = '{id}'");
+        assert_eq!(house.count(&failed).await, 2, "{shown}");
+    }
+}
+
+#[actix_web::test]
 async fn a_locked_session_is_not_shown_as_signed_in() {
     let house = House::today().await;
     let curl = house.verified(ADA).await.named(CHROME);

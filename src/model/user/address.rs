@@ -36,6 +36,14 @@ pub fn newest_claim(conn: &mut Conn, email: &EmailAddress) -> Result<Option<User
     Ok(found.optional()?)
 }
 
+/// The account that somebody means who gives this address: the one that has it confirmed, else its newest claim.
+pub fn meant_by(conn: &mut Conn, email: &EmailAddress) -> Result<Option<User>> {
+    match confirmed(conn, email)? {
+        Some(user) => Ok(Some(user)),
+        None => newest_claim(conn, email),
+    }
+}
+
 /// Proves `user`'s address and ends every other claim to it, with its sessions and links.
 ///
 /// [`Error::DeadLink`] where `normalized` (what the link was sent for) is no longer this account's address,
