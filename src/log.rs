@@ -22,15 +22,23 @@ pub use writer::lost_lines;
 use format::Format;
 use writer::Lines;
 
+// Whatever comes to the port and is no HTTP ends its connection, and would be an error of the server's there.
+const NOISE: [&str; 2] = ["actix_http::h1::dispatcher=off", "actix_http::h1::decoder=off"];
+
 /// The running log. What waits to be written is written before it is dropped, unless nobody takes it.
 pub struct Log(Lines);
 
-/// Starts the log of this process, with a `tracing` filter, and makes each panic a line of it.
+/// Starts the log of this process, with a `tracing` filter, and makes each panic a line of it. What clients send that is
+/// no HTTP is no line, unless the filter names actix.
 ///
 /// # Errors
 /// Where the system gives no thread, or no second handle of stdout.
 pub fn start(filter: &str, is_json: bool) -> io::Result<Log> {
     let lines = Lines::start()?;
+    let mut filter = filter.to_owned();
+    if !filter.contains("actix") {
+        filter = format!("{filter},{}", NOISE.join(","));
+    }
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let mut log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines.clone());
     // Colours are for whoever looks on. On a terminal `NO_COLOR` is minded.

@@ -63,7 +63,11 @@ impl Document {
                 return Ok(Some((Bytes::from(head), (None, document))));
             }
             let Some(mut document) = document else { return Ok(None) };
-            match document.next().await? {
+            // Nobody else says it: the answer has begun, and ends where it is.
+            let next = document.next().await.inspect_err(|error| {
+                tracing::error!(cause = error.cause(), "an export broke off");
+            });
+            match next? {
                 Some(text) => Ok(Some((Bytes::from(text), (None, Some(document))))),
                 None => Ok(Some((Bytes::from_static(b"\n}\n"), (None, None)))),
             }

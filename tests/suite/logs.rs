@@ -2,7 +2,8 @@
 
 use std::{
     fs::{self, File},
-    io,
+    io::{self, Read, Write},
+    net::{Shutdown, TcpStream},
     process::Stdio,
 };
 
@@ -226,6 +227,43 @@ async fn a_session_that_is_locked_is_a_warning_with_account_and_client() {
     assert!(line["message"].as_str().unwrap().ends_with("is locked"), "{line}");
     assert_eq!((&line["user.id"], &line["session.id"]), (&user, &json!(session)), "{line}");
     assert_eq!(line["client"], "127.0.0.1", "{line}");
+}
+
+/// What clients send that is no HTTP, or ends too early.
+const GARBAGE: &[&[u8]] = &[
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    b"SSH-2.0-OpenSSH_9.9\r\n",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    b"GET /me HTTP/9.9\r\n\r\n",
+    b"GET /me HTTP/1.1\r\ncontent-length: many\r\n\r\n",
+    b"POST /login HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{",
+    b"POST /login HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+];
+
+#[actix_web::test]
+async fn what_is_no_http_is_noise_of_clients_and_no_error_of_ours() {
+    for (filter, is_told) in [("info", false), ("trace", false), ("info,actix_http=error", true)] {
+        let ground = Ground::with(&[("LOG_FORMAT", "json"), ("LOG", filter)]);
+        let vestibule = ground.serve().await;
+        for garbage in GARBAGE {
+            let port = vestibule.port;
+            let taken = tokio::task::spawn_blocking(move || {
+                let mut wire = TcpStream::connect(("127.0.0.1", port)).unwrap();
+                wire.write_all(garbage)?;
+                wire.shutdown(Shutdown::Write)?;
+                wire.read_to_end(&mut Vec::new())
+            });
+            // It may be cut off meanwhile.
+            let _ = taken.await.unwrap();
+        }
+        let long = [b"GET /".as_slice(), &[b'a'; 200_000], b" HTTP/1.1\r\n\r\n"].concat();
+        let _ = TcpStream::connect(("127.0.0.1", vestibule.port)).unwrap().write_all(&long);
+
+        let log = log_after_stop(&ground, vestibule);
+
+        let told = lines(&log).into_iter().filter(|line| line["level"] == "ERROR").count();
+        assert_eq!(told > 0, is_told, "{filter}: {log}");
+    }
 }
 
 #[actix_web::test]
