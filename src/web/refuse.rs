@@ -6,16 +6,17 @@ use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError,
     body::{BodySize, BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
-    http::{Method, StatusCode, header},
+    http::{Method, StatusCode, header, uri::PathAndQuery},
     middleware::Next,
     web::Data,
 };
 use askama::Template;
 use serde::Serialize;
 use serde_json::json;
+use url::{Position, Url};
 
 use super::{
-    Chrome,
+    Chrome, app_of,
     assets::Assets,
     chrome, observe,
     reply::{html, html_within, local_path, set_flash, status_of, wants_html},
@@ -106,7 +107,7 @@ pub fn answer(req: &HttpRequest, error: &Error) -> HttpResponse {
         }
         return HttpResponse::SeeOther().insert_header((header::LOCATION, way)).finish();
     }
-    let page = ErrorPage::about(error, shown);
+    let page = ErrorPage::about(error, shown, way_back(req));
     in_page(&mut answer, html(req, &page), page.message)
 }
 
@@ -132,6 +133,18 @@ fn way_out(req: &HttpRequest, error: &Error) -> Option<String> {
         }),
         _ => None,
     }
+}
+
+/// Where the person was: at the page that they asked for, or at the one whose form they sent, which their browser names
+/// (`Referer`; our policy lets it tell on this site). Always a path on this site.
+fn way_back(req: &HttpRequest) -> Option<String> {
+    if req.method().is_safe() {
+        return local_path(req.uri().path_and_query().map(PathAndQuery::as_str));
+    }
+    let sent_from = Url::parse(req.headers().get(header::REFERER)?.to_str().ok()?).ok()?;
+    let own = &app_of(req).ok()?.config().site.base_url;
+    let path = local_path(Some(&sent_from[Position::BeforePath..Position::AfterQuery]));
+    path.filter(|_| sent_from.host() == own.host())
 }
 
 /// `{"error", "code", "fields"?, "requestId"?}`.
@@ -211,7 +224,7 @@ impl AfterPanic {
         if !self.wants_html {
             return json(&mut answer, &error, request_id);
         }
-        let page = ErrorPage::about(&error, request_id);
+        let page = ErrorPage::about(&error, request_id, None);
         let chrome = Chrome::bare(&self.app, &self.assets, &self.path);
         in_page(&mut answer, html_within(&chrome, &page), page.message)
     }
@@ -230,7 +243,8 @@ fn in_page(
 }
 
 impl ErrorPage {
-    fn about(error: &Error, request_id: Option<String>) -> Self {
+    /// `back`: where the person was, if that is known. What passes is tried again there.
+    fn about(error: &Error, request_id: Option<String>, back: Option<String>) -> Self {
         let (title, href, label) = match error {
             Error::Forbidden | Error::LastOwner | Error::SpareKey => {
                 ("That is not possible", "/organisations", "Your organisations")
@@ -262,10 +276,20 @@ impl ErrorPage {
             Error::Internal(_) => ("Something went wrong", "/", "Go to the front page"),
             _ => ("That did not work", "/", "Go to the front page"),
         };
+        let (href, label) = match (error, back) {
+            (Error::PlainHttp(site), back) => {
+                (format!("{site}{}", back.as_deref().unwrap_or("/")), "Go there over https")
+            }
+            (
+                Error::Busy | Error::Unavailable(_) | Error::Timeout | Error::TooManyAttempts(_),
+                Some(back),
+            ) => (back, "Try again"),
+            _ => (href.to_owned(), label),
+        };
         let message = match error {
             Error::Invalid(errors) => errors.first().map_or_else(|| error.to_string(), str::to_owned),
             error => error.to_string(),
         };
-        Self { status: error.status(), title, message, request_id, href: href.to_owned(), label }
+        Self { status: error.status(), title, message, request_id, href, label }
     }
 }

@@ -311,8 +311,9 @@ async fn over_plain_http_nothing_is_written_and_no_secret_taken() {
 
         let write = request("POST /login HTTP/1.1", &[named.clone(), vec![form.clone()]].concat(), &body);
         let write = speak(house.port, write).await;
+        let from = b"referer: http://id.example.com/login?next=%2Fme".to_vec();
         let by_browser =
-            request("POST /login HTTP/1.1", &[named.clone(), vec![form, page.clone()]].concat(), &body);
+            request("POST /login HTTP/1.1", &[named.clone(), vec![form, page.clone(), from]].concat(), &body);
         let by_browser = speak(house.port, by_browser).await;
         let api = get(house.port, "/me", &[named.clone(), vec![cookie.clone()]].concat()).await;
         // Pages are read; the proxy leads people on to https.
@@ -323,7 +324,8 @@ async fn over_plain_http_nothing_is_written_and_no_secret_taken() {
                 let sentence =
                     write.refuses(403, "https_required").json()["error"].as_str().unwrap().to_owned();
                 assert!(sentence.contains("https://id.example.com"), "{sentence}");
-                by_browser.is(403).says("Not over plain http");
+                let page = by_browser.is(403).says("Not over plain http");
+                page.says("href=\"https://id.example.com/login?next=%2Fme\">Go there over https</a>");
                 api.refuses(403, "https_required");
                 assert_eq!(house.count("sessions").await, before, "{schemes:?}");
             }

@@ -302,6 +302,46 @@ async fn whoever_holds_a_session_is_served_what_needs_no_database() {
     ada.get("/metrics").await.is(200).hides("vestibule_outbox_").says("vestibule_requests_total");
 }
 
+#[actix_web::test]
+async fn a_page_about_what_passes_leads_back_to_where_the_person_was() {
+    let (house, takes_away) = house_that_loses_its_database().await;
+    let browser = house.browser();
+    takes_away();
+    let own = |path: &str| format!("{}{path}", house.base_url);
+    let form = [("email", "ada@example.com"), ("password", PASSWORD)];
+    eventually("an outage", async || (browser.post("/login", &form).await.status == 503).then_some(())).await;
+
+    for path in ["/verify-email?token=x%20y", "/login?email=ada%40example.com", "/auth/saml/login"] {
+        browser
+            .get(path)
+            .await
+            .is(503)
+            .says(&format!("<a class=\"button primary\" href=\"{path}\">Try again</a>"));
+    }
+    for (sent_from, back) in [
+        (own("/login"), "/login"),
+        (own("/login?next=%2Fme#main"), "/login?next=%2Fme"),
+        (own("/"), "/"),
+        (own("//evil.example/login"), ""),
+        (own("/\\evil.example/login"), ""),
+        ("https://evil.example/login".to_owned(), ""),
+        (own("@evil.example/login"), ""),
+        (own(".evil.example/login"), ""),
+        ("javascript:alert(1)".to_owned(), ""),
+        ("data:text/html,/login".to_owned(), ""),
+        ("/login".to_owned(), ""),
+        (String::new(), ""),
+    ] {
+        let answer = browser.clone().with("referer", &sent_from).post("/login", &form).await.is(503);
+        let link = match back {
+            "" => "href=\"/\">Go to the front page</a>".to_owned(),
+            back => format!("href=\"{back}\">Try again</a>"),
+        };
+        assert!(answer.body.contains(&link), "{sent_from}: {}", answer.body);
+    }
+    browser.post("/login", &form).await.is(503).says("Go to the front page");
+}
+
 /// A house, and what takes its database away for good.
 async fn house_that_loses_its_database() -> (House, Box<dyn Fn()>) {
     let house = House::open().await;

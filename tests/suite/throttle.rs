@@ -217,7 +217,9 @@ async fn throttled_pages_are_pages() {
     let form = [("email", "ada@example.com"), ("password", "a wrong guess")];
     browser.post("/login", &form).await.is(401).says("do not belong together");
 
-    browser.post("/login", &form).await.is(429).says("Too many attempts").says("<!doctype html>");
+    let browser = browser.with("referer", &format!("{}/login?next=%2Fme", house.base_url));
+    let page = browser.post("/login", &form).await.is(429).says("Too many attempts").says("<!doctype html>");
+    page.says("href=\"/login?next=%2Fme\">Try again</a>");
 }
 
 #[actix_web::test]
