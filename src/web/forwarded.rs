@@ -168,9 +168,11 @@ fn address(text: &str) -> Option<IpAddr> {
     text.parse().ok()
 }
 
-/// A port in digits, or one that a proxy hides (RFC 7239 §6.2).
+/// A port in digits, none behind its colon (RFC 3986 §3.2.3), or one that a proxy hides (RFC 7239 §6.2).
 fn is_port(port: &str) -> bool {
-    port.strip_prefix('_').is_some_and(|hidden| !hidden.is_empty()) || port.parse::<u16>().is_ok()
+    port.strip_prefix('_').is_some_and(|hidden| !hidden.is_empty())
+        || port.is_empty()
+        || port.parse::<u16>().is_ok()
 }
 
 /// Refuses a write, or a session's secret in a program's request, that came over plain http to a site that has https: by
