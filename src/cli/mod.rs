@@ -95,6 +95,9 @@ pub fn run() -> ExitCode {
         Ok(arguments) => arguments,
         Err(usage) => return explain(&usage),
     };
+    if matches!(arguments.command, Command::Serve) {
+        serve::outlive_hangups();
+    }
     let (config, settings) = match (config::read(arguments.config.as_deref()), &arguments.command) {
         (Ok(read), _) => read,
         (Err(problems), Command::Doctor { json, .. }) => {

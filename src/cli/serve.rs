@@ -16,6 +16,12 @@ use crate::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
+/// From here on no SIGHUP ends the process: what handles it stays when the runtime that it was set up in has gone. It comes
+/// before the settings are read, which may take its time.
+pub fn outlive_hangups() {
+    block_on(async { signal(SignalKind::hangup()).map(drop) }).unwrap_or_default();
+}
+
 /// Runs the house until it is told to stop: requests in flight finish, letters under way are noted.
 pub fn run(config: Config) -> Outcome {
     if let Some(refusal) = &config.unfit_to_serve {

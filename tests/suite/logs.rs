@@ -4,14 +4,14 @@ use std::{
     fs::{self, File},
     io::{self, Read, Write},
     net::{Shutdown, TcpStream},
-    process::Stdio,
+    process::{Command, Stdio},
 };
 
 use actix_web::http::Method;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::house::{Ground, House, PASSWORD, Process, Visitor, eventually, token_in};
+use crate::house::{Ground, House, KEY, PASSWORD, Process, Visitor, eventually, token_in};
 
 const ADA: &str = "ada@example.com";
 const WRONG: &str = "not the password of anybody";
@@ -387,6 +387,23 @@ async fn a_hangup_ends_nothing() {
 
     eventually("a word on it", async || vestibule.log().contains("SIGHUP").then_some(())).await;
     vestibule.stop();
+}
+
+#[actix_web::test]
+async fn a_hangup_while_the_settings_are_read_ends_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("secret_key");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let ground = Ground::with(&[("SECRET_KEY_FILE", pipe.to_str().unwrap())]);
+    let vestibule = ground.spawn();
+    // It opens once somebody reads: the settings are being read, and wait for the key.
+    let mut key = File::options().write(true).open(&pipe).unwrap();
+
+    vestibule.signal(Signal::HUP);
+
+    key.write_all(KEY.as_bytes()).unwrap();
+    drop(key);
+    vestibule.answering().await.stop();
 }
 
 #[actix_web::test]
