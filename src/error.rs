@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use serde::{Serialize, Serializer};
 
-pub use database::{Outage, POOLER_ADVICE};
+pub use database::{Outage, POOLER_ADVICE, READ_ONLY_ADVICE};
 
 use crate::log::Panicked;
 

@@ -127,7 +127,7 @@ async fn database(app: &App) -> Finding {
         Ok(Standing { too_new: Some(too_new), .. }) => {
             finding("database", Health::Problem, format!("{place}: {too_new}."))
         }
-        Ok(Standing { pending: 0, .. }) => match app.write(|_| Ok(())).await {
+        Ok(Standing { pending: 0, .. }) => match app.db().try_write().await {
             Ok(()) => finding("database", Health::Fine, format!("{place}, schema up to date, writable.")),
             Err(error) => finding(
                 "database",

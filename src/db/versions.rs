@@ -8,12 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use diesel::{
     migration::{Migration, MigrationSource},
     prelude::*,
-    sql_types::{BigInt, Text},
+    sql_types::{BigInt, Bool, Text},
 };
 use diesel_migrations::MigrationHarness;
 
 use super::{Conn, MIGRATIONS, schema::schema_versions};
-use crate::error::Result;
+use crate::error::{READ_ONLY_ADVICE, Result};
 
 const PROGRAM: &str = env!("CARGO_PKG_VERSION");
 
@@ -58,6 +58,11 @@ pub fn run(conn: &mut Conn) -> Result<usize> {
     if standing.pending == 0 {
         return Ok(0);
     }
+    if let Conn::Postgres(_) = conn
+        && let Some(sentence) = obstacle(conn)?
+    {
+        return Err(anyhow::anyhow!(sentence).into());
+    }
     let ran = conn.run_pending_migrations(MIGRATIONS).map_err(|cause| anyhow::anyhow!(cause))?.len();
     let noted: BTreeSet<String> = programs(conn)?.into_keys().collect();
     for migration in applied(conn)?.difference(&noted) {
@@ -66,6 +71,46 @@ pub fn run(conn: &mut Conn) -> Result<usize> {
             .execute(conn)?;
     }
     Ok(ran)
+}
+
+/// Where tables would be made on PostgreSQL, and whether they can be.
+#[derive(QueryableByName)]
+struct Ground {
+    #[diesel(sql_type = Text)]
+    role: String,
+    #[diesel(sql_type = Text)]
+    search_path: String,
+    #[diesel(sql_type = Text)]
+    schema: String,
+    #[diesel(sql_type = Bool)]
+    is_ours: bool,
+    #[diesel(sql_type = Bool)]
+    is_read_only: bool,
+}
+
+/// What keeps tables from being made, and what to change. PostgreSQL's own words name no setting, and may be of another
+/// language.
+fn obstacle(conn: &mut Conn) -> Result<Option<String>> {
+    let ground = diesel::sql_query(
+        "SELECT current_user::text AS role, current_setting('search_path') AS search_path, \
+         coalesce(current_schema()::text, '') AS schema, \
+         coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS is_ours, \
+         current_setting('transaction_read_only') = 'on' AS is_read_only",
+    );
+    let Ground { role, search_path, schema, is_ours, is_read_only } = ground.get_result(conn)?;
+    Ok(match (schema.as_str(), is_ours) {
+        _ if is_read_only => Some(format!("{READ_ONLY_ADVICE}. Name the primary, or set it to off.")),
+        ("", _) => Some(format!(
+            "DATABASE_URL: its search_path is `{search_path}`, which names no schema that is there and that the role {role} \
+             may use. Make one with CREATE SCHEMA, or name another where it is set: in DATABASE_URL (options), or by ALTER ROLE \
+             or ALTER DATABASE."
+        )),
+        (_, false) => Some(format!(
+            "DATABASE_URL: the role {role} may not make tables in the schema {schema}. Run GRANT CREATE ON SCHEMA {schema} TO \
+             {role}, or run `vestibule migrate` as a role that may, and set MIGRATE=off here."
+        )),
+        _ => None,
+    })
 }
 
 fn known() -> Result<BTreeSet<String>> {

@@ -31,6 +31,10 @@ impl Outage {
     }
 }
 
+/// Said where PostgreSQL writes nothing.
+pub const READ_ONLY_ADVICE: &str = "PostgreSQL writes nothing here: DATABASE_URL leads to a standby, or \
+                                    default_transaction_read_only is on in it or for its role or database";
+
 enum Verdict {
     // No row.
     Missing,
@@ -141,10 +145,16 @@ impl From<Cause> for Error {
 }
 
 fn explained(cause: Cause) -> anyhow::Error {
-    let is_pooled =
-        matches!(&cause, Cause::DatabaseError(_, told) if is_about_named_statements(told.message()));
+    let advice = match &cause {
+        Cause::DatabaseError(Kind::ReadOnlyTransaction, _) => Some(READ_ONLY_ADVICE),
+        Cause::DatabaseError(_, told) if is_about_named_statements(told.message()) => Some(POOLER_ADVICE),
+        _ => None,
+    };
     let cause = anyhow::Error::from(cause);
-    if is_pooled { cause.context(POOLER_ADVICE) } else { cause }
+    match advice {
+        Some(advice) => cause.context(advice),
+        None => cause,
+    }
 }
 
 impl From<ConnectionError> for Error {
@@ -287,12 +297,18 @@ mod tests {
     }
 
     #[test]
-    fn a_statement_with_a_name_that_is_taken_points_at_the_setting() {
-        let said = Said("prepared statement \"__diesel_stmt_0\" already exists", None);
-        let Error::Unavailable(outage) = Error::from(Cause::DatabaseError(Kind::Unknown, Box::new(said)))
-        else {
-            panic!("it passes once the setting is right");
-        };
-        assert!(outage.cause.to_string().starts_with(POOLER_ADVICE), "{:#}", outage.cause);
+    fn trouble_that_passes_once_a_setting_is_right_points_at_it() {
+        for (kind, message, advice) in [
+            (Kind::Unknown, "prepared statement \"__diesel_stmt_0\" already exists", POOLER_ADVICE),
+            (
+                Kind::ReadOnlyTransaction,
+                "kann INSERT nicht in einer Read-Only-Transaktion ausführen",
+                READ_ONLY_ADVICE,
+            ),
+        ] {
+            let cause = Cause::DatabaseError(kind, Box::new(Said(message, None)));
+            let Error::Unavailable(outage) = Error::from(cause) else { panic!("{message}: it passes") };
+            assert!(outage.cause.to_string().starts_with(advice), "{:#}", outage.cause);
+        }
     }
 }

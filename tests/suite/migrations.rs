@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeMap, thread};
 
-use diesel::{QueryableByName, RunQueryDsl, sql_query, sql_types::Text};
+use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, sql_query, sql_types::Text};
 use vestibule::db::{Conn, Database};
 
-use crate::house::{House, Storage, run_program, test_server};
+use crate::house::{House, KEY, Storage, run_program, test_server};
 
 /// A column as (name, type, may be NULL).
 type Column = (String, String, bool);
@@ -177,6 +177,67 @@ async fn a_role_that_may_not_make_tables_is_no_fault_and_starts() {
     let database = doctor.out.lines().find(|line| line.contains("\"database\"")).unwrap();
     assert!(database.contains("\"fine\""), "{database}");
     assert_eq!(list.code, Some(0), "{list:?}");
+}
+
+#[actix_web::test]
+async fn the_doctor_writes_before_it_says_that_one_can() {
+    if test_server().is_none() {
+        return;
+    }
+    let storage = Storage::new();
+    let doctor = |url: &str| {
+        let said = run_program(&["doctor", "--json"], [("DATABASE_URL", url), ("SECRET_KEY", KEY)]);
+        said.out.lines().find(|line| line.contains("\"database\"")).unwrap().to_owned()
+    };
+    assert_eq!(
+        run_program(&["migrate"], [("DATABASE_URL", storage.url.as_str()), ("SECRET_KEY", KEY)]).code,
+        Some(0)
+    );
+    assert!(doctor(&storage.url).contains("\"fine\""));
+
+    let found = doctor(&format!("{}?options=-cdefault_transaction_read_only%3Don", storage.url));
+
+    assert!(found.contains("\"problem\"") && found.contains("default_transaction_read_only"), "{found}");
+}
+
+/// The first start, where nothing is there yet.
+#[actix_web::test]
+async fn what_keeps_tables_from_being_made_is_told_with_what_to_change() {
+    if test_server().is_none() {
+        return;
+    }
+    let storage = Storage::new();
+    let (_, name) = storage.url.rsplit_once('/').unwrap();
+    let role = format!("{name}_server");
+    let says = |statement: &str| {
+        let url = format!("{}?options=-cdefault_transaction_read_only%3Doff", storage.url);
+        sql_query(statement).execute(&mut PgConnection::establish(&url).unwrap()).unwrap();
+    };
+    says(&format!("CREATE ROLE {role} LOGIN PASSWORD 'x'"));
+    let url = storage.url.replace("postgres@", &format!("{role}:x@"));
+    let mut said = Vec::new();
+    for (change, sentence) in [
+        (
+            "REVOKE CREATE ON SCHEMA public FROM PUBLIC".to_owned(),
+            format!("the role {role} may not make tables in the schema public"),
+        ),
+        (format!("ALTER ROLE {role} SET search_path = nowhere"), "its search_path is `nowhere`".to_owned()),
+        (
+            format!("ALTER DATABASE {name} SET default_transaction_read_only = on"),
+            "default_transaction_read_only is on".to_owned(),
+        ),
+    ] {
+        says(&change);
+        for command in [&["serve"][..], &["migrate"], &["user", "list"]] {
+            let settings = [("DATABASE_URL", url.as_str()), ("SECRET_KEY", KEY), ("LISTEN", "127.0.0.1:0")];
+            said.push((run_program(command, settings), sentence.clone()));
+        }
+    }
+    says(&format!("DROP ROLE {role}"));
+    for (said, sentence) in said {
+        assert_eq!(said.code, Some(1), "{said:?}");
+        assert!(said.err.contains(&sentence) && said.err.contains("DATABASE_URL"), "{sentence}: {said:?}");
+    }
 }
 
 async fn run(house: &House, statement: &'static str) -> Result<usize, String> {
