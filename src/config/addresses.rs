@@ -121,22 +121,23 @@ impl Reader {
 
     /// What is open to more than is said anywhere.
     pub fn warn_of_open_doors(&mut self, development: bool, listen: SocketAddr, proxies: &[IpNet]) {
-        let is_open = listen.ip().is_unspecified();
-        if is_open && development {
-            self.warnings.push(format!(
-                "LISTEN is `{listen}`: everybody in your networks reaches development mode. Write 127.0.0.1:{} if only \
-                 you should.",
-                listen.port()
-            ));
-        }
-        if is_open && !development && proxies.is_empty() {
-            self.warnings.push(format!(
-                "LISTEN is `{listen}`, open to every network, and TRUSTED_PROXIES is not set: whoever reaches the port goes \
-                 around the proxy and its TLS, and whoever comes through it has the proxy's address. Write LISTEN=127.0.0.1:{} \
-                 or TRUSTED_PROXIES=ADDRESS-OF-THE-PROXY.",
-                listen.port()
-            ));
-        }
+        let here = SocketAddr::from(([127, 0, 0, 1], listen.port()));
+        let told = match (development, proxies.is_empty()) {
+            _ if listen.ip().to_canonical().is_loopback() => None,
+            (true, _) => Some(format!(
+                "everybody in your networks reaches development mode. Write {here} if only you should"
+            )),
+            (false, true) => Some(format!(
+                "other machines reach it, and TRUSTED_PROXIES is not set: whoever reaches the port goes around the proxy and \
+                 its TLS, and whoever comes through it has the proxy's address. Write LISTEN={here} or \
+                 TRUSTED_PROXIES=ADDRESS-OF-THE-PROXY"
+            )),
+            (false, false) => Some(format!(
+                "other machines reach it, and whoever reaches the port goes around the proxy and its TLS. Write LISTEN={here} \
+                 where the proxy is on this machine, or see that nothing but the proxy reaches the port"
+            )),
+        };
+        self.warnings.extend(told.map(|told| format!("LISTEN is `{listen}`: {told}.")));
         if proxies.iter().any(|network| network.prefix_len() == 0) {
             self.warnings.push(
                 "TRUSTED_PROXIES holds every address there is, so that everybody says their own. Write the proxy's."

@@ -700,9 +700,15 @@ fn what_is_open_to_more_than_it_seems_is_said() {
         (
             PRODUCTION,
             &[("LISTEN", "0.0.0.0:3000")][..],
-            "LISTEN is `0.0.0.0:3000`, open to every network, and TRUSTED_PROXIES is not set",
+            "LISTEN is `0.0.0.0:3000`: other machines reach it, and TRUSTED_PROXIES is not set",
         ),
-        (PRODUCTION, &[("LISTEN", "[::]:3000")], "LISTEN is `[::]:3000`, open to every network"),
+        (PRODUCTION, &[("LISTEN", "[::]:3000")], "LISTEN is `[::]:3000`: other machines reach it"),
+        (PRODUCTION, &[("LISTEN", "10.0.0.5:3000")], "LISTEN is `10.0.0.5:3000`: other machines reach it"),
+        (
+            PRODUCTION,
+            &[("LISTEN", "0.0.0.0:3000"), ("TRUSTED_PROXIES", "10.0.0.2")],
+            "LISTEN is `0.0.0.0:3000`: other machines reach it, and whoever reaches the port goes around the proxy",
+        ),
         (
             DEVELOPMENT,
             &[("LISTEN", "0.0.0.0:3000")],
@@ -724,8 +730,10 @@ fn what_is_open_to_more_than_it_seems_is_said() {
         let warnings = taken(usual, more).warnings;
         assert!(warnings.len() == 1 && warnings[0].starts_with(sentence), "{more:?}: {warnings:#?}");
     }
-    let behind_a_proxy = [("LISTEN", "0.0.0.0:3000"), ("TRUSTED_PROXIES", "10.0.0.2")];
-    assert_eq!(taken(PRODUCTION, &behind_a_proxy).warnings, Vec::<String>::new());
+    for listen in ["127.0.0.1:3000", "127.0.0.2:3000", "[::1]:3000", "[::ffff:127.0.0.1]:3000"] {
+        let behind_a_proxy = [("LISTEN", listen), ("TRUSTED_PROXIES", "10.0.0.2")];
+        assert_eq!(taken(PRODUCTION, &behind_a_proxy).warnings, Vec::<String>::new(), "{listen}");
+    }
 }
 
 #[actix_web::test]
