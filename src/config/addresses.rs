@@ -70,7 +70,27 @@ impl Reader {
         if !development && url.scheme() != "https" {
             self.problem("BASE_URL", &text, "an https address in production, such as https://id.example.com");
         }
+        if development {
+            self.warn_of_another_port(&url, listen);
+        }
         Some(url)
+    }
+
+    /// This program speaks no https: where that is written, a proxy is meant to be there.
+    fn warn_of_another_port(&mut self, url: &Url, listen: SocketAddr) {
+        let port = listen.port();
+        if url.scheme() != "http" || port == 0 || url.port_or_known_default() == Some(port) {
+            return;
+        }
+        let mut here = url.clone();
+        // Every address of http can have a port.
+        let _ = here.set_port(Some(port));
+        self.warnings.push(format!(
+            "BASE_URL is `{}`, and LISTEN is `{listen}`, another port: links in emails lead nowhere, unless a proxy is \
+             there. Write BASE_URL={}, or leave it out.",
+            url.origin().ascii_serialization(),
+            here.origin().ascii_serialization()
+        ));
     }
 
     /// Where emails go.

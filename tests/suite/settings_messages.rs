@@ -720,6 +720,18 @@ fn what_is_open_to_more_than_it_seems_is_said() {
             &[("TRUSTED_PROXIES", "10.0.0.1/8")],
             "TRUSTED_PROXIES holds `10.0.0.1/8`, and so all of 10.0.0.0/8. Write 10.0.0.1 where",
         ),
+        (
+            DEVELOPMENT,
+            &[("LISTEN", "127.0.0.1:4000"), ("BASE_URL", "http://localhost:5000")],
+            "BASE_URL is `http://localhost:5000`, and LISTEN is `127.0.0.1:4000`, another port: links in emails lead \
+             nowhere, unless a proxy is there. Write BASE_URL=http://localhost:4000, or leave it out.",
+        ),
+        (DEVELOPMENT, &[("BASE_URL", "http://localhost")], "BASE_URL is `http://localhost`, and LISTEN is"),
+        (
+            DEVELOPMENT,
+            &[("LISTEN", "[::1]:3001"), ("BASE_URL", "http://localhost:3000")],
+            "BASE_URL is `http",
+        ),
         (PRODUCTION, &[("SMTP_URL", "smtps://mail.example.com:587")], "SMTP_URL is smtps:// on port 587"),
         (
             PRODUCTION,
@@ -729,6 +741,15 @@ fn what_is_open_to_more_than_it_seems_is_said() {
     ] {
         let warnings = taken(usual, more).warnings;
         assert!(warnings.len() == 1 && warnings[0].starts_with(sentence), "{more:?}: {warnings:#?}");
+    }
+    for (listen, base_url) in [
+        ("127.0.0.1:80", "http://localhost"),
+        ("127.0.0.1:3000", "http://acme.localhost:3000"),
+        ("127.0.0.1:3000", "https://localhost:8443"),
+        ("127.0.0.1:0", "http://localhost:3000"),
+    ] {
+        let agreed = [("LISTEN", listen), ("BASE_URL", base_url)];
+        assert_eq!(taken(DEVELOPMENT, &agreed).warnings, Vec::<String>::new(), "{agreed:?}");
     }
     for listen in ["127.0.0.1:3000", "127.0.0.2:3000", "[::1]:3000", "[::ffff:127.0.0.1]:3000"] {
         let behind_a_proxy = [("LISTEN", listen), ("TRUSTED_PROXIES", "10.0.0.2")];
