@@ -1,6 +1,6 @@
 //! From texts to settings: which there are, what holds where one is not set, and which do not go together.
 
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{collections::BTreeMap, net::SocketAddr, slice};
 
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
@@ -187,9 +187,20 @@ impl Reader {
         let (next, previous) = (self.list("SECRET_KEY_NEXT"), self.list("SECRET_KEY_PREVIOUS"));
         if !secret::is_strong_key(&current) {
             self.problems.push(format!("SECRET_KEY is too short. Write {hint}."));
-        } else if !development && is_guessable(&current) {
-            let is = "SECRET_KEY is made of words, repetitions or sequences, which can be guessed";
-            self.refuse_insecure(Insecurity::WeakKey, is, hint);
+        }
+        let is_weak = |key: &String| !development && secret::is_strong_key(key) && is_guessable(key);
+        let made = "made of words, repetitions or sequences, which can be guessed";
+        for (name, keys) in [("SECRET_KEY", slice::from_ref(&current)), ("SECRET_KEY_NEXT", &next)] {
+            if keys.iter().any(is_weak) {
+                self.refuse_insecure(Insecurity::WeakKey, &format!("{name} is {made}"), hint);
+            }
+        }
+        // It has to open what it sealed, however weak it is.
+        if previous.iter().any(is_weak) {
+            self.warnings.push(format!(
+                "SECRET_KEY_PREVIOUS is {made}, and so can what still hangs on it. Take it out as soon as `vestibule doctor` \
+                 says that nothing does."
+            ));
         }
         for (name, keys) in [("SECRET_KEY_NEXT", &next), ("SECRET_KEY_PREVIOUS", &previous)] {
             if keys.iter().any(|key| !secret::is_strong_key(key)) {

@@ -442,6 +442,11 @@ fn production_refuses_what_is_not_safe_unless_it_is_named() {
         ("weak_key", &[("SECRET_KEY", "change-me-please-this-is-not-a-secret-key")], "SECRET_KEY is made of"),
         ("weak_key", &[("SECRET_KEY", "thisisaverylongsecretkeyforproduction")], "SECRET_KEY is made of"),
         ("weak_key", &[("SECRET_KEY", "01010110101010111010101010101010")], "SECRET_KEY is made of"),
+        (
+            "weak_key",
+            &[("SECRET_KEY_NEXT", "change-me-please-this-is-not-a-secret-key")],
+            "SECRET_KEY_NEXT is made of",
+        ),
         ("smtp", &[("SMTP_URL", "smtp://mail.example.com")], "SMTP_URL is of mail.example.com without TLS"),
         ("smtp", &[("SMTP_URL", "smtp://u:hunter2@10.0.0.5:587")], "SMTP_URL is of 10.0.0.5 without TLS"),
         ("smtp", &[("SMTP_URL", "smtp://u:p@mail.example.com:587?tls=opportunistic")], "SMTP_URL is of mail"),
@@ -719,6 +724,14 @@ fn what_is_open_to_more_than_it_seems_is_said() {
             PRODUCTION,
             &[("TRUSTED_PROXIES", "10.0.0.1/8")],
             "TRUSTED_PROXIES holds `10.0.0.1/8`, and so all of 10.0.0.0/8. Write 10.0.0.1 where",
+        ),
+        (
+            PRODUCTION,
+            &[(
+                "SECRET_KEY_PREVIOUS",
+                "9f86d081884c7d659a2feaa0c55ad015, aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+            )],
+            "SECRET_KEY_PREVIOUS is made of words, repetitions or sequences, which can be guessed",
         ),
         (
             DEVELOPMENT,
