@@ -1,12 +1,12 @@
 //! From texts to settings: which there are, what holds where one is not set, and which do not go together.
 
-use std::{collections::BTreeMap, net::SocketAddr, slice};
+use std::{collections::BTreeMap, io, net::SocketAddr, slice};
 
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 use super::{
     Config, DatabaseUrl, Lifetimes, Limits, Mode, Problems, SETTINGS,
-    development::development_key,
+    development::{development_key, development_key_path},
     insecure::{Insecurity, is_guessable},
     names::meant_by,
     sources::{Resolved, Source, Sources},
@@ -57,6 +57,18 @@ fn text_of(value: &toml::Value) -> Option<String> {
         toml::Value::Array(_) | toml::Value::Table(_) => None,
         other => Some(other.to_string()),
     }
+}
+
+/// What is said where development's key finds no place because the database beside it would find none either.
+fn no_place(database: &DatabaseUrl, cause: &io::Error) -> Option<String> {
+    let DatabaseUrl::Sqlite(path) = database else { return None };
+    (!development_key_path(database).exists()).then(|| {
+        format!(
+            "DATABASE_URL is `sqlite://{}`, in a folder that cannot be made or written to ({cause}). Write the path of a file \
+             in one that the user that runs this may write to.",
+            path.display()
+        )
+    })
 }
 
 /// Settings by name → a config, or everything that is wrong with them.
@@ -177,9 +189,9 @@ impl Reader {
             (None, true) => match development_key(database) {
                 Ok(key) => key,
                 Err(cause) => {
-                    self.problems.push(format!(
-                        "SECRET_KEY is missing, and none can be kept ({cause}). Write {hint}."
-                    ));
+                    self.problems.push(no_place(database, &cause).unwrap_or_else(|| {
+                        format!("SECRET_KEY is missing, and none can be kept ({cause}). Write {hint}.")
+                    }));
                     return None;
                 }
             },

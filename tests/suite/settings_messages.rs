@@ -636,6 +636,23 @@ fn development_is_served_to_this_machine_only_unless_that_is_meant() {
     }
 }
 
+/// Development keeps its key beside the database: where there is no place for one, there is none for the other.
+#[test]
+fn a_database_that_has_no_place_is_not_blamed_on_the_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    let file = file.display();
+    for address in [format!("sqlite:///{file}/house.db"), format!("sqlite://{file}/deeper/house.db")] {
+        let sentence = format!("DATABASE_URL is `{address}`, in a folder that cannot be made or written to");
+        each_is_refused(&[("DATABASE_URL", &address)], &[(&[], &sentence)]);
+    }
+    let folder = folder.path().display().to_string();
+    fs::write(format!("{folder}/secret.key"), "hunter2").unwrap();
+    let address = format!("sqlite://{folder}/house.db");
+    each_is_refused(&[("DATABASE_URL", &address)], &[(&[], "SECRET_KEY is missing, and none can be kept")]);
+}
+
 #[test]
 fn a_brand_or_an_address_is_never_blamed_on_the_sender() {
     for more in [
