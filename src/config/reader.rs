@@ -45,7 +45,20 @@ fn slip(text: &str, cause: &toml::de::Error) -> String {
     let before = cause.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    format!("line {line}, column {column}: {}. Write it as TOML: `name = \"value\"`.", cause.message())
+    let instead = match text.lines().nth(line - 1).and_then(unquoted) {
+        Some(name) => format!("Put the value in quotes: `{name} = \"…\"`"),
+        None => "Write it as TOML: `name = \"value\"`".to_owned(),
+    };
+    format!("line {line}, column {column}: {}. {instead}.", cause.message())
+}
+
+/// The setting whose value stands without quotes in this line, and is nothing else that TOML knows.
+fn unquoted(line: &str) -> Option<String> {
+    let (name, value) = line.split_once('=')?;
+    let name = name.trim().to_lowercase();
+    let is_setting = SETTINGS.iter().any(|setting| setting.name.to_lowercase() == name);
+    let is_bare = !value.trim_start().is_empty() && !value.trim_start().starts_with(['"', '\'', '[', '{']);
+    (is_setting && is_bare && format!("x = {value}").parse::<toml::Table>().is_err()).then_some(name)
 }
 
 /// One value as it would stand in the environment.

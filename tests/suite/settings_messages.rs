@@ -886,6 +886,37 @@ fn a_slip_in_the_file_is_told_by_its_place_and_never_by_its_text() {
     }
 }
 
+#[test]
+fn a_value_without_quotes_in_the_file_is_told_to_want_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("vestibule.toml");
+    for (line, wants_quotes) in [
+        ("listen = 127.0.0.1:3000", true),
+        ("LISTEN=127.0.0.1:3000", true),
+        ("metrics_from = 10.0.0.0/8  # ours", true),
+        ("base_url = http://localhost:3000", true),
+        ("session_idle = 15m", true),
+        ("migrate = on", true),
+        ("brand_name = Acme Inc", true),
+        ("brand_name = \"Acme\" Inc", false),
+        ("brand_name =", false),
+        ("trusted_proxies = [10.0.0.0/8]", false),
+        ("workers = 2\nworkers = 2", false),
+        ("hunter2 = hunter2", false),
+    ] {
+        fs::write(&file, format!("# ä\n\n{line}\n")).unwrap();
+        let nothing: [(&str, &str); 0] = [];
+        let said = run_program(&["--config", file.to_str().unwrap(), "migrate"], nothing);
+        assert_eq!(said.code, Some(1), "{line}: {said:?}");
+        let name = line.split(['=', ' ']).next().unwrap().to_lowercase();
+        let sentence = format!("Put the value in quotes: `{name} = \"…\"`.");
+        assert_eq!(said.err.contains(&sentence), wants_quotes, "{line}: {said:?}");
+        let number = 3 + line.matches('\n').count();
+        assert!(said.err.contains(&format!("vestibule.toml: line {number}, column ")), "{line}: {said:?}");
+        assert!(!said.err.contains("hunter2"), "{line}: {said:?}");
+    }
+}
+
 #[actix_web::test]
 async fn in_production_nobody_reads_the_metrics_unless_they_are_named() {
     let production = [("MODE", "production"), ("BASE_URL", "https://id.example.com"), ("BCRYPT_COST", "10")];
