@@ -262,6 +262,8 @@ pub struct Config {
     pub access_log: bool,
     /// What is said at start and by `doctor`, a sentence each.
     pub warnings: Vec<String>,
+    /// The same of what may well mean nothing: said to whoever looks for it.
+    pub hints: Vec<String>,
     /// Why `serve` does not start with these settings, where nothing else minds them.
     pub unfit_to_serve: Option<String>,
 }
@@ -322,19 +324,30 @@ pub fn read(file: Option<&Path>) -> Result<(Config, Vec<Told>), Problems> {
         sources.look_for_credentials(folder.into());
     }
     // Other programs' variables are none of our business, so that a name that is nearly ours is only pointed out.
-    let misspelt = std::env::vars_os().filter_map(|(name, _)| {
-        let name = name.into_string().ok()?;
-        let meant = names::meant_by(&name)?;
-        Some(format!("{name} is in the environment and is not a setting. Did you mean {meant}?"))
-    });
+    let names: Vec<String> = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
+    let ask = |name: &str, meant: &str| {
+        format!("{name} is in the environment and is not a setting. Did you mean {meant}?")
+    };
+    let misspelt = names.iter().filter_map(|name| Some(ask(name, names::meant_by(name)?)));
+    let foreign = names.iter().filter_map(|name| Some((name, names::called_elsewhere(name)?)));
     match reader::from_sources(sources) {
         Ok((mut config, told)) if unreadable.is_empty() => {
+            let is_open = |meant: &str| {
+                told.iter().any(|setting| setting.name == meant && setting.source == Source::Default)
+            };
             config.warnings.extend(misspelt);
+            config.hints =
+                foreign.filter(|(_, meant)| is_open(meant)).map(|(name, meant)| ask(name, meant)).collect();
             Ok((config, told))
         }
         refused => {
             let problems = refused.err().map(|problems| problems.0).unwrap_or_default();
-            Err(Problems(unreadable.into_iter().chain(problems).chain(misspelt).collect()))
+            let missing = |meant: &str| format!("{meant} is missing.");
+            let foreign: Vec<String> = foreign
+                .filter(|(_, meant)| problems.iter().any(|problem| problem.starts_with(&missing(meant))))
+                .map(|(name, meant)| ask(name, meant))
+                .collect();
+            Err(Problems(unreadable.into_iter().chain(problems).chain(misspelt).chain(foreign).collect()))
         }
     }
 }

@@ -49,6 +49,7 @@ pub fn settings_only(problems: &Problems, as_json: bool) -> Outcome {
 pub async fn run(config: Config, as_json: bool, mail_to: Option<String>) -> Outcome {
     let mut findings: Vec<Finding> =
         config.warnings.iter().map(|says| finding("settings", Health::Warning, says)).collect();
+    findings.extend(config.hints.iter().map(|says| finding("settings", Health::Fine, says)));
     findings.extend(config.unfit_to_serve.iter().map(|says| finding("settings", Health::Problem, says)));
     findings.extend([settings(&config), cookies(&config), proxies(&config), files::files(&config)]);
     match App::open(config) {

@@ -154,6 +154,9 @@ fn greet(app: &App, log: &Log) {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
+    for hint in &config.hints {
+        tracing::info!("{hint}");
+    }
     if !config.is_development() {
         return;
     }

@@ -15,6 +15,25 @@ pub fn meant_by(name: &str) -> Option<&'static str> {
     near.min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
 }
 
+/// What other programs call a setting of ours. None of it is said of one that is set, and nothing is refused for it: a
+/// platform sets some of these by itself.
+const FOREIGN: &[(&str, &[&str])] = &[
+    ("LISTEN", &["PORT", "LISTEN_ADDR", "LISTEN_ADDRESS", "BIND_ADDR", "BIND_ADDRESS"]),
+    ("LOG", &["RUST_LOG", "LOG_LEVEL"]),
+    ("DATABASE_URL", &["DB_URL", "DB_HOST", "POSTGRES_URL", "POSTGRESQL_URL", "SQLALCHEMY_DATABASE_URI"]),
+    ("DATABASE_PASSWORD", &["DB_PASSWORD"]),
+    ("BASE_URL", &["APP_URL", "PUBLIC_URL", "SITE_URL", "ROOT_URL", "EXTERNAL_URL"]),
+    ("SECRET_KEY", &["APP_KEY", "APP_SECRET", "SECRET_KEY_BASE", "SESSION_SECRET", "JWT_SECRET"]),
+    ("SMTP_URL", &["SMTP_HOST", "SMTP_SERVER", "MAIL_URL", "MAIL_HOST", "EMAIL_HOST", "MAILER_DSN"]),
+    ("MAIL_FROM", &["SMTP_FROM", "DEFAULT_FROM_EMAIL"]),
+    ("TRUSTED_PROXIES", &["TRUST_PROXY"]),
+];
+
+/// The setting that other programs call `name`.
+pub fn called_elsewhere(name: &str) -> Option<&'static str> {
+    FOREIGN.iter().find(|(_, names)| names.contains(&name)).map(|(ours, _)| *ours)
+}
+
 /// How far a name is from a setting's, if it is near at all: the same letters, the same words in another order, or words
 /// that are each a slip away. A short name alone is compared strictly: `NODE` is not `MODE`.
 fn distance(name: &str, setting: &str) -> Option<usize> {
@@ -115,6 +134,20 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(meant_by(name).unwrap_or_default(), setting, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_of_another_program_leads_to_a_setting_and_is_no_slip() {
+        for (setting, names) in FOREIGN {
+            assert!(SETTINGS.iter().any(|ours| ours.name == *setting), "{setting}");
+            for name in *names {
+                assert_eq!((called_elsewhere(name), meant_by(name)), (Some(*setting), None), "{name}");
+            }
+        }
+        // Shells, images and clusters set these.
+        for name in ["HOST", "HOSTNAME", "VESTIBULE_PORT", "NODE_ENV", "POSTGRES_PASSWORD", "LISTEN"] {
+            assert_eq!(called_elsewhere(name), None, "{name}");
         }
     }
 

@@ -8,7 +8,7 @@ use super::{
     Config, DatabaseUrl, Lifetimes, Limits, Mode, Problems, SETTINGS,
     development::{development_key, development_key_path},
     insecure::{Insecurity, is_guessable},
-    names::meant_by,
+    names::{called_elsewhere, meant_by},
     sources::{Resolved, Source, Sources},
     told::{Told, tell},
     values::Reader,
@@ -183,6 +183,7 @@ impl Reader {
                 _ => None,
             },
             warnings: Vec::new(),
+            hints: Vec::new(),
             site: site?,
             keys: keys?,
         })
@@ -289,7 +290,7 @@ impl Reader {
             if SETTINGS.iter().any(|setting| setting.name == name) {
                 continue;
             }
-            let hint = match meant_by(name) {
+            let hint = match meant_by(name).or_else(|| called_elsewhere(name)) {
                 Some(meant) => format!("Did you mean {}?", meant.to_lowercase()),
                 None => "The README lists them all.".to_owned(),
             };

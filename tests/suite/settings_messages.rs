@@ -823,6 +823,7 @@ fn a_misspelt_name_is_refused_in_the_file_and_pointed_out_in_the_environment() {
         ("sesion_life = \"1h\"", "sesion_life is not a setting. Did you mean session_life?"),
         ("trusted_proxy = \"::1\"", "trusted_proxy is not a setting. Did you mean trusted_proxies?"),
         ("url_base = \"x\"", "url_base is not a setting. Did you mean base_url?"),
+        ("port = 8080", "port is not a setting. Did you mean listen?"),
         ("favourite = \"tea\"", "favourite is not a setting. The README lists them all."),
         ("[server]\nlisten = \"127.0.0.1:1\"", "[server] is a section. Write settings without one"),
         ("log = \"info\"\nLOG = \"warn\"", "log is there twice. Write it once."),
@@ -915,6 +916,31 @@ fn a_value_without_quotes_in_the_file_is_told_to_want_them() {
         assert!(said.err.contains(&format!("vestibule.toml: line {number}, column ")), "{line}: {said:?}");
         assert!(!said.err.contains("hunter2"), "{line}: {said:?}");
     }
+}
+
+#[actix_web::test]
+async fn what_another_program_calls_a_setting_is_pointed_out_where_it_is_not_set() {
+    let asks =
+        |name, meant| format!("{name} is in the environment and is not a setting. Did you mean {meant}?");
+    let ground = Ground::with(&[("PORT", "8080"), ("RUST_LOG", "debug"), ("DB_URL", "x"), ("HOST", "x")]);
+    // This one has a LISTEN of its own.
+    let serving = ground.serve().await;
+    let log = serving.log();
+    let line = log.lines().find(|line| line.contains(&asks("RUST_LOG", "LOG"))).unwrap();
+    assert!(line.contains("INFO"), "{line}");
+    for name in ["PORT", "DB_URL", "HOST"] {
+        assert!(!log.contains(&format!("{name} is in the environment")), "{name}: {log}");
+    }
+    serving.stop();
+
+    let said = ground.attempt(&["doctor", "--json"]).await;
+    let line = said.out.lines().find(|line| line.contains(&asks("PORT", "LISTEN"))).unwrap();
+    assert!(line.contains("\"fine\""), "{line}");
+
+    let production = [("MODE", "production"), ("SECRET_KEY", KEY), ("PORT", "8080"), ("SMTP_HOST", "mail")];
+    let said = run_program(&["migrate"], production);
+    assert!(said.err.contains(&asks("SMTP_HOST", "SMTP_URL")), "{said:?}");
+    assert!(!said.err.contains("PORT"), "{said:?}");
 }
 
 #[actix_web::test]
