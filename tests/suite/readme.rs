@@ -1,7 +1,11 @@
 //! The README says what the program does. Its tables are made here; a test that fails prints the whole block, to be
 //! pasted between its markers.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
 
 use vestibule::{
     clock::span_in_words,
@@ -216,7 +220,7 @@ fn every_command_is_told() {
 #[test]
 fn the_tour_with_curl_knocks_at_doors_that_exist() {
     let (_, tour) = README.split_once("### With curl").unwrap();
-    let (tour, _) = tour.split_once("\n## ").unwrap();
+    let (tour, _) = tour.split_once("\n### ").unwrap();
     let paths: Vec<String> = tour
         .split("$BASE/")
         .skip(1)
@@ -229,6 +233,22 @@ fn the_tour_with_curl_knocks_at_doors_that_exist() {
     for path in paths {
         assert!(entries().iter().any(|entry| entry.path == path), "{path}");
     }
+}
+
+/// Whoever copies one block after the other into a shell has what each of them uses.
+#[test]
+fn every_variable_of_a_shell_block_was_set_before() {
+    let blocks = README.split("```sh\n").skip(1).map(|rest| rest.split_once("```").unwrap().0);
+    let is_name = |c: char| c.is_ascii_uppercase() || c == '_';
+    let mut set: BTreeSet<&str> = BTreeSet::new();
+    for line in blocks.flat_map(str::lines).filter(|line| !line.starts_with('#')) {
+        for used in line.split('$').skip(1) {
+            let name = &used[..used.find(|c| !is_name(c)).unwrap_or(used.len())];
+            assert!(name.is_empty() || set.contains(name), "${name} is not set where it is used: {line}");
+        }
+        set.extend(line.split_once('=').map(|(name, _)| name).filter(|name| name.chars().all(is_name)));
+    }
+    assert!(set.contains("BASE") && set.len() > 3, "{set:?}");
 }
 
 #[test]
