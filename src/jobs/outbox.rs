@@ -1,7 +1,7 @@
 //! Sending emails, side by side: a slow recipient holds up nobody.
 //!
 //! A few are under way at once. One that takes longer than a moment counts no more, so that the next can leave; up to a
-//! limit, and never more than a few to one destination.
+//! limit, and never more than a few to one destination, which is a domain with all names below it.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -29,7 +29,8 @@ const MOMENT: Duration = Duration::from_secs(2);
 // All that are under way, slow ones included: fewer than the 50 connections that Postfix grants one client.
 const MOST: usize = 40;
 
-// To one destination; one alone while there is little room.
+// To one destination; from half of the places on one alone, so that the other half is for destinations that hold none.
+// Whoever has 25 domains whose servers all hang can still fill every place, until the mailer's patience with them ends.
 const TO_ONE: usize = 4;
 
 // Other nodes' emails, and pauses that end, are noticed at this pace.

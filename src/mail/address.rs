@@ -163,6 +163,18 @@ impl EmailAddress {
         ascii_domain(domain).unwrap_or_else(|_| domain.to_owned())
     }
 
+    /// The part of [`domain`](Self::domain) that somebody registered, who has as many names below it as they like: its last
+    /// two labels, or three below a country's `co.uk`. Below registries that are not known here neighbours share one.
+    pub fn registered_domain(&self) -> String {
+        let domain = self.domain();
+        let labels: Vec<&str> = domain.split('.').collect();
+        let count = match labels[..] {
+            [.., registry, country] if country.len() == 2 && REGISTRIES.contains(&registry) => 3,
+            _ => 2,
+        };
+        labels[labels.len().saturating_sub(count)..].join(".")
+    }
+
     /// The address as it is told to a mail server: the local part as spelled, the domain in ASCII.
     ///
     /// A local part beyond ASCII needs a server that knows SMTPUTF8 (RFC 6531).
@@ -177,6 +189,10 @@ impl EmailAddress {
         Ok(lettre::Address::new_dangerous(local, ascii_domain(domain)?))
     }
 }
+
+/// What countries' registries sell names below. Not any short name: those are for sale, too.
+const REGISTRIES: &[&str] =
+    &["ac", "co", "com", "edu", "go", "gob", "gov", "ltd", "me", "mil", "ne", "net", "nom", "or", "org"];
 
 /// Names that no mail server on the internet is found under (RFC 6761, RFC 7686; `localdomain` as machines have it), and
 /// those of reverse look-ups. `example` is left to examples.
@@ -384,6 +400,27 @@ mod tests {
         assert!(same("ada@\u{212A}elvin.example", "ada@kelvin.example"));
         assert!(!same("ada@straße.example", "ada@strasse.example"));
         assert!(!same("ａda@example.com", "ada@example.com"));
+    }
+
+    #[test]
+    fn all_names_below_a_registered_domain_are_its_owners() {
+        for (domain, registered) in [
+            ("example.com", "example.com"),
+            ("s1.example.com", "example.com"),
+            ("a.b.c.d.Example.COM", "example.com"),
+            ("mail.bücher.example", "xn--bcher-kva.example"),
+            ("example.co.uk", "example.co.uk"),
+            ("a.b.example.com.au", "example.com.au"),
+            ("mail.example.or.jp", "example.or.jp"),
+            // No registry, however short.
+            ("s1.abc.com", "abc.com"),
+            ("s1.abc.de", "abc.de"),
+            ("s1.co.com", "co.com"),
+            ("co.uk", "co.uk"),
+            ("localhost", "localhost"),
+        ] {
+            assert_eq!(parsed(&format!("ada@{domain}")).registered_domain(), registered, "{domain}");
+        }
     }
 
     #[test]

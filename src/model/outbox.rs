@@ -94,7 +94,7 @@ pub struct Due {
     pub sealed: Option<String>,
     /// How often it was tried before.
     pub attempts: i32,
-    /// The domain that it goes to.
+    /// The domain that it goes to, as it was registered: names below it count as one.
     pub destination: String,
     created_at: Timestamp,
     requeued_at: Option<Timestamp>,
@@ -163,7 +163,7 @@ impl Tx<'_> {
                 outbox::created_at.eq(self.now),
                 outbox::due_at.eq(self.now),
                 outbox::attempts.eq(0),
-                outbox::destination.eq(letter.to.domain()),
+                outbox::destination.eq(letter.to.registered_domain()),
             ))
             .execute(self.conn)?;
         self.has_mail = true;

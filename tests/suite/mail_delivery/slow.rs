@@ -51,6 +51,26 @@ async fn emails_to_many_slow_domains_hold_up_no_other_either() {
 }
 
 #[actix_web::test]
+async fn a_slow_domain_has_its_few_places_however_many_names_are_below_it() {
+    let server = MailServer::open();
+    let house = house_that_sends_to(&server).await;
+    let name = |number: usize| format!("s{number}.slow.example");
+    server.holds((0..60).map(name));
+    post(&house, (0..60).map(|number| format!("a@{}", name(number))).collect()).await;
+    let jobs = jobs::start(&house.app);
+    eventually("slow recipients", async || (server.held() >= 4).then_some(())).await;
+
+    house.claimant("ada@quick.example").await;
+
+    eventually("the other email", async || (server.taken_for("ada@quick.example") == 1).then_some(())).await;
+    assert_eq!(server.held(), 4, "one domain has its few places, and no more");
+    assert_eq!(server.taken().len(), 1, "it overtook them all");
+    server.lets_go();
+    eventually("all of them", async || (server.taken().len() == 61).then_some(())).await;
+    jobs.stop().await;
+}
+
+#[actix_web::test]
 async fn an_email_that_takes_longer_than_its_lease_is_sent_once() {
     let server = MailServer::open();
     server.holds(["slow.example".to_owned()]);
