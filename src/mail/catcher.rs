@@ -182,7 +182,7 @@ impl Handler for Conversation {
         let message = std::mem::take(&mut self.message);
         if self.is_too_large {
             // Hangs up as well: after a refusal at this point the server would go on reading data.
-            let mut refused = response::NO_STORAGE;
+            let mut refused = Response::custom(552, "5.3.4 the email is too big".to_owned());
             refused.action = Action::Close;
             return refused;
         }

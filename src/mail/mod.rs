@@ -132,7 +132,8 @@ pub enum About {
     Email,
     /// This recipient at this moment. The email is tried again.
     Moment,
-    /// Us, as far as this recipient goes: our right to send, our name. The email is kept and tried again.
+    /// Us, as far as this recipient goes: our right to send, our name, or nothing that is said for certain. The email is kept
+    /// and tried again.
     Us,
     /// The mail server, or us as a whole: no email leaves, and all wait for one that does.
     Server,

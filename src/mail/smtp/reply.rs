@@ -1,8 +1,9 @@
 //! What a mail server's refusal means: the part of the conversation that was refused decides whom it is about.
 //!
-//! Before a recipient is named everything is about the server and us. Afterwards the enhanced status code decides
-//! (RFC 3463), and where there is none the basic one, and where that is used for everything, the words beside it. Only a
-//! bad mailbox and unwanted content end an email; all else is tried for days.
+//! An email ends only where the server says for certain that its mailbox does not exist, or that it can never be carried: by
+//! the enhanced status code (RFC 3463), where there is none by the basic one, and where that is used for everything by the
+//! words beside it. All else is tried for days: about the server and us before a recipient is named, and afterwards about
+//! this recipient at this moment, or about us.
 
 use std::{error::Error as _, io};
 
@@ -44,7 +45,7 @@ impl Stage {
             Self::Auth => "it refuses the user name and password in SMTP_URL",
             Self::From => "it refuses the sender in MAIL_FROM, or wants us to sign in",
             Self::Recipient => "it refuses to pass our email on to a recipient",
-            Self::Data | Self::Content => "it refuses our email, whatever it says",
+            Self::Data | Self::Content => "it refuses it for a reason of its own",
         }
     }
 }
@@ -98,78 +99,55 @@ pub fn misunderstanding(stage: Stage) -> Refusal {
 
 fn refused(stage: Stage, code: u16, words: &str) -> Refusal {
     let reply = Reply { code, enhanced: enhanced(code, words) };
-    let about = about(stage, reply, words);
     let numbers = reply.numbers();
-    let is_about_mailbox = match reply.enhanced {
-        Some((subject, _)) => subject == 1,
-        None => stage != Stage::Content,
+    if let Some(sign) = hopeless(stage, reply, &words.to_lowercase()) {
+        return Refusal::of_email(format!("The mail server says that {sign} (SMTP {numbers})."));
+    }
+    let about = match reply.enhanced {
+        _ if stage.is_before_recipients() => About::Server,
+        _ if code < 500 => About::Moment,
+        Some((2..=4, _)) => About::Moment,
+        None if code == 552 => About::Moment,
+        _ => About::Us,
     };
-    let reason = match about {
-        About::Email if is_about_mailbox => {
-            format!("The mail server says that there is no such mailbox (SMTP {numbers}).")
-        }
-        About::Email => format!("The mail server refused the email for good (SMTP {numbers})."),
+    let reason = match (about, reply.enhanced) {
         _ if code < 500 => format!("The mail server asks to try again later (SMTP {numbers})."),
-        About::Moment => {
+        (About::Moment, Some((3 | 4, _))) => {
+            format!("The mail server cannot pass the email on now (SMTP {numbers}).")
+        }
+        (About::Moment, _) => {
             format!(
-                "The mail server does not take the email now (SMTP {numbers}): the mailbox is full or closed."
+                "The mail server does not take the email now (SMTP {numbers}): the mailbox is full or closed, or does not \
+                 take it."
             )
         }
-        _ => format!("The mail server takes no email from us (SMTP {numbers}): {}.", stage.refused()),
+        (About::Server, _) => {
+            format!("The mail server takes no email from us (SMTP {numbers}): {}.", stage.refused())
+        }
+        _ => {
+            format!("The mail server does not take this email from us (SMTP {numbers}): {}.", stage.refused())
+        }
     };
     Refusal { about, reason }
 }
 
-fn about(stage: Stage, reply: Reply, words: &str) -> About {
-    if stage.is_before_recipients() {
-        return About::Server;
-    }
-    if reply.code < 500 {
-        return About::Moment;
-    }
-    // 500 to 504: commands; 521, 530 to 538: our sign-in or the whole server (RFC 4954 §6, RFC 7504).
-    let is_bad_mailbox = matches!(reply.enhanced, Some((1, detail)) if !matches!(detail, 7 | 8));
-    if matches!(reply.code, 500..=504 | 521 | 530..=538) && !is_bad_mailbox {
-        return About::Us;
-    }
-    match reply.enhanced {
-        Some(status) => by_enhanced_status(stage, status),
-        None => by_basic_code(stage, reply.code, &words.to_lowercase()),
-    }
-}
-
-/// RFC 3463 §3, as far as it tells whom a refusal is about.
-fn by_enhanced_status(stage: Stage, status: (u16, u16)) -> About {
-    match status {
-        // The sender's address, and security or policy; a mailing system or protocol that does not like ours.
-        (1, 7 | 8) | (5 | 7, _) => About::Us,
-        (1, _) => About::Email,
-        // Too long for the mailbox or the system; content that cannot be carried.
-        (2 | 3, 3 | 4) | (6, _) => About::Email,
-        // A full mailbox, a loop, a route: most of these end.
-        (2..=4, _) => About::Moment,
-        _ if stage == Stage::Content => About::Email,
-        _ => About::Us,
-    }
-}
-
-// What servers write beside a code without an enhanced one.
-const NOBODY: [&str; 8] = [
-    "unknown",
-    "no such",
-    "not exist",
-    "not found",
-    "no mailbox",
-    "invalid recipient",
-    "invalid mailbox",
-    "not a valid",
-];
-const POLICY: [&str; 17] = [
-    "relay",
+// What servers write beside a code without an enhanced one: that there is nobody, and what else it may be.
+const SOMEBODY: [&str; 3] = ["user", "recipient", "mailbox"];
+const GONE: [&str; 7] =
+    ["unknown", "no such", "not exist", "n't exist", "not found", "invalid", "not a valid"];
+const POLICY: [&str; 26] = [
+    "relaying",
+    "relay access",
+    "relay denied",
+    "relay not",
+    "not relay",
     "authenticat",
     "log in",
     "sign in",
     "sender",
+    "from",
+    "client",
+    "your",
     "block",
     "blacklist",
     "listed",
@@ -182,20 +160,34 @@ const POLICY: [&str; 17] = [
     "dkim",
     "dmarc",
     "helo",
+    "spam",
+    "limit",
 ];
+const SIZE: [&str; 4] = ["size", "too big", "too large", "too long"];
+const FULL: [&str; 4] = ["mailbox", "quota", "storage", "full"];
 
-fn by_basic_code(stage: Stage, code: u16, words: &str) -> About {
+/// What a server says that means for certain that nobody will ever take the email (RFC 3463 §3). A code that is used for
+/// much else, as most are, says no such thing.
+fn hopeless(stage: Stage, reply: Reply, words: &str) -> Option<&'static str> {
+    const NOBODY: &str = "there is no such mailbox";
     let says = |any: &[&str]| any.iter().any(|phrase| words.contains(phrase));
-    let is_policy = says(&POLICY) && !says(&NOBODY);
-    match (stage, code) {
-        // The recipient's domain takes no email at all (RFC 7504 §3).
-        (_, 556) => About::Email,
-        _ if is_policy => About::Us,
-        (Stage::Recipient, 550 | 551 | 553) => About::Email,
-        (Stage::Recipient, 552) => About::Moment,
-        (Stage::Content, _) => About::Email,
-        // Nothing of the content was seen yet.
-        _ => About::Us,
+    let is_seen = stage == Stage::Content;
+    match (reply.code, reply.enhanced) {
+        _ if reply.code < 500 || matches!(stage, Stage::Greeting | Stage::StartTls | Stage::Auth) => None,
+        // Size and SMTPUTF8 are known with MAIL already (RFC 1870 §6.1, RFC 6531 §3.5).
+        (_, Some((2, 3) | (3, 4))) => Some("the email is too big"),
+        (552, None) if says(&SIZE) && !says(&FULL) => Some("the email is too big"),
+        (_, Some((6, detail))) if is_seen || detail == 7 => Some("the email's content cannot be carried"),
+        _ if stage.is_before_recipients() => None,
+        // A domain without any email, too (RFC 7504 §3, RFC 7505 §4.2).
+        (556, _) | (_, Some((1, 1 | 2 | 3 | 6 | 10))) => Some(NOBODY),
+        (551, None) if !says(&POLICY) && !says(&["full", "quota"]) => Some(NOBODY),
+        (550..=554, None | Some((0 | 1, 0)))
+            if !is_seen && says(&SOMEBODY) && says(&GONE) && !says(&POLICY) =>
+        {
+            Some(NOBODY)
+        }
+        _ => None,
     }
 }
 
