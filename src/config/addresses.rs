@@ -210,6 +210,12 @@ fn smtp_server(text: &str) -> Result<MailServer, (String, String)> {
     if is_odd {
         return wrong("an address that cannot be taken apart", escapes);
     }
+    if url.port() == Some(0) {
+        return wrong("with port 0", "another port, such as 587, or none");
+    }
+    if !matches!(url.path(), "" | "/") {
+        return wrong("with a path behind the host", shapes);
+    }
     if url.username().is_empty() != url.password().is_none_or(str::is_empty) {
         return wrong("with only one of user and password", "both: smtps://user:password@host");
     }
@@ -224,7 +230,7 @@ fn smtp_server(text: &str) -> Result<MailServer, (String, String)> {
     let is_required = match tls.as_deref() {
         Some("required") => true,
         None | Some("opportunistic") => false,
-        Some(_) => return wrong("with a `tls` that is not known", "tls=required"),
+        Some(_) => return wrong("with a `tls` that is not known", "tls=required or tls=opportunistic"),
     };
     let begins_with_tls = url.scheme() == "smtps";
     Ok(MailServer {

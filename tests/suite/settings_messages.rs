@@ -360,10 +360,17 @@ fn an_address_of_a_mail_server_is_told_apart_without_its_password() {
         ("smtps://u:hunter2#x@mail.example.com", escapes),
         ("smtps://u:hunter2/x@mail.example.com", escapes),
         ("smtps://u:p@mail.example.com:mail", escapes),
+        ("smtp://mail.example.com:0", "SMTP_URL is with port 0. Write another port, such as 587, or none."),
+        ("smtps://u:p@mail.example.com/hunter2", "SMTP_URL is with a path behind the host. Write smtps://"),
+        ("smtps://u:p@mail.example.com:465//?tls=required", "SMTP_URL is with a path behind the host. Write"),
         ("smtps://user@mail.example.com", "SMTP_URL is with only one of user and password. Write both"),
         (
             "smtp://mail.example.com?tls=starttls",
-            "SMTP_URL is with a `tls` that is not known. Write tls=required.",
+            "SMTP_URL is with a `tls` that is not known. Write tls=required or tls=opportunistic.",
+        ),
+        (
+            "smtp://u:p@mail.example.com?tls=yes",
+            "SMTP_URL is with a `tls` that is not known. Write tls=required or tls=opportunistic.",
         ),
         (
             "smtp://mail.example.com?starttls=true",
@@ -375,6 +382,7 @@ fn an_address_of_a_mail_server_is_told_apart_without_its_password() {
     for address in [
         "smtp://localhost:1025",
         "smtps://u:p%40x@mail.example.com",
+        "smtps://u:p@mail.example.com/",
         "smtp://mail.example.com:587?tls=required",
     ] {
         taken(DEVELOPMENT, &[("SMTP_URL", address)]);

@@ -29,7 +29,6 @@ pub struct Server {
     port: u16,
     tls: Tls,
     credentials: Option<Credentials>,
-    hello_name: ClientId,
 }
 
 enum Tls {
@@ -41,7 +40,7 @@ enum Tls {
 
 impl Server {
     /// Reads `smtps://user:password@host`, `smtp://host:587?tls=required` or `?tls=opportunistic`, or `smtp://host`, which
-    /// is without TLS. A path is the name that we greet with.
+    /// is without TLS.
     ///
     /// # Errors
     /// A sentence that says what to write instead, without the address: there is a password in it.
@@ -84,16 +83,11 @@ impl Server {
             Some(password) => Some(Credentials::new(decoded(url.username())?, decoded(password)?)),
             None => None,
         };
-        let hello = url.path().trim_matches('/');
         Ok(Self {
             name: url.port().map_or_else(|| written.to_owned(), |port| format!("{written}:{port}")),
             port: url.port().unwrap_or(usual_port),
             tls,
             credentials,
-            hello_name: match hello.is_empty() {
-                true => ClientId::default(),
-                false => ClientId::Domain(hello.to_owned()),
-            },
             host,
         })
     }
@@ -111,14 +105,14 @@ impl Server {
         let connected = Network::connect_tokio1(place, Some(CONNECT), from_the_start, None).await;
         let network = Arc::new(Mutex::new(connected.map_err(|error| (Stage::Greeting, error))?));
         let mut connection =
-            self.greet(Lenient::new(network.clone())).await.map_err(|error| (Stage::Greeting, error))?;
+            greet(Lenient::new(network.clone())).await.map_err(|error| (Stage::Greeting, error))?;
         let wanted = match &self.tls {
             Tls::WhereOffered(parameters) if connection.can_starttls() => Some(parameters),
             Tls::Required(parameters) => Some(parameters),
             _ => None,
         };
         if let Some(parameters) = wanted {
-            let started = self.start_tls(connection, network, parameters).await;
+            let started = start_tls(connection, network, parameters).await;
             connection = started.map_err(|error| (Stage::StartTls, error))?;
         }
         if let Some(credentials) = &self.credentials {
@@ -127,25 +121,24 @@ impl Server {
         }
         Ok(connection)
     }
+}
 
-    async fn greet(&self, stream: Lenient) -> Result<AsyncSmtpConnection, Error> {
-        AsyncSmtpConnection::connect_with_transport(Box::new(stream), &self.hello_name).await
+/// Whatever was said without TLS is forgotten with `plain`, read or not (RFC 3207 §4.2).
+async fn start_tls(
+    mut plain: AsyncSmtpConnection,
+    network: Arc<Mutex<Network>>,
+    parameters: &TlsParameters,
+) -> Result<AsyncSmtpConnection, Error> {
+    if !plain.can_starttls() {
+        // Says so, and nothing to the server.
+        plain.starttls(parameters.clone(), &ClientId::default()).await?;
     }
+    plain.command(Starttls).await?;
+    drop(plain);
+    network.lock().await.upgrade_tls(parameters.clone()).await?;
+    greet(Lenient::greeted(network)).await
+}
 
-    /// Whatever was said without TLS is forgotten with `plain`, read or not (RFC 3207 §4.2).
-    async fn start_tls(
-        &self,
-        mut plain: AsyncSmtpConnection,
-        network: Arc<Mutex<Network>>,
-        parameters: &TlsParameters,
-    ) -> Result<AsyncSmtpConnection, Error> {
-        if !plain.can_starttls() {
-            // Says so, and nothing to the server.
-            plain.starttls(parameters.clone(), &self.hello_name).await?;
-        }
-        plain.command(Starttls).await?;
-        drop(plain);
-        network.lock().await.upgrade_tls(parameters.clone()).await?;
-        self.greet(Lenient::greeted(network)).await
-    }
+async fn greet(stream: Lenient) -> Result<AsyncSmtpConnection, Error> {
+    AsyncSmtpConnection::connect_with_transport(Box::new(stream), &ClientId::default()).await
 }
