@@ -83,7 +83,11 @@ pub const SETTINGS: &[Setting] = &[
     setting("BRAND_STYLESHEET", "none", "a CSS file that follows ours"),
     setting("BCRYPT_COST", "12", "the cost of a password hash, 10 to 16; 4 and up in development"),
     setting("HASH_THREADS", "cores", "low-priority threads that hash passwords"),
-    setting("HASH_QUEUE", "256", "how many hashes may wait; beyond that 503 with `Retry-After`"),
+    setting(
+        "HASH_QUEUE",
+        "256",
+        "how many hashes may wait; beyond that, and where one would wait for more than 5 s, 503 with `Retry-After`",
+    ),
     setting(
         "DNS_SERVER",
         "those of the machine",

@@ -1,6 +1,7 @@
 //! Signing in with a password.
 
 use chrono::TimeDelta;
+use futures_util::future;
 use serde_json::{Value, json};
 
 use crate::house::{House, PASSWORD, Visitor, visitor::Answer};
@@ -306,6 +307,26 @@ async fn a_weak_hash_is_made_again_at_the_next_sign_in() {
         assert_eq!((house.count(weak).await, house.count(strong).await), (0, 1));
     }
     assert_eq!(house.count("audit WHERE event = 'password_rehashed'").await, 1);
+}
+
+#[actix_web::test]
+async fn who_would_have_to_wait_for_long_is_told_so_at_once() {
+    let house = House::with(&[("BCRYPT_COST", "12"), ("HASH_THREADS", "1")]).await;
+    // From now on it is known how long one takes.
+    sign_in(&house.curl(), "ada@example.com", PASSWORD).await.refuses(401, "wrong_credentials");
+    let tries = (0..120).map(|number| {
+        let visitor = house.curl();
+        Box::pin(async move {
+            let answer = sign_in(&visitor, &format!("n{number}@example.com"), PASSWORD).await;
+            if answer.status == 503 { Ok(answer) } else { Err(answer.status) }
+        })
+    });
+
+    let (answer, _) = future::select_ok(tries).await.unwrap();
+
+    let refused = answer.refuses(503, "busy");
+    assert_eq!(refused.header("retry-after"), "5");
+    assert!(refused.body.contains("Wait a few seconds and try again."), "{}", refused.body);
 }
 
 #[actix_web::test]

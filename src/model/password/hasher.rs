@@ -1,17 +1,18 @@
 //! bcrypt on its own low-priority threads behind a bounded queue.
 //!
 //! One hash costs a quarter of a second of a core. On the threads that answer pages a flood of sign-ins would
-//! stop everything; here the scheduler runs a hash only when no page wants the core, and none is lost until the
-//! queue is full.
+//! stop everything; here pages go first, and no sign-in is lost until the queue is full, or so long that people would
+//! wait for more than a few seconds.
 
 use std::{
     panic::{self, AssertUnwindSafe},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
         mpsc::{self, Receiver, SyncSender, TrySendError},
     },
     thread,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::oneshot;
@@ -22,6 +23,9 @@ use crate::{
     log,
     secret::Keys,
 };
+
+/// Nobody is let into the queue who would probably stand in it for longer.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -36,12 +40,30 @@ pub struct Verdict {
 
 /// How busy the hashing threads are.
 #[derive(Debug, Clone, Default)]
-pub struct HasherGauge(Arc<AtomicUsize>);
+pub struct HasherGauge(Arc<Busy>);
+
+#[derive(Debug, Default)]
+struct Busy {
+    in_hand: AtomicUsize,
+    lately: AtomicU64,
+}
 
 impl HasherGauge {
     /// Jobs that wait or run.
     pub fn in_hand(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
+        self.0.in_hand.load(Ordering::Relaxed)
+    }
+
+    /// How long a job took lately, once it ran: each new one counts for an eighth. Nothing before the first.
+    fn lately(&self) -> Duration {
+        Duration::from_micros(self.0.lately.load(Ordering::Relaxed))
+    }
+
+    /// Threads that note at once may lose one another's, which changes little.
+    fn note(&self, took: Duration) {
+        let before = self.lately();
+        let lately = if before.is_zero() { took } else { (before * 7 + took) / 8 };
+        self.0.lately.store(u64::try_from(lately.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 }
 
@@ -49,6 +71,7 @@ impl HasherGauge {
 #[derive(Clone)]
 pub struct Hasher {
     queue: SyncSender<Job>,
+    threads: usize,
     gauge: HasherGauge,
     keys: Keys,
     cost: u32,
@@ -70,7 +93,7 @@ impl Hasher {
             let name = format!("hash-{number}");
             thread::Builder::new().name(name).spawn(move || run(&jobs)).map_err(Error::internal)?;
         }
-        Ok(Self { queue, gauge: HasherGauge::default(), keys, cost })
+        Ok(Self { queue, threads, gauge: HasherGauge::default(), keys, cost })
     }
 
     /// How busy the threads are.
@@ -78,7 +101,7 @@ impl Hasher {
         self.gauge.clone()
     }
 
-    /// Hashes a new password. [`Error::Busy`] where the queue is full.
+    /// Hashes a new password. [`Error::Busy`] where the queue is full or too slow.
     pub async fn hash(&self, password: Password) -> Result<PasswordHash> {
         let (keys, cost) = (self.keys.clone(), self.cost);
         self.run(move || {
@@ -111,14 +134,20 @@ impl Hasher {
     }
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+        if probable_wait(self.gauge.in_hand(), self.threads, self.gauge.lately()) > LONGEST_WAIT {
+            return Err(Error::Busy);
+        }
         let (answer, answered) = oneshot::channel();
+        let gauge = self.gauge();
         let (held, request) = (Held::new(&self.gauge), log::current());
         let job = Box::new(move || {
             // Nobody waits for it any more: leave the core to the others.
             if answer.is_closed() {
                 return;
             }
+            let began = Instant::now();
             let outcome = log::sync_scope(request, work);
+            gauge.note(began.elapsed());
             drop(held);
             let _ = answer.send(outcome);
         });
@@ -129,6 +158,12 @@ impl Hasher {
         // Nothing but a panic drops a job that somebody waits for.
         answered.await.map_err(|_| Error::internal(log::Panicked))?
     }
+}
+
+/// How long one more job waits for a thread, by how long they took lately.
+fn probable_wait(in_hand: usize, threads: usize, lately: Duration) -> Duration {
+    let before_it = u32::try_from((in_hand + 1).saturating_sub(threads)).unwrap_or(u32::MAX);
+    lately.saturating_mul(before_it) / u32::try_from(threads).unwrap_or(u32::MAX).max(1)
 }
 
 /// Whether the password belongs to the hash, and whether the hash is outdated. `None`: it does not.
@@ -169,16 +204,11 @@ fn run(jobs: &Mutex<Receiver<Job>>) {
     }
 }
 
-/// As far back as a thread can stand. Where the system refuses, hashing is merely less polite.
+/// Pages go first. A step back, not out of the way: a machine that is busy with other work still hashes, at a tenth of the
+/// pace of that work, where an idle thread (SCHED_IDLE) would hardly ever run. Where the system refuses, hashing is merely
+/// less polite.
 fn step_back() {
-    // A nice thread still finishes its turn of some 3 ms when a page wants the core; an idle one leaves at once.
-    #[cfg(target_os = "linux")]
-    {
-        use thread_priority::{NormalThreadSchedulePolicy::Idle, ThreadPriority, ThreadSchedulePolicy, unix};
-        let policy = ThreadSchedulePolicy::Normal(Idle);
-        let _ = unix::set_thread_priority_and_policy(unix::thread_native_id(), ThreadPriority::Min, policy);
-    }
-    let _ = rustix::process::nice(19);
+    let _ = rustix::process::nice(10);
 }
 
 /// Counts a job from the moment it is queued to the moment it is done or dropped.
@@ -186,14 +216,14 @@ struct Held(HasherGauge);
 
 impl Held {
     fn new(gauge: &HasherGauge) -> Self {
-        gauge.0.fetch_add(1, Ordering::Relaxed);
+        gauge.0.in_hand.fetch_add(1, Ordering::Relaxed);
         Self(gauge.clone())
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.0.in_hand.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -290,5 +320,54 @@ mod tests {
         assert!(answers.iter().any(|answer| matches!(answer, Err(Error::Busy))));
         assert!(answers.iter().any(|answer| answer.is_ok()));
         assert_eq!(hasher.gauge().in_hand(), 0);
+    }
+
+    #[test]
+    fn nobody_is_let_in_who_would_wait_for_more_than_five_seconds() {
+        let quarter = Duration::from_millis(250);
+        for (in_hand, threads, lately, is_let_in) in [
+            (0, 1, Duration::ZERO, true),
+            (256, 1, Duration::ZERO, true),
+            (20, 1, quarter, true),
+            (21, 1, quarter, false),
+            (41, 2, quarter, true),
+            (42, 2, quarter, false),
+            (167, 8, quarter, true),
+            (168, 8, quarter, false),
+            // A thread is free, however long it takes.
+            (0, 1, Duration::from_secs(60), true),
+            (1, 2, Duration::from_secs(60), true),
+            (2, 2, Duration::from_secs(60), false),
+            (1, 1, Duration::from_secs(5), true),
+            (1, 1, Duration::from_millis(5_001), false),
+            (usize::MAX - 1, 1, Duration::MAX, false),
+        ] {
+            let wait = probable_wait(in_hand, threads, lately);
+            assert_eq!(wait <= LONGEST_WAIT, is_let_in, "{in_hand} in hand, {threads} threads, {lately:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_queue_that_became_slow_is_refused_until_it_is_quick_again() {
+        let hasher = hasher(4, KEY, &[]);
+        hasher.gauge.note(Duration::from_secs(6));
+        let (free, blocked) = mpsc::channel::<()>();
+        let running = tokio::spawn({
+            let hasher = hasher.clone();
+            async move { hasher.run(move || Ok(blocked.recv().is_ok())).await }
+        });
+        while hasher.gauge.in_hand() == 0 {
+            tokio::task::yield_now().await;
+        }
+
+        let refused = hasher.hash(Password::new("any")).await;
+
+        assert!(matches!(refused, Err(Error::Busy)));
+        free.send(()).unwrap();
+        assert!(running.await.unwrap().unwrap());
+        for _ in 0..4 {
+            hasher.hash(Password::new("any")).await.unwrap();
+        }
+        assert!(hasher.gauge.lately() < LONGEST_WAIT);
     }
 }
