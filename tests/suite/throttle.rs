@@ -222,6 +222,28 @@ async fn throttled_pages_are_pages() {
     page.says("href=\"/login?next=%2Fme\">Try again</a>");
 }
 
+/// The page that a wrong guess is answered with has no token in its address, unless the form's own has.
+#[actix_web::test]
+async fn whoever_guessed_too_often_behind_a_link_is_led_back_to_the_link() {
+    let house = House::with(&[("THROTTLE", "on")]).await;
+    house.claimant("ada@example.com").await;
+    let token = house.token_for("ada@example.com").await;
+    let link = format!("/verify-email?token={token}");
+    let mut browser = house.browser();
+    browser.get(&link).await.is(200).says(&format!("action=\"{link}\""));
+    let page = loop {
+        browser = browser.with("referer", &format!("{}{link}", house.base_url));
+        let page = browser.post(&link, &[("token", &token), ("password", "a wrong guess")]).await;
+        if page.status == 429 {
+            break page;
+        }
+        page.is(422).says(&format!("action=\"{link}\""));
+    };
+
+    page.says(&format!("href=\"{link}\">Try again</a>"));
+    browser.get(&link).await.is(200);
+}
+
 #[actix_web::test]
 async fn the_limits_tell_nobody_whether_an_address_is_confirmed() {
     let mut seen = Vec::new();
