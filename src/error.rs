@@ -3,12 +3,14 @@
 //! An `Error` knows its code and its status; `web::refuse` turns it into a page or JSON, once.
 
 mod database;
+mod outage;
 
 use std::borrow::Cow;
 
 use serde::{Serialize, Serializer};
 
-pub use database::{Outage, POOLER_ADVICE, READ_ONLY_ADVICE};
+pub use database::{POOLER_ADVICE, READ_ONLY_ADVICE};
+pub use outage::Outage;
 
 use crate::log::Panicked;
 

@@ -8,10 +8,10 @@
 //! | 6 | [`routes`], [`server`], [`cli`]: every URL on one page; the commands |
 //! | 5 | [`flows`]: verbs, which never know each other |
 //! | 4 | [`web`]: the vocabulary of HTTP: replies with two faces, inputs, guards, the one door |
-//! | 3 | [`app`], [`jobs`], [`metrics`]: what a request may use; what runs by itself |
-//! | 2 | [`model`], [`sso`], [`webauthn`]: nouns: a table, its queries and its rules, without HTTP; SAML and passkeys on the wire |
+//! | 3 | [`accounts`]: use cases and policy, without HTTP; [`app`], [`jobs`], [`metrics`]: what a request may use; what runs by itself |
+//! | 2 | [`model`], [`sso`], [`webauthn`]: tables: rows and queries; SAML and passkeys on the wire |
 //! | 1 | [`db`], [`mail`]: rows and letters; [`outside`]: what is asked of the world |
-//! | 0 | [`clock`], [`config`], [`error`], [`log`], [`secret`] |
+//! | 0 | [`clock`], [`config`], [`error`], [`ids`], [`kinds`], [`log`], [`secret`] |
 //!
 //! A request comes in through [`server`], is matched in [`routes`], and ends in a flow. The flow's handler has
 //! four beats: who may enter (a guard), what was sent (an input), one read or write, one [`web::Reply`]. A write is
@@ -23,6 +23,8 @@
 pub mod clock;
 pub mod config;
 pub mod error;
+pub mod ids;
+pub mod kinds;
 pub mod log;
 pub mod secret;
 
@@ -34,6 +36,7 @@ pub mod model;
 pub mod sso;
 pub mod webauthn;
 
+pub mod accounts;
 pub mod app;
 pub mod jobs;
 pub mod metrics;

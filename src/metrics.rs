@@ -7,8 +7,9 @@ use prometheus::{
 use crate::{
     clock::Timestamp,
     error::{Error, Result},
+    kinds::{AuthMethod, Factor},
     log,
-    model::{outbox::Depth, password::HasherGauge, second_factor::Factor, session::Method},
+    model::{outbox::Depth, password::HasherGauge},
 };
 
 /// The counters of one process.
@@ -122,7 +123,7 @@ impl Metrics {
     }
 
     /// Counts a sign-in that succeeded or did not.
-    pub fn sign_in(&self, method: Method, has_succeeded: bool) {
+    pub fn sign_in(&self, method: AuthMethod, has_succeeded: bool) {
         let outcome = if has_succeeded { "success" } else { "failure" };
         self.sign_ins.with_label_values(&[method.as_str(), outcome]).inc();
     }

@@ -16,8 +16,8 @@ use webauthn_rs::prelude::{
 
 use crate::{
     config::Site,
-    db::Id,
     error::{Error, Result},
+    ids::{Id, UserId},
     model::{token::PASSKEY_CEREMONY, user::User},
 };
 
@@ -244,7 +244,7 @@ impl Assertion {
     }
 
     /// Whose it is, as the passkey says (§5.4.3, user handle).
-    pub fn user(&self) -> Option<Id<User>> {
+    pub fn user(&self) -> Option<UserId> {
         let bytes = <[u8; 16]>::try_from(self.handle()?).ok()?;
         Some(Id::from_text(format!("{:032x}", u128::from_be_bytes(bytes))))
     }
@@ -274,7 +274,7 @@ impl ClientData {
 }
 
 /// The user handle (§5.4.3): the 128 bits of the id, which say nothing about the person.
-fn handle(user: &Id<User>) -> Result<Uuid> {
+fn handle(user: &UserId) -> Result<Uuid> {
     u128::from_str_radix(user.as_str(), 16).map(Uuid::from_u128).map_err(Error::internal)
 }
 

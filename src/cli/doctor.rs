@@ -1,11 +1,14 @@
 //! `vestibule doctor`: looks at everything, and says what to do about each finding.
 
 mod files;
+mod finding;
 mod keys;
 
-use serde::Serialize;
-
-use super::{Outcome, out::say};
+use super::{
+    doctor::finding::{Finding, Health, finding},
+    out::say,
+    outcome::Outcome,
+};
 use crate::{
     app::App,
     clock::Timestamp,
@@ -17,25 +20,6 @@ use crate::{
 
 // Nobody runs this program before it was written.
 const WRITTEN: i64 = 1_790_000_000;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Health {
-    Fine,
-    Warning,
-    Problem,
-}
-
-#[derive(Debug, Serialize)]
-struct Finding {
-    what: &'static str,
-    health: Health,
-    says: String,
-}
-
-fn finding(what: &'static str, health: Health, says: impl Into<String>) -> Finding {
-    Finding { what, health, says: says.into() }
-}
 
 /// Where the settings themselves are wrong, there is nothing else to look at.
 pub fn settings_only(problems: &Problems, as_json: bool) -> Outcome {

@@ -3,7 +3,10 @@
 use clap::Subcommand;
 use serde_json::json;
 
-use super::{Outcome, out, out::say, refused, sentence};
+use super::{
+    out::{self, say},
+    outcome::{Outcome, refused, sentence},
+};
 use crate::{
     app::App,
     model::{audit::Actor, throttle},

@@ -4,6 +4,7 @@ mod doctor;
 mod jobs;
 mod limits;
 mod out;
+mod outcome;
 mod preflight;
 mod seed;
 mod serve;
@@ -12,16 +13,16 @@ mod settings;
 mod sso;
 mod user;
 
-use std::{fmt::Display, io::ErrorKind, path::PathBuf, process::ExitCode};
+use std::{io::ErrorKind, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use out::say;
+use outcome::{Outcome, block_on, describe, refused};
 
 use crate::{
     app::App,
-    config::{self, Config, DatabaseUrl},
+    config::{self, Config},
     db::Database,
-    error::Result,
 };
 
 /// The entry room of your application: sign-up, sign-in and devices in one program.
@@ -143,18 +144,6 @@ fn end(outcome: Outcome) -> ExitCode {
     }
 }
 
-/// What a command says when it cannot.
-type Outcome = std::result::Result<(), String>;
-
-/// It cannot, or there is nothing to do.
-fn refused(sentence: impl Display) -> Outcome {
-    Err(sentence.to_string())
-}
-
-fn block_on<T>(work: impl Future<Output = T>) -> T {
-    actix_web::rt::System::new().block_on(work)
-}
-
 /// Runs work in an open house whose schema is up to date.
 fn with_app<F>(config: Config, work: impl FnOnce(App) -> F) -> Outcome
 where
@@ -173,12 +162,4 @@ fn migrate(config: &Config) -> Outcome {
         if ran == 0 { "nothing to do.".to_owned() } else { format!("{ran} migration(s) run.") }
     );
     Ok(())
-}
-
-fn describe(database: &DatabaseUrl) -> String {
-    format!("{database:?}")
-}
-
-fn sentence<T>(outcome: Result<T>) -> std::result::Result<T, String> {
-    outcome.map_err(|error| error.cause())
 }

@@ -7,6 +7,8 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use serde_json::Value;
+
 static TROUBLE: Mutex<Option<ErrorKind>> = Mutex::new(None);
 
 /// Prints a line on stdout, as `println!` does, which panics where nobody reads.
@@ -34,7 +36,7 @@ pub fn is_open() -> bool {
 ///
 /// # Errors
 /// A sentence, where they were lost for another reason than that the reader had enough.
-pub fn finish() -> super::Outcome {
+pub fn finish() -> super::outcome::Outcome {
     let flushed = io::stdout().flush().err().map(|cause| cause.kind());
     let trouble = TROUBLE.lock().unwrap_or_else(PoisonError::into_inner).or(flushed);
     match trouble {
@@ -46,4 +48,17 @@ pub fn finish() -> super::Outcome {
 /// Prints a line on stderr, where somebody may or may not read it.
 pub fn complain(words: impl fmt::Display) {
     let _ = writeln!(io::stderr(), "{words}");
+}
+
+/// Prints a value as JSON, or these words.
+pub fn print(value: &Value, as_json: bool, words: &str) {
+    match as_json {
+        true => say!("{value}"),
+        false => say!("{words}"),
+    }
+}
+
+/// A member of a JSON object; empty where it is no text.
+pub fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key].as_str().unwrap_or_default()
 }

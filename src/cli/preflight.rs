@@ -1,6 +1,6 @@
 //! What is looked at before anything is done with the database: that its schema and the secret key are those of this program.
 
-use super::describe;
+use super::outcome::describe;
 use crate::{
     app::App,
     config::Config,

@@ -2,18 +2,22 @@
 
 use serde_json::json;
 
-use super::{Outcome, out::say, sentence};
+use super::{
+    out::say,
+    outcome::{Outcome, sentence},
+};
 use crate::{
+    accounts::{email_verification, organisations},
     app::App,
     db::Tx,
     error::{Error, Result},
     flows::dev_idp,
+    kinds::Role,
     mail::EmailAddress,
     model::{
         audit::{self, Actor, Event},
         connection::{self, Mapping, NewConnection},
         domain,
-        membership::Role,
         organisation::{self, Slug, Title},
         password::Password,
         user::{self, Name, NewUser},
@@ -71,7 +75,7 @@ fn organise_once(tx: &mut Tx, metadata: String) -> Result<bool> {
         return Ok(false);
     }
     let (title, slug) = (Title::parse("Demo").map_err(problem)?, Slug::parse("demo").map_err(problem)?);
-    let made = organisation::create(tx, &actor, &owner.id, &title, &slug)?;
+    let made = organisations::create(tx, &actor, &owner.id, &title, &slug)?;
     let roles = vec![("owners".to_owned(), Role::Owner), ("editors".to_owned(), Role::Editor)];
     let mapping = Mapping { roles, ..Mapping::default() };
     let new = NewConnection { name: "Demo".to_owned(), metadata, metadata_url: None, mapping };
@@ -97,7 +101,7 @@ fn register_once(tx: &mut Tx, new: NewUser, is_confirmed: bool) -> Result<bool> 
     let (actor, normalized) = (Actor::operator(), new.email.normalized());
     let made = user::register(tx, &actor, new)?;
     if is_confirmed {
-        match user::confirm_address(tx, &actor, &made.id, &normalized) {
+        match email_verification::confirm(tx, &actor, &made.id, &normalized) {
             Ok(()) | Err(Error::AlreadyConfirmed) => {}
             Err(error) => return Err(error),
         }

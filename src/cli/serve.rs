@@ -4,7 +4,10 @@ use std::{io, net::TcpListener, time::Duration};
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Outcome, block_on, describe, preflight, sentence};
+use super::{
+    outcome::{Outcome, block_on, describe, sentence},
+    preflight,
+};
 use crate::{
     app::{App, CATCHER_PORT},
     config::{Config, DatabaseUrl, MailRoute},

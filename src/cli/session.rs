@@ -3,7 +3,10 @@
 use clap::Subcommand;
 use serde_json::json;
 
-use super::{Outcome, out::say, refused, sentence};
+use super::{
+    out::say,
+    outcome::{Outcome, refused, sentence},
+};
 use crate::{
     app::App,
     model::{audit::Actor, session},

@@ -5,14 +5,18 @@ mod looking;
 
 use chrono::TimeDelta;
 use clap::Subcommand;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{Outcome, out::say, refused, sentence};
+use super::{
+    out::{print, text},
+    outcome::{Outcome, refused, sentence},
+};
 use crate::{
     app::App,
-    db::Id,
     error::Error,
-    model::{audit::Actor, connection::Mapping, membership::Role, service_key},
+    ids::Id,
+    kinds::Role,
+    model::{audit::Actor, connection::Mapping, service_key},
     sso::ServiceKey,
 };
 
@@ -156,17 +160,6 @@ pub async fn run(app: App, command: Command) -> Outcome {
             }
         }
     }
-}
-
-fn print(value: &Value, as_json: bool, words: &str) {
-    match as_json {
-        true => say!("{value}"),
-        false => say!("{words}"),
-    }
-}
-
-fn text<'a>(value: &'a Value, key: &str) -> &'a str {
-    value[key].as_str().unwrap_or_default()
 }
 
 async fn announce(app: &App, as_json: bool) -> Outcome {

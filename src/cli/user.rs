@@ -4,20 +4,22 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::{
-    Outcome,
     out::{self, say},
-    refused, sentence,
+    outcome::{Outcome, refused, sentence},
 };
 use crate::{
+    accounts::{
+        containment, deletion,
+        factor_reset::{self, Asked},
+    },
     app::App,
     clock::{Timestamp, span_in_words},
-    db::{Conn, Id, Tx},
+    db::{Conn, Tx},
     error::{Error, Result},
+    ids::{Id, UserId},
     mail::EmailAddress,
     model::{
         audit::Actor,
-        deletion,
-        factor_reset::{self, Asked},
         session::{self, Listed},
         sign_in,
         user::{self, User},
@@ -93,11 +95,13 @@ pub async fn run(app: App, command: Command) -> Outcome {
         Command::List { json } => list(&app, json).await,
         Command::Show(whom) => show(&app, &whom).await,
         Command::Lock(whom) => {
-            let change = |tx: &mut Tx, user: &User| user::lock(tx, &Actor::operator(), user, true);
+            let change =
+                |tx: &mut Tx, user: &User| containment::set_locked(tx, &Actor::operator(), user, true);
             act(&app, &whom, ["is locked and signed out everywhere", "was locked already"], change).await
         }
         Command::Unlock(whom) => {
-            let change = |tx: &mut Tx, user: &User| user::lock(tx, &Actor::operator(), user, false);
+            let change =
+                |tx: &mut Tx, user: &User| containment::set_locked(tx, &Actor::operator(), user, false);
             act(&app, &whom, ["is unlocked", "was not locked"], change).await
         }
         Command::SignOut(whom) => {
@@ -172,7 +176,7 @@ where
 
 /// The account that is meant: by its id, by who has the address confirmed, or by the one claim to it.
 async fn find(app: &App, who: &str) -> std::result::Result<User, String> {
-    let id: Option<Id<User>> = serde_json::from_value(who.into()).ok();
+    let id: Option<UserId> = serde_json::from_value(who.into()).ok();
     let nobody = || format!("There is no account called {who}.");
     if let Some(id) = id {
         return sentence(app.read(move |conn| user::find(conn, &id)).await)?.ok_or_else(nobody);
@@ -268,7 +272,7 @@ struct More {
 }
 
 impl More {
-    fn about(conn: &mut Conn, id: &Id<User>, now: Timestamp) -> Result<Self, Error> {
+    fn about(conn: &mut Conn, id: &UserId, now: Timestamp) -> Result<Self, Error> {
         let sessions = session::list(conn, id, now)?.into_iter().map(|session| {
             let Listed { browser, os, ip, .. } = session;
             let line = format!("{}  {browser} on {os}, {ip}", session.last_active_at.iso());

@@ -4,6 +4,7 @@ use std::{
     fs, io,
     os::unix::{ffi::OsStrExt, fs::MetadataExt},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use diesel::{
@@ -13,11 +14,14 @@ use diesel::{
     sql_types::{Integer, Text},
 };
 
-use super::{Conn, pool::PATIENCE};
+use super::Conn;
 use crate::{
     config::{DatabaseUrl, make_private_file, make_private_folder},
     error::POOLER_ADVICE,
 };
+
+/// How long a request waits for a connection, or for another writer, before it is told to come back.
+pub const PATIENCE: Duration = Duration::from_secs(10);
 
 // What holds where DATABASE_URL does not say otherwise (libpq's names). A host that vanished is given up within ten
 // seconds: four to connect, or six for what was sent and never acknowledged.

@@ -11,12 +11,9 @@ use std::{
 
 use super::{
     Conn,
-    connect::{FileNumber, Target},
+    connect::{FileNumber, PATIENCE, Target},
 };
 use crate::error::{Error, Outage, Result};
-
-/// How long a request waits for a connection, or for another writer, before it is told to come back.
-pub const PATIENCE: Duration = Duration::from_secs(10);
 
 // A server that did not answer is not asked again by every request.
 const PAUSE: Duration = Duration::from_millis(500);

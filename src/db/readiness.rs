@@ -1,24 +1,16 @@
-//! Whether a node can do its work: the schema is up, and a row can be written.
+//! What was found last about this node's fitness.
 
 use std::{
     path::Path,
-    sync::PoisonError,
     time::{Duration, Instant},
 };
 
-use diesel::{connection::TransactionManager, prelude::*, sql_query};
 use tokio::sync::Mutex;
 
-use super::{Conn, Database, Inner, Manager, Target, pending};
-use crate::{
-    error::{Error, Outage, Result, Unready},
-    secret::random_text,
-};
+use crate::error::{Error, Outage, Result, Unready};
 
 // Probes come from every balancer; the database is asked once in so long.
 const LASTS: Duration = Duration::from_millis(500);
-// A write that the database refused counts for so long: a full disk may still take the small row that is tried here.
-const REMEMBERED: Duration = Duration::from_secs(1);
 // A disk with less is as good as full.
 const LEAST_ROOM: u64 = 1 << 20;
 
@@ -26,19 +18,16 @@ const LEAST_ROOM: u64 = 1 << 20;
 #[derive(Default)]
 pub struct Readiness(Mutex<Option<(Instant, Option<Unready>)>>);
 
-impl Database {
-    /// What keeps this node from being ready, if anything. `outbox` looks whether the outbox can be read.
-    pub async fn unready<F>(&self, outbox: F) -> Option<Unready>
-    where
-        F: FnOnce(&mut Conn) -> Result<()> + Send + 'static,
-    {
-        let mut last = self.0.readiness.0.lock().await;
+impl Readiness {
+    /// What was found a moment ago, or what `probe` finds now; others wait for it meanwhile.
+    pub async fn found(&self, probe: impl Future<Output = Result<()>>) -> Option<Unready> {
+        let mut last = self.0.lock().await;
         if let Some((at, found)) = *last
             && at.elapsed() < LASTS
         {
             return found;
         }
-        let found = match self.blocking(move |inner| inner.probe(outbox)).await {
+        let found = match probe.await {
             Ok(()) => None,
             Err(Error::NotReady(reason)) => Some(reason),
             Err(Error::Unavailable(outage)) => {
@@ -53,51 +42,10 @@ impl Database {
         *last = Some((Instant::now(), found));
         found
     }
-
-    /// The same write, which is taken back, for whoever wants to know what the database says to it.
-    pub async fn try_write(&self) -> Result<()> {
-        self.blocking(|inner| inner.probe(|_| Ok(()))).await
-    }
 }
 
-impl Inner {
-    /// Writes a row, looks at the outbox, and takes the row back.
-    fn probe(&self, outbox: impl FnOnce(&mut Conn) -> Result<()>) -> Result<()> {
-        let refused_at = *self.refused_at.lock().unwrap_or_else(PoisonError::into_inner);
-        if refused_at.is_some_and(|at| at.elapsed() < REMEMBERED) {
-            return Err(Error::Unavailable(Outage {
-                is_lost: false,
-                cause: anyhow::anyhow!("a write was refused just now"),
-            }));
-        }
-        if let Target::Sqlite(path) = self.pool.target() {
-            has_room(path)?;
-        }
-        let name = format!("readiness-{}", random_text(12)?);
-        self.with_transaction(move |conn| {
-            let found = (|| {
-                if pending(conn)? > 0 {
-                    return Err(Error::NotReady(Unready::Migrations));
-                }
-                // More than one page: on SQLite a row that fits into one needs no room.
-                let row = "INSERT INTO jobs (name, next_at, done, last_error) VALUES ($1, CURRENT_TIMESTAMP, 0, $2)";
-                let filling = if matches!(conn, Conn::Sqlite(_)) { "0".repeat(1 << 16) } else { String::new() };
-                sql_query(row)
-                    .bind::<diesel::sql_types::Text, _>(name)
-                    .bind::<diesel::sql_types::Text, _>(filling)
-                    .execute(conn)?;
-                outbox(conn).map_err(|error| match error {
-                    Error::Unavailable(_) => error,
-                    _ => Error::NotReady(Unready::Outbox),
-                })
-            })();
-            Manager::rollback_transaction(conn)?;
-            found
-        })
-    }
-}
-
-fn has_room(path: &Path) -> Result<()> {
+/// [`Error::Unavailable`] where the disk below a file is full.
+pub fn has_room(path: &Path) -> Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let disk = rustix::fs::statvfs(folder).map_err(|cause| {
         Error::Unavailable(Outage::lost(format!("{} is not there: {cause}", folder.display())))

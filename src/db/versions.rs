@@ -10,10 +10,12 @@ use diesel::{
     prelude::*,
     sql_types::{BigInt, Bool, Text},
 };
-use diesel_migrations::MigrationHarness;
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::{Conn, MIGRATIONS, schema::schema_versions};
+use super::{Conn, schema::schema_versions};
 use crate::error::{READ_ONLY_ADVICE, Result};
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 
 const PROGRAM: &str = env!("CARGO_PKG_VERSION");
 

@@ -9,27 +9,11 @@ use diesel::{
     result::{DatabaseErrorInformation, DatabaseErrorKind as Kind, Error as Cause},
 };
 
-use super::Error;
+use super::{Error, Outage};
 
 /// Said where named statements meet a pooler that hands each transaction another server connection.
 pub const POOLER_ADVICE: &str =
     "This looks like PgBouncer in transaction mode: set DATABASE_POOLER=transaction";
-
-/// The database cannot do it now. Nobody who asks can help it, and it passes.
-#[derive(Debug)]
-pub struct Outage {
-    /// Whether every connection from before is in doubt: the server or the file went away, or another one answers now.
-    pub is_lost: bool,
-    /// For the log and for operators.
-    pub cause: anyhow::Error,
-}
-
-impl Outage {
-    /// Something that only an operator sees, in a sentence.
-    pub fn lost(sentence: impl Into<String>) -> Self {
-        Self { is_lost: true, cause: anyhow::anyhow!(sentence.into()) }
-    }
-}
 
 /// Said where PostgreSQL writes nothing.
 pub const READ_ONLY_ADVICE: &str = "PostgreSQL writes nothing here: DATABASE_URL leads to a standby, or \

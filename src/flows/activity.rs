@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     app::App,
-    db::Id,
     error::Result,
-    model::sign_in::{self, SignIn},
+    ids::SignInId,
+    model::sign_in,
     web::{CurrentUser, Query, Reply, views::LoginView},
 };
 
@@ -25,7 +25,7 @@ pub struct LoginsPage {
 /// Where to go on.
 #[derive(Deserialize)]
 pub struct Cursor {
-    cursor: Option<Id<SignIn>>,
+    cursor: Option<SignInId>,
 }
 
 /// `GET /me/logins`
@@ -33,7 +33,9 @@ pub async fn index(me: CurrentUser, query: Query<Cursor>, app: Data<App>) -> Res
     let (person, cursor) = (me.user.clone(), query.into_inner().cursor);
     // One more than a page tells whether there is another.
     let more = i64::try_from(PAGE).unwrap_or(i64::MAX) + 1;
-    let mut found = app.read(move |conn| sign_in::shown(conn, &person, cursor.as_ref(), more)).await?;
+    let mut found = app
+        .read(move |conn| sign_in::shown(conn, &person.id, person.is_verified(), cursor.as_ref(), more))
+        .await?;
     let has_more = found.len() > PAGE;
     found.truncate(PAGE);
     let next = found.last().filter(|_| has_more).map(|last| last.id.to_string());

@@ -5,12 +5,12 @@ use askama::Template;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    accounts::{deletion, personal_data},
     app::App,
     clock::{Timestamp, span_in_words},
     error::{Error, Result},
     model::{
-        deletion,
-        holding::{self, Fate, Holding},
+        personal_data::{Erasure, PersonalData},
         token::{self, CancelDeletion},
         user,
     },
@@ -25,13 +25,13 @@ pub struct HoldingView {
     title: &'static str,
     why: &'static str,
     holds: Vec<&'static str>,
-    when_deleted: Fate,
+    when_deleted: Erasure,
     #[serde(skip_serializing_if = "str::is_empty")]
     afterwards: &'static str,
 }
 
-impl From<&Holding> for HoldingView {
-    fn from(holding: &Holding) -> Self {
+impl From<&PersonalData> for HoldingView {
+    fn from(holding: &PersonalData) -> Self {
         Self {
             title: holding.title,
             why: holding.why,
@@ -43,7 +43,7 @@ impl From<&Holding> for HoldingView {
 }
 
 fn all() -> Vec<HoldingView> {
-    holding::ALL.iter().map(|holding| HoldingView::from(*holding)).collect()
+    personal_data::ALL.iter().map(|holding| HoldingView::from(*holding)).collect()
 }
 
 /// What we hold about people.
@@ -77,7 +77,7 @@ pub struct DeletePage {
 }
 
 impl DeletePage {
-    fn with(&self, fate: Fate) -> impl Iterator<Item = &HoldingView> {
+    fn with(&self, fate: Erasure) -> impl Iterator<Item = &HoldingView> {
         self.holdings.iter().filter(move |holding| holding.when_deleted == fate)
     }
 }

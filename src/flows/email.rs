@@ -6,16 +6,18 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    accounts::{deletion, email_change, second_factors, sso_policy},
     app::App,
     clock::span_in_words,
-    db::{Id, Tx},
+    db::Tx,
     error::{Error, Errors, Result},
+    ids::SessionId,
     mail::{EmailAddress, LetterKind, letters},
     model::{
         audit::{self, Event},
-        deletion, domain, identity, mailbox,
+        identity,
         password::Password,
-        second_factor, session,
+        session,
         throttle::{self, Limit},
         token::{self, AddressChange, ChangeEmail, ResetPassword, UndoEmail},
         user::{self, User},
@@ -110,7 +112,7 @@ pub async fn ask(me: RecentAuth, Input(form): Input<Form>, app: Data<App>) -> Re
         Err(problem) => return Ok(refuse(&me, form, Errors::one("email", problem))),
     };
     let (mover, target) = (me.user.clone(), new.clone());
-    if let Err(errors) = app.read(move |conn| domain::admits_move(conn, &mover, &target)).await? {
+    if let Err(errors) = app.read(move |conn| sso_policy::admits_move(conn, &mover, &target)).await? {
         return Ok(refuse(&me, form, errors));
     }
     let message = format!("We sent a link to {}. Your address changes when it is opened.", new.spelled());
@@ -213,24 +215,19 @@ pub async fn confirm(
     }
 }
 
-fn apply(
-    tx: &mut Tx,
-    client: &Client,
-    secret: &Secret<ChangeEmail>,
-    keep: Option<&Id<session::Session>>,
-) -> Result<()> {
+fn apply(tx: &mut Tx, client: &Client, secret: &Secret<ChangeEmail>, keep: Option<&SessionId>) -> Result<()> {
     let waiting = token::peek(tx.conn, secret)?;
     let actor = client.actor().known_as(&waiting.user_id);
     // Asked for before its organisation had a say, perhaps.
     let before = user::by_id(tx.conn, &waiting.user_id)?;
-    domain::admits_move(tx.conn, &before, &waiting.claim.new)?.map_err(Error::Invalid)?;
+    sso_policy::admits_move(tx.conn, &before, &waiting.claim.new)?.map_err(Error::Invalid)?;
     // The addresses are locked before the link is used: two links to one address, used at once, take turns.
-    user::move_address(tx, &actor, &waiting.user_id, &waiting.claim)?;
+    email_change::move_address(tx, &actor, &waiting.user_id, &waiting.claim)?;
     let (id, change) = token::redeem(tx, secret)?;
     let user = user::by_id(tx.conn, &id)?;
     token::revoke_all(tx, &id)?;
     session::revoke_others(tx, &actor, &id, keep)?;
-    mailbox::tell_of_move(tx, &user, &change)?;
+    email_change::notify_previous_address(tx, &user, &change)?;
     let (from, to) = (change.old.spelled().to_owned(), change.new.spelled().to_owned());
     let event = Event::EmailChanged { from, to };
     audit::record(tx, &actor, &id, event)
@@ -293,7 +290,7 @@ fn take_back(
     }
     // From wherever it is by now: it may have moved on more than once.
     let back = AddressChange { old: user.email.clone(), new: old };
-    user::move_address(tx, &actor, &id, &back)?;
+    email_change::move_address(tx, &actor, &id, &back)?;
     token::redeem(tx, secret)?;
     token::revoke_all(tx, &id)?;
     token::revoke_undo_since(tx, &id, waiting.created_at)?;
@@ -302,7 +299,7 @@ fn take_back(
     // for the account's end.
     user::block_password(tx, &id)?;
     let moment = waiting.created_at - TimeDelta::days(1);
-    second_factor::remove_since(tx, &actor, &id, moment)?;
+    second_factors::remove_since(tx, &actor, &id, moment)?;
     identity::forget_since(tx, &actor, &id, moment)?;
     let user = user::by_id(tx.conn, &id)?;
     deletion::cancel(tx, &actor, &user)?;

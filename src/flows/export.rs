@@ -10,13 +10,13 @@ use futures_util::stream::{self, Stream};
 use serde_json::Value;
 
 use crate::{
+    accounts::personal_data,
     app::App,
-    db::Id,
     error::{Error, Result},
+    ids::UserId,
     model::{
         audit::{self, Event},
-        holding::{self, Section},
-        user::User,
+        personal_data::ExportSection,
     },
     web::RecentAuth,
 };
@@ -36,7 +36,7 @@ pub async fn show(me: RecentAuth, req: HttpRequest, app: Data<App>) -> Result<Ht
         app.write(move |tx| audit::record(tx, &actor, &owner, Event::Exported {})).await?;
     }
     let head = format!("{{\n\"format\": \"{FORMAT}\",\n\"exportedAt\": \"{}\"", me.now.iso());
-    let sections = holding::ALL.iter().flat_map(|holding| holding.export).collect();
+    let sections = personal_data::ALL.iter().flat_map(|holding| holding.export).collect();
     let document =
         Document { app: app.get_ref().clone(), owner: me.user.id.clone(), sections, at: 0, skip: 0 };
     Ok(HttpResponse::Ok()
@@ -48,8 +48,8 @@ pub async fn show(me: RecentAuth, req: HttpRequest, app: Data<App>) -> Result<Ht
 /// A document that is being written.
 struct Document {
     app: App,
-    owner: Id<User>,
-    sections: Vec<&'static Section>,
+    owner: UserId,
+    sections: Vec<&'static ExportSection>,
     // The section that comes next, and how many of its rows are written.
     at: usize,
     skip: i64,

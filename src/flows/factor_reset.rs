@@ -5,12 +5,13 @@ use askama::Template;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    accounts::{factor_reset, factors},
     app::App,
     clock::Timestamp,
-    db::{Conn, Id},
+    db::Conn,
     error::{Error, Result},
+    ids::UserId,
     model::{
-        factor_reset, second_factor,
         token::{self, StopFactorReset},
         user::{self, User},
     },
@@ -43,7 +44,7 @@ pub async fn open(link: Query<Link>, app: Data<App>) -> Result<Reply> {
     let page = app
         .read(move |conn| {
             let user = owner(conn, &secret, now)?;
-            let takes_effect_at = second_factor::of(conn, &user.id)?.reset_at;
+            let takes_effect_at = factors::of(conn, &user.id)?.reset_at;
             let email = user.email.spelled().to_owned();
             Ok(StopPage { email, takes_effect_at, token: secret.reveal().to_owned() })
         })
@@ -72,7 +73,7 @@ pub async fn stop(me: CurrentUser, app: Data<App>) -> Result<Reply> {
 /// Whose link it is. It is not used up: what decides is whether anything is under way.
 fn owner(conn: &mut Conn, secret: &Secret<StopFactorReset>, now: Timestamp) -> Result<User> {
     let token = token::peek(conn, secret)?;
-    let id: &Id<User> = &token.user_id;
+    let id: &UserId = &token.user_id;
     if token.is_live(now) { user::by_id(conn, id) } else { Err(Error::DeadLink) }
 }
 

@@ -8,15 +8,17 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    accounts::sso_policy,
     app::App,
-    db::{Id, Tx},
+    db::Tx,
     error::{Error, Errors, Result},
+    ids::UserId,
+    kinds::AuthMethod,
     mail::EmailAddress,
     model::{
         audit::{self, Event},
         connection, domain,
         password::{Password, PasswordHash},
-        session::Method,
         sign_in::{self, Attempt, Outcome},
         throttle::{self, Limit},
         user::{self, Candidate, Candidates},
@@ -186,12 +188,12 @@ async fn look_up(app: &App, client: &Client, email: EmailAddress) -> Result<(Can
     let (client, now) = (client.clone(), app.now());
     app.read(move |conn| {
         let mut candidates = user::candidates(conn, &email)?;
-        let Some(domain) = domain::enforced(conn, &email)? else { return Ok((candidates, false)) };
+        let Some(domain) = sso_policy::enforced(conn, &email)? else { return Ok((candidates, false)) };
         let mut is_closed = true;
         for candidate in candidates.iter_mut().flatten() {
             let is_linking = door::is_about_to_link(conn, &client, &candidate.id, now);
             is_closed &= !is_linking;
-            if !is_linking && !domain::is_break_glass(conn, &domain, &candidate.id)? {
+            if !is_linking && !sso_policy::is_break_glass(conn, &domain, &candidate.id)? {
                 candidate.password_hash = None;
             }
         }
@@ -219,7 +221,7 @@ fn let_in(
         user::strengthen(tx, &client.actor().known_as(&matched.id), &matched.id, old, &new)?;
     }
     let user = user::by_id(tx.conn, &matched.id)?;
-    let arrival = door::arrive(tx, client, &user, Method::Password, remember)?;
+    let arrival = door::arrive(tx, client, &user, AuthMethod::Password, remember)?;
     Ok((user, arrival))
 }
 
@@ -282,10 +284,10 @@ async fn enter(app: &App, client: &Client, door: &str, whom: &str, only: Option<
 
 /// Tells the owner once in a while that somebody keeps trying: a row for each try would let strangers fill the history.
 async fn note_refusal(app: &App, client: &Client, who: &str, candidates: &Candidates) -> Result<()> {
-    app.metrics().sign_in(Method::Password, false);
+    app.metrics().sign_in(AuthMethod::Password, false);
     let tried = tried(candidates).map(|candidate| candidate.id.clone());
     tracing::info!(
-        user.id = tried.as_ref().map(Id::as_str),
+        user.id = tried.as_ref().map(UserId::as_str),
         client = client.ip,
         "a password sign-in was throttled"
     );
@@ -304,12 +306,12 @@ fn tried(candidates: &Candidates) -> Option<&Candidate> {
 }
 
 fn attempt(client: &Client, outcome: Outcome) -> Attempt {
-    let method = Method::Password;
+    let method = AuthMethod::Password;
     Attempt { ip: client.ip.clone(), device: client.device(), method, outcome, is_new_device: false }
 }
 
 async fn note_failure(app: &App, client: &Client, candidates: Candidates) -> Result<()> {
-    app.metrics().sign_in(Method::Password, false);
+    app.metrics().sign_in(AuthMethod::Password, false);
     let actor = client.actor();
     let tried = tried(&candidates).cloned();
     let is_blocked = tried.as_ref().is_some_and(|tried| tried.password_blocked_at.is_some());
@@ -319,7 +321,7 @@ async fn note_failure(app: &App, client: &Client, candidates: Candidates) -> Res
         if let Some(candidate) = &tried {
             sign_in::note(tx, &candidate.id, attempt)?;
         }
-        let event = Event::SignInFailed { method: Method::Password };
+        let event = Event::SignInFailed { method: AuthMethod::Password };
         audit::record(tx, &actor, tried.as_ref().map(|candidate| &candidate.id), event)
     });
     match noted.await {

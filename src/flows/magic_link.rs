@@ -10,15 +10,16 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    accounts::magic_link::{self, Asker, Offer, ShortCode},
     app::App,
     clock::Timestamp,
-    db::{Id, Tx},
+    db::Tx,
     error::{Error, Errors, Result},
+    ids::UserId,
+    kinds::AuthMethod,
     mail::EmailAddress,
     model::{
         audit::{self, Event},
-        magic_link::{self, Asker, Offer, ShortCode},
-        session::Method,
         sign_in::{self, Attempt, Outcome},
         throttle::{self, Limit},
         token::{self, AskedLink, MagicLink, Token},
@@ -269,7 +270,7 @@ async fn enter_by_code(browser: &AskingBrowser, client: Client, code: ShortCode,
         Ok(entered) => return welcome(browser, entered),
         Err(wrong) => wrong,
     };
-    app.metrics().sign_in(Method::MagicLink, false);
+    app.metrics().sign_in(AuthMethod::MagicLink, false);
     if matches!(wrong, Offer::Last) {
         return Err(Error::PendingEnded);
     }
@@ -283,10 +284,10 @@ fn not_this_code(held: &Held, sentence: &str) -> Reply {
     Reply::refused(page, Error::Invalid(errors))
 }
 
-fn let_in(tx: &mut Tx, client: &Client, id: &Id<User>, link: AskedLink, remembered: bool) -> Result<Entered> {
+fn let_in(tx: &mut Tx, client: &Client, id: &UserId, link: AskedLink, remembered: bool) -> Result<Entered> {
     let actor = client.actor().known_as(id);
     let (user, is_proved) = magic_link::owner(tx, &actor, id, &link)?;
-    let arrival = door::arrive(tx, client, &user, Method::MagicLink, remembered)?;
+    let arrival = door::arrive(tx, client, &user, AuthMethod::MagicLink, remembered)?;
     Ok(Entered { user, arrival, is_proved, next: link.next })
 }
 
@@ -307,11 +308,11 @@ fn welcome(browser: &AskingBrowser, entered: Entered) -> Result<Reply> {
 fn note_failure(tx: &mut Tx, client: &Client, email: &EmailAddress) -> Result<()> {
     let owner = user::meant_by(tx.conn, email)?.map(|user| user.id);
     if let Some(owner) = &owner {
-        let (method, outcome) = (Method::MagicLink, Outcome::WrongLinkCode);
+        let (method, outcome) = (AuthMethod::MagicLink, Outcome::WrongLinkCode);
         let (ip, device) = (client.ip.clone(), client.device());
         sign_in::note(tx, owner, Attempt { ip, device, method, outcome, is_new_device: false })?;
     }
-    audit::record(tx, &client.actor(), owner.as_ref(), Event::SignInFailed { method: Method::MagicLink })
+    audit::record(tx, &client.actor(), owner.as_ref(), Event::SignInFailed { method: AuthMethod::MagicLink })
 }
 
 /// Whose link it is and how it was asked for, live or not.

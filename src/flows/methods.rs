@@ -8,8 +8,8 @@ use crate::{
     app::App,
     config::Config,
     error::{Error, Errors, Result},
+    kinds::AuthMethod,
     mail::EmailAddress,
-    model::session::Method,
     web::{Input, Reply},
 };
 
@@ -17,7 +17,7 @@ use crate::{
 #[derive(Template, Serialize)]
 #[template(path = "methods.html")]
 pub struct MethodsPage {
-    methods: Vec<Method>,
+    methods: Vec<AuthMethod>,
     #[serde(skip)]
     email: String,
     #[serde(skip)]
@@ -45,7 +45,11 @@ pub async fn show(Input(form): Input<Form>, app: Data<App>) -> Result<Reply> {
     }
 }
 
-fn ways_in(config: &Config) -> Vec<Method> {
-    let offers = [(true, Method::Password), (true, Method::Passkey), (config.magic_links, Method::MagicLink)];
+fn ways_in(config: &Config) -> Vec<AuthMethod> {
+    let offers = [
+        (true, AuthMethod::Password),
+        (true, AuthMethod::Passkey),
+        (config.magic_links, AuthMethod::MagicLink),
+    ];
     offers.iter().filter(|(is_open, _)| *is_open).map(|(_, method)| *method).collect()
 }

@@ -5,16 +5,18 @@ use askama::Template;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    accounts::second_factors,
     app::App,
     clock::{Timestamp, span_in_words},
-    db::{Id, Tx},
+    db::Tx,
     error::{Error, Result},
+    ids::UserId,
     mail::letters,
     model::{
         audit::{self, Event},
-        identity, second_factor, session,
+        identity, session,
         token::{self, NotMe, ResetPassword},
-        user::{self, User},
+        user,
     },
     secret::Secret,
     web::{Client, Input, Query, Reply},
@@ -67,7 +69,7 @@ pub async fn create(client: Client, Input(form): Input<Link>, app: Data<App>) ->
 }
 
 /// Signs everything out, blocks the password, and starts a reset.
-fn secure(tx: &mut Tx, client: &Client, secret: &Secret<NotMe>) -> Result<Id<User>> {
+fn secure(tx: &mut Tx, client: &Client, secret: &Secret<NotMe>) -> Result<UserId> {
     let waiting = token::peek(tx.conn, secret)?;
     let user = user::find_locked(tx, &waiting.user_id)?.ok_or(Error::NotFound)?;
     let (id, told) = token::redeem(tx, secret)?;
@@ -76,7 +78,7 @@ fn secure(tx: &mut Tx, client: &Client, secret: &Secret<NotMe>) -> Result<Id<Use
     session::revoke_others(tx, &actor, &id, None)?;
     user::block_password(tx, &id)?;
     let moment = Timestamp::from_unix(told.at);
-    second_factor::remove_since(tx, &actor, &id, moment)?;
+    second_factors::remove_since(tx, &actor, &id, moment)?;
     identity::forget_since(tx, &actor, &id, moment)?;
     let reset = token::issue::<ResetPassword>(tx, &id, &user.email.normalized())?;
     let config = tx.config;

@@ -9,15 +9,16 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    accounts::organisations,
     app::App,
     clock::Timestamp,
-    db::Id,
     error::{Error, Errors, Result},
+    ids::{OrganisationId, UserId},
+    kinds::Role,
     model::{
-        membership::{self, Member, Role},
+        membership::{self, Member},
         organisation::{self, Organisation, Slug, Title},
         throttle::{self, Limit},
-        user::User,
     },
     web::{Input, Query, RecentAuth, Reply, VerifiedUser},
 };
@@ -47,7 +48,7 @@ pub struct OrganisationsPage {
 pub struct MembersPage {
     organisation: OrganisationView,
     members: Vec<MemberView>,
-    next: Option<Id<User>>,
+    next: Option<UserId>,
     #[serde(skip)]
     roles: &'static [Role],
 }
@@ -56,7 +57,7 @@ pub struct MembersPage {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OrganisationView {
-    id: Id<Organisation>,
+    id: OrganisationId,
     name: String,
     slug: String,
     role: Role,
@@ -66,7 +67,7 @@ pub struct OrganisationView {
 /// A member as the others see them.
 #[derive(Serialize)]
 pub struct MemberView {
-    id: Id<User>,
+    id: UserId,
     name: String,
     email: String,
     role: Role,
@@ -93,7 +94,7 @@ pub struct RoleForm {
 /// Where the page before ended.
 #[derive(Deserialize)]
 pub struct Cursor {
-    next: Option<Id<User>>,
+    next: Option<UserId>,
 }
 
 /// `GET /organisations`
@@ -121,7 +122,7 @@ pub async fn create(me: VerifiedUser, Input(form): Input<Form>, app: Data<App>) 
     let made = app
         .write(move |tx| {
             throttle::admit(tx, &limit)?;
-            organisation::create(tx, &actor, &maker, &title, &slug)
+            organisations::create(tx, &actor, &maker, &title, &slug)
         })
         .await;
     match made {
@@ -172,7 +173,7 @@ pub async fn show(
 /// `PUT /organisations/{slug}/members/{member}` and `POST …/role`: an owner gives a member another role.
 pub async fn set_role(
     me: RecentAuth,
-    path: Path<(String, Id<User>)>,
+    path: Path<(String, UserId)>,
     Input(form): Input<RoleForm>,
     app: Data<App>,
 ) -> Result<Reply> {
@@ -183,20 +184,20 @@ pub async fn set_role(
     let (actor, owner, to) = (me.actor(), me.user.id.clone(), path_of(&slug));
     app.write(move |tx| {
         let organisation = organisation::owned_by(tx.conn, &slug, &owner)?;
-        membership::set_role(tx, &actor, &organisation.id, &member, role)
+        organisations::set_role(tx, &actor, &organisation.id, &member, role)
     })
     .await?;
     Reply::done(to, "The role is changed.").with("role", role)
 }
 
 /// `DELETE /organisations/{slug}/members/{member}` and `POST …/remove`: an owner takes a member out.
-pub async fn remove(me: RecentAuth, path: Path<(String, Id<User>)>, app: Data<App>) -> Result<Reply> {
+pub async fn remove(me: RecentAuth, path: Path<(String, UserId)>, app: Data<App>) -> Result<Reply> {
     let (slug, member) = path.into_inner();
     let to = if member == me.user.id { "/organisations".to_owned() } else { path_of(&slug) };
     let (actor, owner) = (me.actor(), me.user.id.clone());
     app.write(move |tx| {
         let organisation = organisation::owned_by(tx.conn, &slug, &owner)?;
-        membership::remove(tx, &actor, &organisation.id, &member)
+        organisations::remove_member(tx, &actor, &organisation.id, &member)
     })
     .await?;
     Ok(Reply::done(to, "They no longer belong to the organisation."))
@@ -208,7 +209,7 @@ pub async fn leave(me: VerifiedUser, slug: Path<String>, app: Data<App>) -> Resu
     let left = app
         .write(move |tx| {
             let (organisation, _) = organisation::seen_by(tx.conn, &slug, &id)?;
-            membership::remove(tx, &actor, &organisation.id, &id)?;
+            organisations::remove_member(tx, &actor, &organisation.id, &id)?;
             Ok(organisation)
         })
         .await?;
@@ -243,7 +244,7 @@ impl From<(Organisation, Role)> for OrganisationView {
 }
 
 impl MemberView {
-    fn new(member: Member, me: &Id<User>) -> Self {
+    fn new(member: Member, me: &UserId) -> Self {
         Self {
             you: member.user_id == *me,
             id: member.user_id,

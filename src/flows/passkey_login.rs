@@ -4,13 +4,13 @@ use actix_web::web::Data;
 use serde::Deserialize;
 
 use crate::{
+    accounts::ceremony::{self, Judged, Place},
     app::App,
     db::Tx,
     error::{Error, Errors, Result},
+    kinds::AuthMethod,
     model::{
         audit::{self, Event},
-        ceremony::{self, Judged, Place},
-        session::Method,
         sign_in::{self, Attempt},
         user::User,
     },
@@ -59,7 +59,7 @@ pub async fn create(
     let (party, remember) = (app.passkeys().clone(), form.remember);
     let let_in = app.write(move |tx| let_in(tx, &party, &client, &place, &answer, remember)).await?;
     let Some((user, ticket)) = let_in else {
-        app.metrics().sign_in(Method::Passkey, false);
+        app.metrics().sign_in(AuthMethod::Passkey, false);
         return Err(Error::UnknownPasskey);
     };
     let next = local_path(form.next.as_deref()).unwrap_or_else(|| "/me".to_owned());
@@ -82,14 +82,14 @@ fn let_in(
         }
         Judged::Wrong(user, outcome) => {
             let ip = client.ip.clone();
-            let attempt = Attempt { ip, device, method: Method::Passkey, outcome, is_new_device: false };
+            let attempt = Attempt { ip, device, method: AuthMethod::Passkey, outcome, is_new_device: false };
             sign_in::note(tx, &user.id, attempt)?;
             let actor = client.actor().known_as(&user.id);
-            audit::record(tx, &actor, &user.id, Event::SignInFailed { method: Method::Passkey })?;
+            audit::record(tx, &actor, &user.id, Event::SignInFailed { method: AuthMethod::Passkey })?;
             Ok(None)
         }
         Judged::Unknown => {
-            let failed = Event::SignInFailed { method: Method::Passkey };
+            let failed = Event::SignInFailed { method: AuthMethod::Passkey };
             audit::record(tx, &client.actor(), None, failed)?;
             Ok(None)
         }

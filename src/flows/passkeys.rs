@@ -11,18 +11,21 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::{
+    accounts::{
+        ceremony::{self, Place},
+        factors, passkeys, second_factors,
+    },
     app::App,
     clock::Timestamp,
-    db::{Id, Tx},
+    db::Tx,
     error::{Error, Errors, Result},
+    ids::PasskeyId,
+    kinds::Factor,
     mail::letters::FactorChange,
     model::{
         audit::Actor,
-        ceremony::{self, Place},
         passkey::{self, Passkey, PasskeyName},
-        recovery_code,
-        second_factor::{self, Factor},
-        session,
+        recovery_code, session,
         user::User,
     },
     web::{
@@ -51,7 +54,7 @@ pub struct PasskeysPage {
 
 impl PasskeysPage {
     /// What was typed for this one and refused.
-    fn refused_name(&self, id: &Id<Passkey>) -> Option<&str> {
+    fn refused_name(&self, id: &PasskeyId) -> Option<&str> {
         self.renaming.as_ref().filter(|one| one.id == *id).map(|one| one.typed.as_str())
     }
 }
@@ -60,7 +63,7 @@ impl PasskeysPage {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PasskeyView {
-    id: Id<Passkey>,
+    id: PasskeyId,
     name: String,
     created_at: Timestamp,
     last_used_at: Option<Timestamp>,
@@ -69,7 +72,7 @@ pub struct PasskeyView {
 }
 
 struct Renaming {
-    id: Id<Passkey>,
+    id: PasskeyId,
     typed: String,
 }
 
@@ -110,7 +113,7 @@ pub async fn options(me: RecentAuth, client: Client, app: Data<App>) -> Result<R
     let options = app
         .write(move |tx| {
             ceremony::admit(tx, &client.ip)?;
-            if second_factor::of(tx.conn, &user.id)?.passkeys >= passkey::MOST {
+            if factors::of(tx.conn, &user.id)?.passkeys >= passkey::MOST {
                 let sentence = format!("You have {} passkeys. Remove one you no longer use.", passkey::MOST);
                 return Err(Error::Invalid(Errors::one("form", sentence)));
             }
@@ -178,18 +181,18 @@ impl Adding {
         let Some(credential) = ceremony::judge_new(tx, party, &user.id, &place, &answer)? else {
             return Ok(None);
         };
-        let before = second_factor::of(tx.conn, &user.id)?;
+        let before = factors::of(tx.conn, &user.id)?;
         // Challenges may have been asked for before the last one was added.
         if before.passkeys >= passkey::MOST {
             return Ok(None);
         }
         let passkey = passkey::add(tx, &actor, &user, party, &credential, name)?;
-        second_factor::added(tx, &actor, &user.id, &here, before, Factor::Passkey)?;
+        second_factors::added(tx, &actor, &user.id, &here, before, Factor::Passkey)?;
         let codes = match before.is_second_due() {
             true => None,
             false => Some(recovery_code::make(tx, &actor, &user.id)?),
         };
-        second_factor::tell(tx, &user, FactorChange::PasskeyAdded, &device)?;
+        second_factors::tell(tx, &user, FactorChange::PasskeyAdded, &device)?;
         Ok(Some(Added { passkey, codes, ticket: door::rotate(tx, &here)? }))
     }
 }
@@ -204,7 +207,7 @@ struct Added {
 /// `PUT /me/passkeys/{id}` and `POST /me/passkeys/{id}/rename`
 pub async fn rename(
     me: CurrentUser,
-    id: Path<Id<Passkey>>,
+    id: Path<PasskeyId>,
     Input(form): Input<NameForm>,
     app: Data<App>,
 ) -> Result<Reply> {
@@ -224,13 +227,13 @@ pub async fn rename(
 }
 
 /// `DELETE /me/passkeys/{id}` and `POST /me/passkeys/{id}/remove`. The last way in stays.
-pub async fn remove(me: RecentAuth, client: Client, id: Path<Id<Passkey>>, app: Data<App>) -> Result<Reply> {
+pub async fn remove(me: RecentAuth, client: Client, id: Path<PasskeyId>, app: Data<App>) -> Result<Reply> {
     let (actor, user, here, id) = (me.actor(), me.user.clone(), me.session.clone(), id.into_inner());
     let ticket = app
         .write(move |tx| {
             tx.lock(&user.email.normalized())?;
-            passkey::remove(tx, &actor, &user, &here, &id)?;
-            second_factor::tell(tx, &user, FactorChange::PasskeyRemoved, &client.device().name())?;
+            passkeys::remove(tx, &actor, &user, &here, &id)?;
+            second_factors::tell(tx, &user, FactorChange::PasskeyRemoved, &client.device().name())?;
             door::rotate(tx, &here)
         })
         .await?;

@@ -6,15 +6,16 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    accounts::{email_verification, mailbox, sso_policy},
     app::App,
     clock::span_in_words,
-    db::{Id, Tx},
+    db::Tx,
     error::{Error, Errors, Result},
+    ids::UserId,
     log,
     mail::{EmailAddress, LetterKind, letters},
     model::{
         audit::{self, Event},
-        domain, mailbox,
         password::{
             Password, PasswordHash,
             policy::{Context, judge},
@@ -138,9 +139,9 @@ fn send_link(tx: &mut Tx, client: &Client, email: &EmailAddress) -> Result<bool>
     let found = user::meant_by(tx.conn, email)?;
     let asked = found.as_ref().map(|user| user.id.clone());
     audit::record(tx, &client.actor(), asked.as_ref(), Event::ResetRequested {})?;
-    let enforced = domain::enforced(tx.conn, email)?;
+    let enforced = sso_policy::enforced(tx.conn, email)?;
     let is_open = match (&enforced, &found) {
-        (Some(domain), Some(user)) => domain::is_break_glass(tx.conn, domain, &user.id)?,
+        (Some(domain), Some(user)) => sso_policy::is_break_glass(tx.conn, domain, &user.id)?,
         _ => true,
     };
     // The answer is the same either way, so a letter too many is simply not written.
@@ -193,18 +194,18 @@ fn set(tx: &mut Tx, client: &Client, secret: &Secret<ResetPassword>, hash: &Pass
     // The address first, as at every confirmation: see `verify_email::redeem`.
     let waiting = token::peek(tx.conn, secret)?;
     tx.lock(&waiting.claim)?;
-    let (id, normalized): (Id<User>, String) = token::redeem(tx, secret)?;
+    let (id, normalized): (UserId, String) = token::redeem(tx, secret)?;
     let user = user::by_id(tx.conn, &id)?;
-    if domain::closes(tx.conn, &user)?.is_some() {
+    if sso_policy::required_connection(tx.conn, &user)?.is_some() {
         return Err(Error::SsoRequired(door::way_through_organisation(&user.email)));
     }
     let actor = client.actor().known_as(&id);
     if !user.is_verified() {
         // The link came to the mailbox, so it proves the address as well.
-        user::confirm_address(tx, &actor, &id, &normalized)?;
+        email_verification::confirm(tx, &actor, &id, &normalized)?;
         // Until now it was perhaps a stranger's account, or that of an organisation that only says so.
         sign_in::forget(tx, &id)?;
-        mailbox::leave_organisations(tx, &actor, &id)?;
+        mailbox::detach_from_organisations(tx, &actor, &id)?;
     }
     user::set_password(tx, &id, hash)?;
     user::forget_browsers(tx, &id)?;

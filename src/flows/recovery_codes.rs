@@ -10,11 +10,12 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use crate::{
+    accounts::{factors, second_factors},
     app::App,
     db::Tx,
     error::{Error, Errors, Result},
     mail::letters::FactorChange,
-    model::{audit::Actor, recovery_code, second_factor, session::Current, user::User},
+    model::{audit::Actor, recovery_code, session::Current, user::User},
     web::{
         Client, CurrentUser, Input, RecentAuth, Reply,
         door::{self, Ticket},
@@ -82,7 +83,7 @@ fn make(
     replaces: Option<String>,
 ) -> Result<Made> {
     tx.lock(&user.email.normalized())?;
-    if !second_factor::of(tx.conn, &user.id)?.is_second_due() {
+    if !factors::of(tx.conn, &user.id)?.is_second_due() {
         return Ok(Made::Not(
             "Recovery codes stand in for a lost app or passkey. Set up an authenticator app first; you get ten with it.",
         ));
@@ -94,7 +95,7 @@ fn make(
         ));
     }
     let codes = recovery_code::make(tx, actor, &user.id)?;
-    second_factor::tell(tx, user, FactorChange::CodesMade, &client.device().name())?;
+    second_factors::tell(tx, user, FactorChange::CodesMade, &client.device().name())?;
     Ok(Made::Codes(codes, door::rotate(tx, here)?))
 }
 

@@ -13,16 +13,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     app::App,
-    db::{Id, Tx},
+    db::Tx,
     error::{Error, Result},
+    ids::{AttemptId, ConnectionId, UserId},
+    kinds::Role,
     model::{
-        attempt::{self, Attempt, Detail},
+        attempt::{self, Detail},
         audit::{self, Event},
         connection::Connection,
-        membership::Role,
         organisation, service_key,
         token::Asked,
-        user,
     },
     secret,
     sso::{self, Refusal},
@@ -42,7 +42,7 @@ const REFUSED: &str = "/auth/saml/refused";
 #[derive(Serialize, Deserialize)]
 struct Arrived {
     asked: Asked,
-    attempt: Id<Attempt>,
+    attempt: AttemptId,
     format: String,
     name: String,
     email: Option<String>,
@@ -54,7 +54,7 @@ struct Arrived {
 /// An identity that waits for its person to sign in the old way.
 #[derive(Serialize, Deserialize)]
 struct Linking {
-    connection: Id<Connection>,
+    connection: ConnectionId,
     format: String,
     name: String,
     role: Role,
@@ -102,7 +102,7 @@ fn note(
     tx: &mut Tx,
     client: &Client,
     connection: &Connection,
-    test: Option<Id<user::User>>,
+    test: Option<UserId>,
     outcome: &str,
     detail: &Detail,
 ) -> Result<String> {

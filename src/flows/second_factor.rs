@@ -1,32 +1,31 @@
 //! The second proof of a sign-in. Between the two there is no session.
 
 pub mod passkey;
+mod verdict;
 
 use actix_web::web::Data;
 use askama::Template;
 use serde::{Deserialize, Serialize};
 
+use super::second_factor::verdict::{MOST_CODES, Verdict, ended, missed};
 use crate::{
+    accounts::{
+        factors,
+        second_factors::{self, Code},
+    },
     app::App,
-    db::{Id, Tx},
+    db::Tx,
     error::{Error, Errors, Result},
-    mail::{LetterKind, letters},
+    kinds::Factor,
     model::{
-        audit::{self, Event},
         recovery_code,
-        second_factor::{self, Code, Factor},
-        sign_in::{self, Attempt, Outcome},
-        throttle,
-        token::{self, FirstProof, PendingSignIn},
-        user::{self, User},
+        token::{self, PendingSignIn},
+        user,
     },
     secret::Secret,
     web::{Client, Input, PendingLogin, Query, Reply, door, local_path, views::UserView},
     webauthn::Assertion,
 };
-
-// Wrong codes end the sign-in; whoever has the app in hand needs fewer.
-const MOST_CODES: i32 = 5;
 
 /// Which proofs there are.
 #[derive(Template, Serialize)]
@@ -54,13 +53,6 @@ pub struct Form {
 #[derive(Deserialize)]
 pub struct Whither {
     next: Option<String>,
-}
-
-/// What came of a code.
-enum Verdict {
-    Right { user: Box<User>, ticket: door::Ticket, factor: Factor, codes_left: i64 },
-    Wrong,
-    Last,
 }
 
 /// `GET /login/2fa`
@@ -130,52 +122,16 @@ fn attempt(tx: &mut Tx, client: &Client, secret: &Secret<PendingSignIn>, code: &
     let user = user::find_locked(tx, &waiting.user_id)?.ok_or(Error::DeadLink)?;
     let (_, first, left) = token::try_once(tx, secret, MOST_CODES)?;
     let is_known = client.is_known_to(tx.conn, &user.id)?;
-    second_factor::admit_guess(tx, &user.id, is_known)?;
+    second_factors::admit_guess(tx, &user.id, is_known)?;
     let actor = client.actor().known_as(&user.id);
-    if let Some(factor) = second_factor::take(tx, &actor, &user, code)? {
-        second_factor::clear_guesses(tx, &user.id, is_known)?;
+    if let Some(factor) = second_factors::take(tx, &actor, &user, code)? {
+        second_factors::clear_guesses(tx, &user.id, is_known)?;
         let second = door::Second { factor, passkey: None };
         let ticket = door::finish(tx, client, &user, secret, second)?;
         let codes_left = recovery_code::left(tx.conn, &user.id)?;
         return Ok(Verdict::Right { user: Box::new(user), ticket, factor, codes_left });
     }
     missed(tx, client, &user, &first, left, secret)
-}
-
-/// Notes a proof that was not right; the last one ends the sign-in.
-fn missed(
-    tx: &mut Tx,
-    client: &Client,
-    user: &User,
-    first: &FirstProof,
-    left: i32,
-    secret: &Secret<PendingSignIn>,
-) -> Result<Verdict> {
-    note_failure(tx, client, &user.id, first)?;
-    let actor = client.actor().known_as(&user.id);
-    audit::record(tx, &actor, &user.id, Event::SecondFactorFailed {})?;
-    if left > 0 {
-        return Ok(Verdict::Wrong);
-    }
-    // Whoever it was knew the first proof: its owner should hear of it.
-    if throttle::admits_letter(tx, LetterKind::WrongCodes, &user.email)? {
-        let (when, device) = (tx.now.exact(), client.device().name());
-        let letter = letters::wrong_codes(&tx.config.site, &user.email, &user.name, &when, &device)?;
-        tx.mail(Some(&user.id), letter)?;
-    }
-    token::drop_one(tx, secret)?;
-    Ok(Verdict::Last)
-}
-
-fn note_failure(tx: &mut Tx, client: &Client, user: &Id<User>, first: &FirstProof) -> Result<()> {
-    let attempt = Attempt {
-        ip: client.ip.clone(),
-        device: client.device(),
-        method: first.method,
-        outcome: Outcome::WrongCode,
-        is_new_device: false,
-    };
-    sign_in::note(tx, user, attempt)
 }
 
 /// The page once more, with what is wrong.
@@ -202,17 +158,9 @@ async fn page(
             if !waiting.is_live(now) {
                 return Err(Error::DeadLink);
             }
-            Ok(second_factor::of(conn, &waiting.user_id)?.second())
+            Ok(factors::of(conn, &waiting.user_id)?.second())
         })
         .await
         .map_err(ended)?;
     Ok(SecondFactorPage { methods, next, errors })
-}
-
-/// The sign-in ended, or its account did.
-fn ended(error: Error) -> Error {
-    match error {
-        Error::DeadLink | Error::NotFound => Error::PendingEnded,
-        other => other,
-    }
 }

@@ -5,14 +5,13 @@ use askama::Template;
 use serde::Serialize;
 
 use crate::{
+    accounts::factors,
     app::App,
-    db::Id,
     error::Result,
+    ids::SessionId,
     model::{
         audit::{self, Event},
-        second_factor,
-        session::{self, Session},
-        sign_in,
+        session, sign_in,
     },
     web::{
         CurrentUser, Reply,
@@ -54,9 +53,13 @@ pub async fn security(me: CurrentUser, app: Data<App>) -> Result<Reply> {
     let person = me.user.clone();
     let (factors, second_factors, logins) = app
         .read(move |conn| {
-            let factors = second_factor::of(conn, &person.id)?;
+            let factors = factors::of(conn, &person.id)?;
             let second_factors = FactorsView::of(conn, &person.id, factors)?;
-            Ok((factors, second_factors, sign_in::shown(conn, &person, None, RECENT)?))
+            Ok((
+                factors,
+                second_factors,
+                sign_in::shown(conn, &person.id, person.is_verified(), None, RECENT)?,
+            ))
         })
         .await?;
     let ways = Ways::of(&me.user, factors, app.config());
@@ -72,7 +75,7 @@ async fn devices(me: &SignedIn, app: &App) -> Result<Vec<SessionView>> {
 }
 
 /// `DELETE /me/sessions/{id}` and `POST /me/sessions/{id}/revoke`. The current one is signed out as by `/logout`.
-pub async fn revoke(me: CurrentUser, id: Path<Id<Session>>, app: Data<App>) -> Result<Reply> {
+pub async fn revoke(me: CurrentUser, id: Path<SessionId>, app: Data<App>) -> Result<Reply> {
     let (actor, owner, id) = (me.actor(), me.user.id.clone(), id.into_inner());
     if id == me.session.id {
         app.write(move |tx| {

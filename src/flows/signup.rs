@@ -6,21 +6,20 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    accounts::{email_verification, sso_policy},
     app::App,
     db::Tx,
     error::{Error, Errors, Result},
+    kinds::AuthMethod,
     log,
     mail::{EmailAddress, LetterKind},
     model::{
-        domain,
         password::{
             Password,
             policy::{Context, weaknesses},
         },
-        session::Method,
         throttle::{self, Limit},
         user::{self, Candidate, Name, NewUser, User},
-        welcome,
     },
     web::{BrowserMark, Client, EvenLeaving, Input, Query, Reply, door, local_path, views::UserView},
 };
@@ -87,7 +86,7 @@ pub async fn create(client: Client, Input(form): Input<Form>, app: Data<App>) ->
     app.write(move |tx| throttle::admit(tx, &network)).await?;
     // Before an account is looked for: everybody of the domain is told the same.
     let asked = email.clone();
-    if app.read(move |conn| domain::enforced(conn, &asked)).await?.is_some() {
+    if app.read(move |conn| sso_policy::enforced(conn, &asked)).await?.is_some() {
         return Err(Error::SsoRequired(door::way_through_organisation(&email)));
     }
     let password_hash = app.hasher().hash(form.password.clone()).await?;
@@ -135,7 +134,7 @@ fn enter(tx: &mut Tx, client: &Client, new: NewUser, seen: Option<(Box<Candidate
         },
         (Some(earlier), _) => return Ok(Step::LookAt(Box::new(earlier))),
     };
-    let arrival = door::arrive(tx, client, &user, Method::SignUp, false)?;
+    let arrival = door::arrive(tx, client, &user, AuthMethod::SignUp, false)?;
     Ok(Step::In(Box::new(user), arrival))
 }
 
@@ -143,7 +142,7 @@ fn begin(tx: &mut Tx, client: &Client, new: NewUser) -> Result<User> {
     let user = user::register(tx, &client.actor(), new)?;
     // The first letter always goes; it is counted, so that the next one has to wait.
     throttle::admits_letter(tx, LetterKind::VerifyEmail, &user.email)?;
-    welcome::send(tx, &user)?;
+    email_verification::send_link(tx, &user)?;
     Ok(user)
 }
 
@@ -152,7 +151,7 @@ fn again(tx: &mut Tx, earlier: &Candidate) -> Result<User> {
     let user = user::by_id(tx.conn, &earlier.id)?;
     let is_late = tx.now - user.created_at >= TimeDelta::minutes(1);
     if is_late && throttle::admits_letter(tx, LetterKind::VerifyEmail, &user.email)? {
-        welcome::send(tx, &user)?;
+        email_verification::send_link(tx, &user)?;
     }
     Ok(user)
 }

@@ -1,21 +1,24 @@
 //! Step-up: before anything dangerous, in this session and for five minutes, "it is still you".
 
 pub mod passkey;
+mod proof;
 
 use actix_web::web::Data;
 use askama::Template;
 use serde::{Deserialize, Serialize};
 
+use super::step_up::proof::prove;
 use crate::{
+    accounts::{
+        second_factors::{self, Code},
+        sso_policy,
+    },
     app::App,
-    db::Tx,
     error::{Error, Errors, Result},
     model::{
         audit::{self, Event},
-        domain,
         password::Password,
-        second_factor::{self, Code},
-        session, throttle,
+        throttle,
         token::Interrupted,
         user,
     },
@@ -113,8 +116,11 @@ async fn by_password(me: &SignedIn, password: &Password, app: &App) -> Result<Op
     let (id, guessed) = (me.user.id.clone(), me.user.id.clone());
     app.write(move |tx| throttle::admit_guess(tx, guessed.as_str())).await?;
     let (owner, address) = (me.user.clone(), me.user.email.clone());
-    let (candidate, closed) =
-        app.read(move |conn| Ok((user::candidate(conn, &owner.id)?, domain::closes(conn, &owner)?))).await?;
+    let (candidate, closed) = app
+        .read(move |conn| {
+            Ok((user::candidate(conn, &owner.id)?, sso_policy::required_connection(conn, &owner)?))
+        })
+        .await?;
     if closed.is_some() {
         return Err(Error::SsoRequired(door::way_through_organisation(&address)));
     }
@@ -143,21 +149,16 @@ async fn by_code(me: &SignedIn, client: Client, code: Code, app: &App) -> Result
     app.write(move |tx| {
         tx.lock(&user.email.normalized())?;
         let is_known = client.is_known_to(tx.conn, &user.id)?;
-        second_factor::admit_guess(tx, &user.id, is_known)?;
-        let Some(factor) = second_factor::take(tx, &actor, &user, &code)? else {
+        second_factors::admit_guess(tx, &user.id, is_known)?;
+        let Some(factor) = second_factors::take(tx, &actor, &user, &code)? else {
             audit::record(tx, &actor, &user.id, Event::StepUpFailed { with: "code" })?;
             return Ok(None);
         };
-        second_factor::clear_guesses(tx, &user.id, is_known)?;
+        second_factors::clear_guesses(tx, &user.id, is_known)?;
         audit::record(tx, &actor, &user.id, Event::SteppedUp { with: factor.as_str() })?;
         prove(tx, &current).map(Some)
     })
     .await
-}
-
-fn prove(tx: &mut Tx, current: &session::Current) -> Result<Ticket> {
-    session::prove(tx, &current.id)?;
-    door::rotate(tx, current)
 }
 
 async fn refuse(me: &SignedIn, form: Form, app: &App) -> Result<Reply> {

@@ -7,14 +7,18 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::{
+    accounts::{
+        factors,
+        second_factors::{self, Code},
+    },
     app::App,
     db::Tx,
     error::{Error, Errors, Result},
+    kinds::Factor,
     mail::letters::FactorChange,
     model::{
         audit::{self, Actor, Event},
         recovery_code,
-        second_factor::{self, Code, Factor},
         session::Current,
         totp::{self, SharedSecret},
         user::User,
@@ -135,20 +139,20 @@ fn finish(
 ) -> Result<Verdict> {
     tx.lock(&user.email.normalized())?;
     let is_known = client.is_known_to(tx.conn, &user.id)?;
-    second_factor::admit_guess(tx, &user.id, is_known)?;
-    let before = second_factor::of(tx.conn, &user.id)?;
+    second_factors::admit_guess(tx, &user.id, is_known)?;
+    let before = factors::of(tx.conn, &user.id)?;
     match totp::confirm(tx, &user.id, code) {
         Ok(true) => {}
         Ok(false) => return Ok(Verdict::Wrong),
         Err(Error::DeadLink) => return Ok(Verdict::NothingWaits),
         Err(error) => return Err(error),
     }
-    second_factor::clear_guesses(tx, &user.id, is_known)?;
-    second_factor::added(tx, actor, &user.id, here, before, Factor::Totp)?;
+    second_factors::clear_guesses(tx, &user.id, is_known)?;
+    second_factors::added(tx, actor, &user.id, here, before, Factor::Totp)?;
     audit::record(tx, actor, &user.id, Event::SecondFactorAdded { factor: Factor::Totp, passkey: None })?;
     let has_replaced = before.has_totp;
     let change = if has_replaced { FactorChange::AppReplaced } else { FactorChange::AppAdded };
-    second_factor::tell(tx, user, change, &client.device().name())?;
+    second_factors::tell(tx, user, change, &client.device().name())?;
     let has_codes = before.is_second_due() && before.recovery_codes > 0;
     let codes = match has_codes {
         true => None,
@@ -182,10 +186,10 @@ fn remove(
     if !totp::forget(tx, &user.id)? {
         return Ok(None);
     }
-    second_factor::removed(tx, actor, &user.id, here, Factor::Totp)?;
+    second_factors::removed(tx, actor, &user.id, here, Factor::Totp)?;
     audit::record(tx, actor, &user.id, Event::SecondFactorRemoved { factor: Factor::Totp, passkey: None })?;
-    second_factor::tell(tx, user, FactorChange::AppRemoved, &client.device().name())?;
-    let is_second_due = second_factor::of(tx.conn, &user.id)?.is_second_due();
+    second_factors::tell(tx, user, FactorChange::AppRemoved, &client.device().name())?;
+    let is_second_due = factors::of(tx.conn, &user.id)?.is_second_due();
     Ok(Some((door::rotate(tx, here)?, is_second_due)))
 }
 
@@ -207,9 +211,8 @@ async fn nothing_waits(me: &SignedIn, app: &App) -> Result<Reply> {
 
 async fn waiting(me: &SignedIn, app: &App, errors: Errors) -> Result<Option<SetupPage>> {
     let (id, keys, now) = (me.user.id.clone(), app.config().keys.clone(), me.now);
-    let (secret, factors) = app
-        .read(move |conn| Ok((totp::waiting(conn, &keys, &id, now)?, second_factor::of(conn, &id)?)))
-        .await?;
+    let (secret, factors) =
+        app.read(move |conn| Ok((totp::waiting(conn, &keys, &id, now)?, factors::of(conn, &id)?))).await?;
     let before = match (factors.has_totp, factors.is_second_due()) {
         (true, _) => Before::AnotherApp,
         (false, true) => Before::AnotherFactor,

@@ -8,18 +8,19 @@ use askama::Template;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    accounts::email_verification,
     app::App,
     clock::Timestamp,
-    db::{Id, Tx},
+    db::Tx,
     error::{Error, Errors, Result},
+    ids::UserId,
+    kinds::AuthMethod,
     mail::LetterKind,
     model::{
         password::Password,
-        session::Method,
         throttle,
         token::{self, VerifyEmail},
         user::{self, Candidate, User},
-        welcome,
     },
     secret::Secret,
     web::{Afterwards, Anybody, Client, CurrentUser, Input, Query, Reply, door, local_path},
@@ -133,7 +134,7 @@ pub async fn disown(client: Client, Input(form): Input<Form>, app: Data<App>) ->
         let claim = token::peek(tx.conn, &form.token)?;
         tx.lock(&claim.claim)?;
         let (id, _) = token::redeem(tx, &form.token)?;
-        user::end_claim(tx, &client.actor(), &id, true)
+        email_verification::remove_unverified(tx, &client.actor(), &id, true)
     })
     .await?;
     Ok(Reply::done(
@@ -151,7 +152,7 @@ pub async fn resend(me: CurrentUser, app: Data<App>) -> Result<Reply> {
     app.write(move |tx| {
         tx.lock(&user.email.normalized())?;
         throttle::letter(tx, LetterKind::VerifyEmail, &user.email)?;
-        welcome::send(tx, &user)
+        email_verification::send_link(tx, &user)
     })
     .await?;
     let message =
@@ -216,7 +217,7 @@ async fn confirm_and_sign_in(
                 return Err(Error::DeadLink);
             }
             let user = user::by_id(tx.conn, &id)?;
-            door::arrive(tx, &client, &user, Method::Password, false)
+            door::arrive(tx, &client, &user, AuthMethod::Password, false)
         })
         .await?;
     let done = Reply::done("/me", "Your address is confirmed, and you are signed in.");
@@ -225,7 +226,7 @@ async fn confirm_and_sign_in(
 
 /// Uses the link and proves the address. The address is locked first, in the same order by everyone: two links to
 /// one address, used at once, then take turns.
-fn redeem(tx: &mut Tx, client: &Client, secret: &Secret<VerifyEmail>) -> Result<Id<User>> {
+fn redeem(tx: &mut Tx, client: &Client, secret: &Secret<VerifyEmail>) -> Result<UserId> {
     let claim = token::peek(tx.conn, secret)?;
     tx.lock(&claim.claim)?;
     let used = token::redeem(tx, secret);
@@ -236,7 +237,7 @@ fn redeem(tx: &mut Tx, client: &Client, secret: &Secret<VerifyEmail>) -> Result<
         }
         used => used?,
     };
-    user::confirm_address(tx, &client.actor().known_as(&id), &id, &normalized)?;
+    email_verification::confirm(tx, &client.actor().known_as(&id), &id, &normalized)?;
     Ok(id)
 }
 

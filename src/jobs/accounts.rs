@@ -1,10 +1,14 @@
 //! Accounts whose time is up: those whose people asked for it, and those whose address nobody confirmed.
 
-use super::{Chore, Run, Stop};
+use super::{
+    chore::Chore,
+    run::{Run, Stop},
+};
 use crate::{
+    accounts::{deletion, email_verification, factor_reset},
     db::Tx,
     error::Result,
-    model::{audit::Actor, deletion, factor_reset, job, user, welcome},
+    model::{audit::Actor, job, user},
 };
 
 // Ids looked up at a time.
@@ -33,7 +37,7 @@ pub async fn unconfirmed(run: &mut Run<'_>) -> Result<(), Stop> {
     run.for_each(
         "warnings",
         move |conn, after| user::old_claims(conn, now - lifetimes.unconfirmed_warning, None, after, PAGE),
-        welcome::warn,
+        email_verification::warn_before_removal,
     )
     .await?;
     // Nobody ends unwarned, however long no job ran.
@@ -42,7 +46,7 @@ pub async fn unconfirmed(run: &mut Run<'_>) -> Result<(), Stop> {
     run.for_each(
         "claims",
         move |conn, after| user::old_claims(conn, made_by, Some(warned_by), after, PAGE),
-        |tx, id| Ok(user::expire_claim(tx, &Actor::job(), id)? && scrub_soon(tx)?),
+        |tx, id| Ok(email_verification::expire_unverified(tx, &Actor::job(), id)? && scrub_soon(tx)?),
     )
     .await
 }

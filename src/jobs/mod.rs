@@ -5,106 +5,30 @@
 //! other node stopped.
 
 mod accounts;
+mod chore;
 mod outbox;
+mod run;
 pub mod sso;
 mod sweep;
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
-use chrono::TimeDelta;
 use futures_util::FutureExt;
 use tokio::{sync::watch, task::JoinHandle};
 
+pub use chore::Chore;
 pub use outbox::run as run_outbox;
 
 use crate::{
     app::App,
-    db::{Conn, Id, Tx},
-    error::{Error, Result},
-    model::{
-        job::{self, Lease, Node},
-        user::{self, Place, User},
-    },
+    error::Result,
+    ids::NodeId,
+    jobs::run::{Run, Stop, Stopping},
+    model::job,
 };
-
-/// Says when to stop.
-pub type Stopping = watch::Receiver<bool>;
 
 /// The name of the job that sends letters.
 pub const OUTBOX: &str = "outbox";
-
-/// A job that runs on one node at a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Chore {
-    /// Reminds people whose account is about to be deleted, and purges those whose time is up.
-    Deletions,
-    /// Warns and ends accounts whose address nobody confirms.
-    Unconfirmed,
-    /// Takes the second factors away from those who lost everything, after the delay.
-    FactorResets,
-    /// Reads the metadata of identity providers anew, looks at the records of domains, and warns owners.
-    Sso,
-    /// Removes rows whose time is up.
-    Sweep,
-    /// Writes a SQLite file anew after a purge. Due when somebody was purged.
-    Scrub,
-}
-
-impl Chore {
-    /// All of them.
-    pub const ALL: [Chore; 6] =
-        [Chore::Deletions, Chore::Unconfirmed, Chore::FactorResets, Chore::Sso, Chore::Sweep, Chore::Scrub];
-
-    /// Its name, for operators and in the database.
-    pub fn name(self) -> &'static str {
-        match self {
-            Chore::Deletions => "deletions",
-            Chore::Unconfirmed => "unconfirmed",
-            Chore::FactorResets => "factor-resets",
-            Chore::Sso => "sso",
-            Chore::Sweep => "sweep",
-            Chore::Scrub => "scrub",
-        }
-    }
-
-    /// What it does, in a few words.
-    pub fn does(self) -> &'static str {
-        match self {
-            Chore::Deletions => "reminds who is about to be deleted, and purges whose time is up",
-            Chore::Unconfirmed => "warns and ends accounts whose address nobody confirms",
-            Chore::FactorResets => {
-                "takes the second factors away from those who lost everything, after the delay"
-            }
-            Chore::Sso => "reads metadata of identity providers, looks at records of domains, warns owners",
-            Chore::Sweep => "removes sessions, links, counters, sign-ins and letters whose time is up",
-            Chore::Scrub => "writes a SQLite file anew after a purge, so that nothing is left in it",
-        }
-    }
-
-    /// From one run to the next.
-    fn pause(self) -> TimeDelta {
-        match self {
-            Chore::Deletions => TimeDelta::minutes(1),
-            Chore::Unconfirmed => TimeDelta::hours(1),
-            Chore::FactorResets => TimeDelta::seconds(30),
-            Chore::Sso => TimeDelta::minutes(5),
-            Chore::Sweep => TimeDelta::minutes(10),
-            // Until it is asked for.
-            Chore::Scrub => TimeDelta::days(36_500),
-        }
-    }
-
-    async fn steps(self, run: &mut Run<'_>) -> Result<(), Stop> {
-        match self {
-            Chore::Deletions => accounts::deletions(run).await,
-            Chore::Unconfirmed => accounts::unconfirmed(run).await,
-            Chore::FactorResets => accounts::factor_resets(run).await,
-            Chore::Sso => run.look_after_sso().await,
-            Chore::Sweep => sweep::all(run).await,
-            Chore::Scrub => run.scrub().await,
-        }
-    }
-}
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,7 +110,7 @@ pub async fn run_once(app: &App, chore: Chore, even_early: bool) -> Result<Outco
 }
 
 async fn run(app: &App, chore: Chore, stopping: &Stopping, even_early: bool) -> Result<Outcome> {
-    let (name, node, now) = (chore.name(), Id::<Node>::random()?, app.now());
+    let (name, node, now) = (chore.name(), NodeId::random()?, app.now());
     // A look costs nobody anything; taking it holds up whoever writes.
     let (lifetimes, pause) = (app.config().lifetimes, chore.pause());
     if !even_early && !app.read(move |conn| job::is_due(conn, name, &lifetimes, pause, now)).await? {
@@ -196,7 +120,7 @@ async fn run(app: &App, chore: Chore, stopping: &Stopping, even_early: bool) -> 
         return Ok(Outcome::NotOurs);
     };
     let mut run = Run { app, lease: lease.clone(), stopping, done: 0, failed: 0 };
-    let ended = chore.steps(&mut run).await;
+    let ended = steps(chore, &mut run).await;
     let (done, failed) = (run.done, run.failed);
     let (outcome, word) = match ended {
         Err(Stop) => (Outcome::Interrupted(done), "interrupted"),
@@ -218,95 +142,33 @@ async fn run(app: &App, chore: Chore, stopping: &Stopping, even_early: bool) -> 
     Ok(outcome)
 }
 
-/// A run of a job, step by step.
-struct Run<'a> {
-    app: &'a App,
-    lease: Lease,
-    stopping: &'a Stopping,
-    done: usize,
-    failed: usize,
+async fn steps(chore: Chore, run: &mut Run<'_>) -> Result<(), Stop> {
+    match chore {
+        Chore::Deletions => accounts::deletions(run).await,
+        Chore::Unconfirmed => accounts::unconfirmed(run).await,
+        Chore::FactorResets => accounts::factor_resets(run).await,
+        Chore::Sso => look_after_sso(run).await,
+        Chore::Sweep => sweep::all(run).await,
+        Chore::Scrub => scrub(run).await,
+    }
 }
 
-/// The run ends here: it was told to, or another node has the job by now.
-struct Stop;
-
-impl Run<'_> {
-    /// One step: a transaction, in which the lease is renewed as well. What fails is logged, and the next step may go
-    /// better: `None`.
-    async fn step<T, F>(&mut self, change: F) -> Result<Option<T>, Stop>
-    where
-        T: Send + 'static,
-        F: FnOnce(&mut Tx) -> Result<T> + Send + 'static,
-    {
-        if *self.stopping.borrow() {
-            return Err(Stop);
-        }
-        let lease = self.lease.clone();
-        let held = move |tx: &mut Tx| match job::keep(tx, &lease)? {
-            true => change(tx).map(Some),
-            false => Ok(None),
-        };
-        match self.app.write(held).await {
-            Ok(Some(value)) => Ok(Some(value)),
-            Ok(None) => Err(Stop),
-            Err(error) => {
-                self.fail(&error);
-                Ok(None)
-            }
-        }
+/// Looks after single sign-on: the network is asked between transactions, and a conditional update takes each turn.
+async fn look_after_sso(run: &mut Run<'_>) -> Result<(), Stop> {
+    match sso::run(run.app).await {
+        Ok(count) => run.done += count,
+        Err(error) => run.fail(&error),
     }
+    Ok(())
+}
 
-    /// Looks after single sign-on: the network is asked between transactions, and a conditional update takes each turn.
-    async fn look_after_sso(&mut self) -> Result<(), Stop> {
-        match sso::run(self.app).await {
-            Ok(count) => self.done += count,
-            Err(error) => self.fail(&error),
-        }
-        Ok(())
+/// Writes a SQLite file anew.
+async fn scrub(run: &mut Run<'_>) -> Result<(), Stop> {
+    match run.app.db().scrub().await {
+        Ok(_) => run.done += 1,
+        Err(error) => run.fail(&error),
     }
-
-    /// Writes a SQLite file anew.
-    async fn scrub(&mut self) -> Result<(), Stop> {
-        match self.app.db().scrub().await {
-            Ok(_) => self.done += 1,
-            Err(error) => self.fail(&error),
-        }
-        Ok(())
-    }
-
-    /// Does `step` for everyone that `find` finds after a place, a page at a time, each in a transaction of its own. `step`
-    /// says whether there was something to do.
-    async fn for_each<F, S>(&mut self, what: &str, find: F, step: S) -> Result<(), Stop>
-    where
-        F: Fn(&mut Conn, &Place) -> Result<Vec<Place>> + Copy + Send + 'static,
-        S: Fn(&mut Tx, &Id<User>) -> Result<bool> + Copy + Send + 'static,
-    {
-        let mut after = user::beginning();
-        loop {
-            let page = self.app.read(move |conn| find(conn, &after)).await;
-            let found = page.map_err(|error| {
-                self.fail(&error);
-                Stop
-            })?;
-            let Some(last) = found.last().cloned() else { return Ok(()) };
-            for (_, id) in found {
-                if self.step(move |tx| step(tx, &id)).await? == Some(true) {
-                    self.count(what, 1);
-                }
-            }
-            after = last;
-        }
-    }
-
-    fn count(&mut self, what: &str, count: usize) {
-        self.done += count;
-        self.app.metrics().chores(what, count);
-    }
-
-    fn fail(&mut self, error: &Error) {
-        self.failed += 1;
-        tracing::error!(cause = error.cause(), "a step of a job failed");
-    }
+    Ok(())
 }
 
 #[cfg(test)]

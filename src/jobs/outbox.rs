@@ -13,13 +13,13 @@ use tokio::{
     time::{Instant, sleep, sleep_until, timeout},
 };
 
-use super::Stopping;
+use super::run::Stopping;
 use crate::{
     app::App,
-    db::Id,
     error::Result,
+    ids::EmailId,
     mail::About,
-    model::outbox::{self, Due, Posted},
+    model::outbox::{self, Due},
 };
 
 // Emails that are sent side by side as long as each leaves within a moment; those that take longer count no more.
@@ -82,7 +82,7 @@ struct Sending {
 }
 
 struct UnderWay {
-    id: Id<Posted>,
+    id: EmailId,
     destination: String,
     since: Instant,
 }

@@ -6,15 +6,15 @@ use futures_util::{StreamExt, stream};
 
 use crate::{
     app::App,
-    db::{Id, Tx},
+    db::Tx,
     error::{Error, Result},
+    ids::OrganisationId,
     mail::{Letter, letters},
     model::{
         audit::Actor,
         connection::{Connection, upkeep},
         domain::{self, Domain, GRACE, Gone},
-        membership,
-        organisation::{self, Organisation},
+        membership, organisation,
         user::User,
     },
 };
@@ -111,7 +111,7 @@ fn warn(tx: &mut Tx, connection: &Connection) -> Result<bool> {
 
 fn tell_owners(
     tx: &mut Tx,
-    organisation: &Id<Organisation>,
+    organisation: &OrganisationId,
     letter: impl Fn(&User) -> askama::Result<Letter>,
 ) -> Result<()> {
     for owner in membership::owners(tx.conn, organisation)? {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Run, Stop};
+use super::run::{Run, Stop};
 use crate::{
     db::Tx,
     error::Result,

@@ -2,16 +2,16 @@
 
 use diesel::prelude::*;
 
-use super::connection::Connection;
 use crate::{
     clock::Timestamp,
-    db::{Id, Tx, schema::assertions},
+    db::{Tx, schema::assertions},
     error::Result,
+    ids::ConnectionId,
     secret,
 };
 
 /// Uses an assertion: the insert is the check. Of many at once, one succeeds; the others get `false`.
-pub fn spend(tx: &mut Tx, connection: &Id<Connection>, assertion: &str, until: Timestamp) -> Result<bool> {
+pub fn spend(tx: &mut Tx, connection: &ConnectionId, assertion: &str, until: Timestamp) -> Result<bool> {
     let row = (
         assertions::hash.eq(secret::digest(&format!("{connection}\n{assertion}"))),
         assertions::expires_at.eq(until),

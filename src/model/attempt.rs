@@ -3,24 +3,20 @@
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    connection::Connection,
-    holding::{Fate, Holding},
-    organisation::Organisation,
-    user::User,
-};
+use super::personal_data::{Erasure, PersonalData};
 use crate::{
     clock::Timestamp,
     db::{
-        Conn, Id, Tx,
+        Conn, Tx,
         schema::{attempts, connections, identities},
     },
     error::Result,
+    ids::{AttemptId, ConnectionId, Id, OrganisationId, UserId},
     secret::Keys,
 };
 
 /// What is held here about a person, and what becomes of it.
-pub const HOLDING: Holding = Holding {
+pub const PERSONAL_DATA: PersonalData = PersonalData {
     table: "attempts",
     title: "What your organisation said when you signed in through it",
     why: "So that its owners see why a sign-in failed. The last fifty of each connection stay.",
@@ -31,7 +27,7 @@ pub const HOLDING: Holding = Holding {
         ("outcome", "what came of it"),
         ("sealed", "what was said of you, encrypted"),
     ],
-    fate: Fate::Removed,
+    fate: Erasure::Removed,
     afterwards: "So is all that your organisations' sign-ins said lately, whoever it was about.",
     export: &[],
     erase: |tx, id, _| {
@@ -54,9 +50,9 @@ const KEPT: i64 = 50;
 #[diesel(table_name = attempts)]
 pub struct Attempt {
     /// Opaque.
-    pub id: Id<Attempt>,
+    pub id: AttemptId,
     /// At which connection.
-    pub connection_id: Id<Connection>,
+    pub connection_id: ConnectionId,
     /// When.
     pub at: Timestamp,
     /// Whether it was a test, which lets nobody in.
@@ -98,12 +94,12 @@ impl Attempt {
 /// Notes a response; the oldest beyond fifty are forgotten. Its id, for showing it.
 pub fn note(
     tx: &mut Tx,
-    connection: &Id<Connection>,
-    user: Option<&Id<User>>,
+    connection: &ConnectionId,
+    user: Option<&UserId>,
     is_test: bool,
     outcome: &str,
     detail: &Detail,
-) -> Result<Id<Attempt>> {
+) -> Result<AttemptId> {
     let id = Id::random()?;
     diesel::insert_into(attempts::table)
         .values((
@@ -131,13 +127,13 @@ pub fn note(
 }
 
 /// Says whom a response let in.
-pub fn is_of(tx: &mut Tx, id: &Id<Attempt>, user: &Id<User>) -> Result<()> {
+pub fn is_of(tx: &mut Tx, id: &AttemptId, user: &UserId) -> Result<()> {
     diesel::update(attempts::table.find(id)).set(attempts::user_id.eq(user)).execute(tx.conn)?;
     Ok(())
 }
 
 /// A connection's responses, the newest first.
-pub fn of(conn: &mut Conn, connection: &Id<Connection>) -> Result<Vec<Attempt>> {
+pub fn of(conn: &mut Conn, connection: &ConnectionId) -> Result<Vec<Attempt>> {
     Ok(attempts::table
         .filter(attempts::connection_id.eq(connection))
         .order((attempts::at.desc(), attempts::id))
@@ -147,7 +143,7 @@ pub fn of(conn: &mut Conn, connection: &Id<Connection>) -> Result<Vec<Attempt>> 
 }
 
 /// The responses at an organisation's connections, the newest first.
-pub fn seen_by(conn: &mut Conn, organisation: &Id<Organisation>) -> Result<Vec<Attempt>> {
+pub fn seen_by(conn: &mut Conn, organisation: &OrganisationId) -> Result<Vec<Attempt>> {
     Ok(attempts::table
         .inner_join(connections::table)
         .filter(connections::organisation_id.eq(organisation))
@@ -158,7 +154,7 @@ pub fn seen_by(conn: &mut Conn, organisation: &Id<Organisation>) -> Result<Vec<A
 }
 
 /// One of them.
-pub fn one(conn: &mut Conn, connection: &Id<Connection>, id: &Id<Attempt>) -> Result<Attempt> {
+pub fn one(conn: &mut Conn, connection: &ConnectionId, id: &AttemptId) -> Result<Attempt> {
     let row = attempts::table.find(id).filter(attempts::connection_id.eq(connection));
     Ok(row.select(Attempt::as_select()).get_result(conn)?)
 }

@@ -4,26 +4,19 @@ use diesel::prelude::*;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{
-    connection::Connection,
-    holding::{Fate, Holding, Section},
-    membership::Role,
-    organisation::Organisation,
-    passkey::Passkey,
-    second_factor::Factor,
-    session::{Method, Session},
-    user::User,
-};
+use super::personal_data::{Erasure, ExportSection, PersonalData};
 use crate::{
     clock::Timestamp,
-    db::{Conn, Id, Tx, schema::audit},
+    db::{Conn, Tx, schema::audit},
     error::Result,
+    ids::{AuditEventId, ConnectionId, OrganisationId, PasskeyId, SessionId, UserId},
+    kinds::{AuthMethod, Factor, Role},
     log::{self, Audited},
     text_enum,
 };
 
 /// What is held here about a person, and what becomes of it.
-pub const HOLDING: Holding = Holding {
+pub const PERSONAL_DATA: PersonalData = PersonalData {
     table: "audit",
     title: "The record of what was done to your account",
     why: "So that it can be found out afterwards who changed what, also when something went wrong.",
@@ -37,15 +30,15 @@ pub const HOLDING: Holding = Holding {
         ("subject_id", "whose account it was done to"),
         ("detail", "what belongs to it, such as an old and a new address"),
     ],
-    fate: Fate::Anonymised,
+    fate: Erasure::Anonymised,
     afterwards: "That something happened, and when, stays on record under a random number that leads back to nobody, so \
                  that the record has no gaps. Who did it, from where and the details are wiped.",
-    export: &[Section { name: "audit", is_list: true, read: exported }],
+    export: &[ExportSection { name: "audit", is_list: true, read: exported }],
     erase: anonymise,
 };
 
-fn exported(conn: &mut Conn, owner: &Id<User>, skip: i64, most: i64) -> Result<Vec<Value>> {
-    type Row = (Timestamp, ActorKind, Option<Id<User>>, Option<String>, String, Option<Id<User>>, String);
+fn exported(conn: &mut Conn, owner: &UserId, skip: i64, most: i64) -> Result<Vec<Value>> {
+    type Row = (Timestamp, ActorKind, Option<UserId>, Option<String>, String, Option<UserId>, String);
     let found: Vec<Row> = audit::table
         .filter(audit::subject_id.eq(owner).or(audit::actor_id.eq(owner)))
         .order((audit::at, audit::id))
@@ -79,7 +72,7 @@ fn exported(conn: &mut Conn, owner: &Id<User>, skip: i64, most: i64) -> Result<V
 }
 
 /// Puts a pseudonym in a person's place. Nothing else knows it, so it leads back to nobody.
-fn anonymise(tx: &mut Tx, id: &Id<User>, pseudonym: &Id<User>) -> Result<()> {
+fn anonymise(tx: &mut Tx, id: &UserId, pseudonym: &UserId) -> Result<()> {
     let nowhere = || (audit::session_id.eq(None::<String>), audit::ip.eq(None::<String>));
     diesel::update(audit::table.filter(audit::actor_id.eq(id)))
         .set((audit::actor_id.eq(pseudonym), nowhere()))
@@ -94,7 +87,7 @@ fn anonymise(tx: &mut Tx, id: &Id<User>, pseudonym: &Id<User>) -> Result<()> {
 /// Forgets from where up to `most` strangers came who tried something long ago at nobody's door: an address that was
 /// mistyped is about no account that could be deleted. Returns how many there were.
 pub fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
-    let old: Vec<Id<Event>> = audit::table
+    let old: Vec<AuditEventId> = audit::table
         .filter(audit::actor_id.is_null().and(audit::subject_id.is_null()).and(audit::ip.is_not_null()))
         .filter(audit::at.lt(tx.now - tx.config.lifetimes.history))
         .order(audit::at)
@@ -123,9 +116,9 @@ pub struct Actor {
     /// What kind of actor.
     pub kind: ActorKind,
     /// The person, where it is one we know.
-    pub user: Option<Id<User>>,
+    pub user: Option<UserId>,
     /// Their session, where there is one.
-    pub session: Option<Id<Session>>,
+    pub session: Option<SessionId>,
     /// Their address on the network.
     pub ip: Option<String>,
 }
@@ -142,7 +135,7 @@ impl Actor {
     }
 
     /// The same visitor, now known to be `user`.
-    pub fn known_as(&self, user: &Id<User>) -> Self {
+    pub fn known_as(&self, user: &UserId) -> Self {
         let session = self.session.clone().filter(|_| self.user.as_ref() == Some(user));
         Self { user: Some(user.clone()), session, ..self.clone() }
     }
@@ -156,19 +149,19 @@ pub enum Event {
     /// An account was made. Its address is a claim.
     SignedUp {},
     /// A session began.
-    SignedIn { method: Method, session: Id<Session> },
+    SignedIn { method: AuthMethod, session: SessionId },
     /// A proof failed.
-    SignInFailed { method: Method },
+    SignInFailed { method: AuthMethod },
     /// A first proof was right, and a second is due.
-    SecondFactorAsked { method: Method },
+    SecondFactorAsked { method: AuthMethod },
     /// The code after the first proof failed.
     SecondFactorFailed {},
     /// A session was ended by its own person, here.
     SignedOut {},
     /// A device was signed out from the list.
-    SessionRevoked { session: Id<Session> },
+    SessionRevoked { session: SessionId },
     /// A session was suddenly used from another device, and is locked.
-    SessionLocked { session: Id<Session>, used_by: String },
+    SessionLocked { session: SessionId, used_by: String },
     /// A person confirmed that it is them.
     SteppedUp { with: &'static str },
     /// A step-up failed.
@@ -204,13 +197,13 @@ pub enum Event {
     /// A hash was made again with today's cost and key.
     PasswordRehashed {},
     /// A second factor was added.
-    SecondFactorAdded { factor: Factor, passkey: Option<Id<Passkey>> },
+    SecondFactorAdded { factor: Factor, passkey: Option<PasskeyId> },
     /// A passkey got another name.
-    PasskeyRenamed { passkey: Id<Passkey> },
+    PasskeyRenamed { passkey: PasskeyId },
     /// A passkey's counter went back: there is a copy of it, and it opens nothing from now on.
-    PasskeyCopied { passkey: Id<Passkey> },
+    PasskeyCopied { passkey: PasskeyId },
     /// A second factor was removed.
-    SecondFactorRemoved { factor: Factor, passkey: Option<Id<Passkey>> },
+    SecondFactorRemoved { factor: Factor, passkey: Option<PasskeyId> },
     /// An operator asked to have every second factor taken away, in a while.
     SecondFactorsResetAsked { at: Timestamp },
     /// That was stopped.
@@ -224,45 +217,45 @@ pub enum Event {
     /// An account was made on its person's first arrival by single sign-on.
     Provisioned {},
     /// An identity at an identity provider was connected with the account.
-    IdentityLinked { connection: Id<Connection> },
+    IdentityLinked { connection: ConnectionId },
     /// Identities were disconnected from the account.
     IdentitiesUnlinked { count: usize },
     /// A response of an identity provider was refused.
-    SsoRefused { connection: Id<Connection>, reason: String },
+    SsoRefused { connection: ConnectionId, reason: String },
     /// An identity provider was connected.
-    ConnectionMade { organisation: Id<Organisation>, connection: Id<Connection> },
+    ConnectionMade { organisation: OrganisationId, connection: ConnectionId },
     /// The settings of a connection changed.
-    ConnectionChanged { organisation: Id<Organisation>, connection: Id<Connection> },
+    ConnectionChanged { organisation: OrganisationId, connection: ConnectionId },
     /// A connection ended.
-    ConnectionRemoved { organisation: Id<Organisation>, connection: Id<Connection> },
+    ConnectionRemoved { organisation: OrganisationId, connection: ConnectionId },
     /// An organisation says that a domain is its own.
-    DomainAdded { organisation: Id<Organisation>, domain: String },
+    DomainAdded { organisation: OrganisationId, domain: String },
     /// It proved that.
-    DomainProved { organisation: Id<Organisation>, domain: String, by: &'static str },
+    DomainProved { organisation: OrganisationId, domain: String, by: &'static str },
     /// The proof is gone.
-    DomainUnproved { organisation: Id<Organisation>, domain: String },
+    DomainUnproved { organisation: OrganisationId, domain: String },
     /// A domain was taken off an organisation's list.
-    DomainRemoved { organisation: Id<Organisation>, domain: String },
+    DomainRemoved { organisation: OrganisationId, domain: String },
     /// The people of a domain are led to a connection, or to none.
-    DomainLed { organisation: Id<Organisation>, domain: String, connection: Option<Id<Connection>> },
+    DomainLed { organisation: OrganisationId, domain: String, connection: Option<ConnectionId> },
     /// From now on the people of a domain sign in by its connection only.
-    DomainEnforced { organisation: Id<Organisation>, domain: String, break_glass: Id<User> },
+    DomainEnforced { organisation: OrganisationId, domain: String, break_glass: UserId },
     /// They may sign in otherwise again.
-    DomainReleased { organisation: Id<Organisation>, domain: String },
+    DomainReleased { organisation: OrganisationId, domain: String },
     /// The house got another SAML key.
     ServiceKeyMade {},
     /// The announced SAML key is in use.
     ServiceKeySwitched {},
     /// An organisation was made.
-    OrganisationMade { organisation: Id<Organisation> },
+    OrganisationMade { organisation: OrganisationId },
     /// An organisation ended.
-    OrganisationEnded { organisation: Id<Organisation> },
+    OrganisationEnded { organisation: OrganisationId },
     /// Somebody became a member.
-    MemberAdded { organisation: Id<Organisation>, role: Role },
+    MemberAdded { organisation: OrganisationId, role: Role },
     /// A member got another role.
-    RoleChanged { organisation: Id<Organisation>, from: Role, to: Role },
+    RoleChanged { organisation: OrganisationId, from: Role, to: Role },
     /// Somebody is no longer a member.
-    MemberRemoved { organisation: Id<Organisation> },
+    MemberRemoved { organisation: OrganisationId },
     /// Demonstration data was made.
     Seeded {},
     /// The account is to be deleted.
@@ -307,7 +300,7 @@ impl Event {
 pub fn record<'a>(
     tx: &mut Tx,
     actor: &Actor,
-    subject: impl Into<Option<&'a Id<User>>>,
+    subject: impl Into<Option<&'a UserId>>,
     event: Event,
 ) -> Result<()> {
     let told = serde_json::to_value(&event)?;
@@ -318,7 +311,7 @@ pub fn record<'a>(
     let subject = subject.into();
     diesel::insert_into(audit::table)
         .values((
-            audit::id.eq(Id::<Event>::random()?),
+            audit::id.eq(AuditEventId::random()?),
             audit::at.eq(tx.now),
             audit::actor_kind.eq(actor.kind),
             audit::actor_id.eq(&actor.user),
@@ -329,7 +322,7 @@ pub fn record<'a>(
             audit::detail.eq(detail.to_string()),
         ))
         .execute(tx.conn)?;
-    let text = |id: &Id<User>| id.as_str().to_owned();
+    let text = |id: &UserId| id.as_str().to_owned();
     let method = ["method", "with"].iter().find_map(|name| detail[*name].as_str());
     tx.audited.push(Audited {
         event: name.clone(),

@@ -7,18 +7,18 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     audit::{self, Actor, Event},
-    domain,
-    membership::{self, Role},
-    organisation::Organisation,
+    organisation::{self, Organisation},
     user::Name,
 };
 use crate::{
     clock::Timestamp,
     db::{
-        Conn, Id, Tx,
+        Conn, Tx,
         schema::{connections, domains, organisations},
     },
     error::{Error, Errors, Result},
+    ids::{ConnectionId, Id, OrganisationId},
+    kinds::Role,
     mail::EmailAddress,
     sso::{IdentityProvider, NameFormat, Reason, Statement, read_provider},
 };
@@ -28,9 +28,9 @@ use crate::{
 #[diesel(table_name = connections)]
 pub struct Connection {
     /// Opaque.
-    pub id: Id<Connection>,
+    pub id: ConnectionId,
     /// Whose it is.
-    pub organisation_id: Id<Organisation>,
+    pub organisation_id: OrganisationId,
     /// As its owners call it.
     pub name: String,
     /// The identity provider's entity ID.
@@ -215,14 +215,14 @@ const MOST: i64 = 10;
 pub fn create(
     tx: &mut Tx,
     actor: &Actor,
-    organisation: &Id<Organisation>,
+    organisation: &OrganisationId,
     new: NewConnection,
 ) -> Result<Result<Connection, Reason>> {
     let provider = match read_provider(&new.metadata, tx.now) {
         Ok(provider) => provider,
         Err(reason) => return Ok(Err(reason)),
     };
-    membership::lock(tx, organisation)?;
+    organisation::lock(tx, organisation)?;
     let held = connections::table.filter(connections::organisation_id.eq(organisation));
     if held.count().get_result::<i64>(tx.conn)? >= MOST {
         let sentence = format!("There are {MOST} connections. Remove one that is no longer used.");
@@ -259,18 +259,18 @@ pub fn last_expiry(provider: &IdentityProvider, now: Timestamp) -> Timestamp {
 }
 
 /// The connection with this id.
-pub fn by_id(conn: &mut Conn, id: &Id<Connection>) -> Result<Connection> {
+pub fn by_id(conn: &mut Conn, id: &ConnectionId) -> Result<Connection> {
     Ok(connections::table.find(id).select(Connection::as_select()).get_result(conn)?)
 }
 
 /// The connection with this id, where the organisation has it.
-pub fn owned(conn: &mut Conn, organisation: &Id<Organisation>, id: &Id<Connection>) -> Result<Connection> {
+pub fn owned(conn: &mut Conn, organisation: &OrganisationId, id: &ConnectionId) -> Result<Connection> {
     let own = connections::table.find(id).filter(connections::organisation_id.eq(organisation));
     Ok(own.select(Connection::as_select()).get_result(conn)?)
 }
 
 /// An organisation's connections, the oldest first.
-pub fn of(conn: &mut Conn, organisation: &Id<Organisation>) -> Result<Vec<Connection>> {
+pub fn of(conn: &mut Conn, organisation: &OrganisationId) -> Result<Vec<Connection>> {
     let own = connections::table.filter(connections::organisation_id.eq(organisation));
     Ok(own.order((connections::created_at, connections::id)).select(Connection::as_select()).load(conn)?)
 }
@@ -316,24 +316,4 @@ pub fn note_test(tx: &mut Tx, tested: &Connection) -> Result<()> {
         .filter(connections::asks_second_factor.eq(tested.asks_second_factor));
     diesel::update(same).set(connections::tested_at.eq(tx.now)).execute(tx.conn)?;
     Ok(())
-}
-
-/// Ends a connection, and every identity that it vouched for.
-pub fn remove(
-    tx: &mut Tx,
-    actor: &Actor,
-    organisation: &Id<Organisation>,
-    id: &Id<Connection>,
-) -> Result<()> {
-    membership::lock(tx, organisation)?;
-    // Nobody must be kept to a way in that is gone, nor to the next one without its own test.
-    for led in domain::led_to(tx.conn, id)?.iter().filter(|led| led.organisation_id == *organisation) {
-        domain::release(tx, actor, led)?;
-    }
-    let own = connections::table.find(id).filter(connections::organisation_id.eq(organisation));
-    if diesel::delete(own).execute(tx.conn)? == 0 {
-        return Err(Error::NotFound);
-    }
-    let event = Event::ConnectionRemoved { organisation: organisation.clone(), connection: id.clone() };
-    audit::record(tx, actor, None, event)
 }

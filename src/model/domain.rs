@@ -2,38 +2,32 @@
 //!
 //! Many may say that a domain is theirs; one has it proved, by a TXT record or by the operator.
 
-mod enforcement;
 mod upkeep;
 
 use diesel::prelude::*;
 
 use super::{
     audit::{self, Actor, Event},
-    connection::{self, Connection},
-    holding::{Fate, Holding},
-    membership,
-    organisation::Organisation,
-    user::User,
+    connection,
+    organisation::{self, Organisation},
+    personal_data::{Erasure, PersonalData},
 };
 use crate::{
     clock::Timestamp,
     db::{
-        Conn, Id, Tx,
+        Conn, Tx,
         schema::{domains, organisations},
     },
     error::{Error, Errors, Result},
+    ids::{ConnectionId, DomainId, Id, OrganisationId, UserId},
     mail::EmailAddress,
     secret::random_text,
 };
 
-pub use enforcement::{
-    admits_move, can_break_glass, closes, closes_now, enforce, enforced, is_break_glass, is_spare_key,
-    release,
-};
 pub use upkeep::{CHECKED_EVERY, GRACE, Gone, due, note_found, note_gone, take_turn};
 
 /// What is held here about a person, and what becomes of it.
-pub const HOLDING: Holding = Holding {
+pub const PERSONAL_DATA: PersonalData = PersonalData {
     table: "domains",
     title: "Domains that you keep the spare key to",
     why: "So that one owner can still sign in when an organisation's own sign-in fails.",
@@ -46,12 +40,12 @@ pub const HOLDING: Holding = Holding {
         ("proved_by", "how it was proved"),
         ("break_glass_id", "that the spare key is yours"),
     ],
-    fate: Fate::Anonymised,
+    fate: Erasure::Anonymised,
     afterwards: "The domain stays with its organisation, and nobody has the spare key.",
     export: &[],
     erase: |tx, id, _| {
         diesel::update(domains::table.filter(domains::break_glass_id.eq(id)))
-            .set(domains::break_glass_id.eq(None::<Id<User>>))
+            .set(domains::break_glass_id.eq(None::<UserId>))
             .execute(tx.conn)?;
         Ok(())
     },
@@ -62,11 +56,11 @@ pub const HOLDING: Holding = Holding {
 #[diesel(table_name = domains)]
 pub struct Domain {
     /// Opaque.
-    pub id: Id<Domain>,
+    pub id: DomainId,
     /// Whose it is said to be.
-    pub organisation_id: Id<Organisation>,
+    pub organisation_id: OrganisationId,
     /// Where its people sign in.
-    pub connection_id: Option<Id<Connection>>,
+    pub connection_id: Option<ConnectionId>,
     /// Folded, as A-labels.
     pub name: String,
     /// What the TXT record has to say.
@@ -82,7 +76,7 @@ pub struct Domain {
     /// Whether its people sign in by the connection only.
     pub is_enforced: bool,
     /// But for this owner.
-    pub break_glass_id: Option<Id<User>>,
+    pub break_glass_id: Option<UserId>,
     /// When it was added.
     pub created_at: Timestamp,
 }
@@ -99,8 +93,8 @@ pub fn parse(typed: &str) -> Result<String, String> {
 pub fn add(
     tx: &mut Tx,
     actor: &Actor,
-    organisation: &Id<Organisation>,
-    connection: Option<&Id<Connection>>,
+    organisation: &OrganisationId,
+    connection: Option<&ConnectionId>,
     name: &str,
 ) -> Result<Domain> {
     let domain = Domain {
@@ -164,7 +158,7 @@ pub fn unprove(tx: &mut Tx, actor: &Actor, domain: &Domain) -> Result<()> {
             domains::proved_by.eq(None::<String>),
             domains::gone_since.eq(None::<Timestamp>),
             domains::is_enforced.eq(false),
-            domains::break_glass_id.eq(None::<Id<User>>),
+            domains::break_glass_id.eq(None::<UserId>),
         ))
         .execute(tx.conn)?;
     if gone == 0 {
@@ -175,7 +169,7 @@ pub fn unprove(tx: &mut Tx, actor: &Actor, domain: &Domain) -> Result<()> {
 }
 
 /// An organisation's domains, by name.
-pub fn of(conn: &mut Conn, organisation: &Id<Organisation>) -> Result<Vec<Domain>> {
+pub fn of(conn: &mut Conn, organisation: &OrganisationId) -> Result<Vec<Domain>> {
     let own = domains::table.filter(domains::organisation_id.eq(organisation));
     Ok(own.order(domains::name).select(Domain::as_select()).load(conn)?)
 }
@@ -196,27 +190,23 @@ pub fn proved(conn: &mut Conn, name: &str) -> Result<Option<Domain>> {
 }
 
 /// The connection that an address is led to: that of its domain, where it is proved and has one.
-pub fn leads_to(conn: &mut Conn, email: &EmailAddress) -> Result<Option<Id<Connection>>> {
+pub fn leads_to(conn: &mut Conn, email: &EmailAddress) -> Result<Option<ConnectionId>> {
     Ok(proved(conn, &email.domain())?.and_then(|domain| domain.connection_id))
 }
 
-fn lock(tx: &mut Tx, name: &str) -> Result<()> {
+/// Makes everyone else who decides about the people of this domain wait.
+pub fn lock(tx: &mut Tx, name: &str) -> Result<()> {
     tx.lock(&format!("domain {name}"))
 }
 
 /// One of an organisation's domains.
-pub fn owned(conn: &mut Conn, organisation: &Id<Organisation>, id: &Id<Domain>) -> Result<Domain> {
+pub fn owned(conn: &mut Conn, organisation: &OrganisationId, id: &DomainId) -> Result<Domain> {
     let own = domains::table.find(id).filter(domains::organisation_id.eq(organisation));
     Ok(own.select(Domain::as_select()).get_result(conn)?)
 }
 
 /// Takes a domain off the list, its proof and its rule with it.
-pub fn remove(
-    tx: &mut Tx,
-    actor: &Actor,
-    organisation: &Id<Organisation>,
-    id: &Id<Domain>,
-) -> Result<Domain> {
+pub fn remove(tx: &mut Tx, actor: &Actor, organisation: &OrganisationId, id: &DomainId) -> Result<Domain> {
     let domain = owned(tx.conn, organisation, id)?;
     diesel::delete(domains::table.find(id)).execute(tx.conn)?;
     let event = Event::DomainRemoved { organisation: organisation.clone(), domain: domain.name.clone() };
@@ -229,11 +219,11 @@ pub fn remove(
 pub fn lead_to(
     tx: &mut Tx,
     actor: &Actor,
-    organisation: &Id<Organisation>,
-    id: &Id<Domain>,
-    connection: Option<&Id<Connection>>,
+    organisation: &OrganisationId,
+    id: &DomainId,
+    connection: Option<&ConnectionId>,
 ) -> Result<()> {
-    membership::lock(tx, organisation)?;
+    organisation::lock(tx, organisation)?;
     let domain = owned(tx.conn, organisation, id)?;
     let chosen = connection.map(|id| connection::owned(tx.conn, organisation, id)).transpose()?;
     let is_tested = chosen.as_ref().is_some_and(|chosen| chosen.tested_at.is_some());
@@ -254,12 +244,13 @@ pub fn lead_to(
     audit::record(tx, actor, None, event)
 }
 
-fn unfit(sentence: &str) -> Error {
+/// [`Error::Invalid`] of the whole form.
+pub fn unfit(sentence: &str) -> Error {
     Error::Invalid(Errors::one("form", sentence))
 }
 
 /// The domains whose people are led to a connection.
-pub fn led_to(conn: &mut Conn, connection: &Id<Connection>) -> Result<Vec<Domain>> {
+pub fn led_to(conn: &mut Conn, connection: &ConnectionId) -> Result<Vec<Domain>> {
     let led = domains::table.filter(domains::connection_id.eq(connection));
     Ok(led.order(domains::name).select(Domain::as_select()).load(conn)?)
 }

@@ -3,32 +3,28 @@
 //! An identity is (connection, NameID of a lasting format), never an address. What an identity provider says of
 //! addresses counts only for domains that its organisation has proved.
 
-mod arrival;
-
 use diesel::prelude::*;
 use serde_json::{Value, json};
 
 use super::{
     audit::{self, Actor, Event},
     connection::Connection,
-    holding::{Fate, Holding, Section},
-    organisation::Organisation,
+    personal_data::{Erasure, ExportSection, PersonalData},
     user::{self, User},
 };
 use crate::{
     clock::Timestamp,
     db::{
-        Conn, Id, Tx,
+        Conn, Tx,
         schema::{connections, identities},
     },
     error::{Error, Result},
+    ids::{ConnectionId, Id, OrganisationId, UserId},
     sso::{self, NameFormat},
 };
 
-pub use arrival::{Refused, Resolution, follow, foresee, resolve};
-
 /// What is held here about a person, and what becomes of it.
-pub const HOLDING: Holding = Holding {
+pub const PERSONAL_DATA: PersonalData = PersonalData {
     table: "identities",
     title: "How your organisations know you",
     why: "So that you can sign in through your organisation. It stays as long as the organisation's sign-in does.",
@@ -39,13 +35,13 @@ pub const HOLDING: Holding = Holding {
         ("name", "the name your organisation calls you by"),
         ("user_id", "that it is you"),
     ],
-    fate: Fate::Removed,
+    fate: Erasure::Removed,
     afterwards: "",
-    export: &[Section { name: "identities", is_list: true, read: exported }],
+    export: &[ExportSection { name: "identities", is_list: true, read: exported }],
     erase: |tx, id, _| forget(tx, id),
 };
 
-fn exported(conn: &mut Conn, owner: &Id<User>, skip: i64, most: i64) -> Result<Vec<Value>> {
+fn exported(conn: &mut Conn, owner: &UserId, skip: i64, most: i64) -> Result<Vec<Value>> {
     let found: Vec<(String, String, Timestamp, Timestamp)> = identities::table
         .inner_join(connections::table)
         .filter(identities::user_id.eq(owner))
@@ -70,12 +66,12 @@ pub fn link(
     actor: &Actor,
     connection: &Connection,
     name: &sso::Name,
-    user: &Id<User>,
+    user: &UserId,
 ) -> Result<()> {
     let row = (
         identities::id.eq(Id::<Identity>::random()?),
         identities::connection_id.eq(&connection.id),
-        identities::format.eq(word(name.format)),
+        identities::format.eq(format_word(name.format)),
         identities::name.eq(&name.value),
         identities::user_id.eq(user),
         identities::created_at.eq(tx.now),
@@ -87,27 +83,27 @@ pub fn link(
 }
 
 /// Whoever this name stands for at this connection.
-pub fn find(conn: &mut Conn, connection: &Id<Connection>, name: &sso::Name) -> Result<Option<User>> {
-    let id: Option<Id<User>> =
-        this(connection, name).select(identities::user_id).get_result(conn).optional()?;
+pub fn find(conn: &mut Conn, connection: &ConnectionId, name: &sso::Name) -> Result<Option<User>> {
+    let id: Option<UserId> =
+        row_of(connection, name).select(identities::user_id).get_result(conn).optional()?;
     id.map(|id| user::by_id(conn, &id)).transpose()
 }
 
 /// The connection that a person was connected with last.
-pub fn newest_connection(conn: &mut Conn, user: &Id<User>) -> Result<Option<Id<Connection>>> {
+pub fn newest_connection(conn: &mut Conn, user: &UserId) -> Result<Option<ConnectionId>> {
     let own = identities::table.filter(identities::user_id.eq(user));
     let newest = own.order((identities::created_at.desc(), identities::id.desc()));
     Ok(newest.select(identities::connection_id).first(conn).optional()?)
 }
 
 /// Forgets every identity of an account, and tells nobody.
-pub fn forget(tx: &mut Tx, user: &Id<User>) -> Result<()> {
+pub fn forget(tx: &mut Tx, user: &UserId) -> Result<()> {
     diesel::delete(identities::table.filter(identities::user_id.eq(user))).execute(tx.conn)?;
     Ok(())
 }
 
 /// Forgets those that were connected since `moment`, when somebody else had the account.
-pub fn forget_since(tx: &mut Tx, actor: &Actor, user: &Id<User>, moment: Timestamp) -> Result<()> {
+pub fn forget_since(tx: &mut Tx, actor: &Actor, user: &UserId, moment: Timestamp) -> Result<()> {
     let since =
         identities::table.filter(identities::user_id.eq(user)).filter(identities::created_at.ge(moment));
     let count = diesel::delete(since).execute(tx.conn)?;
@@ -115,7 +111,7 @@ pub fn forget_since(tx: &mut Tx, actor: &Actor, user: &Id<User>, moment: Timesta
 }
 
 /// Forgets those at an organisation's connections.
-pub fn forget_at(tx: &mut Tx, actor: &Actor, organisation: &Id<Organisation>, user: &Id<User>) -> Result<()> {
+pub fn forget_at(tx: &mut Tx, actor: &Actor, organisation: &OrganisationId, user: &UserId) -> Result<()> {
     let theirs =
         connections::table.filter(connections::organisation_id.eq(organisation)).select(connections::id);
     let own = identities::table.filter(identities::user_id.eq(user));
@@ -123,7 +119,7 @@ pub fn forget_at(tx: &mut Tx, actor: &Actor, organisation: &Id<Organisation>, us
     note_unlinked(tx, actor, user, count)
 }
 
-fn note_unlinked(tx: &mut Tx, actor: &Actor, user: &Id<User>, count: usize) -> Result<()> {
+fn note_unlinked(tx: &mut Tx, actor: &Actor, user: &UserId, count: usize) -> Result<()> {
     match count {
         0 => Ok(()),
         count => audit::record(tx, actor, user, Event::IdentitiesUnlinked { count }),
@@ -131,7 +127,7 @@ fn note_unlinked(tx: &mut Tx, actor: &Actor, user: &Id<User>, count: usize) -> R
 }
 
 /// Whether a person is known by a connection, under any name.
-fn is_known(conn: &mut Conn, connection: &Id<Connection>, user: &Id<User>) -> Result<bool> {
+pub fn is_known(conn: &mut Conn, connection: &ConnectionId, user: &UserId) -> Result<bool> {
     let own = identities::table
         .filter(identities::connection_id.eq(connection))
         .filter(identities::user_id.eq(user));
@@ -139,20 +135,21 @@ fn is_known(conn: &mut Conn, connection: &Id<Connection>, user: &Id<User>) -> Re
 }
 
 /// Whether a person signs in through an organisation.
-pub fn has_any(conn: &mut Conn, user: &Id<User>) -> Result<bool> {
+pub fn has_any(conn: &mut Conn, user: &UserId) -> Result<bool> {
     let own = identities::table.filter(identities::user_id.eq(user)).select(identities::id);
     Ok(diesel::select(diesel::dsl::exists(own)).get_result(conn)?)
 }
 
 /// How many people are known by a connection.
-pub fn count(conn: &mut Conn, connection: &Id<Connection>) -> Result<i64> {
+pub fn count(conn: &mut Conn, connection: &ConnectionId) -> Result<i64> {
     let own = identities::table.filter(identities::connection_id.eq(connection));
     Ok(own.count().get_result(conn)?)
 }
 
+/// The row of a name at a connection.
 #[diesel::dsl::auto_type(no_type_alias)]
-fn this<'a>(connection: &'a Id<Connection>, name: &'a sso::Name) -> _ {
-    let format: &'static str = word(name.format);
+pub fn row_of<'a>(connection: &'a ConnectionId, name: &'a sso::Name) -> _ {
+    let format: &'static str = format_word(name.format);
     let value: &'a str = name.value.as_str();
     identities::table
         .filter(identities::connection_id.eq(connection))
@@ -160,7 +157,8 @@ fn this<'a>(connection: &'a Id<Connection>, name: &'a sso::Name) -> _ {
         .filter(identities::name.eq(value))
 }
 
-fn word(format: NameFormat) -> &'static str {
+/// A format of names as one word.
+pub fn format_word(format: NameFormat) -> &'static str {
     match format {
         NameFormat::Persistent => "persistent",
         NameFormat::Email => "email",

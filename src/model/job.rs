@@ -7,8 +7,9 @@ use serde::Serialize;
 use crate::{
     clock::Timestamp,
     config::Lifetimes,
-    db::{Conn, Id, Tx, schema::jobs},
+    db::{Conn, Tx, schema::jobs},
     error::Result,
+    ids::NodeId,
 };
 
 /// A process that runs jobs.
@@ -42,7 +43,7 @@ pub struct Job {
 #[derive(Debug, Clone)]
 pub struct Lease {
     name: &'static str,
-    holder: Id<Node>,
+    holder: NodeId,
 }
 
 /// Takes a job that is due, or, where `even_early`, at any time; nothing where another node has it or had it just now.
@@ -50,7 +51,7 @@ pub struct Lease {
 pub fn take(
     tx: &mut Tx,
     name: &'static str,
-    node: &Id<Node>,
+    node: &NodeId,
     pause: TimeDelta,
     even_early: bool,
 ) -> Result<Option<Lease>> {

@@ -2,18 +2,16 @@
 
 use diesel::prelude::*;
 
-use super::{
-    audit::{self, Actor, Event},
-    membership::{self, Role},
-    user::User,
-};
+use super::audit::{self, Actor, Event};
 use crate::{
     clock::Timestamp,
     db::{
-        Conn, Id, Tx,
+        Conn, Tx,
         schema::{memberships, organisations},
     },
-    error::{Error, Errors, Result},
+    error::{Error, Result},
+    ids::{OrganisationId, UserId},
+    kinds::Role,
 };
 
 /// An organisation.
@@ -21,7 +19,7 @@ use crate::{
 #[diesel(table_name = organisations)]
 pub struct Organisation {
     /// Opaque.
-    pub id: Id<Organisation>,
+    pub id: OrganisationId,
     /// As its owners call it.
     pub name: String,
     /// Its part of a URL.
@@ -35,6 +33,11 @@ pub struct Organisation {
 pub struct Title(String);
 
 impl Title {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The name as typed, without the blanks around it, or a sentence about what is wrong with it.
     pub fn parse(typed: &str) -> Result<Self, String> {
         let title = typed.trim();
@@ -63,6 +66,11 @@ pub struct Slug(String);
 impl Slug {
     const LONGEST: usize = 40;
 
+    /// The slug as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The slug, or a sentence about what is wrong with it.
     pub fn parse(typed: &str) -> Result<Self, String> {
         let slug = typed.trim().to_ascii_lowercase();
@@ -79,27 +87,8 @@ impl Slug {
     }
 }
 
-/// Makes an organisation; its maker owns it. [`Error::Invalid`] where the slug is taken.
-pub fn create(
-    tx: &mut Tx,
-    actor: &Actor,
-    maker: &Id<User>,
-    title: &Title,
-    slug: &Slug,
-) -> Result<Organisation> {
-    let organisation =
-        Organisation { id: Id::random()?, name: title.0.clone(), slug: slug.0.clone(), created_at: tx.now };
-    tx.unless_taken(|conn| diesel::insert_into(organisations::table).values(&organisation).execute(conn))?
-        .ok_or_else(|| {
-            Error::Invalid(Errors::one("slug", "Another organisation has that. Choose another."))
-        })?;
-    audit::record(tx, actor, maker, Event::OrganisationMade { organisation: organisation.id.clone() })?;
-    membership::add(tx, actor, &organisation.id, maker, Role::Owner)?;
-    Ok(organisation)
-}
-
 /// The organisations of a person, with their role, by name.
-pub fn of(conn: &mut Conn, user: &Id<User>) -> Result<Vec<(Organisation, Role)>> {
+pub fn of(conn: &mut Conn, user: &UserId) -> Result<Vec<(Organisation, Role)>> {
     let found = memberships::table
         .inner_join(organisations::table)
         .filter(memberships::user_id.eq(user))
@@ -111,7 +100,7 @@ pub fn of(conn: &mut Conn, user: &Id<User>) -> Result<Vec<(Organisation, Role)>>
 
 /// The organisation with this slug and the role that `user` has in it. [`Error::NotFound`] for everybody else: nobody
 /// learns which there are.
-pub fn seen_by(conn: &mut Conn, slug: &str, user: &Id<User>) -> Result<(Organisation, Role)> {
+pub fn seen_by(conn: &mut Conn, slug: &str, user: &UserId) -> Result<(Organisation, Role)> {
     // What is no slug is nobody's. PostgreSQL would fail on a NUL instead of finding nothing.
     let slug = Slug::parse(slug)
         .ok()
@@ -127,7 +116,7 @@ pub fn seen_by(conn: &mut Conn, slug: &str, user: &Id<User>) -> Result<(Organisa
 }
 
 /// The same for an owner; [`Error::Forbidden`] for any other member.
-pub fn owned_by(conn: &mut Conn, slug: &str, user: &Id<User>) -> Result<Organisation> {
+pub fn owned_by(conn: &mut Conn, slug: &str, user: &UserId) -> Result<Organisation> {
     match seen_by(conn, slug, user)? {
         (organisation, Role::Owner) => Ok(organisation),
         _ => Err(Error::Forbidden),
@@ -146,17 +135,22 @@ pub fn called(conn: &mut Conn, named: &str) -> Result<Vec<Organisation>> {
 }
 
 /// The organisation with this id.
-pub fn by_id(conn: &mut Conn, id: &Id<Organisation>) -> Result<Organisation> {
+pub fn by_id(conn: &mut Conn, id: &OrganisationId) -> Result<Organisation> {
     Ok(organisations::table.find(id).select(Organisation::as_select()).get_result(conn)?)
 }
 
 /// The slug of an organisation.
-pub fn slug_of(conn: &mut Conn, id: &Id<Organisation>) -> Result<String> {
+pub fn slug_of(conn: &mut Conn, id: &OrganisationId) -> Result<String> {
     Ok(organisations::table.find(id).select(organisations::slug).get_result(conn)?)
 }
 
+/// Holds up every other change of an organisation until this one is done.
+pub fn lock(tx: &mut Tx, organisation: &OrganisationId) -> Result<()> {
+    tx.lock(&format!("organisation {organisation}"))
+}
+
 /// Ends an organisation with everything that is its own.
-pub fn end(tx: &mut Tx, actor: &Actor, id: &Id<Organisation>) -> Result<()> {
+pub fn end(tx: &mut Tx, actor: &Actor, id: &OrganisationId) -> Result<()> {
     diesel::delete(organisations::table.find(id)).execute(tx.conn)?;
     audit::record(tx, actor, None, Event::OrganisationEnded { organisation: id.clone() })
 }

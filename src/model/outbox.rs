@@ -7,14 +7,12 @@ use diesel::prelude::*;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{
-    holding::{Fate, Holding, Section},
-    user::User,
-};
+use super::personal_data::{Erasure, ExportSection, PersonalData};
 use crate::{
     clock::Timestamp,
-    db::{Conn, Id, Tx, schema::outbox},
+    db::{Conn, Tx, schema::outbox},
     error::Result,
+    ids::{EmailId, UserId},
     mail::{About, Letter},
     secret::Keys,
 };
@@ -33,7 +31,7 @@ const SERVER: &str = "server";
 const US: &str = "us";
 
 /// What is held here about a person, and what becomes of it.
-pub const HOLDING: Holding = Holding {
+pub const PERSONAL_DATA: PersonalData = PersonalData {
     table: "outbox",
     title: "Mail to you",
     why: "So that mail arrives even when a server fails. The words of a letter are encrypted while it waits and wiped \
@@ -48,16 +46,16 @@ pub const HOLDING: Holding = Holding {
         ("destination", "the domain that it goes to, while it waits"),
         ("trouble", "whether the mail server refuses us, while it waits"),
     ],
-    fate: Fate::Removed,
+    fate: Erasure::Removed,
     afterwards: "One last letter tells you that it is done. It is wiped once it is sent.",
-    export: &[Section { name: "mails", is_list: true, read: exported }],
+    export: &[ExportSection { name: "mails", is_list: true, read: exported }],
     erase: |tx, id, _| {
         diesel::delete(outbox::table.filter(outbox::user_id.eq(id))).execute(tx.conn)?;
         Ok(())
     },
 };
 
-fn exported(conn: &mut Conn, owner: &Id<User>, skip: i64, most: i64) -> Result<Vec<Value>> {
+fn exported(conn: &mut Conn, owner: &UserId, skip: i64, most: i64) -> Result<Vec<Value>> {
     let found: Vec<(String, Timestamp, Option<Timestamp>)> = outbox::table
         .filter(outbox::user_id.eq(owner))
         .order((outbox::created_at, outbox::id))
@@ -76,7 +74,7 @@ pub fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
     let is_over = outbox::sent_at.is_not_null().or(outbox::parked_at.is_not_null());
     let old =
         outbox::table.filter(is_over).filter(outbox::created_at.lt(tx.now - tx.config.lifetimes.history));
-    let ids: Vec<Id<Posted>> = old.order(outbox::created_at).limit(most).select(outbox::id).load(tx.conn)?;
+    let ids: Vec<EmailId> = old.order(outbox::created_at).limit(most).select(outbox::id).load(tx.conn)?;
     // Again: an operator may have put one back into the queue.
     Ok(diesel::delete(outbox::table.filter(outbox::id.eq_any(ids)).filter(is_over)).execute(tx.conn)?)
 }
@@ -89,7 +87,7 @@ pub struct Posted;
 #[derive(Debug, Clone, Queryable)]
 pub struct Due {
     /// Its row; also what its Message-ID is made of.
-    pub id: Id<Posted>,
+    pub id: EmailId,
     /// The letter, encrypted.
     pub sealed: Option<String>,
     /// How often it was tried before.
@@ -113,7 +111,7 @@ impl Due {
 #[serde(rename_all = "camelCase")]
 pub struct Parked {
     /// Its row.
-    pub id: Id<Posted>,
+    pub id: EmailId,
     /// What kind of letter.
     pub kind: String,
     /// When it was written.
@@ -152,11 +150,11 @@ pub struct Trouble {
 
 impl Tx<'_> {
     /// Posts a letter with this transaction: it is sent once the change is there, and never without it.
-    pub fn mail(&mut self, to: Option<&Id<User>>, letter: Letter) -> Result<()> {
+    pub fn mail(&mut self, to: Option<&UserId>, letter: Letter) -> Result<()> {
         let sealed = self.config.keys.seal(SEAL, &serde_json::to_string(&letter)?)?;
         diesel::insert_into(outbox::table)
             .values((
-                outbox::id.eq(Id::<Posted>::random()?),
+                outbox::id.eq(EmailId::random()?),
                 outbox::user_id.eq(to),
                 outbox::kind.eq(letter.kind.as_str()),
                 outbox::sealed.eq(sealed),
@@ -202,7 +200,7 @@ pub fn take_due(
     Ok(taken)
 }
 
-fn candidates(tx: &mut Tx, most: usize, full: &[&String]) -> Result<Vec<(Id<Posted>, String)>> {
+fn candidates(tx: &mut Tx, most: usize, full: &[&String]) -> Result<Vec<(EmailId, String)>> {
     // What lies further ahead than any pause was written while the clock was wrong.
     let furthest = tx.now + LONGEST_PAUSE + tx.config.lifetimes.mail_lease;
     Ok(outbox::table
@@ -217,7 +215,7 @@ fn candidates(tx: &mut Tx, most: usize, full: &[&String]) -> Result<Vec<(Id<Post
 }
 
 /// One of several nodes that see an email due has it.
-fn take(tx: &mut Tx, id: &Id<Posted>) -> Result<Option<Due>> {
+fn take(tx: &mut Tx, id: &EmailId) -> Result<Option<Due>> {
     let lease_ends = tx.now + tx.config.lifetimes.mail_lease;
     let furthest = lease_ends + LONGEST_PAUSE;
     Ok(diesel::update(outbox::table.find(id))
@@ -238,7 +236,7 @@ fn take(tx: &mut Tx, id: &Id<Posted>) -> Result<Option<Due>> {
 }
 
 /// Holds an email for another while that is being sent.
-pub fn renew(tx: &mut Tx, id: &Id<Posted>) -> Result<()> {
+pub fn renew(tx: &mut Tx, id: &EmailId) -> Result<()> {
     diesel::update(outbox::table.find(id).filter(outbox::sent_at.is_null()))
         .set(outbox::due_at.eq(tx.now + tx.config.lifetimes.mail_lease))
         .execute(tx.conn)?;
@@ -246,7 +244,7 @@ pub fn renew(tx: &mut Tx, id: &Id<Posted>) -> Result<()> {
 }
 
 /// Notes that a letter is gone, and wipes it. Those that waited for the mail server to take anything at all are due.
-pub fn sent(tx: &mut Tx, id: &Id<Posted>) -> Result<()> {
+pub fn sent(tx: &mut Tx, id: &EmailId) -> Result<()> {
     diesel::update(outbox::table.find(id))
         .set((
             outbox::sent_at.eq(tx.now),

@@ -8,24 +8,23 @@ use serde_json::{Value, json};
 
 use super::{
     audit::{self, Actor, Event},
-    holding::{Fate, Holding, Section},
-    second_factor::{self, Factor},
-    session::{self, Current},
+    personal_data::{Erasure, ExportSection, PersonalData},
     user::User,
 };
 use crate::{
     clock::Timestamp,
     db::{
-        Conn, Id, Tx,
+        Conn, Tx,
         schema::{passkeys, users},
     },
     error::{Error, Result},
-    mail::letters::FactorChange,
+    ids::{Id, PasskeyId, UserId},
+    kinds::Factor,
     webauthn::{Credential, RelyingParty, Use},
 };
 
 /// What is held here about a person, and what becomes of it.
-pub const HOLDING: Holding = Holding {
+pub const PERSONAL_DATA: PersonalData = PersonalData {
     table: "passkeys",
     title: "Your passkeys",
     why: "So that you can sign in with them. Each stays until you remove it.",
@@ -37,13 +36,13 @@ pub const HOLDING: Holding = Holding {
         ("rp_id", "the site it was made for"),
         ("name", "what you call it"),
     ],
-    fate: Fate::Removed,
+    fate: Erasure::Removed,
     afterwards: "Your devices may still offer it; it then opens nothing.",
-    export: &[Section { name: "passkeys", is_list: true, read: exported }],
+    export: &[ExportSection { name: "passkeys", is_list: true, read: exported }],
     erase: |tx, id, _| forget(tx, id),
 };
 
-fn exported(conn: &mut Conn, owner: &Id<User>, skip: i64, most: i64) -> Result<Vec<Value>> {
+fn exported(conn: &mut Conn, owner: &UserId, skip: i64, most: i64) -> Result<Vec<Value>> {
     let found: Vec<Passkey> = passkeys::table
         .filter(passkeys::user_id.eq(owner))
         .order((passkeys::created_at, passkeys::id))
@@ -72,9 +71,9 @@ pub const MOST: i64 = 20;
 #[diesel(table_name = passkeys)]
 pub struct Passkey {
     /// Opaque.
-    pub id: Id<Passkey>,
+    pub id: PasskeyId,
     /// Whose it is.
-    pub user_id: Id<User>,
+    pub user_id: UserId,
     /// The host it was made for.
     pub rp_id: String,
     /// What its owner calls it.
@@ -160,13 +159,13 @@ pub fn add(
 }
 
 /// `owner`'s passkeys, the oldest first.
-pub fn list(conn: &mut Conn, owner: &Id<User>) -> Result<Vec<Passkey>> {
+pub fn list(conn: &mut Conn, owner: &UserId) -> Result<Vec<Passkey>> {
     let own = passkeys::table.filter(passkeys::user_id.eq(owner));
     Ok(own.order((passkeys::created_at, passkeys::id)).select(Passkey::as_select()).load(conn)?)
 }
 
 /// Those of `owner`'s passkeys that open something at this host.
-pub fn usable(conn: &mut Conn, owner: &Id<User>, party: &RelyingParty) -> Result<Vec<Credential>> {
+pub fn usable(conn: &mut Conn, owner: &UserId, party: &RelyingParty) -> Result<Vec<Credential>> {
     let id = party.id()?;
     let own = list(conn, owner)?;
     own.iter().filter(|one| one.copied_at.is_none() && one.rp_id == id).map(Passkey::credential).collect()
@@ -184,7 +183,7 @@ pub fn by_credential(conn: &mut Conn, credential_id: &str) -> Result<Option<(Pas
 
 /// Notes that a passkey was used. False where it is gone, or has counted as far by now: there is a copy of it (WebAuthn
 /// §6.1.1).
-pub fn used(tx: &mut Tx, id: &Id<Passkey>, told: &Use) -> Result<bool> {
+pub fn used(tx: &mut Tx, id: &PasskeyId, told: &Use) -> Result<bool> {
     // One that does not count stays at 0.
     let is_newer = passkeys::counter.lt(told.counter.max(1));
     let fit = passkeys::table.find(id).filter(passkeys::copied_at.is_null()).filter(is_newer);
@@ -199,25 +198,8 @@ pub fn used(tx: &mut Tx, id: &Id<Passkey>, told: &Use) -> Result<bool> {
     Ok(noted == 1)
 }
 
-/// Closes a passkey that was copied, signs out whoever came in with it, and tells its owner. Harmless twice.
-pub fn close(tx: &mut Tx, actor: &Actor, user: &User, id: &Id<Passkey>, device: &str) -> Result<()> {
-    let open = passkeys::table.find(id).filter(passkeys::copied_at.is_null());
-    if diesel::update(open).set(passkeys::copied_at.eq(tx.now)).execute(tx.conn)? == 0 {
-        return Ok(());
-    }
-    session::revoke_of_passkey(tx, actor, &user.id, id, None)?;
-    audit::record(tx, actor, &user.id, Event::PasskeyCopied { passkey: id.clone() })?;
-    second_factor::tell(tx, user, FactorChange::PasskeyCopied, device)
-}
-
 /// Calls one of `owner`'s passkeys something else. Nobody learns whether an id belongs to somebody else.
-pub fn rename(
-    tx: &mut Tx,
-    actor: &Actor,
-    owner: &Id<User>,
-    id: &Id<Passkey>,
-    name: &PasskeyName,
-) -> Result<()> {
+pub fn rename(tx: &mut Tx, actor: &Actor, owner: &UserId, id: &PasskeyId, name: &PasskeyName) -> Result<()> {
     let own = passkeys::table.find(id).filter(passkeys::user_id.eq(owner));
     if diesel::update(own).set(passkeys::name.eq(&name.0)).execute(tx.conn)? == 0 {
         return Err(Error::NotFound);
@@ -225,28 +207,8 @@ pub fn rename(
     audit::record(tx, actor, owner, Event::PasskeyRenamed { passkey: id.clone() })
 }
 
-/// Removes one of `user`'s passkeys, in the session `here`; every other session that it opened ends.
-/// [`Error::LastWayIn`] where nothing else opens the account, [`Error::SpareKey`] where an organisation relies on it.
-pub fn remove(tx: &mut Tx, actor: &Actor, user: &User, here: &Current, id: &Id<Passkey>) -> Result<()> {
-    let own = passkeys::table.find(id).filter(passkeys::user_id.eq(&user.id));
-    if diesel::delete(own).execute(tx.conn)? == 0 {
-        return Err(Error::NotFound);
-    }
-    let left = second_factor::of(tx.conn, &user.id)?;
-    if !left.has_way_in() {
-        return Err(Error::LastWayIn);
-    }
-    second_factor::keep_spare_key(tx, &user.id, &left)?;
-    session::revoke_of_passkey(tx, actor, &user.id, id, Some(&here.id))?;
-    if left.passkeys == 0 {
-        second_factor::removed(tx, actor, &user.id, here, Factor::Passkey)?;
-    }
-    let removed = Event::SecondFactorRemoved { factor: Factor::Passkey, passkey: Some(id.clone()) };
-    audit::record(tx, actor, &user.id, removed)
-}
-
 /// Removes all of them, and tells nobody.
-pub fn forget(tx: &mut Tx, user: &Id<User>) -> Result<()> {
+pub fn forget(tx: &mut Tx, user: &UserId) -> Result<()> {
     diesel::delete(passkeys::table.filter(passkeys::user_id.eq(user))).execute(tx.conn)?;
     Ok(())
 }

@@ -10,30 +10,31 @@ use zeroize::Zeroizing;
 use super::{
     audit::{self, Actor, Event},
     crockford,
-    holding::{Fate, Holding, Section},
+    personal_data::{Erasure, ExportSection, PersonalData},
     user::User,
 };
 use crate::{
     clock::Timestamp,
-    db::{Conn, Id, Tx, schema::recovery_codes},
+    db::{Conn, Tx, schema::recovery_codes},
     error::Result,
+    ids::UserId,
     mail::letters,
     secret::{self, Keys},
 };
 
 /// What is held here about a person, and what becomes of it.
-pub const HOLDING: Holding = Holding {
+pub const PERSONAL_DATA: PersonalData = PersonalData {
     table: "recovery_codes",
     title: "Your recovery codes",
     why: "So that each can be checked once. They stay until you make new ones or remove your last second factor.",
     columns: &[("hash", "a fingerprint of a code, which nobody can read"), ("user_id", "that it is yours")],
-    fate: Fate::Removed,
+    fate: Erasure::Removed,
     afterwards: "",
-    export: &[Section { name: "recoveryCodes", is_list: true, read: exported }],
+    export: &[ExportSection { name: "recoveryCodes", is_list: true, read: exported }],
     erase: |tx, id, _| forget(tx, id),
 };
 
-fn exported(conn: &mut Conn, owner: &Id<User>, skip: i64, most: i64) -> Result<Vec<Value>> {
+fn exported(conn: &mut Conn, owner: &UserId, skip: i64, most: i64) -> Result<Vec<Value>> {
     let found: Vec<(Timestamp, Option<Timestamp>)> = recovery_codes::table
         .filter(recovery_codes::user_id.eq(owner))
         .order((recovery_codes::created_at, recovery_codes::hash))
@@ -66,7 +67,7 @@ pub fn spelled(plain: &str) -> Zeroizing<String> {
 }
 
 /// Makes ten new codes, as they are to be shown once: `xxxx-xxxx-xxxx`. All older ones are dead.
-pub fn make(tx: &mut Tx, actor: &Actor, user: &Id<User>) -> Result<Vec<Zeroizing<String>>> {
+pub fn make(tx: &mut Tx, actor: &Actor, user: &UserId) -> Result<Vec<Zeroizing<String>>> {
     forget(tx, user)?;
     let mut codes = Vec::with_capacity(COUNT);
     for _ in 0..COUNT {
@@ -86,7 +87,7 @@ pub fn make(tx: &mut Tx, actor: &Actor, user: &Id<User>) -> Result<Vec<Zeroizing
 }
 
 // The owner is hashed along: two people may hold the same code.
-fn hashes(keys: &Keys, user: &Id<User>, code: &str) -> Result<Vec<String>> {
+fn hashes(keys: &Keys, user: &UserId, code: &str) -> Result<Vec<String>> {
     keys.lookups("recovery_code", &format!("{user}:{code}"))
 }
 
@@ -110,7 +111,7 @@ pub fn take(tx: &mut Tx, actor: &Actor, user: &User, code: &str) -> Result<bool>
 }
 
 /// How many were not used yet.
-pub fn left(conn: &mut Conn, user: &Id<User>) -> Result<i64> {
+pub fn left(conn: &mut Conn, user: &UserId) -> Result<i64> {
     let unused = recovery_codes::table
         .filter(recovery_codes::user_id.eq(user))
         .filter(recovery_codes::used_at.is_null());
@@ -119,7 +120,7 @@ pub fn left(conn: &mut Conn, user: &Id<User>) -> Result<i64> {
 
 /// Names the set that `user` has now, used codes included, and tells nothing of the codes. Each new set has another
 /// name.
-pub fn edition(conn: &mut Conn, user: &Id<User>) -> Result<String> {
+pub fn edition(conn: &mut Conn, user: &UserId) -> Result<String> {
     let mut hashes: Vec<String> = recovery_codes::table
         .filter(recovery_codes::user_id.eq(user))
         .select(recovery_codes::hash)
@@ -129,7 +130,7 @@ pub fn edition(conn: &mut Conn, user: &Id<User>) -> Result<String> {
 }
 
 /// Removes all of them.
-pub fn forget(tx: &mut Tx, user: &Id<User>) -> Result<()> {
+pub fn forget(tx: &mut Tx, user: &UserId) -> Result<()> {
     diesel::delete(recovery_codes::table.filter(recovery_codes::user_id.eq(user))).execute(tx.conn)?;
     Ok(())
 }

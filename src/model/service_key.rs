@@ -7,8 +7,9 @@ use diesel::prelude::*;
 use super::audit::{self, Actor, Event};
 use crate::{
     config::Config,
-    db::{Conn, Id, Tx, schema::service_keys},
+    db::{Conn, Tx, schema::service_keys},
     error::{Error, Result},
+    ids::Id,
     secret::Secret,
     sso::{Service, ServiceKey},
     text_enum,

@@ -10,22 +10,21 @@ use serde_json::{Value, json};
 
 use super::{
     device::Device,
-    holding::{Fate, Holding, Section},
-    passkey::Passkey,
-    second_factor::Factor,
+    personal_data::{Erasure, ExportSection, PersonalData},
     user::User,
 };
 use crate::{
     clock::Timestamp,
     config::Lifetimes,
     db::{
-        Conn, Id, Tx,
+        Conn, Tx,
         schema::{sessions, users},
     },
     direct,
     error::{Error, Result},
+    ids::{Id, PasskeyId, SessionId, UserId},
+    kinds::{AuthMethod, Factor},
     secret::Secret,
-    text_enum,
 };
 
 pub use change::{Change, judge, lock, note_version};
@@ -35,37 +34,8 @@ pub use ending::{
 };
 pub use list::{Listed, list};
 
-text_enum! {
-    /// How a session began.
-    Method {
-        /// With a password.
-        Password => "password",
-        /// With a link in a mail.
-        MagicLink => "magic_link",
-        /// With a passkey and nothing else.
-        Passkey => "passkey",
-        /// Through the person's organisation.
-        Sso => "sso",
-        /// By making the account.
-        SignUp => "sign_up",
-    }
-}
-
-impl Method {
-    /// The method in words.
-    pub fn words(&self) -> &'static str {
-        match self {
-            Method::Password => "Password",
-            Method::MagicLink => "Link by mail",
-            Method::Passkey => "Passkey",
-            Method::Sso => "Single sign-on",
-            Method::SignUp => "New account",
-        }
-    }
-}
-
 /// What is held here about a person, and what becomes of it.
-pub const HOLDING: Holding = Holding {
+pub const PERSONAL_DATA: PersonalData = PersonalData {
     table: "sessions",
     title: "Where you are signed in",
     why: "So that you stay signed in, see your devices, and notice when a session changes hands. A session that has \
@@ -88,16 +58,16 @@ pub const HOLDING: Holding = Holding {
         ("locked_by", "the device that a session was suddenly used from, in words"),
         ("binding", "a fingerprint of a mark that your browser holds while it is open"),
     ],
-    fate: Fate::Removed,
+    fate: Erasure::Removed,
     afterwards: "Every device is signed out as soon as you ask to be deleted.",
-    export: &[Section { name: "sessions", is_list: true, read: exported }],
+    export: &[ExportSection { name: "sessions", is_list: true, read: exported }],
     erase: |tx, id, _| {
         diesel::delete(sessions::table.filter(sessions::user_id.eq(id))).execute(tx.conn)?;
         Ok(())
     },
 };
 
-fn exported(conn: &mut Conn, owner: &Id<User>, skip: i64, most: i64) -> Result<Vec<Value>> {
+fn exported(conn: &mut Conn, owner: &UserId, skip: i64, most: i64) -> Result<Vec<Value>> {
     let found: Vec<Session> = sessions::table
         .filter(sessions::user_id.eq(owner))
         .order((sessions::created_at, sessions::id))
@@ -135,7 +105,7 @@ fn exported(conn: &mut Conn, owner: &Id<User>, skip: i64, most: i64) -> Result<V
 pub fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
     // One that reached its end is not used any more, so the other end comes as well.
     let ended = sessions::table.filter(sessions::idle_expires_at.le(tx.now)).order(sessions::idle_expires_at);
-    let ids: Vec<Id<Session>> = ended.limit(most).select(sessions::id).load(tx.conn)?;
+    let ids: Vec<SessionId> = ended.limit(most).select(sessions::id).load(tx.conn)?;
     Ok(diesel::delete(
         sessions::table.filter(sessions::id.eq_any(ids)).filter(sessions::idle_expires_at.le(tx.now)),
     )
@@ -147,13 +117,13 @@ pub fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
 #[diesel(table_name = sessions)]
 pub struct Session {
     /// Public, for the list.
-    pub id: Id<Session>,
+    pub id: SessionId,
     /// Whose it is.
-    pub user_id: Id<User>,
+    pub user_id: UserId,
     /// Whether "remember this device" was chosen.
     pub remembered: bool,
     /// How it began.
-    pub method: Method,
+    pub method: AuthMethod,
     /// The browser's family.
     pub browser: String,
     /// The platform.
@@ -187,7 +157,7 @@ pub struct Session {
     /// What was proved besides the first, if anything was.
     pub second_factor: Option<Factor>,
     /// The passkey that it relies on.
-    pub passkey_id: Option<Id<Passkey>>,
+    pub passkey_id: Option<PasskeyId>,
     /// The digest of the mark of the browser that it began in, where that held one.
     pub binding: Option<String>,
 }
@@ -197,7 +167,7 @@ pub struct Session {
 #[diesel(table_name = sessions)]
 pub struct Current {
     /// Public.
-    pub id: Id<Session>,
+    pub id: SessionId,
     /// Whether "remember this device" was chosen.
     pub remembered: bool,
     /// When it was last used, to the minute.
@@ -214,7 +184,7 @@ pub struct Current {
 #[derive(Debug, Clone)]
 pub struct NewSession {
     /// How the person proved who they are.
-    pub method: Method,
+    pub method: AuthMethod,
     /// Whether to remember the device.
     pub remembered: bool,
     /// The device.
@@ -226,7 +196,7 @@ pub struct NewSession {
     /// What was proved besides the first.
     pub second_factor: Option<Factor>,
     /// The passkey that was used, if one was.
-    pub passkey: Option<Id<Passkey>>,
+    pub passkey: Option<PasskeyId>,
     /// When it has to end at the latest, where somebody else says so.
     pub ends_at: Option<Timestamp>,
     /// The digest of its browser's mark.
@@ -266,7 +236,7 @@ pub fn life(lifetimes: &Lifetimes, remembered: bool) -> (TimeDelta, TimeDelta) {
 }
 
 /// Starts a session and returns it with its secret, of which only the digest is kept.
-pub fn start(tx: &mut Tx, user: &Id<User>, new: NewSession) -> Result<(Session, SessionSecret)> {
+pub fn start(tx: &mut Tx, user: &UserId, new: NewSession) -> Result<(Session, SessionSecret)> {
     let secret = SessionSecret::random()?;
     let (idle, absolute) = life(&tx.config.lifetimes, new.remembered);
     let session = Session {
@@ -345,7 +315,7 @@ pub fn touch(tx: &mut Tx, session: &Current) -> Result<()> {
 }
 
 /// Notes a step-up, from which its window counts.
-pub fn prove(tx: &mut Tx, id: &Id<Session>) -> Result<()> {
+pub fn prove(tx: &mut Tx, id: &SessionId) -> Result<()> {
     diesel::update(sessions::table.find(id)).set(sessions::proved_at.eq(tx.now)).execute(tx.conn)?;
     Ok(())
 }
@@ -363,7 +333,7 @@ pub fn rotate(tx: &mut Tx, session: &Current) -> Result<SessionSecret> {
 }
 
 /// Notes what a session has proved besides the first.
-pub fn set_factor(tx: &mut Tx, id: &Id<Session>, factor: Factor) -> Result<()> {
+pub fn set_factor(tx: &mut Tx, id: &SessionId, factor: Factor) -> Result<()> {
     diesel::update(sessions::table.find(id)).set(sessions::second_factor.eq(factor)).execute(tx.conn)?;
     Ok(())
 }

@@ -5,15 +5,15 @@ use serde_json::{Value, json};
 
 use super::{
     device::Device,
-    holding::{Fate, Holding, Section},
-    session::Method,
+    personal_data::{Erasure, ExportSection, PersonalData},
     throttle,
-    user::User,
 };
 use crate::{
     clock::Timestamp,
-    db::{Conn, Id, Tx, schema::sign_ins},
+    db::{Conn, Tx, schema::sign_ins},
     error::Result,
+    ids::{Id, SignInId, UserId},
+    kinds::AuthMethod,
     text_enum,
 };
 
@@ -56,7 +56,7 @@ impl Outcome {
 }
 
 /// What is held here about a person, and what becomes of it.
-pub const HOLDING: Holding = Holding {
+pub const PERSONAL_DATA: PersonalData = PersonalData {
     table: "sign_ins",
     title: "Sign-ins",
     why: "So that you see who tried to get into your account, and we ask you about a browser we have not seen before. \
@@ -72,13 +72,13 @@ pub const HOLDING: Holding = Holding {
         ("method", "what was offered"),
         ("outcome", "what came of it"),
     ],
-    fate: Fate::Removed,
+    fate: Erasure::Removed,
     afterwards: "",
-    export: &[Section { name: "signIns", is_list: true, read: exported }],
+    export: &[ExportSection { name: "signIns", is_list: true, read: exported }],
     erase: |tx, id, _| forget(tx, id),
 };
 
-fn exported(conn: &mut Conn, owner: &Id<User>, skip: i64, most: i64) -> Result<Vec<Value>> {
+fn exported(conn: &mut Conn, owner: &UserId, skip: i64, most: i64) -> Result<Vec<Value>> {
     let found: Vec<SignIn> = sign_ins::table
         .filter(sign_ins::user_id.eq(owner))
         .order((sign_ins::at, sign_ins::id))
@@ -106,7 +106,7 @@ fn exported(conn: &mut Conn, owner: &Id<User>, skip: i64, most: i64) -> Result<V
 pub fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
     let old = sign_ins::at.lt(tx.now - tx.config.lifetimes.history);
     let found = sign_ins::table.filter(old).order(sign_ins::at).limit(most);
-    let ids: Vec<Id<SignIn>> = found.select(sign_ins::id).load(tx.conn)?;
+    let ids: Vec<SignInId> = found.select(sign_ins::id).load(tx.conn)?;
     Ok(diesel::delete(sign_ins::table.filter(sign_ins::id.eq_any(ids))).execute(tx.conn)?)
 }
 
@@ -115,9 +115,9 @@ pub fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
 #[diesel(table_name = sign_ins)]
 pub struct SignIn {
     /// Opaque; also the cursor.
-    pub id: Id<SignIn>,
+    pub id: SignInId,
     /// Whose account.
-    pub user_id: Id<User>,
+    pub user_id: UserId,
     /// When.
     pub at: Timestamp,
     /// From which address on the network.
@@ -131,7 +131,7 @@ pub struct SignIn {
     /// The kind of device.
     pub device_type: String,
     /// What was offered.
-    pub method: Method,
+    pub method: AuthMethod,
     /// What came of it.
     pub outcome: Outcome,
     /// Whether the browser had not been seen before.
@@ -146,7 +146,7 @@ pub struct Attempt {
     /// From which device.
     pub device: Device,
     /// What was offered.
-    pub method: Method,
+    pub method: AuthMethod,
     /// What came of it.
     pub outcome: Outcome,
     /// Whether the browser had not been seen before.
@@ -154,7 +154,7 @@ pub struct Attempt {
 }
 
 /// Notes an attempt, and forgets what is too old.
-pub fn note(tx: &mut Tx, user: &Id<User>, attempt: Attempt) -> Result<()> {
+pub fn note(tx: &mut Tx, user: &UserId, attempt: Attempt) -> Result<()> {
     let row = SignIn {
         id: Id::random()?,
         user_id: user.clone(),
@@ -179,21 +179,27 @@ pub fn note(tx: &mut Tx, user: &Id<User>, attempt: Attempt) -> Result<()> {
 
 /// As much of its history as the account's person sees, as [`list`] has it. Whoever only claims the address is not told
 /// who else tries: they may be a stranger, who would learn from it whether anybody has the address.
-pub fn shown(conn: &mut Conn, person: &User, cursor: Option<&Id<SignIn>>, most: i64) -> Result<Vec<SignIn>> {
-    among(conn, &person.id, !person.is_verified(), cursor, most)
+pub fn shown(
+    conn: &mut Conn,
+    user: &UserId,
+    is_verified: bool,
+    cursor: Option<&SignInId>,
+    most: i64,
+) -> Result<Vec<SignIn>> {
+    among(conn, user, !is_verified, cursor, most)
 }
 
 /// Up to `most` attempts, newest first.
-pub fn list(conn: &mut Conn, user: &Id<User>, most: i64) -> Result<Vec<SignIn>> {
+pub fn list(conn: &mut Conn, user: &UserId, most: i64) -> Result<Vec<SignIn>> {
     among(conn, user, false, None, most)
 }
 
 /// Up to `most` attempts, newest first, before the one that `cursor` names.
 fn among(
     conn: &mut Conn,
-    user: &Id<User>,
+    user: &UserId,
     only_successes: bool,
-    cursor: Option<&Id<SignIn>>,
+    cursor: Option<&SignInId>,
     most: i64,
 ) -> Result<Vec<SignIn>> {
     let mut query = sign_ins::table.filter(sign_ins::user_id.eq(user)).into_boxed();
@@ -214,16 +220,16 @@ fn among(
 }
 
 /// Whether this person was ever let in other than by signing up.
-pub fn has_any(conn: &mut Conn, user: &Id<User>) -> Result<bool> {
+pub fn has_any(conn: &mut Conn, user: &UserId) -> Result<bool> {
     let earlier = sign_ins::table
         .filter(sign_ins::user_id.eq(user))
         .filter(sign_ins::outcome.eq(Outcome::Success))
-        .filter(sign_ins::method.ne(Method::SignUp));
+        .filter(sign_ins::method.ne(AuthMethod::SignUp));
     Ok(diesel::select(diesel::dsl::exists(earlier)).get_result(conn)?)
 }
 
 /// Forgets the history: it is that of whoever claimed the address before.
-pub fn forget(tx: &mut Tx, user: &Id<User>) -> Result<()> {
+pub fn forget(tx: &mut Tx, user: &UserId) -> Result<()> {
     diesel::delete(sign_ins::table.filter(sign_ins::user_id.eq(user))).execute(tx.conn)?;
     Ok(())
 }
@@ -232,7 +238,7 @@ pub fn forget(tx: &mut Tx, user: &Id<User>) -> Result<()> {
 /// where a browser brings no cookie that knows it.
 pub fn is_familiar(
     conn: &mut Conn,
-    user: &Id<User>,
+    user: &UserId,
     ip: &str,
     device: &Device,
     since: Timestamp,

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use chrono::TimeDelta;
 use diesel::prelude::*;
 
-use super::holding::{Fate, Holding};
+use super::personal_data::{Erasure, PersonalData};
 use crate::{
     clock::Timestamp,
     db::{Tx, schema::throttles},
@@ -21,7 +21,7 @@ use crate::{
 pub use operator::{Counter, forget, forget_all, page};
 
 /// What is held here about a person, and what becomes of it.
-pub const HOLDING: Holding = Holding {
+pub const PERSONAL_DATA: PersonalData = PersonalData {
     table: "throttles",
     title: "Counters against guessing",
     why: "So that nobody can try passwords, or have mail sent, without end.",
@@ -29,7 +29,7 @@ pub const HOLDING: Holding = Holding {
         "key",
         "a fingerprint of an email address, a network address or an account, and what is counted",
     )],
-    fate: Fate::Expires,
+    fate: Erasure::Expires,
     afterwards: "Each is removed once its time is up: after a minute, an hour or a day.",
     export: &[],
     erase: |_, _, _| Ok(()),

@@ -6,14 +6,12 @@ use chrono::TimeDelta;
 use diesel::prelude::*;
 use serde_json::{Value, json};
 
-use super::{
-    holding::{Fate, Holding, Section},
-    user::User,
-};
+use super::personal_data::{Erasure, ExportSection, PersonalData};
 use crate::{
     clock::Timestamp,
-    db::{Conn, Id, Tx, schema::tokens},
+    db::{Conn, Tx, schema::tokens},
     error::{Error, Result},
+    ids::UserId,
     secret::Secret,
 };
 
@@ -25,7 +23,7 @@ pub use purpose::{
 };
 
 /// What is held here about a person, and what becomes of it.
-pub const HOLDING: Holding = Holding {
+pub const PERSONAL_DATA: PersonalData = PersonalData {
     table: "tokens",
     title: "Links we sent you, and steps under way",
     why: "So that a link works once and not too long. What has expired is removed a week later; until then it can be \
@@ -39,16 +37,16 @@ pub const HOLDING: Holding = Holding {
             "what it needs to know: an address, a device and its network address, or a form you were filling in",
         ),
     ],
-    fate: Fate::Removed,
+    fate: Erasure::Removed,
     afterwards: "They stop working as soon as you ask to be deleted.",
-    export: &[Section { name: "links", is_list: true, read: exported }],
+    export: &[ExportSection { name: "links", is_list: true, read: exported }],
     erase: |tx, id, _| {
         diesel::delete(tokens::table.filter(tokens::user_id.eq(id))).execute(tx.conn)?;
         Ok(())
     },
 };
 
-fn exported(conn: &mut Conn, owner: &Id<User>, skip: i64, most: i64) -> Result<Vec<Value>> {
+fn exported(conn: &mut Conn, owner: &UserId, skip: i64, most: i64) -> Result<Vec<Value>> {
     type Row = (String, Timestamp, Timestamp, Option<Timestamp>);
     let found: Vec<Row> = tokens::table
         .filter(tokens::user_id.eq(owner))
@@ -78,7 +76,7 @@ pub fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
 #[derive(Debug, Clone)]
 pub struct Token<C> {
     /// Whose it is.
-    pub user_id: Id<User>,
+    pub user_id: UserId,
     /// What it says.
     pub claim: C,
     /// When it was used, if it was.
@@ -107,7 +105,7 @@ fn made_by(is_way_back: bool, now: Timestamp) -> Timestamp {
 }
 
 /// Makes a token; older ones of the same purpose die.
-pub fn issue<P: Purpose>(tx: &mut Tx, user: &Id<User>, claim: &P::Claim) -> Result<Secret<P>> {
+pub fn issue<P: Purpose>(tx: &mut Tx, user: &UserId, claim: &P::Claim) -> Result<Secret<P>> {
     revoke::<P>(tx, user)?;
     let life = P::life(&tx.config.lifetimes);
     issue_another(tx, user, claim, life)
@@ -116,7 +114,7 @@ pub fn issue<P: Purpose>(tx: &mut Tx, user: &Id<User>, claim: &P::Claim) -> Resu
 /// The same beside older ones, which stay, and with a life of its own.
 pub fn issue_another<P: Purpose>(
     tx: &mut Tx,
-    user: &Id<User>,
+    user: &UserId,
     claim: &P::Claim,
     life: TimeDelta,
 ) -> Result<Secret<P>> {
@@ -129,7 +127,7 @@ pub fn issue_another<P: Purpose>(
 pub fn keep<P: Purpose>(
     tx: &mut Tx,
     secret: &Secret<P>,
-    user: Option<&Id<User>>,
+    user: Option<&UserId>,
     claim: &P::Claim,
     life: TimeDelta,
 ) -> Result<()> {
@@ -140,7 +138,7 @@ pub fn keep<P: Purpose>(
 fn insert<P: Purpose>(
     tx: &mut Tx,
     secret: &Secret<P>,
-    user: Option<&Id<User>>,
+    user: Option<&UserId>,
     claim: String,
     life: TimeDelta,
 ) -> Result<()> {
@@ -185,7 +183,7 @@ pub fn redeem_unowned<P: Purpose>(tx: &mut Tx, secret: &Secret<P>) -> Result<P::
 
 /// Looks at a token without using it, whether it is live or not. [`Error::DeadLink`] where there is none.
 pub fn peek<P: Purpose>(conn: &mut Conn, secret: &Secret<P>) -> Result<Token<P::Claim>> {
-    type Row = (Option<Id<User>>, String, Option<Timestamp>, Timestamp, Timestamp);
+    type Row = (Option<UserId>, String, Option<Timestamp>, Timestamp, Timestamp);
     let (user_id, claim, used_at, created_at, expires_at) = tokens::table
         .find(secret.digest())
         .filter(tokens::purpose.eq(P::NAME))
@@ -204,23 +202,23 @@ pub fn peek<P: Purpose>(conn: &mut Conn, secret: &Secret<P>) -> Result<Token<P::
 }
 
 /// Uses a token. Of many at once, one succeeds; the others get [`Error::DeadLink`].
-pub fn redeem<P: Purpose>(tx: &mut Tx, secret: &Secret<P>) -> Result<(Id<User>, P::Claim)> {
+pub fn redeem<P: Purpose>(tx: &mut Tx, secret: &Secret<P>) -> Result<(UserId, P::Claim)> {
     redeem_by_digest::<P>(tx, &secret.digest())
 }
 
 /// The same by the digest of its secret, where something else stands for the secret.
-pub fn redeem_by_digest<P: Purpose>(tx: &mut Tx, digest: &str) -> Result<(Id<User>, P::Claim)> {
+pub fn redeem_by_digest<P: Purpose>(tx: &mut Tx, digest: &str) -> Result<(UserId, P::Claim)> {
     let (user_id, claim) = use_up::<P>(tx, digest)?;
     Ok((user_id.ok_or(Error::DeadLink)?, claim))
 }
 
 /// The same for a token that need not be anybody's.
-pub fn redeem_anyones<P: Purpose>(tx: &mut Tx, secret: &Secret<P>) -> Result<(Option<Id<User>>, P::Claim)> {
+pub fn redeem_anyones<P: Purpose>(tx: &mut Tx, secret: &Secret<P>) -> Result<(Option<UserId>, P::Claim)> {
     use_up::<P>(tx, &secret.digest())
 }
 
-fn use_up<P: Purpose>(tx: &mut Tx, digest: &str) -> Result<(Option<Id<User>>, P::Claim)> {
-    let (user_id, claim): (Option<Id<User>>, String) = diesel::update(live(P::NAME, digest, tx.now))
+fn use_up<P: Purpose>(tx: &mut Tx, digest: &str) -> Result<(Option<UserId>, P::Claim)> {
+    let (user_id, claim): (Option<UserId>, String) = diesel::update(live(P::NAME, digest, tx.now))
         .set(tokens::used_at.eq(tx.now))
         .returning((tokens::user_id, tokens::claim))
         .get_result(tx.conn)
@@ -243,7 +241,7 @@ fn live<'a>(purpose: &'static str, digest: &'a str, now: Timestamp) -> _ {
 
 /// Counts one code that is offered with a token, before it is looked at. [`Error::DeadLink`] where the token is not live
 /// or `most` were offered already.
-pub fn try_once<P: Purpose>(tx: &mut Tx, secret: &Secret<P>, most: i32) -> Result<(Id<User>, P::Claim, i32)> {
+pub fn try_once<P: Purpose>(tx: &mut Tx, secret: &Secret<P>, most: i32) -> Result<(UserId, P::Claim, i32)> {
     let (user_id, claim, left) = try_nobodys(tx, secret, most)?;
     Ok((user_id.ok_or(Error::DeadLink)?, claim, left))
 }
@@ -253,10 +251,10 @@ pub fn try_nobodys<P: Purpose>(
     tx: &mut Tx,
     secret: &Secret<P>,
     most: i32,
-) -> Result<(Option<Id<User>>, P::Claim, i32)> {
+) -> Result<(Option<UserId>, P::Claim, i32)> {
     let digest = secret.digest();
     let open = live(P::NAME, &digest, tx.now).filter(tokens::tries.lt(most));
-    let (user_id, claim, tries): (Option<Id<User>>, String, i32) = diesel::update(open)
+    let (user_id, claim, tries): (Option<UserId>, String, i32) = diesel::update(open)
         .set(tokens::tries.eq(tokens::tries + 1))
         .returning((tokens::user_id, tokens::claim, tokens::tries))
         .get_result(tx.conn)
@@ -296,7 +294,7 @@ pub fn forget_dead<P: Purpose>(tx: &mut Tx) -> Result<()> {
 }
 
 /// The newest live token of a purpose that `user` has, as far as it can be told without its secret.
-pub fn outstanding<P: Purpose>(conn: &mut Conn, user: &Id<User>, now: Timestamp) -> Result<Option<P::Claim>> {
+pub fn outstanding<P: Purpose>(conn: &mut Conn, user: &UserId, now: Timestamp) -> Result<Option<P::Claim>> {
     let claim: Option<String> = tokens::table
         .filter(tokens::user_id.eq(user))
         .filter(tokens::purpose.eq(P::NAME))
@@ -311,7 +309,7 @@ pub fn outstanding<P: Purpose>(conn: &mut Conn, user: &Id<User>, now: Timestamp)
 }
 
 /// Kills the tokens of one purpose that `user` has and did not use.
-pub fn revoke<P: Purpose>(tx: &mut Tx, user: &Id<User>) -> Result<()> {
+pub fn revoke<P: Purpose>(tx: &mut Tx, user: &UserId) -> Result<()> {
     let open = tokens::table.filter(tokens::user_id.eq(user)).filter(tokens::used_at.is_null());
     diesel::delete(open.filter(tokens::purpose.eq(P::NAME))).execute(tx.conn)?;
     Ok(())
@@ -327,14 +325,14 @@ pub fn revoke_everybodys<P: Purpose>(tx: &mut Tx) -> Result<()> {
 /// Kills every token of `user` that was not used yet, but for the ways back: for the old mailbox after a change of
 /// address, from a sign-in that was somebody else's, from a deletion, and from a reset of the second factors. Whoever took
 /// an account over must not be able to close them.
-pub fn revoke_all(tx: &mut Tx, user: &Id<User>) -> Result<()> {
+pub fn revoke_all(tx: &mut Tx, user: &UserId) -> Result<()> {
     let open = tokens::table.filter(tokens::user_id.eq(user)).filter(tokens::used_at.is_null());
     diesel::delete(open.filter(tokens::purpose.ne_all(WAYS_BACK))).execute(tx.conn)?;
     Ok(())
 }
 
 /// Kills the ways back that were opened since `moment`: those of the addresses that came after.
-pub fn revoke_undo_since(tx: &mut Tx, user: &Id<User>, moment: Timestamp) -> Result<()> {
+pub fn revoke_undo_since(tx: &mut Tx, user: &UserId, moment: Timestamp) -> Result<()> {
     let open = tokens::table.filter(tokens::user_id.eq(user)).filter(tokens::used_at.is_null());
     diesel::delete(open.filter(tokens::purpose.eq(UndoEmail::NAME)).filter(tokens::created_at.ge(moment)))
         .execute(tx.conn)?;

@@ -6,22 +6,20 @@ use serde_json::{Value, json};
 use totp_rs::{Algorithm, Builder, Totp};
 use zeroize::Zeroizing;
 
-use super::{
-    holding::{Fate, Holding, Section},
-    user::User,
-};
+use super::personal_data::{Erasure, ExportSection, PersonalData};
 use crate::{
     clock::Timestamp,
     db::{
-        Conn, Id, Tx,
+        Conn, Tx,
         schema::{totp, totp_setups},
     },
     error::{Error, Result},
+    ids::UserId,
     secret::Keys,
 };
 
 /// What is held here about a person, and what becomes of it.
-pub const HOLDING: Holding = Holding {
+pub const PERSONAL_DATA: PersonalData = PersonalData {
     table: "totp",
     title: "Your authenticator app",
     why: "So that a code from your app can be checked. It stays until you remove the app.",
@@ -29,14 +27,14 @@ pub const HOLDING: Holding = Holding {
         ("user_id", "that it is yours"),
         ("sealed", "the secret that your app and this site share, encrypted"),
     ],
-    fate: Fate::Removed,
+    fate: Erasure::Removed,
     afterwards: "",
-    export: &[Section { name: "authenticatorApps", is_list: true, read: exported }],
+    export: &[ExportSection { name: "authenticatorApps", is_list: true, read: exported }],
     erase: |tx, id, _| forget(tx, id).map(drop),
 };
 
 /// What is held here about a person, and what becomes of it.
-pub const SETUP_HOLDING: Holding = Holding {
+pub const SETUP_PERSONAL_DATA: PersonalData = PersonalData {
     table: "totp_setups",
     title: "An authenticator app that waits for its first code",
     why: "So that setting one up can be finished, for half an hour.",
@@ -44,13 +42,13 @@ pub const SETUP_HOLDING: Holding = Holding {
         ("user_id", "that it is yours"),
         ("sealed", "the secret that your app and this site are about to share, encrypted"),
     ],
-    fate: Fate::Removed,
+    fate: Erasure::Removed,
     afterwards: "",
     export: &[],
     erase: |tx, id, _| forget_setup(tx, id),
 };
 
-fn exported(conn: &mut Conn, owner: &Id<User>, skip: i64, _: i64) -> Result<Vec<Value>> {
+fn exported(conn: &mut Conn, owner: &UserId, skip: i64, _: i64) -> Result<Vec<Value>> {
     let app = since(conn, owner)?.filter(|_| skip == 0);
     Ok(app
         .map(|(created_at, last_used_at)| json!({ "createdAt": created_at, "lastUsedAt": last_used_at }))
@@ -61,7 +59,7 @@ fn exported(conn: &mut Conn, owner: &Id<User>, skip: i64, _: i64) -> Result<Vec<
 /// Removes up to `most` set-ups that were not finished in time. Returns how many there were.
 pub fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
     let over = totp_setups::table.filter(totp_setups::expires_at.le(tx.now)).order(totp_setups::expires_at);
-    let ids: Vec<Id<User>> = over.limit(most).select(totp_setups::user_id).load(tx.conn)?;
+    let ids: Vec<UserId> = over.limit(most).select(totp_setups::user_id).load(tx.conn)?;
     let gone = totp_setups::table.filter(totp_setups::user_id.eq_any(ids));
     Ok(diesel::delete(gone.filter(totp_setups::expires_at.le(tx.now))).execute(tx.conn)?)
 }
@@ -140,7 +138,7 @@ impl SharedSecret {
 }
 
 /// Starts a set-up with a fresh secret; one that was not finished is replaced. An app that is in use stays in use.
-pub fn start(tx: &mut Tx, user: &Id<User>) -> Result<SharedSecret> {
+pub fn start(tx: &mut Tx, user: &UserId) -> Result<SharedSecret> {
     let secret = SharedSecret::random()?;
     forget_setup(tx, user)?;
     diesel::insert_into(totp_setups::table)
@@ -155,17 +153,12 @@ pub fn start(tx: &mut Tx, user: &Id<User>) -> Result<SharedSecret> {
 }
 
 /// The secret of a set-up that waits for its first code, if there is one.
-pub fn waiting(
-    conn: &mut Conn,
-    keys: &Keys,
-    user: &Id<User>,
-    now: Timestamp,
-) -> Result<Option<SharedSecret>> {
+pub fn waiting(conn: &mut Conn, keys: &Keys, user: &UserId, now: Timestamp) -> Result<Option<SharedSecret>> {
     let sealed = sealed_setup(conn, user, now)?;
     sealed.map(|sealed| SharedSecret::open(keys, &sealed)).transpose()
 }
 
-fn sealed_setup(conn: &mut Conn, user: &Id<User>, now: Timestamp) -> Result<Option<String>> {
+fn sealed_setup(conn: &mut Conn, user: &UserId, now: Timestamp) -> Result<Option<String>> {
     let live = totp_setups::table
         .find(user)
         .filter(totp_setups::expires_at.gt(now))
@@ -175,7 +168,7 @@ fn sealed_setup(conn: &mut Conn, user: &Id<User>, now: Timestamp) -> Result<Opti
 
 /// Finishes a set-up with the app's first code, which is spent by it (RFC 6238 §5.2). `false` where the code is not
 /// right; [`Error::DeadLink`] where no set-up waits. Of many at once, one succeeds.
-pub fn confirm(tx: &mut Tx, user: &Id<User>, code: &str) -> Result<bool> {
+pub fn confirm(tx: &mut Tx, user: &UserId, code: &str) -> Result<bool> {
     let sealed = sealed_setup(tx.conn, user, tx.now)?.ok_or(Error::DeadLink)?;
     let secret = SharedSecret::open(&tx.config.keys, &sealed)?;
     let Some(step) = secret.step_of(code, tx.now) else { return Ok(false) };
@@ -199,7 +192,7 @@ pub fn confirm(tx: &mut Tx, user: &Id<User>, code: &str) -> Result<bool> {
 
 /// Uses a code. Each step is good once, and none before it any more: of many at once, one succeeds. A secret that an
 /// older key sealed moves to the current one with it; where that key is gone, no code is right.
-pub fn take(tx: &mut Tx, user: &Id<User>, code: &str) -> Result<bool> {
+pub fn take(tx: &mut Tx, user: &UserId, code: &str) -> Result<bool> {
     let sealed: Option<String> =
         totp::table.find(user).select(totp::sealed).get_result(tx.conn).optional()?;
     let Some(sealed) = sealed else { return Ok(false) };
@@ -223,19 +216,19 @@ pub fn take(tx: &mut Tx, user: &Id<User>, code: &str) -> Result<bool> {
 }
 
 /// Since when an app is set up, and when it was last used.
-pub fn since(conn: &mut Conn, user: &Id<User>) -> Result<Option<(Timestamp, Timestamp)>> {
+pub fn since(conn: &mut Conn, user: &UserId) -> Result<Option<(Timestamp, Timestamp)>> {
     let row = totp::table.find(user).select((totp::created_at, totp::last_used_at));
     Ok(row.get_result(conn).optional()?)
 }
 
 /// Removes a set-up that waits for its first code.
-pub fn forget_setup(tx: &mut Tx, user: &Id<User>) -> Result<()> {
+pub fn forget_setup(tx: &mut Tx, user: &UserId) -> Result<()> {
     diesel::delete(totp_setups::table.find(user)).execute(tx.conn)?;
     Ok(())
 }
 
 /// Removes the app and any set-up. Whether there was an app.
-pub fn forget(tx: &mut Tx, user: &Id<User>) -> Result<bool> {
+pub fn forget(tx: &mut Tx, user: &UserId) -> Result<bool> {
     forget_setup(tx, user)?;
     Ok(diesel::delete(totp::table.find(user)).execute(tx.conn)? == 1)
 }

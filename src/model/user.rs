@@ -4,36 +4,37 @@
 //! it confirmed. Confirming one claim ends the others.
 
 mod address;
+mod known_devices;
 mod password;
 
-use chrono::TimeDelta;
 use diesel::prelude::*;
 use serde_json::{Value, json};
 
 use super::{
     audit::{self, Actor, Event},
-    holding::{Fate, Holding, Section},
     password::PasswordHash,
-    session, token,
+    personal_data::{Erasure, ExportSection, PersonalData},
 };
 use crate::{
     clock::Timestamp,
-    db::{Conn, Id, Tx, schema::users},
+    db::{Conn, Tx, schema::users},
     error::{Error, Result},
+    ids::{Id, UserId},
     mail::EmailAddress,
 };
 
 pub use address::{
-    Place, all_with, at_domain, beginning, confirm_address, confirmed, end_claim, expire_claim, lock_both,
-    meant_by, move_address, newest_claim, old_claims, warn_claim,
+    Place, all_with, at_domain, beginning, confirmed, lock_both, meant_by, newest_claim, old_claims,
+    warn_claim,
 };
+pub use known_devices::{forget_browsers, known_from};
 pub use password::{
     Candidate, Candidates, begun_in, block_password, candidate, candidates, drop_password, set_password,
     strengthen,
 };
 
 /// What is held here about a person, and what becomes of it.
-pub const HOLDING: Holding = Holding {
+pub const PERSONAL_DATA: PersonalData = PersonalData {
     table: "users",
     title: "Your account",
     why: "So that you can sign in, and we can write to you.",
@@ -49,11 +50,11 @@ pub const HOLDING: Holding = Holding {
             "why the people who run this site may not delete your account yet, where that is so",
         ),
     ],
-    fate: Fate::Removed,
+    fate: Erasure::Removed,
     afterwards: "Nothing of it is left, and the address is free for a new account.",
     export: &[
-        Section { name: "profile", is_list: false, read: profile },
-        Section { name: "signInMethods", is_list: true, read: sign_in_methods },
+        ExportSection { name: "profile", is_list: false, read: profile },
+        ExportSection { name: "signInMethods", is_list: true, read: sign_in_methods },
     ],
     erase: |tx, id, _| {
         diesel::delete(users::table.find(id)).execute(tx.conn)?;
@@ -61,7 +62,7 @@ pub const HOLDING: Holding = Holding {
     },
 };
 
-fn profile(conn: &mut Conn, id: &Id<User>, _: i64, _: i64) -> Result<Vec<Value>> {
+fn profile(conn: &mut Conn, id: &UserId, _: i64, _: i64) -> Result<Vec<Value>> {
     let user = by_id(conn, id)?;
     Ok(vec![json!({
         "id": user.id,
@@ -75,7 +76,7 @@ fn profile(conn: &mut Conn, id: &Id<User>, _: i64, _: i64) -> Result<Vec<Value>>
     })])
 }
 
-fn sign_in_methods(conn: &mut Conn, id: &Id<User>, _: i64, _: i64) -> Result<Vec<Value>> {
+fn sign_in_methods(conn: &mut Conn, id: &UserId, _: i64, _: i64) -> Result<Vec<Value>> {
     let candidate = candidate(conn, id)?;
     let password = json!({ "method": "password", "blockedAt": candidate.password_blocked_at });
     Ok(candidate.password_hash.map(|_| password).into_iter().collect())
@@ -86,7 +87,7 @@ fn sign_in_methods(conn: &mut Conn, id: &Id<User>, _: i64, _: i64) -> Result<Vec
 #[diesel(table_name = users)]
 pub struct User {
     /// Opaque.
-    pub id: Id<User>,
+    pub id: UserId,
     /// The address as the person wrote it.
     pub email: EmailAddress,
     /// When the address was proved; until then it is a claim.
@@ -221,17 +222,17 @@ pub fn provision(tx: &mut Tx, actor: &Actor, new: NewGuest) -> Result<User> {
 }
 
 /// The user with this id.
-pub fn by_id(conn: &mut Conn, id: &Id<User>) -> Result<User> {
+pub fn by_id(conn: &mut Conn, id: &UserId) -> Result<User> {
     Ok(users::table.find(id).select(User::as_select()).first(conn)?)
 }
 
 /// The user with this id, if there is one.
-pub fn find(conn: &mut Conn, id: &Id<User>) -> Result<Option<User>> {
+pub fn find(conn: &mut Conn, id: &UserId) -> Result<Option<User>> {
     Ok(users::table.find(id).select(User::as_select()).first(conn).optional()?)
 }
 
 /// The user with this id, if there is one, while everyone else who means their address waits.
-pub fn find_locked(tx: &mut Tx, id: &Id<User>) -> Result<Option<User>> {
+pub fn find_locked(tx: &mut Tx, id: &UserId) -> Result<Option<User>> {
     let Some(user) = find(tx.conn, id)? else { return Ok(None) };
     tx.lock(&user.email.normalized())?;
     // Again: it may have changed while this one waited.
@@ -247,36 +248,8 @@ pub fn may_enter(user: &User) -> Result<()> {
     if user.locked_at.is_some() { Err(Error::AccountLocked) } else { Ok(()) }
 }
 
-/// Keeps everybody out of an account and ends its sessions and links, or lets its person in again. Says whether that
-/// changed anything.
-pub fn lock(tx: &mut Tx, actor: &Actor, user: &User, is_locked: bool) -> Result<bool> {
-    tx.lock(&user.email.normalized())?;
-    let changed = match is_locked {
-        true => diesel::update(users::table.find(&user.id).filter(users::locked_at.is_null()))
-            .set(users::locked_at.eq(tx.now))
-            .execute(tx.conn)?,
-        false => diesel::update(users::table.find(&user.id).filter(users::locked_at.is_not_null()))
-            .set(users::locked_at.eq(None::<Timestamp>))
-            .execute(tx.conn)?,
-    };
-    if changed == 0 {
-        return Ok(false);
-    }
-    if is_locked {
-        session::revoke_others(tx, actor, &user.id, None)?;
-        token::revoke_all(tx, &user.id)?;
-    }
-    audit::record(
-        tx,
-        actor,
-        &user.id,
-        if is_locked { Event::UserLocked {} } else { Event::UserUnlocked {} },
-    )?;
-    Ok(true)
-}
-
 /// Up to `most` users, in the order of their ids, after the one called `after`.
-pub fn page(conn: &mut Conn, after: &Id<User>, most: i64) -> Result<Vec<User>> {
+pub fn page(conn: &mut Conn, after: &UserId, most: i64) -> Result<Vec<User>> {
     Ok(users::table
         .filter(users::id.gt(after))
         .order(users::id)
@@ -286,24 +259,7 @@ pub fn page(conn: &mut Conn, after: &Id<User>, most: i64) -> Result<Vec<User>> {
 }
 
 /// Changes what a person wants to be called.
-pub fn rename(tx: &mut Tx, actor: &Actor, id: &Id<User>, name: &Name) -> Result<()> {
+pub fn rename(tx: &mut Tx, actor: &Actor, id: &UserId, name: &Name) -> Result<()> {
     diesel::update(users::table.find(id)).set(users::name.eq(name.as_str())).execute(tx.conn)?;
     audit::record(tx, actor, id, Event::Renamed {})
-}
-
-/// Lets browsers become known again that all were forgotten while the clock was ahead. Says from when on they count.
-pub fn known_from(tx: &mut Tx, id: &Id<User>) -> Result<Timestamp> {
-    let known_from = candidate(tx.conn, id)?.browsers_known_from;
-    if known_from <= tx.now.latest_start() {
-        return Ok(known_from);
-    }
-    diesel::update(users::table.find(id)).set(users::browsers_known_from.eq(tx.now)).execute(tx.conn)?;
-    Ok(tx.now)
-}
-
-/// Forgets every known browser. The cookies tell whole seconds, so those of this very second are forgotten as well.
-pub fn forget_browsers(tx: &mut Tx, id: &Id<User>) -> Result<()> {
-    let from_now_on = tx.now + TimeDelta::seconds(1);
-    diesel::update(users::table.find(id)).set(users::browsers_known_from.eq(from_now_on)).execute(tx.conn)?;
-    Ok(())
 }

@@ -20,7 +20,7 @@ use openssl::{
 
 use super::{
     ASSERTION, DSIG, ENCRYPTION, EXCLUSIVE, METADATA, PERSISTENT_NAME, PROTOCOL, REDIRECT_BINDING, SUCCESS,
-    Service, gate, key::self_signed,
+    Service, key::self_signed, limits,
 };
 use crate::{
     clock::Timestamp,
@@ -158,7 +158,7 @@ pub fn request_id(field: &str) -> Result<String> {
     let mut text = String::new();
     let read = DeflateDecoder::new(packed.as_slice()).take(MAX_REQUEST).read_to_string(&mut text);
     read.map_err(|_| unreadable())?;
-    let root = gate::read(&text).map_err(|_| unreadable())?;
+    let root = limits::read(&text).map_err(|_| unreadable())?;
     let id = root.attribute("ID").filter(|_| root.is(PROTOCOL, "AuthnRequest")).ok_or_else(unreadable)?;
     // It is written into the answer as it is.
     let is_plain = id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));

@@ -9,8 +9,8 @@ use samael::crypto::{AllowedSignatureAlgorithm, CertificateDer, Crypto, CryptoPr
 
 use super::{
     Reason,
-    gate::KeyKind,
     key::{Certificate, ServiceKey},
+    key_kind::KeyKind,
 };
 use crate::error::{Error, Result};
 

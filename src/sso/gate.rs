@@ -10,23 +10,12 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 
 use super::{
     ASSERTION, DSIG, EXCLUSIVE, PROTOCOL, Reason, SUCCESS,
+    key_kind::KeyKind,
+    limits::MAX_RESPONSE,
     sealed::{self, Sealed},
-    xml::{self, Element, Limits},
+    xml::{self, Element},
 };
 
-/// The largest `SAMLResponse` that is read, in characters of base64.
-pub const MAX_RESPONSE: usize = 256 * 1024;
-
-const LIMITS: Limits = Limits {
-    bytes: MAX_RESPONSE,
-    depth: 40,
-    elements: 2_000,
-    attributes: 40,
-    declarations: 40,
-    comments: false,
-    // libxml2 stops in the middle of an element at any other name, and says so on stderr (Canonical XML §1.3).
-    absolute_namespaces: true,
-};
 const MAX_ATTRIBUTES: usize = 200;
 
 /// The longest `PrefixList`, in prefixes and in characters: for each element each of them is looked up among all
@@ -41,15 +30,6 @@ const SIGNATURE_METHODS: [(&str, KeyKind); 3] = [
 const DIGEST_METHODS: [&str; 2] =
     ["http://www.w3.org/2001/04/xmlenc#sha256", "http://www.w3.org/2001/04/xmlenc#sha512"];
 const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
-
-/// What kind of key a certificate holds, or a signature needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum KeyKind {
-    /// RSA.
-    Rsa,
-    /// A curve of NIST's: P-256, P-384 or P-521.
-    Ec,
-}
 
 /// A signature in its place: whose it claims to be is for the engine to find out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,11 +66,6 @@ pub(super) fn decoded(field: &str) -> Result<String, Reason> {
     let packed: String = field.chars().filter(|letter| !letter.is_ascii_whitespace()).collect();
     let bytes = BASE64_STANDARD.decode(packed).map_err(|_| Reason::NotBase64)?;
     String::from_utf8(bytes).map_err(|_| Reason::NotUtf8)
-}
-
-/// Reads a text within the limits of a response.
-pub(super) fn read(text: &str) -> Result<Element, Reason> {
-    xml::read(text, &LIMITS)
 }
 
 /// Holds a response (saml-core §3.3.3) against the one shape.
@@ -295,4 +270,18 @@ fn has_short_prefix_list(element: &Element) -> bool {
 fn is_plain_key_info(element: &Element) -> bool {
     let is_usual = |part: &Element| ["X509Data", "KeyName", "KeyValue"].contains(&part.name.as_str());
     element.is(DSIG, "KeyInfo") && element.elements().all(|part| &*part.namespace == DSIG && is_usual(part))
+}
+
+/// The status codes and the message of a response (saml-core §3.2.2), for people.
+pub(super) fn status_words(response: &Element) -> String {
+    let Some(status) = response.only(PROTOCOL, "Status") else { return "no status".to_owned() };
+    let mut words = Vec::new();
+    let mut code = status.only(PROTOCOL, "StatusCode");
+    while let Some(here) = code {
+        let value = here.attribute("Value").unwrap_or_default();
+        words.push(value.rsplit(':').next().unwrap_or_default().to_owned());
+        code = here.only(PROTOCOL, "StatusCode");
+    }
+    words.extend(status.only(PROTOCOL, "StatusMessage").map(Element::whole_text));
+    words.join(", ")
 }

@@ -10,7 +10,7 @@ use url::Url;
 use super::{
     DSIG, METADATA, POST_BINDING, PROTOCOL, REDIRECT_BINDING, Reason,
     key::Certificate,
-    response::instant,
+    time::instant,
     xml::{self, Element, Limits},
 };
 use crate::clock::Timestamp;

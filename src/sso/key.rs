@@ -15,7 +15,7 @@ use openssl::{
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{Reason, gate::KeyKind};
+use super::{Reason, key_kind::KeyKind};
 use crate::{
     clock::Timestamp,
     error::{Error, Result},

@@ -12,25 +12,30 @@ mod engine;
 mod gate;
 mod idp;
 mod key;
+mod key_kind;
+mod limits;
 mod metadata;
 mod reason;
 mod response;
 mod sealed;
 mod start;
+mod time;
 mod xml;
 
 pub use demonstration::Demonstration;
 pub use desk::Desk;
-pub use gate::{KeyKind, MAX_RESPONSE};
 pub use idp::{IdentityProvider, MAX_METADATA, read_provider};
 pub use key::{Certificate, ServiceKey};
+pub use key_kind::KeyKind;
+pub use limits::MAX_RESPONSE;
 pub use metadata::metadata;
 pub use reason::Reason;
 pub use response::{
-    Attribute, Check, Claim, Name, NameFormat, Presented, Refusal, Request, SKEW, Service, Statement, claim,
+    Attribute, Check, Claim, Name, NameFormat, Presented, Refusal, Request, Service, Statement, claim,
     read_response,
 };
 pub use start::{Ask, Departure, Started, start};
+pub use time::SKEW;
 
 // Names of SAML, XML Signature and XML Encryption.
 const ASSERTION: &str = "urn:oasis:names:tc:SAML:2.0:assertion";

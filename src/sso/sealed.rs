@@ -15,8 +15,9 @@ use openssl::{
 };
 
 use super::{
-    DSIG, ENCRYPTION, ENCRYPTION_11, Reason, gate,
+    DSIG, ENCRYPTION, ENCRYPTION_11, Reason,
     key::ServiceKey,
+    limits,
     xml::{Element, escaped},
 };
 
@@ -161,7 +162,7 @@ impl Sealed {
     /// Adds the declarations that the text was cut out of and leans on (XML Encryption §4.3.4): only where it cannot
     /// be read without, since a declaration too many can break its signature.
     fn in_scope(&self, text: String) -> String {
-        if gate::read(&text).err() != Some(Reason::Malformed) {
+        if limits::read(&text).err() != Some(Reason::Malformed) {
             return text;
         }
         let element = match text.trim_start().split_once("?>") {

@@ -11,14 +11,15 @@ use actix_web::{
 
 use super::{BrowserMark, door, forwarded, guard, known::KnownBrowser, pending, reply};
 use crate::{
-    db::{Conn, Id},
+    db::Conn,
     error::{Error, Result},
+    ids::{SessionId, UserId},
     model::{
         audit::{Actor, ActorKind},
         device::Device,
-        session::{Fingerprint, Session, SessionSecret},
+        session::{Fingerprint, SessionSecret},
         token::LinkIdentity,
-        user::{self, User},
+        user,
     },
     secret::Secret,
 };
@@ -43,7 +44,7 @@ pub struct Client {
     /// What this browser is about to connect with the account that signs in, if anything.
     pub linking: Option<Secret<LinkIdentity>>,
     /// The session this browser holds, and whose.
-    pub held: Option<(Id<User>, Id<Session>)>,
+    pub held: Option<(UserId, SessionId)>,
     /// Whether it asked for pages.
     pub is_browser: bool,
     /// Whether a person is going there: not a HEAD, a prefetch or a preview.
@@ -87,13 +88,13 @@ impl Client {
     }
 
     /// Whether `user` was let in from this browser before, and stands by it.
-    pub fn is_known_to(&self, conn: &mut Conn, user: &Id<User>) -> Result<bool> {
+    pub fn is_known_to(&self, conn: &mut Conn, user: &UserId) -> Result<bool> {
         let known_from = user::candidate(conn, user)?.browsers_known_from;
         Ok(self.known.knows(user, known_from))
     }
 
     /// Whether this browser is signed in as `user`.
-    pub fn holds_session_of(&self, user: &Id<User>) -> bool {
+    pub fn holds_session_of(&self, user: &UserId) -> bool {
         self.held.as_ref().is_some_and(|(held, _)| held == user)
     }
 }

@@ -10,17 +10,20 @@ use actix_web::{
 
 use super::{Client, cookies::Own, known::KnownBrowser};
 use crate::{
+    accounts::{
+        factors::{self, Factors},
+        sso_policy,
+    },
     app::App,
     clock::Timestamp,
-    db::{Conn, Id, Tx},
+    db::{Conn, Tx},
     error::{Error, Result},
+    ids::{PasskeyId, UserId},
+    kinds::{AuthMethod, Factor},
     mail::{EmailAddress, LetterKind, letters},
     model::{
         audit::{self, Event},
-        domain,
-        passkey::Passkey,
-        second_factor::{self, Factor, Factors},
-        session::{self, Current, Method, NewSession, SessionSecret},
+        session::{self, Current, NewSession, SessionSecret},
         sign_in::{self, Attempt, Outcome},
         throttle,
         token::{self, FirstProof, NotMe, PendingSignIn, ToldSignIn},
@@ -53,7 +56,7 @@ pub struct Ticket {
     secret: SessionSecret,
     remembered: bool,
     // How somebody came in; nothing where a session only got a new secret.
-    arrival: Option<(Method, KnownBrowser)>,
+    arrival: Option<(AuthMethod, KnownBrowser)>,
 }
 
 impl Ticket {
@@ -81,11 +84,11 @@ pub fn arrive(
     tx: &mut Tx,
     client: &Client,
     user: &User,
-    method: Method,
+    method: AuthMethod,
     remembered: bool,
 ) -> Result<Arrival> {
     user::may_enter(user)?;
-    let factors = second_factor::of(tx.conn, &user.id)?;
+    let factors = factors::of(tx.conn, &user.id)?;
     refuse_where_closed(tx, client, user)?;
     let first = FirstProof { method, remembered, ends_at: None };
     match factors.is_second_due() {
@@ -104,9 +107,9 @@ pub fn arrive_by_sso(
     asks_second_factor: bool,
 ) -> Result<Arrival> {
     user::may_enter(user)?;
-    let factors = second_factor::of(tx.conn, &user.id)?;
+    let factors = factors::of(tx.conn, &user.id)?;
     let ends_at = ends_at.map(|at| at.unix());
-    let first = FirstProof { method: Method::Sso, remembered: false, ends_at };
+    let first = FirstProof { method: AuthMethod::Sso, remembered: false, ends_at };
     match asks_second_factor && factors.is_second_due() {
         false => let_in(tx, client, user, first, None).map(Arrival::In),
         true => wait(tx, client, user, first, &factors),
@@ -116,14 +119,16 @@ pub fn arrive_by_sso(
 /// People of a domain that signs in through its organisation only come in no other way; but whoever is about to connect
 /// the two accounts does so once.
 fn refuse_where_closed(tx: &mut Tx, client: &Client, user: &User) -> Result<()> {
-    if domain::closes_now(tx, user)?.is_none() || is_about_to_link(tx.conn, client, &user.id, tx.now) {
+    if sso_policy::lock_required_connection(tx, user)?.is_none()
+        || is_about_to_link(tx.conn, client, &user.id, tx.now)
+    {
         return Ok(());
     }
     Err(Error::SsoRequired(way_through_organisation(&user.email)))
 }
 
 /// Whether this browser is about to connect `user` with what an organisation says of them.
-pub fn is_about_to_link(conn: &mut Conn, client: &Client, user: &Id<User>, now: Timestamp) -> bool {
+pub fn is_about_to_link(conn: &mut Conn, client: &Client, user: &UserId, now: Timestamp) -> bool {
     let Some(link) = &client.linking else { return false };
     token::peek(conn, link).is_ok_and(|token| token.user_id == *user && token.is_live(now))
 }
@@ -153,7 +158,7 @@ pub fn finish(
     second: Second,
 ) -> Result<Ticket> {
     let (_, first) = token::redeem(tx, pending)?;
-    if first.method != Method::Sso {
+    if first.method != AuthMethod::Sso {
         // They may sign in through their organisation only since the first proof.
         refuse_where_closed(tx, client, user)?;
     }
@@ -165,12 +170,12 @@ pub fn arrive_with_passkey(
     tx: &mut Tx,
     client: &Client,
     user: &User,
-    passkey: Id<Passkey>,
+    passkey: PasskeyId,
     remembered: bool,
 ) -> Result<Ticket> {
     let second = Second { factor: Factor::Passkey, passkey: Some(passkey) };
     refuse_where_closed(tx, client, user)?;
-    let first = FirstProof { method: Method::Passkey, remembered, ends_at: None };
+    let first = FirstProof { method: AuthMethod::Passkey, remembered, ends_at: None };
     let_in(tx, client, user, first, Some(second))
 }
 
@@ -180,7 +185,7 @@ pub struct Second {
     /// What it was.
     pub factor: Factor,
     /// Which passkey, where it was one.
-    pub passkey: Option<Id<Passkey>>,
+    pub passkey: Option<PasskeyId>,
 }
 
 /// A fresh session with a fresh secret. The one that this browser held ends.
@@ -227,8 +232,8 @@ pub fn rotate(tx: &mut Tx, session: &Current) -> Result<Ticket> {
 
 /// Whether the owner should be asked about this browser. Never for the first sign-in after the sign-up, and never where
 /// the address is only a claim: a stranger's mailbox is not a place for news about somebody's account.
-fn is_new(tx: &mut Tx, client: &Client, user: &User, method: Method) -> Result<bool> {
-    if method == Method::SignUp || !user.is_verified() {
+fn is_new(tx: &mut Tx, client: &Client, user: &User, method: AuthMethod) -> Result<bool> {
+    if method == AuthMethod::SignUp || !user.is_verified() {
         return Ok(false);
     }
     let known_from = user::known_from(tx, &user.id)?;

@@ -20,6 +20,7 @@ use chrono::TimeDelta;
 
 use super::{app_of, client, door, forwarded, interrupted, reply};
 use crate::{
+    accounts::{factors, sso_policy},
     app::App,
     clock::Timestamp,
     error::{Error, Result, StepUp},
@@ -27,7 +28,7 @@ use crate::{
     model::{
         audit::{Actor, ActorKind},
         device::Device,
-        domain, identity, second_factor,
+        identity,
         session::{self, Change, Current},
         user::User,
     },
@@ -62,8 +63,8 @@ impl SignedIn {
     pub async fn methods(&self, app: &App) -> Result<Vec<&'static str>> {
         let user = self.user.clone();
         app.read(move |conn| {
-            let mut methods = second_factor::of(conn, &user.id)?.step_up();
-            if domain::closes(conn, &user)?.is_some() {
+            let mut methods = factors::of(conn, &user.id)?.step_up();
+            if sso_policy::required_connection(conn, &user)?.is_some() {
                 methods.retain(|method| *method != "password");
             }
             if identity::has_any(conn, &user.id)? {

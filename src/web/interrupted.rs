@@ -6,12 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::{guard::SignedIn, input, local_path};
 use crate::{
     app::App,
-    db::{Id, Tx},
+    db::Tx,
     error::{Error, Result},
-    model::{
-        session::Session,
-        token::{self, Interrupted},
-    },
+    ids::SessionId,
+    model::token::{self, Interrupted},
     secret::Secret,
 };
 
@@ -20,7 +18,7 @@ const SEAL: &str = "interrupted";
 /// What was interrupted.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Form {
-    session: Id<Session>,
+    session: SessionId,
     /// Where it was going.
     pub path: String,
     /// What was typed.
@@ -54,7 +52,7 @@ pub async fn keep(app: &App, visitor: &SignedIn, path: &str, body: Payload) -> R
 }
 
 /// Takes a form out again, once, in the session that sent it.
-pub fn take(tx: &mut Tx, session: &Id<Session>, secret: &Secret<Interrupted>) -> Result<Form> {
+pub fn take(tx: &mut Tx, session: &SessionId, secret: &Secret<Interrupted>) -> Result<Form> {
     let (_, sealed) = token::redeem(tx, secret)?;
     let form: Form = serde_json::from_str(&tx.config.keys.open(SEAL, &sealed)?)?;
     if form.session == *session { Ok(form) } else { Err(Error::DeadLink) }

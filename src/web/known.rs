@@ -11,7 +11,7 @@ use actix_web::{
 use serde::{Deserialize, Serialize};
 
 use super::cookies::Own;
-use crate::{app::App, clock::Timestamp, config::Config, db::Id, error::Result, model::user::User};
+use crate::{app::App, clock::Timestamp, config::Config, error::Result, ids::UserId};
 
 const SEAL: &str = "known_browser";
 
@@ -27,7 +27,7 @@ pub struct KnownBrowser(Vec<Entry>);
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Entry {
-    user: Id<User>,
+    user: UserId,
     at: i64,
 }
 
@@ -40,12 +40,12 @@ impl KnownBrowser {
     }
 
     /// Whether `user` was let in here, and has not forgotten its browsers since.
-    pub fn knows(&self, user: &Id<User>, known_from: Timestamp) -> bool {
+    pub fn knows(&self, user: &UserId, known_from: Timestamp) -> bool {
         self.0.iter().any(|entry| entry.user == *user && entry.at >= known_from.unix())
     }
 
     /// The same with `user`, let in at `now`.
-    pub fn with(&self, user: &Id<User>, now: Timestamp) -> Self {
+    pub fn with(&self, user: &UserId, now: Timestamp) -> Self {
         let mut entries = vec![Entry { user: user.clone(), at: now.unix() }];
         entries.extend(self.0.iter().filter(|entry| entry.user != *user).cloned());
         entries.truncate(MOST);

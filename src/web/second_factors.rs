@@ -6,16 +6,13 @@ use zeroize::Zeroizing;
 
 use super::guard::SignedIn;
 use crate::{
+    accounts::factors::{self, Factors},
     app::App,
     clock::Timestamp,
-    db::{Conn, Id},
+    db::Conn,
     error::{Errors, Result},
-    model::{
-        recovery_code,
-        second_factor::{self, Factors},
-        totp,
-        user::User,
-    },
+    ids::UserId,
+    model::{recovery_code, totp, user::User},
 };
 
 /// The second factors of an account, as its owner sees them.
@@ -47,7 +44,7 @@ pub struct AppView {
 
 impl FactorsView {
     /// What `user` has, who has `factors`.
-    pub fn of(conn: &mut Conn, user: &Id<User>, factors: Factors) -> Result<Self> {
+    pub fn of(conn: &mut Conn, user: &UserId, factors: Factors) -> Result<Self> {
         let (since, last_used_at) = totp::since(conn, user)?.unzip();
         Ok(Self {
             totp: AppView { enabled: factors.has_totp, since, last_used_at },
@@ -76,7 +73,7 @@ impl FactorsPage {
     pub async fn of(me: &SignedIn, app: &App, errors: Errors) -> Result<Self> {
         let id = me.user.id.clone();
         app.read(move |conn| {
-            let factors = second_factor::of(conn, &id)?;
+            let factors = factors::of(conn, &id)?;
             let second_factors = FactorsView::of(conn, &id, factors)?;
             Ok(Self { second_factors, edition: recovery_code::edition(conn, &id)?, errors: errors.clone() })
         })

@@ -4,10 +4,11 @@ use serde::Serialize;
 
 use crate::{
     clock::Timestamp,
-    db::Id,
+    ids::{SessionId, UserId},
+    kinds::AuthMethod,
     model::{
         device::{Device, DeviceKind},
-        session::{Listed, Method, Session},
+        session::Listed,
         sign_in::{Outcome, SignIn},
         user::User,
     },
@@ -18,7 +19,7 @@ use crate::{
 #[serde(rename_all = "camelCase")]
 pub struct UserView {
     /// Opaque.
-    pub id: Id<User>,
+    pub id: UserId,
     /// As they wrote it.
     pub email: String,
     /// What they want to be called.
@@ -46,7 +47,7 @@ impl From<&User> for UserView {
 #[serde(rename_all = "camelCase")]
 pub struct SessionView {
     /// For signing it out.
-    pub id: Id<Session>,
+    pub id: SessionId,
     /// Whether it is the one that asks.
     pub current: bool,
     /// "Chrome on macOS".
@@ -66,7 +67,7 @@ pub struct SessionView {
     /// When it is signed out at the latest.
     pub expires_at: Timestamp,
     /// How it signed in.
-    pub method: Method,
+    pub method: AuthMethod,
     /// Whether the device is remembered.
     pub remembered: bool,
     /// What changed in mid-session, where something did.
@@ -75,7 +76,7 @@ pub struct SessionView {
 
 impl SessionView {
     /// `session` as `current` sees it.
-    pub fn new(session: Listed, current: &Id<Session>) -> Self {
+    pub fn new(session: Listed, current: &SessionId) -> Self {
         let kind = session.device_type.parse().unwrap_or(DeviceKind::Unknown);
         let device = Device { browser: session.browser, os: session.os, kind };
         Self {
@@ -116,7 +117,7 @@ pub struct LoginView {
     /// `computer`, `phone`, `tablet`, `program` or `unknown`.
     pub device_type: String,
     /// What was offered.
-    pub method: Method,
+    pub method: AuthMethod,
     /// Whether it opened the door.
     pub succeeded: bool,
     /// Why not, in words.

@@ -2,11 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{
-    clock::Timestamp,
-    config::Config,
-    model::{second_factor::Factors, user::User},
-};
+use crate::{accounts::factors::Factors, clock::Timestamp, config::Config, model::user::User};
 
 /// Every way, as its owner sees it.
 #[derive(Debug, Clone, Serialize)]

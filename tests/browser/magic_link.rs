@@ -2,9 +2,10 @@
 
 use serde_json::json;
 use vestibule::{
+    accounts::factor_reset,
     clock::Timestamp,
     mail::EmailAddress,
-    model::{audit::Actor, factor_reset, recovery_code, totp, user},
+    model::{audit::Actor, recovery_code, totp, user},
 };
 
 use crate::{

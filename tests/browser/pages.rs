@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::json;
 use vestibule::{
     clock::Timestamp,
-    db::Id,
+    ids::Id,
     model::attempt::{self, Detail},
     sso::ServiceKey,
 };

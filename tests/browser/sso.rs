@@ -4,16 +4,16 @@ use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use vestibule::{
+    accounts::organisations,
     clock::Clock,
-    db::Id,
+    ids::{ConnectionId, UserId},
+    kinds::Role,
     model::{
         audit::Actor,
-        connection::{self, Connection, Mapping, NewConnection},
+        connection::{self, Mapping, NewConnection},
         domain,
-        membership::Role,
-        organisation::{self, Slug, Title},
+        organisation::{Slug, Title},
         service_key,
-        user::User,
     },
     sso::ServiceKey,
 };
@@ -28,14 +28,14 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(40);
 
 /// Acme, whose people of `example.com` sign in at `provider`.
-async fn connect(house: &House, provider: &SimpleSaml) -> Id<Connection> {
+async fn connect(house: &House, provider: &SimpleSaml) -> ConnectionId {
     let metadata = provider.metadata();
     let owner = house.verified("boss@acme.example").await.get("/me").await.json();
-    let owner = Id::<User>::from_text(owner["user"]["id"].as_str().unwrap());
+    let owner = UserId::from_text(owner["user"]["id"].as_str().unwrap());
     let (title, slug) = (Title::parse("Acme").unwrap(), Slug::parse("acme").unwrap());
     let connected = house.app.write(move |tx| {
         let actor = Actor::operator();
-        let acme = organisation::create(tx, &actor, &owner, &title, &slug)?;
+        let acme = organisations::create(tx, &actor, &owner, &title, &slug)?;
         let roles = vec![("makers".to_owned(), Role::Editor), ("owners".to_owned(), Role::Owner)];
         let mapping = Mapping { roles, ..Mapping::default() };
         let new = NewConnection { name: "Acme".to_owned(), metadata, metadata_url: None, mapping };

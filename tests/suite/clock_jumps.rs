@@ -3,11 +3,9 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use vestibule::{
+    accounts::factor_reset::{self, Asked},
     jobs::{self, Chore, Outcome},
-    model::{
-        audit::Actor,
-        factor_reset::{self, Asked},
-    },
+    model::audit::Actor,
 };
 
 use crate::house::{House, PASSWORD, Visitor, token_in};

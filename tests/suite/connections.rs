@@ -9,16 +9,10 @@ use futures_util::future::join;
 use serde_json::{Value, json};
 use vestibule::{
     clock::Timestamp,
-    db::Id,
+    ids::{ConnectionId, Id, UserId},
     jobs,
-    model::{
-        audit::Actor,
-        connection::{self, Connection},
-        identity,
-        membership::{self, Role},
-        service_key,
-        user::User,
-    },
+    kinds::Role,
+    model::{audit::Actor, connection, identity, membership, service_key},
     sso,
 };
 
@@ -66,7 +60,7 @@ pub async fn joins(house: &House, visitor: &Visitor, role: Role) -> String {
     let id = visitor.get("/me").await.json()["user"]["id"].as_str().unwrap().to_owned();
     let organisation =
         house.texts("SELECT id AS text FROM organisations WHERE slug = 'acme'").await.remove(0);
-    let user = Id::<User>::from_text(id.clone());
+    let user = UserId::from_text(id.clone());
     let joined = house
         .app
         .write(move |tx| membership::add(tx, &Actor::operator(), &Id::from_text(organisation), &user, role));
@@ -430,9 +424,9 @@ async fn a_connection_that_is_removed_takes_its_identities_with_it_case_30() {
     let ada = acme(&house).await;
     let idp = Idp::rsa();
     let path = connected(&ada, &[&idp]).await;
-    let id = Id::<Connection>::from_text(path.rsplit('/').next().unwrap());
+    let id = ConnectionId::from_text(path.rsplit('/').next().unwrap());
     let (bea, name) = (house.verified("bea@example.com").await, name("bea"));
-    let bea_id = Id::<User>::from_text(bea.get("/me").await.json()["user"]["id"].as_str().unwrap());
+    let bea_id = UserId::from_text(bea.get("/me").await.json()["user"]["id"].as_str().unwrap());
     let known = name.clone();
     house
         .app
@@ -449,7 +443,7 @@ async fn a_connection_that_is_removed_takes_its_identities_with_it_case_30() {
     assert_eq!(house.count("identities").await, 0);
     ada.get(&path).await.is(404);
     let path = connected(&ada, &[&idp]).await;
-    let id = Id::<Connection>::from_text(path.rsplit('/').next().unwrap());
+    let id = ConnectionId::from_text(path.rsplit('/').next().unwrap());
     let found = house.app.read(move |conn| identity::find(conn, &id, &name)).await.unwrap();
     assert!(found.is_none(), "the same provider, connected again, knows nobody");
     assert_eq!(house.count("audit WHERE event = 'connection_removed'").await, 1);
@@ -464,7 +458,7 @@ async fn settings_changed_while_a_test_is_under_way_are_not_tested() {
     let house = House::open().await;
     let ada = acme(&house).await;
     let path = connected(&ada, &[&Idp::rsa()]).await;
-    let id = Id::<Connection>::from_text(path.rsplit('/').next().unwrap());
+    let id = ConnectionId::from_text(path.rsplit('/').next().unwrap());
     let before = house.app.read(move |conn| connection::by_id(conn, &id)).await.unwrap();
 
     ada.put_json(&path, json!({ "name": "Okta", "defaultRole": "owner" })).await.is(200);

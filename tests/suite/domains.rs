@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
-use vestibule::{jobs, model::membership::Role};
+use vestibule::{jobs, kinds::Role};
 
 use crate::{
     connections::{acme, again, connected, joins, recent, tested},

@@ -10,12 +10,10 @@ use actix_web::http::Method;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use vestibule::{
-    db::Id,
     error::Error,
-    model::{
-        audit::Actor,
-        membership::{self, Role},
-    },
+    ids::Id,
+    kinds::Role,
+    model::{audit::Actor, membership},
     routes::{Who, entries},
 };
 

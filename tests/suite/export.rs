@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use diesel::connection::SimpleConnection;
 use serde_json::{Value, json};
-use vestibule::model::holding;
+use vestibule::accounts::personal_data;
 
 use crate::house::{House, PASSWORD, Visitor};
 
@@ -61,7 +61,7 @@ async fn it_holds_what_the_readme_says_and_no_secrets() {
             assert!(row.contains(&format!("`{key}`")), "{section}.{key} is not in the README");
         }
     }
-    for section in holding::ALL.iter().flat_map(|holding| holding.export) {
+    for section in personal_data::ALL.iter().flat_map(|holding| holding.export) {
         assert!(document.get(section.name).is_some(), "{}", section.name);
     }
     let hash = house.texts("SELECT password_hash AS text FROM users WHERE email = 'ada@example.com'").await;

@@ -4,12 +4,10 @@ use chrono::TimeDelta;
 use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
 use vestibule::{
+    accounts::factor_reset::{self, Asked},
     jobs::{self, Chore, Outcome},
     mail::EmailAddress,
-    model::{
-        audit::Actor,
-        factor_reset::{self, Asked},
-    },
+    model::audit::Actor,
 };
 
 use crate::{

@@ -4,10 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::{QueryableByName, RunQueryDsl, sql_query, sql_types::Text};
 use serde_json::Value;
-use vestibule::{
-    db::Conn,
-    model::holding::{self, Fate},
-};
+use vestibule::{accounts::personal_data, db::Conn, model::personal_data::Erasure};
 
 use crate::house::House;
 
@@ -55,10 +52,10 @@ async fn every_column_that_could_tell_who_somebody_is_has_an_entry_beside_its_ta
     };
     let mut missing = Vec::new();
     for (table, columns) in &schema {
-        if holding::ABOUT_NOBODY.iter().any(|(name, _)| name == table) {
+        if personal_data::NON_PERSONAL_TABLES.iter().any(|(name, _)| name == table) {
             continue;
         }
-        let entry = holding::ALL.iter().find(|holding| holding.table == table);
+        let entry = personal_data::ALL.iter().find(|holding| holding.table == table);
         let named = |column: &str| {
             entry.is_some_and(|entry| {
                 entry.columns.iter().any(|(name, says)| *name == column && !says.is_empty())
@@ -69,7 +66,7 @@ async fn every_column_that_could_tell_who_somebody_is_has_an_entry_beside_its_ta
     }
     assert!(
         missing.is_empty(),
-        "say what these hold about a person in the HOLDING beside their table, and list it in holding::ALL: {missing:#?}"
+        "say what these hold about a person in the PERSONAL_DATA beside their table, and list it in personal_data::ALL: {missing:#?}"
     );
 }
 
@@ -77,15 +74,15 @@ async fn every_column_that_could_tell_who_somebody_is_has_an_entry_beside_its_ta
 async fn every_entry_is_about_a_column_that_is_there() {
     let house = House::open().await;
     let schema = schema(&house).await;
-    let tables: BTreeSet<&str> = holding::ALL.iter().map(|holding| holding.table).collect();
-    assert_eq!(tables.len(), holding::ALL.len(), "a table has one entry");
-    for holding in holding::ALL {
+    let tables: BTreeSet<&str> = personal_data::ALL.iter().map(|holding| holding.table).collect();
+    assert_eq!(tables.len(), personal_data::ALL.len(), "a table has one entry");
+    for holding in personal_data::ALL {
         let columns = schema.get(holding.table).unwrap_or_else(|| panic!("no table {}", holding.table));
         for (name, _) in holding.columns {
             assert!(columns.iter().any(|(column, _)| column == name), "no column {}.{name}", holding.table);
         }
     }
-    for (table, why) in holding::ABOUT_NOBODY {
+    for (table, why) in personal_data::NON_PERSONAL_TABLES {
         assert!(schema.contains_key(*table) && !why.is_empty(), "{table}");
         assert!(!tables.contains(table), "{table} is in both lists");
         let user_columns =
@@ -93,10 +90,10 @@ async fn every_entry_is_about_a_column_that_is_there() {
         assert_eq!(user_columns.count(), 0, "{table}");
     }
     let mut sections: Vec<&str> =
-        holding::ALL.iter().flat_map(|holding| holding.export).map(|section| section.name).collect();
+        personal_data::ALL.iter().flat_map(|holding| holding.export).map(|section| section.name).collect();
     sections.sort_unstable();
     sections.dedup();
-    let all: usize = holding::ALL.iter().map(|holding| holding.export.len()).sum();
+    let all: usize = personal_data::ALL.iter().map(|holding| holding.export.len()).sum();
     assert_eq!(sections.len(), all, "a section has a name of its own");
 }
 
@@ -105,13 +102,13 @@ async fn anybody_can_read_what_is_held_why_and_what_becomes_of_it() {
     let house = House::open().await;
     let page = house.browser().get("/what-we-hold").await.is(200);
     let told: Value = house.curl().get("/what-we-hold").await.is(200).json();
-    assert_eq!(told["holdings"].as_array().unwrap().len(), holding::ALL.len());
-    for holding in holding::ALL {
+    assert_eq!(told["holdings"].as_array().unwrap().len(), personal_data::ALL.len());
+    for holding in personal_data::ALL {
         assert!(page.body.contains(&format!(">{}</h2>", holding.title)), "{}", holding.title);
         assert!(!holding.why.is_empty() && holding.why.ends_with('.'), "{}", holding.title);
         assert!(holding.afterwards.is_empty() || holding.afterwards.ends_with('.'), "{}", holding.title);
         assert!(
-            holding.fate == Fate::Removed || !holding.afterwards.is_empty(),
+            holding.fate == Erasure::Removed || !holding.afterwards.is_empty(),
             "say why {} stays",
             holding.title
         );

@@ -26,6 +26,7 @@ mod house;
 mod http_habits;
 #[path = "house/idp.rs"]
 mod idp;
+mod imports;
 mod install_checks;
 mod jobs;
 mod json_input;

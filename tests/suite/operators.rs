@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
-use vestibule::{db::Id, model::job};
+use vestibule::{ids::NodeId, model::job};
 
 use crate::house::{House, PASSWORD, Said};
 
@@ -273,7 +273,7 @@ async fn an_act_that_did_nothing_says_so() {
 async fn a_job_that_another_node_has_is_not_run_and_a_domain_is_approved_once() {
     let house = House::today().await;
     assert_eq!(house.command(&["jobs", "run", "sweep"]).code, Some(0));
-    let another = Id::<job::Node>::random().unwrap();
+    let another = NodeId::random().unwrap();
     house
         .app
         .write(move |tx| job::take(tx, "sweep", &another, TimeDelta::minutes(10), true))

@@ -4,12 +4,9 @@ use chrono::TimeDelta;
 use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
 use vestibule::{
-    db::Id,
-    model::{
-        audit::Actor,
-        membership::{self, Role},
-        user::User,
-    },
+    ids::{Id, UserId},
+    kinds::Role,
+    model::{audit::Actor, membership},
 };
 
 use crate::house::{House, PASSWORD, Visitor};
@@ -36,7 +33,7 @@ async fn recent(house: &House, address: &str) -> Visitor {
 async fn joins(house: &House, visitor: &Visitor, role: Role) -> String {
     let id = id_of(visitor).await;
     let organisation = house.texts("SELECT id AS text FROM organisations").await.remove(0);
-    let user = Id::<User>::from_text(id.clone());
+    let user = UserId::from_text(id.clone());
     house
         .app
         .write(move |tx| {
@@ -143,7 +140,7 @@ async fn of_two_owners_who_leave_at_once_one_stays_case_102() {
         ];
         let made = owners[0].post_json("/organisations", json!({ "name": format!("Acme {round}") })).await;
         let slug = made.is(201).json()["organisation"]["slug"].as_str().unwrap().to_owned();
-        let second = Id::<User>::from_text(id_of(&owners[1]).await);
+        let second = UserId::from_text(id_of(&owners[1]).await);
         let query = format!("SELECT id AS text FROM organisations WHERE slug = '{slug}'");
         let id = house.texts(&query).await.remove(0);
         let add = house.app.write(move |tx| {

@@ -8,12 +8,12 @@ use std::{
 };
 
 use vestibule::{
+    accounts::magic_link,
     clock::span_in_words,
     config::{self, SETTINGS},
     error::Error,
     model::{
-        magic_link,
-        password::policy,
+        password::{LONGEST, policy},
         recovery_code::{COUNT, FEW},
     },
     routes::entries,
@@ -86,7 +86,7 @@ fn the_numbers_are_the_defaults_of_the_program() {
                 "{} to {} characters of any alphabet, blanks included; no rules of composition; common ones, and those made of \
                  the address, the name or the house's name, are refused",
                 policy::SHORTEST,
-                policy::LONGEST
+                LONGEST
             ),
         ),
         row("bcrypt's cost", config.bcrypt_cost.to_string()),

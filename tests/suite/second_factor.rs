@@ -10,10 +10,7 @@ use actix_web::http::Method;
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use serde_json::json;
-use vestibule::{
-    db::Id,
-    model::{second_factor::Factors, totp},
-};
+use vestibule::{accounts::factors::Factors, ids::Id, model::totp};
 
 use crate::{
     house::{Answer, House, Owner, PASSWORD, Visitor},

@@ -10,10 +10,7 @@ use diesel::{
     sql_types::Text,
 };
 use serde_json::{Value, json};
-use vestibule::{
-    db::{Conn, Id},
-    model::session,
-};
+use vestibule::{db::Conn, ids::Id, model::session};
 
 use crate::house::{Answer, House, PASSWORD, Visitor};
 

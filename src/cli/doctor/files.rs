@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Finding, Health, finding};
+use super::finding::{Finding, Health, finding};
 use crate::config::{Config, DatabaseUrl, MailRoute, development_key_path, mode_if_shared};
 
 /// Which of them others may look into.

@@ -1,6 +1,6 @@
 //! The secret keys: whether one of them is this database's, and what hangs on which.
 
-use super::{Finding, Health, finding};
+use super::finding::{Finding, Health, finding};
 use crate::{
     app::App,
     cli::preflight,

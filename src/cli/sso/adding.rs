@@ -5,6 +5,7 @@ use std::{fs, path::Path};
 use serde_json::{Value, json};
 
 use crate::{
+    accounts::organisations,
     app::App,
     db::{Conn, Tx},
     error::Result,
@@ -115,7 +116,7 @@ fn make(
         return Ok(Err(format!("{owner} is not an address.")));
     };
     match user::confirmed(tx.conn, &email)? {
-        Some(owner) => organisation::create(tx, actor, &owner.id, &title, &slug).map(Ok),
+        Some(owner) => organisations::create(tx, actor, &owner.id, &title, &slug).map(Ok),
         None => Ok(Err(format!("Nobody has {owner} confirmed. Its person signs up first."))),
     }
 }

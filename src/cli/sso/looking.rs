@@ -3,13 +3,16 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use super::{print, text};
 use crate::{
     app::App,
-    cli::{Outcome, out::say, sentence},
+    cli::{
+        out::{print, say, text},
+        outcome::{Outcome, sentence},
+    },
     clock::Timestamp,
-    db::{Conn, Id},
+    db::Conn,
     error::{Error, Result},
+    ids::ConnectionId,
     model::{
         attempt,
         connection::{self, Connection},
@@ -75,7 +78,7 @@ fn rows(conn: &mut Conn) -> Result<Vec<Value>> {
 }
 
 /// Prints what stands in the way of a sign-in, and where to try one.
-pub async fn test(app: &App, id: Id<Connection>, as_json: bool) -> Outcome {
+pub async fn test(app: &App, id: ConnectionId, as_json: bool) -> Outcome {
     let (now, config) = (app.now(), app.config().clone());
     let found = app
         .read(move |conn| {

@@ -8,14 +8,14 @@ use serde::Deserialize;
 
 use super::{DomainView, OverviewPage, admit_question, owned, owners, path_of};
 use crate::{
+    accounts::sso_policy,
     app::App,
-    db::Id,
     error::{Error, Errors, Result},
+    ids::{ConnectionId, DomainId, Id, UserId},
     model::{
-        connection::{self, Connection},
+        connection,
         domain::{self, Domain},
         organisation::Organisation,
-        user::User,
     },
     web::{Input, RecentAuth, Reply},
 };
@@ -80,7 +80,7 @@ async fn refuse(app: &App, organisation: Organisation, typed: String, error: Err
     }
 }
 
-async fn view(app: &App, organisation: &Organisation, id: Id<Domain>) -> Result<DomainView> {
+async fn view(app: &App, organisation: &Organisation, id: DomainId) -> Result<DomainView> {
     let of = organisation.id.clone();
     app.read(move |conn| {
         let domain = domain::owned(conn, &of, &id)?;
@@ -89,11 +89,7 @@ async fn view(app: &App, organisation: &Organisation, id: Id<Domain>) -> Result<
     .await
 }
 
-async fn find(
-    me: &RecentAuth,
-    (slug, id): (String, Id<Domain>),
-    app: &App,
-) -> Result<(Organisation, Domain)> {
+async fn find(me: &RecentAuth, (slug, id): (String, DomainId), app: &App) -> Result<(Organisation, Domain)> {
     let organisation = owned(me, &slug, app).await?;
     let of = organisation.id.clone();
     let domain = app.read(move |conn| domain::owned(conn, &of, &id)).await?;
@@ -101,7 +97,7 @@ async fn find(
 }
 
 /// `POST /organisations/{slug}/sso/domains/{domain}/check`: looks for the TXT record now.
-pub async fn check(me: RecentAuth, path: Path<(String, Id<Domain>)>, app: Data<App>) -> Result<Reply> {
+pub async fn check(me: RecentAuth, path: Path<(String, DomainId)>, app: Data<App>) -> Result<Reply> {
     let (organisation, domain) = find(&me, path.into_inner(), &app).await?;
     let id = domain.id.clone();
     let message = format!("{} is proved: it belongs to {}.", domain.name, organisation.name);
@@ -122,7 +118,7 @@ async fn answer(
     outcome: Result<()>,
     app: &App,
     organisation: Organisation,
-    id: Id<Domain>,
+    id: DomainId,
     message: String,
 ) -> Result<Reply> {
     if let Err(error) = outcome {
@@ -155,12 +151,12 @@ async fn look(me: &RecentAuth, domain: &Domain, app: &App) -> Result<()> {
 /// looked for again: what it was set for years ago is not what it is used for now.
 pub async fn choose(
     me: RecentAuth,
-    path: Path<(String, Id<Domain>)>,
+    path: Path<(String, DomainId)>,
     Input(form): Input<ChoiceForm>,
     app: Data<App>,
 ) -> Result<Reply> {
     let (organisation, domain) = find(&me, path.into_inner(), &app).await?;
-    let chosen: Option<Id<Connection>> = match form.connection.as_str() {
+    let chosen: Option<ConnectionId> = match form.connection.as_str() {
         "" => None,
         text => Some(Id::parse(text).ok_or(Error::NotFound)?),
     };
@@ -179,7 +175,7 @@ pub async fn choose(
 /// `POST /organisations/{slug}/sso/domains/{domain}/enforce`: from now on its people sign in there only.
 pub async fn enforce(
     me: RecentAuth,
-    path: Path<(String, Id<Domain>)>,
+    path: Path<(String, DomainId)>,
     Input(form): Input<EnforceForm>,
     app: Data<App>,
 ) -> Result<Reply> {
@@ -187,11 +183,11 @@ pub async fn enforce(
     let (actor, id, here) = (me.actor(), domain.id.clone(), me.session.id.clone());
     let message = format!("People of {} sign in through {} only.", domain.name, organisation.name);
     let enforced = async {
-        let Some(owner) = Id::<User>::parse(&form.break_glass) else {
+        let Some(owner) = UserId::parse(&form.break_glass) else {
             return Err(Error::Invalid(Errors::one("breakGlass", "Choose one of the owners.")));
         };
         app.write(move |tx| {
-            domain::enforce(tx, &actor, &domain.organisation_id, &domain.id, &owner, &here).map(drop)
+            sso_policy::enforce(tx, &actor, &domain.organisation_id, &domain.id, &owner, &here).map(drop)
         })
         .await
     };
@@ -199,16 +195,16 @@ pub async fn enforce(
 }
 
 /// `POST /organisations/{slug}/sso/domains/{domain}/release`: its people may sign in otherwise again.
-pub async fn release(me: RecentAuth, path: Path<(String, Id<Domain>)>, app: Data<App>) -> Result<Reply> {
+pub async fn release(me: RecentAuth, path: Path<(String, DomainId)>, app: Data<App>) -> Result<Reply> {
     let (organisation, domain) = find(&me, path.into_inner(), &app).await?;
     let (actor, id) = (me.actor(), domain.id.clone());
     let message = format!("People of {} may sign in otherwise again.", domain.name);
-    let released = app.write(move |tx| domain::release(tx, &actor, &domain)).await;
+    let released = app.write(move |tx| sso_policy::release(tx, &actor, &domain)).await;
     answer(released, &app, organisation, id, message).await
 }
 
 /// `DELETE /organisations/{slug}/sso/domains/{domain}` and `POST …/remove`
-pub async fn remove(me: RecentAuth, path: Path<(String, Id<Domain>)>, app: Data<App>) -> Result<Reply> {
+pub async fn remove(me: RecentAuth, path: Path<(String, DomainId)>, app: Data<App>) -> Result<Reply> {
     let (organisation, domain) = find(&me, path.into_inner(), &app).await?;
     let (actor, to) = (me.actor(), path_of(&organisation));
     let removed = app.write(move |tx| domain::remove(tx, &actor, &organisation.id, &domain.id)).await?;

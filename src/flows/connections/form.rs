@@ -4,10 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::Errors,
-    model::{
-        connection::{Connection, Mapping, upkeep::Settings},
-        membership::Role,
-    },
+    kinds::Role,
+    model::connection::{Connection, Mapping, upkeep::Settings},
     web::input,
 };
 

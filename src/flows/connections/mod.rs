@@ -16,10 +16,12 @@ pub use settings::{
 };
 
 use crate::{
+    accounts::sso_policy,
     app::App,
     clock::Timestamp,
-    db::{Conn, Id},
+    db::Conn,
     error::{Error, Errors, Result},
+    ids::{AttemptId, ConnectionId, DomainId, OrganisationId, UserId},
     model::{
         attempt::{self as attempts, Attempt},
         connection::{self, Connection, upkeep},
@@ -27,7 +29,6 @@ use crate::{
         membership,
         organisation::{self, Organisation},
         throttle::{self, Limit},
-        user::User,
     },
     secret::Keys,
     web::{RecentAuth, Reply},
@@ -73,7 +74,7 @@ pub struct ServiceView {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ConnectionView {
-    id: Id<Connection>,
+    id: ConnectionId,
     name: String,
     issuer: String,
     metadata_url: Option<String>,
@@ -89,9 +90,9 @@ pub struct ConnectionView {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DomainView {
-    id: Id<Domain>,
+    id: DomainId,
     name: String,
-    connection_id: Option<Id<Connection>>,
+    connection_id: Option<ConnectionId>,
     connection_name: Option<String>,
     record_name: String,
     record_text: String,
@@ -109,7 +110,7 @@ pub struct DomainView {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OwnerView {
-    id: Id<User>,
+    id: UserId,
     name: String,
     email: String,
     can_break_glass: bool,
@@ -119,8 +120,8 @@ pub struct OwnerView {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AttemptView {
-    id: Id<Attempt>,
-    connection_id: Id<Connection>,
+    id: AttemptId,
+    connection_id: ConnectionId,
     at: Timestamp,
     is_test: bool,
     succeeded: bool,
@@ -190,12 +191,12 @@ impl OverviewPage {
     }
 }
 
-fn owners(conn: &mut Conn, organisation: &Id<Organisation>) -> Result<Vec<OwnerView>> {
+fn owners(conn: &mut Conn, organisation: &OrganisationId) -> Result<Vec<OwnerView>> {
     let owners = membership::owners(conn, organisation)?;
     owners
         .into_iter()
         .map(|owner| {
-            let can_break_glass = domain::can_break_glass(conn, &owner.id)?;
+            let can_break_glass = sso_policy::can_break_glass(conn, &owner.id)?;
             let email = owner.email.spelled().to_owned();
             Ok(OwnerView { id: owner.id, name: owner.name, email, can_break_glass })
         })

@@ -14,16 +14,17 @@ use super::{
     owned, path_of,
 };
 use crate::{
+    accounts::connections,
     app::App,
     clock::Timestamp,
-    db::Id,
     error::{Error, Errors, Result},
+    ids::{AttemptId, ConnectionId},
+    kinds::Role,
     log,
     model::{
-        attempt::{self as attempts, Attempt, Detail},
+        attempt::{self as attempts, Detail},
         connection::{self, Connection, NewConnection, upkeep},
         identity,
-        membership::Role,
         organisation::Organisation,
         service_key,
     },
@@ -204,7 +205,7 @@ async fn missing_key(app: &App) -> Result<Option<ServiceKey>> {
 /// `GET /organisations/{slug}/sso/{connection}`
 pub async fn show(
     me: RecentAuth,
-    path: Path<(String, Id<Connection>)>,
+    path: Path<(String, ConnectionId)>,
     query: Query<Alike>,
     app: Data<App>,
 ) -> Result<Reply> {
@@ -215,7 +216,7 @@ pub async fn show(
 
 async fn find(
     me: &RecentAuth,
-    (slug, id): (String, Id<Connection>),
+    (slug, id): (String, ConnectionId),
     app: &App,
 ) -> Result<(Organisation, Connection)> {
     let organisation = owned(me, &slug, app).await?;
@@ -259,7 +260,7 @@ impl ConnectionPage {
 /// `PUT /organisations/{slug}/sso/{connection}` and `POST` for forms: other settings. It has to be tested again.
 pub async fn save(
     me: RecentAuth,
-    path: Path<(String, Id<Connection>)>,
+    path: Path<(String, ConnectionId)>,
     Input(form): Input<Form>,
     app: Data<App>,
 ) -> Result<Reply> {
@@ -289,7 +290,7 @@ pub async fn save(
 /// `GET /organisations/{slug}/sso/{connection}/metadata`
 pub async fn metadata_form(
     me: RecentAuth,
-    path: Path<(String, Id<Connection>)>,
+    path: Path<(String, ConnectionId)>,
     app: Data<App>,
 ) -> Result<Reply> {
     let (organisation, connection) = find(&me, path.into_inner(), &app).await?;
@@ -319,7 +320,7 @@ impl MetadataPage {
 /// `POST /organisations/{slug}/sso/{connection}/metadata`: other metadata of the same identity provider.
 pub async fn replace_metadata(
     me: RecentAuth,
-    path: Path<(String, Id<Connection>)>,
+    path: Path<(String, ConnectionId)>,
     Document(form): Document<MetadataForm>,
     app: Data<App>,
 ) -> Result<Reply> {
@@ -348,18 +349,18 @@ pub async fn replace_metadata(
 }
 
 /// `DELETE /organisations/{slug}/sso/{connection}` and `POST …/remove`: ends it and every identity it vouched for.
-pub async fn remove(me: RecentAuth, path: Path<(String, Id<Connection>)>, app: Data<App>) -> Result<Reply> {
+pub async fn remove(me: RecentAuth, path: Path<(String, ConnectionId)>, app: Data<App>) -> Result<Reply> {
     let (organisation, connection) = find(&me, path.into_inner(), &app).await?;
     let (actor, to) = (me.actor(), path_of(&organisation));
     let message = format!("{} is removed. Nobody can sign in through it any more.", connection.name);
-    app.write(move |tx| connection::remove(tx, &actor, &organisation.id, &connection.id)).await?;
+    app.write(move |tx| connections::remove(tx, &actor, &organisation.id, &connection.id)).await?;
     Ok(Reply::done(to, message))
 }
 
 /// `GET /organisations/{slug}/sso/{connection}/attempts/{attempt}`: all that a response said, and each check.
 pub async fn attempt(
     me: RecentAuth,
-    path: Path<(String, Id<Connection>, Id<Attempt>)>,
+    path: Path<(String, ConnectionId, AttemptId)>,
     app: Data<App>,
 ) -> Result<Reply> {
     let (slug, id, attempt) = path.into_inner();

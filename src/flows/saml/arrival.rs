@@ -6,18 +6,21 @@ use serde::Deserialize;
 
 use super::{Arrived, Fault, Linking, SEAL, is_asking_browser, name_of, nonces_of, note, refused};
 use crate::{
+    accounts::{
+        provisioning::{self, Resolution},
+        sso_policy,
+    },
     app::App,
     clock::Timestamp,
     db::Tx,
     error::{Error, Result},
+    kinds::AuthMethod,
     mail::EmailAddress,
     model::{
         attempt::{self, Detail},
         audit::{self, Event},
         connection::{self, Connection, Person},
-        domain,
-        identity::{self, Resolution},
-        session::{self, Method},
+        identity, session,
         token::{self, AskedFor, LinkIdentity, SamlArrival},
         user,
     },
@@ -69,7 +72,7 @@ pub async fn arrive(
             Reply::go(to.unwrap_or_else(|| "/me/security".to_owned())).signed_in(ticket)
         }
         Came::Refused => {
-            app.metrics().sign_in(Method::Sso, false);
+            app.metrics().sign_in(AuthMethod::Sso, false);
             return Err(Error::SsoRefused);
         }
         Came::Unlinked(secret) => {
@@ -100,7 +103,11 @@ fn come_in(
         let owner = identity::find(tx.conn, &connection.id, &name)?;
         let owner = owner.filter(|owner| owner.id == *user);
         // Their domain may be led elsewhere since they left.
-        let way = owner.as_ref().map(|owner| domain::closes(tx.conn, owner)).transpose()?.flatten();
+        let way = owner
+            .as_ref()
+            .map(|owner| sso_policy::required_connection(tx.conn, owner))
+            .transpose()?
+            .flatten();
         let is_same = owner.is_some() && way.is_none_or(|way| way == connection.id);
         let here = held.filter(|held| held.id == *session);
         let (true, Some(here)) = (is_same, here) else {
@@ -113,7 +120,7 @@ fn come_in(
         };
         attempt::is_of(tx, &arrived.attempt, user)?;
         session::prove(tx, &here.id)?;
-        audit::record(tx, &client.actor(), user, Event::SteppedUp { with: Method::Sso.as_str() })?;
+        audit::record(tx, &client.actor(), user, Event::SteppedUp { with: AuthMethod::Sso.as_str() })?;
         return Ok(Came::Confirmed { ticket: door::rotate(tx, here)?, next });
     }
     let person = Person {
@@ -123,7 +130,7 @@ fn come_in(
         groups: Vec::new(),
     };
     let created_from = client.device().name();
-    match identity::resolve(tx, &client.actor(), &connection, &name, &person, &created_from)? {
+    match provisioning::resolve(tx, &client.actor(), &connection, &name, &person, &created_from)? {
         Resolution::Known(user) => {
             attempt::is_of(tx, &arrived.attempt, &user.id)?;
             let ends_at = arrived.session_ends_at.map(Timestamp::from_unix);

@@ -12,17 +12,17 @@ use super::{
     note, refused,
 };
 use crate::{
+    accounts::provisioning::{self, Refused},
     app::App,
     clock::Timestamp,
     db::Tx,
     error::{Error, Result},
+    kinds::AuthMethod,
     model::{
         assertion,
         attempt::{self, Detail},
         connection::{self, Connection, Mapping, Person},
-        identity::{self, Refused},
         service_key,
-        session::Method,
         token::{self, Asked, AskedFor, SamlArrival, SamlRequest},
     },
     secret::Secret,
@@ -95,7 +95,7 @@ pub async fn callback(
     };
     let to = app.write(move |tx| judge(tx, &client, &connection, &mapping, asked, read)).await?;
     if to == REFUSED {
-        app.metrics().sign_in(Method::Sso, false);
+        app.metrics().sign_in(AuthMethod::Sso, false);
     }
     Ok(HttpResponse::SeeOther().insert_header((header::LOCATION, to)).finish())
 }
@@ -122,7 +122,7 @@ fn judge(
         return note(tx, client, connection, test, fault.code, &fault.detail);
     }
     let person = mapping.person(&statement);
-    let foreseen = identity::foresee(tx.conn, connection, &statement.name, &person)?;
+    let foreseen = provisioning::foresee(tx.conn, connection, &statement.name, &person)?;
     let detail = told(foreseen, &statement, &person);
     if test.is_some() {
         // A test that would leave its person outside is none that went through; but a domain may be about to be led here.

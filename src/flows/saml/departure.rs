@@ -13,12 +13,11 @@ use serde::{Deserialize, Serialize};
 use super::{SEAL, nonces_of};
 use crate::{
     app::App,
-    db::Id,
     error::{Error, Errors, Result},
+    ids::ConnectionId,
     mail::EmailAddress,
     model::{
-        connection::{self, Connection},
-        domain, identity, organisation, service_key,
+        connection, domain, identity, organisation, service_key,
         throttle::{self, Limit},
         token::{self, Asked, AskedFor, SamlRequest},
     },
@@ -52,7 +51,7 @@ pub struct GoPage {
 #[serde(rename_all = "camelCase")]
 pub struct AskPage {
     organisation: String,
-    connection: Id<Connection>,
+    connection: ConnectionId,
     /// The host of the identity provider's sign-in address.
     host: Option<String>,
     next: Option<String>,
@@ -64,7 +63,7 @@ pub struct AskPage {
 #[derive(Deserialize)]
 pub struct Whither {
     email: Option<String>,
-    connection: Option<Id<Connection>>,
+    connection: Option<ConnectionId>,
     next: Option<String>,
 }
 
@@ -125,7 +124,7 @@ pub async fn ask_first(
     app: &App,
     visitor: &Anybody,
     req: &HttpRequest,
-    connection: Id<Connection>,
+    connection: ConnectionId,
     next: Option<String>,
 ) -> Result<HttpResponse> {
     let id = connection.clone();
@@ -163,7 +162,7 @@ pub async fn test(
     me: RecentAuth,
     client: Client,
     req: HttpRequest,
-    path: Path<(String, Id<Connection>)>,
+    path: Path<(String, ConnectionId)>,
     app: Data<App>,
 ) -> Result<HttpResponse> {
     let (slug, id) = path.into_inner();
@@ -183,7 +182,7 @@ async fn depart(
     app: &App,
     client: &Client,
     req: &HttpRequest,
-    id: Id<Connection>,
+    id: ConnectionId,
     purpose: AskedFor,
     next: Option<String>,
 ) -> Result<HttpResponse> {

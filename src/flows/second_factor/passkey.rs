@@ -2,14 +2,14 @@
 
 use actix_web::web::Data;
 
-use super::{Verdict, ended, missed};
+use super::verdict::{MOST_CODES, Verdict, ended, missed};
 use crate::{
+    accounts::ceremony::{self, Judged, Place},
     app::App,
     db::Tx,
     error::{Error, Result},
+    kinds::Factor,
     model::{
-        ceremony::{self, Judged, Place},
-        second_factor::Factor,
         token::{self, PendingSignIn},
         user,
     },
@@ -66,7 +66,7 @@ fn attempt(
 ) -> Result<Verdict> {
     let waiting = token::peek(tx.conn, secret)?;
     let user = user::find_locked(tx, &waiting.user_id)?.ok_or(Error::DeadLink)?;
-    let (_, first, left) = token::try_once(tx, secret, super::MOST_CODES)?;
+    let (_, first, left) = token::try_once(tx, secret, MOST_CODES)?;
     let (actor, device) = (client.actor(), client.device().name());
     match ceremony::judge(tx, party, &actor, &device, &Place::pending(secret), answer)? {
         Judged::Right(owner, passkey) if owner.id == user.id => {

@@ -2,14 +2,12 @@
 
 use actix_web::web::Data;
 
-use super::prove;
+use super::proof::prove;
 use crate::{
+    accounts::ceremony::{self, Judged, Place},
     app::App,
     error::{Error, Result},
-    model::{
-        audit::{self, Event},
-        ceremony::{self, Judged, Place},
-    },
+    model::audit::{self, Event},
     web::{Client, CurrentUser, Reply, door::Ticket, guard::SignedIn},
     webauthn::Assertion,
 };

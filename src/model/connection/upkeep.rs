@@ -6,12 +6,12 @@ use diesel::prelude::*;
 use super::{Connection, Mapping, last_expiry, owned};
 use crate::{
     clock::Timestamp,
-    db::{Conn, Id, Tx, schema::connections},
+    db::{Conn, Tx, schema::connections},
     error::{Error, Result},
+    ids::{ConnectionId, OrganisationId},
     model::{
         audit::{self, Actor, Event},
-        membership,
-        organisation::Organisation,
+        organisation,
     },
     sso::{Reason, read_provider},
 };
@@ -41,11 +41,11 @@ pub struct Settings {
 pub fn change(
     tx: &mut Tx,
     actor: &Actor,
-    organisation: &Id<Organisation>,
-    id: &Id<Connection>,
+    organisation: &OrganisationId,
+    id: &ConnectionId,
     new: Settings,
 ) -> Result<()> {
-    membership::lock(tx, organisation)?;
+    organisation::lock(tx, organisation)?;
     let before = owned(tx.conn, organisation, id)?;
     let mapping = serde_json::to_string(&new.mapping)?;
     let is_same = before.mapping == mapping
@@ -91,7 +91,7 @@ pub fn replace(
     metadata: String,
     url: Option<String>,
 ) -> Result<Result<(), Unfit>> {
-    membership::lock(tx, &connection.organisation_id)?;
+    organisation::lock(tx, &connection.organisation_id)?;
     if let Err(unfit) = keep(tx, connection, metadata)? {
         return Ok(Err(unfit));
     }
@@ -143,7 +143,7 @@ fn keep(tx: &mut Tx, connection: &Connection, metadata: String) -> Result<Result
 }
 
 /// Notes why the metadata could not be read; what was read before stays.
-pub fn note_unread(tx: &mut Tx, id: &Id<Connection>, why: &str) -> Result<()> {
+pub fn note_unread(tx: &mut Tx, id: &ConnectionId, why: &str) -> Result<()> {
     diesel::update(connections::table.find(id)).set(connections::read_error.eq(why)).execute(tx.conn)?;
     Ok(())
 }

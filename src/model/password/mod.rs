@@ -21,6 +21,9 @@ use zeroize::Zeroizing;
 
 pub use hasher::{Hasher, HasherGauge, Verdict};
 
+/// The most characters of a password, counted after normalisation (NFC).
+pub const LONGEST: usize = 256;
+
 /// A password as somebody typed it, in NFC (NIST SP 800-63B §3.1.1.2). Never trimmed, never printed.
 #[derive(Clone, Default)]
 pub struct Password(Zeroizing<String>);
@@ -44,7 +47,7 @@ impl Password {
 
     /// Whether it is longer than any password that was accepted.
     pub fn is_too_long(&self) -> bool {
-        self.0.chars().nth(policy::LONGEST).is_some()
+        self.0.chars().nth(LONGEST).is_some()
     }
 }
 

@@ -10,13 +10,11 @@ use icu_normalizer::ComposingNormalizerBorrowed;
 use zxcvbn::matching::Match;
 use zxcvbn::matching::patterns::MatchPattern;
 
-use super::Password;
+use super::{LONGEST, Password};
 use crate::error::Errors;
 
 /// The fewest characters of a password, counted after normalisation (NFC).
 pub const SHORTEST: usize = 8;
-/// The most characters of a password, counted after normalisation (NFC).
-pub const LONGEST: usize = 256;
 
 const TOO_SHORT: &str = "Use at least 8 characters.";
 const TOO_LONG: &str = "Use at most 256 characters.";

@@ -2,14 +2,14 @@
 
 use diesel::prelude::*;
 
-use super::{Current, Session};
+use super::Current;
 use crate::{
-    db::{Id, Tx, schema::sessions},
+    db::{Tx, schema::sessions},
     error::Result,
+    ids::{SessionId, UserId},
     model::{
         audit::{self, Actor, Event},
         device::{self, Device},
-        user::User,
     },
 };
 
@@ -37,13 +37,13 @@ pub fn judge(session: &Current, user_agent: &str) -> Change {
 }
 
 /// Keeps the newer version of a session's browser.
-pub fn note_version(tx: &mut Tx, id: &Id<Session>, user_agent: &str) -> Result<()> {
+pub fn note_version(tx: &mut Tx, id: &SessionId, user_agent: &str) -> Result<()> {
     diesel::update(sessions::table.find(id)).set(sessions::user_agent.eq(user_agent)).execute(tx.conn)?;
     Ok(())
 }
 
 /// Locks a session that is suddenly used from another device. It stays in the list, with a warning, until it ends.
-pub fn lock(tx: &mut Tx, actor: &Actor, owner: &Id<User>, id: &Id<Session>, used_by: &Device) -> Result<()> {
+pub fn lock(tx: &mut Tx, actor: &Actor, owner: &UserId, id: &SessionId, used_by: &Device) -> Result<()> {
     let open = sessions::table.find(id).filter(sessions::locked_at.is_null());
     let locked = diesel::update(open)
         .set((sessions::locked_at.eq(tx.now), sessions::locked_by.eq(used_by.name())))

@@ -3,22 +3,22 @@
 use chrono::TimeDelta;
 use diesel::prelude::*;
 
-use super::{Method, Session, SessionSecret, list};
+use super::{SessionSecret, list};
 use crate::{
     clock::Timestamp,
-    db::{Conn, Id, Tx, schema::sessions},
+    db::{Conn, Tx, schema::sessions},
     error::{Error, Result},
+    ids::{Id, PasskeyId, SessionId, UserId},
+    kinds::{AuthMethod, Factor},
     model::{
         audit::{self, Actor, Event},
-        passkey::Passkey,
-        second_factor::Factor,
         token::{self, PendingSignIn},
         user::User,
     },
 };
 
 /// Signs one of `owner`'s devices out. Nobody learns whether an id belongs to somebody else.
-pub fn revoke(tx: &mut Tx, actor: &Actor, owner: &Id<User>, id: &Id<Session>) -> Result<()> {
+pub fn revoke(tx: &mut Tx, actor: &Actor, owner: &UserId, id: &SessionId) -> Result<()> {
     let gone =
         diesel::delete(sessions::table.find(id).filter(sessions::user_id.eq(owner))).execute(tx.conn)?;
     if gone == 0 {
@@ -29,12 +29,7 @@ pub fn revoke(tx: &mut Tx, actor: &Actor, owner: &Id<User>, id: &Id<Session>) ->
 
 /// Signs every device of `owner` out but `keep`, and ends the sign-ins that wait for a second proof. Returns how many
 /// devices there were.
-pub fn revoke_others(
-    tx: &mut Tx,
-    actor: &Actor,
-    owner: &Id<User>,
-    keep: Option<&Id<Session>>,
-) -> Result<usize> {
+pub fn revoke_others(tx: &mut Tx, actor: &Actor, owner: &UserId, keep: Option<&SessionId>) -> Result<usize> {
     token::revoke::<PendingSignIn>(tx, owner)?;
     let count = diesel::delete(
         sessions::table.filter(sessions::user_id.eq(owner)).filter(sessions::id.ne(kept(keep))),
@@ -45,21 +40,16 @@ pub fn revoke_others(
 }
 
 // An id that nobody has, where nothing is kept.
-fn kept(keep: Option<&Id<Session>>) -> Id<Session> {
+fn kept(keep: Option<&SessionId>) -> SessionId {
     keep.cloned().unwrap_or_else(|| Id::from_text(""))
 }
 
 /// Signs out every device of `owner` but `keep` that did not come in through an organisation, and ends the sign-ins that
 /// wait for a second proof.
-pub fn revoke_but_sso(
-    tx: &mut Tx,
-    actor: &Actor,
-    owner: &Id<User>,
-    keep: Option<&Id<Session>>,
-) -> Result<()> {
+pub fn revoke_but_sso(tx: &mut Tx, actor: &Actor, owner: &UserId, keep: Option<&SessionId>) -> Result<()> {
     token::revoke::<PendingSignIn>(tx, owner)?;
     let others = sessions::table.filter(sessions::user_id.eq(owner)).filter(sessions::id.ne(kept(keep)));
-    let count = diesel::delete(others.filter(sessions::method.ne(Method::Sso))).execute(tx.conn)?;
+    let count = diesel::delete(others.filter(sessions::method.ne(AuthMethod::Sso))).execute(tx.conn)?;
     if count == 0 {
         return Ok(());
     }
@@ -67,7 +57,7 @@ pub fn revoke_but_sso(
 }
 
 /// Signs out every device of `owner` but `keep` that came in with one proof only.
-pub fn revoke_single_factor(tx: &mut Tx, actor: &Actor, owner: &Id<User>, keep: &Id<Session>) -> Result<()> {
+pub fn revoke_single_factor(tx: &mut Tx, actor: &Actor, owner: &UserId, keep: &SessionId) -> Result<()> {
     token::revoke::<PendingSignIn>(tx, owner)?;
     let others = sessions::table.filter(sessions::user_id.eq(owner)).filter(sessions::id.ne(keep));
     let count = diesel::delete(others.filter(sessions::second_factor.is_null())).execute(tx.conn)?;
@@ -79,8 +69,8 @@ pub fn revoke_single_factor(tx: &mut Tx, actor: &Actor, owner: &Id<User>, keep: 
 pub fn revoke_relying_on(
     tx: &mut Tx,
     actor: &Actor,
-    owner: &Id<User>,
-    keep: &Id<Session>,
+    owner: &UserId,
+    keep: &SessionId,
     factors: &[Factor],
 ) -> Result<()> {
     token::revoke::<PendingSignIn>(tx, owner)?;
@@ -98,9 +88,9 @@ pub fn revoke_relying_on(
 pub fn revoke_of_passkey(
     tx: &mut Tx,
     actor: &Actor,
-    owner: &Id<User>,
-    passkey: &Id<Passkey>,
-    keep: Option<&Id<Session>>,
+    owner: &UserId,
+    passkey: &PasskeyId,
+    keep: Option<&SessionId>,
 ) -> Result<()> {
     let relying =
         sessions::table.filter(sessions::user_id.eq(owner)).filter(sessions::passkey_id.eq(passkey));
@@ -146,7 +136,7 @@ const TWICE: TimeDelta = TimeDelta::seconds(10);
 
 /// Ends the session that the same form, sent twice, began in the same browser just now: its cookie is about to be
 /// overwritten.
-pub fn end_twin(tx: &mut Tx, owner: &Id<User>, binding: &str) -> Result<()> {
+pub fn end_twin(tx: &mut Tx, owner: &UserId, binding: &str) -> Result<()> {
     let twin = sessions::table
         .filter(sessions::user_id.eq(owner))
         .filter(sessions::binding.eq(binding))
@@ -156,7 +146,7 @@ pub fn end_twin(tx: &mut Tx, owner: &Id<User>, binding: &str) -> Result<()> {
 }
 
 /// Ends a session that its own browser gives up.
-pub fn end(tx: &mut Tx, id: &Id<Session>) -> Result<()> {
+pub fn end(tx: &mut Tx, id: &SessionId) -> Result<()> {
     diesel::delete(sessions::table.find(id)).execute(tx.conn)?;
     Ok(())
 }

@@ -4,13 +4,13 @@ use std::cmp::Reverse;
 
 use diesel::prelude::*;
 
-use super::{Method, Session};
 use crate::{
     clock::Timestamp,
-    db::{Conn, Id, schema::sessions},
+    db::{Conn, schema::sessions},
     direct,
     error::Result,
-    model::user::User,
+    ids::{SessionId, UserId},
+    kinds::AuthMethod,
 };
 
 /// A live session, as the list of devices shows it.
@@ -18,9 +18,9 @@ use crate::{
 #[diesel(table_name = sessions)]
 pub struct Listed {
     /// For signing it out.
-    pub id: Id<Session>,
+    pub id: SessionId,
     /// How it began.
-    pub method: Method,
+    pub method: AuthMethod,
     /// Whether "remember this device" was chosen.
     pub remembered: bool,
     /// The browser's family.
@@ -48,7 +48,7 @@ impl Listed {
 }
 
 /// `owner`'s live sessions, the most recently used first.
-pub fn list(conn: &mut Conn, owner: &Id<User>, now: Timestamp) -> Result<Vec<Listed>> {
+pub fn list(conn: &mut Conn, owner: &UserId, now: Timestamp) -> Result<Vec<Listed>> {
     let mut found: Vec<Listed> = direct!(conn => sessions::table
         .filter(sessions::user_id.eq(owner))
         .filter(sessions::expires_at.gt(now))

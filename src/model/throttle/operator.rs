@@ -8,8 +8,9 @@ use ipnet::IpNet;
 use super::client_network;
 use crate::{
     clock::Timestamp,
-    db::{Conn, Id, Tx, schema::throttles},
+    db::{Conn, Tx, schema::throttles},
     error::Result,
+    ids::UserId,
     mail::EmailAddress,
     model::{
         audit::{self, Actor, Event},
@@ -75,7 +76,7 @@ pub fn forget_all(tx: &mut Tx, actor: &Actor) -> Result<usize> {
 fn remove(
     tx: &mut Tx,
     actor: &Actor,
-    subject: Option<&Id<User>>,
+    subject: Option<&UserId>,
     is_meant: impl Fn(&str) -> bool,
 ) -> Result<usize> {
     let live = throttles::table.filter(throttles::ends_at.gt(tx.now)).select(throttles::key);
@@ -91,7 +92,7 @@ fn remove(
     Ok(count)
 }
 
-type Named = (Option<Id<User>>, Vec<String>);
+type Named = (Option<UserId>, Vec<String>);
 
 /// The names that counters are kept under for whom an operator means, and the account, where it is one.
 fn named(conn: &mut Conn, whom: &str) -> Result<Result<Named, String>> {
@@ -102,7 +103,7 @@ fn named(conn: &mut Conn, whom: &str) -> Result<Result<Named, String>> {
     if let Ok(network) = whom.parse::<IpNet>() {
         return Ok(clients_in(network).map(|clients| (None, clients)));
     }
-    let id: Option<Id<User>> = serde_json::from_value(whom.into()).ok();
+    let id: Option<UserId> = serde_json::from_value(whom.into()).ok();
     if let Some(user) = id.map(|id| user::find(conn, &id)).transpose()?.flatten() {
         let names = vec![user.id.as_str().to_owned(), user.email.normalized()];
         return Ok(Ok((Some(user.id), names)));

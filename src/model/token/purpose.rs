@@ -5,13 +5,9 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     config::Lifetimes,
-    db::Id,
+    ids::{ConnectionId, SessionId, UserId},
+    kinds::AuthMethod,
     mail::EmailAddress,
-    model::{
-        connection::Connection,
-        session::{Method, Session},
-        user::User,
-    },
 };
 
 /// What a token is for. A token of one purpose cannot be redeemed as another.
@@ -143,7 +139,7 @@ pub struct PendingSignIn;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct FirstProof {
     /// What was proved.
-    pub method: Method,
+    pub method: AuthMethod,
     /// Whether "remember this device" was chosen.
     pub remembered: bool,
     /// When the session has to end at the latest, where somebody else says so: seconds since the Unix epoch.
@@ -265,7 +261,7 @@ pub struct SamlRequest;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Asked {
     /// Which connection.
-    pub connection: Id<Connection>,
+    pub connection: ConnectionId,
     /// The ID of the request (saml-core §3.2.1).
     pub request: String,
     /// When it was sent, in seconds since the Unix epoch.
@@ -286,14 +282,14 @@ pub enum AskedFor {
     /// To confirm, in this session, that it is them.
     StepUp {
         /// Whose session.
-        user: Id<User>,
+        user: UserId,
         /// Which one.
-        session: Id<Session>,
+        session: SessionId,
     },
     /// To try the connection. Nobody is let in.
     Test {
         /// Which owner tries it.
-        user: Id<User>,
+        user: UserId,
     },
 }
 

@@ -2,17 +2,14 @@
 
 use diesel::prelude::*;
 
-use super::{User, find_locked};
+use super::User;
 use crate::{
     clock::Timestamp,
-    db::{Conn, Id, Tx, schema::users},
-    error::{Error, Result},
+    db::{Conn, Tx, schema::users},
+    error::Result,
+    ids::{Id, UserId},
     mail::EmailAddress,
-    model::{
-        audit::{self, Actor, Event},
-        holding,
-        token::AddressChange,
-    },
+    model::token::AddressChange,
 };
 
 /// The one account that has this address confirmed, if any.
@@ -44,52 +41,8 @@ pub fn meant_by(conn: &mut Conn, email: &EmailAddress) -> Result<Option<User>> {
     }
 }
 
-/// Proves `user`'s address and ends every other claim to it, with its sessions and links.
-///
-/// [`Error::DeadLink`] where `normalized` (what the link was sent for) is no longer this account's address,
-/// [`Error::AlreadyConfirmed`] where it is confirmed already, here or by another account.
-pub fn confirm_address(tx: &mut Tx, actor: &Actor, id: &Id<User>, normalized: &str) -> Result<()> {
-    tx.lock(normalized)?;
-    let holders: Vec<(Id<User>, Option<Timestamp>)> = users::table
-        .filter(users::email_normalized.eq(normalized))
-        .select((users::id, users::email_verified_at))
-        .load(tx.conn)?;
-    if !holders.iter().any(|(holder, _)| holder == id) {
-        return Err(Error::DeadLink);
-    }
-    if holders.iter().any(|(_, verified)| verified.is_some()) {
-        return Err(Error::AlreadyConfirmed);
-    }
-    // Whoever claimed it may have asked for its end; its owner has not.
-    diesel::update(users::table.find(id))
-        .set((
-            users::email_verified_at.eq(tx.now),
-            users::deletes_at.eq(None::<Timestamp>),
-            users::warned_at.eq(None::<Timestamp>),
-        ))
-        .execute(tx.conn)?;
-    audit::record(tx, actor, id, Event::EmailConfirmed {})?;
-    for (other, _) in holders.iter().filter(|(holder, _)| holder != id) {
-        end_claim(tx, actor, other, false)?;
-    }
-    Ok(())
-}
-
-/// Ends an account whose address was never proved, with everything that is held about it. A confirmed one is refused.
-pub fn end_claim(tx: &mut Tx, actor: &Actor, id: &Id<User>, disowned: bool) -> Result<()> {
-    // From here on nobody else confirms it.
-    let ended = diesel::update(users::table.find(id).filter(users::email_verified_at.is_null()))
-        .set(users::locked_at.eq(tx.now))
-        .execute(tx.conn)?;
-    if ended == 0 {
-        return Err(Error::AlreadyConfirmed);
-    }
-    audit::record(tx, actor, id, Event::ClaimEnded { disowned })?;
-    holding::erase(tx, id)
-}
-
 /// Everybody with an address of this domain, claims included.
-pub fn at_domain(conn: &mut Conn, domain: &str) -> Result<Vec<Id<User>>> {
+pub fn at_domain(conn: &mut Conn, domain: &str) -> Result<Vec<UserId>> {
     let theirs = users::table.filter(users::email_normalized.like(format!("%@{domain}")));
     Ok(theirs.order(users::id).select(users::id).load(conn)?)
 }
@@ -106,7 +59,7 @@ pub fn all_with(conn: &mut Conn, email: &EmailAddress) -> Result<Vec<User>> {
 }
 
 /// Where somebody stands in a list that is ordered by time.
-pub type Place = (Timestamp, Id<User>);
+pub type Place = (Timestamp, UserId);
 
 /// Before everybody.
 pub fn beginning() -> Place {
@@ -138,28 +91,8 @@ pub fn old_claims(
     })
 }
 
-/// Ends a claim that nobody confirmed in time, with everything that is held about it. Says whether it did: whoever
-/// confirms it, or asks for it to be deleted in their own time, a moment before wins.
-pub fn expire_claim(tx: &mut Tx, actor: &Actor, id: &Id<User>) -> Result<bool> {
-    if find_locked(tx, id)?.is_none() {
-        return Ok(false);
-    }
-    let unwanted = users::table
-        .find(id)
-        .filter(users::email_verified_at.is_null())
-        .filter(users::deletes_at.is_null())
-        .filter(users::deletion_hold.is_null())
-        .filter(users::warned_at.is_not_null());
-    if diesel::update(unwanted).set(users::locked_at.eq(tx.now)).execute(tx.conn)? == 0 {
-        return Ok(false);
-    }
-    audit::record(tx, actor, id, Event::ClaimExpired {})?;
-    holding::erase(tx, id)?;
-    Ok(true)
-}
-
 /// Notes that a claim's person was told that its end is near; of many at once, one is told so.
-pub fn warn_claim(tx: &mut Tx, id: &Id<User>) -> Result<bool> {
+pub fn warn_claim(tx: &mut Tx, id: &UserId) -> Result<bool> {
     let unwarned = users::table
         .find(id)
         .filter(users::email_verified_at.is_null())
@@ -174,37 +107,4 @@ pub fn lock_both(tx: &mut Tx, change: &AddressChange) -> Result<()> {
     let mut names = [change.old.normalized(), change.new.normalized()];
     names.sort();
     names.iter().try_for_each(|name| tx.lock(name))
-}
-
-/// Moves `id` from one confirmed address to another, and ends the claims to the new one.
-///
-/// [`Error::DeadLink`] where the account is no longer at `change.old`, or the new address is confirmed by somebody
-/// else by now: the two are told alike.
-pub fn move_address(tx: &mut Tx, actor: &Actor, id: &Id<User>, change: &AddressChange) -> Result<()> {
-    let (old, new) = (change.old.normalized(), change.new.normalized());
-    lock_both(tx, change)?;
-    let owner = confirmed(tx.conn, &change.new)?;
-    if owner.is_some_and(|owner| owner.id != *id) {
-        return Err(Error::DeadLink);
-    }
-    let here = users::table.find(id).filter(users::email_normalized.eq(&old));
-    let moved = diesel::update(here)
-        .set((
-            users::email.eq(&change.new),
-            users::email_normalized.eq(&new),
-            users::email_verified_at.eq(tx.now),
-        ))
-        .execute(tx.conn)?;
-    if moved == 0 {
-        return Err(Error::DeadLink);
-    }
-    let claims: Vec<Id<User>> = users::table
-        .filter(users::email_normalized.eq(&new))
-        .filter(users::email_verified_at.is_null())
-        .select(users::id)
-        .load(tx.conn)?;
-    for claim in claims {
-        end_claim(tx, actor, &claim, false)?;
-    }
-    Ok(())
 }

@@ -2,14 +2,15 @@
 
 use diesel::prelude::*;
 
-use super::{User, forget_browsers};
+use super::known_devices::forget_browsers;
 use crate::{
     clock::Timestamp,
     db::{
-        Conn, Id, Tx,
+        Conn, Tx,
         schema::{sessions, users},
     },
     error::Result,
+    ids::UserId,
     mail::EmailAddress,
     model::{
         audit::{self, Actor, Event},
@@ -23,7 +24,7 @@ use crate::{
 #[diesel(table_name = users)]
 pub struct Candidate {
     /// Who.
-    pub id: Id<User>,
+    pub id: UserId,
     /// What is stored of their password.
     pub password_hash: Option<PasswordHash>,
     /// Since when it opens nothing: its owner said that somebody else uses it.
@@ -45,12 +46,12 @@ impl Candidate {
 }
 
 /// One user with what is stored of their password.
-pub fn candidate(conn: &mut Conn, id: &Id<User>) -> Result<Candidate> {
+pub fn candidate(conn: &mut Conn, id: &UserId) -> Result<Candidate> {
     Ok(users::table.find(id).select(Candidate::as_select()).first(conn)?)
 }
 
 /// Sets a password; every outstanding link of the account dies with the old one.
-pub fn set_password(tx: &mut Tx, id: &Id<User>, hash: &PasswordHash) -> Result<()> {
+pub fn set_password(tx: &mut Tx, id: &UserId, hash: &PasswordHash) -> Result<()> {
     diesel::update(users::table.find(id))
         .set((users::password_hash.eq(hash), users::password_blocked_at.eq(None::<Timestamp>)))
         .execute(tx.conn)?;
@@ -58,7 +59,7 @@ pub fn set_password(tx: &mut Tx, id: &Id<User>, hash: &PasswordHash) -> Result<(
 }
 
 /// Leaves an account without a password.
-pub fn drop_password(tx: &mut Tx, id: &Id<User>) -> Result<()> {
+pub fn drop_password(tx: &mut Tx, id: &UserId) -> Result<()> {
     diesel::update(users::table.find(id))
         .set((
             users::password_hash.eq(None::<PasswordHash>),
@@ -69,7 +70,7 @@ pub fn drop_password(tx: &mut Tx, id: &Id<User>) -> Result<()> {
 }
 
 /// Blocks the password until a new one is set, and forgets every known browser.
-pub fn block_password(tx: &mut Tx, id: &Id<User>) -> Result<()> {
+pub fn block_password(tx: &mut Tx, id: &UserId) -> Result<()> {
     diesel::update(users::table.find(id)).set(users::password_blocked_at.eq(tx.now)).execute(tx.conn)?;
     forget_browsers(tx, id)
 }
@@ -78,7 +79,7 @@ pub fn block_password(tx: &mut Tx, id: &Id<User>) -> Result<()> {
 pub fn strengthen(
     tx: &mut Tx,
     actor: &Actor,
-    id: &Id<User>,
+    id: &UserId,
     old: &PasswordHash,
     new: &PasswordHash,
 ) -> Result<()> {
@@ -128,7 +129,7 @@ pub fn begun_in(
     conn: &mut Conn,
     email: &EmailAddress,
     binding: Option<&str>,
-    held: Option<&Id<User>>,
+    held: Option<&UserId>,
 ) -> Result<Option<Candidate>> {
     let own = sessions::table.filter(sessions::user_id.eq(users::id));
     let began_here = diesel::dsl::exists(own.filter(sessions::binding.eq(binding)));

@@ -1,13 +1,15 @@
 //! Whose words a response is: opened where it is encrypted, verified, and read from the verified bytes.
 
-use super::{Presented, has_begun, is_over, said::status_words};
+use super::statement::Presented;
 use crate::{
     clock::Timestamp,
     sso::{
         ASSERTION, Reason, engine,
         gate::{self, Carried, Signed},
         key::Certificate,
+        limits,
         sealed::Sealed,
+        time::{has_begun, is_over},
         xml::{Element, Node},
     },
 };
@@ -52,9 +54,9 @@ impl From<Reason> for Fault {
 /// Finds what the identity provider vouches for, or why there is nothing.
 pub(super) fn believe(presented: &Presented) -> Result<Believed, Fault> {
     let text = gate::decoded(&presented.response)?;
-    let root = gate::read(&text)?;
+    let root = limits::read(&text)?;
     let admitted = gate::response(&root).map_err(|reason| {
-        let found = (reason == Reason::StatusFailed).then(|| status_words(&root));
+        let found = (reason == Reason::StatusFailed).then(|| gate::status_words(&root));
         Fault { reason, found }
     })?;
     if presented.provider.certificates.is_empty() {
@@ -102,7 +104,7 @@ pub(super) fn believe(presented: &Presented) -> Result<Believed, Fault> {
 
 /// The element that was digested, if it is the one that the signature lies on.
 fn vouched(digested: &str, signed: &Signed) -> Result<Element, Reason> {
-    let element = gate::read(digested)?;
+    let element = limits::read(digested)?;
     match signed.element.as_str() {
         "Response" => drop(gate::response(&element)?),
         _ => drop(gate::assertion(&element)?),
@@ -115,7 +117,7 @@ fn alone(
     text: &str,
     verify: &impl Fn(&str, &Signed) -> Result<(Element, Certificate), Reason>,
 ) -> Result<(Element, Option<Certificate>), Reason> {
-    let root = gate::read(text)?;
+    let root = limits::read(text)?;
     let Some(signed) = gate::assertion(&root)? else { return Ok((root, None)) };
     let (assertion, certificate) = verify(text, &signed)?;
     Ok((assertion, Some(certificate)))

@@ -3,11 +3,16 @@
 use std::collections::HashSet;
 
 use super::{
-    Attribute, Checks, Name, NameFormat, Presented, SKEW, believed::Believed, has_begun, instant, is_over,
+    believed::Believed,
+    statement::{Attribute, Checks, Name, NameFormat, Presented},
 };
 use crate::{
     clock::Timestamp,
-    sso::{ASSERTION, PROTOCOL, Reason, SUCCESS, gate, xml::Element},
+    sso::{
+        ASSERTION, Reason, SUCCESS, gate,
+        time::{SKEW, has_begun, instant, is_over},
+        xml::Element,
+    },
 };
 
 const MAX_NAME: usize = 256;
@@ -71,7 +76,7 @@ fn check_sender(believed: &Believed, presented: &Presented, checks: &mut Checks)
         Some(SUCCESS) => Ok(()),
         _ => Err(Reason::StatusFailed),
     };
-    checks.note("It reports a successful sign-in.", outcome, Some(status_words(response)));
+    checks.note("It reports a successful sign-in.", outcome, Some(gate::status_words(response)));
 
     let [outer, inner] = [response, assertion]
         .map(|element| element.children(ASSERTION, "Issuer").map(Element::whole_text).collect::<Vec<_>>());
@@ -138,20 +143,6 @@ fn check_sign_in(assertion: &Element, presented: &Presented, checks: &mut Checks
     };
     checks.note("The identity provider's session is not over.", outcome, ends_at.map(|at| at.exact()));
     Some(signed_in)
-}
-
-/// The status codes and the message of a response (saml-core §3.2.2), for people.
-pub(super) fn status_words(response: &Element) -> String {
-    let Some(status) = response.only(PROTOCOL, "Status") else { return "no status".to_owned() };
-    let mut words = Vec::new();
-    let mut code = status.only(PROTOCOL, "StatusCode");
-    while let Some(here) = code {
-        let value = here.attribute("Value").unwrap_or_default();
-        words.push(value.rsplit(':').next().unwrap_or_default().to_owned());
-        code = here.only(PROTOCOL, "StatusCode");
-    }
-    words.extend(status.only(PROTOCOL, "StatusMessage").map(Element::whole_text));
-    words.join(", ")
 }
 
 /// Every restriction must name us, and there must be one (saml-core §2.5.1.4, saml-profiles §4.1.4.2).

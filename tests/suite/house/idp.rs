@@ -10,14 +10,14 @@ use chrono::TimeDelta;
 use flate2::read::DeflateDecoder;
 use serde_json::Value;
 use vestibule::{
-    db::Id,
+    accounts::organisations,
+    ids::{ConnectionId, OrganisationId, UserId},
+    kinds::Role,
     model::{
         audit::Actor,
-        connection::{self, Connection, Mapping, NewConnection},
-        domain,
-        membership::{self, Role},
-        organisation::{self, Organisation, Slug, Title},
-        user::User,
+        connection::{self, Mapping, NewConnection},
+        domain, membership,
+        organisation::{Slug, Title},
     },
     secret,
 };
@@ -31,8 +31,8 @@ use crate::{
 pub struct Acme {
     pub idp: Idp,
     pub issuer: String,
-    pub organisation: Id<Organisation>,
-    pub connection: Id<Connection>,
+    pub organisation: OrganisationId,
+    pub connection: ConnectionId,
     pub owner: Visitor,
 }
 
@@ -114,7 +114,7 @@ impl Acme {
             .app
             .write(move |tx| {
                 let actor = Actor::operator();
-                let made = organisation::create(tx, &actor, &Id::<User>::from_text(id), &title, &slug)?;
+                let made = organisations::create(tx, &actor, &UserId::from_text(id), &title, &slug)?;
                 let roles = vec![("makers".to_owned(), Role::Editor), ("owners".to_owned(), Role::Owner)];
                 let mapping = Mapping { roles, ..Mapping::default() };
                 let new = NewConnection { name: called, metadata, metadata_url: None, mapping };
@@ -128,7 +128,7 @@ impl Acme {
 
     /// The one of a connection that was made in another way.
     pub async fn made(idp: Idp, issuer: &str, connection: &str, owner: Visitor, house: &House) -> Self {
-        let id = Id::<Connection>::from_text(connection);
+        let id = ConnectionId::from_text(connection);
         let asked = id.clone();
         let row = house.app.read(move |conn| connection::by_id(conn, &asked)).await.unwrap();
         Self { idp, issuer: issuer.to_owned(), organisation: row.organisation_id, connection: id, owner }
@@ -158,7 +158,7 @@ impl Acme {
             None => "NULL".to_owned(),
         };
         if let Some(id) = break_glass {
-            let (organisation, user) = (self.organisation.clone(), Id::<User>::from_text(id));
+            let (organisation, user) = (self.organisation.clone(), UserId::from_text(id));
             let joined = house
                 .app
                 .write(move |tx| membership::add(tx, &Actor::operator(), &organisation, &user, Role::Owner));

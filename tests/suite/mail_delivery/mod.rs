@@ -42,15 +42,15 @@ async fn metric(house: &House, name: &str) -> String {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Fate {
+enum Erasure {
     /// It waits, and arrives once the server is mended.
     Kept,
     /// It is given up.
     Ended,
 }
-use Fate::{Ended, Kept};
+use Erasure::{Ended, Kept};
 
-const TABLE: &[(&str, &str, Fate)] = &[
+const TABLE: &[(&str, &str, Erasure)] = &[
     // The server does not want us at all.
     ("", "554 5.7.1 your address is blocked", Kept),
     ("", "554 no SMTP service here", Kept),

@@ -421,7 +421,7 @@ async fn with_its_connection_an_identity_is_gone_case_30() {
     let (organisation, connection) = (acme.organisation.clone(), acme.connection.clone());
     let removed = house.app.write(move |tx| {
         let actor = vestibule::model::audit::Actor::operator();
-        vestibule::model::connection::remove(tx, &actor, &organisation, &connection)
+        vestibule::accounts::connections::remove(tx, &actor, &organisation, &connection)
     });
     removed.await.unwrap();
 

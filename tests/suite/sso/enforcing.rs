@@ -143,7 +143,7 @@ async fn a_domain_that_is_no_longer_proved_or_lost_its_connection_closes_nothing
     let (organisation, connection) = (acme.organisation.clone(), acme.connection.clone());
     let removed = house.app.write(move |tx| {
         let actor = vestibule::model::audit::Actor::operator();
-        vestibule::model::connection::remove(tx, &actor, &organisation, &connection)
+        vestibule::accounts::connections::remove(tx, &actor, &organisation, &connection)
     });
     removed.await.unwrap();
 

@@ -6,13 +6,11 @@ use actix_web::http::Method;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use futures_util::future::{join, join_all};
 use vestibule::{
-    db::Id,
+    ids::{SessionId, UserId},
     model::{
         audit::Actor,
         service_key,
-        session::Session,
         token::{self, Asked, AskedFor, SamlRequest},
-        user::User,
     },
     secret,
     sso::{Presented, Reason},
@@ -436,9 +434,7 @@ async fn asked(house: &House, acme: &Acme, forgery: &Presented, nonce: &str, own
     let metadata = saml::forger::metadata(&forgery.provider.entity_id, &[]);
     let metadata = metadata.replace("<md:SingleSignOnService", &format!("{keys}<md:SingleSignOnService"));
     let purpose = match forgery.request.force_authn {
-        true => {
-            AskedFor::StepUp { user: Id::<User>::from_text(owner), session: Id::<Session>::from_text("none") }
-        }
+        true => AskedFor::StepUp { user: UserId::from_text(owner), session: SessionId::from_text("none") },
         false => AskedFor::SignIn,
     };
     let asked = Asked {

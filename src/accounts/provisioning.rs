@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use super::{find, is_known, link, this, word};
+use super::{email_change, email_verification, organisations, sso_policy};
 use crate::{
     db::{Conn, Tx, schema::identities},
     error::Result,
@@ -10,10 +10,9 @@ use crate::{
     model::{
         audit::{self, Actor, Event},
         connection::{Connection, Person},
-        domain, mailbox, membership, session, throttle,
+        domain, identity, membership, session, throttle,
         token::{self, AddressChange},
         user::{self, NewGuest, User},
-        welcome,
     },
     sso,
 };
@@ -85,15 +84,15 @@ pub fn resolve(
     created_from: &str,
 ) -> Result<Resolution> {
     // Two first arrivals of one person take turns.
-    tx.lock(&format!("identity {} {} {}", connection.id, word(name.format), name.value))?;
-    let known = find(tx.conn, &connection.id, name)?;
+    tx.lock(&format!("identity {} {} {}", connection.id, identity::format_word(name.format), name.value))?;
+    let known = identity::find(tx.conn, &connection.id, name)?;
     lock_addresses(tx, known.as_ref(), person)?;
     // Read again: the account may have changed, or ended, while its address was waited for.
     match judge(tx.conn, connection, name, person)? {
         Arrival::Refused(refused) => Ok(Resolution::Refused(refused)),
         Arrival::Known(user) => follow(tx, actor, connection, name, user, person).map(Resolution::Known),
         Arrival::Member(owner) => {
-            link(tx, actor, connection, name, &owner.id)?;
+            identity::link(tx, actor, connection, name, &owner.id)?;
             follow(tx, actor, connection, name, owner, person).map(Resolution::Known)
         }
         Arrival::Unlinked(owner) => Ok(Resolution::Unlinked(owner)),
@@ -102,12 +101,12 @@ pub fn resolve(
             let guest = NewGuest { email: email.clone(), name: shown, created_from: created_from.to_owned() };
             let user = user::provision(tx, actor, guest)?;
             if is_proved {
-                user::confirm_address(tx, actor, &user.id, &email.normalized())?;
+                email_verification::confirm(tx, actor, &user.id, &email.normalized())?;
             } else if throttle::admits_letter(tx, LetterKind::VerifyEmail, &email)? {
                 // An organisation may say anybody's address, as often as it likes.
-                welcome::send(tx, &user)?;
+                email_verification::send_link(tx, &user)?;
             }
-            link(tx, actor, connection, name, &user.id)?;
+            identity::link(tx, actor, connection, name, &user.id)?;
             membership::add(tx, actor, &connection.organisation_id, &user.id, person.role)?;
             user::by_id(tx.conn, &user.id).map(Resolution::Known)
         }
@@ -129,8 +128,8 @@ enum Arrival {
 }
 
 fn judge(conn: &mut Conn, connection: &Connection, name: &sso::Name, person: &Person) -> Result<Arrival> {
-    if let Some(user) = find(conn, &connection.id, name)? {
-        let way = domain::closes(conn, &user)?;
+    if let Some(user) = identity::find(conn, &connection.id, name)? {
+        let way = sso_policy::required_connection(conn, &user)?;
         return Ok(match way.is_none_or(|way| way == connection.id) {
             true => Arrival::Known(user),
             false => Arrival::Refused(Refused::AnotherConnection),
@@ -155,7 +154,7 @@ fn judge(conn: &mut Conn, connection: &Connection, name: &sso::Name, person: &Pe
         return Ok(Arrival::Unlinked(owner));
     }
     // An address may have been given to somebody new since.
-    Ok(match is_known(conn, &connection.id, &owner.id)? {
+    Ok(match identity::is_known(conn, &connection.id, &owner.id)? {
         true => Arrival::Refused(Refused::AnotherName),
         false => Arrival::Member(owner),
     })
@@ -192,14 +191,16 @@ pub fn follow(
     if user.locked_at.is_some() || user.deletes_at.is_some() {
         return Ok(user);
     }
-    diesel::update(this(&connection.id, name)).set(identities::last_used_at.eq(tx.now)).execute(tx.conn)?;
+    diesel::update(identity::row_of(&connection.id, name))
+        .set(identities::last_used_at.eq(tx.now))
+        .execute(tx.conn)?;
     if let Some(shown) = &person.name
         && shown.as_str() != user.name
     {
         user::rename(tx, actor, &user.id, shown)?;
     }
     follow_address(tx, actor, connection, &user, person)?;
-    membership::follow(tx, actor, &connection.organisation_id, &user.id, person.role)?;
+    organisations::sync_role(tx, actor, &connection.organisation_id, &user.id, person.role)?;
     user::by_id(tx.conn, &user.id)
 }
 
@@ -221,19 +222,19 @@ fn follow_address(
         return Ok(());
     }
     if is_same {
-        return user::confirm_address(tx, actor, &user.id, &new.normalized());
+        return email_verification::confirm(tx, actor, &user.id, &new.normalized());
     }
     if user.is_verified() && !speaks_for(tx.conn, connection, &user.email.domain())? {
         return Ok(());
     }
     let change = AddressChange { old: user.email.clone(), new: new.clone() };
-    user::move_address(tx, actor, &user.id, &change)?;
+    email_change::move_address(tx, actor, &user.id, &change)?;
     token::revoke_all(tx, &user.id)?;
     // Whose address a claim named is not to be bothered with it.
     if user.is_verified() {
-        mailbox::tell_of_move(tx, user, &change)?;
+        email_change::notify_previous_address(tx, user, &change)?;
     }
-    if domain::enforced(tx.conn, &change.new)?.is_some() {
+    if sso_policy::enforced(tx.conn, &change.new)?.is_some() {
         session::revoke_but_sso(tx, actor, &user.id, None)?;
     }
     let (from, to) = (change.old.spelled().to_owned(), change.new.spelled().to_owned());

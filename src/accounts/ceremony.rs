@@ -7,18 +7,19 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{
-    audit::Actor,
-    passkey::{self, Passkey},
-    session::Session,
-    sign_in::Outcome,
-    throttle::{self, Limit},
-    token::{self, PASSKEY_CEREMONY, PendingSignIn, Purpose, RegisterPasskey, UsePasskey},
-    user::User,
-};
+use super::passkeys;
 use crate::{
-    db::{Id, Tx},
+    db::Tx,
     error::{Error, Result},
+    ids::{PasskeyId, SessionId, UserId},
+    model::{
+        audit::Actor,
+        passkey::{self, Passkey},
+        sign_in::Outcome,
+        throttle::{self, Limit},
+        token::{self, PASSKEY_CEREMONY, PendingSignIn, Purpose, RegisterPasskey, UsePasskey},
+        user::User,
+    },
     secret::{self, Secret},
     webauthn::{Assertion, Challenge, Credential, Registration, RelyingParty, Verdict},
 };
@@ -29,7 +30,7 @@ const SEAL: &str = "passkey_ceremony";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Place {
     /// In a session.
-    Session(Id<Session>),
+    Session(SessionId),
     /// In a sign-in that waits for its second proof. Holds the digest of its secret.
     Pending(String),
     /// In a browser. Holds the digest of the mark in its short-lived cookie.
@@ -59,7 +60,7 @@ struct Ceremony {
 #[derive(Debug)]
 pub enum Judged {
     /// It is right: who it is, and with which passkey, which is noted as used.
-    Right(Box<User>, Id<Passkey>),
+    Right(Box<User>, PasskeyId),
     /// It is not right, though the passkey is one of theirs.
     Wrong(Box<User>, Outcome),
     /// Nobody's.
@@ -75,7 +76,7 @@ pub fn ask_for_new(tx: &mut Tx, party: &RelyingParty, user: &User, place: Place)
 }
 
 /// Asks `user` for one of their passkeys.
-pub fn ask(tx: &mut Tx, party: &RelyingParty, user: &Id<User>, place: Place) -> Result<Value> {
+pub fn ask(tx: &mut Tx, party: &RelyingParty, user: &UserId, place: Place) -> Result<Value> {
     let allowed = passkey::usable(tx.conn, user, party)?;
     let challenge = party.ask(Some(&allowed))?;
     send_out::<UsePasskey>(tx, challenge, Some(user), place)
@@ -98,7 +99,7 @@ pub fn admit(tx: &mut Tx, ip: &str) -> Result<()> {
 fn send_out<P: Purpose<Claim = String>>(
     tx: &mut Tx,
     challenge: Challenge,
-    user: Option<&Id<User>>,
+    user: Option<&UserId>,
     place: Place,
 ) -> Result<Value> {
     let ceremony = serde_json::to_string(&Ceremony { place, state: challenge.state })?;
@@ -113,7 +114,7 @@ fn take_back<P: Purpose<Claim = String>>(
     tx: &mut Tx,
     challenge: Option<String>,
     place: &Place,
-) -> Result<(Option<Id<User>>, String)> {
+) -> Result<(Option<UserId>, String)> {
     let secret = Secret::<P>::from_text(challenge.ok_or(Error::PasskeyExpired)?);
     let (user, sealed) = token::redeem_anyones(tx, &secret).map_err(|error| match error {
         Error::DeadLink => Error::PasskeyExpired,
@@ -127,7 +128,7 @@ fn take_back<P: Purpose<Claim = String>>(
 pub fn judge_new(
     tx: &mut Tx,
     party: &RelyingParty,
-    user: &Id<User>,
+    user: &UserId,
     place: &Place,
     answer: &Registration,
 ) -> Result<Option<Credential>> {
@@ -177,7 +178,7 @@ pub fn judge(
         Verdict::Copied => true,
     };
     if is_copied {
-        passkey::close(tx, &actor.known_as(&owner.id), &owner, &passkey.id, device)?;
+        passkeys::close(tx, &actor.known_as(&owner.id), &owner, &passkey.id, device)?;
         return Ok(Judged::Wrong(Box::new(owner), Outcome::CopiedPasskey));
     }
     Ok(Judged::Right(Box::new(owner), passkey.id))

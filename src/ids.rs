@@ -1,4 +1,6 @@
-//! Column types that both databases share.
+//! Ids: what a row is called by whoever names it, in a URL, in another table, in the audit.
+//!
+//! Each kind of row has a type of its own, which needs nothing of the table.
 
 use std::{
     fmt,
@@ -111,66 +113,56 @@ where
     }
 }
 
-/// Declares an enum that is one word in a TEXT column and in JSON.
-#[macro_export]
-macro_rules! text_enum {
-    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident => $word:literal,)+ }) => {
-        $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, diesel::expression::AsExpression, diesel::deserialize::FromSqlRow)]
-        #[diesel(sql_type = diesel::sql_types::Text)]
-        pub enum $name { $($(#[$doc])* $variant,)+ }
-
-        impl $name {
-            /// Every one there is.
-            pub const ALL: &'static [$name] = &[$($name::$variant,)+];
-
-            /// The word for it.
-            pub fn as_str(&self) -> &'static str {
-                match self { $($name::$variant => $word,)+ }
-            }
-
-            /// The one with this word.
-            pub fn from_word(word: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|one| one.as_str() == word)
-            }
-        }
-
-        impl std::fmt::Display for $name {
-            fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                out.write_str(self.as_str())
-            }
-        }
-
-        impl serde::Serialize for $name {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(self.as_str())
-            }
-        }
-
-        impl<'de> serde::Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let word = <String as serde::Deserialize>::deserialize(deserializer)?;
-                Self::from_word(&word).ok_or_else(|| serde::de::Error::custom(concat!("unknown ", stringify!($name))))
-            }
-        }
-
-        impl<DB: diesel::backend::Backend> diesel::deserialize::FromSql<diesel::sql_types::Text, DB> for $name
-        where
-            String: diesel::deserialize::FromSql<diesel::sql_types::Text, DB>,
-        {
-            fn from_sql(raw: DB::RawValue<'_>) -> diesel::deserialize::Result<Self> {
-                let word = String::from_sql(raw)?;
-                Self::from_word(&word).ok_or_else(|| format!(concat!("unknown ", stringify!($name), ": {}"), word).into())
-            }
-        }
-
-        impl<DB: diesel::backend::Backend> diesel::serialize::ToSql<diesel::sql_types::Text, DB> for $name
-        where
-            str: diesel::serialize::ToSql<diesel::sql_types::Text, DB>,
-        {
-            fn to_sql<'b>(&'b self, out: &mut diesel::serialize::Output<'b, '_, DB>) -> diesel::serialize::Result {
-                self.as_str().to_sql(out)
-            }
-        }
-    };
+/// What an id is of. None of these has a value.
+pub mod of {
+    macro_rules! of {
+        ($($(#[$doc:meta])* $name:ident,)+) => { $($(#[$doc])* #[derive(Debug)] pub enum $name {})+ };
+    }
+    of! {
+        /// A user.
+        User,
+        /// A session.
+        Session,
+        /// A passkey.
+        Passkey,
+        /// An organisation.
+        Organisation,
+        /// A connection of an organisation to its identity provider.
+        Connection,
+        /// A domain that an organisation says is its own.
+        Domain,
+        /// An attempt to sign in through a connection.
+        Attempt,
+        /// An email in the outbox.
+        Email,
+        /// An entry of the sign-in history.
+        SignIn,
+        /// A running process of this program.
+        Node,
+        /// An audit event.
+        AuditEvent,
+    }
 }
+
+/// A user's id.
+pub type UserId = Id<of::User>;
+/// A session's id; not its secret.
+pub type SessionId = Id<of::Session>;
+/// A passkey's id here; not its credential id (WebAuthn §4).
+pub type PasskeyId = Id<of::Passkey>;
+/// An organisation's id.
+pub type OrganisationId = Id<of::Organisation>;
+/// A connection's id.
+pub type ConnectionId = Id<of::Connection>;
+/// A domain's id.
+pub type DomainId = Id<of::Domain>;
+/// A sign-in attempt's id.
+pub type AttemptId = Id<of::Attempt>;
+/// An outbox email's id, and the front of its Message-ID.
+pub type EmailId = Id<of::Email>;
+/// The id of an entry in the sign-in history.
+pub type SignInId = Id<of::SignIn>;
+/// A node's id, new at each start.
+pub type NodeId = Id<of::Node>;
+/// An audit event's id.
+pub type AuditEventId = Id<of::AuditEvent>;

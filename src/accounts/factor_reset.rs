@@ -5,17 +5,21 @@
 
 use diesel::prelude::*;
 
-use super::{
-    audit::{self, Actor, Event},
-    second_factor,
-    token::{self, StopFactorReset},
-    user::{self, Place, User},
-};
+use super::{factors, second_factors};
 use crate::{
     clock::{Timestamp, span_in_words},
-    db::{Conn, Id, Tx, schema::users},
+    db::{Conn, Tx, schema::users},
     error::{Error, Result},
-    mail::{EmailAddress, letters, letters::ResetStep},
+    ids::UserId,
+    mail::{
+        EmailAddress,
+        letters::{self, ResetStep},
+    },
+    model::{
+        audit::{self, Actor, Event},
+        token::{self, StopFactorReset},
+        user::{self, Place, User},
+    },
 };
 
 /// What came of asking.
@@ -35,7 +39,7 @@ pub enum Asked {
 pub fn ask(tx: &mut Tx, actor: &Actor, email: &EmailAddress) -> Result<Asked> {
     tx.lock(&email.normalized())?;
     let Some(user) = user::confirmed(tx.conn, email)? else { return Ok(Asked::Nobody) };
-    let factors = second_factor::of(tx.conn, &user.id)?;
+    let factors = factors::of(tx.conn, &user.id)?;
     let delay = tx.config.lifetimes.factors_reset;
     let latest = tx.now.latest_end(delay);
     if let Some(at) = factors.reset_at.filter(|at| *at <= latest) {
@@ -82,14 +86,14 @@ pub fn due(conn: &mut Conn, now: Timestamp, after: &Place, most: i64) -> Result<
 
 /// Takes every second factor and every session of `id` away, and tells the owner. `false` where it is no longer due:
 /// stopped, or done by another node.
-pub fn carry_out(tx: &mut Tx, id: &Id<User>) -> Result<bool> {
+pub fn carry_out(tx: &mut Tx, id: &UserId) -> Result<bool> {
     let Some(user) = user::find_locked(tx, id)? else { return Ok(false) };
     let due = users::table.find(id).filter(users::factors_reset_at.le(tx.now));
     let taken = diesel::update(due).set(users::factors_reset_at.eq(None::<Timestamp>)).execute(tx.conn)?;
     if taken == 0 {
         return Ok(false);
     }
-    second_factor::remove_all(tx, &Actor::operator(), id)?;
+    second_factors::remove_all(tx, &Actor::operator(), id)?;
     let now = tx.now.exact();
     tell(tx, &user, ResetStep::Done { when: &now })?;
     Ok(true)

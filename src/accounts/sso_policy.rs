@@ -2,56 +2,57 @@
 
 use diesel::prelude::*;
 
-use super::{Domain, lock, owned, proved, unfit};
+use super::factors;
 use crate::{
-    db::{Conn, Id, Tx, schema::domains},
+    db::{Conn, Tx, schema::domains},
     error::{Error, Errors, Result},
+    ids::{ConnectionId, DomainId, OrganisationId, SessionId, UserId},
+    kinds::Role,
     mail::EmailAddress,
     model::{
         audit::{self, Actor, Event},
-        connection::{self, Connection},
-        membership::{self, Role},
-        organisation::Organisation,
-        second_factor,
-        session::{self, Session},
+        connection,
+        domain::{self, Domain},
+        membership, organisation, session,
         user::{self, User},
     },
 };
 
 /// The domain of an address, where its people sign in through their organisation only.
 pub fn enforced(conn: &mut Conn, email: &EmailAddress) -> Result<Option<Domain>> {
-    Ok(proved(conn, &email.domain())?.filter(|domain| domain.is_enforced && domain.connection_id.is_some()))
+    Ok(domain::proved(conn, &email.domain())?
+        .filter(|domain| domain.is_enforced && domain.connection_id.is_some()))
 }
 
 /// The connection that `user` has to sign in with, if they may not sign in otherwise.
-pub fn closes(conn: &mut Conn, user: &User) -> Result<Option<Id<Connection>>> {
+pub fn required_connection(conn: &mut Conn, user: &User) -> Result<Option<ConnectionId>> {
     let Some(domain) = enforced(conn, &user.email)? else { return Ok(None) };
     Ok(if is_break_glass(conn, &domain, &user.id)? { None } else { domain.connection_id })
 }
 
 /// The same, while nobody changes it: who comes in otherwise, and whoever closes that, take turns.
-pub fn closes_now(tx: &mut Tx, user: &User) -> Result<Option<Id<Connection>>> {
+pub fn lock_required_connection(tx: &mut Tx, user: &User) -> Result<Option<ConnectionId>> {
     let name = user.email.domain();
     // Where nobody has the domain proved there is nothing to wait for.
-    if proved(tx.conn, &name)?.is_none() {
+    if domain::proved(tx.conn, &name)?.is_none() {
         return Ok(None);
     }
-    lock(tx, &name)?;
-    closes(tx.conn, user)
+    domain::lock(tx, &name)?;
+    required_connection(tx.conn, user)
 }
 
 /// Whether `user` is the one owner who may come in otherwise.
-pub fn is_break_glass(conn: &mut Conn, domain: &Domain, user: &Id<User>) -> Result<bool> {
+pub fn is_break_glass(conn: &mut Conn, domain: &Domain, user: &UserId) -> Result<bool> {
     // Named once, and still an owner: whoever was put out of the organisation has no key to it.
     let is_named = domain.break_glass_id.as_ref() == Some(user);
     Ok(is_named && membership::role_of(conn, &domain.organisation_id, user)? == Some(Role::Owner))
 }
 
 /// Whether `user` is that one owner at any domain, or at any of one organisation.
-pub fn is_spare_key(
+pub fn is_break_glass_owner(
     conn: &mut Conn,
-    user: &Id<User>,
-    organisation: Option<&Id<Organisation>>,
+    user: &UserId,
+    organisation: Option<&OrganisationId>,
 ) -> Result<bool> {
     let mut kept = domains::table
         .filter(domains::break_glass_id.eq(user))
@@ -61,13 +62,13 @@ pub fn is_spare_key(
     if let Some(organisation) = organisation {
         kept = kept.filter(domains::organisation_id.eq(organisation));
     }
-    Ok(kept.first::<Id<Domain>>(conn).optional()?.is_some())
+    Ok(kept.first::<DomainId>(conn).optional()?.is_some())
 }
 
 /// Whether an address may become `user`'s, as far as organisations have a say: who signs in through one only keeps the
 /// address it knows, and nobody moves into a domain like that by themselves.
 pub fn admits_move(conn: &mut Conn, user: &User, new: &EmailAddress) -> Result<Result<(), Errors>> {
-    let sentence = if closes(conn, user)?.is_some() {
+    let sentence = if required_connection(conn, user)?.is_some() {
         "Your organisation decides about your address."
     } else if enforced(conn, new)?.is_some() {
         "People of that domain get their accounts from their organisation."
@@ -83,24 +84,26 @@ pub fn admits_move(conn: &mut Conn, user: &User, new: &EmailAddress) -> Result<R
 pub fn enforce(
     tx: &mut Tx,
     actor: &Actor,
-    organisation: &Id<Organisation>,
-    id: &Id<Domain>,
-    break_glass: &Id<User>,
-    here: &Id<Session>,
+    organisation: &OrganisationId,
+    id: &DomainId,
+    break_glass: &UserId,
+    here: &SessionId,
 ) -> Result<Domain> {
     let owner = user::by_id(tx.conn, break_glass).map_err(|_| unfit_owner("Choose one of the owners."))?;
     // Password and second factor change under this lock.
     tx.lock(&owner.email.normalized())?;
-    membership::lock(tx, organisation)?;
-    let domain = owned(tx.conn, organisation, id)?;
+    organisation::lock(tx, organisation)?;
+    let domain = domain::owned(tx.conn, organisation, id)?;
     if domain.proved_at.is_none() {
-        return Err(unfit("Prove first that the domain is yours."));
+        return Err(domain::unfit("Prove first that the domain is yours."));
     }
     let Some(connection) = &domain.connection_id else {
-        return Err(unfit("Choose first with which connection its people sign in."));
+        return Err(domain::unfit("Choose first with which connection its people sign in."));
     };
     if connection::owned(tx.conn, organisation, connection)?.tested_at.is_none() {
-        return Err(unfit("Test the connection first. The test has to be newer than its last change."));
+        return Err(domain::unfit(
+            "Test the connection first. The test has to be newer than its last change.",
+        ));
     }
     if membership::role_of(tx.conn, organisation, break_glass)? != Some(Role::Owner) {
         return Err(unfit_owner("Choose one of the owners."));
@@ -113,7 +116,7 @@ pub fn enforce(
     if domain.is_enforced && domain.break_glass_id.as_ref() == Some(break_glass) {
         return Ok(domain);
     }
-    lock(tx, &domain.name)?;
+    domain::lock(tx, &domain.name)?;
     let proved = domains::table.find(id).filter(domains::proved_at.is_not_null());
     let enforced = diesel::update(proved)
         .set((domains::is_enforced.eq(true), domains::break_glass_id.eq(break_glass)))
@@ -127,12 +130,12 @@ pub fn enforce(
     let (organisation, name) = (organisation.clone(), domain.name.clone());
     let event = Event::DomainEnforced { organisation, domain: name, break_glass: break_glass.clone() };
     audit::record(tx, actor, break_glass, event)?;
-    owned(tx.conn, &domain.organisation_id, id)
+    domain::owned(tx.conn, &domain.organisation_id, id)
 }
 
 /// Whether somebody comes in here without an identity provider, with two proofs.
-pub fn can_break_glass(conn: &mut Conn, user: &Id<User>) -> Result<bool> {
-    let factors = second_factor::of(conn, user)?;
+pub fn can_break_glass(conn: &mut Conn, user: &UserId) -> Result<bool> {
+    let factors = factors::of(conn, user)?;
     Ok(factors.has_password && factors.has_usable_second())
 }
 
@@ -144,7 +147,7 @@ fn unfit_owner(sentence: &str) -> Error {
 pub fn release(tx: &mut Tx, actor: &Actor, domain: &Domain) -> Result<()> {
     let enforced = domains::table.find(&domain.id).filter(domains::is_enforced);
     let released = diesel::update(enforced)
-        .set((domains::is_enforced.eq(false), domains::break_glass_id.eq(None::<Id<User>>)))
+        .set((domains::is_enforced.eq(false), domains::break_glass_id.eq(None::<UserId>)))
         .execute(tx.conn)?;
     if released == 0 {
         return Ok(());

@@ -7,7 +7,7 @@
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::{
+use crate::model::{
     audit::{self, Actor, Event},
     crockford, throttle,
     token::{self, AskedCode, AskedLink, MagicCode, MagicLink},
@@ -15,8 +15,9 @@ use super::{
 };
 use crate::{
     clock::span_in_words,
-    db::{Id, Tx},
+    db::Tx,
     error::{Error, Result},
+    ids::UserId,
     mail::{EmailAddress, LetterKind, letters},
     secret::{Keys, Secret, digest},
 };
@@ -144,7 +145,7 @@ fn nobodys_link() -> Result<String> {
 #[derive(Debug)]
 pub enum Offer {
     /// It was right, and its link is used by it.
-    Right(Id<User>, AskedLink),
+    Right(UserId, AskedLink),
     /// It was another one.
     Wrong,
     /// It was another one, and the last: code and link are dead.
@@ -170,7 +171,7 @@ pub fn offer(tx: &mut Tx, browser: &Secret<MagicCode>, typed: &ShortCode) -> Res
 
 /// The account of a link that was used just now, where it still has the address that the link was sent to, and whether
 /// the link proved that address. [`Error::DeadLink`] where the address is another one by now.
-pub fn owner(tx: &mut Tx, actor: &Actor, id: &Id<User>, link: &AskedLink) -> Result<(User, bool)> {
+pub fn owner(tx: &mut Tx, actor: &Actor, id: &UserId, link: &AskedLink) -> Result<(User, bool)> {
     let user = user::by_id(tx.conn, id)?;
     if user.email.normalized() != link.address {
         return Err(Error::DeadLink);

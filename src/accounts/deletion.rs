@@ -5,19 +5,20 @@
 use chrono::TimeDelta;
 use diesel::prelude::*;
 
-use super::{
-    audit::{self, Actor, Event},
-    domain, holding, membership,
-    session::{self, Session},
-    throttle::{self, Limit},
-    token::{self, CancelDeletion},
-    user::{self, Place, User},
-};
+use super::{personal_data, sso_policy};
 use crate::{
     clock::Timestamp,
-    db::{Conn, Id, Tx, schema::users},
+    db::{Conn, Tx, schema::users},
     error::{Error, Result},
+    ids::{SessionId, UserId},
     mail::letters,
+    model::{
+        audit::{self, Actor, Event},
+        membership, session,
+        throttle::{self, Limit},
+        token::{self, CancelDeletion},
+        user::{self, Place, User},
+    },
     secret::Secret,
 };
 
@@ -33,7 +34,7 @@ pub fn schedule(
     tx: &mut Tx,
     actor: &Actor,
     user: &User,
-    keep: Option<&Id<Session>>,
+    keep: Option<&SessionId>,
     grace: TimeDelta,
 ) -> Result<Timestamp> {
     tx.lock(&user.email.normalized())?;
@@ -41,7 +42,7 @@ pub fn schedule(
     if !membership::left_without_owner(tx.conn, &user.id)?.is_empty() {
         return Err(Error::LastOwner);
     }
-    if domain::is_spare_key(tx.conn, &user.id, None)? {
+    if sso_policy::is_break_glass_owner(tx.conn, &user.id, None)? {
         return Err(Error::SpareKey);
     }
     let deletes_at = tx.now + grace;
@@ -87,7 +88,7 @@ pub fn cancel(tx: &mut Tx, actor: &Actor, user: &User) -> Result<bool> {
 }
 
 /// Keeps an account by the link in the mail. [`Error::DeadLink`] where it was used, or the account is gone.
-pub fn cancel_by_link(tx: &mut Tx, actor: &Actor, secret: &Secret<CancelDeletion>) -> Result<Id<User>> {
+pub fn cancel_by_link(tx: &mut Tx, actor: &Actor, secret: &Secret<CancelDeletion>) -> Result<UserId> {
     let waiting = token::peek(tx.conn, secret)?;
     let user = user::find_locked(tx, &waiting.user_id)?.ok_or(Error::DeadLink)?;
     let (id, ()) = token::redeem(tx, secret)?;
@@ -123,7 +124,7 @@ pub fn hold(tx: &mut Tx, actor: &Actor, user: &User, reason: Option<&str>) -> Re
 }
 
 /// Why an operator keeps an account from being purged.
-pub fn held_because(conn: &mut Conn, id: &Id<User>) -> Result<Option<String>> {
+pub fn held_because(conn: &mut Conn, id: &UserId) -> Result<Option<String>> {
     Ok(users::table.find(id).select(users::deletion_hold).first(conn)?)
 }
 
@@ -155,13 +156,13 @@ pub fn to_remind(conn: &mut Conn, by: Timestamp, after: &Place, most: i64) -> Re
 #[diesel::dsl::auto_type(no_type_alias)]
 fn is_after<'a>(place: &'a Place) -> _ {
     let time: Timestamp = place.0;
-    let id: &'a Id<User> = &place.1;
+    let id: &'a UserId = &place.1;
     let later = users::deletes_at.assume_not_null().gt(time);
     later.or(users::deletes_at.assume_not_null().eq(time).and(users::id.gt(id)))
 }
 
 /// Reminds somebody, once, that their account is about to be deleted. Says whether it did.
-pub fn remind(tx: &mut Tx, id: &Id<User>) -> Result<bool> {
+pub fn remind(tx: &mut Tx, id: &UserId) -> Result<bool> {
     let Some(user) = user::find_locked(tx, id)? else { return Ok(false) };
     // Perhaps the last owner of something by now: it waits for a successor.
     if !membership::left_without_owner(tx.conn, id)?.is_empty() {
@@ -189,7 +190,7 @@ pub fn remind(tx: &mut Tx, id: &Id<User>) -> Result<bool> {
 
 /// Deletes an account whose time is up, with everything that is held about it. Says whether it did: whoever keeps the
 /// account, or holds it, a moment before wins, and doing it twice does nothing.
-pub fn purge(tx: &mut Tx, actor: &Actor, id: &Id<User>) -> Result<bool> {
+pub fn purge(tx: &mut Tx, actor: &Actor, id: &UserId) -> Result<bool> {
     let Some(user) = user::find_locked(tx, id)? else { return Ok(false) };
     let due =
         users::table.find(id).filter(users::deletes_at.le(tx.now)).filter(users::deletion_hold.is_null());
@@ -202,6 +203,6 @@ pub fn purge(tx: &mut Tx, actor: &Actor, id: &Id<User>) -> Result<bool> {
         tx.mail(None, letter)?;
     }
     audit::record(tx, actor, id, Event::Purged {})?;
-    holding::erase(tx, id)?;
+    personal_data::erase(tx, id)?;
     Ok(true)
 }

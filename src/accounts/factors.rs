@@ -1,0 +1,122 @@
+//! What an account can prove besides its first proof, and when it has to.
+//!
+//! An authenticator app or a passkey makes a second proof due at every sign-in. Recovery codes stand in for either, and
+//! live only as long as there is something to stand in for.
+
+use diesel::prelude::*;
+
+use crate::{
+    clock::Timestamp,
+    db::{
+        Conn,
+        schema::{passkeys, recovery_codes, totp as apps, users},
+    },
+    error::Result,
+    ids::UserId,
+    kinds::Factor,
+    model::recovery_code,
+};
+
+/// What an account can prove.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Factors {
+    /// Whether a password opens it.
+    pub has_password: bool,
+    /// Whether an authenticator app is set up.
+    pub has_totp: bool,
+    /// How many passkeys there are.
+    pub passkeys: i64,
+    /// How many of them open the account: those that nobody has a copy of.
+    pub usable_passkeys: i64,
+    /// How many recovery codes were not used yet.
+    pub recovery_codes: i64,
+    /// When an operator's reset takes every second factor away, where one is under way.
+    pub reset_at: Option<Timestamp>,
+}
+
+impl Factors {
+    /// Whether a first proof is not enough.
+    pub fn is_second_due(&self) -> bool {
+        self.has_totp || self.passkeys > 0
+    }
+
+    /// Whether a second proof is due, and there is one that is neither a recovery code nor a copied passkey.
+    pub fn has_usable_second(&self) -> bool {
+        self.has_totp || self.usable_passkeys > 0
+    }
+
+    /// Whether anything opens the account by itself, a letter to its address aside.
+    pub fn has_way_in(&self) -> bool {
+        self.has_password || self.usable_passkeys > 0
+    }
+
+    /// Whether it is time for new recovery codes.
+    pub fn is_running_out(&self) -> bool {
+        self.is_second_due() && self.recovery_codes <= recovery_code::FEW
+    }
+
+    /// What the second proof may be.
+    pub fn second(&self) -> Vec<&'static str> {
+        let offers = [
+            (self.has_totp, Factor::Totp),
+            (self.usable_passkeys > 0, Factor::Passkey),
+            (self.is_second_due() && self.recovery_codes > 0, Factor::RecoveryCode),
+        ];
+        offers.iter().filter(|(has, _)| *has).map(|(_, factor)| factor.as_str()).collect()
+    }
+
+    /// What a step-up may be. A link by mail is never one.
+    pub fn step_up(&self) -> Vec<&'static str> {
+        self.has_password.then_some("password").into_iter().chain(self.second()).collect()
+    }
+}
+
+/// What `user` can prove.
+pub fn of(conn: &mut Conn, user: &UserId) -> Result<Factors> {
+    let has_password = users::password_hash.is_not_null().and(users::password_blocked_at.is_null());
+    let own = passkeys::table.filter(passkeys::user_id.eq(user));
+    let usable = own.filter(passkeys::copied_at.is_null());
+    let (has_password, has_totp, passkeys, usable_passkeys, recovery_codes, reset_at) = users::table
+        .find(user)
+        .select((
+            has_password,
+            diesel::dsl::exists(apps::table.filter(apps::user_id.eq(user))),
+            own.count().single_value().assume_not_null(),
+            usable.count().single_value().assume_not_null(),
+            recovery_codes::table
+                .filter(recovery_codes::user_id.eq(user))
+                .filter(recovery_codes::used_at.is_null())
+                .count()
+                .single_value()
+                .assume_not_null(),
+            users::factors_reset_at,
+        ))
+        .get_result(conn)?;
+    Ok(Factors { has_password, has_totp, passkeys, usable_passkeys, recovery_codes, reset_at })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recovery_codes_alone_are_no_second_factor() {
+        let none = Factors {
+            has_password: true,
+            has_totp: false,
+            passkeys: 0,
+            usable_passkeys: 0,
+            recovery_codes: 10,
+            reset_at: None,
+        };
+        assert!(!none.is_second_due());
+        assert_eq!(none.second(), [""; 0]);
+        let app = Factors { has_totp: true, ..none };
+        assert_eq!(app.second(), ["totp", "recovery_code"]);
+        let passkey = Factors { passkeys: 1, usable_passkeys: 1, ..none };
+        assert_eq!(passkey.step_up(), ["password", "passkey", "recovery_code"]);
+        let copied = Factors { usable_passkeys: 0, ..passkey };
+        assert!(copied.is_second_due(), "whoever has a copy must not be spared the second proof");
+        assert_eq!(copied.second(), ["recovery_code"]);
+    }
+}

@@ -1,0 +1,18 @@
+//! Use cases and policy, without HTTP: what may happen to an account or an organisation, as transactions.
+
+pub mod ceremony;
+pub mod connections;
+pub mod containment;
+pub mod deletion;
+pub mod email_change;
+pub mod email_verification;
+pub mod factor_reset;
+pub mod factors;
+pub mod magic_link;
+pub mod mailbox;
+pub mod organisations;
+pub mod passkeys;
+pub mod personal_data;
+pub mod provisioning;
+pub mod second_factors;
+pub mod sso_policy;

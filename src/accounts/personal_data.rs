@@ -1,0 +1,52 @@
+//! Everything that the house holds about people.
+//!
+//! The export, the purge and the public page are all made from [`ALL`], so none of them can forget a table. A table
+//! that is in neither list fails a test, and so does a column of text that its entry does not name.
+
+use super::organisations;
+use crate::{
+    db::Tx,
+    error::Result,
+    ids::{Id, UserId},
+    model::{
+        attempt, audit, domain, identity, outbox, passkey, personal_data::PersonalData, recovery_code,
+        session, sign_in, throttle, token, totp, user,
+    },
+};
+
+/// Every table that holds something about people, as its person would look for it. A row of `users` goes last.
+pub const ALL: &[&PersonalData] = &[
+    &user::PERSONAL_DATA,
+    &session::PERSONAL_DATA,
+    &sign_in::PERSONAL_DATA,
+    &totp::PERSONAL_DATA,
+    &totp::SETUP_PERSONAL_DATA,
+    &recovery_code::PERSONAL_DATA,
+    &passkey::PERSONAL_DATA,
+    &organisations::PERSONAL_DATA,
+    &domain::PERSONAL_DATA,
+    &identity::PERSONAL_DATA,
+    &attempt::PERSONAL_DATA,
+    &token::PERSONAL_DATA,
+    &outbox::PERSONAL_DATA,
+    &audit::PERSONAL_DATA,
+    &throttle::PERSONAL_DATA,
+];
+
+/// Every other table, and what is in it.
+pub const NON_PERSONAL_TABLES: &[(&str, &str)] = &[
+    ("jobs", "when which job ran, and on which node"),
+    ("organisations", "what organisations are called"),
+    ("connections", "the identity providers of organisations"),
+    ("service_keys", "the keys of this site towards them"),
+    ("key_checks", "whether the secret key of this site is the right one"),
+    ("schema_versions", "which version of the program made which table"),
+    ("assertions", "fingerprints of what they said, each good once"),
+];
+
+/// Ends everything that is held about `id`, at once: afterwards nothing says that there was such a person.
+pub fn erase(tx: &mut Tx, id: &UserId) -> Result<()> {
+    let pseudonym = Id::random()?;
+    // Others refer to the row of `users`, which is first on the list.
+    ALL.iter().rev().try_for_each(|holding| (holding.erase)(tx, id, &pseudonym))
+}

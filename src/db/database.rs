@@ -1,0 +1,335 @@
+//! The database of the house: its pool, its reads, and its writes.
+
+use std::{
+    future::poll_fn,
+    pin::pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Instant,
+};
+
+use diesel::{
+    connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
+    prelude::*,
+};
+
+use super::{
+    Conn, Standing, Tx,
+    connect::{NoConnection, Target, file_number},
+    pool::{Held, Pool},
+    reader,
+    readiness::Readiness,
+    versions,
+};
+use crate::{
+    clock::Timestamp,
+    config::{Config, DatabaseUrl},
+    error::{Error, Outage, Result},
+    log::{self, Audited},
+};
+
+/// The database of the house.
+#[derive(Clone)]
+pub struct Database(pub(super) Arc<Inner>);
+
+pub struct Inner {
+    // SQLite: the one writer. PostgreSQL: everything.
+    pub pool: Pool,
+    // Tells this database's readers from another's on the same thread.
+    number: u64,
+    // Readers from before the file or the server was lost are not used any more.
+    epoch: AtomicU64,
+    // Another file lies in the place of the one that was opened.
+    is_replaced: AtomicBool,
+    pub refused_at: Mutex<Option<Instant>>,
+    pub readiness: Readiness,
+}
+
+impl Database {
+    /// Opens the database; on SQLite the file and its folder are made where they are missing. What is wrong is one of
+    /// DATABASE_URL's sentences.
+    pub fn open(url: &DatabaseUrl, pool_size: u32, is_pooled: bool) -> Result<Self, NoConnection> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let target = Target::of(url, is_pooled);
+        let first = target.connect_first()?;
+        let (size, file) = match &target {
+            Target::Sqlite(path) => {
+                let file = file_number(path).map_err(|cause| NoConnection {
+                    sentence: format!(
+                        "DATABASE_URL: {} was removed just now ({cause}). Start again.",
+                        path.display()
+                    ),
+                    may_come: false,
+                })?;
+                (1, Some(file))
+            }
+            Target::Postgres { .. } => (pool_size.max(1) as usize, None),
+        };
+        Ok(Self(Arc::new(Inner {
+            pool: Pool::new(target, file, size, first),
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
+            epoch: AtomicU64::new(0),
+            is_replaced: AtomicBool::new(false),
+            refused_at: Mutex::new(None),
+            readiness: Readiness::default(),
+        })))
+    }
+
+    /// Looks whether the database lets somebody in, and goes again.
+    pub fn knock(url: &DatabaseUrl, is_pooled: bool) -> Result<(), NoConnection> {
+        Target::of(url, is_pooled).connect_first().map(drop)
+    }
+
+    /// Brings the schema up, once, however many nodes start together. The number of migrations that ran; an error with a
+    /// sentence where the schema is newer than this program.
+    pub fn migrate(&self) -> Result<usize> {
+        self.0.with_conn(|conn| {
+            self.0.begin(conn)?;
+            let outcome = match conn {
+                Conn::Sqlite(_) => Ok(()),
+                Conn::Postgres(conn) => conn.batch_execute("SELECT pg_advisory_xact_lock(7001)"),
+            };
+            let ran = outcome.map_err(Error::from).and_then(|()| versions::run(conn));
+            finish(conn, ran)
+        })
+    }
+
+    /// How the schema and this program stand to each other. Nothing is changed.
+    pub async fn standing(&self) -> Result<Standing> {
+        self.blocking(|inner| {
+            inner.with_conn(|conn| {
+                // In a transaction: behind a pooler, what is prepared is executed on the same connection only there.
+                inner.begin(conn)?;
+                let found = versions::standing(conn);
+                Manager::rollback_transaction(conn)?;
+                found
+            })
+        })
+        .await
+    }
+
+    /// How many migrations this program has that the database has not. Nothing is changed.
+    pub async fn pending_migrations(&self) -> Result<usize> {
+        Ok(self.standing().await?.pending)
+    }
+
+    /// A read: one connection. On SQLite what a request reads before it waits is of one moment; elsewhere each statement
+    /// is of its own. Where the connection turns out to be broken, it is tried once more on a new one.
+    pub async fn read<T, F>(&self, query: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Conn) -> Result<T> + Send + 'static,
+    {
+        match self.0.pool.target() {
+            Target::Sqlite(path) => {
+                let epoch = self.0.epoch.load(Ordering::Acquire);
+                let file = self.0.pool.file();
+                match reader::read(self.0.number, epoch, path, file, &query) {
+                    Err(Error::Unavailable(_)) => reader::read(self.0.number, epoch, path, file, &query),
+                    outcome => outcome,
+                }
+            }
+            Target::Postgres { .. } => {
+                self.blocking(move |inner| match inner.with_conn(&query) {
+                    Err(Error::Unavailable(outage)) => {
+                        tracing::debug!(cause = format!("{:#}", outage.cause), "reading once more");
+                        inner.with_conn(&query)
+                    }
+                    outcome => outcome,
+                })
+                .await
+            }
+        }
+    }
+
+    /// Runs a request. On SQLite, what it reads before it has to wait, it reads from one snapshot; what it reads
+    /// after it waited or wrote, from a new one.
+    pub async fn in_turns<F: Future>(&self, request: F) -> F::Output {
+        let mut request = pin!(request);
+        poll_fn(|context| reader::turn(self.0.number, || request.as_mut().poll(context))).await
+    }
+
+    /// Wipes what was deleted from the write-ahead log. `false` where somebody was reading just then: try again later. A
+    /// PostgreSQL server looks after its files itself.
+    pub async fn empty_log(&self) -> Result<bool> {
+        self.blocking(|inner| inner.with_conn(empty_log)).await
+    }
+
+    /// Writes the whole SQLite file anew, so that nothing that was ever deleted is left in it, and empties the log. Nobody
+    /// else writes meanwhile. `false` as in [`Database::empty_log`].
+    pub async fn scrub(&self) -> Result<bool> {
+        self.blocking(|inner| inner.with_conn(|conn| write_anew(conn).and_then(|()| empty_log(conn)))).await
+    }
+
+    /// A write: all of it or none of it, at the moment `now`. Says whether a letter was posted.
+    pub async fn write<T, F>(&self, config: Arc<Config>, now: Timestamp, change: F) -> Result<(T, bool)>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tx) -> Result<T> + Send + 'static,
+    {
+        reader::end_snapshot(self.0.number);
+        self.blocking(move |inner| {
+            let written = inner.with_transaction(|conn| {
+                let mut tx = Tx { conn, now, config: &config, has_mail: false, audited: Vec::new() };
+                let outcome = change(&mut tx).map(|value| (value, tx.has_mail));
+                let committed = finish(tx.conn, outcome)?;
+                // Here and not where the write is waited for: that one may be gone, and this happened all the same.
+                tx.audited.iter().for_each(Audited::write);
+                Ok(committed)
+            });
+            inner.note(&written);
+            written
+        })
+        .await
+    }
+
+    /// Work on the blocking pool, where it may wait.
+    pub async fn blocking<T, W>(&self, work: W) -> Result<T>
+    where
+        T: Send + 'static,
+        W: FnOnce(&Inner) -> Result<T> + Send + 'static,
+    {
+        let inner = Arc::clone(&self.0);
+        log::spawn_blocking(move || work(&inner)).await.map_err(Error::internal)?
+    }
+}
+
+impl Inner {
+    /// Work on a connection, which goes back only if it is whole.
+    fn with_conn<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+        self.look_after_file()?;
+        let mut held = self.pool.take()?;
+        self.work_with(&mut held, work)
+    }
+
+    fn work_with<T>(&self, held: &mut Held, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+        let outcome = work(held);
+        let outcome = match &**held {
+            Conn::Sqlite(_) => outcome,
+            Conn::Postgres(_) => outcome.map_err(Error::as_postgres_means),
+        };
+        let is_closed =
+            matches!(Manager::transaction_manager_status_mut(&mut **held).transaction_depth(), Ok(None));
+        held.is_whole(is_closed && !matches!(outcome, Err(Error::Unavailable(_))));
+        if matches!(&outcome, Err(Error::Unavailable(outage)) if outage.is_lost) {
+            self.lose();
+        }
+        outcome
+    }
+
+    /// Work in a transaction that has begun, and that the work ends. What has not begun is begun once more on a new
+    /// connection: this one may only have been idle while the server restarted. Nothing else is done twice.
+    pub fn with_transaction<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+        self.look_after_file()?;
+        let mut held = self.pool.take()?;
+        match self.work_with(&mut held, |conn| self.begin(conn)) {
+            Err(Error::Unavailable(_)) => {
+                // Given back first: on SQLite there is no other.
+                drop(held);
+                held = self.pool.take()?;
+                self.work_with(&mut held, |conn| self.begin(conn))?;
+            }
+            begun => begun?,
+        }
+        self.work_with(&mut held, work)
+    }
+
+    fn begin(&self, conn: &mut Conn) -> Result<()> {
+        match (conn, self.pool.target()) {
+            (Conn::Sqlite(conn), _) => {
+                AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN IMMEDIATE")?
+            }
+            // What a session is told behind a pooler, another one's transactions are told too.
+            (Conn::Postgres(conn), Target::Postgres { is_pooled: true, .. }) => {
+                AnsiTransactionManager::begin_transaction_sql(
+                    conn,
+                    "BEGIN; SET LOCAL lock_timeout = '10s'; SET LOCAL idle_in_transaction_session_timeout = '60s'",
+                )?;
+            }
+            (Conn::Postgres(conn), _) => AnsiTransactionManager::begin_transaction(conn)?,
+        }
+        Ok(())
+    }
+
+    /// Whether the file that was opened still lies in its place. Another one there is left alone until the program starts
+    /// again: the log of the first lies beside it, and SQLite would take it for the log of the second.
+    fn look_after_file(&self) -> Result<()> {
+        let Target::Sqlite(path) = self.pool.target() else { return Ok(()) };
+        let found = file_number(path).map_err(|cause| {
+            Error::Unavailable(Outage::lost(format!("{} was moved or removed: {cause}", path.display())))
+        })?;
+        if Some(found) == self.pool.file() {
+            self.is_replaced.store(false, Ordering::Relaxed);
+            return Ok(());
+        }
+        if !self.is_replaced.swap(true, Ordering::Relaxed) {
+            let path = path.display();
+            tracing::error!(
+                "The database file was replaced while the program ran. Restart it; remove {path}-wal and {path}-shm \
+                 first if the file came from a backup"
+            );
+        }
+        // Those who read have the first one open still.
+        self.lose();
+        Err(Error::Unavailable(Outage::lost(format!("{} is another file now", path.display()))))
+    }
+
+    fn lose(&self) {
+        self.epoch.fetch_add(1, Ordering::Release);
+        self.pool.lose();
+    }
+
+    /// Remembers how a write ended.
+    fn note<T>(&self, written: &Result<T>) {
+        match written {
+            Err(Error::Unavailable(_)) => {
+                *self.refused_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+            }
+            Ok(_) => self.pool.trust(),
+            Err(_) => {}
+        }
+    }
+}
+
+pub type Manager = <Conn as Connection>::TransactionManager;
+
+#[derive(QueryableByName)]
+struct Checkpoint {
+    #[diesel(sql_type = diesel::sql_types::Integer)]
+    busy: i32,
+}
+
+/// A page that was split or joined keeps copies of rows between its rows; only writing the whole file anew drops them.
+fn write_anew(conn: &mut Conn) -> Result<()> {
+    if let Conn::Sqlite(conn) = conn {
+        conn.batch_execute("VACUUM")?;
+    }
+    Ok(())
+}
+
+fn empty_log(conn: &mut Conn) -> Result<bool> {
+    match conn {
+        Conn::Sqlite(conn) => {
+            let outcome: Checkpoint =
+                diesel::sql_query("PRAGMA wal_checkpoint(TRUNCATE)").get_result(conn)?;
+            Ok(outcome.busy == 0)
+        }
+        Conn::Postgres(_) => Ok(true),
+    }
+}
+
+fn finish<T>(conn: &mut Conn, outcome: Result<T>) -> Result<T> {
+    match outcome {
+        Ok(value) => {
+            Manager::commit_transaction(conn)?;
+            Ok(value)
+        }
+        Err(error) => {
+            // Where that fails too, the connection is not used again.
+            let _ = Manager::rollback_transaction(conn);
+            Err(error)
+        }
+    }
+}

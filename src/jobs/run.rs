@@ -1,0 +1,90 @@
+//! A run of a job, step by step.
+
+use tokio::sync::watch;
+
+use crate::{
+    app::App,
+    db::{Conn, Tx},
+    error::{Error, Result},
+    ids::UserId,
+    model::{
+        job::{self, Lease},
+        user::{self, Place},
+    },
+};
+
+/// Says when to stop.
+pub type Stopping = watch::Receiver<bool>;
+
+/// A run of a job, step by step.
+pub struct Run<'a> {
+    pub app: &'a App,
+    pub lease: Lease,
+    pub stopping: &'a Stopping,
+    pub done: usize,
+    pub failed: usize,
+}
+
+/// The run ends here: it was told to, or another node has the job by now.
+pub struct Stop;
+
+impl Run<'_> {
+    /// One step: a transaction, in which the lease is renewed as well. What fails is logged, and the next step may go
+    /// better: `None`.
+    pub async fn step<T, F>(&mut self, change: F) -> Result<Option<T>, Stop>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tx) -> Result<T> + Send + 'static,
+    {
+        if *self.stopping.borrow() {
+            return Err(Stop);
+        }
+        let lease = self.lease.clone();
+        let held = move |tx: &mut Tx| match job::keep(tx, &lease)? {
+            true => change(tx).map(Some),
+            false => Ok(None),
+        };
+        match self.app.write(held).await {
+            Ok(Some(value)) => Ok(Some(value)),
+            Ok(None) => Err(Stop),
+            Err(error) => {
+                self.fail(&error);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Does `step` for everyone that `find` finds after a place, a page at a time, each in a transaction of its own. `step`
+    /// says whether there was something to do.
+    pub async fn for_each<F, S>(&mut self, what: &str, find: F, step: S) -> Result<(), Stop>
+    where
+        F: Fn(&mut Conn, &Place) -> Result<Vec<Place>> + Copy + Send + 'static,
+        S: Fn(&mut Tx, &UserId) -> Result<bool> + Copy + Send + 'static,
+    {
+        let mut after = user::beginning();
+        loop {
+            let page = self.app.read(move |conn| find(conn, &after)).await;
+            let found = page.map_err(|error| {
+                self.fail(&error);
+                Stop
+            })?;
+            let Some(last) = found.last().cloned() else { return Ok(()) };
+            for (_, id) in found {
+                if self.step(move |tx| step(tx, &id)).await? == Some(true) {
+                    self.count(what, 1);
+                }
+            }
+            after = last;
+        }
+    }
+
+    pub fn count(&mut self, what: &str, count: usize) {
+        self.done += count;
+        self.app.metrics().chores(what, count);
+    }
+
+    pub fn fail(&mut self, error: &Error) {
+        self.failed += 1;
+        tracing::error!(cause = error.cause(), "a step of a job failed");
+    }
+}

@@ -1,0 +1,131 @@
+//! Kinds: the words that several tables and pages share, each one word in a TEXT column and in JSON.
+
+use crate::text_enum;
+
+text_enum! {
+    /// How a session began.
+    AuthMethod {
+        /// With a password.
+        Password => "password",
+        /// With a link in a mail.
+        MagicLink => "magic_link",
+        /// With a passkey and nothing else.
+        Passkey => "passkey",
+        /// Through the person's organisation.
+        Sso => "sso",
+        /// By making the account.
+        SignUp => "sign_up",
+    }
+}
+
+impl AuthMethod {
+    /// The method in words.
+    pub fn words(&self) -> &'static str {
+        match self {
+            AuthMethod::Password => "Password",
+            AuthMethod::MagicLink => "Link by mail",
+            AuthMethod::Passkey => "Passkey",
+            AuthMethod::Sso => "Single sign-on",
+            AuthMethod::SignUp => "New account",
+        }
+    }
+}
+
+text_enum! {
+    /// A kind of second proof.
+    Factor {
+        /// A code from an authenticator app (RFC 6238).
+        Totp => "totp",
+        /// One of the ten codes on paper.
+        RecoveryCode => "recovery_code",
+        /// A passkey (WebAuthn).
+        Passkey => "passkey",
+    }
+}
+
+text_enum! {
+    /// What a member may do, the most powerful first.
+    Role {
+        /// Everything, the members and the single sign-on included.
+        Owner => "owner",
+        /// Change what the organisation has.
+        Editor => "editor",
+        /// Look.
+        Viewer => "viewer",
+    }
+}
+
+impl Role {
+    /// The role in words.
+    pub fn words(&self) -> &'static str {
+        match self {
+            Role::Owner => "Owner",
+            Role::Editor => "Editor",
+            Role::Viewer => "Viewer",
+        }
+    }
+}
+
+/// Declares an enum that is one word in a TEXT column and in JSON.
+#[macro_export]
+macro_rules! text_enum {
+    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident => $word:literal,)+ }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, diesel::expression::AsExpression, diesel::deserialize::FromSqlRow)]
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        pub enum $name { $($(#[$doc])* $variant,)+ }
+
+        impl $name {
+            /// Every one there is.
+            pub const ALL: &'static [$name] = &[$($name::$variant,)+];
+
+            /// The word for it.
+            pub fn as_str(&self) -> &'static str {
+                match self { $($name::$variant => $word,)+ }
+            }
+
+            /// The one with this word.
+            pub fn from_word(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|one| one.as_str() == word)
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                out.write_str(self.as_str())
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let word = <String as serde::Deserialize>::deserialize(deserializer)?;
+                Self::from_word(&word).ok_or_else(|| serde::de::Error::custom(concat!("unknown ", stringify!($name))))
+            }
+        }
+
+        impl<DB: diesel::backend::Backend> diesel::deserialize::FromSql<diesel::sql_types::Text, DB> for $name
+        where
+            String: diesel::deserialize::FromSql<diesel::sql_types::Text, DB>,
+        {
+            fn from_sql(raw: DB::RawValue<'_>) -> diesel::deserialize::Result<Self> {
+                let word = String::from_sql(raw)?;
+                Self::from_word(&word).ok_or_else(|| format!(concat!("unknown ", stringify!($name), ": {}"), word).into())
+            }
+        }
+
+        impl<DB: diesel::backend::Backend> diesel::serialize::ToSql<diesel::sql_types::Text, DB> for $name
+        where
+            str: diesel::serialize::ToSql<diesel::sql_types::Text, DB>,
+        {
+            fn to_sql<'b>(&'b self, out: &mut diesel::serialize::Output<'b, '_, DB>) -> diesel::serialize::Result {
+                self.as_str().to_sql(out)
+            }
+        }
+    };
+}
