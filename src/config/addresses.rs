@@ -5,7 +5,12 @@ use std::{net::SocketAddr, path::PathBuf};
 use ipnet::IpNet;
 use url::Url;
 
-use super::{MailRoute, Site, insecure::Insecurity, is_loopback, values::Reader};
+use super::{
+    insecure::Insecurity,
+    site::{Site, is_loopback},
+    typed::MailRoute,
+    values::Reader,
+};
 
 impl Reader {
     /// The house's name and address.

@@ -4,15 +4,18 @@ use std::path::Path;
 
 use url::form_urlencoded;
 
-use super::{DatabaseUrl, insecure::Insecurity, is_loopback, values::Reader};
+use super::{
+    database_url::{DatabaseUrl, with_parameter},
+    insecure::Insecurity,
+    libpq::{FOREIGN, MODES, OPTIONS},
+    site::is_loopback,
+    values::Reader,
+};
 
 /// What an address is instead of one of ours, and what to write.
 type Wrong = (String, String);
 
 const SHAPES: &str = "sqlite://data/vestibule.db or postgres://user:password@host/database";
-
-/// What may lead libpq to another machine than the address, or there without TLS (PostgreSQL, libpq-envars).
-pub const LIBPQ: [&str; 5] = ["PGHOST", "PGHOSTADDR", "PGSERVICE", "PGSERVICEFILE", "PGSSLMODE"];
 
 impl Reader {
     /// Reads `DATABASE_URL`. The address is a secret: what is wrong is said without repeating it.
@@ -114,82 +117,6 @@ fn sqlite(path: &str) -> Result<DatabaseUrl, Wrong> {
     }
     Ok(DatabaseUrl::Sqlite(path.into()))
 }
-
-/// What libpq takes behind the `?` (PostgreSQL 18, "Parameter Key Words"), and `ssl`, which it translates.
-const OPTIONS: &[&str] = &[
-    "host",
-    "hostaddr",
-    "port",
-    "dbname",
-    "user",
-    "password",
-    "passfile",
-    "require_auth",
-    "channel_binding",
-    "connect_timeout",
-    "client_encoding",
-    "options",
-    "application_name",
-    "fallback_application_name",
-    "keepalives",
-    "keepalives_idle",
-    "keepalives_interval",
-    "keepalives_count",
-    "tcp_user_timeout",
-    "gssencmode",
-    "sslmode",
-    "requiressl",
-    "sslnegotiation",
-    "sslcompression",
-    "sslcert",
-    "sslkey",
-    "sslkeylogfile",
-    "sslpassword",
-    "sslcertmode",
-    "sslrootcert",
-    "sslcrl",
-    "sslcrldir",
-    "sslsni",
-    "requirepeer",
-    "ssl_min_protocol_version",
-    "ssl_max_protocol_version",
-    "min_protocol_version",
-    "max_protocol_version",
-    "krbsrvname",
-    "gsslib",
-    "gssdelegation",
-    "scram_client_key",
-    "scram_server_key",
-    "service",
-    "servicefile",
-    "target_session_attrs",
-    "load_balance_hosts",
-    "oauth_issuer",
-    "oauth_client_id",
-    "oauth_client_secret",
-    "oauth_scope",
-    "ssl",
-];
-
-/// Options of other programs, and what does here what they do there.
-const FOREIGN: &[(&[&str], &str)] = &[
-    (
-        &["pgbouncer", "supa", "prepareThreshold", "prepared_statements", "statement_cache_size", "prepare"],
-        "it without that, and DATABASE_POOLER=transaction where a pooler such as PgBouncer is in between",
-    ),
-    (
-        &["schema", "search_path", "currentSchema", "currentschema"],
-        "options=-csearch_path%3DNAME for another schema",
-    ),
-    (
-        &["connection_limit", "pool_timeout", "pool", "pool_size", "pool_max_conns", "max", "min"],
-        "it without that, and the number of connections into DATABASE_POOL",
-    ),
-    (&["sslaccept", "uselibpqcompat", "tls", "ssl_mode", "sslMode"], "sslmode=verify-full"),
-    (&["charset", "encoding", "serverVersion", "server_version", "driver", "reconnect"], "it without that"),
-];
-
-const MODES: &[&str] = &["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
 
 /// Split as libpq does, so that what it would say of an address is said here in words. Libpq parses it again.
 struct Parts<'a> {
@@ -316,12 +243,6 @@ fn without_kerberos(url: String) -> String {
         return url;
     }
     with_parameter(&url, "gssencmode=disable")
-}
-
-/// The address with one parameter more behind its `?`.
-pub fn with_parameter(url: &str, parameter: &str) -> String {
-    let separator = if url.contains('?') { '&' } else { '?' };
-    format!("{url}{separator}{parameter}")
 }
 
 #[cfg(test)]

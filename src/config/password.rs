@@ -2,7 +2,10 @@
 
 use url::form_urlencoded::byte_serialize;
 
-use super::{DatabaseUrl, database::with_parameter, values::Reader};
+use super::{
+    database_url::{DatabaseUrl, with_parameter},
+    values::Reader,
+};
 
 impl Reader {
     /// Puts the password that stands by itself into the address, as PostgreSQL's own parameter (libpq `password`).

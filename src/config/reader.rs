@@ -7,7 +7,8 @@ use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 use super::{
     Config, DatabaseUrl, Lifetimes, Limits, Mode, Problems, SETTINGS,
     development::{development_key, development_key_path},
-    insecure::{Insecurity, is_guessable},
+    guessable::is_guessable,
+    insecure::Insecurity,
     names::{called_elsewhere, meant_by},
     sources::{Resolved, Source, Sources},
     told::{Told, tell},

@@ -13,7 +13,7 @@ use actix_web::{
     web::Data,
 };
 
-use super::state_cookie;
+use super::state_seal;
 use crate::app::App;
 
 /// A cookie of this site.
@@ -105,8 +105,7 @@ fn own_line(headers: &HeaderMap, app: &App) -> Option<HeaderValue> {
         let mut found: Vec<&str> = values(headers, name).collect();
         if own == Own::State && found.len() > 1 {
             let keys = &app.config().keys;
-            let opened =
-                found.iter().take(MOST).copied().find(|value| state_cookie::opens(keys, name, value));
+            let opened = found.iter().take(MOST).copied().find(|value| state_seal::opens(keys, name, value));
             found = opened.into_iter().collect();
         }
         for value in found {

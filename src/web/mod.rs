@@ -21,6 +21,7 @@ pub mod refuse;
 pub mod reply;
 pub mod second_factors;
 pub mod state_cookie;
+pub mod state_seal;
 pub mod views;
 pub mod ways;
 

@@ -10,12 +10,13 @@ use actix_session::{
     config::CookieContentSecurity,
     storage::{LoadError, SaveError, SessionKey, SessionStore, UpdateError},
 };
-use actix_web::cookie::{Cookie, CookieJar, Key, SameSite, time::Duration};
+use actix_web::cookie::{SameSite, time::Duration};
 
-use super::cookies::Own;
+use super::{
+    cookies::Own,
+    state_seal::{SEAL, signature},
+};
 use crate::{app::App, secret::Keys};
-
-const SEAL: &str = "state_cookie";
 
 type State = HashMap<String, String>;
 
@@ -34,20 +35,6 @@ pub fn middleware(app: &App) -> SessionMiddleware<SealedState> {
         .cookie_path("/".to_owned())
         .cookie_content_security(CookieContentSecurity::Signed)
         .build()
-}
-
-/// Whether the value of a cookie called `name` is one that we set.
-pub fn opens(keys: &Keys, name: &str, value: &str) -> bool {
-    let mut jar = CookieJar::new();
-    let Ok(cookie) = Cookie::parse_encoded(format!("{name}={value}")) else { return false };
-    jar.add_original(cookie.into_owned());
-    jar.signed(&signature()).get(name).is_some_and(|signed| keys.open(SEAL, signed.value()).is_ok())
-}
-
-/// The middleware knows one key of its own and cannot change it without forgetting everybody. What it signs is
-/// authenticated by the seal already, so this key is no secret.
-fn signature() -> Key {
-    Key::from(&[0; 64])
 }
 
 impl SessionStore for SealedState {

@@ -1,0 +1,181 @@
+//! The settings as the program uses them: each with the type of what it means.
+
+use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
+
+use chrono::TimeDelta;
+use ipnet::IpNet;
+
+use super::{database_url::DatabaseUrl, site::Site};
+use crate::secret::Keys;
+
+/// Whether real people's accounts are at stake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// On a developer's machine: everything has a default, mail is caught.
+    Development,
+    /// For real accounts: refuses to start with anything unsafe.
+    Production,
+}
+
+/// Where letters go.
+#[derive(Clone, PartialEq, Eq)]
+pub enum MailRoute {
+    /// Nothing is set: what listens on localhost:1025, else the built-in catcher (development only).
+    Catch,
+    /// A mail server.
+    Smtp(String),
+    /// One file per letter.
+    Folder(PathBuf),
+}
+
+impl fmt::Debug for MailRoute {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            MailRoute::Catch => out.write_str("catch"),
+            MailRoute::Smtp(_) => out.write_str("smtp://***"),
+            MailRoute::Folder(path) => write!(out, "folder:{}", path.display()),
+        }
+    }
+}
+
+/// How long things last.
+#[derive(Debug, Clone, Copy)]
+pub struct Lifetimes {
+    /// A confirmation link.
+    pub verify_link: TimeDelta,
+    /// A password reset link.
+    pub reset_link: TimeDelta,
+    /// A session without a request.
+    pub session_idle: TimeDelta,
+    /// A session at the most.
+    pub session: TimeDelta,
+    /// A remembered device's session without a request.
+    pub remembered_idle: TimeDelta,
+    /// A remembered device's session at the most.
+    pub remembered: TimeDelta,
+    /// How long one node holds a letter.
+    pub mail_lease: TimeDelta,
+    /// A step-up, in its session.
+    pub step_up: TimeDelta,
+    /// A sign-in between its first proof and its second.
+    pub pending_sign_in: TimeDelta,
+    /// A link to sign in, and its short code.
+    pub magic_link: TimeDelta,
+    /// From an operator's reset of second factors until it takes effect.
+    pub factors_reset: TimeDelta,
+    /// The link to a new address.
+    pub email_change: TimeDelta,
+    /// The old address's way back, after the change.
+    pub email_undo: TimeDelta,
+    /// From asking to be deleted to being deleted.
+    pub deletion_grace: TimeDelta,
+    /// From the reminder to the deletion.
+    pub deletion_reminder: TimeDelta,
+    /// An account whose address is not confirmed, until it is warned.
+    pub unconfirmed_warning: TimeDelta,
+    /// An account whose address is not confirmed.
+    pub unconfirmed: TimeDelta,
+    /// Sign-ins, and what was mailed when.
+    pub history: TimeDelta,
+    /// How long one node holds a job.
+    pub job_lease: TimeDelta,
+}
+
+/// How often things may be tried.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Whether anything is limited at all.
+    pub are_on: bool,
+    /// Sign-in attempts a minute for one address.
+    pub login_per_address: i32,
+    /// Sign-in attempts a minute from one client.
+    pub login_per_network: i32,
+    /// Failures in a row until unknown browsers have to wait.
+    pub login_failures: i32,
+    /// How long they have to wait.
+    pub login_cool_down: TimeDelta,
+    /// Sign-ups an hour from one client.
+    pub signups_per_network: i32,
+    /// Passkey challenges a minute for one client.
+    pub passkeys_per_network: i32,
+    /// Letters of one kind a minute to one address.
+    pub mails_per_minute: i32,
+    /// Letters of one kind an hour to one address.
+    pub mails_per_hour: i32,
+}
+
+/// The settings, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Development or production.
+    pub mode: Mode,
+    /// Where the rows are.
+    pub database: DatabaseUrl,
+    /// Connections to PostgreSQL.
+    pub database_pool: u32,
+    /// Whether a pooler in front of PostgreSQL gives each transaction another connection.
+    pub is_pooled: bool,
+    /// Whether `serve` brings the schema up.
+    pub migrate: bool,
+    /// Name and address.
+    pub site: Site,
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Whether the address of the site was written, and does not follow `listen`.
+    pub base_url_is_set: bool,
+    /// Threads that answer requests.
+    pub workers: usize,
+    /// Networks whose `X-Forwarded-For` counts.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Networks that may read the metrics.
+    pub metrics_from: Vec<IpNet>,
+    /// What seals, peppers and signs.
+    pub keys: Keys,
+    /// Where letters go.
+    pub mail: MailRoute,
+    /// Who they come from.
+    pub mail_from: String,
+    /// bcrypt's cost.
+    pub bcrypt_cost: u32,
+    /// Threads that hash.
+    pub hash_threads: usize,
+    /// Hashes that may wait.
+    pub hash_queue: usize,
+    /// Who is asked about names; the machine's own servers where there is none.
+    pub dns_server: Option<SocketAddr>,
+    /// Whether metadata may be read from private networks.
+    pub private_metadata: bool,
+    /// Whether an API caller's GET of a link confirms.
+    pub verify_on_get: bool,
+    /// Whether a link by mail signs people in.
+    pub magic_links: bool,
+    /// How long things last.
+    pub lifetimes: Lifetimes,
+    /// How often things may be tried.
+    pub limits: Limits,
+    /// Bytes in a request body.
+    pub body_limit: usize,
+    /// How long a body may take.
+    pub body_timeout: Duration,
+    /// How long requests in flight may take after SIGTERM.
+    pub shutdown_timeout: Duration,
+    /// What is logged.
+    pub log: String,
+    /// Whether log lines are JSON.
+    pub log_json: bool,
+    /// Whether each request is a line of the log.
+    pub access_log: bool,
+    /// What is said at start and by `doctor`, a sentence each.
+    pub warnings: Vec<String>,
+    /// The same of what may well mean nothing: said to whoever looks for it.
+    pub hints: Vec<String>,
+    /// Why `serve` does not start with these settings, where nothing else minds them.
+    pub unfit_to_serve: Option<String>,
+}
+
+impl Config {
+    /// Whether this is development mode.
+    pub fn is_development(&self) -> bool {
+        self.mode == Mode::Development
+    }
+}
