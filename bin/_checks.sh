@@ -26,6 +26,7 @@ has() {
     oathtool) [ "$(oathtool --totp --base32 --now=@59 GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ 2>/dev/null)" = 287082 ] ;;
     python) python_makes_environments ;;
     php) php_has_modules ;;
+    shellcheck) shellcheck_finds ;;
     mmdebstrap) version_of mmdebstrap >/dev/null ;;
     *) return 1 ;;
   esac
@@ -195,6 +196,9 @@ python_makes_environments() {
   rm -rf "$folder"
   return "$status"
 }
+
+# A word that the shell would split.
+shellcheck_finds() { [[ $(shellcheck --shell=bash --format=gcc - 2>/dev/null <<<"rm \$1") == *SC2086* ]]; }
 
 # Those that SimpleSAMLphp asks for and that a PHP may lack.
 php_has_modules() {

@@ -60,6 +60,7 @@ node        nodejs,npm                  nodejs,npm             nodejs,npm       
 oathtool    oathtool                    oathtool               oath-toolkit-oathtool         oath-toolkit    oath-toolkit          oath-toolkit
 python      python3,python3-venv        python3                python3,py3-pip               python          python3,python3-pip   python
 php         php-cli,php-xml,php-mbstring -                      -                             -               -                     -
+shellcheck  shellcheck                  ShellCheck             shellcheck                    shellcheck      ShellCheck            shellcheck
 mmdebstrap  mmdebstrap                  mmdebstrap             -                             -               -                     -
 '
 

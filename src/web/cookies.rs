@@ -50,7 +50,7 @@ impl Own {
     }
 
     /// The values that a request presents under its name and that `is_ours` takes for one of ours, in the order in which
-    /// they were sent: several where a neighbour uses the same name, at most [`MOST`].
+    /// they were sent: several where a neighbour uses the same name, at most eight.
     pub fn values<'a>(
         self,
         req: &'a HttpRequest,

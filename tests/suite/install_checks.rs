@@ -177,6 +177,11 @@ const ROWS: &[Row] = &[
     ("python", "a venv that makes nothing", |it| it.program("python3", "exit 0"), false),
     ("python", "Python and venv", |it| it.python("echo pip 24.0"), true),
 
+    ("shellcheck", "one that does not run", |it| it.program("shellcheck", FAILS), false),
+    ("shellcheck", "one that answers and finds nothing", |it| it.program("shellcheck", ANSWERS), false),
+    ("shellcheck", "one that finds what is wrong",
+        |it| it.program("shellcheck", "echo '-:1:4: note: Double quote to prevent globbing. [SC2086]'; exit 1"), true),
+
     ("php", "the one for web servers", |it| it.program("php-cgi", ANSWERS), false),
     ("php", "one that lacks a module",
         |it| it.program("php", r#"! grep -q mbstring"#), false),
