@@ -1,0 +1,137 @@
+//! A stranger finds it: flow, template and test of a URL are called after one of its parts, and by one name.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
+
+use vestibule::routes;
+
+use crate::imports::files_below;
+
+// URLs that answer with a document or lead on, and have no page.
+const WITHOUT_PAGE: [&str; 9] = [
+    "/.well-known/change-password",
+    "/.well-known/passkey-endpoints",
+    "/auth/continue",
+    "/auth/saml/login",
+    "/auth/saml/metadata",
+    "/dev/idp/metadata",
+    "/me/export",
+    "/metrics",
+    "/static/{name}",
+];
+
+// URLs of which some files are called otherwise. This list only becomes shorter.
+const LEFT: &[(&str, &str)] = &[
+    ("/", "test"),
+    ("/.well-known/change-password", "test"),
+    ("/.well-known/passkey-endpoints", "flow test"),
+    ("/auth/confirm", "flow test"),
+    ("/auth/confirm/passkey/options", "flow test"),
+    ("/auth/continue", "flow test"),
+    ("/cancel-deletion", "flow template test"),
+    ("/dev/idp", "test"),
+    ("/dev/idp/metadata", "test"),
+    ("/dev/mail", "test"),
+    ("/dev/mail/{id}", "test"),
+    ("/forgot-password", "flow test"),
+    ("/healthz", "flow template test"),
+    ("/login/2fa", "flow"),
+    ("/login/2fa/passkey/options", "flow"),
+    ("/login/passkey", "flow"),
+    ("/login/passkey/options", "flow"),
+    ("/logout", "test"),
+    ("/me", "flow test"),
+    ("/me/2fa", "flow test"),
+    ("/me/delete", "flow test"),
+    ("/me/delete/cancel", "flow test"),
+    ("/me/delete/status", "flow test"),
+    ("/me/logins", "flow test"),
+    ("/me/name", "flow test"),
+    ("/me/security", "flow test"),
+    ("/metrics", "flow"),
+    ("/not-me", "test"),
+    ("/organisations/{slug}/sso", "flow"),
+    ("/organisations/{slug}/sso/domains", "flow"),
+    ("/organisations/{slug}/sso/domains/{domain}", "flow"),
+    ("/organisations/{slug}/sso/domains/{domain}/check", "flow"),
+    ("/organisations/{slug}/sso/domains/{domain}/connection", "flow"),
+    ("/organisations/{slug}/sso/domains/{domain}/enforce", "flow"),
+    ("/organisations/{slug}/sso/domains/{domain}/release", "flow"),
+    ("/organisations/{slug}/sso/domains/{domain}/remove", "flow"),
+    ("/organisations/{slug}/sso/new", "flow"),
+    ("/organisations/{slug}/sso/{connection}", "flow"),
+    ("/organisations/{slug}/sso/{connection}/attempts/{attempt}", "flow"),
+    ("/organisations/{slug}/sso/{connection}/metadata", "flow"),
+    ("/organisations/{slug}/sso/{connection}/remove", "flow"),
+    ("/organisations/{slug}/sso/{connection}/test", "flow"),
+    ("/readyz", "flow template test"),
+    ("/reset-password", "flow test"),
+    ("/static/{name}", "flow test"),
+    ("/what-we-hold", "flow test"),
+];
+
+#[test]
+fn flow_template_and_test_of_a_url_carry_its_name() {
+    let source = fs::read_to_string("src/routes.rs").unwrap();
+    let routes: Vec<_> = source.lines().filter_map(route).collect();
+    assert_eq!(routes.len(), routes::entries().len(), "the list in src/routes.rs was not understood");
+    let templates: Vec<String> = files_below("templates", &["html"]).iter().map(|file| stem(file)).collect();
+    let mut flows: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut pages = BTreeSet::new();
+    for (verb, path, flow) in routes {
+        flows.entry(path).or_default().insert(flow);
+        if verb == "get" && !WITHOUT_PAGE.contains(&path) {
+            pages.insert(path);
+        }
+    }
+    let missing = |path: &str, name: &str| {
+        let page = |template: &String| {
+            template.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+        };
+        let test = Path::new("tests/suite").join(name);
+        let found = [
+            ("flow", flows[path].contains(name)),
+            ("template", !pages.contains(path) || templates.iter().any(page)),
+            ("test", test.is_dir() || test.with_extension("rs").is_file()),
+        ];
+        let missing: Vec<_> =
+            found.into_iter().filter(|(_, is_there)| !is_there).map(|(what, _)| what).collect();
+        (missing.len(), missing.join(" "))
+    };
+    let mut found = Vec::new();
+    for path in flows.keys() {
+        let (_, least) = names(path).iter().map(|name| missing(path, name)).min().unwrap();
+        if !least.is_empty() {
+            found.push((*path, least));
+        }
+    }
+    let left: Vec<_> = LEFT.iter().map(|(path, what)| (*path, (*what).to_owned())).collect();
+    assert_eq!(found, left, "left: what is not called after its URL; right: what LEFT says");
+}
+
+/// Verb, path and flow of a line such as `get("/me", SignedIn, "the account", account::show),`.
+fn route(line: &str) -> Option<(&str, &str, &str)> {
+    let (verb, rest) = line.trim().strip_suffix("),")?.split_once("(\"/")?;
+    let (path, rest) = rest.split_once('"')?;
+    let (_, handler) = rest.rsplit_once(", ")?;
+    let start = line.find("\"/")? + 1;
+    Some((verb, &line[start..start + 1 + path.len()], handler.split("::").next()?))
+}
+
+/// What files of a URL may be called: one of its parts, or two in a row, as Rust spells them.
+fn names(path: &str) -> Vec<String> {
+    let parts = path.split('/').filter(|part| !part.is_empty() && !part.starts_with('{'));
+    let parts: Vec<_> = parts.map(|part| part.replace('-', "_")).collect();
+    let pairs = parts.windows(2).map(|pair| pair.join("_"));
+    match parts.is_empty() {
+        true => vec!["front".to_owned()],
+        false => pairs.chain(parts.iter().cloned()).collect(),
+    }
+}
+
+fn stem(file: &Path) -> String {
+    file.file_stem().unwrap().to_string_lossy().into_owned()
+}
