@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 pub use database::{POOLER_ADVICE, READ_ONLY_ADVICE};
 pub use outage::Outage;
 
-use crate::log::Panicked;
+use crate::{kinds::Strength, log::Panicked};
 
 /// What can be refused, or go wrong.
 #[derive(Debug, thiserror::Error)]
@@ -113,6 +113,9 @@ pub enum Error {
     /// A sign-in that waited too long for its second proof, or got too many wrong codes.
     #[error("That sign-in has ended: it took too long, or too many codes were wrong. Sign in again.")]
     PendingEnded,
+    /// A session that ended because one step-up after the other was wrong.
+    #[error("You were signed out here, because what you entered was wrong too often. Sign in again.")]
+    StepUpsExhausted,
     /// A passkey did not open anything. The same words whatever was wrong with it.
     #[error("This passkey is not known here. It may have been removed.")]
     UnknownPasskey,
@@ -221,7 +224,7 @@ impl Error {
             Error::DeadMagicLink => "dead_magic_link",
             Error::DeadResetLink => "dead_reset_link",
             Error::AlreadyConfirmed => "already_confirmed",
-            Error::PendingEnded => "sign_in_ended",
+            Error::PendingEnded | Error::StepUpsExhausted => "sign_in_ended",
             Error::UnknownPasskey => "unknown_passkey",
             Error::PasskeyRefused => "passkey_refused",
             Error::PasskeyTaken => "passkey_taken",
@@ -309,10 +312,12 @@ impl Unready {
 }
 
 /// How somebody can confirm that it is them, and what goes on afterwards.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StepUp {
-    /// The proofs that this account can give.
+    /// The methods of this account that are strong enough.
     pub methods: Vec<&'static str>,
+    /// How strong it has to be.
+    pub strength: Strength,
     /// The secret of the interrupted form, where there was one.
     pub resume: Option<String>,
 }

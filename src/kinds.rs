@@ -44,6 +44,49 @@ text_enum! {
 }
 
 text_enum! {
+    /// What a step-up is made with.
+    StepUpMethod {
+        /// The account's password.
+        Password => "password",
+        /// A code from an authenticator app.
+        Totp => "totp",
+        /// A recovery code.
+        RecoveryCode => "recovery_code",
+        /// A passkey that verified its person.
+        Passkey => "passkey",
+        /// A new sign-in at the identity provider.
+        Sso => "sso",
+    }
+}
+
+impl StepUpMethod {
+    /// Whether it is a second factor.
+    pub fn is_second_factor(self) -> bool {
+        matches!(self, Self::Totp | Self::RecoveryCode | Self::Passkey)
+    }
+}
+
+impl From<Factor> for StepUpMethod {
+    fn from(factor: Factor) -> Self {
+        match factor {
+            Factor::Totp => Self::Totp,
+            Factor::RecoveryCode => Self::RecoveryCode,
+            Factor::Passkey => Self::Passkey,
+        }
+    }
+}
+
+text_enum! {
+    /// How strong a step-up has to be.
+    Strength {
+        /// By any method that the account has.
+        Any => "any",
+        /// As strong as a sign-in: with a second factor where one is due at the sign-in.
+        Full => "full",
+    }
+}
+
+text_enum! {
     /// What a member may do, the most powerful first.
     Role {
         /// Everything, the members and the single sign-on included.

@@ -36,6 +36,8 @@ pub enum Who {
     Verified,
     /// Signed in, the address confirmed, and recently proved.
     VerifiedRecent,
+    /// The same, where a step-up by any method is enough.
+    VerifiedRecentByAny,
 }
 
 /// A route: its method and path, who may enter, and what it does.
@@ -54,7 +56,7 @@ pub struct Entry {
 /// The whole house.
 #[rustfmt::skip]
 pub fn entries() -> Vec<Entry> {
-    use Who::{Anyone, EvenLeaving, Pending, Recent, SignedIn, Verified, VerifiedRecent};
+    use Who::{Anyone, EvenLeaving, Pending, Recent, SignedIn, Verified, VerifiedRecent, VerifiedRecentByAny};
     vec![
         get("/", Anyone, "front page; signed in: on to `/me`", front::show),
         get("/signup", Anyone, "the form for a new account", signup::form),
@@ -87,8 +89,8 @@ pub fn entries() -> Vec<Entry> {
         get("/factor-reset/stop", Anyone, "the link in the mail about a reset of second factors", factor_reset::open),
         post("/factor-reset/stop", Anyone, "`{token}`: stops it: `{stopped}`", factor_reset::stop_by_link),
 
-        get("/auth/confirm", SignedIn, "step-up: which proofs there are", step_up::form),
-        post("/auth/confirm", SignedIn, "`{password}`, `{code}` or what a passkey signed → `{confirmedUntil}` and a new session secret", step_up::create),
+        get("/auth/confirm", SignedIn, "step-up: `{methods}` that are strong enough; `?strength=any`: for the export", step_up::form),
+        post("/auth/confirm", SignedIn, "`{password}`, `{code}` or what a passkey signed → `{confirmedUntil}` and a new session secret; the tenth wrong one ends the session", step_up::create),
         post("/auth/confirm/passkey/options", SignedIn, "the challenge for a passkey as the proof", step_up::passkey::options),
         get("/auth/continue", SignedIn, "the form that a step-up interrupted, once", step_up::resume),
 
@@ -127,7 +129,7 @@ pub fn entries() -> Vec<Entry> {
         delete("/me/sessions/{id}", SignedIn, "signs one device out", sessions::revoke),
         post("/me/sessions/{id}/revoke", SignedIn, "the same for forms", sessions::revoke),
         post("/me/sessions/revoke-all", SignedIn, "signs out everywhere else: `{revoked}`", sessions::revoke_all),
-        get("/me/export", VerifiedRecent, "everything that is held about the account, as one JSON document", export::show),
+        get("/me/export", VerifiedRecentByAny, "everything that is held about the account, as one JSON document", export::show),
         get("/me/delete", Recent, "what a deletion removes and what stays, and the button", deletion::form),
         post("/me/delete", Recent, "→ `{scheduled, daysRemaining, deleteAt}`; every other session and every link ends", deletion::create),
         get("/me/delete/status", EvenLeaving, "`{scheduled, daysRemaining, deleteAt}`; all that such an account shows", deletion::status),

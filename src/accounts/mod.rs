@@ -16,3 +16,4 @@ pub mod personal_data;
 pub mod provisioning;
 pub mod second_factors;
 pub mod sso_policy;
+pub mod step_up;

@@ -85,8 +85,8 @@ pub fn take(tx: &mut Tx, actor: &Actor, user: &User, code: &Code) -> Result<Opti
     }
 }
 
-/// Counts a guess at the codes of an account, whichever kind and wherever it is asked for, apart from those at its
-/// password. A browser that was let in before has a counter of its own: nobody is locked out by others.
+/// Counts a guess at the codes of an account at a sign-in or a set-up, whichever kind, apart from those at its password. A
+/// browser that was let in before has a counter of its own: nobody is locked out by others.
 pub fn admit_guess(tx: &mut Tx, user: &UserId, is_known_browser: bool) -> Result<()> {
     let streak = guesses(tx, user, is_known_browser);
     throttle::admit(tx, &streak)

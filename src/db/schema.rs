@@ -45,6 +45,7 @@ diesel::table! {
         second_factor -> Nullable<Text>,
         passkey_id -> Nullable<Text>,
         binding -> Nullable<Text>,
+        stepped_up_with -> Nullable<Text>,
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
         audit::{self, Event},
         personal_data::ExportSection,
     },
-    web::RecentAuth,
+    web::{Any, Recent, VerifiedUser},
 };
 
 /// What the document says it is.
@@ -28,8 +28,8 @@ const FORMAT: &str = "vestibule-export-1";
 const PAGE: i64 = 200;
 
 /// `GET /me/export`. For whoever has the address confirmed: what is held about a mere claim would tell a stranger what
-/// goes on with the address.
-pub async fn show(me: RecentAuth, req: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
+/// goes on with the address. It changes nothing, so that any step-up is enough.
+pub async fn show(me: Recent<VerifiedUser, Any>, req: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
     let (actor, owner) = (me.actor(), me.user.id.clone());
     // A HEAD reads nothing.
     if req.method() != Method::HEAD {

@@ -7,32 +7,24 @@ use actix_web::web::Data;
 use askama::Template;
 use serde::{Deserialize, Serialize};
 
-use super::step_up::proof::prove;
+use super::step_up::proof::{Attempt, Verdict};
 use crate::{
     accounts::{
+        factors,
         second_factors::{self, Code},
         sso_policy,
+        step_up::{self, Missed},
     },
     app::App,
     error::{Error, Errors, Result},
-    model::{
-        audit::{self, Event},
-        password::Password,
-        throttle,
-        token::Interrupted,
-        user,
-    },
+    kinds::{StepUpMethod, Strength},
+    model::{password::Password, throttle, token::Interrupted, user},
     secret::Secret,
-    web::{
-        Client, CurrentUser, Input, Query, Reply,
-        door::{self, Ticket},
-        guard::SignedIn,
-        interrupted, local_path,
-    },
+    web::{Client, CurrentUser, Input, Query, Reply, door, guard::SignedIn, interrupted, local_path},
     webauthn::Assertion,
 };
 
-/// The proofs that this account can give.
+/// The methods of this account that are strong enough.
 #[derive(Template, Serialize)]
 #[template(path = "confirm.html")]
 pub struct ConfirmPage {
@@ -41,6 +33,11 @@ pub struct ConfirmPage {
     next: Option<String>,
     #[serde(skip)]
     resume: Option<String>,
+    #[serde(skip)]
+    strength: Strength,
+    /// Whether a second factor is due and none is left that works.
+    #[serde(skip)]
+    is_stuck: bool,
     /// Where one confirms through one's organisation.
     #[serde(skip)]
     sso: String,
@@ -65,15 +62,18 @@ pub struct Form {
     code: Option<Code>,
     next: Option<String>,
     resume: Option<String>,
+    strength: Option<String>,
     #[serde(flatten)]
     passkey: Option<Assertion>,
 }
 
-/// What goes on afterwards.
+/// What goes on afterwards, and how strong a step-up it needs: as strong as a sign-in unless it says otherwise. What goes
+/// on asks for its own strength; this one is for the page.
 #[derive(Deserialize)]
 pub struct Whither {
     next: Option<String>,
     resume: Option<String>,
+    strength: Option<String>,
 }
 
 /// The interrupted form's secret.
@@ -85,10 +85,13 @@ pub struct Resume {
 
 /// `GET /auth/confirm`
 pub async fn form(me: CurrentUser, query: Query<Whither>, app: Data<App>) -> Result<Reply> {
-    let Whither { next, resume } = query.into_inner();
-    let next = local_path(next.as_deref());
-    let methods = me.methods(&app).await?;
-    Ok(Reply::page(ConfirmPage::new(methods, next, resume, Errors::default())))
+    let Whither { next, resume, strength } = query.into_inner();
+    let (next, strength) = (local_path(next.as_deref()), strength_of(strength.as_deref()));
+    page(&me, &app, strength, next, resume, Errors::default()).await.map(Reply::page)
+}
+
+fn strength_of(word: Option<&str>) -> Strength {
+    word.and_then(Strength::from_word).unwrap_or(Strength::Full)
 }
 
 /// `POST /auth/confirm`. The session gets a new secret; the window counts from now.
@@ -98,79 +101,95 @@ pub async fn create(
     Input(form): Input<Form>,
     app: Data<App>,
 ) -> Result<Reply> {
-    let until = me.now + app.config().lifetimes.step_up;
-    if let Some(answer) = form.passkey.clone() {
-        let (ticket, next) = (passkey::check(&me, client, answer, &app).await?, form.goes_on());
-        let reply = Reply::go(&next).with("confirmedUntil", until)?.with("next", next)?;
-        return Ok(reply.signed_in(ticket));
-    }
-    let proved = match form.code.clone() {
-        Some(code) => by_code(&me, client, code, &app).await?,
-        None => by_password(&me, &form.password, &app).await?,
+    let (until, next) = (me.now + app.config().lifetimes.step_up, form.goes_on());
+    let attempt = Attempt::of(&me, &client);
+    let verdict = match (&form.passkey, &form.code) {
+        (Some(answer), _) => passkey::check(attempt, answer.clone(), &app).await?,
+        (None, Some(Code::Nothing)) => return refuse(&me, form, &app).await,
+        (None, Some(code)) => by_code(attempt, code.clone(), &app).await?,
+        (None, None) if form.password.is_empty() => return refuse(&me, form, &app).await,
+        (None, None) => by_password(attempt, &form.password, &app).await?,
     };
-    let Some(ticket) = proved else { return refuse(&me, form, &app).await };
-    Ok(Reply::go(form.goes_on()).with("confirmedUntil", until)?.signed_in(ticket))
+    match verdict {
+        Ok(ticket) => {
+            let reply = Reply::go(&next).with("confirmedUntil", until)?;
+            // A script goes there by itself.
+            let reply = if form.passkey.is_some() { reply.with("next", next)? } else { reply };
+            Ok(reply.signed_in(ticket))
+        }
+        Err(Missed::Ended) => Err(Error::StepUpsExhausted),
+        Err(Missed::Again) if form.passkey.is_some() => Err(Error::UnknownPasskey),
+        Err(Missed::Again) => refuse(&me, form, &app).await,
+    }
 }
 
-async fn by_password(me: &SignedIn, password: &Password, app: &App) -> Result<Option<Ticket>> {
-    let (id, guessed) = (me.user.id.clone(), me.user.id.clone());
-    app.write(move |tx| throttle::admit_guess(tx, guessed.as_str())).await?;
-    let (owner, address) = (me.user.clone(), me.user.email.clone());
+async fn by_password(attempt: Attempt, password: &Password, app: &App) -> Result<Verdict> {
+    let (owner, here) = (attempt.user.clone(), attempt.here.id.clone());
+    app.write(move |tx| step_up::admit_password(tx, &here)).await?;
     let (candidate, closed) = app
         .read(move |conn| {
             Ok((user::candidate(conn, &owner.id)?, sso_policy::required_connection(conn, &owner)?))
         })
         .await?;
     if closed.is_some() {
-        return Err(Error::SsoRequired(door::way_through_organisation(&address)));
+        return Err(Error::SsoRequired(door::way_through_organisation(&attempt.user.email)));
     }
     let verdict = app.hasher().verify(password.clone(), [candidate.usable_hash()]).await?;
-    let (actor, address, current) = (me.actor(), me.user.email.normalized(), me.session.clone());
     if verdict.matched.is_none() {
-        let failed = Event::StepUpFailed { with: "password" };
-        app.write(move |tx| audit::record(tx, &actor, &id, failed)).await?;
-        return Ok(None);
+        return app.write(move |tx| attempt.missed(tx, "password")).await;
     }
     app.write(move |tx| {
-        tx.lock(&address)?;
+        tx.lock(&attempt.user.email.normalized())?;
         // The password may have changed, or been blocked, while it was hashed.
-        if user::candidate(tx.conn, &id)?.usable_hash() != candidate.usable_hash() {
+        if user::candidate(tx.conn, &attempt.user.id)?.usable_hash() != candidate.usable_hash() {
             return Err(Error::SignIn);
         }
-        throttle::clear_guesses(tx, id.as_str())?;
-        audit::record(tx, &actor, &id, Event::SteppedUp { with: "password" })?;
-        prove(tx, &current).map(Some)
+        throttle::clear_guesses(tx, attempt.user.id.as_str())?;
+        attempt.passed(tx, StepUpMethod::Password)
     })
     .await
 }
 
-async fn by_code(me: &SignedIn, client: Client, code: Code, app: &App) -> Result<Option<Ticket>> {
-    let (actor, user, current) = (me.actor(), me.user.clone(), me.session.clone());
+async fn by_code(attempt: Attempt, code: Code, app: &App) -> Result<Verdict> {
     app.write(move |tx| {
-        tx.lock(&user.email.normalized())?;
-        let is_known = client.is_known_to(tx.conn, &user.id)?;
-        second_factors::admit_guess(tx, &user.id, is_known)?;
-        let Some(factor) = second_factors::take(tx, &actor, &user, &code)? else {
-            audit::record(tx, &actor, &user.id, Event::StepUpFailed { with: "code" })?;
-            return Ok(None);
-        };
-        second_factors::clear_guesses(tx, &user.id, is_known)?;
-        audit::record(tx, &actor, &user.id, Event::SteppedUp { with: factor.as_str() })?;
-        prove(tx, &current).map(Some)
+        tx.lock(&attempt.user.email.normalized())?;
+        match second_factors::take(tx, &attempt.actor, &attempt.user, &code)? {
+            Some(factor) => attempt.passed(tx, factor.into()),
+            None => attempt.missed(tx, "code"),
+        }
     })
     .await
 }
 
 async fn refuse(me: &SignedIn, form: Form, app: &App) -> Result<Reply> {
     let (field, sentence) = match (&form.code, form.password.is_empty()) {
+        (Some(Code::Nothing), _) => ("code", "Enter a code."),
         (Some(_), _) => ("code", "That code is not right, or was used before."),
         (None, true) => ("password", "Enter your password."),
         (None, false) => ("password", "That is not your password."),
     };
     let errors = Errors::one(field, sentence);
-    let methods = me.methods(app).await?;
-    let page = ConfirmPage::new(methods, form.next, form.resume, errors.clone());
+    let strength = strength_of(form.strength.as_deref());
+    let page = page(me, app, strength, form.next, form.resume, errors.clone()).await?;
     Ok(Reply::refused(page, Error::Invalid(errors)))
+}
+
+async fn page(
+    me: &SignedIn,
+    app: &App,
+    strength: Strength,
+    next: Option<String>,
+    resume: Option<String>,
+    errors: Errors,
+) -> Result<ConfirmPage> {
+    let methods = me.methods(app, strength).await?;
+    let id = me.user.id.clone();
+    // A password that somebody sets then is none of the methods either.
+    let is_stuck = methods.is_empty() && app.read(move |conn| factors::of(conn, &id)).await?.is_second_due();
+    let goes_on = goes_on(resume.as_deref(), next.as_deref());
+    let query = serde_urlencoded::to_string([("next", goes_on)]).unwrap_or_default();
+    let sso = format!("/auth/saml/confirm?{query}");
+    Ok(ConfirmPage { methods, next, resume, strength, is_stuck, sso, errors })
 }
 
 /// `GET /auth/continue?resume=`: the interrupted form comes back filled, once.
@@ -200,14 +219,6 @@ impl ContinuePage {
     /// What says something to a person. Which set of codes is to be replaced is for the program.
     fn told(&self) -> Vec<&(String, String)> {
         self.fields.iter().filter(|(name, _)| name != "replaces").collect()
-    }
-}
-
-impl ConfirmPage {
-    fn new(methods: Vec<&'static str>, next: Option<String>, resume: Option<String>, errors: Errors) -> Self {
-        let goes_on = goes_on(resume.as_deref(), next.as_deref());
-        let query = serde_urlencoded::to_string([("next", goes_on)]).unwrap_or_default();
-        Self { methods, next, resume, sso: format!("/auth/saml/confirm?{query}"), errors }
     }
 }
 

@@ -56,7 +56,7 @@ pub use moving::{address_change_asked, address_changed, confirm_new_address};
 pub use organisation::{certificate_expires, domain_record_gone};
 pub use proofs::{
     FactorChange, ResetStep, factor_changed, factor_reset, password_changed, recovery_code_used,
-    reset_password, wrong_codes,
+    reset_password, wrong_codes, wrong_step_ups,
 };
 
 /// How a letter begins, and who signs it.
@@ -177,6 +177,7 @@ mod tests {
             factor_changed(&site, &ada, "Ada", FactorChange::AppAdded, "today", "Chrome on macOS").unwrap(),
             recovery_code_used(&site, &ada, "Ada", "today", 3).unwrap(),
             wrong_codes(&site, &ada, "Ada", "today", "Chrome on macOS").unwrap(),
+            wrong_step_ups(&site, &ada, "Ada", "today", "Chrome on macOS").unwrap(),
             magic_link(&site, &ada, "Ada", asked, "t0ken", "10 minutes").unwrap(),
             factor_reset(
                 &site,

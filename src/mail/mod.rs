@@ -68,6 +68,8 @@ pub enum LetterKind {
     RecoveryCodeUsed,
     /// Somebody gave the right first proof and wrong codes after it.
     WrongCodes,
+    /// A session ended because one step-up after the other was wrong.
+    WrongStepUps,
     /// A link to sign in.
     MagicLink,
     /// An operator's reset of the second factors: asked for, stopped, or done.
@@ -105,6 +107,7 @@ impl LetterKind {
             Self::FactorChanged => "factor_changed",
             Self::RecoveryCodeUsed => "recovery_code_used",
             Self::WrongCodes => "wrong_codes",
+            Self::WrongStepUps => "wrong_step_ups",
             Self::MagicLink => "magic_link",
             Self::FactorReset => "factor_reset",
             Self::DeletionScheduled => "deletion_scheduled",

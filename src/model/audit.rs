@@ -166,6 +166,8 @@ pub enum Event {
     SteppedUp { with: &'static str },
     /// A step-up failed.
     StepUpFailed { with: &'static str },
+    /// Too many failed in a row, and their session is over.
+    StepUpsExhausted { session: SessionId },
     /// Every other device was signed out.
     OtherSessionsRevoked { count: usize },
     /// The address is proved.

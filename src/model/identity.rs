@@ -134,12 +134,6 @@ pub fn is_known(conn: &mut Conn, connection: &ConnectionId, user: &UserId) -> Re
     Ok(diesel::select(diesel::dsl::exists(own.select(identities::id))).get_result(conn)?)
 }
 
-/// Whether a person signs in through an organisation.
-pub fn has_any(conn: &mut Conn, user: &UserId) -> Result<bool> {
-    let own = identities::table.filter(identities::user_id.eq(user)).select(identities::id);
-    Ok(diesel::select(diesel::dsl::exists(own)).get_result(conn)?)
-}
-
 /// How many people are known by a connection.
 pub fn count(conn: &mut Conn, connection: &ConnectionId) -> Result<i64> {
     let own = identities::table.filter(identities::connection_id.eq(connection));

@@ -23,7 +23,7 @@ use crate::{
     direct,
     error::{Error, Result},
     ids::{Id, PasskeyId, SessionId, UserId},
-    kinds::{AuthMethod, Factor},
+    kinds::{AuthMethod, Factor, StepUpMethod},
     secret::Secret,
 };
 
@@ -57,6 +57,7 @@ pub const PERSONAL_DATA: PersonalData = PersonalData {
         ("passkey_id", "the passkey you used"),
         ("locked_by", "the device that a session was suddenly used from, in words"),
         ("binding", "a fingerprint of a mark that your browser holds while it is open"),
+        ("stepped_up_with", "what you last confirmed with that it is you"),
     ],
     fate: Erasure::Removed,
     afterwards: "Every device is signed out as soon as you ask to be deleted.",
@@ -94,6 +95,7 @@ fn exported(conn: &mut Conn, owner: &UserId, skip: i64, most: i64) -> Result<Vec
             "lastActiveAt": session.last_active_at,
             "expiresAt": session.expires_at,
             "confirmedAt": session.proved_at,
+            "confirmedWith": session.stepped_up_with,
             "lockedAt": session.locked_at,
             "lockedBy": session.locked_by,
         })
@@ -160,6 +162,8 @@ pub struct Session {
     pub passkey_id: Option<PasskeyId>,
     /// The digest of the mark of the browser that it began in, where that held one.
     pub binding: Option<String>,
+    /// What the last step-up in it was made with.
+    pub stepped_up_with: Option<StepUpMethod>,
 }
 
 /// The visitor's own session, with as little as a page needs.
@@ -174,6 +178,8 @@ pub struct Current {
     pub last_active_at: Timestamp,
     /// The last step-up in it.
     pub proved_at: Option<Timestamp>,
+    /// What that was made with.
+    pub stepped_up_with: Option<StepUpMethod>,
     /// What its browser called itself.
     pub user_agent: String,
     /// The digest of the secret that was presented.
@@ -262,6 +268,7 @@ pub fn start(tx: &mut Tx, user: &UserId, new: NewSession) -> Result<(Session, Se
         second_factor: new.second_factor,
         passkey_id: new.passkey,
         binding: new.binding,
+        stepped_up_with: None,
     };
     diesel::insert_into(sessions::table)
         .values((&session, sessions::secret_hash.eq(secret.digest())))
@@ -315,8 +322,10 @@ pub fn touch(tx: &mut Tx, session: &Current) -> Result<()> {
 }
 
 /// Notes a step-up, from which its window counts.
-pub fn prove(tx: &mut Tx, id: &SessionId) -> Result<()> {
-    diesel::update(sessions::table.find(id)).set(sessions::proved_at.eq(tx.now)).execute(tx.conn)?;
+pub fn prove(tx: &mut Tx, id: &SessionId, with: StepUpMethod) -> Result<()> {
+    diesel::update(sessions::table.find(id))
+        .set((sessions::proved_at.eq(tx.now), sessions::stepped_up_with.eq(with)))
+        .execute(tx.conn)?;
     Ok(())
 }
 
@@ -332,8 +341,11 @@ pub fn rotate(tx: &mut Tx, session: &Current) -> Result<SessionSecret> {
     if turned == 0 { Err(Error::SignIn) } else { Ok(secret) }
 }
 
-/// Notes what a session has proved besides the first.
+/// Notes a second factor that was just set up in a session. It was shown to work, so the step-up behind which it was set up
+/// counts as one with it: its window stays as it is.
 pub fn set_factor(tx: &mut Tx, id: &SessionId, factor: Factor) -> Result<()> {
-    diesel::update(sessions::table.find(id)).set(sessions::second_factor.eq(factor)).execute(tx.conn)?;
+    diesel::update(sessions::table.find(id))
+        .set((sessions::second_factor.eq(factor), sessions::stepped_up_with.eq(StepUpMethod::from(factor))))
+        .execute(tx.conn)?;
     Ok(())
 }

@@ -27,7 +27,7 @@ pub const PERSONAL_DATA: PersonalData = PersonalData {
     why: "So that nobody can try passwords, or have mail sent, without end.",
     columns: &[(
         "key",
-        "a fingerprint of an email address, a network address or an account, and what is counted",
+        "a fingerprint of an email address, a network address, an account or a session, and what is counted",
     )],
     fate: Erasure::Expires,
     afterwards: "Each is removed once its time is up: after a minute, an hour or a day.",
@@ -140,8 +140,8 @@ pub fn give_back(tx: &mut Tx, limit: &Limit) -> Result<()> {
     Ok(())
 }
 
-/// Counts a guess at the password of a known account, wherever but at the sign-in it is asked for: so many a minute,
-/// and after so many in a row a cool-down.
+/// Counts a guess at the password of a known account behind a link: so many a minute, and after so many in a row a
+/// cool-down.
 pub fn admit_guess(tx: &mut Tx, user: &str) -> Result<()> {
     let per_minute = Limit::new("guess", user, tx.config.limits.login_per_address, TimeDelta::minutes(1));
     admit(tx, &per_minute)?;

@@ -3,6 +3,7 @@
 use std::{
     cell::Cell,
     future::{Ready, ready},
+    marker::PhantomData,
     net::IpAddr,
     ops::Deref,
     pin::Pin,
@@ -18,17 +19,21 @@ use actix_web::{
 };
 use chrono::TimeDelta;
 
-use super::{app_of, client, door, forwarded, interrupted, reply};
+use super::{
+    app_of, client, door, forwarded,
+    interrupted::{self, HeldBody},
+    reply,
+};
 use crate::{
-    accounts::{factors, sso_policy},
+    accounts::step_up,
     app::App,
     clock::Timestamp,
     error::{Error, Result, StepUp},
+    kinds::{StepUpMethod, Strength},
     log,
     model::{
         audit::{Actor, ActorKind},
         device::Device,
-        identity,
         session::{self, Change, Current},
         user::User,
     },
@@ -59,24 +64,26 @@ impl SignedIn {
         self.proved_until().is_some_and(|until| until > self.now)
     }
 
-    /// The proofs that this person can give at a step-up.
-    pub async fn methods(&self, app: &App) -> Result<Vec<&'static str>> {
-        let user = self.user.clone();
-        app.read(move |conn| {
-            let mut methods = factors::of(conn, &user.id)?.step_up();
-            if sso_policy::required_connection(conn, &user)?.is_some() {
-                methods.retain(|method| *method != "password");
-            }
-            if identity::has_any(conn, &user.id)? {
-                methods.push("sso");
-            }
-            Ok(methods)
-        })
-        .await
+    /// Whether they confirmed it with a second factor.
+    fn is_recent_with_second_factor(&self) -> bool {
+        self.is_recent() && self.session.stepped_up_with.is_some_and(StepUpMethod::is_second_factor)
     }
 
-    async fn stale(&self, app: &App, resume: Option<String>) -> Result<Error> {
-        Ok(Error::StepUp(Box::new(StepUp { methods: self.methods(app).await?, resume })))
+    /// Whether what they confirmed it with is as strong as a sign-in.
+    async fn is_recent_in_full(&self, app: &App) -> Result<bool> {
+        let (user, with) = (self.user.id.clone(), self.session.stepped_up_with);
+        Ok(self.is_recent() && app.read(move |conn| step_up::is_full(conn, &user, with)).await?)
+    }
+
+    /// The methods by which this person can make a step-up of this strength.
+    pub async fn methods(&self, app: &App, strength: Strength) -> Result<Vec<&'static str>> {
+        let user = self.user.clone();
+        app.read(move |conn| step_up::methods(conn, &user, strength)).await
+    }
+
+    async fn stale(&self, app: &App, strength: Strength, resume: Option<String>) -> Result<Error> {
+        let methods = self.methods(app, strength).await?;
+        Ok(Error::StepUp(Box::new(StepUp { methods, strength, resume })))
     }
 
     /// This person as an actor in the audit.
@@ -217,15 +224,38 @@ pub struct CurrentUser(Rc<SignedIn>);
 #[derive(Debug, Clone)]
 pub struct VerifiedUser(CurrentUser);
 
-/// Someone who also confirmed, in this session and within the step-up window, that it is them.
+/// Someone who also confirmed, in this session and within the step-up window, that it is them; as strongly as at a sign-in,
+/// or by [`Any`] method.
 #[derive(Debug, Clone)]
-pub struct Recent<G>(G);
+pub struct Recent<G, S = Full>(G, PhantomData<S>);
 
 /// Signed in and recently proved; the address may be a claim.
 pub type RecentUser = Recent<CurrentUser>;
 
 /// Confirmed and recently proved: what changes who owns an account asks for.
 pub type RecentAuth = Recent<VerifiedUser>;
+
+/// A step-up by any method is enough.
+#[derive(Debug, Clone)]
+pub struct Any;
+
+/// A step-up has to be as strong as a sign-in: see [`step_up::is_full`].
+#[derive(Debug, Clone)]
+pub struct Full;
+
+/// How strong a step-up has to be.
+pub trait Strong {
+    /// The strength as a value.
+    const STRENGTH: Strength;
+}
+
+impl Strong for Any {
+    const STRENGTH: Strength = Strength::Any;
+}
+
+impl Strong for Full {
+    const STRENGTH: Strength = Strength::Full;
+}
 
 impl Deref for EvenLeaving {
     type Target = SignedIn;
@@ -251,7 +281,7 @@ impl Deref for VerifiedUser {
     }
 }
 
-impl<G> Deref for Recent<G> {
+impl<G, S> Deref for Recent<G, S> {
     type Target = G;
 
     fn deref(&self) -> &G {
@@ -320,37 +350,45 @@ impl FromRequest for VerifiedUser {
     }
 }
 
-impl<G> FromRequest for Recent<G>
+impl<G, S> FromRequest for Recent<G, S>
 where
     G: Guard + 'static,
+    S: Strong + 'static,
 {
     type Error = Error;
     type Future = Pin<Box<dyn Future<Output = Result<Self>>>>;
 
-    /// Where the proof is too old, a form that a browser sent is kept, to be continued after the step-up. Its body is
-    /// taken from the input behind this guard, which then sees an empty one.
+    /// Where the step-up is too old or too weak, a form that a browser sent is kept, to be continued after the next one.
     fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let who = match G::admit(req) {
-            Ok(who) => who,
+            Ok(who) => Self(who, PhantomData),
             Err(error) => return Box::pin(ready(Err(error))),
         };
         let visitor = match EvenLeaving::admit(req) {
             Ok(EvenLeaving(visitor)) => visitor,
             Err(error) => return Box::pin(ready(Err(error))),
         };
-        if visitor.is_recent() {
-            return Box::pin(ready(Ok(Self(who))));
+        let is_enough = match S::STRENGTH {
+            Strength::Any => visitor.is_recent(),
+            Strength::Full => visitor.is_recent_with_second_factor(),
+        };
+        if is_enough {
+            return Box::pin(ready(Ok(who)));
         }
         let is_form = req.content_type() == "application/x-www-form-urlencoded";
         let keeps = req.method() == Method::POST && reply::wants_html(req.headers()) && is_form;
-        let (body, req) = (keeps.then(|| payload.take()), req.clone());
+        let (body, req) = (HeldBody::take(payload), req.clone());
         Box::pin(async move {
             let app = app_of(&req)?;
-            let resume = match body {
-                Some(body) => interrupted::keep(app, &visitor, req.path(), body).await?,
-                None => None,
+            if S::STRENGTH == Strength::Full && visitor.is_recent_in_full(app).await? {
+                body.hand_on();
+                return Ok(who);
+            }
+            let resume = match keeps {
+                true => interrupted::keep(app, &visitor, req.path(), body.keep()).await?,
+                false => None,
             };
-            Err(visitor.stale(app, resume).await?)
+            Err(visitor.stale(app, S::STRENGTH, resume).await?)
         })
     }
 }

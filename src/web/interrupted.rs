@@ -1,7 +1,11 @@
 //! A form that a step-up interrupted: kept sealed on the server for a few minutes, for one use in one session.
 
+use std::mem;
+
 use actix_web::dev::Payload;
+use futures_util::{FutureExt, StreamExt};
 use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
 
 use super::{guard::SignedIn, input, local_path};
 use crate::{
@@ -23,6 +27,33 @@ pub struct Form {
     pub path: String,
     /// What was typed.
     pub fields: Vec<(String, String)>,
+}
+
+/// A body, held back from the input behind a guard until that guard knows whether the request goes through.
+pub struct HeldBody {
+    body: Payload,
+    reader: oneshot::Sender<Payload>,
+}
+
+impl HeldBody {
+    /// Takes a body; whoever reads it waits.
+    pub fn take(payload: &mut Payload) -> Self {
+        let (reader, body) = oneshot::channel();
+        let later = body.map(|body| body.unwrap_or(Payload::None)).flatten_stream();
+        let body = mem::replace(payload, Payload::Stream { payload: later.boxed_local() });
+        Self { body, reader }
+    }
+
+    /// Hands it on to the input.
+    pub fn hand_on(self) {
+        // Nobody reads it where the input gave up.
+        drop(self.reader.send(self.body));
+    }
+
+    /// Keeps it from the input.
+    pub fn keep(self) -> Payload {
+        self.body
+    }
 }
 
 /// Keeps a form; nothing where it holds a secret, which is never kept.

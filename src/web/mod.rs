@@ -31,7 +31,7 @@ pub use afterwards::Afterwards;
 pub use asking::AskingBrowser;
 pub use chrome::Chrome;
 pub use client::Client;
-pub use guard::{Anybody, CurrentUser, EvenLeaving, RecentAuth, RecentUser, VerifiedUser};
+pub use guard::{Any, Anybody, CurrentUser, EvenLeaving, Recent, RecentAuth, RecentUser, VerifiedUser};
 pub use input::{Document, Input, Query};
 pub use mark::BrowserMark;
 pub use pending::PendingLogin;

@@ -21,7 +21,7 @@ use super::{
     chrome, observe,
     reply::{html, html_within, local_path, set_flash, status_of, wants_html},
 };
-use crate::{app::App, error::Error, log};
+use crate::{app::App, error::Error, kinds::Strength, log};
 
 impl ResponseError for Error {
     fn status_code(&self) -> StatusCode {
@@ -102,7 +102,7 @@ pub fn answer(req: &HttpRequest, error: &Error) -> HttpResponse {
         return json(&mut answer, error, shown);
     }
     if let Some(way) = way_out(req, error) {
-        if matches!(error, Error::PendingEnded) {
+        if matches!(error, Error::PendingEnded | Error::StepUpsExhausted) {
             set_flash(req, &error.to_string());
         }
         return HttpResponse::SeeOther().insert_header((header::LOCATION, way)).finish();
@@ -123,14 +123,20 @@ fn way_out(req: &HttpRequest, error: &Error) -> Option<String> {
     match error {
         // That page says why, as every page does.
         Error::SignIn | Error::SessionLocked => Some(with("/login", "next", local_path(asked_for))),
-        Error::PendingEnded => Some("/login".to_owned()),
+        Error::PendingEnded | Error::StepUpsExhausted => Some("/login".to_owned()),
         Error::EmailUnverified => Some(with("/verify-email/needed", "next", local_path(asked_for))),
         Error::DeletionScheduled => Some("/me/delete/status".to_owned()),
-        Error::StepUp(step_up) => Some(match &step_up.resume {
-            Some(secret) => with("/auth/confirm", "resume", Some(secret.clone())),
-            // A form that was not kept is asked for again, on its own page.
-            None => with("/auth/confirm", "next", local_path(asked_for.or(Some(req.path())))),
-        }),
+        Error::StepUp(step_up) => {
+            let goes_on = match &step_up.resume {
+                Some(secret) => Some(("resume", secret.clone())),
+                // A form that was not kept is asked for again, on its own page.
+                None => local_path(asked_for.or(Some(req.path()))).map(|next| ("next", next)),
+            };
+            // Else the page offers what is enough for everything.
+            let strength = Some(("strength", "any".to_owned())).filter(|_| step_up.strength == Strength::Any);
+            let query: Vec<_> = goes_on.into_iter().chain(strength).collect();
+            Some(format!("/auth/confirm?{}", serde_urlencoded::to_string(query).unwrap_or_default()))
+        }
         _ => None,
     }
 }

@@ -185,8 +185,8 @@ async fn come_in(house: &House, browser: &Browser, secret: &str) {
     browser.is_at("/me").await;
     house.wait(TimeDelta::seconds(30));
     browser.open("/auth/confirm?next=/me/2fa").await;
-    browser.fill("Password", PASSWORD).await;
-    browser.press("Confirm and go on").await;
+    browser.fill("Code", &house.code(secret)).await;
+    browser.press("Confirm with this code").await;
     browser.is_at("/me/2fa").await;
 }
 

@@ -53,7 +53,6 @@ fn limits() -> Vec<(&'static str, bool, &'static str, Value)> {
         ("links to sign in", false, "/login/magic-link", json!({ "email": ADDRESS })),
         ("challenges", false, "/login/passkey/options", json!({})),
         ("passwords at a step-up", true, "/auth/confirm", json!({ "password": "a wrong guess" })),
-        ("codes at a step-up", true, "/auth/confirm", json!({ "code": "000000" })),
     ]
 }
 

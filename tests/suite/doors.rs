@@ -39,7 +39,7 @@ struct Row {
 
 #[rustfmt::skip]
 fn rows() -> Vec<Row> {
-    use Who::{Anyone, EvenLeaving, Pending, Recent, SignedIn, Verified, VerifiedRecent};
+    use Who::{Anyone, EvenLeaving, Pending, Recent, SignedIn, Verified, VerifiedRecent, VerifiedRecentByAny};
     let get = |path, who| Row { method: Method::GET, path, who, body: None };
     let bare = |method, path, who| Row { method, path, who, body: None };
     let write = |method, path, who, body| Row { method, path, who, body: Some(body) };
@@ -114,7 +114,7 @@ fn rows() -> Vec<Row> {
         bare(delete.clone(), "/me/sessions/{id}", SignedIn),
         bare(post.clone(), "/me/sessions/{id}/revoke", SignedIn),
         bare(post.clone(), "/me/sessions/revoke-all", SignedIn),
-        get("/me/export", VerifiedRecent),
+        get("/me/export", VerifiedRecentByAny),
         get("/me/delete", Recent),
         bare(post.clone(), "/me/delete", Recent),
         get("/me/delete/status", EvenLeaving),
@@ -196,8 +196,12 @@ fn refusal(who: Who, standing: Standing) -> Option<&'static str> {
         (_, Standing::Recent) => None,
         (_, Standing::Anonymous | Standing::Pending) => Some("sign_in_required"),
         (Who::SignedIn | Who::EvenLeaving, _) | (Who::Verified, Standing::Verified) => None,
-        (Who::Verified | Who::VerifiedRecent, Standing::Unverified) => Some("email_unverified"),
-        (Who::Recent | Who::VerifiedRecent, _) => Some("reauthentication_required"),
+        (Who::Verified | Who::VerifiedRecent | Who::VerifiedRecentByAny, Standing::Unverified) => {
+            Some("email_unverified")
+        }
+        (Who::Recent | Who::VerifiedRecent | Who::VerifiedRecentByAny, _) => {
+            Some("reauthentication_required")
+        }
     }
 }
 
@@ -297,7 +301,7 @@ impl Person {
 
 /// Whether somebody who only claims an address, or has not stepped up, stays outside.
 fn asks_for_more(who: Who) -> bool {
-    matches!(who, Who::Verified | Who::Recent | Who::VerifiedRecent)
+    matches!(who, Who::Verified | Who::Recent | Who::VerifiedRecent | Who::VerifiedRecentByAny)
 }
 
 /// An organisation with two owners, the first of whom holds `session`: its slug, and the id of the second.

@@ -53,6 +53,7 @@ mod pgbouncer;
 mod races;
 mod readme;
 mod recovery_codes;
+mod recovery_step_up;
 mod route_names;
 mod saml;
 mod second_factor;

@@ -11,6 +11,12 @@ async fn steps_up(curl: &Visitor) {
     curl.post_json("/auth/confirm", json!({ "password": PASSWORD })).await.is(200);
 }
 
+/// Steps up with a passkey.
+async fn confirms(curl: &Visitor, device: &mut Authenticator) {
+    let options = asks(curl, "/auth/confirm/passkey/options").await;
+    curl.post_json("/auth/confirm", device.get(&options)).await.is(200);
+}
+
 async fn asks(curl: &Visitor, path: &str) -> Value {
     curl.post_json(path, json!({})).await.is(200).json()
 }
@@ -157,7 +163,7 @@ async fn a_passkey_is_a_second_proof_and_a_step_up() {
 
     let refused =
         pending.post_json("/me/passkeys/options", json!({})).await.refuses(403, "reauthentication_required");
-    assert_eq!(refused.json()["methods"], json!(["password", "passkey", "recovery_code"]));
+    assert_eq!(refused.json()["methods"], json!(["passkey", "recovery_code"]));
     let before = pending.cookie("session").unwrap();
     let options = asks(&pending, "/auth/confirm/passkey/options").await;
     // Whose it is, it need not say where that is known.
@@ -234,10 +240,10 @@ async fn a_challenge_is_good_for_five_minutes_case_67() {
     house.wait(TimeDelta::minutes(5));
     stranger.post_json("/login/passkey", device.get(&options)).await.refuses(422, "passkey_expired");
 
-    steps_up(&curl).await;
+    confirms(&curl, &mut device).await;
     let options = asks(&curl, "/me/passkeys/options").await;
     house.wait(TimeDelta::minutes(5));
-    steps_up(&curl).await;
+    confirms(&curl, &mut device).await;
     let mut second = Authenticator::new(&house);
     curl.post_json("/me/passkeys", second.create(&options)).await.refuses(422, "passkey_expired");
 }
@@ -248,8 +254,7 @@ async fn a_challenge_is_good_only_for_what_and_where_it_was_asked_for_case_67() 
     let (curl, mut device) = with_passkey(&house, "ada@example.com").await;
     let other = house.curl();
     signs_in(&other, &mut device).await.is(200);
-    let options = asks(&other, "/auth/confirm/passkey/options").await;
-    other.post_json("/auth/confirm", device.get(&options)).await.is(200);
+    confirms(&other, &mut device).await;
     let expired = |answer: Answer| answer.refuses(422, "passkey_expired");
 
     // Another session of the same person.
@@ -539,7 +544,7 @@ async fn a_passkey_is_renamed_and_removed_by_its_owner_only() {
     signs_in(&elsewhere, &mut device).await.is(200);
     house.wait(TimeDelta::minutes(6));
     ada.delete(&path).await.refuses(403, "reauthentication_required");
-    steps_up(&ada).await;
+    confirms(&ada, &mut device).await;
     let before = ada.cookie("session").unwrap();
     ada.delete(&path).await.is(200);
 
@@ -624,8 +629,7 @@ async fn of_two_passkeys_removed_at_once_the_last_way_in_stays_case_28() {
         // Each from a session of its own: one gets a new secret by the change.
         let other = house.curl();
         signs_in(&other, &mut first).await.is(200);
-        let options = asks(&other, "/auth/confirm/passkey/options").await;
-        other.post_json("/auth/confirm", first.get(&options)).await.is(200);
+        confirms(&other, &mut first).await;
         let [one, two] = <[String; 2]>::try_from(ids(&ada).await).unwrap();
         let (one, two) = (format!("/me/passkeys/{one}"), format!("/me/passkeys/{two}"));
 

@@ -1,9 +1,13 @@
 //! Step-up: before anything dangerous, "it is still you".
 
 use chrono::TimeDelta;
-use serde_json::json;
+use serde_json::{Value, json};
+use vestibule::routes::{Who, entries};
 
-use crate::house::{House, PASSWORD, Visitor};
+use crate::{
+    house::{Authenticator, House, PASSWORD, Visitor},
+    idp::{Acme, Person, ada, comes_back, request_in},
+};
 
 async fn steps_up(curl: &Visitor) {
     curl.post_json("/auth/confirm", json!({ "password": PASSWORD })).await.is(200);
@@ -91,6 +95,322 @@ async fn a_wrong_password_proves_nothing_and_guesses_are_limited() {
     asks(&curl, "new@example.com").await.refuses(403, "reauthentication_required");
     house.wait(TimeDelta::seconds(60));
     steps_up(&curl).await;
+}
+
+#[actix_web::test]
+async fn the_tenth_wrong_step_up_in_a_row_ends_its_session_and_no_other() {
+    let house = House::with(&[("THROTTLE", "on")]).await;
+    let ada = house.with_app("ada@example.com").await;
+    let laptop = house.curl();
+    ada.knocks(&laptop).await.is(200);
+    laptop.offers(&house.next_code(&ada.secret)).await.is(200);
+    let wrong = [json!({ "password": "a wrong guess" }), json!({ "code": "000000" })];
+    let guess = async |number: usize| {
+        house.wait(TimeDelta::seconds(20));
+        laptop.post_json("/auth/confirm", wrong[number % 2].clone()).await
+    };
+    for number in 0..9 {
+        guess(number).await.refuses(422, "invalid");
+    }
+    // A right one starts the count anew, and what is empty is no guess.
+    laptop.post_json("/auth/confirm", json!({ "code": house.next_code(&ada.secret) })).await.is(200);
+    for number in 0..9 {
+        guess(number).await.refuses(422, "invalid");
+    }
+    laptop
+        .post_json("/auth/confirm", json!({ "code": "" }))
+        .await
+        .refuses(422, "invalid")
+        .says("Enter a code");
+    laptop.post_json("/auth/confirm", json!({})).await.refuses(422, "invalid").says("Enter your password");
+
+    guess(9).await.refuses(401, "sign_in_ended").says("You were signed out here");
+
+    laptop.get("/me").await.refuses(401, "sign_in_required");
+    ada.curl.get("/me").await.is(200);
+    assert_eq!(house.count("audit WHERE event = 'step_ups_exhausted'").await, 1);
+    let told = house.letters_that_say("ada@example.com", "A device was signed out of Vestibule").await;
+    assert_eq!(told, 1);
+}
+
+#[actix_web::test]
+async fn a_browser_whose_session_ends_by_guesses_is_told_at_the_sign_in() {
+    let house = House::with(&[("THROTTLE", "on")]).await;
+    let browser = signed_in(&house).await;
+    for _ in 0..9 {
+        house.wait(TimeDelta::seconds(20));
+        browser.post("/auth/confirm", &[("password", "a wrong guess")]).await.is(422);
+    }
+    house.wait(TimeDelta::seconds(20));
+
+    browser.post("/auth/confirm", &[("password", "a wrong guess")]).await.goes_to("/login");
+
+    browser.get("/login").await.is(200).says("You were signed out here");
+}
+
+#[actix_web::test]
+async fn a_ceremony_that_is_given_up_and_a_provider_that_refuses_are_no_wrong_step_ups() {
+    let house = House::with(&[("THROTTLE", "on")]).await;
+    let acme = Acme::of(&house).await;
+    let browser = house.browser();
+    acme.signs_in(&house, &browser, &ada()).await.goes_to("/me");
+    let (bea, mut device) = (ada().called("bea").at("bea@example.com"), Authenticator::new(&house));
+    for _ in 0..11 {
+        house.wait(TimeDelta::minutes(1));
+        let answer = device.get(&json!({ "challenge": "A".repeat(43), "rpId": "localhost" }));
+        as_program(&browser).post_json("/auth/confirm", answer).await.refuses(422, "passkey_expired");
+        let request = request_in(&browser.get("/auth/saml/confirm").await);
+        let response = acme.says(&house, &request, &bea);
+        comes_back(&house, &browser, &response, &request.relay_state).await.is(403);
+    }
+
+    browser.get("/me").await.is(200);
+    assert_eq!(house.count("throttles WHERE key LIKE 'step-up%'").await, 0);
+}
+
+/// An id that nobody has.
+const NOBODY: &str = "0123456789abcdef0123456789abcdef";
+
+/// Whom a row of the table is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Account {
+    /// A password and nothing else.
+    Plain,
+    /// A password and an app.
+    App,
+    /// A password and a passkey.
+    Passkey,
+    /// A password, a passkey that was copied, and no code left.
+    Stuck,
+    /// An identity at a provider and nothing else.
+    Sso,
+    /// The same with an app; the provider asks for a second factor of its own.
+    SsoAndApp,
+    /// The same; the app is asked for here.
+    SsoThenApp,
+}
+
+/// Account, what the session stepped up with, and the methods that are then asked for: where anything is good enough, and
+/// everywhere else. Empty where nothing is left; none where they may enter.
+type Row = (Account, &'static str, Option<&'static [&'static str]>, Option<&'static [&'static str]>);
+
+const ROWS: [Row; 21] = {
+    use Account::{App, Passkey, Plain, Sso, SsoAndApp, SsoThenApp, Stuck};
+    [
+        (Plain, "", Some(&["password"]), Some(&["password"])),
+        (Plain, "password", None, None),
+        (App, "", Some(&["password", "totp", "recovery_code"]), Some(&["totp", "recovery_code"])),
+        (App, "password", None, Some(&["totp", "recovery_code"])),
+        (App, "totp", None, None),
+        (App, "recovery_code", None, None),
+        (Passkey, "", Some(&["password", "passkey", "recovery_code"]), Some(&["passkey", "recovery_code"])),
+        (Passkey, "password", None, Some(&["passkey", "recovery_code"])),
+        (Passkey, "passkey", None, None),
+        (Passkey, "recovery_code", None, None),
+        (Stuck, "", Some(&["password"]), Some(&[])),
+        (Stuck, "password", None, Some(&[])),
+        (Sso, "", Some(&["sso"]), Some(&["sso"])),
+        (Sso, "sso", None, None),
+        (SsoAndApp, "", Some(&["totp", "recovery_code", "sso"]), Some(&["totp", "recovery_code", "sso"])),
+        (SsoAndApp, "sso", None, None),
+        (SsoAndApp, "totp", None, None),
+        (SsoThenApp, "", Some(&["totp", "recovery_code", "sso"]), Some(&["totp", "recovery_code"])),
+        (SsoThenApp, "sso", None, Some(&["totp", "recovery_code"])),
+        (SsoThenApp, "totp", None, None),
+        (SsoThenApp, "recovery_code", None, None),
+    ]
+};
+
+#[actix_web::test]
+async fn a_step_up_is_as_strong_as_the_sign_in() {
+    let mut someone: Option<Someone> = None;
+    for (account, with, any, full) in ROWS {
+        if someone.as_ref().is_none_or(|one| one.account != account) {
+            someone = Some(Someone::with(account).await);
+        }
+        let one = someone.as_mut().unwrap();
+        one.house.wait(TimeDelta::minutes(6));
+        one.steps_up_with(with).await;
+
+        let what = format!("{account:?} with {with:?}");
+        one.meets(&what, any, &["/me/export"], &[Who::VerifiedRecentByAny]).await;
+        let pages = ["/me/email", "/me/password", "/me/delete"];
+        one.meets(&what, full, &pages, &[Who::Recent, Who::VerifiedRecent]).await;
+        let asked = as_program(&one.browser).get("/auth/confirm").await.is(200).json()["methods"].clone();
+        assert!(full.is_none_or(|methods| asked == json!(methods)), "{what}: {asked}");
+    }
+}
+
+/// Somebody with an account of a kind, signed in.
+struct Someone {
+    house: House,
+    account: Account,
+    browser: Visitor,
+    secret: String,
+    codes: Vec<String>,
+    device: Authenticator,
+    acme: Option<(Acme, Person)>,
+}
+
+impl Someone {
+    async fn with(account: Account) -> Self {
+        let house = House::open().await;
+        let is_sso = matches!(account, Account::Sso | Account::SsoAndApp | Account::SsoThenApp);
+        let (browser, acme) = match is_sso {
+            true => {
+                let (acme, browser) = (Acme::of(&house).await, house.browser());
+                acme.signs_in(&house, &browser, &ada()).await.goes_to("/me");
+                (browser, Some((acme, ada())))
+            }
+            false => (signed_in(&house).await, None),
+        };
+        let (device, codes, secret) = (Authenticator::new(&house), Vec::new(), String::new());
+        let mut one = Self { house, account, browser, secret, codes, device, acme };
+        match account {
+            Account::Plain | Account::Sso => {}
+            Account::App | Account::SsoAndApp | Account::SsoThenApp => {
+                one.steps_up_with(if is_sso { "sso" } else { "password" }).await;
+                one.secret = one.house.waiting_app(&as_program(&one.browser)).await;
+                let code = json!({ "code": one.house.code(&one.secret) });
+                one.keep_codes(one.posts("/me/2fa/totp/confirm", code).await);
+            }
+            Account::Passkey | Account::Stuck => {
+                one.steps_up_with("password").await;
+                let options = one.posts("/me/passkeys/options", json!({})).await;
+                let answer = one.device.create(&options);
+                one.keep_codes(one.posts("/me/passkeys", answer).await);
+            }
+        }
+        match (&one.acme, account) {
+            (Some((acme, _)), Account::SsoThenApp) => {
+                acme.sets(&one.house, "asks_second_factor = TRUE").await
+            }
+            (_, Account::Stuck) => {
+                one.house.meddle("UPDATE passkeys SET copied_at = created_at").await;
+                one.house.meddle("DELETE FROM recovery_codes").await;
+            }
+            _ => {}
+        }
+        one
+    }
+
+    /// Posts JSON in the browser's session, which may get a new secret by it.
+    async fn posts(&self, path: &str, body: Value) -> Value {
+        let program = as_program(&self.browser);
+        let answer = program.post_json(path, body).await;
+        assert!(answer.status.is_success(), "{path}: {}", answer.body);
+        self.browser.set_cookie("session", &program.cookie("session").unwrap());
+        answer.json()
+    }
+
+    fn keep_codes(&mut self, told: Value) {
+        let codes = told["recoveryCodes"].as_array().unwrap();
+        self.codes = codes.iter().map(|code| code.as_str().unwrap().to_owned()).collect();
+    }
+
+    async fn steps_up_with(&mut self, method: &str) {
+        let body = match method {
+            "" => return,
+            "sso" => {
+                let (acme, person) = self.acme.as_ref().unwrap();
+                let request = request_in(&self.browser.get("/auth/saml/confirm").await);
+                let response = acme.says(&self.house, &request, person);
+                comes_back(&self.house, &self.browser, &response, &request.relay_state).await.is(303);
+                return;
+            }
+            "password" => json!({ "password": PASSWORD }),
+            "totp" => json!({ "code": self.house.code(&self.secret) }),
+            "recovery_code" => json!({ "code": self.codes.pop().unwrap() }),
+            _ => {
+                let options = self.posts("/auth/confirm/passkey/options", json!({})).await;
+                self.device.get(&options)
+            }
+        };
+        self.posts("/auth/confirm", body).await;
+    }
+
+    /// Every route of these classes asks for one of these methods; or these pages open.
+    async fn meets(&self, what: &str, asked: Option<&[&str]>, pages: &[&str], classes: &[Who]) {
+        let program = as_program(&self.browser);
+        let Some(methods) = asked else {
+            for page in pages {
+                program.get(page).await.is(200);
+            }
+            return;
+        };
+        for entry in entries().into_iter().filter(|entry| classes.contains(&entry.who)) {
+            let parts = entry.path.split('/').map(|part| if part.starts_with('{') { NOBODY } else { part });
+            let path = parts.collect::<Vec<_>>().join("/");
+            let body = Some(("application/json", "{}".to_owned()));
+            let refused = program.send(entry.method, &path, body).await;
+            let told = refused.refuses(403, "reauthentication_required").json();
+            assert_eq!(told["methods"], json!(methods), "{what}: {path}");
+        }
+    }
+}
+
+/// The same person in the same jar, asking for JSON.
+fn as_program(browser: &Visitor) -> Visitor {
+    browser.clone().with("accept", "application/json")
+}
+
+#[actix_web::test]
+async fn a_step_up_that_is_too_weak_for_what_goes_on_asks_for_the_stronger_one() {
+    let house = House::open().await;
+    let ada = house.with_app("ada@example.com").await;
+    let browser = house.browser();
+    ada.knocks(&browser).await.is(303);
+    browser.post("/login/2fa", &[("code", &house.next_code(&ada.secret))]).await.goes_to("/me");
+    house.wait(TimeDelta::minutes(6));
+
+    // The export is content with the password, also at the second try.
+    let way = "/auth/confirm?next=%2Fme%2Fexport&strength=any";
+    browser.get("/me/export").await.goes_to(way);
+    browser.get(way).await.is(200).says("name=\"password\"").says("name=\"code\"");
+    let form = |password| [("password", password), ("next", "/me/export"), ("strength", "any")];
+    browser.post("/auth/confirm", &form("a wrong guess")).await.is(422).says("name=\"password\"");
+    browser.post("/auth/confirm", &form(PASSWORD)).await.goes_to("/me/export");
+    browser.get("/me/export").await.is(200);
+
+    // The address is not, and its page offers nothing that would lead here again.
+    let interrupted = browser.post("/me/email", &[("email", "new@example.com")]).await.is(303);
+    let confirm = interrupted.header("location").to_owned();
+    let resume = confirm.strip_prefix("/auth/confirm?resume=").unwrap().to_owned();
+    browser.get(&confirm).await.is(200).hides("name=\"password\"").says("name=\"code\"").says("code=$CODE");
+    let code = house.next_code(&ada.secret);
+    let way = format!("/auth/continue?resume={resume}");
+    browser.post("/auth/confirm", &[("code", &code), ("resume", &resume)]).await.goes_to(&way);
+    browser.get(&way).await.is(200).says("new@example.com");
+    browser.post("/me/email", &[("email", "new@example.com")]).await.goes_to("/me");
+}
+
+#[actix_web::test]
+async fn who_has_no_second_factor_left_that_works_is_told_who_can_help() {
+    let one = Someone::with(Account::Stuck).await;
+    one.house.wait(TimeDelta::minutes(6));
+
+    one.browser.get("/me/email").await.goes_to("/auth/confirm?next=%2Fme%2Femail");
+
+    let page = one.browser.get("/auth/confirm?next=%2Fme%2Femail").await.is(200);
+    page.says("Ask the people who run this site to reset your two-step verification").hides("Set a password");
+}
+
+#[actix_web::test]
+async fn the_first_second_factor_needs_the_password_and_its_removal_the_factor() {
+    let house = House::open().await;
+    let ada = house.with_app("ada@example.com").await;
+    // What was set up in this window counts in it.
+    asks(&ada.curl, "new@example.com").await.is(200);
+    house.wait(TimeDelta::minutes(6));
+    steps_up(&ada.curl).await;
+    ada.curl.delete("/me/2fa/totp").await.refuses(403, "reauthentication_required");
+
+    ada.curl.post_json("/auth/confirm", json!({ "code": house.code(&ada.secret) })).await.is(200);
+    ada.curl.delete("/me/2fa/totp").await.is(200);
+
+    house.wait(TimeDelta::minutes(6));
+    steps_up(&ada.curl).await;
+    asks(&ada.curl, "newer@example.com").await.is(200);
 }
 
 #[actix_web::test]

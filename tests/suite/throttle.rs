@@ -271,23 +271,6 @@ async fn the_limits_tell_nobody_whether_an_address_is_confirmed() {
 }
 
 #[actix_web::test]
-async fn guesses_at_a_step_up_end_in_a_cool_down() {
-    let house = guarded().await;
-    let curl = house.verified("ada@example.com").await;
-    for _ in 0..10 {
-        house.wait(TimeDelta::minutes(1));
-        curl.post_json("/auth/confirm", json!({ "password": "a wrong guess" })).await.is(422);
-    }
-    house.wait(TimeDelta::minutes(1));
-
-    let refused = curl.post_json("/auth/confirm", json!({ "password": PASSWORD })).await;
-
-    refused.refuses(429, "too_many_attempts").says("14 minutes");
-    house.wait(TimeDelta::minutes(14));
-    curl.post_json("/auth/confirm", json!({ "password": PASSWORD })).await.is(200);
-}
-
-#[actix_web::test]
 async fn a_form_and_json_fill_the_same_bucket_case_19() {
     let house = guarded().await;
     let (browser, curl) = (house.browser(), house.curl());

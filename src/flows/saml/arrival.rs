@@ -8,17 +8,16 @@ use super::{Arrived, Fault, Linking, SEAL, is_asking_browser, name_of, nonces_of
 use crate::{
     accounts::{
         provisioning::{self, Resolution},
-        sso_policy,
+        sso_policy, step_up,
     },
     app::App,
     clock::Timestamp,
     db::Tx,
     error::{Error, Result},
-    kinds::AuthMethod,
+    kinds::{AuthMethod, StepUpMethod},
     mail::EmailAddress,
     model::{
         attempt::{self, Detail},
-        audit::{self, Event},
         connection::{self, Connection, Person},
         identity, session,
         token::{self, AskedFor, LinkIdentity, SamlArrival},
@@ -119,8 +118,7 @@ fn come_in(
             return Ok(Came::Refused);
         };
         attempt::is_of(tx, &arrived.attempt, user)?;
-        session::prove(tx, &here.id)?;
-        audit::record(tx, &client.actor(), user, Event::SteppedUp { with: AuthMethod::Sso.as_str() })?;
+        step_up::passed(tx, &client.actor(), user, here, StepUpMethod::Sso)?;
         return Ok(Came::Confirmed { ticket: door::rotate(tx, here)?, next });
     }
     let person = Person {

@@ -2,13 +2,13 @@
 
 use actix_web::web::Data;
 
-use super::proof::prove;
+use super::proof::{Attempt, Verdict};
 use crate::{
     accounts::ceremony::{self, Judged, Place},
     app::App,
-    error::{Error, Result},
-    model::audit::{self, Event},
-    web::{Client, CurrentUser, Reply, door::Ticket, guard::SignedIn},
+    error::Result,
+    kinds::StepUpMethod,
+    web::{Client, CurrentUser, Reply},
     webauthn::Assertion,
 };
 
@@ -25,25 +25,18 @@ pub async fn options(me: CurrentUser, client: Client, app: Data<App>) -> Result<
     Ok(Reply::data("/me/security", options))
 }
 
-/// Takes what a passkey signed. [`Error::UnknownPasskey`] where it is not right.
-pub async fn check(me: &SignedIn, client: Client, answer: Assertion, app: &App) -> Result<Ticket> {
-    let (actor, user, current, party) =
-        (me.actor(), me.user.clone(), me.session.clone(), app.passkeys().clone());
-    let proved = app
-        .write(move |tx| {
-            tx.lock(&user.email.normalized())?;
-            let (place, device) = (Place::Session(current.id.clone()), client.device().name());
-            match ceremony::judge(tx, &party, &actor, &device, &place, &answer)? {
-                Judged::Right(owner, _) if owner.id == user.id => {
-                    audit::record(tx, &actor, &user.id, Event::SteppedUp { with: "passkey" })?;
-                    prove(tx, &current).map(Some)
-                }
-                _ => {
-                    audit::record(tx, &actor, &user.id, Event::StepUpFailed { with: "passkey" })?;
-                    Ok(None)
-                }
+/// Takes what a passkey signed.
+pub async fn check(attempt: Attempt, answer: Assertion, app: &App) -> Result<Verdict> {
+    let party = app.passkeys().clone();
+    app.write(move |tx| {
+        tx.lock(&attempt.user.email.normalized())?;
+        let place = Place::Session(attempt.here.id.clone());
+        match ceremony::judge(tx, &party, &attempt.actor, &attempt.device, &place, &answer)? {
+            Judged::Right(owner, _) if owner.id == attempt.user.id => {
+                attempt.passed(tx, StepUpMethod::Passkey)
             }
-        })
-        .await?;
-    proved.ok_or(Error::UnknownPasskey)
+            _ => attempt.missed(tx, "passkey"),
+        }
+    })
+    .await
 }

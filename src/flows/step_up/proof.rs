@@ -1,14 +1,44 @@
-//! A step-up that went through.
+//! What a step-up comes to, whatever it is made with.
 
 use crate::{
+    accounts::step_up::{self, Missed},
     db::Tx,
     error::Result,
-    model::session,
-    web::door::{self, Ticket},
+    kinds::StepUpMethod,
+    model::{audit::Actor, session::Current, user::User},
+    web::{
+        Client,
+        door::{self, Ticket},
+        guard::SignedIn,
+    },
 };
 
-/// Notes it, and gives the session a new secret.
-pub fn prove(tx: &mut Tx, current: &session::Current) -> Result<Ticket> {
-    session::prove(tx, &current.id)?;
-    door::rotate(tx, current)
+/// A new secret for the session, or what a wrong one comes to.
+pub type Verdict = Result<Ticket, Missed>;
+
+/// Who makes a step-up, and where.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    pub user: User,
+    pub actor: Actor,
+    pub here: Current,
+    pub device: String,
+}
+
+impl Attempt {
+    pub fn of(me: &SignedIn, client: &Client) -> Self {
+        let device = client.device().name();
+        Self { user: me.user.clone(), actor: me.actor(), here: me.session.clone(), device }
+    }
+
+    /// It was right.
+    pub fn passed(&self, tx: &mut Tx, with: StepUpMethod) -> Result<Verdict> {
+        step_up::passed(tx, &self.actor, &self.user.id, &self.here, with)?;
+        door::rotate(tx, &self.here).map(Ok)
+    }
+
+    /// It was wrong.
+    pub fn missed(&self, tx: &mut Tx, with: &'static str) -> Result<Verdict> {
+        step_up::missed(tx, &self.actor, &self.user, &self.here.id, with, &self.device).map(Err)
+    }
 }

@@ -184,6 +184,35 @@ pub fn wrong_codes(
     write(LetterKind::WrongCodes, to, format!("A sign-in to {} was stopped", site.name), &words)
 }
 
+struct WrongStepUps<'a> {
+    head: Letterhead<'a>,
+    link: String,
+    when: &'a str,
+    device: &'a str,
+}
+
+faces!(WrongStepUps, "mail/wrong_step_ups.txt", "mail/wrong_step_ups.html");
+
+/// Tells somebody that a session ended, `when` and on which `device`, because one step-up after the other was wrong in it.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn wrong_step_ups(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    when: &str,
+    device: &str,
+) -> askama::Result<Letter> {
+    let words = WrongStepUps {
+        head: Letterhead::of(site, name),
+        link: site.link("/me/sessions"),
+        when,
+        device: device_name(device),
+    };
+    write(LetterKind::WrongStepUps, to, format!("A device was signed out of {}", site.name), &words)
+}
+
 /// How far an operator's reset of the second factors is.
 #[derive(Debug, Clone, Copy)]
 pub enum ResetStep<'a> {

@@ -145,7 +145,7 @@ pub fn end_twin(tx: &mut Tx, owner: &UserId, binding: &str) -> Result<()> {
     Ok(())
 }
 
-/// Ends a session that its own browser gives up.
+/// Ends a session that its own browser gives up, or guesses in.
 pub fn end(tx: &mut Tx, id: &SessionId) -> Result<()> {
     diesel::delete(sessions::table.find(id)).execute(tx.conn)?;
     Ok(())

@@ -1,0 +1,113 @@
+//! Step-up: before something sensitive a session shows again that its person is there, as strongly as at a sign-in.
+//!
+//! Wrong ones are counted in the session that makes them: whoever guesses in one slows no other session of the account.
+
+use chrono::TimeDelta;
+use diesel::prelude::*;
+
+use super::{factors, sso_policy};
+use crate::{
+    db::{
+        Conn, Tx,
+        schema::{connections, identities},
+    },
+    error::Result,
+    ids::{SessionId, UserId},
+    kinds::{StepUpMethod, Strength},
+    mail::letters,
+    model::{
+        audit::{self, Actor, Event},
+        session::{self, Current},
+        throttle::{self, Limit},
+        user::User,
+    },
+};
+
+/// The methods by which `user` can make a step-up of this strength.
+pub fn methods(conn: &mut Conn, user: &User, strength: Strength) -> Result<Vec<&'static str>> {
+    let factors = factors::of(conn, &user.id)?;
+    let needs_second = strength == Strength::Full && factors.is_second_due();
+    let mut methods = if needs_second { factors.second() } else { factors.step_up() };
+    if sso_policy::required_connection(conn, user)?.is_some() {
+        methods.retain(|method| *method != StepUpMethod::Password.as_str());
+    }
+    if let Some(asks_here) = provider_leaves_second_factor_to_us(conn, &user.id)?
+        && !(needs_second && asks_here)
+    {
+        methods.push(StepUpMethod::Sso.as_str());
+    }
+    Ok(methods)
+}
+
+/// Whether a step-up by this method, no second factor, is as strong as a sign-in to the account.
+pub fn is_full(conn: &mut Conn, user: &UserId, with: Option<StepUpMethod>) -> Result<bool> {
+    if !factors::of(conn, user)?.is_second_due() {
+        return Ok(true);
+    }
+    Ok(with == Some(StepUpMethod::Sso) && provider_leaves_second_factor_to_us(conn, user)? == Some(false))
+}
+
+/// Whether the account's own second factor is asked for after a sign-in at its identity provider; nothing where it has none.
+/// Where it is not, the provider asks for one, and a sign-in there is as good here.
+fn provider_leaves_second_factor_to_us(conn: &mut Conn, user: &UserId) -> Result<Option<bool>> {
+    let newest = identities::table
+        .inner_join(connections::table)
+        .filter(identities::user_id.eq(user))
+        .order((identities::created_at.desc(), identities::id.desc()));
+    Ok(newest.select(connections::asks_second_factor).first(conn).optional()?)
+}
+
+// The tenth wrong one in a row ends the session.
+const MOST_WRONG: i32 = 9;
+
+/// Counts a password that is about to be checked in a session: each costs a hash.
+pub fn admit_password(tx: &mut Tx, session: &SessionId) -> Result<()> {
+    let most = tx.config.limits.login_per_address;
+    throttle::admit(tx, &Limit::new("step-up", session.as_str(), most, TimeDelta::minutes(1)))
+}
+
+fn wrong_in_a_row(session: &SessionId) -> Limit {
+    Limit::new("step-up-streak", session.as_str(), MOST_WRONG, TimeDelta::days(1))
+}
+
+/// Notes a step-up of `user` that was right.
+pub fn passed(tx: &mut Tx, actor: &Actor, user: &UserId, here: &Current, with: StepUpMethod) -> Result<()> {
+    throttle::clear(tx, &wrong_in_a_row(&here.id))?;
+    audit::record(tx, actor, user, Event::SteppedUp { with: with.as_str() })?;
+    session::prove(tx, &here.id, with)
+}
+
+/// What a wrong step-up comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missed {
+    /// It may be tried again.
+    Again,
+    /// It was one too many: the session is over.
+    Ended,
+}
+
+/// Notes a step-up that was wrong; one too many in a row ends the session that made them, and no other. `with` is the kind
+/// of what was given, `device` what it was given from.
+pub fn missed(
+    tx: &mut Tx,
+    actor: &Actor,
+    user: &User,
+    here: &SessionId,
+    with: &'static str,
+    device: &str,
+) -> Result<Missed> {
+    audit::record(tx, actor, &user.id, Event::StepUpFailed { with })?;
+    if throttle::admits(tx, &wrong_in_a_row(here))? {
+        return Ok(Missed::Again);
+    }
+    session::end(tx, here)?;
+    audit::record(tx, actor, &user.id, Event::StepUpsExhausted { session: here.clone() })?;
+    // Whoever has the password can begin one session after the other.
+    let hourly = Limit::new("mail-step-ups", user.id.as_str(), 1, TimeDelta::hours(1));
+    if throttle::admits(tx, &hourly)? {
+        let when = tx.now.exact();
+        let email = letters::wrong_step_ups(&tx.config.site, &user.email, &user.name, &when, device)?;
+        tx.mail(Some(&user.id), email)?;
+    }
+    Ok(Missed::Ended)
+}
