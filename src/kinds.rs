@@ -107,6 +107,12 @@ impl Role {
             Role::Viewer => "Viewer",
         }
     }
+
+    /// Whether it allows less than `other`.
+    pub fn is_below(&self, other: Role) -> bool {
+        let rank = |role: &Role| Role::ALL.iter().position(|one| one == role);
+        rank(self) > rank(&other)
+    }
 }
 
 /// Declares an enum that is one word in a TEXT column and in JSON.

@@ -15,11 +15,14 @@ use crate::{
     error::{Error, Errors, Result},
     ids::{Id, OrganisationId, UserId},
     kinds::Role,
+    mail::letters::{self, MembershipChange},
     model::{
         audit::{self, Actor, Event},
         identity, membership,
         organisation::{self, Organisation, Slug, Title},
         personal_data::{Erasure, ExportSection, PersonalData},
+        session,
+        user::{self, User},
     },
 };
 
@@ -77,7 +80,23 @@ pub fn create(
     Ok(organisation)
 }
 
-/// Gives a member another role. [`Error::NotFound`] where they are none, [`Error::LastOwner`] where nobody would own the
+/// Makes `user` a member, as [`membership::add`] does; somebody who owns the organisation from now on, and the other owners,
+/// hear of it.
+pub fn add_member(
+    tx: &mut Tx,
+    actor: &Actor,
+    organisation: &OrganisationId,
+    user: &UserId,
+    role: Role,
+) -> Result<()> {
+    let is_new = membership::add(tx, actor, organisation, user, role)?;
+    match membership::role_of(tx.conn, organisation, user)? {
+        Some(Role::Owner) if is_new => follow_role(tx, organisation, user, MembershipChange::MadeOwner),
+        _ => Ok(()),
+    }
+}
+
+/// Gives a member another role, whose sessions have to step up again before they use it. [`Error::NotFound`] where they are none, [`Error::LastOwner`] where nobody would own the
 /// organisation afterwards, [`Error::SpareKey`] where they keep that of a domain.
 pub fn set_role(
     tx: &mut Tx,
@@ -103,7 +122,50 @@ pub fn set_role(
         .execute(tx.conn)?;
     keep_an_owner(tx, organisation)?;
     let event = Event::RoleChanged { organisation: organisation.clone(), from: before, to: role };
-    audit::record(tx, actor, user, event)
+    audit::record(tx, actor, user, event)?;
+    match role {
+        Role::Owner => follow_role(tx, organisation, user, MembershipChange::MadeOwner),
+        lower if lower.is_below(before) => {
+            follow_role(tx, organisation, user, MembershipChange::Demoted { to: lower.words() })
+        }
+        _ => session::drop_step_ups(tx, user),
+    }
+}
+
+/// What a role had been stepped up for is no longer what it was; and people hear of it.
+fn follow_role(
+    tx: &mut Tx,
+    organisation: &OrganisationId,
+    user: &UserId,
+    change: MembershipChange,
+) -> Result<()> {
+    session::drop_step_ups(tx, user)?;
+    let (organisation, member) = (organisation::by_id(tx.conn, organisation)?, user::by_id(tx.conn, user)?);
+    tell(tx, &member, &organisation, change)?;
+    if !matches!(change, MembershipChange::MadeOwner) {
+        return Ok(());
+    }
+    let owners = membership::owners(tx.conn, &organisation.id)?;
+    let address = member.email.spelled();
+    owners
+        .iter()
+        .filter(|owner| owner.id != member.id)
+        .try_for_each(|owner| tell(tx, owner, &organisation, MembershipChange::AnotherOwner { address }))
+}
+
+fn tell(tx: &mut Tx, reader: &User, organisation: &Organisation, change: MembershipChange) -> Result<()> {
+    // Mail goes to people, never to claims.
+    if !reader.is_verified() {
+        return Ok(());
+    }
+    let path = match change {
+        MembershipChange::Removed => "/organisations".to_owned(),
+        _ => format!("/organisations/{}", organisation.slug),
+    };
+    let (site, when) = (&tx.config.site, tx.now.exact());
+    let (to, name) = (&reader.email, &reader.name);
+    let email = letters::membership_changed(site, to, name, &organisation.name, change, &when, &path)?;
+    tx.mail(Some(&reader.id), email)
 }
 
 /// Makes `user` a member in this role, or gives them this role, as their identity provider says; but never takes the last
@@ -117,7 +179,7 @@ pub fn sync_role(
 ) -> Result<()> {
     organisation::lock(tx, organisation)?;
     let Some(before) = membership::role_of(tx.conn, organisation, user)? else {
-        return membership::add(tx, actor, organisation, user, role).map(drop);
+        return add_member(tx, actor, organisation, user, role);
     };
     let role = membership::fit(tx.conn, user, role)?;
     if before == role {
@@ -147,7 +209,9 @@ pub fn remove_member(tx: &mut Tx, actor: &Actor, organisation: &OrganisationId, 
     }
     keep_an_owner(tx, organisation)?;
     identity::forget_at(tx, actor, organisation, user)?;
-    audit::record(tx, actor, user, Event::MemberRemoved { organisation: organisation.clone() })
+    audit::record(tx, actor, user, Event::MemberRemoved { organisation: organisation.clone() })?;
+    let (organisation, reader) = (organisation::by_id(tx.conn, organisation)?, user::by_id(tx.conn, user)?);
+    tell(tx, &reader, &organisation, MembershipChange::Removed)
 }
 
 /// Takes a person out of every organisation, without a row of its own in the audit: they are gone for good, or were never

@@ -107,7 +107,7 @@ pub fn resolve(
                 email_verification::send_link(tx, &user)?;
             }
             identity::link(tx, actor, connection, name, &user.id)?;
-            membership::add(tx, actor, &connection.organisation_id, &user.id, person.role)?;
+            organisations::add_member(tx, actor, &connection.organisation_id, &user.id, person.role)?;
             user::by_id(tx.conn, &user.id).map(Resolution::Known)
         }
     }

@@ -53,7 +53,7 @@ mod proofs;
 pub use arriving::{AskedFrom, already_registered, magic_link, new_sign_in, verify_email};
 pub use deletion::{claim_ends, deletion_cancelled, deletion_done, deletion_reminder, deletion_scheduled};
 pub use moving::{address_change_asked, address_changed, confirm_new_address};
-pub use organisation::{certificate_expires, domain_record_gone};
+pub use organisation::{MembershipChange, certificate_expires, domain_record_gone, membership_changed};
 pub use proofs::{
     FactorChange, ResetStep, factor_changed, factor_reset, password_changed, recovery_code_used,
     reset_password, wrong_codes, wrong_step_ups,
@@ -152,6 +152,10 @@ mod tests {
         EmailAddress::parse("Ada@example.com").unwrap()
     }
 
+    fn membership(when: &str, change: MembershipChange) -> Letter {
+        membership_changed(&site(), &ada(), "Ada", "Acme", change, when, "/organisations/acme").unwrap()
+    }
+
     fn all() -> Vec<Letter> {
         let (site, ada) = (site(), ada());
         let asked =
@@ -178,6 +182,10 @@ mod tests {
             recovery_code_used(&site, &ada, "Ada", "today", 3).unwrap(),
             wrong_codes(&site, &ada, "Ada", "today", "Chrome on macOS").unwrap(),
             wrong_step_ups(&site, &ada, "Ada", "today", "Chrome on macOS").unwrap(),
+            membership("today", MembershipChange::MadeOwner),
+            membership("today", MembershipChange::Demoted { to: "Viewer" }),
+            membership("today", MembershipChange::Removed),
+            membership("today", MembershipChange::AnotherOwner { address: "bea@example.com" }),
             magic_link(&site, &ada, "Ada", asked, "t0ken", "10 minutes").unwrap(),
             factor_reset(
                 &site,

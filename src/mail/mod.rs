@@ -88,6 +88,8 @@ pub enum LetterKind {
     CertificateExpires,
     /// The record that proves an organisation's domain is gone.
     DomainRecordGone,
+    /// Somebody owns an organisation now, may do less in it, or no longer belongs to it.
+    MembershipChanged,
     /// Sent by `vestibule doctor` to see that mail arrives.
     Test,
 }
@@ -117,6 +119,7 @@ impl LetterKind {
             Self::ClaimEnds => "claim_ends",
             Self::CertificateExpires => "certificate_expires",
             Self::DomainRecordGone => "domain_record_gone",
+            Self::MembershipChanged => "membership_changed",
             Self::Test => "test",
         }
     }

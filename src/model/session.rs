@@ -329,6 +329,14 @@ pub fn prove(tx: &mut Tx, id: &SessionId, with: StepUpMethod) -> Result<()> {
     Ok(())
 }
 
+/// Drops the step-ups in every session of `user`.
+pub fn drop_step_ups(tx: &mut Tx, user: &UserId) -> Result<()> {
+    diesel::update(sessions::table.filter(sessions::user_id.eq(user)))
+        .set((sessions::proved_at.eq(None::<Timestamp>), sessions::stepped_up_with.eq(None::<StepUpMethod>)))
+        .execute(tx.conn)?;
+    Ok(())
+}
+
 /// Gives a session a new secret; the old one is dead at once. [`Error::SignIn`] where the session has ended, or the
 /// secret that was presented is no longer its own: whoever holds an old one must not be handed the new one.
 pub fn rotate(tx: &mut Tx, session: &Current) -> Result<SessionSecret> {

@@ -3,8 +3,13 @@
 use actix_web::http::Method;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
+use vestibule::{
+    ids::{Id, UserId},
+    kinds::Role,
+    model::{audit::Actor, membership},
+};
 
-use crate::house::House;
+use crate::house::{House, PASSWORD, Visitor};
 
 #[actix_web::test]
 async fn chain_8_a_stolen_session_and_the_password_change_nothing_without_the_second_factor() {
@@ -40,6 +45,47 @@ async fn chain_8_a_stolen_session_and_the_password_change_nothing_without_the_se
 }
 
 #[actix_web::test]
+async fn chain_11_a_new_owner_steps_up_again_and_every_owner_hears_of_it() {
+    let house = House::open().await;
+    let ada = house.verified("ada@example.com").await;
+    ada.post_json("/organisations", json!({ "name": "Acme" })).await.is(201);
+    let cleo = joins(&house, "cleo@example.com", Role::Owner).await;
+    let bea = joins(&house, "bea@example.com", Role::Viewer).await;
+    let bea_elsewhere = house.curl();
+    bea_elsewhere
+        .post_json("/login", json!({ "email": "bea@example.com", "password": PASSWORD }))
+        .await
+        .is(200);
+    for one in [&ada, &bea, &bea_elsewhere] {
+        one.steps_up().await;
+    }
+    let member = async |one: &Visitor| format!("/organisations/acme/members/{}", id_of(one).await);
+
+    ada.put_json(&member(&bea).await, json!({ "role": "owner" })).await.is(200);
+
+    for one in [&bea, &bea_elsewhere] {
+        one.delete(&member(&cleo).await).await.refuses(403, "reauthentication_required");
+        one.get("/organisations/acme/sso").await.refuses(403, "reauthentication_required");
+    }
+    assert_eq!(house.letters_that_say("bea@example.com", "You are now an owner of Acme").await, 1);
+    for owner in ["ada@example.com", "cleo@example.com"] {
+        let letters = house.letters_to(owner).await;
+        let told = letters.iter().filter(|letter| letter.subject == "There is a new owner of Acme");
+        let texts: Vec<&str> = told.map(|letter| letter.text.as_str()).collect();
+        assert!(matches!(texts[..], [text] if text.contains("bea@example.com")), "{owner}: {texts:?}");
+    }
+    // She takes the organisation over, and nobody misses it.
+    bea.steps_up().await;
+    bea.put_json(&member(&ada).await, json!({ "role": "viewer" })).await.is(200);
+    bea.delete(&member(&cleo).await).await.is(200);
+    bea.delete(&member(&ada).await).await.is(200);
+    assert_eq!(house.letters_that_say("ada@example.com", "Your role in Acme has changed").await, 1);
+    for owner in ["ada@example.com", "cleo@example.com"] {
+        assert_eq!(house.letters_that_say(owner, "You no longer belong to Acme").await, 1, "{owner}");
+    }
+}
+
+#[actix_web::test]
 async fn chain_14_an_intruders_wrong_step_ups_never_slow_the_owners() {
     let house = House::with(&[("THROTTLE", "on")]).await;
     let owner = house.with_app("ada@example.com").await;
@@ -64,4 +110,20 @@ async fn chain_14_an_intruders_wrong_step_ups_never_slow_the_owners() {
     // One email an hour, however often it happens.
     let words = "A device was signed out of Vestibule";
     assert_eq!(house.letters_that_say("ada@example.com", words).await, 1);
+}
+
+/// Somebody confirmed who belongs to the one organisation that there is.
+async fn joins(house: &House, address: &str, role: Role) -> Visitor {
+    let curl = house.verified(address).await;
+    let user = UserId::from_text(id_of(&curl).await);
+    let organisation = house.texts("SELECT id AS text FROM organisations").await.remove(0);
+    let add = house
+        .app
+        .write(move |tx| membership::add(tx, &Actor::operator(), &Id::from_text(organisation), &user, role));
+    assert!(add.await.unwrap());
+    curl
+}
+
+async fn id_of(visitor: &Visitor) -> String {
+    visitor.get("/me").await.json()["user"]["id"].as_str().unwrap().to_owned()
 }

@@ -7,9 +7,10 @@ use serde::Serialize;
 
 use super::{Linking, SEAL, name_of};
 use crate::{
+    accounts::organisations,
     app::App,
     error::{Error, Result},
-    model::{connection, identity, membership, token, user},
+    model::{connection, identity, token, user},
     web::{Anybody, Client, CurrentUser, Reply, pending},
 };
 
@@ -58,7 +59,7 @@ pub async fn link(me: CurrentUser, client: Client, req: HttpRequest, app: Data<A
         let connection = connection::by_id(tx.conn, &linking.connection)?;
         let name = name_of(&linking.format, &linking.name)?;
         identity::link(tx, &actor, &connection, &name, &user.id)?;
-        membership::add(tx, &actor, &connection.organisation_id, &user.id, linking.role).map(drop)
+        organisations::add_member(tx, &actor, &connection.organisation_id, &user.id, linking.role)
     })
     .await?;
     pending::set_linking(&req.get_session(), None);

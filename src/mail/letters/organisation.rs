@@ -88,3 +88,62 @@ pub fn domain_record_gone(
     };
     write(LetterKind::DomainRecordGone, to, subject, &words)
 }
+
+/// What became of a membership.
+#[derive(Debug, Clone, Copy)]
+pub enum MembershipChange<'a> {
+    /// Whoever reads it owns the organisation now.
+    MadeOwner,
+    /// They may do less in it: their role, in words, is `to` now.
+    Demoted {
+        /// Like `Editor`.
+        to: &'a str,
+    },
+    /// They no longer belong to it.
+    Removed,
+    /// Another person owns it now, whose address this is.
+    AnotherOwner {
+        /// The address.
+        address: &'a str,
+    },
+}
+
+struct MembershipChanged<'a> {
+    head: Letterhead<'a>,
+    link: String,
+    organisation: &'a str,
+    change: MembershipChange<'a>,
+    when: &'a str,
+}
+
+faces!(MembershipChanged, "mail/membership_changed.txt", "mail/membership_changed.html");
+
+/// Tells a member, or an owner about another, what became of a membership, and `when`. `path` leads to the organisation.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn membership_changed(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    organisation: &str,
+    change: MembershipChange,
+    when: &str,
+    path: &str,
+) -> askama::Result<Letter> {
+    let organisation = plain(organisation).unwrap_or("your organisation");
+    let subject = match change {
+        MembershipChange::MadeOwner => format!("You are now an owner of {organisation}"),
+        MembershipChange::Demoted { .. } => format!("Your role in {organisation} has changed"),
+        MembershipChange::Removed => format!("You no longer belong to {organisation}"),
+        MembershipChange::AnotherOwner { .. } => format!("There is a new owner of {organisation}"),
+    };
+    let words = MembershipChanged {
+        head: Letterhead::of(site, name),
+        link: site.link(path),
+        organisation,
+        change,
+        when,
+    };
+    write(LetterKind::MembershipChanged, to, subject, &words)
+}
