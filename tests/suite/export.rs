@@ -79,7 +79,7 @@ async fn a_browser_gets_the_file_after_confirming_that_it_is_them() {
     house.verified(ADA).await;
     let browser = house.browser();
     browser.post("/login", &[("email", ADA), ("password", PASSWORD)]).await.goes_to("/me");
-    browser.get("/me/export").await.goes_to("/auth/confirm?next=%2Fme%2Fexport");
+    browser.get("/me/export").await.goes_to("/auth/confirm?next=%2Fme%2Fexport&strength=any");
     let way = browser.post("/auth/confirm", &[("password", PASSWORD), ("next", "/me/export")]).await;
     way.goes_to("/me/export");
 
