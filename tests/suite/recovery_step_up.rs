@@ -9,7 +9,10 @@ use vestibule::{
     model::{audit::Actor, membership},
 };
 
-use crate::house::{House, PASSWORD, Visitor};
+use crate::{
+    house::{House, PASSWORD, Visitor},
+    idp::{Acme, ada, comes_back, request_in},
+};
 
 #[actix_web::test]
 async fn chain_8_a_stolen_session_and_the_password_change_nothing_without_the_second_factor() {
@@ -83,6 +86,31 @@ async fn chain_11_a_new_owner_steps_up_again_and_every_owner_hears_of_it() {
     for owner in ["ada@example.com", "cleo@example.com"] {
         assert_eq!(house.letters_that_say(owner, "You no longer belong to Acme").await, 1, "{owner}");
     }
+}
+
+#[actix_web::test]
+async fn whom_a_provider_makes_an_owner_steps_up_again_and_every_owner_hears_of_it() {
+    let house = House::open().await;
+    let acme = Acme::of(&house).await;
+    let (browser, elsewhere) = (house.browser(), house.browser());
+    acme.signs_in(&house, &browser, &ada()).await.goes_to("/me");
+    let request = request_in(&browser.get("/auth/saml/confirm").await);
+    let response = acme.says(&house, &request, &ada());
+    comes_back(&house, &browser, &response, &request.relay_state).await.is(303);
+    browser.get("/me/email").await.is(200);
+
+    acme.signs_in(&house, &elsewhere, &ada().in_groups(&["owners"])).await.goes_to("/me");
+
+    browser.get("/me/email").await.goes_to("/auth/confirm?next=%2Fme%2Femail");
+    let new = ada().called("bea").at("bea@example.com").in_groups(&["owners"]);
+    acme.signs_in(&house, &house.browser(), &new).await.goes_to("/me");
+    assert_eq!(house.letters_that_say("bea@example.com", "You are now an owner of Acme").await, 1);
+    assert_eq!(house.letters_that_say("ada@example.com", "You are now an owner of Acme").await, 1);
+    assert_eq!(house.letters_that_say("ada@example.com", "There is a new owner of Acme").await, 1);
+    assert_eq!(house.letters_that_say("boss@acme.example", "There is a new owner of Acme").await, 2);
+    // And no longer one, as the provider says later.
+    acme.signs_in(&house, &house.browser(), &ada()).await.goes_to("/me");
+    assert_eq!(house.letters_that_say("ada@example.com", "Your role in Acme has changed").await, 1);
 }
 
 #[actix_web::test]

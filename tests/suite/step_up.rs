@@ -393,6 +393,12 @@ async fn who_has_no_second_factor_left_that_works_is_told_who_can_help() {
 
     let page = one.browser.get("/auth/confirm?next=%2Fme%2Femail").await.is(200);
     page.says("Ask the people who run this site to reset your two-step verification").hides("Set a password");
+    // As at the sign-in.
+    let phone = one.house.browser();
+    let form = [("email", "ada@example.com"), ("password", PASSWORD)];
+    phone.post("/login", &form).await.goes_to("/login/2fa?next=%2Fme");
+    let page = phone.get("/login/2fa").await.is(200);
+    page.says("Ask the people who run this site to reset your two-step verification");
 }
 
 #[actix_web::test]
