@@ -84,10 +84,10 @@ async fn travel(house: &House, laptop: &Browser) {
     laptop.is_at("/me").await;
     laptop.reads("That recovery code is used up. 9 are left.").await;
 
-    // Another set. The step-up takes a code as well.
+    // Another set. The step-up takes a code, and the password no more.
     laptop.open("/me/2fa").await;
     laptop.press("Make new recovery codes").await;
-    laptop.unfold("Use a code instead").await;
+    laptop.hides("Forgot your password?").await;
     laptop.fill("Code", &house.next_code(&secret)).await;
     laptop.press("Confirm with this code").await;
     laptop.reads("Make new recovery codes").await;
