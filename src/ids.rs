@@ -137,6 +137,8 @@ pub mod of {
         Email,
         /// An entry of the sign-in history.
         SignIn,
+        /// A change of how an account is held.
+        SecurityChange,
         /// A running process of this program.
         Node,
         /// An audit event.
@@ -162,6 +164,8 @@ pub type AttemptId = Id<of::Attempt>;
 pub type EmailId = Id<of::Email>;
 /// The id of an entry in the sign-in history.
 pub type SignInId = Id<of::SignIn>;
+/// The id of a change of how an account is held.
+pub type SecurityChangeId = Id<of::SecurityChange>;
 /// A node's id, new at each start.
 pub type NodeId = Id<of::Node>;
 /// An audit event's id.

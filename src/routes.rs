@@ -84,8 +84,8 @@ pub fn entries() -> Vec<Entry> {
         post("/forgot-password", Anyone, "`{email}`: a link by mail; the same answer for every address", password_reset::create),
         get("/reset-password", Anyone, "the form behind the link", password_reset::open),
         post("/reset-password", Anyone, "`{token, password}`: sets it and ends every session", password_reset::reset),
-        get("/not-me", Anyone, "the link in the mail about a new sign-in", not_me::open),
-        post("/not-me", Anyone, "`{token}`: signs out everything, blocks the password, mails a reset link", not_me::create),
+        get("/not-me", Anyone, "what the link in a mail tells of, and what the button takes back", not_me::open),
+        post("/not-me", Anyone, "`{token}`: signs out everything, takes back what somebody else changed, mails a reset link", not_me::create),
         get("/factor-reset/stop", Anyone, "the link in the mail about a reset of second factors", factor_reset::open),
         post("/factor-reset/stop", Anyone, "`{token}`: stops it: `{stopped}`", factor_reset::stop_by_link),
 

@@ -14,7 +14,9 @@ use crate::{
     mail::letters,
     model::{
         audit::{self, Actor, Event},
-        membership, session,
+        membership,
+        security_change::{self, Kind, NewChange},
+        session,
         throttle::{self, Limit},
         token::{self, CancelDeletion},
         user::{self, Place, User},
@@ -58,6 +60,13 @@ pub fn schedule(
     throttle::admit(tx, &Limit::new("deletion", user.id.as_str(), most, TimeDelta::hours(1)))?;
     session::revoke_others(tx, actor, &user.id, keep)?;
     token::revoke_all(tx, &user.id)?;
+    let by = match &actor.session {
+        Some(id) => security_change::session_of(tx.conn, id)?,
+        None => None,
+    };
+    let network = actor.ip.as_deref().map(throttle::neighbourhood).unwrap_or_default();
+    let asked = NewChange { kind: Kind::DeletionAsked, target: None, before: None, by, network };
+    security_change::note(tx, &user.id, asked)?;
     audit::record(tx, actor, &user.id, Event::DeletionScheduled { delete_at: deletes_at })?;
     // A claim's mailbox is somebody's who may have nothing to do with it.
     if user.is_verified() && !grace.is_zero() {

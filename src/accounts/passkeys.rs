@@ -24,7 +24,7 @@ pub fn close(tx: &mut Tx, actor: &Actor, user: &User, id: &PasskeyId, device: &s
     }
     session::revoke_of_passkey(tx, actor, &user.id, id, None)?;
     audit::record(tx, actor, &user.id, Event::PasskeyCopied { passkey: id.clone() })?;
-    second_factors::tell(tx, user, FactorChange::PasskeyCopied, device)
+    second_factors::tell(tx, actor, user, FactorChange::PasskeyCopied, device)
 }
 
 /// Removes one of `user`'s passkeys, in the session `here`; every other session that it opened ends.

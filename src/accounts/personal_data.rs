@@ -10,7 +10,7 @@ use crate::{
     ids::{Id, UserId},
     model::{
         attempt, audit, domain, identity, outbox, passkey, personal_data::PersonalData, recovery_code,
-        session, sign_in, throttle, token, totp, user,
+        security_change, session, sign_in, throttle, token, totp, user,
     },
 };
 
@@ -19,6 +19,7 @@ pub const ALL: &[&PersonalData] = &[
     &user::PERSONAL_DATA,
     &session::PERSONAL_DATA,
     &sign_in::PERSONAL_DATA,
+    &security_change::PERSONAL_DATA,
     &totp::PERSONAL_DATA,
     &totp::SETUP_PERSONAL_DATA,
     &recovery_code::PERSONAL_DATA,

@@ -4,19 +4,16 @@
 //! live only as long as there is something to stand in for.
 
 use chrono::TimeDelta;
-use diesel::prelude::*;
 use serde::Deserialize;
+use zeroize::Zeroizing;
 
 use super::{
+    containment,
     factors::{self, Factors},
     sso_policy,
 };
 use crate::{
-    clock::Timestamp,
-    db::{
-        Tx,
-        schema::{passkeys, recovery_codes, totp as apps},
-    },
+    db::Tx,
     error::{Error, Result},
     ids::UserId,
     kinds::Factor,
@@ -24,6 +21,7 @@ use crate::{
     model::{
         audit::{self, Actor, Event},
         crockford, passkey, recovery_code,
+        security_change::Kind,
         session::{self, Current},
         throttle::{self, Limit},
         totp,
@@ -146,22 +144,10 @@ pub fn keep_spare_key(tx: &mut Tx, user: &UserId, left: &Factors) -> Result<()> 
     }
 }
 
-/// Takes away what was added since `moment`, when somebody else had the account: their passkey or app must not open it
-/// any more, nor keep its owner out. What was there before stays.
-pub fn remove_since(tx: &mut Tx, actor: &Actor, user: &UserId, moment: Timestamp) -> Result<()> {
-    let keys = passkeys::table.filter(passkeys::user_id.eq(user)).filter(passkeys::created_at.ge(moment));
-    let keys = diesel::delete(keys).execute(tx.conn)?;
-    let app = diesel::delete(apps::table.find(user).filter(apps::created_at.ge(moment))).execute(tx.conn)?;
-    totp::forget_setup(tx, user)?;
-    let codes = recovery_codes::table.filter(recovery_codes::user_id.eq(user));
-    let codes = diesel::delete(codes.filter(recovery_codes::created_at.ge(moment))).execute(tx.conn)?;
-    if keys + app + codes == 0 {
-        return Ok(());
-    }
-    if !factors::of(tx.conn, user)?.is_second_due() {
-        recovery_code::forget(tx, user)?;
-    }
-    audit::record(tx, actor, user, Event::SecondFactorsReset {})
+/// Makes ten new recovery codes, as they are to be shown once. All older ones are dead.
+pub fn make_codes(tx: &mut Tx, actor: &Actor, user: &UserId) -> Result<Vec<Zeroizing<String>>> {
+    containment::note(tx, actor, user, Kind::CodesMade, None)?;
+    recovery_code::make(tx, actor, user)
 }
 
 /// Takes every second factor away, and every session. What an operator's reset comes to.
@@ -173,10 +159,13 @@ pub fn remove_all(tx: &mut Tx, actor: &Actor, user: &UserId) -> Result<()> {
     audit::record(tx, actor, user, Event::SecondFactorsReset {})
 }
 
-/// Tells somebody by mail what became of their second factors, and on which device it was done.
-pub fn tell(tx: &mut Tx, user: &User, change: FactorChange, device: &str) -> Result<()> {
-    let when = tx.now.exact();
-    let letter = letters::factor_changed(&tx.config.site, &user.email, &user.name, change, &when, device)?;
+/// Tells somebody by mail what became of their second factors, and on which device it was done, with the way back.
+pub fn tell(tx: &mut Tx, actor: &Actor, user: &User, change: FactorChange, device: &str) -> Result<()> {
+    let (session, ip) = (actor.session.clone(), actor.ip.as_deref().unwrap_or_default());
+    let not_me = containment::way_back(tx, user, session, Some(change.words()), device, ip)?;
+    let (site, when) = (&tx.config.site, tx.now.exact());
+    let letter =
+        letters::factor_changed(site, &user.email, &user.name, change, &when, device, not_me.reveal())?;
     tx.mail(Some(&user.id), letter)
 }
 

@@ -46,6 +46,23 @@ diesel::table! {
         passkey_id -> Nullable<Text>,
         binding -> Nullable<Text>,
         stepped_up_with -> Nullable<Text>,
+        browser_known_since -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    security_changes (id) {
+        id -> Text,
+        user_id -> Text,
+        kind -> Text,
+        target_id -> Nullable<Text>,
+        sealed -> Nullable<Text>,
+        network -> Text,
+        session_id -> Nullable<Text>,
+        session_began_at -> Nullable<Timestamp>,
+        browser_known_since -> Nullable<Timestamp>,
+        passkey_id -> Nullable<Text>,
+        at -> Timestamp,
     }
 }
 
@@ -295,6 +312,7 @@ diesel::joinable!(memberships -> organisations (organisation_id));
 diesel::joinable!(memberships -> users (user_id));
 diesel::joinable!(passkeys -> users (user_id));
 diesel::joinable!(recovery_codes -> users (user_id));
+diesel::joinable!(security_changes -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(sign_ins -> users (user_id));
 diesel::joinable!(tokens -> users (user_id));
@@ -311,6 +329,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     totp,
     totp_setups,
     recovery_codes,
+    security_changes,
     passkeys,
     organisations,
     memberships,

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    accounts::{deletion, email_change, second_factors, sso_policy},
+    accounts::{containment, email_change, sso_policy},
     app::App,
     clock::span_in_words,
     db::Tx,
@@ -15,8 +15,8 @@ use crate::{
     mail::{EmailAddress, LetterKind, letters},
     model::{
         audit::{self, Event},
-        identity,
         password::Password,
+        security_change::Kind,
         session,
         throttle::{self, Limit},
         token::{self, AddressChange, ChangeEmail, ResetPassword, UndoEmail},
@@ -124,6 +124,8 @@ pub async fn ask(me: RecentAuth, Input(form): Input<Form>, app: Data<App>) -> Re
         tx.lock(&user.email.normalized())?;
         throttle::admit(tx, &asking)?;
         let to = new.spelled().to_owned();
+        let key = containment::address_key(&new.normalized());
+        containment::note(tx, &actor, &user.id, Kind::EmailChangeAsked, Some(&key))?;
         send_links(tx, &user, new)?;
         audit::record(tx, &actor, &user.id, Event::EmailChangeRequested { to })
     })
@@ -224,6 +226,7 @@ fn apply(tx: &mut Tx, client: &Client, secret: &Secret<ChangeEmail>, keep: Optio
     // The addresses are locked before the link is used: two links to one address, used at once, take turns.
     email_change::move_address(tx, &actor, &waiting.user_id, &waiting.claim)?;
     let (id, change) = token::redeem(tx, secret)?;
+    containment::note_move(tx, &actor, &id, &change)?;
     let user = user::by_id(tx.conn, &id)?;
     token::revoke_all(tx, &id)?;
     session::revoke_others(tx, &actor, &id, keep)?;
@@ -260,10 +263,15 @@ pub async fn open_undo(link: Query<Link<UndoEmail>>, app: Data<App>) -> Result<R
 /// `POST /me/email/undo`. Before the change: stops it. After: takes the old address back, signs everything out, and asks
 /// for a new password.
 pub async fn undo(client: Client, Input(form): Input<Link<UndoEmail>>, app: Data<App>) -> Result<Reply> {
-    let reset = app.write(move |tx| take_back(tx, &client, &form.token)).await?;
-    Ok(match reset {
-        None => Reply::done("/login", "The change is stopped. The address stays as it was."),
-        Some(secret) => {
+    let undone = app.write(move |tx| take_back(tx, &client, &form.token)).await?;
+    Ok(match undone {
+        Undone::Stopped => Reply::done("/login", "The change is stopped. The address stays as it was."),
+        Undone::FurtherBack => {
+            let message = "Every device is signed out, and the address that the account had first is back. A link for a \
+                           new password is on its way there.";
+            Reply::done("/login", message)
+        }
+        Undone::Back(secret) => {
             let query = serde_urlencoded::to_string([("token", secret.reveal())]).unwrap_or_default();
             let message = "Your address is back, and every device is signed out. Choose a new password.";
             Reply::done(format!("/reset-password?{query}"), message)
@@ -271,42 +279,45 @@ pub async fn undo(client: Client, Input(form): Input<Link<UndoEmail>>, app: Data
     })
 }
 
-fn take_back(
-    tx: &mut Tx,
-    client: &Client,
-    secret: &Secret<UndoEmail>,
-) -> Result<Option<Secret<ResetPassword>>> {
+/// What became of a move that was to be undone.
+enum Undone {
+    /// It had not happened yet.
+    Stopped,
+    /// The mailbox that pressed has its address back.
+    Back(Secret<ResetPassword>),
+    /// The account had another address before, which outranks this one.
+    FurtherBack,
+}
+
+fn take_back(tx: &mut Tx, client: &Client, secret: &Secret<UndoEmail>) -> Result<Undone> {
     let waiting = token::peek(tx.conn, secret)?;
-    user::lock_both(tx, &waiting.claim)?;
     let id = waiting.user_id.clone();
+    let user = containment::lock(tx, &id)?;
     let actor = client.actor().known_as(&id);
-    let user = user::by_id(tx.conn, &id)?;
     let (asked, old) = (waiting.claim.new.clone(), waiting.claim.old.clone());
     if user.email.spelled() == old.spelled() {
         token::redeem(tx, secret)?;
         token::revoke::<ChangeEmail>(tx, &id)?;
         audit::record(tx, &actor, &id, Event::EmailChangeStopped { to: asked.spelled().to_owned() })?;
-        return Ok(None);
+        return Ok(Undone::Stopped);
     }
-    // From wherever it is by now: it may have moved on more than once.
-    let back = AddressChange { old: user.email.clone(), new: old };
-    email_change::move_address(tx, &actor, &id, &back)?;
+    // Whoever moved the address may know the password, have added a way in of their own before, and have asked for the
+    // account's end.
+    let doubt = containment::doubt_of_move(tx, &id, &waiting.claim, waiting.created_at)?;
     token::redeem(tx, secret)?;
-    token::revoke_all(tx, &id)?;
-    token::revoke_undo_since(tx, &id, waiting.created_at)?;
-    session::revoke_others(tx, &actor, &id, None)?;
-    // Whoever moved the address may know the password, have added a way in of their own shortly before, and have asked
-    // for the account's end.
-    user::block_password(tx, &id)?;
-    let moment = waiting.created_at - TimeDelta::days(1);
-    second_factors::remove_since(tx, &actor, &id, moment)?;
-    identity::forget_since(tx, &actor, &id, moment)?;
-    let user = user::by_id(tx.conn, &id)?;
-    deletion::cancel(tx, &actor, &user)?;
-    let event =
-        Event::EmailChangeUndone { from: back.old.spelled().to_owned(), to: back.new.spelled().to_owned() };
-    audit::record(tx, &actor, &id, event)?;
-    token::issue::<ResetPassword>(tx, &id, &back.new.normalized()).map(Some)
+    let secured = containment::contain(tx, &actor, &id, &doubt, Some(&old.normalized()))?;
+    if secured.email.spelled() == user.email.spelled() {
+        // What moved it was not noted, or was somebody's who was known.
+        let back = AddressChange { old: user.email.clone(), new: old.clone() };
+        email_change::move_address(tx, &actor, &id, &back)?;
+        token::revoke_since::<UndoEmail>(tx, &id, waiting.created_at)?;
+        let (from, to) = (back.old.spelled().to_owned(), back.new.spelled().to_owned());
+        audit::record(tx, &actor, &id, Event::EmailChangeUndone { from, to })?;
+    } else if secured.email.normalized() != old.normalized() {
+        containment::send_reset(tx, &secured)?;
+        return Ok(Undone::FurtherBack);
+    }
+    token::issue::<ResetPassword>(tx, &id, &old.normalized()).map(Undone::Back)
 }
 
 /// Whose link it is and what it changes, where it still works.

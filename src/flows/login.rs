@@ -275,8 +275,7 @@ async fn enter(app: &App, client: &Client, door: &str, whom: &str, only: Option<
     let network = throttle::client_network(&client.ip);
     let per_network = Limit::new("login-network", &network, limits.login_per_network, minute);
     let per_address = Limit::new(&format!("login-address-{door}"), whom, limits.login_per_address, minute);
-    let streak = Limit::new(&format!("login-streak-{door}"), whom, limits.login_failures, TimeDelta::days(1));
-    let streak = streak.cooling_down_for(limits.login_cool_down);
+    let streak = throttle::login_streak(app.config(), door, whom);
     let counted = [per_network, per_address, streak.clone()];
     app.write(move |tx| counted.iter().try_for_each(|limit| throttle::admit(tx, limit))).await?;
     Ok(Entrance { streak, only })

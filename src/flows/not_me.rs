@@ -5,17 +5,14 @@ use askama::Template;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    accounts::second_factors,
+    accounts::containment::{self, Doubt},
     app::App,
-    clock::{Timestamp, span_in_words},
+    clock::Timestamp,
     db::Tx,
     error::{Error, Result},
     ids::UserId,
-    mail::letters,
     model::{
-        audit::{self, Event},
-        identity, session,
-        token::{self, NotMe, ResetPassword},
+        token::{self, NotMe},
         user,
     },
     secret::Secret,
@@ -27,11 +24,25 @@ use crate::{
 #[template(path = "not_me.html")]
 pub struct NotMePage {
     email: String,
+    what: Option<String>,
     when: Timestamp,
     device: String,
     ip: String,
+    undone: Undone,
     #[serde(skip)]
     token: String,
+}
+
+/// What else the button takes back: what somebody else seems to have done.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Undone {
+    passkeys: Vec<String>,
+    authenticator_app: bool,
+    identities: usize,
+    // Shown to whoever reads the mailbox that had the account first.
+    address: Option<String>,
+    deletion: bool,
 }
 
 /// The link.
@@ -43,17 +54,29 @@ pub struct Link {
 
 /// `GET /not-me?token=`
 pub async fn open(link: Query<Link>, app: Data<App>) -> Result<Reply> {
-    let (now, secret) = (app.now(), link.into_inner().token);
+    let (now, secret, keys) = (app.now(), link.into_inner().token, app.config().keys.clone());
     let page = app
         .read(move |conn| {
             let token = token::peek(conn, &secret)?;
             if !token.is_live(now) {
                 return Err(Error::DeadLink);
             }
-            let email = user::by_id(conn, &token.user_id)?.email.spelled().to_owned();
-            let when = Timestamp::from_unix(token.claim.at);
+            let user = user::by_id(conn, &token.user_id)?;
             let told = token.claim;
-            Ok(NotMePage { email, when, device: told.device, ip: told.ip, token: secret.reveal().to_owned() })
+            let when = Timestamp::from_unix(told.at);
+            let doubt = Doubt::since(conn, &user.id, when, told.session, now)?;
+            let judged = containment::judge(conn, &user, &doubt, &keys)?;
+            let address = judged.address.as_ref().map(|address| address.spelled().to_owned());
+            let undone = Undone {
+                identities: judged.identities(),
+                authenticator_app: judged.removes_app,
+                deletion: judged.keeps_account,
+                passkeys: judged.passkeys.into_iter().map(|(_, name)| name).collect(),
+                address: address.filter(|_| told.told_to.as_deref() != Some(&user.email.normalized())),
+            };
+            let email = user.email.spelled().to_owned();
+            let (what, device, ip, token) = (told.what, told.device, told.ip, secret.reveal().to_owned());
+            Ok(NotMePage { email, what, when, device, ip, undone, token })
         })
         .await?;
     Ok(Reply::page(page))
@@ -70,21 +93,13 @@ pub async fn create(client: Client, Input(form): Input<Link>, app: Data<App>) ->
 
 /// Signs everything out, blocks the password, and starts a reset.
 fn secure(tx: &mut Tx, client: &Client, secret: &Secret<NotMe>) -> Result<UserId> {
-    let waiting = token::peek(tx.conn, secret)?;
-    let user = user::find_locked(tx, &waiting.user_id)?.ok_or(Error::NotFound)?;
-    let (id, told) = token::redeem(tx, secret)?;
+    let id = token::peek(tx.conn, secret)?.user_id;
+    containment::lock(tx, &id)?;
+    let told = token::peek(tx.conn, secret)?.claim;
+    let doubt = Doubt::since(tx.conn, &id, Timestamp::from_unix(told.at), told.session, tx.now)?;
+    token::redeem(tx, secret)?;
     let actor = client.actor().known_as(&id);
-    token::revoke_all(tx, &id)?;
-    session::revoke_others(tx, &actor, &id, None)?;
-    user::block_password(tx, &id)?;
-    let moment = Timestamp::from_unix(told.at);
-    second_factors::remove_since(tx, &actor, &id, moment)?;
-    identity::forget_since(tx, &actor, &id, moment)?;
-    let reset = token::issue::<ResetPassword>(tx, &id, &user.email.normalized())?;
-    let config = tx.config;
-    let valid_for = span_in_words(config.lifetimes.reset_link);
-    let letter = letters::reset_password(&config.site, &user.email, &user.name, reset.reveal(), &valid_for)?;
-    tx.mail(Some(&id), letter)?;
-    audit::record(tx, &actor, &id, Event::AccountSecured {})?;
+    let user = containment::contain(tx, &actor, &id, &doubt, told.told_to.as_deref())?;
+    containment::send_reset(tx, &user)?;
     Ok(id)
 }

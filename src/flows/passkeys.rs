@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use crate::{
     accounts::{
         ceremony::{self, Place},
-        factors, passkeys, second_factors,
+        containment, factors, passkeys, second_factors,
     },
     app::App,
     clock::Timestamp,
@@ -25,7 +25,8 @@ use crate::{
     model::{
         audit::Actor,
         passkey::{self, Passkey, PasskeyName},
-        recovery_code, session,
+        security_change::Kind,
+        session,
         user::User,
     },
     web::{
@@ -187,12 +188,13 @@ impl Adding {
             return Ok(None);
         }
         let passkey = passkey::add(tx, &actor, &user, party, &credential, name)?;
+        containment::note(tx, &actor, &user.id, Kind::PasskeyAdded, Some(passkey.id.as_str()))?;
         second_factors::added(tx, &actor, &user.id, &here, before, Factor::Passkey)?;
         let codes = match before.is_second_due() {
             true => None,
-            false => Some(recovery_code::make(tx, &actor, &user.id)?),
+            false => Some(second_factors::make_codes(tx, &actor, &user.id)?),
         };
-        second_factors::tell(tx, &user, FactorChange::PasskeyAdded, &device)?;
+        second_factors::tell(tx, &actor, &user, FactorChange::PasskeyAdded, &device)?;
         Ok(Some(Added { passkey, codes, ticket: door::rotate(tx, &here)? }))
     }
 }
@@ -233,7 +235,7 @@ pub async fn remove(me: RecentAuth, client: Client, id: Path<PasskeyId>, app: Da
         .write(move |tx| {
             tx.lock(&user.email.normalized())?;
             passkeys::remove(tx, &actor, &user, &here, &id)?;
-            second_factors::tell(tx, &user, FactorChange::PasskeyRemoved, &client.device().name())?;
+            second_factors::tell(tx, &actor, &user, FactorChange::PasskeyRemoved, &client.device().name())?;
             door::rotate(tx, &here)
         })
         .await?;

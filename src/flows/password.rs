@@ -5,16 +5,17 @@ use askama::Template;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    accounts::containment,
     app::App,
     error::{Error, Errors, Result},
     log,
-    mail::letters,
     model::{
         audit::{self, Event},
         password::{
             Password,
             policy::{Context, judge},
         },
+        security_change::Kind,
         session, user,
     },
     web::{Client, Input, RecentUser, Reply, door},
@@ -73,13 +74,13 @@ pub async fn change(
             session::revoke_others(tx, &actor, &user.id, Some(&current.id))?;
             // A claim's mailbox is somebody's who may have nothing to do with it.
             if user.is_verified() {
-                let (site, device) = (&tx.config.site, client.device().name());
-                let letter =
-                    letters::password_changed(site, &user.email, &user.name, &tx.now.exact(), &device)?;
-                tx.mail(Some(&user.id), letter)?;
+                containment::tell_of_password(tx, &actor, &user, &client.device().name())?;
             }
+            containment::note(tx, &actor, &user.id, Kind::PasswordChanged, None)?;
             audit::record(tx, &actor, &user.id, Event::PasswordChanged {})?;
-            door::rotate(tx, &current)
+            // Whoever knew the old one is a stranger again.
+            user::forget_browsers(tx, &user.id)?;
+            door::rotate_known(tx, &client, &user.id, &current)
         })
         .await?;
     let message = "Your password is changed. Every other device is signed out.";

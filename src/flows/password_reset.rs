@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    accounts::{email_verification, mailbox, sso_policy},
+    accounts::{containment, email_verification, mailbox, sso_policy},
     app::App,
     clock::span_in_words,
     db::Tx,
@@ -210,10 +210,11 @@ fn set(tx: &mut Tx, client: &Client, secret: &Secret<ResetPassword>, hash: &Pass
     user::set_password(tx, &id, hash)?;
     user::forget_browsers(tx, &id)?;
     session::revoke_others(tx, &actor, &id, None)?;
-    let config = tx.config;
+    // Strangers who guessed before must not keep out whoever has just read the account's mail.
+    let streak = throttle::login_streak(tx.config, "any", &normalized);
+    throttle::clear(tx, &streak)?;
     let device = client.device().name();
-    let letter = letters::password_changed(&config.site, &user.email, &user.name, &tx.now.exact(), &device)?;
-    tx.mail(Some(&id), letter)?;
+    containment::tell_of_password(tx, &actor, &user, &device)?;
     audit::record(tx, &actor, &id, Event::PasswordReset {})
 }
 

@@ -94,8 +94,8 @@ fn make(
             "New codes were made already, and they are shown only once. If you did not keep them, make others.",
         ));
     }
-    let codes = recovery_code::make(tx, actor, &user.id)?;
-    second_factors::tell(tx, user, FactorChange::CodesMade, &client.device().name())?;
+    let codes = second_factors::make_codes(tx, actor, &user.id)?;
+    second_factors::tell(tx, actor, user, FactorChange::CodesMade, &client.device().name())?;
     Ok(Made::Codes(codes, door::rotate(tx, here)?))
 }
 

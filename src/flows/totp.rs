@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     accounts::{
-        factors,
+        containment, factors,
         second_factors::{self, Code},
     },
     app::App,
@@ -18,7 +18,7 @@ use crate::{
     mail::letters::FactorChange,
     model::{
         audit::{self, Actor, Event},
-        recovery_code,
+        security_change::Kind,
         session::Current,
         totp::{self, SharedSecret},
         user::User,
@@ -149,14 +149,15 @@ fn finish(
     }
     second_factors::clear_guesses(tx, &user.id, is_known)?;
     second_factors::added(tx, actor, &user.id, here, before, Factor::Totp)?;
+    containment::note(tx, actor, &user.id, Kind::AppAdded, None)?;
     audit::record(tx, actor, &user.id, Event::SecondFactorAdded { factor: Factor::Totp, passkey: None })?;
     let has_replaced = before.has_totp;
     let change = if has_replaced { FactorChange::AppReplaced } else { FactorChange::AppAdded };
-    second_factors::tell(tx, user, change, &client.device().name())?;
+    second_factors::tell(tx, actor, user, change, &client.device().name())?;
     let has_codes = before.is_second_due() && before.recovery_codes > 0;
     let codes = match has_codes {
         true => None,
-        false => Some(recovery_code::make(tx, actor, &user.id)?),
+        false => Some(second_factors::make_codes(tx, actor, &user.id)?),
     };
     Ok(Verdict::Done { ticket: door::rotate(tx, here)?, codes, has_replaced })
 }
@@ -188,7 +189,7 @@ fn remove(
     }
     second_factors::removed(tx, actor, &user.id, here, Factor::Totp)?;
     audit::record(tx, actor, &user.id, Event::SecondFactorRemoved { factor: Factor::Totp, passkey: None })?;
-    second_factors::tell(tx, user, FactorChange::AppRemoved, &client.device().name())?;
+    second_factors::tell(tx, actor, user, FactorChange::AppRemoved, &client.device().name())?;
     let is_second_due = factors::of(tx.conn, &user.id)?.is_second_due();
     Ok(Some((door::rotate(tx, here)?, is_second_due)))
 }

@@ -6,7 +6,7 @@ use super::run::{Run, Stop};
 use crate::{
     db::Tx,
     error::Result,
-    model::{assertion, audit, outbox, secret_key, session, sign_in, throttle, token, totp},
+    model::{assertion, audit, outbox, secret_key, security_change, session, sign_in, throttle, token, totp},
 };
 
 /// Removes up to so many rows (or parts of rows) whose time is up, and says how many it found.
@@ -20,6 +20,7 @@ const BROOMS: &[(&str, Broom)] = &[
     ("throttles", throttle::sweep),
     ("assertions", assertion::sweep),
     ("sign_ins", sign_in::sweep),
+    ("security_changes", security_change::sweep),
     ("letters", outbox::sweep),
     ("strangers", audit::sweep),
     // Nothing ends here: what a previous key sealed is sealed anew, so that nothing ends with that key.

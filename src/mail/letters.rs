@@ -164,7 +164,8 @@ mod tests {
             verify_email(&site, &ada, "Ada", "t0ken", "24 hours").unwrap(),
             already_registered(&site, &ada, "Ada").unwrap(),
             reset_password(&site, &ada, "Ada", "t0ken", "1 hour").unwrap(),
-            password_changed(&site, &ada, "Ada", "21 November 2026, 14:05 UTC", "Chrome on macOS").unwrap(),
+            password_changed(&site, &ada, "Ada", "21 November 2026, 14:05 UTC", "Chrome on macOS", "t0ken")
+                .unwrap(),
             new_sign_in(
                 &site,
                 &ada,
@@ -178,7 +179,8 @@ mod tests {
             confirm_new_address(&site, &ada, "Ada", "t0ken", "24 hours").unwrap(),
             address_change_asked(&site, &ada, "Ada", "new@example.com", "t0ken", "24 hours").unwrap(),
             address_changed(&site, &ada, "Ada", "new@example.com", "t0ken", "7 days").unwrap(),
-            factor_changed(&site, &ada, "Ada", FactorChange::AppAdded, "today", "Chrome on macOS").unwrap(),
+            factor_changed(&site, &ada, "Ada", FactorChange::AppAdded, "today", "Chrome on macOS", "t0ken")
+                .unwrap(),
             recovery_code_used(&site, &ada, "Ada", "today", 3).unwrap(),
             wrong_codes(&site, &ada, "Ada", "today", "Chrome on macOS").unwrap(),
             wrong_step_ups(&site, &ada, "Ada", "today", "Chrome on macOS").unwrap(),
@@ -376,7 +378,8 @@ mod tests {
 
     #[test]
     fn a_device_that_lies_about_itself_is_an_unknown_device() {
-        let letter = password_changed(&site(), &ada(), "Ada", "today", "Evil.example/1 on <b>").unwrap();
+        let letter =
+            password_changed(&site(), &ada(), "Ada", "today", "Evil.example/1 on <b>", "t0ken").unwrap();
 
         assert!(letter.text.contains("from an unknown device."));
     }

@@ -102,14 +102,6 @@ pub fn forget(tx: &mut Tx, user: &UserId) -> Result<()> {
     Ok(())
 }
 
-/// Forgets those that were connected since `moment`, when somebody else had the account.
-pub fn forget_since(tx: &mut Tx, actor: &Actor, user: &UserId, moment: Timestamp) -> Result<()> {
-    let since =
-        identities::table.filter(identities::user_id.eq(user)).filter(identities::created_at.ge(moment));
-    let count = diesel::delete(since).execute(tx.conn)?;
-    note_unlinked(tx, actor, user, count)
-}
-
 /// Forgets those at an organisation's connections.
 pub fn forget_at(tx: &mut Tx, actor: &Actor, organisation: &OrganisationId, user: &UserId) -> Result<()> {
     let theirs =

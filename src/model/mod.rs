@@ -17,6 +17,7 @@ pub mod password;
 pub mod personal_data;
 pub mod recovery_code;
 pub mod secret_key;
+pub mod security_change;
 pub mod service_key;
 pub mod session;
 pub mod sign_in;

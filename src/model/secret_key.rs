@@ -62,6 +62,13 @@ pub const ALL: &[Column] = &[
     column("service_keys", "sealed", Form::Sealed("service_key"), "sealed IS NOT NULL", "SAML key(s)"),
     column("attempts", "sealed", Form::Sealed("attempt"), "sealed IS NOT NULL", "SAML response(s)"),
     column("outbox", "sealed", Form::Sealed("letter"), "sealed IS NOT NULL", "email(s) that wait"),
+    column(
+        "security_changes",
+        "sealed",
+        Form::Sealed("security_change"),
+        "sealed IS NOT NULL",
+        "former address(es)",
+    ),
     column("tokens", "claim", Form::Inside, "used_at IS NULL", "step(s) under way"),
     column("key_checks", "sealed", Form::Sealed(CANARY), "sealed IS NOT NULL", "canary"),
 ];

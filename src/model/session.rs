@@ -164,6 +164,8 @@ pub struct Session {
     pub binding: Option<String>,
     /// What the last step-up in it was made with.
     pub stepped_up_with: Option<StepUpMethod>,
+    /// Since when the account had known the browser then.
+    pub browser_known_since: Option<Timestamp>,
 }
 
 /// The visitor's own session, with as little as a page needs.
@@ -207,6 +209,8 @@ pub struct NewSession {
     pub ends_at: Option<Timestamp>,
     /// The digest of its browser's mark.
     pub binding: Option<String>,
+    /// Since when the account has known the browser, this sign-in aside.
+    pub browser_known_since: Option<Timestamp>,
 }
 
 /// What a browser tells of itself. Every part may be empty.
@@ -269,6 +273,7 @@ pub fn start(tx: &mut Tx, user: &UserId, new: NewSession) -> Result<(Session, Se
         passkey_id: new.passkey,
         binding: new.binding,
         stepped_up_with: None,
+        browser_known_since: new.browser_known_since,
     };
     diesel::insert_into(sessions::table)
         .values((&session, sessions::secret_hash.eq(secret.digest())))

@@ -219,12 +219,10 @@ fn among(
         .load(conn)?)
 }
 
-/// Whether this person was ever let in other than by signing up.
+/// Whether this person was ever let in, by signing up included.
 pub fn has_any(conn: &mut Conn, user: &UserId) -> Result<bool> {
-    let earlier = sign_ins::table
-        .filter(sign_ins::user_id.eq(user))
-        .filter(sign_ins::outcome.eq(Outcome::Success))
-        .filter(sign_ins::method.ne(AuthMethod::SignUp));
+    let earlier =
+        sign_ins::table.filter(sign_ins::user_id.eq(user)).filter(sign_ins::outcome.eq(Outcome::Success));
     Ok(diesel::select(diesel::dsl::exists(earlier)).get_result(conn)?)
 }
 

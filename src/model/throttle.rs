@@ -12,6 +12,7 @@ use diesel::prelude::*;
 use super::personal_data::{Erasure, PersonalData};
 use crate::{
     clock::Timestamp,
+    config::Config,
     db::{Tx, schema::throttles},
     error::{Error, Result},
     mail::{EmailAddress, LetterKind},
@@ -187,6 +188,13 @@ pub fn letter(tx: &mut Tx, kind: LetterKind, to: &EmailAddress) -> Result<()> {
         &Limit::new(&format!("mail-minute:{kind}"), &to, limits.mails_per_minute, TimeDelta::minutes(1)),
     )?;
     admit(tx, &Limit::new(&format!("mail-hour:{kind}"), &to, limits.mails_per_hour, TimeDelta::hours(1)))
+}
+
+/// Wrong passwords in a row at an address (`any`), or in browsers that its account knows (`known`).
+pub fn login_streak(config: &Config, door: &str, whom: &str) -> Limit {
+    let limits = config.limits;
+    Limit::new(&format!("login-streak-{door}"), whom, limits.login_failures, TimeDelta::days(1))
+        .cooling_down_for(limits.login_cool_down)
 }
 
 /// The client that an address on the network stands for: itself, or its /64 in IPv6, where one household has many.

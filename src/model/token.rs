@@ -18,7 +18,7 @@ use crate::{
 pub use purpose::{
     AddressChange, Asked, AskedCode, AskedFor, AskedLink, CancelDeletion, ChangeEmail, FirstProof,
     Interrupted, LinkIdentity, MagicCode, MagicLink, NotMe, PASSKEY_CEREMONY, PendingSignIn, Purpose,
-    RegisterPasskey, ResetPassword, SamlArrival, SamlRequest, StopFactorReset, ToldSignIn, UndoEmail,
+    RegisterPasskey, ResetPassword, SamlArrival, SamlRequest, StopFactorReset, ToldEvent, UndoEmail,
     UsePasskey, VerifyEmail,
 };
 
@@ -331,12 +331,25 @@ pub fn revoke_all(tx: &mut Tx, user: &UserId) -> Result<()> {
     Ok(())
 }
 
-/// Kills the ways back that were opened since `moment`: those of the addresses that came after.
-pub fn revoke_undo_since(tx: &mut Tx, user: &UserId, moment: Timestamp) -> Result<()> {
+/// Kills the tokens of one purpose that `user` got since `moment` and did not use.
+pub fn revoke_since<P: Purpose>(tx: &mut Tx, user: &UserId, moment: Timestamp) -> Result<()> {
     let open = tokens::table.filter(tokens::user_id.eq(user)).filter(tokens::used_at.is_null());
-    diesel::delete(open.filter(tokens::purpose.eq(UndoEmail::NAME)).filter(tokens::created_at.ge(moment)))
+    diesel::delete(open.filter(tokens::purpose.eq(P::NAME)).filter(tokens::created_at.ge(moment)))
         .execute(tx.conn)?;
     Ok(())
+}
+
+/// What the tokens of a purpose say that `user` has and that still work, the oldest first.
+pub fn all_outstanding<P: Purpose>(conn: &mut Conn, user: &UserId, now: Timestamp) -> Result<Vec<P::Claim>> {
+    let claims: Vec<String> = tokens::table
+        .filter(tokens::user_id.eq(user))
+        .filter(tokens::purpose.eq(P::NAME))
+        .filter(tokens::used_at.is_null())
+        .filter(tokens::expires_at.gt(now))
+        .order(tokens::created_at)
+        .select(tokens::claim)
+        .load(conn)?;
+    claims.iter().map(|claim| Ok(serde_json::from_str(claim)?)).collect()
 }
 
 /// Does what [`issue`] does, for nobody: the same work where there is nobody to make a token for.

@@ -11,6 +11,7 @@ use actix_web::{
 use super::{Client, cookies::Own, known::KnownBrowser};
 use crate::{
     accounts::{
+        containment,
         factors::{self, Factors},
         sso_policy,
     },
@@ -18,7 +19,7 @@ use crate::{
     clock::Timestamp,
     db::{Conn, Tx},
     error::{Error, Result},
-    ids::{PasskeyId, UserId},
+    ids::{PasskeyId, SessionId, UserId},
     kinds::{AuthMethod, Factor},
     mail::{EmailAddress, LetterKind, letters},
     model::{
@@ -26,7 +27,7 @@ use crate::{
         session::{self, Current, NewSession, SessionSecret},
         sign_in::{self, Attempt, Outcome},
         throttle,
-        token::{self, FirstProof, NotMe, PendingSignIn, ToldSignIn},
+        token::{self, FirstProof, PendingSignIn},
         user::{self, User},
     },
     secret::Secret,
@@ -56,7 +57,9 @@ pub struct Ticket {
     secret: SessionSecret,
     remembered: bool,
     // How somebody came in; nothing where a session only got a new secret.
-    arrival: Option<(AuthMethod, KnownBrowser)>,
+    method: Option<AuthMethod>,
+    // Says that the account knows this browser, where that is news.
+    known: Option<KnownBrowser>,
 }
 
 impl Ticket {
@@ -67,8 +70,10 @@ impl Ticket {
         if self.remembered {
             cookie.set_max_age(Duration::seconds(app.config().lifetimes.remembered.num_seconds()));
         }
-        let Some((method, known)) = self.arrival else { return vec![cookie] };
-        app.metrics().sign_in(method, true);
+        if let Some(method) = self.method {
+            app.metrics().sign_in(method, true);
+        }
+        let Some(known) = self.known else { return vec![cookie] };
         match known.cookie(app.config()) {
             Ok(known) => vec![cookie, known],
             Err(error) => {
@@ -205,7 +210,9 @@ fn let_in(
     if let Some(binding) = &client.binding {
         session::end_twin(tx, &user.id, binding)?;
     }
-    let is_new_device = is_new(tx, client, user, method)?;
+    let known_from = user::known_from(tx, &user.id)?;
+    let known_since = client.known.known_since(&user.id, known_from);
+    let is_new_device = is_new(tx, client, user, method, known_from)?;
     let (device, ip) = (client.device(), client.ip.clone());
     let attempt =
         Attempt { ip: ip.clone(), device: device.clone(), method, outcome: Outcome::Success, is_new_device };
@@ -213,43 +220,70 @@ fn let_in(
     let (second_factor, passkey) =
         second.map_or((None, None), |second| (Some(second.factor), second.passkey));
     let (fingerprint, binding) = (client.fingerprint(), client.binding.clone());
-    let new =
-        NewSession { method, remembered, device, fingerprint, ip, second_factor, passkey, ends_at, binding };
+    let new = NewSession {
+        method,
+        remembered,
+        device,
+        fingerprint,
+        ip,
+        second_factor,
+        passkey,
+        ends_at,
+        binding,
+        browser_known_since: known_since,
+    };
     let (session, secret) = session::start(tx, &user.id, new)?;
     let actor = client.actor().known_as(&user.id);
-    audit::record(tx, &actor, &user.id, Event::SignedIn { method, session: session.id })?;
+    audit::record(tx, &actor, &user.id, Event::SignedIn { method, session: session.id.clone() })?;
     if is_new_device {
-        ask_whether_it_was_them(tx, client, user)?;
+        ask_whether_it_was_them(tx, client, user, session.id)?;
     }
-    let known = client.known.with(&user.id, tx.now);
-    Ok(Ticket { secret, remembered, arrival: Some((method, known)) })
+    let known = client.known.with(&user.id, tx.now, known_since);
+    Ok(Ticket { secret, remembered, method: Some(method), known: Some(known) })
 }
 
 /// Gives the visitor's session a new secret; the old one is dead at once.
 pub fn rotate(tx: &mut Tx, session: &Current) -> Result<Ticket> {
-    Ok(Ticket { secret: session::rotate(tx, session)?, remembered: session.remembered, arrival: None })
+    Ok(Ticket {
+        secret: session::rotate(tx, session)?,
+        remembered: session.remembered,
+        method: None,
+        known: None,
+    })
 }
 
-/// Whether the owner should be asked about this browser. Never for the first sign-in after the sign-up, and never where
-/// the address is only a claim: a stranger's mailbox is not a place for news about somebody's account.
-fn is_new(tx: &mut Tx, client: &Client, user: &User, method: AuthMethod) -> Result<bool> {
+/// The same where the account has just forgotten every browser: this one stays known.
+pub fn rotate_known(tx: &mut Tx, client: &Client, user: &UserId, session: &Current) -> Result<Ticket> {
+    let known_from = user::known_from(tx, user)?;
+    let known = client.known.with(user, known_from, client.known.known_since(user, Timestamp::from_unix(0)));
+    Ok(Ticket { known: Some(known), ..rotate(tx, session)? })
+}
+
+/// Whether the owner should be asked about this browser: the first sign-in is compared with the sign-up. Never where there
+/// is nothing to compare with, and never where the address is only a claim: a stranger's mailbox is not a place for news
+/// about somebody's account.
+fn is_new(
+    tx: &mut Tx,
+    client: &Client,
+    user: &User,
+    method: AuthMethod,
+    known_from: Timestamp,
+) -> Result<bool> {
     if method == AuthMethod::SignUp || !user.is_verified() {
         return Ok(false);
     }
-    let known_from = user::known_from(tx, &user.id)?;
     if client.known.knows(&user.id, known_from) || !sign_in::has_any(tx.conn, &user.id)? {
         return Ok(false);
     }
     Ok(!sign_in::is_familiar(tx.conn, &user.id, &client.ip, &client.device(), known_from)?)
 }
 
-fn ask_whether_it_was_them(tx: &mut Tx, client: &Client, user: &User) -> Result<()> {
+fn ask_whether_it_was_them(tx: &mut Tx, client: &Client, user: &User, session: SessionId) -> Result<()> {
     if !throttle::admits_letter(tx, LetterKind::NewSignIn, &user.email)? {
         return Ok(());
     }
     let device = client.device().name();
-    let told = ToldSignIn { at: tx.now.unix(), device: device.clone(), ip: client.ip.clone() };
-    let secret = token::issue::<NotMe>(tx, &user.id, &told)?;
+    let secret = containment::way_back(tx, user, Some(session), None, &device, &client.ip)?;
     let (site, when) = (&tx.config.site, tx.now.exact());
     let place = throttle::place(&client.ip);
     let letter =

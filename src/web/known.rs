@@ -29,6 +29,9 @@ pub struct KnownBrowser(Vec<Entry>);
 struct Entry {
     user: UserId,
     at: i64,
+    // When it was let in first; nothing in a cookie from before this was kept.
+    #[serde(default)]
+    first: Option<i64>,
 }
 
 impl KnownBrowser {
@@ -41,12 +44,19 @@ impl KnownBrowser {
 
     /// Whether `user` was let in here, and has not forgotten its browsers since.
     pub fn knows(&self, user: &UserId, known_from: Timestamp) -> bool {
-        self.0.iter().any(|entry| entry.user == *user && entry.at >= known_from.unix())
+        self.known_since(user, known_from).is_some()
     }
 
-    /// The same with `user`, let in at `now`.
-    pub fn with(&self, user: &UserId, now: Timestamp) -> Self {
-        let mut entries = vec![Entry { user: user.clone(), at: now.unix() }];
+    /// Since when `user` has been let in here, unless they forgot their browsers since.
+    pub fn known_since(&self, user: &UserId, known_from: Timestamp) -> Option<Timestamp> {
+        let entry = self.0.iter().find(|entry| entry.user == *user && entry.at >= known_from.unix())?;
+        Some(Timestamp::from_unix(entry.first.unwrap_or(entry.at)))
+    }
+
+    /// The same with `user`, let in at `now`, and `first` before that.
+    pub fn with(&self, user: &UserId, now: Timestamp, first: Option<Timestamp>) -> Self {
+        let first = Some(first.unwrap_or(now).unix());
+        let mut entries = vec![Entry { user: user.clone(), at: now.unix(), first }];
         entries.extend(self.0.iter().filter(|entry| entry.user != *user).cloned());
         entries.truncate(MOST);
         Self(entries)

@@ -23,13 +23,16 @@ async fn alerts(house: &House) -> Vec<String> {
 }
 
 #[actix_web::test]
-async fn the_first_sign_in_after_the_sign_up_alarms_nobody() {
-    let house = House::open().await;
-    house.verified("ada@example.com").await;
+async fn the_first_sign_in_is_compared_with_the_sign_up() {
+    for (browser, told) in [(None, 0), (Some(FIREFOX), 1)] {
+        let house = House::open().await;
+        house.verified("ada@example.com").await;
+        let curl = house.curl();
 
-    signs_in(&house.curl().named(FIREFOX)).await;
+        signs_in(&browser.map_or(curl, |browser| house.curl().named(browser))).await;
 
-    assert!(alerts(&house).await.is_empty());
+        assert_eq!(alerts(&house).await.len(), told, "{browser:?}");
+    }
 }
 
 #[actix_web::test]
@@ -56,10 +59,12 @@ async fn a_browser_without_cookies_from_the_same_neighbourhood_is_familiar_case_
     let house = House::open().await;
     house.verified("ada@example.com").await;
     signs_in(&house.curl().named(CHROME)).await;
+    assert_eq!(alerts(&house).await.len(), 1, "it is not what signed up");
+    house.wait(TimeDelta::minutes(2));
 
     signs_in(&house.curl().named(CHROME)).await;
 
-    assert!(alerts(&house).await.is_empty());
+    assert_eq!(alerts(&house).await.len(), 1);
 }
 
 #[actix_web::test]
@@ -86,6 +91,7 @@ async fn this_was_not_me_takes_away_what_was_planted_since() {
     thief.steps_up().await;
     let secret = house.waiting_app(&thief).await;
     thief.confirms_app(&house.code(&secret)).await.is(200);
+    house.send_letters().await;
 
     house.curl().post_json("/not-me", json!({ "token": token })).await.is(200);
 

@@ -52,6 +52,7 @@ mod password_reset;
 mod pgbouncer;
 mod races;
 mod readme;
+mod recovery;
 mod recovery_codes;
 mod recovery_step_up;
 mod route_names;

@@ -12,7 +12,7 @@ async fn steps_up(curl: &Visitor) {
 }
 
 /// Steps up with a passkey.
-async fn confirms(curl: &Visitor, device: &mut Authenticator) {
+pub async fn confirms(curl: &Visitor, device: &mut Authenticator) {
     let options = asks(curl, "/auth/confirm/passkey/options").await;
     curl.post_json("/auth/confirm", device.get(&options)).await.is(200);
 }
@@ -22,7 +22,7 @@ async fn asks(curl: &Visitor, path: &str) -> Value {
 }
 
 /// Adds a passkey in a session that has stepped up.
-async fn adds(curl: &Visitor, device: &mut Authenticator) -> Answer {
+pub async fn adds(curl: &Visitor, device: &mut Authenticator) -> Answer {
     let options = asks(curl, "/me/passkeys/options").await;
     curl.post_json("/me/passkeys", device.create(&options)).await
 }

@@ -275,6 +275,6 @@ async fn the_owner_is_told_of_the_new_password() {
     let letter = &letters[2];
     assert_eq!(letter.subject, "Your password for Vestibule was changed");
     assert!(letter.text.contains("21 November 2026, 14:05 UTC") && letter.text.contains("Firefox on Linux"));
-    assert!(letter.text.contains(&format!("{}/forgot-password", house.base_url)));
-    assert!(!letter.text.contains(NEW) && !letter.text.contains("token="));
+    assert!(letter.text.contains(&format!("{}/not-me?token=", house.base_url)));
+    assert!(!letter.text.contains(NEW));
 }

@@ -401,6 +401,7 @@ async fn a_new_password_by_mail_does_not_pass_the_second_proof_case_45() {
     let ada = house.with_app("ada@example.com").await;
     let thief = house.curl();
     ada.knocks(&thief).await.is(200);
+    house.send_letters().await;
     let reader = house.curl();
     reader.post_json("/forgot-password", json!({ "email": ada.address })).await.is(200);
     let token = house.token_for(&ada.address).await;

@@ -37,7 +37,7 @@ pub fn reset_password(
 
 struct PasswordChanged<'a> {
     head: Letterhead<'a>,
-    link: String,
+    not_me: String,
     when: &'a str,
     device: &'a str,
 }
@@ -45,7 +45,7 @@ struct PasswordChanged<'a> {
 faces!(PasswordChanged, "mail/password_changed.txt", "mail/password_changed.html");
 
 /// Tells somebody that their password is a new one, `when` (`21 November 2026, 14:05 UTC`) and from which
-/// `device` (`Chrome on macOS`).
+/// `device` (`Chrome on macOS`). `not_me` is the way back.
 ///
 /// # Errors
 /// When a template cannot be rendered.
@@ -55,10 +55,11 @@ pub fn password_changed(
     name: &str,
     when: &str,
     device: &str,
+    not_me: &str,
 ) -> askama::Result<Letter> {
     let words = PasswordChanged {
         head: Letterhead::of(site, name),
-        link: site.link("/forgot-password"),
+        not_me: token_link(site, "/not-me", not_me),
         when,
         device: device_name(device),
     };
@@ -85,7 +86,8 @@ pub enum FactorChange {
 }
 
 impl FactorChange {
-    fn words(self) -> &'static str {
+    /// What happened, as a sentence without its full stop.
+    pub fn words(self) -> &'static str {
         match self {
             Self::AppAdded => "An authenticator app was added",
             Self::AppReplaced => "Your authenticator app was replaced by another",
@@ -100,7 +102,7 @@ impl FactorChange {
 
 struct FactorChanged<'a> {
     head: Letterhead<'a>,
-    link: String,
+    not_me: String,
     what: &'a str,
     when: &'a str,
     device: &'a str,
@@ -108,7 +110,7 @@ struct FactorChanged<'a> {
 
 faces!(FactorChanged, "mail/factor_changed.txt", "mail/factor_changed.html");
 
-/// Tells somebody that a way to sign in was added or removed, `when` and from which `device`.
+/// Tells somebody that a way to sign in was added or removed, `when` and from which `device`. `not_me` is the way back.
 ///
 /// # Errors
 /// When a template cannot be rendered.
@@ -119,10 +121,11 @@ pub fn factor_changed(
     change: FactorChange,
     when: &str,
     device: &str,
+    not_me: &str,
 ) -> askama::Result<Letter> {
     let words = FactorChanged {
         head: Letterhead::of(site, name),
-        link: site.link("/me/security"),
+        not_me: token_link(site, "/not-me", not_me),
         what: change.words(),
         when,
         device: device_name(device),

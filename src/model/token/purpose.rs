@@ -94,28 +94,42 @@ impl Purpose for CancelDeletion {
     }
 }
 
-/// "This wasn't me": secures the account after a sign-in from a new device. Claims what was told of it.
+/// "This wasn't me": secures the account after what somebody else may have done. Claims what was told of it.
 #[derive(Debug)]
 pub struct NotMe;
 
+impl NotMe {
+    /// How long it works: as long as somebody may be away from their mail.
+    pub const LIFE: TimeDelta = TimeDelta::days(7);
+}
+
 impl Purpose for NotMe {
     const NAME: &'static str = "not_me";
-    type Claim = ToldSignIn;
+    type Claim = ToldEvent;
 
     fn life(_: &Lifetimes) -> TimeDelta {
-        TimeDelta::days(7)
+        Self::LIFE
     }
 }
 
-/// A sign-in as its letter told of it.
+/// A sign-in or a change, as its email told of it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct ToldSignIn {
+pub struct ToldEvent {
     /// When, in seconds since the Unix epoch.
     pub at: i64,
     /// From which device.
     pub device: String,
     /// From which address on the network.
     pub ip: String,
+    /// What changed, in a sentence without its full stop; nothing where somebody signed in.
+    #[serde(default)]
+    pub what: Option<String>,
+    /// The session that it was, or that did it.
+    #[serde(default)]
+    pub session: Option<SessionId>,
+    /// The address that was told of it, normalised.
+    #[serde(default)]
+    pub told_to: Option<String>,
 }
 
 /// A form that a step-up interrupted. Claims it sealed.

@@ -1,0 +1,2 @@
+ALTER TABLE sessions DROP COLUMN browser_known_since;
+DROP TABLE security_changes;

@@ -1,0 +1,206 @@
+//! What changed about how an account is held: by which session, and what was there before.
+//!
+//! A session can be judged after it ended: what matters of it is copied here.
+
+use chrono::TimeDelta;
+use diesel::prelude::*;
+use serde_json::{Value, json};
+
+use super::personal_data::{Erasure, ExportSection, PersonalData};
+use crate::{
+    clock::Timestamp,
+    db::{
+        Conn, Tx,
+        schema::{security_changes, sessions},
+    },
+    error::Result,
+    ids::{PasskeyId, SecurityChangeId, SessionId, UserId},
+    secret::Keys,
+    text_enum,
+};
+
+text_enum! {
+    /// What changed.
+    Kind {
+        /// A passkey was added; the target is its id.
+        PasskeyAdded => "passkey_added",
+        /// An authenticator app was set up.
+        AppAdded => "app_added",
+        /// Recovery codes were made.
+        CodesMade => "codes_made",
+        /// An identity at a provider was linked; the target is its connection.
+        IdentityLinked => "identity_linked",
+        /// Another address was asked for; the target stands for it.
+        EmailChangeAsked => "email_change_asked",
+        /// The account moved to another address, for which the target stands; before is the one it had.
+        EmailChanged => "email_changed",
+        /// The password was set by whoever was signed in.
+        PasswordChanged => "password_changed",
+        /// The account was to be deleted.
+        DeletionAsked => "deletion_asked",
+    }
+}
+
+/// What is held here about a person, and what becomes of it.
+pub const PERSONAL_DATA: PersonalData = PersonalData {
+    table: "security_changes",
+    title: "Changes of how you sign in",
+    why: "So that what somebody else did with your account can be taken back. They are removed after 400 days.",
+    columns: &[
+        ("id", "a number that stands for the change"),
+        ("user_id", "that it was your account"),
+        ("kind", "what changed"),
+        ("target_id", "a number that stands for what was added"),
+        ("sealed", "the address you had before, encrypted"),
+        ("network", "the neighbourhood of the network address it came from"),
+        ("session_id", "a number that stands for the device"),
+        ("passkey_id", "a number that stands for the passkey that device signed in with"),
+    ],
+    fate: Erasure::Removed,
+    afterwards: "",
+    export: &[ExportSection { name: "securityChanges", is_list: true, read: exported }],
+    erase: |tx, id, _| {
+        diesel::delete(security_changes::table.filter(security_changes::user_id.eq(id))).execute(tx.conn)?;
+        Ok(())
+    },
+};
+
+fn exported(conn: &mut Conn, owner: &UserId, skip: i64, most: i64) -> Result<Vec<Value>> {
+    let found: Vec<(Kind, String, Timestamp)> = security_changes::table
+        .filter(security_changes::user_id.eq(owner))
+        .order((security_changes::at, security_changes::id))
+        .offset(skip)
+        .limit(most)
+        .select((security_changes::kind, security_changes::network, security_changes::at))
+        .load(conn)?;
+    let told = |(kind, network, at)| json!({ "kind": kind, "network": network, "at": at });
+    Ok(found.into_iter().map(told).collect())
+}
+
+const KEPT: TimeDelta = TimeDelta::days(400);
+const SEAL: &str = "security_change";
+
+/// Removes up to `most` changes that are too old. Returns how many there were.
+pub fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
+    let old = security_changes::table.filter(security_changes::at.le(tx.now - KEPT));
+    let ids: Vec<SecurityChangeId> =
+        old.order(security_changes::at).limit(most).select(security_changes::id).load(tx.conn)?;
+    let gone = security_changes::table.filter(security_changes::id.eq_any(ids));
+    Ok(diesel::delete(gone).execute(tx.conn)?)
+}
+
+/// A session, as far as it is judged by.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = sessions)]
+pub struct Beginning {
+    /// Which one.
+    pub id: SessionId,
+    /// When it began.
+    #[diesel(column_name = created_at)]
+    pub began_at: Timestamp,
+    /// Since when its browser was known before that.
+    pub browser_known_since: Option<Timestamp>,
+    /// The passkey it began with.
+    pub passkey_id: Option<PasskeyId>,
+}
+
+/// One change.
+#[derive(Debug, Clone)]
+pub struct SecurityChange {
+    /// What changed.
+    pub kind: Kind,
+    /// Of what was added, its id.
+    pub target: Option<String>,
+    /// Which session did it, where one did.
+    pub by: Option<Beginning>,
+    /// When.
+    pub at: Timestamp,
+    before: Option<String>,
+}
+
+impl SecurityChange {
+    /// What was there before.
+    pub fn before(&self, keys: &Keys) -> Result<Option<String>> {
+        self.before.as_deref().map(|sealed| keys.open(SEAL, sealed)).transpose()
+    }
+}
+
+/// A change that is to be noted.
+#[derive(Debug)]
+pub struct NewChange<'a> {
+    /// What changes.
+    pub kind: Kind,
+    /// Of what is added, its id.
+    pub target: Option<&'a str>,
+    /// What was there before. It is kept sealed.
+    pub before: Option<&'a str>,
+    /// Which session does it, or asked for it.
+    pub by: Option<Beginning>,
+    /// The neighbourhood on the network that it comes from.
+    pub network: String,
+}
+
+/// Notes a change.
+pub fn note(tx: &mut Tx, user: &UserId, new: NewChange<'_>) -> Result<()> {
+    let NewChange { kind, target, before, by, network } = new;
+    let before = before.map(|before| tx.config.keys.seal(SEAL, before)).transpose()?;
+    let row = (
+        security_changes::id.eq(SecurityChangeId::random()?),
+        security_changes::user_id.eq(user),
+        security_changes::kind.eq(kind),
+        security_changes::target_id.eq(target),
+        security_changes::sealed.eq(before),
+        security_changes::network.eq(network),
+        security_changes::session_id.eq(by.as_ref().map(|by| by.id.clone())),
+        security_changes::session_began_at.eq(by.as_ref().map(|by| by.began_at)),
+        security_changes::browser_known_since.eq(by.as_ref().and_then(|by| by.browser_known_since)),
+        security_changes::passkey_id.eq(by.and_then(|by| by.passkey_id)),
+        security_changes::at.eq(tx.now),
+    );
+    diesel::insert_into(security_changes::table).values(row).execute(tx.conn)?;
+    Ok(())
+}
+
+/// What changed about an account, the oldest first.
+pub fn list(conn: &mut Conn, user: &UserId) -> Result<Vec<SecurityChange>> {
+    type By = (Option<SessionId>, Option<Timestamp>, Option<Timestamp>, Option<PasskeyId>);
+    type Row = (Kind, Option<String>, Option<String>, By, Timestamp);
+    let found: Vec<Row> = security_changes::table
+        .filter(security_changes::user_id.eq(user))
+        .order((security_changes::at, security_changes::id))
+        .select((
+            security_changes::kind,
+            security_changes::target_id,
+            security_changes::sealed,
+            (
+                security_changes::session_id,
+                security_changes::session_began_at,
+                security_changes::browser_known_since,
+                security_changes::passkey_id,
+            ),
+            security_changes::at,
+        ))
+        .load(conn)?;
+    let read = |(kind, target, before, by, at): Row| {
+        let (id, began_at, browser_known_since, passkey_id) = by;
+        let by = id.zip(began_at).map(|(id, began_at)| Beginning {
+            id,
+            began_at,
+            browser_known_since,
+            passkey_id,
+        });
+        SecurityChange { kind, target, by, at, before }
+    };
+    Ok(found.into_iter().map(read).collect())
+}
+
+/// The session with this id, where it has not ended.
+pub fn session_of(conn: &mut Conn, id: &SessionId) -> Result<Option<Beginning>> {
+    Ok(sessions::table.find(id).select(Beginning::as_select()).first(conn).optional()?)
+}
+
+/// The sessions of an account that have not ended.
+pub fn sessions_of(conn: &mut Conn, user: &UserId) -> Result<Vec<Beginning>> {
+    let own = sessions::table.filter(sessions::user_id.eq(user));
+    Ok(own.select(Beginning::as_select()).load(conn)?)
+}

@@ -1,0 +1,302 @@
+//! Getting an account back: what somebody did who had the password for a while is undone, whichever link is pressed.
+
+use chrono::TimeDelta;
+use serde_json::json;
+
+use crate::{
+    house::{House, PASSWORD, Visitor, authenticator::Authenticator, token_in},
+    passkeys,
+};
+
+const ADA: &str = "ada@example.com";
+const ELSEWHERE: &str = "eve@example.net";
+const X: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0";
+const Y: &str = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
+const LATER: &str = "another fine passphrase";
+
+/// Somebody who knows the password, in a browser that the account does not know.
+async fn intruder(house: &House, browser: &str) -> Visitor {
+    let intruder = house.curl().named(browser);
+    signs_in(&intruder, PASSWORD).await;
+    intruder
+}
+
+async fn signs_in(visitor: &Visitor, password: &str) {
+    visitor.post_json("/login", json!({ "email": ADA, "password": password })).await.is(200);
+}
+
+/// The links "this wasn't me" to an address, the oldest first: of sign-ins, or of everything else.
+async fn ways_back(house: &House, address: &str, of_sign_ins: bool) -> Vec<String> {
+    let letters = house.letters_to(address).await;
+    let meant = letters.iter().filter(|letter| letter.text.contains("/not-me?token="));
+    let meant = meant.filter(|letter| letter.subject.starts_with("New sign-in") == of_sign_ins);
+    meant.map(|letter| token_in(&letter.text).unwrap()).collect()
+}
+
+async fn not_me(house: &House, token: &str) {
+    house.curl().post_json("/not-me", json!({ "token": token })).await.is(200);
+}
+
+/// The link for a new password that went to the owner.
+async fn reset_link(house: &House) -> String {
+    let letters = house.letters_to(ADA).await;
+    let newest = letters.iter().rev().find(|letter| letter.text.contains("/reset-password?token=")).unwrap();
+    token_in(&newest.text).unwrap()
+}
+
+/// Follows the link for a new password that went to the owner, and signs in with it.
+async fn gets_back(house: &House) -> Visitor {
+    let reset = reset_link(house).await;
+    house.curl().post_json("/reset-password", json!({ "token": reset, "password": LATER })).await.is(200);
+    let owner = house.curl();
+    let told = owner.post_json("/login", json!({ "email": ADA, "password": LATER })).await.is(200).json();
+    assert_eq!(told["user"]["email"], ADA, "{told}");
+    owner
+}
+
+/// Moves the account to the intruder's own address.
+async fn moves(house: &House, intruder: &Visitor) {
+    intruder.put_json("/me/email", json!({ "email": ELSEWHERE })).await.is(200);
+    let token = house.token_for(ELSEWHERE).await;
+    intruder.post_json("/me/email/confirm", json!({ "token": token })).await.is(200);
+}
+
+async fn adds_passkey(house: &House, visitor: &Visitor) -> Authenticator {
+    let mut device = Authenticator::new(house);
+    passkeys::adds(visitor, &mut device).await.is(201);
+    device
+}
+
+#[actix_web::test]
+async fn chain_1_the_first_sign_in_after_the_sign_up_is_told_and_its_passkey_removed() {
+    let house = House::open().await;
+    house.verified(ADA).await;
+    let thief = intruder(&house, X).await;
+    thief.steps_up().await;
+    let mut device = adds_passkey(&house, &thief).await;
+
+    let alert = ways_back(&house, ADA, true).await.remove(0);
+    let page = house.browser().get(&format!("/not-me?token={alert}")).await.is(200);
+    page.says("It removes the passkey");
+    not_me(&house, &alert).await;
+
+    assert_eq!(house.count("passkeys").await, 0);
+    thief.get("/me").await.refuses(401, "sign_in_required");
+    passkeys::signs_in(&house.curl(), &mut device).await.refuses(401, "unknown_passkey");
+    gets_back(&house).await.get("/me").await.is(200);
+}
+
+#[actix_web::test]
+async fn chain_1_the_email_about_the_passkey_leads_back_as_well() {
+    let house = House::open().await;
+    house.verified(ADA).await;
+    let thief = intruder(&house, X).await;
+    thief.steps_up().await;
+    adds_passkey(&house, &thief).await;
+    let told = ways_back(&house, ADA, false).await.remove(0);
+    house.curl().post_json("/forgot-password", json!({ "email": ADA })).await.is(200);
+    let reset = reset_link(&house).await;
+    house.curl().post_json("/reset-password", json!({ "token": reset, "password": LATER })).await.is(200);
+    assert_eq!(house.count("passkeys").await, 1, "a reset by mail removes no factor");
+
+    not_me(&house, &told).await;
+
+    assert_eq!(house.count("passkeys").await, 0);
+    gets_back(&house).await.get("/me").await.is(200);
+}
+
+#[actix_web::test]
+async fn chain_2_each_of_two_alerts_removes_what_was_added_between_them() {
+    for pressed in [0, 1] {
+        let house = House::open().await;
+        house.verified(ADA).await;
+        let thief = intruder(&house, X).await;
+        thief.steps_up().await;
+        let mut device = adds_passkey(&house, &thief).await;
+        house.wait(TimeDelta::minutes(2));
+        let again = house.curl().named(Y);
+        passkeys::signs_in(&again, &mut device).await.is(200);
+        let alerts = ways_back(&house, ADA, true).await;
+        assert_eq!(alerts.len(), 2);
+
+        not_me(&house, &alerts[pressed]).await;
+
+        assert_eq!(house.count("passkeys").await, 0, "pressed {pressed}");
+        again.get("/me").await.refuses(401, "sign_in_required");
+        gets_back(&house).await.get("/me").await.is(200);
+    }
+}
+
+#[actix_web::test]
+async fn chain_3_what_the_owner_adds_meanwhile_in_a_known_browser_stays() {
+    let house = House::open().await;
+    let laptop = house.verified(ADA).await;
+    house.wait(TimeDelta::minutes(2));
+    intruder(&house, X).await;
+    house.wait(TimeDelta::minutes(2));
+    // A new phone, of which the owner is told as well.
+    let phone = house.curl().named(Y);
+    signs_in(&phone, PASSWORD).await;
+    laptop.steps_up().await;
+    let mut own = adds_passkey(&house, &laptop).await;
+    let alerts = ways_back(&house, ADA, true).await;
+
+    not_me(&house, &alerts[0]).await;
+
+    assert_eq!(house.count("passkeys").await, 1);
+    passkeys::signs_in(&house.curl(), &mut own).await.is(200);
+}
+
+#[actix_web::test]
+async fn chain_4_the_address_comes_back_and_the_reset_goes_to_its_owner() {
+    let house = House::open().await;
+    house.verified(ADA).await;
+    let thief = intruder(&house, X).await;
+    thief.steps_up().await;
+    moves(&house, &thief).await;
+    let alert = ways_back(&house, ADA, true).await.remove(0);
+
+    not_me(&house, &alert).await;
+
+    assert_eq!(house.texts("SELECT email AS text FROM users").await, [ADA]);
+    assert_eq!(house.letters_that_say(ELSEWHERE, "/reset-password").await, 0);
+    thief.get("/me").await.refuses(401, "sign_in_required");
+    gets_back(&house).await.get("/me").await.is(200);
+    let known = json!({ "email": ADA, "password": PASSWORD });
+    thief.post_json("/login", known).await.refuses(401, "wrong_credentials");
+}
+
+#[actix_web::test]
+async fn chain_5_a_deletion_that_the_intruder_asked_for_is_cancelled() {
+    let house = House::open().await;
+    house.verified(ADA).await;
+    let thief = intruder(&house, X).await;
+    thief.steps_up().await;
+    thief.post_json("/me/delete", json!({})).await.is(200);
+    let alert = ways_back(&house, ADA, true).await.remove(0);
+
+    not_me(&house, &alert).await;
+
+    assert_eq!(house.count("users WHERE deletes_at IS NOT NULL").await, 0);
+    gets_back(&house).await.get("/me").await.is(200);
+}
+
+#[actix_web::test]
+async fn a_deletion_that_the_owner_asked_for_before_is_not_cancelled() {
+    let house = House::open().await;
+    let owner = house.verified(ADA).await;
+    owner.steps_up().await;
+    owner.post_json("/me/delete", json!({})).await.is(200);
+    house.wait(TimeDelta::minutes(2));
+    intruder(&house, X).await;
+    let alert = ways_back(&house, ADA, true).await.remove(0);
+
+    not_me(&house, &alert).await;
+
+    assert_eq!(house.count("users WHERE deletes_at IS NOT NULL").await, 1);
+}
+
+#[actix_web::test]
+async fn chain_6_undoing_a_move_removes_what_the_same_session_added_days_before() {
+    let house = House::open().await;
+    house.verified(ADA).await;
+    let thief = house.curl().named(X);
+    let remembered = json!({ "email": ADA, "password": PASSWORD, "remember": true });
+    thief.post_json("/login", remembered).await.is(200);
+    thief.steps_up().await;
+    let mut device = adds_passkey(&house, &thief).await;
+    house.wait(TimeDelta::days(2));
+    passkeys::confirms(&thief, &mut device).await;
+    moves(&house, &thief).await;
+    let letters = house.letters_to(ADA).await;
+    let undo = letters.iter().rev().find(|letter| letter.text.contains("/me/email/undo")).unwrap();
+    let undo = token_in(&undo.text).unwrap();
+
+    house.curl().post_json("/me/email/undo", json!({ "token": undo })).await.is(200);
+
+    assert_eq!(house.texts("SELECT email AS text FROM users").await, [ADA]);
+    assert_eq!(house.count("passkeys").await, 0);
+}
+
+#[actix_web::test]
+async fn chain_9_a_changed_password_makes_every_other_browser_a_stranger_again() {
+    let house = House::open().await;
+    let laptop = house.verified(ADA).await;
+    let thief = intruder(&house, X).await;
+    house.wait(TimeDelta::minutes(2));
+    laptop.steps_up().await;
+    let new = json!({ "currentPassword": PASSWORD, "newPassword": LATER });
+    laptop.put_json("/me/password", new).await.is(200);
+    assert_eq!(ways_back(&house, ADA, true).await.len(), 1);
+
+    house.wait(TimeDelta::minutes(2));
+    signs_in(&laptop, LATER).await;
+    assert_eq!(ways_back(&house, ADA, true).await.len(), 1, "this browser stays known");
+    signs_in(&thief, LATER).await;
+    assert_eq!(ways_back(&house, ADA, true).await.len(), 2);
+}
+
+#[actix_web::test]
+async fn chain_10_who_resets_by_mail_gets_in_however_often_strangers_guessed() {
+    let house = House::with(&[("THROTTLE", "on")]).await;
+    house.verified(ADA).await;
+    for _ in 0..10 {
+        house.wait(TimeDelta::minutes(1));
+        let guess = json!({ "email": ADA, "password": "a wrong guess" });
+        house.curl().named(X).post_json("/login", guess).await.refuses(401, "wrong_credentials");
+    }
+    house.wait(TimeDelta::minutes(1));
+    let new_device = house.curl().named(Y);
+    let known = json!({ "email": ADA, "password": PASSWORD });
+    new_device.post_json("/login", known).await.refuses(429, "too_many_attempts");
+    house.curl().post_json("/forgot-password", json!({ "email": ADA })).await.is(200);
+    let reset = reset_link(&house).await;
+    new_device.post_json("/reset-password", json!({ "token": reset, "password": LATER })).await.is(200);
+
+    signs_in(&new_device, LATER).await;
+}
+
+#[actix_web::test]
+async fn chain_12_the_later_mailbox_cannot_close_the_ways_back_of_the_first() {
+    let house = House::open().await;
+    house.verified(ADA).await;
+    let thief = intruder(&house, X).await;
+    let alert = ways_back(&house, ADA, true).await.remove(0);
+    thief.steps_up().await;
+    moves(&house, &thief).await;
+    house.wait(TimeDelta::minutes(2));
+    adds_passkey(&house, &thief).await;
+    let theirs = ways_back(&house, ELSEWHERE, false).await.remove(0);
+
+    let page = house.curl().get(&format!("/not-me?token={theirs}")).await.is(200);
+    not_me(&house, &theirs).await;
+
+    assert_eq!(page.json()["undone"]["address"], json!(null), "a later mailbox is told no other address");
+    assert_eq!(house.letters_that_say(ELSEWHERE, "/reset-password").await, 0);
+    // Whatever it did, the owner's own alert still works.
+    not_me(&house, &alert).await;
+    assert_eq!(house.texts("SELECT email AS text FROM users").await, [ADA]);
+    gets_back(&house).await.get("/me").await.is(200);
+}
+
+#[actix_web::test]
+async fn a_later_mailbox_that_undoes_a_second_move_gets_no_password_link() {
+    let house = House::open().await;
+    house.verified(ADA).await;
+    let thief = intruder(&house, X).await;
+    thief.steps_up().await;
+    moves(&house, &thief).await;
+    house.wait(TimeDelta::minutes(2));
+    thief.put_json("/me/email", json!({ "email": "eve@example.org" })).await.is(200);
+    let token = house.token_for("eve@example.org").await;
+    thief.post_json("/me/email/confirm", json!({ "token": token })).await.is(200);
+    let letters = house.letters_to(ELSEWHERE).await;
+    let undo = letters.iter().rev().find(|letter| letter.text.contains("/me/email/undo")).unwrap();
+    let undo = token_in(&undo.text).unwrap();
+
+    let answer = house.browser().post("/me/email/undo", &[("token", &undo)]).await.goes_to("/login");
+
+    drop(answer);
+    assert_eq!(house.texts("SELECT email AS text FROM users").await, [ADA]);
+    gets_back(&house).await.get("/me").await.is(200);
+}
