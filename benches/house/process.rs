@@ -13,7 +13,10 @@ use actix_web::{
     web::{self, Bytes},
 };
 
-use crate::load::{Connection, Faces};
+use crate::{
+    by_hand,
+    load::{Connection, Faces},
+};
 
 /// A server that ends when it is dropped.
 pub struct Process {
@@ -38,11 +41,15 @@ impl Process {
         Self::open(command, port)
     }
 
-    /// actix-web with one page in two sizes and nothing around it; as many workers as the program has.
-    pub fn bare(sizes: [usize; 2]) -> Self {
+    /// actix-web with one page in two sizes and nothing around it, or with what a page by hand has on this PostgreSQL
+    /// server; as many workers as the program has.
+    pub fn bare(sizes: [usize; 2], database: Option<&str>) -> Self {
         let port = free_port();
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.arg("--bare").args([usize::from(port), sizes[0], sizes[1]].map(|number| number.to_string()));
+        if let Some(database) = database {
+            command.args(["--by-hand", database]);
+        }
         Self::open(command, port)
     }
 
@@ -102,8 +109,15 @@ fn free_port() -> u16 {
 }
 
 /// The other side of [`Process::bare`]: port, bytes of the HTML page, bytes of the JSON.
-pub fn serve_bare(numbers: &[usize]) {
+pub fn serve(numbers: &[usize], database: Option<&str>) {
     let port = u16::try_from(numbers[0]).unwrap();
+    match database {
+        Some(database) => by_hand::serve(port, [numbers[1], numbers[2]], database),
+        None => serve_bare(port, numbers),
+    }
+}
+
+fn serve_bare(port: u16, numbers: &[usize]) {
     let page = |size: usize, kind: &'static str| {
         let body = Bytes::from(vec![b'x'; size]);
         move || {
