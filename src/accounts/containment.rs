@@ -1,9 +1,9 @@
 //! What is undone when an account may be in other hands: one judgement, used by every way back.
 //!
-//! *Doubt* begins at the earliest sign-in that was told of and not answered for, or at the event that the pressed link tells of. Disowned is the
-//! session that the link tells of, each session begun since the doubt in a browser that the account did not know before it,
-//! and whatever was begun with a credential that one of these added. What disowned sessions changed is taken back; what
-//! sessions of browsers that were known changed stays.
+//! *Doubt* begins at the earliest sign-in that was told of and not answered for, or at the event that the pressed link tells
+//! of. Disowned is the session that the link tells of, each session begun since the doubt in a browser that the account did
+//! not know before it, and whatever was begun with a credential that one of these added. What disowned sessions changed is
+//! taken back; what sessions of browsers that were known changed stays.
 
 use std::collections::HashSet;
 
@@ -99,11 +99,12 @@ pub fn tell_of_password(tx: &mut Tx, actor: &Actor, user: &User, device: &str) -
     tx.mail(Some(&user.id), letter)
 }
 
-/// Since when an account is in doubt, and the session that the pressed link tells of.
+/// Since when an account is in doubt, the session that the pressed link tells of, and the address that was told.
 #[derive(Debug, Clone)]
 pub struct Doubt {
     from: Timestamp,
     session: Option<SessionId>,
+    told_to: Option<String>,
 }
 
 impl Doubt {
@@ -114,6 +115,7 @@ impl Doubt {
         user: &UserId,
         moment: Timestamp,
         session: Option<SessionId>,
+        told_to: Option<String>,
         now: Timestamp,
     ) -> Result<Self> {
         // Of what its own person changes they are told as well, and have no reason to answer.
@@ -121,7 +123,7 @@ impl Doubt {
         let earliest = told.filter(|told| told.what.is_none()).map(|told| told.at).min();
         // Cookies and links tell whole seconds.
         let from = earliest.map_or(moment.unix(), |earliest| earliest.min(moment.unix()));
-        Ok(Self { from: Timestamp::from_unix(from), session })
+        Ok(Self { from: Timestamp::from_unix(from), session, told_to })
     }
 }
 
@@ -131,13 +133,25 @@ pub fn doubt_of_move(tx: &mut Tx, id: &UserId, change: &AddressChange, asked_at:
     let changes = security_change::list(tx.conn, id)?;
     let mut asked = changes.iter().filter(|one| one.kind == Kind::EmailChangeAsked);
     let by = asked.rfind(|one| one.target.as_deref() == Some(&key)).and_then(|one| one.by.clone());
-    Doubt::since(tx.conn, id, asked_at, by.map(|by| by.id), tx.now)
+    Doubt::since(tx.conn, id, asked_at, by.map(|by| by.id), Some(change.old.normalized()), tx.now)
+}
+
+/// Whether the account had its present address before it had the one that a move at `moment` took away: the mailbox of
+/// that one came later, and has no say.
+pub fn was_here_before(tx: &mut Tx, user: &User, moment: Timestamp) -> Result<bool> {
+    for change in security_change::list(tx.conn, &user.id)? {
+        let before = change.before(&tx.config.keys)?;
+        if change.at < moment && before.is_some_and(|before| before == user.email.spelled()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// What is taken back of an account, and what of it is said before the button is pressed.
 #[derive(Debug)]
 pub struct Judgement {
-    from: Timestamp,
+    sessions: HashSet<SessionId>,
     /// Passkeys that are removed, with their names.
     pub passkeys: Vec<(PasskeyId, String)>,
     /// Whether the authenticator app is removed.
@@ -167,7 +181,7 @@ pub fn judge(conn: &mut Conn, user: &User, doubt: &Doubt, keys: &Keys) -> Result
         let noted = changes.iter().rev().find(|one| {
             one.kind == kind && one.target.as_deref() == target && (target.is_some() || one.at == at)
         });
-        noted.map_or(at >= from, |one| disowned.did(one))
+        noted.map_or(at >= from, |one| disowned.did(one) && !disowned.was_known(one))
     };
     let own: Vec<(PasskeyId, String, Timestamp)> = passkeys::table
         .filter(passkeys::user_id.eq(&user.id))
@@ -188,17 +202,28 @@ pub fn judge(conn: &mut Conn, user: &User, doubt: &Doubt, keys: &Keys) -> Result
     let identities =
         linked.into_iter().filter(|(_, connection, at)| goes(Kind::IdentityLinked, Some(connection), *at));
     let identities = identities.map(|(id, ..)| id).collect();
-    let moves = changes.iter().filter(|one| one.kind == Kind::EmailChanged && disowned.did(one));
-    let address = first_address(&moves.collect::<Vec<_>>(), keys)?;
+    let moves: Vec<_> =
+        changes.iter().filter(|one| one.kind == Kind::EmailChanged && disowned.did(one)).collect();
+    let address = first_address(&moves, keys)?;
+    // Whoever is told at an address that came later, and of something else, does not move the account: its owner may have
+    // left the one before.
+    let is_theirs =
+        address.as_ref().is_some_and(|address| doubt.told_to.as_ref() == Some(&address.normalized()));
+    let by_told =
+        moves.iter().any(|one| one.by.as_ref().is_some_and(|by| doubt.session.as_ref() == Some(&by.id)));
+    let address = address.filter(|_| is_theirs || by_told || doubt.told_to.is_none());
     let asked = changes.iter().rev().find(|one| one.kind == Kind::DeletionAsked);
+    let keeps_account = user.is_leaving() && asked.is_none_or(|one| disowned.did(one));
+    let removes_app = app.is_some_and(|at| goes(Kind::AppAdded, None, at));
+    let removes_codes = codes.is_some_and(|at| goes(Kind::CodesMade, None, at));
     Ok(Judgement {
-        from,
+        sessions: disowned.sessions,
         passkeys,
-        removes_app: app.is_some_and(|at| goes(Kind::AppAdded, None, at)),
-        removes_codes: codes.is_some_and(|at| goes(Kind::CodesMade, None, at)),
+        removes_app,
+        removes_codes,
         identities,
         address: address.filter(|address| address.spelled() != user.email.spelled()),
-        keeps_account: user.is_leaving() && asked.is_none_or(|one| disowned.did(one)),
+        keeps_account,
     })
 }
 
@@ -256,6 +281,13 @@ impl<'a> Disowned<'a> {
         session.began_at >= from && session.browser_known_since.is_none_or(|since| since >= from)
     }
 
+    /// Whether the browser was known before the doubt. A factor from there is never taken away at once: whoever reads the
+    /// mailbox would be stronger than it.
+    fn was_known(&self, change: &SecurityChange) -> bool {
+        let since = change.by.as_ref().and_then(|by| by.browser_known_since);
+        since.is_some_and(|since| since < self.doubt.from)
+    }
+
     /// Whether one of them changed this. What no session did is in doubt since then.
     fn did(&self, change: &SecurityChange) -> bool {
         match &change.by {
@@ -266,17 +298,11 @@ impl<'a> Disowned<'a> {
 }
 
 /// Takes back what somebody else did: ends every session and waiting step, blocks the password, forgets known browsers,
-/// and undoes what [`judge`] says. Returns the account as it is then.
+/// and undoes what [`judge`] says. Returns the account as it is then, and whether it moved.
 ///
-/// Alerts of what is undone are spent, but for whoever was told at an address that the account got later: the mailbox
-/// that it had first outranks them.
-pub fn contain(
-    tx: &mut Tx,
-    actor: &Actor,
-    id: &UserId,
-    doubt: &Doubt,
-    told_to: Option<&str>,
-) -> Result<User> {
+/// Links about what is undone are spent, but where they were told to the mailbox that the account had first; those in
+/// mailboxes that it got later are, once it has moved back.
+pub fn contain(tx: &mut Tx, actor: &Actor, id: &UserId, doubt: &Doubt) -> Result<(User, bool)> {
     let user = user::by_id(tx.conn, id)?;
     let judged = judge(tx.conn, &user, doubt, &tx.config.keys.clone())?;
     token::revoke_all(tx, id)?;
@@ -291,15 +317,20 @@ pub fn contain(
     if judged.keeps_account {
         deletion::cancel(tx, actor, &user)?;
     }
-    if let Some(old) = judged.address {
-        move_back(tx, actor, &user, old)?;
-    }
+    let has_moved = match judged.address {
+        Some(old) => move_back(tx, actor, &user, old)?,
+        None => false,
+    };
     let user = user::by_id(tx.conn, id)?;
-    if told_to.is_none_or(|told_to| told_to == user.email.normalized()) {
-        token::revoke_since::<NotMe>(tx, id, judged.from)?;
-    }
+    let here = user.email.normalized();
+    let is_first = doubt.told_to.as_ref().is_none_or(|told_to| *told_to == here);
+    token::revoke_where::<NotMe>(tx, id, |told| {
+        let is_undone = told.session.as_ref().is_none_or(|session| judged.sessions.contains(session));
+        let came_later = told.told_to.as_ref().is_some_and(|told_to| *told_to != here);
+        (is_first && is_undone) || (has_moved && came_later)
+    })?;
     audit::record(tx, actor, id, Event::AccountSecured {})?;
-    Ok(user)
+    Ok((user, has_moved))
 }
 
 fn remove_factors(tx: &mut Tx, actor: &Actor, id: &UserId, judged: &Judgement) -> Result<()> {
@@ -320,17 +351,18 @@ fn remove_factors(tx: &mut Tx, actor: &Actor, id: &UserId, judged: &Judgement) -
     }
 }
 
-/// Where somebody else has the address confirmed by now, the account stays where it is.
-fn move_back(tx: &mut Tx, actor: &Actor, user: &User, old: EmailAddress) -> Result<()> {
+/// Says whether it moved: where somebody else has the address confirmed by now, the account stays where it is.
+fn move_back(tx: &mut Tx, actor: &Actor, user: &User, old: EmailAddress) -> Result<bool> {
     let back = AddressChange { old: user.email.clone(), new: old };
     match email_change::move_address(tx, actor, &user.id, &back) {
-        Err(Error::DeadLink) => return Ok(()),
+        Err(Error::DeadLink) => return Ok(false),
         moved => moved?,
     }
     // What the later mailboxes hold leads to addresses that were never the owner's.
     token::revoke_since::<UndoEmail>(tx, &user.id, Timestamp::from_unix(0))?;
     let (from, to) = (back.old.spelled().to_owned(), back.new.spelled().to_owned());
-    audit::record(tx, actor, &user.id, Event::EmailChangeUndone { from, to })
+    audit::record(tx, actor, &user.id, Event::EmailChangeUndone { from, to })?;
+    Ok(true)
 }
 
 /// Sends the link for a new password after [`contain`].

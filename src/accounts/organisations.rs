@@ -96,8 +96,9 @@ pub fn add_member(
     }
 }
 
-/// Gives a member another role, whose sessions have to step up again before they use it. [`Error::NotFound`] where they are none, [`Error::LastOwner`] where nobody would own the
-/// organisation afterwards, [`Error::SpareKey`] where they keep that of a domain.
+/// Gives a member another role, whose sessions have to step up again before they use it. [`Error::NotFound`] where they are
+/// none, [`Error::LastOwner`] where nobody would own the organisation afterwards, [`Error::SpareKey`] where they keep that of
+/// a domain.
 pub fn set_role(
     tx: &mut Tx,
     actor: &Actor,

@@ -72,7 +72,10 @@ fn wrong_in_a_row(session: &SessionId) -> Limit {
 
 /// Notes a step-up of `user` that was right.
 pub fn passed(tx: &mut Tx, actor: &Actor, user: &UserId, here: &Current, with: StepUpMethod) -> Result<()> {
-    throttle::clear(tx, &wrong_in_a_row(&here.id))?;
+    // A password, which whoever stole the session may know, gives nobody more guesses at a second factor.
+    if with != StepUpMethod::Password || !factors::of(tx.conn, user)?.is_second_due() {
+        throttle::clear(tx, &wrong_in_a_row(&here.id))?;
+    }
     audit::record(tx, actor, user, Event::SteppedUp { with: with.as_str() })?;
     session::prove(tx, &here.id, with)
 }
@@ -104,7 +107,8 @@ pub fn missed(
     audit::record(tx, actor, &user.id, Event::StepUpsExhausted { session: here.clone() })?;
     // Whoever has the password can begin one session after the other.
     let hourly = Limit::new("mail-step-ups", user.id.as_str(), 1, TimeDelta::hours(1));
-    if throttle::admits(tx, &hourly)? {
+    // Mail goes to people, never to claims.
+    if user.is_verified() && throttle::admits(tx, &hourly)? {
         let when = tx.now.exact();
         let email = letters::wrong_step_ups(&tx.config.site, &user.email, &user.name, &when, device)?;
         tx.mail(Some(&user.id), email)?;

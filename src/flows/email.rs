@@ -301,11 +301,14 @@ fn take_back(tx: &mut Tx, client: &Client, secret: &Secret<UndoEmail>) -> Result
         audit::record(tx, &actor, &id, Event::EmailChangeStopped { to: asked.spelled().to_owned() })?;
         return Ok(Undone::Stopped);
     }
+    if containment::was_here_before(tx, &user, waiting.created_at)? {
+        return Err(Error::DeadLink);
+    }
     // Whoever moved the address may know the password, have added a way in of their own before, and have asked for the
     // account's end.
     let doubt = containment::doubt_of_move(tx, &id, &waiting.claim, waiting.created_at)?;
     token::redeem(tx, secret)?;
-    let secured = containment::contain(tx, &actor, &id, &doubt, Some(&old.normalized()))?;
+    let (secured, _) = containment::contain(tx, &actor, &id, &doubt)?;
     if secured.email.spelled() == user.email.spelled() {
         // What moved it was not noted, or was somebody's who was known.
         let back = AddressChange { old: user.email.clone(), new: old.clone() };

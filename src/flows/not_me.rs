@@ -64,7 +64,7 @@ pub async fn open(link: Query<Link>, app: Data<App>) -> Result<Reply> {
             let user = user::by_id(conn, &token.user_id)?;
             let told = token.claim;
             let when = Timestamp::from_unix(told.at);
-            let doubt = Doubt::since(conn, &user.id, when, told.session, now)?;
+            let doubt = Doubt::since(conn, &user.id, when, told.session, told.told_to.clone(), now)?;
             let judged = containment::judge(conn, &user, &doubt, &keys)?;
             let address = judged.address.as_ref().map(|address| address.spelled().to_owned());
             let undone = Undone {
@@ -74,7 +74,9 @@ pub async fn open(link: Query<Link>, app: Data<App>) -> Result<Reply> {
                 passkeys: judged.passkeys.into_iter().map(|(_, name)| name).collect(),
                 address: address.filter(|_| told.told_to.as_deref() != Some(&user.email.normalized())),
             };
-            let email = user.email.spelled().to_owned();
+            // A mailbox that the account has left is not told where it is now.
+            let is_theirs = told.told_to.as_ref().is_none_or(|told_to| *told_to == user.email.normalized());
+            let email = if is_theirs { user.email.spelled() } else { "" }.to_owned();
             let (what, device, ip, token) = (told.what, told.device, told.ip, secret.reveal().to_owned());
             Ok(NotMePage { email, what, when, device, ip, undone, token })
         })
@@ -96,10 +98,14 @@ fn secure(tx: &mut Tx, client: &Client, secret: &Secret<NotMe>) -> Result<UserId
     let id = token::peek(tx.conn, secret)?.user_id;
     containment::lock(tx, &id)?;
     let told = token::peek(tx.conn, secret)?.claim;
-    let doubt = Doubt::since(tx.conn, &id, Timestamp::from_unix(told.at), told.session, tx.now)?;
+    let (moment, told_to) = (Timestamp::from_unix(told.at), told.told_to.clone());
+    let doubt = Doubt::since(tx.conn, &id, moment, told.session, told_to, tx.now)?;
     token::redeem(tx, secret)?;
     let actor = client.actor().known_as(&id);
-    let user = containment::contain(tx, &actor, &id, &doubt, told.told_to.as_deref())?;
-    containment::send_reset(tx, &user)?;
+    let (user, has_moved) = containment::contain(tx, &actor, &id, &doubt)?;
+    // Never to a mailbox that the account got since: it may be that of whoever moved it.
+    if has_moved || told.told_to.is_none_or(|told_to| told_to == user.email.normalized()) {
+        containment::send_reset(tx, &user)?;
+    }
     Ok(id)
 }

@@ -79,8 +79,7 @@ pub async fn change(
             containment::note(tx, &actor, &user.id, Kind::PasswordChanged, None)?;
             audit::record(tx, &actor, &user.id, Event::PasswordChanged {})?;
             // Whoever knew the old one is a stranger again.
-            user::forget_browsers(tx, &user.id)?;
-            door::rotate_known(tx, &client, &user.id, &current)
+            door::forget_others(tx, &client, &user.id, &current)
         })
         .await?;
     let message = "Your password is changed. Every other device is signed out.";

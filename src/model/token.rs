@@ -352,6 +352,24 @@ pub fn all_outstanding<P: Purpose>(conn: &mut Conn, user: &UserId, now: Timestam
     claims.iter().map(|claim| Ok(serde_json::from_str(claim)?)).collect()
 }
 
+/// Kills those tokens of a purpose that `user` has and did not use of which `is_spent` says so.
+pub fn revoke_where<P: Purpose>(
+    tx: &mut Tx,
+    user: &UserId,
+    is_spent: impl Fn(&P::Claim) -> bool,
+) -> Result<()> {
+    let open = tokens::table.filter(tokens::user_id.eq(user)).filter(tokens::used_at.is_null());
+    let open = open.filter(tokens::purpose.eq(P::NAME)).select((tokens::hash, tokens::claim));
+    let mut spent = Vec::new();
+    for (hash, claim) in open.load::<(String, String)>(tx.conn)? {
+        if is_spent(&serde_json::from_str(&claim)?) {
+            spent.push(hash);
+        }
+    }
+    diesel::delete(tokens::table.filter(tokens::hash.eq_any(spent))).execute(tx.conn)?;
+    Ok(())
+}
+
 /// Does what [`issue`] does, for nobody: the same work where there is nobody to make a token for.
 pub fn issue_for_nobody<P: Purpose>(tx: &mut Tx) -> Result<()> {
     let secret = Secret::<P>::random()?;

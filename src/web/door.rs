@@ -230,7 +230,8 @@ fn let_in(
         passkey,
         ends_at,
         binding,
-        browser_known_since: known_since,
+        // The browser in which an account begins is known to it from then on.
+        browser_known_since: known_since.or((method == AuthMethod::SignUp).then_some(tx.now)),
     };
     let (session, secret) = session::start(tx, &user.id, new)?;
     let actor = client.actor().known_as(&user.id);
@@ -252,10 +253,12 @@ pub fn rotate(tx: &mut Tx, session: &Current) -> Result<Ticket> {
     })
 }
 
-/// The same where the account has just forgotten every browser: this one stays known.
-pub fn rotate_known(tx: &mut Tx, client: &Client, user: &UserId, session: &Current) -> Result<Ticket> {
-    let known_from = user::known_from(tx, user)?;
-    let known = client.known.with(user, known_from, client.known.known_since(user, Timestamp::from_unix(0)));
+/// The same where the account forgets every browser but this one, which it has known since its cookie says so and counts.
+pub fn forget_others(tx: &mut Tx, client: &Client, user: &UserId, session: &Current) -> Result<Ticket> {
+    let before = user::known_from(tx, user)?;
+    let since = client.known.known_since(user, before);
+    user::forget_browsers(tx, user)?;
+    let known = client.known.with(user, user::known_from(tx, user)?, since);
     Ok(Ticket { known: Some(known), ..rotate(tx, session)? })
 }
 

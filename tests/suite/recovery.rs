@@ -300,3 +300,84 @@ async fn a_later_mailbox_that_undoes_a_second_move_gets_no_password_link() {
     assert_eq!(house.texts("SELECT email AS text FROM users").await, [ADA]);
     gets_back(&house).await.get("/me").await.is(200);
 }
+
+#[actix_web::test]
+async fn chain_13_whoever_reads_the_mailbox_takes_no_factor_away_at_once() {
+    let house = House::open().await;
+    let owner = house.verified(ADA).await;
+    house.wait(TimeDelta::minutes(2));
+    owner.steps_up().await;
+    adds_passkey(&house, &owner).await;
+    house.wait(TimeDelta::days(3));
+    let told = ways_back(&house, ADA, false).await.remove(0);
+
+    not_me(&house, &told).await;
+
+    assert_eq!(house.count("passkeys").await, 1);
+    let reset = reset_link(&house).await;
+    house.curl().post_json("/reset-password", json!({ "token": reset, "password": LATER })).await.is(200);
+    let answer = house.curl().post_json("/login", json!({ "email": ADA, "password": LATER })).await.is(200);
+    assert_eq!(answer.json()["twoFactorRequired"], true);
+}
+
+#[actix_web::test]
+async fn a_mailbox_that_came_later_undoes_no_move_back_to_the_first() {
+    let house = House::open().await;
+    house.verified(ADA).await;
+    let thief = intruder(&house, X).await;
+    thief.steps_up().await;
+    moves(&house, &thief).await;
+    house.wait(TimeDelta::minutes(2));
+    // The owner knows the new address, and moves the account back by hand.
+    let owner = house.curl();
+    owner.post_json("/login", json!({ "email": ELSEWHERE, "password": PASSWORD })).await.is(200);
+    owner.steps_up().await;
+    owner.put_json("/me/email", json!({ "email": ADA })).await.is(200);
+    let letters = house.letters_to(ADA).await;
+    let confirm = letters.iter().rev().find(|letter| letter.text.contains("/me/email/confirm")).unwrap();
+    owner.post_json("/me/email/confirm", json!({ "token": token_in(&confirm.text).unwrap() })).await.is(200);
+
+    let letters = house.letters_to(ELSEWHERE).await;
+    for letter in letters.iter().filter(|letter| letter.text.contains("/me/email/undo")) {
+        let undo = json!({ "token": token_in(&letter.text).unwrap() });
+        house.curl().post_json("/me/email/undo", undo).await.refuses(422, "dead_link");
+    }
+    assert_eq!(house.texts("SELECT email AS text FROM users").await, [ADA]);
+}
+
+#[actix_web::test]
+async fn an_owner_who_left_a_mailbox_is_not_given_back_to_it() {
+    let house = House::open().await;
+    house.verified(ADA).await;
+    house.wait(TimeDelta::minutes(2));
+    // A new phone of the owner's, for which nobody answers.
+    let phone = intruder(&house, Y).await;
+    phone.steps_up().await;
+    moves(&house, &phone).await;
+    house.wait(TimeDelta::days(1));
+    let thief = house.curl().named(X);
+    thief.post_json("/login", json!({ "email": ELSEWHERE, "password": PASSWORD })).await.is(200);
+    let alert = ways_back(&house, ELSEWHERE, true).await.remove(0);
+
+    not_me(&house, &alert).await;
+
+    assert_eq!(house.texts("SELECT email AS text FROM users").await, [ELSEWHERE]);
+    assert_eq!(house.letters_that_say(ADA, "/reset-password?").await, 0);
+    assert_eq!(house.letters_that_say(ELSEWHERE, "/reset-password?").await, 1);
+}
+
+#[actix_web::test]
+async fn chain_8_a_known_password_gives_no_more_guesses_at_the_second_factor() {
+    let house = House::with(&[("THROTTLE", "on")]).await;
+    let ada = house.with_app(ADA).await;
+    for _ in 0..9 {
+        house.wait(TimeDelta::seconds(20));
+        ada.curl.post_json("/auth/confirm", json!({ "code": "000000" })).await.refuses(422, "invalid");
+    }
+    house.wait(TimeDelta::minutes(1));
+    ada.curl.post_json("/auth/confirm", json!({ "password": PASSWORD })).await.is(200);
+
+    let tenth = ada.curl.post_json("/auth/confirm", json!({ "code": "000000" })).await;
+
+    tenth.refuses(401, "sign_in_ended");
+}
