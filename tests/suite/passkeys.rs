@@ -485,8 +485,9 @@ async fn of_fifty_who_add_one_passkey_one_does_case_68() {
         join_all(many.iter().map(|visitor| visitor.post_json("/me/passkeys", answer.clone()))).await;
 
     assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 1);
-    // The others' session has a new secret by then.
-    assert!(answers.iter().all(|answer| [201, 401, 422].contains(&answer.status.as_u16())), "{answers:?}");
+    // The others' session has a new secret by then, and its step-up is too weak for an account with a second factor.
+    let expected = [201, 401, 403, 422];
+    assert!(answers.iter().all(|answer| expected.contains(&answer.status.as_u16())), "{answers:?}");
     assert_eq!((house.count("passkeys").await, house.count("recovery_codes").await), (1, 10));
 }
 
