@@ -9,7 +9,10 @@ use std::collections::HashSet;
 
 use diesel::prelude::*;
 
-use super::{deletion, email_change, factors};
+use super::{
+    deletion, email_change, factors,
+    security_changes::{self, address_key},
+};
 use crate::{
     clock::{Timestamp, span_in_words},
     db::{
@@ -22,52 +25,14 @@ use crate::{
     model::{
         audit::{self, Actor, Event},
         recovery_code,
-        security_change::{self, Beginning, Kind, NewChange, SecurityChange},
-        session, throttle,
+        security_change::{self, Beginning, Kind, SecurityChange},
+        session,
         token::{self, AddressChange, NotMe, ResetPassword, ToldEvent, UndoEmail},
         totp,
         user::{self, User},
     },
-    secret::{self, Keys, Secret},
+    secret::{Keys, Secret},
 };
-
-/// Notes a change that `actor` makes in their session.
-pub fn note(tx: &mut Tx, actor: &Actor, user: &UserId, kind: Kind, target: Option<&str>) -> Result<()> {
-    let by = session_of(tx.conn, actor)?;
-    let network = network_of(actor);
-    security_change::note(tx, user, NewChange { kind, target, before: None, by, network })
-}
-
-/// Notes that an account moved from one address to another. Who did it is whoever asked for it: the link is opened
-/// anywhere.
-pub fn note_move(tx: &mut Tx, actor: &Actor, user: &UserId, change: &AddressChange) -> Result<()> {
-    let new = change.new.normalized();
-    let asked = security_change::list(tx.conn, user)?.into_iter().rev();
-    let mut asked = asked.filter(|one| one.kind == Kind::EmailChangeAsked);
-    let by = match asked.find(|one| one.target.as_deref() == Some(address_key(&new).as_str())) {
-        Some(asked) => asked.by,
-        None => session_of(tx.conn, actor)?,
-    };
-    let (before, key, network) = (change.old.spelled(), address_key(&new), network_of(actor));
-    let new = NewChange { kind: Kind::EmailChanged, target: Some(&key), before: Some(before), by, network };
-    security_change::note(tx, user, new)
-}
-
-/// What stands for an address in [`SecurityChange::target`].
-pub fn address_key(normalized: &str) -> String {
-    secret::digest(normalized)
-}
-
-fn session_of(conn: &mut Conn, actor: &Actor) -> Result<Option<Beginning>> {
-    match &actor.session {
-        Some(id) => security_change::session_of(conn, id),
-        None => Ok(None),
-    }
-}
-
-fn network_of(actor: &Actor) -> String {
-    actor.ip.as_deref().map(throttle::neighbourhood).unwrap_or_default()
-}
 
 /// Makes the link "this wasn't me" for an email that tells of `what` (nothing: a sign-in) in `session`, from `device`.
 pub fn way_back(
@@ -89,11 +54,21 @@ pub fn way_back(
     token::issue_another::<NotMe>(tx, &user.id, &told, NotMe::LIFE)
 }
 
+/// The same for what `actor` did in their session.
+pub fn way_back_from(
+    tx: &mut Tx,
+    actor: &Actor,
+    user: &User,
+    what: &str,
+    device: &str,
+) -> Result<Secret<NotMe>> {
+    let ip = actor.ip.as_deref().unwrap_or_default();
+    way_back(tx, user, actor.session.clone(), Some(what), device, ip)
+}
+
 /// Tells somebody that their password is a new one, with the way back.
 pub fn tell_of_password(tx: &mut Tx, actor: &Actor, user: &User, device: &str) -> Result<()> {
-    let (session, ip) = (actor.session.clone(), actor.ip.as_deref().unwrap_or_default());
-    let what = "Your password was changed";
-    let not_me = way_back(tx, user, session, Some(what), device, ip)?;
+    let not_me = way_back_from(tx, actor, user, "Your password was changed", device)?;
     let (site, when) = (&tx.config.site, tx.now.exact());
     let letter = letters::password_changed(site, &user.email, &user.name, &when, device, not_me.reveal())?;
     tx.mail(Some(&user.id), letter)
@@ -129,11 +104,10 @@ impl Doubt {
 
 /// The doubt of a link that undoes a move: since it was asked for, and about the session that asked.
 pub fn doubt_of_move(tx: &mut Tx, id: &UserId, change: &AddressChange, asked_at: Timestamp) -> Result<Doubt> {
-    let key = address_key(&change.new.normalized());
     let changes = security_change::list(tx.conn, id)?;
-    let mut asked = changes.iter().filter(|one| one.kind == Kind::EmailChangeAsked);
-    let by = asked.rfind(|one| one.target.as_deref() == Some(&key)).and_then(|one| one.by.clone());
-    Doubt::since(tx.conn, id, asked_at, by.map(|by| by.id), Some(change.old.normalized()), tx.now)
+    let by =
+        security_changes::asked(&changes, change).and_then(|one| one.by.as_ref()).map(|by| by.id.clone());
+    Doubt::since(tx.conn, id, asked_at, by, Some(change.old.normalized()), tx.now)
 }
 
 /// Whether the account had its present address before it had the one that a move at `moment` took away: the mailbox of
@@ -304,7 +278,7 @@ impl<'a> Disowned<'a> {
 /// mailboxes that it got later are, once it has moved back.
 pub fn contain(tx: &mut Tx, actor: &Actor, id: &UserId, doubt: &Doubt) -> Result<(User, bool)> {
     let user = user::by_id(tx.conn, id)?;
-    let judged = judge(tx.conn, &user, doubt, &tx.config.keys.clone())?;
+    let judged = judge(tx.conn, &user, doubt, &tx.config.keys)?;
     token::revoke_all(tx, id)?;
     session::revoke_others(tx, actor, id, None)?;
     user::block_password(tx, id)?;

@@ -5,7 +5,7 @@
 use chrono::TimeDelta;
 use diesel::prelude::*;
 
-use super::{personal_data, sso_policy};
+use super::{personal_data, security_changes, sso_policy};
 use crate::{
     clock::Timestamp,
     db::{Conn, Tx, schema::users},
@@ -15,7 +15,7 @@ use crate::{
     model::{
         audit::{self, Actor, Event},
         membership,
-        security_change::{self, Kind, NewChange},
+        security_change::Kind,
         session,
         throttle::{self, Limit},
         token::{self, CancelDeletion},
@@ -60,13 +60,7 @@ pub fn schedule(
     throttle::admit(tx, &Limit::new("deletion", user.id.as_str(), most, TimeDelta::hours(1)))?;
     session::revoke_others(tx, actor, &user.id, keep)?;
     token::revoke_all(tx, &user.id)?;
-    let by = match &actor.session {
-        Some(id) => security_change::session_of(tx.conn, id)?,
-        None => None,
-    };
-    let network = actor.ip.as_deref().map(throttle::neighbourhood).unwrap_or_default();
-    let asked = NewChange { kind: Kind::DeletionAsked, target: None, before: None, by, network };
-    security_change::note(tx, &user.id, asked)?;
+    security_changes::note(tx, actor, &user.id, Kind::DeletionAsked, None)?;
     audit::record(tx, actor, &user.id, Event::DeletionScheduled { delete_at: deletes_at })?;
     // A claim's mailbox is somebody's who may have nothing to do with it.
     if user.is_verified() && !grace.is_zero() {

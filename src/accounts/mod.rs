@@ -15,5 +15,6 @@ pub mod passkeys;
 pub mod personal_data;
 pub mod provisioning;
 pub mod second_factors;
+pub mod security_changes;
 pub mod sso_policy;
 pub mod step_up;

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::{
     containment,
     factors::{self, Factors},
-    sso_policy,
+    security_changes, sso_policy,
 };
 use crate::{
     db::Tx,
@@ -146,7 +146,7 @@ pub fn keep_spare_key(tx: &mut Tx, user: &UserId, left: &Factors) -> Result<()> 
 
 /// Makes ten new recovery codes, as they are to be shown once. All older ones are dead.
 pub fn make_codes(tx: &mut Tx, actor: &Actor, user: &UserId) -> Result<Vec<Zeroizing<String>>> {
-    containment::note(tx, actor, user, Kind::CodesMade, None)?;
+    security_changes::note(tx, actor, user, Kind::CodesMade, None)?;
     recovery_code::make(tx, actor, user)
 }
 
@@ -161,8 +161,7 @@ pub fn remove_all(tx: &mut Tx, actor: &Actor, user: &UserId) -> Result<()> {
 
 /// Tells somebody by mail what became of their second factors, and on which device it was done, with the way back.
 pub fn tell(tx: &mut Tx, actor: &Actor, user: &User, change: FactorChange, device: &str) -> Result<()> {
-    let (session, ip) = (actor.session.clone(), actor.ip.as_deref().unwrap_or_default());
-    let not_me = containment::way_back(tx, user, session, Some(change.words()), device, ip)?;
+    let not_me = containment::way_back_from(tx, actor, user, change.words(), device)?;
     let (site, when) = (&tx.config.site, tx.now.exact());
     let letter =
         letters::factor_changed(site, &user.email, &user.name, change, &when, device, not_me.reveal())?;

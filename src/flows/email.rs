@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    accounts::{containment, email_change, sso_policy},
+    accounts::{containment, email_change, security_changes, sso_policy},
     app::App,
     clock::span_in_words,
     db::Tx,
@@ -124,8 +124,8 @@ pub async fn ask(me: RecentAuth, Input(form): Input<Form>, app: Data<App>) -> Re
         tx.lock(&user.email.normalized())?;
         throttle::admit(tx, &asking)?;
         let to = new.spelled().to_owned();
-        let key = containment::address_key(&new.normalized());
-        containment::note(tx, &actor, &user.id, Kind::EmailChangeAsked, Some(&key))?;
+        let key = security_changes::address_key(&new.normalized());
+        security_changes::note(tx, &actor, &user.id, Kind::EmailChangeAsked, Some(&key))?;
         send_links(tx, &user, new)?;
         audit::record(tx, &actor, &user.id, Event::EmailChangeRequested { to })
     })
@@ -226,7 +226,7 @@ fn apply(tx: &mut Tx, client: &Client, secret: &Secret<ChangeEmail>, keep: Optio
     // The addresses are locked before the link is used: two links to one address, used at once, take turns.
     email_change::move_address(tx, &actor, &waiting.user_id, &waiting.claim)?;
     let (id, change) = token::redeem(tx, secret)?;
-    containment::note_move(tx, &actor, &id, &change)?;
+    security_changes::note_move(tx, &actor, &id, &change)?;
     let user = user::by_id(tx.conn, &id)?;
     token::revoke_all(tx, &id)?;
     session::revoke_others(tx, &actor, &id, keep)?;

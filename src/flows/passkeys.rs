@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use crate::{
     accounts::{
         ceremony::{self, Place},
-        containment, factors, passkeys, second_factors,
+        factors, passkeys, second_factors, security_changes,
     },
     app::App,
     clock::Timestamp,
@@ -188,7 +188,7 @@ impl Adding {
             return Ok(None);
         }
         let passkey = passkey::add(tx, &actor, &user, party, &credential, name)?;
-        containment::note(tx, &actor, &user.id, Kind::PasskeyAdded, Some(passkey.id.as_str()))?;
+        security_changes::note(tx, &actor, &user.id, Kind::PasskeyAdded, Some(passkey.id.as_str()))?;
         second_factors::added(tx, &actor, &user.id, &here, before, Factor::Passkey)?;
         let codes = match before.is_second_due() {
             true => None,

@@ -5,7 +5,7 @@ use askama::Template;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    accounts::containment,
+    accounts::{containment, security_changes},
     app::App,
     error::{Error, Errors, Result},
     log,
@@ -76,7 +76,7 @@ pub async fn change(
             if user.is_verified() {
                 containment::tell_of_password(tx, &actor, &user, &client.device().name())?;
             }
-            containment::note(tx, &actor, &user.id, Kind::PasswordChanged, None)?;
+            security_changes::note(tx, &actor, &user.id, Kind::PasswordChanged, None)?;
             audit::record(tx, &actor, &user.id, Event::PasswordChanged {})?;
             // Whoever knew the old one is a stranger again.
             door::forget_others(tx, &client, &user.id, &current)

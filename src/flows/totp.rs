@@ -8,8 +8,9 @@ use zeroize::Zeroizing;
 
 use crate::{
     accounts::{
-        containment, factors,
+        factors,
         second_factors::{self, Code},
+        security_changes,
     },
     app::App,
     db::Tx,
@@ -149,7 +150,7 @@ fn finish(
     }
     second_factors::clear_guesses(tx, &user.id, is_known)?;
     second_factors::added(tx, actor, &user.id, here, before, Factor::Totp)?;
-    containment::note(tx, actor, &user.id, Kind::AppAdded, None)?;
+    security_changes::note(tx, actor, &user.id, Kind::AppAdded, None)?;
     audit::record(tx, actor, &user.id, Event::SecondFactorAdded { factor: Factor::Totp, passkey: None })?;
     let has_replaced = before.has_totp;
     let change = if has_replaced { FactorChange::AppReplaced } else { FactorChange::AppAdded };

@@ -293,19 +293,9 @@ pub fn forget_dead<P: Purpose>(tx: &mut Tx) -> Result<()> {
     Ok(())
 }
 
-/// The newest live token of a purpose that `user` has, as far as it can be told without its secret.
+/// What the newest live token of a purpose says that `user` has.
 pub fn outstanding<P: Purpose>(conn: &mut Conn, user: &UserId, now: Timestamp) -> Result<Option<P::Claim>> {
-    let claim: Option<String> = tokens::table
-        .filter(tokens::user_id.eq(user))
-        .filter(tokens::purpose.eq(P::NAME))
-        .filter(tokens::used_at.is_null())
-        .filter(tokens::expires_at.gt(now))
-        .filter(tokens::created_at.le(made_by(WAYS_BACK.contains(&P::NAME), now)))
-        .order(tokens::created_at.desc())
-        .select(tokens::claim)
-        .first(conn)
-        .optional()?;
-    Ok(claim.map(|claim| serde_json::from_str(&claim)).transpose()?)
+    Ok(all_outstanding::<P>(conn, user, now)?.pop())
 }
 
 /// Kills the tokens of one purpose that `user` has and did not use.
@@ -346,6 +336,7 @@ pub fn all_outstanding<P: Purpose>(conn: &mut Conn, user: &UserId, now: Timestam
         .filter(tokens::purpose.eq(P::NAME))
         .filter(tokens::used_at.is_null())
         .filter(tokens::expires_at.gt(now))
+        .filter(tokens::created_at.le(made_by(WAYS_BACK.contains(&P::NAME), now)))
         .order(tokens::created_at)
         .select(tokens::claim)
         .load(conn)?;

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Linking, SEAL, name_of};
 use crate::{
-    accounts::{containment, organisations},
+    accounts::{organisations, security_changes},
     app::App,
     error::{Error, Result},
     model::{connection, identity, security_change::Kind, token, user},
@@ -59,7 +59,7 @@ pub async fn link(me: CurrentUser, client: Client, req: HttpRequest, app: Data<A
         let connection = connection::by_id(tx.conn, &linking.connection)?;
         let name = name_of(&linking.format, &linking.name)?;
         identity::link(tx, &actor, &connection, &name, &user.id)?;
-        containment::note(tx, &actor, &user.id, Kind::IdentityLinked, Some(connection.id.as_str()))?;
+        security_changes::note(tx, &actor, &user.id, Kind::IdentityLinked, Some(connection.id.as_str()))?;
         organisations::add_member(tx, &actor, &connection.organisation_id, &user.id, linking.role)
     })
     .await?;

@@ -1,0 +1,57 @@
+//! Noting what changes about how an account is held, with the session that does it, so that it can be judged later.
+
+use crate::{
+    db::{Conn, Tx},
+    error::Result,
+    ids::UserId,
+    model::{
+        audit::Actor,
+        security_change::{self, Beginning, Kind, NewChange, SecurityChange},
+        throttle,
+        token::AddressChange,
+    },
+    secret,
+};
+
+/// Notes a change that `actor` makes in their session.
+pub fn note(tx: &mut Tx, actor: &Actor, user: &UserId, kind: Kind, target: Option<&str>) -> Result<()> {
+    let by = session_of(tx.conn, actor)?;
+    let network = network_of(actor);
+    security_change::note(tx, user, NewChange { kind, target, before: None, by, network })
+}
+
+/// Notes that an account moved from one address to another. Who did it is whoever asked for it: the link is opened
+/// anywhere.
+pub fn note_move(tx: &mut Tx, actor: &Actor, user: &UserId, change: &AddressChange) -> Result<()> {
+    let by = match asked(&security_change::list(tx.conn, user)?, change) {
+        Some(asked) => asked.by.clone(),
+        None => session_of(tx.conn, actor)?,
+    };
+    let (before, key) = (change.old.spelled(), address_key(&change.new.normalized()));
+    let network = network_of(actor);
+    let new = NewChange { kind: Kind::EmailChanged, target: Some(&key), before: Some(before), by, network };
+    security_change::note(tx, user, new)
+}
+
+/// The last time that a move to this address was asked for.
+pub fn asked<'a>(changes: &'a [SecurityChange], change: &AddressChange) -> Option<&'a SecurityChange> {
+    let key = address_key(&change.new.normalized());
+    let mut asked = changes.iter().filter(|one| one.kind == Kind::EmailChangeAsked);
+    asked.rfind(|one| one.target.as_deref() == Some(&key))
+}
+
+/// What stands for an address in [`SecurityChange::target`].
+pub fn address_key(normalized: &str) -> String {
+    secret::digest(normalized)
+}
+
+fn session_of(conn: &mut Conn, actor: &Actor) -> Result<Option<Beginning>> {
+    match &actor.session {
+        Some(id) => security_change::session_of(conn, id),
+        None => Ok(None),
+    }
+}
+
+fn network_of(actor: &Actor) -> String {
+    actor.ip.as_deref().map(throttle::neighbourhood).unwrap_or_default()
+}
