@@ -82,9 +82,9 @@ async fn pressing_twice_without_scripts_does_no_harm() {
     press_twice(&ada, "Create an account").await;
 
     ada.is_at("/me").await;
-    let letters = house.letters_to("ada@example.com").await;
+    let letter = house.asked_letter("ada@example.com").await;
     let phone = chromium.browser(&house, PHONE).await;
-    phone.open(link_in(&letters[letters.len() - 1].text)).await;
+    phone.open(link_in(&letter.text)).await;
     phone.fill("Password of this account", PASSWORD).await;
     phone.press("Confirm and sign in").await;
     phone.reads("Your address is confirmed, and you are signed in.").await;

@@ -23,8 +23,7 @@ async fn ask(house: &House, browser: &Browser, address: &str) -> String {
     browser.fill("Email address", address).await;
     browser.press("Send me a link").await;
     browser.reads("Look at your mail").await;
-    let letters = house.letters_to(address).await;
-    link_in(&letters[letters.len() - 1].text).to_owned()
+    link_in(&house.asked_letter(address).await.text).to_owned()
 }
 
 /// The short code on the page.

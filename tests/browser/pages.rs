@@ -214,8 +214,8 @@ async fn every_page_for_strangers_is_fit_for_everybody() {
     stranger.reads("grace@example.com").await;
     inspector.look(&stranger, "forgot-password-notice").await;
 
-    let letters = house.letters_to("grace@example.com").await;
-    stranger.open(link_in(&letters[letters.len() - 1].text)).await;
+    let letter = house.asked_letter("grace@example.com").await;
+    stranger.open(link_in(&letter.text)).await;
     inspector.look(&stranger, "reset-password").await;
     stranger.fill("New password", "12345678").await;
     stranger.press("Save the new password").await;
@@ -347,15 +347,15 @@ async fn every_page_behind_a_link_and_on_the_way_is_fit_for_everybody() {
     let confirm = house.letters_to("new@example.com").await;
     stranger.open(link_in(&confirm[0].text)).await;
     inspector.look(&stranger, "email-confirm-elsewhere").await;
-    let undo = house.letters_to("ada@example.com").await;
-    stranger.open(link_in(&undo[undo.len() - 1].text)).await;
+    let undo = house.asked_letter("ada@example.com").await;
+    stranger.open(link_in(&undo.text)).await;
     inspector.look(&stranger, "email-stop").await;
     ada.open(link_in(&confirm[0].text)).await;
     inspector.look(&ada, "email-confirm").await;
     ada.press("Use new@example.com from now on").await;
     ada.is_at("/me").await;
-    let undo = house.letters_to("ada@example.com").await;
-    stranger.open(link_in(&undo[undo.len() - 1].text)).await;
+    let undo = house.asked_letter("ada@example.com").await;
+    stranger.open(link_in(&undo.text)).await;
     inspector.look(&stranger, "email-take-back").await;
 
     stranger.arrives("new@example.com").await;
@@ -567,8 +567,8 @@ async fn every_page_on_the_way_out_is_fit_for_everybody() {
     inspector.look(&ada, "deletion-status").await;
     ada.open("/me/security").await;
     ada.is_at("/me/delete/status").await;
-    let letters = house.letters_to("ada@example.com").await;
-    stranger.open(link_in(&letters[letters.len() - 1].text)).await;
+    let letter = house.asked_letter("ada@example.com").await;
+    stranger.open(link_in(&letter.text)).await;
     inspector.look(&stranger, "deletion-cancel").await;
     ada.press("Keep my account").await;
     ada.is_at("/me").await;

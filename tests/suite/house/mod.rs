@@ -167,10 +167,18 @@ impl House {
         while jobs::run_outbox(&self.app).await.unwrap() > 0 {}
     }
 
-    /// The token in the newest letter to `address` that has one.
-    pub async fn token_for(&self, address: &str) -> String {
+    /// The newest letter to `address` with a link that was asked for. One that tells of something has the way back, and
+    /// may leave at the same moment.
+    pub async fn asked_letter(&self, address: &str) -> Caught {
         let letters = self.letters_to(address).await;
-        letters.iter().rev().find_map(|letter| token_in(&letter.text)).expect("a letter with a link")
+        let is_asked = |text: &str| token_in(text).is_some() && !text.contains("/not-me?");
+        letters.into_iter().rev().find(|letter| is_asked(&letter.text)).expect("a letter with a link")
+    }
+
+    /// The token in it.
+    pub async fn token_for(&self, address: &str) -> String {
+        let letter = self.asked_letter(address).await;
+        token_in(&letter.text).expect("a link")
     }
 
     /// Signs up through the front door; the address is a claim. The curl that comes back holds the session.
