@@ -16,7 +16,7 @@ use crate::{
         health, login, logout, magic_link, methods, not_me, organisations, passkey_login, passkeys, password,
         password_reset, recovery_codes, saml, second_factor, sessions, signup, step_up, totp, verify_email,
     },
-    web::{assets, local_path, refuse, reply::wants_html},
+    web::{assets, local_path, negotiation::wants_html, refuse},
 };
 
 /// Who may enter a route.

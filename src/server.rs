@@ -13,7 +13,7 @@ use crate::{
     app::App,
     error::Result,
     routes,
-    web::{assets::Assets, cookies, forwarded, guard, headers, observe, origin, refuse, state_cookie},
+    web::{assets::Assets, cookies, headers, observe, origin, plain_http, refuse, state_cookie, visitor},
 };
 
 // A client that sends its headers this slowly is not a browser.
@@ -39,9 +39,9 @@ pub fn start_with(
         Actix::new()
             .app_data(house.clone())
             .app_data(assets.clone())
-            .wrap(from_fn(guard::load_visitor))
+            .wrap(from_fn(visitor::load))
             .wrap(from_fn(origin::same_origin_writes))
-            .wrap(from_fn(forwarded::refuse_plain_http))
+            .wrap(from_fn(plain_http::refuse_plain_http))
             .wrap(from_fn(refuse::render_errors))
             .wrap(state_cookie::middleware(&house))
             .wrap(from_fn(cookies::only_ours))

@@ -30,9 +30,8 @@ use crate::{
         user::User,
     },
     web::{
-        Client, CurrentUser, Input, RecentAuth, Reply,
+        Client, CurrentUser, Input, RecentAuth, Reply, SignedIn,
         door::{self, Ticket},
-        guard::SignedIn,
         second_factors::CodesPage,
     },
     webauthn::{Registration, RelyingParty},

@@ -14,8 +14,7 @@ use crate::{
         session, sign_in,
     },
     web::{
-        CurrentUser, Reply,
-        guard::SignedIn,
+        CurrentUser, Reply, SignedIn,
         second_factors::FactorsView,
         views::{LoginView, SessionView},
         ways::Ways,

@@ -20,7 +20,7 @@ use crate::{
     kinds::{StepUpMethod, Strength},
     model::{password::Password, throttle, token::Interrupted, user},
     secret::Secret,
-    web::{Client, CurrentUser, Input, Query, Reply, door, guard::SignedIn, interrupted, local_path},
+    web::{Client, CurrentUser, Input, Query, Reply, SignedIn, door, interrupted, local_path},
     webauthn::Assertion,
 };
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::{HttpRequest, web::Data};
 
-use super::{app_of, assets::Assets, guard};
+use super::{app_of, assets::Assets, visitor};
 use crate::{
     app::App,
     clock::Timestamp,
@@ -59,7 +59,7 @@ impl Chrome {
     /// The chrome for an answer to `req`.
     pub fn around(req: &HttpRequest, flash: Option<String>) -> Result<Self> {
         let (app, assets) = house(req)?;
-        let visitor = guard::visitor(req).ok().flatten();
+        let visitor = visitor::of(req).ok().flatten();
         let bare = Self::bare(app, assets, req.path());
         Ok(Self {
             person: visitor.as_ref().map(|visitor| Person {
@@ -68,7 +68,7 @@ impl Chrome {
                 is_verified: visitor.user.is_verified(),
                 is_leaving: visitor.user.is_leaving(),
             }),
-            flash: flash.or_else(|| guard::is_locked(req).then(|| Error::SessionLocked.to_string())),
+            flash: flash.or_else(|| visitor::is_locked(req).then(|| Error::SessionLocked.to_string())),
             now: visitor.map_or(bare.now, |visitor| visitor.now),
             ..bare
         })

@@ -9,7 +9,12 @@ use actix_web::{
     http::{Method, header},
 };
 
-use super::{BrowserMark, door, forwarded, guard, known::KnownBrowser, pending, reply};
+use super::{
+    BrowserMark, forwarded,
+    known::KnownBrowser,
+    negotiation::{self, header_text, user_agent},
+    pending, session_cookie, visitor,
+};
 use crate::{
     db::Conn,
     error::{Error, Result},
@@ -105,33 +110,21 @@ impl FromRequest for Client {
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
         let is_speculative = ["sec-purpose", "purpose"].iter().any(|name| req.headers().contains_key(*name));
-        let held = guard::visitor(req);
+        let held = visitor::of(req);
         ready(held.map(|held| Self {
             ip: forwarded::ip(req).map(|ip| ip.to_string()).unwrap_or_default(),
             user_agent: user_agent(req),
             language: short(&header_text(req, header::ACCEPT_LANGUAGE).unwrap_or_default()),
             traits: Traits::default(),
-            presented: door::presented(req),
+            presented: session_cookie::presented(req),
             known: KnownBrowser::of(req),
             binding: BrowserMark::digest(&req.get_session()),
             linking: pending::linking(&req.get_session()),
             held: held.map(|visitor| (visitor.user.id.clone(), visitor.session.id.clone())),
-            is_browser: reply::wants_html(req.headers()),
+            is_browser: negotiation::wants_html(req.headers()),
             is_navigation: req.method() != Method::HEAD && !is_speculative,
         }))
     }
-}
-
-/// What the request's `User-Agent` says, as much of it as is kept with a session.
-pub fn user_agent(req: &HttpRequest) -> String {
-    let mut text = header_text(req, header::USER_AGENT).unwrap_or_default();
-    let end = text.floor_char_boundary(Fingerprint::MAX);
-    text.truncate(end);
-    text
-}
-
-fn header_text(req: &HttpRequest, name: header::HeaderName) -> Option<String> {
-    req.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
 /// The first word of a list, and not much of that.

@@ -4,11 +4,11 @@
 
 use actix_web::{
     HttpRequest,
-    cookie::{Cookie, SameSite, time::Duration},
+    cookie::{Cookie, time::Duration},
     web::Data,
 };
 
-use super::{Client, cookies::Own, known::KnownBrowser};
+use super::{Client, known::KnownBrowser, session_cookie};
 use crate::{
     accounts::{
         containment,
@@ -65,7 +65,7 @@ pub struct Ticket {
 impl Ticket {
     /// The cookies that carry it, and the count of one more sign-in.
     pub fn cookies(self, req: &HttpRequest) -> Vec<Cookie<'static>> {
-        let mut cookie = bare_cookie(req, self.secret.reveal().to_owned());
+        let mut cookie = session_cookie::of(req, self.secret.reveal().to_owned());
         let Some(app) = req.app_data::<Data<App>>() else { return vec![cookie] };
         if self.remembered {
             cookie.set_max_age(Duration::seconds(app.config().lifetimes.remembered.num_seconds()));
@@ -292,30 +292,4 @@ fn ask_whether_it_was_them(tx: &mut Tx, client: &Client, user: &User, session: S
     let letter =
         letters::new_sign_in(site, &user.email, &user.name, &device, &when, &place, secret.reveal())?;
     tx.mail(Some(&user.id), letter)
-}
-
-/// The session secrets that a request presents, by their shape: more than one where a neighbour's cookie has our name.
-pub fn presented(req: &HttpRequest) -> Vec<SessionSecret> {
-    // 256 bits in base64url. Anything else was never ours and is not worth a query.
-    let is_ours = |value: &str| {
-        value.len() == 43 && value.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
-    };
-    Own::Session.values(req, is_ours).map(SessionSecret::from_text).collect()
-}
-
-/// The cookie that takes the session cookie back.
-pub fn no_cookie(req: &HttpRequest) -> Cookie<'static> {
-    let mut cookie = bare_cookie(req, String::new());
-    cookie.make_removal();
-    cookie
-}
-
-fn bare_cookie(req: &HttpRequest, value: String) -> Cookie<'static> {
-    let is_https = req.app_data::<Data<App>>().is_some_and(|app| app.config().site.is_https());
-    Cookie::build(Own::Session.name(is_https), value)
-        .path("/")
-        .secure(is_https)
-        .http_only(true)
-        .same_site(SameSite::Lax)
-        .finish()
 }

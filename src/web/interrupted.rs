@@ -7,7 +7,7 @@ use futures_util::{FutureExt, StreamExt};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use super::{guard::SignedIn, input, local_path};
+use super::{input, local_path, visitor::SignedIn};
 use crate::{
     app::App,
     db::Tx,

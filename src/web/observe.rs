@@ -22,7 +22,11 @@ use actix_web::{
 };
 use futures_util::FutureExt;
 
-use super::{app_of, forwarded, headers, refuse::AfterPanic};
+use super::{
+    app_of, forwarded, headers,
+    matched::{self, NO_ROUTE},
+    refuse::AfterPanic,
+};
 use crate::{app::App, log, secret};
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
@@ -63,7 +67,7 @@ pub async fn observe<B: MessageBody + 'static>(
     match answered {
         Ok(answered) => {
             let mut res = answered?;
-            seen(&route(res.request()), res.status());
+            seen(&matched::route(res.request()), res.status());
             name(res.headers_mut(), &request.id);
             Ok(res)
         }
@@ -109,21 +113,4 @@ fn given_id<'a>(req: &'a HttpRequest, app: &App) -> Option<&'a str> {
     let (id, None) = (given.next()?.to_str().ok()?, given.next()) else { return None };
     let is_plain = id.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:=+/".contains(c));
     (is_plain && (1..=LONGEST_ID).contains(&id.len())).then_some(id)
-}
-
-const NO_ROUTE: &str = "none";
-
-/// The pattern of the route, such as `/me/sessions/{id}`; never the path, which may carry what is private.
-pub fn route(req: &HttpRequest) -> String {
-    req.match_pattern().unwrap_or_else(|| NO_ROUTE.to_owned())
-}
-
-/// Whether the request came to a route of the house, or to none at all.
-pub fn has_route(req: &HttpRequest) -> bool {
-    req.match_pattern().is_some()
-}
-
-/// The id of the request that is being answered.
-pub fn request_id() -> String {
-    log::current().map_or_else(String::new, |request| request.id.clone())
 }

@@ -12,14 +12,16 @@ use actix_web::{
 };
 use askama::Template;
 use serde::Serialize;
-use serde_json::json;
 use url::{Position, Url};
 
 use super::{
     Chrome, app_of,
     assets::Assets,
-    chrome, observe,
-    reply::{html, html_within, local_path, set_flash, status_of, wants_html},
+    chrome,
+    error_body::{self, status_of},
+    flash, local_path, matched,
+    negotiation::wants_html,
+    reply::{html, html_within},
 };
 use crate::{app::App, error::Error, kinds::Strength, log};
 
@@ -86,7 +88,7 @@ fn by_status(status: StatusCode) -> Error {
 
 /// The answer to a request that is refused.
 pub fn answer(req: &HttpRequest, error: &Error) -> HttpResponse {
-    let request_id = observe::request_id();
+    let request_id = matched::request_id();
     log(req, error);
     let shown = matches!(error, Error::Internal(_)).then_some(request_id);
     let mut answer = HttpResponse::build(status_of(error));
@@ -99,11 +101,11 @@ pub fn answer(req: &HttpRequest, error: &Error) -> HttpResponse {
         _ => &mut answer,
     };
     if !wants_html(req.headers()) {
-        return json(&mut answer, error, shown);
+        return error_body::json(&mut answer, error, shown);
     }
     if let Some(way) = way_out(req, error) {
         if matches!(error, Error::PendingEnded | Error::StepUpsExhausted) {
-            set_flash(req, &error.to_string());
+            flash::set(req, &error.to_string());
         }
         return HttpResponse::SeeOther().insert_header((header::LOCATION, way)).finish();
     }
@@ -153,37 +155,9 @@ fn way_back(req: &HttpRequest) -> Option<String> {
     path.filter(|_| sent_from.host() == own.host())
 }
 
-/// `{"error", "code", "fields"?, "requestId"?}`.
-pub fn json(answer: &mut HttpResponseBuilder, error: &Error, request_id: Option<String>) -> HttpResponse {
-    let mut body = json!({ "error": error.to_string(), "code": error.code() });
-    if let Error::Invalid(errors) = error {
-        if let Some(first) = errors.first() {
-            body["error"] = first.into();
-        }
-        body["fields"] = json!(errors);
-    }
-    if let Error::StepUp(step_up) = error {
-        body["confirm"] = "/auth/confirm".into();
-        body["methods"] = json!(step_up.methods);
-    }
-    if let Error::SsoRequired(way) = error {
-        body["signIn"] = way.as_str().into();
-    }
-    if let Error::NotReady(reason) = error {
-        body["reason"] = reason.name().into();
-    }
-    if let Error::TooManyAttempts(seconds) = error {
-        answer.insert_header((header::RETRY_AFTER, seconds.to_string()));
-    }
-    if let Some(id) = request_id {
-        body["requestId"] = id.into();
-    }
-    answer.content_type("application/json; charset=utf-8").body(body.to_string())
-}
-
 /// Refused access is told at `info`, with who it was: 403, and 404 at a route, which is what somebody else's things are.
 fn log(req: &HttpRequest, error: &Error) {
-    let (route, code) = (observe::route(req), error.code());
+    let (route, code) = (matched::route(req), error.code());
     let request = log::current();
     let client = request.as_ref().map(|request| request.client.as_str());
     let user = request.as_ref().and_then(|request| request.user());
@@ -199,7 +173,7 @@ fn log(req: &HttpRequest, error: &Error) {
         Error::Busy | Error::CrossOrigin | Error::PlainHttp(_) | Error::TooManyAttempts(_) => {
             tracing::warn!(route, code, user.id = user, client, "refused");
         }
-        error if error.status() == 403 || (error.status() == 404 && observe::has_route(req)) => {
+        error if error.status() == 403 || (error.status() == 404 && matched::has_route(req)) => {
             tracing::info!(route, code, user.id = user, client, "refused");
         }
         _ => tracing::debug!(route, code, user.id = user, client, "refused"),
@@ -228,7 +202,7 @@ impl AfterPanic {
         let mut answer = HttpResponse::build(status_of(&error));
         let request_id = Some(request_id.to_owned());
         if !self.wants_html {
-            return json(&mut answer, &error, request_id);
+            return error_body::json(&mut answer, &error, request_id);
         }
         let page = ErrorPage::about(&error, request_id, None);
         let chrome = Chrome::bare(&self.app, &self.assets, &self.path);

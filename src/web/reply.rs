@@ -6,10 +6,7 @@ use actix_session::SessionExt;
 use actix_web::{
     HttpRequest, HttpResponse, Responder,
     body::BoxBody,
-    http::{
-        StatusCode,
-        header::{self, HeaderMap},
-    },
+    http::{StatusCode, header},
 };
 use askama::Template;
 use serde::Serialize;
@@ -18,16 +15,16 @@ use serde_json::{Value, json};
 use super::{
     chrome::Chrome,
     door::{Arrival, Ticket},
-    pending, refuse,
+    error_body::{self, status_of},
+    flash,
+    negotiation::wants_html,
+    pending, session_cookie,
 };
 use crate::{
     error::{Error, Result},
     model::token::PendingSignIn,
     secret::Secret,
 };
-
-// The flash waits in the short-lived cookie until the next page shows it.
-const FLASH: &str = "flash";
 
 /// A struct that is both a page and its JSON.
 pub trait Page {
@@ -140,19 +137,6 @@ impl Reply {
     }
 }
 
-/// Only someone who asks for `text/html` by name is a browser.
-pub fn wants_html(headers: &HeaderMap) -> bool {
-    headers
-        .get(header::ACCEPT)
-        .and_then(|accept| accept.to_str().ok())
-        .is_some_and(|accept| accept.to_ascii_lowercase().contains("text/html"))
-}
-
-/// The status of an error, as actix knows it.
-pub fn status_of(error: &Error) -> StatusCode {
-    StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
-}
-
 impl Responder for Reply {
     type Body = BoxBody;
 
@@ -169,7 +153,7 @@ impl Responder for Reply {
             }
             SessionCookie::Clear => {
                 pending::forget(&req.get_session());
-                answer.cookie(super::door::no_cookie(req));
+                answer.cookie(session_cookie::removal(req));
             }
         }
         if wants_html(req.headers()) {
@@ -180,7 +164,7 @@ impl Responder for Reply {
                 },
                 Body::Done { to, message, .. } => {
                     if let Some(message) = message {
-                        set_flash(req, &message);
+                        flash::set(req, &message);
                     }
                     answer.status(StatusCode::SEE_OTHER).insert_header((header::LOCATION, to)).finish()
                 }
@@ -191,7 +175,7 @@ impl Responder for Reply {
                     Ok(text) => answer.content_type("application/json; charset=utf-8").body(text),
                     Err(cause) => HttpResponse::from_error(Error::from(cause)),
                 },
-                Body::Refused(_, error) => refuse::json(&mut answer, &error, None),
+                Body::Refused(_, error) => error_body::json(&mut answer, &error, None),
                 Body::Done { message, mut more, .. } => {
                     if let (Some(message), Value::Object(more)) = (message, &mut more) {
                         more.insert("message".to_owned(), message.into());
@@ -205,94 +189,11 @@ impl Responder for Reply {
 
 /// The page inside the layout.
 pub fn html(req: &HttpRequest, page: &dyn Page) -> Result<String> {
-    html_within(&Chrome::around(req, take_flash(req))?, page)
+    html_within(&Chrome::around(req, flash::take(req))?, page)
 }
 
 /// The page inside the layout that `chrome` tells of.
 pub fn html_within(chrome: &Chrome, page: &dyn Page) -> Result<String> {
     let values: (&str, &dyn Any) = ("chrome", chrome);
     Ok(page.html(&values)?)
-}
-
-/// Keeps a sentence for the next page.
-pub fn set_flash(req: &HttpRequest, message: &str) {
-    if let Err(cause) = req.get_session().insert(FLASH, message) {
-        tracing::error!(%cause, "the flash could not be kept");
-    }
-}
-
-fn take_flash(req: &HttpRequest) -> Option<String> {
-    let session = req.get_session();
-    let flash = session.get::<String>(FLASH).ok().flatten()?;
-    session.remove(FLASH);
-    if session.entries().is_empty() {
-        session.purge();
-    }
-    Some(flash)
-}
-
-// As it goes out. Applications put their whole state into an address; a browser takes longer ones than this.
-const LONGEST_PATH: usize = 8 * 1024;
-
-/// Where to go afterwards: a path on this site, or nothing. What is not ASCII in it, as a person copies it, is
-/// percent-encoded in UTF-8 (RFC 3987 §3.1).
-pub fn local_path(next: Option<&str>) -> Option<String> {
-    let typed = next?;
-    // A browser reads `\` as `/` and drops tabs and newlines, so `/\evil` and `/<tab>/evil` leave this site. U+FFFD stands
-    // for what could not be read.
-    let is_strange = |c: char| c == '\\' || c.is_control() || c == char::REPLACEMENT_CHARACTER;
-    if !typed.starts_with('/')
-        || typed.starts_with("//")
-        || typed.len() > LONGEST_PATH
-        || typed.contains(is_strange)
-    {
-        return None;
-    }
-    let mut path = String::with_capacity(typed.len());
-    for c in typed.chars() {
-        match c.is_ascii_graphic() {
-            true => path.push(c),
-            false => c.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| path += &format!("%{byte:02X}")),
-        }
-    }
-    (path.len() <= LONGEST_PATH).then_some(path)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_path_on_this_site_is_a_place_to_go() {
-        let long = format!("/app?state={}", "x".repeat(8_000));
-        for fine in ["/", "/me", "/me/sessions?page=2", "/a//b", "/caf%C3%A9", "/a#b", "/%2F/b", &long] {
-            assert_eq!(local_path(Some(fine)).as_deref(), Some(fine));
-        }
-        for (typed, sent) in
-            [("/café", "/caf%C3%A9"), ("/a b", "/a%20b"), ("/日本?q=ü", "/%E6%97%A5%E6%9C%AC?q=%C3%BC")]
-        {
-            assert_eq!(local_path(Some(typed)).as_deref(), Some(sent));
-        }
-        let long = format!("/{}", "x".repeat(9_000));
-        let long_when_encoded = format!("/{}", "日".repeat(2_000));
-        for evil in [
-            "",
-            "me",
-            "//evil.example",
-            "/\\evil.example",
-            "\\\\evil",
-            "https://evil.example",
-            "/\t/evil",
-            "/\r\nX: y",
-            "javascript:alert(1)",
-            "/caf\u{fffd}",
-            "/a\u{85}b",
-            "/\u{0}",
-            " /me",
-            &long,
-            &long_when_encoded,
-        ] {
-            assert_eq!(local_path(Some(evil)), None, "{evil}");
-        }
-    }
 }

@@ -4,7 +4,7 @@ use askama::Template;
 use serde::{Serialize, Serializer};
 use zeroize::Zeroizing;
 
-use super::guard::SignedIn;
+use super::visitor::SignedIn;
 use crate::{
     accounts::factors::{self, Factors},
     app::App,

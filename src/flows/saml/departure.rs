@@ -25,7 +25,7 @@ use crate::{
     sso::{self, Ask, Departure},
     web::{
         Anybody, Client, CurrentUser, Input, Query, RecentAuth, Reply, cookies::Own,
-        headers::policy_with_form_to, local_path, origin, reply::wants_html,
+        headers::policy_with_form_to, local_path, negotiation::wants_html, origin,
     },
 };
 

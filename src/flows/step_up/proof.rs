@@ -7,9 +7,8 @@ use crate::{
     kinds::StepUpMethod,
     model::{audit::Actor, session::Current, user::User},
     web::{
-        Client,
+        Client, SignedIn,
         door::{self, Ticket},
-        guard::SignedIn,
     },
 };
 

@@ -1,0 +1,29 @@
+//! What a request says of itself: the face that it asks for, and what it calls itself.
+
+use actix_web::{
+    HttpRequest,
+    http::header::{self, HeaderMap, HeaderName},
+};
+
+use crate::model::session::Fingerprint;
+
+/// Only someone who asks for `text/html` by name is a browser.
+pub fn wants_html(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|accept| accept.to_ascii_lowercase().contains("text/html"))
+}
+
+/// What the request's `User-Agent` says, as much of it as is kept with a session.
+pub fn user_agent(req: &HttpRequest) -> String {
+    let mut text = header_text(req, header::USER_AGENT).unwrap_or_default();
+    let end = text.floor_char_boundary(Fingerprint::MAX);
+    text.truncate(end);
+    text
+}
+
+/// A header of the request as text; what is not UTF-8 in it is replaced.
+pub fn header_text(req: &HttpRequest, name: HeaderName) -> Option<String> {
+    req.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+}
