@@ -85,7 +85,8 @@ pub fn entries() -> Vec<Entry> {
         get("/reset-password", Anyone, "the form behind the link", password_reset::open),
         post("/reset-password", Anyone, "`{token, password}`: sets it and ends every session", password_reset::reset),
         get("/not-me", Anyone, "what the link in a mail tells of, and what the button takes back", not_me::open),
-        post("/not-me", Anyone, "`{token}`: signs out everything, takes back what somebody else changed, mails a reset link", not_me::create),
+        post("/not-me", Anyone, "`{token, trusted?, removeFactors?}`: signs out everything, takes back what somebody else changed, mails a reset link", not_me::create),
+        post("/not-me/was-me", Anyone, "`{token}`: that sign-in counts as one's own from now on", not_me::was_me),
         get("/factor-reset/stop", Anyone, "the link in the mail about a reset of second factors", factor_reset::open),
         post("/factor-reset/stop", Anyone, "`{token}`: stops it: `{stopped}`", factor_reset::stop_by_link),
 

@@ -1,274 +1,57 @@
 //! What is undone when an account may be in other hands: one judgement, used by every way back.
-//!
-//! *Doubt* begins at the earliest sign-in that was told of and not answered for, or at the event that the pressed link tells
-//! of. Disowned is the session that the link tells of, each session begun since the doubt in a browser that the account did
-//! not know before it, and whatever was begun with a credential that one of these added. What disowned sessions changed is
-//! taken back; what sessions of browsers that were known changed stays.
 
-use std::collections::HashSet;
+pub mod judgement;
+pub mod occasion;
+pub mod way_back;
 
 use diesel::prelude::*;
 
-use super::{
-    deletion, email_change, factors,
-    security_changes::{self, address_key},
-};
+pub use judgement::{Doubt, Judgement, doubt_of_move, judge, was_here_before};
+pub use occasion::{Occasion, end_access};
+pub use way_back::{tell_of_password, way_back, way_back_from};
+
+use super::{deletion, email_change, factors};
 use crate::{
     clock::{Timestamp, span_in_words},
     db::{
-        Conn, Tx,
-        schema::{identities, passkeys, recovery_codes, totp as apps, users},
+        Tx,
+        schema::{identities, passkeys, users},
     },
     error::{Error, Result},
-    ids::{PasskeyId, SessionId, UserId},
+    ids::UserId,
     mail::{EmailAddress, letters},
     model::{
         audit::{self, Actor, Event},
         recovery_code,
-        security_change::{self, Beginning, Kind, SecurityChange},
+        security_change::{self, Kind, NewChange},
         session,
-        token::{self, AddressChange, NotMe, ResetPassword, ToldEvent, UndoEmail},
+        token::{self, AddressChange, NotMe, ResetPassword, UndoEmail},
         totp,
         user::{self, User},
     },
-    secret::{Keys, Secret},
+    secret::Secret,
 };
 
-/// Makes the link "this wasn't me" for an email that tells of `what` (nothing: a sign-in) in `session`, from `device`.
-pub fn way_back(
-    tx: &mut Tx,
-    user: &User,
-    session: Option<SessionId>,
-    what: Option<&str>,
-    device: &str,
-    ip: &str,
-) -> Result<Secret<NotMe>> {
-    let told = ToldEvent {
-        at: tx.now.unix(),
-        device: device.to_owned(),
-        ip: ip.to_owned(),
-        what: what.map(str::to_owned),
-        session,
-        told_to: Some(user.email.normalized()),
+/// Notes that the sign-in of which a link tells was answered with "yes, this was me": no other alert puts it in doubt. The link
+/// goes on working.
+pub fn confirm_sign_in(tx: &mut Tx, actor: &Actor, secret: &Secret<NotMe>) -> Result<()> {
+    let token = token::peek(tx.conn, secret)?;
+    let id = token.user_id.clone();
+    let session =
+        token.claim.session.as_ref().filter(|_| token.is_live(tx.now) && token.claim.what.is_none());
+    let session = session.ok_or(Error::DeadLink)?;
+    let changes = security_change::list(tx.conn, &id)?;
+    let is_noted = |one: &security_change::SecurityChange| {
+        one.kind == Kind::SignInConfirmed && one.target.as_deref() == Some(session.as_str())
     };
-    token::issue_another::<NotMe>(tx, &user.id, &told, NotMe::LIFE)
-}
-
-/// The same for what `actor` did in their session.
-pub fn way_back_from(
-    tx: &mut Tx,
-    actor: &Actor,
-    user: &User,
-    what: &str,
-    device: &str,
-) -> Result<Secret<NotMe>> {
-    let ip = actor.ip.as_deref().unwrap_or_default();
-    way_back(tx, user, actor.session.clone(), Some(what), device, ip)
-}
-
-/// Tells somebody that their password is a new one, with the way back.
-pub fn tell_of_password(tx: &mut Tx, actor: &Actor, user: &User, device: &str) -> Result<()> {
-    let not_me = way_back_from(tx, actor, user, "Your password was changed", device)?;
-    let (site, when) = (&tx.config.site, tx.now.exact());
-    let letter = letters::password_changed(site, &user.email, &user.name, &when, device, not_me.reveal())?;
-    tx.mail(Some(&user.id), letter)
-}
-
-/// Since when an account is in doubt, the session that the pressed link tells of, and the address that was told.
-#[derive(Debug, Clone)]
-pub struct Doubt {
-    from: Timestamp,
-    session: Option<SessionId>,
-    told_to: Option<String>,
-}
-
-impl Doubt {
-    /// The doubt of a link that tells of something at `moment`. It reaches back to the earliest sign-in that
-    /// was told of and that nobody answered for.
-    pub fn since(
-        conn: &mut Conn,
-        user: &UserId,
-        moment: Timestamp,
-        session: Option<SessionId>,
-        told_to: Option<String>,
-        now: Timestamp,
-    ) -> Result<Self> {
-        // Of what its own person changes they are told as well, and have no reason to answer.
-        let told = token::all_outstanding::<NotMe>(conn, user, now)?.into_iter();
-        let earliest = told.filter(|told| told.what.is_none()).map(|told| told.at).min();
-        // Cookies and links tell whole seconds.
-        let from = earliest.map_or(moment.unix(), |earliest| earliest.min(moment.unix()));
-        Ok(Self { from: Timestamp::from_unix(from), session, told_to })
+    if changes.iter().any(is_noted) {
+        return Ok(());
     }
-}
-
-/// The doubt of a link that undoes a move: since it was asked for, and about the session that asked.
-pub fn doubt_of_move(tx: &mut Tx, id: &UserId, change: &AddressChange, asked_at: Timestamp) -> Result<Doubt> {
-    let changes = security_change::list(tx.conn, id)?;
-    let by =
-        security_changes::asked(&changes, change).and_then(|one| one.by.as_ref()).map(|by| by.id.clone());
-    Doubt::since(tx.conn, id, asked_at, by, Some(change.old.normalized()), tx.now)
-}
-
-/// Whether the account had its present address before it had the one that a move at `moment` took away: the mailbox of
-/// that one came later, and has no say.
-pub fn was_here_before(tx: &mut Tx, user: &User, moment: Timestamp) -> Result<bool> {
-    for change in security_change::list(tx.conn, &user.id)? {
-        let before = change.before(&tx.config.keys)?;
-        if change.at < moment && before.is_some_and(|before| before == user.email.spelled()) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-/// What is taken back of an account, and what of it is said before the button is pressed.
-#[derive(Debug)]
-pub struct Judgement {
-    sessions: HashSet<SessionId>,
-    /// Passkeys that are removed, with their names.
-    pub passkeys: Vec<(PasskeyId, String)>,
-    /// Whether the authenticator app is removed.
-    pub removes_app: bool,
-    removes_codes: bool,
-    identities: Vec<String>,
-    /// The address that the account goes back to, where it moved.
-    pub address: Option<EmailAddress>,
-    /// Whether the account was to be deleted, and is kept.
-    pub keeps_account: bool,
-}
-
-impl Judgement {
-    /// How many identities at providers are removed.
-    pub fn identities(&self) -> usize {
-        self.identities.len()
-    }
-}
-
-/// Judges what happened to an account in doubt. Changes nothing.
-pub fn judge(conn: &mut Conn, user: &User, doubt: &Doubt, keys: &Keys) -> Result<Judgement> {
-    let changes = security_change::list(conn, &user.id)?;
-    let disowned = Disowned::of(conn, &user.id, doubt, &changes)?;
-    let from = doubt.from;
-    // What nobody noted who did it was there before such notes were kept, or came without a session.
-    let goes = |kind: Kind, target: Option<&str>, at: Timestamp| {
-        let noted = changes.iter().rev().find(|one| {
-            one.kind == kind && one.target.as_deref() == target && (target.is_some() || one.at == at)
-        });
-        noted.map_or(at >= from, |one| disowned.did(one) && !disowned.was_known(one))
-    };
-    let own: Vec<(PasskeyId, String, Timestamp)> = passkeys::table
-        .filter(passkeys::user_id.eq(&user.id))
-        .select((passkeys::id, passkeys::name, passkeys::created_at))
-        .load(conn)?;
-    let own = own.into_iter().filter(|(id, _, at)| goes(Kind::PasskeyAdded, Some(id.as_str()), *at));
-    let passkeys = own.map(|(id, name, _)| (id, name)).collect();
-    let app = apps::table.find(&user.id).select(apps::created_at).first(conn).optional()?;
-    let codes: Option<Timestamp> = recovery_codes::table
-        .filter(recovery_codes::user_id.eq(&user.id))
-        .select(recovery_codes::created_at)
-        .first(conn)
-        .optional()?;
-    let linked: Vec<(String, String, Timestamp)> = identities::table
-        .filter(identities::user_id.eq(&user.id))
-        .select((identities::id, identities::connection_id, identities::created_at))
-        .load(conn)?;
-    let identities =
-        linked.into_iter().filter(|(_, connection, at)| goes(Kind::IdentityLinked, Some(connection), *at));
-    let identities = identities.map(|(id, ..)| id).collect();
-    let moves: Vec<_> =
-        changes.iter().filter(|one| one.kind == Kind::EmailChanged && disowned.did(one)).collect();
-    let address = first_address(&moves, keys)?;
-    // Whoever is told at an address that came later, and of something else, does not move the account: its owner may have
-    // left the one before.
-    let is_theirs =
-        address.as_ref().is_some_and(|address| doubt.told_to.as_ref() == Some(&address.normalized()));
-    let by_told =
-        moves.iter().any(|one| one.by.as_ref().is_some_and(|by| doubt.session.as_ref() == Some(&by.id)));
-    let address = address.filter(|_| is_theirs || by_told || doubt.told_to.is_none());
-    let asked = changes.iter().rev().find(|one| one.kind == Kind::DeletionAsked);
-    let keeps_account = user.is_leaving() && asked.is_none_or(|one| disowned.did(one));
-    let removes_app = app.is_some_and(|at| goes(Kind::AppAdded, None, at));
-    let removes_codes = codes.is_some_and(|at| goes(Kind::CodesMade, None, at));
-    Ok(Judgement {
-        sessions: disowned.sessions,
-        passkeys,
-        removes_app,
-        removes_codes,
-        identities,
-        address: address.filter(|address| address.spelled() != user.email.spelled()),
-        keeps_account,
-    })
-}
-
-/// Where the first of these moves began. Of moves at one moment it is the one that no other leads to.
-fn first_address(moves: &[&SecurityChange], keys: &Keys) -> Result<Option<EmailAddress>> {
-    let earliest = moves.iter().filter(|one| moves.first().is_some_and(|first| first.at == one.at));
-    let earliest: Vec<&&SecurityChange> = earliest.collect();
-    for one in &earliest {
-        let Some(before) = one.before(keys)?.and_then(|before| EmailAddress::parse(&before).ok()) else {
-            continue;
-        };
-        let key = address_key(&before.normalized());
-        if !earliest.iter().any(|other| other.target.as_deref() == Some(&key)) {
-            return Ok(Some(before));
-        }
-    }
-    Ok(None)
-}
-
-/// The sessions that are disowned, also those that have ended.
-struct Disowned<'a> {
-    doubt: &'a Doubt,
-    sessions: HashSet<SessionId>,
-}
-
-impl<'a> Disowned<'a> {
-    fn of(conn: &mut Conn, user: &UserId, doubt: &'a Doubt, changes: &[SecurityChange]) -> Result<Self> {
-        let mut all = security_change::sessions_of(conn, user)?;
-        all.extend(changes.iter().filter_map(|one| one.by.clone()));
-        let mut disowned = Self { doubt, sessions: doubt.session.iter().cloned().collect() };
-        // Each round may find a passkey with which others began.
-        loop {
-            let before = disowned.sessions.len();
-            let added: HashSet<&str> = changes
-                .iter()
-                .filter(|one| one.kind == Kind::PasskeyAdded && disowned.did(one))
-                .filter_map(|one| one.target.as_deref())
-                .collect();
-            let more = all.iter().filter(|one| {
-                let by_passkey =
-                    one.passkey_id.as_ref().is_some_and(|passkey| added.contains(passkey.as_str()));
-                by_passkey || disowned.is_strange(one)
-            });
-            let more: Vec<SessionId> = more.map(|one| one.id.clone()).collect();
-            disowned.sessions.extend(more);
-            if disowned.sessions.len() == before {
-                return Ok(disowned);
-            }
-        }
-    }
-
-    /// Begun since the doubt, in a browser that was not known before it.
-    fn is_strange(&self, session: &Beginning) -> bool {
-        let from = self.doubt.from;
-        session.began_at >= from && session.browser_known_since.is_none_or(|since| since >= from)
-    }
-
-    /// Whether the browser was known before the doubt. A factor from there is never taken away at once: whoever reads the
-    /// mailbox would be stronger than it.
-    fn was_known(&self, change: &SecurityChange) -> bool {
-        let since = change.by.as_ref().and_then(|by| by.browser_known_since);
-        since.is_some_and(|since| since < self.doubt.from)
-    }
-
-    /// Whether one of them changed this. What no session did is in doubt since then.
-    fn did(&self, change: &SecurityChange) -> bool {
-        match &change.by {
-            Some(by) => self.sessions.contains(&by.id),
-            None => change.at >= self.doubt.from,
-        }
-    }
+    let target = Some(session.as_str());
+    let network = String::new();
+    let answer = NewChange { kind: Kind::SignInConfirmed, target, before: None, by: None, network };
+    security_change::note(tx, &id, answer)?;
+    audit::record(tx, &actor.clone().known_as(&id), &id, Event::SignInConfirmed { session: session.clone() })
 }
 
 /// Takes back what somebody else did: ends every session and waiting step, blocks the password, forgets known browsers,
@@ -279,9 +62,7 @@ impl<'a> Disowned<'a> {
 pub fn contain(tx: &mut Tx, actor: &Actor, id: &UserId, doubt: &Doubt) -> Result<(User, bool)> {
     let user = user::by_id(tx.conn, id)?;
     let judged = judge(tx.conn, &user, doubt, &tx.config.keys)?;
-    token::revoke_all(tx, id)?;
-    session::revoke_others(tx, actor, id, None)?;
-    user::block_password(tx, id)?;
+    end_access(tx, actor, id, Occasion::Contained)?;
     remove_factors(tx, actor, id, &judged)?;
     if !judged.identities.is_empty() {
         let gone = identities::table.filter(identities::id.eq_any(&judged.identities));
@@ -368,30 +149,44 @@ pub fn lock(tx: &mut Tx, id: &UserId) -> Result<User> {
     }
 }
 
-/// Keeps everybody out of an account and ends its sessions and links, or lets its person in again. Says whether that
-/// changed anything.
-pub fn set_locked(tx: &mut Tx, actor: &Actor, user: &User, is_locked: bool) -> Result<bool> {
+/// Signs an account out everywhere. Says whether it was signed in anywhere.
+pub fn sign_out(tx: &mut Tx, actor: &Actor, user: &User) -> Result<bool> {
     tx.lock(&user.email.normalized())?;
-    let changed = match is_locked {
-        true => diesel::update(users::table.find(&user.id).filter(users::locked_at.is_null()))
-            .set(users::locked_at.eq(tx.now))
-            .execute(tx.conn)?,
-        false => diesel::update(users::table.find(&user.id).filter(users::locked_at.is_not_null()))
-            .set(users::locked_at.eq(None::<Timestamp>))
-            .execute(tx.conn)?,
-    };
-    if changed == 0 {
+    if session::list(tx.conn, &user.id, tx.now)?.is_empty() {
         return Ok(false);
     }
-    if is_locked {
-        session::revoke_others(tx, actor, &user.id, None)?;
-        token::revoke_all(tx, &user.id)?;
+    end_access(tx, actor, &user.id, Occasion::SignedOutElsewhere(None))?;
+    Ok(true)
+}
+
+/// Keeps everybody out of an account and ends its sessions and links. Where it `is_compromised`, the password opens nothing
+/// afterwards either, until a new one is set. Says whether that changed anything.
+pub fn lock_out(tx: &mut Tx, actor: &Actor, user: &User, is_compromised: bool) -> Result<bool> {
+    tx.lock(&user.email.normalized())?;
+    let row = users::table.find(&user.id);
+    let is_locked = diesel::update(row.filter(users::locked_at.is_null()))
+        .set(users::locked_at.eq(tx.now))
+        .execute(tx.conn)?
+        > 0;
+    let has_open_password = user::candidate(tx.conn, &user.id)?.usable_hash().is_some();
+    if !is_locked && !(is_compromised && has_open_password) {
+        return Ok(false);
     }
-    audit::record(
-        tx,
-        actor,
-        &user.id,
-        if is_locked { Event::UserLocked {} } else { Event::UserUnlocked {} },
-    )?;
+    let occasion = if is_compromised { Occasion::LockedAsCompromised } else { Occasion::Locked };
+    end_access(tx, actor, &user.id, occasion)?;
+    if is_locked {
+        audit::record(tx, actor, &user.id, Event::UserLocked {})?;
+    }
+    Ok(true)
+}
+
+/// Lets the person of a locked account in again. Says whether that changed anything.
+pub fn unlock(tx: &mut Tx, actor: &Actor, user: &User) -> Result<bool> {
+    tx.lock(&user.email.normalized())?;
+    let locked = users::table.find(&user.id).filter(users::locked_at.is_not_null());
+    if diesel::update(locked).set(users::locked_at.eq(None::<Timestamp>)).execute(tx.conn)? == 0 {
+        return Ok(false);
+    }
+    audit::record(tx, actor, &user.id, Event::UserUnlocked {})?;
     Ok(true)
 }

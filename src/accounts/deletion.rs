@@ -5,7 +5,13 @@
 use chrono::TimeDelta;
 use diesel::prelude::*;
 
-use super::{personal_data, security_changes, sso_policy};
+use super::{
+    containment::{
+        occasion::{Occasion, end_access},
+        way_back::{device_of, way_back, way_back_from},
+    },
+    personal_data, security_changes, sso_policy,
+};
 use crate::{
     clock::Timestamp,
     db::{Conn, Tx, schema::users},
@@ -15,14 +21,15 @@ use crate::{
     model::{
         audit::{self, Actor, Event},
         membership,
-        security_change::Kind,
-        session,
+        security_change::{self, Kind},
         throttle::{self, Limit},
         token::{self, CancelDeletion},
         user::{self, Place, User},
     },
     secret::Secret,
 };
+
+const ASKED: &str = "Your account is to be deleted";
 
 /// The days that are left, as a person counts them: 30 on the day one asks, and 1 on the last day.
 pub fn days_left(deletes_at: Timestamp, now: Timestamp) -> i64 {
@@ -58,15 +65,17 @@ pub fn schedule(
     // Each time a letter goes out: this must not become a way to fill a mailbox.
     let most = tx.config.limits.mails_per_hour;
     throttle::admit(tx, &Limit::new("deletion", user.id.as_str(), most, TimeDelta::hours(1)))?;
-    session::revoke_others(tx, actor, &user.id, keep)?;
-    token::revoke_all(tx, &user.id)?;
+    end_access(tx, actor, &user.id, Occasion::DeletionScheduled(keep))?;
     security_changes::note(tx, actor, &user.id, Kind::DeletionAsked, None)?;
     audit::record(tx, actor, &user.id, Event::DeletionScheduled { delete_at: deletes_at })?;
     // A claim's mailbox is somebody's who may have nothing to do with it.
     if user.is_verified() && !grace.is_zero() {
         let secret = token::issue::<CancelDeletion>(tx, &user.id, &())?;
+        let device = device_of(tx.conn, actor)?;
+        let not_me = way_back_from(tx, actor, user, ASKED, &device)?;
         let (site, when) = (&tx.config.site, deletes_at.exact());
-        let letter = letters::deletion_scheduled(site, &user.email, &user.name, &when, secret.reveal())?;
+        let links = (secret.reveal(), not_me.reveal());
+        let letter = letters::deletion_scheduled(site, &user.email, &user.name, &when, links)?;
         tx.mail(Some(&user.id), letter)?;
     }
     Ok(deletes_at)
@@ -184,9 +193,12 @@ pub fn remind(tx: &mut Tx, id: &UserId) -> Result<bool> {
     let Some(deletes_at) = told.flatten().filter(|_| user.is_verified()) else { return Ok(false) };
     // The first link is only with its reader, and still works.
     let secret = token::issue_another::<CancelDeletion>(tx, id, &(), deletes_at - tx.now)?;
+    let asked = security_change::list(tx.conn, id)?.into_iter().rfind(|one| one.kind == Kind::DeletionAsked);
+    let session = asked.and_then(|one| one.by).map(|by| by.id);
+    let not_me = way_back(tx, &user, session, Some(ASKED), "", "")?;
     let (site, days) = (&tx.config.site, days_left(deletes_at, tx.now));
-    let when = deletes_at.exact();
-    let letter = letters::deletion_reminder(site, &user.email, &user.name, days, &when, secret.reveal())?;
+    let (when, links) = (deletes_at.exact(), (secret.reveal(), not_me.reveal()));
+    let letter = letters::deletion_reminder(site, &user.email, &user.name, days, &when, links)?;
     tx.mail(Some(id), letter)?;
     Ok(true)
 }

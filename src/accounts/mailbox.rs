@@ -1,13 +1,16 @@
 //! What a proved mailbox does to an account that only claimed its address.
 
-use super::{email_verification, factors, organisations, second_factors};
+use super::{
+    containment::occasion::{Occasion, end_access},
+    email_verification, factors, organisations, second_factors,
+};
 use crate::{
     db::Tx,
     error::Result,
     ids::UserId,
     model::{
         audit::{self, Actor, Event},
-        identity, session, sign_in, token,
+        identity, sign_in,
         user::{self, User},
     },
 };
@@ -25,10 +28,7 @@ pub fn prove(tx: &mut Tx, actor: &Actor, user: &User, normalized: &str) -> Resul
         second_factors::remove_all(tx, actor, &user.id)?;
     }
     detach_from_organisations(tx, actor, &user.id)?;
-    session::revoke_others(tx, actor, &user.id, None)?;
-    token::revoke_all(tx, &user.id)?;
-    user::drop_password(tx, &user.id)?;
-    user::forget_browsers(tx, &user.id)?;
+    end_access(tx, actor, &user.id, Occasion::MailboxProved)?;
     sign_in::forget(tx, &user.id)?;
     audit::record(tx, actor, &user.id, Event::ClaimCleared {})?;
     user::by_id(tx.conn, &user.id)

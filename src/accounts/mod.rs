@@ -8,6 +8,7 @@ pub mod email_change;
 pub mod email_verification;
 pub mod factor_reset;
 pub mod factors;
+pub mod linking;
 pub mod magic_link;
 pub mod mailbox;
 pub mod organisations;

@@ -2,16 +2,19 @@
 
 use diesel::prelude::*;
 
-use super::{email_change, email_verification, organisations, sso_policy};
+use super::{
+    containment::occasion::{Occasion, end_access},
+    email_change, email_verification, linking, organisations, sso_policy,
+};
 use crate::{
     db::{Conn, Tx, schema::identities},
     error::Result,
-    mail::{EmailAddress, LetterKind},
+    mail::EmailAddress,
     model::{
         audit::{self, Actor, Event},
         connection::{Connection, Person},
-        domain, identity, membership, session, throttle,
-        token::{self, AddressChange},
+        domain, identity, membership,
+        token::AddressChange,
         user::{self, NewGuest, User},
     },
     sso,
@@ -33,8 +36,8 @@ pub enum Resolution {
 pub enum Refused {
     /// No address is said of them, or one that no mail can reach.
     NoAddress,
-    /// An account has the address, and the organisation does not speak for its domain.
-    AddressTaken,
+    /// The organisation has not proved the domain of the address, and does not speak for it.
+    DomainNotProved,
     /// Another organisation speaks for the domain of the address.
     AnotherDomain,
     /// Their domain signs in through another connection only.
@@ -48,7 +51,7 @@ impl Refused {
     pub fn code(self) -> &'static str {
         match self {
             Refused::NoAddress => "no_address",
-            Refused::AddressTaken => "address_taken",
+            Refused::DomainNotProved => "domain_not_proved",
             Refused::AnotherDomain => "another_domain",
             Refused::AnotherConnection => "another_connection",
             Refused::AnotherName => "another_name",
@@ -61,8 +64,9 @@ impl Refused {
             Refused::NoAddress => {
                 "The identity provider does not tell the person's address. Map the attribute that holds it."
             }
-            Refused::AddressTaken => {
-                "Another account has this address, and the organisation has not proved its domain."
+            Refused::DomainNotProved => {
+                "The organisation has not proved the domain of this address, so it does not speak for it. Prove the domain, \
+                 or make the person a member first."
             }
             Refused::AnotherDomain => "The domain of this address belongs to another organisation.",
             Refused::AnotherConnection => "People of this domain sign in through another connection only.",
@@ -92,20 +96,15 @@ pub fn resolve(
         Arrival::Refused(refused) => Ok(Resolution::Refused(refused)),
         Arrival::Known(user) => follow(tx, actor, connection, name, user, person).map(Resolution::Known),
         Arrival::Member(owner) => {
-            identity::link(tx, actor, connection, name, &owner.id)?;
+            linking::link(tx, actor, connection, name, &owner, created_from)?;
             follow(tx, actor, connection, name, owner, person).map(Resolution::Known)
         }
         Arrival::Unlinked(owner) => Ok(Resolution::Unlinked(owner)),
-        Arrival::New { email, is_proved } => {
+        Arrival::New { email } => {
             let shown = person.name.clone().or_else(|| user::Name::parse(local_part(email.spelled())).ok());
             let guest = NewGuest { email: email.clone(), name: shown, created_from: created_from.to_owned() };
             let user = user::provision(tx, actor, guest)?;
-            if is_proved {
-                email_verification::confirm(tx, actor, &user.id, &email.normalized())?;
-            } else if throttle::admits_letter(tx, LetterKind::VerifyEmail, &email)? {
-                // An organisation may say anybody's address, as often as it likes.
-                email_verification::send_link(tx, &user)?;
-            }
+            email_verification::confirm(tx, actor, &user.id, &email.normalized())?;
             identity::link(tx, actor, connection, name, &user.id)?;
             organisations::add_member(tx, actor, &connection.organisation_id, &user.id, person.role)?;
             user::by_id(tx.conn, &user.id).map(Resolution::Known)
@@ -121,8 +120,8 @@ enum Arrival {
     Member(User),
     /// The account of somebody else with the address.
     Unlinked(User),
-    /// No account has the address. Holds whether the organisation speaks for its domain.
-    New { email: EmailAddress, is_proved: bool },
+    /// No account has the address, and the organisation speaks for its domain.
+    New { email: EmailAddress },
     /// Nobody who may come in.
     Refused(Refused),
 }
@@ -146,11 +145,17 @@ fn judge(conn: &mut Conn, connection: &Connection, name: &sso::Name, person: &Pe
             return Ok(Arrival::Refused(Refused::AnotherConnection));
         }
     }
-    let Some(owner) = user::confirmed(conn, &email)? else { return Ok(Arrival::New { email, is_proved }) };
-    if !is_proved {
-        return Ok(Arrival::Refused(Refused::AddressTaken));
+    let owner = user::confirmed(conn, &email)?;
+    let is_member = match &owner {
+        Some(owner) => membership::role_of(conn, &connection.organisation_id, &owner.id)?.is_some(),
+        None => false,
+    };
+    // Of anybody else's address it says what it likes; also to the owners: nobody learns there who has an account here.
+    if !is_proved && !is_member {
+        return Ok(Arrival::Refused(Refused::DomainNotProved));
     }
-    if membership::role_of(conn, &connection.organisation_id, &owner.id)?.is_none() {
+    let Some(owner) = owner else { return Ok(Arrival::New { email }) };
+    if !(is_proved && is_member) {
         return Ok(Arrival::Unlinked(owner));
     }
     // An address may have been given to somebody new since.
@@ -229,13 +234,13 @@ fn follow_address(
     }
     let change = AddressChange { old: user.email.clone(), new: new.clone() };
     email_change::move_address(tx, actor, &user.id, &change)?;
-    token::revoke_all(tx, &user.id)?;
+    end_access(tx, actor, &user.id, Occasion::EmailChangedByProvider)?;
     // Whose address a claim named is not to be bothered with it.
     if user.is_verified() {
         email_change::notify_previous_address(tx, user, &change)?;
     }
     if sso_policy::enforced(tx.conn, &change.new)?.is_some() {
-        session::revoke_but_sso(tx, actor, &user.id, None)?;
+        end_access(tx, actor, &user.id, Occasion::SsoRequired(None))?;
     }
     let (from, to) = (change.old.spelled().to_owned(), change.new.spelled().to_owned());
     audit::record(tx, actor, &user.id, Event::EmailChanged { from, to })

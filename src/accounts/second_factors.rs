@@ -8,7 +8,7 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::{
-    containment,
+    containment::{self, Occasion},
     factors::{self, Factors},
     security_changes, sso_policy,
 };
@@ -72,12 +72,19 @@ impl<'de> Deserialize<'de> for Code {
     }
 }
 
-/// Uses a code of `user`, once. `None` where it is not right, or was used before.
-pub fn take(tx: &mut Tx, actor: &Actor, user: &User, code: &Code) -> Result<Option<Factor>> {
+/// Uses a code of `user`, once, on a device; they are told of a recovery code by mail. `None` where it is not right, or was
+/// used before.
+pub fn take(tx: &mut Tx, actor: &Actor, user: &User, code: &Code, device: &str) -> Result<Option<Factor>> {
     match code {
         Code::Totp(code) => Ok(totp::take(tx, &user.id, code)?.then_some(Factor::Totp)),
         Code::Recovery(code) => {
-            Ok(recovery_code::take(tx, actor, user, code)?.then_some(Factor::RecoveryCode))
+            let Some(left) = recovery_code::take(tx, actor, &user.id, code)? else { return Ok(None) };
+            let not_me = containment::way_back_from(tx, actor, user, "A recovery code was used", device)?;
+            let (site, when) = (&tx.config.site, tx.now.exact());
+            let letter =
+                letters::recovery_code_used(site, &user.email, &user.name, &when, left, not_me.reveal())?;
+            tx.mail(Some(&user.id), letter)?;
+            Ok(Some(Factor::RecoveryCode))
         }
         Code::Other | Code::Nothing => Ok(None),
     }
@@ -114,9 +121,10 @@ pub fn added(
     factor: Factor,
 ) -> Result<()> {
     if !before.is_second_due() {
-        session::revoke_single_factor(tx, actor, user, &here.id)?;
+        containment::end_access(tx, actor, user, Occasion::SecondFactorAdded(&here.id))?;
     } else if factor == Factor::Totp && before.has_totp {
-        session::revoke_relying_on(tx, actor, user, &here.id, &[Factor::Totp])?;
+        let gone = Occasion::SecondFactorGone(&here.id, &[Factor::Totp]);
+        containment::end_access(tx, actor, user, gone)?;
     }
     session::set_factor(tx, &here.id, factor)
 }
@@ -133,7 +141,8 @@ pub fn removed(tx: &mut Tx, actor: &Actor, user: &UserId, here: &Current, factor
             &[Factor::Totp, Factor::RecoveryCode, Factor::Passkey]
         }
     };
-    session::revoke_relying_on(tx, actor, user, &here.id, gone)
+    containment::end_access(tx, actor, user, Occasion::SecondFactorGone(&here.id, gone))?;
+    Ok(())
 }
 
 /// [`Error::SpareKey`] where an organisation relies on a second factor and none is `left` that works.
@@ -155,7 +164,7 @@ pub fn remove_all(tx: &mut Tx, actor: &Actor, user: &UserId) -> Result<()> {
     passkey::forget(tx, user)?;
     totp::forget(tx, user)?;
     recovery_code::forget(tx, user)?;
-    session::revoke_others(tx, actor, user, None)?;
+    containment::end_access(tx, actor, user, Occasion::SecondFactorsReset)?;
     audit::record(tx, actor, user, Event::SecondFactorsReset {})
 }
 

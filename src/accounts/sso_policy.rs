@@ -2,7 +2,10 @@
 
 use diesel::prelude::*;
 
-use super::factors;
+use super::{
+    containment::occasion::{Occasion, end_access},
+    factors,
+};
 use crate::{
     db::{Conn, Tx, schema::domains},
     error::{Error, Errors, Result},
@@ -13,7 +16,7 @@ use crate::{
         audit::{self, Actor, Event},
         connection,
         domain::{self, Domain},
-        membership, organisation, session,
+        membership, organisation,
         user::{self, User},
     },
 };
@@ -125,7 +128,7 @@ pub fn enforce(
         return Err(Error::Conflict);
     }
     for person in user::at_domain(tx.conn, &domain.name)?.iter().filter(|person| *person != break_glass) {
-        session::revoke_but_sso(tx, actor, person, Some(here))?;
+        end_access(tx, actor, person, Occasion::SsoRequired(Some(here)))?;
     }
     let (organisation, name) = (organisation.clone(), domain.name.clone());
     let event = Event::DomainEnforced { organisation, domain: name, break_glass: break_glass.clone() };

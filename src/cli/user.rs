@@ -37,7 +37,13 @@ pub enum Command {
     /// One account: its state, where it is signed in, who tried to.
     Show(Whom),
     /// Sign an account out everywhere and let nobody in until it is unlocked.
-    Lock(Whom),
+    Lock {
+        #[command(flatten)]
+        whom: Whom,
+        /// Somebody else may know the password: it opens nothing any more, and every known browser is forgotten.
+        #[arg(long)]
+        compromised: bool,
+    },
     /// Let somebody in again.
     Unlock(Whom),
     /// Sign an account out everywhere. Its person can sign in again.
@@ -94,18 +100,22 @@ pub async fn run(app: App, command: Command) -> Outcome {
     match command {
         Command::List { json } => list(&app, json).await,
         Command::Show(whom) => show(&app, &whom).await,
-        Command::Lock(whom) => {
-            let change =
-                |tx: &mut Tx, user: &User| containment::set_locked(tx, &Actor::operator(), user, true);
-            act(&app, &whom, ["is locked and signed out everywhere", "was locked already"], change).await
+        Command::Lock { whom, compromised } => {
+            let change = move |tx: &mut Tx, user: &User| {
+                containment::lock_out(tx, &Actor::operator(), user, compromised)
+            };
+            let done = match compromised {
+                false => "is locked and signed out everywhere",
+                true => "is locked and signed out everywhere, and its password opens nothing any more",
+            };
+            act(&app, &whom, [done, "was locked already"], change).await
         }
         Command::Unlock(whom) => {
-            let change =
-                |tx: &mut Tx, user: &User| containment::set_locked(tx, &Actor::operator(), user, false);
+            let change = |tx: &mut Tx, user: &User| containment::unlock(tx, &Actor::operator(), user);
             act(&app, &whom, ["is unlocked", "was not locked"], change).await
         }
         Command::SignOut(whom) => {
-            let change = |tx: &mut Tx, user: &User| session::revoke_all(tx, &Actor::operator(), user);
+            let change = |tx: &mut Tx, user: &User| containment::sign_out(tx, &Actor::operator(), user);
             act(&app, &whom, ["is signed out everywhere", "was signed in nowhere"], change).await
         }
         Command::Delete { whom, now: false } => act(&app, &whom, SCHEDULED, schedule).await,

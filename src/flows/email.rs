@@ -6,7 +6,10 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    accounts::{containment, email_change, security_changes, sso_policy},
+    accounts::{
+        containment::{self, Occasion},
+        email_change, security_changes, sso_policy,
+    },
     app::App,
     clock::span_in_words,
     db::Tx,
@@ -17,7 +20,6 @@ use crate::{
         audit::{self, Event},
         password::Password,
         security_change::Kind,
-        session,
         throttle::{self, Limit},
         token::{self, AddressChange, ChangeEmail, ResetPassword, UndoEmail},
         user::{self, User},
@@ -228,8 +230,7 @@ fn apply(tx: &mut Tx, client: &Client, secret: &Secret<ChangeEmail>, keep: Optio
     let (id, change) = token::redeem(tx, secret)?;
     security_changes::note_move(tx, &actor, &id, &change)?;
     let user = user::by_id(tx.conn, &id)?;
-    token::revoke_all(tx, &id)?;
-    session::revoke_others(tx, &actor, &id, keep)?;
+    containment::end_access(tx, &actor, &id, Occasion::EmailChanged(keep))?;
     email_change::notify_previous_address(tx, &user, &change)?;
     let (from, to) = (change.old.spelled().to_owned(), change.new.spelled().to_owned());
     let event = Event::EmailChanged { from, to };

@@ -16,7 +16,7 @@ use crate::{
             policy::{Context, judge},
         },
         security_change::Kind,
-        session, user,
+        user,
     },
     web::{Client, Input, RecentUser, Reply, door},
 };
@@ -71,15 +71,13 @@ pub async fn change(
         .write(move |tx| {
             tx.lock(&user.email.normalized())?;
             user::set_password(tx, &user.id, &hash)?;
-            session::revoke_others(tx, &actor, &user.id, Some(&current.id))?;
             // A claim's mailbox is somebody's who may have nothing to do with it.
             if user.is_verified() {
                 containment::tell_of_password(tx, &actor, &user, &client.device().name())?;
             }
             security_changes::note(tx, &actor, &user.id, Kind::PasswordChanged, None)?;
             audit::record(tx, &actor, &user.id, Event::PasswordChanged {})?;
-            // Whoever knew the old one is a stranger again.
-            door::forget_others(tx, &client, &user.id, &current)
+            door::change_password_here(tx, &client, &user.id, &current)
         })
         .await?;
     let message = "Your password is changed. Every other device is signed out.";

@@ -6,7 +6,10 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    accounts::{containment, email_verification, mailbox, sso_policy},
+    accounts::{
+        containment::{self, Occasion},
+        email_verification, mailbox, security_changes, sso_policy,
+    },
     app::App,
     clock::span_in_words,
     db::Tx,
@@ -20,7 +23,8 @@ use crate::{
             Password, PasswordHash,
             policy::{Context, judge},
         },
-        session, sign_in,
+        security_change::Kind,
+        sign_in,
         throttle::{self, Limit},
         token::{self, ResetPassword},
         user::{self, User},
@@ -208,11 +212,12 @@ fn set(tx: &mut Tx, client: &Client, secret: &Secret<ResetPassword>, hash: &Pass
         mailbox::detach_from_organisations(tx, &actor, &id)?;
     }
     user::set_password(tx, &id, hash)?;
-    user::forget_browsers(tx, &id)?;
-    session::revoke_others(tx, &actor, &id, None)?;
+    containment::end_access(tx, &actor, &id, Occasion::PasswordReset)?;
     // Strangers who guessed before must not keep out whoever has just read the account's mail.
     let streak = throttle::login_streak(tx.config, "any", &normalized);
     throttle::clear(tx, &streak)?;
+    let key = security_changes::address_key(&normalized);
+    security_changes::note(tx, &actor, &id, Kind::PasswordReset, Some(&key))?;
     let device = client.device().name();
     containment::tell_of_password(tx, &actor, &user, &device)?;
     audit::record(tx, &actor, &id, Event::PasswordReset {})

@@ -124,7 +124,7 @@ fn attempt(tx: &mut Tx, client: &Client, secret: &Secret<PendingSignIn>, code: &
     let is_known = client.is_known_to(tx.conn, &user.id)?;
     second_factors::admit_guess(tx, &user.id, is_known)?;
     let actor = client.actor().known_as(&user.id);
-    if let Some(factor) = second_factors::take(tx, &actor, &user, code)? {
+    if let Some(factor) = second_factors::take(tx, &actor, &user, code, &client.device().name())? {
         second_factors::clear_guesses(tx, &user.id, is_known)?;
         let second = door::Second { factor, passkey: None };
         let ticket = door::finish(tx, client, &user, secret, second)?;

@@ -5,7 +5,10 @@ use askama::Template;
 use serde::Serialize;
 
 use crate::{
-    accounts::factors,
+    accounts::{
+        containment::{self, Occasion},
+        factors,
+    },
     app::App,
     error::Result,
     ids::SessionId,
@@ -94,7 +97,7 @@ pub async fn revoke_all(me: CurrentUser, app: Data<App>) -> Result<Reply> {
     let count = app
         .write(move |tx| {
             tx.lock(&user.email.normalized())?;
-            session::revoke_others(tx, &actor, &user.id, Some(&keep))
+            containment::end_access(tx, &actor, &user.id, Occasion::SignedOutElsewhere(Some(&keep)))
         })
         .await?;
     let message = match count {

@@ -153,7 +153,7 @@ async fn by_password(attempt: Attempt, password: &Password, app: &App) -> Result
 async fn by_code(attempt: Attempt, code: Code, app: &App) -> Result<Verdict> {
     app.write(move |tx| {
         tx.lock(&attempt.user.email.normalized())?;
-        match second_factors::take(tx, &attempt.actor, &attempt.user, &code)? {
+        match second_factors::take(tx, &attempt.actor, &attempt.user, &code, &attempt.device)? {
             Some(factor) => attempt.passed(tx, factor.into()),
             None => attempt.missed(tx, "code"),
         }

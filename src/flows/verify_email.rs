@@ -8,7 +8,10 @@ use askama::Template;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    accounts::email_verification,
+    accounts::{
+        containment::{self, Occasion},
+        email_verification,
+    },
     app::App,
     clock::Timestamp,
     db::Tx,
@@ -198,7 +201,18 @@ async fn confirm(
 ) -> Result<Reply> {
     look_up(app, &secret).await?;
     let client = client.clone();
-    app.write(move |tx| redeem(tx, &client, &secret)).await?;
+    app.write(move |tx| {
+        let id = redeem(tx, &client, &secret)?;
+        match &client.held {
+            // Whoever else is signed in knew the password before anybody proved the address.
+            Some((held, here)) if *held == id => {
+                let actor = client.actor();
+                containment::end_access(tx, &actor, &id, Occasion::Confirmed(Some(here))).map(drop)
+            }
+            _ => Ok(()),
+        }
+    })
+    .await?;
     let next = afterwards.take().unwrap_or_else(|| "/me".to_owned());
     Reply::done(next, "Your address is confirmed.").with("emailVerified", true)
 }
@@ -217,6 +231,7 @@ async fn confirm_and_sign_in(
                 return Err(Error::DeadLink);
             }
             let user = user::by_id(tx.conn, &id)?;
+            containment::end_access(tx, &client.actor().known_as(&id), &id, Occasion::Confirmed(None))?;
             door::arrive(tx, &client, &user, AuthMethod::Password, false)
         })
         .await?;

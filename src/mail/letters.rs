@@ -55,8 +55,8 @@ pub use deletion::{claim_ends, deletion_cancelled, deletion_done, deletion_remin
 pub use moving::{address_change_asked, address_changed, confirm_new_address};
 pub use organisation::{MembershipChange, certificate_expires, domain_record_gone, membership_changed};
 pub use proofs::{
-    FactorChange, ResetStep, factor_changed, factor_reset, password_changed, recovery_code_used,
-    reset_password, wrong_codes, wrong_step_ups,
+    FactorChange, ResetStep, factor_changed, factor_reset, identity_linked, password_changed,
+    recovery_code_used, reset_password, wrong_codes, wrong_step_ups,
 };
 
 /// How a letter begins, and who signs it.
@@ -181,7 +181,8 @@ mod tests {
             address_changed(&site, &ada, "Ada", "new@example.com", "t0ken", "7 days").unwrap(),
             factor_changed(&site, &ada, "Ada", FactorChange::AppAdded, "today", "Chrome on macOS", "t0ken")
                 .unwrap(),
-            recovery_code_used(&site, &ada, "Ada", "today", 3).unwrap(),
+            recovery_code_used(&site, &ada, "Ada", "today", 3, "t0ken").unwrap(),
+            identity_linked(&site, &ada, "Ada", "Acme", ("today", "Chrome on macOS"), "t0ken").unwrap(),
             wrong_codes(&site, &ada, "Ada", "today", "Chrome on macOS").unwrap(),
             wrong_step_ups(&site, &ada, "Ada", "today", "Chrome on macOS").unwrap(),
             membership("today", MembershipChange::MadeOwner),
@@ -198,8 +199,10 @@ mod tests {
             .unwrap(),
             factor_reset(&site, &ada, "Ada", ResetStep::Stopped { when: "today" }).unwrap(),
             factor_reset(&site, &ada, "Ada", ResetStep::Done { when: "today" }).unwrap(),
-            deletion_scheduled(&site, &ada, "Ada", "21 December 2026, 14:05 UTC", "t0ken").unwrap(),
-            deletion_reminder(&site, &ada, "Ada", 3, "21 December 2026, 14:05 UTC", "t0ken").unwrap(),
+            deletion_scheduled(&site, &ada, "Ada", "21 December 2026, 14:05 UTC", ("t0ken", "t0ken"))
+                .unwrap(),
+            deletion_reminder(&site, &ada, "Ada", 3, "21 December 2026, 14:05 UTC", ("t0ken", "t0ken"))
+                .unwrap(),
             deletion_cancelled(&site, &ada, "Ada", "21 November 2026, 14:05 UTC").unwrap(),
             deletion_done(&site, &ada, "Ada").unwrap(),
             claim_ends(&site, &ada, "Ada", "28 November 2026, 14:05 UTC", "t0ken").unwrap(),

@@ -218,6 +218,8 @@ pub enum Event {
     RecoveryCodeUsed { left: i64 },
     /// An account was made on its person's first arrival by single sign-on.
     Provisioned {},
+    /// "Yes, this was me" was said of a sign-in.
+    SignInConfirmed { session: SessionId },
     /// An identity at an identity provider was connected with the account.
     IdentityLinked { connection: ConnectionId },
     /// Identities were disconnected from the account.

@@ -11,14 +11,12 @@ use super::{
     audit::{self, Actor, Event},
     crockford,
     personal_data::{Erasure, ExportSection, PersonalData},
-    user::User,
 };
 use crate::{
     clock::Timestamp,
     db::{Conn, Tx, schema::recovery_codes},
     error::Result,
     ids::UserId,
-    mail::letters,
     secret::{self, Keys},
 };
 
@@ -91,23 +89,20 @@ fn hashes(keys: &Keys, user: &UserId, code: &str) -> Result<Vec<String>> {
     keys.lookups("recovery_code", &format!("{user}:{code}"))
 }
 
-/// Uses a code and tells its owner by mail. Of many at once, one succeeds.
-pub fn take(tx: &mut Tx, actor: &Actor, user: &User, code: &str) -> Result<bool> {
-    let hashes = hashes(&tx.config.keys, &user.id, code)?;
+/// Uses a code, and says how many are left; nothing where it was none. Of many at once, one succeeds.
+pub fn take(tx: &mut Tx, actor: &Actor, user: &UserId, code: &str) -> Result<Option<i64>> {
+    let hashes = hashes(&tx.config.keys, user, code)?;
     let unused = recovery_codes::table
         .filter(recovery_codes::hash.eq_any(hashes))
-        .filter(recovery_codes::user_id.eq(&user.id))
+        .filter(recovery_codes::user_id.eq(user))
         .filter(recovery_codes::used_at.is_null());
     let taken = diesel::update(unused).set(recovery_codes::used_at.eq(tx.now)).execute(tx.conn)?;
     if taken == 0 {
-        return Ok(false);
+        return Ok(None);
     }
-    let left = left(tx.conn, &user.id)?;
-    audit::record(tx, actor, &user.id, Event::RecoveryCodeUsed { left })?;
-    let letter =
-        letters::recovery_code_used(&tx.config.site, &user.email, &user.name, &tx.now.exact(), left)?;
-    tx.mail(Some(&user.id), letter)?;
-    Ok(true)
+    let left = left(tx.conn, user)?;
+    audit::record(tx, actor, user, Event::RecoveryCodeUsed { left })?;
+    Ok(Some(left))
 }
 
 /// How many were not used yet.

@@ -36,6 +36,10 @@ text_enum! {
         EmailChanged => "email_changed",
         /// The password was set by whoever was signed in.
         PasswordChanged => "password_changed",
+        /// The password was set by a link in the account's mailbox.
+        PasswordReset => "password_reset",
+        /// A sign-in that was told of was answered with "yes, this was me"; the target is its session.
+        SignInConfirmed => "sign_in_confirmed",
         /// The account was to be deleted.
         DeletionAsked => "deletion_asked",
     }

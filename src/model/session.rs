@@ -29,8 +29,8 @@ use crate::{
 
 pub use change::{Change, judge, lock, note_version};
 pub use ending::{
-    count, end, end_presented, end_twin, revoke, revoke_all, revoke_but_sso, revoke_everybody,
-    revoke_of_passkey, revoke_others, revoke_relying_on, revoke_single_factor,
+    count, end, end_presented, end_twin, revoke, revoke_but_sso, revoke_everybody, revoke_of_passkey,
+    revoke_others, revoke_relying_on, revoke_single_factor,
 };
 pub use list::{Listed, list};
 
@@ -361,4 +361,9 @@ pub fn set_factor(tx: &mut Tx, id: &SessionId, factor: Factor) -> Result<()> {
         .set((sessions::second_factor.eq(factor), sessions::stepped_up_with.eq(StepUpMethod::from(factor))))
         .execute(tx.conn)?;
     Ok(())
+}
+
+/// When a session began.
+pub fn began_at(conn: &mut Conn, id: &SessionId) -> Result<Timestamp> {
+    Ok(sessions::table.find(id).select(sessions::created_at).first(conn)?)
 }

@@ -11,7 +11,7 @@ use actix_web::{
 use super::{Client, known::KnownBrowser, session_cookie};
 use crate::{
     accounts::{
-        containment,
+        containment::{self, Occasion},
         factors::{self, Factors},
         sso_policy,
     },
@@ -253,11 +253,18 @@ pub fn rotate(tx: &mut Tx, session: &Current) -> Result<Ticket> {
     })
 }
 
-/// The same where the account forgets every browser but this one, which it has known since its cookie says so and counts.
-pub fn forget_others(tx: &mut Tx, client: &Client, user: &UserId, session: &Current) -> Result<Ticket> {
+/// The same where the password was changed: whoever knew the old one is a stranger again, and the account forgets every
+/// browser but this one, which it has known since its cookie says so and counts.
+pub fn change_password_here(
+    tx: &mut Tx,
+    client: &Client,
+    user: &UserId,
+    session: &Current,
+) -> Result<Ticket> {
     let before = user::known_from(tx, user)?;
     let since = client.known.known_since(user, before);
-    user::forget_browsers(tx, user)?;
+    let actor = client.actor().known_as(user);
+    containment::end_access(tx, &actor, user, Occasion::PasswordChanged(&session.id))?;
     let known = client.known.with(user, user::known_from(tx, user)?, since);
     Ok(Ticket { known: Some(known), ..rotate(tx, session)? })
 }

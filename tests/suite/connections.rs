@@ -21,6 +21,7 @@ use crate::{
         House, PASSWORD, Visitor,
         outside::{Names, Publisher, Record},
     },
+    idp::Acme,
     saml::forger::{self, CALLBACK, Draft, IDP, Idp, REQUEST, US, draft, metadata},
 };
 
@@ -208,6 +209,9 @@ async fn a_test_shows_what_came_and_what_was_checked_and_signs_nobody_in() {
     let idp = Idp::rsa();
     let path = connected(&ada, &[&idp]).await;
     let newcomer = |draft: Draft| draft.assertion("ada@example.com", "new@acme.example");
+    let connection = path.rsplit('/').next().unwrap();
+    let theirs = Acme::made(idp.clone(), IDP, connection, ada.clone(), &house).await;
+    theirs.proves(&house, "acme.example").await;
 
     let result = tested(&house, &ada, &path, &idp, newcomer).await;
 
@@ -238,9 +242,12 @@ async fn a_test_shows_what_came_and_what_was_checked_and_signs_nobody_in() {
     let shown = ada.get(&result).await.is(200).json();
     assert_eq!(shown["attempt"]["outcome"], "bad_signature");
     assert!(shown["detail"]["checks"].as_array().unwrap().iter().any(|check| check[1].is_string()));
-    // The address of somebody else's account, in a domain that is not proved: nobody could come in.
-    let result = tested(&house, &ada, &path, &idp, |draft| draft.assertion("_assertion", "_another")).await;
-    assert_eq!(ada.get(&result).await.json()["attempt"]["outcome"], "address_taken");
+    // An address in a domain that is not proved: nobody could come in.
+    let stranger = |draft: Draft| {
+        draft.assertion("_assertion", "_another").assertion("ada@example.com", "new@elsewhere.example")
+    };
+    let result = tested(&house, &ada, &path, &idp, stranger).await;
+    assert_eq!(ada.get(&result).await.json()["attempt"]["outcome"], "domain_not_proved");
     assert_eq!(ada.get(&path).await.json()["connection"]["testedAt"], Value::Null);
     assert_eq!(ada.get(SSO).await.json()["attempts"].as_array().unwrap().len(), 3);
 
@@ -264,7 +271,7 @@ async fn two_certificates_are_good_at_once_and_another_provider_is_not_taken_for
         let result = tested(&house, &ada, &path, idp, |draft| {
             // Each assertion is good for once.
             let id = format!("_{}", &idp.base64()[200..220].replace(['+', '/', '='], "x"));
-            draft.assertion("ada@example.com", "new@acme.example").assertion("_assertion", &id)
+            draft.assertion("_assertion", &id)
         })
         .await;
         assert_eq!(ada.get(&result).await.json()["attempt"]["succeeded"], true);

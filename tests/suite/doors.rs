@@ -73,6 +73,7 @@ fn rows() -> Vec<Row> {
         write(post.clone(), "/reset-password", Anyone, "token=$RESET&password=$PASSWORD"),
         get("/not-me", Anyone),
         write(post.clone(), "/not-me", Anyone, "token=$TOKEN"),
+        write(post.clone(), "/not-me/was-me", Anyone, "token=$TOKEN"),
         get("/factor-reset/stop", Anyone),
         write(post.clone(), "/factor-reset/stop", Anyone, "token=$TOKEN"),
         get("/auth/confirm", SignedIn),
@@ -791,6 +792,7 @@ async fn a_write_from_another_site_is_refused_at_every_door_and_changes_nothing_
                 // their own tests use them.
                 let is_apart = [
                     "/not-me",
+                    "/not-me/was-me",
                     "/me/email/confirm",
                     "/me/email/undo",
                     "/me/2fa/recovery-codes/download",

@@ -9,6 +9,7 @@ mod cluster;
 mod commands;
 mod commands_output;
 mod connections;
+mod containment;
 mod cookies;
 mod crash;
 mod deletion;

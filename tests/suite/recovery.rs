@@ -381,3 +381,149 @@ async fn chain_8_a_known_password_gives_no_more_guesses_at_the_second_factor() {
 
     tenth.refuses(401, "sign_in_ended");
 }
+
+/// A reset by mail ends the doubt of what was told before: whoever knew the old password was out by then.
+#[actix_web::test]
+async fn an_older_alert_pressed_after_a_reset_takes_nothing_from_the_owner() {
+    let house = House::open().await;
+    house.verified(ADA).await;
+    house.wait(TimeDelta::minutes(1));
+    let thief = intruder(&house, X).await;
+    thief.steps_up().await;
+    adds_passkey(&house, &thief).await;
+    let alert = ways_back(&house, ADA, true).await.remove(0);
+    house.wait(TimeDelta::minutes(1));
+    house.curl().post_json("/forgot-password", json!({ "email": ADA })).await.is(200);
+    let reset = reset_link(&house).await;
+    house.curl().post_json("/reset-password", json!({ "token": reset, "password": LATER })).await.is(200);
+    house.wait(TimeDelta::minutes(1));
+    // The intruder's passkey has to go by its own email first: it is asked for.
+    let told = ways_back(&house, ADA, false).await.remove(0);
+    not_me(&house, &told).await;
+    assert_eq!(house.count("passkeys").await, 0);
+    let owner = gets_back(&house).await;
+    owner.post_json("/auth/confirm", json!({ "password": LATER })).await.is(200);
+    adds_passkey(&house, &owner).await;
+    house.wait(TimeDelta::minutes(1));
+
+    let page = house.browser().get(&format!("/not-me?token={alert}")).await;
+    if page.status == 200 {
+        not_me(&house, &alert).await;
+    }
+
+    assert_eq!(house.count("passkeys").await, 1, "what the owner added after the reset stays");
+}
+
+/// The mailbox that an intruder moved the account to resets as well, and that heals nothing.
+#[actix_web::test]
+async fn a_reset_in_the_mailbox_that_the_account_was_moved_to_heals_nothing() {
+    let house = House::open().await;
+    house.verified(ADA).await;
+    house.wait(TimeDelta::minutes(1));
+    let thief = intruder(&house, X).await;
+    thief.steps_up().await;
+    moves(&house, &thief).await;
+    let alert = ways_back(&house, ADA, true).await.remove(0);
+    house.wait(TimeDelta::minutes(1));
+    house.curl().post_json("/forgot-password", json!({ "email": ELSEWHERE })).await.is(200);
+    let letters = house.letters_to(ELSEWHERE).await;
+    let link = letters.iter().rev().find(|letter| letter.text.contains("/reset-password?token=")).unwrap();
+    let form = json!({ "token": token_in(&link.text).unwrap(), "password": "of the intruder alone" });
+    house.curl().post_json("/reset-password", form).await.is(200);
+    house.wait(TimeDelta::minutes(1));
+    let later = house.curl().named(Y);
+    let form = json!({ "email": ELSEWHERE, "password": "of the intruder alone" });
+    later.post_json("/login", form).await.is(200);
+    later.post_json("/auth/confirm", json!({ "password": "of the intruder alone" })).await.is(200);
+    adds_passkey(&house, &later).await;
+
+    not_me(&house, &alert).await;
+
+    assert_eq!(house.count("passkeys").await, 0);
+    assert_eq!(house.texts("SELECT email AS text FROM users").await, [ADA]);
+    gets_back(&house).await.get("/me").await.is(200);
+}
+
+/// "Yes, this was me" takes one's own new phone out of every other alert's doubt; an unticked box does so for once.
+#[actix_web::test]
+async fn a_sign_in_that_was_answered_for_or_unticked_is_not_somebody_elses() {
+    for answer in ["nothing", "yes", "ticked", "unticked", "trusted", "yes, of the one pressed"] {
+        let house = House::open().await;
+        house.verified(ADA).await;
+        house.wait(TimeDelta::minutes(1));
+        let thief = intruder(&house, X).await;
+        // Emails that leave at once arrive in any order.
+        house.send_letters().await;
+        house.wait(TimeDelta::minutes(1));
+        let phone = house.curl().named(Y);
+        signs_in(&phone, PASSWORD).await;
+        phone.steps_up().await;
+        adds_passkey(&house, &phone).await;
+        house.wait(TimeDelta::minutes(1));
+        let alerts = ways_back(&house, ADA, true).await;
+        let (of_thief, of_phone) = (&alerts[0], &alerts[1]);
+        let page = house.browser().get(&format!("/not-me?token={of_thief}")).await.is(200);
+        page.says("Sign-ins that were perhaps not yours").says("Yes, this was me");
+        // The intruder's has ended: a first second factor signs out whoever came in with one only.
+        let listed = house.curl().get(&format!("/not-me?token={of_thief}")).await.json()["signIns"].clone();
+        let id = listed[0]["id"].as_str().unwrap();
+        assert_eq!(
+            (listed.as_array().unwrap().len(), &listed[0]["isToldOf"]),
+            (1, &json!(false)),
+            "{listed}"
+        );
+        let reader = house.browser();
+        match answer {
+            "yes" => reader.post("/not-me/was-me", &[("token", of_phone)]).await.goes_to("/login"),
+            "yes, of the one pressed" => {
+                reader.post("/not-me/was-me", &[("token", of_thief)]).await.goes_to("/login")
+            }
+            _ => reader.get("/login").await.is(200),
+        };
+
+        match answer {
+            "unticked" => {
+                let form = [("token", of_thief.as_str()), ("listed", id)];
+                reader.post("/not-me", &form).await.goes_to("/login");
+            }
+            "ticked" => {
+                let (listed, ticked) = (format!("{id} "), format!("disown-{id}"));
+                let form = [("token", of_thief.as_str()), ("listed", &listed), (&ticked, "on")];
+                reader.post("/not-me", &form).await.goes_to("/login");
+            }
+            "trusted" => {
+                house
+                    .curl()
+                    .post_json("/not-me", json!({ "token": of_thief, "trusted": [id] }))
+                    .await
+                    .is(200);
+            }
+            _ => not_me(&house, of_thief).await,
+        }
+
+        let left = i64::from(matches!(answer, "yes" | "unticked" | "trusted"));
+        assert_eq!(house.count("passkeys").await, left, "{answer}");
+        phone.get("/me").await.refuses(401, "sign_in_required");
+        thief.get("/me").await.refuses(401, "sign_in_required");
+    }
+}
+
+/// A second factor that a session of a known browser added stays; its removal is asked for, told, and can be stopped.
+#[actix_web::test]
+async fn a_factor_of_a_known_browser_goes_the_delayed_way_where_that_is_asked_for() {
+    let house = House::open().await;
+    let stolen = house.verified(ADA).await;
+    house.wait(TimeDelta::minutes(2));
+    stolen.steps_up().await;
+    adds_passkey(&house, &stolen).await;
+    house.wait(TimeDelta::minutes(2));
+    let told = ways_back(&house, ADA, false).await.remove(0);
+    let page = house.browser().get(&format!("/not-me?token={told}")).await.is(200);
+    page.says("Added since then in a browser that you used before").says("Ask for their removal");
+
+    house.curl().post_json("/not-me", json!({ "token": told, "removeFactors": true })).await.is(200);
+
+    assert_eq!(house.count("passkeys").await, 1);
+    assert_eq!(house.count("users WHERE factors_reset_at IS NOT NULL").await, 1);
+    assert_eq!(house.count("outbox WHERE kind = 'factor_reset'").await, 1);
+}

@@ -53,6 +53,7 @@ const LEFT: &[(&str, &str)] = &[
     ("/me/security", "flow test"),
     ("/metrics", "flow"),
     ("/not-me", "test"),
+    ("/not-me/was-me", "test"),
     ("/organisations/{slug}/sso", "flow"),
     ("/organisations/{slug}/sso/domains", "flow"),
     ("/organisations/{slug}/sso/domains/{domain}", "flow"),

@@ -7,10 +7,11 @@ use serde::Serialize;
 
 use super::{Linking, SEAL, name_of};
 use crate::{
-    accounts::{organisations, security_changes},
+    accounts::{linking, organisations},
     app::App,
     error::{Error, Result},
-    model::{connection, identity, security_change::Kind, token, user},
+    kinds::Strength,
+    model::{connection, session, token, user},
     web::{Anybody, Client, CurrentUser, Reply, pending},
 };
 
@@ -45,9 +46,15 @@ pub async fn link_form(client: Client, visitor: Anybody, app: Data<App>) -> Resu
     Ok(Reply::page(LinkPage { organisation: connection.name, email, signed_in }))
 }
 
-/// `POST /auth/saml/link`: connects the two.
+/// `POST /auth/saml/link`: connects the two. Their sign-in just now is as good as a step-up.
 pub async fn link(me: CurrentUser, client: Client, req: HttpRequest, app: Data<App>) -> Result<Reply> {
     let secret = client.linking.clone().ok_or(Error::DeadLink)?;
+    let here = me.session.id.clone();
+    let began_at = app.read(move |conn| session::began_at(conn, &here)).await?;
+    let is_fresh = began_at + app.config().lifetimes.step_up > me.now;
+    if !is_fresh && !me.is_recent_in_full(&app).await? {
+        return Err(me.stale(&app, Strength::Full, None).await?);
+    }
     let (actor, user) = (me.actor(), me.user.clone());
     app.write(move |tx| {
         tx.lock(&user.email.normalized())?;
@@ -58,8 +65,7 @@ pub async fn link(me: CurrentUser, client: Client, req: HttpRequest, app: Data<A
         let linking: Linking = serde_json::from_str(&tx.config.keys.open(SEAL, &sealed)?)?;
         let connection = connection::by_id(tx.conn, &linking.connection)?;
         let name = name_of(&linking.format, &linking.name)?;
-        identity::link(tx, &actor, &connection, &name, &user.id)?;
-        security_changes::note(tx, &actor, &user.id, Kind::IdentityLinked, Some(connection.id.as_str()))?;
+        linking::link(tx, &actor, &connection, &name, &user, &client.device().name())?;
         organisations::add_member(tx, &actor, &connection.organisation_id, &user.id, linking.role)
     })
     .await?;

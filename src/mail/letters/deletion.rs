@@ -12,7 +12,7 @@ use crate::{
 struct Deletion<'a> {
     head: Letterhead<'a>,
     link: String,
-    reset_link: String,
+    not_me: String,
     when: &'a str,
     days: Option<&'a str>,
 }
@@ -20,18 +20,18 @@ struct Deletion<'a> {
 faces!(Deletion, "mail/deletion.txt", "mail/deletion.html");
 
 impl<'a> Deletion<'a> {
-    fn new(site: &'a Site, name: &str, when: &'a str, days: Option<&'a str>, token: &str) -> Self {
+    fn new(site: &'a Site, name: &str, when: &'a str, days: Option<&'a str>, links: (&str, &str)) -> Self {
         Self {
             head: Letterhead::of(site, name),
-            link: token_link(site, "/cancel-deletion", token),
-            reset_link: site.link("/forgot-password"),
+            link: token_link(site, "/cancel-deletion", links.0),
+            not_me: token_link(site, "/not-me", links.1),
             when,
             days,
         }
     }
 }
 
-/// Tells somebody `when` (`21 December 2026, 14:05 UTC`) their account is deleted, and how to keep it.
+/// Tells somebody `when` (`21 December 2026, 14:05 UTC`) their account is deleted. `links`: to keep it, and "this wasn't me".
 ///
 /// # Errors
 /// When a template cannot be rendered.
@@ -40,9 +40,9 @@ pub fn deletion_scheduled(
     to: &EmailAddress,
     name: &str,
     when: &str,
-    token: &str,
+    links: (&str, &str),
 ) -> askama::Result<Letter> {
-    let words = Deletion::new(site, name, when, None, token);
+    let words = Deletion::new(site, name, when, None, links);
     write(LetterKind::DeletionScheduled, to, format!("Your account at {} will be deleted", site.name), &words)
 }
 
@@ -56,10 +56,10 @@ pub fn deletion_reminder(
     name: &str,
     days: i64,
     when: &str,
-    token: &str,
+    links: (&str, &str),
 ) -> askama::Result<Letter> {
     let days = if days == 1 { "1 day".to_owned() } else { format!("{days} days") };
-    let words = Deletion::new(site, name, when, Some(&days), token);
+    let words = Deletion::new(site, name, when, Some(&days), links);
     let subject = format!("Your account at {} will be deleted in {days}", site.name);
     write(LetterKind::DeletionReminder, to, subject, &words)
 }

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{Letterhead, Words, device_name, token_link, write};
+use super::{Letterhead, Words, device_name, plain, token_link, write};
 use crate::{
     config::Site,
     mail::{EmailAddress, Letter, LetterKind},
@@ -133,16 +133,40 @@ pub fn factor_changed(
     write(LetterKind::FactorChanged, to, format!("How you sign in to {} has changed", site.name), &words)
 }
 
+/// Tells somebody that they sign in through `organisation` from now on, since `when` and from which `device`. `not_me` is
+/// the way back.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn identity_linked(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    organisation: &str,
+    (when, device): (&str, &str),
+    not_me: &str,
+) -> askama::Result<Letter> {
+    let organisation = plain(organisation).unwrap_or("an organisation");
+    let words = FactorChanged {
+        head: Letterhead::of(site, name),
+        not_me: token_link(site, "/not-me", not_me),
+        what: &format!("Your account can be signed in to through {organisation}"),
+        when,
+        device: device_name(device),
+    };
+    write(LetterKind::FactorChanged, to, format!("How you sign in to {} has changed", site.name), &words)
+}
+
 struct RecoveryCodeUsed<'a> {
     head: Letterhead<'a>,
-    link: String,
+    not_me: String,
     when: &'a str,
     left: i64,
 }
 
 faces!(RecoveryCodeUsed, "mail/recovery_code_used.txt", "mail/recovery_code_used.html");
 
-/// Tells somebody that one of their recovery codes was used, and how many are left.
+/// Tells somebody that one of their recovery codes was used, and how many are left. `not_me` is the way back.
 ///
 /// # Errors
 /// When a template cannot be rendered.
@@ -152,9 +176,10 @@ pub fn recovery_code_used(
     name: &str,
     when: &str,
     left: i64,
+    not_me: &str,
 ) -> askama::Result<Letter> {
-    let words =
-        RecoveryCodeUsed { head: Letterhead::of(site, name), link: site.link("/me/security"), when, left };
+    let not_me = token_link(site, "/not-me", not_me);
+    let words = RecoveryCodeUsed { head: Letterhead::of(site, name), not_me, when, left };
     write(LetterKind::RecoveryCodeUsed, to, format!("A recovery code for {} was used", site.name), &words)
 }
 

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use diesel::prelude::*;
 
-use super::{SessionSecret, list};
+use super::SessionSecret;
 use crate::{
     clock::Timestamp,
     db::{Conn, Tx, schema::sessions},
@@ -13,7 +13,6 @@ use crate::{
     model::{
         audit::{self, Actor, Event},
         token::{self, PendingSignIn},
-        user::User,
     },
 };
 
@@ -28,7 +27,7 @@ pub fn revoke(tx: &mut Tx, actor: &Actor, owner: &UserId, id: &SessionId) -> Res
 }
 
 /// Signs every device of `owner` out but `keep`, and ends the sign-ins that wait for a second proof. Returns how many
-/// devices there were.
+/// devices there were, as all of these do.
 pub fn revoke_others(tx: &mut Tx, actor: &Actor, owner: &UserId, keep: Option<&SessionId>) -> Result<usize> {
     token::revoke::<PendingSignIn>(tx, owner)?;
     let count = diesel::delete(
@@ -46,22 +45,23 @@ fn kept(keep: Option<&SessionId>) -> SessionId {
 
 /// Signs out every device of `owner` but `keep` that did not come in through an organisation, and ends the sign-ins that
 /// wait for a second proof.
-pub fn revoke_but_sso(tx: &mut Tx, actor: &Actor, owner: &UserId, keep: Option<&SessionId>) -> Result<()> {
+pub fn revoke_but_sso(tx: &mut Tx, actor: &Actor, owner: &UserId, keep: Option<&SessionId>) -> Result<usize> {
     token::revoke::<PendingSignIn>(tx, owner)?;
     let others = sessions::table.filter(sessions::user_id.eq(owner)).filter(sessions::id.ne(kept(keep)));
     let count = diesel::delete(others.filter(sessions::method.ne(AuthMethod::Sso))).execute(tx.conn)?;
-    if count == 0 {
-        return Ok(());
+    if count > 0 {
+        audit::record(tx, actor, owner, Event::OtherSessionsRevoked { count })?;
     }
-    audit::record(tx, actor, owner, Event::OtherSessionsRevoked { count })
+    Ok(count)
 }
 
 /// Signs out every device of `owner` but `keep` that came in with one proof only.
-pub fn revoke_single_factor(tx: &mut Tx, actor: &Actor, owner: &UserId, keep: &SessionId) -> Result<()> {
+pub fn revoke_single_factor(tx: &mut Tx, actor: &Actor, owner: &UserId, keep: &SessionId) -> Result<usize> {
     token::revoke::<PendingSignIn>(tx, owner)?;
     let others = sessions::table.filter(sessions::user_id.eq(owner)).filter(sessions::id.ne(keep));
     let count = diesel::delete(others.filter(sessions::second_factor.is_null())).execute(tx.conn)?;
-    audit::record(tx, actor, owner, Event::OtherSessionsRevoked { count })
+    audit::record(tx, actor, owner, Event::OtherSessionsRevoked { count })?;
+    Ok(count)
 }
 
 /// Signs out every device of `owner` but `keep` that relied on one of `factors`; `keep` no longer relies on it. Ends the
@@ -72,7 +72,7 @@ pub fn revoke_relying_on(
     owner: &UserId,
     keep: &SessionId,
     factors: &[Factor],
-) -> Result<()> {
+) -> Result<usize> {
     token::revoke::<PendingSignIn>(tx, owner)?;
     let relying = || {
         sessions::table.filter(sessions::user_id.eq(owner)).filter(sessions::second_factor.eq_any(factors))
@@ -81,7 +81,8 @@ pub fn revoke_relying_on(
     diesel::update(relying().filter(sessions::id.eq(keep)))
         .set(sessions::second_factor.eq(None::<Factor>))
         .execute(tx.conn)?;
-    audit::record(tx, actor, owner, Event::OtherSessionsRevoked { count })
+    audit::record(tx, actor, owner, Event::OtherSessionsRevoked { count })?;
+    Ok(count)
 }
 
 /// Signs out every device of `owner` that came in with this passkey, but `keep`.
@@ -96,16 +97,6 @@ pub fn revoke_of_passkey(
         sessions::table.filter(sessions::user_id.eq(owner)).filter(sessions::passkey_id.eq(passkey));
     let count = diesel::delete(relying.filter(sessions::id.ne(kept(keep)))).execute(tx.conn)?;
     audit::record(tx, actor, owner, Event::OtherSessionsRevoked { count })
-}
-
-/// Signs an account out everywhere, as an operator does. Says whether it was signed in anywhere.
-pub fn revoke_all(tx: &mut Tx, actor: &Actor, user: &User) -> Result<bool> {
-    tx.lock(&user.email.normalized())?;
-    if list(tx.conn, &user.id, tx.now)?.is_empty() {
-        return Ok(false);
-    }
-    revoke_others(tx, actor, &user.id, None)?;
-    Ok(true)
 }
 
 /// How many sessions are live.

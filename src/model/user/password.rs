@@ -2,7 +2,6 @@
 
 use diesel::prelude::*;
 
-use super::known_devices::forget_browsers;
 use crate::{
     clock::Timestamp,
     db::{
@@ -15,7 +14,6 @@ use crate::{
     model::{
         audit::{self, Actor, Event},
         password::PasswordHash,
-        token,
     },
 };
 
@@ -50,12 +48,12 @@ pub fn candidate(conn: &mut Conn, id: &UserId) -> Result<Candidate> {
     Ok(users::table.find(id).select(Candidate::as_select()).first(conn)?)
 }
 
-/// Sets a password; every outstanding link of the account dies with the old one.
+/// Sets a password.
 pub fn set_password(tx: &mut Tx, id: &UserId, hash: &PasswordHash) -> Result<()> {
     diesel::update(users::table.find(id))
         .set((users::password_hash.eq(hash), users::password_blocked_at.eq(None::<Timestamp>)))
         .execute(tx.conn)?;
-    token::revoke_all(tx, id)
+    Ok(())
 }
 
 /// Leaves an account without a password.
@@ -69,10 +67,10 @@ pub fn drop_password(tx: &mut Tx, id: &UserId) -> Result<()> {
     Ok(())
 }
 
-/// Blocks the password until a new one is set, and forgets every known browser.
+/// Blocks the password until a new one is set.
 pub fn block_password(tx: &mut Tx, id: &UserId) -> Result<()> {
     diesel::update(users::table.find(id)).set(users::password_blocked_at.eq(tx.now)).execute(tx.conn)?;
-    forget_browsers(tx, id)
+    Ok(())
 }
 
 /// Replaces `old` by a stronger hash of the same password, unless the password changed meanwhile.

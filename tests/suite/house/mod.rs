@@ -167,11 +167,12 @@ impl House {
         while jobs::run_outbox(&self.app).await.unwrap() > 0 {}
     }
 
-    /// The newest letter to `address` with a link that was asked for. One that tells of something has the way back, and
-    /// may leave at the same moment.
+    /// The newest letter to `address` whose first link is one that was asked for. One that tells of something begins with
+    /// the way back, and may leave at the same moment.
     pub async fn asked_letter(&self, address: &str) -> Caught {
         let letters = self.letters_to(address).await;
-        let is_asked = |text: &str| token_in(text).is_some() && !text.contains("/not-me?");
+        let first_link = |text: &str| text.split_once("?token=").map(|(before, _)| before.to_owned());
+        let is_asked = |text: &str| first_link(text).is_some_and(|link| !link.ends_with("/not-me"));
         letters.into_iter().rev().find(|letter| is_asked(&letter.text)).expect("a letter with a link")
     }
 

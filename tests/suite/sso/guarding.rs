@@ -411,9 +411,10 @@ async fn no_forgery_gets_anybody_in_case_90() {
 
     // The same worker still lets honest people in.
     let browser = house.browser();
-    let honest =
-        Acme::known_as(&house, "Honest", "boss@honest.example", "https://idp.honest.example".to_owned());
-    honest.await.signs_in(&house, &browser, &ada().at("ada@honest.example")).await.goes_to("/me");
+    let issuer = "https://idp.honest.example".to_owned();
+    let honest = Acme::known_as(&house, "Honest", "boss@honest.example", issuer).await;
+    honest.proves(&house, "honest.example").await;
+    honest.signs_in(&house, &browser, &ada().at("ada@honest.example")).await.goes_to("/me");
 }
 
 /// Makes the house believe that it asked what a forgery answers, of whom it is held against.

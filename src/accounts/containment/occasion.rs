@@ -1,0 +1,134 @@
+//! What ends when: one table of the occasions at which access to an account ends, in part or altogether.
+//!
+//! A session that its own browser gives up, or that its owner signs out from the list, ends by itself and is not in here.
+
+use crate::{
+    db::Tx,
+    error::Result,
+    ids::{SessionId, UserId},
+    kinds::Factor,
+    model::{audit::Actor, session, token, user},
+};
+
+/// What happened to an account. The sessions named are those that stay.
+#[derive(Debug, Clone, Copy)]
+pub enum Occasion<'a> {
+    /// Its owner said of a sign-in or a change that it was not theirs, or took the address back.
+    Contained,
+    /// A new password was set by a link in the mailbox.
+    PasswordReset,
+    /// A new password was set by somebody signed in.
+    PasswordChanged(&'a SessionId),
+    /// It moved to another address, by a link that was opened in this session or elsewhere.
+    EmailChanged(Option<&'a SessionId>),
+    /// Its identity provider says another address of the organisation's domain.
+    EmailChangedByProvider,
+    /// Its address was confirmed in this session, or with the account's password.
+    Confirmed(Option<&'a SessionId>),
+    /// Its address was proved without its password.
+    MailboxProved,
+    /// An operator locked it.
+    Locked,
+    /// An operator locked it, and somebody else may know the password.
+    LockedAsCompromised,
+    /// Its person, or an operator (nothing stays then), signed it out everywhere else.
+    SignedOutElsewhere(Option<&'a SessionId>),
+    /// Its first second factor was added.
+    SecondFactorAdded(&'a SessionId),
+    /// These factors no longer prove anything: removed or replaced.
+    SecondFactorGone(&'a SessionId, &'a [Factor]),
+    /// An operator's reset took every second factor away.
+    SecondFactorsReset,
+    /// It is to be deleted.
+    DeletionScheduled(Option<&'a SessionId>),
+    /// Its domain signs in through its organisation only from now on.
+    SsoRequired(Option<&'a SessionId>),
+}
+
+/// Which sessions end. All but the one named, of those that it says.
+enum Sessions<'a> {
+    All,
+    None,
+    Others(Option<&'a SessionId>),
+    NotBySso(Option<&'a SessionId>),
+    WithoutSecondFactor(&'a SessionId),
+    RelyingOn(&'a SessionId, &'a [Factor]),
+}
+
+/// Which one-time links end. Ways back never do.
+#[derive(PartialEq)]
+enum Links {
+    All,
+    None,
+}
+
+/// What becomes of the browsers that the account knows.
+#[derive(PartialEq)]
+enum KnownDevices {
+    Forgotten,
+    Kept,
+}
+
+/// What becomes of the password, where the occasion does not bring another.
+#[derive(PartialEq)]
+enum Password {
+    Kept,
+    Blocked,
+    Dropped,
+}
+
+impl<'a> Occasion<'a> {
+    fn ends(self) -> (Sessions<'a>, Links, KnownDevices, Password) {
+        use KnownDevices::{Forgotten, Kept};
+        match self {
+            Self::Contained => (Sessions::All, Links::All, Forgotten, Password::Blocked),
+            Self::PasswordReset => (Sessions::All, Links::All, Forgotten, Password::Kept),
+            // The browser of this session is made known again by whoever hands out its cookies.
+            Self::PasswordChanged(here) => {
+                (Sessions::Others(Some(here)), Links::All, Forgotten, Password::Kept)
+            }
+            Self::EmailChanged(here) => (Sessions::Others(here), Links::All, Kept, Password::Kept),
+            Self::EmailChangedByProvider => (Sessions::None, Links::All, Kept, Password::Kept),
+            Self::Confirmed(here) => (Sessions::Others(here), Links::All, Kept, Password::Kept),
+            Self::MailboxProved => (Sessions::All, Links::All, Forgotten, Password::Dropped),
+            Self::Locked => (Sessions::All, Links::All, Kept, Password::Kept),
+            Self::LockedAsCompromised => (Sessions::All, Links::All, Forgotten, Password::Blocked),
+            Self::SignedOutElsewhere(here) => (Sessions::Others(here), Links::None, Kept, Password::Kept),
+            Self::SecondFactorAdded(here) => {
+                (Sessions::WithoutSecondFactor(here), Links::None, Kept, Password::Kept)
+            }
+            Self::SecondFactorGone(here, gone) => {
+                (Sessions::RelyingOn(here, gone), Links::None, Kept, Password::Kept)
+            }
+            Self::SecondFactorsReset => (Sessions::All, Links::None, Kept, Password::Kept),
+            Self::DeletionScheduled(here) => (Sessions::Others(here), Links::All, Kept, Password::Kept),
+            Self::SsoRequired(here) => (Sessions::NotBySso(here), Links::All, Kept, Password::Kept),
+        }
+    }
+}
+
+/// Ends what ends on this occasion. Sign-ins that wait for a second factor end with the sessions. Returns how many
+/// sessions ended.
+pub fn end_access(tx: &mut Tx, actor: &Actor, user: &UserId, occasion: Occasion) -> Result<usize> {
+    let (sessions, links, devices, password) = occasion.ends();
+    let ended = match sessions {
+        Sessions::None => 0,
+        Sessions::All => session::revoke_others(tx, actor, user, None)?,
+        Sessions::Others(here) => session::revoke_others(tx, actor, user, here)?,
+        Sessions::NotBySso(here) => session::revoke_but_sso(tx, actor, user, here)?,
+        Sessions::WithoutSecondFactor(here) => session::revoke_single_factor(tx, actor, user, here)?,
+        Sessions::RelyingOn(here, gone) => session::revoke_relying_on(tx, actor, user, here, gone)?,
+    };
+    if links == Links::All {
+        token::revoke_all(tx, user)?;
+    }
+    match password {
+        Password::Kept => {}
+        Password::Blocked => user::block_password(tx, user)?,
+        Password::Dropped => user::drop_password(tx, user)?,
+    }
+    if devices == KnownDevices::Forgotten {
+        user::forget_browsers(tx, user)?;
+    }
+    Ok(ended)
+}

@@ -1,0 +1,66 @@
+//! The link "this wasn't me", which every email about how an account is held carries.
+
+use diesel::prelude::*;
+
+use crate::{
+    db::{Conn, Tx, schema::sessions},
+    error::Result,
+    ids::SessionId,
+    mail::letters,
+    model::{
+        audit::Actor,
+        device::{Device, DeviceKind},
+        token::{self, NotMe, ToldEvent},
+        user::User,
+    },
+    secret::Secret,
+};
+
+/// Makes the link for an email that tells of `what` (nothing: a sign-in) in `session`, from `device`.
+pub fn way_back(
+    tx: &mut Tx,
+    user: &User,
+    session: Option<SessionId>,
+    what: Option<&str>,
+    device: &str,
+    ip: &str,
+) -> Result<Secret<NotMe>> {
+    let told = ToldEvent {
+        at: tx.now.unix(),
+        device: device.to_owned(),
+        ip: ip.to_owned(),
+        what: what.map(str::to_owned),
+        session,
+        told_to: Some(user.email.normalized()),
+    };
+    token::issue_another::<NotMe>(tx, &user.id, &told, NotMe::LIFE)
+}
+
+/// Makes the link for an email that tells of what `actor` did in their session.
+pub fn way_back_from(
+    tx: &mut Tx,
+    actor: &Actor,
+    user: &User,
+    what: &str,
+    device: &str,
+) -> Result<Secret<NotMe>> {
+    let ip = actor.ip.as_deref().unwrap_or_default();
+    way_back(tx, user, actor.session.clone(), Some(what), device, ip)
+}
+
+/// The device of the session that `actor` acts in, in words; empty where there is none.
+pub fn device_of(conn: &mut Conn, actor: &Actor) -> Result<String> {
+    let Some(session) = &actor.session else { return Ok(String::new()) };
+    let row = sessions::table.find(session).select((sessions::browser, sessions::os));
+    let found: Option<(String, String)> = row.first(conn).optional()?;
+    let name = |(browser, os)| Device { browser, os, kind: DeviceKind::Unknown }.name();
+    Ok(found.map(name).unwrap_or_default())
+}
+
+/// Tells somebody that their password is a new one, with the way back.
+pub fn tell_of_password(tx: &mut Tx, actor: &Actor, user: &User, device: &str) -> Result<()> {
+    let not_me = way_back_from(tx, actor, user, "Your password was changed", device)?;
+    let (site, when) = (&tx.config.site, tx.now.exact());
+    let letter = letters::password_changed(site, &user.email, &user.name, &when, device, not_me.reveal())?;
+    tx.mail(Some(&user.id), letter)
+}

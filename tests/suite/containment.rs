@@ -1,0 +1,247 @@
+//! What ends when: each occasion at which access to an account ends, and each kind of access.
+
+use serde_json::json;
+use vestibule::{
+    accounts::{containment, second_factors},
+    ids::UserId,
+    model::{audit::Actor, user},
+};
+
+use crate::{
+    house::{House, PASSWORD, Visitor, authenticator::Authenticator, token_in},
+    idp::{Acme, id_of},
+    magic_link, passkeys,
+};
+
+const ADA: &str = "ada@example.com";
+const LATER: &str = "another fine passphrase";
+const LAPTOP: &str =
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
+const PHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1";
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Occasion {
+    NotMe,
+    AddressUndone,
+    ResetByMail,
+    PasswordChanged,
+    AddressChanged,
+    ConfirmedInItsBrowser,
+    ConfirmedWithPassword,
+    MailboxProved,
+    Locked,
+    LockedAsCompromised,
+    SignedOutElsewhere,
+    SecondFactorAdded,
+    SecondFactorRemoved,
+    FactorsReset,
+    DeletionScheduled,
+    SsoRequired,
+}
+
+/// What is left: the session in which it was done, another one, a link that was mailed before, the browser of the other
+/// session as a known one, the password. `None`: there is nothing to look at.
+type Left = [Option<bool>; 5];
+
+const YES: Option<bool> = Some(true);
+const NO: Option<bool> = Some(false);
+
+const TABLE: [(Occasion, Left); 16] = [
+    (Occasion::NotMe, [NO, NO, NO, NO, NO]),
+    (Occasion::AddressUndone, [NO, NO, NO, NO, NO]),
+    (Occasion::ResetByMail, [NO, NO, NO, NO, NO]),
+    (Occasion::PasswordChanged, [YES, NO, NO, NO, NO]),
+    (Occasion::AddressChanged, [YES, NO, NO, YES, YES]),
+    (Occasion::ConfirmedInItsBrowser, [YES, NO, NO, None, YES]),
+    (Occasion::ConfirmedWithPassword, [NO, NO, NO, None, YES]),
+    (Occasion::MailboxProved, [NO, NO, NO, None, NO]),
+    (Occasion::Locked, [NO, NO, NO, None, NO]),
+    (Occasion::LockedAsCompromised, [NO, NO, NO, None, NO]),
+    (Occasion::SignedOutElsewhere, [YES, NO, YES, YES, YES]),
+    (Occasion::SecondFactorAdded, [YES, NO, YES, None, None]),
+    (Occasion::SecondFactorRemoved, [YES, NO, YES, YES, YES]),
+    (Occasion::FactorsReset, [NO, NO, YES, YES, YES]),
+    (Occasion::DeletionScheduled, [YES, NO, NO, None, None]),
+    (Occasion::SsoRequired, [NO, NO, NO, None, NO]),
+];
+
+#[actix_web::test]
+async fn what_ends_when() {
+    for (occasion, expected) in TABLE {
+        let left = Case::of(occasion).await.left_after(expected).await;
+        assert_eq!(
+            left, expected,
+            "{occasion:?}: this session, the other, the link, the known browser, the password"
+        );
+    }
+}
+
+struct Case {
+    house: House,
+    occasion: Occasion,
+    laptop: Visitor,
+    phone: Visitor,
+    // A link to sign in, mailed before.
+    link: String,
+    passkey: Option<Authenticator>,
+}
+
+impl Case {
+    async fn of(occasion: Occasion) -> Self {
+        use Occasion::{
+            ConfirmedInItsBrowser, ConfirmedWithPassword, FactorsReset, MailboxProved, SecondFactorRemoved,
+        };
+        let house = House::open().await;
+        let laptop = house.curl().named(LAPTOP);
+        let person = json!({ "email": ADA, "password": PASSWORD, "name": "Ada" });
+        laptop.post_json("/signup", person).await.is(201);
+        let is_unverified = matches!(occasion, ConfirmedInItsBrowser | ConfirmedWithPassword | MailboxProved);
+        if !is_unverified {
+            let token = house.token_for(ADA).await;
+            laptop.post_json("/verify-email", json!({ "token": token })).await.is(200);
+        }
+        house.wait(chrono::TimeDelta::minutes(1));
+        let phone = house.curl().named(PHONE);
+        let mut passkey = None;
+        if matches!(occasion, SecondFactorRemoved | FactorsReset) {
+            let mut device = Authenticator::new(&house);
+            laptop.steps_up().await;
+            passkeys::adds(&laptop, &mut device).await.is(201);
+            passkeys::signs_in(&phone, &mut device).await.is(200);
+            passkey = Some(device);
+        } else {
+            phone.post_json("/login", json!({ "email": ADA, "password": PASSWORD })).await.is(200);
+        }
+        house.wait(chrono::TimeDelta::minutes(1));
+        let link = magic_link::asked(&house, &house.curl(), ADA).await;
+        Self { house, occasion, laptop, phone, link, passkey }
+    }
+
+    async fn happens(&mut self) {
+        let (house, laptop) = (&self.house, &self.laptop);
+        match self.occasion {
+            Occasion::NotMe => {
+                let token = self.letter_with("/not-me?token=").await;
+                laptop.post_json("/not-me", json!({ "token": token })).await.is(200);
+            }
+            Occasion::AddressUndone => {
+                self.moves().await;
+                let undo = self.letter_with("/me/email/undo?token=").await;
+                house.curl().post_json("/me/email/undo", json!({ "token": undo })).await.is(200);
+            }
+            Occasion::ResetByMail => {
+                laptop.post_json("/forgot-password", json!({ "email": ADA })).await.is(200);
+                let token = self.letter_with("/reset-password?token=").await;
+                let form = json!({ "token": token, "password": LATER });
+                house.curl().post_json("/reset-password", form).await.is(200);
+            }
+            Occasion::PasswordChanged => {
+                laptop.steps_up().await;
+                laptop.put_json("/me/password", json!({ "newPassword": LATER })).await.is(200);
+            }
+            Occasion::AddressChanged => self.moves().await,
+            Occasion::ConfirmedInItsBrowser => {
+                let token = self.letter_with("/verify-email?token=").await;
+                laptop.post_json("/verify-email", json!({ "token": token })).await.is(200);
+            }
+            Occasion::ConfirmedWithPassword => {
+                let token = self.letter_with("/verify-email?token=").await;
+                let form = [("token", token.as_str()), ("password", PASSWORD)];
+                house.browser().post("/verify-email", &form).await.goes_to("/me");
+            }
+            Occasion::MailboxProved => {
+                let link = magic_link::asked(house, &house.curl(), ADA).await;
+                let verified =
+                    house.curl().post_json("/login/magic-link/verify", json!({ "token": link })).await;
+                verified.is(200);
+            }
+            Occasion::Locked | Occasion::LockedAsCompromised => {
+                let is_compromised = self.occasion == Occasion::LockedAsCompromised;
+                let id = user_id(laptop).await;
+                let locked = house.app.write(move |tx| {
+                    let user = user::by_id(tx.conn, &id)?;
+                    containment::lock_out(tx, &Actor::operator(), &user, is_compromised)
+                });
+                assert!(locked.await.unwrap());
+            }
+            Occasion::SignedOutElsewhere => {
+                laptop.post_json("/me/sessions/revoke-all", json!({})).await.is(200);
+            }
+            Occasion::SecondFactorAdded => {
+                laptop.steps_up().await;
+                let mut device = Authenticator::new(house);
+                passkeys::adds(laptop, &mut device).await.is(201);
+            }
+            Occasion::SecondFactorRemoved => {
+                let id =
+                    laptop.get("/me/passkeys").await.json()["passkeys"][0]["id"].as_str().unwrap().to_owned();
+                passkeys::confirms(laptop, self.passkey.as_mut().unwrap()).await;
+                laptop.delete(&format!("/me/passkeys/{id}")).await.is(200);
+            }
+            Occasion::FactorsReset => {
+                let id = user_id(laptop).await;
+                let reset =
+                    house.app.write(move |tx| second_factors::remove_all(tx, &Actor::operator(), &id));
+                reset.await.unwrap();
+            }
+            Occasion::DeletionScheduled => {
+                laptop.steps_up().await;
+                laptop.post_json("/me/delete", json!({})).await.is(200);
+            }
+            Occasion::SsoRequired => {
+                let acme = Acme::of(house).await;
+                acme.enforces(house, None).await;
+                let id = user_id(laptop).await;
+                let ended = house.app.write(move |tx| {
+                    let required = containment::Occasion::SsoRequired(None);
+                    containment::end_access(tx, &Actor::operator(), &id, required)
+                });
+                ended.await.unwrap();
+            }
+        }
+    }
+
+    async fn left_after(mut self, expected: Left) -> Left {
+        self.happens().await;
+        let (house, occasion) = (&self.house, self.occasion);
+        // A deletion, too, leaves its own session where it can be stopped.
+        let own = match occasion {
+            Occasion::DeletionScheduled => self.laptop.get("/me/delete/status").await.status == 200,
+            _ => self.laptop.get("/me").await.status == 200,
+        };
+        let other = self.phone.get("/me").await.status == 200;
+        let link =
+            house.curl().get(&format!("/login/magic-link/verify?token={}", self.link)).await.status == 200;
+        let address = if occasion == Occasion::AddressChanged { "new@example.com" } else { ADA };
+        let offered = json!({ "email": address, "password": PASSWORD });
+        let has_password = self.house.curl().post_json("/login", offered).await.status == 200;
+        let newest = if has_password { PASSWORD } else { LATER };
+        house.send_letters().await;
+        let before = house.letters_that_say(address, "New sign-in").await;
+        let form = json!({ "email": address, "password": newest });
+        let is_in = self.phone.post_json("/login", form).await.status == 200;
+        let is_known = house.letters_that_say(address, "New sign-in").await == before;
+        // Where there is nothing to look at, or nobody can get in to look.
+        let known = expected[3].map(|_| is_in && is_known);
+        let password = expected[4].map(|_| has_password);
+        [Some(own), Some(other), Some(link), known, password]
+    }
+
+    async fn moves(&self) {
+        self.laptop.steps_up().await;
+        self.laptop.put_json("/me/email", json!({ "email": "new@example.com" })).await.is(200);
+        let token = self.house.token_for("new@example.com").await;
+        self.laptop.post_json("/me/email/confirm", json!({ "token": token })).await.is(200);
+    }
+
+    async fn letter_with(&self, words: &str) -> String {
+        let letters = self.house.letters_to(ADA).await;
+        let newest =
+            letters.iter().rev().find(|letter| letter.text.contains(words)).expect("a letter with the link");
+        token_in(&newest.text).unwrap()
+    }
+}
+
+async fn user_id(visitor: &Visitor) -> UserId {
+    UserId::from_text(id_of(visitor).await)
+}
