@@ -16,7 +16,7 @@ use crate::{
         health, login, logout, magic_link, methods, not_me, organisations, passkey_login, passkeys, password,
         password_reset, recovery_codes, saml, second_factor, sessions, signup, step_up, totp, verify_email,
     },
-    web::{assets, local_path, negotiation::wants_html, refuse},
+    web::{assets, local_path, negotiation::wants_html, refuse, together::FirstReads},
 };
 
 /// Who may enter a route.
@@ -218,6 +218,9 @@ macro_rules! verbs {
 }
 
 verbs!(get => GET, post => POST, put => PUT, delete => DELETE);
+
+/// What pages read together with their visitor.
+pub const FIRST_READS: FirstReads = FirstReads(&[("/me/sessions", sessions::first_read)]);
 
 /// Hangs every route into an actix application. A GET answers HEAD as well, without a body.
 pub fn configure(service: &mut ServiceConfig) {

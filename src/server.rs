@@ -39,6 +39,7 @@ pub fn start_with(
         Actix::new()
             .app_data(house.clone())
             .app_data(assets.clone())
+            .app_data(routes::FIRST_READS)
             .wrap(from_fn(visitor::load))
             .wrap(from_fn(origin::same_origin_writes))
             .wrap(from_fn(plain_http::refuse_plain_http))

@@ -34,7 +34,7 @@ const PASSWORD: &str = "correct horse battery staple";
 
 // Connections that ask for a page, and that sign in during the flood.
 const READERS: usize = 8;
-const FLOOD: usize = 32;
+const FLOOD: usize = 16;
 
 // The pace of the one who reads while others sign in: a closed loop would take a core for itself.
 const PACE: Duration = Duration::from_millis(5);
@@ -298,7 +298,7 @@ impl Bench {
         rate
     }
 
-    /// One reads the page while 32 sign in, again and again.
+    /// One reads the page while 16 sign in, again and again.
     fn flood(&mut self, database: &str, rows: &Rows, ceiling: f64) {
         let house = self.open(database);
         let page = |_: usize, turn: usize| Faces::HTML.get("/me/sessions", &rows.cookies[turn % 8]);
@@ -330,13 +330,13 @@ impl Bench {
         let ceiling = f64::midpoint(ceiling, self.bcrypt());
         let beside = format!("{:.2} × bcrypt", signed_in / ceiling);
         let bound = Bound::above(signed_in / ceiling, 0.9, "×");
-        self.table.rate("sign-in, 32 connections", signed_in, cpu, &beside, bound);
+        self.table.rate("sign-in, 16 connections", signed_in, cpu, &beside, bound);
         self.table.outcome("session page, quiet, one reader", &quiet, "", Bound::none());
         let allowed = (quiet.p99 * 2.0).max(quiet.p99 + 0.002) * 1e3;
         let beside = format!("p99 {:.1} × quiet", flooded.p99 / quiet.p99);
         let bound = Bound::below(flooded.p99 * 1e3, allowed, "ms p99");
         self.table.latency("the same under the flood", &flooded, &beside, bound);
-        self.table.note("One reader asks 200 times a second while 32 connections sign in without a pause.");
+        self.table.note("One reader asks 200 times a second while 16 connections sign in without a pause.");
     }
 
     fn signup(&mut self, database: &str, ceiling: f64) {

@@ -1,6 +1,11 @@
 //! The devices where one is signed in, and signing them out.
 
-use actix_web::web::{Data, Path};
+use std::any::Any;
+
+use actix_web::{
+    HttpRequest,
+    web::{Data, Path},
+};
 use askama::Template;
 use serde::Serialize;
 
@@ -10,15 +15,19 @@ use crate::{
         factors,
     },
     app::App,
+    clock::Timestamp,
+    db::Conn,
     error::Result,
-    ids::SessionId,
+    ids::{SessionId, UserId},
     model::{
         audit::{self, Event},
-        session, sign_in,
+        session::{self, Listed},
+        sign_in,
     },
     web::{
         CurrentUser, Reply, SignedIn,
         second_factors::FactorsView,
+        together,
         views::{LoginView, SessionView},
         ways::Ways,
     },
@@ -46,8 +55,17 @@ pub struct SecurityPage {
 const RECENT: i64 = 10;
 
 /// `GET /me/sessions`
-pub async fn index(me: CurrentUser, app: Data<App>) -> Result<Reply> {
-    Ok(Reply::page(SessionsPage { sessions: devices(&me, &app).await? }))
+pub async fn index(me: CurrentUser, req: HttpRequest, app: Data<App>) -> Result<Reply> {
+    let sessions = match together::take::<Vec<Listed>>(&req) {
+        Some(found) => views(&me, found),
+        None => devices(&me, &app).await?,
+    };
+    Ok(Reply::page(SessionsPage { sessions }))
+}
+
+/// What [`index`] reads.
+pub fn first_read(conn: &mut Conn, owner: &UserId, now: Timestamp) -> Result<Box<dyn Any + Send>> {
+    Ok(Box::new(session::list(conn, owner, now)?))
 }
 
 /// `GET /me/security`
@@ -72,8 +90,11 @@ pub async fn security(me: CurrentUser, app: Data<App>) -> Result<Reply> {
 
 async fn devices(me: &SignedIn, app: &App) -> Result<Vec<SessionView>> {
     let (owner, now) = (me.user.id.clone(), me.now);
-    let sessions = app.read(move |conn| session::list(conn, &owner, now)).await?;
-    Ok(sessions.into_iter().map(|session| SessionView::new(session, &me.session.id)).collect())
+    Ok(views(me, app.read(move |conn| session::list(conn, &owner, now)).await?))
+}
+
+fn views(me: &SignedIn, found: Vec<Listed>) -> Vec<SessionView> {
+    found.into_iter().map(|session| SessionView::new(session, &me.session.id)).collect()
 }
 
 /// `DELETE /me/sessions/{id}` and `POST /me/sessions/{id}/revoke`. The current one is signed out as by `/logout`.

@@ -17,6 +17,9 @@ use tracing_subscriber::fmt::MakeWriter;
 // Lines that wait for a slow reader. The next ones are lost.
 const MOST_WAITING: usize = 4_096;
 
+// So long lines are gathered: each request that wakes this thread by itself pays for it.
+const GATHERING: Duration = Duration::from_millis(2);
+
 // What piled up meanwhile goes out in one write of up to about this many bytes.
 const BATCH: usize = 64 * 1024;
 
@@ -104,6 +107,9 @@ impl Write for Line {
 fn write_lines(mut sink: Sink<impl Write>, waiting: &Receiver<Message>) {
     while let Ok(first) = waiting.recv() {
         let (mut batch, mut flushed) = (Vec::new(), None);
+        if matches!(first, Message::Line(_)) {
+            thread::sleep(GATHERING);
+        }
         let mut next = Some(first);
         while let Some(message) = next {
             match message {

@@ -29,6 +29,7 @@ pub mod second_factors;
 pub mod session_cookie;
 pub mod state_cookie;
 pub mod state_seal;
+pub mod together;
 pub mod views;
 pub mod visitor;
 pub mod ways;

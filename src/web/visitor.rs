@@ -10,7 +10,10 @@ use actix_web::{
 };
 use chrono::TimeDelta;
 
-use super::{app_of, forwarded, negotiation, session_cookie};
+use super::{
+    app_of, forwarded, negotiation, session_cookie,
+    together::{self, FirstFound},
+};
 use crate::{
     accounts::step_up,
     app::App,
@@ -131,14 +134,18 @@ pub async fn load(
 
 async fn find(req: &ServiceRequest, secrets: Vec<session::SessionSecret>) -> Result<Presented> {
     let app = app_of(req.request())?;
-    let now = app.now();
-    let (found, is_locked) = app
+    let (now, first_read) = (app.now(), together::of(req));
+    let (found, is_locked, mut first_found) = app
         .read(move |conn| {
             let mut found = secrets.iter().map(|secret| session::visitor(conn, secret, now));
             let found = found.find_map(Result::transpose).transpose()?;
             // Looked at only where nobody is signed in: whoever is pays nothing for it.
             let is_locked = found.is_none() && session::is_locked(conn, &secrets, now)?;
-            Ok((found, is_locked))
+            let first_found = match (&found, first_read) {
+                (Some((_, user)), Some(read)) => Some(read(conn, &user.id, now)?),
+                _ => None,
+            };
+            Ok((found, is_locked, first_found))
         })
         .await?;
     let Some((session, user)) = found else {
@@ -151,11 +158,16 @@ async fn find(req: &ServiceRequest, secrets: Vec<session::SessionSecret>) -> Res
         return Ok(Presented::Locked);
     }
     if session::needs_touch(&visitor.session, now) {
+        // What was read is from before that.
+        first_found = None;
         let touched = visitor.session.clone();
         // A full disk must not sign anybody out.
         if let Err(error) = app.write(move |tx| session::touch(tx, &touched)).await {
             tracing::warn!(cause = error.cause(), "activity was not noted");
         }
+    }
+    if let Some(found) = first_found {
+        req.extensions_mut().insert(FirstFound(found));
     }
     Ok(Presented::Live(Rc::new(visitor)))
 }
