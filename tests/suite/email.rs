@@ -190,7 +190,7 @@ async fn a_slip_of_the_finger_gives_nobody_the_account() {
 }
 
 #[actix_web::test]
-async fn every_other_link_dies_with_the_old_address_case_8() {
+async fn every_other_link_dies_with_the_old_address_case_08() {
     let house = House::open().await;
     let curl = recent(&house, "ada@example.com").await;
     house.curl().post_json("/forgot-password", json!({ "email": "ada@example.com" })).await.is(200);

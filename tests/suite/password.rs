@@ -32,7 +32,7 @@ async fn a_new_password_signs_out_everywhere_else_and_rotates_here_case_41() {
 }
 
 #[actix_web::test]
-async fn every_link_dies_with_the_old_password_case_8() {
+async fn every_link_dies_with_the_old_password_case_08() {
     let house = House::open().await;
     let curl = house.verified("ada@example.com").await;
     house.curl().post_json("/forgot-password", json!({ "email": "ada@example.com" })).await.is(200);
