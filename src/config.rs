@@ -39,6 +39,7 @@ pub use site::Site;
 pub use sources::{Source, file_setting};
 pub use told::Told;
 pub use typed::{Config, Lifetimes, Limits, MailRoute, Mode};
+pub use values::parse_span;
 
 /// Reads the environment and, where it is named, the TOML file: the settings, and each of them as it holds.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]

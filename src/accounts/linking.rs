@@ -1,11 +1,23 @@
 //! An account and its person's identity at a provider are connected.
 
+use diesel::prelude::*;
+
 use super::{containment, security_changes};
 use crate::{
-    db::Tx,
+    db::{
+        Tx,
+        schema::{connections, identities},
+    },
     error::Result,
+    ids::OrganisationId,
     mail::letters,
-    model::{audit::Actor, connection::Connection, identity, security_change::Kind, user::User},
+    model::{
+        audit::{self, Actor, Event},
+        connection::Connection,
+        domain, identity,
+        security_change::Kind,
+        user::User,
+    },
     sso,
 };
 
@@ -28,4 +40,19 @@ pub fn link(
     let letter =
         letters::identity_linked(site, to, called, &connection.name, (&when, device), not_me.reveal())?;
     tx.mail(Some(&user.id), letter)
+}
+
+/// Disconnects the identities at organisations that do not speak for the account's address: whoever proves the mailbox has
+/// said nothing of them.
+pub fn forget_unproved(tx: &mut Tx, actor: &Actor, user: &User) -> Result<()> {
+    let speaks = domain::proved(tx.conn, &user.email.domain())?.map(|domain| domain.organisation_id);
+    let own = identities::table.inner_join(connections::table).filter(identities::user_id.eq(&user.id));
+    let own: Vec<(String, OrganisationId)> =
+        own.select((identities::id, connections::organisation_id)).load(tx.conn)?;
+    let others = own.into_iter().filter(|(_, of)| speaks.as_ref() != Some(of));
+    let gone: Vec<String> = others.map(|(id, _)| id).collect();
+    match diesel::delete(identities::table.filter(identities::id.eq_any(gone))).execute(tx.conn)? {
+        0 => Ok(()),
+        count => audit::record(tx, actor, &user.id, Event::IdentitiesUnlinked { count }),
+    }
 }

@@ -17,5 +17,6 @@ pub mod personal_data;
 pub mod provisioning;
 pub mod second_factors;
 pub mod security_changes;
+pub mod sign_up;
 pub mod sso_policy;
 pub mod step_up;

@@ -1,5 +1,6 @@
 //! The commands. Exit 0: done; 1: refused, or there was nothing to do, with a sentence on stderr; 2: wrong usage.
 
+mod audit;
 mod doctor;
 mod jobs;
 mod limits;
@@ -58,6 +59,8 @@ enum Command {
         #[command(subcommand)]
         command: user::Command,
     },
+    /// Who did what to whom, when and from where.
+    Audit(audit::Command),
     /// What is counted against guessing: see it, clear it.
     Limits {
         #[command(subcommand)]
@@ -112,6 +115,7 @@ pub fn run() -> ExitCode {
         Command::Seed { json } => with_app(config, |app| seed::run(app, json)),
         Command::Jobs { command } => with_app(config, |app| jobs::run(app, command)),
         Command::User { command } => with_app(config, |app| user::run(app, command)),
+        Command::Audit(command) => with_app(config, |app| audit::run(app, command)),
         Command::Limits { command } => with_app(config, |app| limits::run(app, command)),
         Command::Session { command } => with_app(config, |app| session::run(app, command)),
         Command::Sso { command } => with_app(config, |app| sso::run(app, command)),

@@ -1,7 +1,9 @@
 //! `vestibule user`: what an operator may do to an account. Every change is audited as an operator's.
 
+mod show;
+
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     out::{self, say},
@@ -9,20 +11,19 @@ use super::{
 };
 use crate::{
     accounts::{
-        containment, deletion,
+        containment, deletion, email_verification,
         factor_reset::{self, Asked},
+        sign_up, sso_policy,
     },
     app::App,
-    clock::{Timestamp, span_in_words},
-    db::{Conn, Tx},
-    error::{Error, Result},
+    clock::span_in_words,
+    db::Tx,
+    error::Result,
     ids::{Id, UserId},
     mail::EmailAddress,
     model::{
-        audit::Actor,
-        session::{self, Listed},
-        sign_in,
-        user::{self, User},
+        audit::{self, Actor, Event},
+        user::{self, Name, User},
     },
 };
 
@@ -34,8 +35,23 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// One account: its state, where it is signed in, who tried to.
+    /// One account: its state, how and where it is signed in, who tried to, what was mailed.
     Show(Whom),
+    /// Make an account, and mail its person a link with which they choose a password.
+    Create {
+        /// The address. The link proves it.
+        address: String,
+        /// What to call the person.
+        #[arg(long)]
+        name: Option<String>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Mail a link for a new password.
+    SendReset(Whom),
+    /// Mail another link to confirm the address. The older ones no longer work.
+    Resend(Whom),
     /// Sign an account out everywhere and let nobody in until it is unlocked.
     Lock {
         #[command(flatten)]
@@ -99,7 +115,16 @@ const PAGE: i64 = 500;
 pub async fn run(app: App, command: Command) -> Outcome {
     match command {
         Command::List { json } => list(&app, json).await,
-        Command::Show(whom) => show(&app, &whom).await,
+        Command::Show(whom) => {
+            let user = find(&app, &whom.who).await?;
+            show::run(&app, user, whom.json).await
+        }
+        Command::Create { address, name, json } => create(&app, &address, name, json).await,
+        Command::SendReset(whom) => send_reset(&app, &whom).await,
+        Command::Resend(whom) => {
+            let words = ["is sent a link to confirm the address", "is confirmed already"];
+            act(&app, &whom, words, resend).await
+        }
         Command::Lock { whom, compromised } => {
             let change = move |tx: &mut Tx, user: &User| {
                 containment::lock_out(tx, &Actor::operator(), user, compromised)
@@ -137,6 +162,50 @@ pub async fn run(app: App, command: Command) -> Outcome {
         Command::ResetFactors { address, cancel: false, json } => reset_factors(&app, &address, json).await,
         Command::ResetFactors { address, cancel: true, json } => stop_reset(&app, &address, json).await,
     }
+}
+
+async fn create(app: &App, typed: &str, name: Option<String>, as_json: bool) -> Outcome {
+    let email = EmailAddress::parse_new(typed, !app.config().is_development());
+    let email = email.map_err(|problem| problem.to_string())?;
+    let name = name.map(|name| Name::parse(&name)).transpose()?;
+    if sentence(
+        app.read({
+            let email = email.clone();
+            move |conn| sso_policy::enforced(conn, &email)
+        })
+        .await,
+    )?
+    .is_some()
+    {
+        return Err(format!("People of {} sign in through their organisation only.", email.domain()));
+    }
+    let made = app.write(move |tx| sign_up::create(tx, &Actor::operator(), email, name)).await;
+    let Some(user) = sentence(made)? else { return refused(format!("{typed} has an account already.")) };
+    let said = format!("{typed} has an account now, and is mailed a link to choose a password.");
+    out::print(&show::told(&user), as_json, &said);
+    Ok(())
+}
+
+async fn send_reset(app: &App, whom: &Whom) -> Outcome {
+    let user = find(app, &whom.who).await?;
+    let person = user.clone();
+    let leads = app.read(move |conn| sso_policy::required_connection(conn, &person)).await;
+    if sentence(leads)?.is_some() {
+        return Err(format!("{} signs in through their organisation only.", user.email.spelled()));
+    }
+    let words = ["is mailed a link for a new password"; 2];
+    let send = |tx: &mut Tx, user: &User| sign_up::send_reset(tx, &Actor::operator(), user).map(|()| true);
+    act(app, whom, words, send).await
+}
+
+fn resend(tx: &mut Tx, user: &User) -> Result<bool> {
+    tx.lock(&user.email.normalized())?;
+    if user::by_id(tx.conn, &user.id)?.is_verified() {
+        return Ok(false);
+    }
+    audit::record(tx, &Actor::operator(), &user.id, Event::ConfirmationSent {})?;
+    email_verification::send_link(tx, user)?;
+    Ok(true)
 }
 
 const SCHEDULED: [&str; 2] = ["is going to be deleted", "was going to be deleted already"];
@@ -185,7 +254,7 @@ where
 }
 
 /// The account that is meant: by its id, by who has the address confirmed, or by the one claim to it.
-async fn find(app: &App, who: &str) -> std::result::Result<User, String> {
+pub(super) async fn find(app: &App, who: &str) -> std::result::Result<User, String> {
     let id: Option<UserId> = serde_json::from_value(who.into()).ok();
     let nobody = || format!("There is no account called {who}.");
     if let Some(id) = id {
@@ -211,93 +280,13 @@ async fn list(app: &App, as_json: bool) -> Outcome {
         let Some(last) = page.last().map(|user| user.id.clone()) else { return Ok(()) };
         for user in &page {
             match as_json {
-                true => say!("{}", told(user)),
-                false => say!("{}  {:<40} {}", user.id, user.email.spelled(), state(user)),
+                true => say!("{}", show::told(user)),
+                false => say!("{}  {:<40} {}", user.id, user.email.spelled(), show::state(user)),
             }
         }
         after = last;
     }
     Ok(())
-}
-
-fn told(user: &User) -> Value {
-    json!({
-        "id": user.id,
-        "email": user.email.spelled(),
-        "name": user.name,
-        "emailVerified": user.is_verified(),
-        "createdAt": user.created_at,
-        "lockedAt": user.locked_at,
-        "deleteAt": user.deletes_at,
-    })
-}
-
-fn state(user: &User) -> String {
-    let mut words =
-        vec![if user.is_verified() { "confirmed".to_owned() } else { "not confirmed".to_owned() }];
-    words.extend(user.locked_at.map(|_| "locked".to_owned()));
-    words.extend(user.deletes_at.map(|at| format!("deleted on {}", at.iso())));
-    words.join(", ")
-}
-
-async fn show(app: &App, whom: &Whom) -> Outcome {
-    let user = find(app, &whom.who).await?;
-    let (id, now) = (user.id.clone(), app.now());
-    let more = sentence(app.read(move |conn| More::about(conn, &id, now)).await)?;
-    if whom.json {
-        let mut told = told(&user);
-        told["holdReason"] = json!(more.hold);
-        told["sessions"] = more.sessions.iter().map(|(_, line)| line.as_str()).collect();
-        told["signIns"] = json!(more.sign_ins);
-        say!("{told}");
-        return Ok(());
-    }
-    say!("{}  {}", user.id, user.email.spelled());
-    say!("  name       {}", printable(&user.name));
-    say!("  state      {}", state(&user));
-    say!("  made       {} from {}", user.created_at.iso(), printable(&user.created_from));
-    if let Some(reason) = more.hold {
-        say!("  held       {reason}");
-    }
-    for (state, line) in more.sessions {
-        say!("  {state:<9}  {line}");
-    }
-    for line in more.sign_ins {
-        say!("  tried      {line}");
-    }
-    Ok(())
-}
-
-/// A terminal obeys control characters, and a name is whatever somebody typed.
-fn printable(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).collect()
-}
-
-/// What else there is to know of an account.
-struct More {
-    hold: Option<String>,
-    // "signed in" or "locked", and where.
-    sessions: Vec<(&'static str, String)>,
-    sign_ins: Vec<String>,
-}
-
-impl More {
-    fn about(conn: &mut Conn, id: &UserId, now: Timestamp) -> Result<Self, Error> {
-        let sessions = session::list(conn, id, now)?.into_iter().map(|session| {
-            let Listed { browser, os, ip, .. } = session;
-            let line = format!("{}  {browser} on {os}, {ip}", session.last_active_at.iso());
-            match session.locked_by {
-                None => ("signed in", line),
-                Some(by) => ("locked", format!("{line}; locked because it was used from {by}")),
-            }
-        });
-        let sessions = sessions.collect();
-        let sign_ins = sign_in::list(conn, id, 10)?.into_iter().map(|attempt| {
-            let from = format!("{} on {}, {}", attempt.browser, attempt.os, attempt.ip);
-            format!("{}  {}: {from}", attempt.at.iso(), attempt.outcome)
-        });
-        Ok(Self { hold: deletion::held_because(conn, id)?, sessions, sign_ins: sign_ins.collect() })
-    }
 }
 
 async fn reset_factors(app: &App, typed: &str, as_json: bool) -> Outcome {

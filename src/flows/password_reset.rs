@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     accounts::{
         containment::{self, Occasion},
-        email_verification, mailbox, security_changes, sso_policy,
+        email_verification, linking, mailbox, security_changes, sso_policy,
     },
     app::App,
     clock::span_in_words,
@@ -213,6 +213,7 @@ fn set(tx: &mut Tx, client: &Client, secret: &Secret<ResetPassword>, hash: &Pass
     }
     user::set_password(tx, &id, hash)?;
     containment::end_access(tx, &actor, &id, Occasion::PasswordReset)?;
+    linking::forget_unproved(tx, &actor, &user)?;
     // Strangers who guessed before must not keep out whoever has just read the account's mail.
     let streak = throttle::login_streak(tx.config, "any", &normalized);
     throttle::clear(tx, &streak)?;

@@ -55,8 +55,8 @@ pub use deletion::{claim_ends, deletion_cancelled, deletion_done, deletion_remin
 pub use moving::{address_change_asked, address_changed, confirm_new_address};
 pub use organisation::{MembershipChange, certificate_expires, domain_record_gone, membership_changed};
 pub use proofs::{
-    FactorChange, ResetStep, factor_changed, factor_reset, identity_linked, password_changed,
-    recovery_code_used, reset_password, wrong_codes, wrong_step_ups,
+    FactorChange, KeptCredentials, ResetStep, factor_changed, factor_reset, identity_linked,
+    password_changed, recovery_code_used, reset_password, wrong_codes, wrong_step_ups,
 };
 
 /// How a letter begins, and who signs it.
@@ -164,7 +164,20 @@ mod tests {
             verify_email(&site, &ada, "Ada", "t0ken", "24 hours").unwrap(),
             already_registered(&site, &ada, "Ada").unwrap(),
             reset_password(&site, &ada, "Ada", "t0ken", "1 hour").unwrap(),
-            password_changed(&site, &ada, "Ada", "21 November 2026, 14:05 UTC", "Chrome on macOS", "t0ken")
+            password_changed(
+                &site,
+                &ada,
+                "Ada",
+                ("21 November 2026, 14:05 UTC", "Chrome on macOS"),
+                &KeptCredentials {
+                    passkeys: vec!["Laptop".into()],
+                    organisations: vec!["Acme".into()],
+                    has_app: true,
+                },
+                "t0ken",
+            )
+            .unwrap(),
+            password_changed(&site, &ada, "Ada", ("today", "curl"), &KeptCredentials::default(), "t0ken")
                 .unwrap(),
             new_sign_in(
                 &site,

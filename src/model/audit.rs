@@ -170,6 +170,8 @@ pub enum Event {
     StepUpsExhausted { session: SessionId },
     /// Every other device was signed out.
     OtherSessionsRevoked { count: usize },
+    /// Another link to confirm the address was sent.
+    ConfirmationSent {},
     /// The address is proved.
     EmailConfirmed {},
     /// An unproved account ended, because the address was proved by another or its owner said so.
@@ -341,4 +343,62 @@ pub fn record<'a>(
         },
     });
     Ok(())
+}
+
+/// Which entries of the record are asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// Those by or about this account.
+    pub user: Option<UserId>,
+    /// Those of this event.
+    pub event: Option<String>,
+    /// Those since this moment.
+    pub since: Option<Timestamp>,
+}
+
+/// An entry of the record.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = audit)]
+pub struct Entry {
+    /// Its id.
+    pub id: AuditEventId,
+    /// When it happened.
+    pub at: Timestamp,
+    /// What kind of actor it was.
+    pub actor_kind: ActorKind,
+    /// Who did it, where that is known.
+    pub actor_id: Option<UserId>,
+    /// In which session.
+    pub session_id: Option<String>,
+    /// From which network address.
+    pub ip: Option<String>,
+    /// What happened.
+    pub event: String,
+    /// Which account it is about.
+    pub subject_id: Option<UserId>,
+    /// What belongs to it, as JSON.
+    pub detail: String,
+}
+
+/// Up to `most` entries after `after` (its time and id), the oldest first.
+pub fn page(
+    conn: &mut Conn,
+    wanted: &Wanted,
+    after: Option<&(Timestamp, AuditEventId)>,
+    most: i64,
+) -> Result<Vec<Entry>> {
+    let mut query = audit::table.into_boxed();
+    if let Some(user) = &wanted.user {
+        query = query.filter(audit::subject_id.eq(user).or(audit::actor_id.eq(user)));
+    }
+    if let Some(event) = &wanted.event {
+        query = query.filter(audit::event.eq(event));
+    }
+    if let Some(since) = wanted.since {
+        query = query.filter(audit::at.ge(since));
+    }
+    if let Some((at, id)) = after {
+        query = query.filter(audit::at.gt(at).or(audit::at.eq(at).and(audit::id.gt(id))));
+    }
+    Ok(query.order((audit::at, audit::id)).limit(most).select(Entry::as_select()).load(conn)?)
 }

@@ -82,6 +82,13 @@ pub fn link(
     audit::record(tx, actor, user, Event::IdentityLinked { connection: connection.id.clone() })
 }
 
+/// By which connections an account can be signed in to, with the name it has there, the oldest first.
+pub fn list(conn: &mut Conn, owner: &UserId) -> Result<Vec<(String, String)>> {
+    let own = identities::table.inner_join(connections::table).filter(identities::user_id.eq(owner));
+    let own = own.order((identities::created_at, identities::id));
+    Ok(own.select((connections::name, identities::name)).load(conn)?)
+}
+
 /// Whoever this name stands for at this connection.
 pub fn find(conn: &mut Conn, connection: &ConnectionId, name: &sso::Name) -> Result<Option<User>> {
     let id: Option<UserId> =

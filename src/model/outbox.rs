@@ -325,6 +325,30 @@ pub fn parked(conn: &mut Conn) -> Result<Vec<Parked>> {
         .load(conn)?)
 }
 
+/// The last `most` emails to an account, the newest first: kind, when it was written, and what became of it.
+pub fn latest_to(
+    conn: &mut Conn,
+    user: &UserId,
+    most: i64,
+) -> Result<Vec<(String, Timestamp, &'static str)>> {
+    type Row = (String, Timestamp, Option<Timestamp>, Option<Timestamp>);
+    let found: Vec<Row> = outbox::table
+        .filter(outbox::user_id.eq(user))
+        .order((outbox::created_at.desc(), outbox::id))
+        .limit(most)
+        .select((outbox::kind, outbox::created_at, outbox::sent_at, outbox::parked_at))
+        .load(conn)?;
+    let told = |(kind, at, sent, parked): Row| {
+        let state = match (sent, parked) {
+            (Some(_), _) => "sent",
+            (None, Some(_)) => "given up",
+            (None, None) => "waiting",
+        };
+        (kind, at, state)
+    };
+    Ok(found.into_iter().map(told).collect())
+}
+
 /// Puts the letters that were given up back in the queue, and lets those be tried now that the mail server refused.
 /// Returns how many there are of both.
 pub fn retry_parked(tx: &mut Tx) -> Result<usize> {

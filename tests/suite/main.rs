@@ -43,6 +43,7 @@ mod metrics;
 mod migrations;
 mod nodes;
 mod operators;
+mod operators_accounts;
 mod organisations;
 mod outages;
 mod outbox;

@@ -3,13 +3,15 @@
 use diesel::prelude::*;
 
 use crate::{
+    accounts::factors,
     db::{Conn, Tx, schema::sessions},
     error::Result,
     ids::SessionId,
-    mail::letters,
+    mail::letters::{self, KeptCredentials},
     model::{
         audit::Actor,
         device::{Device, DeviceKind},
+        identity, passkey,
         token::{self, NotMe, ToldEvent},
         user::User,
     },
@@ -60,7 +62,12 @@ pub fn device_of(conn: &mut Conn, actor: &Actor) -> Result<String> {
 /// Tells somebody that their password is a new one, with the way back.
 pub fn tell_of_password(tx: &mut Tx, actor: &Actor, user: &User, device: &str) -> Result<()> {
     let not_me = way_back_from(tx, actor, user, "Your password was changed", device)?;
+    let passkeys = passkey::list(tx.conn, &user.id)?.into_iter().map(|one| one.name).collect();
+    let organisations = identity::list(tx.conn, &user.id)?.into_iter().map(|(by, _)| by).collect();
+    let has_app = factors::of(tx.conn, &user.id)?.has_totp;
+    let kept = KeptCredentials { passkeys, organisations, has_app };
     let (site, when) = (&tx.config.site, tx.now.exact());
-    let letter = letters::password_changed(site, &user.email, &user.name, &when, device, not_me.reveal())?;
+    let letter =
+        letters::password_changed(site, &user.email, &user.name, (&when, device), &kept, not_me.reveal())?;
     tx.mail(Some(&user.id), letter)
 }

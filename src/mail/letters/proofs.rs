@@ -40,12 +40,39 @@ struct PasswordChanged<'a> {
     not_me: String,
     when: &'a str,
     device: &'a str,
+    kept: Vec<String>,
+}
+
+/// What opens an account besides its password, and still does.
+#[derive(Debug, Default)]
+pub struct KeptCredentials {
+    /// The names of its passkeys.
+    pub passkeys: Vec<String>,
+    /// The names of connections that it is signed in to through.
+    pub organisations: Vec<String>,
+    /// Whether an authenticator app is asked for.
+    pub has_app: bool,
+}
+
+impl KeptCredentials {
+    /// In words, one by one. A name that could be more than one is left out.
+    fn words(&self) -> Vec<String> {
+        let passkeys = self.passkeys.iter().map(|name| match plain(name) {
+            Some(name) => format!("the passkey {name}"),
+            None => "a passkey".to_owned(),
+        });
+        let organisations = self.organisations.iter().map(|name| match plain(name) {
+            Some(name) => format!("signing in through {name}"),
+            None => "signing in through an organisation".to_owned(),
+        });
+        passkeys.chain(organisations).chain(self.has_app.then(|| "an authenticator app".to_owned())).collect()
+    }
 }
 
 faces!(PasswordChanged, "mail/password_changed.txt", "mail/password_changed.html");
 
 /// Tells somebody that their password is a new one, `when` (`21 November 2026, 14:05 UTC`) and from which
-/// `device` (`Chrome on macOS`). `not_me` is the way back.
+/// `device` (`Chrome on macOS`), and what still opens the account. `not_me` is the way back.
 ///
 /// # Errors
 /// When a template cannot be rendered.
@@ -53,8 +80,8 @@ pub fn password_changed(
     site: &Site,
     to: &EmailAddress,
     name: &str,
-    when: &str,
-    device: &str,
+    (when, device): (&str, &str),
+    kept: &KeptCredentials,
     not_me: &str,
 ) -> askama::Result<Letter> {
     let words = PasswordChanged {
@@ -62,6 +89,7 @@ pub fn password_changed(
         not_me: token_link(site, "/not-me", not_me),
         when,
         device: device_name(device),
+        kept: kept.words(),
     };
     write(LetterKind::PasswordChanged, to, format!("Your password for {} was changed", site.name), &words)
 }

@@ -1,0 +1,31 @@
+//! Accounts that an operator makes for somebody.
+
+use super::containment;
+use crate::{
+    db::Tx,
+    error::Result,
+    mail::EmailAddress,
+    model::{
+        audit::{self, Actor, Event},
+        user::{self, Name, NewGuest, User},
+    },
+};
+
+/// Makes an account without a password and sends its person a link with which they choose one, which proves the address.
+/// Nothing where somebody has the address confirmed.
+pub fn create(tx: &mut Tx, actor: &Actor, email: EmailAddress, name: Option<Name>) -> Result<Option<User>> {
+    tx.lock(&email.normalized())?;
+    if user::confirmed(tx.conn, &email)?.is_some() {
+        return Ok(None);
+    }
+    let user = user::provision(tx, actor, NewGuest { email, name, created_from: "an operator".to_owned() })?;
+    containment::send_reset(tx, &user)?;
+    Ok(Some(user))
+}
+
+/// Sends a link for a new password to an account's address, as its person may ask for one.
+pub fn send_reset(tx: &mut Tx, actor: &Actor, user: &User) -> Result<()> {
+    tx.lock(&user.email.normalized())?;
+    audit::record(tx, actor, &user.id, Event::ResetRequested {})?;
+    containment::send_reset(tx, user)
+}
