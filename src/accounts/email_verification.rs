@@ -5,16 +5,17 @@ use diesel::prelude::*;
 
 use crate::{
     clock::{Timestamp, span_in_words},
-    db::{Tx, schema::users},
+    db::{Conn, Tx, schema::users},
     error::{Error, Result},
     ids::UserId,
-    mail::{LetterKind, letters},
+    mail::{EmailAddress, LetterKind, letters},
     model::{
         audit::{self, Actor, Event},
-        throttle,
-        token::{self, VerifyEmail},
-        user::{self, User},
+        membership, sign_in, throttle,
+        token::{self, UseAddress, VerifyEmail},
+        user::{self, NewUser, User},
     },
+    secret::{Secret, digest},
 };
 
 /// Tells whoever a claimed address belongs to, once, that the account ends unless it is confirmed. Says whether there was
@@ -24,7 +25,9 @@ pub fn warn_before_removal(tx: &mut Tx, id: &UserId) -> Result<bool> {
     if !user::warn_claim(tx, id)? || user::confirmed(tx.conn, &user.email)?.is_some() {
         return Ok(false);
     }
-    if !throttle::admits_letter(tx, LetterKind::ClaimEnds, &user.email)? {
+    if !throttle::admits_letter(tx, LetterKind::ClaimEnds, &user.email)?
+        || !throttle::admits_to_unconfirmed(tx, &user.email, None, true)?
+    {
         return Ok(false);
     }
     let config = tx.config;
@@ -32,19 +35,22 @@ pub fn warn_before_removal(tx: &mut Tx, id: &UserId) -> Result<bool> {
     token::revoke::<VerifyEmail>(tx, id)?;
     let secret = token::issue_another::<VerifyEmail>(tx, id, &user.email.normalized(), rest)?;
     let when = (tx.now + rest).exact();
-    let letter = letters::claim_ends(&config.site, &user.email, &user.name, &when, secret.reveal())?;
+    let start = start_link(tx, &user.email)?;
+    let letter = letters::claim_ends(&config.site, &user.email, &when, secret.reveal(), start.reveal())?;
     tx.mail(Some(id), letter)?;
     Ok(true)
 }
 
-/// Writes to whoever the address belongs to: its confirmed owner where there is one, else the claimant.
+/// Writes to whoever the address belongs to: its confirmed owner where there is one, else the claimant. Where the address
+/// got as many emails as it may in a day, none goes out and the older links stay good.
 ///
 /// What the visitor is told is the same either way: strangers must not learn who is here.
-pub fn send_link(tx: &mut Tx, user: &User) -> Result<()> {
+pub fn send_link(tx: &mut Tx, actor: &Actor, user: &User) -> Result<()> {
     let config = tx.config;
-    // Made in both cases, at the same cost; of a taken address nobody ever sees it.
-    let secret = token::issue::<VerifyEmail>(tx, &user.id, &user.email.normalized())?;
     if let Some(owner) = user::confirmed(tx.conn, &user.email)? {
+        // Made at the same cost; nobody ever sees it.
+        token::issue::<VerifyEmail>(tx, &user.id, &user.email.normalized())?;
+        token::issue_for_nobody::<UseAddress>(tx)?;
         // However often strangers sign up with it.
         if !throttle::admits_letter(tx, LetterKind::AlreadyRegistered, &owner.email)? {
             return Ok(());
@@ -52,9 +58,96 @@ pub fn send_link(tx: &mut Tx, user: &User) -> Result<()> {
         let letter = letters::already_registered(&config.site, &owner.email, &owner.name)?;
         return tx.mail(Some(&owner.id), letter);
     }
+    if !throttle::admits_to_unconfirmed(tx, &user.email, actor.ip.as_deref(), true)? {
+        token::issue_for_nobody::<UseAddress>(tx)?;
+        return token::issue_for_nobody::<VerifyEmail>(tx);
+    }
+    let secret = token::issue::<VerifyEmail>(tx, &user.id, &user.email.normalized())?;
     let valid_for = span_in_words(config.lifetimes.verify_link);
-    let letter = letters::verify_email(&config.site, &user.email, &user.name, secret.reveal(), &valid_for)?;
+    let start = start_link(tx, &user.email)?;
+    let letter =
+        letters::verify_email(&config.site, &user.email, secret.reveal(), start.reveal(), &valid_for)?;
     tx.mail(Some(&user.id), letter)
+}
+
+/// A link by which the reader of an email to an address that nobody confirmed starts with that address, whatever becomes of
+/// the account that the email is about.
+pub fn start_link(tx: &mut Tx, to: &EmailAddress) -> Result<Secret<UseAddress>> {
+    token::issue_unowned(tx, &digest(&to.normalized()))
+}
+
+/// The same where nobody confirmed the address; elsewhere as much work for nothing.
+pub fn start_link_where(
+    tx: &mut Tx,
+    to: &EmailAddress,
+    is_unconfirmed: bool,
+) -> Result<Option<Secret<UseAddress>>> {
+    match is_unconfirmed {
+        true => start_link(tx, to).map(Some),
+        false => token::issue_for_nobody::<UseAddress>(tx).map(|()| None),
+    }
+}
+
+/// Whether such a link would be good now. [`Error::DeadLink`] where it is dead or was sent to another address,
+/// [`Error::AlreadyConfirmed`] where somebody has confirmed the address meanwhile.
+pub fn can_start(
+    conn: &mut Conn,
+    link: &Secret<UseAddress>,
+    email: &EmailAddress,
+    now: Timestamp,
+) -> Result<()> {
+    if token::peek_unowned(conn, link, now)? != digest(&email.normalized()) {
+        return Err(Error::DeadLink);
+    }
+    match user::confirmed(conn, email)? {
+        Some(_) => Err(Error::AlreadyConfirmed),
+        None => Ok(()),
+    }
+}
+
+/// Uses such a link: makes an account, confirms its address, and ends every other that waits for it. The same errors as
+/// [`can_start`].
+pub fn start(tx: &mut Tx, actor: &Actor, link: &Secret<UseAddress>, new: NewUser) -> Result<User> {
+    let normalized = new.email.normalized();
+    tx.lock(&normalized)?;
+    if token::redeem_unowned(tx, link)? != digest(&normalized) {
+        return Err(Error::DeadLink);
+    }
+    let user = user::register(tx, actor, new)?;
+    confirm(tx, &actor.known_as(&user.id), &user.id, &normalized)?;
+    user::by_id(tx.conn, &user.id)
+}
+
+/// How many accounts may wait for one address to be confirmed.
+pub const MOST_UNVERIFIED: usize = 20;
+
+/// Makes room for one more account at an address, which is locked. Where as many wait as may, the oldest ends of those
+/// that began in the neighbourhood of the network where most of them did; the oldest of all where no network is known.
+pub fn make_room(tx: &mut Tx, actor: &Actor, email: &EmailAddress) -> Result<()> {
+    let mut waiting: Vec<UserId> = users::table
+        .filter(users::email_normalized.eq(email.normalized()))
+        .filter(users::email_verified_at.is_null())
+        .filter(users::deletion_hold.is_null())
+        .order((users::created_at, users::id))
+        .select(users::id)
+        .load(tx.conn)?;
+    while waiting.len() >= MOST_UNVERIFIED {
+        let networks = sign_in::first_networks(tx.conn, &waiting)?;
+        let crowd = |id: &UserId| {
+            let network = networks.get(id);
+            networks.values().filter(|other| Some(*other) == network).count()
+        };
+        // Of several that are alike this takes the last; they are turned so that this is the oldest.
+        let Some((oldest, _)) = waiting.iter().enumerate().rev().max_by_key(|(_, id)| crowd(id)) else {
+            return Ok(());
+        };
+        let oldest = waiting.remove(oldest);
+        // Whoever alone looks after others in an organisation stays.
+        if membership::left_without_owner(tx.conn, &oldest)?.is_empty() {
+            remove_unverified(tx, actor, &oldest, false)?;
+        }
+    }
+    Ok(())
 }
 
 /// Proves `user`'s address and ends every other claim to it, with its sessions and links.

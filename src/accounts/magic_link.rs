@@ -7,6 +7,7 @@
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
+use super::email_verification;
 use crate::model::{
     audit::{self, Actor, Event},
     crockford, throttle,
@@ -104,7 +105,10 @@ pub fn ask(tx: &mut Tx, actor: &Actor, asker: Asker) -> Result<()> {
     let code = ShortCode::random()?.seal(&config.keys)?;
     let asked = |link| AskedCode { link, code: code.clone() };
     // The answer is the same either way, so a letter too many is simply not written.
-    if !throttle::admits_letter(tx, LetterKind::MagicLink, &asker.email)? {
+    let is_unconfirmed = found.as_ref().is_some_and(|user| !user.is_verified());
+    let has_room = throttle::admits_letter(tx, LetterKind::MagicLink, &asker.email)?
+        && throttle::admits_to_unconfirmed(tx, &asker.email, Some(&asker.ip), is_unconfirmed)?;
+    if !has_room {
         // A press too many leaves this browser the code that it waits for; any other gets one that nobody is shown.
         return match token::is_live(tx.conn, &asker.browser, tx.now)? {
             true => Ok(()),
@@ -120,6 +124,7 @@ pub fn ask(tx: &mut Tx, actor: &Actor, asker: Asker) -> Result<()> {
         remembered: asker.remembered,
         next: asker.next,
     };
+    let start = email_verification::start_link_where(tx, &asker.email, is_unconfirmed)?;
     let Some(user) = found else {
         token::issue_for_nobody::<MagicLink>(tx)?;
         return token::keep_for_nobody(tx, &asker.browser, &asked(nobodys_link()?));
@@ -132,8 +137,9 @@ pub fn ask(tx: &mut Tx, actor: &Actor, asker: Asker) -> Result<()> {
         place: &throttle::place(&claim.ip),
     };
     let valid_for = span_in_words(config.lifetimes.magic_link);
-    let letter =
-        letters::magic_link(&config.site, &user.email, &user.name, told, secret.reveal(), &valid_for)?;
+    let start = start.as_ref().map(Secret::reveal);
+    let (site, to, name) = (&config.site, &user.email, user.name_for_emails());
+    let letter = letters::magic_link(site, to, name, told, secret.reveal(), start, &valid_for)?;
     tx.mail(Some(&user.id), letter)
 }
 

@@ -17,6 +17,7 @@ pub mod personal_data;
 pub mod provisioning;
 pub mod second_factors;
 pub mod security_changes;
+pub mod session_cap;
 pub mod sign_up;
 pub mod sso_policy;
 pub mod step_up;

@@ -204,7 +204,7 @@ fn resend(tx: &mut Tx, user: &User) -> Result<bool> {
         return Ok(false);
     }
     audit::record(tx, &Actor::operator(), &user.id, Event::ConfirmationSent {})?;
-    email_verification::send_link(tx, user)?;
+    email_verification::send_link(tx, &Actor::operator(), user)?;
     Ok(true)
 }
 

@@ -170,6 +170,7 @@ impl Reader {
                 unconfirmed_warning: self.span("UNCONFIRMED_WARNING", "5d"),
                 unconfirmed: self.span("UNCONFIRMED_LIFE", "7d"),
                 history: self.span("HISTORY_LIFE", "90d"),
+                failed_sign_in: self.span("FAILED_SIGN_IN_LIFE", "90d"),
                 job_lease: self.span("JOB_LEASE", "60s"),
             },
             limits: self.limits(development),
@@ -271,11 +272,14 @@ impl Reader {
         if !are_on && !development {
             self.problems.push("THROTTLE is `off`. Write on in production, or leave it out.".to_owned());
         }
+        let sessions_per_account = self.whole("SESSIONS_PER_ACCOUNT", 100, 1..=1_000_000);
         let mut count = |name, default| self.whole(name, default, 1..=1_000_000);
         Limits {
             are_on,
+            sessions_per_account,
             login_per_address: count("LOGIN_PER_ADDRESS", 5),
             login_per_network: count("LOGIN_PER_NETWORK", 20),
+            login_per_neighbourhood: count("LOGIN_PER_NEIGHBOURHOOD", 120),
             login_failures: count("LOGIN_FAILURES", 10),
             signups_per_network: count("SIGNUPS_PER_NETWORK", 30),
             passkeys_per_network: count("PASSKEYS_PER_NETWORK", 60),

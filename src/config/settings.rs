@@ -86,7 +86,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "HASH_QUEUE",
         "256",
-        "how many hashes may wait; beyond that, and where one would wait for more than 5 s, 503 with `Retry-After`",
+        "how many hashes may wait, and as many again of browsers that their account knows; beyond that, and where one would wait for more than 5 s, 503 with `Retry-After`",
     ),
     setting(
         "DNS_SERVER",
@@ -109,6 +109,11 @@ pub const SETTINGS: &[Setting] = &[
     setting("SESSION_LIFE", "24h", "a session ends this long after it began"),
     setting("REMEMBER_IDLE", "14d", "the same for a remembered device"),
     setting("REMEMBER_LIFE", "30d", "the same for a remembered device"),
+    setting(
+        "SESSIONS_PER_ACCOUNT",
+        "100",
+        "sessions of one account; one more ends the least recently used of the network (IPv4: /24, IPv6: /48) with the most",
+    ),
     setting("STEP_UP_WINDOW", "5m", "how long a step-up is good for, in its session"),
     setting("PENDING_SIGN_IN", "10m", "how long a sign-in waits for its second proof"),
     setting("MAGIC_LINKS", "on", "`off`: nobody signs in with a link by mail"),
@@ -132,11 +137,25 @@ pub const SETTINGS: &[Setting] = &[
         "an account whose address is not confirmed is warned after this long",
     ),
     setting("UNCONFIRMED_LIFE", "7d", "and removed after this long"),
-    setting("HISTORY_LIFE", "90d", "how long sign-ins, and what was mailed when, are kept"),
+    setting(
+        "HISTORY_LIFE",
+        "90d",
+        "how long sign-ins, also in the audit, the network addresses in it, and what was mailed when, are kept",
+    ),
+    setting(
+        "FAILED_SIGN_IN_LIFE",
+        "90d",
+        "how long failed sign-ins, and links that were asked for, are kept in the audit",
+    ),
     setting("JOB_LEASE", "60s", "how long one node holds a job before another may take it over"),
     setting("THROTTLE", "on", "`off` lifts every limit below, for load tests; production refuses it"),
     setting("LOGIN_PER_ADDRESS", "5", "sign-in attempts a minute for one address"),
     setting("LOGIN_PER_NETWORK", "20", "sign-in attempts a minute from one client (IPv6: /64)"),
+    setting(
+        "LOGIN_PER_NEIGHBOURHOOD",
+        "120",
+        "sign-ins and sign-ups a minute from one neighbourhood (IPv4: /24, IPv6: /48); a browser that the account knows does not count",
+    ),
     setting("LOGIN_FAILURES", "10", "failures in a row until unknown browsers have to wait"),
     setting("LOGIN_COOL_DOWN", "15m", "how long they have to wait"),
     setting("SIGNUPS_PER_NETWORK", "30", "sign-ups an hour from one client"),

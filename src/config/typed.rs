@@ -77,6 +77,8 @@ pub struct Lifetimes {
     pub unconfirmed: TimeDelta,
     /// Sign-ins, and what was mailed when.
     pub history: TimeDelta,
+    /// Failed sign-ins, and links that were asked for, in the audit.
+    pub failed_sign_in: TimeDelta,
     /// How long one node holds a job.
     pub job_lease: TimeDelta,
 }
@@ -90,6 +92,10 @@ pub struct Limits {
     pub login_per_address: i32,
     /// Sign-in attempts a minute from one client.
     pub login_per_network: i32,
+    /// Password hashes a minute that one neighbourhood of the network has made.
+    pub login_per_neighbourhood: i32,
+    /// Sessions of one account.
+    pub sessions_per_account: usize,
     /// Failures in a row until unknown browsers have to wait.
     pub login_failures: i32,
     /// How long they have to wait.

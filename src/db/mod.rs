@@ -7,6 +7,7 @@
 //! How SQLite itself is built stands in `.cargo/config.toml`. Whoever builds this crate from elsewhere gives the same
 //! `LIBSQLITE3_FLAGS`; without them all is as right, and slower.
 
+mod audit_guard;
 mod conn;
 mod connect;
 mod database;

@@ -12,7 +12,7 @@ use diesel::{
 };
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::{Conn, schema::schema_versions};
+use super::{Conn, audit_guard, schema::schema_versions};
 use crate::error::{READ_ONLY_ADVICE, Result};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
@@ -72,6 +72,7 @@ pub fn run(conn: &mut Conn) -> Result<usize> {
             .values((schema_versions::migration.eq(migration), schema_versions::program.eq(PROGRAM)))
             .execute(conn)?;
     }
+    audit_guard::put(conn)?;
     Ok(ran)
 }
 

@@ -159,9 +159,7 @@ fn send_links(tx: &mut Tx, user: &User, new: EmailAddress) -> Result<()> {
     let letter = match &owner {
         // Somebody has it confirmed: they are told what anybody is told who signs up with it.
         Some(owner) => letters::already_registered(&config.site, &owner.email, &owner.name)?,
-        None => {
-            letters::confirm_new_address(&config.site, &change.new, &user.name, confirm.reveal(), &valid_for)?
-        }
+        None => letters::confirm_new_address(&config.site, &change.new, confirm.reveal(), &valid_for)?,
     };
     tx.mail(owner.as_ref().map(|owner| &owner.id).or(Some(&user.id)), letter)?;
     let new = change.new.spelled();

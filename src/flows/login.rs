@@ -1,10 +1,9 @@
 //! Signing in with a password.
 
-use std::array;
+mod entrance;
 
 use actix_web::web::Data;
 use askama::Template;
-use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -12,15 +11,11 @@ use crate::{
     app::App,
     db::Tx,
     error::{Error, Errors, Result},
-    ids::UserId,
     kinds::AuthMethod,
     mail::EmailAddress,
     model::{
-        audit::{self, Event},
         connection, domain,
         password::{Password, PasswordHash},
-        sign_in::{self, Attempt, Outcome},
-        throttle::{self, Limit},
         user::{self, Candidate, Candidates},
     },
     web::{
@@ -152,12 +147,13 @@ pub async fn create(client: Client, Input(form): Input<Form>, app: Data<App>) ->
         Some(email) => look_up(&app, &client, email).await?,
         None => (Candidates::default(), false),
     };
-    let entrance = admit(&app, &client, &who, &candidates).await?;
+    let entrance = entrance::admit(&app, &client, &who, &candidates).await?;
     let hashes = entrance.hashes(&candidates);
-    let verdict = app.hasher().verify(form.password.clone(), hashes).await?;
+    let known = entrance.known.clone();
+    let verdict = app.hasher().verify_known(known, form.password.clone(), hashes).await?;
     let matched = verdict.matched.and_then(|index| candidates.get(index).cloned().flatten());
     let Some(matched) = matched else {
-        note_failure(&app, &client, candidates).await?;
+        entrance::note_failure(&app, &client, candidates).await?;
         // Right or wrong, there or not: people of such a domain are all told the same.
         if let Some(way) = closed.filter(|_| is_closed) {
             return Err(Error::SsoRequired(way));
@@ -223,111 +219,6 @@ fn let_in(
     let user = user::by_id(tx.conn, &matched.id)?;
     let arrival = door::arrive(tx, client, &user, AuthMethod::Password, remember)?;
     Ok((user, arrival))
-}
-
-/// The door that an attempt came through.
-struct Entrance {
-    /// What counts the failures in a row there.
-    streak: Limit,
-    /// The one candidate whose password is looked at; every one where there is none.
-    only: Option<usize>,
-}
-
-impl Entrance {
-    fn hashes(&self, candidates: &Candidates) -> [Option<PasswordHash>; 3] {
-        let is_looked_at = |index: usize| self.only.is_none_or(|only| only == index);
-        array::from_fn(|index| candidates[index].as_ref().filter(|_| is_looked_at(index))?.usable_hash())
-    }
-
-    /// The failures in a row are over. Whoever signs in to a mere claim proves nothing to the account that has the
-    /// address confirmed, so there only this one try is taken back, whether or not there is such an account.
-    fn succeeded(&self, tx: &mut Tx, is_owner: bool) -> Result<()> {
-        match is_owner || self.only.is_some() {
-            true => throttle::clear(tx, &self.streak),
-            false => throttle::give_back(tx, &self.streak),
-        }
-    }
-}
-
-/// Counts the attempt before it is looked at.
-///
-/// Strangers who fail ten times in a row close the door to everybody for a while. A browser that was let in before has
-/// a second one, with counters of its own account, behind which only that account's password is looked at: nobody is
-/// locked out by others, and the counters tell nobody who has an address confirmed.
-async fn admit(app: &App, client: &Client, who: &str, candidates: &Candidates) -> Result<Entrance> {
-    match enter(app, client, "any", who, None).await {
-        Err(Error::TooManyAttempts(seconds)) => {
-            let is_known = |one: &Candidate| client.known.knows(&one.id, one.browsers_known_from);
-            let known = candidates.iter().enumerate().find(|(_, one)| one.as_ref().is_some_and(is_known));
-            if let Some((index, Some(candidate))) = known {
-                return enter(app, client, "known", candidate.id.as_str(), Some(index)).await;
-            }
-            note_refusal(app, client, who, candidates).await?;
-            Err(Error::TooManyAttempts(seconds))
-        }
-        entrance => entrance,
-    }
-}
-
-async fn enter(app: &App, client: &Client, door: &str, whom: &str, only: Option<usize>) -> Result<Entrance> {
-    let limits = app.config().limits;
-    let minute = TimeDelta::minutes(1);
-    let network = throttle::client_network(&client.ip);
-    let per_network = Limit::new("login-network", &network, limits.login_per_network, minute);
-    let per_address = Limit::new(&format!("login-address-{door}"), whom, limits.login_per_address, minute);
-    let streak = throttle::login_streak(app.config(), door, whom);
-    let counted = [per_network, per_address, streak.clone()];
-    app.write(move |tx| counted.iter().try_for_each(|limit| throttle::admit(tx, limit))).await?;
-    Ok(Entrance { streak, only })
-}
-
-/// Tells the owner once in a while that somebody keeps trying: a row for each try would let strangers fill the history.
-async fn note_refusal(app: &App, client: &Client, who: &str, candidates: &Candidates) -> Result<()> {
-    app.metrics().sign_in(AuthMethod::Password, false);
-    let tried = tried(candidates).map(|candidate| candidate.id.clone());
-    tracing::info!(
-        user.id = tried.as_ref().map(UserId::as_str),
-        client = client.ip,
-        "a password sign-in was throttled"
-    );
-    let noting = Limit::new("login-refused", who, 1, app.config().limits.login_cool_down);
-    let attempt = attempt(client, Outcome::Throttled);
-    app.write(move |tx| match (throttle::admits(tx, &noting)?, tried) {
-        (true, Some(tried)) => sign_in::note(tx, &tried, attempt),
-        _ => Ok(()),
-    })
-    .await
-}
-
-/// Whose account is tried: theirs who have the address confirmed, or else its newest claim.
-fn tried(candidates: &Candidates) -> Option<&Candidate> {
-    candidates.iter().flatten().next()
-}
-
-fn attempt(client: &Client, outcome: Outcome) -> Attempt {
-    let method = AuthMethod::Password;
-    Attempt { ip: client.ip.clone(), device: client.device(), method, outcome, is_new_device: false }
-}
-
-async fn note_failure(app: &App, client: &Client, candidates: Candidates) -> Result<()> {
-    app.metrics().sign_in(AuthMethod::Password, false);
-    let actor = client.actor();
-    let tried = tried(&candidates).cloned();
-    let is_blocked = tried.as_ref().is_some_and(|tried| tried.password_blocked_at.is_some());
-    let attempt = attempt(client, if is_blocked { Outcome::Blocked } else { Outcome::WrongPassword });
-    // A row whoever exists: a failure costs the same, and is seen, either way.
-    let noted = app.write(move |tx| {
-        if let Some(candidate) = &tried {
-            sign_in::note(tx, &candidate.id, attempt)?;
-        }
-        let event = Event::SignInFailed { method: AuthMethod::Password };
-        audit::record(tx, &actor, tried.as_ref().map(|candidate| &candidate.id), event)
-    });
-    match noted.await {
-        // The account ended while the password was hashed.
-        Err(Error::SignIn) => Ok(()),
-        noted => noted,
-    }
 }
 
 impl Form {

@@ -146,8 +146,11 @@ pub async fn create(
             return Ok(Reply::refused(page, Error::Invalid(errors)));
         }
     };
-    let message =
-        format!("If {} belongs to an account, a link to sign in is on its way to it.", email.spelled());
+    let message = format!(
+        "If {} belongs to an account, a link to sign in is on its way to it. If you already have an email from us today, open \
+         it.",
+        email.spelled()
+    );
     let asker = Asker {
         browser: browser.ask(&email)?,
         email,

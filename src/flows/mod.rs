@@ -28,4 +28,5 @@ pub mod sessions;
 pub mod signup;
 pub mod step_up;
 pub mod totp;
+pub mod use_address;
 pub mod verify_email;

@@ -1,13 +1,18 @@
-//! Another password, by its person. Every other device is signed out; this one goes on with a new secret.
+//! Another password, by its person, who gives the current one with it unless the step-up was made with that. Every other
+//! device is signed out; this one goes on with a new secret.
 
 use actix_web::web::Data;
 use askama::Template;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    accounts::{containment, security_changes},
+    accounts::{
+        containment, security_changes,
+        step_up::{self, Missed},
+    },
     app::App,
     error::{Error, Errors, Result},
+    kinds::StepUpMethod,
     log,
     model::{
         audit::{self, Event},
@@ -16,7 +21,7 @@ use crate::{
             policy::{Context, judge},
         },
         security_change::Kind,
-        user,
+        user::{self, Candidate},
     },
     web::{Client, Input, RecentUser, Reply, door},
 };
@@ -29,14 +34,17 @@ pub struct PasswordPage {
     #[serde(skip)]
     email: String,
     has_password: bool,
+    needs_current_password: bool,
     #[serde(skip)]
     errors: Errors,
 }
 
-/// The new password; a page asks for it twice.
+/// The current password where it is asked for, and the new one; a page asks for that twice.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Form {
+    #[serde(default)]
+    current_password: Password,
     #[serde(default)]
     new_password: Password,
     repeat: Option<Password>,
@@ -65,11 +73,24 @@ pub async fn change(
             return Ok(Reply::refused(page(&me, errors.clone()), Error::Invalid(errors)));
         }
     };
+    let before = match needs_current(&me) {
+        true => match check_current(&me, &client, form.current_password, &app).await? {
+            Ok(before) => Some(before),
+            Err(errors) => return Ok(Reply::refused(page(&me, errors.clone()), Error::Invalid(errors))),
+        },
+        false => None,
+    };
     let hash = app.hasher().hash(form.new_password).await?;
     let (user, actor, current) = (me.user.clone(), me.actor(), me.session.clone());
     let ticket = app
         .write(move |tx| {
             tx.lock(&user.email.normalized())?;
+            // The password may have changed, or been blocked, while it was hashed.
+            if let Some(before) = before
+                && !user::candidate(tx.conn, &user.id)?.is(&before)
+            {
+                return Err(Error::SignIn);
+            }
             user::set_password(tx, &user.id, &hash)?;
             // A claim's mailbox is somebody's who may have nothing to do with it.
             if user.is_verified() {
@@ -84,6 +105,47 @@ pub async fn change(
     Ok(Reply::done("/me/security", message).signed_in(ticket))
 }
 
+/// Where there is a password and the step-up was made with something else: whoever holds an unlocked phone does not take
+/// the password over (OWASP ASVS 5.0 V6.2.3).
+fn needs_current(me: &RecentUser) -> bool {
+    me.user.has_password && me.session.stepped_up_with != Some(StepUpMethod::Password)
+}
+
+/// What is stored of the current password, where that was given; a wrong one counts as a wrong step-up.
+async fn check_current(
+    me: &RecentUser,
+    client: &Client,
+    offered: Password,
+    app: &App,
+) -> Result<Result<Candidate, Errors>> {
+    if offered.is_empty() {
+        return Ok(Err(Errors::one("currentPassword", "Enter your current password.")));
+    }
+    let (user, here) = (me.user.clone(), me.session.id.clone());
+    let candidate = app
+        .write(move |tx| {
+            step_up::admit_password(tx, &here)?;
+            user::candidate(tx.conn, &user.id)
+        })
+        .await?;
+    let known = me.user.is_verified().then(|| me.user.id.clone());
+    let verdict = app.hasher().verify_known(known, offered, [candidate.usable_hash()]).await?;
+    if verdict.matched.is_some() {
+        return Ok(Ok(candidate));
+    }
+    let (user, here, actor, device) =
+        (me.user.clone(), me.session.id.clone(), me.actor(), client.device().name());
+    match app.write(move |tx| step_up::missed(tx, &actor, &user, &here, "password", &device)).await? {
+        Missed::Ended => Err(Error::StepUpsExhausted),
+        Missed::Again => Ok(Err(Errors::one("currentPassword", "That is not your password."))),
+    }
+}
+
 fn page(me: &RecentUser, errors: Errors) -> PasswordPage {
-    PasswordPage { email: me.user.email.spelled().to_owned(), has_password: me.user.has_password, errors }
+    PasswordPage {
+        email: me.user.email.spelled().to_owned(),
+        has_password: me.user.has_password,
+        needs_current_password: needs_current(me),
+        errors,
+    }
 }

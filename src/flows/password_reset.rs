@@ -108,7 +108,8 @@ pub async fn create(client: Client, Input(form): Input<ForgotForm>, app: Data<Ap
         }
     };
     let message = format!(
-        "If {} belongs to an account, a link for a new password is on its way to it.",
+        "If {} belongs to an account, a link for a new password is on its way to it. If you already have an email from us \
+         today, open it.",
         email.spelled()
     );
     let way = door::way_through_organisation(&email);
@@ -148,17 +149,25 @@ fn send_link(tx: &mut Tx, client: &Client, email: &EmailAddress) -> Result<bool>
         (Some(domain), Some(user)) => sso_policy::is_break_glass(tx.conn, domain, &user.id)?,
         _ => true,
     };
+    let is_unconfirmed = is_open && found.as_ref().is_some_and(|user| !user.is_verified());
     // The answer is the same either way, so a letter too many is simply not written.
-    if !throttle::admits_letter(tx, LetterKind::ResetPassword, email)? {
+    let has_room = throttle::admits_letter(tx, LetterKind::ResetPassword, email)?
+        && throttle::admits_to_unconfirmed(tx, email, Some(&client.ip), is_unconfirmed)?;
+    if !has_room {
         return Ok(enforced.is_some());
     }
+    let start = email_verification::start_link_where(tx, email, is_unconfirmed)?;
     let Some(user) = found.filter(|_| is_open) else {
         token::issue_for_nobody::<ResetPassword>(tx)?;
         return Ok(enforced.is_some());
     };
     let secret = token::issue::<ResetPassword>(tx, &user.id, &user.email.normalized())?;
     let valid_for = span_in_words(config.lifetimes.reset_link);
-    let letter = letters::reset_password(&config.site, &user.email, &user.name, secret.reveal(), &valid_for)?;
+    let (site, to, link) = (&config.site, &user.email, secret.reveal());
+    let letter = match &start {
+        Some(start) => letters::reset_password_unconfirmed(site, to, link, start.reveal(), &valid_for)?,
+        None => letters::reset_password(site, to, &user.name, link, &valid_for)?,
+    };
     tx.mail(Some(&user.id), letter)?;
     Ok(enforced.is_some())
 }

@@ -7,7 +7,7 @@ use actix_web::{
     web::{Data, Path},
 };
 use askama::Template;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     accounts::{
@@ -25,7 +25,7 @@ use crate::{
         sign_in,
     },
     web::{
-        CurrentUser, Reply, SignedIn,
+        CurrentUser, Query, Reply, SignedIn,
         second_factors::FactorsView,
         together,
         views::{LoginView, SessionView},
@@ -33,11 +33,14 @@ use crate::{
     },
 };
 
-/// The list of devices.
+/// A page of the list of devices.
 #[derive(Template, Serialize)]
 #[template(path = "sessions.html")]
 pub struct SessionsPage {
     sessions: Vec<SessionView>,
+    next: Option<String>,
+    #[serde(skip)]
+    others: usize,
 }
 
 /// The settings page that keeps an account safe.
@@ -47,20 +50,34 @@ pub struct SessionsPage {
 pub struct SecurityPage {
     ways: Ways,
     sessions: Vec<SessionView>,
+    #[serde(skip)]
+    next: Option<String>,
+    #[serde(skip)]
+    others: usize,
     second_factors: FactorsView,
     logins: Vec<LoginView>,
 }
 
+/// Where to go on.
+#[derive(Deserialize)]
+pub struct Cursor {
+    cursor: Option<SessionId>,
+}
+
+// How many devices a page shows.
+const PAGE: usize = 50;
+
 // How many sign-ins the settings page shows.
 const RECENT: i64 = 10;
 
-/// `GET /me/sessions`
-pub async fn index(me: CurrentUser, req: HttpRequest, app: Data<App>) -> Result<Reply> {
-    let sessions = match together::take::<Vec<Listed>>(&req) {
-        Some(found) => views(&me, found),
-        None => devices(&me, &app).await?,
+/// `GET /me/sessions?cursor=`
+pub async fn index(me: CurrentUser, query: Query<Cursor>, req: HttpRequest, app: Data<App>) -> Result<Reply> {
+    let cursor = query.into_inner().cursor;
+    let Devices { sessions, next, others } = match together::take::<Vec<Listed>>(&req) {
+        Some(all) => page_of(&me, all, cursor),
+        None => devices(&me, &app, cursor).await?,
     };
-    Ok(Reply::page(SessionsPage { sessions }))
+    Ok(Reply::page(SessionsPage { sessions, next, others }))
 }
 
 /// What [`index`] reads.
@@ -84,17 +101,33 @@ pub async fn security(me: CurrentUser, app: Data<App>) -> Result<Reply> {
         .await?;
     let ways = Ways::of(&me.user, factors, app.config());
     let logins = logins.into_iter().map(LoginView::from).collect();
-    let sessions = devices(&me, &app).await?;
-    Ok(Reply::page(SecurityPage { ways, sessions, second_factors, logins }))
+    let Devices { sessions, next, others } = devices(&me, &app, None).await?;
+    Ok(Reply::page(SecurityPage { ways, sessions, next, others, second_factors, logins }))
 }
 
-async fn devices(me: &SignedIn, app: &App) -> Result<Vec<SessionView>> {
+/// A page of the devices, what the next one is found by, and how many there are besides the one that asks.
+struct Devices {
+    sessions: Vec<SessionView>,
+    next: Option<String>,
+    others: usize,
+}
+
+/// Those after the one that `cursor` names; none where it has ended meanwhile.
+async fn devices(me: &SignedIn, app: &App, cursor: Option<SessionId>) -> Result<Devices> {
     let (owner, now) = (me.user.id.clone(), me.now);
-    Ok(views(me, app.read(move |conn| session::list(conn, &owner, now)).await?))
+    Ok(page_of(me, app.read(move |conn| session::list(conn, &owner, now)).await?, cursor))
 }
 
-fn views(me: &SignedIn, found: Vec<Listed>) -> Vec<SessionView> {
-    found.into_iter().map(|session| SessionView::new(session, &me.session.id)).collect()
+fn page_of(me: &SignedIn, all: Vec<Listed>, cursor: Option<SessionId>) -> Devices {
+    let others = all.len().saturating_sub(1);
+    let start = cursor.map_or(0, |cursor| {
+        all.iter().position(|session| session.id == cursor).map_or(all.len(), |place| place + 1)
+    });
+    let has_more = all.len() > start + PAGE;
+    let page = all.into_iter().skip(start).take(PAGE);
+    let sessions: Vec<_> = page.map(|session| SessionView::new(session, &me.session.id)).collect();
+    let next = sessions.last().filter(|_| has_more).map(|last| last.id.to_string());
+    Devices { sessions, next, others }
 }
 
 /// `DELETE /me/sessions/{id}` and `POST /me/sessions/{id}/revoke`. The current one is signed out as by `/logout`.

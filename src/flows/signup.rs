@@ -83,7 +83,9 @@ pub async fn create(client: Client, Input(form): Input<Form>, app: Data<App>) ->
         app.config().limits.signups_per_network,
         TimeDelta::hours(1),
     );
-    app.write(move |tx| throttle::admit(tx, &network)).await?;
+    let neighbourhood = throttle::hashes_by_neighbourhood(app.config(), &client.ip);
+    app.write(move |tx| throttle::admit(tx, &network).and_then(|()| throttle::admit(tx, &neighbourhood)))
+        .await?;
     // Before an account is looked for: everybody of the domain is told the same.
     let asked = email.clone();
     if app.read(move |conn| sso_policy::enforced(conn, &asked)).await?.is_some() {
@@ -103,7 +105,8 @@ pub async fn create(client: Client, Input(form): Input<Form>, app: Data<App>) ->
         }
     };
     let message = format!(
-        "Welcome. We sent a link to {}: open it to confirm that the address is yours.",
+        "Welcome. We sent a link to {}: open it to confirm that the address is yours. If you already have an email from us \
+         today, open it.",
         user.email.spelled()
     );
     Ok(Reply::done(next, message)
@@ -129,7 +132,7 @@ fn enter(tx: &mut Tx, client: &Client, new: NewUser, seen: Option<(Box<Candidate
     let user = match (user::begun_in(tx.conn, &new.email, client.binding.as_deref(), held)?, seen) {
         (None, _) => begin(tx, client, new)?,
         (Some(earlier), Some((seen, is_same))) if earlier.is(&seen) => match is_same {
-            true => again(tx, &earlier)?,
+            true => again(tx, client, &earlier)?,
             false => begin(tx, client, new)?,
         },
         (Some(earlier), _) => return Ok(Step::LookAt(Box::new(earlier))),
@@ -139,19 +142,20 @@ fn enter(tx: &mut Tx, client: &Client, new: NewUser, seen: Option<(Box<Candidate
 }
 
 fn begin(tx: &mut Tx, client: &Client, new: NewUser) -> Result<User> {
+    email_verification::make_room(tx, &client.actor(), &new.email)?;
     let user = user::register(tx, &client.actor(), new)?;
-    // The first letter always goes; it is counted, so that the next one has to wait.
+    // The first letter of an account waits for none before it; it is counted, so that the next one has to wait.
     throttle::admits_letter(tx, LetterKind::VerifyEmail, &user.email)?;
-    email_verification::send_link(tx, &user)?;
+    email_verification::send_link(tx, &client.actor(), &user)?;
     Ok(user)
 }
 
 /// Another email where the first had the time to arrive.
-fn again(tx: &mut Tx, earlier: &Candidate) -> Result<User> {
+fn again(tx: &mut Tx, client: &Client, earlier: &Candidate) -> Result<User> {
     let user = user::by_id(tx.conn, &earlier.id)?;
     let is_late = tx.now - user.created_at >= TimeDelta::minutes(1);
     if is_late && throttle::admits_letter(tx, LetterKind::VerifyEmail, &user.email)? {
-        email_verification::send_link(tx, &user)?;
+        email_verification::send_link(tx, &client.actor(), &user)?;
     }
     Ok(user)
 }

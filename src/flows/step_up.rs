@@ -134,7 +134,8 @@ async fn by_password(attempt: Attempt, password: &Password, app: &App) -> Result
     if closed.is_some() {
         return Err(Error::SsoRequired(door::way_through_organisation(&attempt.user.email)));
     }
-    let verdict = app.hasher().verify(password.clone(), [candidate.usable_hash()]).await?;
+    let known = attempt.user.is_verified().then(|| attempt.user.id.clone());
+    let verdict = app.hasher().verify_known(known, password.clone(), [candidate.usable_hash()]).await?;
     if verdict.matched.is_none() {
         return app.write(move |tx| attempt.missed(tx, "password")).await;
     }

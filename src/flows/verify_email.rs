@@ -1,7 +1,8 @@
 //! Proving an address.
 //!
-//! The link confirms at once only in the browser that made the account. Anywhere else the page asks for the
-//! account's password: neither a mail scanner nor a tired recipient can confirm what a stranger started.
+//! The link leads to a page with a button, and changes nothing by itself. Elsewhere than in the browser that made the
+//! account the page asks for its password: neither a mail scanner nor a tired recipient can confirm what a stranger
+//! started.
 
 use actix_web::web::Data;
 use askama::Template;
@@ -95,10 +96,6 @@ pub async fn open(
         };
     }
     let user = look_up(&app, &secret).await?;
-    // The browser that made the account holds its session; a scanner or a preview does not.
-    if client.holds_session_of(&user.id) && client.is_navigation {
-        return confirm(&app, &client, &afterwards, secret).await;
-    }
     Ok(Reply::page(page(&user, &secret, &client, &visitor, Errors::default())))
 }
 
@@ -151,15 +148,17 @@ pub async fn resend(me: CurrentUser, app: Data<App>) -> Result<Reply> {
     if me.user.is_verified() {
         return Err(Error::AlreadyConfirmed);
     }
-    let user = me.user.clone();
+    let (user, actor) = (me.user.clone(), me.actor());
     app.write(move |tx| {
         tx.lock(&user.email.normalized())?;
         throttle::letter(tx, LetterKind::VerifyEmail, &user.email)?;
-        email_verification::send_link(tx, &user)
+        email_verification::send_link(tx, &actor, &user)
     })
     .await?;
-    let message =
-        format!("We sent a new link to {}. The older ones no longer work.", me.user.email.spelled());
+    let message = format!(
+        "A link to {} is on its way. If you already have an email from us today, open it: of several links the newest works.",
+        me.user.email.spelled()
+    );
     Ok(Reply::done("/me", message))
 }
 

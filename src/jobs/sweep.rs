@@ -22,7 +22,9 @@ const BROOMS: &[(&str, Broom)] = &[
     ("sign_ins", sign_in::sweep),
     ("security_changes", security_change::sweep),
     ("letters", outbox::sweep),
-    ("strangers", audit::sweep),
+    ("audit_networks", audit::forget_networks),
+    ("audit_sign_ins", audit::sweep_sign_ins),
+    ("audit_attempts", audit::sweep_attempts),
     // Nothing ends here: what a previous key sealed is sealed anew, so that nothing ends with that key.
     ("resealed", secret_key::renew),
 ];

@@ -56,7 +56,8 @@ pub use moving::{address_change_asked, address_changed, confirm_new_address};
 pub use organisation::{MembershipChange, certificate_expires, domain_record_gone, membership_changed};
 pub use proofs::{
     FactorChange, KeptCredentials, ResetStep, factor_changed, factor_reset, identity_linked,
-    password_changed, recovery_code_used, reset_password, wrong_codes, wrong_step_ups,
+    password_changed, recovery_code_used, reset_password, reset_password_unconfirmed, wrong_codes,
+    wrong_step_ups,
 };
 
 /// How a letter begins, and who signs it.
@@ -95,6 +96,12 @@ fn write(kind: LetterKind, to: &EmailAddress, subject: String, words: &impl Word
 fn token_link(site: &Site, path: &str, token: &str) -> String {
     let token: String = form_urlencoded::byte_serialize(token.as_bytes()).collect();
     site.link(&format!("{path}?token={token}"))
+}
+
+/// Where the reader of an email to an address that nobody confirmed starts with it.
+fn start_link(site: &Site, to: &EmailAddress, token: &str) -> String {
+    let email: String = form_urlencoded::byte_serialize(to.spelled().as_bytes()).collect();
+    format!("{}&email={email}", token_link(site, "/use-address", token))
 }
 
 /// `Hello Ada,`, or `Hello,` where the name could be more than a name.
@@ -161,9 +168,10 @@ mod tests {
         let asked =
             AskedFrom { device: "Chrome on macOS", when: "today", place: "the network 203.0.113.0/24" };
         vec![
-            verify_email(&site, &ada, "Ada", "t0ken", "24 hours").unwrap(),
+            verify_email(&site, &ada, "t0ken", "5tart", "24 hours").unwrap(),
             already_registered(&site, &ada, "Ada").unwrap(),
             reset_password(&site, &ada, "Ada", "t0ken", "1 hour").unwrap(),
+            reset_password_unconfirmed(&site, &ada, "t0ken", "5tart", "1 hour").unwrap(),
             password_changed(
                 &site,
                 &ada,
@@ -189,7 +197,7 @@ mod tests {
                 "t0ken",
             )
             .unwrap(),
-            confirm_new_address(&site, &ada, "Ada", "t0ken", "24 hours").unwrap(),
+            confirm_new_address(&site, &ada, "t0ken", "24 hours").unwrap(),
             address_change_asked(&site, &ada, "Ada", "new@example.com", "t0ken", "24 hours").unwrap(),
             address_changed(&site, &ada, "Ada", "new@example.com", "t0ken", "7 days").unwrap(),
             factor_changed(&site, &ada, "Ada", FactorChange::AppAdded, "today", "Chrome on macOS", "t0ken")
@@ -202,7 +210,8 @@ mod tests {
             membership("today", MembershipChange::Demoted { to: "Viewer" }),
             membership("today", MembershipChange::Removed),
             membership("today", MembershipChange::AnotherOwner { address: "bea@example.com" }),
-            magic_link(&site, &ada, "Ada", asked, "t0ken", "10 minutes").unwrap(),
+            magic_link(&site, &ada, "Ada", asked, "t0ken", None, "10 minutes").unwrap(),
+            magic_link(&site, &ada, "", asked, "t0ken", Some("5tart"), "10 minutes").unwrap(),
             factor_reset(
                 &site,
                 &ada,
@@ -218,7 +227,7 @@ mod tests {
                 .unwrap(),
             deletion_cancelled(&site, &ada, "Ada", "21 November 2026, 14:05 UTC").unwrap(),
             deletion_done(&site, &ada, "Ada").unwrap(),
-            claim_ends(&site, &ada, "Ada", "28 November 2026, 14:05 UTC", "t0ken").unwrap(),
+            claim_ends(&site, &ada, "28 November 2026, 14:05 UTC", "t0ken", "5tart").unwrap(),
             certificate_expires(
                 &site,
                 &ada,
@@ -332,13 +341,13 @@ mod tests {
 
     #[test]
     fn a_confirmation_says_where_and_how_long_and_keeps_its_token_whole() {
-        let letter = verify_email(&site(), &ada(), "Ada", "a+b/c=&d", "24 hours").unwrap();
+        let letter = verify_email(&site(), &ada(), "a+b/c=&d", "5tart", "24 hours").unwrap();
 
         assert_eq!(letter.subject, "Confirm your address for Acme & Sons");
         assert_eq!(letter.to.spelled(), "Ada@example.com");
         assert!(letter.text.contains("\nhttps://acme.example/verify-email?token=a%2Bb%2Fc%3D%26d\n"));
         assert!(letter.text.contains("works for 24 hours."));
-        assert!(letter.text.starts_with("Hello Ada,\n"));
+        assert!(letter.text.starts_with("Hello,\n"));
         assert!(letter.html.contains("Acme &#38; Sons"));
     }
 
@@ -386,7 +395,7 @@ mod tests {
 
     #[test]
     fn edge_122_markup_in_what_people_typed_stays_text() {
-        let letter = verify_email(&site(), &ada(), "Tom & \"Jerry\"", "t", "24 hours").unwrap();
+        let letter = reset_password(&site(), &ada(), "Tom & \"Jerry\"", "t", "24 hours").unwrap();
 
         assert!(letter.text.contains("Hello Tom & \"Jerry\","));
         assert!(letter.html.contains("Hello Tom &#38; &#34;Jerry&#34;,"));

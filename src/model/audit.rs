@@ -1,5 +1,7 @@
 //! Who did what to whom, when and from where; written in the same transaction as the change.
 
+mod ageing;
+
 use diesel::prelude::*;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -15,11 +17,15 @@ use crate::{
     text_enum,
 };
 
+pub use ageing::{ATTEMPTS, SIGN_INS, forget_networks, sweep_attempts, sweep_sign_ins};
+
 /// What is held here about a person, and what becomes of it.
 pub const PERSONAL_DATA: PersonalData = PersonalData {
     table: "audit",
     title: "The record of what was done to your account",
-    why: "So that it can be found out afterwards who changed what, also when something went wrong.",
+    why: "So that it can be found out afterwards who changed what, also when something went wrong. Network addresses, and \
+          what happens at each sign-in, are removed after a while: 90 days, unless the people who run this site chose \
+          otherwise.",
     columns: &[
         ("id", "a number that stands for the entry"),
         ("actor_kind", "whether a person, the people who run this site, or the program itself did it"),
@@ -84,20 +90,6 @@ fn anonymise(tx: &mut Tx, id: &UserId, pseudonym: &UserId) -> Result<()> {
     Ok(())
 }
 
-/// Forgets from where up to `most` strangers came who tried something long ago at nobody's door: an address that was
-/// mistyped is about no account that could be deleted. Returns how many there were.
-pub fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
-    let old: Vec<AuditEventId> = audit::table
-        .filter(audit::actor_id.is_null().and(audit::subject_id.is_null()).and(audit::ip.is_not_null()))
-        .filter(audit::at.lt(tx.now - tx.config.lifetimes.history))
-        .order(audit::at)
-        .limit(most)
-        .select(audit::id)
-        .load(tx.conn)?;
-    let rows = audit::table.filter(audit::id.eq_any(old));
-    Ok(diesel::update(rows).set(audit::ip.eq(None::<String>)).execute(tx.conn)?)
-}
-
 text_enum! {
     /// What kind of actor it was.
     ActorKind {
@@ -160,6 +152,8 @@ pub enum Event {
     SignedOut {},
     /// A device was signed out from the list.
     SessionRevoked { session: SessionId },
+    /// A session ended because there were as many as an account may have, and another began.
+    SessionDisplaced { session: SessionId },
     /// A session was suddenly used from another device, and is locked.
     SessionLocked { session: SessionId, used_by: String },
     /// A person confirmed that it is them.

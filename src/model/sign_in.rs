@@ -1,5 +1,7 @@
 //! The history of the door: who was let in, who was not, and why.
 
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 use serde_json::{Value, json};
 
@@ -224,6 +226,19 @@ pub fn has_any(conn: &mut Conn, user: &UserId) -> Result<bool> {
     let earlier =
         sign_ins::table.filter(sign_ins::user_id.eq(user)).filter(sign_ins::outcome.eq(Outcome::Success));
     Ok(diesel::select(diesel::dsl::exists(earlier)).get_result(conn)?)
+}
+
+/// The neighbourhood of the network where each of these accounts came in first, where that is known.
+pub fn first_networks(conn: &mut Conn, users: &[UserId]) -> Result<HashMap<UserId, String>> {
+    let rows: Vec<(UserId, String)> = sign_ins::table
+        .filter(sign_ins::user_id.eq_any(users))
+        .filter(sign_ins::outcome.eq(Outcome::Success))
+        .filter(sign_ins::ip.ne(""))
+        // The last that is collected of each account stays: its first.
+        .order((sign_ins::at.desc(), sign_ins::id))
+        .select((sign_ins::user_id, sign_ins::network))
+        .load(conn)?;
+    Ok(rows.into_iter().collect())
 }
 
 /// Forgets the history: it is that of whoever claimed the address before.

@@ -39,6 +39,12 @@ pub const PERSONAL_DATA: PersonalData = PersonalData {
 // No limit counts for longer; a cool-down may.
 const LONGEST: TimeDelta = TimeDelta::days(1);
 
+/// How many emails a day go to an address that nobody confirmed, whatever their kind and whoever has them sent.
+pub const MAILS_TO_UNCONFIRMED: i32 = 5;
+
+/// How many of them one neighbourhood of the network has sent.
+pub const MAILS_TO_UNCONFIRMED_BY_ONE_NETWORK: i32 = 3;
+
 /// Removes up to `most` counters whose time is up. Returns how many there were.
 pub fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
     let longest = LONGEST.max(tx.config.limits.login_cool_down);
@@ -190,11 +196,40 @@ pub fn letter(tx: &mut Tx, kind: LetterKind, to: &EmailAddress) -> Result<()> {
     admit(tx, &Limit::new(&format!("mail-hour:{kind}"), &to, limits.mails_per_hour, TimeDelta::hours(1)))
 }
 
+/// Whether one more email may go to this address where nobody confirmed it, whatever its kind; it is then counted.
+/// `network` is the address of the client that has it sent, nothing for a job. For any other address the same is counted
+/// apart, and admitted: as much work, and no email is lost to it.
+pub fn admits_to_unconfirmed(
+    tx: &mut Tx,
+    to: &EmailAddress,
+    network: Option<&str>,
+    is_unconfirmed: bool,
+) -> Result<bool> {
+    let what = if is_unconfirmed { "mail-day" } else { "mail-none" };
+    let (to, day) = (to.normalized(), TimeDelta::days(1));
+    if let Some(ip) = network {
+        // The network first, so that one that has had its share takes nothing from the others; in the name, so that
+        // an operator who clears the address clears it as well.
+        let what = format!("{what}:{}", secret::digest(&neighbourhood(ip)));
+        let has_share = admits(tx, &Limit::new(&what, &to, MAILS_TO_UNCONFIRMED_BY_ONE_NETWORK, day))?;
+        if is_unconfirmed && !has_share {
+            return Ok(false);
+        }
+    }
+    Ok(admits(tx, &Limit::new(what, &to, MAILS_TO_UNCONFIRMED, day))? || !is_unconfirmed)
+}
+
 /// Wrong passwords in a row at an address (`any`), or in browsers that its account knows (`known`).
 pub fn login_streak(config: &Config, door: &str, whom: &str) -> Limit {
     let limits = config.limits;
     Limit::new(&format!("login-streak-{door}"), whom, limits.login_failures, TimeDelta::days(1))
         .cooling_down_for(limits.login_cool_down)
+}
+
+/// Password hashes that one neighbourhood of the network has made, whichever clients and addresses it shares them among.
+pub fn hashes_by_neighbourhood(config: &Config, ip: &str) -> Limit {
+    let most = config.limits.login_per_neighbourhood;
+    Limit::new("login-neighbourhood", &neighbourhood(ip), most, TimeDelta::minutes(1))
 }
 
 /// The client that an address on the network stands for: itself, or its /64 in IPv6, where one household has many.

@@ -1,6 +1,7 @@
 //! One-time secrets that travel by mail. A link proves one thing: its [`Purpose`].
 
 mod purpose;
+mod use_address;
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
@@ -21,6 +22,8 @@ pub use purpose::{
     RegisterPasskey, ResetPassword, SamlArrival, SamlRequest, StopFactorReset, ToldEvent, UndoEmail,
     UsePasskey, VerifyEmail,
 };
+
+pub use use_address::UseAddress;
 
 /// What is held here about a person, and what becomes of it.
 pub const PERSONAL_DATA: PersonalData = PersonalData {

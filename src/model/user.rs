@@ -114,6 +114,11 @@ impl User {
         self.email_verified_at.is_some()
     }
 
+    /// What an email calls them: nothing where nobody confirmed the address, for a stranger may have typed the name.
+    pub fn name_for_emails(&self) -> &str {
+        if self.is_verified() { &self.name } else { "" }
+    }
+
     /// Whether it waits to be deleted.
     pub fn is_leaving(&self) -> bool {
         self.deletes_at.is_some()

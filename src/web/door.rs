@@ -13,7 +13,7 @@ use crate::{
     accounts::{
         containment::{self, Occasion},
         factors::{self, Factors},
-        sso_policy,
+        session_cap, sso_policy,
     },
     app::App,
     clock::Timestamp,
@@ -233,8 +233,9 @@ fn let_in(
         // The browser in which an account begins is known to it from then on.
         browser_known_since: known_since.or((method == AuthMethod::SignUp).then_some(tx.now)),
     };
-    let (session, secret) = session::start(tx, &user.id, new)?;
     let actor = client.actor().known_as(&user.id);
+    session_cap::make_room(tx, &actor, &user.id)?;
+    let (session, secret) = session::start(tx, &user.id, new)?;
     audit::record(tx, &actor, &user.id, Event::SignedIn { method, session: session.id.clone() })?;
     if is_new_device {
         ask_whether_it_was_them(tx, client, user, session.id)?;

@@ -41,6 +41,7 @@ async fn travel(house: &House, laptop: &Browser, phone: &Browser) {
     let letters = house.letters_to("ada@example.com").await;
     assert_eq!(letters.len(), 1, "{letters:?}");
     laptop.open(link_in(&letters[0].text)).await;
+    laptop.press("Confirm this address").await;
     laptop.is_at("/me").await;
     laptop.reads("Your address is confirmed.").await;
     laptop.hides("Not confirmed yet").await;

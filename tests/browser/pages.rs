@@ -259,6 +259,8 @@ async fn every_page_for_those_signed_in_is_fit_for_everybody() {
     inspector.look(&ada, "verify-email-someone-else").await;
 
     ada.open(link_in(&letters[0].text)).await;
+    inspector.look(&ada, "verify-email-here").await;
+    ada.press("Confirm this address").await;
     ada.reads("Your address is confirmed.").await;
     inspector.look(&ada, "me-confirmed").await;
     ada.open("/me/sessions").await;

@@ -53,6 +53,8 @@ fn rows() -> Vec<Row> {
         write(post.clone(), "/verify-email/disown", Anyone, "token=$TOKEN"),
         get("/verify-email/needed", SignedIn),
         bare(post.clone(), "/verify-email/resend", SignedIn),
+        get("/use-address", Anyone),
+        write(post.clone(), "/use-address", Anyone, "token=$TOKEN&email=$ADDRESS&name=Ada&password=$PASSWORD"),
         get("/login", Anyone),
         write(post.clone(), "/login", Anyone, "email=$ADDRESS&password=$PASSWORD"),
         get("/login/2fa", Pending),
@@ -89,8 +91,8 @@ fn rows() -> Vec<Row> {
         get("/me/email/undo", Anyone),
         write(post.clone(), "/me/email/undo", Anyone, "token=$TOKEN"),
         get("/me/password", Recent),
-        write(put.clone(), "/me/password", Recent, "newPassword=$PASSWORD"),
-        write(post.clone(), "/me/password", Recent, "newPassword=$PASSWORD"),
+        write(put.clone(), "/me/password", Recent, "newPassword=$PASSWORD&currentPassword=$PASSWORD"),
+        write(post.clone(), "/me/password", Recent, "newPassword=$PASSWORD&currentPassword=$PASSWORD"),
         get("/me/2fa", SignedIn),
         bare(post.clone(), "/me/2fa/totp", VerifiedRecent),
         get("/me/2fa/totp/confirm", VerifiedRecent),
@@ -700,7 +702,12 @@ async fn there_is_nothing_behind_an_address_that_only_looks_like_a_door_case_49(
 async fn a_query_in_the_wrong_shape_is_explained_in_both_faces() {
     let house = House::open().await;
     let ada = house.claimant("ada@example.com").await.cookie("session").unwrap();
-    for path in ["/me/logins?cursor=x", "/me/logins?cursor=%00", "/me/logins?cursor=x&cursor=y"] {
+    for path in [
+        "/me/logins?cursor=x",
+        "/me/logins?cursor=%00",
+        "/me/logins?cursor=x&cursor=y",
+        "/me/sessions?cursor=x",
+    ] {
         for face in FACES {
             let visitor = face.visitor(&house, Some(&ada));
             let answer = ask(&house, face, &visitor, &Method::GET, path, None).await.is(400);
@@ -793,6 +800,7 @@ async fn a_write_from_another_site_is_refused_at_every_door_and_changes_nothing_
                 let is_apart = [
                     "/not-me",
                     "/not-me/was-me",
+                    "/use-address",
                     "/me/email/confirm",
                     "/me/email/undo",
                     "/me/2fa/recovery-codes/download",

@@ -56,7 +56,7 @@ async fn count(app: &App, from: &str) -> i64 {
 async fn assert_whole(app: &App, all: i64, one_in: i64) {
     let is_whole = async || {
         let here = count(app, "users").await;
-        let told = "audit WHERE event = 'email_changed' AND ip LIKE '%@example.com'";
+        let told = "audit WHERE event = 'email_changed' AND detail LIKE '%@example.com%'";
         let rows = [count(app, "sessions").await, count(app, "sign_ins").await, count(app, told).await];
         let gone = count(app, "audit WHERE event = 'purged'").await;
         let told = count(app, "outbox WHERE kind = 'deletion_done'").await;

@@ -79,3 +79,74 @@ async fn a_claimant_may_change_their_password_too() {
     let told = house.letters_to("ada@example.com").await;
     assert!(told.iter().all(|letter| !letter.subject.contains("was changed")), "{told:?}");
 }
+
+#[actix_web::test]
+async fn whoever_stepped_up_with_something_else_gives_the_current_password_too() {
+    let house = House::open().await;
+    let ada = house.with_app("ada@example.com").await;
+    ada.curl.post_json("/auth/confirm", json!({ "code": house.next_code(&ada.secret) })).await.is(200);
+    let form = ada.curl.clone().with("accept", "text/html").get("/me/password").await.is(200);
+    form.says("Current password").says("autocomplete=\"current-password\"");
+
+    for (current, says) in [
+        (json!(null), "Enter your current password."),
+        (json!(""), "Enter your current password."),
+        (json!("a wrong guess"), "That is not your password."),
+        (json!(NEW), "That is not your password."),
+    ] {
+        let mut body = json!({ "newPassword": NEW });
+        if !current.is_null() {
+            body["currentPassword"] = current;
+        }
+        let refused = ada.curl.put_json("/me/password", body).await.refuses(422, "invalid").json();
+        assert_eq!(refused["fields"]["currentPassword"], says, "{refused}");
+    }
+    let weak = json!({ "newPassword": "iloveyou", "currentPassword": PASSWORD });
+    ada.curl.put_json("/me/password", weak).await.refuses(422, "invalid");
+
+    let body = json!({ "newPassword": NEW, "currentPassword": PASSWORD });
+    ada.curl.put_json("/me/password", body).await.is(200);
+
+    let login = |password: &str| json!({ "email": "ada@example.com", "password": password });
+    house.curl().post_json("/login", login(PASSWORD)).await.is(401);
+    house.curl().post_json("/login", login(NEW)).await.is(200);
+}
+
+#[actix_web::test]
+async fn a_wrong_current_password_counts_as_a_wrong_step_up_and_the_tenth_ends_the_session() {
+    let house = House::with(&[("THROTTLE", "on")]).await;
+    let ada = house.with_app("ada@example.com").await;
+    ada.curl.post_json("/auth/confirm", json!({ "code": house.next_code(&ada.secret) })).await.is(200);
+    let guess = json!({ "newPassword": NEW, "currentPassword": "a wrong guess" });
+    let right = json!({ "newPassword": NEW, "currentPassword": PASSWORD });
+
+    let mut seen = Vec::new();
+    while seen.len() < 30 {
+        let status = ada.curl.put_json("/me/password", guess.clone()).await.status.as_u16();
+        seen.push(status);
+        match status {
+            422 => {}
+            429 => house.wait(chrono::TimeDelta::minutes(1)),
+            _ => break,
+        }
+    }
+
+    assert_eq!(seen.iter().filter(|status| **status == 422).count(), 9, "{seen:?}");
+    assert_eq!(seen.last(), Some(&401), "{seen:?}");
+    ada.curl.put_json("/me/password", right).await.refuses(401, "sign_in_required");
+}
+
+#[actix_web::test]
+async fn whoever_has_no_password_sets_one() {
+    let house = House::open().await;
+    let curl = house.verified("ada@example.com").await;
+    house.meddle("UPDATE users SET password_blocked_at = created_at").await;
+    house.meddle("UPDATE sessions SET proved_at = created_at, stepped_up_with = 'passkey'").await;
+    let page = curl.clone().with("accept", "text/html").get("/me/password").await.is(200);
+    page.says("Set a password").hides("Current password");
+
+    curl.put_json("/me/password", json!({ "newPassword": NEW })).await.is(200);
+
+    let login = json!({ "email": "ada@example.com", "password": NEW });
+    house.curl().post_json("/login", login).await.is(200);
+}

@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use diesel::connection::SimpleConnection;
 use futures_util::future::{join, join_all};
 use serde_json::json;
+use vestibule::accounts::email_verification::MOST_UNVERIFIED;
 
 use crate::house::{Answer, House, PASSWORD, Visitor, test_server, token_in};
 
@@ -70,10 +71,10 @@ async fn of_fifty_claims_to_one_address_two_confirmed_at_once_leave_one_account(
     let claimants = join_all((0..MANY).map(|_| house.claimant("ada@example.com"))).await;
     let letters = house.letters_to("ada@example.com").await;
     let tokens: Vec<_> = letters.iter().map(|letter| token_in(&letter.text).unwrap()).collect();
-    assert_eq!(tokens.len(), MANY, "each claim has a link of its own");
+    assert_eq!(tokens.len(), MOST_UNVERIFIED, "each claim that is left has a link of its own");
     let curl = house.curl();
 
-    let (one, other) = join(confirm(&curl, &tokens[7]), confirm(&curl, &tokens[42])).await;
+    let (one, other) = join(confirm(&curl, &tokens[7]), confirm(&curl, &tokens[12])).await;
 
     let answers = [one, other];
     assert_eq!(statuses(&answers)[&200], 1, "{answers:?}");

@@ -8,13 +8,14 @@ use std::{
 };
 
 use vestibule::{
-    accounts::magic_link,
+    accounts::{email_verification, magic_link},
     clock::span_in_words,
     config::{self, SETTINGS},
     error::Error,
     model::{
         password::{LONGEST, policy},
         recovery_code::{COUNT, FEW},
+        throttle,
     },
     routes::entries,
 };
@@ -83,8 +84,8 @@ fn the_numbers_are_the_defaults_of_the_program() {
         row(
             "a password",
             format!(
-                "{} to {} characters of any alphabet, blanks included; no rules of composition; common ones, and those made of \
-                 the address, the name or the house's name, are refused",
+                "{} to {} characters of any alphabet, blanks included; no rules of composition; common ones, also with digits behind \
+                 them, and those made of the address, the name or the house's name, are refused",
                 policy::SHORTEST,
                 LONGEST
             ),
@@ -104,6 +105,13 @@ fn the_numbers_are_the_defaults_of_the_program() {
                 "ends after {} without a request, or {} after it began",
                 span_in_words(life.remembered_idle),
                 span_in_words(life.remembered)
+            ),
+        ),
+        row(
+            "sessions of one account",
+            format!(
+                "{}; one more ends the least recently used of the network with the most",
+                limits.sessions_per_account
             ),
         ),
         row(
@@ -150,13 +158,21 @@ fn the_numbers_are_the_defaults_of_the_program() {
                 span_in_words(life.unconfirmed)
             ),
         ),
-        row("sign-ins, and what was mailed when", format!("are kept for {}", span_in_words(life.history))),
+        row(
+            "sign-ins, also in the audit, the network addresses in it, and what was mailed when",
+            format!("are kept for {}", span_in_words(life.history)),
+        ),
+        row(
+            "failed sign-ins in the audit, and links that were asked for",
+            format!("are kept for {}", span_in_words(life.failed_sign_in)),
+        ),
         row("a step-up", format!("is good for {} in its session", span_in_words(life.step_up))),
         row(
             "sign-in attempts",
             format!(
-                "{} a minute for one address, {} a minute from one client",
-                limits.login_per_address, limits.login_per_network
+                "{} a minute for one address, {} a minute from one client, {} a minute from one neighbourhood (IPv4: /24, IPv6: \
+                 /48), sign-ups included",
+                limits.login_per_address, limits.login_per_network, limits.login_per_neighbourhood
             ),
         ),
         row(
@@ -176,6 +192,21 @@ fn the_numbers_are_the_defaults_of_the_program() {
         row(
             "mails of one kind to one address",
             format!("{} a minute, {} an hour", limits.mails_per_minute, limits.mails_per_hour),
+        ),
+        row(
+            "mails to an address that nobody confirmed",
+            format!(
+                "{} a day of all kinds, {} of them by one network (IPv4: /24, IPv6: /48)",
+                throttle::MAILS_TO_UNCONFIRMED,
+                throttle::MAILS_TO_UNCONFIRMED_BY_ONE_NETWORK
+            ),
+        ),
+        row(
+            "accounts that wait for one address to be confirmed",
+            format!(
+                "{}; one more ends the oldest of the network that made the most",
+                email_verification::MOST_UNVERIFIED
+            ),
         ),
         row("a request body", format!("at most {} KiB", config.body_limit / 1024)),
     ];

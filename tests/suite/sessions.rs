@@ -60,7 +60,7 @@ async fn the_list_tells_when_where_and_with_what_one_signed_in() {
     let ids = (laptop.session_id().await, home.session_id().await);
     assert_eq!(
         listed,
-        json!({ "sessions": [
+        json!({ "next": null, "sessions": [
             {
                 "id": ids.0,
                 "current": true,

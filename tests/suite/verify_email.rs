@@ -4,7 +4,7 @@ use actix_web::http::Method;
 use chrono::TimeDelta;
 use serde_json::json;
 
-use crate::house::{House, PASSWORD, Visitor};
+use crate::house::{Answer, House, PASSWORD, Visitor};
 
 const CONFIRMED: &str = "users WHERE email_verified_at IS NOT NULL";
 
@@ -27,17 +27,25 @@ async fn claimant_with(house: &House, address: &str, password: &str) -> Visitor 
     curl
 }
 
+/// Presses the button of the page behind a link.
+async fn presses(browser: &Visitor, token: &str) -> Answer {
+    browser.post(&link(token), &[("token", token)]).await
+}
+
 fn link(token: &str) -> String {
     format!("/verify-email?token={token}")
 }
 
 #[actix_web::test]
-async fn the_browser_that_made_the_account_confirms_by_opening_the_link() {
+async fn the_browser_that_made_the_account_confirms_with_a_button() {
     let house = House::open().await;
     let browser = claimant_in_a_browser(&house, "ada@example.com").await;
     let token = house.token_for("ada@example.com").await;
 
-    browser.get(&link(&token)).await.goes_to("/me");
+    let page = browser.get(&link(&token)).await.is(200);
+    page.says("Confirm this address").hides("type=\"password\"");
+    assert_eq!(house.count(CONFIRMED).await, 0);
+    presses(&browser, &token).await.goes_to("/me");
 
     let page = browser.get("/me").await.is(200);
     page.says("Your address is confirmed.").hides("Not confirmed yet").says("Confirmed");
@@ -59,7 +67,7 @@ async fn looking_ahead_confirms_nothing_case_03() {
     house.curl().head(&link(&token)).await.is(405);
     assert_eq!(house.count(CONFIRMED).await, 0);
 
-    browser.get(&link(&token)).await.goes_to("/me");
+    presses(&browser, &token).await.goes_to("/me");
     assert_eq!(house.count(CONFIRMED).await, 1);
 }
 
@@ -235,7 +243,7 @@ async fn a_used_link_says_already_confirmed_case_14() {
     let house = House::open().await;
     let browser = claimant_in_a_browser(&house, "ada@example.com").await;
     let token = house.token_for("ada@example.com").await;
-    browser.get(&link(&token)).await.goes_to("/me");
+    presses(&browser, &token).await.goes_to("/me");
 
     for reader in [&browser, &house.browser()] {
         let page = reader.get(&link(&token)).await.is(409).says("Already confirmed").says("href=\"/login\"");
@@ -285,7 +293,7 @@ async fn a_new_link_kills_the_older_ones_and_the_letter_says_so_case_07() {
     let first = house.token_for("ada@example.com").await;
 
     browser.post("/verify-email/resend", &[]).await.goes_to("/me");
-    browser.get("/me").await.is(200).says("We sent a new link to ada@example.com.");
+    browser.get("/me").await.is(200).says("A link to ada@example.com is on its way.");
     let second = house.token_for("ada@example.com").await;
 
     assert_ne!(first, second);
@@ -293,7 +301,7 @@ async fn a_new_link_kills_the_older_ones_and_the_letter_says_so_case_07() {
     assert!(letters.len() == 2 && letters[1].text.contains("only the newest works"));
     browser.get(&link(&first)).await.is(422).says("This link no longer works");
     house.curl().post_json("/verify-email", json!({ "token": first })).await.refuses(422, "dead_link");
-    browser.get(&link(&second)).await.goes_to("/me");
+    presses(&browser, &second).await.goes_to("/me");
 }
 
 #[actix_web::test]

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{Letterhead, Words, device_name, token_link, write};
+use super::{Letterhead, Words, device_name, start_link, token_link, write};
 use crate::{
     config::Site,
     mail::{EmailAddress, Letter, LetterKind},
@@ -11,25 +11,28 @@ use crate::{
 struct VerifyEmail<'a> {
     head: Letterhead<'a>,
     link: String,
+    start_link: String,
     valid_for: &'a str,
 }
 
 faces!(VerifyEmail, "mail/verify_email.txt", "mail/verify_email.html");
 
-/// Asks somebody to prove that an address is theirs. `valid_for` is like `24 hours`.
+/// Asks somebody to prove that an address is theirs, without the name that perhaps a stranger typed; or to start with it,
+/// by the token `start`. `valid_for` is like `24 hours`.
 ///
 /// # Errors
 /// When a template cannot be rendered.
 pub fn verify_email(
     site: &Site,
     to: &EmailAddress,
-    name: &str,
     token: &str,
+    start: &str,
     valid_for: &str,
 ) -> askama::Result<Letter> {
     let words = VerifyEmail {
-        head: Letterhead::of(site, name),
+        head: Letterhead::of(site, ""),
         link: token_link(site, "/verify-email", token),
+        start_link: start_link(site, to, start),
         valid_for,
     };
     write(LetterKind::VerifyEmail, to, format!("Confirm your address for {}", site.name), &words)
@@ -71,6 +74,7 @@ pub struct AskedFrom<'a> {
 struct MagicLink<'a> {
     head: Letterhead<'a>,
     link: String,
+    start_link: Option<String>,
     device: &'a str,
     when: &'a str,
     place: &'a str,
@@ -79,7 +83,8 @@ struct MagicLink<'a> {
 
 faces!(MagicLink, "mail/magic_link.txt", "mail/magic_link.html");
 
-/// Signs somebody in who asked for it. `valid_for` is like `10 minutes`.
+/// Signs somebody in who asked for it. Where nobody confirmed the address, its reader may start with it by the token
+/// `start`. `valid_for` is like `10 minutes`.
 ///
 /// # Errors
 /// When a template cannot be rendered.
@@ -89,11 +94,13 @@ pub fn magic_link(
     name: &str,
     asked: AskedFrom,
     token: &str,
+    start: Option<&str>,
     valid_for: &str,
 ) -> askama::Result<Letter> {
     let words = MagicLink {
         head: Letterhead::of(site, name),
         link: token_link(site, "/login/magic-link/verify", token),
+        start_link: start.map(|start| start_link(site, to, start)),
         device: device_name(asked.device),
         when: asked.when,
         place: asked.place,

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{Letterhead, Words, token_link, write};
+use super::{Letterhead, Words, start_link, token_link, write};
 use crate::{
     config::Site,
     mail::{EmailAddress, Letter, LetterKind},
@@ -101,23 +101,29 @@ pub fn deletion_done(site: &Site, to: &EmailAddress, name: &str) -> askama::Resu
 struct ClaimEnds<'a> {
     head: Letterhead<'a>,
     link: String,
+    start_link: String,
     when: &'a str,
 }
 
 faces!(ClaimEnds, "mail/claim_ends.txt", "mail/claim_ends.html");
 
-/// Tells whoever an address belongs to that an account with it ends, `when`, unless the address is confirmed.
+/// Tells whoever an address belongs to that an account with it ends, `when`, unless the address is confirmed; without the
+/// name that perhaps a stranger typed. Its reader may start with the address, by the token `start`.
 ///
 /// # Errors
 /// When a template cannot be rendered.
 pub fn claim_ends(
     site: &Site,
     to: &EmailAddress,
-    name: &str,
     when: &str,
     token: &str,
+    start: &str,
 ) -> askama::Result<Letter> {
-    let words =
-        ClaimEnds { head: Letterhead::of(site, name), link: token_link(site, "/verify-email", token), when };
+    let words = ClaimEnds {
+        head: Letterhead::of(site, ""),
+        link: token_link(site, "/verify-email", token),
+        start_link: start_link(site, to, start),
+        when,
+    };
     write(LetterKind::ClaimEnds, to, format!("Last chance to confirm your address for {}", site.name), &words)
 }

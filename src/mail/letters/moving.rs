@@ -16,19 +16,19 @@ struct ConfirmNewAddress<'a> {
 
 faces!(ConfirmNewAddress, "mail/confirm_new_address.txt", "mail/confirm_new_address.html");
 
-/// Asks the reader of a new address to move an account to it. `valid_for` is like `24 hours`.
+/// Asks the reader of a new address to move an account to it, without its name: the address may be a stranger's.
+/// `valid_for` is like `24 hours`.
 ///
 /// # Errors
 /// When a template cannot be rendered.
 pub fn confirm_new_address(
     site: &Site,
     to: &EmailAddress,
-    name: &str,
     token: &str,
     valid_for: &str,
 ) -> askama::Result<Letter> {
     let words = ConfirmNewAddress {
-        head: Letterhead::of(site, name),
+        head: Letterhead::of(site, ""),
         link: token_link(site, "/me/email/confirm", token),
         valid_for,
     };

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{Letterhead, Words, device_name, plain, token_link, write};
+use super::{Letterhead, Words, device_name, plain, start_link, token_link, write};
 use crate::{
     config::Site,
     mail::{EmailAddress, Letter, LetterKind},
@@ -11,6 +11,7 @@ use crate::{
 struct ResetPassword<'a> {
     head: Letterhead<'a>,
     link: String,
+    start_link: Option<String>,
     valid_for: &'a str,
 }
 
@@ -27,11 +28,34 @@ pub fn reset_password(
     token: &str,
     valid_for: &str,
 ) -> askama::Result<Letter> {
-    let words = ResetPassword {
-        head: Letterhead::of(site, name),
-        link: token_link(site, "/reset-password", token),
-        valid_for,
-    };
+    reset(site, to, name, token, None, valid_for)
+}
+
+/// The same to an address that nobody confirmed, without the name that perhaps a stranger typed: its reader may as well
+/// start with the address, by the token `start`.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn reset_password_unconfirmed(
+    site: &Site,
+    to: &EmailAddress,
+    token: &str,
+    start: &str,
+    valid_for: &str,
+) -> askama::Result<Letter> {
+    reset(site, to, "", token, Some(start_link(site, to, start)), valid_for)
+}
+
+fn reset(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    token: &str,
+    start_link: Option<String>,
+    valid_for: &str,
+) -> askama::Result<Letter> {
+    let link = token_link(site, "/reset-password", token);
+    let words = ResetPassword { head: Letterhead::of(site, name), link, start_link, valid_for };
     write(LetterKind::ResetPassword, to, format!("Set a new password for {}", site.name), &words)
 }
 

@@ -7,9 +7,8 @@
 use std::{
     panic::{self, AssertUnwindSafe},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
-        mpsc::{self, Receiver, SyncSender, TrySendError},
     },
     thread,
     time::{Duration, Instant},
@@ -17,17 +16,19 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use super::{Password, PasswordHash};
+use super::{
+    Password, PasswordHash,
+    lanes::{Full, Lanes},
+};
 use crate::{
     error::{Error, Result},
+    ids::UserId,
     log,
     secret::Keys,
 };
 
 /// Nobody is let into the queue who would probably stand in it for longer.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
-
-type Job = Box<dyn FnOnce() + Send>;
 
 /// What came of offering a password to some hashes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,14 +45,25 @@ pub struct HasherGauge(Arc<Busy>);
 
 #[derive(Debug, Default)]
 struct Busy {
-    in_hand: AtomicUsize,
+    common: AtomicUsize,
+    known: AtomicUsize,
     lately: AtomicU64,
 }
 
 impl HasherGauge {
     /// Jobs that wait or run.
     pub fn in_hand(&self) -> usize {
-        self.0.in_hand.load(Ordering::Relaxed)
+        self.lane(true).load(Ordering::Relaxed) + self.lane(false).load(Ordering::Relaxed)
+    }
+
+    fn lane(&self, is_known: bool) -> &AtomicUsize {
+        if is_known { &self.0.known } else { &self.0.common }
+    }
+
+    /// Those that are probably done before one more of this lane: as many of the other lane as of its own at the most.
+    fn before(&self, is_known: bool) -> usize {
+        let [own, other] = [is_known, !is_known].map(|lane| self.lane(lane).load(Ordering::Relaxed));
+        own + other.min(own.max(1))
     }
 
     /// How long a job took lately, once it ran: each new one counts for an eighth. Nothing before the first.
@@ -67,10 +79,19 @@ impl HasherGauge {
     }
 }
 
+/// Closes the lanes when the last clone of the hasher is dropped.
+struct Entry(Arc<Lanes>);
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
 /// The hashing threads. They end when the last clone is dropped.
 #[derive(Clone)]
 pub struct Hasher {
-    queue: SyncSender<Job>,
+    entry: Arc<Entry>,
     threads: usize,
     gauge: HasherGauge,
     keys: Keys,
@@ -84,16 +105,16 @@ impl std::fmt::Debug for Hasher {
 }
 
 impl Hasher {
-    /// Starts `threads` threads with room for `waiting` jobs before them.
+    /// Starts `threads` threads with room for `waiting` jobs before them, and as many for browsers that are known.
     pub fn start(threads: usize, waiting: usize, cost: u32, keys: Keys) -> Result<Self> {
-        let (queue, jobs) = mpsc::sync_channel::<Job>(waiting);
-        let jobs = Arc::new(Mutex::new(jobs));
+        let lanes = Arc::new(Lanes::new(threads, waiting));
+        let entry = Arc::new(Entry(Arc::clone(&lanes)));
         for number in 0..threads {
-            let jobs = Arc::clone(&jobs);
+            let lanes = Arc::clone(&lanes);
             let name = format!("hash-{number}");
-            thread::Builder::new().name(name).spawn(move || run(&jobs)).map_err(Error::internal)?;
+            thread::Builder::new().name(name).spawn(move || run(&lanes)).map_err(Error::internal)?;
         }
-        Ok(Self { queue, threads, gauge: HasherGauge::default(), keys, cost })
+        Ok(Self { entry, threads, gauge: HasherGauge::default(), keys, cost })
     }
 
     /// How busy the threads are.
@@ -104,7 +125,7 @@ impl Hasher {
     /// Hashes a new password. [`Error::Busy`] where the queue is full or too slow.
     pub async fn hash(&self, password: Password) -> Result<PasswordHash> {
         let (keys, cost) = (self.keys.clone(), self.cost);
-        self.run(move || {
+        self.run(None, move || {
             let id = keys.current_id();
             let peppered =
                 keys.pepper(id, password.reveal()).ok_or_else(|| anyhow::anyhow!("there is no key"))?;
@@ -121,8 +142,19 @@ impl Hasher {
         password: Password,
         hashes: [Option<PasswordHash>; N],
     ) -> Result<Verdict> {
+        self.verify_known(None, password, hashes).await
+    }
+
+    /// The same for a browser that `known`, the account that it asks for, knows: it does not stand behind strangers. One
+    /// at a time for each account, on half of the threads at most.
+    pub async fn verify_known<const N: usize>(
+        &self,
+        known: Option<UserId>,
+        password: Password,
+        hashes: [Option<PasswordHash>; N],
+    ) -> Result<Verdict> {
         let (keys, cost) = (self.keys.clone(), self.cost);
-        self.run(move || {
+        self.run(known, move || {
             for (index, hash) in hashes.into_iter().enumerate() {
                 if let Some(is_outdated) = fits(&keys, cost, &password, hash.as_ref()) {
                     return Ok(Verdict { matched: Some(index), is_outdated });
@@ -133,13 +165,18 @@ impl Hasher {
         .await
     }
 
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-        if probable_wait(self.gauge.in_hand(), self.threads, self.gauge.lately()) > LONGEST_WAIT {
+    async fn run<T: Send + 'static>(
+        &self,
+        known: Option<UserId>,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let is_known = known.is_some();
+        if probable_wait(self.gauge.before(is_known), self.threads, self.gauge.lately()) > LONGEST_WAIT {
             return Err(Error::Busy);
         }
         let (answer, answered) = oneshot::channel();
         let gauge = self.gauge();
-        let (held, request) = (Held::new(&self.gauge), log::current());
+        let (held, request) = (Held::new(&self.gauge, is_known), log::current());
         let job = Box::new(move || {
             // Nobody waits for it any more: leave the core to the others.
             if answer.is_closed() {
@@ -151,10 +188,7 @@ impl Hasher {
             drop(held);
             let _ = answer.send(outcome);
         });
-        self.queue.try_send(job).map_err(|refused| match refused {
-            TrySendError::Full(_) => Error::Busy,
-            TrySendError::Disconnected(_) => anyhow::anyhow!("the hashing threads are gone").into(),
-        })?;
+        self.entry.0.push(known, job).map_err(|Full| Error::Busy)?;
         // Nothing but a panic drops a job that somebody waits for.
         answered.await.map_err(|_| Error::internal(log::Panicked))?
     }
@@ -192,15 +226,11 @@ fn cost_of(bcrypt: &str) -> Option<u32> {
     bcrypt.split('$').nth(2)?.parse().ok()
 }
 
-fn run(jobs: &Mutex<Receiver<Job>>) {
+fn run(lanes: &Lanes) {
     step_back();
-    loop {
-        let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        match next {
-            // The thread goes on to the next one.
-            Ok(job) => drop(panic::catch_unwind(AssertUnwindSafe(job))),
-            Err(_) => return,
-        }
+    while let Some(turn) = lanes.next() {
+        // The thread goes on to the next one.
+        drop(panic::catch_unwind(AssertUnwindSafe(|| turn.run())));
     }
 }
 
@@ -212,18 +242,18 @@ fn step_back() {
 }
 
 /// Counts a job from the moment it is queued to the moment it is done or dropped.
-struct Held(HasherGauge);
+struct Held(HasherGauge, bool);
 
 impl Held {
-    fn new(gauge: &HasherGauge) -> Self {
-        gauge.0.in_hand.fetch_add(1, Ordering::Relaxed);
-        Self(gauge.clone())
+    fn new(gauge: &HasherGauge, is_known: bool) -> Self {
+        gauge.lane(is_known).fetch_add(1, Ordering::Relaxed);
+        Self(gauge.clone(), is_known)
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.0.0.in_hand.fetch_sub(1, Ordering::Relaxed);
+        self.0.lane(self.1).fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -242,7 +272,7 @@ mod tests {
     async fn a_job_that_panics_is_an_error_and_its_thread_goes_on() {
         let hasher = hasher(4, KEY, &[]);
         for _ in 0..3 {
-            let outcome = hasher.run::<()>(|| panic!("in the middle of a hash")).await;
+            let outcome = hasher.run::<()>(None, || panic!("in the middle of a hash")).await;
             assert!(matches!(outcome, Err(Error::Internal(cause)) if cause.is::<log::Panicked>()));
         }
         hasher.hash(Password::new("any")).await.unwrap();
@@ -351,10 +381,10 @@ mod tests {
     async fn a_queue_that_became_slow_is_refused_until_it_is_quick_again() {
         let hasher = hasher(4, KEY, &[]);
         hasher.gauge.note(Duration::from_secs(6));
-        let (free, blocked) = mpsc::channel::<()>();
+        let (free, blocked) = std::sync::mpsc::channel::<()>();
         let running = tokio::spawn({
             let hasher = hasher.clone();
-            async move { hasher.run(move || Ok(blocked.recv().is_ok())).await }
+            async move { hasher.run(None, move || Ok(blocked.recv().is_ok())).await }
         });
         while hasher.gauge.in_hand() == 0 {
             tokio::task::yield_now().await;

@@ -4,6 +4,7 @@
 //! table cannot be guessed at without the secret key.
 
 mod hasher;
+mod lanes;
 pub mod policy;
 
 use std::fmt;

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, net::IpAddr};
 use diesel::prelude::*;
 use ipnet::IpNet;
 
-use super::client_network;
+use super::{client_network, neighbourhood};
 use crate::{
     clock::Timestamp,
     db::{Conn, Tx, schema::throttles},
@@ -98,7 +98,8 @@ type Named = (Option<UserId>, Vec<String>);
 fn named(conn: &mut Conn, whom: &str) -> Result<Result<Named, String>> {
     let whom = whom.trim();
     if let Ok(ip) = whom.parse::<IpAddr>() {
-        return Ok(Ok((None, vec![client_network(&ip.to_canonical().to_string())])));
+        let ip = ip.to_canonical().to_string();
+        return Ok(Ok((None, vec![client_network(&ip), neighbourhood(&ip)])));
     }
     if let Ok(network) = whom.parse::<IpNet>() {
         return Ok(clients_in(network).map(|clients| (None, clients)));
@@ -121,13 +122,17 @@ fn named(conn: &mut Conn, whom: &str) -> Result<Result<Named, String>> {
     Ok(Ok((owner, names)))
 }
 
-/// The clients of a network: each address, or each /64 in IPv6.
+/// The clients of a network, each address or each /64 in IPv6, and its neighbourhoods.
 fn clients_in(network: IpNet) -> Result<Vec<String>, String> {
-    let (widest, of_one_client) = if network.addr().is_ipv4() { (WIDEST.0, 32) } else { (WIDEST.1, 64) };
+    let (widest, near, of_one_client) =
+        if network.addr().is_ipv4() { (WIDEST.0, 24, 32) } else { (WIDEST.1, 48, 64) };
     if network.prefix_len() < widest {
         return Err(format!("{network} is too wide. Write a network of /{widest} or narrower, or --all."));
     }
-    let length = network.prefix_len().max(of_one_client);
-    let clients = network.trunc().subnets(length).map_err(|cause| cause.to_string())?;
-    Ok(clients.map(|client| client_network(&client.addr().to_string())).collect())
+    let parts = |length: u8| {
+        let parts = network.trunc().subnets(network.prefix_len().max(length));
+        parts.map(|parts| parts.map(|part| part.addr().to_string())).map_err(|cause| cause.to_string())
+    };
+    let clients = parts(of_one_client)?.map(|ip| client_network(&ip));
+    Ok(clients.chain(parts(near)?.map(|ip| neighbourhood(&ip))).collect())
 }

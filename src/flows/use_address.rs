@@ -1,0 +1,147 @@
+//! "Is this your address? Use it": whoever reads an email to an address that nobody confirmed starts with that address,
+//! whatever strangers did to it before.
+
+use actix_web::{http::StatusCode, web::Data};
+use askama::Template;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    accounts::{email_verification, sso_policy},
+    app::App,
+    error::{Error, Errors, Result},
+    kinds::AuthMethod,
+    log,
+    mail::EmailAddress,
+    model::{
+        password::{
+            Password,
+            policy::{Context, judge},
+        },
+        token::UseAddress,
+        user::{Name, NewUser},
+    },
+    secret::Secret,
+    web::{Anybody, Client, Input, Query, Reply, door, views::UserView},
+};
+
+/// The form behind the link.
+#[derive(Template, Serialize)]
+#[template(path = "use_address.html")]
+pub struct UseAddressPage {
+    email: String,
+    name: String,
+    #[serde(skip)]
+    token: String,
+    #[serde(skip)]
+    someone_else: Option<String>,
+    #[serde(skip)]
+    errors: Errors,
+}
+
+/// The link: its token, and the address that it was sent to.
+#[derive(Deserialize)]
+pub struct Link {
+    #[serde(default)]
+    token: Secret<UseAddress>,
+    #[serde(default)]
+    email: String,
+}
+
+/// The link, and what its reader says of themselves.
+#[derive(Deserialize)]
+pub struct Form {
+    #[serde(default)]
+    token: Secret<UseAddress>,
+    #[serde(default)]
+    email: String,
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    password: Password,
+    #[serde(default)]
+    zone: String,
+    #[serde(default)]
+    screen: String,
+}
+
+/// `GET /use-address?token=&email=`. Changes nothing, whoever asks.
+pub async fn open(visitor: Anybody, link: Query<Link>, app: Data<App>) -> Result<Reply> {
+    let Link { token, email } = link.into_inner();
+    let email = look_up(&app, &token, &email).await?;
+    Ok(Reply::page(page(&email, &token, &visitor, String::new(), Errors::default())))
+}
+
+/// `POST /use-address`. The account is new and confirmed, and every other that waits for the address ends.
+pub async fn create(
+    client: Client,
+    visitor: Anybody,
+    Input(form): Input<Form>,
+    app: Data<App>,
+) -> Result<Reply> {
+    let email = look_up(&app, &form.token, &form.email).await?;
+    let asked = email.clone();
+    if app.read(move |conn| sso_policy::enforced(conn, &asked)).await?.is_some() {
+        return Err(Error::SsoRequired(door::way_through_organisation(&email)));
+    }
+    let (app_name, address) = (app.config().site.name.clone(), email.clone());
+    let checked = log::spawn_blocking(move || (form.check(&address, &app_name), form)).await;
+    let (name, form) = match checked.map_err(Error::internal)? {
+        (Ok(name), form) => (name, form),
+        (Err(errors), form) => {
+            let page = page(&email, &form.token, &visitor, form.name, errors.clone());
+            return Ok(Reply::refused(page, Error::Invalid(errors)));
+        }
+    };
+    let password_hash = app.hasher().hash(form.password).await?;
+    let client = client.telling(&form.zone, &form.screen);
+    let (user, arrival) = app
+        .write(move |tx| {
+            let new = NewUser { email, name, password_hash, created_from: client.device().name() };
+            let user = email_verification::start(tx, &client.actor(), &form.token, new)?;
+            let arrival = door::arrive(tx, &client, &user, AuthMethod::SignUp, false)?;
+            Ok((user, arrival))
+        })
+        .await?;
+    let done = Reply::done("/me", "Your account is ready, and your address is confirmed.");
+    Ok(done.status(StatusCode::CREATED).with("user", UserView::from(&user))?.arrived(arrival))
+}
+
+/// The address of a link that still works.
+async fn look_up(app: &App, token: &Secret<UseAddress>, email: &str) -> Result<EmailAddress> {
+    let email = EmailAddress::parse(email).map_err(|_| Error::DeadLink)?;
+    let (now, token, address) = (app.now(), token.clone(), email.clone());
+    app.read(move |conn| email_verification::can_start(conn, &token, &address, now)).await?;
+    Ok(email)
+}
+
+fn page(
+    email: &EmailAddress,
+    token: &Secret<UseAddress>,
+    visitor: &Anybody,
+    name: String,
+    errors: Errors,
+) -> UseAddressPage {
+    UseAddressPage {
+        email: email.spelled().to_owned(),
+        name,
+        token: token.reveal().to_owned(),
+        someone_else: visitor.signed_in().map(|me| me.user.email.spelled().to_owned()),
+        errors,
+    }
+}
+
+impl Form {
+    /// Looks at everything at once. Not for a thread that answers requests: judging a password takes milliseconds.
+    fn check(&self, email: &EmailAddress, app_name: &str) -> Result<Name, Errors> {
+        let context = Context { address: email.spelled(), name: &self.name, app: app_name };
+        let mut errors = judge("password", &self.password, None, &context).err().unwrap_or_default();
+        match Name::parse(&self.name) {
+            Ok(name) if errors.is_empty() => Ok(name),
+            Ok(_) => Err(errors),
+            Err(problem) => {
+                errors.add("name", problem);
+                Err(errors)
+            }
+        }
+    }
+}

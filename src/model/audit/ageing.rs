@@ -1,0 +1,60 @@
+//! What leaves the record of what was done, and when: network addresses, and what happens at each sign-in. Whatever changed
+//! something stays.
+
+use chrono::TimeDelta;
+use diesel::prelude::*;
+
+use crate::{
+    db::{Tx, schema::audit},
+    error::Result,
+    ids::AuditEventId,
+};
+
+/// What happens at sign-ins that work. They go with the history of sign-ins.
+pub const SIGN_INS: [&str; 4] = ["signed_in", "second_factor_asked", "stepped_up", "signed_out"];
+
+/// What anybody can cause who knows an address, as often as they like: sign-ins that fail, and links that are asked for.
+pub const ATTEMPTS: [&str; 6] = [
+    "sign_in_failed",
+    "second_factor_failed",
+    "step_up_failed",
+    "sso_refused",
+    "reset_requested",
+    "magic_link_requested",
+];
+
+/// Forgets from where up to `most` things were done that are older than the history. Returns how many there were.
+pub fn forget_networks(tx: &mut Tx, most: i64) -> Result<usize> {
+    let old: Vec<AuditEventId> = audit::table
+        .filter(audit::ip.is_not_null())
+        .filter(audit::at.lt(tx.now - tx.config.lifetimes.history))
+        .order(audit::at)
+        .limit(most)
+        .select(audit::id)
+        .load(tx.conn)?;
+    let rows = audit::table.filter(audit::id.eq_any(old));
+    Ok(diesel::update(rows).set(audit::ip.eq(None::<String>)).execute(tx.conn)?)
+}
+
+/// Removes up to `most` sign-ins that are older than the history. Returns how many there were.
+pub fn sweep_sign_ins(tx: &mut Tx, most: i64) -> Result<usize> {
+    sweep(tx, &SIGN_INS, tx.config.lifetimes.history, most)
+}
+
+/// Removes up to `most` attempts whose time is up. Returns how many there were.
+pub fn sweep_attempts(tx: &mut Tx, most: i64) -> Result<usize> {
+    sweep(tx, &ATTEMPTS, tx.config.lifetimes.failed_sign_in, most)
+}
+
+fn sweep(tx: &mut Tx, events: &[&str], life: TimeDelta, most: i64) -> Result<usize> {
+    let before = tx.now - life;
+    let mut swept = 0;
+    // One after the other: each is a stretch of an index.
+    for event in events {
+        let room = most - i64::try_from(swept).unwrap_or(most);
+        let old = audit::table.filter(audit::event.eq(event)).filter(audit::at.lt(before));
+        let ids: Vec<AuditEventId> = old.order(audit::at).limit(room).select(audit::id).load(tx.conn)?;
+        swept += diesel::delete(audit::table.filter(audit::id.eq_any(ids))).execute(tx.conn)?;
+    }
+    Ok(swept)
+}
