@@ -17,7 +17,7 @@ use openssl::{
     x509::X509,
 };
 use samael::crypto::{Crypto, CryptoProvider};
-use vestibule::{clock::Timestamp, sso};
+use vestibule::{clock::Timestamp, saml};
 
 const PROTOCOL: &str = "urn:oasis:names:tc:SAML:2.0:protocol";
 const ASSERTION: &str = "urn:oasis:names:tc:SAML:2.0:assertion";
@@ -26,9 +26,9 @@ const CONTENT_KEY: [u8; 32] = [7; 32];
 
 /// Both sides of a connection.
 struct World {
-    idp: sso::ServiceKey,
-    provider: sso::IdentityProvider,
-    service: sso::Service,
+    idp: saml::ServiceKey,
+    provider: saml::IdentityProvider,
+    service: saml::Service,
     /// The content key, encrypted to us.
     sealed_key: String,
 }
@@ -41,7 +41,7 @@ fn world() -> &'static World {
     static WORLD: OnceLock<World> = OnceLock::new();
     WORLD.get_or_init(|| {
         let [idp, ours] =
-            ["idp.example", "app.example"].map(|name| sso::ServiceKey::generate(name, now(), TimeDelta::days(365)).unwrap());
+            ["idp.example", "app.example"].map(|name| saml::ServiceKey::generate(name, now(), TimeDelta::days(365)).unwrap());
         let metadata = format!(
             "<EntityDescriptor xmlns=\"urn:oasis:names:tc:SAML:2.0:metadata\" entityID=\"{IDP}\">\
              <IDPSSODescriptor protocolSupportEnumeration=\"{PROTOCOL}\"><KeyDescriptor>\
@@ -55,14 +55,14 @@ fn world() -> &'static World {
         encrypter.set_rsa_padding(Padding::PKCS1_OAEP).unwrap();
         let mut key = vec![0; encrypter.encrypt_len(&CONTENT_KEY).unwrap()];
         let length = encrypter.encrypt(&CONTENT_KEY, &mut key).unwrap();
-        let service = sso::Service {
+        let service = saml::Service {
             entity_id: "https://app.example/auth/saml/metadata".to_owned(),
-            callback: "https://app.example/auth/saml/callback".to_owned(),
+            acs_url: "https://app.example/auth/saml/callback".to_owned(),
             keys: vec![ours],
         };
         World {
             idp,
-            provider: sso::read_provider(&metadata, now()).unwrap(),
+            provider: saml::read_provider(&metadata, now()).unwrap(),
             service,
             sealed_key: BASE64_STANDARD.encode(&key[..length]),
         }
@@ -82,27 +82,27 @@ fn the_seeds_are_believed() {
 fuzz_target!(init: the_seeds_are_believed(), |input: &[u8]| {
     let Some((mode, text)) = input.split_first() else { return };
     let Ok(text) = std::str::from_utf8(text) else {
-        let _ = sso::claim(&BASE64_STANDARD.encode(text));
+        let _ = saml::read_origin(&BASE64_STANDARD.encode(text));
         return;
     };
     match mode {
-        b'm' => drop(sso::read_provider(text, now())),
+        b'm' => drop(saml::read_provider(text, now())),
         b's' => hold(signed(text)),
         b'e' => hold(signed(&around(text))),
         _ => assert!(read(text).is_err(), "a response that nobody signed was believed"),
     }
 });
 
-fn read(text: &str) -> Result<sso::Statement, Box<sso::Refusal>> {
+fn read(text: &str) -> Result<saml::Statement, Box<saml::Refusal>> {
     let world = world();
     let field = BASE64_STANDARD.encode(text);
     // Looking up the sender admits whatever reading admits.
-    let claim = sso::claim(&field);
-    let read = sso::read_response(&sso::Presented {
+    let origin = saml::read_origin(&field);
+    let read = saml::read_response(&saml::Presented {
         response: field,
         provider: world.provider.clone(),
         service: world.service.clone(),
-        request: sso::Request {
+        request: saml::Request {
             id: "_request".to_owned(),
             sent_at: now() - TimeDelta::seconds(30),
             force_authn: true,
@@ -110,12 +110,12 @@ fn read(text: &str) -> Result<sso::Statement, Box<sso::Refusal>> {
         identity_attributes: vec!["email".to_owned()],
         now: now(),
     });
-    assert!(claim.is_ok() || read.is_err());
+    assert!(origin.is_ok() || read.is_err());
     read
 }
 
 /// What is believed makes sense.
-fn hold(read: Option<Result<sso::Statement, Box<sso::Refusal>>>) {
+fn hold(read: Option<Result<saml::Statement, Box<saml::Refusal>>>) {
     if let Some(Ok(statement)) = read {
         assert!(!statement.name.value.is_empty() && statement.name.value.trim() == statement.name.value);
         assert!(statement.remember_until > now());
@@ -123,8 +123,8 @@ fn hold(read: Option<Result<sso::Statement, Box<sso::Refusal>>>) {
 }
 
 /// Signs a response that the gate admits, and reads it.
-fn signed(text: &str) -> Option<Result<sso::Statement, Box<sso::Refusal>>> {
-    sso::claim(&BASE64_STANDARD.encode(text)).ok()?;
+fn signed(text: &str) -> Option<Result<saml::Statement, Box<saml::Refusal>>> {
+    saml::read_origin(&BASE64_STANDARD.encode(text)).ok()?;
     let (before, after) = text.split_once("<samlp:Status")?;
     let (id, _) = text.split_once("ID=\"")?.1.split_once('"')?;
     let dsig = "http://www.w3.org/2000/09/xmldsig#";

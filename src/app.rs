@@ -12,8 +12,8 @@ use crate::{
     mail::{Catcher, Mailer, catcher, somebody_listens},
     metrics::Metrics,
     model::password::Hasher,
-    outside::Outside,
-    sso::Desk,
+    outbound::Outbound,
+    saml::ResponsePool,
     webauthn::RelyingParty,
 };
 
@@ -21,7 +21,7 @@ use crate::{
 pub const CATCHER_PORT: u16 = 1025;
 
 // Responses that are read side by side, and how long one may take, waiting included.
-const SAML_PLACES: usize = 2;
+const SAML_PERMITS: usize = 2;
 const SAML_BUDGET: Duration = Duration::from_secs(5);
 
 /// The house: one per process, shared by every request and job. Cloning is cheap.
@@ -38,9 +38,9 @@ struct Inner {
     hasher: Hasher,
     metrics: Metrics,
     passkeys: RelyingParty,
-    mail_waits: Notify,
-    saml_desk: Desk,
-    outside: Outside,
+    mail_notify: Notify,
+    saml_pool: ResponsePool,
+    outbound: Outbound,
 }
 
 impl App {
@@ -58,9 +58,9 @@ impl App {
         let (mailer, catcher) = open_mail(&config)?;
         let is_elsewhere = matches!(config.mail, MailRoute::Catch) && catcher.is_none();
         let mail_shown_at = if is_elsewhere { catcher::shown_at(catcher_addr()) } else { None };
-        let outside = Outside::new(&config);
+        let outbound = Outbound::new(&config);
         let inner = Inner {
-            outside,
+            outbound,
             metrics: Metrics::new(hasher.gauge())?,
             passkeys: RelyingParty::of(&config.site)?,
             config: Arc::new(config),
@@ -70,8 +70,8 @@ impl App {
             catcher,
             mail_shown_at,
             hasher,
-            mail_waits: Notify::new(),
-            saml_desk: Desk::new(SAML_PLACES, SAML_BUDGET),
+            mail_notify: Notify::new(),
+            saml_pool: ResponsePool::new(SAML_PERMITS, SAML_BUDGET),
         };
         Ok(Self(Arc::new(inner)))
     }
@@ -91,7 +91,7 @@ impl App {
         &self.0.db
     }
 
-    /// Who carries the letters.
+    /// Who carries the emails.
     pub fn mailer(&self) -> &Mailer {
         &self.0.mailer
     }
@@ -116,19 +116,19 @@ impl App {
         &self.0.metrics
     }
 
-    /// This site, as passkeys know it. Cloning is cheap.
-    pub fn passkeys(&self) -> &RelyingParty {
+    /// The WebAuthn relying party: this site, as passkeys know it. Cloning is cheap.
+    pub fn relying_party(&self) -> &RelyingParty {
         &self.0.passkeys
     }
 
     /// Where SAML responses are read.
-    pub fn saml_desk(&self) -> &Desk {
-        &self.0.saml_desk
+    pub fn saml_pool(&self) -> &ResponsePool {
+        &self.0.saml_pool
     }
 
     /// Who asks the world.
-    pub fn outside(&self) -> &Outside {
-        &self.0.outside
+    pub fn outbound(&self) -> &Outbound {
+        &self.0.outbound
     }
 
     /// A read: one connection. On SQLite what a request reads before it waits is of one moment; elsewhere each statement
@@ -141,7 +141,7 @@ impl App {
         self.0.db.read(query).await
     }
 
-    /// A write: all of it or none of it, at one moment. Its letters leave after the commit.
+    /// A write: all of it or none of it, at one moment. Its emails leave after the commit.
     pub async fn write<T, F>(&self, change: F) -> Result<T>
     where
         T: Send + 'static,
@@ -149,14 +149,14 @@ impl App {
     {
         let (value, has_mail) = self.0.db.write(Arc::clone(&self.0.config), self.now(), change).await?;
         if has_mail {
-            self.0.mail_waits.notify_one();
+            self.0.mail_notify.notify_one();
         }
         Ok(value)
     }
 
-    /// Waits until somebody here posts a letter.
-    pub async fn mail_posted(&self) {
-        self.0.mail_waits.notified().await;
+    /// Waits until somebody here posts an email.
+    pub async fn mail_queued(&self) {
+        self.0.mail_notify.notified().await;
     }
 }
 

@@ -291,14 +291,14 @@ mod tests {
 
     #[test]
     fn spans_read_in_their_largest_whole_unit() {
-        let said = [
+        let told = [
             (86_400, "24 hours"),
             (172_800, "2 days"),
             (3_600, "1 hour"),
             (5_400, "90 minutes"),
             (45, "45 seconds"),
         ];
-        for (seconds, words) in said {
+        for (seconds, words) in told {
             assert_eq!(span_in_words(TimeDelta::seconds(seconds)), words);
         }
     }
@@ -332,15 +332,15 @@ mod tests {
     #[test]
     fn times_read_as_a_person_says_them() {
         let now = Timestamp::from_unix(1_795_269_900); // 21 November 2026, 14:05 UTC
-        let said = |span: TimeDelta| (now - span).ago(now);
-        assert_eq!(said(TimeDelta::seconds(20)), "just now");
-        assert_eq!(said(TimeDelta::minutes(1)), "1 minute ago");
-        assert_eq!(said(TimeDelta::minutes(59)), "59 minutes ago");
-        assert_eq!(said(TimeDelta::hours(2)), "today at 12:05 UTC");
-        assert_eq!(said(TimeDelta::hours(20)), "yesterday at 18:05 UTC");
-        assert_eq!(said(TimeDelta::days(3)), "3 days ago");
-        assert_eq!(said(TimeDelta::days(30)), "on 22 October");
-        assert_eq!(said(TimeDelta::days(400)), "on 17 October 2025");
+        let told = |span: TimeDelta| (now - span).ago(now);
+        assert_eq!(told(TimeDelta::seconds(20)), "just now");
+        assert_eq!(told(TimeDelta::minutes(1)), "1 minute ago");
+        assert_eq!(told(TimeDelta::minutes(59)), "59 minutes ago");
+        assert_eq!(told(TimeDelta::hours(2)), "today at 12:05 UTC");
+        assert_eq!(told(TimeDelta::hours(20)), "yesterday at 18:05 UTC");
+        assert_eq!(told(TimeDelta::days(3)), "3 days ago");
+        assert_eq!(told(TimeDelta::days(30)), "on 22 October");
+        assert_eq!(told(TimeDelta::days(400)), "on 17 October 2025");
         assert_eq!(now.iso(), "2026-11-21T14:05:00Z");
         assert_eq!(now.exact(), "21 November 2026, 14:05 UTC");
     }

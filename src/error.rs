@@ -1,6 +1,6 @@
 //! The one Error: what went wrong, in a sentence a person can act on, with a stable code.
 //!
-//! An `Error` knows its code and its status; `web::refuse` turns it into a page or JSON, once.
+//! An `Error` knows its code and its status; `web::error_response` turns it into a page or JSON, once.
 
 mod database;
 mod outage;
@@ -70,7 +70,7 @@ pub enum Error {
     SsoRequired(String),
     /// Nobody could come in any more where an identity provider fails.
     #[error("This owner keeps the spare key of a domain. Name another owner there first.")]
-    SpareKey,
+    BreakGlassOwner,
     /// Nobody would own an organisation any more.
     #[error("An organisation needs an owner. Make somebody else an owner first.")]
     LastOwner,
@@ -110,9 +110,9 @@ pub enum Error {
     /// A confirmation link that did its work before.
     #[error("That address is already confirmed. Sign in to continue.")]
     AlreadyConfirmed,
-    /// A sign-in that waited too long for its second proof, or got too many wrong codes.
+    /// A sign-in that waited too long for its second factor, or got too many wrong codes.
     #[error("That sign-in has ended: it took too long, or too many codes were wrong. Sign in again.")]
-    PendingEnded,
+    SignInExpired,
     /// A session that ended because one step-up after the other was wrong.
     #[error("You were signed out here, because what you entered was wrong too often. Sign in again.")]
     StepUpsExhausted,
@@ -130,7 +130,7 @@ pub enum Error {
     PasskeyExpired,
     /// What is to be removed is the only way into the account.
     #[error("This is the only way into your account. Set a password or add another passkey first.")]
-    LastWayIn,
+    LastCredential,
     /// A bounded queue is full.
     #[error("A lot is going on right now. Wait a few seconds and try again.")]
     Busy,
@@ -153,6 +153,7 @@ impl Error {
     pub const CODES: &'static [(&'static str, u16)] = &[
         ("account_locked", 403),
         ("already_confirmed", 409),
+        ("break_glass_owner", 409),
         ("busy", 503),
         ("confirm_by_post", 405),
         ("conflict", 409),
@@ -167,8 +168,8 @@ impl Error {
         ("https_required", 403),
         ("internal", 500),
         ("invalid", 422),
+        ("last_credential", 409),
         ("last_owner", 409),
-        ("last_way_in", 409),
         ("malformed", 400),
         ("method_not_allowed", 405),
         ("not_found", 404),
@@ -180,7 +181,6 @@ impl Error {
         ("session_locked", 401),
         ("sign_in_ended", 401),
         ("sign_in_required", 401),
-        ("spare_key", 409),
         ("sso_refused", 403),
         ("sso_required", 403),
         ("timeout", 408),
@@ -207,7 +207,7 @@ impl Error {
             Error::PlainHttp(_) => "https_required",
             Error::Forbidden => "forbidden",
             Error::LastOwner => "last_owner",
-            Error::SpareKey => "spare_key",
+            Error::BreakGlassOwner => "break_glass_owner",
             Error::Conflict => "conflict",
             Error::DomainTaken => "domain_taken",
             Error::SsoRefused => "sso_refused",
@@ -224,12 +224,12 @@ impl Error {
             Error::DeadMagicLink => "dead_magic_link",
             Error::DeadResetLink => "dead_reset_link",
             Error::AlreadyConfirmed => "already_confirmed",
-            Error::PendingEnded | Error::StepUpsExhausted => "sign_in_ended",
+            Error::SignInExpired | Error::StepUpsExhausted => "sign_in_ended",
             Error::UnknownPasskey => "unknown_passkey",
             Error::PasskeyRefused => "passkey_refused",
             Error::PasskeyTaken => "passkey_taken",
             Error::PasskeyExpired => "passkey_expired",
-            Error::LastWayIn => "last_way_in",
+            Error::LastCredential => "last_credential",
             Error::Busy => "busy",
             Error::Unavailable(_) => "unavailable",
             Error::NotReady(_) => "not_ready",

@@ -32,7 +32,7 @@ impl AuthMethod {
 }
 
 text_enum! {
-    /// A kind of second proof.
+    /// A kind of second factor.
     Factor {
         /// A code from an authenticator app (RFC 6238).
         Totp => "totp",

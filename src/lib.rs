@@ -9,14 +9,14 @@
 //! | 5 | [`flows`]: verbs, which never know each other |
 //! | 4 | [`web`]: the vocabulary of HTTP: replies with two faces, inputs, guards, the one door |
 //! | 3 | [`accounts`]: use cases and policy, without HTTP; [`app`], [`jobs`], [`metrics`]: what a request may use; what runs by itself |
-//! | 2 | [`model`], [`sso`], [`webauthn`]: tables: rows and queries; SAML and passkeys on the wire |
-//! | 1 | [`db`], [`mail`]: rows and letters; [`outside`]: what is asked of the world |
+//! | 2 | [`model`], [`saml`], [`webauthn`]: tables: rows and queries; SAML and passkeys on the wire |
+//! | 1 | [`db`], [`mail`]: rows and emails; [`outbound`]: what is asked of the world |
 //! | 0 | [`clock`], [`config`], [`error`], [`ids`], [`kinds`], [`log`], [`secret`] |
 //!
 //! A request comes in through [`server`], is matched in [`routes`], and ends in a flow. The flow's handler has
 //! four beats: who may enter (a guard), what was sent (an input), one read or write, one [`web::Reply`]. A write is
-//! one transaction at one moment; its letters lie in the same transaction and leave after it. Whoever proves who
-//! they are comes in through [`web::door`], and through nothing else.
+//! one transaction at one moment; its emails lie in the same transaction and leave after it. Whoever proves who
+//! they are comes in through [`web::authentication`], and through nothing else.
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
@@ -30,10 +30,10 @@ pub mod secret;
 
 pub mod db;
 pub mod mail;
-pub mod outside;
+pub mod outbound;
 
 pub mod model;
-pub mod sso;
+pub mod saml;
 pub mod webauthn;
 
 pub mod accounts;

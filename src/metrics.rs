@@ -19,10 +19,10 @@ pub struct Metrics {
     requests: IntCounterVec,
     seconds: Histogram,
     sign_ins: IntCounterVec,
-    second_proofs: IntCounterVec,
-    letters: IntCounterVec,
+    second_factors: IntCounterVec,
+    emails: IntCounterVec,
     job_runs: IntCounterVec,
-    chores: IntCounterVec,
+    job_items: IntCounterVec,
     metadata: IntCounterVec,
     domains: IntCounterVec,
     hashes: IntGauge,
@@ -68,23 +68,19 @@ impl Metrics {
                     "Sign-ins by method and outcome",
                     &["method", "outcome"],
                 )?,
-                second_proofs: counter(
-                    "vestibule_second_proofs_total",
-                    "Second proofs at a sign-in by factor and outcome",
+                second_factors: counter(
+                    "vestibule_second_factors_total",
+                    "Second factors at a sign-in by factor and outcome",
                     &["factor", "outcome"],
                 )?,
-                letters: counter(
-                    "vestibule_letters_total",
-                    "Letters by outcome of an attempt",
-                    &["outcome"],
-                )?,
+                emails: counter("vestibule_emails_total", "Emails by outcome of an attempt", &["outcome"])?,
                 job_runs: counter(
                     "vestibule_job_runs_total",
                     "Runs of a job by outcome",
                     &["job", "outcome"],
                 )?,
-                chores: counter(
-                    "vestibule_chores_total",
+                job_items: counter(
+                    "vestibule_job_items_total",
                     "What jobs did, by kind: people reminded and warned, accounts and rows removed",
                     &["what"],
                 )?,
@@ -99,9 +95,9 @@ impl Metrics {
                     &["outcome"],
                 )?,
                 hashes: gauge("vestibule_hash_queue", "Password hashes that wait or run")?,
-                outbox_waiting: gauge("vestibule_outbox_letters", "Letters that wait to be sent")?,
-                outbox_age: gauge("vestibule_outbox_age_seconds", "Age of the oldest letter that waits")?,
-                outbox_parked: gauge("vestibule_outbox_parked", "Letters that were given up")?,
+                outbox_waiting: gauge("vestibule_outbox_emails", "Emails that wait to be sent")?,
+                outbox_age: gauge("vestibule_outbox_age_seconds", "Age of the oldest email that waits")?,
+                outbox_parked: gauge("vestibule_outbox_parked", "Emails that were given up")?,
                 outbox_refused: gauge(
                     "vestibule_outbox_refused",
                     "Emails that wait because the mail server takes nothing from us",
@@ -128,16 +124,16 @@ impl Metrics {
         self.sign_ins.with_label_values(&[method.as_str(), outcome]).inc();
     }
 
-    /// Counts a second proof at a sign-in; `None` where it had the shape of none.
-    pub fn second_proof(&self, factor: Option<Factor>, has_succeeded: bool) {
+    /// Counts a second factor at a sign-in; `None` where it had the shape of none.
+    pub fn second_factor(&self, factor: Option<Factor>, has_succeeded: bool) {
         let outcome = if has_succeeded { "success" } else { "failure" };
         let factor = factor.map_or("none", |factor| factor.as_str());
-        self.second_proofs.with_label_values(&[factor, outcome]).inc();
+        self.second_factors.with_label_values(&[factor, outcome]).inc();
     }
 
-    /// Counts an attempt to send a letter: `sent`, `deferred`, `refused` (us, not the email) or `parked`.
-    pub fn letter(&self, outcome: &str) {
-        self.letters.with_label_values(&[outcome]).inc();
+    /// Counts an attempt to send an email: `sent`, `deferred`, `refused` (us, not the email) or `parked`.
+    pub fn email(&self, outcome: &str) {
+        self.emails.with_label_values(&[outcome]).inc();
     }
 
     /// Counts a run of a job on this node: `done`, `failed` or `interrupted`.
@@ -146,8 +142,8 @@ impl Metrics {
     }
 
     /// Counts what a job did: reminders, warnings, removed accounts and rows.
-    pub fn chores(&self, what: &str, count: usize) {
-        self.chores.with_label_values(&[what]).inc_by(count as u64);
+    pub fn job_items(&self, what: &str, count: usize) {
+        self.job_items.with_label_values(&[what]).inc_by(count as u64);
     }
 
     /// Counts a reading of an identity provider's metadata: `read`, `refused` or `unreadable`.

@@ -17,7 +17,7 @@ use crate::{
         password_reset, recovery_codes, saml, second_factor, sessions, signup, step_up, totp, use_address,
         verify_email,
     },
-    web::{assets, local_path, negotiation::wants_html, refuse, together::FirstReads},
+    web::{assets, error_response, local_path, negotiation::wants_html, together::FirstReads},
 };
 
 /// Who may enter a route.
@@ -25,20 +25,20 @@ use crate::{
 pub enum Who {
     /// Everybody.
     Anyone,
-    /// Whoever gave a first proof, and a second is due.
+    /// Whoever gave a first factor, and a second is due.
     Pending,
     /// Whoever is signed in, the address confirmed or not.
     SignedIn,
     /// Whoever is signed in, also while the account waits to be deleted.
-    EvenLeaving,
+    IncludingScheduledDeletion,
     /// Whoever is signed in, having confirmed within the step-up window that it is them.
-    Recent,
+    SteppedUp,
     /// Whoever is signed in with a confirmed address.
     Verified,
     /// Signed in, the address confirmed, and recently proved.
-    VerifiedRecent,
+    VerifiedSteppedUp,
     /// The same, where a step-up by any method is enough.
-    VerifiedRecentByAny,
+    VerifiedSteppedUpByAny,
 }
 
 /// A route: its method and path, who may enter, and what it does.
@@ -57,7 +57,7 @@ pub struct Entry {
 /// The whole house.
 #[rustfmt::skip]
 pub fn entries() -> Vec<Entry> {
-    use Who::{Anyone, EvenLeaving, Pending, Recent, SignedIn, Verified, VerifiedRecent, VerifiedRecentByAny};
+    use Who::{Anyone, IncludingScheduledDeletion, Pending, SteppedUp, SignedIn, Verified, VerifiedSteppedUp, VerifiedSteppedUpByAny};
     vec![
         get("/", Anyone, "front page; signed in: on to `/me`", front::show),
         get("/signup", Anyone, "the form for a new account", signup::form),
@@ -101,31 +101,31 @@ pub fn entries() -> Vec<Entry> {
         get("/me", SignedIn, "the account: `{user}`", account::show),
         put("/me/name", SignedIn, "`{name}`: what one wants to be called", account::rename),
         post("/me/name", SignedIn, "the same for forms", account::rename),
-        get("/me/email", VerifiedRecent, "the form for another address", email::form),
-        put("/me/email", VerifiedRecent, "`{email}`: a link to the new address; the old one is told", email::ask),
-        post("/me/email", VerifiedRecent, "the same for forms", email::ask),
+        get("/me/email", VerifiedSteppedUp, "the form for another address", email::form),
+        put("/me/email", VerifiedSteppedUp, "`{email}`: a link to the new address; the old one is told", email::ask),
+        post("/me/email", VerifiedSteppedUp, "the same for forms", email::ask),
         get("/me/email/confirm", Anyone, "the link in the new mailbox", email::open),
         post("/me/email/confirm", Anyone, "`{token, password?}`: moves the account; the password where the session is not its own", email::confirm),
         get("/me/email/undo", Anyone, "the link in the old mailbox", email::open_undo),
         post("/me/email/undo", Anyone, "`{token}`: stops the change, or takes the address back", email::undo),
-        get("/me/password", Recent, "the form for another password", password::form),
-        put("/me/password", Recent, "`{newPassword, currentPassword?}`: rotates this session, ends all others; the current one unless the step-up was made with it", password::change),
-        post("/me/password", Recent, "the same for forms", password::change),
+        get("/me/password", SteppedUp, "the form for another password", password::form),
+        put("/me/password", SteppedUp, "`{newPassword, currentPassword?}`: rotates this session, ends all others; the current one unless the step-up was made with it", password::change),
+        post("/me/password", SteppedUp, "the same for forms", password::change),
         get("/me/2fa", SignedIn, "`{totp, recoveryCodesLeft, passkeys}`: the second factors", totp::index),
-        post("/me/2fa/totp", VerifiedRecent, "a new app: `{secret, otpauthUri, qrSvg}`; one in use stays until the first code", totp::start),
-        get("/me/2fa/totp/confirm", VerifiedRecent, "the set-up that waits for its first code: the same", totp::form),
-        post("/me/2fa/totp/confirm", VerifiedRecent, "`{code}` → `{recoveryCodes}` with the first second factor, else `{message}`", totp::confirm),
-        delete("/me/2fa/totp", VerifiedRecent, "removes the app; ends the sessions that relied on it", totp::disable),
-        post("/me/2fa/totp/disable", VerifiedRecent, "the same for forms", totp::disable),
-        post("/me/2fa/recovery-codes", VerifiedRecent, "`{recoveryCodes}`: ten new ones, shown once; older ones die", recovery_codes::create),
+        post("/me/2fa/totp", VerifiedSteppedUp, "a new app: `{secret, otpauthUri, qrSvg}`; one in use stays until the first code", totp::start),
+        get("/me/2fa/totp/confirm", VerifiedSteppedUp, "the set-up that waits for its first code: the same", totp::form),
+        post("/me/2fa/totp/confirm", VerifiedSteppedUp, "`{code}` → `{recoveryCodes}` with the first second factor, else `{message}`", totp::confirm),
+        delete("/me/2fa/totp", VerifiedSteppedUp, "removes the app; ends the sessions that relied on it", totp::disable),
+        post("/me/2fa/totp/disable", VerifiedSteppedUp, "the same for forms", totp::disable),
+        post("/me/2fa/recovery-codes", VerifiedSteppedUp, "`{recoveryCodes}`: ten new ones, shown once; older ones die", recovery_codes::create),
         post("/me/2fa/recovery-codes/download", SignedIn, "`{codes}` → the codes that a page shows, as a text file", recovery_codes::download),
         get("/me/passkeys", SignedIn, "`{passkeys}`: those that one has", passkeys::index),
-        post("/me/passkeys/options", VerifiedRecent, "the challenge for a new passkey", passkeys::options),
-        post("/me/passkeys", VerifiedRecent, "the new passkey, `name?` → 201 `{passkey}`; with the first second factor `{recoveryCodes}`", passkeys::create),
+        post("/me/passkeys/options", VerifiedSteppedUp, "the challenge for a new passkey", passkeys::options),
+        post("/me/passkeys", VerifiedSteppedUp, "the new passkey, `name?` → 201 `{passkey}`; with the first second factor `{recoveryCodes}`", passkeys::create),
         put("/me/passkeys/{id}", SignedIn, "`{name}`: what it is called", passkeys::rename),
         post("/me/passkeys/{id}/rename", SignedIn, "the same for forms", passkeys::rename),
-        delete("/me/passkeys/{id}", VerifiedRecent, "removes it, unless nothing else opens the account", passkeys::remove),
-        post("/me/passkeys/{id}/remove", VerifiedRecent, "the same for forms", passkeys::remove),
+        delete("/me/passkeys/{id}", VerifiedSteppedUp, "removes it, unless nothing else opens the account", passkeys::remove),
+        post("/me/passkeys/{id}/remove", VerifiedSteppedUp, "the same for forms", passkeys::remove),
         get("/me/logins", SignedIn, "`{logins, next}`: who tried this account, newest first", activity::index),
         get("/me/security", SignedIn, "`{ways, sessions, logins}`: the security settings", sessions::security),
         post("/me/factor-reset/stop", SignedIn, "stops an operator's reset of second factors: `{stopped}`", factor_reset::stop),
@@ -133,49 +133,49 @@ pub fn entries() -> Vec<Entry> {
         delete("/me/sessions/{id}", SignedIn, "signs one device out", sessions::revoke),
         post("/me/sessions/{id}/revoke", SignedIn, "the same for forms", sessions::revoke),
         post("/me/sessions/revoke-all", SignedIn, "signs out everywhere else: `{revoked}`", sessions::revoke_all),
-        get("/me/export", VerifiedRecentByAny, "everything that is held about the account, as one JSON document", export::show),
-        get("/me/delete", Recent, "what a deletion removes and what stays, and the button", deletion::form),
-        post("/me/delete", Recent, "→ `{scheduled, daysRemaining, deleteAt}`; every other session and every link ends", deletion::create),
-        get("/me/delete/status", EvenLeaving, "`{scheduled, daysRemaining, deleteAt}`; all that such an account shows", deletion::status),
-        post("/me/delete/cancel", EvenLeaving, "the account stays: `{scheduled}`", deletion::cancel),
+        get("/me/export", VerifiedSteppedUpByAny, "everything that is held about the account, as one JSON document", export::show),
+        get("/me/delete", SteppedUp, "what a deletion removes and what stays, and the button", deletion::form),
+        post("/me/delete", SteppedUp, "→ `{scheduled, daysRemaining, deleteAt}`; every other session and every link ends", deletion::create),
+        get("/me/delete/status", IncludingScheduledDeletion, "`{scheduled, daysRemaining, deleteAt}`; all that such an account shows", deletion::status),
+        post("/me/delete/cancel", IncludingScheduledDeletion, "the account stays: `{scheduled}`", deletion::cancel),
         get("/cancel-deletion", Anyone, "the link in the mail about a deletion", deletion::open),
         post("/cancel-deletion", Anyone, "`{token}`: the account stays; nobody is signed in", deletion::cancel_by_link),
-        get("/what-we-hold", Anyone, "what is held about people, why, and what becomes of it", deletion::what_we_hold),
+        get("/privacy/data", Anyone, "what is held about people, why, and what becomes of it", deletion::privacy_data),
 
         get("/organisations", Verified, "`{organisations}`: where one belongs", organisations::index),
         post("/organisations", Verified, "`{name, slug?}` → 201 `{organisation}`; its maker owns it", organisations::create),
         get("/organisations/{slug}", Verified, "`{organisation, members, next}`, for its members", organisations::show),
         post("/organisations/{slug}/leave", Verified, "ends one's own membership; not the last owner's", organisations::leave),
-        put("/organisations/{slug}/members/{member}", VerifiedRecent, "`{role}`: an owner gives a member another role", organisations::set_role),
-        post("/organisations/{slug}/members/{member}/role", VerifiedRecent, "the same for forms", organisations::set_role),
-        delete("/organisations/{slug}/members/{member}", VerifiedRecent, "an owner takes a member out", organisations::remove),
-        post("/organisations/{slug}/members/{member}/remove", VerifiedRecent, "the same for forms", organisations::remove),
+        put("/organisations/{slug}/members/{member}", VerifiedSteppedUp, "`{role}`: an owner gives a member another role", organisations::set_role),
+        post("/organisations/{slug}/members/{member}/role", VerifiedSteppedUp, "the same for forms", organisations::set_role),
+        delete("/organisations/{slug}/members/{member}", VerifiedSteppedUp, "an owner takes a member out", organisations::remove),
+        post("/organisations/{slug}/members/{member}/remove", VerifiedSteppedUp, "the same for forms", organisations::remove),
 
-        get("/organisations/{slug}/sso", VerifiedRecent, "single sign-on for its owners: `{service, connections, domains, owners, attempts}`", connections::overview),
-        post("/organisations/{slug}/sso", VerifiedRecent, "`{name, metadata or metadataUrl, …}` → 201 `{connection}`; up to 1 MiB", connections::create),
-        get("/organisations/{slug}/sso/new", VerifiedRecent, "the form for a connection; `?like=okta` fills names in", connections::new),
-        get("/organisations/{slug}/sso/{connection}", VerifiedRecent, "`{connection, settings, certificates, attempts}`", connections::show),
-        put("/organisations/{slug}/sso/{connection}", VerifiedRecent, "other settings; it has to be tested again", connections::save),
-        post("/organisations/{slug}/sso/{connection}", VerifiedRecent, "the same for forms", connections::save),
-        delete("/organisations/{slug}/sso/{connection}", VerifiedRecent, "ends it, and every identity it vouched for", connections::remove_connection),
-        post("/organisations/{slug}/sso/{connection}/remove", VerifiedRecent, "the same for forms", connections::remove_connection),
-        get("/organisations/{slug}/sso/{connection}/metadata", VerifiedRecent, "the form for other metadata", connections::metadata_form),
-        post("/organisations/{slug}/sso/{connection}/metadata", VerifiedRecent, "`{metadata or metadataUrl}` of the same identity provider; up to 1 MiB", connections::replace_metadata),
-        post("/organisations/{slug}/sso/{connection}/test", VerifiedRecent, "a test sign-in: `{location}` to go to; signs nobody in", saml::test),
-        get("/organisations/{slug}/sso/{connection}/attempts/{attempt}", VerifiedRecent, "all that a response said, and each check", connections::attempt),
-        post("/organisations/{slug}/sso/domains", VerifiedRecent, "`{domain}` → 201 `{domain}` with the TXT record to set", connections::add),
-        delete("/organisations/{slug}/sso/domains/{domain}", VerifiedRecent, "takes it off the list", connections::remove_domain),
-        post("/organisations/{slug}/sso/domains/{domain}/remove", VerifiedRecent, "the same for forms", connections::remove_domain),
-        post("/organisations/{slug}/sso/domains/{domain}/check", VerifiedRecent, "looks for the record; proved by one organisation only", connections::check),
-        post("/organisations/{slug}/sso/domains/{domain}/connection", VerifiedRecent, "`{connection}`: where its people are led", connections::choose),
-        post("/organisations/{slug}/sso/domains/{domain}/enforce", VerifiedRecent, "`{breakGlass}`: its people sign in there only, but for this owner", connections::enforce),
-        post("/organisations/{slug}/sso/domains/{domain}/release", VerifiedRecent, "they may sign in otherwise again", connections::release),
+        get("/organisations/{slug}/sso", VerifiedSteppedUp, "single sign-on for its owners: `{service, connections, domains, owners, attempts}`", connections::overview),
+        post("/organisations/{slug}/sso", VerifiedSteppedUp, "`{name, metadata or metadataUrl, …}` → 201 `{connection}`; up to 1 MiB", connections::create),
+        get("/organisations/{slug}/sso/new", VerifiedSteppedUp, "the form for a connection; `?like=okta` fills names in", connections::new),
+        get("/organisations/{slug}/sso/{connection}", VerifiedSteppedUp, "`{connection, settings, certificates, attempts}`", connections::show),
+        put("/organisations/{slug}/sso/{connection}", VerifiedSteppedUp, "other settings; it has to be tested again", connections::save),
+        post("/organisations/{slug}/sso/{connection}", VerifiedSteppedUp, "the same for forms", connections::save),
+        delete("/organisations/{slug}/sso/{connection}", VerifiedSteppedUp, "ends it, and every identity it vouched for", connections::remove_connection),
+        post("/organisations/{slug}/sso/{connection}/remove", VerifiedSteppedUp, "the same for forms", connections::remove_connection),
+        get("/organisations/{slug}/sso/{connection}/metadata", VerifiedSteppedUp, "the form for other metadata", connections::metadata_form),
+        post("/organisations/{slug}/sso/{connection}/metadata", VerifiedSteppedUp, "`{metadata or metadataUrl}` of the same identity provider; up to 1 MiB", connections::replace_metadata),
+        post("/organisations/{slug}/sso/{connection}/test", VerifiedSteppedUp, "a test sign-in: `{location}` to go to; signs nobody in", saml::test),
+        get("/organisations/{slug}/sso/{connection}/attempts/{attempt}", VerifiedSteppedUp, "all that a response said, and each check", connections::attempt),
+        post("/organisations/{slug}/sso/domains", VerifiedSteppedUp, "`{domain}` → 201 `{domain}` with the TXT record to set", connections::add),
+        delete("/organisations/{slug}/sso/domains/{domain}", VerifiedSteppedUp, "takes it off the list", connections::remove_domain),
+        post("/organisations/{slug}/sso/domains/{domain}/remove", VerifiedSteppedUp, "the same for forms", connections::remove_domain),
+        post("/organisations/{slug}/sso/domains/{domain}/check", VerifiedSteppedUp, "looks for the record; proved by one organisation only", connections::check),
+        post("/organisations/{slug}/sso/domains/{domain}/connection", VerifiedSteppedUp, "`{connection}`: where its people are led", connections::choose),
+        post("/organisations/{slug}/sso/domains/{domain}/enforce", VerifiedSteppedUp, "`{breakGlass}`: its people sign in there only, but for this owner", connections::enforce),
+        post("/organisations/{slug}/sso/domains/{domain}/release", VerifiedSteppedUp, "they may sign in otherwise again", connections::release),
 
         get("/auth/saml/metadata", Anyone, "this house as a SAML service provider", saml::metadata),
         post("/auth/saml/login", Anyone, "`{connection, next?}`: the same for whoever was asked first, and said yes", saml::go),
         get("/auth/saml/login", Anyone, "`?email=`: to the identity provider of the address's domain", saml::login),
-        post("/auth/saml/callback", Anyone, "the assertion consumer service", saml::callback),
-        get("/auth/saml/arrive", Anyone, "the browser comes for what was proved", saml::arrive),
+        post("/auth/saml/callback", Anyone, "the assertion consumer service", saml::assertion_consumer_service),
+        get("/auth/saml/arrive", Anyone, "completes SSO in the browser that started it", saml::complete),
         get("/auth/saml/refused", Anyone, "what is told to whoever could not be signed in", saml::say_refused),
         get("/auth/saml/link", Anyone, "an account is here already: sign in to it once the old way", saml::link_form),
         post("/auth/saml/link", SignedIn, "connects it with the organisation's sign-in", saml::link),
@@ -252,7 +252,7 @@ async fn wrong_method(req: HttpRequest) -> HttpResponse {
         }
         methods.into_iter().map(|(path, methods)| (path, methods.join(", "))).collect()
     });
-    let mut answer = refuse::answer(&req, &Error::MethodNotAllowed);
+    let mut answer = error_response::render(&req, &Error::MethodNotAllowed);
     let pattern = req.match_pattern().unwrap_or_default();
     if let Some(value) = allowed.get(pattern.as_str()).and_then(|methods| methods.parse().ok()) {
         answer.headers_mut().insert(header::ALLOW, value);
@@ -260,10 +260,15 @@ async fn wrong_method(req: HttpRequest) -> HttpResponse {
     answer
 }
 
-/// 404; but an address with a slash too many at its end leads to the one without, for every method and with its query.
+// Pages that moved: what links to the old address still arrives (RFC 9110 §15.4.9).
+const MOVED: [(&str, &str); 1] = [("/what-we-hold", "/privacy/data")];
+
+/// 404; but the address of a page that moved leads to the new one, and one with a slash too many at its end to the one
+/// without, for every method and with its query.
 async fn nothing_here(req: HttpRequest) -> Result<HttpResponse, Error> {
+    let moved = MOVED.iter().find(|(from, _)| *from == req.path()).map(|(_, to)| *to);
     let is_there = |path: &&str| !["", "/"].contains(path) && req.resource_map().has_resource(path);
-    let path = req.path().strip_suffix('/').filter(is_there).ok_or(Error::NotFound)?;
+    let path = moved.or_else(|| req.path().strip_suffix('/').filter(is_there)).ok_or(Error::NotFound)?;
     let whole = if req.query_string().is_empty() {
         path.to_owned()
     } else {

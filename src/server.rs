@@ -13,7 +13,9 @@ use crate::{
     app::App,
     error::Result,
     routes,
-    web::{assets::Assets, cookies, headers, observe, origin, plain_http, refuse, state_cookie, visitor},
+    web::{
+        assets::Assets, cookies, error_response, headers, observe, origin, plain_http, state_cookie, visitor,
+    },
 };
 
 // A client that sends its headers this slowly is not a browser.
@@ -43,7 +45,7 @@ pub fn start_with(
             .wrap(from_fn(visitor::load))
             .wrap(from_fn(origin::same_origin_writes))
             .wrap(from_fn(plain_http::refuse_plain_http))
-            .wrap(from_fn(refuse::render_errors))
+            .wrap(from_fn(error_response::render_errors))
             .wrap(state_cookie::middleware(&house))
             .wrap(from_fn(cookies::only_ours))
             .wrap(from_fn(headers::secure))

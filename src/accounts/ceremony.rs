@@ -15,8 +15,8 @@ use crate::{
     model::{
         audit::Actor,
         passkey::{self, Passkey},
+        rate_limit::{self, Limit},
         sign_in::Outcome,
-        throttle::{self, Limit},
         token::{self, PASSKEY_CEREMONY, PendingSignIn, Purpose, RegisterPasskey, UsePasskey},
         user::User,
     },
@@ -28,37 +28,37 @@ const SEAL: &str = "passkey_ceremony";
 
 /// Where a challenge was asked for, and may be answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Place {
+pub enum CeremonyBinding {
     /// In a session.
     Session(SessionId),
-    /// In a sign-in that waits for its second proof. Holds the digest of its secret.
+    /// In a sign-in that waits for its second factor. Holds the digest of its secret.
     Pending(String),
     /// In a browser. Holds the digest of the mark in its short-lived cookie.
     Browser(String),
 }
 
-impl Place {
+impl CeremonyBinding {
     /// A sign-in that waits.
     pub fn pending(secret: &Secret<PendingSignIn>) -> Self {
-        Place::Pending(secret.digest())
+        CeremonyBinding::Pending(secret.digest())
     }
 
     /// A browser with this mark.
     pub fn browser(mark: &str) -> Self {
-        Place::Browser(secret::digest(mark))
+        CeremonyBinding::Browser(secret::digest(mark))
     }
 }
 
 /// What a challenge's token says.
 #[derive(Serialize, Deserialize)]
 struct Ceremony {
-    place: Place,
+    binding: CeremonyBinding,
     state: String,
 }
 
 /// What came of an answer.
 #[derive(Debug)]
-pub enum Judged {
+pub enum AssertionOutcome {
     /// It is right: who it is, and with which passkey, which is noted as used.
     Right(Box<User>, PasskeyId),
     /// It is not right, though the passkey is one of theirs.
@@ -68,60 +68,65 @@ pub enum Judged {
 }
 
 /// Asks `user` for a new passkey. Returns what the browser takes.
-pub fn ask_for_new(tx: &mut Tx, party: &RelyingParty, user: &User, place: Place) -> Result<Value> {
+pub fn ask_for_new(
+    tx: &mut Tx,
+    party: &RelyingParty,
+    user: &User,
+    binding: CeremonyBinding,
+) -> Result<Value> {
     let held: Vec<Credential> =
         passkey::list(tx.conn, &user.id)?.iter().map(Passkey::credential).collect::<Result<_>>()?;
     let challenge = party.ask_for_new(user, &held)?;
-    send_out::<RegisterPasskey>(tx, challenge, Some(&user.id), place)
+    send_out::<RegisterPasskey>(tx, challenge, Some(&user.id), binding)
 }
 
 /// Asks `user` for one of their passkeys.
-pub fn ask(tx: &mut Tx, party: &RelyingParty, user: &UserId, place: Place) -> Result<Value> {
+pub fn ask(tx: &mut Tx, party: &RelyingParty, user: &UserId, binding: CeremonyBinding) -> Result<Value> {
     let allowed = passkey::usable(tx.conn, user, party)?;
     let challenge = party.ask(Some(&allowed))?;
-    send_out::<UsePasskey>(tx, challenge, Some(user), place)
+    send_out::<UsePasskey>(tx, challenge, Some(user), binding)
 }
 
 /// Asks whoever it is for a passkey of this site.
-pub fn ask_anybody(tx: &mut Tx, party: &RelyingParty, place: Place) -> Result<Value> {
-    token::forget_dead::<UsePasskey>(tx)?;
+pub fn ask_anybody(tx: &mut Tx, party: &RelyingParty, binding: CeremonyBinding) -> Result<Value> {
+    token::discard_expired::<UsePasskey>(tx)?;
     let challenge = party.ask(None)?;
-    send_out::<UsePasskey>(tx, challenge, None, place)
+    send_out::<UsePasskey>(tx, challenge, None, binding)
 }
 
 /// Counts a challenge for a client before it is made: each is a row.
-pub fn admit(tx: &mut Tx, ip: &str) -> Result<()> {
+pub fn count_challenge(tx: &mut Tx, ip: &str) -> Result<()> {
     let most = tx.config.limits.passkeys_per_network;
-    let network = throttle::client_network(ip);
-    throttle::admit(tx, &Limit::new("passkey-challenges", &network, most, TimeDelta::minutes(1)))
+    let network = rate_limit::client_network(ip);
+    rate_limit::consume(tx, &Limit::new("passkey-challenges", &network, most, TimeDelta::minutes(1)))
 }
 
 fn send_out<P: Purpose<Claim = String>>(
     tx: &mut Tx,
     challenge: Challenge,
     user: Option<&UserId>,
-    place: Place,
+    binding: CeremonyBinding,
 ) -> Result<Value> {
-    let ceremony = serde_json::to_string(&Ceremony { place, state: challenge.state })?;
+    let ceremony = serde_json::to_string(&Ceremony { binding, state: challenge.state })?;
     let sealed = tx.config.keys.seal(SEAL, &ceremony)?;
-    token::keep(tx, &Secret::<P>::from_text(challenge.challenge), user, &sealed, PASSKEY_CEREMONY)?;
+    token::store(tx, &Secret::<P>::from_text(challenge.challenge), user, &sealed, PASSKEY_CEREMONY)?;
     Ok(challenge.options)
 }
 
 /// Takes a challenge back with its answer, once. [`Error::PasskeyExpired`] where it was not asked for here, or is used
 /// up or too old.
-fn take_back<P: Purpose<Claim = String>>(
+fn consume_challenge<P: Purpose<Claim = String>>(
     tx: &mut Tx,
     challenge: Option<String>,
-    place: &Place,
+    binding: &CeremonyBinding,
 ) -> Result<(Option<UserId>, String)> {
     let secret = Secret::<P>::from_text(challenge.ok_or(Error::PasskeyExpired)?);
-    let (user, sealed) = token::redeem_anyones(tx, &secret).map_err(|error| match error {
+    let (user, sealed) = token::redeem_optional(tx, &secret).map_err(|error| match error {
         Error::DeadLink => Error::PasskeyExpired,
         error => error,
     })?;
     let ceremony: Ceremony = serde_json::from_str(&tx.config.keys.open(SEAL, &sealed)?)?;
-    if ceremony.place == *place { Ok((user, ceremony.state)) } else { Err(Error::PasskeyExpired) }
+    if ceremony.binding == *binding { Ok((user, ceremony.state)) } else { Err(Error::PasskeyExpired) }
 }
 
 /// Judges a new passkey of `user`. `None` where it is not right; the challenge is used up either way.
@@ -129,10 +134,10 @@ pub fn judge_new(
     tx: &mut Tx,
     party: &RelyingParty,
     user: &UserId,
-    place: &Place,
+    binding: &CeremonyBinding,
     answer: &Registration,
 ) -> Result<Option<Credential>> {
-    let (asked, state) = take_back::<RegisterPasskey>(tx, answer.challenge(), place)?;
+    let (asked, state) = consume_challenge::<RegisterPasskey>(tx, answer.challenge(), binding)?;
     if asked.as_ref() != Some(user) {
         return Err(Error::PasskeyExpired);
     }
@@ -149,17 +154,17 @@ pub fn judge(
     party: &RelyingParty,
     actor: &Actor,
     device: &str,
-    place: &Place,
+    binding: &CeremonyBinding,
     answer: &Assertion,
-) -> Result<Judged> {
+) -> Result<AssertionOutcome> {
     let credential_id = answer.credential_id();
     if let Some((_, owner)) = passkey::by_credential(tx.conn, &credential_id)? {
         tx.lock(&owner.email.normalized())?;
     }
     // Again: either may have changed while this one waited.
     let found = passkey::by_credential(tx.conn, &credential_id)?;
-    let (asked, state) = take_back::<UsePasskey>(tx, answer.challenge(), place)?;
-    let Some((passkey, owner)) = found else { return Ok(Judged::Unknown) };
+    let (asked, state) = consume_challenge::<UsePasskey>(tx, answer.challenge(), binding)?;
+    let Some((passkey, owner)) = found else { return Ok(AssertionOutcome::Unknown) };
     // Where anybody was asked, the passkey has to say whose it is (WebAuthn §7.2 step 6).
     let is_theirs = match (asked, answer.names_user()) {
         (Some(asked), false) => asked == owner.id,
@@ -167,19 +172,19 @@ pub fn judge(
         (None, _) => answer.user().as_ref() == Some(&owner.id),
     };
     if !is_theirs || !owner.is_verified() {
-        return Ok(Judged::Wrong(Box::new(owner), Outcome::WrongPasskey));
+        return Ok(AssertionOutcome::Wrong(Box::new(owner), Outcome::WrongPasskey));
     }
     if passkey.copied_at.is_some() {
-        return Ok(Judged::Wrong(Box::new(owner), Outcome::CopiedPasskey));
+        return Ok(AssertionOutcome::Wrong(Box::new(owner), Outcome::CopiedPasskey));
     }
     let is_copied = match party.judge(answer, &state, &passkey.credential()?)? {
-        Verdict::Wrong => return Ok(Judged::Wrong(Box::new(owner), Outcome::WrongPasskey)),
+        Verdict::Wrong => return Ok(AssertionOutcome::Wrong(Box::new(owner), Outcome::WrongPasskey)),
         Verdict::Right(told) => !passkey::used(tx, &passkey.id, &told)?,
         Verdict::Copied => true,
     };
     if is_copied {
         passkeys::close(tx, &actor.known_as(&owner.id), &owner, &passkey.id, device)?;
-        return Ok(Judged::Wrong(Box::new(owner), Outcome::CopiedPasskey));
+        return Ok(AssertionOutcome::Wrong(Box::new(owner), Outcome::CopiedPasskey));
     }
-    Ok(Judged::Right(Box::new(owner), passkey.id))
+    Ok(AssertionOutcome::Right(Box::new(owner), passkey.id))
 }

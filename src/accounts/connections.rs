@@ -17,7 +17,9 @@ use crate::{
 pub fn remove(tx: &mut Tx, actor: &Actor, organisation: &OrganisationId, id: &ConnectionId) -> Result<()> {
     organisation::lock(tx, organisation)?;
     // Nobody must be kept to a way in that is gone, nor to the next one without its own test.
-    for led in domain::led_to(tx.conn, id)?.iter().filter(|led| led.organisation_id == *organisation) {
+    for led in
+        domain::domains_of_connection(tx.conn, id)?.iter().filter(|led| led.organisation_id == *organisation)
+    {
         sso_policy::release(tx, actor, led)?;
     }
     let own = connections::table.find(id).filter(connections::organisation_id.eq(organisation));

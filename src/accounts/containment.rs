@@ -19,13 +19,13 @@ use crate::{
     },
     error::{Error, Result},
     ids::UserId,
-    mail::{EmailAddress, letters},
+    mail::{EmailAddress, emails},
     model::{
         audit::{self, Actor, Event},
         recovery_code,
         security_change::{self, Kind, NewChange},
         session,
-        token::{self, AddressChange, NotMe, ResetPassword, UndoEmail},
+        token::{self, AddressChange, ReportSignIn, ResetPassword, RevertEmailChange},
         totp,
         user::{self, User},
     },
@@ -34,7 +34,7 @@ use crate::{
 
 /// Notes that the sign-in of which a link tells was answered with "yes, this was me": no other alert puts it in doubt. The link
 /// goes on working.
-pub fn confirm_sign_in(tx: &mut Tx, actor: &Actor, secret: &Secret<NotMe>) -> Result<()> {
+pub fn confirm_sign_in(tx: &mut Tx, actor: &Actor, secret: &Secret<ReportSignIn>) -> Result<()> {
     let token = token::peek(tx.conn, secret)?;
     let id = token.user_id.clone();
     let session =
@@ -54,7 +54,7 @@ pub fn confirm_sign_in(tx: &mut Tx, actor: &Actor, secret: &Secret<NotMe>) -> Re
     audit::record(tx, &actor.clone().known_as(&id), &id, Event::SignInConfirmed { session: session.clone() })
 }
 
-/// Takes back what somebody else did: ends every session and waiting step, blocks the password, forgets known browsers,
+/// Takes back what somebody else did: ends every session and waiting step, blocks the password, forgets known devices,
 /// and undoes what [`judge`] says. Returns the account as it is then, and whether it moved.
 ///
 /// Links about what is undone are spent, but where they were told to the mailbox that the account had first; those in
@@ -79,7 +79,7 @@ pub fn contain(tx: &mut Tx, actor: &Actor, id: &UserId, doubt: &Doubt) -> Result
     let user = user::by_id(tx.conn, id)?;
     let here = user.email.normalized();
     let is_first = doubt.told_to.as_ref().is_none_or(|told_to| *told_to == here);
-    token::revoke_where::<NotMe>(tx, id, |told| {
+    token::revoke_where::<ReportSignIn>(tx, id, |told| {
         let is_undone = told.session.as_ref().is_none_or(|session| judged.sessions.contains(session));
         let came_later = told.told_to.as_ref().is_some_and(|told_to| *told_to != here);
         (is_first && is_undone) || (has_moved && came_later)
@@ -114,7 +114,7 @@ fn move_back(tx: &mut Tx, actor: &Actor, user: &User, old: EmailAddress) -> Resu
         moved => moved?,
     }
     // What the later mailboxes hold leads to addresses that were never the owner's.
-    token::revoke_since::<UndoEmail>(tx, &user.id, Timestamp::from_unix(0))?;
+    token::revoke_since::<RevertEmailChange>(tx, &user.id, Timestamp::from_unix(0))?;
     let (from, to) = (back.old.spelled().to_owned(), back.new.spelled().to_owned());
     audit::record(tx, actor, &user.id, Event::EmailChangeUndone { from, to })?;
     Ok(true)
@@ -125,8 +125,8 @@ pub fn send_reset(tx: &mut Tx, user: &User) -> Result<()> {
     let reset = token::issue::<ResetPassword>(tx, &user.id, &user.email.normalized())?;
     let config = tx.config;
     let valid_for = span_in_words(config.lifetimes.reset_link);
-    let letter = letters::reset_password(&config.site, &user.email, &user.name, reset.reveal(), &valid_for)?;
-    tx.mail(Some(&user.id), letter)
+    let email = emails::reset_password(&config.site, &user.email, &user.name, reset.reveal(), &valid_for)?;
+    tx.mail(Some(&user.id), email)
 }
 
 /// Locks every address that an account in doubt may go back to, with the one that it has, in the order of their names: two
@@ -168,7 +168,7 @@ pub fn lock_out(tx: &mut Tx, actor: &Actor, user: &User, is_compromised: bool) -
         .set(users::locked_at.eq(tx.now))
         .execute(tx.conn)?
         > 0;
-    let has_open_password = user::candidate(tx.conn, &user.id)?.usable_hash().is_some();
+    let has_open_password = user::password_credential(tx.conn, &user.id)?.usable_hash().is_some();
     if !is_locked && !(is_compromised && has_open_password) {
         return Ok(false);
     }

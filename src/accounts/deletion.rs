@@ -1,4 +1,4 @@
-//! Leaving: an account that its person gave up waits for a while, and is purged then. Until it is, one word keeps it.
+//! Scheduled account deletion: grace period, cancellation, purge.
 //!
 //! Asking, keeping and purging are decided by one conditional UPDATE each, in a transaction that holds the address.
 
@@ -17,14 +17,14 @@ use crate::{
     db::{Conn, Tx, schema::users},
     error::{Error, Result},
     ids::{SessionId, UserId},
-    mail::letters,
+    mail::emails,
     model::{
         audit::{self, Actor, Event},
         membership,
+        rate_limit::{self, Limit},
         security_change::{self, Kind},
-        throttle::{self, Limit},
         token::{self, CancelDeletion},
-        user::{self, Place, User},
+        user::{self, Cursor, User},
     },
     secret::Secret,
 };
@@ -52,7 +52,7 @@ pub fn schedule(
         return Err(Error::LastOwner);
     }
     if sso_policy::is_break_glass_owner(tx.conn, &user.id, None)? {
-        return Err(Error::SpareKey);
+        return Err(Error::BreakGlassOwner);
     }
     let deletes_at = tx.now + grace;
     let is_later = users::deletes_at.is_null().or(users::deletes_at.gt(deletes_at));
@@ -62,9 +62,9 @@ pub fn schedule(
     if asked == 0 {
         return user::by_id(tx.conn, &user.id)?.deletes_at.ok_or(Error::NotFound);
     }
-    // Each time a letter goes out: this must not become a way to fill a mailbox.
+    // Each time an email goes out: this must not become a way to fill a mailbox.
     let most = tx.config.limits.mails_per_hour;
-    throttle::admit(tx, &Limit::new("deletion", user.id.as_str(), most, TimeDelta::hours(1)))?;
+    rate_limit::consume(tx, &Limit::new("deletion", user.id.as_str(), most, TimeDelta::hours(1)))?;
     end_access(tx, actor, &user.id, Occasion::DeletionScheduled(keep))?;
     security_changes::note(tx, actor, &user.id, Kind::DeletionAsked, None)?;
     audit::record(tx, actor, &user.id, Event::DeletionScheduled { delete_at: deletes_at })?;
@@ -75,8 +75,8 @@ pub fn schedule(
         let not_me = way_back_from(tx, actor, user, ASKED, &device)?;
         let (site, when) = (&tx.config.site, deletes_at.exact());
         let links = (secret.reveal(), not_me.reveal());
-        let letter = letters::deletion_scheduled(site, &user.email, &user.name, &when, links)?;
-        tx.mail(Some(&user.id), letter)?;
+        let email = emails::deletion_scheduled(site, &user.email, &user.name, &when, links)?;
+        tx.mail(Some(&user.id), email)?;
     }
     Ok(deletes_at)
 }
@@ -93,8 +93,8 @@ pub fn cancel(tx: &mut Tx, actor: &Actor, user: &User) -> Result<bool> {
     token::revoke::<CancelDeletion>(tx, &user.id)?;
     audit::record(tx, actor, &user.id, Event::DeletionCancelled {})?;
     if user.is_verified() {
-        let letter = letters::deletion_cancelled(&tx.config.site, &user.email, &user.name, &tx.now.exact())?;
-        tx.mail(Some(&user.id), letter)?;
+        let email = emails::deletion_cancelled(&tx.config.site, &user.email, &user.name, &tx.now.exact())?;
+        tx.mail(Some(&user.id), email)?;
     }
     Ok(true)
 }
@@ -141,7 +141,7 @@ pub fn held_because(conn: &mut Conn, id: &UserId) -> Result<Option<String>> {
 }
 
 /// Up to `most` accounts whose time is up by `by` and that nobody holds, in the order of their times, after `after`.
-pub fn due(conn: &mut Conn, by: Timestamp, after: &Place, most: i64) -> Result<Vec<Place>> {
+pub fn due(conn: &mut Conn, by: Timestamp, after: &Cursor, most: i64) -> Result<Vec<Cursor>> {
     Ok(users::table
         .filter(users::deletes_at.assume_not_null().le(by))
         .filter(is_after(after))
@@ -153,7 +153,7 @@ pub fn due(conn: &mut Conn, by: Timestamp, after: &Place, most: i64) -> Result<V
 }
 
 /// The same of those who were not reminded yet.
-pub fn to_remind(conn: &mut Conn, by: Timestamp, after: &Place, most: i64) -> Result<Vec<Place>> {
+pub fn to_remind(conn: &mut Conn, by: Timestamp, after: &Cursor, most: i64) -> Result<Vec<Cursor>> {
     Ok(users::table
         .filter(users::deletes_at.assume_not_null().le(by))
         .filter(is_after(after))
@@ -166,9 +166,9 @@ pub fn to_remind(conn: &mut Conn, by: Timestamp, after: &Place, most: i64) -> Re
 }
 
 #[diesel::dsl::auto_type(no_type_alias)]
-fn is_after<'a>(place: &'a Place) -> _ {
-    let time: Timestamp = place.0;
-    let id: &'a UserId = &place.1;
+fn is_after<'a>(cursor: &'a Cursor) -> _ {
+    let time: Timestamp = cursor.0;
+    let id: &'a UserId = &cursor.1;
     let later = users::deletes_at.assume_not_null().gt(time);
     later.or(users::deletes_at.assume_not_null().eq(time).and(users::id.gt(id)))
 }
@@ -192,14 +192,14 @@ pub fn remind(tx: &mut Tx, id: &UserId) -> Result<bool> {
         .optional()?;
     let Some(deletes_at) = told.flatten().filter(|_| user.is_verified()) else { return Ok(false) };
     // The first link is only with its reader, and still works.
-    let secret = token::issue_another::<CancelDeletion>(tx, id, &(), deletes_at - tx.now)?;
+    let secret = token::issue_with::<CancelDeletion>(tx, id, &(), deletes_at - tx.now)?;
     let asked = security_change::list(tx.conn, id)?.into_iter().rfind(|one| one.kind == Kind::DeletionAsked);
     let session = asked.and_then(|one| one.by).map(|by| by.id);
     let not_me = way_back(tx, &user, session, Some(ASKED), "", "")?;
     let (site, days) = (&tx.config.site, days_left(deletes_at, tx.now));
     let (when, links) = (deletes_at.exact(), (secret.reveal(), not_me.reveal()));
-    let letter = letters::deletion_reminder(site, &user.email, &user.name, days, &when, links)?;
-    tx.mail(Some(id), letter)?;
+    let email = emails::deletion_reminder(site, &user.email, &user.name, days, &when, links)?;
+    tx.mail(Some(id), email)?;
     Ok(true)
 }
 
@@ -213,9 +213,9 @@ pub fn purge(tx: &mut Tx, actor: &Actor, id: &UserId) -> Result<bool> {
         return Ok(false);
     }
     if user.is_verified() {
-        let letter = letters::deletion_done(&tx.config.site, &user.email, &user.name)?;
+        let email = emails::deletion_done(&tx.config.site, &user.email, &user.name)?;
         // To nobody that we know of: the row outlives the person.
-        tx.mail(None, letter)?;
+        tx.mail(None, email)?;
     }
     audit::record(tx, actor, id, Event::Purged {})?;
     personal_data::erase(tx, id)?;

@@ -8,10 +8,10 @@ use crate::{
     db::{Tx, schema::users},
     error::{Error, Result},
     ids::UserId,
-    mail::letters,
+    mail::emails,
     model::{
         audit::Actor,
-        token::{self, AddressChange, UndoEmail},
+        token::{self, AddressChange, RevertEmailChange},
         user::{self, User},
     },
 };
@@ -38,13 +38,13 @@ pub fn move_address(tx: &mut Tx, actor: &Actor, id: &UserId, change: &AddressCha
     if moved == 0 {
         return Err(Error::DeadLink);
     }
-    let claims: Vec<UserId> = users::table
+    let unverified: Vec<UserId> = users::table
         .filter(users::email_normalized.eq(&new))
         .filter(users::email_verified_at.is_null())
         .select(users::id)
         .load(tx.conn)?;
-    for claim in claims {
-        email_verification::remove_unverified(tx, actor, &claim, false)?;
+    for other in unverified {
+        email_verification::remove_unverified(tx, actor, &other, false)?;
     }
     Ok(())
 }
@@ -52,9 +52,9 @@ pub fn move_address(tx: &mut Tx, actor: &Actor, id: &UserId, change: &AddressCha
 /// Tells the mailbox that an account had, which has moved away from it, with a link to take the address back.
 pub fn notify_previous_address(tx: &mut Tx, user: &User, change: &AddressChange) -> Result<()> {
     let config = tx.config;
-    let undo = token::issue_another::<UndoEmail>(tx, &user.id, change, config.lifetimes.email_undo)?;
+    let undo = token::issue_with::<RevertEmailChange>(tx, &user.id, change, config.lifetimes.email_undo)?;
     let (new, valid_for) = (change.new.spelled(), span_in_words(config.lifetimes.email_undo));
-    let letter =
-        letters::address_changed(&config.site, &change.old, &user.name, new, undo.reveal(), &valid_for)?;
-    tx.mail(Some(&user.id), letter)
+    let email =
+        emails::address_changed(&config.site, &change.old, &user.name, new, undo.reveal(), &valid_for)?;
+    tx.mail(Some(&user.id), email)
 }

@@ -8,10 +8,10 @@ use crate::{
     db::{Conn, Tx, schema::users},
     error::{Error, Result},
     ids::UserId,
-    mail::{EmailAddress, LetterKind, letters},
+    mail::{EmailAddress, EmailKind, emails},
     model::{
         audit::{self, Actor, Event},
-        membership, sign_in, throttle,
+        membership, rate_limit, sign_in,
         token::{self, UseAddress, VerifyEmail},
         user::{self, NewUser, User},
     },
@@ -22,26 +22,27 @@ use crate::{
 /// anything to tell: an owner who has the address confirmed is not bothered.
 pub fn warn_before_removal(tx: &mut Tx, id: &UserId) -> Result<bool> {
     let Some(user) = user::find_locked(tx, id)? else { return Ok(false) };
-    if !user::warn_claim(tx, id)? || user::confirmed(tx.conn, &user.email)?.is_some() {
+    if !user::mark_warned(tx, id)? || user::confirmed(tx.conn, &user.email)?.is_some() {
         return Ok(false);
     }
-    if !throttle::admits_letter(tx, LetterKind::ClaimEnds, &user.email)?
-        || !throttle::admits_to_unconfirmed(tx, &user.email, None, true)?
+    if !rate_limit::try_consume_mail(tx, EmailKind::UnverifiedAccountEnds, &user.email)?
+        || !rate_limit::try_consume_mail_to_unconfirmed(tx, &user.email, None, true)?
     {
         return Ok(false);
     }
     let config = tx.config;
     let rest = config.lifetimes.unconfirmed - config.lifetimes.unconfirmed_warning;
     token::revoke::<VerifyEmail>(tx, id)?;
-    let secret = token::issue_another::<VerifyEmail>(tx, id, &user.email.normalized(), rest)?;
+    let secret = token::issue_with::<VerifyEmail>(tx, id, &user.email.normalized(), rest)?;
     let when = (tx.now + rest).exact();
     let start = start_link(tx, &user.email)?;
-    let letter = letters::claim_ends(&config.site, &user.email, &when, secret.reveal(), start.reveal())?;
-    tx.mail(Some(id), letter)?;
+    let email =
+        emails::unverified_account_ends(&config.site, &user.email, &when, secret.reveal(), start.reveal())?;
+    tx.mail(Some(id), email)?;
     Ok(true)
 }
 
-/// Writes to whoever the address belongs to: its confirmed owner where there is one, else the claimant. Where the address
+/// Writes to whoever the address belongs to: its confirmed owner where there is one, else the unverified user. Where the address
 /// got as many emails as it may in a day, none goes out and the older links stay good.
 ///
 /// What the visitor is told is the same either way: strangers must not learn who is here.
@@ -50,24 +51,23 @@ pub fn send_link(tx: &mut Tx, actor: &Actor, user: &User) -> Result<()> {
     if let Some(owner) = user::confirmed(tx.conn, &user.email)? {
         // Made at the same cost; nobody ever sees it.
         token::issue::<VerifyEmail>(tx, &user.id, &user.email.normalized())?;
-        token::issue_for_nobody::<UseAddress>(tx)?;
+        token::dummy_issue::<UseAddress>(tx)?;
         // However often strangers sign up with it.
-        if !throttle::admits_letter(tx, LetterKind::AlreadyRegistered, &owner.email)? {
+        if !rate_limit::try_consume_mail(tx, EmailKind::AlreadyRegistered, &owner.email)? {
             return Ok(());
         }
-        let letter = letters::already_registered(&config.site, &owner.email, &owner.name)?;
-        return tx.mail(Some(&owner.id), letter);
+        let email = emails::already_registered(&config.site, &owner.email, &owner.name)?;
+        return tx.mail(Some(&owner.id), email);
     }
-    if !throttle::admits_to_unconfirmed(tx, &user.email, actor.ip.as_deref(), true)? {
-        token::issue_for_nobody::<UseAddress>(tx)?;
-        return token::issue_for_nobody::<VerifyEmail>(tx);
+    if !rate_limit::try_consume_mail_to_unconfirmed(tx, &user.email, actor.ip.as_deref(), true)? {
+        token::dummy_issue::<UseAddress>(tx)?;
+        return token::dummy_issue::<VerifyEmail>(tx);
     }
     let secret = token::issue::<VerifyEmail>(tx, &user.id, &user.email.normalized())?;
     let valid_for = span_in_words(config.lifetimes.verify_link);
     let start = start_link(tx, &user.email)?;
-    let letter =
-        letters::verify_email(&config.site, &user.email, secret.reveal(), start.reveal(), &valid_for)?;
-    tx.mail(Some(&user.id), letter)
+    let email = emails::verify_email(&config.site, &user.email, secret.reveal(), start.reveal(), &valid_for)?;
+    tx.mail(Some(&user.id), email)
 }
 
 /// A link by which the reader of an email to an address that nobody confirmed starts with that address, whatever becomes of
@@ -84,7 +84,7 @@ pub fn start_link_where(
 ) -> Result<Option<Secret<UseAddress>>> {
     match is_unconfirmed {
         true => start_link(tx, to).map(Some),
-        false => token::issue_for_nobody::<UseAddress>(tx).map(|()| None),
+        false => token::dummy_issue::<UseAddress>(tx).map(|()| None),
     }
 }
 
@@ -190,7 +190,7 @@ pub fn remove_unverified(tx: &mut Tx, actor: &Actor, id: &UserId, disowned: bool
     if ended == 0 {
         return Err(Error::AlreadyConfirmed);
     }
-    audit::record(tx, actor, id, Event::ClaimEnded { disowned })?;
+    audit::record(tx, actor, id, Event::UnverifiedAccountRemoved { disowned })?;
     personal_data::erase(tx, id)
 }
 
@@ -209,7 +209,7 @@ pub fn expire_unverified(tx: &mut Tx, actor: &Actor, id: &UserId) -> Result<bool
     if diesel::update(unwanted).set(users::locked_at.eq(tx.now)).execute(tx.conn)? == 0 {
         return Ok(false);
     }
-    audit::record(tx, actor, id, Event::ClaimExpired {})?;
+    audit::record(tx, actor, id, Event::UnverifiedAccountExpired {})?;
     personal_data::erase(tx, id)?;
     Ok(true)
 }

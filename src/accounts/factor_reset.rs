@@ -13,12 +13,12 @@ use crate::{
     ids::UserId,
     mail::{
         EmailAddress,
-        letters::{self, ResetStep},
+        emails::{self, ResetStep},
     },
     model::{
         audit::{self, Actor, Event},
         token::{self, StopFactorReset},
-        user::{self, Place, User},
+        user::{self, Cursor, User},
     },
 };
 
@@ -77,7 +77,7 @@ pub fn stop(tx: &mut Tx, actor: &Actor, user: &User) -> Result<bool> {
 }
 
 /// Up to `most` people whose reset has waited long enough at `now`, in the order of their times, after `after`.
-pub fn due(conn: &mut Conn, now: Timestamp, after: &Place, most: i64) -> Result<Vec<Place>> {
+pub fn due(conn: &mut Conn, now: Timestamp, after: &Cursor, most: i64) -> Result<Vec<Cursor>> {
     let at = users::factors_reset_at.assume_not_null();
     let is_after = at.gt(after.0).or(at.eq(after.0).and(users::id.gt(&after.1)));
     let due = users::table.filter(users::factors_reset_at.le(now)).filter(is_after);
@@ -100,6 +100,6 @@ pub fn carry_out(tx: &mut Tx, id: &UserId) -> Result<bool> {
 }
 
 fn tell(tx: &mut Tx, user: &User, step: ResetStep) -> Result<()> {
-    let letter = letters::factor_reset(&tx.config.site, &user.email, &user.name, step)?;
-    tx.mail(Some(&user.id), letter)
+    let email = emails::factor_reset(&tx.config.site, &user.email, &user.name, step)?;
+    tx.mail(Some(&user.id), email)
 }

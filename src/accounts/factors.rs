@@ -1,6 +1,6 @@
-//! What an account can prove besides its first proof, and when it has to.
+//! What an account can prove besides its first factor, and when it has to.
 //!
-//! An authenticator app or a passkey makes a second proof due at every sign-in. Recovery codes stand in for either, and
+//! An authenticator app or a passkey makes a second factor due at every sign-in. Recovery codes stand in for either, and
 //! live only as long as there is something to stand in for.
 
 use diesel::prelude::*;
@@ -35,18 +35,18 @@ pub struct Factors {
 }
 
 impl Factors {
-    /// Whether a first proof is not enough.
+    /// Whether a first factor is not enough.
     pub fn is_second_due(&self) -> bool {
         self.has_totp || self.passkeys > 0
     }
 
-    /// Whether a second proof is due, and there is one that is neither a recovery code nor a copied passkey.
+    /// Whether a second factor is due, and there is one that is neither a recovery code nor a copied passkey.
     pub fn has_usable_second(&self) -> bool {
         self.has_totp || self.usable_passkeys > 0
     }
 
-    /// Whether anything opens the account by itself, a letter to its address aside.
-    pub fn has_way_in(&self) -> bool {
+    /// Whether anything opens the account by itself, an email to its address aside.
+    pub fn can_sign_in(&self) -> bool {
         self.has_password || self.usable_passkeys > 0
     }
 
@@ -55,7 +55,7 @@ impl Factors {
         self.is_second_due() && self.recovery_codes <= recovery_code::FEW
     }
 
-    /// What the second proof may be.
+    /// What the second factor may be.
     pub fn second(&self) -> Vec<&'static str> {
         let offers = [
             (self.has_totp, Factor::Totp),

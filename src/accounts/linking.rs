@@ -10,7 +10,7 @@ use crate::{
     },
     error::Result,
     ids::OrganisationId,
-    mail::letters,
+    mail::emails,
     model::{
         audit::{self, Actor, Event},
         connection::Connection,
@@ -18,7 +18,7 @@ use crate::{
         security_change::Kind,
         user::User,
     },
-    sso,
+    saml,
 };
 
 /// Connects an account that is there with an identity, on a device, and tells its owner. [`crate::error::Error::Conflict`]
@@ -27,7 +27,7 @@ pub fn link(
     tx: &mut Tx,
     actor: &Actor,
     connection: &Connection,
-    name: &sso::Name,
+    name: &saml::Name,
     user: &User,
     device: &str,
 ) -> Result<()> {
@@ -37,15 +37,15 @@ pub fn link(
     let not_me = containment::way_back_from(tx, actor, user, what, device)?;
     let (site, when) = (&tx.config.site, tx.now.exact());
     let (to, called) = (&user.email, &user.name);
-    let letter =
-        letters::identity_linked(site, to, called, &connection.name, (&when, device), not_me.reveal())?;
-    tx.mail(Some(&user.id), letter)
+    let email =
+        emails::identity_linked(site, to, called, &connection.name, (&when, device), not_me.reveal())?;
+    tx.mail(Some(&user.id), email)
 }
 
 /// Disconnects the identities at organisations that do not speak for the account's address: whoever proves the mailbox has
 /// said nothing of them.
 pub fn forget_unproved(tx: &mut Tx, actor: &Actor, user: &User) -> Result<()> {
-    let speaks = domain::proved(tx.conn, &user.email.domain())?.map(|domain| domain.organisation_id);
+    let speaks = domain::verified(tx.conn, &user.email.domain())?.map(|domain| domain.organisation_id);
     let own = identities::table.inner_join(connections::table).filter(identities::user_id.eq(&user.id));
     let own: Vec<(String, OrganisationId)> =
         own.select((identities::id, connections::organisation_id)).load(tx.conn)?;

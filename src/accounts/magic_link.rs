@@ -10,8 +10,8 @@ use zeroize::Zeroizing;
 use super::email_verification;
 use crate::model::{
     audit::{self, Actor, Event},
-    crockford, throttle,
-    token::{self, AskedCode, AskedLink, MagicCode, MagicLink},
+    crockford, rate_limit,
+    token::{self, MagicLink, MagicLinkBrowser, MagicLinkCode, MagicLinkRequest},
     user::{self, User},
 };
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     db::Tx,
     error::{Error, Result},
     ids::UserId,
-    mail::{EmailAddress, LetterKind, letters},
+    mail::{EmailAddress, EmailKind, emails},
     secret::{Keys, Secret, digest},
 };
 
@@ -82,7 +82,7 @@ pub struct Asker {
     /// The address, as it was typed.
     pub email: EmailAddress,
     /// What the browser holds that asks.
-    pub browser: Secret<MagicCode>,
+    pub browser: Secret<MagicLinkBrowser>,
     /// The device, in words.
     pub device: String,
     /// Its address on the network.
@@ -103,19 +103,19 @@ pub fn ask(tx: &mut Tx, actor: &Actor, asker: Asker) -> Result<()> {
     let found = user::meant_by(tx.conn, &asker.email)?;
     audit::record(tx, actor, found.as_ref().map(|user| &user.id), Event::MagicLinkRequested {})?;
     let code = ShortCode::random()?.seal(&config.keys)?;
-    let asked = |link| AskedCode { link, code: code.clone() };
-    // The answer is the same either way, so a letter too many is simply not written.
+    let asked = |link| MagicLinkCode { link, code: code.clone() };
+    // The answer is the same either way, so an email too many is simply not written.
     let is_unconfirmed = found.as_ref().is_some_and(|user| !user.is_verified());
-    let has_room = throttle::admits_letter(tx, LetterKind::MagicLink, &asker.email)?
-        && throttle::admits_to_unconfirmed(tx, &asker.email, Some(&asker.ip), is_unconfirmed)?;
+    let has_room = rate_limit::try_consume_mail(tx, EmailKind::MagicLink, &asker.email)?
+        && rate_limit::try_consume_mail_to_unconfirmed(tx, &asker.email, Some(&asker.ip), is_unconfirmed)?;
     if !has_room {
         // A press too many leaves this browser the code that it waits for; any other gets one that nobody is shown.
         return match token::is_live(tx.conn, &asker.browser, tx.now)? {
             true => Ok(()),
-            false => token::keep_for_nobody(tx, &asker.browser, &asked(nobodys_link()?)),
+            false => token::replace_unowned(tx, &asker.browser, &asked(nobodys_link()?)),
         };
     }
-    let claim = AskedLink {
+    let claim = MagicLinkRequest {
         address,
         browser: asker.browser.digest(),
         code: code.clone(),
@@ -126,21 +126,21 @@ pub fn ask(tx: &mut Tx, actor: &Actor, asker: Asker) -> Result<()> {
     };
     let start = email_verification::start_link_where(tx, &asker.email, is_unconfirmed)?;
     let Some(user) = found else {
-        token::issue_for_nobody::<MagicLink>(tx)?;
-        return token::keep_for_nobody(tx, &asker.browser, &asked(nobodys_link()?));
+        token::dummy_issue::<MagicLink>(tx)?;
+        return token::replace_unowned(tx, &asker.browser, &asked(nobodys_link()?));
     };
     let secret = token::issue::<MagicLink>(tx, &user.id, &claim)?;
-    token::keep_for_nobody(tx, &asker.browser, &asked(secret.digest()))?;
-    let told = letters::AskedFrom {
+    token::replace_unowned(tx, &asker.browser, &asked(secret.digest()))?;
+    let told = emails::AskedFrom {
         device: &claim.device,
         when: &tx.now.exact(),
-        place: &throttle::place(&claim.ip),
+        place: &rate_limit::place(&claim.ip),
     };
     let valid_for = span_in_words(config.lifetimes.magic_link);
     let start = start.as_ref().map(Secret::reveal);
     let (site, to, name) = (&config.site, &user.email, user.name_for_emails());
-    let letter = letters::magic_link(site, to, name, told, secret.reveal(), start, &valid_for)?;
-    tx.mail(Some(&user.id), letter)
+    let email = emails::magic_link(site, to, name, told, secret.reveal(), start, &valid_for)?;
+    tx.mail(Some(&user.id), email)
 }
 
 fn nobodys_link() -> Result<String> {
@@ -151,7 +151,7 @@ fn nobodys_link() -> Result<String> {
 #[derive(Debug)]
 pub enum Offer {
     /// It was right, and its link is used by it.
-    Right(UserId, AskedLink),
+    Right(UserId, MagicLinkRequest),
     /// It was another one.
     Wrong,
     /// It was another one, and the last: code and link are dead.
@@ -160,31 +160,31 @@ pub enum Offer {
 
 /// Takes a short code from the browser that asked, counted before it is looked at. [`Error::DeadLink`] where it waits for
 /// none, or its link is dead. Of many at once, with the link or the code, one is right.
-pub fn offer(tx: &mut Tx, browser: &Secret<MagicCode>, typed: &ShortCode) -> Result<Offer> {
-    let (_, asked, left) = token::try_nobodys(tx, browser, MOST_CODES)?;
+pub fn offer(tx: &mut Tx, browser: &Secret<MagicLinkBrowser>, typed: &ShortCode) -> Result<Offer> {
+    let (_, asked, left) = token::count_attempt_unowned(tx, browser, MOST_CODES)?;
     if typed.is(&ShortCode::open(&tx.config.keys, &asked.code)?) {
         let (user, link) = token::redeem_by_digest::<MagicLink>(tx, &asked.link)?;
-        token::drop_one(tx, browser)?;
+        token::discard(tx, browser)?;
         return Ok(Offer::Right(user, link));
     }
     if left > 0 {
         return Ok(Offer::Wrong);
     }
-    token::drop_one(tx, browser)?;
-    token::drop_by_digest::<MagicLink>(tx, &asked.link)?;
+    token::discard(tx, browser)?;
+    token::discard_by_digest::<MagicLink>(tx, &asked.link)?;
     Ok(Offer::Last)
 }
 
 /// The account of a link that was used just now, where it still has the address that the link was sent to, and whether
 /// the link proved that address. [`Error::DeadLink`] where the address is another one by now.
-pub fn owner(tx: &mut Tx, actor: &Actor, id: &UserId, link: &AskedLink) -> Result<(User, bool)> {
+pub fn owner(tx: &mut Tx, actor: &Actor, id: &UserId, link: &MagicLinkRequest) -> Result<(User, bool)> {
     let user = user::by_id(tx.conn, id)?;
     if user.email.normalized() != link.address {
         return Err(Error::DeadLink);
     }
     match user.is_verified() {
         true => Ok((user, false)),
-        false => Ok((super::mailbox::prove(tx, actor, &user, &link.address)?, true)),
+        false => Ok((super::unverified_account::clear(tx, actor, &user, &link.address)?, true)),
     }
 }
 

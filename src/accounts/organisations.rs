@@ -15,7 +15,7 @@ use crate::{
     error::{Error, Errors, Result},
     ids::{Id, OrganisationId, UserId},
     kinds::Role,
-    mail::letters::{self, MembershipChange},
+    mail::emails::{self, MembershipChange},
     model::{
         audit::{self, Actor, Event},
         identity, membership,
@@ -36,7 +36,7 @@ pub const PERSONAL_DATA: PersonalData = PersonalData {
         ("user_id", "that you belong to it"),
         ("role", "what you may do there"),
     ],
-    fate: Erasure::Removed,
+    erasure: Erasure::Removed,
     afterwards: "An organisation in which nobody else is ends with your account.",
     export: &[ExportSection { name: "memberships", is_list: true, read: exported }],
     erase: |tx, id, _| withdraw(tx, &Actor::job(), id),
@@ -71,10 +71,10 @@ pub fn create(
         slug: slug.as_str().to_owned(),
         created_at: tx.now,
     };
-    tx.unless_taken(|conn| diesel::insert_into(organisations::table).values(&organisation).execute(conn))?
-        .ok_or_else(|| {
-            Error::Invalid(Errors::one("slug", "Another organisation has that. Choose another."))
-        })?;
+    tx.allow_unique_violation(|conn| {
+        diesel::insert_into(organisations::table).values(&organisation).execute(conn)
+    })?
+    .ok_or_else(|| Error::Invalid(Errors::one("slug", "Another organisation has that. Choose another.")))?;
     audit::record(tx, actor, maker, Event::OrganisationMade { organisation: organisation.id.clone() })?;
     membership::add(tx, actor, &organisation.id, maker, Role::Owner)?;
     Ok(organisation)
@@ -97,7 +97,7 @@ pub fn add_member(
 }
 
 /// Gives a member another role, whose sessions have to step up again before they use it. [`Error::NotFound`] where they are
-/// none, [`Error::LastOwner`] where nobody would own the organisation afterwards, [`Error::SpareKey`] where they keep that of
+/// none, [`Error::LastOwner`] where nobody would own the organisation afterwards, [`Error::BreakGlassOwner`] where they keep that of
 /// a domain.
 pub fn set_role(
     tx: &mut Tx,
@@ -116,7 +116,7 @@ pub fn set_role(
         return Err(Error::Invalid(Errors::one("role", sentence)));
     }
     if before == Role::Owner && sso_policy::is_break_glass_owner(tx.conn, user, Some(organisation))? {
-        return Err(Error::SpareKey);
+        return Err(Error::BreakGlassOwner);
     }
     diesel::update(memberships::table.find((organisation, user)))
         .set(memberships::role.eq(role))
@@ -165,7 +165,7 @@ fn tell(tx: &mut Tx, reader: &User, organisation: &Organisation, change: Members
     };
     let (site, when) = (&tx.config.site, tx.now.exact());
     let (to, name) = (&reader.email, &reader.name);
-    let email = letters::membership_changed(site, to, name, &organisation.name, change, &when, &path)?;
+    let email = emails::membership_changed(site, to, name, &organisation.name, change, &when, &path)?;
     tx.mail(Some(&reader.id), email)
 }
 
@@ -202,7 +202,7 @@ pub fn sync_role(
 pub fn remove_member(tx: &mut Tx, actor: &Actor, organisation: &OrganisationId, user: &UserId) -> Result<()> {
     organisation::lock(tx, organisation)?;
     if sso_policy::is_break_glass_owner(tx.conn, user, Some(organisation))? {
-        return Err(Error::SpareKey);
+        return Err(Error::BreakGlassOwner);
     }
     let gone = diesel::delete(memberships::table.find((organisation, user))).execute(tx.conn)?;
     if gone == 0 {

@@ -8,10 +8,10 @@ use crate::{
     error::{Error, Result},
     ids::PasskeyId,
     kinds::Factor,
-    mail::letters::FactorChange,
+    mail::emails::FactorChange,
     model::{
         audit::{self, Actor, Event},
-        session::{self, Current},
+        session::{self, CurrentSession},
         user::User,
     },
 };
@@ -28,17 +28,17 @@ pub fn close(tx: &mut Tx, actor: &Actor, user: &User, id: &PasskeyId, device: &s
 }
 
 /// Removes one of `user`'s passkeys, in the session `here`; every other session that it opened ends.
-/// [`Error::LastWayIn`] where nothing else opens the account, [`Error::SpareKey`] where an organisation relies on it.
-pub fn remove(tx: &mut Tx, actor: &Actor, user: &User, here: &Current, id: &PasskeyId) -> Result<()> {
+/// [`Error::LastCredential`] where nothing else opens the account, [`Error::BreakGlassOwner`] where an organisation relies on it.
+pub fn remove(tx: &mut Tx, actor: &Actor, user: &User, here: &CurrentSession, id: &PasskeyId) -> Result<()> {
     let own = passkeys::table.find(id).filter(passkeys::user_id.eq(&user.id));
     if diesel::delete(own).execute(tx.conn)? == 0 {
         return Err(Error::NotFound);
     }
     let left = factors::of(tx.conn, &user.id)?;
-    if !left.has_way_in() {
-        return Err(Error::LastWayIn);
+    if !left.can_sign_in() {
+        return Err(Error::LastCredential);
     }
-    second_factors::keep_spare_key(tx, &user.id, &left)?;
+    second_factors::keep_break_glass_owner(tx, &user.id, &left)?;
     session::revoke_of_passkey(tx, actor, &user.id, id, Some(&here.id))?;
     if left.passkeys == 0 {
         second_factors::removed(tx, actor, &user.id, here, Factor::Passkey)?;

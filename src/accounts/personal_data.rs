@@ -9,8 +9,8 @@ use crate::{
     error::Result,
     ids::{Id, UserId},
     model::{
-        attempt, audit, domain, identity, outbox, passkey, personal_data::PersonalData, recovery_code,
-        security_change, session, sign_in, throttle, token, totp, user,
+        audit, domain, identity, outbox, passkey, personal_data::PersonalData, rate_limit, recovery_code,
+        security_change, session, sign_in, sso_attempt, token, totp, user,
     },
 };
 
@@ -27,11 +27,11 @@ pub const ALL: &[&PersonalData] = &[
     &organisations::PERSONAL_DATA,
     &domain::PERSONAL_DATA,
     &identity::PERSONAL_DATA,
-    &attempt::PERSONAL_DATA,
+    &sso_attempt::PERSONAL_DATA,
     &token::PERSONAL_DATA,
     &outbox::PERSONAL_DATA,
     &audit::PERSONAL_DATA,
-    &throttle::PERSONAL_DATA,
+    &rate_limit::PERSONAL_DATA,
 ];
 
 /// Every other table, and what is in it.
@@ -49,5 +49,5 @@ pub const NON_PERSONAL_TABLES: &[(&str, &str)] = &[
 pub fn erase(tx: &mut Tx, id: &UserId) -> Result<()> {
     let pseudonym = Id::random()?;
     // Others refer to the row of `users`, which is first on the list.
-    ALL.iter().rev().try_for_each(|holding| (holding.erase)(tx, id, &pseudonym))
+    ALL.iter().rev().try_for_each(|entry| (entry.erase)(tx, id, &pseudonym))
 }

@@ -1,4 +1,4 @@
-//! Who it is that arrives from an identity provider, and what is brought up to date.
+//! Just-in-time provisioning: which account an assertion belongs to, and what is brought up to date in it.
 
 use diesel::prelude::*;
 
@@ -12,12 +12,12 @@ use crate::{
     mail::EmailAddress,
     model::{
         audit::{self, Actor, Event},
-        connection::{Connection, Person},
+        connection::{Connection, MappedProfile},
         domain, identity, membership,
         token::AddressChange,
-        user::{self, NewGuest, User},
+        user::{self, ProvisionedUser, User},
     },
-    sso,
+    saml,
 };
 
 /// Who it is that arrives.
@@ -28,16 +28,16 @@ pub enum Resolution {
     /// An account has the address. Its person has to sign in once the old way to connect the two.
     Unlinked(User),
     /// Nobody who may come in.
-    Refused(Refused),
+    Refused(ProvisioningError),
 }
 
 /// Why somebody may not come in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refused {
+pub enum ProvisioningError {
     /// No address is said of them, or one that no mail can reach.
     NoAddress,
     /// The organisation has not proved the domain of the address, and does not speak for it.
-    DomainNotProved,
+    DomainNotVerified,
     /// Another organisation speaks for the domain of the address.
     AnotherDomain,
     /// Their domain signs in through another connection only.
@@ -46,31 +46,33 @@ pub enum Refused {
     AnotherName,
 }
 
-impl Refused {
+impl ProvisioningError {
     /// Its name.
     pub fn code(self) -> &'static str {
         match self {
-            Refused::NoAddress => "no_address",
-            Refused::DomainNotProved => "domain_not_proved",
-            Refused::AnotherDomain => "another_domain",
-            Refused::AnotherConnection => "another_connection",
-            Refused::AnotherName => "another_name",
+            ProvisioningError::NoAddress => "no_address",
+            ProvisioningError::DomainNotVerified => "domain_not_proved",
+            ProvisioningError::AnotherDomain => "another_domain",
+            ProvisioningError::AnotherConnection => "another_connection",
+            ProvisioningError::AnotherName => "another_name",
         }
     }
 
     /// The reason in a sentence for an owner.
     pub fn sentence(self) -> &'static str {
         match self {
-            Refused::NoAddress => {
+            ProvisioningError::NoAddress => {
                 "The identity provider does not tell the person's address. Map the attribute that holds it."
             }
-            Refused::DomainNotProved => {
+            ProvisioningError::DomainNotVerified => {
                 "The organisation has not proved the domain of this address, so it does not speak for it. Prove the domain, \
                  or make the person a member first."
             }
-            Refused::AnotherDomain => "The domain of this address belongs to another organisation.",
-            Refused::AnotherConnection => "People of this domain sign in through another connection only.",
-            Refused::AnotherName => {
+            ProvisioningError::AnotherDomain => "The domain of this address belongs to another organisation.",
+            ProvisioningError::AnotherConnection => {
+                "People of this domain sign in through another connection only."
+            }
+            ProvisioningError::AnotherName => {
                 "The member with this address goes by another name at the identity provider. If it is the same person, \
                  take the member out and let them sign in again."
             }
@@ -83,37 +85,40 @@ pub fn resolve(
     tx: &mut Tx,
     actor: &Actor,
     connection: &Connection,
-    name: &sso::Name,
-    person: &Person,
+    name: &saml::Name,
+    profile: &MappedProfile,
     created_from: &str,
 ) -> Result<Resolution> {
     // Two first arrivals of one person take turns.
     tx.lock(&format!("identity {} {} {}", connection.id, identity::format_word(name.format), name.value))?;
     let known = identity::find(tx.conn, &connection.id, name)?;
-    lock_addresses(tx, known.as_ref(), person)?;
+    lock_addresses(tx, known.as_ref(), profile)?;
     // Read again: the account may have changed, or ended, while its address was waited for.
-    match judge(tx.conn, connection, name, person)? {
-        Arrival::Refused(refused) => Ok(Resolution::Refused(refused)),
-        Arrival::Known(user) => follow(tx, actor, connection, name, user, person).map(Resolution::Known),
-        Arrival::Member(owner) => {
-            linking::link(tx, actor, connection, name, &owner, created_from)?;
-            follow(tx, actor, connection, name, owner, person).map(Resolution::Known)
+    match match_account(tx.conn, connection, name, profile)? {
+        AccountMatch::Refused(refused) => Ok(Resolution::Refused(refused)),
+        AccountMatch::Known(user) => {
+            sync_profile(tx, actor, connection, name, user, profile).map(Resolution::Known)
         }
-        Arrival::Unlinked(owner) => Ok(Resolution::Unlinked(owner)),
-        Arrival::New { email } => {
-            let shown = person.name.clone().or_else(|| user::Name::parse(local_part(email.spelled())).ok());
-            let guest = NewGuest { email: email.clone(), name: shown, created_from: created_from.to_owned() };
-            let user = user::provision(tx, actor, guest)?;
+        AccountMatch::Member(owner) => {
+            linking::link(tx, actor, connection, name, &owner, created_from)?;
+            sync_profile(tx, actor, connection, name, owner, profile).map(Resolution::Known)
+        }
+        AccountMatch::Unlinked(owner) => Ok(Resolution::Unlinked(owner)),
+        AccountMatch::New { email } => {
+            let shown = profile.name.clone().or_else(|| user::Name::parse(local_part(email.spelled())).ok());
+            let provisioned =
+                ProvisionedUser { email: email.clone(), name: shown, created_from: created_from.to_owned() };
+            let user = user::provision(tx, actor, provisioned)?;
             email_verification::confirm(tx, actor, &user.id, &email.normalized())?;
             identity::link(tx, actor, connection, name, &user.id)?;
-            organisations::add_member(tx, actor, &connection.organisation_id, &user.id, person.role)?;
+            organisations::add_member(tx, actor, &connection.organisation_id, &user.id, profile.role)?;
             user::by_id(tx.conn, &user.id).map(Resolution::Known)
         }
     }
 }
 
-/// What an arrival comes to.
-enum Arrival {
+/// How the assertion's subject maps to an account.
+enum AccountMatch {
     /// The account that the name is connected with.
     Known(User),
     /// The account of the member with the address.
@@ -123,26 +128,33 @@ enum Arrival {
     /// No account has the address, and the organisation speaks for its domain.
     New { email: EmailAddress },
     /// Nobody who may come in.
-    Refused(Refused),
+    Refused(ProvisioningError),
 }
 
-fn judge(conn: &mut Conn, connection: &Connection, name: &sso::Name, person: &Person) -> Result<Arrival> {
+fn match_account(
+    conn: &mut Conn,
+    connection: &Connection,
+    name: &saml::Name,
+    profile: &MappedProfile,
+) -> Result<AccountMatch> {
     if let Some(user) = identity::find(conn, &connection.id, name)? {
         let way = sso_policy::required_connection(conn, &user)?;
         return Ok(match way.is_none_or(|way| way == connection.id) {
-            true => Arrival::Known(user),
-            false => Arrival::Refused(Refused::AnotherConnection),
+            true => AccountMatch::Known(user),
+            false => AccountMatch::Refused(ProvisioningError::AnotherConnection),
         });
     }
-    let Some(email) = person.email.clone() else { return Ok(Arrival::Refused(Refused::NoAddress)) };
-    let proved = domain::proved(conn, &email.domain())?;
-    let is_proved = proved.as_ref().is_some_and(|one| one.organisation_id == connection.organisation_id);
-    if let Some(domain) = proved {
-        if !is_proved {
-            return Ok(Arrival::Refused(Refused::AnotherDomain));
+    let Some(email) = profile.email.clone() else {
+        return Ok(AccountMatch::Refused(ProvisioningError::NoAddress));
+    };
+    let verified = domain::verified(conn, &email.domain())?;
+    let is_verified = verified.as_ref().is_some_and(|one| one.organisation_id == connection.organisation_id);
+    if let Some(domain) = verified {
+        if !is_verified {
+            return Ok(AccountMatch::Refused(ProvisioningError::AnotherDomain));
         }
         if domain.is_enforced && domain.connection_id.is_some_and(|way| way != connection.id) {
-            return Ok(Arrival::Refused(Refused::AnotherConnection));
+            return Ok(AccountMatch::Refused(ProvisioningError::AnotherConnection));
         }
     }
     let owner = user::confirmed(conn, &email)?;
@@ -151,47 +163,47 @@ fn judge(conn: &mut Conn, connection: &Connection, name: &sso::Name, person: &Pe
         None => false,
     };
     // Of anybody else's address it says what it likes; also to the owners: nobody learns there who has an account here.
-    if !is_proved && !is_member {
-        return Ok(Arrival::Refused(Refused::DomainNotProved));
+    if !is_verified && !is_member {
+        return Ok(AccountMatch::Refused(ProvisioningError::DomainNotVerified));
     }
-    let Some(owner) = owner else { return Ok(Arrival::New { email }) };
-    if !(is_proved && is_member) {
-        return Ok(Arrival::Unlinked(owner));
+    let Some(owner) = owner else { return Ok(AccountMatch::New { email }) };
+    if !(is_verified && is_member) {
+        return Ok(AccountMatch::Unlinked(owner));
     }
     // An address may have been given to somebody new since.
     Ok(match identity::is_known(conn, &connection.id, &owner.id)? {
-        true => Arrival::Refused(Refused::AnotherName),
-        false => Arrival::Member(owner),
+        true => AccountMatch::Refused(ProvisioningError::AnotherName),
+        false => AccountMatch::Member(owner),
     })
 }
 
 /// What [`resolve`] would come to, in a sentence for an owner. Nothing is changed.
-pub fn foresee(
+pub fn dry_run(
     conn: &mut Conn,
     connection: &Connection,
-    name: &sso::Name,
-    person: &Person,
-) -> Result<Result<&'static str, Refused>> {
-    Ok(match judge(conn, connection, name, person)? {
-        Arrival::Known(_) => Ok("The account that this name is connected with."),
-        Arrival::Member(_) => Ok("The account of the member with this address."),
-        Arrival::Unlinked(_) => {
+    name: &saml::Name,
+    profile: &MappedProfile,
+) -> Result<Result<&'static str, ProvisioningError>> {
+    Ok(match match_account(conn, connection, name, profile)? {
+        AccountMatch::Known(_) => Ok("The account that this name is connected with."),
+        AccountMatch::Member(_) => Ok("The account of the member with this address."),
+        AccountMatch::Unlinked(_) => {
             Ok("The account with this address, once its person has signed in the old way.")
         }
-        Arrival::New { .. } => Ok("A new account with this address."),
-        Arrival::Refused(refused) => Err(refused),
+        AccountMatch::New { .. } => Ok("A new account with this address."),
+        AccountMatch::Refused(refused) => Err(refused),
     })
 }
 
 /// Brings name, address and role of somebody known up to what their identity provider says now. An account that is locked
 /// or on its way out stays as it is.
-pub fn follow(
+pub fn sync_profile(
     tx: &mut Tx,
     actor: &Actor,
     connection: &Connection,
-    name: &sso::Name,
+    name: &saml::Name,
     user: User,
-    person: &Person,
+    profile: &MappedProfile,
 ) -> Result<User> {
     if user.locked_at.is_some() || user.deletes_at.is_some() {
         return Ok(user);
@@ -199,26 +211,26 @@ pub fn follow(
     diesel::update(identity::row_of(&connection.id, name))
         .set(identities::last_used_at.eq(tx.now))
         .execute(tx.conn)?;
-    if let Some(shown) = &person.name
+    if let Some(shown) = &profile.name
         && shown.as_str() != user.name
     {
         user::rename(tx, actor, &user.id, shown)?;
     }
-    follow_address(tx, actor, connection, &user, person)?;
-    organisations::sync_role(tx, actor, &connection.organisation_id, &user.id, person.role)?;
+    sync_address(tx, actor, connection, &user, profile)?;
+    organisations::sync_role(tx, actor, &connection.organisation_id, &user.id, profile.role)?;
     user::by_id(tx.conn, &user.id)
 }
 
 /// Moves the account to the address that the identity provider says now, where its organisation speaks for the domain of
 /// either and nobody else has the address. An address elsewhere that its person has confirmed is their own affair.
-fn follow_address(
+fn sync_address(
     tx: &mut Tx,
     actor: &Actor,
     connection: &Connection,
     user: &User,
-    person: &Person,
+    profile: &MappedProfile,
 ) -> Result<()> {
-    let Some(new) = &person.email else { return Ok(()) };
+    let Some(new) = &profile.email else { return Ok(()) };
     let is_same = new.normalized() == user.email.normalized();
     if !speaks_for(tx.conn, connection, &new.domain())? || (is_same && user.is_verified()) {
         return Ok(());
@@ -248,14 +260,14 @@ fn follow_address(
 
 /// Whether a connection's organisation has proved the domain.
 fn speaks_for(conn: &mut Conn, connection: &Connection, name: &str) -> Result<bool> {
-    let proved = domain::proved(conn, name)?;
-    Ok(proved.is_some_and(|domain| domain.organisation_id == connection.organisation_id))
+    let verified = domain::verified(conn, name)?;
+    Ok(verified.is_some_and(|domain| domain.organisation_id == connection.organisation_id))
 }
 
 /// The addresses first, in the order of their names, as everywhere.
-fn lock_addresses(tx: &mut Tx, known: Option<&User>, person: &Person) -> Result<()> {
+fn lock_addresses(tx: &mut Tx, known: Option<&User>, profile: &MappedProfile) -> Result<()> {
     let mut names: Vec<String> =
-        known.map(|user| &user.email).into_iter().chain(&person.email).map(|one| one.normalized()).collect();
+        known.map(|user| &user.email).into_iter().chain(&profile.email).map(|one| one.normalized()).collect();
     names.sort();
     names.dedup();
     names.iter().try_for_each(|name| tx.lock(name))

@@ -1,6 +1,6 @@
-//! What an account can prove besides its first proof, and when it has to.
+//! What an account can prove besides its first factor, and when it has to.
 //!
-//! An authenticator app or a passkey makes a second proof due at every sign-in. Recovery codes stand in for either, and
+//! An authenticator app or a passkey makes a second factor due at every sign-in. Recovery codes stand in for either, and
 //! live only as long as there is something to stand in for.
 
 use chrono::TimeDelta;
@@ -17,13 +17,14 @@ use crate::{
     error::{Error, Result},
     ids::UserId,
     kinds::Factor,
-    mail::letters::{self, FactorChange},
+    mail::emails::{self, FactorChange},
     model::{
         audit::{self, Actor, Event},
-        crockford, passkey, recovery_code,
+        crockford, passkey,
+        rate_limit::{self, Limit},
+        recovery_code,
         security_change::Kind,
-        session::{self, Current},
-        throttle::{self, Limit},
+        session::{self, CurrentSession},
         totp,
         user::User,
     },
@@ -81,9 +82,9 @@ pub fn take(tx: &mut Tx, actor: &Actor, user: &User, code: &Code, device: &str) 
             let Some(left) = recovery_code::take(tx, actor, &user.id, code)? else { return Ok(None) };
             let not_me = containment::way_back_from(tx, actor, user, "A recovery code was used", device)?;
             let (site, when) = (&tx.config.site, tx.now.exact());
-            let letter =
-                letters::recovery_code_used(site, &user.email, &user.name, &when, left, not_me.reveal())?;
-            tx.mail(Some(&user.id), letter)?;
+            let email =
+                emails::recovery_code_used(site, &user.email, &user.name, &when, left, not_me.reveal())?;
+            tx.mail(Some(&user.id), email)?;
             Ok(Some(Factor::RecoveryCode))
         }
         Code::Other | Code::Nothing => Ok(None),
@@ -92,21 +93,21 @@ pub fn take(tx: &mut Tx, actor: &Actor, user: &User, code: &Code, device: &str) 
 
 /// Counts a guess at the codes of an account at a sign-in or a set-up, whichever kind, apart from those at its password. A
 /// browser that was let in before has a counter of its own: nobody is locked out by others.
-pub fn admit_guess(tx: &mut Tx, user: &UserId, is_known_browser: bool) -> Result<()> {
-    let streak = guesses(tx, user, is_known_browser);
-    throttle::admit(tx, &streak)
+pub fn count_guess(tx: &mut Tx, user: &UserId, is_known_device: bool) -> Result<()> {
+    let streak = guesses(tx, user, is_known_device);
+    rate_limit::consume(tx, &streak)
 }
 
 /// The code was right: the guesses in a row are over.
-pub fn clear_guesses(tx: &mut Tx, user: &UserId, is_known_browser: bool) -> Result<()> {
-    let streak = guesses(tx, user, is_known_browser);
-    throttle::clear(tx, &streak)
+pub fn clear_guesses(tx: &mut Tx, user: &UserId, is_known_device: bool) -> Result<()> {
+    let streak = guesses(tx, user, is_known_device);
+    rate_limit::clear(tx, &streak)
 }
 
-fn guesses(tx: &Tx, user: &UserId, is_known_browser: bool) -> Limit {
+fn guesses(tx: &Tx, user: &UserId, is_known_device: bool) -> Limit {
     let limits = tx.config.limits;
-    let door = if is_known_browser { "known" } else { "any" };
-    Limit::new(&format!("code-streak-{door}"), user.as_str(), limits.login_failures, TimeDelta::days(1))
+    let kind = if is_known_device { "known" } else { "any" };
+    Limit::new(&format!("code-streak-{kind}"), user.as_str(), limits.login_failures, TimeDelta::days(1))
         .cooling_down_for(limits.login_cool_down)
 }
 
@@ -116,7 +117,7 @@ pub fn added(
     tx: &mut Tx,
     actor: &Actor,
     user: &UserId,
-    here: &Current,
+    here: &CurrentSession,
     before: Factors,
     factor: Factor,
 ) -> Result<()> {
@@ -130,10 +131,16 @@ pub fn added(
 }
 
 /// After a second factor was removed: recovery codes go with the last one, there being nothing left to recover.
-/// [`Error::SpareKey`] where an organisation relies on it.
-pub fn removed(tx: &mut Tx, actor: &Actor, user: &UserId, here: &Current, factor: Factor) -> Result<()> {
+/// [`Error::BreakGlassOwner`] where an organisation relies on it.
+pub fn removed(
+    tx: &mut Tx,
+    actor: &Actor,
+    user: &UserId,
+    here: &CurrentSession,
+    factor: Factor,
+) -> Result<()> {
     let left = factors::of(tx.conn, user)?;
-    keep_spare_key(tx, user, &left)?;
+    keep_break_glass_owner(tx, user, &left)?;
     let gone: &[Factor] = match left.is_second_due() {
         true => &[factor],
         false => {
@@ -145,10 +152,10 @@ pub fn removed(tx: &mut Tx, actor: &Actor, user: &UserId, here: &Current, factor
     Ok(())
 }
 
-/// [`Error::SpareKey`] where an organisation relies on a second factor and none is `left` that works.
-pub fn keep_spare_key(tx: &mut Tx, user: &UserId, left: &Factors) -> Result<()> {
+/// [`Error::BreakGlassOwner`] where an organisation relies on a second factor and none is `left` that works.
+pub fn keep_break_glass_owner(tx: &mut Tx, user: &UserId, left: &Factors) -> Result<()> {
     match !left.has_usable_second() && sso_policy::is_break_glass_owner(tx.conn, user, None)? {
-        true => Err(Error::SpareKey),
+        true => Err(Error::BreakGlassOwner),
         false => Ok(()),
     }
 }
@@ -172,9 +179,9 @@ pub fn remove_all(tx: &mut Tx, actor: &Actor, user: &UserId) -> Result<()> {
 pub fn tell(tx: &mut Tx, actor: &Actor, user: &User, change: FactorChange, device: &str) -> Result<()> {
     let not_me = containment::way_back_from(tx, actor, user, change.words(), device)?;
     let (site, when) = (&tx.config.site, tx.now.exact());
-    let letter =
-        letters::factor_changed(site, &user.email, &user.name, change, &when, device, not_me.reveal())?;
-    tx.mail(Some(&user.id), letter)
+    let email =
+        emails::factor_changed(site, &user.email, &user.name, change, &when, device, not_me.reveal())?;
+    tx.mail(Some(&user.id), email)
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use crate::{
     ids::UserId,
     model::{
         audit::Actor,
+        rate_limit,
         security_change::{self, Beginning, Kind, NewChange, SecurityChange},
-        throttle,
         token::AddressChange,
     },
     secret,
@@ -53,5 +53,5 @@ fn session_of(conn: &mut Conn, actor: &Actor) -> Result<Option<Beginning>> {
 }
 
 fn network_of(actor: &Actor) -> String {
-    actor.ip.as_deref().map(throttle::neighbourhood).unwrap_or_default()
+    actor.ip.as_deref().map(rate_limit::network_prefix).unwrap_or_default()
 }

@@ -7,7 +7,7 @@ use crate::{
     mail::EmailAddress,
     model::{
         audit::{self, Actor, Event},
-        user::{self, Name, NewGuest, User},
+        user::{self, Name, ProvisionedUser, User},
     },
 };
 
@@ -18,7 +18,8 @@ pub fn create(tx: &mut Tx, actor: &Actor, email: EmailAddress, name: Option<Name
     if user::confirmed(tx.conn, &email)?.is_some() {
         return Ok(None);
     }
-    let user = user::provision(tx, actor, NewGuest { email, name, created_from: "an operator".to_owned() })?;
+    let user =
+        user::provision(tx, actor, ProvisionedUser { email, name, created_from: "an operator".to_owned() })?;
     containment::send_reset(tx, &user)?;
     Ok(Some(user))
 }

@@ -23,7 +23,7 @@ use crate::{
 
 /// The domain of an address, where its people sign in through their organisation only.
 pub fn enforced(conn: &mut Conn, email: &EmailAddress) -> Result<Option<Domain>> {
-    Ok(domain::proved(conn, &email.domain())?
+    Ok(domain::verified(conn, &email.domain())?
         .filter(|domain| domain.is_enforced && domain.connection_id.is_some()))
 }
 
@@ -37,7 +37,7 @@ pub fn required_connection(conn: &mut Conn, user: &User) -> Result<Option<Connec
 pub fn lock_required_connection(tx: &mut Tx, user: &User) -> Result<Option<ConnectionId>> {
     let name = user.email.domain();
     // Where nobody has the domain proved there is nothing to wait for.
-    if domain::proved(tx.conn, &name)?.is_none() {
+    if domain::verified(tx.conn, &name)?.is_none() {
         return Ok(None);
     }
     domain::lock(tx, &name)?;
@@ -70,7 +70,7 @@ pub fn is_break_glass_owner(
 
 /// Whether an address may become `user`'s, as far as organisations have a say: who signs in through one only keeps the
 /// address it knows, and nobody moves into a domain like that by themselves.
-pub fn admits_move(conn: &mut Conn, user: &User, new: &EmailAddress) -> Result<Result<(), Errors>> {
+pub fn allows_move(conn: &mut Conn, user: &User, new: &EmailAddress) -> Result<Result<(), Errors>> {
     let sentence = if required_connection(conn, user)?.is_some() {
         "Your organisation decides about your address."
     } else if enforced(conn, new)?.is_some() {
@@ -97,7 +97,7 @@ pub fn enforce(
     tx.lock(&owner.email.normalized())?;
     organisation::lock(tx, organisation)?;
     let domain = domain::owned(tx.conn, organisation, id)?;
-    if domain.proved_at.is_none() {
+    if domain.verified_at.is_none() {
         return Err(domain::unfit("Prove first that the domain is yours."));
     }
     let Some(connection) = &domain.connection_id else {
@@ -120,8 +120,8 @@ pub fn enforce(
         return Ok(domain);
     }
     domain::lock(tx, &domain.name)?;
-    let proved = domains::table.find(id).filter(domains::proved_at.is_not_null());
-    let enforced = diesel::update(proved)
+    let verified = domains::table.find(id).filter(domains::verified_at.is_not_null());
+    let enforced = diesel::update(verified)
         .set((domains::is_enforced.eq(true), domains::break_glass_id.eq(break_glass)))
         .execute(tx.conn)?;
     if enforced == 0 {

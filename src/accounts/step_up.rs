@@ -14,11 +14,11 @@ use crate::{
     error::Result,
     ids::{SessionId, UserId},
     kinds::{StepUpMethod, Strength},
-    mail::letters,
+    mail::emails,
     model::{
         audit::{self, Actor, Event},
-        session::{self, Current},
-        throttle::{self, Limit},
+        rate_limit::{self, Limit},
+        session::{self, CurrentSession},
         user::User,
     },
 };
@@ -61,9 +61,9 @@ fn provider_leaves_second_factor_to_us(conn: &mut Conn, user: &UserId) -> Result
 const MOST_WRONG: i32 = 9;
 
 /// Counts a password that is about to be checked in a session: each costs a hash.
-pub fn admit_password(tx: &mut Tx, session: &SessionId) -> Result<()> {
+pub fn count_password(tx: &mut Tx, session: &SessionId) -> Result<()> {
     let most = tx.config.limits.login_per_address;
-    throttle::admit(tx, &Limit::new("step-up", session.as_str(), most, TimeDelta::minutes(1)))
+    rate_limit::consume(tx, &Limit::new("step-up", session.as_str(), most, TimeDelta::minutes(1)))
 }
 
 fn wrong_in_a_row(session: &SessionId) -> Limit {
@@ -71,13 +71,19 @@ fn wrong_in_a_row(session: &SessionId) -> Limit {
 }
 
 /// Notes a step-up of `user` that was right.
-pub fn passed(tx: &mut Tx, actor: &Actor, user: &UserId, here: &Current, with: StepUpMethod) -> Result<()> {
+pub fn passed(
+    tx: &mut Tx,
+    actor: &Actor,
+    user: &UserId,
+    here: &CurrentSession,
+    with: StepUpMethod,
+) -> Result<()> {
     // A password, which whoever stole the session may know, gives nobody more guesses at a second factor.
     if with != StepUpMethod::Password || !factors::of(tx.conn, user)?.is_second_due() {
-        throttle::clear(tx, &wrong_in_a_row(&here.id))?;
+        rate_limit::clear(tx, &wrong_in_a_row(&here.id))?;
     }
     audit::record(tx, actor, user, Event::SteppedUp { with: with.as_str() })?;
-    session::prove(tx, &here.id, with)
+    session::mark_stepped_up(tx, &here.id, with)
 }
 
 /// What a wrong step-up comes to.
@@ -100,7 +106,7 @@ pub fn missed(
     device: &str,
 ) -> Result<Missed> {
     audit::record(tx, actor, &user.id, Event::StepUpFailed { with })?;
-    if throttle::admits(tx, &wrong_in_a_row(here))? {
+    if rate_limit::try_consume(tx, &wrong_in_a_row(here))? {
         return Ok(Missed::Again);
     }
     session::end(tx, here)?;
@@ -108,9 +114,9 @@ pub fn missed(
     // Whoever has the password can begin one session after the other.
     let hourly = Limit::new("mail-step-ups", user.id.as_str(), 1, TimeDelta::hours(1));
     // Mail goes to people, never to claims.
-    if user.is_verified() && throttle::admits(tx, &hourly)? {
+    if user.is_verified() && rate_limit::try_consume(tx, &hourly)? {
         let when = tx.now.exact();
-        let email = letters::wrong_step_ups(&tx.config.site, &user.email, &user.name, &when, device)?;
+        let email = emails::wrong_step_ups(&tx.config.site, &user.email, &user.name, &when, device)?;
         tx.mail(Some(&user.id), email)?;
     }
     Ok(Missed::Ended)

@@ -14,7 +14,7 @@ use crate::{
     clock::Timestamp,
     config::{Config, MailRoute, Problems},
     db::Standing,
-    mail::{EmailAddress, letters},
+    mail::{EmailAddress, emails},
     model::{outbox, passkey},
 };
 
@@ -48,7 +48,7 @@ pub async fn run(config: Config, as_json: bool, mail_to: Option<String>) -> Outc
             findings.push(waiting(&app).await);
             findings.push(passkeys(&app).await);
             if let Some(address) = mail_to {
-                findings.push(test_letter(&app, &address).await);
+                findings.push(test_email(&app, &address).await);
             }
         }
     }
@@ -192,8 +192,8 @@ async fn waiting(app: &App) -> Finding {
 }
 
 async fn passkeys(app: &App) -> Finding {
-    let party = app.passkeys().clone();
-    let Ok(here) = app.passkeys().id() else {
+    let party = app.relying_party().clone();
+    let Ok(here) = app.relying_party().id() else {
         let says = "BASE_URL is a bare address; passkeys need a name, such as https://id.example.com.";
         return finding("passkeys", Health::Warning, says);
     };
@@ -213,21 +213,19 @@ async fn passkeys(app: &App) -> Finding {
     }
 }
 
-async fn test_letter(app: &App, address: &str) -> Finding {
-    let letter = EmailAddress::parse(address)
+async fn test_email(app: &App, address: &str) -> Finding {
+    let email = EmailAddress::parse(address)
         .map_err(|problem| problem.to_string())
-        .and_then(|to| letters::test_letter(&app.config().site, &to).map_err(|cause| cause.to_string()));
-    let sent = match letter {
-        Ok(letter) => {
+        .and_then(|to| emails::test_email(&app.config().site, &to).map_err(|cause| cause.to_string()));
+    let sent = match email {
+        Ok(email) => {
             let message_id = format!("doctor-{}", app.now().unix());
-            app.mailer().send(&letter, &message_id).await.map_err(|refusal| refusal.reason)
+            app.mailer().send(&email, &message_id).await.map_err(|refusal| refusal.reason)
         }
         Err(problem) => Err(problem),
     };
     match sent {
-        Ok(()) => {
-            finding("letter", Health::Fine, format!("the mail server took a test letter to {address}."))
-        }
-        Err(reason) => finding("letter", Health::Problem, format!("no test letter to {address}: {reason}")),
+        Ok(()) => finding("email", Health::Fine, format!("the mail server took a test letter to {address}.")),
+        Err(reason) => finding("email", Health::Problem, format!("no test letter to {address}: {reason}")),
     }
 }

@@ -9,9 +9,9 @@ use super::{
 };
 use crate::{
     app::App,
-    jobs::{self, Chore},
+    jobs::{self, Job},
     model::{
-        job::{self, Job},
+        job::{self, JobStatus},
         outbox,
     },
 };
@@ -29,7 +29,7 @@ pub enum Command {
         /// The job's name.
         name: Option<String>,
     },
-    /// Put letters that were given up back in the queue.
+    /// Put emails that were given up back in the queue.
     Retry,
 }
 
@@ -66,25 +66,19 @@ async fn list(app: &App, as_json: bool) -> Outcome {
     for trouble in troubles {
         say!("  {} wait: {}", trouble.count, trouble.last_error.unwrap_or_default());
     }
-    for letter in parked {
-        let why = letter.last_error.unwrap_or_default();
-        say!(
-            "  {}  {}  {}  tried {}×: {why}",
-            letter.id,
-            letter.kind,
-            letter.created_at.iso(),
-            letter.attempts
-        );
+    for email in parked {
+        let why = email.last_error.unwrap_or_default();
+        say!("  {}  {}  {}  tried {}×: {why}", email.id, email.kind, email.created_at.iso(), email.attempts);
     }
-    for chore in Chore::ALL {
-        let state = known.iter().find(|job| job.name == chore.name()).map(|job| in_words(app, job));
+    for kind in Job::ALL {
+        let state = known.iter().find(|job| job.name == kind.name()).map(|job| in_words(app, job));
         let state = state.unwrap_or_else(|| "never ran yet".to_owned());
-        say!("{}: {}; {state}", chore.name(), chore.does());
+        say!("{}: {}; {state}", kind.name(), kind.does());
     }
     Ok(())
 }
 
-fn in_words(app: &App, job: &Job) -> String {
+fn in_words(app: &App, job: &JobStatus) -> String {
     let now = app.now();
     let is_held = job.held_until.is_some_and(|until| until > now);
     let last = match (is_held, job.ended_at) {
@@ -97,7 +91,7 @@ fn in_words(app: &App, job: &Job) -> String {
 }
 
 async fn run_once(app: &App, name: Option<String>) -> Outcome {
-    let known = || std::iter::once(jobs::OUTBOX).chain(Chore::ALL.map(Chore::name));
+    let known = || std::iter::once(jobs::OUTBOX).chain(Job::ALL.map(Job::name));
     if let Some(name) = name.as_deref().filter(|name| !known().any(|known| known == *name)) {
         return Err(format!(
             "There is no job called {name}. There are: {}.",
@@ -105,25 +99,25 @@ async fn run_once(app: &App, name: Option<String>) -> Outcome {
         ));
     }
     let is_meant = |known: &str| name.as_deref().is_none_or(|name| name == known);
-    // Letters last: the others write some.
-    for chore in Chore::ALL.into_iter().filter(|chore| is_meant(chore.name())) {
-        match sentence(jobs::run_once(app, chore, name.is_some()).await)? {
+    // Emails last: the others write some.
+    for job in Job::ALL.into_iter().filter(|job| is_meant(job.name())) {
+        match sentence(jobs::run_once(app, job, name.is_some()).await)? {
             jobs::Outcome::NotOurs if name.is_some() => {
-                return refused(format!("{} runs elsewhere right now: nothing was done.", chore.name()));
+                return refused(format!("{} runs elsewhere right now: nothing was done.", job.name()));
             }
-            jobs::Outcome::NotOurs => say!("{}: not due, or runs elsewhere right now", chore.name()),
+            jobs::Outcome::NotOurs => say!("{}: not due, or runs elsewhere right now", job.name()),
             jobs::Outcome::Done(count) | jobs::Outcome::Interrupted(count) => {
-                say!("{}: {count} done", chore.name());
+                say!("{}: {count} done", job.name());
             }
         }
     }
     if is_meant(jobs::OUTBOX) {
-        say!("{}: {} letter(s) tried", jobs::OUTBOX, send_letters(app).await?);
+        say!("{}: {} letter(s) tried", jobs::OUTBOX, send_emails(app).await?);
     }
     Ok(())
 }
 
-async fn send_letters(app: &App) -> Result<usize, String> {
+async fn send_emails(app: &App) -> Result<usize, String> {
     let mut tried = 0;
     loop {
         match sentence(jobs::run_outbox(app).await)? {

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     app::App,
-    model::{audit::Actor, throttle},
+    model::{audit::Actor, rate_limit},
 };
 
 #[derive(Debug, Subcommand)]
@@ -48,7 +48,7 @@ pub async fn run(app: App, command: Command) -> Outcome {
 async fn list(app: &App, as_json: bool) -> Outcome {
     let (mut after, now) = (String::new(), app.now());
     while out::is_open() {
-        let page = sentence(app.read(move |conn| throttle::page(conn, now, &after, PAGE)).await)?;
+        let page = sentence(app.read(move |conn| rate_limit::page(conn, now, &after, PAGE)).await)?;
         let Some(last) = page.last().map(|counter| counter.key.clone()) else { return Ok(()) };
         for counter in &page {
             let (kind, digest) = counter.parts();
@@ -68,8 +68,8 @@ async fn list(app: &App, as_json: bool) -> Outcome {
 async fn clear(app: &App, whom: Option<String>, as_json: bool) -> Outcome {
     let named = whom.clone().unwrap_or_else(|| "everybody".to_owned());
     let cleared = app.write(move |tx| match whom {
-        Some(whom) => throttle::forget(tx, &Actor::operator(), &whom),
-        None => throttle::forget_all(tx, &Actor::operator()).map(Ok),
+        Some(whom) => rate_limit::forget(tx, &Actor::operator(), &whom),
+        None => rate_limit::forget_all(tx, &Actor::operator()).map(Ok),
     });
     let count = sentence(cleared.await)??;
     if as_json {

@@ -49,7 +49,7 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// What runs by itself: see it, run it once, try parked letters again.
+    /// What runs by itself: see it, run it once, try parked emails again.
     Jobs {
         #[command(subcommand)]
         command: jobs::Command,
@@ -87,7 +87,7 @@ enum Command {
         /// Print JSON.
         #[arg(long)]
         json: bool,
-        /// Send a test letter to this address.
+        /// Send a test email to this address.
         #[arg(long, value_name = "ADDRESS")]
         mail_to: Option<String>,
     },

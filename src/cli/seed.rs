@@ -71,7 +71,7 @@ fn organise_once(tx: &mut Tx, metadata: String) -> Result<bool> {
     let owner = owner.map_err(|cause| problem(cause.to_string()))?;
     // Somebody else may have her address by now, or the name of the organisation.
     let Some(owner) = user::confirmed(tx.conn, &owner)? else { return Ok(false) };
-    if !organisation::called(tx.conn, "demo")?.is_empty() || domain::proved(tx.conn, DOMAIN)?.is_some() {
+    if !organisation::called(tx.conn, "demo")?.is_empty() || domain::verified(tx.conn, DOMAIN)?.is_some() {
         return Ok(false);
     }
     let (title, slug) = (Title::parse("Demo").map_err(problem)?, Slug::parse("demo").map_err(problem)?);
@@ -82,7 +82,7 @@ fn organise_once(tx: &mut Tx, metadata: String) -> Result<bool> {
     let connection = connection::create(tx, &actor, &made.id, new)?;
     let connection = connection.map_err(|reason| problem(reason.sentence().to_owned()))?;
     let domain = domain::add(tx, &actor, &made.id, Some(&connection.id), DOMAIN)?;
-    domain::prove(tx, &actor, &domain, "operator")?;
+    domain::verify(tx, &actor, &domain, "operator")?;
     Ok(true)
 }
 
@@ -95,7 +95,9 @@ async fn make(app: &App, name: &str, address: &str, is_confirmed: bool, password
 }
 
 fn register_once(tx: &mut Tx, new: NewUser, is_confirmed: bool) -> Result<bool> {
-    if user::confirmed(tx.conn, &new.email)?.is_some() || user::newest_claim(tx.conn, &new.email)?.is_some() {
+    if user::confirmed(tx.conn, &new.email)?.is_some()
+        || user::latest_unverified(tx.conn, &new.email)?.is_some()
+    {
         return Ok(false);
     }
     let (actor, normalized) = (Actor::operator(), new.email.normalized());

@@ -25,7 +25,7 @@ pub fn outlive_hangups() {
     block_on(async { signal(SignalKind::hangup()).map(drop) }).unwrap_or_default();
 }
 
-/// Runs the house until it is told to stop: requests in flight finish, letters under way are noted.
+/// Runs the house until it is told to stop: requests in flight finish, emails under way are noted.
 pub fn run(config: Config) -> Outcome {
     if let Some(refusal) = &config.unfit_to_serve {
         return Err(refusal.clone());
@@ -111,10 +111,10 @@ async fn database_answers(config: &Config) -> Result<bool, String> {
     tick.tick().await;
     loop {
         let (url, is_pooled) = (config.database.clone(), config.is_pooled);
-        let mut knock = tokio::task::spawn_blocking(move || Database::knock(&url, is_pooled));
+        let mut try_connect = tokio::task::spawn_blocking(move || Database::try_connect(&url, is_pooled));
         let answer = loop {
             tokio::select! {
-                answer = &mut knock => break answer,
+                answer = &mut try_connect => break answer,
                 _ = tick.tick() => tracing::warn!("DATABASE_URL: PostgreSQL has not answered yet; waiting for it"),
                 () = &mut stopped => return Ok(false),
             }

@@ -17,7 +17,7 @@ use crate::{
     ids::Id,
     kinds::Role,
     model::{audit::Actor, connection::Mapping, service_key},
-    sso::ServiceKey,
+    saml::ServiceKey,
 };
 
 // Identity providers are told of a key by hand: one that expires every year would break sign-ins every year.

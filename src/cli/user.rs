@@ -56,7 +56,7 @@ pub enum Command {
     Lock {
         #[command(flatten)]
         whom: Whom,
-        /// Somebody else may know the password: it opens nothing any more, and every known browser is forgotten.
+        /// Somebody else may know the password: it opens nothing any more, and every known device is forgotten.
         #[arg(long)]
         compromised: bool,
     },
@@ -181,8 +181,8 @@ async fn create(app: &App, typed: &str, name: Option<String>, as_json: bool) -> 
     }
     let made = app.write(move |tx| sign_up::create(tx, &Actor::operator(), email, name)).await;
     let Some(user) = sentence(made)? else { return refused(format!("{typed} has an account already.")) };
-    let said = format!("{typed} has an account now, and is mailed a link to choose a password.");
-    out::print(&show::told(&user), as_json, &said);
+    let told = format!("{typed} has an account now, and is mailed a link to choose a password.");
+    out::print(&show::told(&user), as_json, &told);
     Ok(())
 }
 
@@ -225,8 +225,8 @@ fn delete_now(tx: &mut Tx, user: &User) -> Result<bool> {
 }
 
 async fn wipe(app: &App) -> Outcome {
-    if !sentence(app.db().scrub().await)? {
-        say!("Its traces are still in the log of the database: `vestibule jobs run scrub` wipes them.");
+    if !sentence(app.db().vacuum().await)? {
+        say!("Its traces are still in the log of the database: `vestibule jobs run vacuum` wipes them.");
     }
     Ok(())
 }
@@ -239,14 +239,14 @@ where
     let user = find(app, &whom.who).await?;
     let (id, email) = (user.id.clone(), user.email.spelled().to_owned());
     let changed = sentence(app.write(move |tx| change(tx, &user)).await)?;
-    let said = words[usize::from(!changed)];
+    let told = words[usize::from(!changed)];
     if whom.json {
-        say!("{}", json!({ "id": id, "email": email, "changed": changed, "message": said }));
+        say!("{}", json!({ "id": id, "email": email, "changed": changed, "message": told }));
     }
     match changed {
-        false => refused(format!("{email} {said}: nothing was changed.")),
+        false => refused(format!("{email} {told}: nothing was changed.")),
         true if !whom.json => {
-            say!("{email} {said}.");
+            say!("{email} {told}.");
             Ok(())
         }
         true => Ok(()),

@@ -145,7 +145,7 @@ impl Reader {
     }
 
     /// What is open to more than is said anywhere.
-    pub fn warn_of_open_doors(&mut self, development: bool, listen: SocketAddr, proxies: &[IpNet]) {
+    pub fn warn_of_exposure(&mut self, development: bool, listen: SocketAddr, proxies: &[IpNet]) {
         let here = SocketAddr::from(([127, 0, 0, 1], listen.port()));
         let told = match (development, proxies.is_empty()) {
             _ if listen.ip().to_canonical().is_loopback() => None,

@@ -14,10 +14,10 @@ pub fn is_guessable(key: &str) -> bool {
 }
 
 fn is_made_of_words(key: &str) -> bool {
-    let letters: Vec<char> = key.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect();
-    let pairs = letters.windows(2).map(|pair| pair.iter().collect::<String>());
+    let emails: Vec<char> = key.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect();
+    let pairs = emails.windows(2).map(|pair| pair.iter().collect::<String>());
     let common = pairs.filter(|pair| PAIRS.split_whitespace().any(|common| common == pair)).count();
-    common * 100 >= WORDY * letters.len()
+    common * 100 >= WORDY * emails.len()
 }
 
 #[cfg(test)]

@@ -39,19 +39,19 @@ pub fn called_elsewhere(name: &str) -> Option<&'static str> {
 fn distance(name: &str, setting: &str) -> Option<usize> {
     let words = |text: &str| text.split('_').map(str::to_owned).collect::<Vec<_>>();
     let (mut ours, mut theirs) = (words(setting), words(name));
-    let (joined, letters) = (ours.concat(), theirs.concat());
-    if joined == letters {
+    let (joined, emails) = (ours.concat(), theirs.concat());
+    if joined == emails {
         return Some(0);
     }
     if ours.len() != theirs.len() {
-        return near(&letters, &joined).filter(|distance| *distance == 1 && joined.len() > 5);
+        return near(&emails, &joined).filter(|distance| *distance == 1 && joined.len() > 5);
     }
     let in_order: Option<usize> = theirs.iter().zip(&ours).map(|(a, b)| near(a, b)).sum();
     ours.sort_unstable();
     theirs.sort_unstable();
     let has_changed_places = ours == theirs;
     let most = if setting.len() > 5 { 4 } else { 0 };
-    let is_swap = |distance: &usize| *distance == 1 && same_letters(name, setting);
+    let is_swap = |distance: &usize| *distance == 1 && same_characters(name, setting);
     if has_changed_places { Some(1) } else { in_order.filter(|sum| *sum <= most || is_swap(sum)) }
 }
 
@@ -68,11 +68,11 @@ fn near(a: &str, b: &str) -> Option<usize> {
     (distance <= most).then_some(distance)
 }
 
-fn same_letters(a: &str, b: &str) -> bool {
+fn same_characters(a: &str, b: &str) -> bool {
     let sorted = |text: &str| {
-        let mut letters = text.as_bytes().to_vec();
-        letters.sort_unstable();
-        letters
+        let mut emails = text.as_bytes().to_vec();
+        emails.sort_unstable();
+        emails
     };
     sorted(a) == sorted(b)
 }

@@ -66,7 +66,7 @@ mod tests {
             assert!(used(url, password).as_ref() == Ok(&expected), "{url}");
         }
         for url in ["postgres://v:w@db/v", "postgres://v:@db/v", "postgres://db/v?user=v&password=w"] {
-            assert!(used(url, "x").is_err_and(|said| said.contains("holds a password too")), "{url}");
+            assert!(used(url, "x").is_err_and(|told| told.contains("holds a password too")), "{url}");
         }
         let blank = used("postgres://v:w@db/v", " ");
         assert!(blank.is_ok(), "a blank one is none");

@@ -124,7 +124,7 @@ impl Reader {
         let keys = self.keys(development, &database);
         let mail = self.mail(development);
         let trusted_proxies = self.networks("TRUSTED_PROXIES", &[]);
-        self.warn_of_open_doors(development, listen, &trusted_proxies);
+        self.warn_of_exposure(development, listen, &trusted_proxies);
         Some(Config {
             mode,
             database,

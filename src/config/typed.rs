@@ -17,14 +17,14 @@ pub enum Mode {
     Production,
 }
 
-/// Where letters go.
+/// Where emails go.
 #[derive(Clone, PartialEq, Eq)]
 pub enum MailRoute {
     /// Nothing is set: what listens on localhost:1025, else the built-in catcher (development only).
     Catch,
     /// A mail server.
     Smtp(String),
-    /// One file per letter.
+    /// One file per email.
     Folder(PathBuf),
 }
 
@@ -53,11 +53,11 @@ pub struct Lifetimes {
     pub remembered_idle: TimeDelta,
     /// A remembered device's session at the most.
     pub remembered: TimeDelta,
-    /// How long one node holds a letter.
+    /// How long one node holds an email.
     pub mail_lease: TimeDelta,
     /// A step-up, in its session.
     pub step_up: TimeDelta,
-    /// A sign-in between its first proof and its second.
+    /// A sign-in between its first factor and its second.
     pub pending_sign_in: TimeDelta,
     /// A link to sign in, and its short code.
     pub magic_link: TimeDelta,
@@ -104,9 +104,9 @@ pub struct Limits {
     pub signups_per_network: i32,
     /// Passkey challenges a minute for one client.
     pub passkeys_per_network: i32,
-    /// Letters of one kind a minute to one address.
+    /// Emails of one kind a minute to one address.
     pub mails_per_minute: i32,
-    /// Letters of one kind an hour to one address.
+    /// Emails of one kind an hour to one address.
     pub mails_per_hour: i32,
 }
 
@@ -137,7 +137,7 @@ pub struct Config {
     pub metrics_from: Vec<IpNet>,
     /// What seals, peppers and signs.
     pub keys: Keys,
-    /// Where letters go.
+    /// Where emails go.
     pub mail: MailRoute,
     /// Who they come from.
     pub mail_from: String,

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// How long a request waits for a connection, or for another writer, before it is told to come back.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
 // What holds where DATABASE_URL does not say otherwise (libpq's names). A host that vanished is given up within ten
 // seconds: four to connect, or six for what was sent and never acknowledged.
@@ -122,7 +122,7 @@ pub fn open_sqlite(
     let pragmas = format!(
         "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
          PRAGMA secure_delete = ON; PRAGMA cache_size = -16000; {more}",
-        PATIENCE.as_millis()
+        ACQUIRE_TIMEOUT.as_millis()
     );
     conn.batch_execute(&pragmas).map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(Conn::Sqlite(conn))
@@ -220,25 +220,25 @@ const REFUSALS: [(&[&str], &str, bool); 8] = [
 ];
 
 fn refused(url: &str, cause: &ConnectionError) -> NoConnection {
-    let said = without_secrets(url, &cause_of(cause));
+    let message = without_secrets(url, &cause_of(cause));
     if let ConnectionError::InvalidConnectionUrl(_) | ConnectionError::InvalidCString(_) = cause {
         return unreadable_address();
     }
-    if !said.contains("connection to server") && !said.contains("could not translate") {
+    if !message.contains("connection to server") && !message.contains("could not translate") {
         // libpq did not get as far as the network: it repeats the address, and the password with it.
         return match cause {
             ConnectionError::CouldntSetupConfiguration(_) => NoConnection {
-                sentence: format!("DATABASE_URL: PostgreSQL answers, and then fails: {said}."),
+                sentence: format!("DATABASE_URL: PostgreSQL answers, and then fails: {message}."),
                 may_come: false,
             },
             _ => unreadable_address(),
         };
     }
-    let known = REFUSALS.iter().find(|(words, ..)| words.iter().any(|word| said.contains(word)));
+    let known = REFUSALS.iter().find(|(words, ..)| words.iter().any(|word| message.contains(word)));
     let (advice, may_come) =
         known.map_or(("See that DATABASE_URL is right", false), |(_, advice, may)| (*advice, *may));
     NoConnection {
-        sentence: format!("DATABASE_URL: PostgreSQL lets nobody in ({said}). {advice}."),
+        sentence: format!("DATABASE_URL: PostgreSQL lets nobody in ({message}). {advice}."),
         may_come,
     }
 }
@@ -252,14 +252,14 @@ fn unreadable_address() -> NoConnection {
     }
 }
 
-fn without_secrets(url: &str, said: &str) -> String {
-    let said = said.replace(url, "***");
+fn without_secrets(url: &str, message: &str) -> String {
+    let message = message.replace(url, "***");
     let password = url
         .split_once("://")
         .and_then(|(_, rest)| rest.rsplit_once('@'))
         .and_then(|(user, _)| user.split_once(':'))
         .map_or("", |(_, password)| password);
-    if password.is_empty() { said } else { said.replace(password, "***") }
+    if password.is_empty() { message } else { message.replace(password, "***") }
 }
 
 /// The address with our defaults for what it leaves open.
@@ -331,7 +331,7 @@ mod tests {
     #[test]
     fn each_refusal_says_what_to_do_and_never_the_password() {
         let server = "connection to server at \"db\" (10.0.0.9), port 5432 failed: ";
-        for (said, advice, may_come) in [
+        for (message, advice, may_come) in [
             ("could not translate host name \"db\" to address: Name or service not known\n", "DNS", true),
             (
                 "could not translate host name \"db\" to address: Temporary failure in name resolution",
@@ -371,24 +371,28 @@ mod tests {
                 false,
             ),
         ] {
-            let said =
-                if said.starts_with("could not") { said.to_owned() } else { format!("{server}{said}") };
-            let refusal = refused("postgres://v:s3cret@db/v", &ConnectionError::BadConnection(said.clone()));
+            let message = if message.starts_with("could not") {
+                message.to_owned()
+            } else {
+                format!("{server}{message}")
+            };
+            let refusal =
+                refused("postgres://v:s3cret@db/v", &ConnectionError::BadConnection(message.clone()));
             assert!(refusal.sentence.starts_with("DATABASE_URL"), "{}", refusal.sentence);
             assert!(
                 refusal.sentence.contains(advice) && !refusal.sentence.contains('\n'),
                 "{}",
                 refusal.sentence
             );
-            assert_eq!(refusal.may_come, may_come, "{said}");
+            assert_eq!(refusal.may_come, may_come, "{message}");
         }
-        for said in [
+        for message in [
             "invalid URI query parameter: \"pgbouncer\"",
             "unexpected spaces found in \"postgres://v:s3cret@db/v w\", use percent-encoded spaces (%20) instead",
             "invalid port number: \"s3cret\"",
         ] {
             let refusal =
-                refused("postgres://v:s3cret@db/v", &ConnectionError::BadConnection(said.to_owned()));
+                refused("postgres://v:s3cret@db/v", &ConnectionError::BadConnection(message.to_owned()));
             assert!(!refusal.sentence.contains("s3cret") && !refusal.may_come, "{}", refusal.sentence);
         }
     }

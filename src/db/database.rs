@@ -78,7 +78,7 @@ impl Database {
     }
 
     /// Looks whether the database lets somebody in, and goes again.
-    pub fn knock(url: &DatabaseUrl, is_pooled: bool) -> Result<(), NoConnection> {
+    pub fn try_connect(url: &DatabaseUrl, is_pooled: bool) -> Result<(), NoConnection> {
         Target::of(url, is_pooled).connect_first().map(drop)
     }
 
@@ -144,26 +144,27 @@ impl Database {
         }
     }
 
-    /// Runs a request. On SQLite, what it reads before it has to wait, it reads from one snapshot; what it reads
-    /// after it waited or wrote, from a new one.
-    pub async fn in_turns<F: Future>(&self, request: F) -> F::Output {
+    /// Runs a request, holding one read snapshot per poll of its future (SQLite only): what it reads after it waited or wrote is
+    /// of a new one.
+    pub async fn with_read_snapshot<F: Future>(&self, request: F) -> F::Output {
         let mut request = pin!(request);
         poll_fn(|context| reader::turn(self.0.number, || request.as_mut().poll(context))).await
     }
 
     /// Wipes what was deleted from the write-ahead log. `false` where somebody was reading just then: try again later. A
     /// PostgreSQL server looks after its files itself.
-    pub async fn empty_log(&self) -> Result<bool> {
-        self.blocking(|inner| inner.with_conn(empty_log)).await
+    pub async fn truncate_wal(&self) -> Result<bool> {
+        self.blocking(|inner| inner.with_conn(truncate_wal)).await
     }
 
     /// Writes the whole SQLite file anew, so that nothing that was ever deleted is left in it, and empties the log. Nobody
-    /// else writes meanwhile. `false` as in [`Database::empty_log`].
-    pub async fn scrub(&self) -> Result<bool> {
-        self.blocking(|inner| inner.with_conn(|conn| write_anew(conn).and_then(|()| empty_log(conn)))).await
+    /// else writes meanwhile. `false` as in [`Database::truncate_wal`].
+    pub async fn vacuum(&self) -> Result<bool> {
+        self.blocking(|inner| inner.with_conn(|conn| write_anew(conn).and_then(|()| truncate_wal(conn))))
+            .await
     }
 
-    /// A write: all of it or none of it, at the moment `now`. Says whether a letter was posted.
+    /// A write: all of it or none of it, at the moment `now`. Says whether an email was posted.
     pub async fn write<T, F>(&self, config: Arc<Config>, now: Timestamp, change: F) -> Result<(T, bool)>
     where
         T: Send + 'static,
@@ -309,7 +310,7 @@ fn write_anew(conn: &mut Conn) -> Result<()> {
     Ok(())
 }
 
-fn empty_log(conn: &mut Conn) -> Result<bool> {
+fn truncate_wal(conn: &mut Conn) -> Result<bool> {
     match conn {
         Conn::Sqlite(conn) => {
             let outcome: Checkpoint =

@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     Conn,
-    connect::{FileNumber, PATIENCE, Target},
+    connect::{ACQUIRE_TIMEOUT, FileNumber, Target},
 };
 use crate::error::{Error, Outage, Result};
 
@@ -73,9 +73,9 @@ impl Pool {
     }
 
     /// A connection: an idle one, a new one, or the next that is given back. [`Error::Busy`] where there is none for
-    /// [`PATIENCE`]; [`Error::Unavailable`] at once where the database takes none.
+    /// [`ACQUIRE_TIMEOUT`]; [`Error::Unavailable`] at once where the database takes none.
     pub fn take(&self) -> Result<Held<'_>> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + ACQUIRE_TIMEOUT;
         let mut refusal = None;
         // Closed when nobody waits for the lock any more.
         let mut stale = Vec::new();

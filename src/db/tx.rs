@@ -14,7 +14,7 @@ pub struct Tx<'a> {
     pub now: Timestamp,
     /// The settings.
     pub config: &'a Config,
-    /// Whether a letter waits for the commit.
+    /// Whether an email waits for the commit.
     pub has_mail: bool,
     /// What was audited: each is a line of the log after the commit.
     pub audited: Vec<Audited>,
@@ -41,7 +41,7 @@ impl Tx<'_> {
 
     /// Runs a statement that a unique index may refuse. How many rows it changed; `None` where it was refused, and the
     /// transaction goes on.
-    pub fn unless_taken(
+    pub fn allow_unique_violation(
         &mut self,
         statement: impl FnOnce(&mut Conn) -> QueryResult<usize>,
     ) -> Result<Option<usize>> {

@@ -186,8 +186,8 @@ mod tests {
         ] {
             let unknown: Vec<String> = unknown.iter().map(|one| (*one).to_owned()).collect();
             let unknown: Vec<&String> = unknown.iter().collect();
-            let said = too_new(unknown.last().unwrap(), &programs, &unknown);
-            assert!(said.contains(may_start), "{unknown:?}: {said}");
+            let message = too_new(unknown.last().unwrap(), &programs, &unknown);
+            assert!(message.contains(may_start), "{unknown:?}: {message}");
         }
     }
 }

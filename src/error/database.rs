@@ -172,9 +172,9 @@ mod tests {
     use super::*;
 
     /// What a database says: the sentence, and where it points.
-    struct Said(&'static str, Option<i32>);
+    struct ServerMessage(&'static str, Option<i32>);
 
-    impl DatabaseErrorInformation for Said {
+    impl DatabaseErrorInformation for ServerMessage {
         fn message(&self) -> &str {
             self.0
         }
@@ -198,8 +198,8 @@ mod tests {
         }
     }
 
-    fn outcome(kind: Kind, said: Said, is_postgres: bool) -> (&'static str, bool) {
-        let error = Error::from(Cause::DatabaseError(kind, Box::new(said)));
+    fn outcome(kind: Kind, message: ServerMessage, is_postgres: bool) -> (&'static str, bool) {
+        let error = Error::from(Cause::DatabaseError(kind, Box::new(message)));
         let error = if is_postgres { error.as_postgres_means() } else { error };
         let is_lost = matches!(&error, Error::Unavailable(outage) if outage.is_lost);
         (error.code(), is_lost)
@@ -258,7 +258,11 @@ mod tests {
             (Kind::NotNullViolation, "null value in column \"name\"", None, FAULT),
             (Kind::CheckViolation, "new row violates check constraint", None, FAULT),
         ] {
-            assert_eq!(outcome(kind, Said(message, position), true), expected, "PostgreSQL: {message}");
+            assert_eq!(
+                outcome(kind, ServerMessage(message, position), true),
+                expected,
+                "PostgreSQL: {message}"
+            );
         }
         for (message, expected) in [
             ("database or disk is full", REFUSED),
@@ -276,7 +280,11 @@ mod tests {
             ("no such table: userz", FAULT),
             ("near \"SELEKT\": syntax error", FAULT),
         ] {
-            assert_eq!(outcome(Kind::Unknown, Said(message, None), false), expected, "SQLite: {message}");
+            assert_eq!(
+                outcome(Kind::Unknown, ServerMessage(message, None), false),
+                expected,
+                "SQLite: {message}"
+            );
         }
     }
 
@@ -290,7 +298,7 @@ mod tests {
                 READ_ONLY_ADVICE,
             ),
         ] {
-            let cause = Cause::DatabaseError(kind, Box::new(Said(message, None)));
+            let cause = Cause::DatabaseError(kind, Box::new(ServerMessage(message, None)));
             let Error::Unavailable(outage) = Error::from(cause) else { panic!("{message}: it passes") };
             assert!(outage.cause.to_string().starts_with(advice), "{:#}", outage.cause);
         }

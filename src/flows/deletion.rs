@@ -1,4 +1,4 @@
-//! Leaving: asking to be deleted, thirty days to change one's mind, and what is held until then and afterwards.
+//! Deleting an account: asking for it, thirty days to change one's mind, and what is held until then and afterwards.
 
 use actix_web::web::Data;
 use askama::Template;
@@ -15,13 +15,13 @@ use crate::{
         user,
     },
     secret::Secret,
-    web::{Client, EvenLeaving, Input, Query, RecentUser, Reply},
+    web::{Client, IncludingScheduledDeletion, Input, Query, Reply, SteppedUpUser},
 };
 
 /// What a table holds, as its person reads it.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct HoldingView {
+pub struct PersonalDataView {
     title: &'static str,
     why: &'static str,
     holds: Vec<&'static str>,
@@ -30,35 +30,37 @@ pub struct HoldingView {
     afterwards: &'static str,
 }
 
-impl From<&PersonalData> for HoldingView {
-    fn from(holding: &PersonalData) -> Self {
+impl From<&PersonalData> for PersonalDataView {
+    fn from(entry: &PersonalData) -> Self {
         Self {
-            title: holding.title,
-            why: holding.why,
-            holds: holding.columns.iter().map(|(_, says)| *says).collect(),
-            when_deleted: holding.fate,
-            afterwards: holding.afterwards,
+            title: entry.title,
+            why: entry.why,
+            holds: entry.columns.iter().map(|(_, says)| *says).collect(),
+            when_deleted: entry.erasure,
+            afterwards: entry.afterwards,
         }
     }
 }
 
-fn all() -> Vec<HoldingView> {
-    personal_data::ALL.iter().map(|holding| HoldingView::from(*holding)).collect()
+fn all() -> Vec<PersonalDataView> {
+    personal_data::ALL.iter().map(|entry| PersonalDataView::from(*entry)).collect()
 }
 
 /// What we hold about people.
 #[derive(Template, Serialize)]
-#[template(path = "what_we_hold.html")]
-pub struct HoldingsPage {
-    holdings: Vec<HoldingView>,
+#[template(path = "privacy_data.html")]
+#[serde(rename_all = "camelCase")]
+pub struct PrivacyDataPage {
+    #[serde(rename = "holdings")]
+    personal_data: Vec<PersonalDataView>,
     #[serde(skip)]
     grace: String,
 }
 
-/// `GET /what-we-hold`
-pub async fn what_we_hold(app: Data<App>) -> Result<Reply> {
+/// `GET /privacy/data`
+pub async fn privacy_data(app: Data<App>) -> Result<Reply> {
     let grace = span_in_words(app.config().lifetimes.deletion_grace);
-    Ok(Reply::page(HoldingsPage { holdings: all(), grace }))
+    Ok(Reply::page(PrivacyDataPage { personal_data: all(), grace }))
 }
 
 /// What somebody should know before they ask.
@@ -73,29 +75,29 @@ pub struct DeletePage {
     email: String,
     #[serde(skip)]
     is_verified: bool,
-    holdings: Vec<HoldingView>,
+    personal_data: Vec<PersonalDataView>,
 }
 
 impl DeletePage {
-    fn with(&self, fate: Erasure) -> impl Iterator<Item = &HoldingView> {
-        self.holdings.iter().filter(move |holding| holding.when_deleted == fate)
+    fn with(&self, erasure: Erasure) -> impl Iterator<Item = &PersonalDataView> {
+        self.personal_data.iter().filter(move |entry| entry.when_deleted == erasure)
     }
 }
 
 /// `GET /me/delete`
-pub async fn form(me: RecentUser, app: Data<App>) -> Result<Reply> {
+pub async fn form(me: SteppedUpUser, app: Data<App>) -> Result<Reply> {
     let grace = app.config().lifetimes.deletion_grace;
     Ok(Reply::page(DeletePage {
         delete_at: me.now + grace,
         grace: span_in_words(grace),
         email: me.user.email.spelled().to_owned(),
         is_verified: me.user.is_verified(),
-        holdings: all(),
+        personal_data: all(),
     }))
 }
 
 /// `POST /me/delete`
-pub async fn create(me: RecentUser, app: Data<App>) -> Result<Reply> {
+pub async fn create(me: SteppedUpUser, app: Data<App>) -> Result<Reply> {
     let (actor, user, keep) = (me.actor(), me.user.clone(), me.session.id.clone());
     let grace = app.config().lifetimes.deletion_grace;
     // Counted from the moment of the change, which is a little later than the request.
@@ -127,7 +129,7 @@ pub struct StatusPage {
 }
 
 /// `GET /me/delete/status`
-pub async fn status(me: EvenLeaving) -> Result<Reply> {
+pub async fn status(me: IncludingScheduledDeletion) -> Result<Reply> {
     let delete_at = me.user.deletes_at;
     Ok(Reply::page(StatusPage {
         scheduled: delete_at.is_some(),
@@ -138,7 +140,7 @@ pub async fn status(me: EvenLeaving) -> Result<Reply> {
 }
 
 /// `POST /me/delete/cancel`. Without a step-up: it takes nothing from anybody.
-pub async fn cancel(me: EvenLeaving, app: Data<App>) -> Result<Reply> {
+pub async fn cancel(me: IncludingScheduledDeletion, app: Data<App>) -> Result<Reply> {
     let (actor, user) = (me.actor(), me.user.clone());
     let message = match app.write(move |tx| deletion::cancel(tx, &actor, &user)).await? {
         true => "Your account stays, with everything in it.",
@@ -183,7 +185,7 @@ pub async fn open(link: Query<Link>, app: Data<App>) -> Result<Reply> {
 
 /// `POST /cancel-deletion`. It keeps the account and signs nobody in.
 pub async fn cancel_by_link(client: Client, Input(form): Input<Link>, app: Data<App>) -> Result<Reply> {
-    let held = client.held.clone();
+    let held = client.current_session.clone();
     let owner = app.write(move |tx| deletion::cancel_by_link(tx, &client.actor(), &form.token)).await?;
     let is_here = held.is_some_and(|(held, _)| held == owner);
     let (to, message) = match is_here {

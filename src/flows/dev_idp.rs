@@ -8,20 +8,15 @@ use crate::{
     app::App,
     error::Result,
     model::service_key,
-    sso::{Demonstration, demonstration},
+    saml::{DevIdp, dev_idp},
     web::{Query, Reply, forwarded},
 };
 
 /// The people it knows: one for each role in the organisation that `vestibule seed` makes.
-pub const PEOPLE: [demonstration::Known; 3] = [
-    demonstration::Known { subject: "dora", email: "dora@demo.example", name: "Dora", group: Some("owners") },
-    demonstration::Known {
-        subject: "emil",
-        email: "emil@demo.example",
-        name: "Emil",
-        group: Some("editors"),
-    },
-    demonstration::Known { subject: "finn", email: "finn@demo.example", name: "Finn", group: None },
+pub const PEOPLE: [dev_idp::Known; 3] = [
+    dev_idp::Known { subject: "dora", email: "dora@demo.example", name: "Dora", group: Some("owners") },
+    dev_idp::Known { subject: "emil", email: "emil@demo.example", name: "Emil", group: Some("editors") },
+    dev_idp::Known { subject: "finn", email: "finn@demo.example", name: "Finn", group: None },
 ];
 
 /// Who one can be.
@@ -31,7 +26,7 @@ pub const PEOPLE: [demonstration::Known; 3] = [
 struct DevIdpPage {
     people: Vec<Choice>,
     relay_state: String,
-    callback: &'static str,
+    acs_url: &'static str,
 }
 
 #[derive(Serialize)]
@@ -60,14 +55,14 @@ pub async fn show(req: HttpRequest, query: Query<Asked>, app: Data<App>) -> Resu
     let (provider, now) = (of(&app)?, app.now());
     let mut people = Vec::new();
     if !query.request.is_empty() {
-        let id = demonstration::request_id(&query.request)?;
+        let id = dev_idp::request_id(&query.request)?;
         for who in &PEOPLE {
             let saml_response = provider.answer(&id, who, &service, now)?;
             people.push(Choice { name: who.name, email: who.email, group: who.group, saml_response });
         }
     }
     let relay_state = query.into_inner().relay_state;
-    Ok(Reply::page(DevIdpPage { people, relay_state, callback: "/auth/saml/callback" }))
+    Ok(Reply::page(DevIdpPage { people, relay_state, acs_url: "/auth/saml/callback" }))
 }
 
 /// `GET /dev/idp/metadata`
@@ -78,7 +73,7 @@ pub async fn metadata(req: HttpRequest, app: Data<App>) -> Result<HttpResponse> 
 }
 
 /// The identity provider of this house.
-pub fn of(app: &App) -> Result<Demonstration> {
+pub fn of(app: &App) -> Result<DevIdp> {
     let (site, keys) = (&app.config().site, &app.config().keys);
-    Demonstration::of(keys, site.link("/dev/idp/metadata"), site.link("/dev/idp"))
+    DevIdp::of(keys, site.link("/dev/idp/metadata"), site.link("/dev/idp"))
 }

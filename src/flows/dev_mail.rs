@@ -20,20 +20,20 @@ use crate::{
 #[template(path = "dev_mail.html")]
 #[serde(rename_all = "camelCase")]
 struct DevMailPage {
-    letters: Vec<CaughtView>,
+    emails: Vec<CaughtView>,
     is_elsewhere: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     shown_at: Option<String>,
 }
 
-/// One letter.
+/// One email.
 #[derive(Template, Serialize)]
-#[template(path = "dev_mail_letter.html")]
-struct DevLetterPage {
-    letter: CaughtView,
+#[template(path = "dev_mail_email.html")]
+struct DevEmailPage {
+    email: CaughtView,
 }
 
-/// A caught letter, and the links in it.
+/// A caught email, and the links in it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct CaughtView {
@@ -69,15 +69,15 @@ impl From<Caught> for CaughtView {
 /// `GET /dev/mail`
 pub async fn index(req: HttpRequest, app: Data<App>) -> Result<Reply> {
     forwarded::only_here(&req, &app)?;
-    let letters = app.catcher().map(|catcher| catcher.letters()).unwrap_or_default();
-    let letters = letters.into_iter().map(CaughtView::from).collect();
+    let emails = app.catcher().map(|catcher| catcher.emails()).unwrap_or_default();
+    let emails = emails.into_iter().map(CaughtView::from).collect();
     let shown_at = app.mail_shown_at().map(str::to_owned);
-    Ok(Reply::page(DevMailPage { letters, is_elsewhere: app.catcher().is_none(), shown_at }))
+    Ok(Reply::page(DevMailPage { emails, is_elsewhere: app.catcher().is_none(), shown_at }))
 }
 
 /// `GET /dev/mail/{id}`
 pub async fn show(req: HttpRequest, id: Path<u64>, app: Data<App>) -> Result<Reply> {
     forwarded::only_here(&req, &app)?;
-    let letter = app.catcher().and_then(|catcher| catcher.letter(*id)).ok_or(Error::NotFound)?;
-    Ok(Reply::page(DevLetterPage { letter: letter.into() }))
+    let email = app.catcher().and_then(|catcher| catcher.email(*id)).ok_or(Error::NotFound)?;
+    Ok(Reply::page(DevEmailPage { email: email.into() }))
 }

@@ -15,17 +15,17 @@ use crate::{
     db::Tx,
     error::{Error, Errors, Result},
     ids::SessionId,
-    mail::{EmailAddress, LetterKind, letters},
+    mail::{EmailAddress, EmailKind, emails},
     model::{
         audit::{self, Event},
         password::Password,
+        rate_limit::{self, Limit},
         security_change::Kind,
-        throttle::{self, Limit},
-        token::{self, AddressChange, ChangeEmail, ResetPassword, UndoEmail},
+        token::{self, AddressChange, ChangeEmail, ResetPassword, RevertEmailChange},
         user::{self, User},
     },
     secret::Secret,
-    web::{Anybody, Client, Input, Query, RecentAuth, Reply, door},
+    web::{Client, Input, MaybeUser, Query, Reply, SteppedUpVerifiedUser, authentication},
 };
 
 /// The form for another address.
@@ -97,7 +97,7 @@ pub struct ConfirmForm {
 }
 
 /// `GET /me/email`
-pub async fn form(me: RecentAuth, app: Data<App>) -> Result<Reply> {
+pub async fn form(me: SteppedUpVerifiedUser, app: Data<App>) -> Result<Reply> {
     let (owner, now) = (me.user.id.clone(), me.now);
     let pending = app.read(move |conn| token::outstanding::<ChangeEmail>(conn, &owner, now)).await?;
     let pending = pending.map(|change| change.new.spelled().to_owned());
@@ -106,7 +106,7 @@ pub async fn form(me: RecentAuth, app: Data<App>) -> Result<Reply> {
 }
 
 /// `PUT POST /me/email`. The same answer whether or not the new address is somebody's.
-pub async fn ask(me: RecentAuth, Input(form): Input<Form>, app: Data<App>) -> Result<Reply> {
+pub async fn ask(me: SteppedUpVerifiedUser, Input(form): Input<Form>, app: Data<App>) -> Result<Reply> {
     let parsed = EmailAddress::parse_new(&form.email, !app.config().is_development())
         .map_err(|problem| problem.to_string());
     let new = match parsed.and_then(|new| differs(new, &me.user.email)) {
@@ -114,7 +114,7 @@ pub async fn ask(me: RecentAuth, Input(form): Input<Form>, app: Data<App>) -> Re
         Err(problem) => return Ok(refuse(&me, form, Errors::one("email", problem))),
     };
     let (mover, target) = (me.user.clone(), new.clone());
-    if let Err(errors) = app.read(move |conn| sso_policy::admits_move(conn, &mover, &target)).await? {
+    if let Err(errors) = app.read(move |conn| sso_policy::allows_move(conn, &mover, &target)).await? {
         return Ok(refuse(&me, form, errors));
     }
     let message = format!("We sent a link to {}. Your address changes when it is opened.", new.spelled());
@@ -124,7 +124,7 @@ pub async fn ask(me: RecentAuth, Input(form): Input<Form>, app: Data<App>) -> Re
         Limit::new("email-change", user.id.as_str(), app.config().limits.mails_per_hour, TimeDelta::hours(1));
     app.write(move |tx| {
         tx.lock(&user.email.normalized())?;
-        throttle::admit(tx, &asking)?;
+        rate_limit::consume(tx, &asking)?;
         let to = new.spelled().to_owned();
         let key = security_changes::address_key(&new.normalized());
         security_changes::note(tx, &actor, &user.id, Kind::EmailChangeAsked, Some(&key))?;
@@ -135,7 +135,7 @@ pub async fn ask(me: RecentAuth, Input(form): Input<Form>, app: Data<App>) -> Re
     Ok(Reply::done("/me", message))
 }
 
-fn refuse(me: &RecentAuth, form: Form, errors: Errors) -> Reply {
+fn refuse(me: &SteppedUpVerifiedUser, form: Form, errors: Errors) -> Reply {
     let current = me.user.email.spelled().to_owned();
     let page = EmailPage { current, email: form.email, pending: None, errors: errors.clone() };
     Reply::refused(page, Error::Invalid(errors))
@@ -149,29 +149,29 @@ fn differs(new: EmailAddress, current: &EmailAddress) -> Result<EmailAddress, St
 }
 
 fn send_links(tx: &mut Tx, user: &User, new: EmailAddress) -> Result<()> {
-    throttle::letter(tx, LetterKind::ConfirmNewAddress, &new)?;
+    rate_limit::consume_mail(tx, EmailKind::ConfirmNewAddress, &new)?;
     let config = tx.config;
     let change = AddressChange { old: user.email.clone(), new };
     let confirm = token::issue::<ChangeEmail>(tx, &user.id, &change)?;
-    let undo = token::issue_another::<UndoEmail>(tx, &user.id, &change, config.lifetimes.email_change)?;
+    let undo = token::issue_with::<RevertEmailChange>(tx, &user.id, &change, config.lifetimes.email_change)?;
     let valid_for = span_in_words(config.lifetimes.email_change);
     let owner = user::confirmed(tx.conn, &change.new)?.filter(|owner| owner.id != user.id);
-    let letter = match &owner {
+    let email = match &owner {
         // Somebody has it confirmed: they are told what anybody is told who signs up with it.
-        Some(owner) => letters::already_registered(&config.site, &owner.email, &owner.name)?,
-        None => letters::confirm_new_address(&config.site, &change.new, confirm.reveal(), &valid_for)?,
+        Some(owner) => emails::already_registered(&config.site, &owner.email, &owner.name)?,
+        None => emails::confirm_new_address(&config.site, &change.new, confirm.reveal(), &valid_for)?,
     };
-    tx.mail(owner.as_ref().map(|owner| &owner.id).or(Some(&user.id)), letter)?;
+    tx.mail(owner.as_ref().map(|owner| &owner.id).or(Some(&user.id)), email)?;
     let new = change.new.spelled();
     let told =
-        letters::address_change_asked(&config.site, &user.email, &user.name, new, undo.reveal(), &valid_for)?;
+        emails::address_change_asked(&config.site, &user.email, &user.name, new, undo.reveal(), &valid_for)?;
     tx.mail(Some(&user.id), told)
 }
 
 /// `GET /me/email/confirm?token=`
 pub async fn open(
     client: Client,
-    visitor: Anybody,
+    visitor: MaybeUser,
     link: Query<Link<ChangeEmail>>,
     app: Data<App>,
 ) -> Result<Reply> {
@@ -184,7 +184,7 @@ pub async fn open(
 /// the link may have gone to a stranger's mailbox by a slip of the finger.
 pub async fn confirm(
     client: Client,
-    visitor: Anybody,
+    visitor: MaybeUser,
     Input(form): Input<ConfirmForm>,
     app: Data<App>,
 ) -> Result<Reply> {
@@ -192,9 +192,9 @@ pub async fn confirm(
     let own_session = visitor.signed_in().filter(|me| me.user.id == user.id).map(|me| me.session.clone());
     if own_session.is_none() {
         let guessed = user.id.clone();
-        app.write(move |tx| throttle::admit_guess(tx, guessed.as_str())).await?;
+        app.write(move |tx| rate_limit::count_guess(tx, guessed.as_str())).await?;
         let id = user.id.clone();
-        let candidate = app.read(move |conn| user::candidate(conn, &id)).await?;
+        let candidate = app.read(move |conn| user::password_credential(conn, &id)).await?;
         let verdict = app.hasher().verify(form.password.clone(), [candidate.usable_hash()]).await?;
         if verdict.matched.is_none() {
             let errors =
@@ -204,15 +204,15 @@ pub async fn confirm(
         }
     }
     let keep = own_session.as_ref().map(|session| session.id.clone());
-    let ticket = app
+    let issued = app
         .write(move |tx| {
             apply(tx, &client, &form.token, keep.as_ref())?;
-            own_session.map(|session| door::rotate(tx, &session)).transpose()
+            own_session.map(|session| authentication::rotate(tx, &session)).transpose()
         })
         .await?;
     let message = "Your address is changed. Every other device is signed out.";
-    match ticket {
-        Some(ticket) => Ok(Reply::done("/me", message).with("emailVerified", true)?.signed_in(ticket)),
+    match issued {
+        Some(issued) => Ok(Reply::done("/me", message).with("emailVerified", true)?.signed_in(issued)),
         None => Reply::done("/login", "The address is changed. Sign in with it.").with("emailVerified", true),
     }
 }
@@ -222,7 +222,7 @@ fn apply(tx: &mut Tx, client: &Client, secret: &Secret<ChangeEmail>, keep: Optio
     let actor = client.actor().known_as(&waiting.user_id);
     // Asked for before its organisation had a say, perhaps.
     let before = user::by_id(tx.conn, &waiting.user_id)?;
-    sso_policy::admits_move(tx.conn, &before, &waiting.claim.new)?.map_err(Error::Invalid)?;
+    sso_policy::allows_move(tx.conn, &before, &waiting.claim.new)?.map_err(Error::Invalid)?;
     // The addresses are locked before the link is used: two links to one address, used at once, take turns.
     email_change::move_address(tx, &actor, &waiting.user_id, &waiting.claim)?;
     let (id, change) = token::redeem(tx, secret)?;
@@ -236,7 +236,7 @@ fn apply(tx: &mut Tx, client: &Client, secret: &Secret<ChangeEmail>, keep: Optio
 }
 
 /// `GET /me/email/undo?token=`
-pub async fn open_undo(link: Query<Link<UndoEmail>>, app: Data<App>) -> Result<Reply> {
+pub async fn open_undo(link: Query<Link<RevertEmailChange>>, app: Data<App>) -> Result<Reply> {
     let (now, secret) = (app.now(), link.into_inner().token);
     let page = app
         .read(move |conn| {
@@ -261,7 +261,11 @@ pub async fn open_undo(link: Query<Link<UndoEmail>>, app: Data<App>) -> Result<R
 
 /// `POST /me/email/undo`. Before the change: stops it. After: takes the old address back, signs everything out, and asks
 /// for a new password.
-pub async fn undo(client: Client, Input(form): Input<Link<UndoEmail>>, app: Data<App>) -> Result<Reply> {
+pub async fn undo(
+    client: Client,
+    Input(form): Input<Link<RevertEmailChange>>,
+    app: Data<App>,
+) -> Result<Reply> {
     let undone = app.write(move |tx| take_back(tx, &client, &form.token)).await?;
     Ok(match undone {
         Undone::Stopped => Reply::done("/login", "The change is stopped. The address stays as it was."),
@@ -288,7 +292,7 @@ enum Undone {
     FurtherBack,
 }
 
-fn take_back(tx: &mut Tx, client: &Client, secret: &Secret<UndoEmail>) -> Result<Undone> {
+fn take_back(tx: &mut Tx, client: &Client, secret: &Secret<RevertEmailChange>) -> Result<Undone> {
     let waiting = token::peek(tx.conn, secret)?;
     let id = waiting.user_id.clone();
     let user = containment::lock(tx, &id)?;
@@ -312,7 +316,7 @@ fn take_back(tx: &mut Tx, client: &Client, secret: &Secret<UndoEmail>) -> Result
         // What moved it was not noted, or was somebody's who was known.
         let back = AddressChange { old: user.email.clone(), new: old.clone() };
         email_change::move_address(tx, &actor, &id, &back)?;
-        token::revoke_since::<UndoEmail>(tx, &id, waiting.created_at)?;
+        token::revoke_since::<RevertEmailChange>(tx, &id, waiting.created_at)?;
         let (from, to) = (back.old.spelled().to_owned(), back.new.spelled().to_owned());
         audit::record(tx, &actor, &id, Event::EmailChangeUndone { from, to })?;
     } else if secured.email.normalized() != old.normalized() {
@@ -342,7 +346,7 @@ fn page(
     change: &AddressChange,
     secret: &Secret<ChangeEmail>,
     client: &Client,
-    visitor: &Anybody,
+    visitor: &MaybeUser,
     errors: Errors,
 ) -> ConfirmEmailPage {
     let holds_session = client.holds_session_of(&user.id);

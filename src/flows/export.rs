@@ -18,7 +18,7 @@ use crate::{
         audit::{self, Event},
         personal_data::ExportSection,
     },
-    web::{Any, Recent, VerifiedUser},
+    web::{Any, SteppedUp, VerifiedUser},
 };
 
 /// What the document says it is.
@@ -29,14 +29,18 @@ const PAGE: i64 = 200;
 
 /// `GET /me/export`. For whoever has the address confirmed: what is held about a mere claim would tell a stranger what
 /// goes on with the address. It changes nothing, so that any step-up is enough.
-pub async fn show(me: Recent<VerifiedUser, Any>, req: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
+pub async fn show(
+    me: SteppedUp<VerifiedUser, Any>,
+    req: HttpRequest,
+    app: Data<App>,
+) -> Result<HttpResponse> {
     let (actor, owner) = (me.actor(), me.user.id.clone());
     // A HEAD reads nothing.
     if req.method() != Method::HEAD {
         app.write(move |tx| audit::record(tx, &actor, &owner, Event::Exported {})).await?;
     }
     let head = format!("{{\n\"format\": \"{FORMAT}\",\n\"exportedAt\": \"{}\"", me.now.iso());
-    let sections = personal_data::ALL.iter().flat_map(|holding| holding.export).collect();
+    let sections = personal_data::ALL.iter().flat_map(|entry| entry.export).collect();
     let document =
         Document { app: app.get_ref().clone(), owner: me.user.id.clone(), sections, at: 0, skip: 0 };
     Ok(HttpResponse::Ok()

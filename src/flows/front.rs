@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::{
     error::Result,
-    web::{EvenLeaving, Reply},
+    web::{IncludingScheduledDeletion, Reply},
 };
 
 /// The front page has nothing of its own to say.
@@ -14,7 +14,7 @@ use crate::{
 struct FrontPage {}
 
 /// `GET /`
-pub async fn show(me: Option<EvenLeaving>) -> Result<Reply> {
+pub async fn show(me: Option<IncludingScheduledDeletion>) -> Result<Reply> {
     Ok(match me {
         Some(_) => Reply::go("/me"),
         None => Reply::page(FrontPage {}),

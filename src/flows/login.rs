@@ -16,10 +16,11 @@ use crate::{
     model::{
         connection, domain,
         password::{Password, PasswordHash},
-        user::{self, Candidate, Candidates},
+        user::{self, PasswordCredential, PasswordCredentials},
     },
     web::{
-        BrowserMark, Client, EvenLeaving, Input, Query, Reply, door, input::tick, local_path, views::UserView,
+        BrowserBinding, Client, IncludingScheduledDeletion, Input, Query, Reply, authentication, input::tick,
+        local_path, views::UserView,
     },
 };
 
@@ -66,7 +67,7 @@ pub struct Form {
 
 /// Who wants to sign in, how, and where to go afterwards.
 #[derive(Deserialize)]
-pub struct Whither {
+pub struct LoginQuery {
     email: Option<String>,
     with: Option<String>,
     next: Option<String>,
@@ -75,17 +76,17 @@ pub struct Whither {
 /// `GET /login?email=&next=`. Where there is any organisation to sign in through, the address is asked for first, and
 /// leads there where its domain does: whether there is such a person is not looked at.
 pub async fn form(
-    me: Option<EvenLeaving>,
-    mark: BrowserMark,
-    query: Query<Whither>,
+    me: Option<IncludingScheduledDeletion>,
+    mark: BrowserBinding,
+    query: Query<LoginQuery>,
     app: Data<App>,
 ) -> Result<Reply> {
-    let Whither { email, with, next } = query.into_inner();
+    let LoginQuery { email, with, next } = query.into_inner();
     let next = local_path(next.as_deref());
     if me.is_some() {
         return Ok(Reply::go(next.unwrap_or_else(|| "/me".to_owned())));
     }
-    mark.given()?;
+    mark.get_or_create()?;
     let typed = email.unwrap_or_default();
     let page = LoginPage {
         email: typed.clone(),
@@ -111,9 +112,9 @@ pub async fn form(
         }
     };
     let asked = email.clone();
-    match app.read(move |conn| domain::leads_to(conn, &asked)).await? {
+    match app.read(move |conn| domain::connection_for_email(conn, &asked)).await? {
         Some(_) => {
-            let mut sign_in = door::way_through_organisation(&email);
+            let mut sign_in = authentication::sso_login_url(&email);
             if let Some(next) = &next {
                 let query = serde_urlencoded::to_string([("next", next)]).unwrap_or_default();
                 sign_in = format!("{sign_in}&{query}");
@@ -138,16 +139,16 @@ pub async fn create(client: Client, Input(form): Input<Form>, app: Data<App>) ->
     if !errors.is_empty() {
         return Ok(Reply::refused(form.again(errors.clone()), Error::Invalid(errors)));
     }
-    let client = client.telling(&form.zone, &form.screen);
+    let client = client.with_hints(&form.zone, &form.screen);
     // An address that cannot exist costs as much and is told the same as one that does not.
     let email = EmailAddress::parse(&form.email).ok();
     let who = email.as_ref().map_or_else(|| form.email.clone(), EmailAddress::normalized);
-    let closed = email.as_ref().map(door::way_through_organisation);
+    let closed = email.as_ref().map(authentication::sso_login_url);
     let (candidates, is_closed) = match email {
         Some(email) => look_up(&app, &client, email).await?,
-        None => (Candidates::default(), false),
+        None => (PasswordCredentials::default(), false),
     };
-    let entrance = entrance::admit(&app, &client, &who, &candidates).await?;
+    let entrance = entrance::count_attempt(&app, &client, &who, &candidates).await?;
     let hashes = entrance.hashes(&candidates);
     let known = entrance.known.clone();
     let verdict = app.hasher().verify_known(known, form.password.clone(), hashes).await?;
@@ -167,27 +168,27 @@ pub async fn create(client: Client, Input(form): Input<Form>, app: Data<App>) ->
     };
     let remember = form.remember;
     let is_owner = verdict.matched == Some(0);
-    let (user, arrival) = app
+    let (user, outcome) = app
         .write(move |tx| {
             tx.lock(&who)?;
             entrance.succeeded(tx, is_owner)?;
-            let_in(tx, &client, &matched, stronger, remember)
+            establish_session(tx, &client, &matched, stronger, remember)
         })
         .await?;
     let next = local_path(form.next.as_deref()).unwrap_or_else(|| "/me".to_owned());
-    Ok(Reply::go(next).with("user", UserView::from(&user))?.arrived(arrival))
+    Ok(Reply::go(next).with("user", UserView::from(&user))?.sign_in(outcome))
 }
 
 /// Who may hold the password, and whether people with this address sign in through their organisation only. Then it
 /// opens nothing but the account of the owner who may come in otherwise, or one that is about to be connected.
-async fn look_up(app: &App, client: &Client, email: EmailAddress) -> Result<(Candidates, bool)> {
+async fn look_up(app: &App, client: &Client, email: EmailAddress) -> Result<(PasswordCredentials, bool)> {
     let (client, now) = (client.clone(), app.now());
     app.read(move |conn| {
-        let mut candidates = user::candidates(conn, &email)?;
+        let mut candidates = user::password_credentials(conn, &email)?;
         let Some(domain) = sso_policy::enforced(conn, &email)? else { return Ok((candidates, false)) };
         let mut is_closed = true;
         for candidate in candidates.iter_mut().flatten() {
-            let is_linking = door::is_about_to_link(conn, &client, &candidate.id, now);
+            let is_linking = authentication::is_about_to_link(conn, &client, &candidate.id, now);
             is_closed &= !is_linking;
             if !is_linking && !sso_policy::is_break_glass(conn, &domain, &candidate.id)? {
                 candidate.password_hash = None;
@@ -198,15 +199,15 @@ async fn look_up(app: &App, client: &Client, email: EmailAddress) -> Result<(Can
     .await
 }
 
-fn let_in(
+fn establish_session(
     tx: &mut Tx,
     client: &Client,
-    matched: &Candidate,
+    matched: &PasswordCredential,
     stronger: Option<PasswordHash>,
     remember: bool,
-) -> Result<(user::User, door::Arrival)> {
+) -> Result<(user::User, authentication::SignInOutcome)> {
     // Read again inside the transaction: the password may have changed, or the account ended, while it was hashed.
-    let now = user::candidate(tx.conn, &matched.id).map_err(|error| match error {
+    let now = user::password_credential(tx.conn, &matched.id).map_err(|error| match error {
         Error::NotFound => Error::WrongCredentials,
         error => error,
     })?;
@@ -214,11 +215,11 @@ fn let_in(
         return Err(Error::WrongCredentials);
     }
     if let (Some(old), Some(new)) = (&matched.password_hash, stronger) {
-        user::strengthen(tx, &client.actor().known_as(&matched.id), &matched.id, old, &new)?;
+        user::rehash(tx, &client.actor().known_as(&matched.id), &matched.id, old, &new)?;
     }
     let user = user::by_id(tx.conn, &matched.id)?;
-    let arrival = door::arrive(tx, client, &user, AuthMethod::Password, remember)?;
-    Ok((user, arrival))
+    let outcome = authentication::complete_first_factor(tx, client, &user, AuthMethod::Password, remember)?;
+    Ok((user, outcome))
 }
 
 impl Form {

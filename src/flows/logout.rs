@@ -9,13 +9,13 @@ use crate::{
         audit::{self, Event},
         session, token,
     },
-    web::{Anybody, PendingLogin, Reply},
+    web::{MaybeUser, PendingLogin, Reply},
 };
 
 /// `POST /logout`. Harmless twice: whoever is not signed in is signed out already.
-pub async fn create(visitor: Anybody, pending: Option<PendingLogin>, app: Data<App>) -> Result<Reply> {
+pub async fn create(visitor: MaybeUser, pending: Option<PendingLogin>, app: Data<App>) -> Result<Reply> {
     if let Some(PendingLogin(secret)) = pending {
-        app.write(move |tx| token::drop_one(tx, &secret)).await?;
+        app.write(move |tx| token::discard(tx, &secret)).await?;
     }
     if let Some(me) = visitor.signed_in() {
         let (actor, user, id) = (me.actor(), me.user.id.clone(), me.session.id.clone());

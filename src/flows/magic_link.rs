@@ -20,18 +20,18 @@ use crate::{
     mail::EmailAddress,
     model::{
         audit::{self, Event},
+        rate_limit::{self, Limit},
         sign_in::{self, Attempt, Outcome},
-        throttle::{self, Limit},
-        token::{self, AskedLink, MagicLink, Token},
+        token::{self, MagicLink, MagicLinkRequest, Token},
         user::{self, User},
     },
     secret::Secret,
     web::{
-        Anybody, AskingBrowser, Client, EvenLeaving, Input, Query, Reply,
-        asking::Held,
-        door::{self, Arrival},
+        Client, IncludingScheduledDeletion, Input, MagicLinkRequester, MaybeUser, Query, Reply,
+        authentication::{self, SignInOutcome},
         input::tick,
         local_path,
+        magic_link_cookie::MagicLinkState,
         views::UserView,
     },
 };
@@ -108,20 +108,24 @@ pub struct Link {
 
 /// Where to go afterwards.
 #[derive(Deserialize)]
-pub struct Whither {
+pub struct ReturnQuery {
     next: Option<String>,
 }
 
 /// Somebody whose link was used.
 struct Entered {
     user: User,
-    arrival: Arrival,
-    is_proved: bool,
+    outcome: SignInOutcome,
+    is_verified: bool,
     next: Option<String>,
 }
 
 /// `GET /login/magic-link`
-pub async fn form(_: AskingBrowser, me: Option<EvenLeaving>, query: Query<Whither>) -> Result<Reply> {
+pub async fn form(
+    _: MagicLinkRequester,
+    me: Option<IncludingScheduledDeletion>,
+    query: Query<ReturnQuery>,
+) -> Result<Reply> {
     let next = local_path(query.next.as_deref());
     if me.is_some() {
         return Ok(Reply::go(way_on(next.as_deref())));
@@ -131,7 +135,7 @@ pub async fn form(_: AskingBrowser, me: Option<EvenLeaving>, query: Query<Whithe
 
 /// `POST /login/magic-link`. The same answer for every address.
 pub async fn create(
-    browser: AskingBrowser,
+    browser: MagicLinkRequester,
     client: Client,
     Input(form): Input<AskForm>,
     app: Data<App>,
@@ -160,8 +164,8 @@ pub async fn create(
         next,
     };
     app.write(move |tx| {
-        let (network, most) = (throttle::client_network(&client.ip), tx.config.limits.signups_per_network);
-        throttle::admit(tx, &Limit::new("magic-link", &network, most, TimeDelta::hours(1)))?;
+        let (network, most) = (rate_limit::client_network(&client.ip), tx.config.limits.signups_per_network);
+        rate_limit::consume(tx, &Limit::new("magic-link", &network, most, TimeDelta::hours(1)))?;
         magic_link::ask(tx, &client.actor(), asker)
     })
     .await?;
@@ -170,16 +174,16 @@ pub async fn create(
 }
 
 /// `GET /login/magic-link/sent`: where the browser that asked waits, with a field for the short code.
-pub async fn sent(browser: AskingBrowser) -> Result<Reply> {
-    let Some(held) = browser.held() else { return Ok(Reply::go("/login/magic-link")) };
+pub async fn sent(browser: MagicLinkRequester) -> Result<Reply> {
+    let Some(held) = browser.state() else { return Ok(Reply::go("/login/magic-link")) };
     Ok(Reply::page(SentPage { email: held.email().spelled().to_owned(), errors: Errors::default() }))
 }
 
 /// `GET /login/magic-link/verify?token=`. Changes nothing, whoever asks.
 pub async fn open(
-    browser: AskingBrowser,
+    browser: MagicLinkRequester,
     client: Client,
-    visitor: Anybody,
+    visitor: MaybeUser,
     link: Query<Link>,
     app: Data<App>,
 ) -> Result<Reply> {
@@ -217,12 +221,12 @@ pub async fn open(
 
 /// `POST /login/magic-link/verify`
 pub async fn enter(
-    browser: AskingBrowser,
+    browser: MagicLinkRequester,
     client: Client,
     Input(form): Input<EnterForm>,
     app: Data<App>,
 ) -> Result<Reply> {
-    let client = client.telling(&form.zone, &form.screen);
+    let client = client.with_hints(&form.zone, &form.screen);
     match form.code {
         Some(code) => enter_by_code(&browser, client, code, &app).await,
         None => enter_by_link(&browser, client, form.token, &app).await,
@@ -230,7 +234,7 @@ pub async fn enter(
 }
 
 async fn enter_by_link(
-    browser: &AskingBrowser,
+    browser: &MagicLinkRequester,
     client: Client,
     secret: Secret<MagicLink>,
     app: &App,
@@ -242,15 +246,20 @@ async fn enter_by_link(
         .write(move |tx| {
             tx.lock(&token.claim.address)?;
             let (id, link) = token::redeem(tx, &secret)?;
-            let_in(tx, &client, &id, link, remembered)
+            establish_session(tx, &client, &id, link, remembered)
         })
         .await
         .map_err(dead_link)?;
     welcome(browser, entered)
 }
 
-async fn enter_by_code(browser: &AskingBrowser, client: Client, code: ShortCode, app: &App) -> Result<Reply> {
-    let Some(held) = browser.held() else { return Err(Error::PendingEnded) };
+async fn enter_by_code(
+    browser: &MagicLinkRequester,
+    client: Client,
+    code: ShortCode,
+    app: &App,
+) -> Result<Reply> {
+    let Some(held) = browser.state() else { return Err(Error::SignInExpired) };
     if code.is_empty() {
         return Ok(not_this_code(held, "Type the code that the link shows on the other device."));
     }
@@ -261,7 +270,7 @@ async fn enter_by_code(browser: &AskingBrowser, client: Client, code: ShortCode,
         match magic_link::offer(tx, &secret, &code)? {
             Offer::Right(id, link) => {
                 let remembered = link.remembered;
-                let_in(tx, &client, &id, link, remembered).map(Ok)
+                establish_session(tx, &client, &id, link, remembered).map(Ok)
             }
             wrong => {
                 note_failure(tx, &client, &email)?;
@@ -275,29 +284,36 @@ async fn enter_by_code(browser: &AskingBrowser, client: Client, code: ShortCode,
     };
     app.metrics().sign_in(AuthMethod::MagicLink, false);
     if matches!(wrong, Offer::Last) {
-        return Err(Error::PendingEnded);
+        return Err(Error::SignInExpired);
     }
     let sentence = "That is not the code of your newest link. Open the link in the mail once more, and type what it shows.";
     Ok(not_this_code(held, sentence))
 }
 
-fn not_this_code(held: &Held, sentence: &str) -> Reply {
+fn not_this_code(held: &MagicLinkState, sentence: &str) -> Reply {
     let errors = Errors::one("code", sentence);
     let page = SentPage { email: held.email().spelled().to_owned(), errors: errors.clone() };
     Reply::refused(page, Error::Invalid(errors))
 }
 
-fn let_in(tx: &mut Tx, client: &Client, id: &UserId, link: AskedLink, remembered: bool) -> Result<Entered> {
+fn establish_session(
+    tx: &mut Tx,
+    client: &Client,
+    id: &UserId,
+    link: MagicLinkRequest,
+    remembered: bool,
+) -> Result<Entered> {
     let actor = client.actor().known_as(id);
-    let (user, is_proved) = magic_link::owner(tx, &actor, id, &link)?;
-    let arrival = door::arrive(tx, client, &user, AuthMethod::MagicLink, remembered)?;
-    Ok(Entered { user, arrival, is_proved, next: link.next })
+    let (user, is_verified) = magic_link::owner(tx, &actor, id, &link)?;
+    let outcome =
+        authentication::complete_first_factor(tx, client, &user, AuthMethod::MagicLink, remembered)?;
+    Ok(Entered { user, outcome, is_verified, next: link.next })
 }
 
-fn welcome(browser: &AskingBrowser, entered: Entered) -> Result<Reply> {
+fn welcome(browser: &MagicLinkRequester, entered: Entered) -> Result<Reply> {
     browser.forget();
     let next = way_on(entered.next.as_deref());
-    let reply = match entered.is_proved {
+    let reply = match entered.is_verified {
         false => Reply::go(next),
         true => Reply::done(
             next,
@@ -305,7 +321,7 @@ fn welcome(browser: &AskingBrowser, entered: Entered) -> Result<Reply> {
              gone: it may have been somebody else's. Set your own under Security.",
         ),
     };
-    Ok(reply.with("user", UserView::from(&entered.user))?.arrived(entered.arrival))
+    Ok(reply.with("user", UserView::from(&entered.user))?.sign_in(entered.outcome))
 }
 
 fn note_failure(tx: &mut Tx, client: &Client, email: &EmailAddress) -> Result<()> {
@@ -319,7 +335,7 @@ fn note_failure(tx: &mut Tx, client: &Client, email: &EmailAddress) -> Result<()
 }
 
 /// Whose link it is and how it was asked for, live or not.
-async fn look_up(app: &App, secret: &Secret<MagicLink>) -> Result<(User, Token<AskedLink>)> {
+async fn look_up(app: &App, secret: &Secret<MagicLink>) -> Result<(User, Token<MagicLinkRequest>)> {
     let secret = secret.clone();
     app.read(move |conn| {
         let token = token::peek(conn, &secret)?;
@@ -344,7 +360,7 @@ fn dead_link(error: Error) -> Error {
 /// The same for whoever types a code: they look at no link.
 fn ended(error: Error) -> Error {
     match dead_link(error) {
-        Error::DeadMagicLink => Error::PendingEnded,
+        Error::DeadMagicLink => Error::SignInExpired,
         other => other,
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     model::{
         device::{Device, DeviceKind},
         session::Listed,
-        token::{self, NotMe, ToldEvent},
+        token::{self, ReportSignIn, ReportedEvent},
         user,
     },
     secret::Secret,
@@ -85,7 +85,7 @@ struct Undone {
 #[derive(Deserialize)]
 pub struct Link {
     #[serde(default)]
-    token: Secret<NotMe>,
+    token: Secret<ReportSignIn>,
 }
 
 /// `GET /not-me?token=`
@@ -123,12 +123,12 @@ pub async fn open(link: Query<Link>, app: Data<App>) -> Result<Reply> {
     Ok(Reply::page(page))
 }
 
-fn doubt_of(conn: &mut Conn, user: &UserId, told: &ToldEvent, now: Timestamp) -> Result<Doubt> {
+fn doubt_of(conn: &mut Conn, user: &UserId, told: &ReportedEvent, now: Timestamp) -> Result<Doubt> {
     let moment = Timestamp::from_unix(told.at);
     Doubt::since(conn, user, moment, told.session.clone(), told.told_to.clone(), now)
 }
 
-fn sign_ins(judged: &Judgement, told: &ToldEvent) -> Vec<DoubtfulView> {
+fn sign_ins(judged: &Judgement, told: &ReportedEvent) -> Vec<DoubtfulView> {
     let view = |one: &Listed| DoubtfulView {
         id: one.id.clone(),
         device: device(one),
@@ -157,7 +157,7 @@ fn kept(judged: &Judgement, removal_takes: &str) -> Kept {
 #[serde(rename_all = "camelCase")]
 pub struct Answer {
     #[serde(default)]
-    token: Secret<NotMe>,
+    token: Secret<ReportSignIn>,
     /// Sign-ins that the reader stands by.
     #[serde(default)]
     trusted: Vec<SessionId>,
@@ -181,7 +181,7 @@ impl Answer {
 
 /// `POST /not-me`
 pub async fn create(client: Client, Input(answer): Input<Answer>, app: Data<App>) -> Result<Reply> {
-    let held = client.held.clone();
+    let held = client.current_session.clone();
     let owner = app.write(move |tx| secure(tx, &client, &answer)).await?;
     let message = "Every device is signed out and the password is blocked. We sent you a link for a new one.";
     let done = Reply::done("/login", message);

@@ -18,9 +18,9 @@ use crate::{
     model::{
         membership::{self, Member},
         organisation::{self, Organisation, Slug, Title},
-        throttle::{self, Limit},
+        rate_limit::{self, Limit},
     },
-    web::{Input, Query, RecentAuth, Reply, VerifiedUser},
+    web::{Input, Query, Reply, SteppedUpVerifiedUser, VerifiedUser},
 };
 
 // Members on one page.
@@ -121,7 +121,7 @@ pub async fn create(me: VerifiedUser, Input(form): Input<Form>, app: Data<App>) 
     let limit = Limit::new("organisation", maker.as_str(), MOST_A_DAY, TimeDelta::days(1));
     let made = app
         .write(move |tx| {
-            throttle::admit(tx, &limit)?;
+            rate_limit::consume(tx, &limit)?;
             organisations::create(tx, &actor, &maker, &title, &slug)
         })
         .await;
@@ -172,7 +172,7 @@ pub async fn show(
 
 /// `PUT /organisations/{slug}/members/{member}` and `POST …/role`: an owner gives a member another role.
 pub async fn set_role(
-    me: RecentAuth,
+    me: SteppedUpVerifiedUser,
     path: Path<(String, UserId)>,
     Input(form): Input<RoleForm>,
     app: Data<App>,
@@ -191,7 +191,11 @@ pub async fn set_role(
 }
 
 /// `DELETE /organisations/{slug}/members/{member}` and `POST …/remove`: an owner takes a member out.
-pub async fn remove(me: RecentAuth, path: Path<(String, UserId)>, app: Data<App>) -> Result<Reply> {
+pub async fn remove(
+    me: SteppedUpVerifiedUser,
+    path: Path<(String, UserId)>,
+    app: Data<App>,
+) -> Result<Reply> {
     let (slug, member) = path.into_inner();
     let to = if member == me.user.id { "/organisations".to_owned() } else { path_of(&slug) };
     let (actor, owner) = (me.actor(), me.user.id.clone());

@@ -4,7 +4,7 @@ use actix_web::web::Data;
 use serde::Deserialize;
 
 use crate::{
-    accounts::ceremony::{self, Judged, Place},
+    accounts::ceremony::{self, AssertionOutcome, CeremonyBinding},
     app::App,
     db::Tx,
     error::{Error, Errors, Result},
@@ -14,7 +14,7 @@ use crate::{
         sign_in::{self, Attempt},
         user::User,
     },
-    web::{BrowserMark, Client, Input, Reply, door, input::tick, local_path, views::UserView},
+    web::{BrowserBinding, Client, Input, Reply, authentication, input::tick, local_path, views::UserView},
     webauthn::{Assertion, RelyingParty},
 };
 
@@ -33,12 +33,12 @@ pub struct Form {
 }
 
 /// `POST /login/passkey/options`. Good in the browser that asks.
-pub async fn options(client: Client, mark: BrowserMark, app: Data<App>) -> Result<Reply> {
-    let (place, party) = (Place::browser(&mark.given()?), app.passkeys().clone());
+pub async fn options(client: Client, mark: BrowserBinding, app: Data<App>) -> Result<Reply> {
+    let (binding, party) = (CeremonyBinding::browser(&mark.get_or_create()?), app.relying_party().clone());
     let options = app
         .write(move |tx| {
-            ceremony::admit(tx, &client.ip)?;
-            ceremony::ask_anybody(tx, &party, place)
+            ceremony::count_challenge(tx, &client.ip)?;
+            ceremony::ask_anybody(tx, &party, binding)
         })
         .await?;
     Ok(Reply::data("/", options))
@@ -47,40 +47,41 @@ pub async fn options(client: Client, mark: BrowserMark, app: Data<App>) -> Resul
 /// `POST /login/passkey`
 pub async fn create(
     client: Client,
-    mark: BrowserMark,
+    mark: BrowserBinding,
     Input(form): Input<Form>,
     app: Data<App>,
 ) -> Result<Reply> {
     let Some(answer) = form.answer else {
         return Err(Error::Invalid(Errors::one("form", "Send what the passkey signed.")));
     };
-    let client = client.telling(&form.zone, &form.screen);
-    let place = Place::browser(&mark.held().ok_or(Error::PasskeyExpired)?);
-    let (party, remember) = (app.passkeys().clone(), form.remember);
-    let let_in = app.write(move |tx| let_in(tx, &party, &client, &place, &answer, remember)).await?;
-    let Some((user, ticket)) = let_in else {
+    let client = client.with_hints(&form.zone, &form.screen);
+    let binding = CeremonyBinding::browser(&mark.get().ok_or(Error::PasskeyExpired)?);
+    let (party, remember) = (app.relying_party().clone(), form.remember);
+    let signed_in =
+        app.write(move |tx| establish_session(tx, &party, &client, &binding, &answer, remember)).await?;
+    let Some((user, issued)) = signed_in else {
         app.metrics().sign_in(AuthMethod::Passkey, false);
         return Err(Error::UnknownPasskey);
     };
     let next = local_path(form.next.as_deref()).unwrap_or_else(|| "/me".to_owned());
-    Reply::go(&next).with("user", UserView::from(&user))?.with("next", next).map(|it| it.signed_in(ticket))
+    Reply::go(&next).with("user", UserView::from(&user))?.with("next", next).map(|it| it.signed_in(issued))
 }
 
-fn let_in(
+fn establish_session(
     tx: &mut Tx,
     party: &RelyingParty,
     client: &Client,
-    place: &Place,
+    binding: &CeremonyBinding,
     answer: &Assertion,
     remember: bool,
-) -> Result<Option<(User, door::Ticket)>> {
+) -> Result<Option<(User, authentication::IssuedSession)>> {
     let device = client.device();
-    match ceremony::judge(tx, party, &client.actor(), &device.name(), place, answer)? {
-        Judged::Right(user, passkey) => {
-            let ticket = door::arrive_with_passkey(tx, client, &user, passkey, remember)?;
-            Ok(Some((*user, ticket)))
+    match ceremony::judge(tx, party, &client.actor(), &device.name(), binding, answer)? {
+        AssertionOutcome::Right(user, passkey) => {
+            let issued = authentication::complete_passkey(tx, client, &user, passkey, remember)?;
+            Ok(Some((*user, issued)))
         }
-        Judged::Wrong(user, outcome) => {
+        AssertionOutcome::Wrong(user, outcome) => {
             let ip = client.ip.clone();
             let attempt = Attempt { ip, device, method: AuthMethod::Passkey, outcome, is_new_device: false };
             sign_in::note(tx, &user.id, attempt)?;
@@ -88,7 +89,7 @@ fn let_in(
             audit::record(tx, &actor, &user.id, Event::SignInFailed { method: AuthMethod::Passkey })?;
             Ok(None)
         }
-        Judged::Unknown => {
+        AssertionOutcome::Unknown => {
             let failed = Event::SignInFailed { method: AuthMethod::Passkey };
             audit::record(tx, &client.actor(), None, failed)?;
             Ok(None)

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     accounts::{
-        ceremony::{self, Place},
+        ceremony::{self, CeremonyBinding},
         factors, passkeys, second_factors, security_changes,
     },
     app::App,
@@ -21,7 +21,7 @@ use crate::{
     error::{Error, Errors, Result},
     ids::PasskeyId,
     kinds::Factor,
-    mail::letters::FactorChange,
+    mail::emails::FactorChange,
     model::{
         audit::Actor,
         passkey::{self, Passkey, PasskeyName},
@@ -30,8 +30,8 @@ use crate::{
         user::User,
     },
     web::{
-        Client, CurrentUser, Input, RecentAuth, Reply, SignedIn,
-        door::{self, Ticket},
+        Authenticated, Client, CurrentUser, Input, Reply, SteppedUpVerifiedUser,
+        authentication::{self, IssuedSession},
         second_factors::CodesPage,
     },
     webauthn::{Registration, RelyingParty},
@@ -98,26 +98,31 @@ pub async fn index(me: CurrentUser, app: Data<App>) -> Result<Reply> {
     page(&me, &app, None, Errors::default()).await.map(Reply::page)
 }
 
-async fn page(me: &SignedIn, app: &App, renaming: Option<Renaming>, errors: Errors) -> Result<PasskeysPage> {
+async fn page(
+    me: &Authenticated,
+    app: &App,
+    renaming: Option<Renaming>,
+    errors: Errors,
+) -> Result<PasskeysPage> {
     let owner = me.user.id.clone();
     let passkeys = app.read(move |conn| passkey::list(conn, &owner)).await?;
-    let here = app.passkeys().id().ok();
+    let here = app.relying_party().id().ok();
     let passkeys = passkeys.into_iter().map(|passkey| PasskeyView::of(passkey, here)).collect();
     Ok(PasskeysPage { passkeys, is_verified: me.user.is_verified(), renaming, errors })
 }
 
 /// `POST /me/passkeys/options`
-pub async fn options(me: RecentAuth, client: Client, app: Data<App>) -> Result<Reply> {
-    let (user, place, party) =
-        (me.user.clone(), Place::Session(me.session.id.clone()), app.passkeys().clone());
+pub async fn options(me: SteppedUpVerifiedUser, client: Client, app: Data<App>) -> Result<Reply> {
+    let (user, binding, party) =
+        (me.user.clone(), CeremonyBinding::Session(me.session.id.clone()), app.relying_party().clone());
     let options = app
         .write(move |tx| {
-            ceremony::admit(tx, &client.ip)?;
+            ceremony::count_challenge(tx, &client.ip)?;
             if factors::of(tx.conn, &user.id)?.passkeys >= passkey::MOST {
                 let sentence = format!("You have {} passkeys. Remove one you no longer use.", passkey::MOST);
                 return Err(Error::Invalid(Errors::one("form", sentence)));
             }
-            ceremony::ask_for_new(tx, &party, &user, place)
+            ceremony::ask_for_new(tx, &party, &user, binding)
         })
         .await?;
     Ok(Reply::data("/me/passkeys", options))
@@ -125,7 +130,7 @@ pub async fn options(me: RecentAuth, client: Client, app: Data<App>) -> Result<R
 
 /// `POST /me/passkeys`
 pub async fn create(
-    me: RecentAuth,
+    me: SteppedUpVerifiedUser,
     client: Client,
     Input(form): Input<NewForm>,
     app: Data<App>,
@@ -150,10 +155,10 @@ pub async fn create(
         here: me.session.clone(),
         device: client.device().name(),
     };
-    let party = app.passkeys().clone();
+    let party = app.relying_party().clone();
     let added = app.write(move |tx| adding.run(tx, &party)).await?;
-    let Some(Added { passkey, codes, ticket }) = added else { return Err(Error::PasskeyRefused) };
-    let passkey = PasskeyView::of(passkey, app.passkeys().id().ok());
+    let Some(Added { passkey, codes, issued }) = added else { return Err(Error::PasskeyRefused) };
+    let passkey = PasskeyView::of(passkey, app.relying_party().id().ok());
     let reply = match codes {
         Some(codes) => {
             let page = CodesPage::new(codes, "Your passkey is added.", &me.user);
@@ -161,7 +166,7 @@ pub async fn create(
         }
         None => Reply::done("/me/passkeys", "That passkey is added.").with("passkey", passkey)?,
     };
-    Ok(reply.status(StatusCode::CREATED).signed_in(ticket))
+    Ok(reply.status(StatusCode::CREATED).signed_in(issued))
 }
 
 struct Adding {
@@ -169,7 +174,7 @@ struct Adding {
     name: PasskeyName,
     user: User,
     actor: Actor,
-    here: session::Current,
+    here: session::CurrentSession,
     device: String,
 }
 
@@ -177,8 +182,8 @@ impl Adding {
     fn run(self, tx: &mut Tx, party: &RelyingParty) -> Result<Option<Added>> {
         let Self { answer, name, user, actor, here, device } = self;
         tx.lock(&user.email.normalized())?;
-        let place = Place::Session(here.id.clone());
-        let Some(credential) = ceremony::judge_new(tx, party, &user.id, &place, &answer)? else {
+        let binding = CeremonyBinding::Session(here.id.clone());
+        let Some(credential) = ceremony::judge_new(tx, party, &user.id, &binding, &answer)? else {
             return Ok(None);
         };
         let before = factors::of(tx.conn, &user.id)?;
@@ -194,7 +199,7 @@ impl Adding {
             false => Some(second_factors::make_codes(tx, &actor, &user.id)?),
         };
         second_factors::tell(tx, &actor, &user, FactorChange::PasskeyAdded, &device)?;
-        Ok(Some(Added { passkey, codes, ticket: door::rotate(tx, &here)? }))
+        Ok(Some(Added { passkey, codes, issued: authentication::rotate(tx, &here)? }))
     }
 }
 
@@ -202,7 +207,7 @@ impl Adding {
 struct Added {
     passkey: Passkey,
     codes: Option<Vec<Zeroizing<String>>>,
-    ticket: Ticket,
+    issued: IssuedSession,
 }
 
 /// `PUT /me/passkeys/{id}` and `POST /me/passkeys/{id}/rename`
@@ -228,22 +233,27 @@ pub async fn rename(
 }
 
 /// `DELETE /me/passkeys/{id}` and `POST /me/passkeys/{id}/remove`. The last way in stays.
-pub async fn remove(me: RecentAuth, client: Client, id: Path<PasskeyId>, app: Data<App>) -> Result<Reply> {
+pub async fn remove(
+    me: SteppedUpVerifiedUser,
+    client: Client,
+    id: Path<PasskeyId>,
+    app: Data<App>,
+) -> Result<Reply> {
     let (actor, user, here, id) = (me.actor(), me.user.clone(), me.session.clone(), id.into_inner());
-    let ticket = app
+    let issued = app
         .write(move |tx| {
             tx.lock(&user.email.normalized())?;
             passkeys::remove(tx, &actor, &user, &here, &id)?;
             second_factors::tell(tx, &actor, &user, FactorChange::PasskeyRemoved, &client.device().name())?;
-            door::rotate(tx, &here)
+            authentication::rotate(tx, &here)
         })
         .await?;
-    Ok(Reply::done("/me/passkeys", "That passkey is removed.").signed_in(ticket))
+    Ok(Reply::done("/me/passkeys", "That passkey is removed.").signed_in(issued))
 }
 
 /// `GET /.well-known/passkey-endpoints`: where password managers send people (W3C, Passkey Endpoints).
 pub async fn endpoints(app: Data<App>) -> Result<HttpResponse> {
-    app.passkeys().id()?;
+    app.relying_party().id()?;
     let page = app.config().site.link("/me/passkeys");
     Ok(HttpResponse::Ok().json(json!({ "enroll": page, "manage": page })))
 }

@@ -21,9 +21,9 @@ use crate::{
             policy::{Context, judge},
         },
         security_change::Kind,
-        user::{self, Candidate},
+        user::{self, PasswordCredential},
     },
-    web::{Client, Input, RecentUser, Reply, door},
+    web::{Client, Input, Reply, SteppedUpUser, authentication},
 };
 
 /// The form.
@@ -51,13 +51,13 @@ pub struct Form {
 }
 
 /// `GET /me/password`
-pub async fn form(me: RecentUser) -> Result<Reply> {
+pub async fn form(me: SteppedUpUser) -> Result<Reply> {
     Ok(Reply::page(page(&me, Errors::default())))
 }
 
 /// `PUT POST /me/password`
 pub async fn change(
-    me: RecentUser,
+    me: SteppedUpUser,
     client: Client,
     Input(form): Input<Form>,
     app: Data<App>,
@@ -82,12 +82,12 @@ pub async fn change(
     };
     let hash = app.hasher().hash(form.new_password).await?;
     let (user, actor, current) = (me.user.clone(), me.actor(), me.session.clone());
-    let ticket = app
+    let issued = app
         .write(move |tx| {
             tx.lock(&user.email.normalized())?;
             // The password may have changed, or been blocked, while it was hashed.
             if let Some(before) = before
-                && !user::candidate(tx.conn, &user.id)?.is(&before)
+                && !user::password_credential(tx.conn, &user.id)?.is(&before)
             {
                 return Err(Error::SignIn);
             }
@@ -98,34 +98,34 @@ pub async fn change(
             }
             security_changes::note(tx, &actor, &user.id, Kind::PasswordChanged, None)?;
             audit::record(tx, &actor, &user.id, Event::PasswordChanged {})?;
-            door::change_password_here(tx, &client, &user.id, &current)
+            authentication::change_password_here(tx, &client, &user.id, &current)
         })
         .await?;
     let message = "Your password is changed. Every other device is signed out.";
-    Ok(Reply::done("/me/security", message).signed_in(ticket))
+    Ok(Reply::done("/me/security", message).signed_in(issued))
 }
 
 /// Where there is a password and the step-up was made with something else: whoever holds an unlocked phone does not take
 /// the password over (OWASP ASVS 5.0 V6.2.3).
-fn needs_current(me: &RecentUser) -> bool {
+fn needs_current(me: &SteppedUpUser) -> bool {
     me.user.has_password && me.session.stepped_up_with != Some(StepUpMethod::Password)
 }
 
 /// What is stored of the current password, where that was given; a wrong one counts as a wrong step-up.
 async fn check_current(
-    me: &RecentUser,
+    me: &SteppedUpUser,
     client: &Client,
     offered: Password,
     app: &App,
-) -> Result<Result<Candidate, Errors>> {
+) -> Result<Result<PasswordCredential, Errors>> {
     if offered.is_empty() {
         return Ok(Err(Errors::one("currentPassword", "Enter your current password.")));
     }
     let (user, here) = (me.user.clone(), me.session.id.clone());
     let candidate = app
         .write(move |tx| {
-            step_up::admit_password(tx, &here)?;
-            user::candidate(tx.conn, &user.id)
+            step_up::count_password(tx, &here)?;
+            user::password_credential(tx.conn, &user.id)
         })
         .await?;
     let known = me.user.is_verified().then(|| me.user.id.clone());
@@ -141,7 +141,7 @@ async fn check_current(
     }
 }
 
-fn page(me: &RecentUser, errors: Errors) -> PasswordPage {
+fn page(me: &SteppedUpUser, errors: Errors) -> PasswordPage {
     PasswordPage {
         email: me.user.email.spelled().to_owned(),
         has_password: me.user.has_password,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     accounts::{
         containment::{self, Occasion},
-        email_verification, linking, mailbox, security_changes, sso_policy,
+        email_verification, linking, security_changes, sso_policy, unverified_account,
     },
     app::App,
     clock::span_in_words,
@@ -16,21 +16,21 @@ use crate::{
     error::{Error, Errors, Result},
     ids::UserId,
     log,
-    mail::{EmailAddress, LetterKind, letters},
+    mail::{EmailAddress, EmailKind, emails},
     model::{
         audit::{self, Event},
         password::{
             Password, PasswordHash,
             policy::{Context, judge},
         },
+        rate_limit::{self, Limit},
         security_change::Kind,
         sign_in,
-        throttle::{self, Limit},
         token::{self, ResetPassword},
         user::{self, User},
     },
     secret::Secret,
-    web::{Anybody, Client, Input, Query, Reply, door},
+    web::{Client, Input, MaybeUser, Query, Reply, authentication},
 };
 
 /// The form for a link.
@@ -112,7 +112,7 @@ pub async fn create(client: Client, Input(form): Input<ForgotForm>, app: Data<Ap
          today, open it.",
         email.spelled()
     );
-    let way = door::way_through_organisation(&email);
+    let way = authentication::sso_login_url(&email);
     if app.write(move |tx| send_link(tx, &client, &email)).await? {
         return Err(Error::SsoRequired(way));
     }
@@ -135,8 +135,8 @@ pub async fn create(client: Client, Input(form): Input<ForgotForm>, app: Data<Ap
 /// come in otherwise; all are told the same.
 fn send_link(tx: &mut Tx, client: &Client, email: &EmailAddress) -> Result<bool> {
     let config = tx.config;
-    let network = throttle::client_network(&client.ip);
-    throttle::admit(
+    let network = rate_limit::client_network(&client.ip);
+    rate_limit::consume(
         tx,
         &Limit::new("forgot", &network, config.limits.signups_per_network, TimeDelta::hours(1)),
     )?;
@@ -150,30 +150,30 @@ fn send_link(tx: &mut Tx, client: &Client, email: &EmailAddress) -> Result<bool>
         _ => true,
     };
     let is_unconfirmed = is_open && found.as_ref().is_some_and(|user| !user.is_verified());
-    // The answer is the same either way, so a letter too many is simply not written.
-    let has_room = throttle::admits_letter(tx, LetterKind::ResetPassword, email)?
-        && throttle::admits_to_unconfirmed(tx, email, Some(&client.ip), is_unconfirmed)?;
+    // The answer is the same either way, so an email too many is simply not written.
+    let has_room = rate_limit::try_consume_mail(tx, EmailKind::ResetPassword, email)?
+        && rate_limit::try_consume_mail_to_unconfirmed(tx, email, Some(&client.ip), is_unconfirmed)?;
     if !has_room {
         return Ok(enforced.is_some());
     }
     let start = email_verification::start_link_where(tx, email, is_unconfirmed)?;
     let Some(user) = found.filter(|_| is_open) else {
-        token::issue_for_nobody::<ResetPassword>(tx)?;
+        token::dummy_issue::<ResetPassword>(tx)?;
         return Ok(enforced.is_some());
     };
     let secret = token::issue::<ResetPassword>(tx, &user.id, &user.email.normalized())?;
     let valid_for = span_in_words(config.lifetimes.reset_link);
     let (site, to, link) = (&config.site, &user.email, secret.reveal());
-    let letter = match &start {
-        Some(start) => letters::reset_password_unconfirmed(site, to, link, start.reveal(), &valid_for)?,
-        None => letters::reset_password(site, to, &user.name, link, &valid_for)?,
+    let message = match &start {
+        Some(start) => emails::reset_password_unconfirmed(site, to, link, start.reveal(), &valid_for)?,
+        None => emails::reset_password(site, to, &user.name, link, &valid_for)?,
     };
-    tx.mail(Some(&user.id), letter)?;
+    tx.mail(Some(&user.id), message)?;
     Ok(enforced.is_some())
 }
 
 /// `GET /reset-password?token=`
-pub async fn open(client: Client, visitor: Anybody, link: Query<Link>, app: Data<App>) -> Result<Reply> {
+pub async fn open(client: Client, visitor: MaybeUser, link: Query<Link>, app: Data<App>) -> Result<Reply> {
     let secret = link.into_inner().token;
     let user = look_up(&app, &secret).await?;
     Ok(Reply::page(page(&user, &secret, &client, &visitor, Errors::default())))
@@ -182,7 +182,7 @@ pub async fn open(client: Client, visitor: Anybody, link: Query<Link>, app: Data
 /// `POST /reset-password`
 pub async fn reset(
     client: Client,
-    visitor: Anybody,
+    visitor: MaybeUser,
     Input(form): Input<ResetForm>,
     app: Data<App>,
 ) -> Result<Reply> {
@@ -210,7 +210,7 @@ fn set(tx: &mut Tx, client: &Client, secret: &Secret<ResetPassword>, hash: &Pass
     let (id, normalized): (UserId, String) = token::redeem(tx, secret)?;
     let user = user::by_id(tx.conn, &id)?;
     if sso_policy::required_connection(tx.conn, &user)?.is_some() {
-        return Err(Error::SsoRequired(door::way_through_organisation(&user.email)));
+        return Err(Error::SsoRequired(authentication::sso_login_url(&user.email)));
     }
     let actor = client.actor().known_as(&id);
     if !user.is_verified() {
@@ -218,14 +218,14 @@ fn set(tx: &mut Tx, client: &Client, secret: &Secret<ResetPassword>, hash: &Pass
         email_verification::confirm(tx, &actor, &id, &normalized)?;
         // Until now it was perhaps a stranger's account, or that of an organisation that only says so.
         sign_in::forget(tx, &id)?;
-        mailbox::detach_from_organisations(tx, &actor, &id)?;
+        unverified_account::detach_from_organisations(tx, &actor, &id)?;
     }
     user::set_password(tx, &id, hash)?;
     containment::end_access(tx, &actor, &id, Occasion::PasswordReset)?;
     linking::forget_unproved(tx, &actor, &user)?;
     // Strangers who guessed before must not keep out whoever has just read the account's mail.
-    let streak = throttle::login_streak(tx.config, "any", &normalized);
-    throttle::clear(tx, &streak)?;
+    let streak = rate_limit::login_streak(tx.config, "any", &normalized);
+    rate_limit::clear(tx, &streak)?;
     let key = security_changes::address_key(&normalized);
     security_changes::note(tx, &actor, &id, Kind::PasswordReset, Some(&key))?;
     let device = client.device().name();
@@ -259,7 +259,7 @@ fn page(
     user: &User,
     secret: &Secret<ResetPassword>,
     client: &Client,
-    visitor: &Anybody,
+    visitor: &MaybeUser,
     errors: Errors,
 ) -> ResetPage {
     let other = visitor.signed_in().filter(|_| !client.holds_session_of(&user.id));

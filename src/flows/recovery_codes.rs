@@ -14,11 +14,11 @@ use crate::{
     app::App,
     db::Tx,
     error::{Error, Errors, Result},
-    mail::letters::FactorChange,
-    model::{audit::Actor, recovery_code, session::Current, user::User},
+    mail::emails::FactorChange,
+    model::{audit::Actor, recovery_code, session::CurrentSession, user::User},
     web::{
-        Client, CurrentUser, Input, RecentAuth, Reply,
-        door::{self, Ticket},
+        Client, CurrentUser, Input, Reply, SteppedUpVerifiedUser,
+        authentication::{self, IssuedSession},
         second_factors::{CodesPage, FactorsPage},
     },
 };
@@ -48,13 +48,13 @@ struct CodesFile<'a> {
 
 /// What came of the wish for new codes.
 enum Made {
-    Codes(Vec<Zeroizing<String>>, Ticket),
+    Codes(Vec<Zeroizing<String>>, IssuedSession),
     Not(&'static str),
 }
 
 /// `POST /me/2fa/recovery-codes`: ten new ones; all older ones are dead.
 pub async fn create(
-    me: RecentAuth,
+    me: SteppedUpVerifiedUser,
     client: Client,
     form: Option<Input<Form>>,
     app: Data<App>,
@@ -62,9 +62,9 @@ pub async fn create(
     let replaces = form.and_then(|Input(form)| form.replaces);
     let (actor, user, here) = (me.actor(), me.user.clone(), me.session.clone());
     match app.write(move |tx| make(tx, &actor, &client, &user, &here, replaces)).await? {
-        Made::Codes(codes, ticket) => {
+        Made::Codes(codes, issued) => {
             let what = "Here are ten new codes. The older ones no longer work.";
-            Ok(Reply::page(CodesPage::new(codes, what, &me.user)).signed_in(ticket))
+            Ok(Reply::page(CodesPage::new(codes, what, &me.user)).signed_in(issued))
         }
         Made::Not(sentence) => {
             let errors = Errors::one("form", sentence);
@@ -79,7 +79,7 @@ fn make(
     actor: &Actor,
     client: &Client,
     user: &User,
-    here: &Current,
+    here: &CurrentSession,
     replaces: Option<String>,
 ) -> Result<Made> {
     tx.lock(&user.email.normalized())?;
@@ -96,7 +96,7 @@ fn make(
     }
     let codes = second_factors::make_codes(tx, actor, &user.id)?;
     second_factors::tell(tx, actor, user, FactorChange::CodesMade, &client.device().name())?;
-    Ok(Made::Codes(codes, door::rotate(tx, here)?))
+    Ok(Made::Codes(codes, authentication::rotate(tx, here)?))
 }
 
 /// `POST /me/2fa/recovery-codes/download`: codes that a page shows, sent back as a file, so that saving them needs no

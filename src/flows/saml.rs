@@ -3,9 +3,9 @@
 //! The callback is a cross-site POST: it reads nothing from the Lax cookies and signs nobody in. It leaves what was
 //! proved under a one-time secret, and the browser comes for it by itself, with its cookies.
 
-mod arrival;
-mod callback;
-mod departure;
+mod acs;
+mod authn_request;
+mod complete;
 mod linking;
 
 use actix_web::{HttpRequest, HttpResponse, web::Data};
@@ -18,20 +18,20 @@ use crate::{
     ids::{AttemptId, ConnectionId, UserId},
     kinds::Role,
     model::{
-        attempt::{self, Detail},
         audit::{self, Event},
         connection::Connection,
         organisation, service_key,
-        token::Asked,
+        sso_attempt::{self, Detail},
+        token::AuthnRequestState,
     },
+    saml::{self, Refusal},
     secret,
-    sso::{self, Refusal},
     web::{Client, cookies::Own},
 };
 
-pub use arrival::arrive;
-pub use callback::{callback, say_refused};
-pub use departure::{go, login, step_up, test};
+pub use acs::{assertion_consumer_service, say_refused};
+pub use authn_request::{go, login, step_up, test};
+pub use complete::complete;
 pub use linking::{link, link_form};
 
 const SEAL: &str = "saml_arrival";
@@ -40,8 +40,8 @@ const REFUSED: &str = "/auth/saml/refused";
 
 /// A response that passed, while its browser comes for it.
 #[derive(Serialize, Deserialize)]
-struct Arrived {
-    asked: Asked,
+struct Handoff {
+    asked: AuthnRequestState,
     attempt: AttemptId,
     format: String,
     name: String,
@@ -92,7 +92,7 @@ impl From<Box<Refusal>> for Fault {
 pub async fn metadata(app: Data<App>) -> Result<HttpResponse> {
     let config = app.config().clone();
     let service = app.read(move |conn| service_key::service(conn, &config)).await?;
-    let document = tokio::task::spawn_blocking(move || sso::metadata(&service)).await;
+    let document = tokio::task::spawn_blocking(move || saml::metadata(&service)).await;
     let document = document.map_err(Error::internal)??;
     Ok(HttpResponse::Ok().content_type("application/samlmetadata+xml").body(document))
 }
@@ -106,7 +106,7 @@ fn note(
     outcome: &str,
     detail: &Detail,
 ) -> Result<String> {
-    let id = attempt::note(tx, &connection.id, test.as_ref(), test.is_some(), outcome, detail)?;
+    let id = sso_attempt::note(tx, &connection.id, test.as_ref(), test.is_some(), outcome, detail)?;
     if outcome != "success" {
         tracing::warn!(connection.id = %connection.id, reason = outcome, "a SAML response is refused");
         let event = Event::SsoRefused { connection: connection.id.clone(), reason: outcome.to_owned() };
@@ -121,18 +121,18 @@ fn note(
     })
 }
 
-fn checks(checks: &[sso::Check]) -> Vec<(String, Option<String>)> {
-    let failed = |check: &sso::Check| check.failed.map(|reason| reason.sentence().to_owned());
+fn checks(checks: &[saml::Check]) -> Vec<(String, Option<String>)> {
+    let failed = |check: &saml::Check| check.failed.map(|reason| reason.sentence().to_owned());
     checks.iter().map(|check| (check.says.to_owned(), failed(check))).collect()
 }
 
-fn attributes(attributes: &[sso::Attribute]) -> Vec<(String, Vec<String>)> {
+fn attributes(attributes: &[saml::Attribute]) -> Vec<(String, Vec<String>)> {
     attributes.iter().map(|one| (one.name.clone(), one.values.clone())).collect()
 }
 
-fn name_of(format: &str, value: &str) -> Result<sso::Name> {
-    let format = sso::NameFormat::from_uri(format).ok_or(Error::SsoRefused)?;
-    Ok(sso::Name { format, value: value.to_owned() })
+fn name_of(format: &str, value: &str) -> Result<saml::Name> {
+    let format = saml::NameFormat::from_uri(format).ok_or(Error::SsoRefused)?;
+    Ok(saml::Name { format, value: value.to_owned() })
 }
 
 fn refused(error: Error) -> Error {
@@ -148,6 +148,6 @@ fn nonces_of(req: &HttpRequest) -> Vec<String> {
 }
 
 /// Whether one of its `nonces` makes this the browser that `asked`.
-fn is_asking_browser(nonces: &[String], asked: &Asked) -> bool {
+fn is_asking_browser(nonces: &[String], asked: &AuthnRequestState) -> bool {
     nonces.iter().any(|nonce| secret::digest(nonce) == asked.browser)
 }

@@ -1,4 +1,4 @@
-//! The second proof of a sign-in. Between the two there is no session.
+//! The second factor of a sign-in. Between the two there is no session.
 
 pub mod passkey;
 mod verdict;
@@ -23,7 +23,7 @@ use crate::{
         user,
     },
     secret::Secret,
-    web::{Client, Input, PendingLogin, Query, Reply, door, local_path, views::UserView},
+    web::{Client, Input, PendingLogin, Query, Reply, authentication, local_path, views::UserView},
     webauthn::Assertion,
 };
 
@@ -51,12 +51,12 @@ pub struct Form {
 
 /// What goes on afterwards.
 #[derive(Deserialize)]
-pub struct Whither {
+pub struct ReturnQuery {
     next: Option<String>,
 }
 
 /// `GET /login/2fa`
-pub async fn form(pending: PendingLogin, query: Query<Whither>, app: Data<App>) -> Result<Reply> {
+pub async fn form(pending: PendingLogin, query: Query<ReturnQuery>, app: Data<App>) -> Result<Reply> {
     let next = local_path(query.next.as_deref());
     page(&app, pending.0, next, Errors::default()).await.map(Reply::page)
 }
@@ -78,9 +78,9 @@ pub async fn create(
     }
     let (tried, secret, factor) = (pending.0.clone(), pending.0, code.factor());
     let verdict = app.write(move |tx| attempt(tx, &client, &tried, &code)).await;
-    app.metrics().second_proof(factor, matches!(verdict, Ok(Verdict::Right { .. })));
+    app.metrics().second_factor(factor, matches!(verdict, Ok(Verdict::Right { .. })));
     match verdict.map_err(ended)? {
-        Verdict::Right { user, ticket, factor, codes_left } => {
+        Verdict::Right { user, issued, factor, codes_left } => {
             let next = next.unwrap_or_else(|| "/me".to_owned());
             let reply = match factor {
                 Factor::RecoveryCode => {
@@ -88,9 +88,9 @@ pub async fn create(
                 }
                 _ => Reply::go(next),
             };
-            Ok(reply.with("user", UserView::from(&*user))?.signed_in(ticket))
+            Ok(reply.with("user", UserView::from(&*user))?.signed_in(issued))
         }
-        Verdict::Last => Err(Error::PendingEnded),
+        Verdict::Last => Err(Error::SignInExpired),
         Verdict::Wrong => {
             let sentence = match field {
                 "recovery" => "That code is not right, or was used before. Each works once.",
@@ -120,16 +120,16 @@ fn spent(left: i64) -> String {
 fn attempt(tx: &mut Tx, client: &Client, secret: &Secret<PendingSignIn>, code: &Code) -> Result<Verdict> {
     let waiting = token::peek(tx.conn, secret)?;
     let user = user::find_locked(tx, &waiting.user_id)?.ok_or(Error::DeadLink)?;
-    let (_, first, left) = token::try_once(tx, secret, MOST_CODES)?;
+    let (_, first, left) = token::count_attempt(tx, secret, MOST_CODES)?;
     let is_known = client.is_known_to(tx.conn, &user.id)?;
-    second_factors::admit_guess(tx, &user.id, is_known)?;
+    second_factors::count_guess(tx, &user.id, is_known)?;
     let actor = client.actor().known_as(&user.id);
     if let Some(factor) = second_factors::take(tx, &actor, &user, code, &client.device().name())? {
         second_factors::clear_guesses(tx, &user.id, is_known)?;
-        let second = door::Second { factor, passkey: None };
-        let ticket = door::finish(tx, client, &user, secret, second)?;
+        let second = authentication::PassedSecondFactor { factor, passkey: None };
+        let issued = authentication::finish(tx, client, &user, secret, second)?;
         let codes_left = recovery_code::left(tx.conn, &user.id)?;
-        return Ok(Verdict::Right { user: Box::new(user), ticket, factor, codes_left });
+        return Ok(Verdict::Right { user: Box::new(user), issued, factor, codes_left });
     }
     missed(tx, client, &user, &first, left, secret)
 }

@@ -25,11 +25,11 @@ use crate::{
         sign_in,
     },
     web::{
-        CurrentUser, Query, Reply, SignedIn,
+        Authenticated, CurrentUser, Query, Reply,
         second_factors::FactorsView,
+        sign_in_methods::SignInMethods,
         together,
         views::{LoginView, SessionView},
-        ways::Ways,
     },
 };
 
@@ -48,7 +48,8 @@ pub struct SessionsPage {
 #[template(path = "security.html")]
 #[serde(rename_all = "camelCase")]
 pub struct SecurityPage {
-    ways: Ways,
+    #[serde(rename = "ways")]
+    sign_in_methods: SignInMethods,
     sessions: Vec<SessionView>,
     #[serde(skip)]
     next: Option<String>,
@@ -99,10 +100,10 @@ pub async fn security(me: CurrentUser, app: Data<App>) -> Result<Reply> {
             ))
         })
         .await?;
-    let ways = Ways::of(&me.user, factors, app.config());
+    let sign_in_methods = SignInMethods::of(&me.user, factors, app.config());
     let logins = logins.into_iter().map(LoginView::from).collect();
     let Devices { sessions, next, others } = devices(&me, &app, None).await?;
-    Ok(Reply::page(SecurityPage { ways, sessions, next, others, second_factors, logins }))
+    Ok(Reply::page(SecurityPage { sign_in_methods, sessions, next, others, second_factors, logins }))
 }
 
 /// A page of the devices, what the next one is found by, and how many there are besides the one that asks.
@@ -113,12 +114,12 @@ struct Devices {
 }
 
 /// Those after the one that `cursor` names; none where it has ended meanwhile.
-async fn devices(me: &SignedIn, app: &App, cursor: Option<SessionId>) -> Result<Devices> {
+async fn devices(me: &Authenticated, app: &App, cursor: Option<SessionId>) -> Result<Devices> {
     let (owner, now) = (me.user.id.clone(), me.now);
     Ok(page_of(me, app.read(move |conn| session::list(conn, &owner, now)).await?, cursor))
 }
 
-fn page_of(me: &SignedIn, all: Vec<Listed>, cursor: Option<SessionId>) -> Devices {
+fn page_of(me: &Authenticated, all: Vec<Listed>, cursor: Option<SessionId>) -> Devices {
     let others = all.len().saturating_sub(1);
     let start = cursor.map_or(0, |cursor| {
         all.iter().position(|session| session.id == cursor).map_or(all.len(), |place| place + 1)

@@ -12,16 +12,19 @@ use crate::{
     error::{Error, Errors, Result},
     kinds::AuthMethod,
     log,
-    mail::{EmailAddress, LetterKind},
+    mail::{EmailAddress, EmailKind},
     model::{
         password::{
             Password,
             policy::{Context, weaknesses},
         },
-        throttle::{self, Limit},
-        user::{self, Candidate, Name, NewUser, User},
+        rate_limit::{self, Limit},
+        user::{self, Name, NewUser, PasswordCredential, User},
     },
-    web::{BrowserMark, Client, EvenLeaving, Input, Query, Reply, door, local_path, views::UserView},
+    web::{
+        BrowserBinding, Client, IncludingScheduledDeletion, Input, Query, Reply, authentication, local_path,
+        views::UserView,
+    },
 };
 
 /// The form for a new account.
@@ -53,16 +56,20 @@ pub struct Form {
 
 /// Where to go afterwards.
 #[derive(Deserialize)]
-pub struct Whither {
+pub struct ReturnQuery {
     next: Option<String>,
 }
 
 /// `GET /signup`
-pub async fn form(me: Option<EvenLeaving>, mark: BrowserMark, query: Query<Whither>) -> Result<Reply> {
+pub async fn form(
+    me: Option<IncludingScheduledDeletion>,
+    mark: BrowserBinding,
+    query: Query<ReturnQuery>,
+) -> Result<Reply> {
     if me.is_some() {
         return Ok(Reply::go("/me"));
     }
-    mark.given()?;
+    mark.get_or_create()?;
     let next = local_path(query.next.as_deref());
     Ok(Reply::page(SignupPage { name: String::new(), email: String::new(), next, errors: Errors::default() }))
 }
@@ -76,28 +83,30 @@ pub async fn create(client: Client, Input(form): Input<Form>, app: Data<App>) ->
         (Ok((email, name)), form) => (email, name, form),
         (Err(errors), form) => return Ok(Reply::refused(form.again(errors.clone()), Error::Invalid(errors))),
     };
-    let client = client.telling(&form.zone, &form.screen);
+    let client = client.with_hints(&form.zone, &form.screen);
     let network = Limit::new(
         "sign-up",
-        &throttle::client_network(&client.ip),
+        &rate_limit::client_network(&client.ip),
         app.config().limits.signups_per_network,
         TimeDelta::hours(1),
     );
-    let neighbourhood = throttle::hashes_by_neighbourhood(app.config(), &client.ip);
-    app.write(move |tx| throttle::admit(tx, &network).and_then(|()| throttle::admit(tx, &neighbourhood)))
-        .await?;
+    let neighbourhood = rate_limit::hashes_by_neighbourhood(app.config(), &client.ip);
+    app.write(move |tx| {
+        rate_limit::consume(tx, &network).and_then(|()| rate_limit::consume(tx, &neighbourhood))
+    })
+    .await?;
     // Before an account is looked for: everybody of the domain is told the same.
     let asked = email.clone();
     if app.read(move |conn| sso_policy::enforced(conn, &asked)).await?.is_some() {
-        return Err(Error::SsoRequired(door::way_through_organisation(&email)));
+        return Err(Error::SsoRequired(authentication::sso_login_url(&email)));
     }
     let password_hash = app.hasher().hash(form.password.clone()).await?;
     let new = NewUser { email, name, password_hash, created_from: client.device().name() };
     let mut seen = None;
-    let (user, arrival) = loop {
+    let (user, outcome) = loop {
         let (client, new, before) = (client.clone(), new.clone(), seen.take());
         match app.write(move |tx| enter(tx, &client, new, before)).await? {
-            Step::In(user, arrival) => break (*user, arrival),
+            Step::In(user, outcome) => break (*user, outcome),
             Step::LookAt(earlier) => {
                 let verdict = app.hasher().verify(form.password.clone(), [earlier.usable_hash()]).await?;
                 seen = Some((earlier, verdict.matched.is_some()));
@@ -112,23 +121,28 @@ pub async fn create(client: Client, Input(form): Input<Form>, app: Data<App>) ->
     Ok(Reply::done(next, message)
         .status(StatusCode::CREATED)
         .with("user", UserView::from(&user))?
-        .arrived(arrival))
+        .sign_in(outcome))
 }
 
 /// How far it came.
 enum Step {
     /// All the way.
-    In(Box<User>, door::Arrival),
+    In(Box<User>, authentication::SignInOutcome),
     /// This browser signed up before with this address: whether with the same password is to be looked at first.
-    LookAt(Box<Candidate>),
+    LookAt(Box<PasswordCredential>),
 }
 
 /// The form sent twice is one account and one email. With another password it is another account: whoever only holds the
 /// session of the earlier one may not end it. `seen` is the earlier account that was looked at, and whether it has this
 /// password.
-fn enter(tx: &mut Tx, client: &Client, new: NewUser, seen: Option<(Box<Candidate>, bool)>) -> Result<Step> {
+fn enter(
+    tx: &mut Tx,
+    client: &Client,
+    new: NewUser,
+    seen: Option<(Box<PasswordCredential>, bool)>,
+) -> Result<Step> {
     tx.lock(&new.email.normalized())?;
-    let held = client.held.as_ref().map(|(user, _)| user);
+    let held = client.current_session.as_ref().map(|(user, _)| user);
     let user = match (user::begun_in(tx.conn, &new.email, client.binding.as_deref(), held)?, seen) {
         (None, _) => begin(tx, client, new)?,
         (Some(earlier), Some((seen, is_same))) if earlier.is(&seen) => match is_same {
@@ -137,24 +151,24 @@ fn enter(tx: &mut Tx, client: &Client, new: NewUser, seen: Option<(Box<Candidate
         },
         (Some(earlier), _) => return Ok(Step::LookAt(Box::new(earlier))),
     };
-    let arrival = door::arrive(tx, client, &user, AuthMethod::SignUp, false)?;
-    Ok(Step::In(Box::new(user), arrival))
+    let outcome = authentication::complete_first_factor(tx, client, &user, AuthMethod::SignUp, false)?;
+    Ok(Step::In(Box::new(user), outcome))
 }
 
 fn begin(tx: &mut Tx, client: &Client, new: NewUser) -> Result<User> {
     email_verification::make_room(tx, &client.actor(), &new.email)?;
     let user = user::register(tx, &client.actor(), new)?;
     // The first letter of an account waits for none before it; it is counted, so that the next one has to wait.
-    throttle::admits_letter(tx, LetterKind::VerifyEmail, &user.email)?;
+    rate_limit::try_consume_mail(tx, EmailKind::VerifyEmail, &user.email)?;
     email_verification::send_link(tx, &client.actor(), &user)?;
     Ok(user)
 }
 
 /// Another email where the first had the time to arrive.
-fn again(tx: &mut Tx, client: &Client, earlier: &Candidate) -> Result<User> {
+fn again(tx: &mut Tx, client: &Client, earlier: &PasswordCredential) -> Result<User> {
     let user = user::by_id(tx.conn, &earlier.id)?;
     let is_late = tx.now - user.created_at >= TimeDelta::minutes(1);
-    if is_late && throttle::admits_letter(tx, LetterKind::VerifyEmail, &user.email)? {
+    if is_late && rate_limit::try_consume_mail(tx, EmailKind::VerifyEmail, &user.email)? {
         email_verification::send_link(tx, &client.actor(), &user)?;
     }
     Ok(user)

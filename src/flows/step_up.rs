@@ -1,13 +1,13 @@
 //! Step-up: before anything dangerous, in this session and for five minutes, "it is still you".
 
+mod attempt;
 pub mod passkey;
-mod proof;
 
 use actix_web::web::Data;
 use askama::Template;
 use serde::{Deserialize, Serialize};
 
-use super::step_up::proof::{Attempt, Verdict};
+use super::step_up::attempt::{Attempt, Verdict};
 use crate::{
     accounts::{
         factors,
@@ -18,9 +18,11 @@ use crate::{
     app::App,
     error::{Error, Errors, Result},
     kinds::{StepUpMethod, Strength},
-    model::{password::Password, throttle, token::Interrupted, user},
+    model::{password::Password, rate_limit, token::ResumeRequest, user},
     secret::Secret,
-    web::{Client, CurrentUser, Input, Query, Reply, SignedIn, door, interrupted, local_path},
+    web::{
+        Authenticated, Client, CurrentUser, Input, Query, Reply, authentication, local_path, saved_request,
+    },
     webauthn::Assertion,
 };
 
@@ -70,7 +72,7 @@ pub struct Form {
 /// What goes on afterwards, and how strong a step-up it needs: as strong as a sign-in unless it says otherwise. What goes
 /// on asks for its own strength; this one is for the page.
 #[derive(Deserialize)]
-pub struct Whither {
+pub struct ReturnQuery {
     next: Option<String>,
     resume: Option<String>,
     strength: Option<String>,
@@ -80,12 +82,12 @@ pub struct Whither {
 #[derive(Deserialize)]
 pub struct Resume {
     #[serde(default)]
-    resume: Secret<Interrupted>,
+    resume: Secret<ResumeRequest>,
 }
 
 /// `GET /auth/confirm`
-pub async fn form(me: CurrentUser, query: Query<Whither>, app: Data<App>) -> Result<Reply> {
-    let Whither { next, resume, strength } = query.into_inner();
+pub async fn form(me: CurrentUser, query: Query<ReturnQuery>, app: Data<App>) -> Result<Reply> {
+    let ReturnQuery { next, resume, strength } = query.into_inner();
     let (next, strength) = (local_path(next.as_deref()), strength_of(strength.as_deref()));
     page(&me, &app, strength, next, resume, Errors::default()).await.map(Reply::page)
 }
@@ -111,11 +113,11 @@ pub async fn create(
         (None, None) => by_password(attempt, &form.password, &app).await?,
     };
     match verdict {
-        Ok(ticket) => {
+        Ok(issued) => {
             let reply = Reply::go(&next).with("confirmedUntil", until)?;
             // A script goes there by itself.
             let reply = if form.passkey.is_some() { reply.with("next", next)? } else { reply };
-            Ok(reply.signed_in(ticket))
+            Ok(reply.signed_in(issued))
         }
         Err(Missed::Ended) => Err(Error::StepUpsExhausted),
         Err(Missed::Again) if form.passkey.is_some() => Err(Error::UnknownPasskey),
@@ -125,14 +127,14 @@ pub async fn create(
 
 async fn by_password(attempt: Attempt, password: &Password, app: &App) -> Result<Verdict> {
     let (owner, here) = (attempt.user.clone(), attempt.here.id.clone());
-    app.write(move |tx| step_up::admit_password(tx, &here)).await?;
+    app.write(move |tx| step_up::count_password(tx, &here)).await?;
     let (candidate, closed) = app
         .read(move |conn| {
-            Ok((user::candidate(conn, &owner.id)?, sso_policy::required_connection(conn, &owner)?))
+            Ok((user::password_credential(conn, &owner.id)?, sso_policy::required_connection(conn, &owner)?))
         })
         .await?;
     if closed.is_some() {
-        return Err(Error::SsoRequired(door::way_through_organisation(&attempt.user.email)));
+        return Err(Error::SsoRequired(authentication::sso_login_url(&attempt.user.email)));
     }
     let known = attempt.user.is_verified().then(|| attempt.user.id.clone());
     let verdict = app.hasher().verify_known(known, password.clone(), [candidate.usable_hash()]).await?;
@@ -142,10 +144,10 @@ async fn by_password(attempt: Attempt, password: &Password, app: &App) -> Result
     app.write(move |tx| {
         tx.lock(&attempt.user.email.normalized())?;
         // The password may have changed, or been blocked, while it was hashed.
-        if user::candidate(tx.conn, &attempt.user.id)?.usable_hash() != candidate.usable_hash() {
+        if user::password_credential(tx.conn, &attempt.user.id)?.usable_hash() != candidate.usable_hash() {
             return Err(Error::SignIn);
         }
-        throttle::clear_guesses(tx, attempt.user.id.as_str())?;
+        rate_limit::clear_guesses(tx, attempt.user.id.as_str())?;
         attempt.passed(tx, StepUpMethod::Password)
     })
     .await
@@ -162,7 +164,7 @@ async fn by_code(attempt: Attempt, code: Code, app: &App) -> Result<Verdict> {
     .await
 }
 
-async fn refuse(me: &SignedIn, form: Form, app: &App) -> Result<Reply> {
+async fn refuse(me: &Authenticated, form: Form, app: &App) -> Result<Reply> {
     let (field, sentence) = match (&form.code, form.password.is_empty()) {
         (Some(Code::Nothing), _) => ("code", "Enter a code."),
         (Some(_), _) => ("code", "That code is not right, or was used before."),
@@ -176,7 +178,7 @@ async fn refuse(me: &SignedIn, form: Form, app: &App) -> Result<Reply> {
 }
 
 async fn page(
-    me: &SignedIn,
+    me: &Authenticated,
     app: &App,
     strength: Strength,
     next: Option<String>,
@@ -199,7 +201,7 @@ pub async fn resume(me: CurrentUser, client: Client, query: Query<Resume>, app: 
         return Err(Error::MethodNotAllowed);
     }
     let (session, secret) = (me.session.id.clone(), query.into_inner().resume);
-    let form = app.write(move |tx| interrupted::take(tx, &session, &secret)).await?;
+    let form = app.write(move |tx| saved_request::consume(tx, &session, &secret)).await?;
     Ok(Reply::page(ContinuePage { what: what(&form.path), path: form.path, fields: form.fields }))
 }
 

@@ -16,17 +16,17 @@ use crate::{
     db::Tx,
     error::{Error, Errors, Result},
     kinds::Factor,
-    mail::letters::FactorChange,
+    mail::emails::FactorChange,
     model::{
         audit::{self, Actor, Event},
         security_change::Kind,
-        session::Current,
+        session::CurrentSession,
         totp::{self, SharedSecret},
         user::User,
     },
     web::{
-        Client, CurrentUser, Input, RecentAuth, Reply, SignedIn,
-        door::{self, Ticket},
+        Authenticated, Client, CurrentUser, Input, Reply, SteppedUpVerifiedUser,
+        authentication::{self, IssuedSession},
         second_factors::{CodesPage, FactorsPage},
     },
 };
@@ -62,7 +62,7 @@ pub struct Form {
 
 /// What came of the first code.
 enum Verdict {
-    Done { ticket: Ticket, codes: Option<Vec<Zeroizing<String>>>, has_replaced: bool },
+    Done { issued: IssuedSession, codes: Option<Vec<Zeroizing<String>>>, has_replaced: bool },
     Wrong,
     NothingWaits,
 }
@@ -73,7 +73,7 @@ pub async fn index(me: CurrentUser, app: Data<App>) -> Result<Reply> {
 }
 
 /// `POST /me/2fa/totp`: a fresh secret. It gates nothing, and an app that is in use stays in use, until the first code.
-pub async fn start(me: RecentAuth, app: Data<App>) -> Result<Reply> {
+pub async fn start(me: SteppedUpVerifiedUser, app: Data<App>) -> Result<Reply> {
     let user = me.user.clone();
     let secret = app
         .write(move |tx| {
@@ -89,7 +89,7 @@ pub async fn start(me: RecentAuth, app: Data<App>) -> Result<Reply> {
 }
 
 /// `GET /me/2fa/totp/confirm`: the set-up that waits. A step-up in the middle of it leads back here.
-pub async fn form(me: RecentAuth, app: Data<App>) -> Result<Reply> {
+pub async fn form(me: SteppedUpVerifiedUser, app: Data<App>) -> Result<Reply> {
     match waiting(&me, &app, Errors::default()).await? {
         Some(page) => Ok(Reply::page(page)),
         None => nothing_waits(&me, &app).await,
@@ -98,7 +98,7 @@ pub async fn form(me: RecentAuth, app: Data<App>) -> Result<Reply> {
 
 /// `POST /me/2fa/totp/confirm`
 pub async fn confirm(
-    me: RecentAuth,
+    me: SteppedUpVerifiedUser,
     client: Client,
     Input(form): Input<Form>,
     app: Data<App>,
@@ -109,16 +109,16 @@ pub async fn confirm(
     let (actor, user, here) = (me.actor(), me.user.clone(), me.session.clone());
     let verdict = app.write(move |tx| finish(tx, &actor, &client, &user, &here, &code)).await?;
     match verdict {
-        Verdict::Done { ticket, codes: Some(codes), .. } => {
+        Verdict::Done { issued, codes: Some(codes), .. } => {
             let what = "Your authenticator app is set up. From now on you are asked for a code of it when you sign in.";
-            Ok(Reply::page(CodesPage::new(codes, what, &me.user)).signed_in(ticket))
+            Ok(Reply::page(CodesPage::new(codes, what, &me.user)).signed_in(issued))
         }
-        Verdict::Done { ticket, codes: None, has_replaced } => {
+        Verdict::Done { issued, codes: None, has_replaced } => {
             let message = match has_replaced {
                 true => "Your new authenticator app is set up. The one before no longer works.",
                 false => "Your authenticator app is set up. Your recovery codes stay as they are.",
             };
-            Ok(Reply::done("/me/2fa", message).signed_in(ticket))
+            Ok(Reply::done("/me/2fa", message).signed_in(issued))
         }
         Verdict::Wrong => {
             let sentence = "That code is not right. Wait for the next one; if it fails too, check the clock of your \
@@ -134,12 +134,12 @@ fn finish(
     actor: &Actor,
     client: &Client,
     user: &User,
-    here: &Current,
+    here: &CurrentSession,
     code: &str,
 ) -> Result<Verdict> {
     tx.lock(&user.email.normalized())?;
     let is_known = client.is_known_to(tx.conn, &user.id)?;
-    second_factors::admit_guess(tx, &user.id, is_known)?;
+    second_factors::count_guess(tx, &user.id, is_known)?;
     let before = factors::of(tx.conn, &user.id)?;
     match totp::confirm(tx, &user.id, code) {
         Ok(true) => {}
@@ -159,21 +159,21 @@ fn finish(
         true => None,
         false => Some(second_factors::make_codes(tx, actor, &user.id)?),
     };
-    Ok(Verdict::Done { ticket: door::rotate(tx, here)?, codes, has_replaced })
+    Ok(Verdict::Done { issued: authentication::rotate(tx, here)?, codes, has_replaced })
 }
 
 /// `DELETE /me/2fa/totp` and `POST /me/2fa/totp/disable`. Harmless twice. A set-up that waits is given up as well.
-pub async fn disable(me: RecentAuth, client: Client, app: Data<App>) -> Result<Reply> {
+pub async fn disable(me: SteppedUpVerifiedUser, client: Client, app: Data<App>) -> Result<Reply> {
     let (actor, user, here) = (me.actor(), me.user.clone(), me.session.clone());
     let removed = app.write(move |tx| remove(tx, &actor, &client, &user, &here)).await?;
-    let Some((ticket, is_second_due)) = removed else {
+    let Some((issued, is_second_due)) = removed else {
         return Ok(Reply::done("/me/2fa", "There is no authenticator app on this account."));
     };
     let message = match is_second_due {
         true => "The authenticator app is removed. You are still asked for a second proof when you sign in.",
         false => "The authenticator app is removed, and the recovery codes with it.",
     };
-    Ok(Reply::done("/me/2fa", message).signed_in(ticket))
+    Ok(Reply::done("/me/2fa", message).signed_in(issued))
 }
 
 fn remove(
@@ -181,8 +181,8 @@ fn remove(
     actor: &Actor,
     client: &Client,
     user: &User,
-    here: &Current,
-) -> Result<Option<(Ticket, bool)>> {
+    here: &CurrentSession,
+) -> Result<Option<(IssuedSession, bool)>> {
     tx.lock(&user.email.normalized())?;
     if !totp::forget(tx, &user.id)? {
         return Ok(None);
@@ -191,11 +191,11 @@ fn remove(
     audit::record(tx, actor, &user.id, Event::SecondFactorRemoved { factor: Factor::Totp, passkey: None })?;
     second_factors::tell(tx, actor, user, FactorChange::AppRemoved, &client.device().name())?;
     let is_second_due = factors::of(tx.conn, &user.id)?.is_second_due();
-    Ok(Some((door::rotate(tx, here)?, is_second_due)))
+    Ok(Some((authentication::rotate(tx, here)?, is_second_due)))
 }
 
 /// The set-up page once more, with what is wrong with the code.
-async fn again(me: &SignedIn, app: &App, sentence: &str) -> Result<Reply> {
+async fn again(me: &Authenticated, app: &App, sentence: &str) -> Result<Reply> {
     let errors = Errors::one("code", sentence);
     match waiting(me, app, errors.clone()).await? {
         Some(page) => Ok(Reply::refused(page, Error::Invalid(errors))),
@@ -203,14 +203,14 @@ async fn again(me: &SignedIn, app: &App, sentence: &str) -> Result<Reply> {
     }
 }
 
-async fn nothing_waits(me: &SignedIn, app: &App) -> Result<Reply> {
+async fn nothing_waits(me: &Authenticated, app: &App) -> Result<Reply> {
     let sentence = "No set-up waits for a code: it is finished, or was left for half an hour. Start again, if you need to.";
     let errors = Errors::one("form", sentence);
     let page = FactorsPage::of(me, app, errors.clone()).await?;
     Ok(Reply::refused(page, Error::Invalid(errors)))
 }
 
-async fn waiting(me: &SignedIn, app: &App, errors: Errors) -> Result<Option<SetupPage>> {
+async fn waiting(me: &Authenticated, app: &App, errors: Errors) -> Result<Option<SetupPage>> {
     let (id, keys, now) = (me.user.id.clone(), app.config().keys.clone(), me.now);
     let (secret, factors) =
         app.read(move |conn| Ok((totp::waiting(conn, &keys, &id, now)?, factors::of(conn, &id)?))).await?;

@@ -21,7 +21,7 @@ use crate::{
         user::{Name, NewUser},
     },
     secret::Secret,
-    web::{Anybody, Client, Input, Query, Reply, door, views::UserView},
+    web::{Client, Input, MaybeUser, Query, Reply, authentication, views::UserView},
 };
 
 /// The form behind the link.
@@ -65,7 +65,7 @@ pub struct Form {
 }
 
 /// `GET /use-address?token=&email=`. Changes nothing, whoever asks.
-pub async fn open(visitor: Anybody, link: Query<Link>, app: Data<App>) -> Result<Reply> {
+pub async fn open(visitor: MaybeUser, link: Query<Link>, app: Data<App>) -> Result<Reply> {
     let Link { token, email } = link.into_inner();
     let email = look_up(&app, &token, &email).await?;
     Ok(Reply::page(page(&email, &token, &visitor, String::new(), Errors::default())))
@@ -74,14 +74,14 @@ pub async fn open(visitor: Anybody, link: Query<Link>, app: Data<App>) -> Result
 /// `POST /use-address`. The account is new and confirmed, and every other that waits for the address ends.
 pub async fn create(
     client: Client,
-    visitor: Anybody,
+    visitor: MaybeUser,
     Input(form): Input<Form>,
     app: Data<App>,
 ) -> Result<Reply> {
     let email = look_up(&app, &form.token, &form.email).await?;
     let asked = email.clone();
     if app.read(move |conn| sso_policy::enforced(conn, &asked)).await?.is_some() {
-        return Err(Error::SsoRequired(door::way_through_organisation(&email)));
+        return Err(Error::SsoRequired(authentication::sso_login_url(&email)));
     }
     let (app_name, address) = (app.config().site.name.clone(), email.clone());
     let checked = log::spawn_blocking(move || (form.check(&address, &app_name), form)).await;
@@ -93,17 +93,18 @@ pub async fn create(
         }
     };
     let password_hash = app.hasher().hash(form.password).await?;
-    let client = client.telling(&form.zone, &form.screen);
-    let (user, arrival) = app
+    let client = client.with_hints(&form.zone, &form.screen);
+    let (user, outcome) = app
         .write(move |tx| {
             let new = NewUser { email, name, password_hash, created_from: client.device().name() };
             let user = email_verification::start(tx, &client.actor(), &form.token, new)?;
-            let arrival = door::arrive(tx, &client, &user, AuthMethod::SignUp, false)?;
-            Ok((user, arrival))
+            let outcome =
+                authentication::complete_first_factor(tx, &client, &user, AuthMethod::SignUp, false)?;
+            Ok((user, outcome))
         })
         .await?;
     let done = Reply::done("/me", "Your account is ready, and your address is confirmed.");
-    Ok(done.status(StatusCode::CREATED).with("user", UserView::from(&user))?.arrived(arrival))
+    Ok(done.status(StatusCode::CREATED).with("user", UserView::from(&user))?.sign_in(outcome))
 }
 
 /// The address of a link that still works.
@@ -117,7 +118,7 @@ async fn look_up(app: &App, token: &Secret<UseAddress>, email: &str) -> Result<E
 fn page(
     email: &EmailAddress,
     token: &Secret<UseAddress>,
-    visitor: &Anybody,
+    visitor: &MaybeUser,
     name: String,
     errors: Errors,
 ) -> UseAddressPage {

@@ -19,15 +19,15 @@ use crate::{
     error::{Error, Errors, Result},
     ids::UserId,
     kinds::AuthMethod,
-    mail::LetterKind,
+    mail::EmailKind,
     model::{
         password::Password,
-        throttle,
+        rate_limit,
         token::{self, VerifyEmail},
-        user::{self, Candidate, User},
+        user::{self, PasswordCredential, User},
     },
     secret::Secret,
-    web::{Afterwards, Anybody, Client, CurrentUser, Input, Query, Reply, door, local_path},
+    web::{Client, CurrentUser, Input, MaybeUser, Query, Reply, ReturnTo, authentication, local_path},
 };
 
 /// What the recipient of a link should know before anything happens.
@@ -69,7 +69,7 @@ pub struct UnverifiedPage {
 
 /// Where to go afterwards.
 #[derive(Deserialize)]
-pub struct Whither {
+pub struct ReturnQuery {
     next: Option<String>,
 }
 
@@ -83,15 +83,15 @@ pub struct Link {
 /// `GET /verify-email?token=`
 pub async fn open(
     client: Client,
-    visitor: Anybody,
-    afterwards: Afterwards,
+    visitor: MaybeUser,
+    return_to: ReturnTo,
     link: Query<Link>,
     app: Data<App>,
 ) -> Result<Reply> {
     let secret = link.into_inner().token;
     if !client.is_browser {
         return match app.config().verify_on_get && client.is_navigation {
-            true => confirm(&app, &client, &afterwards, secret).await,
+            true => confirm(&app, &client, &return_to, secret).await,
             false => Err(Error::ConfirmByPost),
         };
     }
@@ -102,19 +102,19 @@ pub async fn open(
 /// `POST /verify-email`
 pub async fn create(
     client: Client,
-    visitor: Anybody,
-    afterwards: Afterwards,
+    visitor: MaybeUser,
+    return_to: ReturnTo,
     Input(form): Input<Form>,
     app: Data<App>,
 ) -> Result<Reply> {
     let user = look_up(&app, &form.token).await?;
     if !client.is_browser || client.holds_session_of(&user.id) {
-        return confirm(&app, &client, &afterwards, form.token).await;
+        return confirm(&app, &client, &return_to, form.token).await;
     }
     let guessed = user.id.clone();
-    app.write(move |tx| throttle::admit_guess(tx, guessed.as_str())).await?;
+    app.write(move |tx| rate_limit::count_guess(tx, guessed.as_str())).await?;
     let id = user.id.clone();
-    let candidate = app.read(move |conn| user::candidate(conn, &id)).await?;
+    let candidate = app.read(move |conn| user::password_credential(conn, &id)).await?;
     let verdict = app.hasher().verify(form.password.clone(), [candidate.password_hash.clone()]).await?;
     if verdict.matched.is_none() {
         let sentence = match form.password.is_empty() {
@@ -131,8 +131,8 @@ pub async fn create(
 /// `POST /verify-email/disown`: "I did not make this account".
 pub async fn disown(client: Client, Input(form): Input<Form>, app: Data<App>) -> Result<Reply> {
     app.write(move |tx| {
-        let claim = token::peek(tx.conn, &form.token)?;
-        tx.lock(&claim.claim)?;
+        let waiting = token::peek(tx.conn, &form.token)?;
+        tx.lock(&waiting.claim)?;
         let (id, _) = token::redeem(tx, &form.token)?;
         email_verification::remove_unverified(tx, &client.actor(), &id, true)
     })
@@ -151,7 +151,7 @@ pub async fn resend(me: CurrentUser, app: Data<App>) -> Result<Reply> {
     let (user, actor) = (me.user.clone(), me.actor());
     app.write(move |tx| {
         tx.lock(&user.email.normalized())?;
-        throttle::letter(tx, LetterKind::VerifyEmail, &user.email)?;
+        rate_limit::consume_mail(tx, EmailKind::VerifyEmail, &user.email)?;
         email_verification::send_link(tx, &actor, &user)
     })
     .await?;
@@ -163,12 +163,12 @@ pub async fn resend(me: CurrentUser, app: Data<App>) -> Result<Reply> {
 }
 
 /// `GET /verify-email/needed?next=`: where somebody is led who may not go on with a mere claim.
-pub async fn needed(me: CurrentUser, afterwards: Afterwards, query: Query<Whither>) -> Result<Reply> {
+pub async fn needed(me: CurrentUser, return_to: ReturnTo, query: Query<ReturnQuery>) -> Result<Reply> {
     let next = local_path(query.next.as_deref());
     if me.user.is_verified() {
         return Ok(Reply::go(next.unwrap_or_else(|| "/me".to_owned())));
     }
-    afterwards.remember(next.as_deref());
+    return_to.remember(next.as_deref());
     Ok(Reply::page(UnverifiedPage { email: me.user.email.spelled().to_owned(), next }))
 }
 
@@ -195,14 +195,14 @@ async fn look_up(app: &App, secret: &Secret<VerifyEmail>) -> Result<User> {
 async fn confirm(
     app: &App,
     client: &Client,
-    afterwards: &Afterwards,
+    return_to: &ReturnTo,
     secret: Secret<VerifyEmail>,
 ) -> Result<Reply> {
     look_up(app, &secret).await?;
     let client = client.clone();
     app.write(move |tx| {
         let id = redeem(tx, &client, &secret)?;
-        match &client.held {
+        match &client.current_session {
             // Whoever else is signed in knew the password before anybody proved the address.
             Some((held, here)) if *held == id => {
                 let actor = client.actor();
@@ -212,7 +212,7 @@ async fn confirm(
         }
     })
     .await?;
-    let next = afterwards.take().unwrap_or_else(|| "/me".to_owned());
+    let next = return_to.take().unwrap_or_else(|| "/me".to_owned());
     Reply::done(next, "Your address is confirmed.").with("emailVerified", true)
 }
 
@@ -220,33 +220,35 @@ async fn confirm_and_sign_in(
     app: &App,
     client: Client,
     secret: Secret<VerifyEmail>,
-    candidate: Candidate,
+    candidate: PasswordCredential,
 ) -> Result<Reply> {
-    let arrival = app
+    let outcome = app
         .write(move |tx| {
             let id = redeem(tx, &client, &secret)?;
             // The password may have changed while it was hashed.
-            if user::candidate(tx.conn, &id)?.password_hash != candidate.password_hash {
+            if user::password_credential(tx.conn, &id)?.password_hash != candidate.password_hash {
                 return Err(Error::DeadLink);
             }
             let user = user::by_id(tx.conn, &id)?;
             containment::end_access(tx, &client.actor().known_as(&id), &id, Occasion::Confirmed(None))?;
-            door::arrive(tx, &client, &user, AuthMethod::Password, false)
+            authentication::complete_first_factor(tx, &client, &user, AuthMethod::Password, false)
         })
         .await?;
     let done = Reply::done("/me", "Your address is confirmed, and you are signed in.");
-    Ok(done.with("emailVerified", true)?.arrived(arrival))
+    Ok(done.with("emailVerified", true)?.sign_in(outcome))
 }
 
 /// Uses the link and proves the address. The address is locked first, in the same order by everyone: two links to
 /// one address, used at once, then take turns.
 fn redeem(tx: &mut Tx, client: &Client, secret: &Secret<VerifyEmail>) -> Result<UserId> {
-    let claim = token::peek(tx.conn, secret)?;
-    tx.lock(&claim.claim)?;
+    let waiting = token::peek(tx.conn, secret)?;
+    tx.lock(&waiting.claim)?;
     let used = token::redeem(tx, secret);
     let (id, normalized) = match used {
         // Whoever came first confirmed it; the link is not dead, it is done.
-        Err(Error::DeadLink) if user::by_id(tx.conn, &claim.user_id).is_ok_and(|user| user.is_verified()) => {
+        Err(Error::DeadLink)
+            if user::by_id(tx.conn, &waiting.user_id).is_ok_and(|user| user.is_verified()) =>
+        {
             return Err(Error::AlreadyConfirmed);
         }
         used => used?,
@@ -259,7 +261,7 @@ fn page(
     user: &User,
     secret: &Secret<VerifyEmail>,
     client: &Client,
-    visitor: &Anybody,
+    visitor: &MaybeUser,
     errors: Errors,
 ) -> ConfirmPage {
     let holds_session = client.holds_session_of(&user.id);

@@ -1,8 +1,8 @@
 //! Accounts whose time is up: those whose people asked for it, and those whose address nobody confirmed.
 
 use super::{
-    chore::Chore,
     run::{Run, Stop},
+    schedule::Job,
 };
 use crate::{
     accounts::{deletion, email_verification, factor_reset},
@@ -26,7 +26,7 @@ pub async fn deletions(run: &mut Run<'_>) -> Result<(), Stop> {
     run.for_each(
         "accounts",
         move |conn, after| deletion::due(conn, now, after, PAGE),
-        |tx, id| Ok(deletion::purge(tx, &Actor::job(), id)? && scrub_soon(tx)?),
+        |tx, id| Ok(deletion::purge(tx, &Actor::job(), id)? && vacuum_soon(tx)?),
     )
     .await
 }
@@ -36,7 +36,9 @@ pub async fn unconfirmed(run: &mut Run<'_>) -> Result<(), Stop> {
     let (now, lifetimes) = (run.app.now(), run.app.config().lifetimes);
     run.for_each(
         "warnings",
-        move |conn, after| user::old_claims(conn, now - lifetimes.unconfirmed_warning, None, after, PAGE),
+        move |conn, after| {
+            user::stale_unverified(conn, now - lifetimes.unconfirmed_warning, None, after, PAGE)
+        },
         email_verification::warn_before_removal,
     )
     .await?;
@@ -44,9 +46,9 @@ pub async fn unconfirmed(run: &mut Run<'_>) -> Result<(), Stop> {
     let warned_by = now - (lifetimes.unconfirmed - lifetimes.unconfirmed_warning);
     let made_by = now - lifetimes.unconfirmed;
     run.for_each(
-        "claims",
-        move |conn, after| user::old_claims(conn, made_by, Some(warned_by), after, PAGE),
-        |tx, id| Ok(email_verification::expire_unverified(tx, &Actor::job(), id)? && scrub_soon(tx)?),
+        "unverified",
+        move |conn, after| user::stale_unverified(conn, made_by, Some(warned_by), after, PAGE),
+        |tx, id| Ok(email_verification::expire_unverified(tx, &Actor::job(), id)? && vacuum_soon(tx)?),
     )
     .await
 }
@@ -63,6 +65,6 @@ pub async fn factor_resets(run: &mut Run<'_>) -> Result<(), Stop> {
 }
 
 /// Has the file written anew, in the same transaction: a kill right after it forgets nothing.
-fn scrub_soon(tx: &mut Tx) -> Result<bool> {
-    job::ask_for(tx, Chore::Scrub.name()).map(|()| true)
+fn vacuum_soon(tx: &mut Tx) -> Result<bool> {
+    job::ask_for(tx, Job::Vacuum.name()).map(|()| true)
 }

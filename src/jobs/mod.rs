@@ -1,13 +1,13 @@
 //! What runs by itself. Each job is safe on many nodes at once and after a kill at any moment.
 //!
-//! Letters are sent by every node, each letter by one. Everything else is a [`Chore`]: it runs on one node at a time, which
+//! Emails are sent by every node, each email by one. Everything else is a [`Job`]: it runs on one node at a time, which
 //! holds a lease in the database, in steps of a transaction each. Whoever finds a lease that ran out goes on where the
 //! other node stopped.
 
 mod accounts;
-mod chore;
 mod outbox;
 mod run;
+mod schedule;
 pub mod sso;
 mod sweep;
 
@@ -16,8 +16,8 @@ use std::{panic::AssertUnwindSafe, time::Duration};
 use futures_util::FutureExt;
 use tokio::{sync::watch, task::JoinHandle};
 
-pub use chore::Chore;
 pub use outbox::run as run_outbox;
+pub use schedule::Job;
 
 use crate::{
     app::App,
@@ -27,7 +27,7 @@ use crate::{
     model::job,
 };
 
-/// The name of the job that sends letters.
+/// The name of the job that sends emails.
 pub const OUTBOX: &str = "outbox";
 
 /// How a run ended.
@@ -55,11 +55,11 @@ pub struct Jobs {
 pub fn start(app: &App) -> Jobs {
     let (stop, stopping) = watch::channel(false);
     let (app, sender) = (app.clone(), (app.clone(), stopping.clone()));
-    let outbox = move || outbox::send_letters(sender.0.clone(), sender.1.clone());
-    let chores = move || do_chores(app.clone(), stopping.clone());
+    let outbox = move || outbox::send_emails(sender.0.clone(), sender.1.clone());
+    let due_jobs = move || run_due_jobs(app.clone(), stopping.clone());
     let outbox = tokio::spawn(in_spite_of_panics(PACE, outbox));
-    let chores = tokio::spawn(in_spite_of_panics(PACE, chores));
-    Jobs { stop, tasks: [outbox, chores] }
+    let due_jobs = tokio::spawn(in_spite_of_panics(PACE, due_jobs));
+    Jobs { stop, tasks: [outbox, due_jobs] }
 }
 
 /// Starts work again after it panicked: one email or account that nobody thought of must not stop all others.
@@ -79,19 +79,19 @@ impl Jobs {
     }
 }
 
-async fn do_chores(app: App, mut stopping: Stopping) {
+async fn run_due_jobs(app: App, mut stopping: Stopping) {
     // A process that was killed may have left something in the log.
     let mut is_log_clean = false;
     while !*stopping.borrow() {
-        for chore in Chore::ALL {
-            match run(&app, chore, &stopping, false).await {
+        for job in Job::ALL {
+            match run(&app, job, &stopping, false).await {
                 Ok(Outcome::Done(0) | Outcome::NotOurs) => {}
                 Ok(_) => is_log_clean = false,
-                Err(error) => tracing::error!(cause = error.cause(), job = chore.name(), "a job failed"),
+                Err(error) => tracing::error!(cause = error.cause(), job = job.name(), "a job failed"),
             }
         }
         if !is_log_clean {
-            is_log_clean = app.db().empty_log().await.unwrap_or_else(|error| {
+            is_log_clean = app.db().truncate_wal().await.unwrap_or_else(|error| {
                 tracing::warn!(cause = error.cause(), "the log still holds what was deleted");
                 false
             });
@@ -103,24 +103,24 @@ async fn do_chores(app: App, mut stopping: Stopping) {
     }
 }
 
-/// Runs a job once, due or, where `even_early`, not; nothing where another node has it.
-pub async fn run_once(app: &App, chore: Chore, even_early: bool) -> Result<Outcome> {
+/// Runs a job once, due or, where `force`, not; nothing where another node has it.
+pub async fn run_once(app: &App, job: Job, force: bool) -> Result<Outcome> {
     let (_stop, stopping) = watch::channel(false);
-    run(app, chore, &stopping, even_early).await
+    run(app, job, &stopping, force).await
 }
 
-async fn run(app: &App, chore: Chore, stopping: &Stopping, even_early: bool) -> Result<Outcome> {
-    let (name, node, now) = (chore.name(), NodeId::random()?, app.now());
+async fn run(app: &App, kind: Job, stopping: &Stopping, force: bool) -> Result<Outcome> {
+    let (name, node, now) = (kind.name(), NodeId::random()?, app.now());
     // A look costs nobody anything; taking it holds up whoever writes.
-    let (lifetimes, pause) = (app.config().lifetimes, chore.pause());
-    if !even_early && !app.read(move |conn| job::is_due(conn, name, &lifetimes, pause, now)).await? {
+    let (lifetimes, pause) = (app.config().lifetimes, kind.pause());
+    if !force && !app.read(move |conn| job::is_due(conn, name, &lifetimes, pause, now)).await? {
         return Ok(Outcome::NotOurs);
     }
-    let Some(lease) = app.write(move |tx| job::take(tx, name, &node, pause, even_early)).await? else {
+    let Some(lease) = app.write(move |tx| job::acquire(tx, name, &node, pause, force)).await? else {
         return Ok(Outcome::NotOurs);
     };
     let mut run = Run { app, lease: lease.clone(), stopping, done: 0, failed: 0 };
-    let ended = steps(chore, &mut run).await;
+    let ended = steps(kind, &mut run).await;
     let (done, failed) = (run.done, run.failed);
     let (outcome, word) = match ended {
         Err(Stop) => (Outcome::Interrupted(done), "interrupted"),
@@ -129,7 +129,7 @@ async fn run(app: &App, chore: Chore, stopping: &Stopping, even_early: bool) -> 
     };
     app.metrics().job_run(name, word);
     app.write(move |tx| match outcome {
-        Outcome::Interrupted(_) => job::lay_down(tx, &lease),
+        Outcome::Interrupted(_) => job::release(tx, &lease),
         _ => {
             let told = (failed > 0).then(|| format!("{failed} of them failed; the log says why"));
             job::finish(tx, &lease, done, told.as_deref(), pause)
@@ -142,14 +142,14 @@ async fn run(app: &App, chore: Chore, stopping: &Stopping, even_early: bool) -> 
     Ok(outcome)
 }
 
-async fn steps(chore: Chore, run: &mut Run<'_>) -> Result<(), Stop> {
-    match chore {
-        Chore::Deletions => accounts::deletions(run).await,
-        Chore::Unconfirmed => accounts::unconfirmed(run).await,
-        Chore::FactorResets => accounts::factor_resets(run).await,
-        Chore::Sso => look_after_sso(run).await,
-        Chore::Sweep => sweep::all(run).await,
-        Chore::Scrub => scrub(run).await,
+async fn steps(job: Job, run: &mut Run<'_>) -> Result<(), Stop> {
+    match job {
+        Job::Deletions => accounts::deletions(run).await,
+        Job::Unconfirmed => accounts::unconfirmed(run).await,
+        Job::FactorResets => accounts::factor_resets(run).await,
+        Job::Sso => look_after_sso(run).await,
+        Job::Sweep => sweep::all(run).await,
+        Job::Vacuum => vacuum(run).await,
     }
 }
 
@@ -163,8 +163,8 @@ async fn look_after_sso(run: &mut Run<'_>) -> Result<(), Stop> {
 }
 
 /// Writes a SQLite file anew.
-async fn scrub(run: &mut Run<'_>) -> Result<(), Stop> {
-    match run.app.db().scrub().await {
+async fn vacuum(run: &mut Run<'_>) -> Result<(), Stop> {
+    match run.app.db().vacuum().await {
         Ok(_) => run.done += 1,
         Err(error) => run.fail(&error),
     }

@@ -40,7 +40,7 @@ const PACE: Duration = Duration::from_secs(2);
 const STOP: Duration = Duration::from_secs(20);
 
 /// Sends emails until it is told to stop.
-pub async fn send_letters(app: App, mut stopping: Stopping) {
+pub async fn send_emails(app: App, mut stopping: Stopping) {
     let mut sending = Sending::default();
     while !*stopping.borrow() {
         if let Err(error) = sending.start_due(&app).await {
@@ -48,7 +48,7 @@ pub async fn send_letters(app: App, mut stopping: Stopping) {
         }
         tokio::select! {
             () = sending.changed() => {}
-            () = app.mail_posted() => {}
+            () = app.mail_queued() => {}
             () = sleep(PACE) => {}
             _ = stopping.changed() => {}
         }
@@ -166,9 +166,9 @@ async fn send(app: App, due: Due) {
 
 async fn try_to_send(app: &App, due: Due) -> Result<()> {
     let outcome = match due.open(&app.config().keys) {
-        Ok(letter) => {
+        Ok(message) => {
             // The same Message-ID every time, so that a mail server can tell a second attempt from a second email.
-            let sent = app.mailer().send(&letter, due.id.as_str());
+            let sent = app.mailer().send(&message, due.id.as_str());
             while_held(app, &due, sent).await.map_err(|refusal| (refusal.about, refusal.reason))
         }
         // Sealed with a key that is gone, or damaged: nobody else can read it either.
@@ -176,7 +176,7 @@ async fn try_to_send(app: &App, due: Due) -> Result<()> {
     };
     match outcome {
         Ok(()) => {
-            app.metrics().letter("sent");
+            app.metrics().email("sent");
             app.write(move |tx| outbox::sent(tx, &due.id)).await
         }
         Err((about, reason)) => {
@@ -185,7 +185,7 @@ async fn try_to_send(app: &App, due: Due) -> Result<()> {
                 About::Moment => "deferred",
                 About::Us | About::Server => "refused",
             };
-            app.metrics().letter(becomes);
+            app.metrics().email(becomes);
             tracing::warn!(email.id = %due.id, becomes, reason, "an email was not sent");
             app.write(move |tx| outbox::failed(tx, &due, about, &reason)).await
         }

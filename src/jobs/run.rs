@@ -9,7 +9,7 @@ use crate::{
     ids::UserId,
     model::{
         job::{self, Lease},
-        user::{self, Place},
+        user::{self, Cursor},
     },
 };
 
@@ -40,7 +40,7 @@ impl Run<'_> {
             return Err(Stop);
         }
         let lease = self.lease.clone();
-        let held = move |tx: &mut Tx| match job::keep(tx, &lease)? {
+        let held = move |tx: &mut Tx| match job::renew(tx, &lease)? {
             true => change(tx).map(Some),
             false => Ok(None),
         };
@@ -58,10 +58,10 @@ impl Run<'_> {
     /// says whether there was something to do.
     pub async fn for_each<F, S>(&mut self, what: &str, find: F, step: S) -> Result<(), Stop>
     where
-        F: Fn(&mut Conn, &Place) -> Result<Vec<Place>> + Copy + Send + 'static,
+        F: Fn(&mut Conn, &Cursor) -> Result<Vec<Cursor>> + Copy + Send + 'static,
         S: Fn(&mut Tx, &UserId) -> Result<bool> + Copy + Send + 'static,
     {
-        let mut after = user::beginning();
+        let mut after = user::start_cursor();
         loop {
             let page = self.app.read(move |conn| find(conn, &after)).await;
             let found = page.map_err(|error| {
@@ -80,7 +80,7 @@ impl Run<'_> {
 
     pub fn count(&mut self, what: &str, count: usize) {
         self.done += count;
-        self.app.metrics().chores(what, count);
+        self.app.metrics().job_items(what, count);
     }
 
     pub fn fail(&mut self, error: &Error) {

@@ -9,7 +9,7 @@ use crate::{
     db::Tx,
     error::{Error, Result},
     ids::OrganisationId,
-    mail::{Letter, letters},
+    mail::{Email, emails},
     model::{
         audit::Actor,
         connection::{Connection, upkeep},
@@ -56,7 +56,7 @@ where
 async fn read_one(app: &App, connection: Connection) -> Result<()> {
     let Some(url) = connection.metadata_url.clone() else { return Ok(()) };
     let id = connection.id.clone();
-    let read = app.outside().document(&url).await;
+    let read = app.outbound().fetch(&url).await;
     let (outcome, why) = match read {
         Ok(text) => {
             let kept = app.write(move |tx| upkeep::take_in(tx, &Actor::job(), &connection, text)).await;
@@ -104,7 +104,7 @@ fn warn(tx: &mut Tx, connection: &Connection) -> Result<bool> {
     let site = tx.config.site.clone();
     tell_owners(tx, &organisation.id, |owner| {
         let names = (organisation.name.as_str(), connection.name.as_str());
-        letters::certificate_expires(&site, &owner.email, &owner.name, names, (&when, is_over), &path)
+        emails::certificate_expires(&site, &owner.email, &owner.name, names, (&when, is_over), &path)
     })?;
     Ok(true)
 }
@@ -112,12 +112,12 @@ fn warn(tx: &mut Tx, connection: &Connection) -> Result<bool> {
 fn tell_owners(
     tx: &mut Tx,
     organisation: &OrganisationId,
-    letter: impl Fn(&User) -> askama::Result<Letter>,
+    email: impl Fn(&User) -> askama::Result<Email>,
 ) -> Result<()> {
     for owner in membership::owners(tx.conn, organisation)? {
         // Mail goes to people, never to claims.
         if owner.is_verified() {
-            tx.mail(Some(&owner.id), letter(&owner)?)?;
+            tx.mail(Some(&owner.id), email(&owner)?)?;
         }
     }
     Ok(())
@@ -139,8 +139,8 @@ pub async fn check_domains(app: &App) -> Result<usize> {
 }
 
 async fn check_one(app: &App, domain: Domain) -> Result<()> {
-    let outcome = match app.outside().texts(&domain.record_name()).await {
-        Ok(texts) if domain.is_proved_by(&texts) => {
+    let outcome = match app.outbound().lookup_txt(&domain.record_name()).await {
+        Ok(texts) if domain.is_verified_by(&texts) => {
             app.write(move |tx| domain::note_found(tx, &domain)).await?;
             "found"
         }
@@ -168,6 +168,6 @@ fn miss(tx: &mut Tx, domain: &Domain) -> Result<()> {
     tell_owners(tx, &organisation.id, |owner| {
         let names = (domain.name.as_str(), record.as_str());
         let times = (when.as_str(), is_lost);
-        letters::domain_record_gone(&site, &owner.email, &owner.name, &organisation.name, names, times, &path)
+        emails::domain_record_gone(&site, &owner.email, &owner.name, &organisation.name, names, times, &path)
     })
 }

@@ -6,7 +6,9 @@ use super::run::{Run, Stop};
 use crate::{
     db::Tx,
     error::Result,
-    model::{assertion, audit, outbox, secret_key, security_change, session, sign_in, throttle, token, totp},
+    model::{
+        assertion, audit, outbox, rate_limit, secret_key, security_change, session, sign_in, token, totp,
+    },
 };
 
 /// Removes up to so many rows (or parts of rows) whose time is up, and says how many it found.
@@ -17,11 +19,11 @@ const BROOMS: &[(&str, Broom)] = &[
     ("sessions", session::sweep),
     ("tokens", token::sweep),
     ("totp_setups", totp::sweep),
-    ("throttles", throttle::sweep),
+    ("throttles", rate_limit::sweep),
     ("assertions", assertion::sweep),
     ("sign_ins", sign_in::sweep),
     ("security_changes", security_change::sweep),
-    ("letters", outbox::sweep),
+    ("emails", outbox::sweep),
     ("audit_networks", audit::forget_networks),
     ("audit_sign_ins", audit::sweep_sign_ins),
     ("audit_attempts", audit::sweep_attempts),

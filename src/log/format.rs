@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn addresses_are_masked_wherever_they_stand() {
-        for (said, written) in [
+        for (told, written) in [
             ("nothing to mask", "nothing to mask"),
             (
                 "550 5.1.1 <ada@example.com>: Recipient address rejected",
@@ -205,7 +205,7 @@ mod tests {
             ("a@b\nc@d", "***\n***"),
             ("@", "***"),
         ] {
-            assert_eq!(without_addresses(said), written, "{said}");
+            assert_eq!(without_addresses(told), written, "{told}");
         }
     }
 

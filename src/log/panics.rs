@@ -19,9 +19,9 @@ pub fn install() {
 /// What the panic says. The standard library quotes a whole text that was cut in the wrong place, and that may be
 /// anybody's.
 fn what<'a>(info: &'a PanicHookInfo<'_>) -> &'a str {
-    let said = info.payload_as_str().unwrap_or("without words");
+    let told = info.payload_as_str().unwrap_or("without words");
     let quotes_text =
-        ["byte index", "out of bounds of", "when slicing"].iter().any(|part| said.contains(part));
-    let end = if quotes_text { said.find(['`', '\'']).unwrap_or(said.len()) } else { said.len() };
-    &said[..end]
+        ["byte index", "out of bounds of", "when slicing"].iter().any(|part| told.contains(part));
+    let end = if quotes_text { told.find(['`', '\'']).unwrap_or(told.len()) } else { told.len() };
+    &told[..end]
 }

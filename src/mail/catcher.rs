@@ -1,4 +1,4 @@
-//! A mail server for development: takes every letter, delivers none, shows them all.
+//! A mail server for development: takes every email, delivers none, shows them all.
 //!
 //! It speaks plain SMTP and is meant for a loopback address. It cannot carry local parts beyond ASCII
 //! (SMTPUTF8); Mailpit can.
@@ -22,11 +22,11 @@ use mailin_embedded::{Action, Handler, Response, Server, response};
 
 use super::hold;
 
-/// How many letters are kept; the oldest makes room.
-const LETTERS: usize = 200;
-/// The largest letter, in bytes.
+/// How many emails are kept; the oldest makes room.
+const EMAILS: usize = 200;
+/// The largest email, in bytes.
 const LARGEST: usize = 1024 * 1024;
-/// How many people one letter may go to.
+/// How many people one email may go to.
 const RECIPIENTS: usize = 100;
 /// How many senders may be connected at once. Each waits on a thread, also while its connection idles.
 const CONNECTIONS: u32 = 16;
@@ -41,7 +41,7 @@ pub struct Catcher {
     kept: Arc<Kept>,
 }
 
-/// A letter as it arrived.
+/// An email as it arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caught {
     /// Counts up from 1.
@@ -56,7 +56,7 @@ pub struct Caught {
     pub text: String,
     /// The HTML part.
     pub html: String,
-    /// The `Message-ID`, without its angle brackets: the same for two tries of one letter.
+    /// The `Message-ID`, without its angle brackets: the same for two tries of one email.
     pub message_id: String,
     /// The time in the `Date` header.
     pub sent_at: Option<DateTime<Utc>>,
@@ -65,7 +65,7 @@ pub struct Caught {
 #[derive(Default)]
 struct Kept {
     received: AtomicU64,
-    letters: Mutex<VecDeque<Caught>>,
+    emails: Mutex<VecDeque<Caught>>,
 }
 
 impl Catcher {
@@ -104,23 +104,23 @@ impl Catcher {
     }
 
     /// What is kept, newest first.
-    pub fn letters(&self) -> Vec<Caught> {
-        hold(&self.kept.letters).iter().rev().cloned().collect()
+    pub fn emails(&self) -> Vec<Caught> {
+        hold(&self.kept.emails).iter().rev().cloned().collect()
     }
 
-    /// One letter, while it is kept.
-    pub fn letter(&self, id: u64) -> Option<Caught> {
-        hold(&self.kept.letters).iter().find(|letter| letter.id == id).cloned()
+    /// One email, while it is kept.
+    pub fn email(&self, id: u64) -> Option<Caught> {
+        hold(&self.kept.emails).iter().find(|message| message.id == id).cloned()
     }
 
-    /// How many letters were ever taken, those no longer kept included.
+    /// How many emails were ever taken, those no longer kept included.
     pub fn received(&self) -> u64 {
         self.kept.received.load(Ordering::Relaxed)
     }
 
     /// Throws away what is kept. Ids go on counting.
     pub fn clear(&self) {
-        hold(&self.kept.letters).clear();
+        hold(&self.kept.emails).clear();
     }
 }
 
@@ -146,7 +146,7 @@ pub fn shown_at(addr: SocketAddr) -> Option<String> {
     rest.split_whitespace().next().filter(|word| word.starts_with("http")).map(str::to_owned)
 }
 
-/// One connection, which may bring several letters one after the other.
+/// One connection, which may bring several emails one after the other.
 #[derive(Clone, Default)]
 struct Conversation {
     kept: Arc<Kept>,
@@ -196,13 +196,13 @@ impl Kept {
         // Nothing comes of a message without a single header: it is kept empty.
         let parsed = MessageParser::default().parse(message);
         let parsed = parsed.as_ref();
-        let mut letters = hold(&self.letters);
+        let mut emails = hold(&self.emails);
         // Numbered under the lock, so that the ids count up in the order of the list.
         let id = self.received.fetch_add(1, Ordering::Relaxed) + 1;
-        if letters.len() == LETTERS {
-            letters.pop_front();
+        if emails.len() == EMAILS {
+            emails.pop_front();
         }
-        letters.push_back(Caught {
+        emails.push_back(Caught {
             id,
             from: from.to_owned(),
             to: to.join(", "),
@@ -222,15 +222,15 @@ mod tests {
     use std::io::Write;
 
     use super::*;
-    use crate::mail::{EmailAddress, Letter, LetterKind, Mailer};
+    use crate::mail::{Email, EmailAddress, EmailKind, Mailer};
 
     fn open() -> Catcher {
         Catcher::start(([127, 0, 0, 1], 0).into()).unwrap()
     }
 
-    fn letter(text: &str) -> Letter {
-        Letter {
-            kind: LetterKind::Test,
+    fn an_email(text: &str) -> Email {
+        Email {
+            kind: EmailKind::Test,
             to: EmailAddress::parse("ada+notes@bücher.example").unwrap(),
             subject: "Grüße 🦀 from Acme".into(),
             text: text.into(),
@@ -238,10 +238,10 @@ mod tests {
         }
     }
 
-    fn send(catcher: &Catcher, letter: &Letter, id: &str) -> Result<(), crate::mail::Refusal> {
+    fn send(catcher: &Catcher, email: &Email, id: &str) -> Result<(), crate::mail::Refusal> {
         let url = format!("smtp://{}", catcher.addr());
         crate::mail::tests::run(async {
-            Mailer::smtp(&url, "Zoë at Acme <no-reply@acme.example>").unwrap().send(letter, id).await
+            Mailer::smtp(&url, "Zoë at Acme <no-reply@acme.example>").unwrap().send(email, id).await
         })
     }
 
@@ -257,14 +257,14 @@ mod tests {
     }
 
     #[test]
-    fn a_letter_arrives_as_it_was_written() {
+    fn an_email_arrives_as_it_was_written() {
         let catcher = open();
         let text =
             format!("Hello Zoë 🦀,\n\n.\n.. two dots\n.hidden\n\n{}\nFrom here = there", "long ".repeat(300));
 
-        send(&catcher, &letter(&text), "letter-1").unwrap();
+        send(&catcher, &an_email(&text), "letter-1").unwrap();
 
-        let [caught] = &catcher.letters()[..] else { panic!("one letter") };
+        let [caught] = &catcher.emails()[..] else { panic!("one letter") };
         assert_eq!(caught.subject, "Grüße 🦀 from Acme");
         assert_eq!(caught.text.replace("\r\n", "\n").trim_end(), text);
         assert!(caught.html.replace("\r\n", "\n").contains(&text));
@@ -272,40 +272,40 @@ mod tests {
         assert_eq!(caught.from, "no-reply@acme.example");
         assert_eq!(caught.message_id, "letter-1@acme.example");
         assert!(caught.sent_at.is_some());
-        assert_eq!(catcher.letter(caught.id).as_ref(), Some(caught));
+        assert_eq!(catcher.email(caught.id).as_ref(), Some(caught));
     }
 
     #[test]
-    fn letters_come_newest_first_and_can_be_thrown_away() {
+    fn emails_come_newest_first_and_can_be_thrown_away() {
         let catcher = open();
         for id in ["one", "two"] {
-            send(&catcher, &letter(id), id).unwrap();
+            send(&catcher, &an_email(id), id).unwrap();
         }
 
-        let ids: Vec<_> = catcher.letters().into_iter().map(|letter| letter.message_id).collect();
+        let ids: Vec<_> = catcher.emails().into_iter().map(|email| email.message_id).collect();
         assert_eq!(ids, ["two@acme.example", "one@acme.example"]);
         catcher.clear();
-        assert!(catcher.letters().is_empty());
-        assert!(catcher.letter(1).is_none());
+        assert!(catcher.emails().is_empty());
+        assert!(catcher.email(1).is_none());
         assert_eq!(catcher.received(), 2);
     }
 
     #[test]
     fn only_the_last_two_hundred_are_kept() {
         let kept = Kept::default();
-        for _ in 0..LETTERS + 3 {
+        for _ in 0..EMAILS + 3 {
             kept.keep("", &[], b"Subject: hello\r\n\r\nhello");
         }
 
-        let letters = kept.letters.lock().unwrap();
-        assert_eq!((letters.len(), letters[0].id), (LETTERS, 4));
+        let emails = kept.emails.lock().unwrap();
+        assert_eq!((emails.len(), emails[0].id), (EMAILS, 4));
     }
 
     #[test]
-    fn a_letter_of_more_than_a_mebibyte_is_refused_for_good() {
+    fn an_email_of_more_than_a_mebibyte_is_refused_for_good() {
         let catcher = open();
 
-        let refusal = send(&catcher, &letter(&"a".repeat(LARGEST)), "big").unwrap_err();
+        let refusal = send(&catcher, &an_email(&"a".repeat(LARGEST)), "big").unwrap_err();
 
         assert_eq!(refusal.about, crate::mail::About::Email);
         assert!(refusal.reason.contains("552"), "{refusal}");
@@ -322,9 +322,9 @@ mod tests {
         let codes = converse(&catcher, raw.as_bytes(), 10);
 
         assert_eq!(codes, ["220", "250", "250", "250", "354", "250", "250", "250", "354", "250"]);
-        let letters = catcher.letters();
-        assert_eq!((letters[0].to.as_str(), letters[0].subject.as_str()), ("e@f.example", "Two"));
-        assert_eq!(letters[1].text.replace("\r\n", "\n"), ".dot\nnaïve 🦀\n");
+        let emails = catcher.emails();
+        assert_eq!((emails[0].to.as_str(), emails[0].subject.as_str()), ("e@f.example", "Two"));
+        assert_eq!(emails[1].text.replace("\r\n", "\n"), ".dot\nnaïve 🦀\n");
     }
 
     #[test]
@@ -339,16 +339,16 @@ mod tests {
             kept.keep("a@b.example", &[], message);
         }
 
-        assert_eq!(kept.letters.lock().unwrap().len(), 4);
+        assert_eq!(kept.emails.lock().unwrap().len(), 4);
     }
 
     #[test]
-    fn another_instance_is_told_where_the_letters_are_shown() {
+    fn another_instance_is_told_where_the_emails_are_shown() {
         let page = "http://localhost:3000/dev/mail";
         let first = Catcher::start_for(([127, 0, 0, 1], 0).into(), page).unwrap();
 
         assert_eq!(shown_at(first.addr()).as_deref(), Some(page));
-        send(&first, &letter("after a greeting of such length"), "one").unwrap();
+        send(&first, &an_email("after a greeting of such length"), "one").unwrap();
         assert_eq!(first.received(), 1);
         assert_eq!(shown_at(open().addr()), None);
         assert_eq!(shown_at(([127, 0, 0, 1], 1).into()), None);

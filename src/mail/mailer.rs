@@ -1,4 +1,4 @@
-//! How letters leave: over SMTP, into a folder, or into memory.
+//! How emails leave: over SMTP, into a folder, or into memory.
 
 use std::{
     fmt, fs,
@@ -17,10 +17,10 @@ use lettre::{
 };
 use tokio::task;
 
-use super::{Letter, Refusal, hold, smtp::Smtp};
+use super::{Email, Refusal, hold, smtp::Smtp};
 use crate::config::make_private_folder;
 
-/// Where letters go.
+/// Where emails go.
 pub struct Mailer {
     from: Mailbox,
     way: Way,
@@ -29,7 +29,7 @@ pub struct Mailer {
 enum Way {
     Smtp(Box<Smtp>),
     Folder(PathBuf),
-    Memory(Mutex<Vec<Letter>>),
+    Memory(Mutex<Vec<Email>>),
 }
 
 impl Mailer {
@@ -42,7 +42,7 @@ impl Mailer {
         Ok(Self { from: sender(from)?, way: Way::Smtp(Box::new(Smtp::to(url)?)) })
     }
 
-    /// Writes each letter to a file of its own in `folder`, which is made when it is missing.
+    /// Writes each email to a file of its own in `folder`, which is made when it is missing.
     ///
     /// # Errors
     /// A sentence about `from`.
@@ -50,7 +50,7 @@ impl Mailer {
         Ok(Self { from: sender(from)?, way: Way::Folder(folder.into()) })
     }
 
-    /// Keeps letters in memory, for tests.
+    /// Keeps emails in memory, for tests.
     ///
     /// # Errors
     /// A sentence about `from`.
@@ -59,12 +59,12 @@ impl Mailer {
     }
 
     /// Sends a letter. The same `message_id` (letters, digits and `-_.`; the sender's domain is added)
-    /// makes a second try the same letter to whoever sorts it.
+    /// makes a second try the same email to whoever sorts it.
     ///
     /// # Errors
     /// A [`Refusal`], which says whom it is about.
-    pub async fn send(&self, letter: &Letter, message_id: &str) -> Result<(), Refusal> {
-        let message = self.compose(letter, message_id)?;
+    pub async fn send(&self, email: &Email, message_id: &str) -> Result<(), Refusal> {
+        let message = self.compose(email, message_id)?;
         match &self.way {
             Way::Smtp(smtp) => smtp.send(&message).await,
             Way::Folder(folder) => {
@@ -76,13 +76,13 @@ impl Mailer {
                     .map_err(|error| Refusal::of_server(format!("The mail folder: {}.", error.kind())))
             }
             Way::Memory(sent) => {
-                hold(sent).push(letter.clone());
+                hold(sent).push(email.clone());
                 Ok(())
             }
         }
     }
 
-    /// Whether a letter could leave now: connects and greets.
+    /// Whether an email could leave now: connects and greets.
     ///
     /// # Errors
     /// A [`Refusal`] that says what is in the way.
@@ -95,15 +95,15 @@ impl Mailer {
         }
     }
 
-    /// The letters kept by [`memory`](Self::memory), oldest first; none from any other.
-    pub fn sent(&self) -> Vec<Letter> {
+    /// The emails kept by [`memory`](Self::memory), oldest first; none from any other.
+    pub fn sent(&self) -> Vec<Email> {
         match &self.way {
             Way::Memory(sent) => hold(sent).clone(),
             Way::Smtp(_) | Way::Folder(_) => Vec::new(),
         }
     }
 
-    /// Where letters go, in words for the operator: no credentials.
+    /// Where emails go, in words for the operator: no credentials.
     pub fn way(&self) -> String {
         match &self.way {
             Way::Smtp(smtp) => format!("over SMTP to {}", smtp.name()),
@@ -112,15 +112,15 @@ impl Mailer {
         }
     }
 
-    fn compose(&self, letter: &Letter, message_id: &str) -> Result<Message, Refusal> {
+    fn compose(&self, email: &Email, message_id: &str) -> Result<Message, Refusal> {
         let unusable = |what: &str| Refusal::of_email(format!("The letter has no usable {what}."));
-        if letter.subject.chars().any(char::is_control) {
+        if email.subject.chars().any(char::is_control) {
             return Err(unusable("subject"));
         }
         if !is_message_id(message_id) {
             return Err(unusable("Message-ID"));
         }
-        let to = letter.to.mailbox().map_err(|_| unusable("recipient"))?;
+        let to = email.to.mailbox().map_err(|_| unusable("recipient"))?;
         let domain = self.from.email.domain();
         // Said outright: read back from the header, an address would have to pass lettre's narrower rules.
         let envelope = Envelope::new(Some(self.from.email.clone()), vec![to.clone()])
@@ -129,11 +129,11 @@ impl Mailer {
             .envelope(envelope)
             .from(self.from.clone())
             .to(to.into())
-            .subject(&letter.subject)
+            .subject(&email.subject)
             .date_now()
             .message_id(Some(format!("<{message_id}@{domain}>")))
-            // Letters of one kind lie in one thread.
-            .references(format!("<{}@{domain}>", letter.kind))
+            // Emails of one kind lie in one thread.
+            .references(format!("<{}@{domain}>", email.kind))
             // RFC 3834 §5, and the header that Exchange reads instead: no holiday replies.
             .raw_header(header(
                 HeaderName::new_from_ascii_str("Auto-Submitted"),
@@ -145,8 +145,8 @@ impl Mailer {
             ))
             .multipart(
                 MultiPart::alternative()
-                    .singlepart(part(ContentType::TEXT_PLAIN, &letter.text))
-                    .singlepart(part(ContentType::TEXT_HTML, &letter.html)),
+                    .singlepart(part(ContentType::TEXT_PLAIN, &email.text))
+                    .singlepart(part(ContentType::TEXT_HTML, &email.html)),
             )
             .map_err(|_| unusable("form"))
     }
@@ -236,14 +236,14 @@ mod tests {
     use super::*;
     use crate::mail::{
         About, EmailAddress,
-        tests::{letter, run},
+        tests::{an_email, run},
     };
 
     const FROM: &str = "Acme <no-reply@acme.example>";
 
-    fn written(letter: &Letter, from: &str) -> String {
+    fn written(email: &Email, from: &str) -> String {
         let folder = tempfile::tempdir().unwrap();
-        run(async { Mailer::folder(folder.path(), from).unwrap().send(letter, "id").await }).unwrap();
+        run(async { Mailer::folder(folder.path(), from).unwrap().send(email, "id").await }).unwrap();
         fs::read_to_string(folder.path().join("id.eml")).unwrap()
     }
 
@@ -268,8 +268,8 @@ mod tests {
     }
 
     #[test]
-    fn a_letter_is_text_first_then_html_with_the_headers_that_keep_machines_quiet() {
-        let written = written(&letter(), "\"Acme, Inc.\" <no-reply@acme.example>");
+    fn an_email_is_text_first_then_html_with_the_headers_that_keep_machines_quiet() {
+        let written = written(&an_email(), "\"Acme, Inc.\" <no-reply@acme.example>");
 
         for header in [
             "To: ada@example.com\r\n",
@@ -294,18 +294,18 @@ mod tests {
     }
 
     #[test]
-    fn nothing_in_a_letter_becomes_a_header() {
+    fn nothing_in_an_email_becomes_a_header() {
         let mailer = Mailer::memory(FROM).unwrap();
-        let injected = Letter { subject: "Hello\r\nBcc: eve@example.com".into(), ..letter() };
+        let injected = Email { subject: "Hello\r\nBcc: eve@example.com".into(), ..an_email() };
 
         run(async {
             assert_eq!(mailer.send(&injected, "id").await.unwrap_err().about, About::Email);
             for id in ["", "a b", "a\r\nBcc: eve@example.com", "../id", "a>", "a@b", ".a", "é"] {
-                assert_eq!(mailer.send(&letter(), id).await.unwrap_err().about, About::Email, "{id:?}");
+                assert_eq!(mailer.send(&an_email(), id).await.unwrap_err().about, About::Email, "{id:?}");
             }
         });
         assert!(mailer.sent().is_empty());
-        let long = Letter { subject: "Grüße ".repeat(60), ..letter() };
+        let long = Email { subject: "Grüße ".repeat(60), ..an_email() };
         assert!(written(&long, FROM).lines().all(|line| line.len() <= 998 && !line.starts_with("Bcc")));
     }
 
@@ -317,8 +317,8 @@ mod tests {
 
         run(async {
             mailer.check().await.unwrap();
-            mailer.send(&letter(), "id").await.unwrap();
-            mailer.send(&letter(), "id").await.unwrap();
+            mailer.send(&an_email(), "id").await.unwrap();
+            mailer.send(&an_email(), "id").await.unwrap();
         });
 
         let names: Vec<_> = fs::read_dir(inside).unwrap().map(|entry| entry.unwrap().file_name()).collect();
@@ -333,7 +333,7 @@ mod tests {
         for c in (' '..=char::MAX).step_by(37) {
             for typed in [format!("{c}a@example.com"), format!("a{c}@example.com")] {
                 let Ok(to) = EmailAddress::parse(&typed) else { continue };
-                let message = mailer.compose(&Letter { to, ..letter() }, "id");
+                let message = mailer.compose(&Email { to, ..an_email() }, "id");
                 assert!(message.is_ok(), "{typed:?}: {message:?}");
                 composed += 1;
             }
@@ -342,13 +342,13 @@ mod tests {
     }
 
     #[test]
-    fn memory_keeps_letters_and_json_brings_them_back() {
+    fn memory_keeps_emails_and_json_brings_them_back() {
         let mailer = Mailer::memory(FROM).unwrap();
-        run(async { mailer.send(&letter(), "id").await }).unwrap();
+        run(async { mailer.send(&an_email(), "id").await }).unwrap();
 
         let [sent] = &mailer.sent()[..] else { panic!("one letter") };
         let json = serde_json::to_string(sent).unwrap();
         assert!(json.contains(&format!("\"kind\":\"{}\"", sent.kind)));
-        assert_eq!(&serde_json::from_str::<Letter>(&json).unwrap(), sent);
+        assert_eq!(&serde_json::from_str::<Email>(&json).unwrap(), sent);
     }
 }

@@ -1,11 +1,11 @@
-//! Letters and how they leave: over SMTP, into a folder, or into memory for tests.
+//! Emails and how they leave: over SMTP, into a folder, or into memory for tests.
 //!
-//! A letter is written by [`letters`], kept by the outbox in the transaction that caused it, and handed to
+//! An email is written by [`emails`], kept by the outbox in the transaction that caused it, and handed to
 //! the [`Mailer`] by a worker after the commit. Flows never send.
 
 pub mod address;
 pub mod catcher;
-pub mod letters;
+pub mod emails;
 mod mailer;
 mod smtp;
 
@@ -20,12 +20,12 @@ pub use address::{AddressProblem, EmailAddress};
 pub use catcher::{Catcher, Caught, somebody_listens};
 pub use mailer::Mailer;
 
-/// A letter, written and addressed. It may carry a secret link: sealed while it waits, and `Debug` shows
+/// An email, written and addressed. It may carry a secret link: sealed while it waits, and `Debug` shows
 /// neither the text nor the person.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Letter {
-    /// Which letter it is.
-    pub kind: LetterKind,
+pub struct Email {
+    /// Which email it is.
+    pub kind: EmailKind,
     /// Who gets it.
     pub to: EmailAddress,
     /// The subject line, in one line.
@@ -36,16 +36,16 @@ pub struct Letter {
     pub html: String,
 }
 
-impl fmt::Debug for Letter {
+impl fmt::Debug for Email {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Letter").field("kind", &self.kind).field("to", &self.to).finish_non_exhaustive()
     }
 }
 
-/// The kinds of letter, for throttles, metrics and mail threads.
+/// The kinds of email, for throttles, metrics and mail threads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum LetterKind {
+pub enum EmailKind {
     /// Confirm your address.
     VerifyEmail,
     /// Somebody signed up with an address that already has an account.
@@ -66,7 +66,7 @@ pub enum LetterKind {
     FactorChanged,
     /// A recovery code was used.
     RecoveryCodeUsed,
-    /// Somebody gave the right first proof and wrong codes after it.
+    /// Somebody gave the right first factor and wrong codes after it.
     WrongCodes,
     /// A session ended because one step-up after the other was wrong.
     WrongStepUps,
@@ -83,7 +83,8 @@ pub enum LetterKind {
     /// The account is deleted.
     DeletionDone,
     /// Nobody confirmed the address, and the account is about to end.
-    ClaimEnds,
+    #[serde(alias = "claim_ends")]
+    UnverifiedAccountEnds,
     /// The certificate of an organisation's identity provider expires.
     CertificateExpires,
     /// The record that proves an organisation's domain is gone.
@@ -94,7 +95,7 @@ pub enum LetterKind {
     Test,
 }
 
-impl LetterKind {
+impl EmailKind {
     /// The name in the database and in metrics; also its name in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -116,7 +117,7 @@ impl LetterKind {
             Self::DeletionReminder => "deletion_reminder",
             Self::DeletionCancelled => "deletion_cancelled",
             Self::DeletionDone => "deletion_done",
-            Self::ClaimEnds => "claim_ends",
+            Self::UnverifiedAccountEnds => "unverified_account_ends",
             Self::CertificateExpires => "certificate_expires",
             Self::DomainRecordGone => "domain_record_gone",
             Self::MembershipChanged => "membership_changed",
@@ -125,7 +126,7 @@ impl LetterKind {
     }
 }
 
-impl fmt::Display for LetterKind {
+impl fmt::Display for EmailKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -179,9 +180,9 @@ mod tests {
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
     }
 
-    pub fn letter() -> Letter {
-        Letter {
-            kind: LetterKind::VerifyEmail,
+    pub fn an_email() -> Email {
+        Email {
+            kind: EmailKind::VerifyEmail,
             to: EmailAddress::parse("ada@example.com").unwrap(),
             subject: "Confirm your address for Acme".into(),
             text: "Hello Ada,\n".into(),
@@ -191,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_log_shows_neither_the_person_nor_the_words() {
-        let shown = format!("{:?}", letter());
+        let shown = format!("{:?}", an_email());
 
         assert!(shown.contains("***@example.com") && !shown.contains("ada") && !shown.contains("Ada"));
     }

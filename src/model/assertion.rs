@@ -16,7 +16,8 @@ pub fn spend(tx: &mut Tx, connection: &ConnectionId, assertion: &str, until: Tim
         assertions::hash.eq(secret::digest(&format!("{connection}\n{assertion}"))),
         assertions::expires_at.eq(until),
     );
-    let spent = tx.unless_taken(|conn| diesel::insert_into(assertions::table).values(row).execute(conn))?;
+    let spent =
+        tx.allow_unique_violation(|conn| diesel::insert_into(assertions::table).values(row).execute(conn))?;
     Ok(spent.is_some())
 }
 

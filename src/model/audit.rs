@@ -36,7 +36,7 @@ pub const PERSONAL_DATA: PersonalData = PersonalData {
         ("subject_id", "whose account it was done to"),
         ("detail", "what belongs to it, such as an old and a new address"),
     ],
-    fate: Erasure::Anonymised,
+    erasure: Erasure::Anonymised,
     afterwards: "That something happened, and when, stays on record under a random number that leads back to nobody, so \
                  that the record has no gaps. Who did it, from where and the details are wiped.",
     export: &[ExportSection { name: "audit", is_list: true, read: exported }],
@@ -84,7 +84,7 @@ fn anonymise(tx: &mut Tx, id: &UserId, pseudonym: &UserId) -> Result<()> {
         .set((audit::actor_id.eq(pseudonym), nowhere()))
         .execute(tx.conn)?;
     let about = audit::table.filter(audit::subject_id.eq(id));
-    // Somebody whom nobody knew, at this person's door: most often the person.
+    // An unauthenticated actor acting on this account, usually its owner.
     diesel::update(about.filter(audit::actor_id.is_null())).set(nowhere()).execute(tx.conn)?;
     diesel::update(about).set((audit::subject_id.eq(pseudonym), audit::detail.eq("{}"))).execute(tx.conn)?;
     Ok(())
@@ -144,9 +144,9 @@ pub enum Event {
     SignedIn { method: AuthMethod, session: SessionId },
     /// A proof failed.
     SignInFailed { method: AuthMethod },
-    /// A first proof was right, and a second is due.
+    /// A first factor was right, and a second is due.
     SecondFactorAsked { method: AuthMethod },
-    /// The code after the first proof failed.
+    /// The code after the first factor failed.
     SecondFactorFailed {},
     /// A session was ended by its own person, here.
     SignedOut {},
@@ -169,7 +169,7 @@ pub enum Event {
     /// The address is proved.
     EmailConfirmed {},
     /// An unproved account ended, because the address was proved by another or its owner said so.
-    ClaimEnded { disowned: bool },
+    UnverifiedAccountRemoved { disowned: bool },
     /// The display name changed.
     Renamed {},
     /// Another address was asked for.
@@ -189,7 +189,7 @@ pub enum Event {
     /// A link to sign in was asked for.
     MagicLinkRequested {},
     /// A claim was proved by its mailbox; what its maker had put there is gone.
-    ClaimCleared {},
+    UnverifiedAccountCleared {},
     /// A new password was set through a mailed link.
     PasswordReset {},
     /// A hash was made again with today's cost and key.
@@ -231,9 +231,9 @@ pub enum Event {
     /// An organisation says that a domain is its own.
     DomainAdded { organisation: OrganisationId, domain: String },
     /// It proved that.
-    DomainProved { organisation: OrganisationId, domain: String, by: &'static str },
+    DomainVerified { organisation: OrganisationId, domain: String, by: &'static str },
     /// The proof is gone.
-    DomainUnproved { organisation: OrganisationId, domain: String },
+    DomainUnverified { organisation: OrganisationId, domain: String },
     /// A domain was taken off an organisation's list.
     DomainRemoved { organisation: OrganisationId, domain: String },
     /// The people of a domain are led to a connection, or to none.
@@ -264,12 +264,12 @@ pub enum Event {
     DeletionCancelled {},
     /// An operator keeps the account from being purged.
     DeletionHeld { reason: String },
-    /// And does so no longer.
+    /// An operator lifted that hold.
     DeletionReleased {},
     /// The account was purged.
     Purged {},
     /// Nobody confirmed the address in time.
-    ClaimExpired {},
+    UnverifiedAccountExpired {},
     /// Somebody took a copy of what is held about them.
     Exported {},
     /// An operator ended every session there was.
@@ -278,7 +278,7 @@ pub enum Event {
     LimitsCleared { count: usize },
     /// An operator keeps everybody out of the account.
     UserLocked {},
-    /// And does so no longer.
+    /// An operator unlocked the account.
     UserUnlocked {},
 }
 

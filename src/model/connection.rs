@@ -20,7 +20,7 @@ use crate::{
     ids::{ConnectionId, Id, OrganisationId},
     kinds::Role,
     mail::EmailAddress,
-    sso::{IdentityProvider, NameFormat, Reason, Statement, read_provider},
+    saml::{IdentityProvider, NameFormat, Reason, Statement, read_provider},
 };
 
 /// An identity provider that people of an organisation sign in with.
@@ -52,7 +52,7 @@ pub struct Connection {
     /// Whether our requests are signed.
     pub signs_requests: bool,
     /// Whether a sign-in may begin at the identity provider. It is answered with a fresh request.
-    pub takes_unsolicited: bool,
+    pub allows_idp_initiated: bool,
     /// Whether the second factor of an account here is asked for after it.
     pub asks_second_factor: bool,
     /// The last test sign-in that went through with today's settings.
@@ -61,7 +61,7 @@ pub struct Connection {
     pub created_at: Timestamp,
 }
 
-/// What the attributes mean. An empty name stands for those that are usual: see [`Mapping::USUAL`].
+/// What the attributes mean. An empty name stands for those that are usual: see [`Mapping::DEFAULT_ATTRIBUTE_NAMES`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Mapping {
@@ -95,7 +95,7 @@ impl Default for Mapping {
 
 impl Mapping {
     /// The names that common identity providers use: for the address, the name, and the groups.
-    pub const USUAL: [&'static [&'static str]; 3] = [
+    pub const DEFAULT_ATTRIBUTE_NAMES: [&'static [&'static str]; 3] = [
         &[
             "email",
             "mail",
@@ -132,13 +132,13 @@ impl Mapping {
     }
 
     /// Who a statement is about, and what they may do.
-    pub fn person(&self, statement: &Statement) -> Person {
+    pub fn profile(&self, statement: &Statement) -> MappedProfile {
         let first = |name: &str, kind| values(statement, name, kind).into_iter().next();
         let named = (statement.name.format == NameFormat::Email).then(|| statement.name.value.clone());
         let address = first(&self.email, 0).or(named);
         let groups = values(statement, &self.groups, 2);
         let granted = self.roles.iter().filter(|(group, _)| groups.contains(group)).map(|(_, role)| *role);
-        Person {
+        MappedProfile {
             email: address.and_then(|address| EmailAddress::parse(&address).ok()),
             name: first(&self.name, 1).and_then(|name| Name::parse(&name).ok()),
             role: most_powerful(granted).unwrap_or(self.default_role),
@@ -149,7 +149,7 @@ impl Mapping {
 
 /// Who a statement is about, as this house understands it.
 #[derive(Debug, Clone, Serialize)]
-pub struct Person {
+pub struct MappedProfile {
     /// Their address, where there is a good one.
     pub email: Option<EmailAddress>,
     /// What they want to be called, where that is said.
@@ -163,7 +163,7 @@ pub struct Person {
 
 fn names(name: &str, kind: usize) -> Vec<String> {
     match name.trim() {
-        "" => Mapping::USUAL[kind].iter().map(|name| (*name).to_owned()).collect(),
+        "" => Mapping::DEFAULT_ATTRIBUTE_NAMES[kind].iter().map(|name| (*name).to_owned()).collect(),
         name => vec![name.to_owned()],
     }
 }
@@ -241,7 +241,7 @@ pub fn create(
         read_error: None,
         warned_days: None,
         mapping: serde_json::to_string(&new.mapping)?,
-        takes_unsolicited: false,
+        allows_idp_initiated: false,
         asks_second_factor: false,
         tested_at: None,
         created_at: tx.now,
@@ -288,12 +288,12 @@ pub fn all(conn: &mut Conn) -> Result<Vec<(Connection, Organisation)>> {
 /// a verified domain that leads to the connection tells whose it is. Nothing where that leaves several.
 pub fn unsolicited_from(conn: &mut Conn, issuer: &str) -> Result<Option<Connection>> {
     let led = domains::table
-        .filter(domains::proved_at.is_not_null())
+        .filter(domains::verified_at.is_not_null())
         .filter(domains::connection_id.is_not_null())
         .select(domains::connection_id.assume_not_null());
     let mut found: Vec<Connection> = connections::table
         .filter(connections::issuer.eq(issuer))
-        .filter(connections::takes_unsolicited)
+        .filter(connections::allows_idp_initiated)
         .filter(connections::id.eq_any(led))
         .limit(2)
         .select(Connection::as_select())

@@ -9,14 +9,14 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
 
-const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
 /// `length` random letters, of 5 bits each.
 pub fn random(length: usize) -> Result<Zeroizing<String>> {
     let mut bytes = Zeroizing::new(vec![0; length]);
     getrandom::fill(&mut bytes).map_err(Error::internal)?;
     // 256 is a multiple of 32, so every letter is as likely.
-    Ok(Zeroizing::new(bytes.iter().map(|byte| LETTERS[usize::from(byte % 32)] as char).collect()))
+    Ok(Zeroizing::new(bytes.iter().map(|byte| ALPHABET[usize::from(byte % 32)] as char).collect()))
 }
 
 // Longer than any code with whatever comes along when it is pasted.
@@ -33,7 +33,7 @@ pub fn fold(typed: &str) -> String {
 
 /// Whether a code of this alphabet, folded, has this shape.
 pub fn is_code(folded: &str, length: usize) -> bool {
-    folded.len() == length && folded.bytes().all(|letter| LETTERS.contains(&letter))
+    folded.len() == length && folded.bytes().all(|character| ALPHABET.contains(&character))
 }
 
 fn is_part(c: char) -> bool {

@@ -1,7 +1,7 @@
 //! What somebody signs in with, in the words they would use for it: "Chrome on macOS", "Safari on iPhone".
 //!
 //! Every word comes from this file, never from the header: a user agent is written by a stranger, and the
-//! device's name stands in letters to people who did not ask for them.
+//! device's name stands in emails to people who did not ask for them.
 
 mod engine;
 mod words;

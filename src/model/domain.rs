@@ -37,10 +37,10 @@ pub const PERSONAL_DATA: PersonalData = PersonalData {
         ("connection_id", "its sign-in"),
         ("name", "the domain"),
         ("challenge", "what its record has to say"),
-        ("proved_by", "how it was proved"),
+        ("verified_by", "how it was proved"),
         ("break_glass_id", "that the spare key is yours"),
     ],
-    fate: Erasure::Anonymised,
+    erasure: Erasure::Anonymised,
     afterwards: "The domain stays with its organisation, and nobody has the spare key.",
     export: &[],
     erase: |tx, id, _| {
@@ -66,16 +66,16 @@ pub struct Domain {
     /// What the TXT record has to say.
     pub challenge: String,
     /// When it was proved.
-    pub proved_at: Option<Timestamp>,
+    pub verified_at: Option<Timestamp>,
     /// `dns` or `operator`.
-    pub proved_by: Option<String>,
+    pub verified_by: Option<String>,
     /// When the TXT record was last looked for.
     pub checked_at: Option<Timestamp>,
     /// Since when it is not there any more.
     pub gone_since: Option<Timestamp>,
     /// Whether its people sign in by the connection only.
     pub is_enforced: bool,
-    /// But for this owner.
+    /// The break-glass owner, exempt from enforcement.
     pub break_glass_id: Option<UserId>,
     /// When it was added.
     pub created_at: Timestamp,
@@ -103,15 +103,15 @@ pub fn add(
         connection_id: connection.cloned(),
         name: name.to_owned(),
         challenge: format!("vestibule-domain={}", random_text(24)?),
-        proved_at: None,
-        proved_by: None,
+        verified_at: None,
+        verified_by: None,
         checked_at: None,
         gone_since: None,
         is_enforced: false,
         break_glass_id: None,
         created_at: tx.now,
     };
-    tx.unless_taken(|conn| diesel::insert_into(domains::table).values(&domain).execute(conn))?
+    tx.allow_unique_violation(|conn| diesel::insert_into(domains::table).values(&domain).execute(conn))?
         .ok_or_else(|| Error::Invalid(Errors::one("domain", "That domain is in your list already.")))?;
     let event = Event::DomainAdded { organisation: organisation.clone(), domain: name.to_owned() };
     audit::record(tx, actor, None, event)?;
@@ -126,36 +126,36 @@ impl Domain {
     }
 
     /// Whether the record is among those that were found.
-    pub fn is_proved_by(&self, texts: &[String]) -> bool {
+    pub fn is_verified_by(&self, texts: &[String]) -> bool {
         texts.iter().any(|text| text.trim() == self.challenge)
     }
 }
 
 /// Marks a domain as proved. [`Error::DomainTaken`] where another organisation has it proved: of many at once, one does.
-pub fn prove(tx: &mut Tx, actor: &Actor, domain: &Domain, by: &'static str) -> Result<()> {
-    let proof = (
-        domains::proved_at.eq(tx.now),
-        domains::proved_by.eq(by),
+pub fn verify(tx: &mut Tx, actor: &Actor, domain: &Domain, by: &'static str) -> Result<()> {
+    let verification = (
+        domains::verified_at.eq(tx.now),
+        domains::verified_by.eq(by),
         domains::checked_at.eq(tx.now),
         domains::gone_since.eq(None::<Timestamp>),
     );
-    let row = domains::table.find(&domain.id).filter(domains::proved_at.is_null());
-    let proved = tx.unless_taken(|conn| diesel::update(row).set(proof).execute(conn))?;
-    if proved.ok_or(Error::DomainTaken)? == 0 {
+    let row = domains::table.find(&domain.id).filter(domains::verified_at.is_null());
+    let verified = tx.allow_unique_violation(|conn| diesel::update(row).set(verification).execute(conn))?;
+    if verified.ok_or(Error::DomainTaken)? == 0 {
         // Removed, or proved already.
         return Err(Error::Conflict);
     }
     let (organisation, name) = (domain.organisation_id.clone(), domain.name.clone());
-    audit::record(tx, actor, None, Event::DomainProved { organisation, domain: name, by })
+    audit::record(tx, actor, None, Event::DomainVerified { organisation, domain: name, by })
 }
 
 /// The proof no longer holds: the domain leads nobody and enforces nothing.
-pub fn unprove(tx: &mut Tx, actor: &Actor, domain: &Domain) -> Result<()> {
-    let proved = domains::table.find(&domain.id).filter(domains::proved_at.is_not_null());
-    let gone = diesel::update(proved)
+pub fn unverify(tx: &mut Tx, actor: &Actor, domain: &Domain) -> Result<()> {
+    let verified = domains::table.find(&domain.id).filter(domains::verified_at.is_not_null());
+    let gone = diesel::update(verified)
         .set((
-            domains::proved_at.eq(None::<Timestamp>),
-            domains::proved_by.eq(None::<String>),
+            domains::verified_at.eq(None::<Timestamp>),
+            domains::verified_by.eq(None::<String>),
             domains::gone_since.eq(None::<Timestamp>),
             domains::is_enforced.eq(false),
             domains::break_glass_id.eq(None::<UserId>),
@@ -165,7 +165,7 @@ pub fn unprove(tx: &mut Tx, actor: &Actor, domain: &Domain) -> Result<()> {
         return Ok(());
     }
     let (organisation, name) = (domain.organisation_id.clone(), domain.name.clone());
-    audit::record(tx, actor, None, Event::DomainUnproved { organisation, domain: name })
+    audit::record(tx, actor, None, Event::DomainUnverified { organisation, domain: name })
 }
 
 /// An organisation's domains, by name.
@@ -184,14 +184,14 @@ pub fn listed(conn: &mut Conn, name: &str) -> Result<Vec<(Domain, Organisation)>
 }
 
 /// Who has a domain proved, if anybody has.
-pub fn proved(conn: &mut Conn, name: &str) -> Result<Option<Domain>> {
-    let found = domains::table.filter(domains::name.eq(name)).filter(domains::proved_at.is_not_null());
+pub fn verified(conn: &mut Conn, name: &str) -> Result<Option<Domain>> {
+    let found = domains::table.filter(domains::name.eq(name)).filter(domains::verified_at.is_not_null());
     Ok(found.select(Domain::as_select()).get_result(conn).optional()?)
 }
 
 /// The connection that an address is led to: that of its domain, where it is proved and has one.
-pub fn leads_to(conn: &mut Conn, email: &EmailAddress) -> Result<Option<ConnectionId>> {
-    Ok(proved(conn, &email.domain())?.and_then(|domain| domain.connection_id))
+pub fn connection_for_email(conn: &mut Conn, email: &EmailAddress) -> Result<Option<ConnectionId>> {
+    Ok(verified(conn, &email.domain())?.and_then(|domain| domain.connection_id))
 }
 
 /// Makes everyone else who decides about the people of this domain wait.
@@ -216,7 +216,7 @@ pub fn remove(tx: &mut Tx, actor: &Actor, organisation: &OrganisationId, id: &Do
 
 /// Leads a domain's people to a connection of the organisation, or to none. Where they sign in there only, it has to be
 /// one that was tested.
-pub fn lead_to(
+pub fn set_connection(
     tx: &mut Tx,
     actor: &Actor,
     organisation: &OrganisationId,
@@ -250,7 +250,7 @@ pub fn unfit(sentence: &str) -> Error {
 }
 
 /// The domains whose people are led to a connection.
-pub fn led_to(conn: &mut Conn, connection: &ConnectionId) -> Result<Vec<Domain>> {
+pub fn domains_of_connection(conn: &mut Conn, connection: &ConnectionId) -> Result<Vec<Domain>> {
     let led = domains::table.filter(domains::connection_id.eq(connection));
     Ok(led.order(domains::name).select(Domain::as_select()).load(conn)?)
 }

@@ -20,7 +20,7 @@ use crate::{
     },
     error::{Error, Result},
     ids::{ConnectionId, Id, OrganisationId, UserId},
-    sso::{self, NameFormat},
+    saml::{self, NameFormat},
 };
 
 /// What is held here about a person, and what becomes of it.
@@ -35,7 +35,7 @@ pub const PERSONAL_DATA: PersonalData = PersonalData {
         ("name", "the name your organisation calls you by"),
         ("user_id", "that it is you"),
     ],
-    fate: Erasure::Removed,
+    erasure: Erasure::Removed,
     afterwards: "",
     export: &[ExportSection { name: "identities", is_list: true, read: exported }],
     erase: |tx, id, _| forget(tx, id),
@@ -65,7 +65,7 @@ pub fn link(
     tx: &mut Tx,
     actor: &Actor,
     connection: &Connection,
-    name: &sso::Name,
+    name: &saml::Name,
     user: &UserId,
 ) -> Result<()> {
     let row = (
@@ -77,7 +77,7 @@ pub fn link(
         identities::created_at.eq(tx.now),
         identities::last_used_at.eq(tx.now),
     );
-    tx.unless_taken(|conn| diesel::insert_into(identities::table).values(row).execute(conn))?
+    tx.allow_unique_violation(|conn| diesel::insert_into(identities::table).values(row).execute(conn))?
         .ok_or(Error::Conflict)?;
     audit::record(tx, actor, user, Event::IdentityLinked { connection: connection.id.clone() })
 }
@@ -90,7 +90,7 @@ pub fn list(conn: &mut Conn, owner: &UserId) -> Result<Vec<(String, String)>> {
 }
 
 /// Whoever this name stands for at this connection.
-pub fn find(conn: &mut Conn, connection: &ConnectionId, name: &sso::Name) -> Result<Option<User>> {
+pub fn find(conn: &mut Conn, connection: &ConnectionId, name: &saml::Name) -> Result<Option<User>> {
     let id: Option<UserId> =
         row_of(connection, name).select(identities::user_id).get_result(conn).optional()?;
     id.map(|id| user::by_id(conn, &id)).transpose()
@@ -141,7 +141,7 @@ pub fn count(conn: &mut Conn, connection: &ConnectionId) -> Result<i64> {
 
 /// The row of a name at a connection.
 #[diesel::dsl::auto_type(no_type_alias)]
-pub fn row_of<'a>(connection: &'a ConnectionId, name: &'a sso::Name) -> _ {
+pub fn row_of<'a>(connection: &'a ConnectionId, name: &'a saml::Name) -> _ {
     let format: &'static str = format_word(name.format);
     let value: &'a str = name.value.as_str();
     identities::table

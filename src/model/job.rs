@@ -1,4 +1,4 @@
-//! Whose turn it is to do what runs by itself: a lease in the database, so that a job runs once in a cluster.
+//! Job leases: one node runs a job at a time.
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
@@ -20,7 +20,7 @@ pub struct Node;
 #[derive(Debug, Clone, Serialize, Queryable, Selectable)]
 #[diesel(table_name = jobs)]
 #[serde(rename_all = "camelCase")]
-pub struct Job {
+pub struct JobStatus {
     /// Its name.
     pub name: String,
     /// The node that runs it now, or that died doing so.
@@ -46,17 +46,17 @@ pub struct Lease {
     holder: NodeId,
 }
 
-/// Takes a job that is due, or, where `even_early`, at any time; nothing where another node has it or had it just now.
+/// Takes a job that is due, or, where `force`, at any time; nothing where another node has it or had it just now.
 /// `pause` is what it rests from one run to the next.
-pub fn take(
+pub fn acquire(
     tx: &mut Tx,
     name: &'static str,
     node: &NodeId,
     pause: TimeDelta,
-    even_early: bool,
+    force: bool,
 ) -> Result<Option<Lease>> {
     introduce(tx, name)?;
-    let earliest = if even_early { tx.now + TimeDelta::days(36_500) } else { tx.now };
+    let earliest = if force { tx.now + TimeDelta::days(36_500) } else { tx.now };
     let (last_lease, last_rest) = latest_ends(tx.now, &tx.config.lifetimes, pause);
     let is_free =
         jobs::held_until.is_null().or(jobs::held_until.le(tx.now)).or(jobs::held_until.gt(last_lease));
@@ -103,7 +103,7 @@ fn introduce(tx: &mut Tx, name: &str) -> Result<()> {
     }
     let row = (jobs::name.eq(name), jobs::next_at.eq(tx.now), jobs::done.eq(0));
     // Of many who ask for the first time at once, one is first.
-    tx.unless_taken(|conn| diesel::insert_into(jobs::table).values(row).execute(conn)).map(drop)
+    tx.allow_unique_violation(|conn| diesel::insert_into(jobs::table).values(row).execute(conn)).map(drop)
 }
 
 // A job that is asked for takes at most this share of the time: one part in so many.
@@ -129,7 +129,7 @@ pub fn ask_for(tx: &mut Tx, name: &str) -> Result<()> {
 }
 
 /// Holds a job for another while. `false` where another node took it over: this one has to stop.
-pub fn keep(tx: &mut Tx, lease: &Lease) -> Result<bool> {
+pub fn renew(tx: &mut Tx, lease: &Lease) -> Result<bool> {
     let kept = diesel::update(own(lease))
         .set(jobs::held_until.eq(tx.now + tx.config.lifetimes.job_lease))
         .execute(tx.conn)?;
@@ -152,7 +152,7 @@ pub fn finish(tx: &mut Tx, lease: &Lease, done: usize, error: Option<&str>, paus
 }
 
 /// Lays a job down in the middle: another node may go on at once.
-pub fn lay_down(tx: &mut Tx, lease: &Lease) -> Result<()> {
+pub fn release(tx: &mut Tx, lease: &Lease) -> Result<()> {
     diesel::update(own(lease))
         .set((jobs::holder.eq(None::<String>), jobs::held_until.eq(None::<Timestamp>)))
         .execute(tx.conn)?;
@@ -167,6 +167,6 @@ fn own<'a>(lease: &'a Lease) -> _ {
 }
 
 /// The jobs that ever ran, by name.
-pub fn list(conn: &mut Conn) -> Result<Vec<Job>> {
-    Ok(jobs::table.order(jobs::name).select(Job::as_select()).load(conn)?)
+pub fn list(conn: &mut Conn) -> Result<Vec<JobStatus>> {
+    Ok(jobs::table.order(jobs::name).select(JobStatus::as_select()).load(conn)?)
 }

@@ -88,7 +88,8 @@ pub fn add(
         memberships::role.eq(role),
         memberships::created_at.eq(tx.now),
     );
-    let added = tx.unless_taken(|conn| diesel::insert_into(memberships::table).values(row).execute(conn))?;
+    let added =
+        tx.allow_unique_violation(|conn| diesel::insert_into(memberships::table).values(row).execute(conn))?;
     if added.is_none() {
         return Ok(false);
     }

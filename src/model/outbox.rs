@@ -1,4 +1,4 @@
-//! Letters that wait to be sent: written with the change they tell of, sealed, and wiped once they are gone.
+//! Emails that wait to be sent: written with the change they tell of, sealed, and wiped once they are gone.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::{
     db::{Conn, Tx, schema::outbox},
     error::Result,
     ids::{EmailId, UserId},
-    mail::{About, Letter},
+    mail::{About, Email},
     secret::Keys,
 };
 
@@ -46,7 +46,7 @@ pub const PERSONAL_DATA: PersonalData = PersonalData {
         ("destination", "the domain that it goes to, while it waits"),
         ("trouble", "whether the mail server refuses us, while it waits"),
     ],
-    fate: Erasure::Removed,
+    erasure: Erasure::Removed,
     afterwards: "One last letter tells you that it is done. It is wiped once it is sent.",
     export: &[ExportSection { name: "mails", is_list: true, read: exported }],
     erase: |tx, id, _| {
@@ -69,7 +69,7 @@ fn exported(conn: &mut Conn, owner: &UserId, skip: i64, most: i64) -> Result<Vec
     Ok(told.collect())
 }
 
-/// Removes up to `most` letters that were sent, or given up, long ago. Returns how many there were.
+/// Removes up to `most` emails that were sent, or given up, long ago. Returns how many there were.
 pub fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
     let is_over = outbox::sent_at.is_not_null().or(outbox::parked_at.is_not_null());
     let old =
@@ -79,16 +79,16 @@ pub fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
     Ok(diesel::delete(outbox::table.filter(outbox::id.eq_any(ids)).filter(is_over)).execute(tx.conn)?)
 }
 
-/// A letter in the outbox.
+/// An email in the outbox.
 #[derive(Debug)]
 pub struct Posted;
 
-/// A letter that this node may send now.
+/// An email that this node may send now.
 #[derive(Debug, Clone, Queryable)]
 pub struct Due {
     /// Its row; also what its Message-ID is made of.
     pub id: EmailId,
-    /// The letter, encrypted.
+    /// The email, encrypted.
     pub sealed: Option<String>,
     /// How often it was tried before.
     pub attempts: i32,
@@ -99,20 +99,20 @@ pub struct Due {
 }
 
 impl Due {
-    /// Opens the letter.
-    pub fn open(&self, keys: &Keys) -> Result<Letter> {
+    /// Opens the email.
+    pub fn open(&self, keys: &Keys) -> Result<Email> {
         let sealed = self.sealed.as_deref().ok_or_else(|| anyhow::anyhow!("the letter is wiped"))?;
         Ok(serde_json::from_str(&keys.open(SEAL, sealed)?)?)
     }
 }
 
-/// A letter that was given up, as an operator sees it: without its words and its recipient.
+/// An email that was given up, as an operator sees it: without its words and its recipient.
 #[derive(Debug, Clone, Serialize, Queryable)]
 #[serde(rename_all = "camelCase")]
 pub struct Parked {
     /// Its row.
     pub id: EmailId,
-    /// What kind of letter.
+    /// What kind of email.
     pub kind: String,
     /// When it was written.
     pub created_at: Timestamp,
@@ -126,11 +126,11 @@ pub struct Parked {
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Depth {
-    /// Letters that wait.
+    /// Emails that wait.
     pub waiting: i64,
     /// When the oldest of them was written.
     pub oldest_at: Option<Timestamp>,
-    /// Letters that were given up.
+    /// Emails that were given up.
     pub parked: i64,
     /// Of those that wait, how many do because the mail server takes nothing from us, or cannot be reached.
     pub refused: i64,
@@ -149,19 +149,19 @@ pub struct Trouble {
 }
 
 impl Tx<'_> {
-    /// Posts a letter with this transaction: it is sent once the change is there, and never without it.
-    pub fn mail(&mut self, to: Option<&UserId>, letter: Letter) -> Result<()> {
-        let sealed = self.config.keys.seal(SEAL, &serde_json::to_string(&letter)?)?;
+    /// Posts an email with this transaction: it is sent once the change is there, and never without it.
+    pub fn mail(&mut self, to: Option<&UserId>, email: Email) -> Result<()> {
+        let sealed = self.config.keys.seal(SEAL, &serde_json::to_string(&email)?)?;
         diesel::insert_into(outbox::table)
             .values((
                 outbox::id.eq(EmailId::random()?),
                 outbox::user_id.eq(to),
-                outbox::kind.eq(letter.kind.as_str()),
+                outbox::kind.eq(email.kind.as_str()),
                 outbox::sealed.eq(sealed),
                 outbox::created_at.eq(self.now),
                 outbox::due_at.eq(self.now),
                 outbox::attempts.eq(0),
-                outbox::destination.eq(letter.to.registered_domain()),
+                outbox::destination.eq(email.to.registered_domain()),
             ))
             .execute(self.conn)?;
         self.has_mail = true;
@@ -243,7 +243,7 @@ pub fn renew(tx: &mut Tx, id: &EmailId) -> Result<()> {
     Ok(())
 }
 
-/// Notes that a letter is gone, and wipes it. Those that waited for the mail server to take anything at all are due.
+/// Notes that an email is gone, and wipes it. Those that waited for the mail server to take anything at all are due.
 pub fn sent(tx: &mut Tx, id: &EmailId) -> Result<()> {
     diesel::update(outbox::table.find(id))
         .set((
@@ -316,7 +316,7 @@ pub fn troubles(conn: &mut Conn) -> Result<Vec<Trouble>> {
         .load(conn)?)
 }
 
-/// The letters that were given up, oldest first.
+/// The emails that were given up, oldest first.
 pub fn parked(conn: &mut Conn) -> Result<Vec<Parked>> {
     Ok(outbox::table
         .filter(outbox::parked_at.is_not_null())
@@ -349,7 +349,7 @@ pub fn latest_to(
     Ok(found.into_iter().map(told).collect())
 }
 
-/// Puts the letters that were given up back in the queue, and lets those be tried now that the mail server refused.
+/// Puts the emails that were given up back in the queue, and lets those be tried now that the mail server refused.
 /// Returns how many there are of both.
 pub fn retry_parked(tx: &mut Tx) -> Result<usize> {
     let again = diesel::update(outbox::table.filter(outbox::parked_at.is_not_null()))

@@ -36,7 +36,7 @@ pub const PERSONAL_DATA: PersonalData = PersonalData {
         ("rp_id", "the site it was made for"),
         ("name", "what you call it"),
     ],
-    fate: Erasure::Removed,
+    erasure: Erasure::Removed,
     afterwards: "Your devices may still offer it; it then opens nothing.",
     export: &[ExportSection { name: "passkeys", is_list: true, read: exported }],
     erase: |tx, id, _| forget(tx, id),
@@ -151,7 +151,7 @@ pub fn add(
         passkeys::credential.eq(&passkey.credential),
         passkeys::counter.eq(credential.counter()),
     );
-    tx.unless_taken(|conn| diesel::insert_into(passkeys::table).values(row).execute(conn))?
+    tx.allow_unique_violation(|conn| diesel::insert_into(passkeys::table).values(row).execute(conn))?
         .ok_or(Error::PasskeyTaken)?;
     let added = Event::SecondFactorAdded { factor: Factor::Passkey, passkey: Some(passkey.id.clone()) };
     audit::record(tx, actor, &user.id, added)?;

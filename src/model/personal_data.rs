@@ -33,7 +33,7 @@ pub struct PersonalData {
     /// Every column of text, and what it says of its person. Times and counts say nothing without them.
     pub columns: &'static [(&'static str, &'static str)],
     /// What becomes of it.
-    pub fate: Erasure,
+    pub erasure: Erasure,
     /// What there is to say on that besides; may be empty.
     pub afterwards: &'static str,
     /// Its parts of the export.

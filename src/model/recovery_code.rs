@@ -26,7 +26,7 @@ pub const PERSONAL_DATA: PersonalData = PersonalData {
     title: "Your recovery codes",
     why: "So that each can be checked once. They stay until you make new ones or remove your last second factor.",
     columns: &[("hash", "a fingerprint of a code, which nobody can read"), ("user_id", "that it is yours")],
-    fate: Erasure::Removed,
+    erasure: Erasure::Removed,
     afterwards: "",
     export: &[ExportSection { name: "recoveryCodes", is_list: true, read: exported }],
     erase: |tx, id, _| forget(tx, id),

@@ -154,7 +154,8 @@ pub fn check(conn: &mut Conn, keys: &Keys) -> Result<Check> {
 pub fn seal_canary(tx: &mut Tx) -> Result<()> {
     let sealed = tx.config.keys.seal(CANARY, CANARY)?;
     let row = (key_checks::id.eq(CANARY), key_checks::sealed.eq(&sealed));
-    let made = tx.unless_taken(|conn| diesel::insert_into(key_checks::table).values(row).execute(conn))?;
+    let made =
+        tx.allow_unique_violation(|conn| diesel::insert_into(key_checks::table).values(row).execute(conn))?;
     if made.is_none() {
         renew_column(tx, CANARY, "key_checks", "sealed", 1)?;
     }

@@ -60,7 +60,7 @@ pub const PERSONAL_DATA: PersonalData = PersonalData {
         ("session_id", "a number that stands for the device"),
         ("passkey_id", "a number that stands for the passkey that device signed in with"),
     ],
-    fate: Erasure::Removed,
+    erasure: Erasure::Removed,
     afterwards: "",
     export: &[ExportSection { name: "securityChanges", is_list: true, read: exported }],
     erase: |tx, id, _| {

@@ -10,8 +10,8 @@ use crate::{
     db::{Conn, Tx, schema::service_keys},
     error::{Error, Result},
     ids::Id,
+    saml::{Service, ServiceKey},
     secret::Secret,
-    sso::{Service, ServiceKey},
     text_enum,
 };
 
@@ -44,7 +44,7 @@ pub fn service(conn: &mut Conn, config: &Config) -> Result<Service> {
         .collect::<Result<_>>()?;
     Ok(Service {
         entity_id: config.site.link("/auth/saml/metadata"),
-        callback: config.site.link("/auth/saml/callback"),
+        acs_url: config.site.link("/auth/saml/callback"),
         keys,
     })
 }
@@ -89,6 +89,7 @@ fn insert(tx: &mut Tx, state: State, key: &ServiceKey) -> Result<()> {
         service_keys::certificate.eq(key.certificate_pem()?),
         service_keys::created_at.eq(tx.now),
     );
-    let kept = tx.unless_taken(|conn| diesel::insert_into(service_keys::table).values(row).execute(conn))?;
+    let kept =
+        tx.allow_unique_violation(|conn| diesel::insert_into(service_keys::table).values(row).execute(conn))?;
     kept.map(drop).ok_or(Error::Conflict)
 }

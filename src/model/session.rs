@@ -1,8 +1,8 @@
 //! Sessions: one row for each browser or program that is signed in. The row is the truth; nothing is cached.
 
-mod change;
 mod ending;
 mod list;
+mod user_agent_change;
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
@@ -27,12 +27,12 @@ use crate::{
     secret::Secret,
 };
 
-pub use change::{Change, judge, lock, note_version};
 pub use ending::{
-    count, end, end_presented, end_twin, revoke, revoke_but_sso, revoke_everybody, revoke_of_passkey,
+    count, end, end_by_secret, end_twin, revoke, revoke_everybody, revoke_non_sso, revoke_of_passkey,
     revoke_others, revoke_relying_on, revoke_single_factor,
 };
 pub use list::{Listed, list};
+pub use user_agent_change::{UserAgentChange, classify, lock, note_version};
 
 /// What is held here about a person, and what becomes of it.
 pub const PERSONAL_DATA: PersonalData = PersonalData {
@@ -59,7 +59,7 @@ pub const PERSONAL_DATA: PersonalData = PersonalData {
         ("binding", "a fingerprint of a mark that your browser holds while it is open"),
         ("stepped_up_with", "what you last confirmed with that it is you"),
     ],
-    fate: Erasure::Removed,
+    erasure: Erasure::Removed,
     afterwards: "Every device is signed out as soon as you ask to be deleted.",
     export: &[ExportSection { name: "sessions", is_list: true, read: exported }],
     erase: |tx, id, _| {
@@ -94,7 +94,7 @@ fn exported(conn: &mut Conn, owner: &UserId, skip: i64, most: i64) -> Result<Vec
             "createdAt": session.created_at,
             "lastActiveAt": session.last_active_at,
             "expiresAt": session.expires_at,
-            "confirmedAt": session.proved_at,
+            "confirmedAt": session.stepped_up_at,
             "confirmedWith": session.stepped_up_with,
             "lockedAt": session.locked_at,
             "lockedBy": session.locked_by,
@@ -143,7 +143,7 @@ pub struct Session {
     /// The address on the network it began at.
     pub ip: String,
     /// The last step-up in it.
-    pub proved_at: Option<Timestamp>,
+    pub stepped_up_at: Option<Timestamp>,
     /// When it was suddenly used from another device, and has to sign in again.
     pub locked_at: Option<Timestamp>,
     /// That device, in words.
@@ -171,7 +171,7 @@ pub struct Session {
 /// The visitor's own session, with as little as a page needs.
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = sessions)]
-pub struct Current {
+pub struct CurrentSession {
     /// Public.
     pub id: SessionId,
     /// Whether "remember this device" was chosen.
@@ -179,7 +179,7 @@ pub struct Current {
     /// When it was last used, to the minute.
     pub last_active_at: Timestamp,
     /// The last step-up in it.
-    pub proved_at: Option<Timestamp>,
+    pub stepped_up_at: Option<Timestamp>,
     /// What that was made with.
     pub stepped_up_with: Option<StepUpMethod>,
     /// What its browser called itself.
@@ -261,7 +261,7 @@ pub fn start(tx: &mut Tx, user: &UserId, new: NewSession) -> Result<(Session, Se
         language: new.fingerprint.language,
         time_zone: new.fingerprint.time_zone,
         screen: new.fingerprint.screen,
-        proved_at: None,
+        stepped_up_at: None,
         locked_at: None,
         locked_by: None,
         ip: new.ip,
@@ -282,7 +282,11 @@ pub fn start(tx: &mut Tx, user: &UserId, new: NewSession) -> Result<(Session, Se
 }
 
 /// The live session with this secret, and whose it is: one indexed query.
-pub fn visitor(conn: &mut Conn, secret: &SessionSecret, now: Timestamp) -> Result<Option<(Current, User)>> {
+pub fn visitor(
+    conn: &mut Conn,
+    secret: &SessionSecret,
+    now: Timestamp,
+) -> Result<Option<(CurrentSession, User)>> {
     let digest = secret.digest();
     // At most one row has the digest. With a `LIMIT` of its own, as `first` has it, SQLite would plan the query anew
     // each time.
@@ -294,7 +298,7 @@ pub fn visitor(conn: &mut Conn, secret: &SessionSecret, now: Timestamp) -> Resul
         .filter(sessions::created_at.le(now.latest_start()))
         .filter(sessions::locked_at.is_null())
         .filter(users::locked_at.is_null())
-        .select((Current::as_select(), User::as_select()))
+        .select((CurrentSession::as_select(), User::as_select()))
         .get_result(conn));
     Ok(found.optional()?)
 }
@@ -310,12 +314,12 @@ pub fn is_locked(conn: &mut Conn, secrets: &[SessionSecret], now: Timestamp) -> 
 }
 
 /// Whether `session` was last noted as used long enough ago to note it again.
-pub fn needs_touch(session: &Current, now: Timestamp) -> bool {
+pub fn needs_touch(session: &CurrentSession, now: Timestamp) -> bool {
     now - session.last_active_at >= ACTIVITY_STEP || session.last_active_at > now.latest_start()
 }
 
 /// Notes that a session is used; of many at once, one writes.
-pub fn touch(tx: &mut Tx, session: &Current) -> Result<()> {
+pub fn touch(tx: &mut Tx, session: &CurrentSession) -> Result<()> {
     let (idle, _) = life(&tx.config.lifetimes, session.remembered);
     let is_stale = sessions::last_active_at
         .le(tx.now - ACTIVITY_STEP)
@@ -327,9 +331,9 @@ pub fn touch(tx: &mut Tx, session: &Current) -> Result<()> {
 }
 
 /// Notes a step-up, from which its window counts.
-pub fn prove(tx: &mut Tx, id: &SessionId, with: StepUpMethod) -> Result<()> {
+pub fn mark_stepped_up(tx: &mut Tx, id: &SessionId, with: StepUpMethod) -> Result<()> {
     diesel::update(sessions::table.find(id))
-        .set((sessions::proved_at.eq(tx.now), sessions::stepped_up_with.eq(with)))
+        .set((sessions::stepped_up_at.eq(tx.now), sessions::stepped_up_with.eq(with)))
         .execute(tx.conn)?;
     Ok(())
 }
@@ -337,14 +341,17 @@ pub fn prove(tx: &mut Tx, id: &SessionId, with: StepUpMethod) -> Result<()> {
 /// Drops the step-ups in every session of `user`.
 pub fn drop_step_ups(tx: &mut Tx, user: &UserId) -> Result<()> {
     diesel::update(sessions::table.filter(sessions::user_id.eq(user)))
-        .set((sessions::proved_at.eq(None::<Timestamp>), sessions::stepped_up_with.eq(None::<StepUpMethod>)))
+        .set((
+            sessions::stepped_up_at.eq(None::<Timestamp>),
+            sessions::stepped_up_with.eq(None::<StepUpMethod>),
+        ))
         .execute(tx.conn)?;
     Ok(())
 }
 
 /// Gives a session a new secret; the old one is dead at once. [`Error::SignIn`] where the session has ended, or the
 /// secret that was presented is no longer its own: whoever holds an old one must not be handed the new one.
-pub fn rotate(tx: &mut Tx, session: &Current) -> Result<SessionSecret> {
+pub fn rotate(tx: &mut Tx, session: &CurrentSession) -> Result<SessionSecret> {
     let secret = SessionSecret::random()?;
     let turned = diesel::update(
         sessions::table.find(&session.id).filter(sessions::secret_hash.eq(&session.secret_hash)),

@@ -1,4 +1,4 @@
-//! The history of the door: who was let in, who was not, and why.
+//! Sign-in history: one row per attempt, kept for `HISTORY_LIFE`.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{
     device::Device,
     personal_data::{Erasure, ExportSection, PersonalData},
-    throttle,
+    rate_limit,
 };
 use crate::{
     clock::Timestamp,
@@ -28,7 +28,7 @@ text_enum! {
         WrongPassword => "wrong_password",
         /// The password is blocked until a new one is set.
         Blocked => "blocked",
-        /// The first proof was right, the code after it was not.
+        /// The first factor was right, the code after it was not.
         WrongCode => "wrong_code",
         /// The short code of a link by mail was another one.
         WrongLinkCode => "wrong_link_code",
@@ -74,7 +74,7 @@ pub const PERSONAL_DATA: PersonalData = PersonalData {
         ("method", "what was offered"),
         ("outcome", "what came of it"),
     ],
-    fate: Erasure::Removed,
+    erasure: Erasure::Removed,
     afterwards: "",
     export: &[ExportSection { name: "signIns", is_list: true, read: exported }],
     erase: |tx, id, _| forget(tx, id),
@@ -161,7 +161,7 @@ pub fn note(tx: &mut Tx, user: &UserId, attempt: Attempt) -> Result<()> {
         id: Id::random()?,
         user_id: user.clone(),
         at: tx.now,
-        network: throttle::neighbourhood(&attempt.ip),
+        network: rate_limit::network_prefix(&attempt.ip),
         ip: attempt.ip,
         browser: attempt.device.browser,
         os: attempt.device.os,
@@ -263,7 +263,7 @@ pub fn is_familiar(
         .filter(sign_ins::user_id.eq(user))
         .filter(sign_ins::outcome.eq(Outcome::Success))
         .filter(sign_ins::at.ge(since))
-        .filter(sign_ins::network.eq(throttle::neighbourhood(ip)))
+        .filter(sign_ins::network.eq(rate_limit::network_prefix(ip)))
         .filter(sign_ins::browser.eq(&device.browser))
         .filter(sign_ins::os.eq(&device.os));
     Ok(diesel::select(diesel::dsl::exists(earlier)).get_result(conn)?)

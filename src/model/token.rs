@@ -17,10 +17,10 @@ use crate::{
 };
 
 pub use purpose::{
-    AddressChange, Asked, AskedCode, AskedFor, AskedLink, CancelDeletion, ChangeEmail, FirstProof,
-    Interrupted, LinkIdentity, MagicCode, MagicLink, NotMe, PASSKEY_CEREMONY, PendingSignIn, Purpose,
-    RegisterPasskey, ResetPassword, SamlArrival, SamlRequest, StopFactorReset, ToldEvent, UndoEmail,
-    UsePasskey, VerifyEmail,
+    AddressChange, AuthnRequestState, CancelDeletion, ChangeEmail, FirstFactor, LinkIdentity, MagicLink,
+    MagicLinkBrowser, MagicLinkCode, MagicLinkRequest, PASSKEY_CEREMONY, PendingSignIn, Purpose,
+    RegisterPasskey, ReportSignIn, ReportedEvent, ResetPassword, ResumeRequest, RevertEmailChange,
+    SamlRequest, SsoHandoff, SsoIntent, StopFactorReset, UsePasskey, VerifyEmail,
 };
 
 pub use use_address::UseAddress;
@@ -40,7 +40,7 @@ pub const PERSONAL_DATA: PersonalData = PersonalData {
             "what it needs to know: an address, a device and its network address, or a form you were filling in",
         ),
     ],
-    fate: Erasure::Removed,
+    erasure: Erasure::Removed,
     afterwards: "They stop working as soon as you ask to be deleted.",
     export: &[ExportSection { name: "links", is_list: true, read: exported }],
     erase: |tx, id, _| {
@@ -99,7 +99,8 @@ impl<C> Token<C> {
 }
 
 // What is open to the owner of an account when somebody else has it. None can be asked for a second time.
-const WAYS_BACK: [&str; 4] = [UndoEmail::NAME, NotMe::NAME, CancelDeletion::NAME, StopFactorReset::NAME];
+const WAYS_BACK: [&str; 4] =
+    [RevertEmailChange::NAME, ReportSignIn::NAME, CancelDeletion::NAME, StopFactorReset::NAME];
 
 /// The latest moment at which a token can have been made that works at `now`. One from a later moment was made while the
 /// clock was wrong, and would work until then; a way back is worth that.
@@ -111,23 +112,23 @@ fn made_by(is_way_back: bool, now: Timestamp) -> Timestamp {
 pub fn issue<P: Purpose>(tx: &mut Tx, user: &UserId, claim: &P::Claim) -> Result<Secret<P>> {
     revoke::<P>(tx, user)?;
     let life = P::life(&tx.config.lifetimes);
-    issue_another(tx, user, claim, life)
+    issue_with(tx, user, claim, life)
 }
 
 /// The same beside older ones, which stay, and with a life of its own.
-pub fn issue_another<P: Purpose>(
+pub fn issue_with<P: Purpose>(
     tx: &mut Tx,
     user: &UserId,
     claim: &P::Claim,
     life: TimeDelta,
 ) -> Result<Secret<P>> {
     let secret = Secret::random()?;
-    keep(tx, &secret, Some(user), claim, life)?;
+    store(tx, &secret, Some(user), claim, life)?;
     Ok(secret)
 }
 
 /// Makes a token of a secret that is there already, for `user` or for whoever will turn out to hold it.
-pub fn keep<P: Purpose>(
+pub fn store<P: Purpose>(
     tx: &mut Tx,
     secret: &Secret<P>,
     user: Option<&UserId>,
@@ -161,17 +162,17 @@ fn insert<P: Purpose>(
 /// Makes a token that is nobody's yet: whom it is about turns out when it is used.
 pub fn issue_unowned<P: Purpose>(tx: &mut Tx, claim: &P::Claim) -> Result<Secret<P>> {
     let secret = Secret::random()?;
-    keep_unowned(tx, &secret, claim)?;
+    store_unowned(tx, &secret, claim)?;
     Ok(secret)
 }
 
 /// The same with a secret that was made before.
-pub fn keep_unowned<P: Purpose>(tx: &mut Tx, secret: &Secret<P>, claim: &P::Claim) -> Result<()> {
+pub fn store_unowned<P: Purpose>(tx: &mut Tx, secret: &Secret<P>, claim: &P::Claim) -> Result<()> {
     let life = P::life(&tx.config.lifetimes);
-    keep(tx, secret, None, claim, life)
+    store(tx, secret, None, claim, life)
 }
 
-/// What a live token that is nobody's says, without using it.
+/// Reads the payload of a live token without an owner; does not redeem it.
 pub fn peek_unowned<P: Purpose>(conn: &mut Conn, secret: &Secret<P>, now: Timestamp) -> Result<P::Claim> {
     let digest = secret.digest();
     let claim: Option<String> =
@@ -181,7 +182,7 @@ pub fn peek_unowned<P: Purpose>(conn: &mut Conn, secret: &Secret<P>, now: Timest
 
 /// Uses a token that is nobody's. Of many at once, one succeeds; the others get [`Error::DeadLink`].
 pub fn redeem_unowned<P: Purpose>(tx: &mut Tx, secret: &Secret<P>) -> Result<P::Claim> {
-    redeem_anyones(tx, secret).map(|(_, claim)| claim)
+    redeem_optional(tx, secret).map(|(_, claim)| claim)
 }
 
 /// Looks at a token without using it, whether it is live or not. [`Error::DeadLink`] where there is none.
@@ -216,7 +217,7 @@ pub fn redeem_by_digest<P: Purpose>(tx: &mut Tx, digest: &str) -> Result<(UserId
 }
 
 /// The same for a token that need not be anybody's.
-pub fn redeem_anyones<P: Purpose>(tx: &mut Tx, secret: &Secret<P>) -> Result<(Option<UserId>, P::Claim)> {
+pub fn redeem_optional<P: Purpose>(tx: &mut Tx, secret: &Secret<P>) -> Result<(Option<UserId>, P::Claim)> {
     use_up::<P>(tx, &secret.digest())
 }
 
@@ -244,13 +245,17 @@ fn live<'a>(purpose: &'static str, digest: &'a str, now: Timestamp) -> _ {
 
 /// Counts one code that is offered with a token, before it is looked at. [`Error::DeadLink`] where the token is not live
 /// or `most` were offered already.
-pub fn try_once<P: Purpose>(tx: &mut Tx, secret: &Secret<P>, most: i32) -> Result<(UserId, P::Claim, i32)> {
-    let (user_id, claim, left) = try_nobodys(tx, secret, most)?;
+pub fn count_attempt<P: Purpose>(
+    tx: &mut Tx,
+    secret: &Secret<P>,
+    most: i32,
+) -> Result<(UserId, P::Claim, i32)> {
+    let (user_id, claim, left) = count_attempt_unowned(tx, secret, most)?;
     Ok((user_id.ok_or(Error::DeadLink)?, claim, left))
 }
 
 /// The same with a token that may be nobody's.
-pub fn try_nobodys<P: Purpose>(
+pub fn count_attempt_unowned<P: Purpose>(
     tx: &mut Tx,
     secret: &Secret<P>,
     most: i32,
@@ -267,20 +272,20 @@ pub fn try_nobodys<P: Purpose>(
 }
 
 /// Kills one token that was not used, by its secret. Harmless twice.
-pub fn drop_one<P: Purpose>(tx: &mut Tx, secret: &Secret<P>) -> Result<()> {
-    drop_by_digest::<P>(tx, &secret.digest())
+pub fn discard<P: Purpose>(tx: &mut Tx, secret: &Secret<P>) -> Result<()> {
+    discard_by_digest::<P>(tx, &secret.digest())
 }
 
 /// The same by the digest of its secret.
-pub fn drop_by_digest<P: Purpose>(tx: &mut Tx, digest: &str) -> Result<()> {
+pub fn discard_by_digest<P: Purpose>(tx: &mut Tx, digest: &str) -> Result<()> {
     diesel::delete(tokens::table.find(digest).filter(tokens::purpose.eq(P::NAME))).execute(tx.conn)?;
     Ok(())
 }
 
 /// Keeps a token that is nobody's, with a secret that was made elsewhere; an older one with the same secret is replaced.
-pub fn keep_for_nobody<P: Purpose>(tx: &mut Tx, secret: &Secret<P>, claim: &P::Claim) -> Result<()> {
-    drop_one(tx, secret)?;
-    keep_unowned(tx, secret, claim)
+pub fn replace_unowned<P: Purpose>(tx: &mut Tx, secret: &Secret<P>, claim: &P::Claim) -> Result<()> {
+    discard(tx, secret)?;
+    store_unowned(tx, secret, claim)
 }
 
 /// Whether a token, anybody's or nobody's, would be redeemed at `now`.
@@ -290,7 +295,7 @@ pub fn is_live<P: Purpose>(conn: &mut Conn, secret: &Secret<P>, now: Timestamp) 
 }
 
 /// Forgets the tokens of one purpose that are nobody's and no longer work.
-pub fn forget_dead<P: Purpose>(tx: &mut Tx) -> Result<()> {
+pub fn discard_expired<P: Purpose>(tx: &mut Tx) -> Result<()> {
     let nobodys = tokens::table.filter(tokens::user_id.is_null()).filter(tokens::purpose.eq(P::NAME));
     diesel::delete(nobodys.filter(tokens::expires_at.le(tx.now))).execute(tx.conn)?;
     Ok(())
@@ -309,7 +314,7 @@ pub fn revoke<P: Purpose>(tx: &mut Tx, user: &UserId) -> Result<()> {
 }
 
 /// Kills the tokens of one purpose that anybody has and did not use.
-pub fn revoke_everybodys<P: Purpose>(tx: &mut Tx) -> Result<()> {
+pub fn revoke_for_all<P: Purpose>(tx: &mut Tx) -> Result<()> {
     let open = tokens::table.filter(tokens::purpose.eq(P::NAME)).filter(tokens::used_at.is_null());
     diesel::delete(open).execute(tx.conn)?;
     Ok(())
@@ -365,7 +370,7 @@ pub fn revoke_where<P: Purpose>(
 }
 
 /// Does what [`issue`] does, for nobody: the same work where there is nobody to make a token for.
-pub fn issue_for_nobody<P: Purpose>(tx: &mut Tx) -> Result<()> {
+pub fn dummy_issue<P: Purpose>(tx: &mut Tx) -> Result<()> {
     let secret = Secret::<P>::random()?;
     diesel::delete(tokens::table.find(secret.digest())).execute(tx.conn)?;
     insert(tx, &secret, None, "null".to_owned(), TimeDelta::zero())

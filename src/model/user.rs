@@ -24,13 +24,13 @@ use crate::{
 };
 
 pub use address::{
-    Place, all_with, at_domain, beginning, confirmed, lock_both, meant_by, newest_claim, old_claims,
-    warn_claim,
+    Cursor, all_with, at_domain, confirmed, latest_unverified, lock_both, mark_warned, meant_by,
+    stale_unverified, start_cursor,
 };
-pub use known_devices::{forget_browsers, known_from};
+pub use known_devices::{forget_known_devices, known_from};
 pub use password::{
-    Candidate, Candidates, begun_in, block_password, candidate, candidates, drop_password, set_password,
-    strengthen,
+    PasswordCredential, PasswordCredentials, begun_in, block_password, drop_password, password_credential,
+    password_credentials, rehash, set_password,
 };
 
 /// What is held here about a person, and what becomes of it.
@@ -50,7 +50,7 @@ pub const PERSONAL_DATA: PersonalData = PersonalData {
             "why the people who run this site may not delete your account yet, where that is so",
         ),
     ],
-    fate: Erasure::Removed,
+    erasure: Erasure::Removed,
     afterwards: "Nothing of it is left, and the address is free for a new account.",
     export: &[
         ExportSection { name: "profile", is_list: false, read: profile },
@@ -77,7 +77,7 @@ fn profile(conn: &mut Conn, id: &UserId, _: i64, _: i64) -> Result<Vec<Value>> {
 }
 
 fn sign_in_methods(conn: &mut Conn, id: &UserId, _: i64, _: i64) -> Result<Vec<Value>> {
-    let candidate = candidate(conn, id)?;
+    let candidate = password_credential(conn, id)?;
     let password = json!({ "method": "password", "blockedAt": candidate.password_blocked_at });
     Ok(candidate.password_hash.map(|_| password).into_iter().collect())
 }
@@ -196,7 +196,7 @@ pub fn register(tx: &mut Tx, actor: &Actor, new: NewUser) -> Result<User> {
 
 /// Somebody who comes in by single sign-on for the first time.
 #[derive(Debug, Clone)]
-pub struct NewGuest {
+pub struct ProvisionedUser {
     /// The address that is said of them. A claim, like any other.
     pub email: EmailAddress,
     /// What they want to be called, where that is said.
@@ -206,7 +206,7 @@ pub struct NewGuest {
 }
 
 /// Makes an account without a password, whose address is a claim.
-pub fn provision(tx: &mut Tx, actor: &Actor, new: NewGuest) -> Result<User> {
+pub fn provision(tx: &mut Tx, actor: &Actor, new: ProvisionedUser) -> Result<User> {
     let normalized = new.email.normalized();
     let user = User {
         id: Id::random()?,
@@ -249,7 +249,7 @@ pub fn find_locked(tx: &mut Tx, id: &UserId) -> Result<Option<User>> {
 ///
 /// # Errors
 /// [`Error::AccountLocked`].
-pub fn may_enter(user: &User) -> Result<()> {
+pub fn ensure_not_locked(user: &User) -> Result<()> {
     if user.locked_at.is_some() { Err(Error::AccountLocked) } else { Ok(()) }
 }
 

@@ -10,8 +10,8 @@ use actix_web::{
 };
 
 use super::{
-    BrowserMark, forwarded,
-    known::KnownBrowser,
+    BrowserBinding, forwarded,
+    known_device::KnownDeviceCookie,
     negotiation::{self, header_text, user_agent},
     pending, session_cookie, visitor,
 };
@@ -39,17 +39,17 @@ pub struct Client {
     /// The first language it asks for.
     pub language: String,
     /// What its script told, where it runs one.
-    pub traits: Traits,
+    pub hints: ClientHints,
     /// The session secrets it presents, live or not.
     pub presented: Vec<SessionSecret>,
     /// The accounts that were let in from this browser before.
-    pub known: KnownBrowser,
+    pub known: KnownDeviceCookie,
     /// The digest of its mark, where it holds one.
     pub binding: Option<String>,
     /// What this browser is about to connect with the account that signs in, if anything.
     pub linking: Option<Secret<LinkIdentity>>,
     /// The session this browser holds, and whose.
-    pub held: Option<(UserId, SessionId)>,
+    pub current_session: Option<(UserId, SessionId)>,
     /// Whether it asked for pages.
     pub is_browser: bool,
     /// Whether a person is going there: not a HEAD, a prefetch or a preview.
@@ -58,7 +58,7 @@ pub struct Client {
 
 /// What a small script tells of a browser, in hidden fields of the form. Empty without scripts.
 #[derive(Debug, Clone, Default)]
-pub struct Traits {
+pub struct ClientHints {
     /// The time zone's name.
     pub zone: String,
     /// The size of the screen.
@@ -67,8 +67,8 @@ pub struct Traits {
 
 impl Client {
     /// The same, with what its script told.
-    pub fn telling(self, zone: &str, screen: &str) -> Self {
-        Self { traits: Traits { zone: short(zone), screen: short(screen) }, ..self }
+    pub fn with_hints(self, zone: &str, screen: &str) -> Self {
+        Self { hints: ClientHints { zone: short(zone), screen: short(screen) }, ..self }
     }
 
     /// What is kept of it with its session.
@@ -76,8 +76,8 @@ impl Client {
         Fingerprint {
             user_agent: self.user_agent.clone(),
             language: self.language.clone(),
-            time_zone: self.traits.zone.clone(),
-            screen: self.traits.screen.clone(),
+            time_zone: self.hints.zone.clone(),
+            screen: self.hints.screen.clone(),
         }
     }
 
@@ -88,19 +88,19 @@ impl Client {
 
     /// The visitor as an actor in the audit.
     pub fn actor(&self) -> Actor {
-        let (user, session) = self.held.clone().unzip();
+        let (user, session) = self.current_session.clone().unzip();
         Actor { kind: ActorKind::User, user, session, ip: Some(self.ip.clone()) }
     }
 
     /// Whether `user` was let in from this browser before, and stands by it.
     pub fn is_known_to(&self, conn: &mut Conn, user: &UserId) -> Result<bool> {
-        let known_from = user::candidate(conn, user)?.browsers_known_from;
+        let known_from = user::password_credential(conn, user)?.browsers_known_from;
         Ok(self.known.knows(user, known_from))
     }
 
     /// Whether this browser is signed in as `user`.
     pub fn holds_session_of(&self, user: &UserId) -> bool {
-        self.held.as_ref().is_some_and(|(held, _)| held == user)
+        self.current_session.as_ref().is_some_and(|(held, _)| held == user)
     }
 }
 
@@ -115,12 +115,12 @@ impl FromRequest for Client {
             ip: forwarded::ip(req).map(|ip| ip.to_string()).unwrap_or_default(),
             user_agent: user_agent(req),
             language: short(&header_text(req, header::ACCEPT_LANGUAGE).unwrap_or_default()),
-            traits: Traits::default(),
+            hints: ClientHints::default(),
             presented: session_cookie::presented(req),
-            known: KnownBrowser::of(req),
-            binding: BrowserMark::digest(&req.get_session()),
+            known: KnownDeviceCookie::of(req),
+            binding: BrowserBinding::digest(&req.get_session()),
             linking: pending::linking(&req.get_session()),
-            held: held.map(|visitor| (visitor.user.id.clone(), visitor.session.id.clone())),
+            current_session: held.map(|visitor| (visitor.user.id.clone(), visitor.session.id.clone())),
             is_browser: negotiation::wants_html(req.headers()),
             is_navigation: req.method() != Method::HEAD && !is_speculative,
         }))

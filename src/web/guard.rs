@@ -11,10 +11,9 @@ use std::{
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::Method};
 
 use super::{
-    app_of,
-    interrupted::{self, HeldBody},
-    negotiation,
-    visitor::{self, SignedIn},
+    app_of, negotiation,
+    saved_request::{self, HeldBody},
+    visitor::{self, Authenticated},
 };
 use crate::{
     error::{Error, Result},
@@ -24,22 +23,22 @@ use crate::{
 /// Anybody, signed in or not. Says in a signature that this is meant. Refused where the database does not tell which; a
 /// page that needs no database takes an `Option` of a guard, and is then as for a stranger.
 #[derive(Debug, Clone)]
-pub struct Anybody(Option<Rc<SignedIn>>);
+pub struct MaybeUser(Option<Rc<Authenticated>>);
 
-impl Anybody {
+impl MaybeUser {
     /// Who it is, if signed in.
-    pub fn signed_in(&self) -> Option<&SignedIn> {
+    pub fn signed_in(&self) -> Option<&Authenticated> {
         self.0.as_deref()
     }
 }
 
 /// Someone who is signed in, also while their account waits to be deleted: for the pages on that, and the way back.
 #[derive(Debug, Clone)]
-pub struct EvenLeaving(Rc<SignedIn>);
+pub struct IncludingScheduledDeletion(Rc<Authenticated>);
 
 /// Someone who is signed in.
 #[derive(Debug, Clone)]
-pub struct CurrentUser(Rc<SignedIn>);
+pub struct CurrentUser(Rc<Authenticated>);
 
 /// Someone signed in whose address is confirmed.
 #[derive(Debug, Clone)]
@@ -48,13 +47,13 @@ pub struct VerifiedUser(CurrentUser);
 /// Someone who also confirmed, in this session and within the step-up window, that it is them; as strongly as at a sign-in,
 /// or by [`Any`] method.
 #[derive(Debug, Clone)]
-pub struct Recent<G, S = Full>(G, PhantomData<S>);
+pub struct SteppedUp<G, S = Full>(G, PhantomData<S>);
 
 /// Signed in and recently proved; the address may be a claim.
-pub type RecentUser = Recent<CurrentUser>;
+pub type SteppedUpUser = SteppedUp<CurrentUser>;
 
 /// Confirmed and recently proved: what changes who owns an account asks for.
-pub type RecentAuth = Recent<VerifiedUser>;
+pub type SteppedUpVerifiedUser = SteppedUp<VerifiedUser>;
 
 /// A step-up by any method is enough.
 #[derive(Debug, Clone)]
@@ -78,18 +77,18 @@ impl Strong for Full {
     const STRENGTH: Strength = Strength::Full;
 }
 
-impl Deref for EvenLeaving {
-    type Target = SignedIn;
+impl Deref for IncludingScheduledDeletion {
+    type Target = Authenticated;
 
-    fn deref(&self) -> &SignedIn {
+    fn deref(&self) -> &Authenticated {
         &self.0
     }
 }
 
 impl Deref for CurrentUser {
-    type Target = SignedIn;
+    type Target = Authenticated;
 
-    fn deref(&self) -> &SignedIn {
+    fn deref(&self) -> &Authenticated {
         &self.0
     }
 }
@@ -102,7 +101,7 @@ impl Deref for VerifiedUser {
     }
 }
 
-impl<G, S> Deref for Recent<G, S> {
+impl<G, S> Deref for SteppedUp<G, S> {
     type Target = G;
 
     fn deref(&self) -> &G {
@@ -112,11 +111,11 @@ impl<G, S> Deref for Recent<G, S> {
 
 /// A requirement that can be looked up without waiting.
 trait Guard: Sized {
-    fn admit(req: &HttpRequest) -> Result<Self>;
+    fn check(req: &HttpRequest) -> Result<Self>;
 }
 
-impl Guard for EvenLeaving {
-    fn admit(req: &HttpRequest) -> Result<Self> {
+impl Guard for IncludingScheduledDeletion {
+    fn check(req: &HttpRequest) -> Result<Self> {
         visitor::of(req)?.map(Self).ok_or(if visitor::is_locked(req) {
             Error::SessionLocked
         } else {
@@ -126,20 +125,20 @@ impl Guard for EvenLeaving {
 }
 
 impl Guard for CurrentUser {
-    fn admit(req: &HttpRequest) -> Result<Self> {
-        let EvenLeaving(who) = EvenLeaving::admit(req)?;
+    fn check(req: &HttpRequest) -> Result<Self> {
+        let IncludingScheduledDeletion(who) = IncludingScheduledDeletion::check(req)?;
         if who.user.is_leaving() { Err(Error::DeletionScheduled) } else { Ok(Self(who)) }
     }
 }
 
 impl Guard for VerifiedUser {
-    fn admit(req: &HttpRequest) -> Result<Self> {
-        let who = CurrentUser::admit(req)?;
+    fn check(req: &HttpRequest) -> Result<Self> {
+        let who = CurrentUser::check(req)?;
         if who.user.is_verified() { Ok(Self(who)) } else { Err(Error::EmailUnverified) }
     }
 }
 
-impl FromRequest for Anybody {
+impl FromRequest for MaybeUser {
     type Error = Error;
     type Future = Ready<Result<Self>>;
 
@@ -148,12 +147,12 @@ impl FromRequest for Anybody {
     }
 }
 
-impl FromRequest for EvenLeaving {
+impl FromRequest for IncludingScheduledDeletion {
     type Error = Error;
     type Future = Ready<Result<Self>>;
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Self::admit(req))
+        ready(Self::check(req))
     }
 }
 
@@ -162,7 +161,7 @@ impl FromRequest for CurrentUser {
     type Future = Ready<Result<Self>>;
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Self::admit(req))
+        ready(Self::check(req))
     }
 }
 
@@ -171,11 +170,11 @@ impl FromRequest for VerifiedUser {
     type Future = Ready<Result<Self>>;
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Self::admit(req))
+        ready(Self::check(req))
     }
 }
 
-impl<G, S> FromRequest for Recent<G, S>
+impl<G, S> FromRequest for SteppedUp<G, S>
 where
     G: Guard + 'static,
     S: Strong + 'static,
@@ -185,17 +184,17 @@ where
 
     /// Where the step-up is too old or too weak, a form that a browser sent is kept, to be continued after the next one.
     fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let who = match G::admit(req) {
+        let who = match G::check(req) {
             Ok(who) => Self(who, PhantomData),
             Err(error) => return Box::pin(ready(Err(error))),
         };
-        let visitor = match EvenLeaving::admit(req) {
-            Ok(EvenLeaving(visitor)) => visitor,
+        let visitor = match IncludingScheduledDeletion::check(req) {
+            Ok(IncludingScheduledDeletion(visitor)) => visitor,
             Err(error) => return Box::pin(ready(Err(error))),
         };
         let is_enough = match S::STRENGTH {
-            Strength::Any => visitor.is_recent(),
-            Strength::Full => visitor.is_recent_with_second_factor(),
+            Strength::Any => visitor.is_stepped_up(),
+            Strength::Full => visitor.is_stepped_up_with_second_factor(),
         };
         if is_enough {
             return Box::pin(ready(Ok(who)));
@@ -205,15 +204,15 @@ where
         let (body, req) = (HeldBody::take(payload), req.clone());
         Box::pin(async move {
             let app = app_of(&req)?;
-            if S::STRENGTH == Strength::Full && visitor.is_recent_in_full(app).await? {
+            if S::STRENGTH == Strength::Full && visitor.is_stepped_up_in_full(app).await? {
                 body.hand_on();
                 return Ok(who);
             }
             let resume = match keeps {
-                true => interrupted::keep(app, &visitor, req.path(), body.keep()).await?,
+                true => saved_request::save(app, &visitor, req.path(), body.keep()).await?,
                 false => None,
             };
-            Err(visitor.stale(app, S::STRENGTH, resume).await?)
+            Err(visitor.step_up_required(app, S::STRENGTH, resume).await?)
         })
     }
 }

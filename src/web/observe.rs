@@ -23,9 +23,10 @@ use actix_web::{
 use futures_util::FutureExt;
 
 use super::{
-    app_of, forwarded, headers,
+    app_of,
+    error_response::AfterPanic,
+    forwarded, headers,
     matched::{self, NO_ROUTE},
-    refuse::AfterPanic,
 };
 use crate::{app::App, log, secret};
 
@@ -45,7 +46,7 @@ pub async fn observe<B: MessageBody + 'static>(
     let request = Arc::new(log::Request::new(id_of(req.request(), &app)?, client));
     let (method, after_panic) = (req.method().clone(), AfterPanic::of(req.request())?);
     let answering = async { next.call(req).await };
-    let answering = log::scope(Arc::clone(&request), app.db().in_turns(answering));
+    let answering = log::scope(Arc::clone(&request), app.db().with_read_snapshot(answering));
     // What a panic leaves half done is dropped with the request: a transaction is rolled back, a reader is closed.
     let answered = AssertUnwindSafe(answering).catch_unwind().await;
     let seen = |route: &str, status: StatusCode| {
@@ -72,7 +73,7 @@ pub async fn observe<B: MessageBody + 'static>(
             Ok(res)
         }
         Err(_) => {
-            let mut answer = after_panic.answer(&request.id);
+            let mut answer = after_panic.render(&request.id);
             headers::put_all(answer.headers_mut(), app.config().site.is_https());
             name(answer.headers_mut(), &request.id);
             seen(NO_ROUTE, answer.status());

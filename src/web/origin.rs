@@ -9,20 +9,20 @@ use actix_web::{
     web::Data,
 };
 
-use super::refuse;
+use super::error_response;
 use crate::{app::App, error::Error};
 
 // The one write that comes from elsewhere by its nature: bound to the browser that asked by a cookie of its own, and to
 // the request that was sent.
-const CALLBACK: &str = "/auth/saml/callback";
+const ACS: &str = "/auth/saml/callback";
 
 /// Refuses an unsafe method from another site (Fetch Metadata; `Origin` where a browser does not send it).
 pub async fn same_origin_writes(
     req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> actix_web::Result<ServiceResponse<BoxBody>> {
-    if !req.method().is_safe() && req.path() != CALLBACK && is_foreign(req.request()) {
-        let answer = refuse::answer(req.request(), &Error::CrossOrigin);
+    if !req.method().is_safe() && req.path() != ACS && is_foreign(req.request()) {
+        let answer = error_response::render(req.request(), &Error::CrossOrigin);
         return Ok(req.into_response(answer));
     }
     next.call(req).await.map(ServiceResponse::map_into_boxed_body)

@@ -1,4 +1,4 @@
-//! A sign-in between its first proof and its second, as its browser holds it: in the short-lived cookie.
+//! A sign-in between its first factor and its second, as its browser holds it: in the short-lived cookie.
 
 use std::future::{Ready, ready};
 
@@ -23,7 +23,7 @@ impl FromRequest for PendingLogin {
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
         let held = req.get_session().get::<String>(KEY).ok().flatten();
-        ready(held.map(|text| Self(Secret::from_text(text))).ok_or(Error::PendingEnded))
+        ready(held.map(|text| Self(Secret::from_text(text))).ok_or(Error::SignInExpired))
     }
 }
 
@@ -41,7 +41,7 @@ pub fn forget(session: &Session) {
 
 const LINKING: &str = "linking";
 
-/// The identity that waits for its person to sign in once the old way.
+/// The SSO identity to link after the next password or passkey sign-in.
 pub fn linking(session: &Session) -> Option<Secret<LinkIdentity>> {
     session.get::<String>(LINKING).ok().flatten().map(Secret::from_text)
 }

@@ -9,7 +9,7 @@ use actix_web::{
     web::Data,
 };
 
-use super::{negotiation, refuse, session_cookie};
+use super::{error_response, negotiation, session_cookie};
 use crate::{app::App, error::Error};
 
 /// Refuses a write, or a session's secret in a program's request, that came over plain http to a site that has https: by
@@ -23,7 +23,7 @@ pub async fn refuse_plain_http(
         let is_api_call =
             || !negotiation::wants_html(request.headers()) && !session_cookie::presented(request).is_empty();
         if !request.method().is_safe() || is_api_call() {
-            let answer = refuse::answer(request, &Error::PlainHttp(app.config().site.origin()));
+            let answer = error_response::render(request, &Error::PlainHttp(app.config().site.origin()));
             return Ok(req.into_response(answer));
         }
     }

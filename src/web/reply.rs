@@ -13,10 +13,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    chrome::Chrome,
-    door::{Arrival, Ticket},
+    authentication::{IssuedSession, SignInOutcome},
     error_body::{self, status_of},
     flash,
+    layout::Layout,
     negotiation::wants_html,
     pending, session_cookie,
 };
@@ -59,7 +59,7 @@ enum Body {
 
 enum SessionCookie {
     Keep,
-    Set(Ticket),
+    Set(IssuedSession),
     Pending(Secret<PendingSignIn>),
     Clear,
 }
@@ -109,16 +109,16 @@ impl Reply {
     }
 
     /// Hands the browser the session it arrived with.
-    pub fn signed_in(self, ticket: Ticket) -> Self {
-        Self { session: SessionCookie::Set(ticket), ..self }
+    pub fn signed_in(self, issued: IssuedSession) -> Self {
+        Self { session: SessionCookie::Set(issued), ..self }
     }
 
-    /// What a first proof came to: the session, or the way to the second proof. There a browser is asked for it and then
+    /// What a first factor came to: the session, or the way to the second factor. There a browser is asked for it and then
     /// goes on to where this reply goes; a program gets `{"twoFactorRequired": true, "methods": […]}`.
-    pub fn arrived(self, arrival: Arrival) -> Self {
-        let waiting = match arrival {
-            Arrival::In(ticket) => return self.signed_in(ticket),
-            Arrival::Pending(waiting) => waiting,
+    pub fn sign_in(self, outcome: SignInOutcome) -> Self {
+        let waiting = match outcome {
+            SignInOutcome::Complete(issued) => return self.signed_in(issued),
+            SignInOutcome::SecondFactorRequired(waiting) => waiting,
         };
         let next = match self.body {
             Body::Done { to, .. } => to,
@@ -145,9 +145,9 @@ impl Responder for Reply {
         match self.session {
             SessionCookie::Keep => {}
             SessionCookie::Pending(secret) => pending::keep(&req.get_session(), &secret),
-            SessionCookie::Set(ticket) => {
+            SessionCookie::Set(issued) => {
                 pending::forget(&req.get_session());
-                for cookie in ticket.cookies(req) {
+                for cookie in issued.cookies(req) {
                     answer.cookie(cookie);
                 }
             }
@@ -189,11 +189,11 @@ impl Responder for Reply {
 
 /// The page inside the layout.
 pub fn html(req: &HttpRequest, page: &dyn Page) -> Result<String> {
-    html_within(&Chrome::around(req, flash::take(req))?, page)
+    html_within(&Layout::around(req, flash::take(req))?, page)
 }
 
 /// The page inside the layout that `chrome` tells of.
-pub fn html_within(chrome: &Chrome, page: &dyn Page) -> Result<String> {
-    let values: (&str, &dyn Any) = ("chrome", chrome);
+pub fn html_within(layout: &Layout, page: &dyn Page) -> Result<String> {
+    let values: (&str, &dyn Any) = ("layout", layout);
     Ok(page.html(&values)?)
 }

@@ -4,7 +4,7 @@ use askama::Template;
 use serde::{Serialize, Serializer};
 use zeroize::Zeroizing;
 
-use super::visitor::SignedIn;
+use super::visitor::Authenticated;
 use crate::{
     accounts::factors::{self, Factors},
     app::App,
@@ -70,7 +70,7 @@ pub struct FactorsPage {
 
 impl FactorsPage {
     /// The page of whoever is signed in, with what was wrong.
-    pub async fn of(me: &SignedIn, app: &App, errors: Errors) -> Result<Self> {
+    pub async fn of(me: &Authenticated, app: &App, errors: Errors) -> Result<Self> {
         let id = me.user.id.clone();
         app.read(move |conn| {
             let factors = factors::of(conn, &id)?;

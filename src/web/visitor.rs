@@ -24,45 +24,45 @@ use crate::{
     model::{
         audit::{Actor, ActorKind},
         device::Device,
-        session::{self, Change, Current},
+        session::{self, CurrentSession, UserAgentChange},
         user::User,
     },
 };
 
 /// Somebody who is signed in, and the session that says so.
 #[derive(Debug)]
-pub struct SignedIn {
+pub struct Authenticated {
     /// Who.
     pub user: User,
     /// Through which session.
-    pub session: Current,
+    pub session: CurrentSession,
     /// When this request arrived.
     pub now: Timestamp,
     ip: Option<IpAddr>,
     step_up: TimeDelta,
 }
 
-impl SignedIn {
+impl Authenticated {
     /// Until when the last step-up in this session is good.
-    pub fn proved_until(&self) -> Option<Timestamp> {
-        let proved_at = self.session.proved_at.filter(|at| *at <= self.now.latest_start())?;
-        Some(proved_at + self.step_up)
+    pub fn stepped_up_until(&self) -> Option<Timestamp> {
+        let stepped_up_at = self.session.stepped_up_at.filter(|at| *at <= self.now.latest_start())?;
+        Some(stepped_up_at + self.step_up)
     }
 
     /// Whether they confirmed lately that it is them.
-    pub fn is_recent(&self) -> bool {
-        self.proved_until().is_some_and(|until| until > self.now)
+    pub fn is_stepped_up(&self) -> bool {
+        self.stepped_up_until().is_some_and(|until| until > self.now)
     }
 
     /// Whether they confirmed it with a second factor.
-    pub fn is_recent_with_second_factor(&self) -> bool {
-        self.is_recent() && self.session.stepped_up_with.is_some_and(StepUpMethod::is_second_factor)
+    pub fn is_stepped_up_with_second_factor(&self) -> bool {
+        self.is_stepped_up() && self.session.stepped_up_with.is_some_and(StepUpMethod::is_second_factor)
     }
 
     /// Whether what they confirmed it with is as strong as a sign-in.
-    pub async fn is_recent_in_full(&self, app: &App) -> Result<bool> {
+    pub async fn is_stepped_up_in_full(&self, app: &App) -> Result<bool> {
         let (user, with) = (self.user.id.clone(), self.session.stepped_up_with);
-        Ok(self.is_recent() && app.read(move |conn| step_up::is_full(conn, &user, with)).await?)
+        Ok(self.is_stepped_up() && app.read(move |conn| step_up::is_full(conn, &user, with)).await?)
     }
 
     /// The methods by which this person can make a step-up of this strength.
@@ -72,7 +72,12 @@ impl SignedIn {
     }
 
     /// The refusal of what needs a step-up of this strength; `resume` names the form that was kept.
-    pub async fn stale(&self, app: &App, strength: Strength, resume: Option<String>) -> Result<Error> {
+    pub async fn step_up_required(
+        &self,
+        app: &App,
+        strength: Strength,
+        resume: Option<String>,
+    ) -> Result<Error> {
         let methods = self.methods(app, strength).await?;
         Ok(Error::StepUp(Box::new(StepUp { methods, strength, resume })))
     }
@@ -91,7 +96,7 @@ impl SignedIn {
 /// What came of the session that a request presents.
 enum Presented {
     /// It is somebody's.
-    Live(Rc<SignedIn>),
+    Live(Rc<Authenticated>),
     /// It is locked, for another device used it. Told only to whoever shows its secret, as this request does.
     Locked,
     /// It has ended, or never was one.
@@ -102,7 +107,7 @@ enum Presented {
 }
 
 /// The visitor of this request, if signed in; an error where the database did not tell.
-pub fn of(req: &HttpRequest) -> Result<Option<Rc<SignedIn>>> {
+pub fn of(req: &HttpRequest) -> Result<Option<Rc<Authenticated>>> {
     match req.extensions().get() {
         Some(Presented::Live(visitor)) => Ok(Some(Rc::clone(visitor))),
         Some(Presented::Unknown(cause)) => Err(cause.take().unwrap_or(Error::Busy)),
@@ -152,7 +157,7 @@ async fn find(req: &ServiceRequest, secrets: Vec<session::SessionSecret>) -> Res
         return Ok(if is_locked { Presented::Locked } else { Presented::Dead });
     };
     let ip = forwarded::ip(req.request());
-    let visitor = SignedIn { user, session, now, ip, step_up: app.config().lifetimes.step_up };
+    let visitor = Authenticated { user, session, now, ip, step_up: app.config().lifetimes.step_up };
     let user_agent = negotiation::user_agent(req.request());
     if visitor.session.user_agent != user_agent && !is_same_device(app, &visitor, user_agent).await? {
         return Ok(Presented::Locked);
@@ -174,10 +179,10 @@ async fn find(req: &ServiceRequest, secrets: Vec<session::SessionSecret>) -> Res
 
 /// A newer version of a browser is noted, and another name that its device may give is let pass. What cannot be one device
 /// means that the secret is in other hands: the session is locked, for whoever stole it and for its owner alike.
-async fn is_same_device(app: &App, visitor: &SignedIn, user_agent: String) -> Result<bool> {
+async fn is_same_device(app: &App, visitor: &Authenticated, user_agent: String) -> Result<bool> {
     let (id, owner, actor) = (visitor.session.id.clone(), visitor.user.id.clone(), visitor.actor());
-    match session::judge(&visitor.session, &user_agent) {
-        Change::Version => {
+    match session::classify(&visitor.session, &user_agent) {
+        UserAgentChange::Version => {
             // Together with the activity, and like it: a full disk must not sign anybody out.
             if session::needs_touch(&visitor.session, visitor.now)
                 && let Err(error) = app.write(move |tx| session::note_version(tx, &id, &user_agent)).await
@@ -186,8 +191,8 @@ async fn is_same_device(app: &App, visitor: &SignedIn, user_agent: String) -> Re
             }
             Ok(true)
         }
-        Change::Name => Ok(true),
-        Change::Device => {
+        UserAgentChange::Name => Ok(true),
+        UserAgentChange::Device => {
             tracing::warn!(
                 session.id = %id,
                 user.id = %owner,

@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use url::{ParseError, Url};
 
-use crate::house::{House, PASSWORD};
+use crate::harness::{PASSWORD, TestApp};
 
 /// Chrome on Linux.
 pub const LAPTOP: &str =
@@ -92,17 +92,17 @@ impl Chromium {
     }
 
     /// Somebody with a browser of their own.
-    pub async fn browser(&self, house: &House, user_agent: &str) -> Browser {
-        self.browser_with(house, user_agent, json!({})).await
+    pub async fn browser(&self, app: &TestApp, user_agent: &str) -> Browser {
+        self.browser_with(app, user_agent, json!({})).await
     }
 
     /// Somebody who has turned scripts off.
-    pub async fn browser_without_scripts(&self, house: &House, user_agent: &str) -> Browser {
+    pub async fn browser_without_scripts(&self, app: &TestApp, user_agent: &str) -> Browser {
         let prefs = json!({ "profile.managed_default_content_settings.javascript": 2 });
-        self.browser_with(house, user_agent, prefs).await
+        self.browser_with(app, user_agent, prefs).await
     }
 
-    async fn browser_with(&self, house: &House, user_agent: &str, prefs: Value) -> Browser {
+    async fn browser_with(&self, app: &TestApp, user_agent: &str, prefs: Value) -> Browser {
         let profile = tempfile::tempdir_in(&self.folder).unwrap().keep();
         let mut flags: Vec<String> = FLAGS.iter().map(|flag| (*flag).to_owned()).collect();
         flags.push(format!("--user-data-dir={}", profile.display()));
@@ -122,7 +122,7 @@ impl Chromium {
             .connect(&self.address)
             .await
             .unwrap();
-        Browser { client, base: house.base_url.clone() }
+        Browser { client, base: app.base_url.clone() }
     }
 }
 
@@ -148,7 +148,7 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Types an address: a path on this site, or a link from a letter.
+    /// Types an address: a path on this site, or a link from an email.
     pub async fn open(&self, address: &str) {
         let url =
             if address.starts_with('/') { format!("{}{address}", self.base) } else { address.to_owned() };
@@ -407,7 +407,7 @@ pub fn setting(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// The first link in a letter.
+/// The first link in an email.
 pub fn link_in(text: &str) -> &str {
     text.split_whitespace().find(|word| word.starts_with("http")).expect("a link")
 }

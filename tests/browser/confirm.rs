@@ -2,28 +2,28 @@
 
 use crate::{
     chromium::{Browser, Chromium, LAPTOP, PHONE, link_in},
-    house::{House, PASSWORD},
+    harness::{PASSWORD, TestApp},
 };
 
 /// Ada signs up on her laptop. Her link.
-async fn sign_up(house: &House, laptop: &Browser) -> String {
+async fn sign_up(app: &TestApp, laptop: &Browser) -> String {
     laptop.open("/signup").await;
     laptop.fill("Name", "Ada").await;
     laptop.fill("Email address", "ada@example.com").await;
     laptop.fill("Password", PASSWORD).await;
     laptop.press("Create an account").await;
     laptop.is_at("/me").await;
-    let letters = house.letters_to("ada@example.com").await;
-    link_in(&letters[0].text).to_owned()
+    let emails = app.emails_to("ada@example.com").await;
+    link_in(&emails[0].text).to_owned()
 }
 
 #[actix_web::test]
 async fn on_another_device_the_page_says_what_it_is_about_and_asks_for_the_password_case_13() {
-    let house = House::open().await;
+    let app = TestApp::open().await;
     let chromium = Chromium::start();
-    let laptop = chromium.browser(&house, LAPTOP).await;
-    let phone = chromium.browser(&house, PHONE).await;
-    let link = sign_up(&house, &laptop).await;
+    let laptop = chromium.browser(&app, LAPTOP).await;
+    let phone = chromium.browser(&app, PHONE).await;
+    let link = sign_up(&app, &laptop).await;
 
     phone.open(&link).await;
     for words in ["ada@example.com", "just now", "Chrome on Linux"] {
@@ -57,11 +57,11 @@ async fn on_another_device_the_page_says_what_it_is_about_and_asks_for_the_passw
 
 #[actix_web::test]
 async fn whoever_did_not_make_the_account_ends_it_with_one_button() {
-    let house = House::open().await;
+    let app = TestApp::open().await;
     let chromium = Chromium::start();
-    let stranger = chromium.browser(&house, LAPTOP).await;
-    let ada = chromium.browser(&house, PHONE).await;
-    let link = sign_up(&house, &stranger).await;
+    let stranger = chromium.browser(&app, LAPTOP).await;
+    let ada = chromium.browser(&app, PHONE).await;
+    let link = sign_up(&app, &stranger).await;
 
     ada.open(&link).await;
     ada.press("I did not make this account").await;
@@ -76,11 +76,11 @@ async fn whoever_did_not_make_the_account_ends_it_with_one_button() {
 
 #[actix_web::test]
 async fn a_mail_scanner_that_runs_scripts_and_follows_links_changes_nothing_case_02() {
-    let house = House::open().await;
+    let app = TestApp::open().await;
     let chromium = Chromium::start();
-    let laptop = chromium.browser(&house, LAPTOP).await;
-    let scanner = chromium.browser(&house, LAPTOP).await;
-    let link = sign_up(&house, &laptop).await;
+    let laptop = chromium.browser(&app, LAPTOP).await;
+    let scanner = chromium.browser(&app, LAPTOP).await;
+    let link = sign_up(&app, &laptop).await;
 
     scanner.open(&link).await;
     scanner.button("Show").await; // The page's script ran, to the end.

@@ -6,7 +6,7 @@ use fantoccini::actions::{InputSource, MouseActions, PointerAction};
 
 use crate::{
     chromium::{Browser, Chromium, LAPTOP, PHONE, link_in},
-    house::{House, PASSWORD},
+    harness::{PASSWORD, TestApp},
 };
 
 /// Two clicks, as a mouse does them that bounces.
@@ -36,10 +36,10 @@ async fn fill_in(ada: &Browser) {
 
 #[actix_web::test]
 async fn after_signing_out_going_back_shows_nothing_private_case_53() {
-    let house = House::open().await;
+    let app = TestApp::open().await;
     let chromium = Chromium::start();
-    let ada = chromium.browser(&house, LAPTOP).await;
-    house.verified("ada@example.com").await;
+    let ada = chromium.browser(&app, LAPTOP).await;
+    app.verified("ada@example.com").await;
     ada.arrives("ada@example.com").await;
     ada.reads("ada@example.com").await;
     ada.follow("Security").await;
@@ -60,42 +60,42 @@ async fn after_signing_out_going_back_shows_nothing_private_case_53() {
 #[actix_web::test]
 async fn pressing_a_button_twice_sends_the_form_once() {
     // A hash that takes longer than the hand.
-    let house = House::with(&[("BCRYPT_COST", "12")]).await;
+    let app = TestApp::with(&[("BCRYPT_COST", "12")]).await;
     let chromium = Chromium::start();
-    let ada = chromium.browser(&house, LAPTOP).await;
+    let ada = chromium.browser(&app, LAPTOP).await;
 
     fill_in(&ada).await;
     press_twice(&ada, "Create an account").await;
 
     ada.is_at("/me").await;
-    assert_eq!(house.count("users").await, 1);
-    assert_eq!(house.letters_to("ada@example.com").await.len(), 1);
+    assert_eq!(app.count("users").await, 1);
+    assert_eq!(app.emails_to("ada@example.com").await.len(), 1);
 }
 
 #[actix_web::test]
 async fn pressing_twice_without_scripts_does_no_harm() {
-    let house = House::with(&[("BCRYPT_COST", "12")]).await;
+    let app = TestApp::with(&[("BCRYPT_COST", "12")]).await;
     let chromium = Chromium::start();
-    let ada = chromium.browser_without_scripts(&house, LAPTOP).await;
+    let ada = chromium.browser_without_scripts(&app, LAPTOP).await;
 
     fill_in(&ada).await;
     press_twice(&ada, "Create an account").await;
 
     ada.is_at("/me").await;
-    let letter = house.asked_letter("ada@example.com").await;
-    let phone = chromium.browser(&house, PHONE).await;
-    phone.open(link_in(&letter.text)).await;
+    let email = app.requested_email("ada@example.com").await;
+    let phone = chromium.browser(&app, PHONE).await;
+    phone.open(link_in(&email.text)).await;
     phone.fill("Password of this account", PASSWORD).await;
     phone.press("Confirm and sign in").await;
     phone.reads("Your address is confirmed, and you are signed in.").await;
-    assert_eq!(house.count("users").await, 1);
+    assert_eq!(app.count("users").await, 1);
 }
 
 #[actix_web::test]
 async fn loading_the_page_again_after_a_form_does_not_send_it_again() {
-    let house = House::open().await;
+    let app = TestApp::open().await;
     let chromium = Chromium::start();
-    let ada = chromium.browser(&house, LAPTOP).await;
+    let ada = chromium.browser(&app, LAPTOP).await;
     fill_in(&ada).await;
     ada.press("Create an account").await;
     ada.is_at("/me").await;
@@ -105,6 +105,6 @@ async fn loading_the_page_again_after_a_form_does_not_send_it_again() {
 
     ada.is_at("/me").await;
     ada.hides("We sent a link to").await;
-    assert_eq!(house.count("users").await, 1);
-    assert_eq!(house.letters_to("ada@example.com").await.len(), 1);
+    assert_eq!(app.count("users").await, 1);
+    assert_eq!(app.emails_to("ada@example.com").await.len(), 1);
 }

@@ -2,32 +2,32 @@
 
 use crate::{
     chromium::{Browser, Chromium, LAPTOP, PHONE, link_in},
-    house::{House, PASSWORD},
+    harness::{PASSWORD, TestApp},
 };
 
 #[actix_web::test]
 async fn ada_signs_up_confirms_and_signs_her_phone_out() {
-    let house = House::open().await;
+    let app = TestApp::open().await;
     let chromium = Chromium::start();
-    let laptop = chromium.browser(&house, LAPTOP).await;
-    let phone = chromium.browser(&house, PHONE).await;
+    let laptop = chromium.browser(&app, LAPTOP).await;
+    let phone = chromium.browser(&app, PHONE).await;
     assert!(laptop.runs_scripts().await && phone.runs_scripts().await);
 
-    travel(&house, &laptop, &phone).await;
+    travel(&app, &laptop, &phone).await;
 }
 
 #[actix_web::test]
 async fn ada_does_the_same_without_scripts() {
-    let house = House::open().await;
+    let app = TestApp::open().await;
     let chromium = Chromium::start();
-    let laptop = chromium.browser_without_scripts(&house, LAPTOP).await;
-    let phone = chromium.browser_without_scripts(&house, PHONE).await;
+    let laptop = chromium.browser_without_scripts(&app, LAPTOP).await;
+    let phone = chromium.browser_without_scripts(&app, PHONE).await;
     assert!(!laptop.runs_scripts().await && !phone.runs_scripts().await);
 
-    travel(&house, &laptop, &phone).await;
+    travel(&app, &laptop, &phone).await;
 }
 
-async fn travel(house: &House, laptop: &Browser, phone: &Browser) {
+async fn travel(app: &TestApp, laptop: &Browser, phone: &Browser) {
     laptop.open("/").await;
     laptop.follow("Create an account").await;
     laptop.fill("Name", "Ada").await;
@@ -38,9 +38,9 @@ async fn travel(house: &House, laptop: &Browser, phone: &Browser) {
     laptop.reads("We sent a link to ada@example.com").await;
     laptop.reads("Not confirmed yet").await;
 
-    let letters = house.letters_to("ada@example.com").await;
-    assert_eq!(letters.len(), 1, "{letters:?}");
-    laptop.open(link_in(&letters[0].text)).await;
+    let emails = app.emails_to("ada@example.com").await;
+    assert_eq!(emails.len(), 1, "{emails:?}");
+    laptop.open(link_in(&emails[0].text)).await;
     laptop.press("Confirm this address").await;
     laptop.is_at("/me").await;
     laptop.reads("Your address is confirmed.").await;

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{
     chromium::{Browser, Chromium, LAPTOP},
-    house::{House, PASSWORD},
+    harness::{PASSWORD, TestApp},
 };
 
 /// Where the focus is, in a person's words.
@@ -28,9 +28,9 @@ async fn tabs_through(ada: &Browser, stops: &[&str]) {
 
 #[actix_web::test]
 async fn ada_signs_up_and_finds_her_devices_with_the_keyboard_alone() {
-    let house = House::open().await;
+    let app = TestApp::open().await;
     let chromium = Chromium::start();
-    let ada = chromium.browser(&house, LAPTOP).await;
+    let ada = chromium.browser(&app, LAPTOP).await;
 
     ada.open("/signup").await;
     tabs_through(&ada, &["Skip to the content"]).await;
@@ -55,10 +55,10 @@ async fn ada_signs_up_and_finds_her_devices_with_the_keyboard_alone() {
 
 #[actix_web::test]
 async fn the_list_of_settings_is_open_where_there_is_room_and_opens_on_a_phone() {
-    let house = House::open().await;
+    let app = TestApp::open().await;
     let chromium = Chromium::start();
-    let ada = chromium.browser(&house, LAPTOP).await;
-    house.verified("ada@example.com").await;
+    let ada = chromium.browser(&app, LAPTOP).await;
+    app.verified("ada@example.com").await;
     ada.arrives("ada@example.com").await;
     let top = ["Skip to the content", "Vestibule", "Account", "Security", "Sign out"];
 
@@ -75,10 +75,10 @@ async fn the_list_of_settings_is_open_where_there_is_room_and_opens_on_a_phone()
 
 #[actix_web::test]
 async fn enter_in_a_field_submits_and_an_error_takes_the_focus() {
-    let house = House::open().await;
+    let app = TestApp::open().await;
     let chromium = Chromium::start();
-    let ada = chromium.browser(&house, LAPTOP).await;
-    house.verified("ada@example.com").await;
+    let ada = chromium.browser(&app, LAPTOP).await;
+    app.verified("ada@example.com").await;
 
     ada.open("/login").await;
     ada.fill("Email address", "ada@example.com").await;
@@ -100,9 +100,9 @@ async fn enter_in_a_field_submits_and_an_error_takes_the_focus() {
 
 #[actix_web::test]
 async fn a_password_can_be_shown_and_is_hidden_again_before_it_is_sent() {
-    let house = House::open().await;
+    let app = TestApp::open().await;
     let chromium = Chromium::start();
-    let ada = chromium.browser(&house, LAPTOP).await;
+    let ada = chromium.browser(&app, LAPTOP).await;
 
     ada.open("/login").await;
     ada.fill("Password", PASSWORD).await;

@@ -10,12 +10,12 @@ use vestibule::{
 
 use crate::{
     chromium::{Browser, Chromium, LAPTOP, PHONE, link_in},
-    house::{House, PASSWORD},
+    harness::{PASSWORD, TestApp},
     pages::Inspector,
 };
 
-/// Asks for a link in this browser; the link in the newest letter.
-async fn ask(house: &House, browser: &Browser, address: &str) -> String {
+/// Asks for a link in this browser; the link in the newest email.
+async fn ask(app: &TestApp, browser: &Browser, address: &str) -> String {
     browser.open("/login").await;
     browser.follow("Send me a link instead").await;
     // Both pages ask for the address.
@@ -23,7 +23,7 @@ async fn ask(house: &House, browser: &Browser, address: &str) -> String {
     browser.fill("Email address", address).await;
     browser.press("Send me a link").await;
     browser.reads("Look at your mail").await;
-    link_in(&house.asked_letter(address).await.text).to_owned()
+    link_in(&app.requested_email(address).await.text).to_owned()
 }
 
 /// The short code on the page.
@@ -33,11 +33,11 @@ async fn code_on(browser: &Browser) -> String {
 }
 
 /// An authenticator app behind the pages' back; what it shows a minute later.
-async fn set_up_app(house: &House, address: &str) -> String {
+async fn set_up_app(app: &TestApp, address: &str) -> String {
     let address = EmailAddress::parse(address).unwrap();
-    let now = house.clock.now();
-    let secret = house
-        .app
+    let now = app.clock.now();
+    let secret = app
+        .inner
         .write(move |tx| {
             let user = user::confirmed(tx.conn, &address)?.unwrap();
             let secret = totp::start(tx, &user.id)?.base32().to_string();
@@ -47,8 +47,8 @@ async fn set_up_app(house: &House, address: &str) -> String {
         })
         .await
         .unwrap();
-    house.wait(chrono::TimeDelta::minutes(1));
-    code(&secret, house.clock.now())
+    app.wait(chrono::TimeDelta::minutes(1));
+    code(&secret, app.clock.now())
 }
 
 fn code(secret: &str, now: Timestamp) -> String {
@@ -57,15 +57,15 @@ fn code(secret: &str, now: Timestamp) -> String {
     app.generate(u64::try_from(now.unix()).unwrap()).to_string()
 }
 
-async fn ways_of(house: &House, chromium: &Chromium, scripts: bool) {
+async fn ways_of(app: &TestApp, chromium: &Chromium, scripts: bool) {
     let browser = async |agent| match scripts {
-        true => chromium.browser(house, agent).await,
-        false => chromium.browser_without_scripts(house, agent).await,
+        true => chromium.browser(app, agent).await,
+        false => chromium.browser_without_scripts(app, agent).await,
     };
     let (laptop, phone) = (browser(LAPTOP).await, browser(PHONE).await);
 
     // In the browser that asked: a button.
-    let link = ask(house, &laptop, "ada@example.com").await;
+    let link = ask(app, &laptop, "ada@example.com").await;
     laptop.open(&link).await;
     laptop.reads("You asked for this link in this browser.").await;
     laptop.press("Sign in").await;
@@ -74,7 +74,7 @@ async fn ways_of(house: &House, chromium: &Chromium, scripts: bool) {
     laptop.is_at("/login").await;
 
     // On the phone: a code for the laptop.
-    let link = ask(house, &laptop, "ada@example.com").await;
+    let link = ask(app, &laptop, "ada@example.com").await;
     phone.open(&link).await;
     phone.reads("Chrome on Linux").await;
     let code = code_on(&phone).await;
@@ -90,7 +90,7 @@ async fn ways_of(house: &House, chromium: &Chromium, scripts: bool) {
     laptop.is_at("/login").await;
 
     // Or on the phone itself.
-    let link = ask(house, &laptop, "ada@example.com").await;
+    let link = ask(app, &laptop, "ada@example.com").await;
     phone.open(&link).await;
     phone.press("Sign in here").await;
     phone.is_at("/me").await;
@@ -100,25 +100,25 @@ async fn ways_of(house: &House, chromium: &Chromium, scripts: bool) {
 
 #[actix_web::test]
 async fn a_link_signs_in_here_there_and_by_its_code() {
-    let house = House::open().await;
-    house.verified("ada@example.com").await;
-    ways_of(&house, &Chromium::start(), true).await;
+    let app = TestApp::open().await;
+    app.verified("ada@example.com").await;
+    ways_of(&app, &Chromium::start(), true).await;
 }
 
 #[actix_web::test]
 async fn the_same_without_scripts() {
-    let house = House::open().await;
-    house.verified("ada@example.com").await;
-    ways_of(&house, &Chromium::start(), false).await;
+    let app = TestApp::open().await;
+    app.verified("ada@example.com").await;
+    ways_of(&app, &Chromium::start(), false).await;
 }
 
 #[actix_web::test]
 async fn a_scanner_that_runs_scripts_and_follows_links_leaves_the_link_to_its_owner_case_02() {
-    let house = House::open().await;
+    let app = TestApp::open().await;
     let chromium = Chromium::start();
-    let (laptop, scanner) = (chromium.browser(&house, LAPTOP).await, chromium.browser(&house, LAPTOP).await);
-    house.verified("ada@example.com").await;
-    let link = ask(&house, &laptop, "ada@example.com").await;
+    let (laptop, scanner) = (chromium.browser(&app, LAPTOP).await, chromium.browser(&app, LAPTOP).await);
+    app.verified("ada@example.com").await;
+    let link = ask(&app, &laptop, "ada@example.com").await;
 
     scanner.open(&link).await;
     code_on(&scanner).await;
@@ -138,25 +138,25 @@ async fn a_scanner_that_runs_scripts_and_follows_links_leaves_the_link_to_its_ow
 
 #[actix_web::test]
 async fn the_pages_of_links_and_ways_are_fit_for_everybody() {
-    let house = House::open().await;
+    let app = TestApp::open().await;
     let chromium = Chromium::start();
-    let (ada, phone) = (chromium.browser(&house, LAPTOP).await, chromium.browser(&house, PHONE).await);
-    let mut inspector = Inspector::new(&house);
+    let (ada, phone) = (chromium.browser(&app, LAPTOP).await, chromium.browser(&app, PHONE).await);
+    let mut inspector = Inspector::new(&app);
     let address = "augusta.ada.king@a-rather-long-domain-name.example.com";
-    house.verified(address).await;
-    house.claimant("claim@example.com").await;
-    house.verified("grace@example.com").await;
+    app.verified(address).await;
+    app.unverified_user("claim@example.com").await;
+    app.verified("grace@example.com").await;
 
     ada.open("/login/magic-link").await;
     inspector.look(&ada, "magic-link").await;
     ada.press("Send me a link").await;
     ada.reads("There is a problem").await;
     inspector.look(&ada, "magic-link-error").await;
-    let claim = ask(&house, &ada, "claim@example.com").await;
-    phone.open(&claim).await;
+    let unverified = ask(&app, &ada, "claim@example.com").await;
+    phone.open(&unverified).await;
     phone.reads("is not confirmed yet").await;
     inspector.look(&phone, "magic-link-claim").await;
-    let link = ask(&house, &ada, address).await;
+    let link = ask(&app, &ada, address).await;
     inspector.look(&ada, "magic-link-sent").await;
     ada.press("Sign in with this code").await;
     ada.reads("There is a problem").await;
@@ -176,13 +176,14 @@ async fn the_pages_of_links_and_ways_are_fit_for_everybody() {
     ada.open("/me/security").await;
     ada.reads("One proof opens your account").await;
     inspector.look(&ada, "ways-one-proof").await;
-    let code = set_up_app(&house, address).await;
-    house
-        .meddle("UPDATE recovery_codes SET used_at = created_at WHERE hash > (SELECT min(hash) FROM recovery_codes)")
-        .await;
+    let code = set_up_app(&app, address).await;
+    app.db_execute(
+        "UPDATE recovery_codes SET used_at = created_at WHERE hash > (SELECT min(hash) FROM recovery_codes)",
+    )
+    .await;
     let email = EmailAddress::parse(address).unwrap();
-    house.app.write(move |tx| factor_reset::ask(tx, &Actor::operator(), &email)).await.unwrap();
-    let second = chromium.browser(&house, LAPTOP).await;
+    app.inner.write(move |tx| factor_reset::ask(tx, &Actor::operator(), &email)).await.unwrap();
+    let second = chromium.browser(&app, LAPTOP).await;
     second.open("/login").await;
     second.sign_in(address, PASSWORD).await;
     second.fill("Code from your authenticator app", &code).await;
@@ -191,8 +192,8 @@ async fn the_pages_of_links_and_ways_are_fit_for_everybody() {
     second.open("/me/security").await;
     second.reads("Only 1 recovery code is left.").await;
     inspector.look(&second, "ways-reset-under-way").await;
-    let letters = house.letters_to(address).await;
-    let stop = letters.iter().rev().find(|letter| letter.text.contains("/factor-reset/stop")).unwrap();
+    let emails = app.emails_to(address).await;
+    let stop = emails.iter().rev().find(|message| message.text.contains("/factor-reset/stop")).unwrap();
     phone.open(link_in(&stop.text)).await;
     inspector.look(&phone, "factor-reset").await;
     second.press("Stop it, I still have them").await;
@@ -201,7 +202,7 @@ async fn the_pages_of_links_and_ways_are_fit_for_everybody() {
     phone.reads("Nothing to stop").await;
     inspector.look(&phone, "factor-reset-over").await;
 
-    let answer = house.curl().post_json("/auth/methods", json!({ "email": address })).await;
+    let answer = app.curl().post_json("/auth/methods", json!({ "email": address })).await;
     answer.is(200);
     let form = "(() => { const form = document.createElement('form'); form.method = 'post'; form.action = '/auth/methods'; \
         const input = document.createElement('input'); input.name = 'email'; input.value = 'ada@example.com'; \

@@ -2,12 +2,12 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 #[expect(unused_imports, reason = "the suite uses more of this house")]
-#[path = "../suite/house/mod.rs"]
-mod house;
+#[path = "../suite/harness/mod.rs"]
+mod harness;
 
+mod account_protection;
 mod chromium;
 mod confirm;
-mod guarding;
 mod history;
 mod journey;
 mod keyboard;

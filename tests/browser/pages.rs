@@ -7,15 +7,15 @@ use serde_json::json;
 use vestibule::{
     clock::Timestamp,
     ids::Id,
-    model::attempt::{self, Detail},
-    sso::ServiceKey,
+    model::sso_attempt::{self, Detail},
+    saml::ServiceKey,
 };
 
 use crate::{
     chromium::{Browser, Chromium, LAPTOP, PHONE, link_in, setting},
-    house::{
-        House, NOON, PASSWORD,
-        outside::{Names, Record},
+    harness::{
+        PASSWORD, START, TestApp,
+        outbound::{Names, Record},
         port_1025,
     },
 };
@@ -25,17 +25,17 @@ const SCHEMES: [&str; 2] = ["light", "dark"];
 
 /// Looks a page over in each width and scheme, and keeps what is wrong with it.
 pub struct Inspector<'a> {
-    house: &'a House,
+    app: &'a TestApp,
     axe: String,
     found: Vec<String>,
 }
 
 impl<'a> Inspector<'a> {
-    pub fn new(house: &'a House) -> Self {
+    pub fn new(app: &'a TestApp) -> Self {
         let path =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser/node_modules/axe-core/axe.min.js");
         let axe = fs::read_to_string(path).expect("axe-core; `bin/test browser` installs it");
-        Self { house, axe, found: Vec::new() }
+        Self { app, axe, found: Vec::new() }
     }
 
     /// The page that `browser` shows now; `name` is for the report.
@@ -109,7 +109,7 @@ impl<'a> Inspector<'a> {
         }
         let asked = browser.requests().await;
         assert!(!asked.is_empty(), "{name}: the page itself was not seen to be asked for");
-        let home = format!("{}/", self.house.base_url);
+        let home = format!("{}/", self.app.base_url);
         for address in asked.iter().filter(|address| !address.starts_with(&home)) {
             self.found.push(format!("{name}: asks for {address}"));
         }
@@ -139,9 +139,9 @@ async fn photograph(browser: &Browser, name: &str) {
 
 #[actix_web::test]
 async fn the_first_page_weighs_less_than_20_kb_with_all_it_asks_for() {
-    let house = House::open().await;
+    let app = TestApp::open().await;
     let chromium = Chromium::start();
-    let stranger = chromium.browser(&house, LAPTOP).await;
+    let stranger = chromium.browser(&app, LAPTOP).await;
 
     stranger.open("/").await;
 
@@ -160,12 +160,12 @@ async fn the_first_page_weighs_less_than_20_kb_with_all_it_asks_for() {
 
 #[actix_web::test]
 async fn every_page_for_strangers_is_fit_for_everybody() {
-    let house = House::open().await;
+    let app = TestApp::open().await;
     let chromium = Chromium::start();
-    let stranger = chromium.browser(&house, LAPTOP).await;
-    let mut inspector = Inspector::new(&house);
-    house.claimant("ada@example.com").await;
-    house.verified("grace@example.com").await;
+    let stranger = chromium.browser(&app, LAPTOP).await;
+    let mut inspector = Inspector::new(&app);
+    app.unverified_user("ada@example.com").await;
+    app.verified("grace@example.com").await;
 
     for (name, path) in [
         ("front", "/"),
@@ -193,15 +193,15 @@ async fn every_page_for_strangers_is_fit_for_everybody() {
     stranger.reads("There is a problem").await;
     inspector.look(&stranger, "login-error").await;
 
-    let letters = house.letters_to("ada@example.com").await;
-    stranger.open(link_in(&letters[0].text)).await;
+    let emails = app.emails_to("ada@example.com").await;
+    stranger.open(link_in(&emails[0].text)).await;
     inspector.look(&stranger, "verify-email").await;
     stranger.press("Confirm and sign in").await;
     stranger.reads("There is a problem").await;
     inspector.look(&stranger, "verify-email-error").await;
 
-    let letters = house.letters_to("grace@example.com").await;
-    stranger.open(link_in(&letters[0].text)).await;
+    let emails = app.emails_to("grace@example.com").await;
+    stranger.open(link_in(&emails[0].text)).await;
     stranger.reads("Already confirmed").await;
     inspector.look(&stranger, "already-confirmed").await;
 
@@ -214,8 +214,8 @@ async fn every_page_for_strangers_is_fit_for_everybody() {
     stranger.reads("grace@example.com").await;
     inspector.look(&stranger, "forgot-password-notice").await;
 
-    let letter = house.asked_letter("grace@example.com").await;
-    stranger.open(link_in(&letter.text)).await;
+    let email = app.requested_email("grace@example.com").await;
+    stranger.open(link_in(&email.text)).await;
     inspector.look(&stranger, "reset-password").await;
     stranger.fill("New password", "12345678").await;
     stranger.press("Save the new password").await;
@@ -227,10 +227,10 @@ async fn every_page_for_strangers_is_fit_for_everybody() {
 
 #[actix_web::test]
 async fn every_page_for_those_signed_in_is_fit_for_everybody() {
-    let house = House::open().await;
+    let app = TestApp::open().await;
     let chromium = Chromium::start();
-    let ada = chromium.browser(&house, LAPTOP).await;
-    let mut inspector = Inspector::new(&house);
+    let ada = chromium.browser(&app, LAPTOP).await;
+    let mut inspector = Inspector::new(&app);
 
     ada.open("/signup").await;
     ada.fill("Name", "Augusta Ada King, Countess of Lovelace").await;
@@ -250,15 +250,15 @@ async fn every_page_for_those_signed_in_is_fit_for_everybody() {
     inspector.look(&ada, "me-error").await;
 
     let address = "augusta.ada.king@a-rather-long-domain-name.example.com";
-    let letters = house.letters_to(address).await;
+    let emails = app.emails_to(address).await;
     // Somebody else's link, in a browser that is signed in.
-    house.claimant("grace@example.com").await;
-    let other = house.letters_to("grace@example.com").await;
+    app.unverified_user("grace@example.com").await;
+    let other = app.emails_to("grace@example.com").await;
     ada.open(link_in(&other[0].text)).await;
     ada.reads("This browser is signed in as").await;
     inspector.look(&ada, "verify-email-someone-else").await;
 
-    ada.open(link_in(&letters[0].text)).await;
+    ada.open(link_in(&emails[0].text)).await;
     inspector.look(&ada, "verify-email-here").await;
     ada.press("Confirm this address").await;
     ada.reads("Your address is confirmed.").await;
@@ -273,9 +273,9 @@ async fn every_page_for_those_signed_in_is_fit_for_everybody() {
         "Mozilla/5.0 (iPad; CPU OS 16_6 like Mac OS X) AppleWebKit/605.1.15 \
         (KHTML, like Gecko) Version/16.6 Mobile/15E148 Safari/604.1",
     ] {
-        house.curl().named(device).post_json("/login", form.clone()).await.is(200);
+        app.curl().named(device).post_json("/login", form.clone()).await.is(200);
     }
-    house.wait(chrono::TimeDelta::minutes(3));
+    app.wait(chrono::TimeDelta::minutes(3));
     ada.open("/me/sessions").await;
     inspector.look(&ada, "sessions-several").await;
     ada.open("/me/security").await;
@@ -286,7 +286,7 @@ async fn every_page_for_those_signed_in_is_fit_for_everybody() {
     ada.open("/me/logins").await;
     inspector.look(&ada, "sign-ins").await;
 
-    house.wait(chrono::TimeDelta::minutes(6));
+    app.wait(chrono::TimeDelta::minutes(6));
     ada.open("/me/email").await;
     ada.is_at("/auth/confirm?next=%2Fme%2Femail").await;
     inspector.look(&ada, "confirm").await;
@@ -308,19 +308,19 @@ async fn every_page_for_those_signed_in_is_fit_for_everybody() {
 
 #[actix_web::test]
 async fn every_page_behind_a_link_and_on_the_way_is_fit_for_everybody() {
-    let house = House::open().await;
+    let app = TestApp::open().await;
     let chromium = Chromium::start();
-    let ada = chromium.browser(&house, LAPTOP).await;
-    let stranger = chromium.browser(&house, PHONE).await;
-    let mut inspector = Inspector::new(&house);
-    house.claimant("claim@example.com").await;
-    let claimant = chromium.browser(&house, LAPTOP).await;
-    claimant.arrives("claim@example.com").await;
-    claimant.open("/me/email").await;
-    claimant.reads("Confirm your address first").await;
-    inspector.look(&claimant, "unverified").await;
+    let ada = chromium.browser(&app, LAPTOP).await;
+    let stranger = chromium.browser(&app, PHONE).await;
+    let mut inspector = Inspector::new(&app);
+    app.unverified_user("claim@example.com").await;
+    let unverified_user = chromium.browser(&app, LAPTOP).await;
+    unverified_user.arrives("claim@example.com").await;
+    unverified_user.open("/me/email").await;
+    unverified_user.reads("Confirm your address first").await;
+    inspector.look(&unverified_user, "unverified").await;
 
-    house.verified("ada@example.com").await;
+    app.verified("ada@example.com").await;
     ada.arrives("ada@example.com").await;
     ada.open("/me/email").await;
     ada.fill("Password", PASSWORD).await;
@@ -330,7 +330,7 @@ async fn every_page_behind_a_link_and_on_the_way_is_fit_for_everybody() {
     ada.reads("There is a problem").await;
     inspector.look(&ada, "email-error").await;
     ada.fill("New email address", "new@example.com").await;
-    house.wait(chrono::TimeDelta::minutes(6));
+    app.wait(chrono::TimeDelta::minutes(6));
     ada.press("Send a link to the new address").await;
     ada.fill("Password", PASSWORD).await;
     ada.press("Confirm and go on").await;
@@ -346,22 +346,22 @@ async fn every_page_behind_a_link_and_on_the_way_is_fit_for_everybody() {
     ada.reads("There is a problem").await;
     inspector.look(&ada, "password-error").await;
 
-    let confirm = house.letters_to("new@example.com").await;
+    let confirm = app.emails_to("new@example.com").await;
     stranger.open(link_in(&confirm[0].text)).await;
     inspector.look(&stranger, "email-confirm-elsewhere").await;
-    let undo = house.asked_letter("ada@example.com").await;
+    let undo = app.requested_email("ada@example.com").await;
     stranger.open(link_in(&undo.text)).await;
     inspector.look(&stranger, "email-stop").await;
     ada.open(link_in(&confirm[0].text)).await;
     inspector.look(&ada, "email-confirm").await;
     ada.press("Use new@example.com from now on").await;
     ada.is_at("/me").await;
-    let undo = house.asked_letter("ada@example.com").await;
+    let undo = app.requested_email("ada@example.com").await;
     stranger.open(link_in(&undo.text)).await;
     inspector.look(&stranger, "email-take-back").await;
 
     stranger.arrives("new@example.com").await;
-    let alert = house.letters_to("new@example.com").await;
+    let alert = app.emails_to("new@example.com").await;
     ada.open(link_in(&alert[alert.len() - 1].text)).await;
     ada.reads("Was this you?").await;
     inspector.look(&ada, "not-me").await;
@@ -371,7 +371,7 @@ async fn every_page_behind_a_link_and_on_the_way_is_fit_for_everybody() {
 
 /// The metadata of an identity provider.
 fn metadata() -> String {
-    let noon = Timestamp::from_unix(NOON);
+    let noon = Timestamp::from_unix(START);
     let key = ServiceKey::generate("idp.example", noon, chrono::TimeDelta::days(20)).unwrap();
     format!(
         "<md:EntityDescriptor xmlns:md=\"urn:oasis:names:tc:SAML:2.0:metadata\" entityID=\"https://idp.example/metadata\">\
@@ -387,11 +387,11 @@ fn metadata() -> String {
 #[actix_web::test]
 async fn every_page_about_single_sign_on_is_fit_for_everybody() {
     let names = Names::start();
-    let house = House::with(&[("DNS_SERVER", &names.addr.to_string())]).await;
+    let app = TestApp::with(&[("DNS_SERVER", &names.addr.to_string())]).await;
     let chromium = Chromium::start();
-    let ada = chromium.browser(&house, LAPTOP).await;
-    let mut inspector = Inspector::new(&house);
-    house.verified("ada@example.com").await;
+    let ada = chromium.browser(&app, LAPTOP).await;
+    let mut inspector = Inspector::new(&app);
+    app.verified("ada@example.com").await;
     ada.arrives("ada@example.com").await;
     ada.open("/organisations").await;
     ada.fill("Name", "Acme & Sons").await;
@@ -418,7 +418,7 @@ async fn every_page_about_single_sign_on_is_fit_for_everybody() {
     ada.reads("It takes the place of what is there").await;
     inspector.look(&ada, "sso-metadata").await;
 
-    let connection = house.texts("SELECT id AS text FROM connections").await.remove(0);
+    let connection = app.texts("SELECT id AS text FROM connections").await.remove(0);
     let here = format!("/organisations/acme-sons/sso/{connection}");
     let detail = Detail {
         subject: Some("ada".to_owned()),
@@ -439,9 +439,9 @@ async fn every_page_about_single_sign_on_is_fit_for_everybody() {
         ..Detail::default()
     };
     let id = Id::from_text(connection);
-    let noted = house.app.write(move |tx| {
-        attempt::note(tx, &id, None, true, "wrong_audience", &detail)?;
-        attempt::note(tx, &id, None, true, "success", &detail)
+    let noted = app.inner.write(move |tx| {
+        sso_attempt::note(tx, &id, None, true, "wrong_audience", &detail)?;
+        sso_attempt::note(tx, &id, None, true, "success", &detail)
     });
     let noted = noted.await.unwrap();
     ada.open(&format!("{here}/attempts/{noted}")).await;
@@ -457,7 +457,7 @@ async fn every_page_about_single_sign_on_is_fit_for_everybody() {
     ada.press("Look for the record now").await;
     ada.reads("There is a problem").await;
     inspector.look(&ada, "sso-domain-not-there").await;
-    let text = house.texts("SELECT challenge AS text FROM domains").await.remove(0);
+    let text = app.texts("SELECT challenge AS text FROM domains").await.remove(0);
     names.set("_vestibule.a-rather-long-domain-name.acme.example", Record::Text(text));
     ada.press("Look for the record now").await;
     ada.reads("is proved: it belongs to Acme & Sons.").await;
@@ -470,11 +470,11 @@ async fn every_page_about_single_sign_on_is_fit_for_everybody() {
 
 #[actix_web::test]
 async fn every_page_of_the_second_factors_is_fit_for_everybody() {
-    let house = House::open().await;
+    let app = TestApp::open().await;
     let chromium = Chromium::start();
-    let ada = chromium.browser(&house, LAPTOP).await;
-    let mut inspector = Inspector::new(&house);
-    house.verified("ada@example.com").await;
+    let ada = chromium.browser(&app, LAPTOP).await;
+    let mut inspector = Inspector::new(&app);
+    app.verified("ada@example.com").await;
     ada.arrives("ada@example.com").await;
     ada.open("/me/2fa").await;
     inspector.look(&ada, "2fa-none").await;
@@ -490,7 +490,7 @@ async fn every_page_of_the_second_factors_is_fit_for_everybody() {
     ada.press("Turn it on").await;
     ada.reads("There is a problem").await;
     inspector.look(&ada, "totp-error").await;
-    ada.fill("Code from the app", &house.code(&secret)).await;
+    ada.fill("Code from the app", &app.code(&secret)).await;
     ada.press("Turn it on").await;
     ada.reads("Your recovery codes").await;
     inspector.look(&ada, "recovery-codes").await;
@@ -504,7 +504,7 @@ async fn every_page_of_the_second_factors_is_fit_for_everybody() {
     ada.is_at("/me/2fa/totp/confirm").await;
     inspector.look(&ada, "totp-replace").await;
 
-    let phone = chromium.browser(&house, PHONE).await;
+    let phone = chromium.browser(&app, PHONE).await;
     phone.open("/login").await;
     phone.sign_in("ada@example.com", PASSWORD).await;
     phone.is_at("/login/2fa?next=%2Fme").await;
@@ -523,11 +523,11 @@ async fn every_page_of_the_second_factors_is_fit_for_everybody() {
 
     ada.open("/auth/confirm").await;
     inspector.look(&ada, "confirm-with-code").await;
-    let curl = house.curl();
+    let curl = app.curl();
     for code in &codes[1..8] {
         let form = json!({ "email": "ada@example.com", "password": PASSWORD });
         curl.post_json("/login", form).await.is(200);
-        curl.offers(code).await.is(200);
+        curl.submits_code(code).await.is(200);
     }
     for (name, path) in [("2fa-few-codes", "/me/2fa"), ("security-few-codes", "/me/security")] {
         ada.open(path).await;
@@ -539,14 +539,14 @@ async fn every_page_of_the_second_factors_is_fit_for_everybody() {
 
 #[actix_web::test]
 async fn every_page_on_the_way_out_is_fit_for_everybody() {
-    let house = House::open().await;
+    let app = TestApp::open().await;
     let chromium = Chromium::start();
-    let ada = chromium.browser(&house, LAPTOP).await;
-    let stranger = chromium.browser(&house, PHONE).await;
-    let mut inspector = Inspector::new(&house);
-    stranger.open("/what-we-hold").await;
+    let ada = chromium.browser(&app, LAPTOP).await;
+    let stranger = chromium.browser(&app, PHONE).await;
+    let mut inspector = Inspector::new(&app);
+    stranger.open("/privacy/data").await;
     inspector.look(&stranger, "what-we-hold").await;
-    house.verified("ada@example.com").await;
+    app.verified("ada@example.com").await;
     ada.arrives("ada@example.com").await;
     inspector.look(&ada, "me-with-data").await;
     ada.open("/me/delete/status").await;
@@ -557,7 +557,7 @@ async fn every_page_on_the_way_out_is_fit_for_everybody() {
     ada.press("Confirm and go on").await;
     ada.is_at("/me/delete").await;
     inspector.look(&ada, "delete").await;
-    house.wait(chrono::TimeDelta::minutes(6));
+    app.wait(chrono::TimeDelta::minutes(6));
     ada.press("Delete my account in 30 days").await;
     ada.fill("Password", PASSWORD).await;
     ada.press("Confirm and go on").await;
@@ -569,8 +569,8 @@ async fn every_page_on_the_way_out_is_fit_for_everybody() {
     inspector.look(&ada, "deletion-status").await;
     ada.open("/me/security").await;
     ada.is_at("/me/delete/status").await;
-    let letter = house.asked_letter("ada@example.com").await;
-    stranger.open(link_in(&letter.text)).await;
+    let email = app.requested_email("ada@example.com").await;
+    stranger.open(link_in(&email.text)).await;
     inspector.look(&stranger, "deletion-cancel").await;
     ada.press("Keep my account").await;
     ada.is_at("/me").await;
@@ -578,7 +578,7 @@ async fn every_page_on_the_way_out_is_fit_for_everybody() {
     stranger.press("Keep my account").await;
     stranger.reads("This link no longer works").await;
 
-    house.meddle("UPDATE users SET locked_at = created_at").await;
+    app.db_execute("UPDATE users SET locked_at = created_at").await;
     stranger.open("/login").await;
     stranger.sign_in("ada@example.com", PASSWORD).await;
     stranger.reads("This account is locked").await;
@@ -589,11 +589,11 @@ async fn every_page_on_the_way_out_is_fit_for_everybody() {
 
 #[actix_web::test]
 async fn every_page_about_passkeys_is_fit_for_everybody() {
-    let house = House::open().await;
+    let app = TestApp::open().await;
     let chromium = Chromium::start();
-    let ada = chromium.browser(&house, LAPTOP).await;
-    let mut inspector = Inspector::new(&house);
-    house.claimant("claim@example.com").await;
+    let ada = chromium.browser(&app, LAPTOP).await;
+    let mut inspector = Inspector::new(&app);
+    app.unverified_user("claim@example.com").await;
     ada.arrives("claim@example.com").await;
     ada.open("/me/passkeys").await;
     inspector.look(&ada, "passkeys-unconfirmed").await;
@@ -602,7 +602,7 @@ async fn every_page_about_passkeys_is_fit_for_everybody() {
     ada.is_at("/login").await;
     ada.console().await;
 
-    house.verified("ada@example.com").await;
+    app.verified("ada@example.com").await;
     let device = ada.plug_in_authenticator().await;
     ada.sign_in("ada@example.com", PASSWORD).await;
     ada.is_at("/me").await;
@@ -621,14 +621,15 @@ async fn every_page_about_passkeys_is_fit_for_everybody() {
 
     ada.unplug(&device).await;
     let device = ada.plug_in_authenticator().await;
-    house.wait(chrono::TimeDelta::minutes(3));
+    app.wait(chrono::TimeDelta::minutes(3));
     ada.fill("Name for the new passkey", "The key that hangs on the board beside the door of the study")
         .await;
     ada.press("Add a passkey").await;
     ada.reads("That passkey is added.").await;
-    house
-        .meddle("UPDATE passkeys SET copied_at = created_at, is_synced = TRUE WHERE name = 'Chrome on Linux'")
-        .await;
+    app.db_execute(
+        "UPDATE passkeys SET copied_at = created_at, is_synced = TRUE WHERE name = 'Chrome on Linux'",
+    )
+    .await;
     ada.open("/me/passkeys").await;
     inspector.look(&ada, "passkeys-two").await;
     ada.client.execute("document.querySelector('.devices details').open = true", vec![]).await.unwrap();
@@ -659,17 +660,17 @@ async fn every_page_about_passkeys_is_fit_for_everybody() {
 #[actix_web::test]
 async fn caught_mail_is_fit_for_everybody() {
     let _turn = port_1025();
-    let house = House::with(&[("SMTP_URL", "")]).await;
+    let app = TestApp::with(&[("SMTP_URL", "")]).await;
     let chromium = Chromium::start();
-    let ada = chromium.browser(&house, LAPTOP).await;
-    let mut inspector = Inspector::new(&house);
+    let ada = chromium.browser(&app, LAPTOP).await;
+    let mut inspector = Inspector::new(&app);
 
     ada.open("/dev/mail").await;
     inspector.look(&ada, "dev-mail-empty").await;
     // Where another program on this machine takes the mail, the page says so and that is all.
-    if house.app.catcher().is_some() {
-        house.claimant("ada@example.com").await;
-        house.send_letters().await;
+    if app.inner.catcher().is_some() {
+        app.unverified_user("ada@example.com").await;
+        app.send_emails().await;
         ada.open("/dev/mail").await;
         inspector.look(&ada, "dev-mail").await;
         ada.follow("Confirm your address for Vestibule").await;
@@ -682,11 +683,11 @@ async fn caught_mail_is_fit_for_everybody() {
 
 #[actix_web::test]
 async fn every_page_of_single_sign_on_is_fit_for_everybody() {
-    let house = House::today().await;
-    assert_eq!(house.command(&["seed"]).code, Some(0));
+    let app = TestApp::today().await;
+    assert_eq!(app.command(&["seed"]).code, Some(0));
     let chromium = Chromium::start();
-    let dora = chromium.browser(&house, LAPTOP).await;
-    let mut inspector = Inspector::new(&house);
+    let dora = chromium.browser(&app, LAPTOP).await;
+    let mut inspector = Inspector::new(&app);
 
     dora.open("/login").await;
     inspector.look(&dora, "login-address").await;
@@ -697,13 +698,13 @@ async fn every_page_of_single_sign_on_is_fit_for_everybody() {
     dora.open("/dev/idp").await;
     inspector.look(&dora, "dev-idp-empty").await;
     // The page leads on by itself: it is looked at as it would be if it did not.
-    let hop = house.browser().get("/login?email=dora@demo.example").await.is(200).body;
+    let hop = app.browser().get("/login?email=dora@demo.example").await.is(200).body;
     let without = |text: &str, from: &str, to: &str| {
         let (before, after) = text.split_once(from).unwrap();
         format!("{before}{}", after.split_once(to).unwrap().1)
     };
     let hop = without(&without(&hop, "<meta http-equiv", ">"), "<script", "</script>");
-    let led = house.browser().with("sec-fetch-site", "cross-site");
+    let led = app.browser().with("sec-fetch-site", "cross-site");
     let ask = led.get("/auth/saml/login?email=dora@demo.example").await.is(200).body;
     for (page, says, name) in [
         (hop, "On to your organisation", "login-leave"),
@@ -730,8 +731,8 @@ async fn every_page_of_single_sign_on_is_fit_for_everybody() {
     dora.press("Dora, of the owners").await;
     dora.is_at("/me/email").await;
 
-    house.verified("finn@demo.example").await;
-    let finn = chromium.browser(&house, LAPTOP).await;
+    app.verified("finn@demo.example").await;
+    let finn = chromium.browser(&app, LAPTOP).await;
     finn.open("/auth/saml/login?email=finn%40demo.example").await;
     finn.press("Finn").await;
     finn.is_at("/auth/saml/link").await;
@@ -744,13 +745,13 @@ async fn every_page_of_single_sign_on_is_fit_for_everybody() {
     finn.press("Connect the two").await;
     finn.is_at("/me").await;
 
-    let stranger = chromium.browser(&house, PHONE).await;
+    let stranger = chromium.browser(&app, PHONE).await;
     stranger.open("/auth/saml/refused").await;
     inspector.look(&stranger, "saml-refused").await;
-    house.meddle("UPDATE connections SET metadata = replace(metadata, 'HTTP-Redirect', 'HTTP-POST')").await;
+    app.db_execute("UPDATE connections SET metadata = replace(metadata, 'HTTP-Redirect', 'HTTP-POST')").await;
     stranger.open("/auth/saml/login?email=finn%40demo.example").await;
     inspector.look(&stranger, "saml-leave").await;
-    house.meddle("UPDATE domains SET is_enforced = TRUE").await;
+    app.db_execute("UPDATE domains SET is_enforced = TRUE").await;
     stranger.open("/login?with=password").await;
     stranger.sign_in("finn@demo.example", PASSWORD).await;
     stranger.reads("Sign in through your organisation").await;

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::{
     chromium::{Browser, Chromium, LAPTOP, PATIENCE},
-    house::{House, PASSWORD},
+    harness::{PASSWORD, TestApp},
 };
 
 /// Confirms that it is her, with the password.
@@ -26,9 +26,9 @@ async fn adds_first(ada: &Browser, name: &str) {
 }
 
 /// Somebody confirmed, signed in with her password.
-async fn signed_in(house: &House, chromium: &Chromium) -> Browser {
-    house.verified("ada@example.com").await;
-    let ada = chromium.browser(house, LAPTOP).await;
+async fn signed_in(app: &TestApp, chromium: &Chromium) -> Browser {
+    app.verified("ada@example.com").await;
+    let ada = chromium.browser(app, LAPTOP).await;
     ada.arrives("ada@example.com").await;
     ada
 }
@@ -69,9 +69,9 @@ async fn hears(ada: &Browser, asked: &str) {
 
 #[actix_web::test]
 async fn a_passkey_is_added_named_and_used_by_autofill_and_by_the_button_case_70() {
-    let house = House::open().await;
+    let app = TestApp::open().await;
     let chromium = Chromium::start();
-    let ada = signed_in(&house, &chromium).await;
+    let ada = signed_in(&app, &chromium).await;
     let device = ada.plug_in_authenticator().await;
     ada.open("/me/passkeys").await;
     ada.reads("You have none yet.").await;
@@ -110,14 +110,14 @@ async fn a_passkey_is_added_named_and_used_by_autofill_and_by_the_button_case_70
     ada.press("Sign in with a passkey").await;
     ada.is_at("/me").await;
     hears(&ada, r#"[["conditional",true],["optional",true]]"#).await;
-    assert_eq!(house.count("sign_ins WHERE method = 'passkey' AND outcome = 'success'").await, 2);
+    assert_eq!(app.count("sign_ins WHERE method = 'passkey' AND outcome = 'success'").await, 2);
 }
 
 #[actix_web::test]
 async fn the_json_is_what_browsers_themselves_read_and_write() {
-    let house = House::open().await;
+    let app = TestApp::open().await;
     let chromium = Chromium::start();
-    let ada = signed_in(&house, &chromium).await;
+    let ada = signed_in(&app, &chromium).await;
     ada.plug_in_authenticator().await;
     ada.open("/auth/confirm?next=/me").await;
     steps_up(&ada).await;
@@ -142,10 +142,10 @@ async fn the_json_is_what_browsers_themselves_read_and_write() {
 }
 
 #[actix_web::test]
-async fn a_passkey_is_the_second_proof_and_the_step_up() {
-    let house = House::open().await;
+async fn a_passkey_is_the_second_factor_and_the_step_up() {
+    let app = TestApp::open().await;
     let chromium = Chromium::start();
-    let ada = signed_in(&house, &chromium).await;
+    let ada = signed_in(&app, &chromium).await;
     let device = ada.plug_in_authenticator().await;
     adds_first(&ada, "My laptop").await;
     signs_out(&ada, &device).await;
@@ -164,12 +164,12 @@ async fn a_passkey_is_the_second_proof_and_the_step_up() {
 
 #[actix_web::test]
 async fn two_passkeys_are_kept_renamed_and_removed() {
-    let house = House::open().await;
+    let app = TestApp::open().await;
     let chromium = Chromium::start();
-    let ada = signed_in(&house, &chromium).await;
+    let ada = signed_in(&app, &chromium).await;
     let first = ada.plug_in_authenticator().await;
     adds_first(&ada, "My laptop").await;
-    house.wait(chrono::TimeDelta::minutes(1));
+    app.wait(chrono::TimeDelta::minutes(1));
     ada.open("/me/passkeys").await;
     // The same device has one already.
     ada.press("Add a passkey").await;
@@ -197,22 +197,22 @@ async fn two_passkeys_are_kept_renamed_and_removed() {
     ada.reads("The old laptop").await;
 
     // Later: it has to be confirmed that it is her, and the removal then goes on.
-    house.wait(chrono::TimeDelta::minutes(6));
+    app.wait(chrono::TimeDelta::minutes(6));
     ada.press("Remove this passkey").await;
     ada.press("Confirm with a passkey").await;
     ada.reads("Remove the passkey").await;
     ada.press("Continue").await;
     ada.reads("That passkey is removed.").await;
     ada.hides("The old laptop").await;
-    assert_eq!(house.count("passkeys").await, 1);
+    assert_eq!(app.count("passkeys").await, 1);
     signs_out(&ada, &second).await;
 }
 
 #[actix_web::test]
 async fn a_copy_that_counts_what_was_counted_before_is_refused_in_words_case_68() {
-    let house = House::open().await;
+    let app = TestApp::open().await;
     let chromium = Chromium::start();
-    let ada = signed_in(&house, &chromium).await;
+    let ada = signed_in(&app, &chromium).await;
     let device = ada.plug_in_authenticator().await;
     adds_first(&ada, "My laptop").await;
     let copy = ada.passkeys_in(&device).await.swap_remove(0);
@@ -229,17 +229,17 @@ async fn a_copy_that_counts_what_was_counted_before_is_refused_in_words_case_68(
 
     ada.reads("This passkey is not known here. It may have been removed.").await;
     ada.is_at("/login").await;
-    let letters = house.letters_to("ada@example.com").await;
-    assert!(letters.iter().any(|letter| letter.text.contains("a copy of one of your passkeys")));
-    assert_eq!(house.count("passkeys WHERE copied_at IS NOT NULL").await, 1);
+    let emails = app.emails_to("ada@example.com").await;
+    assert!(emails.iter().any(|email| email.text.contains("a copy of one of your passkeys")));
+    assert_eq!(app.count("passkeys WHERE copied_at IS NOT NULL").await, 1);
 }
 
 #[actix_web::test]
 async fn without_passkeys_or_scripts_nothing_is_offered_that_does_not_work() {
-    let house = House::open().await;
+    let app = TestApp::open().await;
     let chromium = Chromium::start();
-    house.verified("ada@example.com").await;
-    let ada = chromium.browser_without_scripts(&house, LAPTOP).await;
+    app.verified("ada@example.com").await;
+    let ada = chromium.browser_without_scripts(&app, LAPTOP).await;
     ada.open("/login").await;
     assert!(!ada.text().await.contains("Sign in with a passkey"));
     ada.sign_in("ada@example.com", PASSWORD).await;

@@ -22,7 +22,7 @@ use tempfile::TempDir;
 
 use crate::{
     chromium::setting,
-    house::{House, free_port},
+    harness::{TestApp, free_port},
 };
 
 const INSTALLED: &str = "/usr/share/simplesamlphp";
@@ -39,7 +39,7 @@ pub struct SimpleSaml {
 
 impl SimpleSaml {
     /// Starts it, where it is on this machine. Where it is not, the test says so and is skipped.
-    pub fn start(house: &House) -> Option<Self> {
+    pub fn start(app: &TestApp) -> Option<Self> {
         let place = setting("SIMPLESAMLPHP").unwrap_or_else(|| INSTALLED.to_owned());
         if !Path::new(&place).join("www/saml2/idp/metadata.php").exists() {
             assert!(setting("SIMPLESAMLPHP").is_none(), "it is not in {place}");
@@ -70,12 +70,12 @@ impl SimpleSaml {
             .unwrap();
         let Value::Object(service) = json!({
             "AssertionConsumerService": [{
-                "Location": format!("{}/auth/saml/callback", house.base_url),
+                "Location": format!("{}/auth/saml/callback", app.base_url),
                 "Binding": "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST",
                 "index": 0,
             }],
             "NameIDFormat": "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent",
-            "entityid": format!("{}/auth/saml/metadata", house.base_url),
+            "entityid": format!("{}/auth/saml/metadata", app.base_url),
         }) else {
             unreachable!("an object is an object")
         };

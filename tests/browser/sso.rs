@@ -15,12 +15,12 @@ use vestibule::{
         organisation::{Slug, Title},
         service_key,
     },
-    sso::ServiceKey,
+    saml::ServiceKey,
 };
 
 use crate::{
     chromium::{Browser, Chromium, LAPTOP},
-    house::{House, PASSWORD},
+    harness::{PASSWORD, TestApp},
     simplesamlphp::SimpleSaml,
 };
 
@@ -28,12 +28,12 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(40);
 
 /// Acme, whose people of `example.com` sign in at `provider`.
-async fn connect(house: &House, provider: &SimpleSaml) -> ConnectionId {
+async fn connect(app: &TestApp, provider: &SimpleSaml) -> ConnectionId {
     let metadata = provider.metadata();
-    let owner = house.verified("boss@acme.example").await.get("/me").await.json();
+    let owner = app.verified("boss@acme.example").await.get("/me").await.json();
     let owner = UserId::from_text(owner["user"]["id"].as_str().unwrap());
     let (title, slug) = (Title::parse("Acme").unwrap(), Slug::parse("acme").unwrap());
-    let connected = house.app.write(move |tx| {
+    let connected = app.inner.write(move |tx| {
         let actor = Actor::operator();
         let acme = organisations::create(tx, &actor, &owner, &title, &slug)?;
         let roles = vec![("makers".to_owned(), Role::Editor), ("owners".to_owned(), Role::Owner)];
@@ -41,20 +41,20 @@ async fn connect(house: &House, provider: &SimpleSaml) -> ConnectionId {
         let new = NewConnection { name: "Acme".to_owned(), metadata, metadata_url: None, mapping };
         let connection = connection::create(tx, &actor, &acme.id, new)?.unwrap();
         let domain = domain::add(tx, &actor, &acme.id, Some(&connection.id), "example.com")?;
-        domain::prove(tx, &actor, &domain, "operator")?;
+        domain::verify(tx, &actor, &domain, "operator")?;
         Ok(connection.id)
     });
     connected.await.unwrap()
 }
 
 /// A real identity provider goes by the real time, so the house does as well.
-fn set_the_clock(house: &House) {
-    house.wait(Clock::system().now() - house.clock.now());
+fn set_the_clock(app: &TestApp) {
+    app.wait(Clock::system().now() - app.clock.now());
 }
 
 /// Types the address on the sign-in page and is sent on.
-async fn signs_in(house: &House, browser: &Browser) {
-    set_the_clock(house);
+async fn signs_in(app: &TestApp, browser: &Browser) {
+    set_the_clock(app);
     browser.open("/login").await;
     browser.fill("Email address", "ada@example.com").await;
     browser.press("Go on").await;
@@ -73,35 +73,35 @@ async fn arrives(browser: &Browser, path: &str, provider: &SimpleSaml) {
     }
 }
 
-async fn role(house: &House) -> String {
+async fn role(app: &TestApp) -> String {
     let query = "SELECT memberships.role AS text FROM memberships JOIN users ON users.id = memberships.user_id \
         WHERE users.email = 'ada@example.com'";
-    house.texts(query).await.remove(0)
+    app.texts(query).await.remove(0)
 }
 
 #[actix_web::test]
 async fn people_arrive_come_again_with_other_groups_and_confirm_at_a_real_identity_provider() {
-    let house = House::open().await;
-    let Some(provider) = SimpleSaml::start(&house) else { return };
-    set_the_clock(&house);
-    connect(&house, &provider).await;
+    let app = TestApp::open().await;
+    let Some(provider) = SimpleSaml::start(&app) else { return };
+    set_the_clock(&app);
+    connect(&app, &provider).await;
     let chromium = Chromium::start();
 
-    let first = chromium.browser(&house, LAPTOP).await;
-    signs_in(&house, &first).await;
+    let first = chromium.browser(&app, LAPTOP).await;
+    signs_in(&app, &first).await;
     arrives(&first, "/me", &provider).await;
     first.reads("Ada Lovelace").await;
-    assert_eq!(role(&house).await, "editor");
+    assert_eq!(role(&app).await, "editor");
 
     provider.knows("Ada King", "ada@example.com", &["owners"]);
-    let second = chromium.browser(&house, LAPTOP).await;
-    signs_in(&house, &second).await;
+    let second = chromium.browser(&app, LAPTOP).await;
+    signs_in(&app, &second).await;
     arrives(&second, "/me", &provider).await;
     second.reads("Ada King").await;
-    assert_eq!(role(&house).await, "owner");
-    assert_eq!(house.count("users WHERE email = 'ada@example.com'").await, 1);
+    assert_eq!(role(&app).await, "owner");
+    assert_eq!(app.count("users WHERE email = 'ada@example.com'").await, 1);
 
-    set_the_clock(&house);
+    set_the_clock(&app);
     second.open("/me/email").await;
     second.is_at("/auth/confirm?next=%2Fme%2Femail").await;
     second.follow("Confirm through your organisation").await;
@@ -111,15 +111,15 @@ async fn people_arrive_come_again_with_other_groups_and_confirm_at_a_real_identi
 
 #[actix_web::test]
 async fn people_of_an_enforced_domain_come_in_there_only_and_without_scripts_too() {
-    let house = House::open().await;
-    let Some(provider) = SimpleSaml::start(&house) else { return };
-    set_the_clock(&house);
-    connect(&house, &provider).await;
-    house.verified("bea@example.com").await;
-    house.meddle("UPDATE domains SET is_enforced = TRUE").await;
+    let app = TestApp::open().await;
+    let Some(provider) = SimpleSaml::start(&app) else { return };
+    set_the_clock(&app);
+    connect(&app, &provider).await;
+    app.verified("bea@example.com").await;
+    app.db_execute("UPDATE domains SET is_enforced = TRUE").await;
     let chromium = Chromium::start();
 
-    let ada = chromium.browser(&house, LAPTOP).await;
+    let ada = chromium.browser(&app, LAPTOP).await;
     ada.open("/login?with=password").await;
     ada.sign_in("bea@example.com", PASSWORD).await;
     ada.reads("Sign in through your organisation").await;
@@ -131,32 +131,33 @@ async fn people_of_an_enforced_domain_come_in_there_only_and_without_scripts_too
 
 #[actix_web::test]
 async fn what_is_encrypted_opens_and_a_change_of_certificates_is_not_noticed() {
-    let house = House::open().await;
-    let Some(mut provider) = SimpleSaml::start(&house) else { return };
-    set_the_clock(&house);
-    let connection = connect(&house, &provider).await;
-    let now = house.clock.now();
+    let app = TestApp::open().await;
+    let Some(mut provider) = SimpleSaml::start(&app) else { return };
+    set_the_clock(&app);
+    let connection = connect(&app, &provider).await;
+    let now = app.clock.now();
     let key = ServiceKey::generate("Vestibule", now, TimeDelta::days(100)).unwrap();
     provider.encrypts_to(&key.certificate_pem().unwrap());
-    let begun = house.app.write(move |tx| service_key::begin(tx, &Actor::operator(), &key));
+    let begun = app.inner.write(move |tx| service_key::begin(tx, &Actor::operator(), &key));
     begun.await.unwrap();
     let chromium = Chromium::start();
 
-    signs_in_anew(&house, &chromium, &provider).await;
+    signs_in_anew(&app, &chromium, &provider).await;
 
     provider.announces_a_key();
     let metadata = provider.metadata().replace('\'', "''");
     assert_eq!(metadata.matches("use=\"signing\"").count(), 2, "{metadata}");
-    house.meddle(&format!("UPDATE connections SET metadata = '{metadata}' WHERE id = '{connection}'")).await;
-    signs_in_anew(&house, &chromium, &provider).await;
+    app.db_execute(&format!("UPDATE connections SET metadata = '{metadata}' WHERE id = '{connection}'"))
+        .await;
+    signs_in_anew(&app, &chromium, &provider).await;
     provider.switches_keys();
-    signs_in_anew(&house, &chromium, &provider).await;
-    assert_eq!(house.count("attempts WHERE outcome = 'success'").await, 3);
+    signs_in_anew(&app, &chromium, &provider).await;
+    assert_eq!(app.count("attempts WHERE outcome = 'success'").await, 3);
 }
 
-async fn signs_in_anew(house: &House, chromium: &Chromium, provider: &SimpleSaml) {
-    let browser = chromium.browser(house, LAPTOP).await;
-    signs_in(house, &browser).await;
+async fn signs_in_anew(app: &TestApp, chromium: &Chromium, provider: &SimpleSaml) {
+    let browser = chromium.browser(app, LAPTOP).await;
+    signs_in(app, &browser).await;
     arrives(&browser, "/me", provider).await;
     browser.reads("Ada Lovelace").await;
 }

@@ -7,31 +7,31 @@ use serde_json::json;
 
 use crate::{
     chromium::{Browser, Chromium, LAPTOP, PHONE},
-    house::{House, PASSWORD, eventually},
+    harness::{PASSWORD, TestApp, eventually},
 };
 
 #[actix_web::test]
 async fn ada_sets_an_app_up_and_signs_in_with_it() {
-    let house = House::open().await;
+    let app = TestApp::open().await;
     let chromium = Chromium::start();
-    let laptop = chromium.browser(&house, LAPTOP).await;
+    let laptop = chromium.browser(&app, LAPTOP).await;
     assert!(laptop.runs_scripts().await);
 
-    travel(&house, &laptop).await;
+    travel(&app, &laptop).await;
 }
 
 #[actix_web::test]
 async fn ada_does_the_same_without_scripts() {
-    let house = House::open().await;
+    let app = TestApp::open().await;
     let chromium = Chromium::start();
-    let laptop = chromium.browser_without_scripts(&house, LAPTOP).await;
+    let laptop = chromium.browser_without_scripts(&app, LAPTOP).await;
     assert!(!laptop.runs_scripts().await);
 
-    travel(&house, &laptop).await;
+    travel(&app, &laptop).await;
 }
 
-async fn travel(house: &House, laptop: &Browser) {
-    house.verified("ada@example.com").await;
+async fn travel(app: &TestApp, laptop: &Browser) {
+    app.verified("ada@example.com").await;
     laptop.arrives("ada@example.com").await;
 
     // Set up: the step-up comes in between.
@@ -48,7 +48,7 @@ async fn travel(house: &House, laptop: &Browser) {
     laptop.press("Turn it on").await;
     laptop.reads("There is a problem").await;
     assert_eq!(key_on(laptop).await, secret, "a wrong code changes nothing");
-    laptop.fill("Code from the app", &house.code(&secret)).await;
+    laptop.fill("Code from the app", &app.code(&secret)).await;
     laptop.press("Turn it on").await;
     laptop.reads("Your authenticator app is set up").await;
     let codes = codes_on(laptop).await;
@@ -66,7 +66,7 @@ async fn travel(house: &House, laptop: &Browser) {
     laptop.fill("Code from your authenticator app", "000000").await;
     laptop.press("Sign in").await;
     laptop.reads("There is a problem").await;
-    laptop.fill("Code from your authenticator app", &house.next_code(&secret)).await;
+    laptop.fill("Code from your authenticator app", &app.next_code(&secret)).await;
     laptop.press("Sign in").await;
     laptop.is_at("/me").await;
 
@@ -88,7 +88,7 @@ async fn travel(house: &House, laptop: &Browser) {
     laptop.open("/me/2fa").await;
     laptop.press("Make new recovery codes").await;
     laptop.hides("Forgot your password?").await;
-    laptop.fill("Code", &house.next_code(&secret)).await;
+    laptop.fill("Code", &app.next_code(&secret)).await;
     laptop.press("Confirm with this code").await;
     laptop.reads("Make new recovery codes").await;
     laptop.press("Continue").await;
@@ -107,11 +107,11 @@ async fn travel(house: &House, laptop: &Browser) {
 
 #[actix_web::test]
 async fn the_codes_are_saved_as_a_file_and_reloading_their_page_makes_no_others() {
-    let house = House::open().await;
+    let app = TestApp::open().await;
     let chromium = Chromium::start();
-    let laptop = chromium.browser(&house, LAPTOP).await;
-    let ada = house.with_app("ada@example.com").await;
-    come_in(&house, &laptop, &ada.secret).await;
+    let laptop = chromium.browser(&app, LAPTOP).await;
+    let ada = app.with_app("ada@example.com").await;
+    come_in(&app, &laptop, &ada.secret).await;
     let folder = tempfile::tempdir().unwrap();
     let downloads = json!({ "behavior": "allow", "downloadPath": folder.path() });
     laptop.devtools("Page.setDownloadBehavior", downloads).await;
@@ -143,11 +143,11 @@ async fn the_codes_are_saved_as_a_file_and_reloading_their_page_makes_no_others(
 
 #[actix_web::test]
 async fn a_phone_finds_picture_and_key_and_the_printer_nothing_but_the_codes() {
-    let house = House::open().await;
+    let app = TestApp::open().await;
     let chromium = Chromium::start();
-    let phone = chromium.browser(&house, PHONE).await;
-    let ada = house.with_app("ada@example.com").await;
-    come_in(&house, &phone, &ada.secret).await;
+    let phone = chromium.browser(&app, PHONE).await;
+    let ada = app.with_app("ada@example.com").await;
+    come_in(&app, &phone, &ada.secret).await;
 
     phone.press("Set up another app in its place").await;
     phone.is_at("/me/2fa/totp/confirm").await;
@@ -177,15 +177,15 @@ async fn a_phone_finds_picture_and_key_and_the_printer_nothing_but_the_codes() {
 }
 
 /// Signs in with password and code, and steps up.
-async fn come_in(house: &House, browser: &Browser, secret: &str) {
+async fn come_in(app: &TestApp, browser: &Browser, secret: &str) {
     browser.open("/login").await;
     browser.sign_in("ada@example.com", PASSWORD).await;
-    browser.fill("Code from your authenticator app", &house.next_code(secret)).await;
+    browser.fill("Code from your authenticator app", &app.next_code(secret)).await;
     browser.press("Sign in").await;
     browser.is_at("/me").await;
-    house.wait(TimeDelta::seconds(30));
+    app.wait(TimeDelta::seconds(30));
     browser.open("/auth/confirm?next=/me/2fa").await;
-    browser.fill("Code", &house.code(secret)).await;
+    browser.fill("Code", &app.code(secret)).await;
     browser.press("Confirm with this code").await;
     browser.is_at("/me/2fa").await;
 }

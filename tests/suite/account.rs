@@ -3,12 +3,12 @@
 use actix_web::http::Method;
 use serde_json::json;
 
-use crate::house::{House, PASSWORD};
+use crate::harness::{PASSWORD, TestApp};
 
 #[actix_web::test]
 async fn the_account_has_two_faces() {
-    let house = House::open().await;
-    let ada = house.claimant("Ada@example.com").await;
+    let app = TestApp::open().await;
+    let ada = app.unverified_user("Ada@example.com").await;
 
     let user = ada.get("/me").await.is(200).json()["user"].clone();
     let mut keys: Vec<_> = user.as_object().unwrap().keys().cloned().collect();
@@ -22,17 +22,17 @@ async fn the_account_has_two_faces() {
 
 #[actix_web::test]
 async fn a_stranger_has_no_account_to_look_at() {
-    let house = House::open().await;
-    house.curl().get("/me").await.refuses(401, "sign_in_required");
-    house.browser().get("/me").await.goes_to("/login?next=%2Fme");
-    house.curl().put_json("/me/name", json!({ "name": "Eve" })).await.refuses(401, "sign_in_required");
-    house.browser().post("/me/name", &[("name", "Eve")]).await.goes_to("/login");
+    let app = TestApp::open().await;
+    app.curl().get("/me").await.refuses(401, "sign_in_required");
+    app.browser().get("/me").await.goes_to("/login?next=%2Fme");
+    app.curl().put_json("/me/name", json!({ "name": "Eve" })).await.refuses(401, "sign_in_required");
+    app.browser().post("/me/name", &[("name", "Eve")]).await.goes_to("/login");
 }
 
 #[actix_web::test]
 async fn a_name_changes_by_put_and_by_post_in_both_spellings() {
-    let house = House::open().await;
-    let ada = house.verified("ada@example.com").await;
+    let app = TestApp::open().await;
+    let ada = app.verified("ada@example.com").await;
 
     let answer = ada.put_json("/me/name", json!({ "name": " Ada Lovelace " })).await.is(200).json();
     assert_eq!(answer["user"]["name"], "Ada Lovelace");
@@ -42,7 +42,7 @@ async fn a_name_changes_by_put_and_by_post_in_both_spellings() {
     ada.send(Method::PUT, "/me/name", form).await.is(200);
     assert_eq!(ada.get("/me").await.json()["user"]["name"], "Augusta");
 
-    let browser = house.browser();
+    let browser = app.browser();
     browser.post("/login", &[("email", "ada@example.com"), ("password", PASSWORD)]).await.goes_to("/me");
     browser.post("/me/name", &[("name", "The Countess")]).await.goes_to("/me");
     browser.get("/me").await.is(200).says("Your name is changed.").says("value=\"The Countess\"");
@@ -50,9 +50,9 @@ async fn a_name_changes_by_put_and_by_post_in_both_spellings() {
 
 #[actix_web::test]
 async fn a_name_that_will_not_do_is_explained_and_changes_nothing() {
-    let house = House::open().await;
-    let ada = house.verified("ada@example.com").await;
-    let browser = house.browser();
+    let app = TestApp::open().await;
+    let ada = app.verified("ada@example.com").await;
+    let browser = app.browser();
     browser.post("/login", &[("email", "ada@example.com"), ("password", PASSWORD)]).await.goes_to("/me");
 
     for (wrong, says) in [
@@ -73,8 +73,8 @@ async fn a_name_that_will_not_do_is_explained_and_changes_nothing() {
 
 #[actix_web::test]
 async fn nothing_but_the_name_changes_with_the_name() {
-    let house = House::open().await;
-    let ada = house.claimant("ada@example.com").await;
+    let app = TestApp::open().await;
+    let ada = app.unverified_user("ada@example.com").await;
     let before = ada.get("/me").await.json()["user"].clone();
 
     let body = json!({ "name": "Ada L.", "email": "eve@example.com", "emailVerified": true, "id": "chosen" });
@@ -87,8 +87,8 @@ async fn nothing_but_the_name_changes_with_the_name() {
 
 #[actix_web::test]
 async fn a_name_never_becomes_part_of_the_page_case_122() {
-    let house = House::open().await;
-    let ada = house.verified("ada@example.com").await;
+    let app = TestApp::open().await;
+    let ada = app.verified("ada@example.com").await;
     let name = "</bdi><script>alert(1)</script>\" onfocus=x";
     ada.put_json("/me/name", json!({ "name": name })).await.is(200);
 
@@ -99,8 +99,8 @@ async fn a_name_never_becomes_part_of_the_page_case_122() {
 
 #[actix_web::test]
 async fn what_cannot_be_an_id_is_nobodys() {
-    let house = House::open().await;
-    let ada = house.verified("ada@example.com").await;
+    let app = TestApp::open().await;
+    let ada = app.verified("ada@example.com").await;
     for path in
         ["/me/sessions/%00", "/me/sessions/%FF", "/me/sessions/%27%20OR%201%3D1", "/me/sessions/%F0%9F%A6%80"]
     {

@@ -8,7 +8,7 @@ use std::net::{SocketAddr, TcpListener};
 use serde_json::json;
 use vestibule::mail::{Catcher, somebody_listens};
 
-use crate::house::{Ground, House, PASSWORD, eventually, port_1025};
+use crate::harness::{Ground, PASSWORD, TestApp, eventually, port_1025};
 
 fn usual_place() -> SocketAddr {
     ([127, 0, 0, 1], 1025).into()
@@ -19,7 +19,7 @@ fn person(address: &str) -> serde_json::Value {
 }
 
 #[actix_web::test]
-async fn without_a_mail_server_letters_are_caught_and_shown() {
+async fn without_a_mail_server_emails_are_caught_and_shown() {
     let _turn = port_1025();
     if TcpListener::bind(usual_place()).is_err() {
         return eprintln!("skipped: {} is taken", usual_place());
@@ -31,24 +31,24 @@ async fn without_a_mail_server_letters_are_caught_and_shown() {
 
     let shown = eventually("a letter at /dev/mail", async || {
         let shown = curl.get("/dev/mail").await.is(200).json();
-        (shown["letters"].as_array().unwrap().len() == 1).then_some(shown)
+        (shown["emails"].as_array().unwrap().len() == 1).then_some(shown)
     })
     .await;
 
-    let letter = &shown["letters"][0];
-    assert_eq!(letter["to"], "ada@example.com");
-    let link = letter["links"][0].as_str().unwrap();
+    let email = &shown["emails"][0];
+    assert_eq!(email["to"], "ada@example.com");
+    let link = email["links"][0].as_str().unwrap();
     let path = link.strip_prefix(&format!("http://localhost:{}", vestibule.port)).unwrap();
     assert!(path.starts_with("/verify-email?token="), "{path}");
     let page = curl.clone().with("accept", "text/html");
     page.get("/dev/mail").await.is(200).says("ada@example.com");
-    page.get(&format!("/dev/mail/{}", letter["id"])).await.is(200).says(link);
+    page.get(&format!("/dev/mail/{}", email["id"])).await.is(200).says(link);
     curl.get("/dev/mail/4711").await.refuses(404, "not_found");
     curl.get(path).await.is(200);
 }
 
 #[actix_web::test]
-async fn what_listens_on_port_1025_already_gets_the_letters() {
+async fn what_listens_on_port_1025_already_gets_the_emails() {
     let _turn = port_1025();
     let Ok(mailpit) = Catcher::start(usual_place()) else {
         return eprintln!("skipped: {} is taken", usual_place());
@@ -59,8 +59,8 @@ async fn what_listens_on_port_1025_already_gets_the_letters() {
 
     eventually("a letter", async || (mailpit.received() == 1).then_some(())).await;
 
-    assert_eq!(mailpit.letters()[0].to, "ada@example.com");
-    assert_eq!(vestibule.curl().get("/dev/mail").await.is(200).json()["letters"], json!([]));
+    assert_eq!(mailpit.emails()[0].to, "ada@example.com");
+    assert_eq!(vestibule.curl().get("/dev/mail").await.is(200).json()["emails"], json!([]));
     vestibule.stop();
     assert!(somebody_listens(usual_place()), "the house does not close what it did not open");
 }
@@ -79,7 +79,7 @@ async fn a_second_instance_says_which_one_shows_its_mail() {
     let page = format!("http://localhost:{}/dev/mail", first.port);
     eventually("the letter on the page of the first", async || {
         let shown = first.curl().get("/dev/mail").await.is(200).json();
-        (shown["letters"][0]["to"] == "ada@example.com").then_some(())
+        (shown["emails"][0]["to"] == "ada@example.com").then_some(())
     })
     .await;
     assert_eq!(second.curl().get("/dev/mail").await.is(200).json()["shownAt"], json!(page));
@@ -91,11 +91,11 @@ async fn a_second_instance_says_which_one_shows_its_mail() {
 
 #[actix_web::test]
 async fn caught_mail_is_for_whoever_sits_at_this_machine() {
-    let house = House::open().await;
+    let app = TestApp::open().await;
 
-    house.curl().get("/dev/mail").await.is(200);
+    app.curl().get("/dev/mail").await.is(200);
     for header in ["x-forwarded-for", "forwarded"] {
-        let proxied = house.curl().with(header, "for=127.0.0.1");
+        let proxied = app.curl().with(header, "for=127.0.0.1");
         proxied.get("/dev/mail").await.refuses(404, "not_found");
         proxied.get("/dev/mail/1").await.refuses(404, "not_found");
     }
@@ -103,10 +103,13 @@ async fn caught_mail_is_for_whoever_sits_at_this_machine() {
 
 #[actix_web::test]
 async fn in_production_there_is_no_caught_mail() {
-    let house =
-        House::with(&[("MODE", "production"), ("BASE_URL", "https://id.example.com"), ("BCRYPT_COST", "10")])
-            .await;
+    let app = TestApp::with(&[
+        ("MODE", "production"),
+        ("BASE_URL", "https://id.example.com"),
+        ("BCRYPT_COST", "10"),
+    ])
+    .await;
 
-    house.curl().get("/dev/mail").await.refuses(404, "not_found");
-    house.curl().get("/dev/mail/1").await.refuses(404, "not_found");
+    app.curl().get("/dev/mail").await.refuses(404, "not_found");
+    app.curl().get("/dev/mail/1").await.refuses(404, "not_found");
 }

@@ -22,9 +22,9 @@ use openssl::{
     },
 };
 
-use crate::house::{
-    House,
-    outside::{Names, Record},
+use crate::harness::{
+    TestApp,
+    outbound::{Names, Record},
 };
 
 const DAY: i64 = 86_400;
@@ -86,7 +86,7 @@ fn serve(shown: &Issued) -> u16 {
 async fn a_bad_certificate_of_an_identity_provider_is_called_so() {
     const HOST: &str = "idp.example.com";
     const GOOD: (i64, i64) = (-1, 30);
-    let house = House::open().await;
+    let app = TestApp::open().await;
     let names = Names::start();
     names.set(HOST, Record::Address([127, 0, 0, 1]));
     let (trusted, stranger) = (issue("an authority", GOOD, None), issue("another authority", GOOD, None));
@@ -100,7 +100,7 @@ async fn a_bad_certificate_of_an_identity_provider_is_called_so() {
             let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
         }
     });
-    for (port, said) in [
+    for (port, output) in [
         (serve(&issue(HOST, GOOD, Some(&trusted))), "answered with the status 404"),
         (serve(&issue("*.example.com", GOOD, Some(&trusted))), "answered with the status 404"),
         (
@@ -120,7 +120,7 @@ async fn a_bad_certificate_of_an_identity_provider_is_called_so() {
         (serve(&issue(HOST, GOOD, None)), "The certificate of the host in the address"),
         (silent, "did not answer in ten seconds, or not over TLS"),
     ] {
-        let mut settings = house.settings.clone();
+        let mut settings = app.settings.clone();
         for (name, value) in [
             ("DNS_SERVER", names.addr.to_string()),
             ("SSO_PRIVATE_METADATA", "on".to_owned()),
@@ -132,9 +132,9 @@ async fn a_bad_certificate_of_an_identity_provider_is_called_so() {
         let connect =
             ["sso", "add", "--organisation", "Acme", "--metadata", &link, "--domain", "example.com"];
 
-        let done = crate::house::run_program(&connect, &settings);
+        let done = crate::harness::run_program(&connect, &settings);
 
-        assert_eq!(done.code, Some(1), "{said}: {done:?}");
-        assert!(done.err.contains(said), "{said}: {done:?}");
+        assert_eq!(done.code, Some(1), "{output}: {done:?}");
+        assert!(done.err.contains(output), "{output}: {done:?}");
     }
 }

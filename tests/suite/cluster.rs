@@ -16,7 +16,7 @@ use std::{
 
 use diesel::{Connection, PgConnection, RunQueryDsl, sql_query};
 
-use crate::house::free_port;
+use crate::harness::free_port;
 
 /// A server with a data folder of its own. It ends with the test.
 pub struct Cluster {
@@ -241,7 +241,7 @@ fn server_program(name: &str) -> Command {
             .arg("--bindir")
             .output()
             .ok()
-            .map(|said| PathBuf::from(String::from_utf8(said.stdout).unwrap().trim())),
+            .map(|output| PathBuf::from(String::from_utf8(output.stdout).unwrap().trim())),
     );
     let path = folders.iter().rev().map(|folder| folder.join(name)).find(|path| path.exists());
     as_server_user(path.unwrap_or_else(|| name.into()))

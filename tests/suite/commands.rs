@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs};
 
 use serde_json::{Value, json};
 
-use crate::house::{Ground, House, Said, Storage, free_port, run_program};
+use crate::harness::{CommandOutput, Ground, Storage, TestApp, free_port, run_program};
 
 /// Settings for a program without a house around it.
 fn settings(database: &str, more: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -14,23 +14,23 @@ fn settings(database: &str, more: &[(&str, &str)]) -> BTreeMap<String, String> {
 }
 
 /// The findings of `doctor --json` by what they are about.
-fn findings(said: &Said) -> BTreeMap<String, Value> {
-    let lines = said.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+fn findings(output: &CommandOutput) -> BTreeMap<String, Value> {
+    let lines = output.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     lines.map(|finding| (finding["what"].as_str().unwrap().to_owned(), finding)).collect()
 }
 
 #[actix_web::test]
 async fn every_command_explains_itself() {
     let nothing: [(&str, &str); 0] = [];
-    let said = run_program(&["--help"], nothing);
-    assert_eq!(said.code, Some(0), "{said:?}");
+    let output = run_program(&["--help"], nothing);
+    assert_eq!(output.code, Some(0), "{output:?}");
     for command in
         ["serve", "migrate", "seed", "jobs", "user", "limits", "session", "sso", "settings", "doctor"]
     {
-        assert!(said.out.contains(command), "{said:?}");
-        let said = run_program(&[command, "--help"], nothing);
-        assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{said:?}");
-        assert!(said.out.contains("Usage: vestibule") && said.out.contains("--config"), "{said:?}");
+        assert!(output.out.contains(command), "{output:?}");
+        let output = run_program(&[command, "--help"], nothing);
+        assert_eq!((output.code, output.err.as_str()), (Some(0), ""), "{output:?}");
+        assert!(output.out.contains("Usage: vestibule") && output.out.contains("--config"), "{output:?}");
     }
     assert!(run_program(&["--version"], nothing).out.starts_with("vestibule "));
 }
@@ -42,9 +42,9 @@ async fn wrong_usage_is_exit_2_and_changes_nothing() {
     for wrong in
         [&["dance"][..], &[], &["seed", "--loudly"], &["jobs"], &["jobs", "forget"], &["migrate", "now"]]
     {
-        let said = run_program(wrong, settings(&database, &[]));
-        assert_eq!(said.code, Some(2), "{wrong:?}: {said:?}");
-        assert!(said.err.contains("Usage: vestibule") && said.out.is_empty(), "{wrong:?}: {said:?}");
+        let output = run_program(wrong, settings(&database, &[]));
+        assert_eq!(output.code, Some(2), "{wrong:?}: {output:?}");
+        assert!(output.err.contains("Usage: vestibule") && output.out.is_empty(), "{wrong:?}: {output:?}");
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
@@ -65,23 +65,23 @@ async fn every_problem_with_the_settings_is_told_at_once() {
         ("VERIFY_ON_GET", "maybe"),
     ];
     for command in ["serve", "migrate", "seed"] {
-        let said = run_program(&[command], wrong);
-        assert_eq!((said.code, said.out.as_str()), (Some(1), ""), "{said:?}");
+        let output = run_program(&[command], wrong);
+        assert_eq!((output.code, output.out.as_str()), (Some(1), ""), "{output:?}");
         for (name, _) in wrong {
-            let about = said.err.lines().find(|line| line.starts_with(&format!("  - {name} is ")));
-            assert!(about.is_some_and(|line| line.contains("Write ")), "{name}: {said:?}");
+            let about = output.err.lines().find(|line| line.starts_with(&format!("  - {name} is ")));
+            assert!(about.is_some_and(|line| line.contains("Write ")), "{name}: {output:?}");
         }
-        assert!(!said.err.contains("`short`"), "a key is not repeated: {said:?}");
+        assert!(!output.err.contains("`short`"), "a key is not repeated: {output:?}");
     }
 }
 
 #[actix_web::test]
 async fn production_refuses_to_start_without_a_key_https_and_a_mail_server() {
-    let said = run_program(&["serve"], [("MODE", "production"), ("LISTEN", "127.0.0.1:0")]);
+    let output = run_program(&["serve"], [("MODE", "production"), ("LISTEN", "127.0.0.1:0")]);
 
-    assert_eq!(said.code, Some(1), "{said:?}");
+    assert_eq!(output.code, Some(1), "{output:?}");
     for missing in ["SECRET_KEY is missing", "an https address in production", "SMTP_URL is missing"] {
-        assert!(said.err.contains(missing), "{missing}: {said:?}");
+        assert!(output.err.contains(missing), "{missing}: {output:?}");
     }
 }
 
@@ -93,21 +93,21 @@ async fn a_file_of_settings_is_read_and_the_environment_wins() {
     fs::write(&file, format!("database_url = \"{database}\"\nbcrypt_cost = 99\nbrand_nmae = \"Acme\"\n"))
         .unwrap();
 
-    let said = run_program(&["--config", path, "migrate"], settings(database, &[]));
-    assert_eq!(said.code, Some(1));
+    let output = run_program(&["--config", path, "migrate"], settings(database, &[]));
+    assert_eq!(output.code, Some(1));
     assert!(
-        said.err.contains("brand_nmae is not a setting") && !said.err.contains("BCRYPT_COST"),
-        "{said:?}"
+        output.err.contains("brand_nmae is not a setting") && !output.err.contains("BCRYPT_COST"),
+        "{output:?}"
     );
 
     fs::write(&file, format!("database_url = \"{database}\"\nmigrate = true\ntrusted_proxies = [\"::1\"]\n"))
         .unwrap();
     let key = [("SECRET_KEY", "the key of a program that runs for one test")];
-    let said = run_program(&["migrate", "--config", path], key);
-    assert_eq!(said.code, Some(0), "{said:?}");
-    let said = run_program(&["--config", "/nonexistent.toml", "migrate"], key);
-    assert_eq!(said.code, Some(1));
-    assert!(said.err.contains("/nonexistent.toml cannot be read"), "{said:?}");
+    let output = run_program(&["migrate", "--config", path], key);
+    assert_eq!(output.code, Some(0), "{output:?}");
+    let output = run_program(&["--config", "/nonexistent.toml", "migrate"], key);
+    assert_eq!(output.code, Some(1));
+    assert!(output.err.contains("/nonexistent.toml cannot be read"), "{output:?}");
 }
 
 #[actix_web::test]
@@ -125,17 +125,17 @@ async fn migrate_brings_the_schema_up_once() {
 
 #[actix_web::test]
 async fn seed_makes_three_people_who_can_sign_in() {
-    let house = House::open().await;
+    let app = TestApp::open().await;
 
-    let said = house.command(&["seed", "--json"]);
+    let output = app.command(&["seed", "--json"]);
 
-    assert_eq!(said.code, Some(0), "{said:?}");
-    let lines = said.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    assert_eq!(output.code, Some(0), "{output:?}");
+    let lines = output.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let people: Vec<Value> = lines.filter(|line| line["email"].is_string()).collect();
     assert_eq!(people.len(), 3);
     for person in &people {
         let offer = json!({ "email": person["email"], "password": person["password"] });
-        let user = house.curl().post_json("/login", offer).await.is(200).json()["user"].clone();
+        let user = app.curl().post_json("/login", offer).await.is(200).json()["user"].clone();
         assert_eq!(user["emailVerified"], person["emailVerified"]);
     }
     assert_eq!(people.iter().filter(|person| person["emailVerified"] == true).count(), 2);
@@ -157,8 +157,8 @@ async fn seeding_twice_changes_nobody_and_reads_well() {
 
 #[actix_web::test]
 async fn nobody_is_seeded_in_production() {
-    let house = House::open().await;
-    let mut settings = house.settings.clone();
+    let app = TestApp::open().await;
+    let mut settings = app.settings.clone();
     let production = [
         ("MODE", "production"),
         ("BASE_URL", "https://id.example.com"),
@@ -167,27 +167,27 @@ async fn nobody_is_seeded_in_production() {
     ];
     settings.extend(production.map(|(name, value)| (name.to_owned(), value.to_owned())));
 
-    let said = run_program(&["seed"], &settings);
+    let output = run_program(&["seed"], &settings);
 
-    assert_eq!(said.code, Some(1), "{said:?}");
-    assert!(said.err.contains("development mode only") && said.out.is_empty(), "{said:?}");
-    assert_eq!(house.count("users").await, 0);
+    assert_eq!(output.code, Some(1), "{output:?}");
+    assert!(output.err.contains("development mode only") && output.out.is_empty(), "{output:?}");
+    assert_eq!(app.count("users").await, 0);
 }
 
 #[actix_web::test]
-async fn the_doctor_finds_a_sound_house_sound_and_sends_a_letter_to_prove_it() {
-    let house = House::open().await;
+async fn the_doctor_finds_a_sound_house_sound_and_sends_an_email_to_prove_it() {
+    let app = TestApp::open().await;
 
-    let said = house.command(&["doctor", "--json", "--mail-to", "ops@example.com"]);
+    let output = app.command(&["doctor", "--json", "--mail-to", "ops@example.com"]);
 
-    assert_eq!(said.code, Some(0), "{said:?}");
-    let found = findings(&said);
-    for what in ["database", "clock", "mail", "outbox", "letter"] {
-        assert_eq!(found[what]["health"], "fine", "{said:?}");
+    assert_eq!(output.code, Some(0), "{output:?}");
+    let found = findings(&output);
+    for what in ["database", "clock", "mail", "outbox", "email"] {
+        assert_eq!(found[what]["health"], "fine", "{output:?}");
     }
-    assert_eq!(house.letters_to("ops@example.com").await.len(), 1);
-    let said = house.command(&["doctor"]);
-    assert!(said.out.lines().any(|line| line.starts_with("fine     database")), "{said:?}");
+    assert_eq!(app.emails_to("ops@example.com").await.len(), 1);
+    let output = app.command(&["doctor"]);
+    assert!(output.out.lines().any(|line| line.starts_with("fine     database")), "{output:?}");
 }
 
 #[actix_web::test]
@@ -196,38 +196,41 @@ async fn the_doctor_says_what_is_wrong_and_what_to_do() {
     let smtp = format!("smtp://127.0.0.1:{}", free_port());
     let more = [("SMTP_URL", smtp.as_str()), ("BASE_URL", "http://id.example.com")];
 
-    let said = run_program(&["doctor", "--json"], settings(&storage.url, &more));
+    let output = run_program(&["doctor", "--json"], settings(&storage.url, &more));
 
-    assert_eq!(said.code, Some(1), "{said:?}");
-    let found = findings(&said);
+    assert_eq!(output.code, Some(1), "{output:?}");
+    let found = findings(&output);
     for (what, health, advice) in [
         ("mail", "problem", "SMTP_URL"),
         ("cookies", "problem", "Put https in BASE_URL"),
         ("database", "warning", "vestibule migrate"),
         ("settings", "warning", "MODE=production"),
     ] {
-        assert_eq!(found[what]["health"], health, "{said:?}");
-        assert!(found[what]["says"].as_str().unwrap().contains(advice), "{said:?}");
+        assert_eq!(found[what]["health"], health, "{output:?}");
+        assert!(found[what]["says"].as_str().unwrap().contains(advice), "{output:?}");
     }
-    assert!(!said.out.contains(".."), "{said:?}");
+    assert!(!output.out.contains(".."), "{output:?}");
 }
 
 #[actix_web::test]
 async fn the_doctor_reads_settings_that_nothing_else_would_start_with() {
-    let said = run_program(&["doctor", "--json"], [("MODE", "production"), ("LISTEN", "nowhere")]);
+    let output = run_program(&["doctor", "--json"], [("MODE", "production"), ("LISTEN", "nowhere")]);
 
-    assert_eq!(said.code, Some(1), "{said:?}");
-    let problems: Vec<Value> = said.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert!(problems.len() >= 3 && problems.iter().all(|problem| problem["health"] == "problem"), "{said:?}");
+    assert_eq!(output.code, Some(1), "{output:?}");
+    let problems: Vec<Value> = output.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(
+        problems.len() >= 3 && problems.iter().all(|problem| problem["health"] == "problem"),
+        "{output:?}"
+    );
 }
 
 #[actix_web::test]
 async fn a_database_that_cannot_be_is_a_sentence_and_not_a_panic() {
     let settings = settings("sqlite:///dev/null/house.db", &[]);
     for command in [&["migrate"][..], &["seed"], &["jobs", "list"], &["doctor"]] {
-        let said = run_program(command, &settings);
-        assert_eq!(said.code, Some(1), "{said:?}");
-        let heard = format!("{}{}", said.out, said.err);
+        let output = run_program(command, &settings);
+        assert_eq!(output.code, Some(1), "{output:?}");
+        let heard = format!("{}{}", output.out, output.err);
         assert!(
             !heard.contains("panicked")
                 && heard.contains("/dev/null/house.db") | heard.contains("DATABASE_URL")
@@ -236,27 +239,30 @@ async fn a_database_that_cannot_be_is_a_sentence_and_not_a_panic() {
 }
 
 #[actix_web::test]
-async fn the_doctor_notices_letters_that_were_given_up() {
-    let house = House::open().await;
-    house.claimant("ada@example.com").await;
-    house.meddle("UPDATE outbox SET sealed = 'spilled coffee'").await;
-    house.send_letters().await;
+async fn the_doctor_notices_emails_that_were_given_up() {
+    let app = TestApp::open().await;
+    app.unverified_user("ada@example.com").await;
+    app.db_execute("UPDATE outbox SET sealed = 'spilled coffee'").await;
+    app.send_emails().await;
 
-    let said = house.command(&["doctor", "--json"]);
+    let output = app.command(&["doctor", "--json"]);
 
-    assert_eq!(said.code, Some(0), "{said:?}");
-    assert!(findings(&said)["outbox"]["says"].as_str().unwrap().contains("vestibule jobs retry"), "{said:?}");
+    assert_eq!(output.code, Some(0), "{output:?}");
+    assert!(
+        findings(&output)["outbox"]["says"].as_str().unwrap().contains("vestibule jobs retry"),
+        "{output:?}"
+    );
 }
 
 #[actix_web::test]
 async fn jobs_runs_what_is_known_by_name_and_nothing_else() {
-    let house = House::open().await;
-    let said = house.command(&["jobs", "run", "outbox"]);
-    assert_eq!((said.code, said.out.as_str()), (Some(0), "outbox: 0 letter(s) tried\n"), "{said:?}");
+    let app = TestApp::open().await;
+    let output = app.command(&["jobs", "run", "outbox"]);
+    assert_eq!((output.code, output.out.as_str()), (Some(0), "outbox: 0 letter(s) tried\n"), "{output:?}");
 
-    let said = house.command(&["jobs", "run", "laundry"]);
-    assert_eq!(said.code, Some(1));
-    assert!(said.err.contains("There is no job called laundry. There are: outbox"), "{said:?}");
+    let output = app.command(&["jobs", "run", "laundry"]);
+    assert_eq!(output.code, Some(1));
+    assert!(output.err.contains("There is no job called laundry. There are: outbox"), "{output:?}");
 }
 
 #[actix_web::test]

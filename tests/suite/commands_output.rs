@@ -6,7 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::house::{House, Said, program};
+use crate::harness::{CommandOutput, TestApp, program};
 
 const ADA: &str = "ada@example.com";
 
@@ -21,17 +21,21 @@ fn full_disk() -> Stdio {
     File::options().write(true).open("/dev/full").unwrap().into()
 }
 
-fn run(house: &House, arguments: &[&str], stdout: Stdio, stderr: Stdio) -> Said {
+fn run(app: &TestApp, arguments: &[&str], stdout: Stdio, stderr: Stdio) -> CommandOutput {
     let mut command = Command::new(program());
     command
         .args(arguments)
         .env_clear()
-        .envs(&house.settings)
+        .envs(&app.settings)
         .stdin(Stdio::null())
         .stdout(stdout)
         .stderr(stderr);
     let output = command.spawn().unwrap().wait_with_output().unwrap();
-    Said { code: output.status.code(), out: String::new(), err: String::from_utf8(output.stderr).unwrap() }
+    CommandOutput {
+        code: output.status.code(),
+        out: String::new(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
 }
 
 /// Every command that prints, in an order in which each has something to do; and how it ends when it is heard.
@@ -68,46 +72,46 @@ const COMMANDS: [(&[&str], i32); 30] = [
     (&["session", "revoke-all", "--yes"], 0),
 ];
 
-async fn house_with_something_to_do() -> House {
-    let house = House::today_with(&[("THROTTLE", "on")]).await;
-    house.verified(ADA).await;
-    house.verified("ben@example.com").await;
-    house.verified("dan@example.com").await;
-    house
+async fn app_with_something_to_do() -> TestApp {
+    let app = TestApp::today_with(&[("THROTTLE", "on")]).await;
+    app.verified(ADA).await;
+    app.verified("ben@example.com").await;
+    app.verified("dan@example.com").await;
+    app
 }
 
 #[actix_web::test]
 async fn a_reader_that_has_gone_ends_no_command_with_a_word_or_before_its_work_is_done() {
-    let house = house_with_something_to_do().await;
+    let app = app_with_something_to_do().await;
     for (arguments, code) in COMMANDS {
-        let said = run(&house, arguments, closed_pipe(), Stdio::piped());
-        assert_eq!((said.code, said.err.as_str()), (Some(code), ""), "{arguments:?}");
+        let output = run(&app, arguments, closed_pipe(), Stdio::piped());
+        assert_eq!((output.code, output.err.as_str()), (Some(code), ""), "{arguments:?}");
     }
     // All of it happened, also what came after the first line.
-    assert_eq!(house.count("users WHERE email = 'cleo@example.com'").await, 1);
-    assert_eq!(house.count("users WHERE email = 'ben@example.com'").await, 0);
-    assert_eq!(house.count("sessions").await, 0);
-    assert_eq!(house.count("throttles WHERE key LIKE 'sign-up:%'").await, 0, "they count for an hour");
+    assert_eq!(app.count("users WHERE email = 'cleo@example.com'").await, 1);
+    assert_eq!(app.count("users WHERE email = 'ben@example.com'").await, 0);
+    assert_eq!(app.count("sessions").await, 0);
+    assert_eq!(app.count("throttles WHERE key LIKE 'sign-up:%'").await, 0, "they count for an hour");
 }
 
 #[actix_web::test]
 async fn a_full_disk_is_told_in_a_sentence_and_the_work_is_done_all_the_same() {
-    let house = house_with_something_to_do().await;
+    let app = app_with_something_to_do().await;
     for (arguments, _) in COMMANDS {
-        let said = run(&house, arguments, full_disk(), Stdio::piped());
-        assert_eq!(said.code, Some(1), "{arguments:?}: {said:?}");
+        let output = run(&app, arguments, full_disk(), Stdio::piped());
+        assert_eq!(output.code, Some(1), "{arguments:?}: {output:?}");
         assert!(
-            said.err.contains("could not be written to stdout: no storage space"),
-            "{arguments:?}: {said:?}"
+            output.err.contains("could not be written to stdout: no storage space"),
+            "{arguments:?}: {output:?}"
         );
-        assert!(!said.err.contains("panicked"), "{arguments:?}: {said:?}");
+        assert!(!output.err.contains("panicked"), "{arguments:?}: {output:?}");
     }
-    assert_eq!(house.count("sessions").await, 0);
+    assert_eq!(app.count("sessions").await, 0);
 }
 
 #[actix_web::test]
 async fn a_refusal_that_nobody_can_read_is_a_refusal() {
-    let house = House::today().await;
+    let app = TestApp::today().await;
     for (arguments, code) in [
         (&["jobs", "run", "laundry"][..], 1),
         (&["jobs", "retry"], 1),
@@ -119,8 +123,8 @@ async fn a_refusal_that_nobody_can_read_is_a_refusal() {
         for (stdout, stderr) in
             [(closed_pipe(), closed_pipe()), (full_disk(), full_disk()), (closed_pipe(), full_disk())]
         {
-            let said = run(&house, arguments, stdout, stderr);
-            assert_eq!(said.code, Some(code), "{arguments:?}");
+            let output = run(&app, arguments, stdout, stderr);
+            assert_eq!(output.code, Some(code), "{arguments:?}");
         }
     }
 }

@@ -13,37 +13,37 @@ use vestibule::{
     jobs,
     kinds::Role,
     model::{audit::Actor, connection, identity, membership, service_key},
-    sso,
+    saml,
 };
 
 use crate::{
-    house::{
-        House, PASSWORD, Visitor,
-        outside::{Names, Publisher, Record},
+    harness::{
+        PASSWORD, TestApp, Visitor,
+        outbound::{Names, Publisher, Record},
     },
     idp::Acme,
-    saml::forger::{self, CALLBACK, Draft, IDP, Idp, REQUEST, US, draft, metadata},
+    saml::forger::{self, ACS, Draft, IDP, Idp, REQUEST, US, draft, metadata},
 };
 
 const SSO: &str = "/organisations/acme/sso";
 
 /// Somebody confirmed who stepped up just now.
-pub async fn recent(house: &House, address: &str) -> Visitor {
-    let curl = house.verified(address).await;
+pub async fn stepped_up(app: &TestApp, address: &str) -> Visitor {
+    let curl = app.verified(address).await;
     curl.post_json("/auth/confirm", json!({ "password": PASSWORD })).await.is(200);
     curl
 }
 
 /// Ada makes Acme and owns it.
-pub async fn acme(house: &House) -> Visitor {
-    let ada = recent(house, "ada@example.com").await;
+pub async fn acme(app: &TestApp) -> Visitor {
+    let ada = stepped_up(app, "ada@example.com").await;
     ada.post_json("/organisations", json!({ "name": "Acme" })).await.is(201);
     ada
 }
 
 /// Ada's session after some time: she comes in and steps up again.
-pub async fn again(house: &House, address: &str) -> Visitor {
-    let curl = house.curl();
+pub async fn again(app: &TestApp, address: &str) -> Visitor {
+    let curl = app.curl();
     curl.post_json("/login", json!({ "email": address, "password": PASSWORD })).await.is(200);
     curl.post_json("/auth/confirm", json!({ "password": PASSWORD })).await.is(200);
     curl
@@ -57,13 +57,12 @@ pub async fn connected(ada: &Visitor, idps: &[&Idp]) -> String {
 }
 
 /// Makes somebody a member of Acme.
-pub async fn joins(house: &House, visitor: &Visitor, role: Role) -> String {
+pub async fn joins(app: &TestApp, visitor: &Visitor, role: Role) -> String {
     let id = visitor.get("/me").await.json()["user"]["id"].as_str().unwrap().to_owned();
-    let organisation =
-        house.texts("SELECT id AS text FROM organisations WHERE slug = 'acme'").await.remove(0);
+    let organisation = app.texts("SELECT id AS text FROM organisations WHERE slug = 'acme'").await.remove(0);
     let user = UserId::from_text(id.clone());
-    let joined = house
-        .app
+    let joined = app
+        .inner
         .write(move |tx| membership::add(tx, &Actor::operator(), &Id::from_text(organisation), &user, role));
     assert!(joined.await.unwrap());
     id
@@ -81,11 +80,11 @@ fn asked(location: &str) -> (String, String) {
 }
 
 /// The honest response to a request to this house, at this moment.
-fn answer(house: &House, request: &str) -> Draft {
-    let (now, later) = (house.app.now(), house.app.now() + TimeDelta::seconds(300));
+fn answer(app: &TestApp, request: &str) -> Draft {
+    let (now, later) = (app.inner.now(), app.inner.now() + TimeDelta::seconds(300));
     let here = |text: &str| {
-        text.replace(US, &house.app.config().site.link("/auth/saml/metadata"))
-            .replace(CALLBACK, &house.app.config().site.link("/auth/saml/callback"))
+        text.replace(US, &app.inner.config().site.link("/auth/saml/metadata"))
+            .replace(ACS, &app.inner.config().site.link("/auth/saml/callback"))
             .replace(REQUEST, request)
             .replace(&forger::at(-5), &now.iso())
             .replace(&forger::at(300), &later.iso())
@@ -96,7 +95,7 @@ fn answer(house: &House, request: &str) -> Draft {
 
 /// Ada tests a connection, and `idp` answers with what `bend` makes of the honest response. The path of the result.
 pub async fn tested(
-    house: &House,
+    app: &TestApp,
     ada: &Visitor,
     connection: &str,
     idp: &Idp,
@@ -104,25 +103,25 @@ pub async fn tested(
 ) -> String {
     let sent = ada.post_json(&format!("{connection}/test"), json!({})).await.is(200).json();
     let (request, relay_state) = asked(sent["location"].as_str().unwrap());
-    let response = BASE64_STANDARD.encode(bend(answer(house, &request)).assertion_signed(&idp.pen()));
+    let response = BASE64_STANDARD.encode(bend(answer(app, &request)).assertion_signed(&idp.pen()));
     let form = [("SAMLResponse", response.as_str()), ("RelayState", relay_state.as_str())];
     ada.post("/auth/saml/callback", &form).await.is(303).header("location").to_owned()
 }
 
 #[actix_web::test]
 async fn an_owner_connects_an_identity_provider_and_sees_how_it_is() {
-    let house = House::open().await;
-    let ada = acme(&house).await;
+    let app = TestApp::open().await;
+    let ada = acme(&app).await;
     let idp = Idp::rsa();
 
     let empty = ada.get(SSO).await.is(200).json();
-    assert_eq!(empty["service"]["callback"], format!("{}/auth/saml/callback", house.base_url));
+    assert_eq!(empty["service"]["acsUrl"], format!("{}/auth/saml/callback", app.base_url));
     assert_eq!(empty["connections"], json!([]));
-    assert_eq!(house.count("service_keys").await, 0);
+    assert_eq!(app.count("service_keys").await, 0);
     let path = connected(&ada, &[&idp]).await;
 
-    assert_eq!(house.count("service_keys").await, 1);
-    house.curl().get("/auth/saml/metadata").await.is(200).says("X509Certificate");
+    assert_eq!(app.count("service_keys").await, 1);
+    app.curl().get("/auth/saml/metadata").await.is(200).says("X509Certificate");
     let shown = ada.get(&path).await.is(200).json();
     assert_eq!(shown["connection"]["issuer"], IDP);
     assert_eq!(shown["connection"]["testedAt"], Value::Null);
@@ -134,19 +133,19 @@ async fn an_owner_connects_an_identity_provider_and_sees_how_it_is() {
         .await
         .is(200)
         .says("Not tested")
-        .says(&format!("value=\"{}/auth/saml/callback\"", house.base_url));
+        .says(&format!("value=\"{}/auth/saml/callback\"", app.base_url));
     browser.get(&path).await.is(200).says("Test the sign-in").says("nobody is known by it yet");
     browser.get(&format!("{SSO}/new?like=entra")).await.is(200).says("claims/emailaddress");
-    assert_eq!(house.count("audit WHERE event = 'connection_made'").await, 1);
+    assert_eq!(app.count("audit WHERE event = 'connection_made'").await, 1);
 }
 
 #[actix_web::test]
 async fn only_owners_see_and_change_it_and_strangers_see_nothing_case_109() {
-    let house = House::open().await;
-    let ada = acme(&house).await;
+    let app = TestApp::open().await;
+    let ada = acme(&app).await;
     let path = connected(&ada, &[&Idp::rsa()]).await;
-    let (bea, eve) = (recent(&house, "bea@example.com").await, recent(&house, "eve@example.com").await);
-    joins(&house, &bea, Role::Editor).await;
+    let (bea, eve) = (stepped_up(&app, "bea@example.com").await, stepped_up(&app, "eve@example.com").await);
+    joins(&app, &bea, Role::Editor).await;
     // Eve owns an organisation of her own.
     eve.post_json("/organisations", json!({ "name": "Evil" })).await.is(201);
 
@@ -165,13 +164,13 @@ async fn only_owners_see_and_change_it_and_strangers_see_nothing_case_109() {
     let id = path.rsplit('/').next().unwrap();
     eve.get(&format!("/organisations/evil/sso/{id}")).await.refuses(404, "not_found");
     eve.delete(&format!("/organisations/evil/sso/{id}")).await.refuses(404, "not_found");
-    assert_eq!(house.count("connections").await, 1);
+    assert_eq!(app.count("connections").await, 1);
 }
 
 #[actix_web::test]
 async fn metadata_is_refused_in_plain_words_and_may_be_long() {
-    let house = House::open().await;
-    let ada = acme(&house).await;
+    let app = TestApp::open().await;
+    let ada = acme(&app).await;
     let good = metadata(IDP, &[&Idp::rsa()]);
 
     let refused = |form: Value| async { ada.post_json(SSO, form).await.is(422).json()["fields"].clone() };
@@ -184,18 +183,18 @@ async fn metadata_is_refused_in_plain_words_and_may_be_long() {
     let link = json!({ "name": "Okta", "metadataUrl": "http://127.0.0.1:1/metadata" });
     let says = "The address leads into a private network, where this site does not go.";
     assert_eq!(refused(link).await["metadataUrl"], says);
-    assert_eq!(house.count("connections").await, 0);
+    assert_eq!(app.count("connections").await, 0);
 
     let long =
         good.replace("</md:EntityDescriptor>", &format!("{}</md:EntityDescriptor>", " ".repeat(200_000)));
     let browser = ada.clone().with("accept", "text/html").with("sec-fetch-site", "same-origin");
     browser.post(SSO, &[("name", "Okta"), ("metadata", &long)]).await.is(303);
-    assert_eq!(house.count("connections").await, 1);
+    assert_eq!(app.count("connections").await, 1);
     ada.post_json(SSO, json!({ "name": "Okta", "metadata": "x".repeat(1_100_000) }))
         .await
         .refuses(413, "too_large");
     // A form that a step-up interrupts is asked for again where it is too long to be kept.
-    house.wait(TimeDelta::minutes(6));
+    app.wait(TimeDelta::minutes(6));
     browser
         .post(SSO, &[("name", "Okta"), ("metadata", &long)])
         .await
@@ -204,16 +203,16 @@ async fn metadata_is_refused_in_plain_words_and_may_be_long() {
 
 #[actix_web::test]
 async fn a_test_shows_what_came_and_what_was_checked_and_signs_nobody_in() {
-    let house = House::open().await;
-    let ada = acme(&house).await;
+    let app = TestApp::open().await;
+    let ada = acme(&app).await;
     let idp = Idp::rsa();
     let path = connected(&ada, &[&idp]).await;
     let newcomer = |draft: Draft| draft.assertion("ada@example.com", "new@acme.example");
     let connection = path.rsplit('/').next().unwrap();
-    let theirs = Acme::made(idp.clone(), IDP, connection, ada.clone(), &house).await;
-    theirs.proves(&house, "acme.example").await;
+    let theirs = Acme::made(idp.clone(), IDP, connection, ada.clone(), &app).await;
+    theirs.verifies(&app, "acme.example").await;
 
-    let result = tested(&house, &ada, &path, &idp, newcomer).await;
+    let result = tested(&app, &ada, &path, &idp, newcomer).await;
 
     assert!(result.starts_with(&format!("{path}/attempts/")), "{result}");
     let shown = ada.get(&result).await.is(200).json();
@@ -229,8 +228,8 @@ async fn a_test_shows_what_came_and_what_was_checked_and_signs_nobody_in() {
         .is(200)
         .says("Nobody was signed in.")
         .says("Passed");
-    assert_eq!(house.count("users").await, 1);
-    assert_eq!(house.count("identities").await, 0);
+    assert_eq!(app.count("users").await, 1);
+    assert_eq!(app.count("identities").await, 0);
     assert!(ada.get(&path).await.json()["connection"]["testedAt"].is_string());
 
     // Whoever signs with another key gets a reason, and the settings stay untested once they have changed.
@@ -238,7 +237,7 @@ async fn a_test_shows_what_came_and_what_was_checked_and_signs_nobody_in() {
     settings["defaultRole"] = "editor".into();
     ada.put_json(&path, settings).await.is(200);
     assert_eq!(ada.get(&path).await.json()["connection"]["testedAt"], Value::Null);
-    let result = tested(&house, &ada, &path, &Idp::rsa(), newcomer).await;
+    let result = tested(&app, &ada, &path, &Idp::rsa(), newcomer).await;
     let shown = ada.get(&result).await.is(200).json();
     assert_eq!(shown["attempt"]["outcome"], "bad_signature");
     assert!(shown["detail"]["checks"].as_array().unwrap().iter().any(|check| check[1].is_string()));
@@ -246,7 +245,7 @@ async fn a_test_shows_what_came_and_what_was_checked_and_signs_nobody_in() {
     let stranger = |draft: Draft| {
         draft.assertion("_assertion", "_another").assertion("ada@example.com", "new@elsewhere.example")
     };
-    let result = tested(&house, &ada, &path, &idp, stranger).await;
+    let result = tested(&app, &ada, &path, &idp, stranger).await;
     assert_eq!(ada.get(&result).await.json()["attempt"]["outcome"], "domain_not_proved");
     assert_eq!(ada.get(&path).await.json()["connection"]["testedAt"], Value::Null);
     assert_eq!(ada.get(SSO).await.json()["attempts"].as_array().unwrap().len(), 3);
@@ -259,8 +258,8 @@ async fn a_test_shows_what_came_and_what_was_checked_and_signs_nobody_in() {
 
 #[actix_web::test]
 async fn two_certificates_are_good_at_once_and_another_provider_is_not_taken_for_this_one_case_83() {
-    let house = House::open().await;
-    let ada = acme(&house).await;
+    let app = TestApp::open().await;
+    let ada = acme(&app).await;
     let (old, new) = (Idp::rsa(), Idp::rsa());
     let path = connected(&ada, &[&old]).await;
     let replace = format!("{path}/metadata");
@@ -268,7 +267,7 @@ async fn two_certificates_are_good_at_once_and_another_provider_is_not_taken_for
     ada.post_json(&replace, json!({ "metadata": metadata(IDP, &[&old, &new]) })).await.is(200);
     assert_eq!(ada.get(&path).await.json()["certificates"].as_array().unwrap().len(), 2);
     for idp in [&old, &new] {
-        let result = tested(&house, &ada, &path, idp, |draft| {
+        let result = tested(&app, &ada, &path, idp, |draft| {
             // Each assertion is good for once.
             let id = format!("_{}", &idp.base64()[200..220].replace(['+', '/', '='], "x"));
             draft.assertion("_assertion", &id)
@@ -287,21 +286,22 @@ async fn two_certificates_are_good_at_once_and_another_provider_is_not_taken_for
 async fn metadata_behind_a_link_is_read_daily_by_one_node_and_kept_where_it_fails_case_83() {
     let (old, new) = (Idp::rsa(), Idp::rsa());
     let publisher = Publisher::start(&metadata(IDP, &[&old]));
-    let house = House::with(&[("SSO_PRIVATE_METADATA", "on")]).await;
-    let ada = acme(&house).await;
+    let app = TestApp::with(&[("SSO_PRIVATE_METADATA", "on")]).await;
+    let ada = acme(&app).await;
     let made =
         ada.post_json(SSO, json!({ "name": "Okta", "metadataUrl": publisher.link() })).await.is(201).json();
     let path = format!("{SSO}/{}", made["connection"]["id"].as_str().unwrap());
-    assert_eq!(jobs::sso::read_metadata(&house.app).await.unwrap(), 0, "read just now");
+    assert_eq!(jobs::sso::read_metadata(&app.inner).await.unwrap(), 0, "read just now");
 
     publisher.publish("200 OK", &metadata(IDP, &[&old, &new]));
-    house.wait(TimeDelta::hours(25));
-    let node = house.second_node().await;
+    app.wait(TimeDelta::hours(25));
+    let node = app.second_node().await;
     let before = publisher.asked();
-    let (here, there) = join(jobs::sso::read_metadata(&house.app), jobs::sso::read_metadata(&node.app)).await;
+    let (here, there) =
+        join(jobs::sso::read_metadata(&app.inner), jobs::sso::read_metadata(&node.inner)).await;
     assert_eq!(here.unwrap() + there.unwrap(), 1);
     assert_eq!(publisher.asked() - before, 1);
-    let ada = again(&house, "ada@example.com").await;
+    let ada = again(&app, "ada@example.com").await;
     assert_eq!(ada.get(&path).await.json()["certificates"].as_array().unwrap().len(), 2);
 
     let elsewhere = "302 Found\r\nLocation: /elsewhere";
@@ -314,20 +314,20 @@ async fn metadata_behind_a_link_is_read_daily_by_one_node_and_kept_where_it_fail
         ("200 OK", &"x".repeat(1_100_000), "What the address answers is larger than metadata"),
     ] {
         publisher.publish(status, document);
-        house.wait(TimeDelta::hours(25));
+        app.wait(TimeDelta::hours(25));
         let before = publisher.asked();
-        assert_eq!(jobs::sso::read_metadata(&house.app).await.unwrap(), 1);
+        assert_eq!(jobs::sso::read_metadata(&app.inner).await.unwrap(), 1);
         assert_eq!(publisher.asked() - before, 1, "nothing else is asked for");
-        let shown = again(&house, "ada@example.com").await.get(&path).await.json();
+        let shown = again(&app, "ada@example.com").await.get(&path).await.json();
         let why = shown["connection"]["readError"].as_str().unwrap();
         assert!(why.starts_with(says), "{why}");
         assert_eq!(shown["certificates"].as_array().unwrap().len(), 2, "{status}");
     }
 
     publisher.publish("200 OK", &metadata(IDP, &[&new]));
-    house.wait(TimeDelta::hours(25));
-    assert_eq!(jobs::sso::read_metadata(&house.app).await.unwrap(), 1);
-    let shown = again(&house, "ada@example.com").await.get(&path).await.json();
+    app.wait(TimeDelta::hours(25));
+    assert_eq!(jobs::sso::read_metadata(&app.inner).await.unwrap(), 1);
+    let shown = again(&app, "ada@example.com").await.get(&path).await.json();
     assert_eq!(shown["connection"]["readError"], Value::Null);
     assert_eq!(shown["certificates"].as_array().unwrap().len(), 1);
 }
@@ -337,8 +337,8 @@ async fn a_name_that_leads_into_a_private_network_is_not_followed() {
     let publisher = Publisher::start(&metadata(IDP, &[&Idp::rsa()]));
     let names = Names::start();
     names.set("idp.example", Record::Address([127, 0, 0, 1]));
-    let house = House::with(&[("DNS_SERVER", &names.addr.to_string())]).await;
-    let ada = acme(&house).await;
+    let app = TestApp::with(&[("DNS_SERVER", &names.addr.to_string())]).await;
+    let ada = acme(&app).await;
 
     let port = publisher.port;
     for host in
@@ -357,34 +357,34 @@ async fn a_name_that_leads_into_a_private_network_is_not_followed() {
 
 #[actix_web::test]
 async fn owners_are_warned_once_each_30_and_7_and_1_day_before_a_certificate_expires_case_83() {
-    let house = House::open().await;
-    let ada = acme(&house).await;
-    let bea = recent(&house, "bea@example.com").await;
-    joins(&house, &bea, Role::Owner).await;
-    let cleo = recent(&house, "cleo@example.com").await;
-    joins(&house, &cleo, Role::Viewer).await;
+    let app = TestApp::open().await;
+    let ada = acme(&app).await;
+    let bea = stepped_up(&app, "bea@example.com").await;
+    joins(&app, &bea, Role::Owner).await;
+    let cleo = stepped_up(&app, "cleo@example.com").await;
+    joins(&app, &cleo, Role::Viewer).await;
     let key = Idp::rsa().key;
     let path = connected(&ada, &[&Idp::with(key.clone(), -30, 40)]).await;
-    let node = house.second_node().await;
+    let node = app.second_node().await;
 
     let mut told = Vec::new();
     for day in 0..42 {
         let (here, there) =
-            join(jobs::sso::warn_of_expiry(&house.app), jobs::sso::warn_of_expiry(&node.app)).await;
+            join(jobs::sso::warn_of_expiry(&app.inner), jobs::sso::warn_of_expiry(&node.inner)).await;
         if here.unwrap() + there.unwrap() > 0 {
             told.push(40 - day);
         }
-        house.wait(TimeDelta::days(1));
+        app.wait(TimeDelta::days(1));
     }
     // NOON and the certificate differ by minutes: the day on which the warning is due is full days before.
     assert_eq!(told, [30, 7, 1]);
-    for (address, letters) in [("ada@example.com", 3), ("bea@example.com", 3), ("cleo@example.com", 0)] {
-        let arrived = house.letters_to(address).await;
-        let warnings = arrived.iter().filter(|letter| letter.text.contains("The last certificate of Okta"));
-        assert_eq!(warnings.count(), letters, "{address}");
+    for (address, emails) in [("ada@example.com", 3), ("bea@example.com", 3), ("cleo@example.com", 0)] {
+        let arrived = app.emails_to(address).await;
+        let warnings = arrived.iter().filter(|email| email.text.contains("The last certificate of Okta"));
+        assert_eq!(warnings.count(), emails, "{address}");
     }
 
-    let ada = again(&house, "ada@example.com").await;
+    let ada = again(&app, "ada@example.com").await;
     let html = ada.clone().with("accept", "text/html").get(SSO).await.is(200);
     html.says("Nobody can sign in through it. Give it new metadata.");
     ada.post_json(
@@ -393,32 +393,32 @@ async fn owners_are_warned_once_each_30_and_7_and_1_day_before_a_certificate_exp
     )
     .await
     .is(200);
-    let before = house.count("connections WHERE warned_days IS NULL").await;
+    let before = app.count("connections WHERE warned_days IS NULL").await;
     assert_eq!(before, 1, "a new certificate is warned about anew");
 }
 
 #[actix_web::test]
 async fn our_next_key_is_announced_before_it_is_used_and_both_open_what_is_encrypted_case_84() {
-    let house = House::open().await;
-    let ada = acme(&house).await;
+    let app = TestApp::open().await;
+    let ada = acme(&app).await;
     let path = connected(&ada, &[&Idp::rsa()]).await;
     let next = forger::service_key();
     let service = || async {
-        let config = house.app.config().clone();
-        house.app.read(move |conn| service_key::service(conn, &config)).await.unwrap()
+        let config = app.inner.config().clone();
+        app.inner.read(move |conn| service_key::service(conn, &config)).await.unwrap()
     };
     let first = service().await.keys.remove(0).certificate().clone();
-    let in_metadata = |certificate: &sso::Certificate, text: &str| {
+    let in_metadata = |certificate: &saml::Certificate, text: &str| {
         text.matches(&BASE64_STANDARD.encode(certificate.der())).count() > 1
     };
 
     let announced = next.clone();
-    house.app.write(move |tx| service_key::announce(tx, &Actor::operator(), &announced)).await.unwrap();
-    let text = house.curl().get("/auth/saml/metadata").await.is(200).body;
+    app.inner.write(move |tx| service_key::announce(tx, &Actor::operator(), &announced)).await.unwrap();
+    let text = app.curl().get("/auth/saml/metadata").await.is(200).body;
     assert!(in_metadata(&first, &text) && in_metadata(next.certificate(), &text));
     assert_eq!(service().await.keys[0].certificate(), &first, "the old one signs still");
 
-    house.app.write(|tx| service_key::switch(tx, &Actor::operator())).await.unwrap();
+    app.inner.write(|tx| service_key::switch(tx, &Actor::operator())).await.unwrap();
     let keys = service().await.keys;
     assert_eq!(keys[0].certificate(), next.certificate());
     assert_eq!(keys[1].certificate(), &first, "the old one opens still");
@@ -427,16 +427,15 @@ async fn our_next_key_is_announced_before_it_is_used_and_both_open_what_is_encry
 
 #[actix_web::test]
 async fn a_connection_that_is_removed_takes_its_identities_with_it_case_30() {
-    let house = House::open().await;
-    let ada = acme(&house).await;
+    let app = TestApp::open().await;
+    let ada = acme(&app).await;
     let idp = Idp::rsa();
     let path = connected(&ada, &[&idp]).await;
     let id = ConnectionId::from_text(path.rsplit('/').next().unwrap());
-    let (bea, name) = (house.verified("bea@example.com").await, name("bea"));
+    let (bea, name) = (app.verified("bea@example.com").await, name("bea"));
     let bea_id = UserId::from_text(bea.get("/me").await.json()["user"]["id"].as_str().unwrap());
     let known = name.clone();
-    house
-        .app
+    app.inner
         .write(move |tx| {
             let connection = connection::by_id(tx.conn, &id)?;
             identity::link(tx, &Actor::operator(), &connection, &known, &bea_id)
@@ -447,30 +446,30 @@ async fn a_connection_that_is_removed_takes_its_identities_with_it_case_30() {
     page.says("the one person who is known by it is forgotten there");
 
     ada.delete(&path).await.is(200);
-    assert_eq!(house.count("identities").await, 0);
+    assert_eq!(app.count("identities").await, 0);
     ada.get(&path).await.is(404);
     let path = connected(&ada, &[&idp]).await;
     let id = ConnectionId::from_text(path.rsplit('/').next().unwrap());
-    let found = house.app.read(move |conn| identity::find(conn, &id, &name)).await.unwrap();
+    let found = app.inner.read(move |conn| identity::find(conn, &id, &name)).await.unwrap();
     assert!(found.is_none(), "the same provider, connected again, knows nobody");
-    assert_eq!(house.count("audit WHERE event = 'connection_removed'").await, 1);
+    assert_eq!(app.count("audit WHERE event = 'connection_removed'").await, 1);
 }
 
-fn name(value: &str) -> sso::Name {
-    sso::Name { format: sso::NameFormat::Persistent, value: value.to_owned() }
+fn name(value: &str) -> saml::Name {
+    saml::Name { format: saml::NameFormat::Persistent, value: value.to_owned() }
 }
 
 #[actix_web::test]
 async fn settings_changed_while_a_test_is_under_way_are_not_tested() {
-    let house = House::open().await;
-    let ada = acme(&house).await;
+    let app = TestApp::open().await;
+    let ada = acme(&app).await;
     let path = connected(&ada, &[&Idp::rsa()]).await;
     let id = ConnectionId::from_text(path.rsplit('/').next().unwrap());
-    let before = house.app.read(move |conn| connection::by_id(conn, &id)).await.unwrap();
+    let before = app.inner.read(move |conn| connection::by_id(conn, &id)).await.unwrap();
 
     ada.put_json(&path, json!({ "name": "Okta", "defaultRole": "owner" })).await.is(200);
-    house.app.write(move |tx| connection::note_test(tx, &before)).await.unwrap();
+    app.inner.write(move |tx| connection::note_test(tx, &before)).await.unwrap();
 
     assert_eq!(ada.get(&path).await.json()["connection"]["testedAt"], Value::Null);
-    assert!(house.app.now() > Timestamp::from_unix(0));
+    assert!(app.inner.now() > Timestamp::from_unix(0));
 }

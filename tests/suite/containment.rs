@@ -8,7 +8,7 @@ use vestibule::{
 };
 
 use crate::{
-    house::{House, PASSWORD, Visitor, authenticator::Authenticator, token_in},
+    harness::{PASSWORD, TestApp, Visitor, authenticator::Authenticator, token_in},
     idp::{Acme, id_of},
     magic_link, passkeys,
 };
@@ -28,7 +28,7 @@ enum Occasion {
     AddressChanged,
     ConfirmedInItsBrowser,
     ConfirmedWithPassword,
-    MailboxProved,
+    EmailVerified,
     Locked,
     LockedAsCompromised,
     SignedOutElsewhere,
@@ -54,7 +54,7 @@ const TABLE: [(Occasion, Left); 16] = [
     (Occasion::AddressChanged, [YES, NO, NO, YES, YES]),
     (Occasion::ConfirmedInItsBrowser, [YES, NO, NO, None, YES]),
     (Occasion::ConfirmedWithPassword, [NO, NO, NO, None, YES]),
-    (Occasion::MailboxProved, [NO, NO, NO, None, NO]),
+    (Occasion::EmailVerified, [NO, NO, NO, None, NO]),
     (Occasion::Locked, [NO, NO, NO, None, NO]),
     (Occasion::LockedAsCompromised, [NO, NO, NO, None, NO]),
     (Occasion::SignedOutElsewhere, [YES, NO, YES, YES, YES]),
@@ -77,7 +77,7 @@ async fn what_ends_when() {
 }
 
 struct Case {
-    house: House,
+    app: TestApp,
     occasion: Occasion,
     laptop: Visitor,
     phone: Visitor,
@@ -89,22 +89,22 @@ struct Case {
 impl Case {
     async fn of(occasion: Occasion) -> Self {
         use Occasion::{
-            ConfirmedInItsBrowser, ConfirmedWithPassword, FactorsReset, MailboxProved, SecondFactorRemoved,
+            ConfirmedInItsBrowser, ConfirmedWithPassword, EmailVerified, FactorsReset, SecondFactorRemoved,
         };
-        let house = House::open().await;
-        let laptop = house.curl().named(LAPTOP);
+        let app = TestApp::open().await;
+        let laptop = app.curl().named(LAPTOP);
         let person = json!({ "email": ADA, "password": PASSWORD, "name": "Ada" });
         laptop.post_json("/signup", person).await.is(201);
-        let is_unverified = matches!(occasion, ConfirmedInItsBrowser | ConfirmedWithPassword | MailboxProved);
+        let is_unverified = matches!(occasion, ConfirmedInItsBrowser | ConfirmedWithPassword | EmailVerified);
         if !is_unverified {
-            let token = house.token_for(ADA).await;
+            let token = app.token_for(ADA).await;
             laptop.post_json("/verify-email", json!({ "token": token })).await.is(200);
         }
-        house.wait(chrono::TimeDelta::minutes(1));
-        let phone = house.curl().named(PHONE);
+        app.wait(chrono::TimeDelta::minutes(1));
+        let phone = app.curl().named(PHONE);
         let mut passkey = None;
         if matches!(occasion, SecondFactorRemoved | FactorsReset) {
-            let mut device = Authenticator::new(&house);
+            let mut device = Authenticator::new(&app);
             laptop.steps_up().await;
             passkeys::adds(&laptop, &mut device).await.is(201);
             passkeys::signs_in(&phone, &mut device).await.is(200);
@@ -112,28 +112,28 @@ impl Case {
         } else {
             phone.post_json("/login", json!({ "email": ADA, "password": PASSWORD })).await.is(200);
         }
-        house.wait(chrono::TimeDelta::minutes(1));
-        let link = magic_link::asked(&house, &house.curl(), ADA).await;
-        Self { house, occasion, laptop, phone, link, passkey }
+        app.wait(chrono::TimeDelta::minutes(1));
+        let link = magic_link::asked(&app, &app.curl(), ADA).await;
+        Self { app, occasion, laptop, phone, link, passkey }
     }
 
     async fn happens(&mut self) {
-        let (house, laptop) = (&self.house, &self.laptop);
+        let (app, laptop) = (&self.app, &self.laptop);
         match self.occasion {
             Occasion::NotMe => {
-                let token = self.letter_with("/not-me?token=").await;
+                let token = self.email_with("/not-me?token=").await;
                 laptop.post_json("/not-me", json!({ "token": token })).await.is(200);
             }
             Occasion::AddressUndone => {
                 self.moves().await;
-                let undo = self.letter_with("/me/email/undo?token=").await;
-                house.curl().post_json("/me/email/undo", json!({ "token": undo })).await.is(200);
+                let undo = self.email_with("/me/email/undo?token=").await;
+                app.curl().post_json("/me/email/undo", json!({ "token": undo })).await.is(200);
             }
             Occasion::ResetByMail => {
                 laptop.post_json("/forgot-password", json!({ "email": ADA })).await.is(200);
-                let token = self.letter_with("/reset-password?token=").await;
+                let token = self.email_with("/reset-password?token=").await;
                 let form = json!({ "token": token, "password": LATER });
-                house.curl().post_json("/reset-password", form).await.is(200);
+                app.curl().post_json("/reset-password", form).await.is(200);
             }
             Occasion::PasswordChanged => {
                 laptop.steps_up().await;
@@ -141,24 +141,24 @@ impl Case {
             }
             Occasion::AddressChanged => self.moves().await,
             Occasion::ConfirmedInItsBrowser => {
-                let token = self.letter_with("/verify-email?token=").await;
+                let token = self.email_with("/verify-email?token=").await;
                 laptop.post_json("/verify-email", json!({ "token": token })).await.is(200);
             }
             Occasion::ConfirmedWithPassword => {
-                let token = self.letter_with("/verify-email?token=").await;
+                let token = self.email_with("/verify-email?token=").await;
                 let form = [("token", token.as_str()), ("password", PASSWORD)];
-                house.browser().post("/verify-email", &form).await.goes_to("/me");
+                app.browser().post("/verify-email", &form).await.goes_to("/me");
             }
-            Occasion::MailboxProved => {
-                let link = magic_link::asked(house, &house.curl(), ADA).await;
+            Occasion::EmailVerified => {
+                let link = magic_link::asked(app, &app.curl(), ADA).await;
                 let verified =
-                    house.curl().post_json("/login/magic-link/verify", json!({ "token": link })).await;
+                    app.curl().post_json("/login/magic-link/verify", json!({ "token": link })).await;
                 verified.is(200);
             }
             Occasion::Locked | Occasion::LockedAsCompromised => {
                 let is_compromised = self.occasion == Occasion::LockedAsCompromised;
                 let id = user_id(laptop).await;
-                let locked = house.app.write(move |tx| {
+                let locked = app.inner.write(move |tx| {
                     let user = user::by_id(tx.conn, &id)?;
                     containment::lock_out(tx, &Actor::operator(), &user, is_compromised)
                 });
@@ -169,7 +169,7 @@ impl Case {
             }
             Occasion::SecondFactorAdded => {
                 laptop.steps_up().await;
-                let mut device = Authenticator::new(house);
+                let mut device = Authenticator::new(app);
                 passkeys::adds(laptop, &mut device).await.is(201);
             }
             Occasion::SecondFactorRemoved => {
@@ -181,7 +181,7 @@ impl Case {
             Occasion::FactorsReset => {
                 let id = user_id(laptop).await;
                 let reset =
-                    house.app.write(move |tx| second_factors::remove_all(tx, &Actor::operator(), &id));
+                    app.inner.write(move |tx| second_factors::remove_all(tx, &Actor::operator(), &id));
                 reset.await.unwrap();
             }
             Occasion::DeletionScheduled => {
@@ -189,10 +189,10 @@ impl Case {
                 laptop.post_json("/me/delete", json!({})).await.is(200);
             }
             Occasion::SsoRequired => {
-                let acme = Acme::of(house).await;
-                acme.enforces(house, None).await;
+                let acme = Acme::of(app).await;
+                acme.enforces(app, None).await;
                 let id = user_id(laptop).await;
-                let ended = house.app.write(move |tx| {
+                let ended = app.inner.write(move |tx| {
                     let required = containment::Occasion::SsoRequired(None);
                     containment::end_access(tx, &Actor::operator(), &id, required)
                 });
@@ -203,7 +203,7 @@ impl Case {
 
     async fn left_after(mut self, expected: Left) -> Left {
         self.happens().await;
-        let (house, occasion) = (&self.house, self.occasion);
+        let (app, occasion) = (&self.app, self.occasion);
         // A deletion, too, leaves its own session where it can be stopped.
         let own = match occasion {
             Occasion::DeletionScheduled => self.laptop.get("/me/delete/status").await.status == 200,
@@ -211,16 +211,16 @@ impl Case {
         };
         let other = self.phone.get("/me").await.status == 200;
         let link =
-            house.curl().get(&format!("/login/magic-link/verify?token={}", self.link)).await.status == 200;
+            app.curl().get(&format!("/login/magic-link/verify?token={}", self.link)).await.status == 200;
         let address = if occasion == Occasion::AddressChanged { "new@example.com" } else { ADA };
         let offered = json!({ "email": address, "password": PASSWORD });
-        let has_password = self.house.curl().post_json("/login", offered).await.status == 200;
+        let has_password = self.app.curl().post_json("/login", offered).await.status == 200;
         let newest = if has_password { PASSWORD } else { LATER };
-        house.send_letters().await;
-        let before = house.letters_that_say(address, "New sign-in").await;
+        app.send_emails().await;
+        let before = app.emails_that_say(address, "New sign-in").await;
         let form = json!({ "email": address, "password": newest });
         let is_in = self.phone.post_json("/login", form).await.status == 200;
-        let is_known = house.letters_that_say(address, "New sign-in").await == before;
+        let is_known = app.emails_that_say(address, "New sign-in").await == before;
         // Where there is nothing to look at, or nobody can get in to look.
         let known = expected[3].map(|_| is_in && is_known);
         let password = expected[4].map(|_| has_password);
@@ -230,14 +230,14 @@ impl Case {
     async fn moves(&self) {
         self.laptop.steps_up().await;
         self.laptop.put_json("/me/email", json!({ "email": "new@example.com" })).await.is(200);
-        let token = self.house.token_for("new@example.com").await;
+        let token = self.app.token_for("new@example.com").await;
         self.laptop.post_json("/me/email/confirm", json!({ "token": token })).await.is(200);
     }
 
-    async fn letter_with(&self, words: &str) -> String {
-        let letters = self.house.letters_to(ADA).await;
+    async fn email_with(&self, words: &str) -> String {
+        let emails = self.app.emails_to(ADA).await;
         let newest =
-            letters.iter().rev().find(|letter| letter.text.contains(words)).expect("a letter with the link");
+            emails.iter().rev().find(|email| email.text.contains(words)).expect("a letter with the link");
         token_in(&newest.text).unwrap()
     }
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use actix_web::http::header;
 use serde_json::json;
 
-use crate::house::{
-    Answer, House, PASSWORD, Visitor,
+use crate::harness::{
+    Answer, PASSWORD, TestApp, Visitor,
     wire::{request, speak},
 };
 
@@ -68,54 +68,54 @@ fn rows(name: &str, value: &str) -> Vec<(&'static str, Vec<Vec<u8>>)> {
     LINES.iter().map(|(what, lines)| (*what, fill(lines))).collect()
 }
 
-async fn get(house: &House, path: &str, mut headers: Vec<Vec<u8>>) -> Answer {
+async fn get(app: &TestApp, path: &str, mut headers: Vec<Vec<u8>>) -> Answer {
     headers.push(b"user-agent: curl/8.9.1".to_vec());
-    speak(house.port, request(&format!("GET {path} HTTP/1.1"), &headers, "")).await
+    speak(app.port, request(&format!("GET {path} HTTP/1.1"), &headers, "")).await
 }
 
 #[actix_web::test]
 async fn whatever_else_a_browser_holds_its_session_is_found() {
-    let house = House::open().await;
-    let ada = house.verified(ADA).await;
+    let app = TestApp::open().await;
+    let ada = app.verified(ADA).await;
     let secret = ada.cookie("session").unwrap();
     for (what, headers) in rows("session", &secret) {
-        let answer = get(&house, "/me", headers).await;
+        let answer = get(&app, "/me", headers).await;
         assert_eq!(answer.status, 200, "{what}: {}", answer.body);
     }
     // A quoted value is the value (RFC 6265 §4.1.1).
-    get(&house, "/me", vec![filled(b"OURS", "session", &format!("\"{secret}\""))]).await.is(200);
+    get(&app, "/me", vec![filled(b"OURS", "session", &format!("\"{secret}\""))]).await.is(200);
     // And nothing that only looks like it is taken for it.
     for line in [&b"NAME=STRANGER"[..], b"xOURS", b"a=OURS", b"\"OURS\"", b"CAPITALS=1; a=\"; OURS\xff"] {
-        get(&house, "/me", vec![filled(line, "session", &secret)]).await.refuses(401, "sign_in_required");
+        get(&app, "/me", vec![filled(line, "session", &secret)]).await.refuses(401, "sign_in_required");
     }
 }
 
 #[actix_web::test]
 async fn over_https_the_name_is_another_and_the_rest_is_the_same() {
-    let house = House::with(&[("BASE_URL", "https://id.example.com")]).await;
-    let ada = house.verified(ADA).await;
+    let app = TestApp::with(&[("BASE_URL", "https://id.example.com")]).await;
+    let ada = app.verified(ADA).await;
     let secret = ada.cookie("__Host-session").unwrap();
     for (what, headers) in rows("__Host-session", &secret) {
-        let answer = get(&house, "/me", headers).await;
+        let answer = get(&app, "/me", headers).await;
         assert_eq!(answer.status, 200, "{what}: {}", answer.body);
     }
-    let plain = get(&house, "/me", vec![filled(b"OURS", "session", &secret)]).await;
+    let plain = get(&app, "/me", vec![filled(b"OURS", "session", &secret)]).await;
     plain.refuses(401, "sign_in_required");
 }
 
 #[actix_web::test]
-async fn a_sign_in_that_waits_for_its_second_proof_is_found_as_well() {
-    let house = House::open().await;
-    let owner = house.with_app(ADA).await;
-    let curl = house.curl();
-    owner.knocks(&curl).await.is(200);
+async fn a_sign_in_that_waits_for_its_second_factor_is_found_as_well() {
+    let app = TestApp::open().await;
+    let owner = app.with_app(ADA).await;
+    let curl = app.curl();
+    owner.submits_password(&curl).await.is(200);
     let state = curl.cookie("state").unwrap();
     for (what, headers) in rows("state", &state) {
-        let answer = get(&house, "/login/2fa", headers).await;
+        let answer = get(&app, "/login/2fa", headers).await;
         assert_eq!(answer.status, 200, "{what}: {}", answer.body);
     }
     // What does not open is none, and no fault.
-    get(&house, "/login/2fa", vec![b"cookie: state=rubbish; state=more".to_vec()])
+    get(&app, "/login/2fa", vec![b"cookie: state=rubbish; state=more".to_vec()])
         .await
         .refuses(401, "sign_in_ended");
 }
@@ -123,25 +123,25 @@ async fn a_sign_in_that_waits_for_its_second_proof_is_found_as_well() {
 /// As a person lives it: a form, a redirect, a page, with what a parent domain set in every request.
 #[actix_web::test]
 async fn beside_a_neighbours_raw_byte_one_signs_in_by_form_and_stays() {
-    let house = House::open().await;
-    house.verified(ADA).await;
+    let app = TestApp::open().await;
+    app.verified(ADA).await;
     for (what, _) in LINES.iter().skip(1) {
         let mut jar = BTreeMap::new();
         let form = serde_urlencoded::to_string([("email", ADA), ("password", PASSWORD)]).unwrap();
-        let signed_in = by_form(&house, what, &mut jar, "POST /login HTTP/1.1", &form).await;
+        let signed_in = by_form(&app, what, &mut jar, "POST /login HTTP/1.1", &form).await;
         assert_eq!((signed_in.status.as_u16(), signed_in.header("location")), (303, "/me"), "{what}");
-        let page = by_form(&house, what, &mut jar, "GET /me HTTP/1.1", "").await;
+        let page = by_form(&app, what, &mut jar, "GET /me HTTP/1.1", "").await;
         assert_eq!(page.status, 200, "{what}");
         // Signing out leaves a sentence in the short-lived cookie for the next page.
-        let left = by_form(&house, what, &mut jar, "POST /logout HTTP/1.1", "").await;
+        let left = by_form(&app, what, &mut jar, "POST /logout HTTP/1.1", "").await;
         assert_eq!((left.status.as_u16(), left.header("location")), (303, "/login"), "{what}");
-        let page = by_form(&house, what, &mut jar, "GET /login HTTP/1.1", "").await;
+        let page = by_form(&app, what, &mut jar, "GET /login HTTP/1.1", "").await;
         assert!(page.body.contains("You are signed out on this device."), "{what}");
     }
 }
 
 async fn by_form(
-    house: &House,
+    app: &TestApp,
     what: &str,
     jar: &mut BTreeMap<String, String>,
     line: &str,
@@ -162,7 +162,7 @@ async fn by_form(
     headers.push(b"content-type: application/x-www-form-urlencoded".to_vec());
     headers
         .push(b"user-agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0".to_vec());
-    let answer = speak(house.port, request(line, &headers, body)).await;
+    let answer = speak(app.port, request(line, &headers, body)).await;
     for cookie in answer.headers.get_all(header::SET_COOKIE) {
         let (name, rest) = cookie.to_str().unwrap().split_once('=').unwrap();
         let value = rest.split(';').next().unwrap();
@@ -174,16 +174,16 @@ async fn by_form(
 /// Five wrong passwords from anywhere make strangers wait, but not a browser that was let in before: its cookie is found
 /// behind another's.
 #[actix_web::test]
-async fn a_known_browser_is_known_behind_a_neighbours_cookie() {
-    let house = House::with(&[("THROTTLE", "on")]).await;
-    let owner = house.verified(ADA).await;
+async fn a_known_device_is_known_behind_a_neighbours_cookie() {
+    let app = TestApp::with(&[("THROTTLE", "on")]).await;
+    let owner = app.verified(ADA).await;
     let known = owner.cookie("known").unwrap();
     let wrong = json!({ "email": ADA, "password": "not the password" });
-    let stranger = house.curl();
+    let stranger = app.curl();
     while stranger.post_json("/login", wrong.clone()).await.status != 429 {}
 
     let with = |line: String| {
-        let visitor = house.curl();
+        let visitor = app.curl();
         visitor.set_cookie("a", &format!("1; {line}"));
         visitor
     };
@@ -195,30 +195,30 @@ async fn a_known_browser_is_known_behind_a_neighbours_cookie() {
 
 #[actix_web::test]
 async fn signing_in_ends_what_the_browser_held_and_signing_out_clears_no_cache() {
-    let house = House::open().await;
-    let ada = house.verified(ADA).await;
+    let app = TestApp::open().await;
+    let ada = app.verified(ADA).await;
     let first = ada.cookie("session").unwrap();
     ada.set_cookie("a", &format!("1; session={STRANGER}; session=x"));
     ada.post_json("/login", json!({ "email": ADA, "password": PASSWORD })).await.is(200);
     assert_ne!(ada.cookie("session").unwrap(), first);
-    assert_eq!(house.count("sessions").await, 1);
+    assert_eq!(app.count("sessions").await, 1);
 
     let left = ada.post("/logout", &[]).await.is(200);
     assert_eq!(left.header("clear-site-data"), "");
-    assert_eq!(house.count("sessions").await, 0);
+    assert_eq!(app.count("sessions").await, 0);
 }
 
 /// However many there are, only so many are looked at.
 #[actix_web::test]
 async fn a_flood_of_cookies_of_our_name_costs_a_few_look_ups_and_opens_nothing() {
-    let house = House::open().await;
-    let ada = house.verified(ADA).await;
+    let app = TestApp::open().await;
+    let ada = app.verified(ADA).await;
     let secret = ada.cookie("session").unwrap();
     let flood =
         |count: usize| format!("cookie: {}session={secret}", format!("session={STRANGER}; ").repeat(count));
-    get(&house, "/me", vec![flood(7).into_bytes()]).await.is(200);
-    get(&house, "/me", vec![flood(200).into_bytes()]).await.refuses(401, "sign_in_required");
+    get(&app, "/me", vec![flood(7).into_bytes()]).await.is(200);
+    get(&app, "/me", vec![flood(200).into_bytes()]).await.refuses(401, "sign_in_required");
     // What was never in the shape of ours does not count.
     let shapeless = format!("cookie: {}session={secret}", "session=abc; ".repeat(500));
-    get(&house, "/me", vec![shapeless.into_bytes()]).await.is(200);
+    get(&app, "/me", vec![shapeless.into_bytes()]).await.is(200);
 }

@@ -1,4 +1,4 @@
-//! The plug is pulled while people sign up: whoever was told 201 has an account, and their letter arrives.
+//! The plug is pulled while people sign up: whoever was told 201 has an account, and their email arrives.
 
 use std::{
     cell::{Cell, RefCell},
@@ -16,15 +16,15 @@ use vestibule::{
     model::outbox,
 };
 
-use crate::house::{Ground, PASSWORD, Visitor, any_number, eventually};
+use crate::harness::{Ground, PASSWORD, Visitor, any_number, eventually};
 
 const KILLS: usize = 6;
 const CLIENTS: usize = 12;
 
 #[actix_web::test]
-async fn a_kill_at_any_moment_loses_no_account_and_no_letter_and_doubles_only_what_was_under_way() {
+async fn a_kill_at_any_moment_loses_no_account_and_no_email_and_doubles_only_what_was_under_way() {
     let mut dice = Dice::thrown();
-    // After a kill nobody needs to wait long for the letters that it held.
+    // After a kill nobody needs to wait long for the emails that it held.
     let ground = Ground::with(&[("BCRYPT_COST", "4"), ("MAIL_LEASE", "1s")]);
     let crowd = Crowd::default();
     // Message-ID → how many kills found it taken and not noted as sent.
@@ -39,13 +39,13 @@ async fn a_kill_at_any_moment_loses_no_account_and_no_letter_and_doubles_only_wh
             match round % 2 {
                 // Any moment between two answers: which one is the point of this test.
                 0 => tokio::time::sleep(Duration::from_micros(dice.up_to(20_000))).await,
-                // While the letters beside this one are between being sent and being noted as sent.
-                _ => the_next_letter(&ground.catcher).await,
+                // While the emails beside this one are between being sent and being noted as sent.
+                _ => the_next_email(&ground.catcher).await,
             }
             vestibule.kill();
         };
         join(run, moment).await;
-        for id in taken_letters(&ground).await {
+        for id in taken_emails(&ground).await {
             *under_way.entry(id).or_default() += 1;
         }
     }
@@ -67,15 +67,15 @@ async fn a_kill_at_any_moment_loses_no_account_and_no_letter_and_doubles_only_wh
 
     let mut copies: BTreeMap<String, usize> = BTreeMap::new();
     let mut recipients: BTreeMap<String, String> = BTreeMap::new();
-    let letters = ground.catcher.letters();
-    assert_eq!(letters.len() as u64, ground.catcher.received(), "the catcher kept them all");
-    for letter in letters {
-        let id = letter.message_id.split('@').next().unwrap().to_owned();
+    let emails = ground.catcher.emails();
+    assert_eq!(emails.len() as u64, ground.catcher.received(), "the catcher kept them all");
+    for email in emails {
+        let id = email.message_id.split('@').next().unwrap().to_owned();
         *copies.entry(id.clone()).or_default() += 1;
         assert!(
-            recipients.insert(letter.to.clone(), id.clone()).is_none_or(|other| other == id),
+            recipients.insert(email.to.clone(), id.clone()).is_none_or(|other| other == id),
             "{}",
-            letter.to
+            email.to
         );
     }
     for address in &welcomed {
@@ -85,7 +85,7 @@ async fn a_kill_at_any_moment_loses_no_account_and_no_letter_and_doubles_only_wh
         let allowed = 1 + under_way.get(id).unwrap_or(&0);
         assert!(*count <= allowed, "{id} arrived {count} times");
     }
-    // Also whoever got no answer: an account and a letter, or neither.
+    // Also whoever got no answer: an account and an email, or neither.
     let accounts: Vec<String> =
         database.read(|conn| Ok(users::table.select(users::email).load(conn)?)).await.unwrap();
     assert_eq!(sorted(accounts), recipients.into_keys().collect::<Vec<_>>());
@@ -96,8 +96,8 @@ fn sorted(mut names: Vec<String>) -> Vec<String> {
     names
 }
 
-/// The letters that the killed process had taken, and did not live to note as sent.
-async fn taken_letters(ground: &Ground) -> Vec<String> {
+/// The emails that the killed process had taken, and did not live to note as sent.
+async fn taken_emails(ground: &Ground) -> Vec<String> {
     use vestibule::db::schema::outbox::dsl::{created_at, due_at, id, outbox, sent_at};
     let taken = |conn: &mut Conn| {
         Ok(outbox.filter(sent_at.is_null()).filter(due_at.gt(created_at)).select(id).load::<String>(conn)?)
@@ -135,8 +135,8 @@ impl Crowd {
     }
 }
 
-/// Looks again and again, without a pause, until one more letter is there.
-async fn the_next_letter(catcher: &Catcher) {
+/// Looks again and again, without a pause, until one more email is there.
+async fn the_next_email(catcher: &Catcher) {
     let before = catcher.received();
     while catcher.received() == before {
         tokio::task::yield_now().await;

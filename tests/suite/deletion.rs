@@ -5,16 +5,16 @@ use diesel::connection::SimpleConnection;
 use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
 use vestibule::{
-    jobs::{self, Chore, Outcome},
+    jobs::{self, Job, Outcome},
     routes::{Who, entries},
 };
 
-use crate::house::{House, PASSWORD, Visitor, token_in};
+use crate::harness::{PASSWORD, TestApp, Visitor, token_in};
 
 const ADA: &str = "ada@example.com";
 
-async fn sign_in(house: &House, address: &str) -> Visitor {
-    let curl = house.curl();
+async fn sign_in(app: &TestApp, address: &str) -> Visitor {
+    let curl = app.curl();
     curl.post_json("/login", json!({ "email": address, "password": PASSWORD })).await.is(200);
     curl
 }
@@ -24,31 +24,31 @@ async fn step_up(visitor: &Visitor) {
 }
 
 /// Somebody confirmed who has asked to be deleted just now.
-async fn leaver(house: &House, address: &str) -> Visitor {
-    let curl = house.verified(address).await;
+async fn leaver(app: &TestApp, address: &str) -> Visitor {
+    let curl = app.verified(address).await;
     step_up(&curl).await;
     curl.post_json("/me/delete", json!({})).await.is(200);
     curl
 }
 
-async fn run_deletions(house: &House) -> usize {
-    match jobs::run_once(&house.app, Chore::Deletions, true).await.unwrap() {
+async fn run_deletions(app: &TestApp) -> usize {
+    match jobs::run_once(&app.inner, Job::Deletions, true).await.unwrap() {
         Outcome::Done(count) => count,
         other => panic!("{other:?}"),
     }
 }
 
-async fn subjects(house: &House, address: &str) -> Vec<String> {
-    house.letters_to(address).await.into_iter().map(|letter| letter.subject).collect()
+async fn subjects(app: &TestApp, address: &str) -> Vec<String> {
+    app.emails_to(address).await.into_iter().map(|email| email.subject).collect()
 }
 
 #[actix_web::test]
 async fn asking_takes_a_fresh_proof_and_signs_out_everywhere_else_case_77() {
-    let house = House::open().await;
-    let laptop = house.verified(ADA).await;
-    let phone = sign_in(&house, ADA).await;
+    let app = TestApp::open().await;
+    let laptop = app.verified(ADA).await;
+    let phone = sign_in(&app, ADA).await;
     laptop.post_json("/forgot-password", json!({ "email": ADA })).await.is(200);
-    let reset = house.token_for(ADA).await;
+    let reset = app.token_for(ADA).await;
     laptop.get("/me/delete").await.refuses(403, "reauthentication_required");
     laptop.post_json("/me/delete", json!({})).await.refuses(403, "reauthentication_required");
     assert_eq!(laptop.get("/me/delete/status").await.is(200).json(), json!({ "scheduled": false }));
@@ -65,21 +65,21 @@ async fn asking_takes_a_fresh_proof_and_signs_out_everywhere_else_case_77() {
     assert_eq!(status, json!({ "scheduled": true, "daysRemaining": 30, "deleteAt": "2026-12-21T14:05:00Z" }));
     phone.get("/me").await.refuses(401, "sign_in_required");
     let spend = json!({ "token": reset, "password": "another good battery staple" });
-    house.curl().post_json("/reset-password", spend).await.refuses(422, "dead_reset_link");
-    assert_eq!(house.count("audit WHERE event = 'deletion_scheduled'").await, 1);
-    let letters = house.letters_to(ADA).await;
-    let letter = letters.last().unwrap();
-    assert_eq!(letter.subject, "Your account at Vestibule will be deleted");
-    for said in ["21 December 2026, 14:05 UTC", "/cancel-deletion?token=", "If you did not ask for it"] {
-        assert!(letter.text.contains(said), "{said}: {}", letter.text);
+    app.curl().post_json("/reset-password", spend).await.refuses(422, "dead_reset_link");
+    assert_eq!(app.count("audit WHERE event = 'deletion_scheduled'").await, 1);
+    let emails = app.emails_to(ADA).await;
+    let email = emails.last().unwrap();
+    assert_eq!(email.subject, "Your account at Vestibule will be deleted");
+    for output in ["21 December 2026, 14:05 UTC", "/cancel-deletion?token=", "If you did not ask for it"] {
+        assert!(email.text.contains(output), "{output}: {}", email.text);
     }
 }
 
 #[actix_web::test]
 async fn the_page_says_what_goes_and_what_stays_and_offers_a_copy_first() {
-    let house = House::open().await;
-    house.verified(ADA).await;
-    let browser = house.browser();
+    let app = TestApp::open().await;
+    app.verified(ADA).await;
+    let browser = app.browser();
     browser.post("/login", &[("email", ADA), ("password", PASSWORD)]).await.goes_to("/me");
     browser.get("/me").await.is(200).says("href=\"/me/delete\"").says("href=\"/me/export\"");
     browser.get("/me/delete").await.goes_to("/auth/confirm?next=%2Fme%2Fdelete");
@@ -95,7 +95,7 @@ async fn the_page_says_what_goes_and_what_stays_and_offers_a_copy_first() {
         page.body.find("Delete my account in 30 days").unwrap(),
     );
     assert!(copy < button);
-    page.says("21 December 2026, 14:05 UTC").says("What stays, and why").says("href=\"/what-we-hold\"");
+    page.says("21 December 2026, 14:05 UTC").says("What stays, and why").says("href=\"/privacy/data\"");
     browser.post("/me/delete", &[]).await.goes_to("/me/delete/status");
     let page = browser.get("/me/delete/status").await.is(200);
     page.says("You have 30 days left").says("action=\"/me/delete/cancel\"").hides("href=\"/me/security\"");
@@ -103,15 +103,15 @@ async fn the_page_says_what_goes_and_what_stays_and_offers_a_copy_first() {
 
 #[actix_web::test]
 async fn every_way_in_works_and_every_door_leads_to_the_way_back_case_111() {
-    let house = House::open().await;
-    leaver(&house, ADA).await;
-    house.wait(TimeDelta::days(1));
-    let curl = sign_in(&house, ADA).await;
+    let app = TestApp::open().await;
+    leaver(&app, ADA).await;
+    app.wait(TimeDelta::days(1));
+    let curl = sign_in(&app, ADA).await;
     let browser = curl.clone().with("accept", "text/html");
 
     let closed = entries()
         .into_iter()
-        .filter(|entry| !matches!(entry.who, Who::Anyone | Who::Pending | Who::EvenLeaving));
+        .filter(|entry| !matches!(entry.who, Who::Anyone | Who::Pending | Who::IncludingScheduledDeletion));
     let mut count = 0;
     for entry in closed {
         let path = entry.path.replace("{id}", "0123456789abcdef0123456789abcdef");
@@ -131,10 +131,10 @@ async fn every_way_in_works_and_every_door_leads_to_the_way_back_case_111() {
 
 #[actix_web::test]
 async fn keeping_the_account_needs_no_proof_and_brings_everything_back() {
-    let house = House::open().await;
-    let curl = leaver(&house, ADA).await;
-    house.send_letters().await;
-    house.wait(TimeDelta::minutes(10));
+    let app = TestApp::open().await;
+    let curl = leaver(&app, ADA).await;
+    app.send_emails().await;
+    app.wait(TimeDelta::minutes(10));
 
     let kept = curl.post_json("/me/delete/cancel", json!({})).await.is(200).json();
 
@@ -143,65 +143,65 @@ async fn keeping_the_account_needs_no_proof_and_brings_everything_back() {
     assert_eq!(curl.get("/me/delete/status").await.is(200).json(), json!({ "scheduled": false }));
     let again = curl.post_json("/me/delete/cancel", json!({})).await.is(200).json();
     assert_eq!(again["scheduled"], false);
-    assert_eq!(house.count("audit WHERE event = 'deletion_cancelled'").await, 1);
-    assert_eq!(subjects(&house, ADA).await.last().unwrap(), "Your account at Vestibule stays");
-    house.wait(TimeDelta::days(31));
-    assert_eq!(run_deletions(&house).await, 0);
-    sign_in(&house, ADA).await.get("/me").await.is(200);
+    assert_eq!(app.count("audit WHERE event = 'deletion_cancelled'").await, 1);
+    assert_eq!(subjects(&app, ADA).await.last().unwrap(), "Your account at Vestibule stays");
+    app.wait(TimeDelta::days(31));
+    assert_eq!(run_deletions(&app).await, 0);
+    sign_in(&app, ADA).await.get("/me").await.is(200);
 }
 
 #[actix_web::test]
 async fn the_link_in_the_mail_shows_a_page_and_its_button_keeps_the_account_case_110() {
-    let house = House::open().await;
-    leaver(&house, ADA).await;
-    let token = house.token_for(ADA).await;
+    let app = TestApp::open().await;
+    leaver(&app, ADA).await;
+    let token = app.token_for(ADA).await;
     let path = format!("/cancel-deletion?token={token}");
-    let (stranger, scanner) = (house.browser(), house.curl());
+    let (stranger, scanner) = (app.browser(), app.curl());
 
     stranger.get(&path).await.is(200).says("Keep your account?").says("21 December 2026").says(ADA);
     scanner.get(&path).await.is(200);
     scanner.head(&path).await.is(200);
-    assert_eq!(house.count("users WHERE deletes_at IS NOT NULL").await, 1);
+    assert_eq!(app.count("users WHERE deletes_at IS NOT NULL").await, 1);
 
     stranger.post("/cancel-deletion", &[("token", &token)]).await.goes_to("/login");
-    assert_eq!(house.count("users WHERE deletes_at IS NOT NULL").await, 0);
+    assert_eq!(app.count("users WHERE deletes_at IS NOT NULL").await, 0);
     stranger.get("/me").await.goes_to("/login?next=%2Fme");
     // Used, and replaced by nothing.
     stranger.get(&path).await.is(422);
     scanner.post_json("/cancel-deletion", json!({ "token": token })).await.refuses(422, "dead_link");
-    sign_in(&house, ADA).await.get("/me").await.is(200);
+    sign_in(&app, ADA).await.get("/me").await.is(200);
 }
 
 #[actix_web::test]
 async fn a_link_for_one_deletion_does_not_stop_the_next_one() {
-    let house = House::open().await;
-    let curl = leaver(&house, ADA).await;
-    let old = house.token_for(ADA).await;
+    let app = TestApp::open().await;
+    let curl = leaver(&app, ADA).await;
+    let old = app.token_for(ADA).await;
     curl.post_json("/me/delete/cancel", json!({})).await.is(200);
-    house.send_letters().await;
+    app.send_emails().await;
     curl.post_json("/me/delete", json!({})).await.is(200);
 
-    house.curl().post_json("/cancel-deletion", json!({ "token": old })).await.refuses(422, "dead_link");
+    app.curl().post_json("/cancel-deletion", json!({ "token": old })).await.refuses(422, "dead_link");
 
-    let new = house.token_for(ADA).await;
-    house.curl().post_json("/cancel-deletion", json!({ "token": new })).await.is(200);
+    let new = app.token_for(ADA).await;
+    app.curl().post_json("/cancel-deletion", json!({ "token": new })).await.is(200);
 }
 
 #[actix_web::test]
 async fn whoever_took_an_account_over_cannot_close_the_way_back_from_its_deletion() {
-    let house = House::open().await;
-    leaver(&house, ADA).await;
-    let cancel = house.token_for(ADA).await;
+    let app = TestApp::open().await;
+    leaver(&app, ADA).await;
+    let cancel = app.token_for(ADA).await;
     // A new password is a way in for whoever reads the mail, and signs everybody out.
-    house.curl().post_json("/forgot-password", json!({ "email": ADA })).await.is(200);
-    let reset = house.token_for(ADA).await;
+    app.curl().post_json("/forgot-password", json!({ "email": ADA })).await.is(200);
+    let reset = app.token_for(ADA).await;
     let another = "another good battery staple";
-    house.curl().post_json("/reset-password", json!({ "token": reset, "password": another })).await.is(200);
+    app.curl().post_json("/reset-password", json!({ "token": reset, "password": another })).await.is(200);
 
-    let curl = house.curl();
+    let curl = app.curl();
     curl.post_json("/login", json!({ "email": ADA, "password": another })).await.is(200);
     curl.get("/me").await.refuses(403, "deletion_scheduled");
-    house.curl().post_json("/cancel-deletion", json!({ "token": cancel })).await.is(200);
+    app.curl().post_json("/cancel-deletion", json!({ "token": cancel })).await.is(200);
 
     curl.get("/me").await.is(200);
 }
@@ -209,34 +209,34 @@ async fn whoever_took_an_account_over_cannot_close_the_way_back_from_its_deletio
 /// Day by day, with a new process on the fifteenth.
 #[actix_web::test]
 async fn thirty_days_with_a_restart_in_the_middle_case_114() {
-    let first = House::open().await;
+    let first = TestApp::open().await;
     let second = first.second_node().await;
     leaver(&first, ADA).await;
     let mut told = Vec::new();
     for day in 1..=30 {
-        let house = if day < 15 { &first } else { &second };
-        house.wait(TimeDelta::seconds(1));
-        house.send_letters().await;
-        run_deletions(house).await;
-        let curl = sign_in(house, ADA).await;
+        let app = if day < 15 { &first } else { &second };
+        app.wait(TimeDelta::seconds(1));
+        app.send_emails().await;
+        run_deletions(app).await;
+        let curl = sign_in(app, ADA).await;
         told.push(curl.get("/me/delete/status").await.is(200).json()["daysRemaining"].as_i64().unwrap());
         // Taken, but not by anybody whom a stranger could ask about.
         if day == 20 {
-            house.claimant(ADA).await.get("/me").await.is(200);
-            let subjects = subjects(house, ADA).await;
+            app.unverified_user(ADA).await.get("/me").await.is(200);
+            let subjects = subjects(app, ADA).await;
             assert_eq!(subjects.last().unwrap(), "You already have an account at Vestibule");
         }
-        house.wait(TimeDelta::days(1) - TimeDelta::seconds(1));
+        app.wait(TimeDelta::days(1) - TimeDelta::seconds(1));
     }
     assert_eq!(told, (1..=30).rev().collect::<Vec<_>>());
-    let house = second;
-    assert_eq!(house.count("users WHERE email_verified_at IS NOT NULL").await, 1, "its last moment");
+    let app = second;
+    assert_eq!(app.count("users WHERE email_verified_at IS NOT NULL").await, 1, "its last moment");
 
-    assert_eq!(run_deletions(&house).await, 1);
-    assert_eq!(run_deletions(&house).await, 0);
+    assert_eq!(run_deletions(&app).await, 1);
+    assert_eq!(run_deletions(&app).await, 0);
 
     let offer = json!({ "email": ADA, "password": PASSWORD });
-    let subjects = subjects(&house, ADA).await;
+    let subjects = subjects(&app, ADA).await;
     let ours = subjects.iter().filter(|subject| subject.contains("delete")).collect::<Vec<_>>();
     assert_eq!(
         ours,
@@ -247,59 +247,59 @@ async fn thirty_days_with_a_restart_in_the_middle_case_114() {
         ]
     );
     // The claim of the twentieth day lives, and the address is free for it.
-    assert_eq!(house.count("users").await, 1);
-    let claimant = house.curl();
-    claimant.post_json("/login", offer).await.is(200);
-    claimant.post_json("/verify-email/resend", json!({})).await.is(200);
-    let token = house.token_for(ADA).await;
-    claimant.post_json("/verify-email", json!({ "token": token })).await.is(200);
-    assert_eq!(claimant.get("/me").await.is(200).json()["user"]["emailVerified"], true);
+    assert_eq!(app.count("users").await, 1);
+    let unverified_user = app.curl();
+    unverified_user.post_json("/login", offer).await.is(200);
+    unverified_user.post_json("/verify-email/resend", json!({})).await.is(200);
+    let token = app.token_for(ADA).await;
+    unverified_user.post_json("/verify-email", json!({ "token": token })).await.is(200);
+    assert_eq!(unverified_user.get("/me").await.is(200).json()["user"]["emailVerified"], true);
 }
 
 #[actix_web::test]
 async fn the_reminder_comes_once_and_its_link_works_like_the_first() {
-    let house = House::open().await;
-    leaver(&house, ADA).await;
-    let first = house.token_for(ADA).await;
-    house.wait(TimeDelta::days(27) - TimeDelta::seconds(1));
-    assert_eq!(run_deletions(&house).await, 0);
-    house.wait(TimeDelta::seconds(1));
-    assert_eq!((run_deletions(&house).await, run_deletions(&house).await), (1, 0));
-    let second = house.token_for(ADA).await;
+    let app = TestApp::open().await;
+    leaver(&app, ADA).await;
+    let first = app.token_for(ADA).await;
+    app.wait(TimeDelta::days(27) - TimeDelta::seconds(1));
+    assert_eq!(run_deletions(&app).await, 0);
+    app.wait(TimeDelta::seconds(1));
+    assert_eq!((run_deletions(&app).await, run_deletions(&app).await), (1, 0));
+    let second = app.token_for(ADA).await;
     assert_ne!(first, second);
     for token in [&first, &second] {
-        house.curl().get(&format!("/cancel-deletion?token={token}")).await.is(200);
+        app.curl().get(&format!("/cancel-deletion?token={token}")).await.is(200);
     }
 
-    house.curl().post_json("/cancel-deletion", json!({ "token": second })).await.is(200);
+    app.curl().post_json("/cancel-deletion", json!({ "token": second })).await.is(200);
 
-    house.curl().post_json("/cancel-deletion", json!({ "token": first })).await.refuses(422, "dead_link");
-    sign_in(&house, ADA).await.get("/me").await.is(200);
+    app.curl().post_json("/cancel-deletion", json!({ "token": first })).await.refuses(422, "dead_link");
+    sign_in(&app, ADA).await.get("/me").await.is(200);
 }
 
 #[actix_web::test]
 async fn a_sign_up_with_an_address_in_its_grace_is_answered_like_any_other_case_33() {
-    let house = House::open().await;
-    leaver(&house, ADA).await;
-    house.send_letters().await;
+    let app = TestApp::open().await;
+    leaver(&app, ADA).await;
+    app.send_emails().await;
     let sign_up = async |address: &str| {
         let fields = json!({ "email": address, "password": PASSWORD, "name": "Eve" });
-        house.curl().post_json("/signup", fields).await.is(201).outline(address)
+        app.curl().post_json("/signup", fields).await.is(201).outline(address)
     };
 
     assert_eq!(sign_up(ADA).await, sign_up("eva@example.com").await);
 
-    let letters = house.letters_to(ADA).await;
-    assert_eq!(letters.last().unwrap().subject, "You already have an account at Vestibule");
-    assert!(token_in(&letters.last().unwrap().text).is_none());
+    let emails = app.emails_to(ADA).await;
+    assert_eq!(emails.last().unwrap().subject, "You already have an account at Vestibule");
+    assert!(token_in(&emails.last().unwrap().text).is_none());
     // The owner's password opens the owner's account, and there the grace goes on.
-    sign_in(&house, ADA).await.get("/me").await.refuses(403, "deletion_scheduled");
+    sign_in(&app, ADA).await.get("/me").await.refuses(403, "deletion_scheduled");
 }
 
 #[actix_web::test]
 async fn of_fifty_who_ask_at_once_one_is_told_by_mail() {
-    let house = House::with(&[("DATABASE_POOL", "24")]).await;
-    let curl = house.verified(ADA).await;
+    let app = TestApp::with(&[("DATABASE_POOL", "24")]).await;
+    let curl = app.verified(ADA).await;
     step_up(&curl).await;
 
     let answers = join_all((0..50).map(|_| curl.post_json("/me/delete", json!({})))).await;
@@ -308,39 +308,39 @@ async fn of_fifty_who_ask_at_once_one_is_told_by_mail() {
         let status = answer.status.as_u16();
         assert!(status == 200 || answer.json()["code"] == "deletion_scheduled", "{}", answer.body);
     }
-    assert_eq!(house.count("outbox WHERE kind = 'deletion_scheduled'").await, 1);
-    assert_eq!(house.count("audit WHERE event = 'deletion_scheduled'").await, 1);
+    assert_eq!(app.count("outbox WHERE kind = 'deletion_scheduled'").await, 1);
+    assert_eq!(app.count("audit WHERE event = 'deletion_scheduled'").await, 1);
 }
 
 /// The people keep their accounts in the very moment in which the job purges them: each is whole, or gone.
 #[actix_web::test]
 async fn of_a_word_to_stay_and_the_purge_at_the_same_moment_one_wins_case_112() {
     const PEOPLE: usize = 24;
-    let house = House::with(&[("DATABASE_POOL", "24")]).await;
+    let app = TestApp::with(&[("DATABASE_POOL", "24")]).await;
     let mut people = Vec::new();
     for number in 0..PEOPLE {
         let address = format!("person{number}@example.com");
-        leaver(&house, &address).await;
-        people.push((house.token_for(&address).await, address));
+        leaver(&app, &address).await;
+        people.push((app.token_for(&address).await, address));
     }
-    house.wait(TimeDelta::days(30) - TimeDelta::seconds(1));
+    app.wait(TimeDelta::days(30) - TimeDelta::seconds(1));
     let mut browsers = Vec::new();
     for (_, address) in &people {
-        browsers.push(sign_in(&house, address).await);
+        browsers.push(sign_in(&app, address).await);
     }
-    house.wait(TimeDelta::seconds(1));
+    app.wait(TimeDelta::seconds(1));
 
     let stay = join_all(browsers.iter().rev().map(|curl| curl.post_json("/me/delete/cancel", json!({}))));
-    let (purged, answers) = join(run_deletions(&house), stay).await;
+    let (purged, answers) = join(run_deletions(&app), stay).await;
 
     let kept = answers.iter().filter(|answer| answer.status == 200).count();
     for answer in &answers {
         assert!([200, 401].contains(&answer.status.as_u16()), "{} {}", answer.status, answer.body);
     }
-    assert_eq!(kept + house.count("audit WHERE event = 'purged'").await as usize, PEOPLE);
+    assert_eq!(kept + app.count("audit WHERE event = 'purged'").await as usize, PEOPLE);
     assert!(purged >= PEOPLE - kept, "{purged} and {kept}");
-    assert_eq!(house.count("users").await as usize, kept);
-    assert_eq!(house.count("users WHERE deletes_at IS NOT NULL OR locked_at IS NOT NULL").await, 0);
+    assert_eq!(app.count("users").await as usize, kept);
+    assert_eq!(app.count("users WHERE deletes_at IS NOT NULL OR locked_at IS NOT NULL").await, 0);
     for (curl, answer) in browsers.iter().rev().zip(answers) {
         match answer.status == 200 {
             true => curl.get("/me").await.is(200),
@@ -352,73 +352,76 @@ async fn of_a_word_to_stay_and_the_purge_at_the_same_moment_one_wins_case_112() 
 #[actix_web::test]
 async fn purging_at_once_on_two_nodes_purges_each_once() {
     const PEOPLE: usize = 20;
-    let house = House::with(&[("DATABASE_POOL", "8")]).await;
+    let app = TestApp::with(&[("DATABASE_POOL", "8")]).await;
     for number in 0..PEOPLE {
-        leaver(&house, &format!("person{number}@example.com")).await;
+        leaver(&app, &format!("person{number}@example.com")).await;
     }
-    let other = house.second_node().await;
-    house.wait(TimeDelta::days(30));
+    let other = app.second_node().await;
+    app.wait(TimeDelta::days(30));
 
     let (here, there) = join(
-        jobs::run_once(&house.app, Chore::Deletions, true),
-        jobs::run_once(&other.app, Chore::Deletions, true),
+        jobs::run_once(&app.inner, Job::Deletions, true),
+        jobs::run_once(&other.inner, Job::Deletions, true),
     )
     .await;
 
     let both = [here.unwrap(), there.unwrap()];
     assert!(both.contains(&Outcome::Done(PEOPLE)), "{both:?}");
     assert!(both.iter().any(|one| matches!(one, Outcome::NotOurs | Outcome::Done(0))), "{both:?}");
-    assert_eq!(house.count("users").await, 0);
-    assert_eq!(house.count("outbox WHERE kind = 'deletion_done'").await, PEOPLE as i64);
+    assert_eq!(app.count("users").await, 0);
+    assert_eq!(app.count("outbox WHERE kind = 'deletion_done'").await, PEOPLE as i64);
 }
 
 #[actix_web::test]
 async fn an_operator_can_hold_a_deletion_for_a_reason_that_is_audited_case_116() {
-    let house = House::open().await;
-    leaver(&house, ADA).await;
-    let said = house.command(&["user", "hold", ADA, "--reason", "Police, case 4711"]);
-    assert_eq!((said.code, said.out.trim()), (Some(0), "ada@example.com is not deleted while it is held."));
+    let app = TestApp::open().await;
+    leaver(&app, ADA).await;
+    let output = app.command(&["user", "hold", ADA, "--reason", "Police, case 4711"]);
     assert_eq!(
-        house.texts("SELECT actor_kind || detail AS text FROM audit WHERE event = 'deletion_held'").await,
+        (output.code, output.out.trim()),
+        (Some(0), "ada@example.com is not deleted while it is held.")
+    );
+    assert_eq!(
+        app.texts("SELECT actor_kind || detail AS text FROM audit WHERE event = 'deletion_held'").await,
         [r#"operator{"reason":"Police, case 4711"}"#]
     );
-    house.wait(TimeDelta::days(40));
-    assert_eq!(run_deletions(&house).await, 0);
-    let curl = sign_in(&house, ADA).await;
+    app.wait(TimeDelta::days(40));
+    assert_eq!(run_deletions(&app).await, 0);
+    let curl = sign_in(&app, ADA).await;
     assert_eq!(curl.get("/me/delete/status").await.is(200).hides("Police").json()["daysRemaining"], 0);
 
-    let said = house.command(&["user", "hold", ADA, "--release"]);
+    let output = app.command(&["user", "hold", ADA, "--release"]);
 
-    assert_eq!(said.code, Some(0), "{said:?}");
-    assert_eq!(house.count("audit WHERE event = 'deletion_released'").await, 1);
-    assert_eq!(run_deletions(&house).await, 1);
-    assert_eq!(house.count("users").await, 0);
+    assert_eq!(output.code, Some(0), "{output:?}");
+    assert_eq!(app.count("audit WHERE event = 'deletion_released'").await, 1);
+    assert_eq!(run_deletions(&app).await, 1);
+    assert_eq!(app.count("users").await, 0);
 }
 
 #[actix_web::test]
-async fn a_mere_claim_is_deleted_without_a_word_to_a_mailbox_that_may_be_a_strangers() {
-    let house = House::open().await;
-    let claimant = house.claimant(ADA).await;
-    house.send_letters().await;
-    step_up(&claimant).await;
-    claimant.post_json("/me/delete", json!({})).await.is(200);
+async fn an_unverified_account_is_deleted_without_a_word_to_a_mailbox_that_may_be_a_strangers() {
+    let app = TestApp::open().await;
+    let unverified_user = app.unverified_user(ADA).await;
+    app.send_emails().await;
+    step_up(&unverified_user).await;
+    unverified_user.post_json("/me/delete", json!({})).await.is(200);
     // A week later it would have ended unconfirmed; it was promised thirty days.
-    house.wait(TimeDelta::days(20));
-    jobs::run_once(&house.app, Chore::Unconfirmed, true).await.unwrap();
-    assert_eq!(house.count("users").await, 1);
-    sign_in(&house, ADA).await.get("/me").await.refuses(403, "deletion_scheduled");
-    house.wait(TimeDelta::days(10));
+    app.wait(TimeDelta::days(20));
+    jobs::run_once(&app.inner, Job::Unconfirmed, true).await.unwrap();
+    assert_eq!(app.count("users").await, 1);
+    sign_in(&app, ADA).await.get("/me").await.refuses(403, "deletion_scheduled");
+    app.wait(TimeDelta::days(10));
 
-    assert_eq!(run_deletions(&house).await, 1);
+    assert_eq!(run_deletions(&app).await, 1);
 
-    assert_eq!(house.count("users").await, 0);
-    assert_eq!(subjects(&house, ADA).await, ["Confirm your address for Vestibule"]);
+    assert_eq!(app.count("users").await, 0);
+    assert_eq!(subjects(&app, ADA).await, ["Confirm your address for Vestibule"]);
 }
 
 #[actix_web::test]
 async fn asking_and_changing_ones_mind_does_not_fill_a_mailbox_case_18() {
-    let house = House::with(&[("THROTTLE", "on")]).await;
-    let curl = house.verified(ADA).await;
+    let app = TestApp::with(&[("THROTTLE", "on")]).await;
+    let curl = app.verified(ADA).await;
     step_up(&curl).await;
     for _ in 0..5 {
         curl.post_json("/me/delete", json!({})).await.is(200);
@@ -433,7 +436,7 @@ async fn asking_and_changing_ones_mind_does_not_fill_a_mailbox_case_18() {
 /// Her address, her name, and where she was: in no table, no free page, no log.
 #[actix_web::test]
 async fn of_somebody_who_left_nothing_is_left_on_the_disk_case_115() {
-    let house = House::with(&[("TRUSTED_PROXIES", "127.0.0.1")]).await;
+    let app = TestApp::with(&[("TRUSTED_PROXIES", "127.0.0.1")]).await;
     let seen_from = |curl: Visitor, ip: &str| curl.with("x-forwarded-for", ip);
     let traces = [
         "grace.hopper@example.com",
@@ -447,40 +450,40 @@ async fn of_somebody_who_left_nothing_is_left_on_the_disk_case_115() {
     ];
     let [address, new, name, title, home, work, elsewhere, sea] = traces;
     // Somebody else stays, so that the rows of the two lie side by side.
-    house.verified(ADA).await;
-    let curl = seen_from(house.curl(), home);
+    app.verified(ADA).await;
+    let curl = seen_from(app.curl(), home);
     // A claim of her own that she forgot.
     let fields = json!({ "email": address, "password": PASSWORD, "name": title });
-    seen_from(house.curl(), sea).post_json("/signup", fields).await.is(201);
-    house.send_letters().await;
+    seen_from(app.curl(), sea).post_json("/signup", fields).await.is(201);
+    app.send_emails().await;
     let fields = json!({ "email": address, "password": PASSWORD, "name": name });
     curl.post_json("/signup", fields).await.is(201);
-    let token = house.token_for(address).await;
-    let claimed = house.stolen_disk().await;
+    let token = app.token_for(address).await;
+    let claimed = app.dump_storage().await;
     curl.post_json("/verify-email", json!({ "token": token })).await.is(200);
-    let phone = seen_from(house.curl(), work).named("Mozilla/5.0 (iPhone) Safari");
+    let phone = seen_from(app.curl(), work).named("Mozilla/5.0 (iPhone) Safari");
     phone.post_json("/login", json!({ "email": address, "password": PASSWORD })).await.is(200);
-    let stranger = seen_from(house.curl(), elsewhere);
+    let stranger = seen_from(app.curl(), elsewhere);
     stranger.post_json("/login", json!({ "email": address, "password": "a wrong one" })).await.is(401);
     step_up(&curl).await;
     curl.put_json("/me/name", json!({ "name": name })).await.is(200);
     curl.put_json("/me/email", json!({ "email": new })).await.is(200);
-    let confirm = house.token_for(new).await;
+    let confirm = app.token_for(new).await;
     curl.post_json("/me/email/confirm", json!({ "token": confirm })).await.is(200);
     curl.get("/me/export").await.is(200).says(address).says(home).says(work).says(elsewhere);
-    let disk = claimed + &house.stolen_disk().await;
+    let disk = claimed + &app.dump_storage().await;
     for trace in traces {
         assert!(disk.contains(trace), "{trace} was never there");
     }
-    let hers = house.texts("SELECT id AS text FROM users WHERE email = 'grace@navy.example'").await.remove(0);
+    let hers = app.texts("SELECT id AS text FROM users WHERE email = 'grace@navy.example'").await.remove(0);
 
     curl.post_json("/me/delete", json!({})).await.is(200);
-    house.wait(TimeDelta::days(30));
-    assert_eq!(run_deletions(&house).await, 1);
-    assert_eq!(subjects(&house, new).await.last().unwrap(), "Your account at Vestibule is deleted");
-    assert!(house.app.db().empty_log().await.unwrap());
+    app.wait(TimeDelta::days(30));
+    assert_eq!(run_deletions(&app).await, 1);
+    assert_eq!(subjects(&app, new).await.last().unwrap(), "Your account at Vestibule is deleted");
+    assert!(app.inner.db().truncate_wal().await.unwrap());
 
-    let disk = house.stolen_disk().await + &dump(&house);
+    let disk = app.dump_storage().await + &dump(&app);
     for trace in traces.iter().copied().chain([hers.as_str()]) {
         assert!(!disk.contains(trace), "{trace} is still there");
     }
@@ -488,17 +491,17 @@ async fn of_somebody_who_left_nothing_is_left_on_the_disk_case_115() {
     // One pseudonym for all that she did, and it is nobody's.
     let who =
         "SELECT DISTINCT subject_id AS text FROM audit WHERE event IN ('purged', 'renamed', 'email_changed')";
-    let pseudonyms = house.texts(who).await;
+    let pseudonyms = app.texts(who).await;
     assert_eq!(pseudonyms.len(), 1, "{pseudonyms:?}");
     assert_ne!(pseudonyms[0], hers);
     let rows = format!("audit WHERE subject_id = '{}'", pseudonyms[0]);
-    assert!(house.count(&rows).await > 8);
-    assert_eq!(house.count(&format!("{rows} AND (detail <> '{{}}' OR ip IS NOT NULL)")).await, 0);
+    assert!(app.count(&rows).await > 8);
+    assert_eq!(app.count(&format!("{rows} AND (detail <> '{{}}' OR ip IS NOT NULL)")).await, 0);
 }
 
 /// What `pg_dump` writes, where the rows are on PostgreSQL and the program is there.
-fn dump(house: &House) -> String {
-    let url = &house.settings["DATABASE_URL"];
+fn dump(app: &TestApp) -> String {
+    let url = &app.settings["DATABASE_URL"];
     let programs = ["pg_dump", "/usr/lib/postgresql/15/bin/pg_dump"];
     let mut runs = programs.iter().filter(|_| url.starts_with("postgres"));
     let dumped = runs.find_map(|program| std::process::Command::new(program).arg(url).output().ok());
@@ -513,22 +516,22 @@ fn dump(house: &House) -> String {
 #[actix_web::test]
 async fn of_hundreds_who_left_among_hundreds_who_stay_nothing_is_left_on_the_disk() {
     const PEOPLE: usize = 600;
-    let house = House::open().await;
-    let ada = house.verified(ADA).await;
+    let app = TestApp::open().await;
+    let ada = app.verified(ADA).await;
     drop(ada);
     let mut script = String::new();
     for number in 0..PEOPLE {
         script += &person(number, number % 2 == 0);
     }
-    house.app.write(move |tx| Ok(tx.conn.batch_execute(&script)?)).await.unwrap();
-    assert!(house.stolen_disk().await.contains("leaver-300@"));
+    app.inner.write(move |tx| Ok(tx.conn.batch_execute(&script)?)).await.unwrap();
+    assert!(app.dump_storage().await.contains("leaver-300@"));
 
-    assert_eq!(run_deletions(&house).await, PEOPLE / 2);
+    assert_eq!(run_deletions(&app).await, PEOPLE / 2);
     // Asked for by the purge.
-    assert_eq!(jobs::run_once(&house.app, Chore::Scrub, false).await.unwrap(), Outcome::Done(1));
-    assert_eq!(jobs::run_once(&house.app, Chore::Scrub, false).await.unwrap(), Outcome::NotOurs);
+    assert_eq!(jobs::run_once(&app.inner, Job::Vacuum, false).await.unwrap(), Outcome::Done(1));
+    assert_eq!(jobs::run_once(&app.inner, Job::Vacuum, false).await.unwrap(), Outcome::NotOurs);
 
-    let disk = house.stolen_disk().await;
+    let disk = app.dump_storage().await;
     let left: Vec<_> = (0..PEOPLE).filter(|number| disk.contains(&format!("leaver-{number}@"))).collect();
     assert_eq!(left, Vec::<usize>::new());
     assert!(
@@ -560,62 +563,62 @@ fn person(number: usize, leaves: bool) -> String {
 
 #[actix_web::test]
 async fn nobody_gets_into_a_locked_account_and_only_its_person_learns_that_it_is_locked_case_55() {
-    let house = House::open().await;
-    let curl = house.verified(ADA).await;
+    let app = TestApp::open().await;
+    let curl = app.verified(ADA).await;
     curl.get("/me").await.is(200);
     let wrong = json!({ "email": ADA, "password": "a wrong one" });
-    let before = house.curl().post_json("/login", wrong.clone()).await.is(401).outline(ADA);
+    let before = app.curl().post_json("/login", wrong.clone()).await.is(401).outline(ADA);
 
-    let said = house.command(&["user", "lock", ADA]);
+    let output = app.command(&["user", "lock", ADA]);
 
     assert_eq!(
-        (said.code, said.out.trim()),
+        (output.code, output.out.trim()),
         (Some(0), "ada@example.com is locked and signed out everywhere.")
     );
     curl.get("/me").await.refuses(401, "sign_in_required");
-    assert_eq!(house.curl().post_json("/login", wrong).await.is(401).outline(ADA), before);
+    assert_eq!(app.curl().post_json("/login", wrong).await.is(401).outline(ADA), before);
     let right = json!({ "email": ADA, "password": PASSWORD });
-    let refused = house.curl().post_json("/login", right.clone()).await.refuses(403, "account_locked");
+    let refused = app.curl().post_json("/login", right.clone()).await.refuses(403, "account_locked");
     assert_eq!(refused.header("set-cookie"), "");
-    let page = house.browser().post("/login", &[("email", ADA), ("password", PASSWORD)]).await.is(403);
+    let page = app.browser().post("/login", &[("email", ADA), ("password", PASSWORD)]).await.is(403);
     page.says("This account is locked").says("Write to the people who run this site");
     // A new password does not open it either.
-    house.curl().post_json("/forgot-password", json!({ "email": ADA })).await.is(200);
-    let reset = house.token_for(ADA).await;
+    app.curl().post_json("/forgot-password", json!({ "email": ADA })).await.is(200);
+    let reset = app.token_for(ADA).await;
     let another = "another good battery staple";
-    house.curl().post_json("/reset-password", json!({ "token": reset, "password": another })).await.is(200);
+    app.curl().post_json("/reset-password", json!({ "token": reset, "password": another })).await.is(200);
     let right = json!({ "email": ADA, "password": another });
-    house.curl().post_json("/login", right.clone()).await.refuses(403, "account_locked");
+    app.curl().post_json("/login", right.clone()).await.refuses(403, "account_locked");
 
-    assert_eq!(house.command(&["user", "unlock", ADA]).code, Some(0));
+    assert_eq!(app.command(&["user", "unlock", ADA]).code, Some(0));
     curl.get("/me").await.refuses(401, "sign_in_required");
-    house.curl().post_json("/login", right).await.is(200);
+    app.curl().post_json("/login", right).await.is(200);
     let kinds = "SELECT event || ' ' || actor_kind AS text FROM audit WHERE event IN ('user_locked', 'user_unlocked') \
                  ORDER BY event";
-    assert_eq!(house.texts(kinds).await, ["user_locked operator", "user_unlocked operator"]);
+    assert_eq!(app.texts(kinds).await, ["user_locked operator", "user_unlocked operator"]);
 }
 
 /// Even where a session's row stayed behind.
 #[actix_web::test]
 async fn a_session_that_began_in_the_moment_of_the_lock_is_refused_case_55() {
-    let house = House::open().await;
-    let curl = house.verified(ADA).await;
-    house.meddle("UPDATE users SET locked_at = created_at").await;
+    let app = TestApp::open().await;
+    let curl = app.verified(ADA).await;
+    app.db_execute("UPDATE users SET locked_at = created_at").await;
     curl.get("/me").await.refuses(401, "sign_in_required");
     curl.get("/me/delete/status").await.refuses(401, "sign_in_required");
 }
 
 #[actix_web::test]
 async fn the_status_is_nobody_elses_business() {
-    let house = House::open().await;
-    leaver(&house, ADA).await;
-    house.curl().get("/me/delete/status").await.refuses(401, "sign_in_required");
-    house.curl().post_json("/me/delete/cancel", json!({})).await.refuses(401, "sign_in_required");
+    let app = TestApp::open().await;
+    leaver(&app, ADA).await;
+    app.curl().get("/me/delete/status").await.refuses(401, "sign_in_required");
+    app.curl().post_json("/me/delete/cancel", json!({})).await.refuses(401, "sign_in_required");
     for token in ["", "none"] {
-        house.curl().get(&format!("/cancel-deletion?token={token}")).await.refuses(422, "dead_link");
-        let answer = house.curl().post_json("/cancel-deletion", json!({ "token": token })).await;
+        app.curl().get(&format!("/cancel-deletion?token={token}")).await.refuses(422, "dead_link");
+        let answer = app.curl().post_json("/cancel-deletion", json!({ "token": token })).await;
         answer.refuses(422, "dead_link");
     }
-    let status: Value = sign_in(&house, ADA).await.get("/me/delete/status").await.is(200).json();
+    let status: Value = sign_in(&app, ADA).await.get("/me/delete/status").await.is(200).json();
     assert_eq!(status["scheduled"], true);
 }

@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use vestibule::{jobs, kinds::Role};
 
 use crate::{
-    connections::{acme, again, connected, joins, recent, tested},
-    house::{
-        House, PASSWORD, Visitor,
-        outside::{Names, Record},
+    connections::{acme, again, connected, joins, stepped_up, tested},
+    harness::{
+        PASSWORD, TestApp, Visitor,
+        outbound::{Names, Record},
     },
     saml::forger::{Draft, Idp},
 };
@@ -17,8 +17,8 @@ use crate::{
 const SSO: &str = "/organisations/acme/sso";
 const RECORD: &str = "_vestibule.acme.example";
 
-async fn house_with(names: &Names) -> House {
-    House::with(&[("DNS_SERVER", &names.addr.to_string())]).await
+async fn app_with(names: &Names) -> TestApp {
+    TestApp::with(&[("DNS_SERVER", &names.addr.to_string())]).await
 }
 
 /// Names a domain; its path, and the text of its record.
@@ -30,7 +30,7 @@ async fn named(owner: &Visitor, sso: &str, domain: &str) -> (String, String) {
 }
 
 /// Acme's domain, proved.
-async fn proved(names: &Names, ada: &Visitor) -> String {
+async fn verified(names: &Names, ada: &Visitor) -> String {
     let (path, text) = named(ada, SSO, "acme.example").await;
     names.set(RECORD, Record::Text(text));
     ada.post_json(&format!("{path}/check"), json!({})).await.is(200);
@@ -38,9 +38,9 @@ async fn proved(names: &Names, ada: &Visitor) -> String {
 }
 
 /// Sets up an app, in the session that goes on.
-async fn adds_an_app(house: &House, visitor: &Visitor) {
-    let secret = house.waiting_app(visitor).await;
-    visitor.confirms_app(&house.code(&secret)).await.is(200);
+async fn adds_an_app(app: &TestApp, visitor: &Visitor) {
+    let secret = app.waiting_app(visitor).await;
+    visitor.confirms_app(&app.code(&secret)).await.is(200);
 }
 
 fn newcomer(draft: Draft) -> Draft {
@@ -50,8 +50,8 @@ fn newcomer(draft: Draft) -> Draft {
 #[actix_web::test]
 async fn a_domain_is_proved_by_its_record_and_by_nothing_else_case_86() {
     let names = Names::start();
-    let house = house_with(&names).await;
-    let ada = acme(&house).await;
+    let app = app_with(&names).await;
+    let ada = acme(&app).await;
     let (path, text) = named(&ada, SSO, "Acme.Example").await;
     let check = format!("{path}/check");
 
@@ -68,13 +68,13 @@ async fn a_domain_is_proved_by_its_record_and_by_nothing_else_case_86() {
     names.set(RECORD, Record::Trouble);
     let refused = ada.post_json(&check, json!({})).await.is(422).json();
     assert_eq!(refused["error"], "The DNS did not answer in time. Try again in a moment.");
-    assert_eq!(house.count("domains WHERE proved_at IS NOT NULL").await, 0);
+    assert_eq!(app.count("domains WHERE verified_at IS NOT NULL").await, 0);
 
     names.set(RECORD, Record::Text(text));
     let answer = ada.post_json(&check, json!({})).await.is(200).json();
     assert_eq!(answer["domain"]["provedBy"], "dns");
     ada.post_json(&check, json!({})).await.is(200);
-    assert_eq!(house.count("audit WHERE event = 'domain_proved'").await, 1);
+    assert_eq!(app.count("audit WHERE event = 'domain_verified'").await, 1);
     for wrong in ["", "acme", "a b.example", "http://acme.example", "-.example"] {
         ada.post_json(&format!("{SSO}/domains"), json!({ "domain": wrong })).await.refuses(422, "invalid");
     }
@@ -86,9 +86,9 @@ async fn a_domain_is_proved_by_its_record_and_by_nothing_else_case_86() {
 #[actix_web::test]
 async fn of_two_organisations_that_prove_one_domain_fifty_times_at_once_one_has_it_case_86() {
     let names = Names::start();
-    let house = house_with(&names).await;
-    let ada = acme(&house).await;
-    let eve = recent(&house, "eve@example.com").await;
+    let app = app_with(&names).await;
+    let ada = acme(&app).await;
+    let eve = stepped_up(&app, "eve@example.com").await;
     eve.post_json("/organisations", json!({ "name": "Evil" })).await.is(201);
     for round in 0..5 {
         let domain = format!("acme{round}.example");
@@ -110,17 +110,16 @@ async fn of_two_organisations_that_prove_one_domain_fifty_times_at_once_one_has_
         assert!(winners.contains(&0) && !winners.iter().all(|count| *count == 0), "{outcomes:?}");
         assert!(outcomes.iter().all(|status| [200, 409].contains(status)), "{outcomes:?}");
         assert_eq!(
-            house.count(&format!("domains WHERE name = '{domain}' AND proved_at IS NOT NULL")).await,
+            app.count(&format!("domains WHERE name = '{domain}' AND verified_at IS NOT NULL")).await,
             1
         );
     }
     // The one who is late is told so, on the page and in JSON.
-    let loser = house.texts("SELECT o.slug AS text FROM domains d JOIN organisations o ON o.id = d.organisation_id WHERE d.name = 'acme0.example' AND d.proved_at IS NULL").await.remove(0);
+    let loser = app.texts("SELECT o.slug AS text FROM domains d JOIN organisations o ON o.id = d.organisation_id WHERE d.name = 'acme0.example' AND d.verified_at IS NULL").await.remove(0);
     let owner = if loser == "acme" { &ada } else { &eve };
-    let query = "SELECT id AS text FROM domains WHERE name = 'acme0.example' AND proved_at IS NULL";
-    let id = house.texts(query).await.remove(0);
-    let text =
-        house.texts(&format!("SELECT challenge AS text FROM domains WHERE id = '{id}'")).await.remove(0);
+    let query = "SELECT id AS text FROM domains WHERE name = 'acme0.example' AND verified_at IS NULL";
+    let id = app.texts(query).await.remove(0);
+    let text = app.texts(&format!("SELECT challenge AS text FROM domains WHERE id = '{id}'")).await.remove(0);
     names.set("_vestibule.acme0.example", Record::Text(text));
     let check = format!("/organisations/{loser}/sso/domains/{id}/check");
     owner.post_json(&check, json!({})).await.refuses(409, "domain_taken");
@@ -131,11 +130,11 @@ async fn of_two_organisations_that_prove_one_domain_fifty_times_at_once_one_has_
 #[actix_web::test]
 async fn a_domain_that_is_added_again_or_led_elsewhere_has_to_be_proved_again_case_86() {
     let names = Names::start();
-    let house = house_with(&names).await;
-    let ada = acme(&house).await;
+    let app = app_with(&names).await;
+    let ada = acme(&app).await;
     let connection = connected(&ada, &[&Idp::rsa()]).await;
     let id = connection.rsplit('/').next().unwrap();
-    let path = proved(&names, &ada).await;
+    let path = verified(&names, &ada).await;
 
     // Chosen by itself where there is one, and changed only while the record stands.
     let shown = ada.get(SSO).await.json();
@@ -151,26 +150,26 @@ async fn a_domain_that_is_added_again_or_led_elsewhere_has_to_be_proved_again_ca
     ada.delete(&path).await.is(200);
     let (path, _) = named(&ada, SSO, "acme.example").await;
     ada.post_json(&format!("{path}/check"), json!({})).await.refuses(422, "invalid");
-    assert_eq!(house.count("domains WHERE proved_at IS NOT NULL").await, 0);
+    assert_eq!(app.count("domains WHERE verified_at IS NOT NULL").await, 0);
 }
 
 #[actix_web::test]
 async fn a_record_that_is_gone_for_a_week_ends_the_proof_and_owners_hear_of_it_first_case_86() {
     let names = Names::start();
-    let house = house_with(&names).await;
-    let ada = acme(&house).await;
-    proved(&names, &ada).await;
-    let text = house.texts("SELECT challenge AS text FROM domains").await.remove(0);
-    let node = house.second_node().await;
+    let app = app_with(&names).await;
+    let ada = acme(&app).await;
+    verified(&names, &ada).await;
+    let text = app.texts("SELECT challenge AS text FROM domains").await.remove(0);
+    let node = app.second_node().await;
     let day = |days| {
-        house.wait(TimeDelta::days(days));
-        join(jobs::sso::check_domains(&house.app), jobs::sso::check_domains(&node.app))
+        app.wait(TimeDelta::days(days));
+        join(jobs::sso::check_domains(&app.inner), jobs::sso::check_domains(&node.inner))
     };
-    let letters = || async {
-        let arrived = house.letters_to("ada@example.com").await;
+    let emails = || async {
+        let arrived = app.emails_to("ada@example.com").await;
         arrived
             .into_iter()
-            .filter(|letter| letter.text.contains(RECORD))
+            .filter(|email| email.text.contains(RECORD))
             .map(|one| one.subject)
             .collect::<Vec<_>>()
     };
@@ -182,26 +181,26 @@ async fn a_record_that_is_gone_for_a_week_ends_the_proof_and_owners_hear_of_it_f
     for _ in 0..9 {
         let _ = day(1).await;
     }
-    assert_eq!(letters().await, [""; 0]);
+    assert_eq!(emails().await, [""; 0]);
     // Gone for six days, and back.
     names.forget(RECORD);
     for _ in 0..6 {
         let _ = day(1).await;
     }
-    assert_eq!(letters().await, ["The record that proves acme.example at Vestibule is gone"]);
-    let shown = again(&house, "ada@example.com").await.get(SSO).await.json();
+    assert_eq!(emails().await, ["The record that proves acme.example at Vestibule is gone"]);
+    let shown = again(&app, "ada@example.com").await.get(SSO).await.json();
     assert!(shown["domains"][0]["proofEndsAt"].is_string());
     names.set(RECORD, Record::Text(text));
     let _ = day(1).await;
-    assert_eq!(house.count("domains WHERE proved_at IS NOT NULL AND gone_since IS NULL").await, 1);
+    assert_eq!(app.count("domains WHERE verified_at IS NOT NULL AND gone_since IS NULL").await, 1);
     // Gone for good.
     names.set(RECORD, Record::Text("something else".to_owned()));
     for _ in 0..8 {
         let _ = day(1).await;
     }
-    assert_eq!(house.count("domains WHERE proved_at IS NOT NULL").await, 0);
+    assert_eq!(app.count("domains WHERE verified_at IS NOT NULL").await, 0);
     // Sent at once, they arrive in any order.
-    let mut subjects = letters().await;
+    let mut subjects = emails().await;
     subjects.sort();
     assert_eq!(
         subjects,
@@ -211,17 +210,17 @@ async fn a_record_that_is_gone_for_a_week_ends_the_proof_and_owners_hear_of_it_f
             "acme.example is no longer proved at Vestibule"
         ]
     );
-    assert_eq!(house.count("audit WHERE event = 'domain_unproved' AND actor_kind = 'job'").await, 1);
+    assert_eq!(app.count("audit WHERE event = 'domain_unverified' AND actor_kind = 'job'").await, 1);
 }
 
 #[actix_web::test]
 async fn a_domain_is_closed_only_when_nobody_is_locked_out_by_it_case_88() {
     let names = Names::start();
-    let house = house_with(&names).await;
-    let ada = acme(&house).await;
+    let app = app_with(&names).await;
+    let ada = acme(&app).await;
     let idp = Idp::rsa();
-    let bea = recent(&house, "bea@acme.example").await;
-    let bea_id = joins(&house, &bea, Role::Viewer).await;
+    let bea = stepped_up(&app, "bea@acme.example").await;
+    let bea_id = joins(&app, &bea, Role::Viewer).await;
     let ada_id = ada.get("/me").await.json()["user"]["id"].as_str().unwrap().to_owned();
     let (path, text) = named(&ada, SSO, "acme.example").await;
     let enforce = |owner: &str| {
@@ -239,42 +238,40 @@ async fn a_domain_is_closed_only_when_nobody_is_locked_out_by_it_case_88() {
     let id = connection.rsplit('/').next().unwrap();
     ada.post_json(&format!("{path}/connection"), json!({ "connection": id })).await.is(200);
     assert!(says(enforce(&ada_id).await.is(422).json()).starts_with("Test the connection first"));
-    tested(&house, &ada, &connection, &idp, newcomer).await;
+    tested(&app, &ada, &connection, &idp, newcomer).await;
     assert!(
         says(enforce(&ada_id).await.is(422).json()).starts_with("This owner needs a password and a second")
     );
     for nobody in [bea_id.as_str(), "", "0123456789abcdef0123456789abcdef"] {
         assert_eq!(says(enforce(nobody).await.is(422).json()), "Choose one of the owners.");
     }
-    assert_eq!(house.count("domains WHERE is_enforced").await, 0);
-    house
-        .curl()
+    assert_eq!(app.count("domains WHERE is_enforced").await, 0);
+    app.curl()
         .post_json("/login", json!({ "email": "bea@acme.example", "password": PASSWORD }))
         .await
         .is(200);
 
-    adds_an_app(&house, &ada).await;
+    adds_an_app(&app, &ada).await;
     bea.get("/me").await.is(200);
     let answer = enforce(&ada_id).await.is(200).json();
     bea.get("/me").await.refuses(401, "sign_in_required");
     assert_eq!(answer["domain"]["isEnforced"], true);
     assert_eq!(answer["domain"]["breakGlass"]["email"], "ada@example.com");
     let closed =
-        house.curl().post_json("/login", json!({ "email": "bea@acme.example", "password": PASSWORD })).await;
+        app.curl().post_json("/login", json!({ "email": "bea@acme.example", "password": PASSWORD })).await;
     closed.refuses(403, "sso_required");
     ada.clone().with("accept", "text/html").get(SSO).await.is(200).says("Signs in there only");
 
     // A change needs another test before anything new can be closed, and the connection cannot be taken from under it.
     ada.post_json(&format!("{path}/connection"), json!({ "connection": "" })).await.refuses(422, "invalid");
     ada.post_json(&format!("{path}/release"), json!({})).await.is(200);
-    house
-        .curl()
+    app.curl()
         .post_json("/login", json!({ "email": "bea@acme.example", "password": PASSWORD }))
         .await
         .is(200);
     ada.put_json(&connection, json!({ "name": "Okta", "defaultRole": "editor" })).await.is(200);
     assert!(says(enforce(&ada_id).await.is(422).json()).starts_with("Test the connection first"));
-    let events = house.texts("SELECT event AS text FROM audit WHERE event IN ('domain_enforced', 'domain_released') ORDER BY at, event").await;
+    let events = app.texts("SELECT event AS text FROM audit WHERE event IN ('domain_enforced', 'domain_released') ORDER BY at, event").await;
     assert_eq!(events, ["domain_enforced", "domain_released"]);
 }
 
@@ -284,52 +281,52 @@ struct Closable {
     connection: String,
     path: String,
     // What closing it asks for.
-    spare_key: Value,
+    break_glass_owner: Value,
 }
 
-async fn closable(names: &Names, house: &House) -> Closable {
-    let ada = acme(house).await;
+async fn closable(names: &Names, app: &TestApp) -> Closable {
+    let ada = acme(app).await;
     let idp = Idp::rsa();
     let connection = connected(&ada, &[&idp]).await;
-    let path = proved(names, &ada).await;
-    tested(house, &ada, &connection, &idp, newcomer).await;
-    adds_an_app(house, &ada).await;
+    let path = verified(names, &ada).await;
+    tested(app, &ada, &connection, &idp, newcomer).await;
+    adds_an_app(app, &ada).await;
     let ada_id = ada.get("/me").await.json()["user"]["id"].as_str().unwrap().to_owned();
-    Closable { ada, connection, path, spare_key: json!({ "breakGlass": ada_id }) }
+    Closable { ada, connection, path, break_glass_owner: json!({ "breakGlass": ada_id }) }
 }
 
 #[actix_web::test]
 async fn removing_the_connection_opens_the_other_ways_again_case_88() {
     let names = Names::start();
-    let house = house_with(&names).await;
-    let Closable { ada, connection, path, spare_key } = closable(&names, &house).await;
-    ada.post_json(&format!("{path}/enforce"), spare_key).await.is(200);
+    let app = app_with(&names).await;
+    let Closable { ada, connection, path, break_glass_owner } = closable(&names, &app).await;
+    ada.post_json(&format!("{path}/enforce"), break_glass_owner).await.is(200);
 
     ada.delete(&connection).await.is(200);
 
     let shown = ada.get(SSO).await.json();
     assert_eq!(shown["domains"][0]["isEnforced"], false);
     assert_eq!(shown["domains"][0]["connectionId"], Value::Null);
-    assert_eq!(house.count("audit WHERE event = 'domain_released'").await, 1);
+    assert_eq!(app.count("audit WHERE event = 'domain_released'").await, 1);
 }
 
 #[actix_web::test]
 async fn nobody_slips_in_while_the_other_ways_are_closed_case_88() {
     let names = Names::start();
-    let house = House::with(&[("DNS_SERVER", &names.addr.to_string()), ("DATABASE_POOL", "24")]).await;
-    let Closable { ada, path, spare_key, .. } = closable(&names, &house).await;
-    house.verified("bea@acme.example").await;
+    let app = TestApp::with(&[("DNS_SERVER", &names.addr.to_string()), ("DATABASE_POOL", "24")]).await;
+    let Closable { ada, path, break_glass_owner, .. } = closable(&names, &app).await;
+    app.verified("bea@acme.example").await;
     let credentials = json!({ "email": "bea@acme.example", "password": PASSWORD });
 
     let tries = (0..50).map(|_| {
-        let (visitor, credentials) = (house.curl(), credentials.clone());
+        let (visitor, credentials) = (app.curl(), credentials.clone());
         async move { visitor.post_json("/login", credentials).await.status.as_u16() }
     });
     let enforce = format!("{path}/enforce");
-    let (answers, closed) = join(join_all(tries), ada.post_json(&enforce, spare_key)).await;
+    let (answers, closed) = join(join_all(tries), ada.post_json(&enforce, break_glass_owner)).await;
 
     closed.is(200);
     assert!(answers.iter().all(|status| [200, 403].contains(status)), "{answers:?}");
     let inside = "sessions JOIN users ON users.id = sessions.user_id WHERE users.email = 'bea@acme.example'";
-    assert_eq!(house.count(inside).await, 0);
+    assert_eq!(app.count(inside).await, 0);
 }

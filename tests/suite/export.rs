@@ -6,34 +6,34 @@ use diesel::connection::SimpleConnection;
 use serde_json::{Value, json};
 use vestibule::accounts::personal_data;
 
-use crate::house::{House, PASSWORD, Visitor};
+use crate::harness::{PASSWORD, TestApp, Visitor};
 
 const ADA: &str = "ada@example.com";
 
-async fn recent(house: &House) -> Visitor {
-    let curl = house.verified(ADA).await;
+async fn stepped_up(app: &TestApp) -> Visitor {
+    let curl = app.verified(ADA).await;
     curl.post_json("/auth/confirm", json!({ "password": PASSWORD })).await.is(200);
     curl
 }
 
 #[actix_web::test]
 async fn a_copy_takes_a_fresh_proof_case_77() {
-    let house = House::open().await;
-    let curl = house.verified(ADA).await;
-    house.curl().get("/me/export").await.refuses(401, "sign_in_required");
+    let app = TestApp::open().await;
+    let curl = app.verified(ADA).await;
+    app.curl().get("/me/export").await.refuses(401, "sign_in_required");
     curl.get("/me/export").await.refuses(403, "reauthentication_required");
-    assert_eq!(house.count("audit WHERE event = 'exported'").await, 0);
+    assert_eq!(app.count("audit WHERE event = 'exported'").await, 0);
 }
 
 #[actix_web::test]
 async fn it_holds_what_the_readme_says_and_no_secrets() {
-    let house = House::open().await;
-    let curl = recent(&house).await;
-    house.curl().post_json("/login", json!({ "email": ADA, "password": "a wrong one" })).await.is(401);
+    let app = TestApp::open().await;
+    let curl = stepped_up(&app).await;
+    app.curl().post_json("/login", json!({ "email": ADA, "password": "a wrong one" })).await.is(401);
     // Another person's rows are not hers.
-    house.verified("ben@example.com").await;
+    app.verified("ben@example.com").await;
     curl.post_json("/forgot-password", json!({ "email": ADA })).await.is(200);
-    let link = house.token_for(ADA).await;
+    let link = app.token_for(ADA).await;
 
     let answer = curl.get("/me/export").await.is(200);
 
@@ -61,11 +61,11 @@ async fn it_holds_what_the_readme_says_and_no_secrets() {
             assert!(row.contains(&format!("`{key}`")), "{section}.{key} is not in the README");
         }
     }
-    for section in personal_data::ALL.iter().flat_map(|holding| holding.export) {
+    for section in personal_data::ALL.iter().flat_map(|entry| entry.export) {
         assert!(document.get(section.name).is_some(), "{}", section.name);
     }
-    let hash = house.texts("SELECT password_hash AS text FROM users WHERE email = 'ada@example.com'").await;
-    let digest = house.texts("SELECT secret_hash AS text FROM sessions").await;
+    let hash = app.texts("SELECT password_hash AS text FROM users WHERE email = 'ada@example.com'").await;
+    let digest = app.texts("SELECT secret_hash AS text FROM sessions").await;
     let cookie = curl.cookie("session").unwrap();
     for secret in hash.iter().chain(&digest).chain([&link, &cookie]) {
         assert!(!answer.body.contains(secret.as_str()));
@@ -75,9 +75,9 @@ async fn it_holds_what_the_readme_says_and_no_secrets() {
 
 #[actix_web::test]
 async fn a_browser_gets_the_file_after_confirming_that_it_is_them() {
-    let house = House::open().await;
-    house.verified(ADA).await;
-    let browser = house.browser();
+    let app = TestApp::open().await;
+    app.verified(ADA).await;
+    let browser = app.browser();
     browser.post("/login", &[("email", ADA), ("password", PASSWORD)]).await.goes_to("/me");
     browser.get("/me/export").await.goes_to("/auth/confirm?next=%2Fme%2Fexport&strength=any");
     let way = browser.post("/auth/confirm", &[("password", PASSWORD), ("next", "/me/export")]).await;
@@ -88,16 +88,16 @@ async fn a_browser_gets_the_file_after_confirming_that_it_is_them() {
     assert_eq!(file.header("content-type"), "application/json; charset=utf-8");
     assert_eq!(file.json()["profile"]["name"], "Ada");
     browser.head("/me/export").await.is(200);
-    assert_eq!(house.count("audit WHERE event = 'exported'").await, 1, "a look at the headers takes no copy");
+    assert_eq!(app.count("audit WHERE event = 'exported'").await, 1, "a look at the headers takes no copy");
 }
 
 /// It comes in pieces: no page of rows is ever more than a few hundred.
 #[actix_web::test]
 async fn a_long_history_is_whole_and_in_order() {
     const ATTEMPTS: usize = 5_401;
-    let house = House::open().await;
-    let curl = recent(&house).await;
-    let id = house.texts("SELECT id AS text FROM users").await.remove(0);
+    let app = TestApp::open().await;
+    let curl = stepped_up(&app).await;
+    let id = app.texts("SELECT id AS text FROM users").await.remove(0);
     let mut script = String::new();
     for number in 0..ATTEMPTS - 1 {
         let (minute, hour, day) = (number % 60, number / 60 % 24, 1 + number / 1_440);
@@ -110,7 +110,7 @@ async fn a_long_history_is_whole_and_in_order() {
         )
         .unwrap();
     }
-    house.app.write(move |tx| Ok(tx.conn.batch_execute(&script)?)).await.unwrap();
+    app.inner.write(move |tx| Ok(tx.conn.batch_execute(&script)?)).await.unwrap();
 
     let document: Value = curl.get("/me/export").await.is(200).json();
 

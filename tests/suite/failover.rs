@@ -13,7 +13,7 @@ use vestibule::db::schema::users;
 
 use crate::{
     cluster::Cluster,
-    house::{House, PASSWORD, Visitor, eventually, test_server},
+    harness::{PASSWORD, TestApp, Visitor, eventually, test_server},
 };
 
 const CLIENTS: usize = 8;
@@ -32,16 +32,16 @@ async fn a_standby_that_is_promoted_has_every_account_and_the_house_goes_on_ther
         "postgres://postgres@127.0.0.1:{},127.0.0.1:{}/postgres?target_session_attrs=read-write",
         primary.port, standby.port
     );
-    let house = House::with(&[("DATABASE_URL", &url)]).await;
+    let app = TestApp::with(&[("DATABASE_URL", &url)]).await;
     let crowd = Crowd::default();
 
-    let clients: Vec<Visitor> = (0..CLIENTS).map(|_| house.curl()).collect();
+    let clients: Vec<Visitor> = (0..CLIENTS).map(|_| app.curl()).collect();
     let load = join_all(clients.iter().map(|curl| crowd.sign_ups(curl)));
     let drill = async {
         crowd.grows_by(10).await;
         primary.stop();
         eventually("a 503", async || (crowd.refused.get() > 0).then_some(())).await;
-        house.curl().get("/readyz").await.refuses(503, "not_ready");
+        app.curl().get("/readyz").await.refuses(503, "not_ready");
         let promoted = Instant::now();
         standby.promote();
         crowd.grows_by(1).await;
@@ -58,7 +58,7 @@ async fn a_standby_that_is_promoted_has_every_account_and_the_house_goes_on_ther
     for address in welcomed.iter() {
         assert!(accounts.contains(address), "{address} was told 201 and has no account");
     }
-    eventually("readiness", async || (house.curl().get("/readyz").await.status == 200).then_some(())).await;
+    eventually("readiness", async || (app.curl().get("/readyz").await.status == 200).then_some(())).await;
 }
 
 #[derive(Default)]

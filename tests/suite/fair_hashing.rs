@@ -7,14 +7,14 @@ use actix_web::rt::task;
 use chrono::TimeDelta;
 use futures_util::future::{join, join_all};
 use serde_json::json;
-use vestibule::model::{audit::Actor, throttle};
+use vestibule::model::{audit::Actor, rate_limit};
 
-use crate::house::{Answer, House, PASSWORD, Visitor};
+use crate::harness::{Answer, PASSWORD, TestApp, Visitor};
 
 const ADA: &str = "ada@example.com";
 
-async fn guarded() -> House {
-    House::with(&[
+async fn guarded() -> TestApp {
+    TestApp::with(&[
         ("THROTTLE", "on"),
         ("LOGIN_PER_NEIGHBOURHOOD", "3"),
         ("LOGIN_PER_ADDRESS", "2"),
@@ -32,14 +32,14 @@ async fn signs_up(visitor: &Visitor, address: &str) -> Answer {
     visitor.post_json("/signup", body).await
 }
 
-fn from(house: &House, ip: &str) -> Visitor {
-    house.curl().with("x-forwarded-for", ip)
+fn from(app: &TestApp, ip: &str) -> Visitor {
+    app.curl().with("x-forwarded-for", ip)
 }
 
 /// Fills what one neighbourhood may have hashed in a minute.
-async fn fill(house: &House, ips: [&str; 3]) {
+async fn fill(app: &TestApp, ips: [&str; 3]) {
     for (number, ip) in ips.into_iter().enumerate() {
-        tries(&from(house, ip), &format!("stranger{number}@example.com"), "a wrong guess").await.is(401);
+        tries(&from(app, ip), &format!("stranger{number}@example.com"), "a wrong guess").await.is(401);
     }
 }
 
@@ -51,47 +51,45 @@ async fn one_neighbourhood_has_so_many_passwords_hashed_a_minute_however_many_cl
     for (ips, same, other) in
         [(SIX, "2001:db8:1:4::1", "2001:db8:2:4::1"), (FOUR, "203.0.113.7", "203.0.114.7")]
     {
-        let house = guarded().await;
-        fill(&house, ips).await;
+        let app = guarded().await;
+        fill(&app, ips).await;
 
-        tries(&from(&house, same), "late@example.com", "a wrong guess")
-            .await
-            .refuses(429, "too_many_attempts");
-        signs_up(&from(&house, same), "late@example.com").await.refuses(429, "too_many_attempts");
-        tries(&from(&house, other), "late@example.com", "a wrong guess").await.is(401);
-        signs_up(&from(&house, other), "late@example.com").await.is(201);
-        house.wait(TimeDelta::minutes(1));
-        tries(&from(&house, same), "late@example.com", "a wrong guess").await.is(401);
+        tries(&from(&app, same), "late@example.com", "a wrong guess").await.refuses(429, "too_many_attempts");
+        signs_up(&from(&app, same), "late@example.com").await.refuses(429, "too_many_attempts");
+        tries(&from(&app, other), "late@example.com", "a wrong guess").await.is(401);
+        signs_up(&from(&app, other), "late@example.com").await.is(201);
+        app.wait(TimeDelta::minutes(1));
+        tries(&from(&app, same), "late@example.com", "a wrong guess").await.is(401);
     }
 }
 
 #[actix_web::test]
 async fn sign_ups_fill_the_same_bucket() {
-    let house = guarded().await;
+    let app = guarded().await;
     for (number, ip) in SIX.into_iter().enumerate() {
-        signs_up(&from(&house, ip), &format!("person{number}@example.com")).await.is(201);
+        signs_up(&from(&app, ip), &format!("person{number}@example.com")).await.is(201);
     }
 
-    tries(&from(&house, SIX[0]), "late@example.com", "a wrong guess").await.refuses(429, "too_many_attempts");
+    tries(&from(&app, SIX[0]), "late@example.com", "a wrong guess").await.refuses(429, "too_many_attempts");
 }
 
 #[actix_web::test]
 async fn a_browser_that_a_confirmed_account_knows_does_not_count_in_its_neighbourhood() {
-    let house = guarded().await;
-    let ada = house.verified(ADA).await.with("x-forwarded-for", "203.0.113.9");
-    let bea = house.claimant("bea@example.com").await.with("x-forwarded-for", "203.0.113.9");
+    let app = guarded().await;
+    let ada = app.verified(ADA).await.with("x-forwarded-for", "203.0.113.9");
+    let bea = app.unverified_user("bea@example.com").await.with("x-forwarded-for", "203.0.113.9");
     for visitor in [&ada, &bea] {
         visitor.post("/logout", &[]).await.is(200);
     }
-    fill(&house, FOUR).await;
+    fill(&app, FOUR).await;
 
     // Whose address is only a claim may be anybody; so is a browser that is known to somebody else.
     tries(&bea, "bea@example.com", PASSWORD).await.refuses(429, "too_many_attempts");
     tries(&ada, "bea@example.com", PASSWORD).await.refuses(429, "too_many_attempts");
-    tries(&from(&house, "203.0.113.9"), ADA, PASSWORD).await.refuses(429, "too_many_attempts");
+    tries(&from(&app, "203.0.113.9"), ADA, PASSWORD).await.refuses(429, "too_many_attempts");
     tries(&ada, ADA, PASSWORD).await.is(200);
 
-    // The address counts all the same: two of anybody, and two more behind the door of known browsers.
+    // The address counts all the same: two of anybody, and two more behind the door of known devices.
     for _ in 0..3 {
         tries(&ada, ADA, "a wrong guess").await.is(401);
     }
@@ -101,13 +99,13 @@ async fn a_browser_that_a_confirmed_account_knows_does_not_count_in_its_neighbou
 #[actix_web::test]
 async fn an_operator_clears_the_neighbourhood_with_the_network() {
     for named in ["203.0.113.1", "203.0.113.0/24", "203.0.0.0/16"] {
-        let house = guarded().await;
-        fill(&house, FOUR).await;
-        let late = from(&house, "203.0.113.7");
+        let app = guarded().await;
+        fill(&app, FOUR).await;
+        let late = from(&app, "203.0.113.7");
         tries(&late, "late@example.com", "a wrong guess").await.is(429);
 
         let cleared =
-            house.app.write(move |tx| throttle::forget(tx, &Actor::operator(), named)).await.unwrap();
+            app.inner.write(move |tx| rate_limit::forget(tx, &Actor::operator(), named)).await.unwrap();
 
         assert!(cleared.unwrap() > 0, "{named}");
         tries(&late, "late@example.com", "a wrong guess").await.is(401);
@@ -116,22 +114,22 @@ async fn an_operator_clears_the_neighbourhood_with_the_network() {
 
 /// Counted in turns and never in seconds: of forty strangers who were there before her, hardly one is served before Ada.
 #[actix_web::test]
-async fn a_known_browser_does_not_stand_behind_a_flood() {
-    let house =
-        House::with(&[("HASH_THREADS", "1"), ("BCRYPT_COST", "6"), ("TRUSTED_PROXIES", "127.0.0.1")]).await;
-    let ada = house.verified(ADA).await;
+async fn a_known_device_does_not_stand_behind_a_flood() {
+    let app =
+        TestApp::with(&[("HASH_THREADS", "1"), ("BCRYPT_COST", "6"), ("TRUSTED_PROXIES", "127.0.0.1")]).await;
+    let ada = app.verified(ADA).await;
     ada.post("/logout", &[]).await.is(200);
     let served = Cell::new(0);
     let flood = (0..40).map(|number| {
-        let (house, served) = (&house, &served);
+        let (app, served) = (&app, &served);
         async move {
-            let stranger = from(house, &format!("2001:db8:1:{number}::1"));
+            let stranger = from(app, &format!("2001:db8:1:{number}::1"));
             tries(&stranger, &format!("stranger{number}@example.com"), "a wrong guess").await;
             served.set(served.get() + 1);
         }
     });
     let owner = async {
-        while house.app.hasher().gauge().in_hand() < 12 {
+        while app.inner.hasher().gauge().in_hand() < 12 {
             assert!(served.get() < 40, "the flood was over before it was there");
             task::yield_now().await;
         }

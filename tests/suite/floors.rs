@@ -31,12 +31,12 @@ fn nobody_reaches_up_and_flows_never_name_each_other() {
 }
 
 #[test]
-fn letters_know_nothing_of_pages() {
+fn emails_know_nothing_of_pages() {
     let floors = floors();
     let mut broken = Vec::new();
     for file in files_below("templates", &["html", "txt"]) {
-        let is_letter = file.starts_with("templates/mail");
-        let here = [if is_letter { "mail" } else { "flows" }.to_owned()];
+        let is_email = file.starts_with("templates/mail");
+        let here = [if is_email { "mail" } else { "flows" }.to_owned()];
         let source = fs::read_to_string(&file).unwrap();
         broken.extend(
             offences(&floors, &here, &source).iter().map(|what| format!("{}: {what}", file.display())),
@@ -79,9 +79,9 @@ const TABLES_LEFT: [(&str, &str); 25] = [
     ("session", "audit"),
     ("session", "token"),
     ("session", "user"),
-    ("sign_in", "throttle"),
-    ("throttle", "audit"),
-    ("throttle", "user"),
+    ("sign_in", "rate_limit"),
+    ("rate_limit", "audit"),
+    ("rate_limit", "user"),
     ("user", "audit"),
     ("user", "token"),
 ];
@@ -186,7 +186,7 @@ fn every_way_of_reaching_up_is_noticed() {
         (&model, "use crate::{clock::Timestamp, db::{Conn, Id, Tx, schema::users}, error::Result};"),
         (&model, "use super::audit::{self, Event};"),
         (&model, "//! Unlike crate::web, a noun has no page.\nuse crate::mail;"),
-        (&login, "use crate::{app::App, web::{Reply, door}};"),
+        (&login, "use crate::{app::App, web::{Reply, authentication}};"),
         (&login, "use crate::flows::login::page;"),
         (&part, "use super::LoginPage;"),
         (&login, "#[cfg(test)]\nmod tests {\n    use super::*;\n}"),

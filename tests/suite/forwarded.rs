@@ -5,8 +5,8 @@ use actix_web::http::Method;
 use chrono::TimeDelta;
 use serde_json::json;
 
-use crate::house::{
-    Answer, Ground, House, PASSWORD, Visitor, eventually,
+use crate::harness::{
+    Answer, Ground, PASSWORD, TestApp, Visitor, eventually,
     wire::{request, speak},
 };
 
@@ -104,30 +104,30 @@ async fn tries(port: u16, lines: &[&[u8]], address: &str, password: &str) -> Ans
 
 #[actix_web::test]
 async fn every_form_in_which_a_proxy_names_its_client_is_read() {
-    let house = House::with(&[TRUSTING]).await;
-    house.verified(ADA).await;
+    let app = TestApp::with(&[TRUSTING]).await;
+    app.verified(ADA).await;
     for (lines, address) in ROWS {
         let what = shown(lines);
-        house.wait(TimeDelta::minutes(1));
-        let signed_in = tries(house.port, lines, ADA, PASSWORD).await.is(200);
+        app.wait(TimeDelta::minutes(1));
+        let signed_in = tries(app.port, lines, ADA, PASSWORD).await.is(200);
         let cookies = signed_in.headers.get_all("set-cookie").map(|value| value.to_str().unwrap());
         let session =
             cookies.filter_map(|line| line.split_once(';')).find(|(pair, _)| pair.starts_with("session="));
         let mut headers = headers(lines);
         headers.push(format!("cookie: {}", session.unwrap().0).into_bytes());
-        let listed = get(house.port, "/me/sessions", &headers).await.is(200).json();
+        let listed = get(app.port, "/me/sessions", &headers).await.is(200).json();
         let current =
             listed["sessions"].as_array().unwrap().iter().find(|one| one["current"] == true).unwrap();
         assert_eq!(current["ip"], *address, "{what}");
 
         // No word of a proxy gives anybody the proxy's own rights.
-        let metrics = get(house.port, "/metrics", &headers).await;
+        let metrics = get(app.port, "/metrics", &headers).await;
         assert_eq!(metrics.status, if lines.is_empty() { 200 } else { 404 }, "{what}: /metrics");
-        let mail = get(house.port, "/dev/mail", &headers).await;
+        let mail = get(app.port, "/dev/mail", &headers).await;
         assert_eq!(mail.status, if lines.is_empty() { 200 } else { 404 }, "{what}: /dev/mail");
     }
     // Pages say so in words.
-    let browser = house.browser();
+    let browser = app.browser();
     browser.post("/login", &[("email", ADA), ("password", PASSWORD)]).await.goes_to("/me");
     browser.get("/me/sessions").await.is(200).says("from <span class=\"ip\">an unknown address</span>");
     browser.get("/me/logins").await.is(200).says("an unknown address");
@@ -135,13 +135,13 @@ async fn every_form_in_which_a_proxy_names_its_client_is_read() {
 
 #[actix_web::test]
 async fn from_a_proxy_that_nobody_named_no_word_counts() {
-    let house = House::open().await;
-    house.verified(ADA).await;
+    let app = TestApp::open().await;
+    app.verified(ADA).await;
     for (lines, _) in ROWS {
-        let signed_in = tries(house.port, lines, ADA, PASSWORD).await;
+        let signed_in = tries(app.port, lines, ADA, PASSWORD).await;
         assert_eq!(signed_in.status, 200, "{}", shown(lines));
     }
-    assert_eq!(house.count("sessions WHERE ip <> '127.0.0.1'").await, 0);
+    assert_eq!(app.count("sessions WHERE ip <> '127.0.0.1'").await, 0);
 }
 
 /// Each from an address and a port of their own, as Azure Application Gateway tells them.
@@ -149,42 +149,40 @@ async fn from_a_proxy_that_nobody_named_no_word_counts() {
 async fn people_behind_one_proxy_do_not_make_one_another_wait() {
     let settings =
         [("THROTTLE", "on"), ("LOGIN_PER_NETWORK", "2"), ("SIGNUPS_PER_NETWORK", "1000"), TRUSTING];
-    let house = House::with(&settings).await;
+    let app = TestApp::with(&settings).await;
     let from = |number: u16| format!("203.0.113.{number}:{}", 50_000 + number);
     for number in 1..=24 {
         let address = format!("person{number}@example.com");
-        tries(house.port, &[from(number).as_bytes()], &address, "a wrong guess").await.is(401);
-        tries(house.port, &[from(number).as_bytes()], &address, "a wrong guess").await.is(401);
-        tries(house.port, &[from(number).as_bytes()], &address, "a wrong guess").await.is(429);
+        tries(app.port, &[from(number).as_bytes()], &address, "a wrong guess").await.is(401);
+        tries(app.port, &[from(number).as_bytes()], &address, "a wrong guess").await.is(401);
+        tries(app.port, &[from(number).as_bytes()], &address, "a wrong guess").await.is(429);
     }
 }
 
 #[actix_web::test]
 async fn clients_that_nobody_can_name_share_a_limit_and_take_it_from_nobody_else() {
-    let house = House::with(&[("THROTTLE", "on"), ("LOGIN_PER_NETWORK", "2"), TRUSTING]).await;
+    let app = TestApp::with(&[("THROTTLE", "on"), ("LOGIN_PER_NETWORK", "2"), TRUSTING]).await;
     let [unknown, hidden, known]: [&[&[u8]]; 3] = [&[b"unknown"], &[b"_hidden"], &[b"203.0.113.9"]];
-    tries(house.port, unknown, "one@example.com", "a wrong guess").await.is(401);
-    tries(house.port, hidden, "two@example.com", "a wrong guess").await.is(401);
+    tries(app.port, unknown, "one@example.com", "a wrong guess").await.is(401);
+    tries(app.port, hidden, "two@example.com", "a wrong guess").await.is(401);
     for lines in [unknown, hidden, &[b"rubbish"], &[]] {
-        tries(house.port, lines, "three@example.com", "a wrong guess")
-            .await
-            .refuses(429, "too_many_attempts");
+        tries(app.port, lines, "three@example.com", "a wrong guess").await.refuses(429, "too_many_attempts");
     }
-    tries(house.port, known, "four@example.com", "a wrong guess").await.is(401);
+    tries(app.port, known, "four@example.com", "a wrong guess").await.is(401);
     // Somebody at the machine of the proxy, as the proxy says.
-    tries(house.port, &[b"127.0.0.1"], "five@example.com", "a wrong guess").await.is(401);
+    tries(app.port, &[b"127.0.0.1"], "five@example.com", "a wrong guess").await.is(401);
 }
 
 /// Clients that nobody can name are not the same one: the owner is asked about each.
 #[actix_web::test]
 async fn an_unknown_network_is_familiar_to_nobody() {
-    let house = House::with(&[TRUSTING]).await;
-    house.verified(ADA).await;
+    let app = TestApp::with(&[TRUSTING]).await;
+    app.verified(ADA).await;
     let unknown: &[&[u8]] = &[b"unknown"];
     for asked in 1..=2 {
-        house.wait(TimeDelta::minutes(2));
-        tries(house.port, unknown, ADA, PASSWORD).await.is(200);
-        assert_eq!(house.letters_that_say(ADA, "a network that is not known").await, asked);
+        app.wait(TimeDelta::minutes(2));
+        tries(app.port, unknown, ADA, PASSWORD).await.is(200);
+        assert_eq!(app.emails_that_say(ADA, "a network that is not known").await, asked);
     }
 }
 
@@ -192,17 +190,17 @@ async fn an_unknown_network_is_familiar_to_nobody() {
 async fn a_proxy_that_cannot_be_understood_is_said_once_in_the_log() {
     let ground = Ground::with(&[("TRUSTED_PROXIES", "127.0.0.1")]);
     let vestibule = ground.serve().await;
-    let said = |words: &str| vestibule.log().matches(words).count();
+    let output = |words: &str| vestibule.log().matches(words).count();
     for _ in 0..3 {
         for lines in [&[&b"unknown"[..]][..], &[b"rubbish"], &[]] {
             tries(vestibule.port, lines, ADA, "a wrong guess").await.is(401);
         }
     }
     for words in ["X-Forwarded-For that holds no address", "sends no X-Forwarded-For"] {
-        eventually("a line in the log", async || (said(words) > 0).then_some(())).await;
-        assert_eq!(said(words), 1, "{words}: {}", vestibule.log());
+        eventually("a line in the log", async || (output(words) > 0).then_some(())).await;
+        assert_eq!(output(words), 1, "{words}: {}", vestibule.log());
     }
-    assert_eq!(said("rubbish"), 0, "what a stranger writes is not logged");
+    assert_eq!(output("rubbish"), 0, "what a stranger writes is not logged");
     vestibule.stop();
 }
 
@@ -248,30 +246,30 @@ const AT_THIS_MACHINE: &[(&[&str], bool)] = &[
 
 #[actix_web::test]
 async fn caught_mail_is_shown_at_this_machine_under_its_own_name_only() {
-    let houses = [House::open().await, House::with(&[("TRUSTED_PROXIES", "127.0.0.1")]).await];
-    for house in &houses {
+    let apps = [TestApp::open().await, TestApp::with(&[("TRUSTED_PROXIES", "127.0.0.1")]).await];
+    for app in &apps {
         for (lines, is_shown) in AT_THIS_MACHINE {
             for path in ["/dev/mail", "/dev/idp", "/dev/idp/metadata"] {
-                let head = lines.join("\r\n").replace("PORT", &house.port.to_string());
+                let head = lines.join("\r\n").replace("PORT", &app.port.to_string());
                 let asked = format!("GET {path} HTTP/1.1\r\nconnection: close\r\n{head}\r\n\r\n");
-                let answer = speak(house.port, asked).await;
+                let answer = speak(app.port, asked).await;
                 assert_eq!(answer.status, if *is_shown { 200 } else { 404 }, "{path} {head}");
             }
         }
     }
     // A client of HTTP/1.0 that names no host is no browser at this machine.
-    speak(houses[0].port, "GET /dev/mail HTTP/1.0\r\n\r\n").await.is(404);
-    speak(houses[0].port, "GET /dev/mail HTTP/1.0\r\nhost: localhost\r\n\r\n").await.is(404);
+    speak(apps[0].port, "GET /dev/mail HTTP/1.0\r\n\r\n").await.is(404);
+    speak(apps[0].port, "GET /dev/mail HTTP/1.0\r\nhost: localhost\r\n\r\n").await.is(404);
 }
 
 #[actix_web::test]
 async fn a_name_below_localhost_is_this_machine_where_the_settings_say_so() {
-    let house = House::with(&[("BASE_URL", "http://accounts.localhost:3000")]).await;
+    let app = TestApp::with(&[("BASE_URL", "http://accounts.localhost:3000")]).await;
     for (host, status) in
         [("accounts.localhost:3000", 200), ("localhost", 200), ("other.localhost:3000", 404)]
     {
         let asked = format!("GET /dev/mail HTTP/1.1\r\nconnection: close\r\nhost: {host}\r\n\r\n");
-        let answer = speak(house.port, asked).await;
+        let answer = speak(app.port, asked).await;
         assert_eq!(answer.status, status, "{host}");
     }
 }
@@ -297,8 +295,8 @@ const SCHEMES: &[(&[&str], bool)] = &[
 #[actix_web::test]
 async fn over_plain_http_nothing_is_written_and_no_secret_taken() {
     let settings = [("BASE_URL", "https://id.example.com"), ("TRUSTED_PROXIES", "127.0.0.1")];
-    let house = House::with(&settings).await;
-    let ada = house.verified(ADA).await;
+    let app = TestApp::with(&settings).await;
+    let ada = app.verified(ADA).await;
     for (schemes, is_refused) in SCHEMES {
         let lines: Vec<Vec<u8>> =
             schemes.iter().map(|scheme| format!("x-forwarded-proto: {scheme}").into_bytes()).collect();
@@ -306,19 +304,19 @@ async fn over_plain_http_nothing_is_written_and_no_secret_taken() {
         let named = [lines.clone(), vec![b"user-agent: curl/8.9.1".to_vec()]].concat();
         let form = b"content-type: application/x-www-form-urlencoded".to_vec();
         let page = b"accept: text/html".to_vec();
-        let before = house.count("sessions").await;
+        let before = app.count("sessions").await;
         let body = serde_urlencoded::to_string([("email", ADA), ("password", PASSWORD)]).unwrap();
 
         let write = request("POST /login HTTP/1.1", &[named.clone(), vec![form.clone()]].concat(), &body);
-        let write = speak(house.port, write).await;
+        let write = speak(app.port, write).await;
         let from = b"referer: http://id.example.com/login?next=%2Fme".to_vec();
         let by_browser =
             request("POST /login HTTP/1.1", &[named.clone(), vec![form, page.clone(), from]].concat(), &body);
-        let by_browser = speak(house.port, by_browser).await;
-        let api = get(house.port, "/me", &[named.clone(), vec![cookie.clone()]].concat()).await;
+        let by_browser = speak(app.port, by_browser).await;
+        let api = get(app.port, "/me", &[named.clone(), vec![cookie.clone()]].concat()).await;
         // Pages are read; the proxy leads people on to https.
-        get(house.port, "/login", &[named.clone(), vec![page]].concat()).await.is(200);
-        get(house.port, "/healthz", &named).await.is(200);
+        get(app.port, "/login", &[named.clone(), vec![page]].concat()).await.is(200);
+        get(app.port, "/healthz", &named).await.is(200);
         match is_refused {
             true => {
                 let sentence =
@@ -327,7 +325,7 @@ async fn over_plain_http_nothing_is_written_and_no_secret_taken() {
                 let page = by_browser.is(403).says("Not over plain http");
                 page.says("href=\"https://id.example.com/login?next=%2Fme\">Go there over https</a>");
                 api.refuses(403, "https_required");
-                assert_eq!(house.count("sessions").await, before, "{schemes:?}");
+                assert_eq!(app.count("sessions").await, before, "{schemes:?}");
             }
             false => {
                 write.is(200);
@@ -341,12 +339,12 @@ async fn over_plain_http_nothing_is_written_and_no_secret_taken() {
 #[actix_web::test]
 async fn who_is_no_trusted_proxy_or_has_no_https_is_not_held_to_it() {
     let says_so = |visitor: Visitor| visitor.with("x-forwarded-proto", "http");
-    let untrusting = House::with(&[("BASE_URL", "https://id.example.com")]).await;
-    let plain = House::with(&[("TRUSTED_PROXIES", "127.0.0.1")]).await;
-    for house in [&untrusting, &plain] {
-        house.verified(ADA).await;
-        let signed_in = says_so(house.curl()).post("/login", &[("email", ADA), ("password", PASSWORD)]).await;
+    let untrusting = TestApp::with(&[("BASE_URL", "https://id.example.com")]).await;
+    let plain = TestApp::with(&[("TRUSTED_PROXIES", "127.0.0.1")]).await;
+    for app in [&untrusting, &plain] {
+        app.verified(ADA).await;
+        let signed_in = says_so(app.curl()).post("/login", &[("email", ADA), ("password", PASSWORD)]).await;
         signed_in.is(200);
-        says_so(house.curl()).send(Method::POST, "/logout", None).await.is(200);
+        says_so(app.curl()).send(Method::POST, "/logout", None).await.is(200);
     }
 }

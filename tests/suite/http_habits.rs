@@ -4,8 +4,8 @@
 use actix_web::http::Method;
 use serde_json::Value;
 
-use crate::house::{
-    House, PASSWORD, Visitor,
+use crate::harness::{
+    PASSWORD, TestApp, Visitor,
     wire::{request, speak},
 };
 
@@ -55,12 +55,12 @@ const ASKED: &[(&str, &[&str], u16)] = &[
 
 #[actix_web::test]
 async fn corners_of_the_protocol_are_taken() {
-    let house = House::open().await;
-    let ada = house.verified(ADA).await;
+    let app = TestApp::open().await;
+    let ada = app.verified(ADA).await;
     for (line, headers, status) in ASKED {
         let mut lines: Vec<Vec<u8>> = headers.iter().map(|header| header.as_bytes().to_vec()).collect();
         lines.extend([cookie(&ada), b"user-agent: curl/8.9.1".to_vec()]);
-        let answer = speak(house.port, request(line, &lines, "")).await;
+        let answer = speak(app.port, request(line, &lines, "")).await;
         assert_eq!(answer.status, *status, "{line} {headers:?}: {}", answer.body);
         assert!(answer.header("location").is_empty(), "{line}");
     }
@@ -68,13 +68,13 @@ async fn corners_of_the_protocol_are_taken() {
 
 #[actix_web::test]
 async fn who_waits_to_be_told_to_go_on_is_told_so() {
-    let house = House::open().await;
-    house.verified(ADA).await;
+    let app = TestApp::open().await;
+    app.verified(ADA).await;
     let body = serde_urlencoded::to_string([("email", ADA), ("password", PASSWORD)]).unwrap();
     let form = b"content-type: application/x-www-form-urlencoded".to_vec();
     for line in ["POST /login HTTP/1.1", "POST /login HTTP/1.0"] {
         let headers = [form.clone(), b"expect: 100-continue".to_vec()];
-        speak(house.port, request(line, &headers, &body)).await.is(200).says("\"user\"");
+        speak(app.port, request(line, &headers, &body)).await.is(200).says("\"user\"");
     }
 }
 
@@ -82,8 +82,8 @@ async fn who_waits_to_be_told_to_go_on_is_told_so() {
 /// connection does.
 #[actix_web::test]
 async fn a_client_of_http_1_0_gets_no_chunks() {
-    let house = House::open().await;
-    let ada = house.verified(ADA).await;
+    let app = TestApp::open().await;
+    let ada = app.verified(ADA).await;
     ada.steps_up().await;
     for (line, headers, is_chunked) in [
         ("GET /me/export HTTP/1.1", vec![], true),
@@ -92,7 +92,7 @@ async fn a_client_of_http_1_0_gets_no_chunks() {
     ] {
         let mut lines = headers;
         lines.extend([cookie(&ada), b"user-agent: curl/8.9.1".to_vec()]);
-        let answer = speak(house.port, request(line, &lines, "")).await.is(200);
+        let answer = speak(app.port, request(line, &lines, "")).await.is(200);
         assert_eq!(answer.header("transfer-encoding"), if is_chunked { "chunked" } else { "" }, "{line}");
         assert_eq!(answer.header("content-length"), "", "{line}");
         if !is_chunked {
@@ -104,13 +104,13 @@ async fn a_client_of_http_1_0_gets_no_chunks() {
         "GET /me/export HTTP/1.0\r\nconnection: keep-alive\r\nuser-agent: curl/8.9.1\r\n{}\r\n\r\n",
         String::from_utf8(cookie(&ada)).unwrap(),
     );
-    let answer = speak(house.port, asked).await.is(200);
+    let answer = speak(app.port, asked).await.is(200);
     assert_ne!(answer.header("connection"), "keep-alive");
     assert_eq!(answer.header("transfer-encoding"), "");
     assert_eq!(answer.json()["format"], "vestibule-export-1");
     // Every other answer has its length, so that the connection can be kept.
     for path in ["/me", "/login", "/healthz", "/nowhere"] {
-        let answer = speak(house.port, request(&format!("GET {path} HTTP/1.0"), &[cookie(&ada)], "")).await;
+        let answer = speak(app.port, request(&format!("GET {path} HTTP/1.0"), &[cookie(&ada)], "")).await;
         assert_eq!(answer.header("content-length"), answer.body.len().to_string(), "{path}");
     }
 }
@@ -146,13 +146,13 @@ const SLASHES: &[(&str, Option<&str>)] = &[
 
 #[actix_web::test]
 async fn a_slash_too_many_leads_to_the_page_and_nowhere_else() {
-    let house = House::open().await;
+    let app = TestApp::open().await;
     for (path, leads_to) in SLASHES {
         for method in ["GET", "HEAD", "POST", "PUT", "DELETE"] {
             for accept in ["text/html", "application/json"] {
                 let headers = [format!("accept: {accept}").into_bytes()];
                 let answer =
-                    speak(house.port, request(&format!("{method} {path} HTTP/1.1"), &headers, "")).await;
+                    speak(app.port, request(&format!("{method} {path} HTTP/1.1"), &headers, "")).await;
                 let what = format!("{method} {path}: {}", answer.status);
                 match leads_to {
                     Some(there) => {
@@ -174,7 +174,7 @@ async fn a_slash_too_many_leads_to_the_page_and_nowhere_else() {
         }
     }
     // From another site, a write is refused before it is led anywhere.
-    let foreign = house.curl().with("sec-fetch-site", "cross-site");
+    let foreign = app.curl().with("sec-fetch-site", "cross-site");
     foreign.send(Method::POST, "/logout/", None).await.refuses(403, "cross_origin");
 }
 
@@ -205,14 +205,14 @@ const QUERIES: &[(&str, &str)] = &[
 
 #[actix_web::test]
 async fn of_a_parameter_that_is_there_twice_the_first_counts() {
-    let house = House::open().await;
+    let app = TestApp::open().await;
     for (path, shows) in QUERIES {
-        let page = house.browser().get(path).await;
+        let page = app.browser().get(path).await;
         assert!([200, 422, 403, 404].contains(&page.status.as_u16()), "{path}: {}", page.status);
         page.says(shows);
-        assert_ne!(house.curl().get(path).await.status, 400, "{path}");
+        assert_ne!(app.curl().get(path).await.status, 400, "{path}");
     }
-    let ada = house.verified(ADA).await;
+    let ada = app.verified(ADA).await;
     ada.get("/me/logins?cursor=").await.is(200);
     ada.get("/auth/saml/login?connection=&email=").await.is(200);
 }
@@ -259,16 +259,16 @@ fn ways() -> Vec<(String, Option<String>)> {
 
 #[actix_web::test]
 async fn a_way_on_is_kept_whatever_its_letters_and_its_length() {
-    let house = House::open().await;
-    house.verified(ADA).await;
-    let owner = house.with_app("grace@example.com").await;
+    let app = TestApp::open().await;
+    app.verified(ADA).await;
+    let owner = app.with_app("grace@example.com").await;
     for (next, leads_to) in ways() {
         let to = leads_to.clone().unwrap_or_else(|| "/me".to_owned());
         let what = next.chars().take(40).collect::<String>();
         let query = serde_urlencoded::to_string([("next", &next)]).unwrap();
 
         // The page carries it on in its form.
-        let browser = house.browser();
+        let browser = app.browser();
         let page = browser.get(&format!("/login?{query}")).await.is(200);
         let escaped = to.replace('&', "&#38;");
         let field = format!("name=\"next\" value=\"{escaped}\"");
@@ -278,13 +278,13 @@ async fn a_way_on_is_kept_whatever_its_letters_and_its_length() {
         // Who is signed in already goes there at once.
         browser.get(&format!("/login?{query}")).await.goes_to(&to);
 
-        // Over a second proof.
-        let browser = house.browser();
+        // Over a second factor.
+        let browser = app.browser();
         let form = [("email", owner.address.as_str()), ("password", PASSWORD), ("next", next.as_str())];
         let asked = browser.post("/login", &form).await.is(303);
         let on = serde_urlencoded::to_string([("next", &to)]).unwrap();
         assert_eq!(asked.header("location"), format!("/login/2fa?{on}"), "{what}");
-        let code = house.next_code(&owner.secret);
+        let code = app.next_code(&owner.secret);
         browser.post("/login/2fa", &[("code", code.as_str()), ("next", &to)]).await.goes_to(&to);
     }
 }
@@ -292,9 +292,9 @@ async fn a_way_on_is_kept_whatever_its_letters_and_its_length() {
 /// Until the address is confirmed it waits in a cookie, of which browsers keep 4,096 bytes.
 #[actix_web::test]
 async fn a_long_way_on_waits_in_a_cookie_that_browsers_keep() {
-    let house = House::open().await;
+    let app = TestApp::open().await;
     for (number, (next, leads_to)) in ways().into_iter().enumerate() {
-        let browser = house.browser();
+        let browser = app.browser();
         let address = format!("person{number}@example.com");
         let form = [("email", address.as_str()), ("password", PASSWORD), ("name", "Ada")];
         browser.post("/signup", &form).await.is(303);
@@ -303,7 +303,7 @@ async fn a_long_way_on_waits_in_a_cookie_that_browsers_keep() {
         for cookie in needed.headers.get_all("set-cookie") {
             assert!(cookie.len() < 4_096, "{number}: {} bytes", cookie.len());
         }
-        let token = house.token_for(&address).await;
+        let token = app.token_for(&address).await;
         let opened = browser.get(&format!("/verify-email?token={token}")).await;
         let opened = match opened.status.as_u16() {
             303 => opened,
@@ -315,16 +315,16 @@ async fn a_long_way_on_waits_in_a_cookie_that_browsers_keep() {
 
 #[actix_web::test]
 async fn password_managers_are_led_to_the_page_that_changes_the_password() {
-    let house = House::open().await;
-    let ada = house.verified(ADA).await;
-    for visitor in [house.curl(), house.browser(), ada.clone(), ada.with("accept", "text/html")] {
+    let app = TestApp::open().await;
+    let ada = app.verified(ADA).await;
+    for visitor in [app.curl(), app.browser(), ada.clone(), ada.with("accept", "text/html")] {
         for method in [Method::GET, Method::HEAD] {
             visitor.send(method, "/.well-known/change-password", None).await.goes_to("/me/password");
         }
     }
     // They look whether this site answers everything with a page before they believe it (W3C, Change Password URL, 3.2).
     let never = "/.well-known/resource-that-should-not-exist-whose-status-code-should-not-be-200";
-    house.browser().get(never).await.is(404);
+    app.browser().get(never).await.is(404);
 }
 
 /// The controls of a form in the order of the page: the value of `autocomplete`, or nothing where there is none.
@@ -347,19 +347,19 @@ fn controls(page: &str) -> Vec<(String, String)> {
 
 #[actix_web::test]
 async fn every_form_tells_password_managers_what_goes_where() {
-    let house = House::open().await;
-    let ada = house.verified(ADA).await;
+    let app = TestApp::open().await;
+    let ada = app.verified(ADA).await;
     let page_of = async |visitor: &Visitor, path: &str| {
         let page = visitor.clone().with("accept", "text/html").get(path).await.is(200);
         controls(&page.body)
     };
     let reset = async || {
-        house.curl().post_json("/forgot-password", serde_json::json!({ "email": ADA })).await.is(200);
-        format!("/reset-password?token={}", house.token_for(ADA).await)
+        app.curl().post_json("/forgot-password", serde_json::json!({ "email": ADA })).await.is(200);
+        format!("/reset-password?token={}", app.token_for(ADA).await)
     };
-    let claim = house.claimant("eve@example.com").await;
-    let confirm = format!("/verify-email?token={}", house.token_for("eve@example.com").await);
-    let anyone = house.browser();
+    let unverified = app.unverified_user("eve@example.com").await;
+    let confirm = format!("/verify-email?token={}", app.token_for("eve@example.com").await);
+    let anyone = app.browser();
     let mut found: Vec<(&str, Vec<(String, String)>)> = Vec::new();
     for path in ["/login", "/signup", "/forgot-password", "/login/magic-link"] {
         found.push((path, page_of(&anyone, path).await));
@@ -371,14 +371,14 @@ async fn every_form_tells_password_managers_what_goes_where() {
     for path in ["/me/password", "/me/email", "/me"] {
         found.push((path, page_of(&ada, path).await));
     }
-    house.waiting_app(&ada).await;
+    app.waiting_app(&ada).await;
     found.push(("/me/2fa/totp/confirm", page_of(&ada, "/me/2fa/totp/confirm").await));
-    drop(claim);
-    let owner = house.with_app("grace@example.com").await;
-    let waiting = house.browser();
+    drop(unverified);
+    let owner = app.with_app("grace@example.com").await;
+    let waiting = app.browser();
     waiting.post("/login", &[("email", &owner.address), ("password", PASSWORD)]).await.is(303);
     found.push(("/login/2fa", page_of(&waiting, "/login/2fa").await));
-    let asking = house.browser();
+    let asking = app.browser();
     asking.post("/login/magic-link", &[("email", ADA)]).await.is(303);
     found.push(("/login/magic-link/sent", page_of(&asking, "/login/magic-link/sent").await));
 
@@ -414,8 +414,8 @@ async fn every_form_tells_password_managers_what_goes_where() {
 /// What is asked of every answer in JSON, also of one that leads elsewhere.
 #[actix_web::test]
 async fn a_program_that_does_not_follow_is_told_where_to_go() {
-    let house = House::open().await;
-    let answer = house.curl().get("/me/sessions/?a=1").await.is(308);
+    let app = TestApp::open().await;
+    let answer = app.curl().get("/me/sessions/?a=1").await.is(308);
     let told: Value = answer.json();
     assert_eq!(told["location"], "/me/sessions?a=1");
     assert_eq!(answer.header("cache-control"), "no-store");

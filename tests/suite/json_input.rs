@@ -3,7 +3,7 @@
 use actix_web::http::Method;
 use serde_json::{Value, json};
 
-use crate::house::{Answer, House, PASSWORD, Visitor};
+use crate::harness::{Answer, PASSWORD, TestApp, Visitor};
 
 const ADA: &str = "ada@example.com";
 const JSON: &str = "application/json";
@@ -50,11 +50,11 @@ const READ: &[(&str, &str)] = &[
 
 #[actix_web::test]
 async fn what_says_the_same_is_read_alike() {
-    let house = House::open().await;
-    house.verified(ADA).await;
+    let app = TestApp::open().await;
+    app.verified(ADA).await;
     for (kind, body) in READ {
         let body = body.replace("$EMAIL", ADA).replace("$PASSWORD", PASSWORD);
-        let answer = post(&house.curl(), "/login", kind, body.clone()).await;
+        let answer = post(&app.curl(), "/login", kind, body.clone()).await;
         assert_eq!(answer.status, 200, "{kind} {body}: {}", answer.body);
     }
 }
@@ -108,10 +108,10 @@ const REFUSED: &[(&str, &str, u16, &str, &str)] = &[
 
 #[actix_web::test]
 async fn what_cannot_be_read_is_refused_in_words() {
-    let house = House::open().await;
-    house.verified(ADA).await;
+    let app = TestApp::open().await;
+    app.verified(ADA).await;
     for (kind, body, status, code, words) in REFUSED {
-        let answer = post(&house.curl(), "/login", kind, *body).await;
+        let answer = post(&app.curl(), "/login", kind, *body).await;
         assert_eq!(answer.status, *status, "{kind} {body}: {}", answer.body);
         answer.refuses(*status, code).says(words);
     }
@@ -119,11 +119,11 @@ async fn what_cannot_be_read_is_refused_in_words() {
     for depth in [130, 5_000, 30_000] {
         for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
             let body = format!("{{\"x\":{}{}}}", open.repeat(depth), close.repeat(depth));
-            let answer = post(&house.curl(), "/login", JSON, body).await;
+            let answer = post(&app.curl(), "/login", JSON, body).await;
             assert!([400, 413].contains(&answer.status.as_u16()), "{depth}: {}", answer.status);
         }
     }
-    house.curl().get("/login").await.is(200);
+    app.curl().get("/login").await.is(200);
 }
 
 /// Fields of another type than they should have: where, the body, the field that is named, and what it asks for.
@@ -190,11 +190,11 @@ fn wrong_types() -> Vec<(&'static str, Value, &'static str, &'static str)> {
 
 #[actix_web::test]
 async fn a_field_of_another_type_is_named_with_what_it_should_be() {
-    let house = House::open().await;
-    let ada = house.verified(ADA).await;
+    let app = TestApp::open().await;
+    let ada = app.verified(ADA).await;
     ada.steps_up().await;
-    house.waiting_app(&ada).await;
-    let before = house.count("sessions").await;
+    app.waiting_app(&ada).await;
+    let before = app.count("sessions").await;
     for (path, body, field, words) in wrong_types() {
         let answer = ada.post_json(path, body.clone()).await;
         assert_eq!(answer.status, 422, "{path} {body}: {}", answer.body);
@@ -208,22 +208,22 @@ async fn a_field_of_another_type_is_named_with_what_it_should_be() {
         let page = ada.clone().with("accept", "text/html").post_json(path, body.clone()).await;
         page.is(422).says(if words.is_empty() { "</html>" } else { words });
     }
-    assert_eq!(house.count("sessions").await, before);
+    assert_eq!(app.count("sessions").await, before);
 }
 
 #[actix_web::test]
 async fn a_code_that_is_a_number_is_told_about_its_zeros_and_costs_no_try() {
-    let house = House::open().await;
-    let owner = house.with_app(ADA).await;
-    let curl = house.curl();
-    owner.knocks(&curl).await.is(200);
+    let app = TestApp::open().await;
+    let owner = app.with_app(ADA).await;
+    let curl = app.curl();
+    owner.submits_password(&curl).await.is(200);
     for _ in 0..6 {
         let told =
             curl.post_json("/login/2fa", json!({ "code": 12345 })).await.refuses(422, "invalid").json();
         let sentence = "Send code as text in quotes: a number loses the zeros that it begins with.";
         assert_eq!(told["fields"], json!({ "code": sentence }));
     }
-    let code = house.next_code(&owner.secret);
+    let code = app.next_code(&owner.secret);
     let body = json!({ "code": code, "recovery": null, "next": null });
     curl.post_json("/login/2fa", body).await.is(200);
 }
@@ -231,8 +231,8 @@ async fn a_code_that_is_a_number_is_told_about_its_zeros_and_costs_no_try() {
 /// What is optional may be null everywhere; what is not is as if it were not there.
 #[actix_web::test]
 async fn null_is_absent_at_every_door() {
-    let house = House::open().await;
-    let ada = house.verified(ADA).await;
+    let app = TestApp::open().await;
+    let ada = app.verified(ADA).await;
     ada.steps_up().await;
     let made = ada.post_json("/organisations", json!({ "name": "Acme", "slug": null })).await.is(201).json();
     assert_eq!(made["organisation"]["slug"], "acme");
@@ -240,14 +240,14 @@ async fn null_is_absent_at_every_door() {
     let absent = ada.post_json("/organisations", json!({})).await.refuses(422, "invalid");
     assert_eq!(told.json(), absent.json());
     let body = json!({ "email": "eve@example.com", "password": PASSWORD, "name": "Eve", "next": null, "zone": null });
-    house.curl().post_json("/signup", body).await.is(201);
+    app.curl().post_json("/signup", body).await.is(201);
     for name in ["name", "email", "password"] {
         let mut with = json!({ "email": "joan@example.com", "password": PASSWORD, "name": "Joan" });
         let mut without = with.clone();
         with[name] = Value::Null;
         without.as_object_mut().unwrap().remove(name);
-        let told = house.curl().post_json("/signup", with).await.refuses(422, "invalid").json();
-        assert_eq!(told, house.curl().post_json("/signup", without).await.refuses(422, "invalid").json());
+        let told = app.curl().post_json("/signup", with).await.refuses(422, "invalid").json();
+        assert_eq!(told, app.curl().post_json("/signup", without).await.refuses(422, "invalid").json());
         assert!(told["fields"][name].is_string(), "{told}");
     }
     let body = json!({ "newPassword": "another horse battery staple", "repeat": null });

@@ -3,36 +3,36 @@
 use serde_json::{Value, json};
 use vestibule::{
     db::Tx,
-    model::throttle::{self, Limit},
+    model::rate_limit::{self, Limit},
 };
 
-use crate::house::{House, PASSWORD};
+use crate::harness::{PASSWORD, TestApp};
 
 const ADA: &str = "ada@example.com";
 
 /// Counters as flows make them: of what, for whom.
 type Counted = Vec<(&'static str, String)>;
 
-async fn count(house: &House, counted: Counted) {
+async fn count(app: &TestApp, counted: Counted) {
     let change = move |tx: &mut Tx| {
         counted.iter().try_for_each(|(what, whom)| {
-            throttle::admit(tx, &Limit::new(what, whom, 5, chrono::TimeDelta::hours(1)))
+            rate_limit::consume(tx, &Limit::new(what, whom, 5, chrono::TimeDelta::hours(1)))
         })
     };
-    house.app.write(change).await.unwrap();
+    app.inner.write(change).await.unwrap();
 }
 
-async fn house_with_limits() -> House {
-    House::today_with(&[("THROTTLE", "on"), ("MAILS_PER_MINUTE", "9")]).await
+async fn app_with_limits() -> TestApp {
+    TestApp::today_with(&[("THROTTLE", "on"), ("MAILS_PER_MINUTE", "9")]).await
 }
 
 #[actix_web::test]
 async fn an_operator_names_whom_to_let_try_again_in_any_spelling() {
-    let house = house_with_limits().await;
-    house.claimant(ADA).await;
-    let id = house.texts("SELECT id AS text FROM users").await.remove(0);
-    house.meddle("DELETE FROM throttles").await;
-    let network = |ip: &str| ("login-network", throttle::client_network(ip));
+    let app = app_with_limits().await;
+    app.unverified_user(ADA).await;
+    let id = app.texts("SELECT id AS text FROM users").await.remove(0);
+    app.db_execute("DELETE FROM throttles").await;
+    let network = |ip: &str| ("login-network", rate_limit::client_network(ip));
     let address = |spelled: &str| ("login-address-any", spelled.to_owned());
     let account = || ("guess", id.clone());
     // What is counted, what the operator writes, and how many counters that clears.
@@ -60,7 +60,7 @@ async fn an_operator_names_whom_to_let_try_again_in_any_spelling() {
         (vec![network("2001:db8:1:2::1")], "2001:db8:1:2:3::/80", 1),
         (vec![network("2001:db8:1:2::1")], "2001:db8:1:3::/64", 0),
         (
-            vec![network("203.0.113.9"), ("sign-up", throttle::client_network("203.0.113.9"))],
+            vec![network("203.0.113.9"), ("sign-up", rate_limit::client_network("203.0.113.9"))],
             "203.0.113.9",
             2,
         ),
@@ -69,28 +69,27 @@ async fn an_operator_names_whom_to_let_try_again_in_any_spelling() {
         (vec![], ADA, 0),
     ];
     for (counted, named, cleared) in rows {
-        count(&house, counted.clone()).await;
+        count(&app, counted.clone()).await;
 
-        let said = house.command(&["limits", "clear", named, "--json"]);
+        let output = app.command(&["limits", "clear", named, "--json"]);
 
-        let told: Value = serde_json::from_str(&said.out).unwrap();
-        assert_eq!(told["cleared"], cleared, "{named}: {said:?}");
-        assert_eq!(said.code, Some(i32::from(cleared == 0)), "{named}: {said:?}");
-        assert_eq!(said.err.contains("nothing was cleared"), cleared == 0, "{named}: {said:?}");
-        assert_eq!(house.count("throttles").await, counted.len() as i64 - cleared as i64, "{named}");
-        house
-            .app
-            .write(|tx| throttle::forget_all(tx, &vestibule::model::audit::Actor::operator()))
+        let told: Value = serde_json::from_str(&output.out).unwrap();
+        assert_eq!(told["cleared"], cleared, "{named}: {output:?}");
+        assert_eq!(output.code, Some(i32::from(cleared == 0)), "{named}: {output:?}");
+        assert_eq!(output.err.contains("nothing was cleared"), cleared == 0, "{named}: {output:?}");
+        assert_eq!(app.count("throttles").await, counted.len() as i64 - cleared as i64, "{named}");
+        app.inner
+            .write(|tx| rate_limit::forget_all(tx, &vestibule::model::audit::Actor::operator()))
             .await
             .unwrap();
     }
-    assert_eq!(house.count("audit WHERE event = 'limits_cleared' AND detail LIKE '%@%'").await, 0);
+    assert_eq!(app.count("audit WHERE event = 'limits_cleared' AND detail LIKE '%@%'").await, 0);
 }
 
 #[actix_web::test]
 async fn what_is_no_address_is_refused_with_what_to_write() {
-    let house = house_with_limits().await;
-    count(&house, vec![("sign-up", throttle::client_network("203.0.113.9"))]).await;
+    let app = app_with_limits().await;
+    count(&app, vec![("sign-up", rate_limit::client_network("203.0.113.9"))]).await;
     for (wrong, says) in [
         ("ada", "Write one such as"),
         ("203.0.113", "Write one such as"),
@@ -101,13 +100,13 @@ async fn what_is_no_address_is_refused_with_what_to_write() {
         ("0123456789abcdef0123456789abcdef", "Write one such as"),
         ("", "Write one such as"),
     ] {
-        let said = house.command(&["limits", "clear", wrong]);
-        assert_eq!((said.code, said.out.as_str()), (Some(1), ""), "{wrong}: {said:?}");
-        assert!(said.err.contains(says), "{wrong}: {said:?}");
+        let output = app.command(&["limits", "clear", wrong]);
+        assert_eq!((output.code, output.out.as_str()), (Some(1), ""), "{wrong}: {output:?}");
+        assert!(output.err.contains(says), "{wrong}: {output:?}");
     }
-    assert_eq!(house.command(&["limits", "clear"]).code, Some(2), "whom to clear is to be said");
-    assert_eq!(house.command(&["limits", "clear", ADA, "--all"]).code, Some(2));
-    assert_eq!(house.count("throttles").await, 1);
+    assert_eq!(app.command(&["limits", "clear"]).code, Some(2), "whom to clear is to be said");
+    assert_eq!(app.command(&["limits", "clear", ADA, "--all"]).code, Some(2));
+    assert_eq!(app.count("throttles").await, 1);
 }
 
 #[actix_web::test]
@@ -119,13 +118,13 @@ async fn who_tried_too_often_may_try_again_and_nobody_is_named_in_the_list() {
         ("LOGIN_PER_NETWORK", "99"),
         ("LOGIN_FAILURES", "5"),
     ];
-    let house = House::today_with(&often).await;
-    house.claimant(ADA).await;
+    let app = TestApp::today_with(&often).await;
+    app.unverified_user(ADA).await;
     let tries = json!({ "email": ADA, "password": "not hers" });
-    let curl = house.curl();
+    let curl = app.curl();
     while curl.post_json("/login", tries.clone()).await.status != 429 {}
 
-    let (words, lines) = (house.command(&["limits", "list"]), house.command(&["limits", "list", "--json"]));
+    let (words, lines) = (app.command(&["limits", "list"]), app.command(&["limits", "list", "--json"]));
 
     assert_eq!((words.code, lines.code), (Some(0), Some(0)), "{words:?} {lines:?}");
     assert!(words.out.contains("login-streak-any") && words.out.contains("until 20"), "{words:?}");
@@ -135,8 +134,8 @@ async fn who_tried_too_often_may_try_again_and_nobody_is_named_in_the_list() {
     assert!(counter["count"].as_i64().unwrap() >= 5 && counter["endsAt"].is_string(), "{counter}");
 
     curl.post_json("/login", json!({ "email": ADA, "password": PASSWORD })).await.is(429);
-    let cleared = house.command(&["limits", "clear", ADA]);
+    let cleared = app.command(&["limits", "clear", ADA]);
     assert!(cleared.code == Some(0) && cleared.out.contains("counter(s) cleared"), "{cleared:?}");
     curl.post_json("/login", json!({ "email": ADA, "password": PASSWORD })).await.is(200);
-    assert_eq!(house.count("audit WHERE event = 'limits_cleared' AND actor_kind = 'operator'").await, 1);
+    assert_eq!(app.count("audit WHERE event = 'limits_cleared' AND actor_kind = 'operator'").await, 1);
 }

@@ -11,7 +11,7 @@ use actix_web::http::Method;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::house::{Ground, House, KEY, PASSWORD, Process, Visitor, eventually, token_in};
+use crate::harness::{Ground, KEY, PASSWORD, Process, TestApp, Visitor, eventually, token_in};
 
 const ADA: &str = "ada@example.com";
 const WRONG: &str = "not the password of anybody";
@@ -51,7 +51,7 @@ async fn live(ground: &Ground, vestibule: &Process) -> Scenario {
         ["ada@elsewhere.example", "Lovelace", WRONG, PASSWORD, "@example.com", "%40", "forged"]
             .map(str::to_owned)
             .into();
-    let moving = token_in(&ground.letters_to("ada@elsewhere.example").await[0].text).unwrap();
+    let moving = token_in(&ground.emails_to("ada@elsewhere.example").await[0].text).unwrap();
     secrets.push(moving);
     vestibule.curl().post_json("/login/magic-link", json!({ "email": ADA })).await.is(200);
     vestibule.curl().post_json("/forgot-password", json!({ "email": ADA })).await.is(200);
@@ -60,12 +60,12 @@ async fn live(ground: &Ground, vestibule: &Process) -> Scenario {
     vestibule.curl().get("/nowhere/ada@example.com?token=privatissimo").await.is(404);
     ada.clone().with("sec-fetch-site", "cross-site").post_json("/logout", json!({})).await.is(403);
     phone.post_json("/logout", json!({})).await.is(200);
-    let letters = eventually("five letters", async || {
-        let letters = ground.catcher.letters();
-        let has = |words: &str| letters.iter().any(|letter| letter.text.contains(words));
-        (has("/login/magic-link/verify") && has("/reset-password")).then_some(letters)
+    let emails = eventually("five letters", async || {
+        let emails = ground.catcher.emails();
+        let has = |words: &str| emails.iter().any(|message| message.text.contains(words));
+        (has("/login/magic-link/verify") && has("/reset-password")).then_some(emails)
     });
-    secrets.extend(letters.await.iter().filter_map(|letter| token_in(&letter.text)));
+    secrets.extend(emails.await.iter().filter_map(|message| token_in(&message.text)));
     secrets.extend([&ada, &ben, &phone].iter().filter_map(|curl| curl.cookie("session")));
     secrets.push("privatissimo".to_owned());
     Scenario { secrets, stranger: ids.remove(1), user: ids.remove(0) }
@@ -292,8 +292,8 @@ async fn what_is_rolled_back_is_in_no_line() {
 /// Who gives an id, what it is, and whether it is taken.
 #[actix_web::test]
 async fn a_request_has_the_id_that_a_trusted_proxy_gave_it_where_that_is_one() {
-    let behind = House::with(&[("TRUSTED_PROXIES", "127.0.0.1")]).await;
-    let open = House::open().await;
+    let behind = TestApp::with(&[("TRUSTED_PROXIES", "127.0.0.1")]).await;
+    let open = TestApp::open().await;
     let longest = "a".repeat(128);
     let too_long = "a".repeat(129);
     for (id, is_taken) in [
@@ -320,8 +320,8 @@ async fn a_request_has_the_id_that_a_trusted_proxy_gave_it_where_that_is_one() {
         ("back\\slash", false),
         ("%0a%0dINFO", false),
     ] {
-        for (house, is_trusted) in [(&behind, true), (&open, false)] {
-            for visitor in [house.curl(), house.browser()] {
+        for (app, is_trusted) in [(&behind, true), (&open, false)] {
+            for visitor in [app.curl(), app.browser()] {
                 let answer = visitor.with("x-request-id", id).get("/healthz").await.is(200);
                 let given = answer.header("x-request-id").to_owned();
                 assert_eq!(given == id, is_taken && is_trusted, "{id} became {given}");
@@ -351,7 +351,7 @@ async fn a_log_that_nobody_takes_loses_lines_and_nothing_else() {
         let email = format!("{}@example.com", what.replace(' ', "-"));
         let form = json!({ "email": email, "password": PASSWORD, "name": "Ada" });
         curl.post_json("/signup", form).await.is(201);
-        ground.letters_to(&email).await;
+        ground.emails_to(&email).await;
         vestibule.signal(Signal::HUP);
         if is_lossy {
             let lost = eventually("lost lines are counted", async || {
@@ -430,14 +430,14 @@ fn no_line_is_a_debug_dump() {
             continue;
         }
         let source = fs::read_to_string(&path).unwrap();
-        for said in source.split("tracing::").skip(1) {
+        for output in source.split("tracing::").skip(1) {
             let is_line = ["error!(", "warn!(", "info!(", "debug!(", "trace!("]
                 .iter()
-                .any(|name| said.starts_with(name));
-            let said = said.split_once(");").map_or(said, |(said, _)| said);
+                .any(|name| output.starts_with(name));
+            let output = output.split_once(");").map_or(output, |(output, _)| output);
             let is_dump =
-                ["(?", " ?", "\n?"].iter().any(|sigil| said.contains(sigil)) || said.contains(":?}");
-            assert!(!(is_line && is_dump), "{}: tracing::{said}", path.display());
+                ["(?", " ?", "\n?"].iter().any(|sigil| output.contains(sigil)) || output.contains(":?}");
+            assert!(!(is_line && is_dump), "{}: tracing::{output}", path.display());
             lines += usize::from(is_line);
         }
     }

@@ -6,17 +6,17 @@ use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
 use vestibule::model::{audit::Actor, recovery_code, totp, user};
 
-use crate::house::{Answer, House, PASSWORD, Visitor, token_in};
+use crate::harness::{Answer, PASSWORD, TestApp, Visitor, token_in};
 
 const NEW: &str = "a new and better password";
 const PHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_2 like Mac OS X) AppleWebKit/605.1.15 \
     (KHTML, like Gecko) Version/17.2 Mobile/15E148 Safari/604.1";
 
-/// Asks for a link; the token in the newest letter to `address`.
-pub async fn asked(house: &House, visitor: &Visitor, address: &str) -> String {
-    house.send_letters().await;
+/// Asks for a link; the token in the newest email to `address`.
+pub async fn asked(app: &TestApp, visitor: &Visitor, address: &str) -> String {
+    app.send_emails().await;
     visitor.post_json("/login/magic-link", json!({ "email": address })).await;
-    house.token_for(address).await
+    app.token_for(address).await
 }
 
 async fn enter(visitor: &Visitor, token: &str) -> Answer {
@@ -27,8 +27,8 @@ async fn type_code(visitor: &Visitor, code: &str) -> Answer {
     visitor.post_json("/login/magic-link/verify", json!({ "code": code })).await
 }
 
-async fn sign_in(house: &House, address: &str, password: &str) -> Answer {
-    house.curl().post_json("/login", json!({ "email": address, "password": password })).await
+async fn sign_in(app: &TestApp, address: &str, password: &str) -> Answer {
+    app.curl().post_json("/login", json!({ "email": address, "password": password })).await
 }
 
 fn link(token: &str) -> String {
@@ -36,8 +36,8 @@ fn link(token: &str) -> String {
 }
 
 /// The short code that a link shows to somebody else than who asked.
-async fn code_of(house: &House, token: &str) -> String {
-    house.curl().get(&link(token)).await.is(200).json()["code"].as_str().unwrap().to_owned()
+async fn code_of(app: &TestApp, token: &str) -> String {
+    app.curl().get(&link(token)).await.is(200).json()["code"].as_str().unwrap().to_owned()
 }
 
 /// An authenticator app, and its owner's recovery codes.
@@ -48,11 +48,11 @@ pub struct App {
 
 impl App {
     /// Set up behind the pages' back, as if it had always been there.
-    pub async fn of(house: &House, address: &str) -> Self {
+    pub async fn of(app: &TestApp, address: &str) -> Self {
         let address = vestibule::mail::EmailAddress::parse(address).unwrap();
-        let now = house.clock.now();
-        let (secret, codes) = house
-            .app
+        let now = app.clock.now();
+        let (secret, codes) = app
+            .inner
             .write(move |tx| {
                 let user = user::confirmed(tx.conn, &address)?.unwrap();
                 let secret = totp::start(tx, &user.id)?.base32().to_string();
@@ -63,13 +63,13 @@ impl App {
             .await
             .unwrap();
         // The code of this step is spent.
-        house.wait(TimeDelta::minutes(1));
+        app.wait(TimeDelta::minutes(1));
         Self { secret, codes }
     }
 
     /// What it shows now.
-    pub fn code(&self, house: &House) -> String {
-        code(&self.secret, house.clock.now().unix())
+    pub fn code(&self, app: &TestApp) -> String {
+        code(&self.secret, app.clock.now().unix())
     }
 }
 
@@ -81,15 +81,15 @@ fn code(secret: &str, seconds: i64) -> String {
 
 #[actix_web::test]
 async fn whoever_asks_opens_the_link_in_the_same_browser_and_presses_one_button() {
-    let house = House::open().await;
-    house.verified("ada@example.com").await;
-    let ada = house.browser();
+    let app = TestApp::open().await;
+    app.verified("ada@example.com").await;
+    let ada = app.browser();
 
     ada.get("/login").await.is(200).says("href=\"/login/magic-link\"").says("Send me a link instead");
     ada.get("/login/magic-link").await.is(200).says("Send me a link");
     ada.post("/login/magic-link", &[("email", "ada@example.com")]).await.goes_to("/login/magic-link/sent");
     ada.get("/login/magic-link/sent").await.is(200).says("ada@example.com").says("Look at your mail");
-    let token = house.token_for("ada@example.com").await;
+    let token = app.token_for("ada@example.com").await;
     let page = ada.get(&link(&token)).await.is(200).says("You asked for this link in this browser.");
     page.hides("shortcode").says("<button class=\"primary\">Sign in</button>");
     ada.post("/login/magic-link/verify", &[("token", &token)]).await.goes_to("/me");
@@ -97,7 +97,7 @@ async fn whoever_asks_opens_the_link_in_the_same_browser_and_presses_one_button(
     ada.get("/me").await.is(200).says("ada@example.com");
     let logins = ada.get("/me/security").await.is(200);
     logins.says("Link by mail");
-    let methods = house.texts("SELECT method AS text FROM sessions ORDER BY created_at, method").await;
+    let methods = app.texts("SELECT method AS text FROM sessions ORDER BY created_at, method").await;
     assert_eq!(methods, ["magic_link", "sign_up"]);
     ada.get("/login/magic-link/sent").await.goes_to("/login/magic-link");
     ada.get("/login/magic-link?next=%2Fme%2Flogins").await.goes_to("/me/logins");
@@ -105,15 +105,15 @@ async fn whoever_asks_opens_the_link_in_the_same_browser_and_presses_one_button(
 
 #[actix_web::test]
 async fn the_same_with_json() {
-    let house = House::open().await;
-    house.verified("ada@example.com").await;
-    let curl = house.curl();
+    let app = TestApp::open().await;
+    app.verified("ada@example.com").await;
+    let curl = app.curl();
 
-    let said =
+    let output =
         curl.post_json("/login/magic-link", json!({ "email": "ada@example.com" })).await.is(200).json();
-    assert!(said["message"].as_str().unwrap().contains("ada@example.com"), "{said}");
+    assert!(output["message"].as_str().unwrap().contains("ada@example.com"), "{output}");
     assert_eq!(curl.get("/login/magic-link/sent").await.is(200).json()["email"], "ada@example.com");
-    let token = house.token_for("ada@example.com").await;
+    let token = app.token_for("ada@example.com").await;
     let told = curl.get(&link(&token)).await.is(200).hides(&token).json();
     assert_eq!(
         told,
@@ -135,12 +135,12 @@ async fn the_same_with_json() {
 
 #[actix_web::test]
 async fn looking_at_a_link_changes_nothing_case_01_case_03() {
-    let house = House::open().await;
-    house.verified("ada@example.com").await;
-    let (ada, scanner) = (house.browser(), house.browser().named("Scanner/1.0"));
-    let token = asked(&house, &ada, "ada@example.com").await;
-    let sessions = house.count("sessions").await;
-    let rows = house
+    let app = TestApp::open().await;
+    app.verified("ada@example.com").await;
+    let (ada, scanner) = (app.browser(), app.browser().named("Scanner/1.0"));
+    let token = asked(&app, &ada, "ada@example.com").await;
+    let sessions = app.count("sessions").await;
+    let rows = app
         .texts(
             "SELECT hash || coalesce(CAST(used_at AS TEXT), '') || tries AS text FROM tokens ORDER BY hash",
         )
@@ -153,11 +153,11 @@ async fn looking_at_a_link_changes_nothing_case_01_case_03() {
             browser.get(&link(&token)).await.is(200).hides("http-equiv");
         }
     }
-    house.curl().get(&link(&token)).await.is(200);
-    house.curl().send(Method::PUT, &link(&token), None).await.is(405);
+    app.curl().get(&link(&token)).await.is(200);
+    app.curl().send(Method::PUT, &link(&token), None).await.is(405);
 
-    assert_eq!(house.count("sessions").await, sessions);
-    let after = house
+    assert_eq!(app.count("sessions").await, sessions);
+    let after = app
         .texts(
             "SELECT hash || coalesce(CAST(used_at AS TEXT), '') || tries AS text FROM tokens ORDER BY hash",
         )
@@ -168,34 +168,34 @@ async fn looking_at_a_link_changes_nothing_case_01_case_03() {
 
 #[actix_web::test]
 async fn a_token_in_an_address_never_leaves_this_site_and_only_its_digest_is_kept_case_04() {
-    let house = House::open().await;
-    house.verified("ada@example.com").await;
-    let token = asked(&house, &house.curl(), "ada@example.com").await;
-    let code = code_of(&house, &token).await;
+    let app = TestApp::open().await;
+    app.verified("ada@example.com").await;
+    let token = asked(&app, &app.curl(), "ada@example.com").await;
+    let code = code_of(&app, &token).await;
 
-    let page = house.browser().get(&link(&token)).await.is(200);
+    let page = app.browser().get(&link(&token)).await.is(200);
 
     assert_eq!(page.header("referrer-policy"), "same-origin");
     assert_eq!(page.header("cache-control"), "no-store");
-    let stolen = house.stolen_disk().await;
+    let stolen = app.dump_storage().await;
     assert!(!stolen.contains(&token), "the link's secret is not on the disk");
     assert!(!stolen.contains(&code) && !stolen.contains(&code.replace('-', "")), "nor is its code");
 }
 
 #[actix_web::test]
 async fn of_fifty_who_use_one_link_one_gets_in_case_06() {
-    let house = House::with(&[("DATABASE_POOL", "24")]).await;
+    let app = TestApp::with(&[("DATABASE_POOL", "24")]).await;
     for round in 0..3 {
         let address = format!("ada{round}@example.com");
-        house.verified(&address).await;
-        let token = asked(&house, &house.curl(), &address).await;
-        let curls: Vec<_> = (0..50).map(|_| house.curl()).collect();
-        let before = house.count("sessions").await;
+        app.verified(&address).await;
+        let token = asked(&app, &app.curl(), &address).await;
+        let curls: Vec<_> = (0..50).map(|_| app.curl()).collect();
+        let before = app.count("sessions").await;
 
         let answers = join_all(curls.iter().map(|curl| enter(curl, &token))).await;
 
         let won = answers.iter().filter(|answer| answer.status == 200).count();
-        assert_eq!((won, house.count("sessions").await), (1, before + 1));
+        assert_eq!((won, app.count("sessions").await), (1, before + 1));
         for loser in answers.into_iter().filter(|answer| answer.status != 200) {
             loser.refuses(422, "dead_magic_link");
         }
@@ -204,22 +204,22 @@ async fn of_fifty_who_use_one_link_one_gets_in_case_06() {
 
 #[actix_web::test]
 async fn of_a_link_and_its_code_at_once_one_gets_in_case_06() {
-    let house = House::with(&[("DATABASE_POOL", "24")]).await;
+    let app = TestApp::with(&[("DATABASE_POOL", "24")]).await;
     for round in 0..4 {
         let address = format!("ada{round}@example.com");
-        house.verified(&address).await;
-        let first = house.curl();
-        let token = asked(&house, &first, &address).await;
-        let code = code_of(&house, &token).await;
-        let before = house.count("sessions").await;
+        app.verified(&address).await;
+        let first = app.curl();
+        let token = asked(&app, &first, &address).await;
+        let code = code_of(&app, &token).await;
+        let before = app.count("sessions").await;
 
-        let by_link = join_all((0..20).map(async |_| enter(&house.curl(), &token).await));
+        let by_link = join_all((0..20).map(async |_| enter(&app.curl(), &token).await));
         let by_code = join_all((0..5).map(|_| type_code(&first, &code)));
         let (links, codes) = join(by_link, by_code).await;
 
         let answers: Vec<_> = links.into_iter().chain(codes).collect();
         let won = answers.iter().filter(|answer| answer.status == 200).count();
-        assert_eq!((won, house.count("sessions").await), (1, before + 1));
+        assert_eq!((won, app.count("sessions").await), (1, before + 1));
         assert!(
             answers.iter().all(|answer| [200, 401, 422].contains(&answer.status.as_u16())),
             "{answers:?}"
@@ -228,12 +228,12 @@ async fn of_a_link_and_its_code_at_once_one_gets_in_case_06() {
 }
 
 #[actix_web::test]
-async fn only_the_newest_link_works_and_the_letter_says_so_case_07() {
-    let house = House::open().await;
-    house.verified("ada@example.com").await;
-    let ada = house.curl();
-    let first = asked(&house, &ada, "ada@example.com").await;
-    let second = asked(&house, &ada, "ada@example.com").await;
+async fn only_the_newest_link_works_and_the_email_says_so_case_07() {
+    let app = TestApp::open().await;
+    app.verified("ada@example.com").await;
+    let ada = app.curl();
+    let first = asked(&app, &ada, "ada@example.com").await;
+    let second = asked(&app, &ada, "ada@example.com").await;
 
     ada.get(&link(&first)).await.refuses(422, "dead_magic_link");
     enter(&ada, &first).await.refuses(422, "dead_magic_link");
@@ -241,76 +241,76 @@ async fn only_the_newest_link_works_and_the_letter_says_so_case_07() {
     let told = ada.get(&link(&second)).await.is(200).json();
     assert_eq!(told["sameBrowser"], true, "asked twice, it is still the browser that asked");
     enter(&ada, &second).await.is(200);
-    let letters = house.letters_to("ada@example.com").await;
-    let words = letters[2].text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let emails = app.emails_to("ada@example.com").await;
+    let words = emails[2].text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(words.contains("only the newest works") && words.contains("once, for 10 minutes"), "{words}");
 }
 
 #[actix_web::test]
 async fn a_link_dies_with_the_password_and_with_the_address_case_08() {
-    let house = House::open().await;
-    let ada = house.verified("ada@example.com").await;
+    let app = TestApp::open().await;
+    let ada = app.verified("ada@example.com").await;
 
-    let token = asked(&house, &house.curl(), "ada@example.com").await;
+    let token = asked(&app, &app.curl(), "ada@example.com").await;
     ada.post_json("/auth/confirm", json!({ "password": PASSWORD })).await.is(200);
     ada.put_json("/me/password", json!({ "newPassword": NEW })).await.is(200);
-    enter(&house.curl(), &token).await.refuses(422, "dead_magic_link");
+    enter(&app.curl(), &token).await.refuses(422, "dead_magic_link");
 
-    let token = asked(&house, &house.curl(), "ada@example.com").await;
-    house.curl().post_json("/forgot-password", json!({ "email": "ada@example.com" })).await.is(200);
-    let reset = house.token_for("ada@example.com").await;
+    let token = asked(&app, &app.curl(), "ada@example.com").await;
+    app.curl().post_json("/forgot-password", json!({ "email": "ada@example.com" })).await.is(200);
+    let reset = app.token_for("ada@example.com").await;
     let body = json!({ "token": reset, "password": PASSWORD });
-    house.curl().post_json("/reset-password", body).await.is(200);
-    enter(&house.curl(), &token).await.refuses(422, "dead_magic_link");
+    app.curl().post_json("/reset-password", body).await.is(200);
+    enter(&app.curl(), &token).await.refuses(422, "dead_magic_link");
 
-    let ada = house.curl();
+    let ada = app.curl();
     ada.post_json("/login", json!({ "email": "ada@example.com", "password": PASSWORD })).await.is(200);
     ada.post_json("/auth/confirm", json!({ "password": PASSWORD })).await.is(200);
-    let token = asked(&house, &house.curl(), "ada@example.com").await;
+    let token = asked(&app, &app.curl(), "ada@example.com").await;
     ada.put_json("/me/email", json!({ "email": "new@example.com" })).await.is(200);
-    let confirm = house.token_for("new@example.com").await;
+    let confirm = app.token_for("new@example.com").await;
     ada.post_json("/me/email/confirm", json!({ "token": confirm })).await.is(200);
-    enter(&house.curl(), &token).await.refuses(422, "dead_magic_link");
-    let new = asked(&house, &house.curl(), "new@example.com").await;
-    enter(&house.curl(), &new).await.is(200);
+    enter(&app.curl(), &token).await.refuses(422, "dead_magic_link");
+    let new = asked(&app, &app.curl(), "new@example.com").await;
+    enter(&app.curl(), &new).await.is(200);
 }
 
 #[actix_web::test]
 async fn a_link_is_for_the_address_that_it_was_sent_to_case_09() {
-    let house = House::open().await;
-    house.verified("ada@example.com").await;
-    let token = asked(&house, &house.curl(), "ada@example.com").await;
+    let app = TestApp::open().await;
+    app.verified("ada@example.com").await;
+    let token = asked(&app, &app.curl(), "ada@example.com").await;
 
-    house.meddle("UPDATE users SET email_normalized = 'new@example.com', email = 'new@example.com'").await;
+    app.db_execute("UPDATE users SET email_normalized = 'new@example.com', email = 'new@example.com'").await;
 
-    enter(&house.curl(), &token).await.refuses(422, "dead_magic_link");
+    enter(&app.curl(), &token).await.refuses(422, "dead_magic_link");
 }
 
 #[actix_web::test]
 async fn until_a_new_address_is_confirmed_links_go_to_the_old_one_case_11() {
-    let house = House::open().await;
-    let ada = house.verified("ada@example.com").await;
+    let app = TestApp::open().await;
+    let ada = app.verified("ada@example.com").await;
     ada.post_json("/auth/confirm", json!({ "password": PASSWORD })).await.is(200);
     ada.put_json("/me/email", json!({ "email": "new@example.com" })).await.is(200);
-    house.send_letters().await;
+    app.send_emails().await;
 
-    let to_new = house.letters_to("new@example.com").await.len();
-    house.curl().post_json("/login/magic-link", json!({ "email": "new@example.com" })).await.is(200);
-    assert_eq!(house.letters_to("new@example.com").await.len(), to_new);
-    let token = asked(&house, &house.curl(), "ada@example.com").await;
+    let to_new = app.emails_to("new@example.com").await.len();
+    app.curl().post_json("/login/magic-link", json!({ "email": "new@example.com" })).await.is(200);
+    assert_eq!(app.emails_to("new@example.com").await.len(), to_new);
+    let token = asked(&app, &app.curl(), "ada@example.com").await;
 
-    enter(&house.curl(), &token).await.is(200);
+    enter(&app.curl(), &token).await.is(200);
 }
 
 #[actix_web::test]
 async fn a_browser_signed_in_as_somebody_else_is_told_before_anything_happens_case_13() {
-    let house = House::open().await;
-    house.verified("ada@example.com").await;
-    house.verified("ben@example.com").await;
-    let ben = house.browser();
+    let app = TestApp::open().await;
+    app.verified("ada@example.com").await;
+    app.verified("ben@example.com").await;
+    let ben = app.browser();
     ben.post("/login", &[("email", "ben@example.com"), ("password", PASSWORD)]).await.goes_to("/me");
-    let token = asked(&house, &house.browser(), "ada@example.com").await;
-    let sessions = house.count("sessions").await;
+    let token = asked(&app, &app.browser(), "ada@example.com").await;
+    let sessions = app.count("sessions").await;
 
     let page =
         ben.get(&link(&token)).await.is(200).says("ben@example.com</bdi>. Signing in here takes the place");
@@ -319,32 +319,32 @@ async fn a_browser_signed_in_as_somebody_else_is_told_before_anything_happens_ca
     ben.post("/login/magic-link/verify", &[("token", &token)]).await.goes_to("/me");
 
     ben.get("/me").await.is(200).says("ada@example.com").hides("ben@example.com");
-    assert_eq!(house.count("sessions").await, sessions, "one ended, one began");
+    assert_eq!(app.count("sessions").await, sessions, "one ended, one began");
 }
 
 #[actix_web::test]
 async fn a_link_opened_again_leads_on_where_it_let_somebody_in_and_is_dead_anywhere_else_case_14() {
-    let house = House::open().await;
-    house.verified("ada@example.com").await;
-    let ada = house.browser();
+    let app = TestApp::open().await;
+    app.verified("ada@example.com").await;
+    let ada = app.browser();
     ada.post("/login/magic-link", &[("email", "ada@example.com"), ("next", "/me/logins")]).await.is(303);
-    let token = house.token_for("ada@example.com").await;
+    let token = app.token_for("ada@example.com").await;
     ada.post("/login/magic-link/verify", &[("token", &token)]).await.goes_to("/me/logins");
 
     ada.get(&link(&token)).await.goes_to("/me/logins");
-    let page = house.browser().get(&link(&token)).await.is(422);
+    let page = app.browser().get(&link(&token)).await.is(422);
     page.says("This link no longer works").says("href=\"/login/magic-link\"").says("Send me a new link");
     ada.post("/login/magic-link/verify", &[("token", &token)]).await.is(422);
 }
 
 #[actix_web::test]
 async fn opened_elsewhere_the_link_tells_who_asked_and_shows_a_code_for_there() {
-    let house = House::open().await;
-    house.verified("ada@example.com").await;
-    let (laptop, phone) = (house.browser(), house.browser().named(PHONE));
+    let app = TestApp::open().await;
+    app.verified("ada@example.com").await;
+    let (laptop, phone) = (app.browser(), app.browser().named(PHONE));
     laptop.post("/login/magic-link", &[("email", "ada@example.com")]).await.is(303);
-    let token = house.token_for("ada@example.com").await;
-    let sessions = house.count("sessions").await;
+    let token = app.token_for("ada@example.com").await;
+    let sessions = app.count("sessions").await;
 
     let page = phone.get(&link(&token)).await.is(200).says("Did you ask for this link?");
     let page = page.says("<bdi>Firefox on Linux</bdi>").says("127.0.0.1").says("tell it to nobody");
@@ -357,24 +357,24 @@ async fn opened_elsewhere_the_link_tells_who_asked_and_shows_a_code_for_there() 
     laptop.get("/me").await.is(200);
     phone.get("/me").await.goes_to("/login?next=%2Fme");
     phone.get(&link(&token)).await.is(422);
-    assert_eq!(house.count("sessions").await, sessions + 1);
+    assert_eq!(app.count("sessions").await, sessions + 1);
 }
 
 #[actix_web::test]
 async fn opened_elsewhere_a_button_signs_in_there_instead() {
-    let house = House::open().await;
-    house.verified("ada@example.com").await;
-    let (laptop, phone) = (house.browser(), house.browser().named(PHONE));
+    let app = TestApp::open().await;
+    app.verified("ada@example.com").await;
+    let (laptop, phone) = (app.browser(), app.browser().named(PHONE));
     let form = [("email", "ada@example.com"), ("remember", "true"), ("next", "/me/logins")];
     laptop.post("/login/magic-link", &form).await.is(303);
-    let token = house.token_for("ada@example.com").await;
-    let code = code_of(&house, &token).await;
+    let token = app.token_for("ada@example.com").await;
+    let code = code_of(&app, &token).await;
 
     phone.get(&link(&token)).await.is(200).says("Sign in here");
     phone.post("/login/magic-link/verify", &[("token", &token)]).await.goes_to("/me/logins");
 
     phone.get("/me").await.is(200);
-    let remembered = house.count("sessions WHERE method = 'magic_link' AND remembered").await;
+    let remembered = app.count("sessions WHERE method = 'magic_link' AND remembered").await;
     assert_eq!(remembered, 0, "what was ticked there was about that device");
     laptop.post("/login/magic-link/verify", &[("code", &code)]).await.goes_to("/login");
     laptop.get("/login").await.is(200).says("That sign-in has ended");
@@ -382,36 +382,36 @@ async fn opened_elsewhere_a_button_signs_in_there_instead() {
 
 #[actix_web::test]
 async fn the_way_on_and_the_tick_are_kept_through_the_mail_and_stay_on_this_site_case_51() {
-    let house = House::open().await;
-    house.verified("ada@example.com").await;
+    let app = TestApp::open().await;
+    app.verified("ada@example.com").await;
     for (next, way) in [
         ("/me/sessions?page=2", "/me/sessions?page=2"),
         ("//evil.example", "/me"),
         ("https://evil.example", "/me"),
     ] {
-        let ada = house.browser();
+        let ada = app.browser();
         let query = serde_urlencoded::to_string([("next", next)]).unwrap();
         let page = ada.get(&format!("/login/magic-link?{query}")).await.is(200);
         assert_eq!(page.body.contains("name=\"next\""), way != "/me");
         let form = [("email", "ada@example.com"), ("remember", "true"), ("next", next)];
         ada.post("/login/magic-link", &form).await.is(303);
-        let token = house.token_for("ada@example.com").await;
+        let token = app.token_for("ada@example.com").await;
         ada.post("/login/magic-link/verify", &[("token", &token)]).await.goes_to(way);
     }
-    assert_eq!(house.count("sessions WHERE method = 'magic_link' AND remembered").await, 3);
-    let page = house.browser().get("/login?next=%2Fme%2Flogins").await;
+    assert_eq!(app.count("sessions WHERE method = 'magic_link' AND remembered").await, 3);
+    let page = app.browser().get("/login?next=%2Fme%2Flogins").await;
     page.is(200).says("href=\"/login/magic-link?next=%2Fme%2Flogins\"");
 }
 
 #[actix_web::test]
 async fn five_wrong_codes_end_it_for_everybody_alike() {
-    let house = House::open().await;
-    house.verified("ada@example.com").await;
-    house.claimant("eva@example.com").await;
-    house.send_letters().await;
+    let app = TestApp::open().await;
+    app.verified("ada@example.com").await;
+    app.unverified_user("eva@example.com").await;
+    app.send_emails().await;
     let mut stories = Vec::new();
     for address in ["ada@example.com", "eva@example.com", "bob@example.com"] {
-        let (curl, browser) = (house.curl(), house.browser());
+        let (curl, browser) = (app.curl(), app.browser());
         let mut story = Vec::new();
         for visitor in [&curl, &browser] {
             visitor.post_json("/login/magic-link", json!({ "email": address })).await;
@@ -434,44 +434,44 @@ async fn five_wrong_codes_end_it_for_everybody_alike() {
     assert!(stories[0][0].contains("That is not the code") && stories[0][4].contains("sign_in_ended"));
 
     // The right one is too late, and the link is dead with it.
-    let curl = house.curl();
-    let token = asked(&house, &curl, "ada@example.com").await;
-    let code = code_of(&house, &token).await;
+    let curl = app.curl();
+    let token = asked(&app, &curl, "ada@example.com").await;
+    let code = code_of(&app, &token).await;
     for _ in 0..5 {
         type_code(&curl, "zzzzzz").await;
     }
     type_code(&curl, &code).await.refuses(401, "sign_in_ended");
     enter(&curl, &token).await.refuses(422, "dead_magic_link");
-    assert!(house.count("sign_ins WHERE method = 'magic_link' AND outcome = 'wrong_link_code'").await >= 20);
-    assert_eq!(house.count("sessions WHERE method = 'magic_link'").await, 0);
+    assert!(app.count("sign_ins WHERE method = 'magic_link' AND outcome = 'wrong_link_code'").await >= 20);
+    assert_eq!(app.count("sessions WHERE method = 'magic_link'").await, 0);
 }
 
 #[actix_web::test]
 async fn of_fifty_codes_at_once_five_are_looked_at_case_49() {
-    let house = House::with(&[("DATABASE_POOL", "24")]).await;
-    house.verified("ada@example.com").await;
-    let curl = house.curl();
-    asked(&house, &curl, "ada@example.com").await;
+    let app = TestApp::with(&[("DATABASE_POOL", "24")]).await;
+    app.verified("ada@example.com").await;
+    let curl = app.curl();
+    asked(&app, &curl, "ada@example.com").await;
 
     let answers = join_all((0..50).map(|_| type_code(&curl, "zzzzzz"))).await;
 
     let looked_at = answers.iter().filter(|answer| answer.status == 422).count();
     assert_eq!(looked_at, 4, "the fifth ends it");
     assert!(answers.iter().all(|answer| [401, 422].contains(&answer.status.as_u16())));
-    assert_eq!(house.count("audit WHERE event = 'sign_in_failed'").await, 5);
+    assert_eq!(app.count("audit WHERE event = 'sign_in_failed'").await, 5);
 }
 
 #[actix_web::test]
 async fn a_code_is_good_in_the_browser_that_asked_and_in_no_other() {
-    let house = House::open().await;
-    house.verified("ada@example.com").await;
-    let first = house.curl();
-    let token = asked(&house, &first, "ada@example.com").await;
-    let code = code_of(&house, &token).await;
+    let app = TestApp::open().await;
+    app.verified("ada@example.com").await;
+    let first = app.curl();
+    let token = asked(&app, &first, "ada@example.com").await;
+    let code = code_of(&app, &token).await;
 
-    type_code(&house.curl(), &code).await.refuses(401, "sign_in_ended");
+    type_code(&app.curl(), &code).await.refuses(401, "sign_in_ended");
     // Somebody who asked for a link to another address.
-    let eve = house.curl();
+    let eve = app.curl();
     eve.post_json("/login/magic-link", json!({ "email": "eve@example.com" })).await.is(200);
     type_code(&eve, &code).await.refuses(422, "invalid");
 
@@ -484,15 +484,15 @@ async fn a_code_is_good_in_the_browser_that_asked_and_in_no_other() {
 
 #[actix_web::test]
 async fn link_and_code_work_for_ten_minutes() {
-    let house = House::open().await;
-    house.verified("ada@example.com").await;
-    let (ada, late) = (house.curl(), house.curl());
-    let token = asked(&house, &ada, "ada@example.com").await;
-    let code = code_of(&house, &token).await;
+    let app = TestApp::open().await;
+    app.verified("ada@example.com").await;
+    let (ada, late) = (app.curl(), app.curl());
+    let token = asked(&app, &ada, "ada@example.com").await;
+    let code = code_of(&app, &token).await;
 
-    house.wait(TimeDelta::seconds(599));
+    app.wait(TimeDelta::seconds(599));
     ada.get(&link(&token)).await.is(200);
-    house.wait(TimeDelta::seconds(1));
+    app.wait(TimeDelta::seconds(1));
 
     ada.get(&link(&token)).await.refuses(422, "dead_magic_link");
     enter(&ada, &token).await.refuses(422, "dead_magic_link");
@@ -502,61 +502,61 @@ async fn link_and_code_work_for_ten_minutes() {
         json!({}),
         "nothing waits here any more"
     );
-    let token = asked(&house, &late, "ada@example.com").await;
-    house.wait(TimeDelta::seconds(599));
+    let token = asked(&app, &late, "ada@example.com").await;
+    app.wait(TimeDelta::seconds(599));
     enter(&late, &token).await.is(200);
 }
 
 #[actix_web::test]
 async fn what_was_never_a_link_is_a_dead_one() {
-    let house = House::open().await;
+    let app = TestApp::open().await;
     for rubbish in ["", "x", "%00", &"x".repeat(4000)] {
-        house.browser().get(&link(rubbish)).await.is(422).says("This link no longer works");
+        app.browser().get(&link(rubbish)).await.is(422).says("This link no longer works");
     }
-    house.curl().get("/login/magic-link/verify").await.refuses(422, "dead_magic_link");
-    enter(&house.curl(), "\0").await.refuses(422, "dead_magic_link");
-    house.curl().post_json("/login/magic-link/verify", json!({})).await.refuses(422, "dead_magic_link");
-    let page = house.browser().post("/login/magic-link", &[("email", "ada at home")]).await.is(422);
+    app.curl().get("/login/magic-link/verify").await.refuses(422, "dead_magic_link");
+    enter(&app.curl(), "\0").await.refuses(422, "dead_magic_link");
+    app.curl().post_json("/login/magic-link/verify", json!({})).await.refuses(422, "dead_magic_link");
+    let page = app.browser().post("/login/magic-link", &[("email", "ada at home")]).await.is(422);
     page.says("value=\"ada at home\"").says("aria-invalid");
 }
 
 #[actix_web::test]
 async fn switched_off_there_is_nothing_here_and_no_link_to_it() {
-    let house = House::with(&[("MAGIC_LINKS", "off")]).await;
-    house.verified("ada@example.com").await;
+    let app = TestApp::with(&[("MAGIC_LINKS", "off")]).await;
+    app.verified("ada@example.com").await;
     for path in ["/login/magic-link", "/login/magic-link/sent", "/login/magic-link/verify?token=x"] {
-        house.browser().get(path).await.is(404);
-        house.curl().get(path).await.refuses(404, "not_found");
+        app.browser().get(path).await.is(404);
+        app.curl().get(path).await.refuses(404, "not_found");
     }
     let email = json!({ "email": "ada@example.com" });
-    house.curl().post_json("/login/magic-link", email.clone()).await.refuses(404, "not_found");
-    enter(&house.curl(), "x").await.refuses(404, "not_found");
-    house.browser().get("/login").await.is(200).hides("magic-link");
-    assert_eq!(house.letters_to("ada@example.com").await.len(), 1);
-    let methods = house.curl().post_json("/auth/methods", email).await.is(200).json();
+    app.curl().post_json("/login/magic-link", email.clone()).await.refuses(404, "not_found");
+    enter(&app.curl(), "x").await.refuses(404, "not_found");
+    app.browser().get("/login").await.is(200).hides("magic-link");
+    assert_eq!(app.emails_to("ada@example.com").await.len(), 1);
+    let methods = app.curl().post_json("/auth/methods", email).await.is(200).json();
     assert_eq!(methods, json!({ "methods": ["password", "passkey"] }));
 }
 
 #[actix_web::test]
 async fn links_are_limited_by_address_and_by_network_and_a_press_too_many_harms_nothing_case_18() {
-    let house = House::with(&[("THROTTLE", "on"), ("SIGNUPS_PER_NETWORK", "8")]).await;
-    house.verified("ada@example.com").await;
-    let ada = house.curl();
-    let token = asked(&house, &ada, "ada@example.com").await;
-    let letters = house.letters_to("ada@example.com").await.len();
+    let app = TestApp::with(&[("THROTTLE", "on"), ("SIGNUPS_PER_NETWORK", "8")]).await;
+    app.verified("ada@example.com").await;
+    let ada = app.curl();
+    let token = asked(&app, &ada, "ada@example.com").await;
+    let emails = app.emails_to("ada@example.com").await.len();
 
     let first = ada.post_json("/login/magic-link", json!({ "email": "ADA@example.com" })).await.is(200);
-    let unknown = house.curl();
+    let unknown = app.curl();
     for _ in 0..2 {
         unknown.post_json("/login/magic-link", json!({ "email": "bob@example.com" })).await.is(200);
     }
-    assert_eq!(house.letters_to("ada@example.com").await.len(), letters, "one a minute");
+    assert_eq!(app.emails_to("ada@example.com").await.len(), emails, "one a minute");
     assert!(first.body.contains("on its way"));
     assert_eq!(ada.get(&link(&token)).await.is(200).json()["sameBrowser"], true);
-    let code = code_of(&house, &token).await;
+    let code = code_of(&app, &token).await;
 
-    // A browser that came too late for a letter is told no more than any other.
-    let eve = house.curl();
+    // A browser that came too late for an email is told no more than any other.
+    let eve = app.curl();
     eve.post_json("/login/magic-link", json!({ "email": "ada@example.com" })).await.is(200);
     type_code(&eve, &code).await.refuses(422, "invalid");
     type_code(&unknown, &code).await.refuses(422, "invalid");
@@ -564,35 +564,35 @@ async fn links_are_limited_by_address_and_by_network_and_a_press_too_many_harms_
 
     for number in 0..3 {
         let email = format!("number{number}@example.com");
-        house.curl().post_json("/login/magic-link", json!({ "email": email })).await.is(200);
+        app.curl().post_json("/login/magic-link", json!({ "email": email })).await.is(200);
     }
     let email = json!({ "email": "one-more@example.com" });
-    house.curl().post_json("/login/magic-link", email).await.refuses(429, "too_many_attempts");
+    app.curl().post_json("/login/magic-link", email).await.refuses(429, "too_many_attempts");
 }
 
 #[actix_web::test]
 async fn every_address_gets_the_same_answer_the_same_work_and_only_people_get_mail() {
-    let house = House::open().await;
-    house.claimant("claimed@example.com").await;
-    house.verified("settled@example.com").await;
-    house.verified("guarded@example.com").await;
-    App::of(&house, "guarded@example.com").await;
-    house.send_letters().await;
-    let before = house.catcher.received();
+    let app = TestApp::open().await;
+    app.unverified_user("claimed@example.com").await;
+    app.verified("settled@example.com").await;
+    app.verified("guarded@example.com").await;
+    App::of(&app, "guarded@example.com").await;
+    app.send_emails().await;
+    let before = app.catcher.received();
     let addresses =
         ["unknown@example.com", "claimed@example.com", "settled@example.com", "guarded@example.com"];
 
     let (mut programs, mut browsers, mut works) = (Vec::new(), Vec::new(), Vec::new());
     for address in addresses {
-        let rows = async || (house.count("tokens").await, house.count("audit").await);
+        let rows = async || (app.count("tokens").await, app.count("audit").await);
         let start = rows().await;
-        let curl = house.curl();
+        let curl = app.curl();
         let answer = curl.post_json("/login/magic-link", json!({ "email": address })).await;
         programs.push(answer.is(200).outline(address));
         let done = rows().await;
         works.push((done.0 - start.0, done.1 - start.1));
         programs.push(curl.get("/login/magic-link/sent").await.is(200).outline(address));
-        let browser = house.browser();
+        let browser = app.browser();
         let answer = browser.post("/login/magic-link", &[("email", address)]).await;
         browsers.push(answer.is(303).outline(address));
         browsers.push(browser.get("/login/magic-link/sent").await.is(200).outline(address));
@@ -604,38 +604,38 @@ async fn every_address_gets_the_same_answer_the_same_work_and_only_people_get_ma
         }
     }
     assert_eq!(works, [(3, 1); 4], "rows written");
-    house.send_letters().await;
-    assert_eq!(house.catcher.received(), before + 6);
-    assert!(house.letters_to("unknown@example.com").await.is_empty());
+    app.send_emails().await;
+    assert_eq!(app.catcher.received(), before + 6);
+    assert!(app.emails_to("unknown@example.com").await.is_empty());
 }
 
 #[actix_web::test]
 async fn a_link_is_one_proof_and_the_second_is_asked_for_case_45_case_64() {
-    let house = House::open().await;
-    house.verified("ada@example.com").await;
-    let app = App::of(&house, "ada@example.com").await;
-    let sessions = house.count("sessions").await;
-    let browser = house.browser();
+    let test_app = TestApp::open().await;
+    test_app.verified("ada@example.com").await;
+    let app = App::of(&test_app, "ada@example.com").await;
+    let sessions = test_app.count("sessions").await;
+    let browser = test_app.browser();
     browser.post("/login/magic-link", &[("email", "ada@example.com"), ("next", "/me/logins")]).await.is(303);
-    let token = house.token_for("ada@example.com").await;
-    let code = code_of(&house, &token).await;
+    let token = test_app.token_for("ada@example.com").await;
+    let code = code_of(&test_app, &token).await;
 
     let entered = browser.post("/login/magic-link/verify", &[("token", &token)]).await;
     entered.goes_to("/login/2fa?next=%2Fme%2Flogins");
-    assert_eq!(house.count("sessions").await, sessions, "nobody is signed in yet");
+    assert_eq!(test_app.count("sessions").await, sessions, "nobody is signed in yet");
     browser.get("/me").await.goes_to("/login?next=%2Fme");
-    // What came by mail before is no second proof.
+    // What came by mail before is no second factor.
     for again in [token.as_str(), &code] {
         browser.post("/login/2fa", &[("code", again)]).await.is(422);
     }
-    let form = [("code", app.code(&house)), ("next", "/me/logins".to_owned())];
+    let form = [("code", app.code(&test_app)), ("next", "/me/logins".to_owned())];
     let form: Vec<_> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
     browser.post("/login/2fa", &form).await.goes_to("/me/logins");
 
     // The same by the short code, and with JSON.
-    let curl = house.curl();
-    let token = asked(&house, &curl, "ada@example.com").await;
-    let answer = type_code(&curl, &code_of(&house, &token).await).await.is(200).json();
+    let curl = test_app.curl();
+    let token = asked(&test_app, &curl, "ada@example.com").await;
+    let answer = type_code(&curl, &code_of(&test_app, &token).await).await.is(200).json();
     assert_eq!(answer, json!({ "twoFactorRequired": true, "methods": ["totp", "recovery_code"] }));
     curl.post_json("/login/2fa", json!({ "code": app.codes[0] })).await.is(200);
     curl.get("/me").await.is(200);
@@ -643,18 +643,18 @@ async fn a_link_is_one_proof_and_the_second_is_asked_for_case_45_case_64() {
 
 #[actix_web::test]
 async fn what_a_stranger_put_into_a_claim_is_gone_when_its_mailbox_proves_it_case_21() {
-    let house = House::open().await;
-    let eve = house.curl();
+    let app = TestApp::open().await;
+    let eve = app.curl();
     let body = json!({ "email": "ada@example.com", "password": "the squatter's own", "name": "Eve" });
     eve.post_json("/signup", body).await.is(201);
-    let verify = house.token_for("ada@example.com").await;
+    let verify = app.token_for("ada@example.com").await;
     let reset = {
-        house.curl().post_json("/forgot-password", json!({ "email": "ada@example.com" })).await.is(200);
-        house.token_for("ada@example.com").await
+        app.curl().post_json("/forgot-password", json!({ "email": "ada@example.com" })).await.is(200);
+        app.token_for("ada@example.com").await
     };
-    let ada = house.browser();
+    let ada = app.browser();
     ada.post("/login/magic-link", &[("email", "ada@example.com")]).await.is(303);
-    let token = house.token_for("ada@example.com").await;
+    let token = app.token_for("ada@example.com").await;
 
     ada.get(&link(&token)).await.is(200).says("not confirmed yet").says("removes the password");
     ada.post("/login/magic-link/verify", &[("token", &token)]).await.goes_to("/me");
@@ -662,43 +662,43 @@ async fn what_a_stranger_put_into_a_claim_is_gone_when_its_mailbox_proves_it_cas
     let page = ada.get("/me").await.is(200).says("Your address is confirmed, and you are signed in.");
     page.says("<span class=\"mark\">Confirmed</span>");
     eve.get("/me").await.refuses(401, "sign_in_required");
-    sign_in(&house, "ada@example.com", "the squatter's own").await.refuses(401, "wrong_credentials");
-    house.curl().post_json("/verify-email", json!({ "token": verify })).await.is(422);
+    sign_in(&app, "ada@example.com", "the squatter's own").await.refuses(401, "wrong_credentials");
+    app.curl().post_json("/verify-email", json!({ "token": verify })).await.is(422);
     let body = json!({ "token": reset, "password": "the squatter's next" });
-    house.curl().post_json("/reset-password", body).await.refuses(422, "dead_reset_link");
-    assert_eq!(house.count("users WHERE password_hash IS NULL AND email_verified_at IS NOT NULL").await, 1);
-    assert_eq!(house.count("sign_ins WHERE method = 'sign_up'").await, 0, "the history starts here");
-    assert_eq!(house.count("sessions").await, 1);
-    assert_eq!(house.count("audit WHERE event = 'claim_cleared'").await, 1);
+    app.curl().post_json("/reset-password", body).await.refuses(422, "dead_reset_link");
+    assert_eq!(app.count("users WHERE password_hash IS NULL AND email_verified_at IS NOT NULL").await, 1);
+    assert_eq!(app.count("sign_ins WHERE method = 'sign_up'").await, 0, "the history starts here");
+    assert_eq!(app.count("sessions").await, 1);
+    assert_eq!(app.count("audit WHERE event = 'unverified_account_cleared'").await, 1);
     // She sets a password of her own by mail.
-    house.curl().post_json("/forgot-password", json!({ "email": "ada@example.com" })).await.is(200);
-    let reset = house.token_for("ada@example.com").await;
-    house.curl().post_json("/reset-password", json!({ "token": reset, "password": NEW })).await.is(200);
-    sign_in(&house, "ada@example.com", NEW).await.is(200);
+    app.curl().post_json("/forgot-password", json!({ "email": "ada@example.com" })).await.is(200);
+    let reset = app.token_for("ada@example.com").await;
+    app.curl().post_json("/reset-password", json!({ "token": reset, "password": NEW })).await.is(200);
+    sign_in(&app, "ada@example.com", NEW).await.is(200);
 }
 
 #[actix_web::test]
 async fn an_account_that_was_confirmed_keeps_its_password_and_devices() {
-    let house = House::open().await;
-    let laptop = house.verified("ada@example.com").await;
-    let token = asked(&house, &house.curl(), "ada@example.com").await;
+    let app = TestApp::open().await;
+    let laptop = app.verified("ada@example.com").await;
+    let token = asked(&app, &app.curl(), "ada@example.com").await;
 
-    enter(&house.curl(), &token).await.is(200);
+    enter(&app.curl(), &token).await.is(200);
 
     laptop.get("/me").await.is(200);
-    sign_in(&house, "ada@example.com", PASSWORD).await.is(200);
+    sign_in(&app, "ada@example.com", PASSWORD).await.is(200);
 }
 
 #[actix_web::test]
 async fn the_newest_claim_gets_the_link_and_using_it_ends_the_others() {
-    let house = House::open().await;
-    let eve = house.claimant("ADA@example.com").await;
-    house.wait(TimeDelta::minutes(1));
-    let ada = house.claimant("ada@example.com").await;
-    house.send_letters().await;
-    let curl = house.curl();
+    let app = TestApp::open().await;
+    let eve = app.unverified_user("ADA@example.com").await;
+    app.wait(TimeDelta::minutes(1));
+    let ada = app.unverified_user("ada@example.com").await;
+    app.send_emails().await;
+    let curl = app.curl();
     curl.post_json("/login/magic-link", json!({ "email": "ADA@example.com" })).await.is(200);
-    let token = house.token_for("ada@example.com").await;
+    let token = app.token_for("ada@example.com").await;
 
     let user = enter(&curl, &token).await.is(200).json()["user"].clone();
 
@@ -706,48 +706,48 @@ async fn the_newest_claim_gets_the_link_and_using_it_ends_the_others() {
     for session in [&eve, &ada] {
         session.get("/me").await.refuses(401, "sign_in_required");
     }
-    assert_eq!((house.count("users").await, house.count("sessions").await), (1, 1));
+    assert_eq!((app.count("users").await, app.count("sessions").await), (1, 1));
 }
 
 #[actix_web::test]
-async fn whoever_has_the_address_confirmed_gets_the_link_and_no_claimant_does_case_118() {
-    let house = House::open().await;
-    house.verified("Ada@example.com").await;
-    house.wait(TimeDelta::minutes(1));
-    house.claimant("ADA@example.com").await;
-    house.send_letters().await;
+async fn whoever_has_the_address_confirmed_gets_the_link_and_no_unverified_user_does_case_118() {
+    let app = TestApp::open().await;
+    app.verified("Ada@example.com").await;
+    app.wait(TimeDelta::minutes(1));
+    app.unverified_user("ADA@example.com").await;
+    app.send_emails().await;
 
-    house.curl().post_json("/login/magic-link", json!({ "email": "ada@EXAMPLE.com" })).await.is(200);
-    let token = house.token_for("Ada@example.com").await;
+    app.curl().post_json("/login/magic-link", json!({ "email": "ada@EXAMPLE.com" })).await.is(200);
+    let token = app.token_for("Ada@example.com").await;
 
-    let user = enter(&house.curl(), &token).await.is(200).json()["user"].clone();
+    let user = enter(&app.curl(), &token).await.is(200).json()["user"].clone();
     assert_eq!(user["email"], "Ada@example.com");
-    assert!(house.letters_to("ADA@example.com").await.is_empty());
+    assert!(app.emails_to("ADA@example.com").await.is_empty());
 }
 
 #[actix_web::test]
 async fn a_link_never_steps_up_case_76() {
-    let house = House::open().await;
-    house.verified("ada@example.com").await;
-    house.verified("eve@example.com").await;
-    let app = App::of(&house, "ada@example.com").await;
+    let test_app = TestApp::open().await;
+    test_app.verified("ada@example.com").await;
+    test_app.verified("eve@example.com").await;
+    let app = App::of(&test_app, "ada@example.com").await;
     for (address, methods) in
         [("ada@example.com", json!(["totp", "recovery_code"])), ("eve@example.com", json!(["password"]))]
     {
-        let curl = house.curl();
-        let token = asked(&house, &curl, address).await;
+        let curl = test_app.curl();
+        let token = asked(&test_app, &curl, address).await;
         enter(&curl, &token).await.is(200);
         if address == "ada@example.com" {
-            curl.post_json("/login/2fa", json!({ "code": app.code(&house) })).await.is(200);
+            curl.post_json("/login/2fa", json!({ "code": app.code(&test_app) })).await.is(200);
         }
 
         let refused = curl.put_json("/me/email", json!({ "email": "new@example.com" })).await;
         let refused = refused.refuses(403, "reauthentication_required").json();
         assert_eq!(refused["methods"], methods);
-        let token = asked(&house, &house.curl(), address).await;
-        let code = code_of(&house, &token).await;
-        for proof in [json!({ "token": token }), json!({ "code": code }), json!({ "password": token })] {
-            curl.post_json("/auth/confirm", proof).await.refuses(422, "invalid");
+        let token = asked(&test_app, &test_app.curl(), address).await;
+        let code = code_of(&test_app, &token).await;
+        for evidence in [json!({ "token": token }), json!({ "code": code }), json!({ "password": token })] {
+            curl.post_json("/auth/confirm", evidence).await.refuses(422, "invalid");
         }
         // Coming in again by a link is a new session, and no fresher proof.
         enter(&curl, &token).await.is(200);
@@ -760,68 +760,69 @@ async fn a_link_never_steps_up_case_76() {
 
 #[actix_web::test]
 async fn an_owner_whose_password_strangers_closed_still_gets_in_by_a_link_case_46() {
-    let house =
-        House::with(&[("THROTTLE", "on"), ("LOGIN_PER_ADDRESS", "100"), ("LOGIN_PER_NETWORK", "100")]).await;
-    house.verified("ada@example.com").await;
+    let app =
+        TestApp::with(&[("THROTTLE", "on"), ("LOGIN_PER_ADDRESS", "100"), ("LOGIN_PER_NETWORK", "100")])
+            .await;
+    app.verified("ada@example.com").await;
     for _ in 0..10 {
-        sign_in(&house, "ada@example.com", "a stranger's guess").await;
+        sign_in(&app, "ada@example.com", "a stranger's guess").await;
     }
-    sign_in(&house, "ada@example.com", PASSWORD).await.refuses(429, "too_many_attempts");
+    sign_in(&app, "ada@example.com", PASSWORD).await.refuses(429, "too_many_attempts");
 
-    let curl = house.curl();
-    let token = asked(&house, &curl, "ada@example.com").await;
+    let curl = app.curl();
+    let token = asked(&app, &curl, "ada@example.com").await;
 
     enter(&curl, &token).await.is(200);
 }
 
 #[actix_web::test]
-async fn the_letter_tells_who_asked_from_where_and_what_to_do_about_it() {
-    let house = House::open().await;
-    house.verified("Ada@example.com").await;
+async fn the_email_tells_who_asked_from_where_and_what_to_do_about_it() {
+    let app = TestApp::open().await;
+    app.verified("Ada@example.com").await;
 
-    house.browser().post("/login/magic-link", &[("email", "ada@example.com")]).await.is(303);
+    app.browser().post("/login/magic-link", &[("email", "ada@example.com")]).await.is(303);
 
-    let letters = house.letters_to("Ada@example.com").await;
-    let letter = &letters[1];
-    assert_eq!(letter.subject, "Your link to sign in to Vestibule");
+    let emails = app.emails_to("Ada@example.com").await;
+    let email = &emails[1];
+    assert_eq!(email.subject, "Your link to sign in to Vestibule");
     for words in
         ["Firefox on Linux", "21 November 2026, 14:05 UTC", "the network 127.0.0.0/24", "If it was not you"]
     {
-        assert!(letter.text.contains(words), "{words}: {}", letter.text);
+        assert!(email.text.contains(words), "{words}: {}", email.text);
     }
-    assert!(letter.text.contains(&format!("{}/login/magic-link/verify?token=", house.base_url)));
-    let code = code_of(&house, &token_in(&letter.text).unwrap()).await;
-    assert!(!letter.text.contains(&code), "the code is on the page, and not in the mail");
+    assert!(email.text.contains(&format!("{}/login/magic-link/verify?token=", app.base_url)));
+    let code = code_of(&app, &token_in(&email.text).unwrap()).await;
+    assert!(!email.text.contains(&code), "the code is on the page, and not in the mail");
 }
 
 #[actix_web::test]
 async fn another_node_takes_the_link_and_the_code() {
-    let house = House::open().await;
-    let other = house.second_node().await;
-    house.verified("ada@example.com").await;
-    let ada = house.curl();
-    let token = asked(&house, &ada, "ada@example.com").await;
+    let app = TestApp::open().await;
+    let other = app.second_node().await;
+    app.verified("ada@example.com").await;
+    let ada = app.curl();
+    let token = asked(&app, &ada, "ada@example.com").await;
     let there = ada.at(other.port);
     assert_eq!(there.get(&link(&token)).await.is(200).json()["sameBrowser"], true);
 
-    type_code(&there, &code_of(&house, &token).await).await.is(200);
+    type_code(&there, &code_of(&app, &token).await).await.is(200);
 
     there.get("/me").await.is(200);
 }
 
 #[actix_web::test]
 async fn links_are_audited_and_counted_case_123() {
-    let house = House::open().await;
-    house.verified("ada@example.com").await;
-    let curl = house.curl();
+    let app = TestApp::open().await;
+    app.verified("ada@example.com").await;
+    let curl = app.curl();
     curl.post_json("/login/magic-link", json!({ "email": "bob@example.com" })).await.is(200);
-    let token = asked(&house, &curl, "ada@example.com").await;
+    let token = asked(&app, &curl, "ada@example.com").await;
     type_code(&curl, "zzzzzz").await.is(422);
     enter(&curl, &token).await.is(200);
 
-    let events = house.texts("SELECT event AS text FROM audit WHERE event LIKE '%magic%' OR event LIKE 'sign_in_f%' ORDER BY at, event").await;
+    let events = app.texts("SELECT event AS text FROM audit WHERE event LIKE '%magic%' OR event LIKE 'sign_in_f%' ORDER BY at, event").await;
     assert_eq!(events, ["magic_link_requested", "magic_link_requested", "sign_in_failed"]);
-    let metrics = house.curl().get("/metrics").await.is(200);
+    let metrics = app.curl().get("/metrics").await.is(200);
     metrics
         .says("vestibule_sign_ins_total{method=\"magic_link\",outcome=\"success\"} 1")
         .says("vestibule_sign_ins_total{method=\"magic_link\",outcome=\"failure\"} 1");

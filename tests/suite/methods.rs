@@ -2,28 +2,27 @@
 
 use serde_json::json;
 
-use crate::{house::House, magic_link::App};
+use crate::{harness::TestApp, magic_link::App};
 
 #[actix_web::test]
 async fn every_address_gets_the_same_ways_whoever_it_belongs_to() {
-    let house = House::open().await;
-    house.claimant("claimed@example.com").await;
-    house.verified("settled@example.com").await;
-    house.verified("guarded@example.com").await;
-    App::of(&house, "guarded@example.com").await;
-    house.verified("nothing@example.com").await;
-    house.meddle("UPDATE users SET password_hash = NULL WHERE email = 'nothing@example.com'").await;
-    let rows =
-        async || (house.count("audit").await, house.count("throttles").await, house.count("tokens").await);
+    let app = TestApp::open().await;
+    app.unverified_user("claimed@example.com").await;
+    app.verified("settled@example.com").await;
+    app.verified("guarded@example.com").await;
+    App::of(&app, "guarded@example.com").await;
+    app.verified("nothing@example.com").await;
+    app.db_execute("UPDATE users SET password_hash = NULL WHERE email = 'nothing@example.com'").await;
+    let rows = async || (app.count("audit").await, app.count("throttles").await, app.count("tokens").await);
     let before = rows().await;
 
     let (mut programs, mut browsers) = (Vec::new(), Vec::new());
     for name in ["unknown", "claimed", "settled", "guarded", "nothing"] {
         let address = format!("{name}@example.com");
-        let answer = house.curl().post_json("/auth/methods", json!({ "email": address })).await.is(200);
+        let answer = app.curl().post_json("/auth/methods", json!({ "email": address })).await.is(200);
         assert_eq!(answer.json(), json!({ "methods": ["password", "passkey", "magic_link"] }));
         programs.push(answer.outline(&address));
-        let answer = house.browser().post("/auth/methods", &[("email", &address)]).await.is(200);
+        let answer = app.browser().post("/auth/methods", &[("email", &address)]).await.is(200);
         browsers.push(answer.says("Link by mail").outline(&address));
     }
 
@@ -35,8 +34,8 @@ async fn every_address_gets_the_same_ways_whoever_it_belongs_to() {
 
 #[actix_web::test]
 async fn what_cannot_be_an_address_is_told_so() {
-    let house = House::open().await;
-    house.curl().post_json("/auth/methods", json!({ "email": "ada at home" })).await.refuses(422, "invalid");
-    house.curl().post_json("/auth/methods", json!({})).await.refuses(422, "invalid");
-    house.browser().post("/auth/methods", &[("email", "ada")]).await.is(422).says("aria-invalid");
+    let app = TestApp::open().await;
+    app.curl().post_json("/auth/methods", json!({ "email": "ada at home" })).await.refuses(422, "invalid");
+    app.curl().post_json("/auth/methods", json!({})).await.refuses(422, "invalid");
+    app.browser().post("/auth/methods", &[("email", "ada")]).await.is(422).says("aria-invalid");
 }

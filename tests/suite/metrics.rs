@@ -2,18 +2,18 @@
 
 use diesel::{RunQueryDsl, sql_query};
 use serde_json::json;
-use vestibule::jobs::{self, Chore};
+use vestibule::jobs::{self, Job};
 
-use crate::house::{House, PASSWORD, eventually};
+use crate::harness::{PASSWORD, TestApp, eventually};
 
 #[actix_web::test]
 async fn the_metrics_are_prometheus_text_with_every_family_described() {
-    let house = House::open().await;
-    house.claimant("ada@example.com").await;
+    let app = TestApp::open().await;
+    app.unverified_user("ada@example.com").await;
     // A counter without a sample is not shown.
-    jobs::run_once(&house.app, Chore::Sweep, true).await.unwrap();
+    jobs::run_once(&app.inner, Job::Sweep, true).await.unwrap();
 
-    for visitor in [house.curl(), house.browser()] {
+    for visitor in [app.curl(), app.browser()] {
         let answer = visitor.get("/metrics").await.is(200);
         assert_eq!(answer.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
         for family in [
@@ -21,11 +21,11 @@ async fn the_metrics_are_prometheus_text_with_every_family_described() {
             "vestibule_request_seconds histogram",
             "vestibule_sign_ins_total counter",
             "vestibule_hash_queue gauge",
-            "vestibule_outbox_letters gauge",
+            "vestibule_outbox_emails gauge",
             "vestibule_outbox_age_seconds gauge",
             "vestibule_outbox_parked gauge",
             "vestibule_job_runs_total counter",
-            "vestibule_chores_total counter",
+            "vestibule_job_items_total counter",
         ] {
             assert!(answer.body.contains(&format!("# TYPE {family}\n")), "{family}: {}", answer.body);
         }
@@ -41,32 +41,32 @@ async fn the_metrics_are_prometheus_text_with_every_family_described() {
 
 #[actix_web::test]
 async fn a_stranger_on_another_network_sees_no_metrics() {
-    let elsewhere = House::with(&[("METRICS_FROM", "192.0.2.0/24")]).await;
+    let elsewhere = TestApp::with(&[("METRICS_FROM", "192.0.2.0/24")]).await;
     elsewhere.curl().get("/metrics").await.refuses(404, "not_found");
     elsewhere.browser().get("/metrics").await.is(404).hides("vestibule_");
-    House::with(&[("METRICS_FROM", "none")]).await.curl().get("/metrics").await.refuses(404, "not_found");
+    TestApp::with(&[("METRICS_FROM", "none")]).await.curl().get("/metrics").await.refuses(404, "not_found");
 }
 
 #[actix_web::test]
 async fn behind_a_proxy_the_metrics_look_at_the_client_and_not_at_the_proxy() {
-    let house = House::with(&[("TRUSTED_PROXIES", "127.0.0.1")]).await;
-    let outside = house.curl().with("x-forwarded-for", "203.0.113.9");
-    outside.get("/metrics").await.refuses(404, "not_found");
-    let pretender = house.curl().with("x-forwarded-for", "127.0.0.1, 203.0.113.9");
+    let app = TestApp::with(&[("TRUSTED_PROXIES", "127.0.0.1")]).await;
+    let elsewhere = app.curl().with("x-forwarded-for", "203.0.113.9");
+    elsewhere.get("/metrics").await.refuses(404, "not_found");
+    let pretender = app.curl().with("x-forwarded-for", "127.0.0.1, 203.0.113.9");
     pretender.get("/metrics").await.refuses(404, "not_found");
-    house.curl().get("/metrics").await.is(200);
+    app.curl().get("/metrics").await.is(200);
 }
 
 #[actix_web::test]
 async fn requests_are_counted_by_pattern_and_never_by_path() {
-    let house = House::open().await;
-    let ada = house.claimant("ada@example.com").await;
+    let app = TestApp::open().await;
+    let ada = app.unverified_user("ada@example.com").await;
     for id in ["feedfacefeedfacefeedfacefeedface", "feedfacefeedfacefeedfacefeedfacf"] {
         ada.delete(&format!("/me/sessions/{id}")).await.is(404);
         ada.get(&format!("/nowhere/{id}?token={id}")).await.is(404);
     }
 
-    let metrics = metrics(&house).await;
+    let metrics = metrics(&app).await;
 
     assert_eq!(sample(&metrics, r#"requests_total{route="/me/sessions/{id}",status="404"}"#), 2);
     assert_eq!(sample(&metrics, r#"requests_total{route="none",status="404"}"#), 2);
@@ -78,15 +78,15 @@ async fn requests_are_counted_by_pattern_and_never_by_path() {
 
 #[actix_web::test]
 async fn sign_ins_are_counted_by_method_and_outcome() {
-    let house = House::open().await;
-    house.claimant("ada@example.com").await;
+    let app = TestApp::open().await;
+    app.unverified_user("ada@example.com").await;
     for (password, status) in [(PASSWORD, 200), ("not her password", 401), ("nor this one", 401)] {
         let form = json!({ "email": "ada@example.com", "password": password });
-        house.curl().post_json("/login", form).await.is(status);
+        app.curl().post_json("/login", form).await.is(status);
     }
-    house.browser().post("/login", &[("email", "nobody@example.com"), ("password", PASSWORD)]).await.is(401);
+    app.browser().post("/login", &[("email", "nobody@example.com"), ("password", PASSWORD)]).await.is(401);
 
-    let metrics = metrics(&house).await;
+    let metrics = metrics(&app).await;
 
     assert_eq!(sample(&metrics, r#"sign_ins_total{method="password",outcome="success"}"#), 1);
     assert_eq!(sample(&metrics, r#"sign_ins_total{method="password",outcome="failure"}"#), 3);
@@ -94,22 +94,22 @@ async fn sign_ins_are_counted_by_method_and_outcome() {
 }
 
 #[actix_web::test]
-async fn second_proofs_are_counted_by_factor_and_outcome() {
-    let house = House::open().await;
-    let ada = house.with_app("ada@example.com").await;
+async fn second_factors_are_counted_by_factor_and_outcome() {
+    let app = TestApp::open().await;
+    let ada = app.with_app("ada@example.com").await;
     for (code, status) in [
         ("000000", 422),
         ("0000-0000-0000", 422),
         ("nothing like it", 422),
-        (&house.next_code(&ada.secret), 200),
+        (&app.next_code(&ada.secret), 200),
         (&ada.recovery_codes[0], 200),
     ] {
-        let device = house.curl();
-        ada.knocks(&device).await.is(200);
-        device.offers(code).await.is(status);
+        let device = app.curl();
+        ada.submits_password(&device).await.is(200);
+        device.submits_code(code).await.is(status);
     }
 
-    let metrics = metrics(&house).await;
+    let metrics = metrics(&app).await;
 
     for (factor, outcome) in [
         ("totp", "success"),
@@ -118,32 +118,32 @@ async fn second_proofs_are_counted_by_factor_and_outcome() {
         ("recovery_code", "failure"),
         ("none", "failure"),
     ] {
-        let name = format!(r#"second_proofs_total{{factor="{factor}",outcome="{outcome}"}}"#);
+        let name = format!(r#"second_factors_total{{factor="{factor}",outcome="{outcome}"}}"#);
         assert_eq!(sample(&metrics, &name), 1, "{name}");
     }
 }
 
 #[actix_web::test]
 async fn the_outbox_is_seen_to_wait_and_to_empty() {
-    let house = House::open().await;
-    house.claimant("ada@example.com").await;
-    house.wait(chrono::TimeDelta::seconds(90));
-    let before = metrics(&house).await;
-    assert_eq!((sample(&before, "outbox_letters"), sample(&before, "outbox_age_seconds")), (1, 90));
+    let app = TestApp::open().await;
+    app.unverified_user("ada@example.com").await;
+    app.wait(chrono::TimeDelta::seconds(90));
+    let before = metrics(&app).await;
+    assert_eq!((sample(&before, "outbox_emails"), sample(&before, "outbox_age_seconds")), (1, 90));
 
-    house.send_letters().await;
+    app.send_emails().await;
 
-    let after = metrics(&house).await;
-    assert_eq!((sample(&after, "outbox_letters"), sample(&after, "outbox_age_seconds")), (0, 0));
-    assert_eq!(sample(&after, r#"letters_total{outcome="sent"}"#), 1);
+    let after = metrics(&app).await;
+    assert_eq!((sample(&after, "outbox_emails"), sample(&after, "outbox_age_seconds")), (0, 0));
+    assert_eq!(sample(&after, r#"emails_total{outcome="sent"}"#), 1);
 }
 
 #[actix_web::test]
 async fn when_the_database_fails_the_page_shows_a_number_to_ask_about_and_nothing_else() {
-    let house = House::open().await;
-    let ada = house.claimant("ada@example.com").await;
+    let app = TestApp::open().await;
+    let ada = app.unverified_user("ada@example.com").await;
     let secret = ada.cookie("session").unwrap();
-    house.app.write(|tx| Ok(sql_query("DROP TABLE sessions").execute(tx.conn)?)).await.unwrap();
+    app.inner.write(|tx| Ok(sql_query("DROP TABLE sessions").execute(tx.conn)?)).await.unwrap();
     let browser = ada.clone().with("accept", "text/html").with("x-request-id", "<b>mine</b>");
 
     let (page, json) = (browser.get("/me").await.is(500), ada.get("/me").await.refuses(500, "internal"));
@@ -162,17 +162,17 @@ async fn when_the_database_fails_the_page_shows_a_number_to_ask_about_and_nothin
         }
     }
     // Whoever needs no row is served as before.
-    house.browser().get("/login").await.is(200);
+    app.browser().get("/login").await.is(200);
 }
 
 #[actix_web::test]
 async fn a_node_without_its_database_is_alive_but_not_ready() {
-    let house = House::open().await;
-    house.curl().get("/readyz").await.is(200);
-    house.app.write(|tx| Ok(sql_query("DROP TABLE outbox").execute(tx.conn)?)).await.unwrap();
+    let app = TestApp::open().await;
+    app.curl().get("/readyz").await.is(200);
+    app.inner.write(|tx| Ok(sql_query("DROP TABLE outbox").execute(tx.conn)?)).await.unwrap();
 
     let answer = eventually("a look at the outbox", async || {
-        let answer = house.curl().get("/readyz").await;
+        let answer = app.curl().get("/readyz").await;
         (answer.status == 503).then_some(answer)
     })
     .await
@@ -180,11 +180,11 @@ async fn a_node_without_its_database_is_alive_but_not_ready() {
 
     assert_eq!(answer.json()["reason"], "outbox");
     assert!(!answer.header("retry-after").is_empty());
-    house.curl().get("/healthz").await.is(200);
+    app.curl().get("/healthz").await.is(200);
 }
 
-async fn metrics(house: &House) -> String {
-    house.curl().get("/metrics").await.is(200).body
+async fn metrics(app: &TestApp) -> String {
+    app.curl().get("/metrics").await.is(200).body
 }
 
 /// The value of one sample; 0 where it is not there.

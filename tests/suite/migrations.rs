@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, thread};
 use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, sql_query, sql_types::Text};
 use vestibule::db::{Conn, Database};
 
-use crate::house::{House, KEY, Storage, run_program, test_server};
+use crate::harness::{KEY, Storage, TestApp, run_program, test_server};
 
 /// A column as (name, type, may be NULL).
 type Column = (String, String, bool);
@@ -13,25 +13,21 @@ type Tables = BTreeMap<String, Vec<Column>>;
 
 #[actix_web::test]
 async fn every_declared_column_is_there_and_no_other() {
-    let house = House::open().await;
+    let app = TestApp::open().await;
     let declared = declared();
     assert!(declared.contains_key("users") && declared.contains_key("sessions"), "{declared:?}");
-    assert_eq!(
-        migrated(&house).await,
-        declared,
-        "left: the migrations made; right: src/db/schema.rs declares"
-    );
+    assert_eq!(migrated(&app).await, declared, "left: the migrations made; right: src/db/schema.rs declares");
 }
 
 #[actix_web::test]
 async fn migrating_twice_does_nothing_and_loses_nothing() {
-    let house = House::open().await;
-    house.claimant("ada@example.com").await;
+    let app = TestApp::open().await;
+    app.unverified_user("ada@example.com").await;
 
-    assert_eq!(house.app.db().migrate().unwrap(), 0);
+    assert_eq!(app.inner.db().migrate().unwrap(), 0);
 
-    assert_eq!(house.app.db().pending_migrations().await.unwrap(), 0);
-    assert_eq!(house.count("users").await, 1);
+    assert_eq!(app.inner.db().pending_migrations().await.unwrap(), 0);
+    assert_eq!(app.count("users").await, 1);
 }
 
 #[actix_web::test]
@@ -61,30 +57,30 @@ async fn nodes_that_start_together_migrate_an_empty_database_once() {
 /// Whatever the code above it does, the database holds the rule.
 #[actix_web::test]
 async fn the_database_refuses_a_second_account_with_the_same_address_confirmed() {
-    let house = House::open().await;
-    house.claimant("ada@example.com").await;
-    house.claimant("Ada@Example.com").await;
-    house.claimant("ben@example.com").await;
+    let app = TestApp::open().await;
+    app.unverified_user("ada@example.com").await;
+    app.unverified_user("Ada@Example.com").await;
+    app.unverified_user("ben@example.com").await;
     let confirm_all =
         "UPDATE users SET email_verified_at = created_at WHERE email_normalized = 'ada@example.com'";
     let confirm_one = "UPDATE users SET email_verified_at = created_at WHERE id = \
         (SELECT min(id) FROM users WHERE email_normalized = 'ada@example.com')";
 
-    assert_eq!(house.count("users WHERE email_normalized = 'ada@example.com'").await, 2);
-    run(&house, confirm_all).await.unwrap_err();
-    assert_eq!(run(&house, confirm_one).await, Ok(1));
-    run(&house, confirm_all).await.unwrap_err();
+    assert_eq!(app.count("users WHERE email_normalized = 'ada@example.com'").await, 2);
+    run(&app, confirm_all).await.unwrap_err();
+    assert_eq!(run(&app, confirm_one).await, Ok(1));
+    run(&app, confirm_all).await.unwrap_err();
     // Others are not in the way.
     let ben = "UPDATE users SET email_verified_at = created_at WHERE email_normalized = 'ben@example.com'";
-    assert_eq!(run(&house, ben).await, Ok(1));
-    house.claimant("ada@example.com").await;
-    assert_eq!(house.count("users WHERE email_verified_at IS NOT NULL").await, 2);
+    assert_eq!(run(&app, ben).await, Ok(1));
+    app.unverified_user("ada@example.com").await;
+    assert_eq!(app.count("users WHERE email_verified_at IS NOT NULL").await, 2);
 }
 
 /// What a newer program would have left behind.
-async fn touched_by(house: &House, program: &'static str) {
-    run(house, "INSERT INTO __diesel_schema_migrations (version) VALUES ('29991231235959')").await.unwrap();
-    let noted = house.app.write(move |tx| {
+async fn touched_by(app: &TestApp, program: &'static str) {
+    run(app, "INSERT INTO __diesel_schema_migrations (version) VALUES ('29991231235959')").await.unwrap();
+    let noted = app.inner.write(move |tx| {
         let note = "INSERT INTO schema_versions (migration, program) VALUES ('29991231235959', '";
         Ok(sql_query(format!("{note}{program}')")).execute(tx.conn)?)
     });
@@ -93,23 +89,23 @@ async fn touched_by(house: &House, program: &'static str) {
 
 #[actix_web::test]
 async fn a_program_that_is_older_than_the_schema_says_which_may_start() {
-    let house = House::open().await;
-    assert_eq!(house.command(&["user", "list"]).code, Some(0));
-    touched_by(&house, "98.7.6").await;
+    let app = TestApp::open().await;
+    assert_eq!(app.command(&["user", "list"]).code, Some(0));
+    touched_by(&app, "98.7.6").await;
 
     for (command, migrate) in [("serve", "on"), ("serve", "off"), ("migrate", "on"), ("seed", "on")] {
-        let mut settings = house.settings.clone();
+        let mut settings = app.settings.clone();
         settings.insert("MIGRATE".to_owned(), migrate.to_owned());
         settings.insert("LISTEN".to_owned(), "127.0.0.1:0".to_owned());
-        let said = run_program(&[command], &settings);
-        assert_eq!((said.code, said.out.as_str()), (Some(1), ""), "{command}: {said:?}");
+        let output = run_program(&[command], &settings);
+        assert_eq!((output.code, output.out.as_str()), (Some(1), ""), "{command}: {output:?}");
         for word in ["29991231235959", "98.7.6", env!("CARGO_PKG_VERSION")] {
-            assert!(said.err.contains(word), "{command}: {word}: {said:?}");
+            assert!(output.err.contains(word), "{command}: {word}: {output:?}");
         }
     }
-    let said = house.command(&["doctor", "--json"]);
-    assert_eq!(said.code, Some(1), "{said:?}");
-    assert!(said.out.contains("Start version 98.7.6 or a newer one"), "{said:?}");
+    let output = app.command(&["doctor", "--json"]);
+    assert_eq!(output.code, Some(1), "{output:?}");
+    assert!(output.out.contains("Start version 98.7.6 or a newer one"), "{output:?}");
 }
 
 #[actix_web::test]
@@ -123,10 +119,10 @@ async fn where_migrations_are_left_to_the_operator_nothing_starts_before_they_ra
         ("LISTEN", "127.0.0.1:0"),
     ]);
     for command in [&["serve"][..], &["user", "list"], &["jobs", "run"]] {
-        let said = run_program(command, &settings);
-        assert_eq!((said.code, said.out.as_str()), (Some(1), ""), "{said:?}");
-        assert!(said.err.starts_with("MIGRATE is off, and "), "{said:?}");
-        assert!(said.err.contains("Run `vestibule migrate`"), "{said:?}");
+        let output = run_program(command, &settings);
+        assert_eq!((output.code, output.out.as_str()), (Some(1), ""), "{output:?}");
+        assert!(output.err.starts_with("MIGRATE is off, and "), "{output:?}");
+        assert!(output.err.contains("Run `vestibule migrate`"), "{output:?}");
     }
     let doctor = run_program(&["doctor"], &settings);
     assert!(doctor.out.contains("Run `vestibule migrate`"), "{doctor:?}");
@@ -139,11 +135,11 @@ async fn where_migrations_are_left_to_the_operator_nothing_starts_before_they_ra
 
 #[actix_web::test]
 async fn each_migration_is_noted_with_the_program_that_brought_it_in() {
-    let house = House::open().await;
-    let programs = house.texts("SELECT DISTINCT program AS text FROM schema_versions").await;
+    let app = TestApp::open().await;
+    let programs = app.texts("SELECT DISTINCT program AS text FROM schema_versions").await;
     assert_eq!(programs, [env!("CARGO_PKG_VERSION")]);
-    let noted = house.count("schema_versions").await;
-    assert_eq!(noted, house.count("__diesel_schema_migrations").await);
+    let noted = app.count("schema_versions").await;
+    assert_eq!(noted, app.count("__diesel_schema_migrations").await);
 }
 
 /// In production the role of the server often may change rows and nothing else.
@@ -152,18 +148,18 @@ async fn a_role_that_may_not_make_tables_is_no_fault_and_starts() {
     if test_server().is_none() {
         return;
     }
-    let house = House::open().await;
-    assert_eq!(house.command(&["user", "list"]).code, Some(0));
-    let role = house.settings["DATABASE_URL"].rsplit_once('/').unwrap().1.to_owned() + "_server";
+    let app = TestApp::open().await;
+    assert_eq!(app.command(&["user", "list"]).code, Some(0));
+    let role = app.settings["DATABASE_URL"].rsplit_once('/').unwrap().1.to_owned() + "_server";
     for statement in [
         format!("CREATE ROLE {role} LOGIN PASSWORD 'x'"),
         "REVOKE CREATE ON SCHEMA public FROM PUBLIC".to_owned(),
         format!("GRANT USAGE ON SCHEMA public TO {role}"),
         format!("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}"),
     ] {
-        house.app.write(move |tx| Ok(sql_query(statement).execute(tx.conn)?)).await.unwrap();
+        app.inner.write(move |tx| Ok(sql_query(statement).execute(tx.conn)?)).await.unwrap();
     }
-    let mut settings = house.settings.clone();
+    let mut settings = app.settings.clone();
     let url = settings["DATABASE_URL"].replace("postgres@", &format!("{role}:x@"));
     settings.insert("DATABASE_URL".to_owned(), url);
 
@@ -171,7 +167,7 @@ async fn a_role_that_may_not_make_tables_is_no_fault_and_starts() {
     let list = run_program(&["user", "list"], &settings);
 
     for statement in [format!("DROP OWNED BY {role}"), format!("DROP ROLE {role}")] {
-        house.app.write(move |tx| Ok(sql_query(statement).execute(tx.conn)?)).await.unwrap();
+        app.inner.write(move |tx| Ok(sql_query(statement).execute(tx.conn)?)).await.unwrap();
     }
     assert_eq!(doctor.code, Some(0), "{doctor:?}");
     let database = doctor.out.lines().find(|line| line.contains("\"database\"")).unwrap();
@@ -186,8 +182,8 @@ async fn the_doctor_writes_before_it_says_that_one_can() {
     }
     let storage = Storage::new();
     let doctor = |url: &str| {
-        let said = run_program(&["doctor", "--json"], [("DATABASE_URL", url), ("SECRET_KEY", KEY)]);
-        said.out.lines().find(|line| line.contains("\"database\"")).unwrap().to_owned()
+        let output = run_program(&["doctor", "--json"], [("DATABASE_URL", url), ("SECRET_KEY", KEY)]);
+        output.out.lines().find(|line| line.contains("\"database\"")).unwrap().to_owned()
     };
     assert_eq!(
         run_program(&["migrate"], [("DATABASE_URL", storage.url.as_str()), ("SECRET_KEY", KEY)]).code,
@@ -215,7 +211,7 @@ async fn what_keeps_tables_from_being_made_is_told_with_what_to_change() {
     };
     says(&format!("CREATE ROLE {role} LOGIN PASSWORD 'x'"));
     let url = storage.url.replace("postgres@", &format!("{role}:x@"));
-    let mut said = Vec::new();
+    let mut output = Vec::new();
     for (change, sentence) in [
         (
             "REVOKE CREATE ON SCHEMA public FROM PUBLIC".to_owned(),
@@ -230,18 +226,21 @@ async fn what_keeps_tables_from_being_made_is_told_with_what_to_change() {
         says(&change);
         for command in [&["serve"][..], &["migrate"], &["user", "list"]] {
             let settings = [("DATABASE_URL", url.as_str()), ("SECRET_KEY", KEY), ("LISTEN", "127.0.0.1:0")];
-            said.push((run_program(command, settings), sentence.clone()));
+            output.push((run_program(command, settings), sentence.clone()));
         }
     }
     says(&format!("DROP ROLE {role}"));
-    for (said, sentence) in said {
-        assert_eq!(said.code, Some(1), "{said:?}");
-        assert!(said.err.contains(&sentence) && said.err.contains("DATABASE_URL"), "{sentence}: {said:?}");
+    for (output, sentence) in output {
+        assert_eq!(output.code, Some(1), "{output:?}");
+        assert!(
+            output.err.contains(&sentence) && output.err.contains("DATABASE_URL"),
+            "{sentence}: {output:?}"
+        );
     }
 }
 
-async fn run(house: &House, statement: &'static str) -> Result<usize, String> {
-    let done = house.app.write(move |tx| Ok(sql_query(statement).execute(tx.conn)?)).await;
+async fn run(app: &TestApp, statement: &'static str) -> Result<usize, String> {
+    let done = app.inner.write(move |tx| Ok(sql_query(statement).execute(tx.conn)?)).await;
     done.map_err(|error| format!("{error:?}"))
 }
 
@@ -276,9 +275,9 @@ struct Found {
 }
 
 /// The tables that the database has after the migrations.
-async fn migrated(house: &House) -> Tables {
-    let found: Vec<Found> = house
-        .app
+async fn migrated(app: &TestApp) -> Tables {
+    let found: Vec<Found> = app
+        .inner
         .read(|conn| {
             let query = match conn {
                 Conn::Sqlite(_) => {

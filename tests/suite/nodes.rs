@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
 
-use crate::house::{Ground, PASSWORD, eventually};
+use crate::harness::{Ground, PASSWORD, eventually};
 
 fn credentials(address: &str) -> Value {
     json!({ "email": address, "password": PASSWORD, "name": "Ada" })
@@ -56,7 +56,7 @@ async fn nodes_that_start_together_on_an_empty_database_all_come_up() {
 }
 
 #[actix_web::test]
-async fn two_nodes_send_each_letter_once() {
+async fn two_nodes_send_each_email_once() {
     let ground = Ground::with(&[("BCRYPT_COST", "4")]);
     let (here, there) = join(ground.serve(), ground.serve()).await;
     let addresses: Vec<_> = (0..60).map(|number| format!("person{number}@example.com")).collect();
@@ -72,8 +72,8 @@ async fn two_nodes_send_each_letter_once() {
     there.stop();
 
     let mut copies: BTreeMap<String, usize> = BTreeMap::new();
-    for letter in ground.catcher.letters() {
-        *copies.entry(letter.to).or_default() += 1;
+    for email in ground.catcher.emails() {
+        *copies.entry(email.to).or_default() += 1;
     }
     assert_eq!(copies, addresses.into_iter().map(|address| (address, 1)).collect());
     assert!(ground.run(&["jobs", "list"]).await.starts_with("outbox: 0 waiting; 0 given up"));

@@ -9,11 +9,11 @@ use vestibule::{
     model::{audit::Actor, membership},
 };
 
-use crate::house::{House, PASSWORD, Visitor};
+use crate::harness::{PASSWORD, TestApp, Visitor};
 
 /// Ada makes Acme and owns it.
-async fn acme(house: &House) -> Visitor {
-    let ada = recent(house, "ada@example.com").await;
+async fn acme(app: &TestApp) -> Visitor {
+    let ada = stepped_up(app, "ada@example.com").await;
     let made = ada.post_json("/organisations", json!({ "name": "Acme & Sons" })).await.is(201).json();
     assert_eq!(made["organisation"]["slug"], "acme-sons");
     assert_eq!(made["organisation"]["role"], "owner");
@@ -21,21 +21,20 @@ async fn acme(house: &House) -> Visitor {
 }
 
 /// Somebody confirmed who stepped up just now.
-async fn recent(house: &House, address: &str) -> Visitor {
+async fn stepped_up(app: &TestApp, address: &str) -> Visitor {
     // A test clock stands still; members are listed in the order in which they came.
-    house.wait(TimeDelta::minutes(1));
-    let curl = house.verified(address).await;
+    app.wait(TimeDelta::minutes(1));
+    let curl = app.verified(address).await;
     curl.post_json("/auth/confirm", json!({ "password": PASSWORD })).await.is(200);
     curl
 }
 
 /// Makes somebody a member of Acme, as a single sign-on does.
-async fn joins(house: &House, visitor: &Visitor, role: Role) -> String {
+async fn joins(app: &TestApp, visitor: &Visitor, role: Role) -> String {
     let id = id_of(visitor).await;
-    let organisation = house.texts("SELECT id AS text FROM organisations").await.remove(0);
+    let organisation = app.texts("SELECT id AS text FROM organisations").await.remove(0);
     let user = UserId::from_text(id.clone());
-    house
-        .app
+    app.inner
         .write(move |tx| {
             membership::add(tx, &Actor::operator(), &Id::from_text(organisation), &user, role).map(drop)
         })
@@ -60,10 +59,10 @@ fn member_path(id: &str) -> String {
 
 #[actix_web::test]
 async fn members_see_each_other_and_nobody_else_sees_that_there_is_anything_case_109() {
-    let house = House::open().await;
-    let ada = acme(&house).await;
-    let (bea, eve) = (recent(&house, "bea@example.com").await, recent(&house, "eve@example.com").await);
-    joins(&house, &bea, Role::Viewer).await;
+    let app = TestApp::open().await;
+    let ada = acme(&app).await;
+    let (bea, eve) = (stepped_up(&app, "bea@example.com").await, stepped_up(&app, "eve@example.com").await);
+    joins(&app, &bea, Role::Viewer).await;
 
     let expected = [("ada@example.com", "owner"), ("bea@example.com", "viewer")]
         .map(|(email, role)| (email.to_owned(), role.to_owned()));
@@ -85,17 +84,17 @@ async fn members_see_each_other_and_nobody_else_sees_that_there_is_anything_case
 
 #[actix_web::test]
 async fn only_owners_change_roles_and_members() {
-    let house = House::open().await;
-    let ada = acme(&house).await;
-    let (bea, cleo) = (recent(&house, "bea@example.com").await, recent(&house, "cleo@example.com").await);
-    let bea_id = joins(&house, &bea, Role::Editor).await;
-    let cleo_id = joins(&house, &cleo, Role::Viewer).await;
+    let app = TestApp::open().await;
+    let ada = acme(&app).await;
+    let (bea, cleo) = (stepped_up(&app, "bea@example.com").await, stepped_up(&app, "cleo@example.com").await);
+    let bea_id = joins(&app, &bea, Role::Editor).await;
+    let cleo_id = joins(&app, &cleo, Role::Viewer).await;
 
     bea.put_json(&member_path(&cleo_id), json!({ "role": "owner" })).await.refuses(403, "forbidden");
     bea.put_json(&member_path(&bea_id), json!({ "role": "owner" })).await.refuses(403, "forbidden");
     cleo.delete(&member_path(&bea_id)).await.refuses(403, "forbidden");
     ada.put_json(&member_path(&cleo_id), json!({ "role": "king" })).await.refuses(422, "invalid");
-    let stranger = id_of(&recent(&house, "eve@example.com").await).await;
+    let stranger = id_of(&stepped_up(&app, "eve@example.com").await).await;
     ada.put_json(&member_path(&stranger), json!({ "role": "viewer" })).await.is(404);
 
     ada.put_json(&member_path(&cleo_id), json!({ "role": "editor" })).await.is(200);
@@ -106,22 +105,22 @@ async fn only_owners_change_roles_and_members() {
         [("ada@example.com", "owner"), ("cleo@example.com", "editor")]
             .map(|(email, role)| (email.to_owned(), role.to_owned()))
     );
-    assert_eq!(house.count("audit WHERE event IN ('role_changed', 'member_removed')").await, 2);
+    assert_eq!(app.count("audit WHERE event IN ('role_changed', 'member_removed')").await, 2);
 }
 
 #[actix_web::test]
 async fn the_last_owner_cannot_leave_be_demoted_or_be_removed_case_102() {
-    let house = House::open().await;
-    let ada = acme(&house).await;
-    let bea = recent(&house, "bea@example.com").await;
-    let (ada_id, bea_id) = (id_of(&ada).await, joins(&house, &bea, Role::Editor).await);
+    let app = TestApp::open().await;
+    let ada = acme(&app).await;
+    let bea = stepped_up(&app, "bea@example.com").await;
+    let (ada_id, bea_id) = (id_of(&ada).await, joins(&app, &bea, Role::Editor).await);
     let before = roles(&ada).await;
 
     ada.post_json("/organisations/acme-sons/leave", json!({})).await.refuses(409, "last_owner");
     ada.put_json(&member_path(&ada_id), json!({ "role": "viewer" })).await.refuses(409, "last_owner");
     ada.delete(&member_path(&ada_id)).await.refuses(409, "last_owner");
     assert_eq!(roles(&ada).await, before);
-    assert_eq!(house.count("audit WHERE event IN ('role_changed', 'member_removed')").await, 0);
+    assert_eq!(app.count("audit WHERE event IN ('role_changed', 'member_removed')").await, 0);
 
     // By membership, not for having made it: an owner who came later counts, and the maker may go.
     ada.put_json(&member_path(&bea_id), json!({ "role": "owner" })).await.is(200);
@@ -132,18 +131,18 @@ async fn the_last_owner_cannot_leave_be_demoted_or_be_removed_case_102() {
 
 #[actix_web::test]
 async fn of_two_owners_who_leave_at_once_one_stays_case_102() {
-    let house = House::open().await;
+    let app = TestApp::open().await;
     for round in 0..10 {
         let owners = [
-            recent(&house, &format!("one{round}@example.com")).await,
-            recent(&house, &format!("two{round}@example.com")).await,
+            stepped_up(&app, &format!("one{round}@example.com")).await,
+            stepped_up(&app, &format!("two{round}@example.com")).await,
         ];
         let made = owners[0].post_json("/organisations", json!({ "name": format!("Acme {round}") })).await;
         let slug = made.is(201).json()["organisation"]["slug"].as_str().unwrap().to_owned();
         let second = UserId::from_text(id_of(&owners[1]).await);
         let query = format!("SELECT id AS text FROM organisations WHERE slug = '{slug}'");
-        let id = house.texts(&query).await.remove(0);
-        let add = house.app.write(move |tx| {
+        let id = app.texts(&query).await.remove(0);
+        let add = app.inner.write(move |tx| {
             membership::add(tx, &Actor::operator(), &Id::from_text(id), &second, Role::Owner)
         });
         assert!(add.await.unwrap());
@@ -161,28 +160,28 @@ async fn of_two_owners_who_leave_at_once_one_stays_case_102() {
         let left = format!(
             "memberships WHERE role = 'owner' AND organisation_id IN (SELECT id FROM organisations WHERE slug = '{slug}')"
         );
-        assert_eq!(house.count(&left).await, 1);
+        assert_eq!(app.count(&left).await, 1);
     }
 }
 
 #[actix_web::test]
 async fn of_fifty_who_want_one_slug_one_gets_it() {
-    let house = House::open().await;
-    let ada = recent(&house, "ada@example.com").await;
+    let app = TestApp::open().await;
+    let ada = stepped_up(&app, "ada@example.com").await;
     let bodies = (0..50).map(|_| ada.post_json("/organisations", json!({ "name": "Acme" })));
 
     let answers = join_all(bodies).await;
 
     assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 1);
     assert!(answers.iter().all(|answer| [201, 422].contains(&answer.status.as_u16())));
-    assert_eq!(house.count("organisations").await, 1);
-    assert_eq!(house.count("memberships").await, 1);
+    assert_eq!(app.count("organisations").await, 1);
+    assert_eq!(app.count("memberships").await, 1);
 }
 
 #[actix_web::test]
 async fn a_name_without_latin_letters_needs_a_short_name() {
-    let house = House::open().await;
-    let ada = house.verified("ada@example.com").await;
+    let app = TestApp::open().await;
+    let ada = app.verified("ada@example.com").await;
 
     let refused = ada.post_json("/organisations", json!({ "name": "日本" })).await;
     assert!(refused.is(422).json()["fields"]["slug"].is_string());
@@ -192,42 +191,41 @@ async fn a_name_without_latin_letters_needs_a_short_name() {
         let refused = ada.post_json("/organisations", json!({ "name": name, "slug": slug })).await;
         assert!(refused.is(422).json()["fields"][field].is_string(), "{name:?} {slug:?}");
     }
-    assert_eq!(house.count("organisations").await, 1);
+    assert_eq!(app.count("organisations").await, 1);
 }
 
 #[actix_web::test]
 async fn members_come_in_pages_of_fifty() {
-    let house = House::open().await;
-    let ada = acme(&house).await;
-    let ids = house.texts("SELECT id AS text FROM organisations").await;
+    let app = TestApp::open().await;
+    let ada = acme(&app).await;
+    let ids = app.texts("SELECT id AS text FROM organisations").await;
     for n in 0..60 {
-        house
-            .meddle(&format!(
+        app
+            .db_execute(&format!(
                 "INSERT INTO users (id, email, email_normalized, name, browsers_known_from, created_at, created_from) \
                  SELECT 'u{n}', 'u{n}@example.com', 'u{n}@example.com', 'U', created_at, created_at, 'x' FROM users \
                  WHERE email = 'ada@example.com'"
             ))
             .await;
-        house
-            .meddle(&format!(
-                "INSERT INTO memberships (organisation_id, user_id, role, created_at) \
+        app.db_execute(&format!(
+            "INSERT INTO memberships (organisation_id, user_id, role, created_at) \
                  SELECT '{}', 'u{n}', 'viewer', created_at FROM organisations",
-                ids[0]
-            ))
-            .await;
+            ids[0]
+        ))
+        .await;
     }
 
     let first = ada.get("/organisations/acme-sons").await.is(200).json();
     assert_eq!(first["members"].as_array().unwrap().len(), 50);
-    let all = house.texts("SELECT user_id AS text FROM memberships ORDER BY created_at, user_id").await;
+    let all = app.texts("SELECT user_id AS text FROM memberships ORDER BY created_at, user_id").await;
     assert_eq!(first["next"], all[49].as_str());
 }
 
 #[actix_web::test]
 async fn a_page_without_scripts_makes_and_shows_one() {
-    let house = House::open().await;
-    let browser = house.browser();
-    house.verified("ada@example.com").await;
+    let app = TestApp::open().await;
+    let browser = app.browser();
+    app.verified("ada@example.com").await;
     browser.post("/login", &[("email", "ada@example.com"), ("password", PASSWORD)]).await.is(303);
 
     browser.get("/organisations").await.is(200).says("You do not belong to an organisation yet.");

@@ -20,7 +20,7 @@ use vestibule::routes::{Who, entries};
 
 use crate::{
     cluster::{Cluster, Wire},
-    house::{Ground, House, PASSWORD, Visitor, eventually, free_port, run_program, test_server},
+    harness::{Ground, PASSWORD, TestApp, Visitor, eventually, free_port, run_program, test_server},
 };
 
 fn credentials(address: &str) -> Value {
@@ -36,8 +36,8 @@ struct Crowd<'a> {
 }
 
 impl<'a> Crowd<'a> {
-    fn of(house: &House, ada: &'a Visitor) -> Self {
-        let stranger = house.curl();
+    fn of(app: &TestApp, ada: &'a Visitor) -> Self {
+        let stranger = app.curl();
         Self { ada, stranger, answers: RefCell::default(), is_over: Cell::new(false) }
     }
 
@@ -62,7 +62,7 @@ impl<'a> Crowd<'a> {
     }
 
     #[track_caller]
-    fn note(&self, what: &'static str, answer: crate::house::Answer) {
+    fn note(&self, what: &'static str, answer: crate::harness::Answer) {
         let status = answer.status.as_u16();
         if status != 200 {
             assert_eq!(status, 503, "{}: {}", answer.request, answer.body);
@@ -93,8 +93,8 @@ async fn holds() {
 }
 
 /// Begins a trouble under load, waits until requests are refused, ends it, and waits until all is as before.
-async fn drill(house: &House, ada: &Visitor, refused: &'static str, begin: impl Fn(), end: impl Fn()) {
-    let crowd = Crowd::of(house, ada);
+async fn drill(app: &TestApp, ada: &Visitor, refused: &'static str, begin: impl Fn(), end: impl Fn()) {
+    let crowd = Crowd::of(app, ada);
     let course = async {
         crowd.sees(2, "read", 200).await;
         crowd.sees(2, "write", 200).await;
@@ -102,21 +102,20 @@ async fn drill(house: &House, ada: &Visitor, refused: &'static str, begin: impl 
         crowd.sees(12, refused, 503).await;
         holds().await;
         let answer = eventually("a node that is not ready", async || {
-            let answer = house.curl().get("/readyz").await;
+            let answer = app.curl().get("/readyz").await;
             (answer.status == 503).then_some(answer)
         })
         .await;
         assert_eq!(answer.json()["reason"], "database", "{}", answer.body);
-        house.curl().get("/healthz").await.is(200);
-        house.browser().get("/readyz").await.is(503).says("cannot be written to");
+        app.curl().get("/healthz").await.is(200);
+        app.browser().get("/readyz").await.is(503).says("cannot be written to");
         end();
         let ended = Instant::now();
         crowd.sees(1, "write", 200).await;
         println!("answered again {:?} after the end of it", ended.elapsed());
         crowd.sees(3, "read", 200).await;
         crowd.sees(3, "write", 200).await;
-        eventually("readiness", async || (house.curl().get("/readyz").await.status == 200).then_some(()))
-            .await;
+        eventually("readiness", async || (app.curl().get("/readyz").await.status == 200).then_some(())).await;
         crowd.is_over.set(true);
     };
     join(crowd.goes_on(), course).await;
@@ -130,9 +129,9 @@ async fn a_server_that_dies_and_comes_back_is_found_again() {
         return;
     }
     let cluster = Cluster::start("");
-    let house = House::with(&[("DATABASE_URL", &cluster.url())]).await;
-    let ada = house.verified("ada@example.com").await;
-    drill(&house, &ada, "read", || cluster.stop(), || cluster.resume()).await;
+    let app = TestApp::with(&[("DATABASE_URL", &cluster.url())]).await;
+    let ada = app.verified("ada@example.com").await;
+    drill(&app, &ada, "read", || cluster.stop(), || cluster.resume()).await;
 }
 
 #[actix_web::test]
@@ -141,12 +140,12 @@ async fn a_wire_that_is_cut_and_mended_is_used_again() {
     let (_, address) = server.rsplit_once('@').unwrap();
     let (address, _) = address.split_once('/').unwrap();
     let wire = Wire::to(0, address);
-    let plain = House::open().await;
+    let plain = TestApp::open().await;
     let (_, name) = plain.settings["DATABASE_URL"].rsplit_once('/').unwrap();
     let url = format!("postgres://postgres@127.0.0.1:{}/{name}", wire.port);
-    let house = plain.second_node_with(&[("DATABASE_URL", &url)]).await;
-    let ada = house.verified("ada@example.com").await;
-    drill(&house, &ada, "read", || wire.cut(), || wire.mend()).await;
+    let app = plain.second_node_with(&[("DATABASE_URL", &url)]).await;
+    let ada = app.verified("ada@example.com").await;
+    drill(&app, &ada, "read", || wire.cut(), || wire.mend()).await;
 }
 
 #[actix_web::test]
@@ -155,8 +154,8 @@ async fn a_server_that_has_no_connection_left_is_found_again() {
         return;
     }
     let cluster = Cluster::start("max_connections = 12\nsuperuser_reserved_connections = 0");
-    let house = House::with(&[("DATABASE_URL", &cluster.url())]).await;
-    let ada = house.verified("ada@example.com").await;
+    let app = TestApp::with(&[("DATABASE_URL", &cluster.url())]).await;
+    let ada = app.verified("ada@example.com").await;
     let hoard = RefCell::new(Vec::new());
     let ours = format!("{}?application_name=hoard", cluster.url());
     let take_all = || {
@@ -173,7 +172,7 @@ async fn a_server_that_has_no_connection_left_is_found_again() {
             hoard.len() == 12
         });
     };
-    drill(&house, &ada, "read", take_all, || hoard.borrow_mut().clear()).await;
+    drill(&app, &ada, "read", take_all, || hoard.borrow_mut().clear()).await;
 }
 
 #[actix_web::test]
@@ -181,12 +180,12 @@ async fn a_database_that_is_read_only_for_a_while_is_written_to_again() {
     if test_server().is_none() {
         return;
     }
-    let house = House::open().await;
-    let ada = house.verified("ada@example.com").await;
-    let operator = Operator::of(&house);
+    let app = TestApp::open().await;
+    let ada = app.verified("ada@example.com").await;
+    let operator = Operator::of(&app);
     let name = operator.name.clone();
     drill(
-        &house,
+        &app,
         &ada,
         "write",
         || {
@@ -204,9 +203,9 @@ async fn a_database_whose_disk_is_full_for_a_while_is_written_to_again() {
     if test_server().is_none() {
         return;
     }
-    let house = House::open().await;
-    let ada = house.verified("ada@example.com").await;
-    let operator = Operator::of(&house);
+    let app = TestApp::open().await;
+    let ada = app.verified("ada@example.com").await;
+    let operator = Operator::of(&app);
     operator.says(
         "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
          RAISE EXCEPTION 'kein Platz mehr' USING ERRCODE = '53100'; END $$",
@@ -224,7 +223,7 @@ async fn a_database_whose_disk_is_full_for_a_while_is_written_to_again() {
             operator.says(&format!("DROP TRIGGER full_disk ON {table}"));
         }
     };
-    drill(&house, &ada, "write", begin, end).await;
+    drill(&app, &ada, "write", begin, end).await;
 }
 
 #[actix_web::test]
@@ -232,9 +231,9 @@ async fn connections_that_the_server_closed_while_idle_cost_nobody_an_answer() {
     if test_server().is_none() {
         return;
     }
-    let house = House::open().await;
-    let ada = house.verified("ada@example.com").await;
-    let operator = Operator::of(&house);
+    let app = TestApp::open().await;
+    let ada = app.verified("ada@example.com").await;
+    let operator = Operator::of(&app);
     for _ in 0..3 {
         operator.sends_everybody_away();
         ada.get("/me").await.is(200);
@@ -255,14 +254,14 @@ const NEEDS_NO_DATABASE: &[&str] = &[
     "/metrics",
     "/signup",
     "/static/{name}",
-    "/what-we-hold",
+    "/privacy/data",
 ];
 
 #[actix_web::test]
 async fn whoever_holds_a_session_is_served_what_needs_no_database() {
-    let (house, takes_away) = house_that_loses_its_database().await;
-    let ada = house.verified("ada@example.com").await;
-    let page = house.browser().get("/").await.is(200).body;
+    let (app, takes_away) = app_that_loses_its_database().await;
+    let ada = app.verified("ada@example.com").await;
+    let page = app.browser().get("/").await.is(200).body;
     let (_, stylesheet) = page.split_once("/static/").unwrap();
     let (stylesheet, _) = stylesheet.split_once('"').unwrap();
     takes_away();
@@ -275,7 +274,7 @@ async fn whoever_holds_a_session_is_served_what_needs_no_database() {
 
     for entry in entries().into_iter().filter(|entry| entry.method == Method::GET) {
         let path = entry.path.replace("{name}", stylesheet);
-        for (stranger, face) in [(house.curl(), "*/*"), (house.browser(), "text/html")] {
+        for (stranger, face) in [(app.curl(), "*/*"), (app.browser(), "text/html")] {
             let holder = ada.clone().with("accept", face);
             let (stranger, holder) = (stranger.get(&path).await, holder.get(&path).await);
             let what = format!("{face} {}: {} {}", entry.path, stranger.status, holder.status);
@@ -304,10 +303,10 @@ async fn whoever_holds_a_session_is_served_what_needs_no_database() {
 
 #[actix_web::test]
 async fn a_page_about_what_passes_leads_back_to_where_the_person_was() {
-    let (house, takes_away) = house_that_loses_its_database().await;
-    let browser = house.browser();
+    let (app, takes_away) = app_that_loses_its_database().await;
+    let browser = app.browser();
     takes_away();
-    let own = |path: &str| format!("{}{path}", house.base_url);
+    let own = |path: &str| format!("{}{path}", app.base_url);
     let form = [("email", "ada@example.com"), ("password", PASSWORD)];
     eventually("an outage", async || (browser.post("/login", &form).await.status == 503).then_some(())).await;
 
@@ -343,12 +342,12 @@ async fn a_page_about_what_passes_leads_back_to_where_the_person_was() {
 }
 
 /// A house, and what takes its database away for good.
-async fn house_that_loses_its_database() -> (House, Box<dyn Fn()>) {
-    let house = House::open().await;
-    let url = house.settings["DATABASE_URL"].clone();
+async fn app_that_loses_its_database() -> (TestApp, Box<dyn Fn()>) {
+    let app = TestApp::open().await;
+    let url = app.settings["DATABASE_URL"].clone();
     if let Some(path) = url.strip_prefix("sqlite://").map(PathBuf::from) {
         return (
-            house,
+            app,
             Box::new(move || {
                 fs::copy(&path, path.with_extension("other")).unwrap();
                 fs::rename(path.with_extension("other"), &path).unwrap();
@@ -359,18 +358,18 @@ async fn house_that_loses_its_database() -> (House, Box<dyn Fn()>) {
     let (_, address) = place.rsplit_once('@').unwrap();
     let wire = Wire::to(0, address);
     let url = format!("postgres://postgres@127.0.0.1:{}/{name}", wire.port);
-    let house = house.second_node_with(&[("DATABASE_URL", &url)]).await;
-    (house, Box::new(move || wire.cut()))
+    let app = app.second_node_with(&[("DATABASE_URL", &url)]).await;
+    (app, Box::new(move || wire.cut()))
 }
 
 /// Texts that PostgreSQL refuses, and such as programs send by mistake. None may cost the one connection that there is.
 #[actix_web::test]
 async fn no_input_costs_a_connection() {
-    let house = House::with(&[("DATABASE_POOL", "1")]).await;
-    let ada = house.verified("ada@example.com").await;
+    let app = TestApp::with(&[("DATABASE_POOL", "1")]).await;
+    let ada = app.verified("ada@example.com").await;
     ada.steps_up().await;
     ada.post_json("/organisations", json!({ "name": "Acme", "slug": "acme" })).await.is(201);
-    let before = server_process(&house).await;
+    let before = server_process(&app).await;
 
     let long = "x".repeat(3_000);
     let odd = [
@@ -434,19 +433,19 @@ async fn no_input_costs_a_connection() {
     }
     ada.get("/organisations/a%00b").await.refuses(404, "not_found");
 
-    assert_eq!(server_process(&house).await, before);
+    assert_eq!(server_process(&app).await, before);
 }
 
 #[actix_web::test]
 async fn a_file_that_was_moved_away_is_missed_and_found_again() {
-    let house = House::open().await;
-    let Some(path) = house.settings["DATABASE_URL"].strip_prefix("sqlite://").map(PathBuf::from) else {
+    let app = TestApp::open().await;
+    let Some(path) = app.settings["DATABASE_URL"].strip_prefix("sqlite://").map(PathBuf::from) else {
         return;
     };
-    let ada = house.verified("ada@example.com").await;
+    let ada = app.verified("ada@example.com").await;
     let elsewhere = path.with_extension("away");
     drill(
-        &house,
+        &app,
         &ada,
         "write",
         || fs::rename(&path, &elsewhere).unwrap(),
@@ -459,17 +458,17 @@ async fn a_file_that_was_moved_away_is_missed_and_found_again() {
 /// Its log lies beside the file that took its place: neither is touched until the program starts again.
 #[actix_web::test]
 async fn a_file_that_was_put_in_the_place_of_another_is_left_alone() {
-    let house = House::open().await;
-    let Some(path) = house.settings["DATABASE_URL"].strip_prefix("sqlite://").map(PathBuf::from) else {
+    let app = TestApp::open().await;
+    let Some(path) = app.settings["DATABASE_URL"].strip_prefix("sqlite://").map(PathBuf::from) else {
         return;
     };
     let (backup, first) = (path.with_extension("backup"), path.with_extension("first"));
-    let ada = house.claimant("ada@example.com").await;
+    let ada = app.unverified_user("ada@example.com").await;
     let mut operator = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
     sql_query(format!("VACUUM INTO '{}'", backup.display())).execute(&mut operator).unwrap();
     drop(operator);
     for name in ["bob", "cleo", "dan", "eve"] {
-        house.claimant(&format!("{name}@example.com")).await;
+        app.unverified_user(&format!("{name}@example.com")).await;
     }
     fs::hard_link(&path, &first).unwrap();
 
@@ -478,14 +477,14 @@ async fn a_file_that_was_put_in_the_place_of_another_is_left_alone() {
         fs::rename(path.with_extension("new"), &path).unwrap();
         let there = fs::read(&path).unwrap();
         let log = fs::read(path.with_extension("db-wal")).ok();
-        let curl = house.curl();
+        let curl = app.curl();
         for email in ["fay@example.com", "gus@example.com"] {
             curl.post_json("/signup", credentials(email)).await.refuses(503, "unavailable");
             curl.post_json("/login", credentials("ada@example.com")).await.refuses(503, "unavailable");
             ada.get("/me").await.refuses(503, "unavailable");
         }
-        house.app.db().empty_log().await.unwrap_err();
-        house.app.db().scrub().await.unwrap_err();
+        app.inner.db().truncate_wal().await.unwrap_err();
+        app.inner.db().vacuum().await.unwrap_err();
         let ready = eventually("readiness", async || {
             Some(curl.get("/readyz").await).filter(|answer| answer.status == 503)
         });
@@ -500,23 +499,23 @@ async fn a_file_that_was_put_in_the_place_of_another_is_left_alone() {
             fs::hard_link(&first, path.with_extension("new")).unwrap();
             fs::rename(path.with_extension("new"), &path).unwrap();
             eventually("the first file", async || (ada.get("/me").await.status == 200).then_some(())).await;
-            house.claimant("hal@example.com").await;
-            assert_eq!(house.count("users").await, 6);
+            app.unverified_user("hal@example.com").await;
+            assert_eq!(app.count("users").await, 6);
         }
     }
 
     let _ = fs::remove_file(path.with_extension("db-wal"));
     let _ = fs::remove_file(path.with_extension("db-shm"));
-    let restarted = house.second_node().await;
+    let restarted = app.second_node().await;
     restarted.curl().post_json("/login", credentials("ada@example.com")).await.is(200);
-    restarted.claimant("fay@example.com").await;
+    restarted.unverified_user("fay@example.com").await;
     assert_eq!(
         restarted.texts("SELECT email AS text FROM users ORDER BY email").await,
         ["ada@example.com", "fay@example.com"]
     );
     assert_eq!(restarted.texts("SELECT integrity_check AS text FROM pragma_integrity_check").await, ["ok"]);
     // The first program still holds the other one, and still leaves this one alone.
-    house.curl().post_json("/login", credentials("ada@example.com")).await.refuses(503, "unavailable");
+    app.curl().post_json("/login", credentials("ada@example.com")).await.refuses(503, "unavailable");
 }
 
 /// A small disk of memory, where this machine lets us make one.
@@ -561,9 +560,9 @@ async fn a_disk_that_is_full_for_a_while_is_written_to_again() {
         return;
     };
     let url = format!("sqlite://{}", disk.0.path().join("house.db").display());
-    let house = House::with(&[("DATABASE_URL", &url)]).await;
-    let ada = house.verified("ada@example.com").await;
-    drill(&house, &ada, "write", || disk.fill(), || fs::remove_file(disk.0.path().join("filling")).unwrap())
+    let app = TestApp::with(&[("DATABASE_URL", &url)]).await;
+    let ada = app.verified("ada@example.com").await;
+    drill(&app, &ada, "write", || disk.fill(), || fs::remove_file(disk.0.path().join("filling")).unwrap())
         .await;
 }
 
@@ -612,9 +611,9 @@ async fn a_database_that_cannot_be_opened_is_told_in_a_sentence_that_names_the_s
                 ("DATABASE_URL", url.as_str()),
                 ("SECRET_KEY", "the key of a house that stands for one test"),
             ]);
-            let said = run_program(&command, settings);
-            let all = said.out + &said.err;
-            assert_eq!(said.code, Some(1), "{url} {command:?}: {all}");
+            let output = run_program(&command, settings);
+            let all = output.out + &output.err;
+            assert_eq!(output.code, Some(1), "{url} {command:?}: {all}");
             assert!(all.contains("DATABASE_URL"), "{url} {command:?}: {all}");
             assert!(all.contains(advice), "{url} {command:?}: {all}");
             assert!(!all.contains("s3cret"), "{url} {command:?}: {all}");
@@ -651,8 +650,8 @@ async fn commands_end_in_good_order() {
     let ground = Ground::with(&[("BCRYPT_COST", "4")]);
     ground.run(&["migrate"]).await;
     let runs = (0..24).map(|_| ground.run(&["jobs", "list"]));
-    for said in join_all(runs).await {
-        assert!(said.starts_with("outbox: 0 waiting"), "{said}");
+    for output in join_all(runs).await {
+        assert!(output.starts_with("outbox: 0 waiting"), "{output}");
     }
 }
 
@@ -668,8 +667,8 @@ struct Operator {
 }
 
 impl Operator {
-    fn of(house: &House) -> Self {
-        let url = house.settings["DATABASE_URL"].clone();
+    fn of(app: &TestApp) -> Self {
+        let url = app.settings["DATABASE_URL"].clone();
         let (_, name) = url.rsplit_once('/').unwrap();
         Self { name: name.to_owned(), url: url.clone() }
     }
@@ -698,7 +697,7 @@ struct Latin {
 impl Latin {
     fn of(server: Option<String>) -> Option<Self> {
         let server = server?;
-        let name = format!("latin_{}", crate::house::any_number());
+        let name = format!("latin_{}", crate::harness::any_number());
         let mut conn = PgConnection::establish(&server).unwrap();
         let make = format!(
             "CREATE DATABASE {name} ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
@@ -716,7 +715,7 @@ impl Drop for Latin {
 }
 
 /// The number of the server's process behind the one connection; nothing on SQLite.
-async fn server_process(house: &House) -> Option<i32> {
+async fn server_process(app: &TestApp) -> Option<i32> {
     #[derive(QueryableByName)]
     struct Process {
         #[diesel(sql_type = Integer)]
@@ -726,5 +725,5 @@ async fn server_process(house: &House) -> Option<i32> {
     let pid = |conn: &mut vestibule::db::Conn| {
         Ok(sql_query("SELECT pg_backend_pid() AS pid").get_result::<Process>(conn)?.pid)
     };
-    Some(house.app.read(pid).await.unwrap())
+    Some(app.inner.read(pid).await.unwrap())
 }

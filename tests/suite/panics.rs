@@ -12,7 +12,7 @@ use actix_web::{
 use serde_json::Value;
 use vestibule::{app::App, error::Result, log, server};
 
-use crate::house::{House, Visitor};
+use crate::harness::{TestApp, Visitor};
 
 const PANICS: [&str; 6] = [
     "/panics/handler",
@@ -69,17 +69,17 @@ fn routes(service: &mut ServiceConfig) {
 }
 
 /// The house with these routes, at a port of its own.
-fn embedded(house: &House) -> u16 {
+fn embedded(app: &TestApp) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    actix_web::rt::spawn(server::start_with(&house.app, listener, routes).unwrap());
+    actix_web::rt::spawn(server::start_with(&app.inner, listener, routes).unwrap());
     port
 }
 
 #[actix_web::test]
 async fn a_panic_is_answered_like_any_other_fault_and_stops_nobody() {
-    let house = House::open().await;
-    let port = embedded(&house);
+    let app = TestApp::open().await;
+    let port = embedded(&app);
     let (curl, browser) = (Visitor::curl(port), Visitor::browser(port));
     for path in PANICS {
         // More often than there are threads, or connections to the database.
@@ -105,7 +105,7 @@ async fn a_panic_is_answered_like_any_other_fault_and_stops_nobody() {
             .lines()
             .any(|line| line.starts_with("vestibule_requests_total{route=\"none\",status=\"500\"} "))
     );
-    house.verified("ada@example.com").await;
+    app.verified("ada@example.com").await;
 }
 
 /// As a program of its own, since a process has one log: this test runs itself, and reads what that printed.
@@ -118,8 +118,8 @@ async fn a_panic_is_one_json_line_with_the_id_of_its_request() {
         let log = log::start("info", true).unwrap();
         // The test's own program may have left the beginning of a line.
         log.print("\n".to_owned());
-        let house = House::open().await;
-        let curl = Visitor::curl(embedded(&house));
+        let app = TestApp::open().await;
+        let curl = Visitor::curl(embedded(&app));
         for path in PANICS {
             curl.get(path).await.is(500);
         }

@@ -2,15 +2,15 @@
 
 use serde_json::json;
 
-use crate::house::{House, PASSWORD};
+use crate::harness::{PASSWORD, TestApp};
 
 const NEW: &str = "another fine passphrase";
 
 #[actix_web::test]
 async fn a_new_password_signs_out_everywhere_else_and_rotates_here_case_41() {
-    let house = House::open().await;
-    let curl = house.verified("ada@example.com").await;
-    let other = house.curl();
+    let app = TestApp::open().await;
+    let curl = app.verified("ada@example.com").await;
+    let other = app.curl();
     other.post_json("/login", json!({ "email": "ada@example.com", "password": PASSWORD })).await.is(200);
     curl.put_json("/me/password", json!({ "newPassword": NEW }))
         .await
@@ -25,30 +25,30 @@ async fn a_new_password_signs_out_everywhere_else_and_rotates_here_case_41() {
     assert_eq!(sessions["sessions"].as_array().unwrap().len(), 1, "the current one is still in the list");
     other.get("/me").await.refuses(401, "sign_in_required");
     let login = |password: &str| json!({ "email": "ada@example.com", "password": password });
-    house.curl().post_json("/login", login(PASSWORD)).await.is(401);
-    house.curl().post_json("/login", login(NEW)).await.is(200);
-    let told = house.letters_to("ada@example.com").await;
-    assert!(told.iter().any(|letter| letter.subject.contains("was changed")), "the owner is told");
+    app.curl().post_json("/login", login(PASSWORD)).await.is(401);
+    app.curl().post_json("/login", login(NEW)).await.is(200);
+    let told = app.emails_to("ada@example.com").await;
+    assert!(told.iter().any(|email| email.subject.contains("was changed")), "the owner is told");
 }
 
 #[actix_web::test]
 async fn every_link_dies_with_the_old_password_case_08() {
-    let house = House::open().await;
-    let curl = house.verified("ada@example.com").await;
-    house.curl().post_json("/forgot-password", json!({ "email": "ada@example.com" })).await.is(200);
-    let reset = house.token_for("ada@example.com").await;
+    let app = TestApp::open().await;
+    let curl = app.verified("ada@example.com").await;
+    app.curl().post_json("/forgot-password", json!({ "email": "ada@example.com" })).await.is(200);
+    let reset = app.token_for("ada@example.com").await;
     curl.post_json("/auth/confirm", json!({ "password": PASSWORD })).await.is(200);
 
     curl.put_json("/me/password", json!({ "newPassword": NEW })).await.is(200);
 
     let form = json!({ "token": reset, "password": "yet another passphrase" });
-    house.curl().post_json("/reset-password", form).await.refuses(422, "dead_reset_link");
+    app.curl().post_json("/reset-password", form).await.refuses(422, "dead_reset_link");
 }
 
 #[actix_web::test]
 async fn a_weak_password_or_a_slip_changes_nothing() {
-    let house = House::open().await;
-    let curl = house.verified("ada@example.com").await;
+    let app = TestApp::open().await;
+    let curl = app.verified("ada@example.com").await;
     curl.post_json("/auth/confirm", json!({ "password": PASSWORD })).await.is(200);
 
     for (new, repeat, field) in [
@@ -60,31 +60,27 @@ async fn a_weak_password_or_a_slip_changes_nothing() {
         assert!(refused.refuses(422, "invalid").json()["fields"][field].is_string());
     }
 
-    house
-        .curl()
-        .post_json("/login", json!({ "email": "ada@example.com", "password": PASSWORD }))
-        .await
-        .is(200);
+    app.curl().post_json("/login", json!({ "email": "ada@example.com", "password": PASSWORD })).await.is(200);
 }
 
 #[actix_web::test]
-async fn a_claimant_may_change_their_password_too() {
-    let house = House::open().await;
-    let curl = house.claimant("ada@example.com").await;
+async fn a_unverified_user_may_change_their_password_too() {
+    let app = TestApp::open().await;
+    let curl = app.unverified_user("ada@example.com").await;
     curl.post_json("/auth/confirm", json!({ "password": PASSWORD })).await.is(200);
 
     curl.put_json("/me/password", json!({ "newPassword": NEW })).await.is(200);
 
     // The mailbox may be somebody's who has nothing to do with this account.
-    let told = house.letters_to("ada@example.com").await;
-    assert!(told.iter().all(|letter| !letter.subject.contains("was changed")), "{told:?}");
+    let told = app.emails_to("ada@example.com").await;
+    assert!(told.iter().all(|email| !email.subject.contains("was changed")), "{told:?}");
 }
 
 #[actix_web::test]
 async fn whoever_stepped_up_with_something_else_gives_the_current_password_too() {
-    let house = House::open().await;
-    let ada = house.with_app("ada@example.com").await;
-    ada.curl.post_json("/auth/confirm", json!({ "code": house.next_code(&ada.secret) })).await.is(200);
+    let app = TestApp::open().await;
+    let ada = app.with_app("ada@example.com").await;
+    ada.curl.post_json("/auth/confirm", json!({ "code": app.next_code(&ada.secret) })).await.is(200);
     let form = ada.curl.clone().with("accept", "text/html").get("/me/password").await.is(200);
     form.says("Current password").says("autocomplete=\"current-password\"");
 
@@ -108,15 +104,15 @@ async fn whoever_stepped_up_with_something_else_gives_the_current_password_too()
     ada.curl.put_json("/me/password", body).await.is(200);
 
     let login = |password: &str| json!({ "email": "ada@example.com", "password": password });
-    house.curl().post_json("/login", login(PASSWORD)).await.is(401);
-    house.curl().post_json("/login", login(NEW)).await.is(200);
+    app.curl().post_json("/login", login(PASSWORD)).await.is(401);
+    app.curl().post_json("/login", login(NEW)).await.is(200);
 }
 
 #[actix_web::test]
 async fn a_wrong_current_password_counts_as_a_wrong_step_up_and_the_tenth_ends_the_session() {
-    let house = House::with(&[("THROTTLE", "on")]).await;
-    let ada = house.with_app("ada@example.com").await;
-    ada.curl.post_json("/auth/confirm", json!({ "code": house.next_code(&ada.secret) })).await.is(200);
+    let app = TestApp::with(&[("THROTTLE", "on")]).await;
+    let ada = app.with_app("ada@example.com").await;
+    ada.curl.post_json("/auth/confirm", json!({ "code": app.next_code(&ada.secret) })).await.is(200);
     let guess = json!({ "newPassword": NEW, "currentPassword": "a wrong guess" });
     let right = json!({ "newPassword": NEW, "currentPassword": PASSWORD });
 
@@ -126,7 +122,7 @@ async fn a_wrong_current_password_counts_as_a_wrong_step_up_and_the_tenth_ends_t
         seen.push(status);
         match status {
             422 => {}
-            429 => house.wait(chrono::TimeDelta::minutes(1)),
+            429 => app.wait(chrono::TimeDelta::minutes(1)),
             _ => break,
         }
     }
@@ -138,15 +134,15 @@ async fn a_wrong_current_password_counts_as_a_wrong_step_up_and_the_tenth_ends_t
 
 #[actix_web::test]
 async fn whoever_has_no_password_sets_one() {
-    let house = House::open().await;
-    let curl = house.verified("ada@example.com").await;
-    house.meddle("UPDATE users SET password_blocked_at = created_at").await;
-    house.meddle("UPDATE sessions SET proved_at = created_at, stepped_up_with = 'passkey'").await;
+    let app = TestApp::open().await;
+    let curl = app.verified("ada@example.com").await;
+    app.db_execute("UPDATE users SET password_blocked_at = created_at").await;
+    app.db_execute("UPDATE sessions SET stepped_up_at = created_at, stepped_up_with = 'passkey'").await;
     let page = curl.clone().with("accept", "text/html").get("/me/password").await.is(200);
     page.says("Set a password").hides("Current password");
 
     curl.put_json("/me/password", json!({ "newPassword": NEW })).await.is(200);
 
     let login = json!({ "email": "ada@example.com", "password": NEW });
-    house.curl().post_json("/login", login).await.is(200);
+    app.curl().post_json("/login", login).await.is(200);
 }

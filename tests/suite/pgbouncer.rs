@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::{
     cluster::Bouncer,
-    house::{Ground, House, PASSWORD, Storage, eventually, run_program, test_server},
+    harness::{Ground, PASSWORD, Storage, TestApp, eventually, run_program, test_server},
 };
 
 /// The bouncer before the database of this run, and the address of a new database behind it; nothing on SQLite.
@@ -32,7 +32,7 @@ async fn people_sign_up_sign_in_and_sign_devices_out_through_it_on_two_nodes() {
     let Some((_bouncer, _storage, url)) = bounced() else { return };
     is_up(&url).await;
     let settings = [("DATABASE_URL", url.as_str()), ("DATABASE_POOLER", "transaction")];
-    let here = House::with(&settings).await;
+    let here = TestApp::with(&settings).await;
     let there = here.second_node().await;
 
     let people = (0..24).map(|number| format!("person{number}@example.com"));
@@ -61,16 +61,16 @@ async fn without_the_setting_it_is_named_at_the_start() {
     let ground = Ground::with(&[("DATABASE_URL", &url)]);
 
     for command in [vec!["serve"], vec!["doctor"], vec!["jobs", "list"], vec!["migrate"]] {
-        let port = crate::house::free_port().to_string();
+        let port = crate::harness::free_port().to_string();
         let listen = format!("127.0.0.1:{port}");
         let mut settings = ground.settings.clone();
         settings.insert("LISTEN".to_owned(), listen);
         settings.insert("SECRET_KEY".to_owned(), "the key of a house that stands for one test".to_owned());
-        let said =
+        let output =
             actix_web::web::block(move || (command.clone(), run_program(&command, &settings))).await.unwrap();
-        let (command, said) = said;
-        assert_eq!(said.code, Some(1), "{command:?}: {said:?}");
-        let all = said.out + &said.err;
+        let (command, output) = output;
+        assert_eq!(output.code, Some(1), "{command:?}: {output:?}");
+        let all = output.out + &output.err;
         assert!(
             all.contains("PgBouncer in transaction mode: set DATABASE_POOLER=transaction"),
             "{command:?}: {all}"

@@ -14,13 +14,13 @@ use vestibule::{
     error::Error,
     model::{
         password::{LONGEST, policy},
+        rate_limit,
         recovery_code::{COUNT, FEW},
-        throttle,
     },
     routes::entries,
 };
 
-use crate::house::run_program;
+use crate::harness::run_program;
 
 const README: &str = include_str!("../../README.md");
 
@@ -197,8 +197,8 @@ fn the_numbers_are_the_defaults_of_the_program() {
             "mails to an address that nobody confirmed",
             format!(
                 "{} a day of all kinds, {} of them by one network (IPv4: /24, IPv6: /48)",
-                throttle::MAILS_TO_UNCONFIRMED,
-                throttle::MAILS_TO_UNCONFIRMED_BY_ONE_NETWORK
+                rate_limit::MAILS_TO_UNCONFIRMED,
+                rate_limit::MAILS_TO_UNCONFIRMED_BY_ONE_NETWORK
             ),
         ),
         row(
@@ -305,11 +305,11 @@ fn it_opens_with_two_commands_and_its_links_lead_somewhere() {
 /// `SignedIn` → `signed in`.
 fn in_words(name: &str) -> String {
     let mut words = String::new();
-    for letter in name.chars() {
-        if letter.is_uppercase() && !words.is_empty() {
+    for character in name.chars() {
+        if character.is_uppercase() && !words.is_empty() {
             words.push(' ');
         }
-        words.extend(letter.to_lowercase());
+        words.extend(character.to_lowercase());
     }
     words
 }

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use serde_json::json;
 
 use crate::{
-    house::{House, PASSWORD, Visitor, authenticator::Authenticator, token_in},
+    harness::{PASSWORD, TestApp, Visitor, authenticator::Authenticator, token_in},
     passkeys,
 };
 
@@ -15,8 +15,8 @@ const Y: &str = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537
 const LATER: &str = "another fine passphrase";
 
 /// Somebody who knows the password, in a browser that the account does not know.
-async fn intruder(house: &House, browser: &str) -> Visitor {
-    let intruder = house.curl().named(browser);
+async fn intruder(app: &TestApp, browser: &str) -> Visitor {
+    let intruder = app.curl().named(browser);
     signs_in(&intruder, PASSWORD).await;
     intruder
 }
@@ -26,231 +26,231 @@ async fn signs_in(visitor: &Visitor, password: &str) {
 }
 
 /// The links "this wasn't me" to an address, the oldest first: of sign-ins, or of everything else.
-async fn ways_back(house: &House, address: &str, of_sign_ins: bool) -> Vec<String> {
-    let letters = house.letters_to(address).await;
-    let meant = letters.iter().filter(|letter| letter.text.contains("/not-me?token="));
-    let meant = meant.filter(|letter| letter.subject.starts_with("New sign-in") == of_sign_ins);
-    meant.map(|letter| token_in(&letter.text).unwrap()).collect()
+async fn ways_back(app: &TestApp, address: &str, of_sign_ins: bool) -> Vec<String> {
+    let emails = app.emails_to(address).await;
+    let meant = emails.iter().filter(|email| email.text.contains("/not-me?token="));
+    let meant = meant.filter(|email| email.subject.starts_with("New sign-in") == of_sign_ins);
+    meant.map(|email| token_in(&email.text).unwrap()).collect()
 }
 
-async fn not_me(house: &House, token: &str) {
-    house.curl().post_json("/not-me", json!({ "token": token })).await.is(200);
+async fn not_me(app: &TestApp, token: &str) {
+    app.curl().post_json("/not-me", json!({ "token": token })).await.is(200);
 }
 
 /// The link for a new password that went to the owner.
-async fn reset_link(house: &House) -> String {
-    let letters = house.letters_to(ADA).await;
-    let newest = letters.iter().rev().find(|letter| letter.text.contains("/reset-password?token=")).unwrap();
+async fn reset_link(app: &TestApp) -> String {
+    let emails = app.emails_to(ADA).await;
+    let newest = emails.iter().rev().find(|email| email.text.contains("/reset-password?token=")).unwrap();
     token_in(&newest.text).unwrap()
 }
 
 /// Follows the link for a new password that went to the owner, and signs in with it.
-async fn gets_back(house: &House) -> Visitor {
-    let reset = reset_link(house).await;
-    house.curl().post_json("/reset-password", json!({ "token": reset, "password": LATER })).await.is(200);
-    let owner = house.curl();
+async fn gets_back(app: &TestApp) -> Visitor {
+    let reset = reset_link(app).await;
+    app.curl().post_json("/reset-password", json!({ "token": reset, "password": LATER })).await.is(200);
+    let owner = app.curl();
     let told = owner.post_json("/login", json!({ "email": ADA, "password": LATER })).await.is(200).json();
     assert_eq!(told["user"]["email"], ADA, "{told}");
     owner
 }
 
 /// Moves the account to the intruder's own address.
-async fn moves(house: &House, intruder: &Visitor) {
+async fn moves(app: &TestApp, intruder: &Visitor) {
     intruder.put_json("/me/email", json!({ "email": ELSEWHERE })).await.is(200);
-    let token = house.token_for(ELSEWHERE).await;
+    let token = app.token_for(ELSEWHERE).await;
     intruder.post_json("/me/email/confirm", json!({ "token": token })).await.is(200);
 }
 
-async fn adds_passkey(house: &House, visitor: &Visitor) -> Authenticator {
-    let mut device = Authenticator::new(house);
+async fn adds_passkey(app: &TestApp, visitor: &Visitor) -> Authenticator {
+    let mut device = Authenticator::new(app);
     passkeys::adds(visitor, &mut device).await.is(201);
     device
 }
 
 #[actix_web::test]
 async fn chain_1_the_first_sign_in_after_the_sign_up_is_told_and_its_passkey_removed() {
-    let house = House::open().await;
-    house.verified(ADA).await;
-    let thief = intruder(&house, X).await;
+    let app = TestApp::open().await;
+    app.verified(ADA).await;
+    let thief = intruder(&app, X).await;
     thief.steps_up().await;
-    let mut device = adds_passkey(&house, &thief).await;
+    let mut device = adds_passkey(&app, &thief).await;
 
-    let alert = ways_back(&house, ADA, true).await.remove(0);
-    let page = house.browser().get(&format!("/not-me?token={alert}")).await.is(200);
+    let alert = ways_back(&app, ADA, true).await.remove(0);
+    let page = app.browser().get(&format!("/not-me?token={alert}")).await.is(200);
     page.says("It removes the passkey");
-    not_me(&house, &alert).await;
+    not_me(&app, &alert).await;
 
-    assert_eq!(house.count("passkeys").await, 0);
+    assert_eq!(app.count("passkeys").await, 0);
     thief.get("/me").await.refuses(401, "sign_in_required");
-    passkeys::signs_in(&house.curl(), &mut device).await.refuses(401, "unknown_passkey");
-    gets_back(&house).await.get("/me").await.is(200);
+    passkeys::signs_in(&app.curl(), &mut device).await.refuses(401, "unknown_passkey");
+    gets_back(&app).await.get("/me").await.is(200);
 }
 
 #[actix_web::test]
 async fn chain_1_the_email_about_the_passkey_leads_back_as_well() {
-    let house = House::open().await;
-    house.verified(ADA).await;
-    let thief = intruder(&house, X).await;
+    let app = TestApp::open().await;
+    app.verified(ADA).await;
+    let thief = intruder(&app, X).await;
     thief.steps_up().await;
-    adds_passkey(&house, &thief).await;
-    let told = ways_back(&house, ADA, false).await.remove(0);
-    house.curl().post_json("/forgot-password", json!({ "email": ADA })).await.is(200);
-    let reset = reset_link(&house).await;
-    house.curl().post_json("/reset-password", json!({ "token": reset, "password": LATER })).await.is(200);
-    assert_eq!(house.count("passkeys").await, 1, "a reset by mail removes no factor");
+    adds_passkey(&app, &thief).await;
+    let told = ways_back(&app, ADA, false).await.remove(0);
+    app.curl().post_json("/forgot-password", json!({ "email": ADA })).await.is(200);
+    let reset = reset_link(&app).await;
+    app.curl().post_json("/reset-password", json!({ "token": reset, "password": LATER })).await.is(200);
+    assert_eq!(app.count("passkeys").await, 1, "a reset by mail removes no factor");
 
-    not_me(&house, &told).await;
+    not_me(&app, &told).await;
 
-    assert_eq!(house.count("passkeys").await, 0);
-    gets_back(&house).await.get("/me").await.is(200);
+    assert_eq!(app.count("passkeys").await, 0);
+    gets_back(&app).await.get("/me").await.is(200);
 }
 
 #[actix_web::test]
 async fn chain_2_each_of_two_alerts_removes_what_was_added_between_them() {
     for pressed in [0, 1] {
-        let house = House::open().await;
-        house.verified(ADA).await;
-        let thief = intruder(&house, X).await;
+        let app = TestApp::open().await;
+        app.verified(ADA).await;
+        let thief = intruder(&app, X).await;
         thief.steps_up().await;
-        let mut device = adds_passkey(&house, &thief).await;
-        house.wait(TimeDelta::minutes(2));
-        let again = house.curl().named(Y);
+        let mut device = adds_passkey(&app, &thief).await;
+        app.wait(TimeDelta::minutes(2));
+        let again = app.curl().named(Y);
         passkeys::signs_in(&again, &mut device).await.is(200);
-        let alerts = ways_back(&house, ADA, true).await;
+        let alerts = ways_back(&app, ADA, true).await;
         assert_eq!(alerts.len(), 2);
 
-        not_me(&house, &alerts[pressed]).await;
+        not_me(&app, &alerts[pressed]).await;
 
-        assert_eq!(house.count("passkeys").await, 0, "pressed {pressed}");
+        assert_eq!(app.count("passkeys").await, 0, "pressed {pressed}");
         again.get("/me").await.refuses(401, "sign_in_required");
-        gets_back(&house).await.get("/me").await.is(200);
+        gets_back(&app).await.get("/me").await.is(200);
     }
 }
 
 #[actix_web::test]
-async fn chain_3_what_the_owner_adds_meanwhile_in_a_known_browser_stays() {
-    let house = House::open().await;
-    let laptop = house.verified(ADA).await;
-    house.wait(TimeDelta::minutes(2));
-    intruder(&house, X).await;
-    house.wait(TimeDelta::minutes(2));
+async fn chain_3_what_the_owner_adds_meanwhile_in_a_known_device_stays() {
+    let app = TestApp::open().await;
+    let laptop = app.verified(ADA).await;
+    app.wait(TimeDelta::minutes(2));
+    intruder(&app, X).await;
+    app.wait(TimeDelta::minutes(2));
     // A new phone, of which the owner is told as well.
-    let phone = house.curl().named(Y);
+    let phone = app.curl().named(Y);
     signs_in(&phone, PASSWORD).await;
     laptop.steps_up().await;
-    let mut own = adds_passkey(&house, &laptop).await;
-    let alerts = ways_back(&house, ADA, true).await;
+    let mut own = adds_passkey(&app, &laptop).await;
+    let alerts = ways_back(&app, ADA, true).await;
 
-    not_me(&house, &alerts[0]).await;
+    not_me(&app, &alerts[0]).await;
 
-    assert_eq!(house.count("passkeys").await, 1);
-    passkeys::signs_in(&house.curl(), &mut own).await.is(200);
+    assert_eq!(app.count("passkeys").await, 1);
+    passkeys::signs_in(&app.curl(), &mut own).await.is(200);
 }
 
 #[actix_web::test]
 async fn chain_4_the_address_comes_back_and_the_reset_goes_to_its_owner() {
-    let house = House::open().await;
-    house.verified(ADA).await;
-    let thief = intruder(&house, X).await;
+    let app = TestApp::open().await;
+    app.verified(ADA).await;
+    let thief = intruder(&app, X).await;
     thief.steps_up().await;
-    moves(&house, &thief).await;
-    let alert = ways_back(&house, ADA, true).await.remove(0);
+    moves(&app, &thief).await;
+    let alert = ways_back(&app, ADA, true).await.remove(0);
 
-    not_me(&house, &alert).await;
+    not_me(&app, &alert).await;
 
-    assert_eq!(house.texts("SELECT email AS text FROM users").await, [ADA]);
-    assert_eq!(house.letters_that_say(ELSEWHERE, "/reset-password").await, 0);
+    assert_eq!(app.texts("SELECT email AS text FROM users").await, [ADA]);
+    assert_eq!(app.emails_that_say(ELSEWHERE, "/reset-password").await, 0);
     thief.get("/me").await.refuses(401, "sign_in_required");
-    gets_back(&house).await.get("/me").await.is(200);
+    gets_back(&app).await.get("/me").await.is(200);
     let known = json!({ "email": ADA, "password": PASSWORD });
     thief.post_json("/login", known).await.refuses(401, "wrong_credentials");
 }
 
 #[actix_web::test]
 async fn chain_5_a_deletion_that_the_intruder_asked_for_is_cancelled() {
-    let house = House::open().await;
-    house.verified(ADA).await;
-    let thief = intruder(&house, X).await;
+    let app = TestApp::open().await;
+    app.verified(ADA).await;
+    let thief = intruder(&app, X).await;
     thief.steps_up().await;
     thief.post_json("/me/delete", json!({})).await.is(200);
-    let alert = ways_back(&house, ADA, true).await.remove(0);
+    let alert = ways_back(&app, ADA, true).await.remove(0);
 
-    not_me(&house, &alert).await;
+    not_me(&app, &alert).await;
 
-    assert_eq!(house.count("users WHERE deletes_at IS NOT NULL").await, 0);
-    gets_back(&house).await.get("/me").await.is(200);
+    assert_eq!(app.count("users WHERE deletes_at IS NOT NULL").await, 0);
+    gets_back(&app).await.get("/me").await.is(200);
 }
 
 #[actix_web::test]
 async fn a_deletion_that_the_owner_asked_for_before_is_not_cancelled() {
-    let house = House::open().await;
-    let owner = house.verified(ADA).await;
+    let app = TestApp::open().await;
+    let owner = app.verified(ADA).await;
     owner.steps_up().await;
     owner.post_json("/me/delete", json!({})).await.is(200);
-    house.wait(TimeDelta::minutes(2));
-    intruder(&house, X).await;
-    let alert = ways_back(&house, ADA, true).await.remove(0);
+    app.wait(TimeDelta::minutes(2));
+    intruder(&app, X).await;
+    let alert = ways_back(&app, ADA, true).await.remove(0);
 
-    not_me(&house, &alert).await;
+    not_me(&app, &alert).await;
 
-    assert_eq!(house.count("users WHERE deletes_at IS NOT NULL").await, 1);
+    assert_eq!(app.count("users WHERE deletes_at IS NOT NULL").await, 1);
 }
 
 #[actix_web::test]
 async fn chain_6_undoing_a_move_removes_what_the_same_session_added_days_before() {
-    let house = House::open().await;
-    house.verified(ADA).await;
-    let thief = house.curl().named(X);
+    let app = TestApp::open().await;
+    app.verified(ADA).await;
+    let thief = app.curl().named(X);
     let remembered = json!({ "email": ADA, "password": PASSWORD, "remember": true });
     thief.post_json("/login", remembered).await.is(200);
     thief.steps_up().await;
-    let mut device = adds_passkey(&house, &thief).await;
-    house.wait(TimeDelta::days(2));
+    let mut device = adds_passkey(&app, &thief).await;
+    app.wait(TimeDelta::days(2));
     passkeys::confirms(&thief, &mut device).await;
-    moves(&house, &thief).await;
-    let letters = house.letters_to(ADA).await;
-    let undo = letters.iter().rev().find(|letter| letter.text.contains("/me/email/undo")).unwrap();
+    moves(&app, &thief).await;
+    let emails = app.emails_to(ADA).await;
+    let undo = emails.iter().rev().find(|email| email.text.contains("/me/email/undo")).unwrap();
     let undo = token_in(&undo.text).unwrap();
 
-    house.curl().post_json("/me/email/undo", json!({ "token": undo })).await.is(200);
+    app.curl().post_json("/me/email/undo", json!({ "token": undo })).await.is(200);
 
-    assert_eq!(house.texts("SELECT email AS text FROM users").await, [ADA]);
-    assert_eq!(house.count("passkeys").await, 0);
+    assert_eq!(app.texts("SELECT email AS text FROM users").await, [ADA]);
+    assert_eq!(app.count("passkeys").await, 0);
 }
 
 #[actix_web::test]
 async fn chain_9_a_changed_password_makes_every_other_browser_a_stranger_again() {
-    let house = House::open().await;
-    let laptop = house.verified(ADA).await;
-    let thief = intruder(&house, X).await;
-    house.wait(TimeDelta::minutes(2));
+    let app = TestApp::open().await;
+    let laptop = app.verified(ADA).await;
+    let thief = intruder(&app, X).await;
+    app.wait(TimeDelta::minutes(2));
     laptop.steps_up().await;
     let new = json!({ "currentPassword": PASSWORD, "newPassword": LATER });
     laptop.put_json("/me/password", new).await.is(200);
-    assert_eq!(ways_back(&house, ADA, true).await.len(), 1);
+    assert_eq!(ways_back(&app, ADA, true).await.len(), 1);
 
-    house.wait(TimeDelta::minutes(2));
+    app.wait(TimeDelta::minutes(2));
     signs_in(&laptop, LATER).await;
-    assert_eq!(ways_back(&house, ADA, true).await.len(), 1, "this browser stays known");
+    assert_eq!(ways_back(&app, ADA, true).await.len(), 1, "this browser stays known");
     signs_in(&thief, LATER).await;
-    assert_eq!(ways_back(&house, ADA, true).await.len(), 2);
+    assert_eq!(ways_back(&app, ADA, true).await.len(), 2);
 }
 
 #[actix_web::test]
 async fn chain_10_who_resets_by_mail_gets_in_however_often_strangers_guessed() {
-    let house = House::with(&[("THROTTLE", "on")]).await;
-    house.verified(ADA).await;
+    let app = TestApp::with(&[("THROTTLE", "on")]).await;
+    app.verified(ADA).await;
     for _ in 0..10 {
-        house.wait(TimeDelta::minutes(1));
+        app.wait(TimeDelta::minutes(1));
         let guess = json!({ "email": ADA, "password": "a wrong guess" });
-        house.curl().named(X).post_json("/login", guess).await.refuses(401, "wrong_credentials");
+        app.curl().named(X).post_json("/login", guess).await.refuses(401, "wrong_credentials");
     }
-    house.wait(TimeDelta::minutes(1));
-    let new_device = house.curl().named(Y);
+    app.wait(TimeDelta::minutes(1));
+    let new_device = app.curl().named(Y);
     let known = json!({ "email": ADA, "password": PASSWORD });
     new_device.post_json("/login", known).await.refuses(429, "too_many_attempts");
-    house.curl().post_json("/forgot-password", json!({ "email": ADA })).await.is(200);
-    let reset = reset_link(&house).await;
+    app.curl().post_json("/forgot-password", json!({ "email": ADA })).await.is(200);
+    let reset = reset_link(&app).await;
     new_device.post_json("/reset-password", json!({ "token": reset, "password": LATER })).await.is(200);
 
     signs_in(&new_device, LATER).await;
@@ -258,123 +258,123 @@ async fn chain_10_who_resets_by_mail_gets_in_however_often_strangers_guessed() {
 
 #[actix_web::test]
 async fn chain_12_the_later_mailbox_cannot_close_the_ways_back_of_the_first() {
-    let house = House::open().await;
-    house.verified(ADA).await;
-    let thief = intruder(&house, X).await;
-    let alert = ways_back(&house, ADA, true).await.remove(0);
+    let app = TestApp::open().await;
+    app.verified(ADA).await;
+    let thief = intruder(&app, X).await;
+    let alert = ways_back(&app, ADA, true).await.remove(0);
     thief.steps_up().await;
-    moves(&house, &thief).await;
-    house.wait(TimeDelta::minutes(2));
-    adds_passkey(&house, &thief).await;
-    let theirs = ways_back(&house, ELSEWHERE, false).await.remove(0);
+    moves(&app, &thief).await;
+    app.wait(TimeDelta::minutes(2));
+    adds_passkey(&app, &thief).await;
+    let theirs = ways_back(&app, ELSEWHERE, false).await.remove(0);
 
-    let page = house.curl().get(&format!("/not-me?token={theirs}")).await.is(200);
-    not_me(&house, &theirs).await;
+    let page = app.curl().get(&format!("/not-me?token={theirs}")).await.is(200);
+    not_me(&app, &theirs).await;
 
     assert_eq!(page.json()["undone"]["address"], json!(null), "a later mailbox is told no other address");
-    assert_eq!(house.letters_that_say(ELSEWHERE, "/reset-password").await, 0);
+    assert_eq!(app.emails_that_say(ELSEWHERE, "/reset-password").await, 0);
     // Whatever it did, the owner's own alert still works.
-    not_me(&house, &alert).await;
-    assert_eq!(house.texts("SELECT email AS text FROM users").await, [ADA]);
-    gets_back(&house).await.get("/me").await.is(200);
+    not_me(&app, &alert).await;
+    assert_eq!(app.texts("SELECT email AS text FROM users").await, [ADA]);
+    gets_back(&app).await.get("/me").await.is(200);
 }
 
 #[actix_web::test]
 async fn a_later_mailbox_that_undoes_a_second_move_gets_no_password_link() {
-    let house = House::open().await;
-    house.verified(ADA).await;
-    let thief = intruder(&house, X).await;
+    let app = TestApp::open().await;
+    app.verified(ADA).await;
+    let thief = intruder(&app, X).await;
     thief.steps_up().await;
-    moves(&house, &thief).await;
-    house.wait(TimeDelta::minutes(2));
+    moves(&app, &thief).await;
+    app.wait(TimeDelta::minutes(2));
     thief.put_json("/me/email", json!({ "email": "eve@example.org" })).await.is(200);
-    let token = house.token_for("eve@example.org").await;
+    let token = app.token_for("eve@example.org").await;
     thief.post_json("/me/email/confirm", json!({ "token": token })).await.is(200);
-    let letters = house.letters_to(ELSEWHERE).await;
-    let undo = letters.iter().rev().find(|letter| letter.text.contains("/me/email/undo")).unwrap();
+    let emails = app.emails_to(ELSEWHERE).await;
+    let undo = emails.iter().rev().find(|email| email.text.contains("/me/email/undo")).unwrap();
     let undo = token_in(&undo.text).unwrap();
 
-    let answer = house.browser().post("/me/email/undo", &[("token", &undo)]).await.goes_to("/login");
+    let answer = app.browser().post("/me/email/undo", &[("token", &undo)]).await.goes_to("/login");
 
     drop(answer);
-    assert_eq!(house.texts("SELECT email AS text FROM users").await, [ADA]);
-    gets_back(&house).await.get("/me").await.is(200);
+    assert_eq!(app.texts("SELECT email AS text FROM users").await, [ADA]);
+    gets_back(&app).await.get("/me").await.is(200);
 }
 
 #[actix_web::test]
 async fn chain_13_whoever_reads_the_mailbox_takes_no_factor_away_at_once() {
-    let house = House::open().await;
-    let owner = house.verified(ADA).await;
-    house.wait(TimeDelta::minutes(2));
+    let app = TestApp::open().await;
+    let owner = app.verified(ADA).await;
+    app.wait(TimeDelta::minutes(2));
     owner.steps_up().await;
-    adds_passkey(&house, &owner).await;
-    house.wait(TimeDelta::days(3));
-    let told = ways_back(&house, ADA, false).await.remove(0);
+    adds_passkey(&app, &owner).await;
+    app.wait(TimeDelta::days(3));
+    let told = ways_back(&app, ADA, false).await.remove(0);
 
-    not_me(&house, &told).await;
+    not_me(&app, &told).await;
 
-    assert_eq!(house.count("passkeys").await, 1);
-    let reset = reset_link(&house).await;
-    house.curl().post_json("/reset-password", json!({ "token": reset, "password": LATER })).await.is(200);
-    let answer = house.curl().post_json("/login", json!({ "email": ADA, "password": LATER })).await.is(200);
+    assert_eq!(app.count("passkeys").await, 1);
+    let reset = reset_link(&app).await;
+    app.curl().post_json("/reset-password", json!({ "token": reset, "password": LATER })).await.is(200);
+    let answer = app.curl().post_json("/login", json!({ "email": ADA, "password": LATER })).await.is(200);
     assert_eq!(answer.json()["twoFactorRequired"], true);
 }
 
 #[actix_web::test]
 async fn a_mailbox_that_came_later_undoes_no_move_back_to_the_first() {
-    let house = House::open().await;
-    house.verified(ADA).await;
-    let thief = intruder(&house, X).await;
+    let app = TestApp::open().await;
+    app.verified(ADA).await;
+    let thief = intruder(&app, X).await;
     thief.steps_up().await;
-    moves(&house, &thief).await;
-    house.wait(TimeDelta::minutes(2));
+    moves(&app, &thief).await;
+    app.wait(TimeDelta::minutes(2));
     // The owner knows the new address, and moves the account back by hand.
-    let owner = house.curl();
+    let owner = app.curl();
     owner.post_json("/login", json!({ "email": ELSEWHERE, "password": PASSWORD })).await.is(200);
     owner.steps_up().await;
     owner.put_json("/me/email", json!({ "email": ADA })).await.is(200);
-    let letters = house.letters_to(ADA).await;
-    let confirm = letters.iter().rev().find(|letter| letter.text.contains("/me/email/confirm")).unwrap();
+    let emails = app.emails_to(ADA).await;
+    let confirm = emails.iter().rev().find(|email| email.text.contains("/me/email/confirm")).unwrap();
     owner.post_json("/me/email/confirm", json!({ "token": token_in(&confirm.text).unwrap() })).await.is(200);
 
-    let letters = house.letters_to(ELSEWHERE).await;
-    for letter in letters.iter().filter(|letter| letter.text.contains("/me/email/undo")) {
-        let undo = json!({ "token": token_in(&letter.text).unwrap() });
-        house.curl().post_json("/me/email/undo", undo).await.refuses(422, "dead_link");
+    let emails = app.emails_to(ELSEWHERE).await;
+    for email in emails.iter().filter(|email| email.text.contains("/me/email/undo")) {
+        let undo = json!({ "token": token_in(&email.text).unwrap() });
+        app.curl().post_json("/me/email/undo", undo).await.refuses(422, "dead_link");
     }
-    assert_eq!(house.texts("SELECT email AS text FROM users").await, [ADA]);
+    assert_eq!(app.texts("SELECT email AS text FROM users").await, [ADA]);
 }
 
 #[actix_web::test]
 async fn an_owner_who_left_a_mailbox_is_not_given_back_to_it() {
-    let house = House::open().await;
-    house.verified(ADA).await;
-    house.wait(TimeDelta::minutes(2));
+    let app = TestApp::open().await;
+    app.verified(ADA).await;
+    app.wait(TimeDelta::minutes(2));
     // A new phone of the owner's, for which nobody answers.
-    let phone = intruder(&house, Y).await;
+    let phone = intruder(&app, Y).await;
     phone.steps_up().await;
-    moves(&house, &phone).await;
-    house.wait(TimeDelta::days(1));
-    let thief = house.curl().named(X);
+    moves(&app, &phone).await;
+    app.wait(TimeDelta::days(1));
+    let thief = app.curl().named(X);
     thief.post_json("/login", json!({ "email": ELSEWHERE, "password": PASSWORD })).await.is(200);
-    let alert = ways_back(&house, ELSEWHERE, true).await.remove(0);
+    let alert = ways_back(&app, ELSEWHERE, true).await.remove(0);
 
-    not_me(&house, &alert).await;
+    not_me(&app, &alert).await;
 
-    assert_eq!(house.texts("SELECT email AS text FROM users").await, [ELSEWHERE]);
-    assert_eq!(house.letters_that_say(ADA, "/reset-password?").await, 0);
-    assert_eq!(house.letters_that_say(ELSEWHERE, "/reset-password?").await, 1);
+    assert_eq!(app.texts("SELECT email AS text FROM users").await, [ELSEWHERE]);
+    assert_eq!(app.emails_that_say(ADA, "/reset-password?").await, 0);
+    assert_eq!(app.emails_that_say(ELSEWHERE, "/reset-password?").await, 1);
 }
 
 #[actix_web::test]
 async fn chain_8_a_known_password_gives_no_more_guesses_at_the_second_factor() {
-    let house = House::with(&[("THROTTLE", "on")]).await;
-    let ada = house.with_app(ADA).await;
+    let app = TestApp::with(&[("THROTTLE", "on")]).await;
+    let ada = app.with_app(ADA).await;
     for _ in 0..9 {
-        house.wait(TimeDelta::seconds(20));
+        app.wait(TimeDelta::seconds(20));
         ada.curl.post_json("/auth/confirm", json!({ "code": "000000" })).await.refuses(422, "invalid");
     }
-    house.wait(TimeDelta::minutes(1));
+    app.wait(TimeDelta::minutes(1));
     ada.curl.post_json("/auth/confirm", json!({ "password": PASSWORD })).await.is(200);
 
     let tenth = ada.curl.post_json("/auth/confirm", json!({ "code": "000000" })).await;
@@ -385,94 +385,94 @@ async fn chain_8_a_known_password_gives_no_more_guesses_at_the_second_factor() {
 /// A reset by mail ends the doubt of what was told before: whoever knew the old password was out by then.
 #[actix_web::test]
 async fn an_older_alert_pressed_after_a_reset_takes_nothing_from_the_owner() {
-    let house = House::open().await;
-    house.verified(ADA).await;
-    house.wait(TimeDelta::minutes(1));
-    let thief = intruder(&house, X).await;
+    let app = TestApp::open().await;
+    app.verified(ADA).await;
+    app.wait(TimeDelta::minutes(1));
+    let thief = intruder(&app, X).await;
     thief.steps_up().await;
-    adds_passkey(&house, &thief).await;
-    let alert = ways_back(&house, ADA, true).await.remove(0);
-    house.wait(TimeDelta::minutes(1));
-    house.curl().post_json("/forgot-password", json!({ "email": ADA })).await.is(200);
-    let reset = reset_link(&house).await;
-    house.curl().post_json("/reset-password", json!({ "token": reset, "password": LATER })).await.is(200);
-    house.wait(TimeDelta::minutes(1));
+    adds_passkey(&app, &thief).await;
+    let alert = ways_back(&app, ADA, true).await.remove(0);
+    app.wait(TimeDelta::minutes(1));
+    app.curl().post_json("/forgot-password", json!({ "email": ADA })).await.is(200);
+    let reset = reset_link(&app).await;
+    app.curl().post_json("/reset-password", json!({ "token": reset, "password": LATER })).await.is(200);
+    app.wait(TimeDelta::minutes(1));
     // The intruder's passkey has to go by its own email first: it is asked for.
-    let told = ways_back(&house, ADA, false).await.remove(0);
-    not_me(&house, &told).await;
-    assert_eq!(house.count("passkeys").await, 0);
-    let owner = gets_back(&house).await;
+    let told = ways_back(&app, ADA, false).await.remove(0);
+    not_me(&app, &told).await;
+    assert_eq!(app.count("passkeys").await, 0);
+    let owner = gets_back(&app).await;
     owner.post_json("/auth/confirm", json!({ "password": LATER })).await.is(200);
-    adds_passkey(&house, &owner).await;
-    house.wait(TimeDelta::minutes(1));
+    adds_passkey(&app, &owner).await;
+    app.wait(TimeDelta::minutes(1));
 
-    let page = house.browser().get(&format!("/not-me?token={alert}")).await;
+    let page = app.browser().get(&format!("/not-me?token={alert}")).await;
     if page.status == 200 {
-        not_me(&house, &alert).await;
+        not_me(&app, &alert).await;
     }
 
-    assert_eq!(house.count("passkeys").await, 1, "what the owner added after the reset stays");
+    assert_eq!(app.count("passkeys").await, 1, "what the owner added after the reset stays");
 }
 
 /// The mailbox that an intruder moved the account to resets as well, and that heals nothing.
 #[actix_web::test]
 async fn a_reset_in_the_mailbox_that_the_account_was_moved_to_heals_nothing() {
-    let house = House::open().await;
-    house.verified(ADA).await;
-    house.wait(TimeDelta::minutes(1));
-    let thief = intruder(&house, X).await;
+    let app = TestApp::open().await;
+    app.verified(ADA).await;
+    app.wait(TimeDelta::minutes(1));
+    let thief = intruder(&app, X).await;
     thief.steps_up().await;
-    moves(&house, &thief).await;
-    let alert = ways_back(&house, ADA, true).await.remove(0);
-    house.wait(TimeDelta::minutes(1));
-    house.curl().post_json("/forgot-password", json!({ "email": ELSEWHERE })).await.is(200);
-    let letters = house.letters_to(ELSEWHERE).await;
-    let link = letters.iter().rev().find(|letter| letter.text.contains("/reset-password?token=")).unwrap();
+    moves(&app, &thief).await;
+    let alert = ways_back(&app, ADA, true).await.remove(0);
+    app.wait(TimeDelta::minutes(1));
+    app.curl().post_json("/forgot-password", json!({ "email": ELSEWHERE })).await.is(200);
+    let emails = app.emails_to(ELSEWHERE).await;
+    let link = emails.iter().rev().find(|email| email.text.contains("/reset-password?token=")).unwrap();
     let form = json!({ "token": token_in(&link.text).unwrap(), "password": "of the intruder alone" });
-    house.curl().post_json("/reset-password", form).await.is(200);
-    house.wait(TimeDelta::minutes(1));
-    let later = house.curl().named(Y);
+    app.curl().post_json("/reset-password", form).await.is(200);
+    app.wait(TimeDelta::minutes(1));
+    let later = app.curl().named(Y);
     let form = json!({ "email": ELSEWHERE, "password": "of the intruder alone" });
     later.post_json("/login", form).await.is(200);
     later.post_json("/auth/confirm", json!({ "password": "of the intruder alone" })).await.is(200);
-    adds_passkey(&house, &later).await;
+    adds_passkey(&app, &later).await;
 
-    not_me(&house, &alert).await;
+    not_me(&app, &alert).await;
 
-    assert_eq!(house.count("passkeys").await, 0);
-    assert_eq!(house.texts("SELECT email AS text FROM users").await, [ADA]);
-    gets_back(&house).await.get("/me").await.is(200);
+    assert_eq!(app.count("passkeys").await, 0);
+    assert_eq!(app.texts("SELECT email AS text FROM users").await, [ADA]);
+    gets_back(&app).await.get("/me").await.is(200);
 }
 
 /// "Yes, this was me" takes one's own new phone out of every other alert's doubt; an unticked box does so for once.
 #[actix_web::test]
 async fn a_sign_in_that_was_answered_for_or_unticked_is_not_somebody_elses() {
     for answer in ["nothing", "yes", "ticked", "unticked", "trusted", "yes, of the one pressed"] {
-        let house = House::open().await;
-        house.verified(ADA).await;
-        house.wait(TimeDelta::minutes(1));
-        let thief = intruder(&house, X).await;
+        let app = TestApp::open().await;
+        app.verified(ADA).await;
+        app.wait(TimeDelta::minutes(1));
+        let thief = intruder(&app, X).await;
         // Emails that leave at once arrive in any order.
-        house.send_letters().await;
-        house.wait(TimeDelta::minutes(1));
-        let phone = house.curl().named(Y);
+        app.send_emails().await;
+        app.wait(TimeDelta::minutes(1));
+        let phone = app.curl().named(Y);
         signs_in(&phone, PASSWORD).await;
         phone.steps_up().await;
-        adds_passkey(&house, &phone).await;
-        house.wait(TimeDelta::minutes(1));
-        let alerts = ways_back(&house, ADA, true).await;
+        adds_passkey(&app, &phone).await;
+        app.wait(TimeDelta::minutes(1));
+        let alerts = ways_back(&app, ADA, true).await;
         let (of_thief, of_phone) = (&alerts[0], &alerts[1]);
-        let page = house.browser().get(&format!("/not-me?token={of_thief}")).await.is(200);
+        let page = app.browser().get(&format!("/not-me?token={of_thief}")).await.is(200);
         page.says("Sign-ins that were perhaps not yours").says("Yes, this was me");
         // The intruder's has ended: a first second factor signs out whoever came in with one only.
-        let listed = house.curl().get(&format!("/not-me?token={of_thief}")).await.json()["signIns"].clone();
+        let listed = app.curl().get(&format!("/not-me?token={of_thief}")).await.json()["signIns"].clone();
         let id = listed[0]["id"].as_str().unwrap();
         assert_eq!(
             (listed.as_array().unwrap().len(), &listed[0]["isToldOf"]),
             (1, &json!(false)),
             "{listed}"
         );
-        let reader = house.browser();
+        let reader = app.browser();
         match answer {
             "yes" => reader.post("/not-me/was-me", &[("token", of_phone)]).await.goes_to("/login"),
             "yes, of the one pressed" => {
@@ -492,38 +492,34 @@ async fn a_sign_in_that_was_answered_for_or_unticked_is_not_somebody_elses() {
                 reader.post("/not-me", &form).await.goes_to("/login");
             }
             "trusted" => {
-                house
-                    .curl()
-                    .post_json("/not-me", json!({ "token": of_thief, "trusted": [id] }))
-                    .await
-                    .is(200);
+                app.curl().post_json("/not-me", json!({ "token": of_thief, "trusted": [id] })).await.is(200);
             }
-            _ => not_me(&house, of_thief).await,
+            _ => not_me(&app, of_thief).await,
         }
 
         let left = i64::from(matches!(answer, "yes" | "unticked" | "trusted"));
-        assert_eq!(house.count("passkeys").await, left, "{answer}");
+        assert_eq!(app.count("passkeys").await, left, "{answer}");
         phone.get("/me").await.refuses(401, "sign_in_required");
         thief.get("/me").await.refuses(401, "sign_in_required");
     }
 }
 
-/// A second factor that a session of a known browser added stays; its removal is asked for, told, and can be stopped.
+/// A second factor that a session of a known device added stays; its removal is asked for, told, and can be stopped.
 #[actix_web::test]
-async fn a_factor_of_a_known_browser_goes_the_delayed_way_where_that_is_asked_for() {
-    let house = House::open().await;
-    let stolen = house.verified(ADA).await;
-    house.wait(TimeDelta::minutes(2));
+async fn a_factor_of_a_known_device_goes_the_delayed_way_where_that_is_asked_for() {
+    let app = TestApp::open().await;
+    let stolen = app.verified(ADA).await;
+    app.wait(TimeDelta::minutes(2));
     stolen.steps_up().await;
-    adds_passkey(&house, &stolen).await;
-    house.wait(TimeDelta::minutes(2));
-    let told = ways_back(&house, ADA, false).await.remove(0);
-    let page = house.browser().get(&format!("/not-me?token={told}")).await.is(200);
+    adds_passkey(&app, &stolen).await;
+    app.wait(TimeDelta::minutes(2));
+    let told = ways_back(&app, ADA, false).await.remove(0);
+    let page = app.browser().get(&format!("/not-me?token={told}")).await.is(200);
     page.says("Added since then in a browser that you used before").says("Ask for their removal");
 
-    house.curl().post_json("/not-me", json!({ "token": told, "removeFactors": true })).await.is(200);
+    app.curl().post_json("/not-me", json!({ "token": told, "removeFactors": true })).await.is(200);
 
-    assert_eq!(house.count("passkeys").await, 1);
-    assert_eq!(house.count("users WHERE factors_reset_at IS NOT NULL").await, 1);
-    assert_eq!(house.count("outbox WHERE kind = 'factor_reset'").await, 1);
+    assert_eq!(app.count("passkeys").await, 1);
+    assert_eq!(app.count("users WHERE factors_reset_at IS NOT NULL").await, 1);
+    assert_eq!(app.count("outbox WHERE kind = 'factor_reset'").await, 1);
 }

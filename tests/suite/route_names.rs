@@ -68,10 +68,10 @@ const LEFT: &[(&str, &str)] = &[
     ("/organisations/{slug}/sso/{connection}/metadata", "flow"),
     ("/organisations/{slug}/sso/{connection}/remove", "flow"),
     ("/organisations/{slug}/sso/{connection}/test", "flow"),
+    ("/privacy/data", "flow"),
     ("/readyz", "flow template test"),
     ("/reset-password", "flow test"),
     ("/static/{name}", "flow test"),
-    ("/what-we-hold", "flow test"),
 ];
 
 #[test]

@@ -1,4 +1,4 @@
-//! Between the first proof and the second: a sign-in that waits, and whoever guesses at its code.
+//! Between the first factor and the second: a sign-in that waits, and whoever guesses at its code.
 
 use std::{
     collections::BTreeSet,
@@ -13,19 +13,19 @@ use serde_json::json;
 use vestibule::{accounts::factors::Factors, ids::Id, model::totp};
 
 use crate::{
-    house::{Answer, House, Owner, PASSWORD, Visitor, token_in},
+    harness::{Answer, Owner, PASSWORD, TestApp, Visitor, token_in},
     idp::{self, Acme},
     magic_link, passkeys,
 };
 
 #[actix_web::test]
-async fn the_first_proof_opens_nothing_yet() {
-    let house = House::open().await;
-    let ada = house.with_app("ada@example.com").await;
-    let (browser, curl) = (house.browser(), house.curl());
+async fn the_first_factor_opens_nothing_yet() {
+    let app = TestApp::open().await;
+    let ada = app.with_app("ada@example.com").await;
+    let (browser, curl) = (app.browser(), app.curl());
 
-    ada.knocks(&browser).await.goes_to("/login/2fa?next=%2Fme");
-    let asked = ada.knocks(&curl).await.is(200).json();
+    ada.submits_password(&browser).await.goes_to("/login/2fa?next=%2Fme");
+    let asked = ada.submits_password(&curl).await.is(200).json();
 
     assert_eq!(asked, json!({ "twoFactorRequired": true, "methods": ["totp", "recovery_code"] }));
     for visitor in [&browser, &curl] {
@@ -40,14 +40,14 @@ async fn the_first_proof_opens_nothing_yet() {
         .is(200)
         .says("autocomplete=\"one-time-code\"")
         .hides(&ada.address);
-    assert_eq!(house.count("audit WHERE event = 'second_factor_asked'").await, 2);
+    assert_eq!(app.count("audit WHERE event = 'second_factor_asked'").await, 2);
 }
 
 #[actix_web::test]
 async fn a_right_code_leads_to_where_the_browser_wanted_to_go() {
-    let house = House::open().await;
-    let ada = house.with_app("ada@example.com").await;
-    let browser = house.browser();
+    let app = TestApp::open().await;
+    let ada = app.with_app("ada@example.com").await;
+    let browser = app.browser();
     let form = [
         ("email", ada.address.as_str()),
         ("password", PASSWORD),
@@ -59,7 +59,7 @@ async fn a_right_code_leads_to_where_the_browser_wanted_to_go() {
     let wrong = browser.post("/login/2fa", &[("code", "000000"), ("next", "/me/sessions")]).await.is(422);
     wrong.says("There is a problem").says("value=\"/me/sessions\"");
 
-    let code = house.next_code(&ada.secret);
+    let code = app.next_code(&ada.secret);
     let answer = browser.post("/login/2fa", &[("code", &code), ("next", "/me/sessions")]).await;
 
     let answer = answer.goes_to("/me/sessions");
@@ -75,98 +75,98 @@ async fn a_right_code_leads_to_where_the_browser_wanted_to_go() {
 
 #[actix_web::test]
 async fn a_code_is_good_once_and_none_before_it_any_more_case_57() {
-    let house = House::open().await;
-    let ada = house.with_app("ada@example.com").await;
-    let before = house.next_code(&ada.secret);
-    let code = house.next_code(&ada.secret);
-    let phone = house.curl();
-    ada.knocks(&phone).await.is(200);
-    phone.offers(&code).await.is(200);
+    let app = TestApp::open().await;
+    let ada = app.with_app("ada@example.com").await;
+    let before = app.next_code(&ada.secret);
+    let code = app.next_code(&ada.secret);
+    let phone = app.curl();
+    ada.submits_password(&phone).await.is(200);
+    phone.submits_code(&code).await.is(200);
 
-    let thief = house.curl();
-    ada.knocks(&thief).await.is(200);
-    thief.offers(&code).await.refuses(422, "invalid").says("was used before");
-    thief.offers(&before).await.refuses(422, "invalid");
+    let thief = app.curl();
+    ada.submits_password(&thief).await.is(200);
+    thief.submits_code(&code).await.refuses(422, "invalid").says("was used before");
+    thief.submits_code(&before).await.refuses(422, "invalid");
     // Nor is it a step-up.
     phone.post_json("/auth/confirm", json!({ "code": code })).await.refuses(422, "invalid");
 
-    thief.offers(&house.next_code(&ada.secret)).await.is(200);
+    thief.submits_code(&app.next_code(&ada.secret)).await.is(200);
 }
 
 #[actix_web::test]
 async fn a_code_used_at_a_step_up_signs_nobody_in_case_57() {
-    let house = House::open().await;
-    let ada = house.with_app("ada@example.com").await;
-    let code = house.next_code(&ada.secret);
+    let app = TestApp::open().await;
+    let ada = app.with_app("ada@example.com").await;
+    let code = app.next_code(&ada.secret);
     ada.curl.post_json("/auth/confirm", json!({ "code": code })).await.is(200);
 
-    let thief = house.curl();
-    ada.knocks(&thief).await.is(200);
-    thief.offers(&code).await.refuses(422, "invalid");
+    let thief = app.curl();
+    ada.submits_password(&thief).await.is(200);
+    thief.submits_code(&code).await.refuses(422, "invalid");
 }
 
 #[actix_web::test]
 async fn a_clock_may_be_off_by_one_step_each_way_and_then_is_named_case_60() {
-    let house = House::open().await;
-    let ada = house.with_app("ada@example.com").await;
+    let app = TestApp::open().await;
+    let ada = app.with_app("ada@example.com").await;
     for off in [-1, 0, 1] {
-        house.wait(TimeDelta::minutes(5));
-        let device = house.curl();
-        ada.knocks(&device).await.is(200);
-        device.offers(&house.code_off(&ada.secret, off)).await.is(200);
+        app.wait(TimeDelta::minutes(5));
+        let device = app.curl();
+        ada.submits_password(&device).await.is(200);
+        device.submits_code(&app.code_off(&ada.secret, off)).await.is(200);
     }
     for off in [-2, 2, -20, 20] {
-        house.wait(TimeDelta::minutes(5));
-        let device = house.curl();
-        ada.knocks(&device).await.is(200);
-        let refused = device.offers(&house.code_off(&ada.secret, off)).await.refuses(422, "invalid");
+        app.wait(TimeDelta::minutes(5));
+        let device = app.curl();
+        ada.submits_password(&device).await.is(200);
+        let refused = device.submits_code(&app.code_off(&ada.secret, off)).await.refuses(422, "invalid");
         refused.says("check the clock of your phone");
     }
 }
 
 #[actix_web::test]
 async fn a_fast_clock_spends_the_steps_it_passed_case_57() {
-    let house = House::open().await;
-    let ada = house.with_app("ada@example.com").await;
-    house.wait(TimeDelta::minutes(1));
-    let phone = house.curl();
-    ada.knocks(&phone).await.is(200);
-    phone.offers(&house.code_off(&ada.secret, 1)).await.is(200);
+    let app = TestApp::open().await;
+    let ada = app.with_app("ada@example.com").await;
+    app.wait(TimeDelta::minutes(1));
+    let phone = app.curl();
+    ada.submits_password(&phone).await.is(200);
+    phone.submits_code(&app.code_off(&ada.secret, 1)).await.is(200);
 
-    let thief = house.curl();
-    ada.knocks(&thief).await.is(200);
+    let thief = app.curl();
+    ada.submits_password(&thief).await.is(200);
     for off in [-1, 0, 1] {
-        thief.offers(&house.code_off(&ada.secret, off)).await.refuses(422, "invalid");
+        thief.submits_code(&app.code_off(&ada.secret, off)).await.refuses(422, "invalid");
     }
 }
 
 #[actix_web::test]
 async fn of_fifty_devices_with_one_code_one_gets_in_case_57() {
-    let house = House::with(&[("DATABASE_POOL", "24")]).await;
-    let ada = house.with_app("ada@example.com").await;
+    let app = TestApp::with(&[("DATABASE_POOL", "24")]).await;
+    let ada = app.with_app("ada@example.com").await;
     for round in 1..=3 {
-        let devices: Vec<_> = (0..50).map(|_| house.curl()).collect();
-        join_all(devices.iter().map(|device| ada.knocks(device))).await;
-        let code = house.next_code(&ada.secret);
+        let devices: Vec<_> = (0..50).map(|_| app.curl()).collect();
+        join_all(devices.iter().map(|device| ada.submits_password(device))).await;
+        let code = app.next_code(&ada.secret);
 
-        let answers = join_all(devices.iter().map(|device| device.offers(&code))).await;
+        let answers = join_all(devices.iter().map(|device| device.submits_code(&code))).await;
 
         assert_eq!((how_many(&answers, 200), how_many(&answers, 422)), (1, 49));
-        assert_eq!(house.count("sessions WHERE second_factor = 'totp'").await, round + 1);
+        assert_eq!(app.count("sessions WHERE second_factor = 'totp'").await, round + 1);
     }
 }
 
 #[actix_web::test]
 async fn of_fifty_right_codes_for_one_sign_in_one_gets_in() {
-    let house = House::with(&[("DATABASE_POOL", "24")]).await;
-    let ada = house.with_app("ada@example.com").await;
+    let app = TestApp::with(&[("DATABASE_POOL", "24")]).await;
+    let ada = app.with_app("ada@example.com").await;
     for _ in 0..3 {
-        let device = house.curl();
-        ada.knocks(&device).await.is(200);
-        let code = house.next_code(&ada.secret);
+        let device = app.curl();
+        ada.submits_password(&device).await.is(200);
+        let code = app.next_code(&ada.secret);
         let same: Vec<_> = (0..50).map(|_| device.clone()).collect();
 
-        let answers = join_all(same.iter().map(|device| device.offers(&code))).await;
+        let answers = join_all(same.iter().map(|device| device.submits_code(&code))).await;
 
         assert_eq!((how_many(&answers, 200), how_many(&answers, 401)), (1, 49));
     }
@@ -174,38 +174,38 @@ async fn of_fifty_right_codes_for_one_sign_in_one_gets_in() {
 
 #[actix_web::test]
 async fn five_wrong_codes_end_the_sign_in_and_its_owner_hears_of_it_case_48() {
-    let house = House::open().await;
-    let ada = house.with_app("ada@example.com").await;
-    let thief = house.curl();
+    let app = TestApp::open().await;
+    let ada = app.with_app("ada@example.com").await;
+    let thief = app.curl();
     // The history is in the order of its times.
-    house.wait(TimeDelta::seconds(1));
-    ada.knocks(&thief).await.is(200);
+    app.wait(TimeDelta::seconds(1));
+    ada.submits_password(&thief).await.is(200);
     for code in ["000000", "111111", "0000-0000-0000", "not a code"] {
-        thief.offers(code).await.refuses(422, "invalid");
+        thief.submits_code(code).await.refuses(422, "invalid");
     }
     // Nothing is no guess.
-    thief.offers("").await.refuses(422, "invalid").says("Enter a code.");
+    thief.submits_code("").await.refuses(422, "invalid").says("Enter a code.");
 
-    thief.offers("222222").await.refuses(401, "sign_in_ended");
+    thief.submits_code("222222").await.refuses(401, "sign_in_ended");
 
-    thief.offers(&house.next_code(&ada.secret)).await.refuses(401, "sign_in_ended");
+    thief.submits_code(&app.next_code(&ada.secret)).await.refuses(401, "sign_in_ended");
     thief.get("/login/2fa").await.refuses(401, "sign_in_ended");
-    assert_eq!(house.letters_that_say(&ada.address, "A sign-in to Vestibule was stopped").await, 1);
-    assert_eq!(house.count("audit WHERE event = 'second_factor_failed'").await, 5);
+    assert_eq!(app.emails_that_say(&ada.address, "A sign-in to Vestibule was stopped").await, 1);
+    assert_eq!(app.count("audit WHERE event = 'second_factor_failed'").await, 5);
     let tried = ada.curl.get("/me/logins").await.is(200).json();
     assert_eq!(tried["logins"][0]["outcome"], "wrong_code");
     // Nobody else's sign-in ended with it.
-    let phone = house.curl();
-    ada.knocks(&phone).await.is(200);
-    phone.offers(&house.code(&ada.secret)).await.is(200);
+    let phone = app.curl();
+    ada.submits_password(&phone).await.is(200);
+    phone.submits_code(&app.code(&ada.secret)).await.is(200);
 }
 
 #[actix_web::test]
 async fn a_browser_is_told_that_its_sign_in_has_ended() {
-    let house = House::open().await;
-    let ada = house.with_app("ada@example.com").await;
-    let browser = house.browser();
-    ada.knocks(&browser).await.is(303);
+    let app = TestApp::open().await;
+    let ada = app.with_app("ada@example.com").await;
+    let browser = app.browser();
+    ada.submits_password(&browser).await.is(303);
     for _ in 0..4 {
         browser.post("/login/2fa", &[("code", "000000")]).await.is(422);
     }
@@ -217,158 +217,160 @@ async fn a_browser_is_told_that_its_sign_in_has_ended() {
 
 #[actix_web::test]
 async fn fifty_guesses_at_once_are_five_case_49() {
-    let house = House::with(&[("DATABASE_POOL", "24")]).await;
-    let ada = house.with_app("ada@example.com").await;
+    let app = TestApp::with(&[("DATABASE_POOL", "24")]).await;
+    let ada = app.with_app("ada@example.com").await;
     for round in 1..=3 {
-        let thief = house.curl();
-        ada.knocks(&thief).await.is(200);
+        let thief = app.curl();
+        ada.submits_password(&thief).await.is(200);
         let same: Vec<_> = (0..50).map(|_| thief.clone()).collect();
 
         let answers = join_all(
-            same.iter().enumerate().map(async |(number, thief)| thief.offers(&format!("{number:06}")).await),
+            same.iter()
+                .enumerate()
+                .map(async |(number, thief)| thief.submits_code(&format!("{number:06}")).await),
         )
         .await;
 
         // Whoever was wrong while the fifth was reads that it is over.
         assert_eq!(how_many(&answers, 422) + how_many(&answers, 401), 50);
         assert!(how_many(&answers, 422) <= 4);
-        assert_eq!(house.count("audit WHERE event = 'second_factor_failed'").await, 5 * round);
+        assert_eq!(app.count("audit WHERE event = 'second_factor_failed'").await, 5 * round);
     }
 }
 
 /// The limits on codes are looked at, those on passwords are out of the way.
-async fn house_that_counts_codes() -> House {
-    House::with(&[("THROTTLE", "on"), ("LOGIN_PER_ADDRESS", "1000"), ("LOGIN_PER_NETWORK", "1000")]).await
+async fn app_that_counts_codes() -> TestApp {
+    TestApp::with(&[("THROTTLE", "on"), ("LOGIN_PER_ADDRESS", "1000"), ("LOGIN_PER_NETWORK", "1000")]).await
 }
 
 /// Gives the password, then five wrong codes.
 async fn guess_five_times(ada: &Owner, thief: &Visitor) {
-    ada.knocks(thief).await.is(200);
+    ada.submits_password(thief).await.is(200);
     for number in 0..5 {
         let expected = if number < 4 { 422 } else { 401 };
-        thief.offers("000000").await.is(expected);
+        thief.submits_code("000000").await.is(expected);
     }
 }
 
 #[actix_web::test]
 async fn codes_are_counted_over_all_sign_ins_and_apart_from_passwords_case_48() {
-    let house = house_that_counts_codes().await;
-    let ada = house.with_app("ada@example.com").await;
+    let app = app_that_counts_codes().await;
+    let ada = app.with_app("ada@example.com").await;
     for _ in 0..9 {
         let form = json!({ "email": ada.address, "password": "not her password" });
-        house.curl().post_json("/login", form).await.refuses(401, "wrong_credentials");
+        app.curl().post_json("/login", form).await.refuses(401, "wrong_credentials");
     }
-    let thief = house.curl();
+    let thief = app.curl();
     guess_five_times(&ada, &thief).await;
     guess_five_times(&ada, &thief).await;
 
     // The password still opens the first door: it did not fail. Behind it, no code is looked at any more.
-    ada.knocks(&thief).await.is(200).says("twoFactorRequired");
-    let refused = thief.offers(&house.next_code(&ada.secret)).await.refuses(429, "too_many_attempts");
+    ada.submits_password(&thief).await.is(200).says("twoFactorRequired");
+    let refused = thief.submits_code(&app.next_code(&ada.secret)).await.refuses(429, "too_many_attempts");
 
     assert_eq!(refused.header("retry-after"), (15 * 60 - 30).to_string());
-    thief.offers(&ada.recovery_codes[0]).await.refuses(429, "too_many_attempts");
-    assert_eq!(house.count("recovery_codes WHERE used_at IS NOT NULL").await, 0);
+    thief.submits_code(&ada.recovery_codes[0]).await.refuses(429, "too_many_attempts");
+    assert_eq!(app.count("recovery_codes WHERE used_at IS NOT NULL").await, 0);
     let wrong = json!({ "email": ada.address, "password": "not her password" });
-    house.curl().post_json("/login", wrong).await.refuses(401, "wrong_credentials");
+    app.curl().post_json("/login", wrong).await.refuses(401, "wrong_credentials");
 }
 
 #[actix_web::test]
 async fn guesses_at_a_step_up_are_no_guesses_at_a_sign_in_case_48() {
-    let house = house_that_counts_codes().await;
-    let ada = house.with_app("ada@example.com").await;
-    let laptop = house.curl();
-    ada.knocks(&laptop).await.is(200);
-    laptop.offers(&house.next_code(&ada.secret)).await.is(200);
+    let app = app_that_counts_codes().await;
+    let ada = app.with_app("ada@example.com").await;
+    let laptop = app.curl();
+    ada.submits_password(&laptop).await.is(200);
+    laptop.submits_code(&app.next_code(&ada.secret)).await.is(200);
     for code in ["000000", "0000-0000-0000", "nothing like it", "000000", "000000"] {
         laptop.post_json("/auth/confirm", json!({ "code": code })).await.refuses(422, "invalid");
     }
     guess_five_times(&ada, &laptop).await;
 
-    ada.knocks(&laptop).await.is(200);
-    laptop.offers(&house.next_code(&ada.secret)).await.is(200);
+    ada.submits_password(&laptop).await.is(200);
+    laptop.submits_code(&app.next_code(&ada.secret)).await.is(200);
 }
 
 #[actix_web::test]
 async fn whoever_guesses_locks_out_strangers_and_never_a_browser_that_was_let_in_before_case_46() {
-    let house = house_that_counts_codes().await;
-    let ada = house.with_app("ada@example.com").await;
-    let laptop = house.curl();
-    ada.knocks(&laptop).await.is(200);
-    laptop.offers(&house.next_code(&ada.secret)).await.is(200);
+    let app = app_that_counts_codes().await;
+    let ada = app.with_app("ada@example.com").await;
+    let laptop = app.curl();
+    ada.submits_password(&laptop).await.is(200);
+    laptop.submits_code(&app.next_code(&ada.secret)).await.is(200);
     laptop.send(Method::POST, "/logout", None).await.is(200);
     for _ in 0..2 {
-        guess_five_times(&ada, &house.curl()).await;
+        guess_five_times(&ada, &app.curl()).await;
     }
 
-    let (stranger, code) = (house.curl(), house.next_code(&ada.secret));
-    ada.knocks(&stranger).await.is(200);
-    stranger.offers(&code).await.refuses(429, "too_many_attempts");
+    let (stranger, code) = (app.curl(), app.next_code(&ada.secret));
+    ada.submits_password(&stranger).await.is(200);
+    stranger.submits_code(&code).await.refuses(429, "too_many_attempts");
 
-    ada.knocks(&laptop).await.is(200);
-    laptop.offers(&code).await.is(200);
+    ada.submits_password(&laptop).await.is(200);
+    laptop.submits_code(&code).await.is(200);
 }
 
 #[actix_web::test]
 async fn the_end_of_a_cool_down_gives_ten_guesses_and_no_more_case_61() {
-    let house = house_that_counts_codes().await;
-    let ada = house.with_app("ada@example.com").await;
-    let thief = house.curl();
+    let app = app_that_counts_codes().await;
+    let ada = app.with_app("ada@example.com").await;
+    let thief = app.curl();
     for round in 1..=3 {
         guess_five_times(&ada, &thief).await;
         guess_five_times(&ada, &thief).await;
-        ada.knocks(&thief).await.is(200);
-        thief.offers("000000").await.refuses(429, "too_many_attempts");
-        assert_eq!(house.count("audit WHERE event = 'second_factor_failed'").await, 10 * round);
-        house.wait(TimeDelta::minutes(15));
+        ada.submits_password(&thief).await.is(200);
+        thief.submits_code("000000").await.refuses(429, "too_many_attempts");
+        assert_eq!(app.count("audit WHERE event = 'second_factor_failed'").await, 10 * round);
+        app.wait(TimeDelta::minutes(15));
     }
 
     // And whoever has the app comes in again.
-    ada.knocks(&thief).await.is(200);
-    thief.offers(&house.code(&ada.secret)).await.is(200);
+    ada.submits_password(&thief).await.is(200);
+    thief.submits_code(&app.code(&ada.secret)).await.is(200);
 }
 
 #[actix_web::test]
 async fn a_waiting_sign_in_lives_for_ten_minutes_case_44() {
-    let house = House::open().await;
-    let ada = house.with_app("ada@example.com").await;
-    let (quick, slow) = (house.curl(), house.browser());
-    ada.knocks(&quick).await.is(200);
-    ada.knocks(&slow).await.is(303);
-    house.wait(TimeDelta::seconds(599));
-    quick.offers(&house.code(&ada.secret)).await.is(200);
+    let app = TestApp::open().await;
+    let ada = app.with_app("ada@example.com").await;
+    let (quick, slow) = (app.curl(), app.browser());
+    ada.submits_password(&quick).await.is(200);
+    ada.submits_password(&slow).await.is(303);
+    app.wait(TimeDelta::seconds(599));
+    quick.submits_code(&app.code(&ada.secret)).await.is(200);
 
-    house.wait(TimeDelta::seconds(1));
+    app.wait(TimeDelta::seconds(1));
 
-    slow.post("/login/2fa", &[("code", &house.next_code(&ada.secret))]).await.goes_to("/login");
+    slow.post("/login/2fa", &[("code", &app.next_code(&ada.secret))]).await.goes_to("/login");
     slow.get("/login").await.is(200).says("That sign-in has ended: it took too long");
     slow.get("/me").await.goes_to("/login?next=%2Fme");
 }
 
 #[actix_web::test]
 async fn signing_out_drops_a_waiting_sign_in_case_44() {
-    let house = House::open().await;
-    let ada = house.with_app("ada@example.com").await;
-    let browser = house.browser();
-    ada.knocks(&browser).await.is(303);
+    let app = TestApp::open().await;
+    let ada = app.with_app("ada@example.com").await;
+    let browser = app.browser();
+    ada.submits_password(&browser).await.is(303);
     let kept = browser.cookie("state").unwrap();
 
     browser.post("/logout", &[]).await.goes_to("/login");
 
     browser.get("/login/2fa").await.goes_to("/login");
     // Nor does the cookie open anything for whoever copied it before.
-    let thief = house.curl();
+    let thief = app.curl();
     thief.set_cookie("state", &kept);
-    thief.offers(&house.next_code(&ada.secret)).await.refuses(401, "sign_in_ended");
-    assert_eq!(house.count("tokens WHERE purpose = 'pending_sign_in'").await, 0);
+    thief.submits_code(&app.next_code(&ada.secret)).await.refuses(401, "sign_in_ended");
+    assert_eq!(app.count("tokens WHERE purpose = 'pending_sign_in'").await, 0);
 }
 
 #[actix_web::test]
 async fn other_requests_leave_a_waiting_sign_in_alone_case_44() {
-    let house = House::open().await;
-    let ada = house.with_app("ada@example.com").await;
-    let browser = house.browser();
-    ada.knocks(&browser).await.is(303);
+    let app = TestApp::open().await;
+    let ada = app.with_app("ada@example.com").await;
+    let browser = app.browser();
+    ada.submits_password(&browser).await.is(303);
 
     for path in ["/favicon.ico", "/", "/login", "/me", "/me/sessions", "/static/x", "/healthz", "/login/2fa"]
     {
@@ -377,34 +379,34 @@ async fn other_requests_leave_a_waiting_sign_in_alone_case_44() {
     }
     browser.post("/login", &[("email", &ada.address), ("password", "not her password")]).await.is(401);
 
-    browser.post("/login/2fa", &[("code", &house.next_code(&ada.secret))]).await.goes_to("/me");
+    browser.post("/login/2fa", &[("code", &app.next_code(&ada.secret))]).await.goes_to("/me");
 }
 
 #[actix_web::test]
 async fn signing_out_everywhere_drops_the_sign_ins_that_wait_case_39() {
-    let house = House::open().await;
-    let ada = house.with_app("ada@example.com").await;
-    let grace = house.with_app("grace@example.com").await;
-    let (thief, other) = (house.curl(), house.curl());
-    ada.knocks(&thief).await.is(200);
-    grace.knocks(&other).await.is(200);
+    let app = TestApp::open().await;
+    let ada = app.with_app("ada@example.com").await;
+    let grace = app.with_app("grace@example.com").await;
+    let (thief, other) = (app.curl(), app.curl());
+    ada.submits_password(&thief).await.is(200);
+    grace.submits_password(&other).await.is(200);
 
     ada.curl.send(Method::POST, "/me/sessions/revoke-all", None).await.is(200);
 
-    thief.offers(&house.next_code(&ada.secret)).await.refuses(401, "sign_in_ended");
-    other.offers(&house.code(&grace.secret)).await.is(200);
+    thief.submits_code(&app.next_code(&ada.secret)).await.refuses(401, "sign_in_ended");
+    other.submits_code(&app.code(&grace.secret)).await.is(200);
 }
 
 #[actix_web::test]
-async fn a_new_password_by_mail_does_not_pass_the_second_proof_case_45() {
-    let house = House::open().await;
-    let ada = house.with_app("ada@example.com").await;
-    let thief = house.curl();
-    ada.knocks(&thief).await.is(200);
-    house.send_letters().await;
-    let reader = house.curl();
+async fn a_new_password_by_mail_does_not_pass_the_second_factor_case_45() {
+    let app = TestApp::open().await;
+    let ada = app.with_app("ada@example.com").await;
+    let thief = app.curl();
+    ada.submits_password(&thief).await.is(200);
+    app.send_emails().await;
+    let reader = app.curl();
     reader.post_json("/forgot-password", json!({ "email": ada.address })).await.is(200);
-    let token = house.token_for(&ada.address).await;
+    let token = app.token_for(&ada.address).await;
     let form = json!({ "token": token, "password": "another fine passphrase" });
     reader.post_json("/reset-password", form).await.is(200);
 
@@ -412,26 +414,26 @@ async fn a_new_password_by_mail_does_not_pass_the_second_proof_case_45() {
     reader.get("/me").await.refuses(401, "sign_in_required");
     let form = json!({ "email": ada.address, "password": "another fine passphrase" });
     reader.post_json("/login", form).await.is(200).says("\"twoFactorRequired\":true");
-    thief.offers(&house.next_code(&ada.secret)).await.refuses(401, "sign_in_ended");
-    reader.offers(&house.code(&ada.secret)).await.is(200);
+    thief.submits_code(&app.next_code(&ada.secret)).await.refuses(401, "sign_in_ended");
+    reader.submits_code(&app.code(&ada.secret)).await.is(200);
 }
 
 #[actix_web::test]
-async fn what_comes_by_mail_is_never_the_second_proof_case_64() {
-    let house = House::open().await;
-    let ada = house.with_app("ada@example.com").await;
-    let reader = house.curl();
-    ada.knocks(&reader).await.is(200);
+async fn what_comes_by_mail_is_never_the_second_factor_case_64() {
+    let app = TestApp::open().await;
+    let ada = app.with_app("ada@example.com").await;
+    let reader = app.curl();
+    ada.submits_password(&reader).await.is(200);
     reader.post_json("/forgot-password", json!({ "email": ada.address })).await.is(200);
-    let letters = house.letters_to(&ada.address).await;
-    let words = letters.iter().flat_map(|letter| letter.text.split(|c: char| c.is_whitespace() || c == '='));
+    let emails = app.emails_to(&ada.address).await;
+    let words = emails.iter().flat_map(|email| email.text.split(|c: char| c.is_whitespace() || c == '='));
     let mailed: Vec<&str> = words.filter(|word| word.len() >= 6).collect();
     assert!(mailed.iter().any(|word| word.len() == 43), "a token is among them");
 
     for word in mailed {
-        let visitor = house.curl();
-        ada.knocks(&visitor).await.is(200);
-        visitor.offers(word).await.refuses(422, "invalid");
+        let visitor = app.curl();
+        ada.submits_password(&visitor).await.is(200);
+        visitor.submits_code(word).await.refuses(422, "invalid");
         ada.curl.post_json("/auth/confirm", json!({ "code": word })).await.refuses(422, "invalid");
     }
     let all = Factors {
@@ -448,13 +450,13 @@ async fn what_comes_by_mail_is_never_the_second_proof_case_64() {
 
 #[actix_web::test]
 async fn a_waiting_sign_in_leaves_the_session_of_its_browser_as_it_was_until_the_code() {
-    let house = House::open().await;
-    let ada = house.with_app("ada@example.com").await;
-    let browser = house.verified("grace@example.com").await;
-    ada.knocks(&browser).await.is(200);
+    let app = TestApp::open().await;
+    let ada = app.with_app("ada@example.com").await;
+    let browser = app.verified("grace@example.com").await;
+    ada.submits_password(&browser).await.is(200);
     browser.get("/me").await.is(200).says("grace@example.com");
 
-    browser.offers(&house.next_code(&ada.secret)).await.is(200);
+    browser.submits_code(&app.next_code(&ada.secret)).await.is(200);
 
     browser.get("/me").await.is(200).says("ada@example.com");
 }
@@ -471,58 +473,58 @@ enum Way {
 
 /// Goes in by the flow in this file of `src/flows`, as the owner of an account with an app. A new flow that brings people
 /// in needs a row here.
-async fn go_in_by(flow: &str, house: &House) -> Way {
+async fn go_in_by(flow: &str, app: &TestApp) -> Way {
     match flow {
         "login" => {
-            let ada = house.with_app("login@example.com").await;
-            let visitor = house.curl();
-            ada.knocks(&visitor).await.is(200);
+            let ada = app.with_app("login@example.com").await;
+            let visitor = app.curl();
+            ada.submits_password(&visitor).await.is(200);
             Way::Asks { visitor, secret: ada.secret }
         }
         "signup" => {
-            let ada = house.with_app("signup@example.com").await;
-            Way::MakesAnother { visitor: house.claimant(&ada.address).await, is_confirmed: false }
+            let ada = app.with_app("signup@example.com").await;
+            Way::MakesAnother { visitor: app.unverified_user(&ada.address).await, is_confirmed: false }
         }
         "use_address" => {
-            let claimant = house.claimant("start@example.com").await;
-            give_app(house, &claimant).await;
-            let letters = house.letters_to("start@example.com").await;
-            let (_, link) = letters[0].text.split_once("/use-address?").unwrap();
+            let unverified_user = app.unverified_user("start@example.com").await;
+            give_app(app, &unverified_user).await;
+            let emails = app.emails_to("start@example.com").await;
+            let (_, link) = emails[0].text.split_once("/use-address?").unwrap();
             let (token, email) = (token_in(link).unwrap(), "start@example.com");
-            let visitor = house.curl();
+            let visitor = app.curl();
             let form = json!({ "token": token, "email": email, "name": "Ada", "password": PASSWORD });
             visitor.post_json("/use-address", form).await.is(201);
             Way::MakesAnother { visitor, is_confirmed: true }
         }
         "verify_email" => {
-            let claimant = house.claimant("verify@example.com").await;
+            let unverified_user = app.unverified_user("verify@example.com").await;
             // No door leads to an app on a mere claim, so it is put there.
-            let secret = give_app(house, &claimant).await;
-            let (visitor, token) = (house.browser(), house.token_for("verify@example.com").await);
+            let secret = give_app(app, &unverified_user).await;
+            let (visitor, token) = (app.browser(), app.token_for("verify@example.com").await);
             visitor.post("/verify-email", &[("token", &token), ("password", PASSWORD)]).await.is(303);
             Way::Asks { visitor, secret }
         }
         "magic_link" => {
-            let ada = house.with_app("link@example.com").await;
-            let visitor = house.browser();
-            let token = magic_link::asked(house, &visitor, &ada.address).await;
+            let ada = app.with_app("link@example.com").await;
+            let visitor = app.browser();
+            let token = magic_link::asked(app, &visitor, &ada.address).await;
             visitor.post("/login/magic-link/verify", &[("token", &token)]).await.is(303);
             Way::Asks { visitor, secret: ada.secret }
         }
         "passkey_login" => {
-            let (_, mut device) = passkeys::with_passkey(house, "passkey@example.com").await;
-            let visitor = house.curl();
+            let (_, mut device) = passkeys::with_passkey(app, "passkey@example.com").await;
+            let visitor = app.curl();
             passkeys::signs_in(&visitor, &mut device).await.is(200);
             Way::BringsBoth { visitor }
         }
         "saml" => {
-            let acme = Acme::of(house).await;
-            let visitor = house.browser();
-            acme.signs_in(house, &visitor, &idp::ada()).await.goes_to("/me");
-            let secret = give_app(house, &visitor.clone().with("accept", "*/*")).await;
-            acme.sets(house, "asks_second_factor = TRUE").await;
-            let visitor = house.browser();
-            acme.signs_in(house, &visitor, &idp::ada()).await.is(303);
+            let acme = Acme::of(app).await;
+            let visitor = app.browser();
+            acme.signs_in(app, &visitor, &idp::ada()).await.goes_to("/me");
+            let secret = give_app(app, &visitor.clone().with("accept", "*/*")).await;
+            acme.sets(app, "asks_second_factor = TRUE").await;
+            let visitor = app.browser();
+            acme.signs_in(app, &visitor, &idp::ada()).await.is(303);
             Way::Asks { visitor, secret }
         }
         other => panic!("src/flows/{other}.rs lets people in and has no row here"),
@@ -530,26 +532,26 @@ async fn go_in_by(flow: &str, house: &House) -> Way {
 }
 
 #[actix_web::test]
-async fn every_way_in_asks_for_the_second_proof() {
+async fn every_way_in_asks_for_the_second_factor() {
     let flows = flows_that_let_in();
     assert!(flows.len() >= 3, "{flows:?}");
-    let house = House::open().await;
+    let app = TestApp::open().await;
     for flow in flows {
-        match go_in_by(&flow, &house).await {
+        match go_in_by(&flow, &app).await {
             Way::Asks { visitor, secret } => {
                 assert_eq!(visitor.cookie("session"), None, "{flow}");
                 let page = visitor.clone().with("accept", "text/html");
                 page.get("/me").await.goes_to("/login?next=%2Fme");
                 page.get("/login/2fa").await.is(200).says("authenticator app");
-                visitor.clone().with("accept", "*/*").offers("000000").await.refuses(422, "invalid");
-                let code = house.next_code(&secret);
+                visitor.clone().with("accept", "*/*").submits_code("000000").await.refuses(422, "invalid");
+                let code = app.next_code(&secret);
                 page.post("/login/2fa", &[("code", &code)]).await.goes_to("/me");
                 page.get("/me").await.is(200);
             }
             Way::BringsBoth { visitor } => {
                 visitor.get("/me").await.is(200);
                 let factors =
-                    house.texts("SELECT second_factor AS text FROM sessions WHERE method = 'passkey'");
+                    app.texts("SELECT second_factor AS text FROM sessions WHERE method = 'passkey'");
                 assert_eq!(factors.await, ["passkey"], "{flow}");
             }
             Way::MakesAnother { visitor, is_confirmed } => {
@@ -566,12 +568,16 @@ fn no_session_is_started_but_at_the_one_door() {
     let starts = |source: &str| source.contains("session::start(");
     let found: Vec<_> = sources("src").into_iter().filter(|(_, source)| starts(source)).collect();
     let files: Vec<_> = found.iter().map(|(path, _)| path.display().to_string()).collect();
-    assert_eq!(files, ["src/web/door.rs"]);
+    assert_eq!(files, ["src/web/authentication.rs"]);
 }
 
 /// The flows that call the door, by their names.
 fn flows_that_let_in() -> BTreeSet<String> {
-    let calls = |source: &str| ["arrive(", "arrive_with_passkey("].iter().any(|call| source.contains(call));
+    let calls = |source: &str| {
+        ["complete_first_factor(", "complete_sso(", "complete_passkey("]
+            .iter()
+            .any(|call| source.contains(call))
+    };
     let let_in = sources("src/flows").into_iter().filter(|(_, source)| calls(source));
     let_in
         .map(|(path, _)| {
@@ -598,13 +604,13 @@ fn sources(folder: impl AsRef<Path>) -> Vec<(PathBuf, String)> {
 }
 
 /// An app for an account that could not set one up.
-async fn give_app(house: &House, curl: &Visitor) -> String {
+async fn give_app(app: &TestApp, curl: &Visitor) -> String {
     let user = curl.get("/me").await.json()["user"]["id"].as_str().unwrap().to_owned();
     let owner = user.clone();
-    let secret = house.app.write(move |tx| totp::start(tx, &Id::from_text(&owner))).await.unwrap();
+    let secret = app.inner.write(move |tx| totp::start(tx, &Id::from_text(&owner))).await.unwrap();
     let secret = secret.base32().to_string();
-    let code = house.code(&secret);
-    let is_done = house.app.write(move |tx| totp::confirm(tx, &Id::from_text(&user), &code)).await.unwrap();
+    let code = app.code(&secret);
+    let is_done = app.inner.write(move |tx| totp::confirm(tx, &Id::from_text(&user), &code)).await.unwrap();
     assert!(is_done);
     secret
 }

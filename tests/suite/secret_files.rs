@@ -9,7 +9,7 @@ use std::{
 use serde_json::Value;
 use vestibule::config::SETTINGS;
 
-use crate::house::{House, Said, Storage, run_program};
+use crate::harness::{CommandOutput, Storage, TestApp, run_program};
 
 const KEY: &str = "Zk3v9QpL7xTn2WbR8sYc5HdM1gJf6UaE";
 const OTHER: &str = "b7Rw1NfX4kVq9ZtH3mPc8LyS6dGj2UeA";
@@ -28,8 +28,8 @@ enum Outcome<'a> {
 use Outcome::{Holds, Refused};
 
 /// What `settings --json` says of each setting.
-fn told(said: &Said) -> BTreeMap<String, Value> {
-    let lines = said.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+fn told(output: &CommandOutput) -> BTreeMap<String, Value> {
+    let lines = output.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     lines.map(|told| (told["name"].as_str().unwrap().to_owned(), told)).collect()
 }
 
@@ -37,9 +37,9 @@ fn told(said: &Said) -> BTreeMap<String, Value> {
 fn as_if_written(name: &str, text: &str) -> Value {
     let mut settings = BTreeMap::from([("SECRET_KEY", KEY), ("DATABASE_URL", "postgres://db/v")]);
     settings.insert(name, text);
-    let said = run_program(&["settings", "--json"], settings);
-    assert_eq!(said.code, Some(0), "{said:?}");
-    told(&said)[name]["value"].clone()
+    let output = run_program(&["settings", "--json"], settings);
+    assert_eq!(output.code, Some(0), "{output:?}");
+    told(&output)[name]["value"].clone()
 }
 
 #[test]
@@ -213,21 +213,24 @@ fn a_secret_is_read_from_a_file_or_a_sentence_says_why_not() {
             arguments.extend(["--config", &toml]);
         }
 
-        let said = run_program(&arguments, &settings);
+        let output = run_program(&arguments, &settings);
 
         for secret in [KEY, OTHER, OLDER, "hunter2"] {
-            assert!(!said.out.contains(secret) && !said.err.contains(secret), "case {number}: {said:?}");
+            assert!(
+                !output.out.contains(secret) && !output.err.contains(secret),
+                "case {number}: {output:?}"
+            );
         }
         match outcome {
             Holds(name, text, from) => {
-                assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "case {number}: {said:?}");
-                let told = &told(&said)[*name];
+                assert_eq!((output.code, output.err.as_str()), (Some(0), ""), "case {number}: {output:?}");
+                let told = &told(&output)[*name];
                 assert_eq!(told["from"], *from, "case {number}: {told}");
                 assert_eq!(told["value"], as_if_written(name, text), "case {number}: {told}");
             }
             Refused(sentence) => {
-                assert_eq!((said.code, said.out.as_str()), (Some(1), ""), "case {number}: {said:?}");
-                assert!(said.err.contains(sentence), "case {number}: {said:?}");
+                assert_eq!((output.code, output.out.as_str()), (Some(1), ""), "case {number}: {output:?}");
+                assert!(output.err.contains(sentence), "case {number}: {output:?}");
                 assert!(!folder.path().join("secret.key").exists(), "case {number}: a key was made instead");
             }
         }
@@ -263,10 +266,10 @@ fn every_secret_setting_takes_a_file_and_shows_nothing_of_it() {
         settings.insert(format!("{name}_FILE"), file.to_str().unwrap().to_owned());
 
         for arguments in [&["settings", "--json"][..], &["settings"]] {
-            let said = run_program(arguments, &settings);
-            assert_eq!(said.code, Some(0), "{said:?}");
-            assert!(!said.out.contains("hunter2"), "{said:?}");
-            let line = said.out.lines().find(|line| line.contains(name)).unwrap();
+            let output = run_program(arguments, &settings);
+            assert_eq!(output.code, Some(0), "{output:?}");
+            assert!(!output.out.contains("hunter2"), "{output:?}");
+            let line = output.out.lines().find(|line| line.contains(name)).unwrap();
             assert!(line.contains(file.to_str().unwrap()), "{line}");
         }
     }
@@ -287,10 +290,10 @@ fn the_settings_are_told_with_their_value_and_where_it_was_written() {
         ("DATABASE_URL", "sqlite:///nowhere/house.db"),
     ];
 
-    let said = run_program(&["settings", "--json", "--config", file.to_str().unwrap()], settings);
+    let output = run_program(&["settings", "--json", "--config", file.to_str().unwrap()], settings);
 
-    assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{said:?}");
-    let told = told(&said);
+    assert_eq!((output.code, output.err.as_str()), (Some(0), ""), "{output:?}");
+    let told = told(&output);
     assert_eq!(told.len(), SETTINGS.len());
     for (name, value, from) in [
         ("MODE", "development", "default"),
@@ -332,18 +335,18 @@ async fn a_password_beside_the_address_reaches_the_database() {
         ("SECRET_KEY", KEY),
     ];
 
-    let said = run_program(&["migrate"], settings);
+    let output = run_program(&["migrate"], settings);
 
-    assert_eq!(said.code, Some(0), "{said:?}");
+    assert_eq!(output.code, Some(0), "{output:?}");
 }
 
 #[actix_web::test]
 async fn what_the_program_keeps_is_its_owners_alone_also_in_a_folder_that_others_see() {
-    let house = House::open().await;
-    let Some(path) = house.settings["DATABASE_URL"].strip_prefix("sqlite://").map(ToOwned::to_owned) else {
+    let app = TestApp::open().await;
+    let Some(path) = app.settings["DATABASE_URL"].strip_prefix("sqlite://").map(ToOwned::to_owned) else {
         return;
     };
-    house.claimant("ada@example.com").await;
+    app.unverified_user("ada@example.com").await;
     for more in ["", "-wal", "-shm"] {
         let mode = fs::metadata(format!("{path}{more}")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{more}");
@@ -351,21 +354,21 @@ async fn what_the_program_keeps_is_its_owners_alone_also_in_a_folder_that_others
 
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    let letters = folder.path().join("letters");
-    let mut settings = house.settings.clone();
-    settings.insert("SMTP_URL".to_owned(), format!("folder:{}", letters.display()));
-    let said = run_program(&["doctor", "--json", "--mail-to", "ops@example.com"], &settings);
-    assert_eq!(said.code, Some(0), "{said:?}");
-    assert!(said.out.contains("nobody but their owner reads them"), "{said:?}");
+    let emails = folder.path().join("letters");
+    let mut settings = app.settings.clone();
+    settings.insert("SMTP_URL".to_owned(), format!("folder:{}", emails.display()));
+    let output = run_program(&["doctor", "--json", "--mail-to", "ops@example.com"], &settings);
+    assert_eq!(output.code, Some(0), "{output:?}");
+    assert!(output.out.contains("nobody but their owner reads them"), "{output:?}");
     let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode(&letters), 0o700);
-    for letter in fs::read_dir(&letters).unwrap() {
-        assert_eq!(mode(&letter.unwrap().path()), 0o600);
+    assert_eq!(mode(&emails), 0o700);
+    for email in fs::read_dir(&emails).unwrap() {
+        assert_eq!(mode(&email.unwrap().path()), 0o600);
     }
 
-    for (shared, right) in [(path.clone(), "600"), (letters.to_str().unwrap().to_owned(), "700")] {
+    for (shared, right) in [(path.clone(), "600"), (emails.to_str().unwrap().to_owned(), "700")] {
         fs::set_permissions(&shared, fs::Permissions::from_mode(0o755)).unwrap();
-        let said = run_program(&["doctor", "--json"], &settings);
-        assert!(said.out.contains(&format!("chmod {right} {shared}")), "{said:?}");
+        let output = run_program(&["doctor", "--json"], &settings);
+        assert!(output.out.contains(&format!("chmod {right} {shared}")), "{output:?}");
     }
 }

@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 use vestibule::{
     clock::Timestamp,
     db::Conn,
-    jobs::{self, Chore},
+    jobs::{self, Job},
     model::{audit::Actor, secret_key, service_key},
+    saml::ServiceKey,
     secret,
-    sso::ServiceKey,
 };
 
-use crate::house::{Authenticator, Ground, House, KEY, NOON, Owner, PASSWORD, Visitor, run_program};
+use crate::harness::{Authenticator, Ground, KEY, Owner, PASSWORD, START, TestApp, Visitor, run_program};
 
 const OLD: &str = KEY;
 const NEW: &str = "the key that this house has from tomorrow on";
@@ -28,20 +28,20 @@ const ANNOUNCED: Keys = [OLD, NEW, ""];
 const SWAPPED: Keys = [NEW, "", OLD];
 const AFTERWARDS: Keys = [NEW, "", ""];
 
-async fn node(house: &House, keys: Keys) -> House {
+async fn node(app: &TestApp, keys: Keys) -> TestApp {
     let [current, next, previous] = keys;
     let settings = [("SECRET_KEY", current), ("SECRET_KEY_NEXT", next), ("SECRET_KEY_PREVIOUS", previous)];
-    house.second_node_with(&settings).await
+    app.second_node_with(&settings).await
 }
 
 #[actix_web::test]
 async fn the_key_changes_one_node_after_the_other_and_nobody_is_refused_on_either() {
-    let house = House::open().await;
-    let ada = house.with_app("ada@example.com").await;
-    let mut there = node(&house, BEFORE).await;
+    let app = TestApp::open().await;
+    let ada = app.with_app("ada@example.com").await;
+    let mut there = node(&app, BEFORE).await;
     for (chapter, keys) in [ANNOUNCED, SWAPPED, AFTERWARDS].into_iter().enumerate() {
         // One node has been restarted, the other one not yet.
-        let here = node(&house, keys).await;
+        let here = node(&app, keys).await;
         for (from, to, way) in [(&here, &there, "forth"), (&there, &here, "back")] {
             println!("chapter {chapter}, {way}");
             comes_and_goes(from, to, &format!("person{chapter}{way}@example.com")).await;
@@ -49,14 +49,14 @@ async fn the_key_changes_one_node_after_the_other_and_nobody_is_refused_on_eithe
         }
         there = here;
     }
-    let keys = house.texts("SELECT substr(sealed, 1, 8) AS text FROM totp").await;
+    let keys = app.texts("SELECT substr(sealed, 1, 8) AS text FROM totp").await;
     assert_eq!(keys, [fingerprint(NEW)], "the app moved to the new key");
 }
 
 /// Whatever one node seals, signs or peppers, the other one opens.
-async fn comes_and_goes(from: &House, to: &House, address: &str) {
-    // An account, its letter and its session.
-    let here = from.claimant(address).await;
+async fn comes_and_goes(from: &TestApp, to: &TestApp, address: &str) {
+    // An account, its email and its session.
+    let here = from.unverified_user(address).await;
     let there = here.at(to.port);
     there.post_json("/verify-email", json!({ "token": to.token_for(address).await })).await.is(200);
     there.get("/me").await.is(200);
@@ -76,7 +76,7 @@ async fn comes_and_goes(from: &House, to: &House, address: &str) {
 
     // A link to sign in, bound to the browser that asked.
     let asking = from.curl();
-    from.send_letters().await;
+    from.send_emails().await;
     asking.post_json("/login/magic-link", json!({ "email": address })).await.is(200);
     let token = to.token_for(address).await;
     let told =
@@ -85,7 +85,7 @@ async fn comes_and_goes(from: &House, to: &House, address: &str) {
     moved(&asking, to).post_json("/login/magic-link/verify", json!({ "token": token })).await.is(200);
 
     // A link to a new password; the page after it says so.
-    from.send_letters().await;
+    from.send_emails().await;
     from.curl().post_json("/forgot-password", json!({ "email": address })).await.is(200);
     let token = to.token_for(address).await;
     let browser = to.browser();
@@ -103,34 +103,34 @@ async fn comes_and_goes(from: &House, to: &House, address: &str) {
     let waiting = from.curl();
     let asked = waiting.post_json("/login", json!({ "email": address, "password": BETTER })).await.is(200);
     assert_eq!(asked.json()["twoFactorRequired"], true, "{asked:?}");
-    moved(&waiting, to).offers(made["recoveryCodes"][0].as_str().unwrap()).await.is(200);
+    moved(&waiting, to).submits_code(made["recoveryCodes"][0].as_str().unwrap()).await.is(200);
     let visitor = from.curl();
     let options = visitor.post_json("/login/passkey/options", json!({})).await.is(200).json();
     moved(&visitor, to).post_json("/login/passkey", device.get(&options)).await.is(200);
 }
 
 /// Somebody who was here before all that: a password here, a code of their app there.
-async fn uses_the_app(from: &House, to: &House, ada: &Owner) {
+async fn uses_the_app(from: &TestApp, to: &TestApp, ada: &Owner) {
     ada.curl.at(to.port).get("/me").await.is(200);
     let waiting = from.curl();
-    assert_eq!(ada.knocks(&waiting).await.is(200).json()["twoFactorRequired"], true);
-    moved(&waiting, to).offers(&from.next_code(&ada.secret)).await.is(200);
+    assert_eq!(ada.submits_password(&waiting).await.is(200).json()["twoFactorRequired"], true);
+    moved(&waiting, to).submits_code(&from.next_code(&ada.secret)).await.is(200);
 }
 
 /// The same browser, whose next request the balancer gives to another node.
-fn moved(visitor: &Visitor, to: &House) -> Visitor {
+fn moved(visitor: &Visitor, to: &TestApp) -> Visitor {
     visitor.at(to.port)
 }
 
 #[actix_web::test]
 async fn a_hash_is_made_anew_where_it_is_weaker_than_today_and_never_to_be_weaker() {
-    let house = House::with(&[("BCRYPT_COST", "6")]).await;
-    house.claimant("ada@example.com").await;
+    let app = TestApp::with(&[("BCRYPT_COST", "6")]).await;
+    app.unverified_user("ada@example.com").await;
     for (cost, stored) in [("4", "$06$"), ("6", "$06$"), ("5", "$06$"), ("7", "$07$"), ("4", "$07$")] {
-        let node = house.second_node_with(&[("BCRYPT_COST", cost)]).await;
+        let node = app.second_node_with(&[("BCRYPT_COST", cost)]).await;
         let offer = json!({ "email": "ada@example.com", "password": PASSWORD });
         node.curl().post_json("/login", offer).await.is(200);
-        let hash = house.texts("SELECT password_hash AS text FROM users").await;
+        let hash = app.texts("SELECT password_hash AS text FROM users").await;
         assert!(hash[0].contains(stored), "at cost {cost}: {hash:?}");
     }
 }
@@ -178,63 +178,63 @@ async fn a_wrong_key_is_noticed_before_anything_is_done_with_it() {
         (AFTERWARDS, false),
     ] {
         let settings = with_key(&ground, keys);
-        let said = run_program(&["jobs", "run", "sweep"], &settings);
-        assert_eq!(said.code, Some(i32::from(!is_right)), "{keys:?}: {said:?}");
+        let output = run_program(&["jobs", "run", "sweep"], &settings);
+        assert_eq!(output.code, Some(i32::from(!is_right)), "{keys:?}: {output:?}");
         if is_right {
             continue;
         }
         for command in [&["serve"][..], &["seed"], &["user", "list"], &["jobs", "list"], &["sso", "list"]] {
-            let said = run_program(command, &settings);
-            assert_eq!((said.code, said.out.as_str()), (Some(1), ""), "{keys:?} {command:?}: {said:?}");
-            assert!(said.err.starts_with("SECRET_KEY is not the key of this database"), "{said:?}");
+            let output = run_program(command, &settings);
+            assert_eq!((output.code, output.out.as_str()), (Some(1), ""), "{keys:?} {command:?}: {output:?}");
+            assert!(output.err.starts_with("SECRET_KEY is not the key of this database"), "{output:?}");
             for key in keys.into_iter().filter(|key| !key.is_empty()) {
-                assert!(said.err.contains(&fingerprint(key)), "{said:?}");
-                assert!(!said.err.contains(key), "{said:?}");
+                assert!(output.err.contains(&fingerprint(key)), "{output:?}");
+                assert!(!output.err.contains(key), "{output:?}");
             }
         }
-        let said = run_program(&["doctor", "--json"], &settings);
-        assert_eq!(said.code, Some(1), "{said:?}");
-        assert!(said.out.contains("SECRET_KEY is not the key of this database"), "{said:?}");
+        let output = run_program(&["doctor", "--json"], &settings);
+        assert_eq!(output.code, Some(1), "{output:?}");
+        assert!(output.out.contains("SECRET_KEY is not the key of this database"), "{output:?}");
     }
 }
 
 #[actix_web::test]
 async fn a_database_from_before_there_was_a_canary_is_known_by_its_rows() {
-    let house = House::open().await;
-    house.claimant("ada@example.com").await;
-    assert_eq!(house.count("key_checks").await, 0);
-    let mut wrong = house.settings.clone();
+    let app = TestApp::open().await;
+    app.unverified_user("ada@example.com").await;
+    assert_eq!(app.count("key_checks").await, 0);
+    let mut wrong = app.settings.clone();
     wrong.insert("SECRET_KEY".to_owned(), NEW.to_owned());
 
-    let said = run_program(&["user", "list"], &wrong);
+    let output = run_program(&["user", "list"], &wrong);
 
-    assert_eq!(said.code, Some(1), "{said:?}");
-    assert!(said.err.contains(&format!("sealed with the key {}", fingerprint(OLD))), "{said:?}");
-    assert_eq!(house.command(&["user", "list"]).code, Some(0));
-    assert_eq!(house.count("key_checks").await, 1);
+    assert_eq!(output.code, Some(1), "{output:?}");
+    assert!(output.err.contains(&format!("sealed with the key {}", fingerprint(OLD))), "{output:?}");
+    assert_eq!(app.command(&["user", "list"]).code, Some(0));
+    assert_eq!(app.count("key_checks").await, 1);
 }
 
 #[actix_web::test]
 async fn the_doctor_says_what_hangs_on_which_key_until_nothing_does() {
-    let house = House::open().await;
-    let ada = house.with_app("ada@example.com").await;
-    house.claimant("ben@example.com").await;
-    house.app.write(|tx| service_key::begin(tx, &Actor::operator(), &any_service_key())).await.unwrap();
-    let doctor = |house: &House| {
-        let said = house.command(&["doctor", "--json"]);
-        let found = said.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let app = TestApp::open().await;
+    let ada = app.with_app("ada@example.com").await;
+    app.unverified_user("ben@example.com").await;
+    app.inner.write(|tx| service_key::begin(tx, &Actor::operator(), &any_service_key())).await.unwrap();
+    let doctor = |app: &TestApp| {
+        let output = app.command(&["doctor", "--json"]);
+        let found = output.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         found.into_iter().find(|found| found["what"] == "keys").unwrap()
     };
     let (old, new) = (fingerprint(OLD), fingerprint(NEW));
 
-    let found = doctor(&house);
+    let found = doctor(&app);
     assert_eq!(found["health"], "fine", "{found}");
     let all = format!(
         "SECRET_KEY {old}: 2 password(s), 10 recovery code(s), 1 authenticator app(s), 1 SAML key(s)"
     );
     assert!(found["says"].as_str().unwrap().starts_with(&all), "{found}");
 
-    let swapped = node(&house, SWAPPED).await;
+    let swapped = node(&app, SWAPPED).await;
     let found = doctor(&swapped);
     assert_eq!(found["health"], "fine", "{found}");
     assert!(
@@ -243,8 +243,8 @@ async fn the_doctor_says_what_hangs_on_which_key_until_nothing_does() {
     );
 
     // What needs nobody moves by itself; a password with its owner.
-    jobs::run_once(&swapped.app, Chore::Sweep, true).await.unwrap();
-    ada.knocks(&swapped.curl()).await.is(200);
+    jobs::run_once(&swapped.inner, Job::Sweep, true).await.unwrap();
+    ada.submits_password(&swapped.curl()).await.is(200);
     let found = doctor(&swapped);
     let says = found["says"].as_str().unwrap();
     assert!(
@@ -255,27 +255,27 @@ async fn the_doctor_says_what_hangs_on_which_key_until_nothing_does() {
     assert!(says.contains(&left) && says.contains("still hang on it"), "{found}");
 
     // Too early: it says what is lost.
-    let found = doctor(&node(&house, AFTERWARDS).await);
+    let found = doctor(&node(&app, AFTERWARDS).await);
     assert_eq!(found["health"], "warning", "{found}");
     assert!(
         found["says"].as_str().unwrap().contains(&format!("Nobody has the key {old}: 1 password(s)")),
         "{found}"
     );
 
-    house.meddle("DELETE FROM recovery_codes").await;
+    app.db_execute("DELETE FROM recovery_codes").await;
     let offer = json!({ "email": "ben@example.com", "password": PASSWORD });
     swapped.curl().post_json("/login", offer).await.is(200);
-    house.wait(TimeDelta::days(30));
-    house.meddle("DELETE FROM tokens").await;
+    app.wait(TimeDelta::days(30));
+    app.db_execute("DELETE FROM tokens").await;
     let found = doctor(&swapped);
     assert!(found["says"].as_str().unwrap().contains("nothing hangs on it any more, take it out"), "{found}");
     // Single sign-on goes on without the old key.
-    let alone = node(&house, AFTERWARDS).await;
+    let alone = node(&app, AFTERWARDS).await;
     alone.curl().get("/auth/saml/metadata").await.is(200);
 }
 
 fn any_service_key() -> ServiceKey {
-    let now = Timestamp::from_unix(NOON);
+    let now = Timestamp::from_unix(START);
     ServiceKey::generate("a key of one test", now, TimeDelta::days(1)).unwrap()
 }
 
@@ -288,7 +288,7 @@ struct Column {
 }
 
 /// Every column of text that the database has.
-async fn text_columns(house: &House) -> BTreeSet<(String, String)> {
+async fn text_columns(app: &TestApp) -> BTreeSet<(String, String)> {
     let walk = |conn: &mut Conn| {
         let query = match conn {
             Conn::Sqlite(_) => {
@@ -302,30 +302,30 @@ async fn text_columns(house: &House) -> BTreeSet<(String, String)> {
         };
         Ok(sql_query(query).load::<Column>(conn)?)
     };
-    let columns = house.app.read(walk).await.unwrap();
+    let columns = app.inner.read(walk).await.unwrap();
     columns.into_iter().map(|column| (column.in_table, column.name)).collect()
 }
 
 #[actix_web::test]
 async fn every_column_that_a_key_sealed_is_on_the_list() {
-    let house = House::open().await;
+    let app = TestApp::open().await;
     // Somebody uses whatever seals.
-    let ada = house.with_app("ada@example.com").await;
-    house.waiting_app(&ada.curl).await;
-    house.app.write(|tx| service_key::begin(tx, &Actor::operator(), &any_service_key())).await.unwrap();
-    house.curl().post_json("/login/passkey/options", json!({})).await.is(200);
-    house.curl().post_json("/forgot-password", json!({ "email": ada.address })).await.is(200);
-    assert_eq!(house.command(&["jobs", "list"]).code, Some(0));
+    let ada = app.with_app("ada@example.com").await;
+    app.waiting_app(&ada.curl).await;
+    app.inner.write(|tx| service_key::begin(tx, &Actor::operator(), &any_service_key())).await.unwrap();
+    app.curl().post_json("/login/passkey/options", json!({})).await.is(200);
+    app.curl().post_json("/forgot-password", json!({ "email": ada.address })).await.is(200);
+    assert_eq!(app.command(&["jobs", "list"]).code, Some(0));
     let listed: BTreeSet<(String, String)> =
         secret_key::ALL.iter().map(|column| (column.table.to_owned(), column.name.to_owned())).collect();
-    let columns = text_columns(&house).await;
+    let columns = text_columns(&app).await;
     assert!(columns.is_superset(&listed), "{listed:?} in {columns:?}");
 
     let id = fingerprint(OLD);
     let mut seen = BTreeSet::new();
     for (table, name) in columns {
         let rows = format!("{table} WHERE {name} LIKE '%{id}.%' OR {name} LIKE '%{id}:%'");
-        if name == "sealed" || house.count(&rows).await > 0 {
+        if name == "sealed" || app.count(&rows).await > 0 {
             seen.insert((table, name));
         }
     }

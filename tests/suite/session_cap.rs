@@ -5,18 +5,18 @@ use std::collections::BTreeSet;
 use chrono::TimeDelta;
 use serde_json::json;
 
-use crate::house::{House, PASSWORD, Visitor};
+use crate::harness::{PASSWORD, TestApp, Visitor};
 
 const ADA: &str = "ada@example.com";
 
-async fn capped() -> House {
-    House::with(&[("SESSIONS_PER_ACCOUNT", "4"), ("TRUSTED_PROXIES", "127.0.0.1")]).await
+async fn capped() -> TestApp {
+    TestApp::with(&[("SESSIONS_PER_ACCOUNT", "4"), ("TRUSTED_PROXIES", "127.0.0.1")]).await
 }
 
-async fn signs_in(house: &House, ip: &str) -> Visitor {
-    let visitor = house.curl().with("x-forwarded-for", ip);
+async fn signs_in(app: &TestApp, ip: &str) -> Visitor {
+    let visitor = app.curl().with("x-forwarded-for", ip);
     visitor.post_json("/login", json!({ "email": ADA, "password": PASSWORD })).await.is(200);
-    house.wait(TimeDelta::seconds(1));
+    app.wait(TimeDelta::seconds(1));
     visitor
 }
 
@@ -32,65 +32,62 @@ async fn one_session_too_many_ends_the_least_recently_used_of_the_network_with_t
         (["203.0.113.1", "198.51.100.1", "192.0.2.1", "100.64.0.1"], Some(0), 1),
         (["2001:db8:1:1::1", "2001:db8:2:1::1", "2001:db8:2:2::1", "2001:db8:3:1::1"], None, 1),
     ] {
-        let house = capped().await;
-        house.verified(ADA).await.post("/logout", &[]).await.is(200);
+        let app = capped().await;
+        app.verified(ADA).await.post("/logout", &[]).await.is(200);
         let mut devices = Vec::new();
         for ip in ips {
-            devices.push(signs_in(&house, ip).await);
+            devices.push(signs_in(&app, ip).await);
         }
         if let Some(used) = used {
-            house.wait(TimeDelta::minutes(2));
+            app.wait(TimeDelta::minutes(2));
             devices[used].get("/me").await.is(200);
         }
 
-        let fifth = signs_in(&house, "100.127.0.1").await;
+        let fifth = signs_in(&app, "100.127.0.1").await;
 
         for (number, device) in devices.iter().enumerate() {
             let status = device.get("/me").await.status.as_u16();
             assert_eq!(status, if number == ended { 401 } else { 200 }, "{ips:?}, {used:?}: {number}");
         }
         fifth.get("/me").await.is(200);
-        assert_eq!(
-            house.count("audit WHERE event = 'session_displaced' AND detail LIKE '%session%'").await,
-            1
-        );
+        assert_eq!(app.count("audit WHERE event = 'session_displaced' AND detail LIKE '%session%'").await, 1);
     }
 }
 
 #[actix_web::test]
 async fn a_flood_of_sign_ins_ends_its_own_sessions() {
-    let house = capped().await;
-    let ada = house.verified(ADA).await.with("x-forwarded-for", "203.0.113.1");
+    let app = capped().await;
+    let ada = app.verified(ADA).await.with("x-forwarded-for", "203.0.113.1");
     for number in 0..20 {
-        signs_in(&house, &format!("198.51.100.{number}")).await;
+        signs_in(&app, &format!("198.51.100.{number}")).await;
     }
 
     ada.get("/me").await.is(200);
-    assert_eq!(house.count("sessions").await, 4);
+    assert_eq!(app.count("sessions").await, 4);
 }
 
 #[actix_web::test]
 async fn sessions_that_have_ended_are_in_nobodys_way() {
-    let house = capped().await;
-    house.verified(ADA).await;
+    let app = capped().await;
+    app.verified(ADA).await;
     for _ in 0..3 {
-        signs_in(&house, "203.0.113.1").await;
+        signs_in(&app, "203.0.113.1").await;
     }
-    house.wait(TimeDelta::days(2));
+    app.wait(TimeDelta::days(2));
 
     for _ in 0..4 {
-        signs_in(&house, "203.0.113.1").await;
+        signs_in(&app, "203.0.113.1").await;
     }
 
-    assert_eq!(house.count("audit WHERE event = 'session_displaced'").await, 0);
+    assert_eq!(app.count("audit WHERE event = 'session_displaced'").await, 0);
 }
 
 #[actix_web::test]
 async fn devices_are_listed_fifty_on_a_page() {
-    let house = House::open().await;
-    let ada = house.verified(ADA).await;
+    let app = TestApp::open().await;
+    let ada = app.verified(ADA).await;
     for _ in 0..99 {
-        signs_in(&house, "203.0.113.1").await;
+        signs_in(&app, "203.0.113.1").await;
     }
 
     let (mut seen, mut path, mut pages) = (Vec::new(), "/me/sessions".to_owned(), Vec::new());

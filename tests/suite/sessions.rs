@@ -12,13 +12,13 @@ use diesel::{
 use serde_json::{Value, json};
 use vestibule::{db::Conn, ids::Id, model::session};
 
-use crate::house::{Answer, House, PASSWORD, Visitor};
+use crate::harness::{Answer, PASSWORD, TestApp, Visitor};
 
 const ADA: &str = "ada@example.com";
 
 /// Signs in with curl under this user agent, remembered or not.
-async fn device(house: &House, address: &str, user_agent: &str, remember: bool) -> Visitor {
-    let curl = house.curl().named(user_agent);
+async fn device(app: &TestApp, address: &str, user_agent: &str, remember: bool) -> Visitor {
+    let curl = app.curl().named(user_agent);
     let body = json!({ "email": address, "password": PASSWORD, "remember": remember });
     curl.post_json("/login", body).await.is(200);
     curl
@@ -50,10 +50,10 @@ fn cookie_of(answer: &Answer, name: &str) -> Cookie<'static> {
 
 #[actix_web::test]
 async fn the_list_tells_when_where_and_with_what_one_signed_in() {
-    let house = House::open().await;
-    let home = house.verified(ADA).await;
-    house.wait(TimeDelta::minutes(10));
-    let laptop = device(&house, ADA, "Chrome/120 macOS", true).await;
+    let app = TestApp::open().await;
+    let home = app.verified(ADA).await;
+    app.wait(TimeDelta::minutes(10));
+    let laptop = device(&app, ADA, "Chrome/120 macOS", true).await;
 
     let listed = laptop.get("/me/sessions").await.is(200).json();
 
@@ -97,10 +97,10 @@ async fn the_list_tells_when_where_and_with_what_one_signed_in() {
 
 #[actix_web::test]
 async fn each_device_sees_itself_marked_and_named_as_people_call_it() {
-    let house = House::open().await;
-    house.claimant(ADA).await;
-    let laptop = device(&house, ADA, "Chrome/120 macOS", false).await;
-    let phone = device(&house, ADA, "Safari/17 iPhone", false).await;
+    let app = TestApp::open().await;
+    app.unverified_user(ADA).await;
+    let laptop = device(&app, ADA, "Chrome/120 macOS", false).await;
+    let phone = device(&app, ADA, "Safari/17 iPhone", false).await;
 
     for (visitor, name) in [(&laptop, "Chrome on macOS"), (&phone, "Safari on iPhone")] {
         let listed = sessions(visitor).await;
@@ -125,18 +125,18 @@ async fn each_device_sees_itself_marked_and_named_as_people_call_it() {
 
 #[actix_web::test]
 async fn a_list_of_one_offers_nothing_to_sign_out_elsewhere() {
-    let house = House::open().await;
-    let ada = house.claimant(ADA).await;
+    let app = TestApp::open().await;
+    let ada = app.unverified_user(ADA).await;
     in_a_browser(&ada).get("/me/sessions").await.is(200).says("Only this device").hides("everywhere else (");
 }
 
 #[actix_web::test]
 async fn a_user_agent_is_a_strangers_text() {
-    let house = House::open().await;
-    house.claimant(ADA).await;
+    let app = TestApp::open().await;
+    app.unverified_user(ADA).await;
     for agent in ["<script>alert(1)</script>", "Chrome/1 <b>macOS</b>", "' OR 1=1 --", "{{ 7*7 }}", ""] {
-        let visitor = device(&house, ADA, agent, false).await;
-        house.wait(TimeDelta::minutes(2));
+        let visitor = device(&app, ADA, agent, false).await;
+        app.wait(TimeDelta::minutes(2));
         let page = in_a_browser(&visitor).get("/me/sessions").await.is(200);
         page.hides("alert(").hides("<b>").hides("OR 1=1").hides("7*7");
     }
@@ -144,11 +144,11 @@ async fn a_user_agent_is_a_strangers_text() {
 
 #[actix_web::test]
 async fn a_device_that_is_signed_out_is_out_at_its_next_request_case_42() {
-    let house = House::open().await;
-    house.verified(ADA).await;
-    let laptop = device(&house, ADA, "Chrome/120 macOS", false).await;
-    let phone = device(&house, ADA, "Safari/17 iPhone", true).await;
-    let tablet = device(&house, ADA, "Safari/17 iPad", false).await;
+    let app = TestApp::open().await;
+    app.verified(ADA).await;
+    let laptop = device(&app, ADA, "Chrome/120 macOS", false).await;
+    let phone = device(&app, ADA, "Safari/17 iPhone", true).await;
+    let tablet = device(&app, ADA, "Safari/17 iPad", false).await;
 
     let done = laptop.delete(&format!("/me/sessions/{}", phone.session_id().await)).await.is(200);
     assert_eq!(done.json(), json!({ "message": "That device is signed out." }));
@@ -165,10 +165,10 @@ async fn a_device_that_is_signed_out_is_out_at_its_next_request_case_42() {
 
 #[actix_web::test]
 async fn a_device_is_signed_out_on_every_node_at_once_case_42() {
-    let house = House::open().await;
-    let node = house.second_node().await;
-    let ada = house.verified(ADA).await;
-    let phone = device(&house, ADA, "Safari/17 iPhone", false).await.at(node.port);
+    let app = TestApp::open().await;
+    let node = app.second_node().await;
+    let ada = app.verified(ADA).await;
+    let phone = device(&app, ADA, "Safari/17 iPhone", false).await.at(node.port);
     assert!(is_signed_in(&phone).await);
 
     ada.delete(&format!("/me/sessions/{}", phone.session_id().await)).await.is(200);
@@ -178,9 +178,9 @@ async fn a_device_is_signed_out_on_every_node_at_once_case_42() {
 
 #[actix_web::test]
 async fn nobody_signs_out_or_learns_of_a_strangers_device_case_43() {
-    let house = House::open().await;
-    let ada = house.verified(ADA).await;
-    let eve = house.verified("eve@example.com").await;
+    let app = TestApp::open().await;
+    let ada = app.verified(ADA).await;
+    let eve = app.verified("eve@example.com").await;
     let (hers, nobodys) = (ada.session_id().await, "0123456789abcdef0123456789abcdef");
     let browser = in_a_browser(&eve);
 
@@ -202,11 +202,10 @@ async fn nobody_signs_out_or_learns_of_a_strangers_device_case_43() {
 
 #[actix_web::test]
 async fn signing_out_this_very_device_is_signing_out_case_40() {
-    let house = House::open().await;
-    house.verified(ADA).await;
+    let app = TestApp::open().await;
+    app.verified(ADA).await;
     for twin in ["DELETE", "POST"] {
-        let (one, other) =
-            (device(&house, ADA, "one", false).await, device(&house, ADA, "other", false).await);
+        let (one, other) = (device(&app, ADA, "one", false).await, device(&app, ADA, "other", false).await);
         let id = one.session_id().await;
         let secret = one.cookie("session").unwrap();
 
@@ -223,7 +222,7 @@ async fn signing_out_this_very_device_is_signing_out_case_40() {
         assert!(!is_signed_in(&one).await);
     }
 
-    let browser = house.browser();
+    let browser = app.browser();
     browser.post("/login", &[("email", ADA), ("password", PASSWORD)]).await.goes_to("/me");
     let id = browser.session_id().await;
     let left = browser.post(&format!("/me/sessions/{id}/revoke"), &[]).await.goes_to("/login");
@@ -234,11 +233,11 @@ async fn signing_out_this_very_device_is_signing_out_case_40() {
 
 #[actix_web::test]
 async fn signing_out_everywhere_else_keeps_this_device_and_other_people_case_39() {
-    let house = House::open().await;
-    let home = house.verified(ADA).await;
-    let ben = house.verified("ben@example.com").await;
-    let phone = device(&house, ADA, "Safari/17 iPhone", true).await;
-    let laptop = device(&house, ADA, "Chrome/120 macOS", true).await;
+    let app = TestApp::open().await;
+    let home = app.verified(ADA).await;
+    let ben = app.verified("ben@example.com").await;
+    let phone = device(&app, ADA, "Safari/17 iPhone", true).await;
+    let laptop = device(&app, ADA, "Chrome/120 macOS", true).await;
     let secret = laptop.cookie("session");
 
     let done = laptop.post("/me/sessions/revoke-all", &[]).await.is(200).json();
@@ -258,12 +257,12 @@ async fn signing_out_everywhere_else_keeps_this_device_and_other_people_case_39(
 
 #[actix_web::test]
 async fn signing_out_twice_is_harmless() {
-    let house = House::open().await;
-    let ada = house.verified(ADA).await;
-    let elsewhere = device(&house, ADA, "Safari/17 iPhone", false).await;
+    let app = TestApp::open().await;
+    let ada = app.verified(ADA).await;
+    let elsewhere = device(&app, ADA, "Safari/17 iPhone", false).await;
     let browser = in_a_browser(&ada);
 
-    for visitor in [&ada, &ada, &house.curl()] {
+    for visitor in [&ada, &ada, &app.curl()] {
         let answer = visitor.post("/logout", &[]).await.is(200);
         assert_eq!(answer.json(), json!({ "message": "You are signed out on this device." }));
     }
@@ -277,8 +276,8 @@ async fn signing_out_twice_is_harmless() {
 
 #[actix_web::test]
 async fn the_back_button_shows_nothing_after_signing_out_case_53() {
-    let house = House::open().await;
-    let ada = house.verified(ADA).await;
+    let app = TestApp::open().await;
+    let ada = app.verified(ADA).await;
     let browser = in_a_browser(&ada);
     for path in ["/me", "/me/sessions", "/me/security"] {
         let page = browser.get(path).await.is(200);
@@ -300,73 +299,73 @@ async fn the_back_button_shows_nothing_after_signing_out_case_53() {
 
 #[actix_web::test]
 async fn half_an_hour_without_a_request_ends_a_session_case_56() {
-    let house = House::open().await;
-    let ada = house.verified(ADA).await;
-    house.wait(TimeDelta::minutes(30) - TimeDelta::seconds(1));
+    let app = TestApp::open().await;
+    let ada = app.verified(ADA).await;
+    app.wait(TimeDelta::minutes(30) - TimeDelta::seconds(1));
     assert!(is_signed_in(&ada).await);
-    house.wait(TimeDelta::minutes(30) - TimeDelta::seconds(1));
+    app.wait(TimeDelta::minutes(30) - TimeDelta::seconds(1));
     assert!(is_signed_in(&ada).await, "the last request began a new half hour");
-    house.wait(TimeDelta::minutes(30));
+    app.wait(TimeDelta::minutes(30));
     assert!(!is_signed_in(&ada).await);
     assert!(!is_signed_in(&ada).await, "asking does not bring it back");
 }
 
 #[actix_web::test]
 async fn a_day_ends_a_session_however_busy_it_is_case_56() {
-    let house = House::open().await;
-    let ada = house.verified(ADA).await;
+    let app = TestApp::open().await;
+    let ada = app.verified(ADA).await;
     for _ in 0..49 {
-        house.wait(TimeDelta::minutes(29));
+        app.wait(TimeDelta::minutes(29));
         assert!(is_signed_in(&ada).await);
     }
-    house.wait(TimeDelta::minutes(24 * 60 - 49 * 29) - TimeDelta::seconds(1));
+    app.wait(TimeDelta::minutes(24 * 60 - 49 * 29) - TimeDelta::seconds(1));
     assert!(is_signed_in(&ada).await);
     assert_eq!(sessions(&ada).await[0]["expiresAt"], "2026-11-22T14:05:00Z", "activity does not extend it");
-    house.wait(TimeDelta::seconds(1));
+    app.wait(TimeDelta::seconds(1));
     assert!(!is_signed_in(&ada).await);
 }
 
 #[actix_web::test]
 async fn a_remembered_device_may_rest_for_two_weeks_and_lasts_thirty_days_case_56() {
-    let house = House::open().await;
-    house.verified(ADA).await;
-    let resting = device(&house, ADA, "resting", true).await;
-    let busy = device(&house, ADA, "busy", true).await;
+    let app = TestApp::open().await;
+    app.verified(ADA).await;
+    let resting = device(&app, ADA, "resting", true).await;
+    let busy = device(&app, ADA, "busy", true).await;
 
-    house.wait(TimeDelta::days(14) - TimeDelta::seconds(1));
+    app.wait(TimeDelta::days(14) - TimeDelta::seconds(1));
     assert!(is_signed_in(&busy).await);
-    house.wait(TimeDelta::seconds(1));
+    app.wait(TimeDelta::seconds(1));
     assert!(!is_signed_in(&resting).await);
-    house.wait(TimeDelta::days(14) - TimeDelta::seconds(2));
+    app.wait(TimeDelta::days(14) - TimeDelta::seconds(2));
     assert!(is_signed_in(&busy).await);
-    house.wait(TimeDelta::days(2) + TimeDelta::seconds(1));
+    app.wait(TimeDelta::days(2) + TimeDelta::seconds(1));
     assert!(is_signed_in(&busy).await);
-    house.wait(TimeDelta::seconds(1));
+    app.wait(TimeDelta::seconds(1));
     assert!(!is_signed_in(&busy).await);
 }
 
 #[actix_web::test]
 async fn an_operator_chooses_how_long_sessions_last() {
-    let house = House::with(&[("SESSION_IDLE", "5m"), ("SESSION_LIFE", "8m")]).await;
-    let ada = house.verified(ADA).await;
-    house.wait(TimeDelta::minutes(4));
+    let app = TestApp::with(&[("SESSION_IDLE", "5m"), ("SESSION_LIFE", "8m")]).await;
+    let ada = app.verified(ADA).await;
+    app.wait(TimeDelta::minutes(4));
     assert!(is_signed_in(&ada).await);
-    house.wait(TimeDelta::minutes(4));
+    app.wait(TimeDelta::minutes(4));
     assert!(!is_signed_in(&ada).await);
-    let ben = house.verified("ben@example.com").await;
-    house.wait(TimeDelta::minutes(5));
+    let ben = app.verified("ben@example.com").await;
+    app.wait(TimeDelta::minutes(5));
     assert!(!is_signed_in(&ben).await);
 }
 
 #[actix_web::test]
 async fn a_session_that_has_ended_is_not_listed() {
-    let house = House::open().await;
-    house.verified(ADA).await;
-    device(&house, ADA, "Safari/17 iPhone", false).await;
-    let laptop = device(&house, ADA, "Chrome/120 macOS", true).await;
+    let app = TestApp::open().await;
+    app.verified(ADA).await;
+    device(&app, ADA, "Safari/17 iPhone", false).await;
+    let laptop = device(&app, ADA, "Chrome/120 macOS", true).await;
     assert_eq!(sessions(&laptop).await.len(), 3);
 
-    house.wait(TimeDelta::minutes(30));
+    app.wait(TimeDelta::minutes(30));
 
     let left = sessions(&laptop).await;
     assert_eq!(left.len(), 1);
@@ -375,26 +374,26 @@ async fn a_session_that_has_ended_is_not_listed() {
 
 #[actix_web::test]
 async fn activity_is_written_at_most_once_a_minute_and_a_request_writes_nothing_else_case_56() {
-    let house = House::open().await;
-    let phone = house.verified(ADA).await;
+    let app = TestApp::open().await;
+    let phone = app.verified(ADA).await;
     let rows = async || {
         let sessions = "SELECT id || CAST(last_active_at AS TEXT) || CAST(idle_expires_at AS TEXT) AS text \
             FROM sessions ORDER BY id";
-        let mut rows = house.texts(sessions).await;
+        let mut rows = app.texts(sessions).await;
         for table in ["users", "tokens", "outbox", "audit"] {
-            rows.push(format!("{table}: {}", house.count(table).await));
+            rows.push(format!("{table}: {}", app.count(table).await));
         }
         rows
     };
     let before = rows().await;
 
     for _ in 0..59 {
-        house.wait(TimeDelta::seconds(1));
+        app.wait(TimeDelta::seconds(1));
         phone.get("/me").await.is(200);
     }
     assert_eq!(rows().await, before);
 
-    house.wait(TimeDelta::seconds(1));
+    app.wait(TimeDelta::seconds(1));
     phone.get("/me").await.is(200);
     let after = rows().await;
     assert_ne!(after[0], before[0]);
@@ -404,26 +403,26 @@ async fn activity_is_written_at_most_once_a_minute_and_a_request_writes_nothing_
 
 #[actix_web::test]
 async fn the_list_is_in_the_order_of_last_use() {
-    let house = House::open().await;
-    let first = house.verified(ADA).await;
-    let second = device(&house, ADA, "Chrome/120 macOS", false).await;
-    house.wait(TimeDelta::minutes(2));
+    let app = TestApp::open().await;
+    let first = app.verified(ADA).await;
+    let second = device(&app, ADA, "Chrome/120 macOS", false).await;
+    app.wait(TimeDelta::minutes(2));
     first.get("/me").await.is(200);
 
     let listed = sessions(&first).await;
     assert_eq!(listed[0]["deviceName"], "curl");
     assert_eq!(listed[1]["lastActiveAt"], "2026-11-21T14:05:00Z");
-    house.wait(TimeDelta::minutes(2));
+    app.wait(TimeDelta::minutes(2));
     assert_eq!(sessions(&second).await[0]["deviceName"], "Chrome on macOS");
 }
 
 #[actix_web::test]
 async fn a_cookie_with_one_character_changed_opens_nothing() {
-    let house = House::open().await;
-    let ada = house.verified(ADA).await;
+    let app = TestApp::open().await;
+    let ada = app.verified(ADA).await;
     let secret = ada.cookie("session").unwrap();
     assert_eq!(secret.len(), 43, "256 random bits in base64url");
-    let stranger = house.curl();
+    let stranger = app.curl();
 
     for place in 0..secret.len() {
         let mut altered = secret.clone().into_bytes();
@@ -443,9 +442,9 @@ async fn a_cookie_with_one_character_changed_opens_nothing() {
 
 #[actix_web::test]
 async fn the_secret_stands_in_its_cookie_and_nowhere_else_case_43() {
-    let house = House::open().await;
-    house.verified(ADA).await;
-    let curl = house.curl();
+    let app = TestApp::open().await;
+    app.verified(ADA).await;
+    let curl = app.curl();
     let entered =
         curl.post_json("/login", json!({ "email": ADA, "password": PASSWORD, "remember": true })).await;
     let secret = curl.cookie("session").unwrap();
@@ -458,45 +457,43 @@ async fn the_secret_stands_in_its_cookie_and_nowhere_else_case_43() {
             assert!(!headers.contains(&secret), "{path}: {headers}");
         }
     }
-    let disk = house.stolen_disk().await;
+    let disk = app.dump_storage().await;
     assert!(disk.contains(ADA), "the disk was read");
     assert!(!disk.contains(&secret));
-    assert!(!house.letters_to(ADA).await.iter().any(|letter| letter.text.contains(&secret)));
+    assert!(!app.emails_to(ADA).await.iter().any(|email| email.text.contains(&secret)));
 }
 
 #[actix_web::test]
 async fn the_cookie_is_kept_from_scripts_and_other_sites_and_forgotten_with_the_browser() {
-    let house = House::open().await;
-    house.verified(ADA).await;
+    let app = TestApp::open().await;
+    app.verified(ADA).await;
 
-    let answer =
-        house.curl().post_json("/login", json!({ "email": ADA, "password": PASSWORD })).await.is(200);
+    let answer = app.curl().post_json("/login", json!({ "email": ADA, "password": PASSWORD })).await.is(200);
     let cookie = cookie_of(&answer, "session");
     assert_eq!((cookie.http_only(), cookie.same_site()), (Some(true), Some(SameSite::Lax)));
     assert_eq!((cookie.path(), cookie.domain()), (Some("/"), None));
     assert_eq!((cookie.max_age(), cookie.expires(), cookie.secure()), (None, None, None));
 
     let remember = json!({ "email": ADA, "password": PASSWORD, "remember": true });
-    let answer = house.curl().post_json("/login", remember).await.is(200);
+    let answer = app.curl().post_json("/login", remember).await.is(200);
     assert_eq!(cookie_of(&answer, "session").max_age().unwrap().whole_days(), 30);
 }
 
 #[actix_web::test]
 async fn over_https_the_cookie_is_bound_to_this_host_and_a_planted_plain_one_is_ignored_case_54() {
-    let house = House::with(&[("BASE_URL", "https://id.example.com")]).await;
-    let ada = house.verified(ADA).await;
-    let answer =
-        house.curl().post_json("/login", json!({ "email": ADA, "password": PASSWORD })).await.is(200);
+    let app = TestApp::with(&[("BASE_URL", "https://id.example.com")]).await;
+    let ada = app.verified(ADA).await;
+    let answer = app.curl().post_json("/login", json!({ "email": ADA, "password": PASSWORD })).await.is(200);
 
     let cookie = cookie_of(&answer, "__Host-session");
     assert_eq!((cookie.secure(), cookie.http_only()), (Some(true), Some(true)));
     assert_eq!((cookie.path(), cookie.domain(), cookie.same_site()), (Some("/"), None, Some(SameSite::Lax)));
 
-    let planted = house.curl();
+    let planted = app.curl();
     planted.set_cookie("session", &ada.cookie("__Host-session").unwrap());
     assert!(!is_signed_in(&planted).await, "a neighbour's subdomain can plant this one");
-    let eve = house.verified("eve@example.com").await;
-    let both = house.curl();
+    let eve = app.verified("eve@example.com").await;
+    let both = app.curl();
     both.set_cookie("__Host-session", &ada.cookie("__Host-session").unwrap());
     both.set_cookie("session", &eve.cookie("__Host-session").unwrap());
     assert_eq!(both.get("/me").await.is(200).json()["user"]["email"], ADA);
@@ -511,8 +508,8 @@ async fn over_https_the_cookie_is_bound_to_this_host_and_a_planted_plain_one_is_
 
 #[actix_web::test]
 async fn a_stranger_cannot_choose_their_network_address_case_49() {
-    let house = House::open().await;
-    house.verified(ADA).await;
+    let app = TestApp::open().await;
+    app.verified(ADA).await;
     let liars = [
         ("x-forwarded-for", "203.0.113.9"),
         ("x-real-ip", "203.0.113.9"),
@@ -520,19 +517,19 @@ async fn a_stranger_cannot_choose_their_network_address_case_49() {
         ("cf-connecting-ip", "203.0.113.9"),
     ];
     for (name, value) in liars {
-        house.wait(TimeDelta::minutes(1));
-        let curl = house.curl().with(name, value);
+        app.wait(TimeDelta::minutes(1));
+        let curl = app.curl().with(name, value);
         curl.post_json("/login", json!({ "email": ADA, "password": PASSWORD })).await.is(200);
         let listed = sessions(&curl).await;
         assert!(listed.iter().all(|session| session["ip"] == "127.0.0.1"), "{name}: {listed:?}");
     }
-    assert_eq!(house.count("audit WHERE ip = '203.0.113.9'").await, 0);
+    assert_eq!(app.count("audit WHERE ip = '203.0.113.9'").await, 0);
 }
 
 #[actix_web::test]
 async fn a_proxy_named_in_the_settings_is_believed_about_its_client_case_49() {
-    let house = House::with(&[("TRUSTED_PROXIES", "127.0.0.1, 10.0.0.0/8")]).await;
-    house.verified(ADA).await;
+    let app = TestApp::with(&[("TRUSTED_PROXIES", "127.0.0.1, 10.0.0.0/8")]).await;
+    app.verified(ADA).await;
     let chains = [
         ("203.0.113.9", "203.0.113.9"),
         ("198.51.100.1, 203.0.113.9", "203.0.113.9"),
@@ -540,8 +537,8 @@ async fn a_proxy_named_in_the_settings_is_believed_about_its_client_case_49() {
         ("2001:db8::7", "2001:db8::7"),
     ];
     for (chain, seen) in chains {
-        house.wait(TimeDelta::minutes(1));
-        let curl = house.curl().with("x-forwarded-for", chain);
+        app.wait(TimeDelta::minutes(1));
+        let curl = app.curl().with("x-forwarded-for", chain);
         curl.post_json("/login", json!({ "email": ADA, "password": PASSWORD })).await.is(200);
         let listed = sessions(&curl).await;
         let current = listed.iter().find(|session| session["current"] == true).unwrap();
@@ -557,12 +554,12 @@ async fn on_sqlite_the_list_comes_from_an_index_and_reads_no_rows() {
         #[diesel(sql_type = Text)]
         detail: String,
     }
-    let house = House::open().await;
-    house.verified(ADA).await;
-    let owner = Id::from_text(house.texts("SELECT id AS text FROM users").await.remove(0));
-    let now = house.clock.now();
+    let app = TestApp::open().await;
+    app.verified(ADA).await;
+    let owner = Id::from_text(app.texts("SELECT id AS text FROM users").await.remove(0));
+    let now = app.clock.now();
 
-    let plan = house.app.read(move |conn| {
+    let plan = app.inner.read(move |conn| {
         // PostgreSQL chooses by what is in its tables: here, hardly anything.
         let Conn::Sqlite(_) = conn else { return Ok(None) };
         let (told, asked) = mpsc::channel();

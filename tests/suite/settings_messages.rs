@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, net::TcpListener};
 
 use vestibule::config::{self, Config, DatabaseUrl, SETTINGS};
 
-use crate::house::{Ground, House, KEY, run_program};
+use crate::harness::{Ground, KEY, TestApp, run_program};
 
 type Settings<'a> = &'a [(&'a str, &'a str)];
 
@@ -30,13 +30,13 @@ fn taken(usual: Settings, more: Settings) -> Config {
 #[track_caller]
 fn each_is_refused(usual: Settings, rows: &[(Settings, &str)]) {
     for (more, sentence) in rows {
-        let said = run_program(&["migrate"], together(usual, more));
-        assert_eq!(said.code, Some(1), "{more:?}: {said:?}");
-        let problems: Vec<&str> = said.err.lines().filter_map(|line| line.strip_prefix("  - ")).collect();
+        let output = run_program(&["migrate"], together(usual, more));
+        assert_eq!(output.code, Some(1), "{more:?}: {output:?}");
+        let problems: Vec<&str> = output.err.lines().filter_map(|line| line.strip_prefix("  - ")).collect();
         assert!(problems.len() == 1, "one thing is wrong, and one is told: {more:?}: {problems:#?}");
         assert!(problems[0].starts_with(sentence), "{more:?}:\n{}\nis not\n{sentence}", problems[0]);
         assert!(problems[0].contains("Write "), "{more:?}: {problems:?}");
-        assert!(!said.err.contains("hunter2"), "a secret is not repeated: {said:?}");
+        assert!(!output.err.contains("hunter2"), "a secret is not repeated: {output:?}");
     }
 }
 
@@ -630,11 +630,11 @@ fn development_is_served_to_this_machine_only_unless_that_is_meant() {
         let refusal = taken(DEVELOPMENT, more).unfit_to_serve;
         assert_eq!(refusal.is_some(), sentence.is_some(), "{more:?}: {refusal:?}");
         let Some(sentence) = sentence else { continue };
-        let said = run_program(&["serve"], together(DEVELOPMENT, more));
-        assert_eq!((said.code, said.out.as_str()), (Some(1), ""), "{said:?}");
+        let output = run_program(&["serve"], together(DEVELOPMENT, more));
+        assert_eq!((output.code, output.out.as_str()), (Some(1), ""), "{output:?}");
         assert!(
-            said.err.starts_with(sentence) && said.err.contains("ALLOW_INSECURE=development"),
-            "{said:?}"
+            output.err.starts_with(sentence) && output.err.contains("ALLOW_INSECURE=development"),
+            "{output:?}"
         );
         let mut allowed = more.to_vec();
         allowed.push(("ALLOW_INSECURE", "development"));
@@ -706,21 +706,21 @@ fn a_port_that_is_taken_is_told_with_what_has_to_follow() {
         let mut settings = together(usual, &[("LISTEN", &listen)]);
         settings.extend(more.map(|base_url| ("BASE_URL".to_owned(), base_url.to_owned())));
 
-        let said = run_program(&["serve"], settings);
+        let output = run_program(&["serve"], settings);
 
-        assert_eq!(said.code, Some(1), "{said:?}");
+        assert_eq!(output.code, Some(1), "{output:?}");
         let begins = format!(
             "LISTEN is `{listen}`, where another program listens already. Write another port, such as"
         );
-        assert!(said.err.starts_with(&begins) && said.err.contains(&follows), "{follows}: {said:?}");
+        assert!(output.err.starts_with(&begins) && output.err.contains(&follows), "{follows}: {output:?}");
     }
-    let said = run_program(
+    let output = run_program(
         &["serve"],
         together(DEVELOPMENT, &[("LISTEN", "192.0.2.1:3000"), ("BASE_URL", &by_hand)]),
     );
     assert!(
-        said.err.starts_with("LISTEN is `192.0.2.1:3000`, and this machine does not have that address"),
-        "{said:?}"
+        output.err.starts_with("LISTEN is `192.0.2.1:3000`, and this machine does not have that address"),
+        "{output:?}"
     );
 }
 
@@ -808,17 +808,19 @@ async fn what_is_allowed_all_the_same_is_said_at_start_and_by_the_doctor() {
 
     let mut settings = ground.settings.clone();
     settings.insert("BASE_URL".to_owned(), "http://192.168.1.10:3000".to_owned());
-    let said = run_program(&["doctor", "--json"], &settings);
+    let output = run_program(&["doctor", "--json"], &settings);
 
-    assert!(said.out.contains("ALLOW_INSECURE=development allows it."), "{said:?}");
+    assert!(output.out.contains("ALLOW_INSECURE=development allows it."), "{output:?}");
     assert!(
-        said.out.contains("BRAND_NMAE is in the environment and is not a setting. Did you mean BRAND_NAME?"),
-        "{said:?}"
+        output
+            .out
+            .contains("BRAND_NMAE is in the environment and is not a setting. Did you mean BRAND_NAME?"),
+        "{output:?}"
     );
     settings.remove("ALLOW_INSECURE");
-    let said = run_program(&["doctor", "--json"], &settings);
-    assert_eq!(said.code, Some(1));
-    assert!(said.out.contains("which is not this machine"), "{said:?}");
+    let output = run_program(&["doctor", "--json"], &settings);
+    assert_eq!(output.code, Some(1));
+    assert!(output.out.contains("which is not this machine"), "{output:?}");
 }
 
 #[test]
@@ -841,19 +843,21 @@ fn a_misspelt_name_is_refused_in_the_file_and_pointed_out_in_the_environment() {
     ] {
         fs::write(&file, format!("{key}{line}\n")).unwrap();
         let nothing: [(&str, &str); 0] = [];
-        let said = run_program(&["--config", file.to_str().unwrap(), "migrate"], nothing);
-        assert_eq!(said.code, Some(1), "{line}: {said:?}");
-        assert!(said.err.contains(sentence), "{line}: {said:?}");
+        let output = run_program(&["--config", file.to_str().unwrap(), "migrate"], nothing);
+        assert_eq!(output.code, Some(1), "{line}: {output:?}");
+        assert!(output.err.contains(sentence), "{line}: {output:?}");
     }
-    let said = run_program(
+    let output = run_program(
         &["migrate"],
         together(DEVELOPMENT, &[("SECRET_KEY", ""), ("SECERT_KEY", KEY), ("MODE", "production")]),
     );
     assert!(
-        said.err.contains("SECERT_KEY is in the environment and is not a setting. Did you mean SECRET_KEY?"),
-        "{said:?}"
+        output
+            .err
+            .contains("SECERT_KEY is in the environment and is not a setting. Did you mean SECRET_KEY?"),
+        "{output:?}"
     );
-    assert!(!said.err.contains(KEY), "{said:?}");
+    assert!(!output.err.contains(KEY), "{output:?}");
 }
 
 #[test]
@@ -885,12 +889,12 @@ fn a_slip_in_the_file_is_told_by_its_place_and_never_by_its_text() {
         fs::write(&file, format!("# ä\nmigrate = true\n{line}\n")).unwrap();
         for command in ["serve", "doctor"] {
             let nothing: [(&str, &str); 0] = [];
-            let said = run_program(&["--config", file.to_str().unwrap(), command], nothing);
-            assert_eq!(said.code, Some(1), "{line}: {said:?}");
-            assert!(!format!("{said:?}").contains("hunter2"), "{line}: {said:?}");
+            let output = run_program(&["--config", file.to_str().unwrap(), command], nothing);
+            assert_eq!(output.code, Some(1), "{line}: {output:?}");
+            assert!(!format!("{output:?}").contains("hunter2"), "{line}: {output:?}");
             let number = 3 + line.matches('\n').count();
             let place = format!("vestibule.toml: line {number}, column {column}: ");
-            assert!(format!("{said:?}").contains(&place), "{line}: {place}: {said:?}");
+            assert!(format!("{output:?}").contains(&place), "{line}: {place}: {output:?}");
         }
     }
 }
@@ -915,14 +919,17 @@ fn a_value_without_quotes_in_the_file_is_told_to_want_them() {
     ] {
         fs::write(&file, format!("# ä\n\n{line}\n")).unwrap();
         let nothing: [(&str, &str); 0] = [];
-        let said = run_program(&["--config", file.to_str().unwrap(), "migrate"], nothing);
-        assert_eq!(said.code, Some(1), "{line}: {said:?}");
+        let output = run_program(&["--config", file.to_str().unwrap(), "migrate"], nothing);
+        assert_eq!(output.code, Some(1), "{line}: {output:?}");
         let name = line.split(['=', ' ']).next().unwrap().to_lowercase();
         let sentence = format!("Put the value in quotes: `{name} = \"…\"`.");
-        assert_eq!(said.err.contains(&sentence), wants_quotes, "{line}: {said:?}");
+        assert_eq!(output.err.contains(&sentence), wants_quotes, "{line}: {output:?}");
         let number = 3 + line.matches('\n').count();
-        assert!(said.err.contains(&format!("vestibule.toml: line {number}, column ")), "{line}: {said:?}");
-        assert!(!said.err.contains("hunter2"), "{line}: {said:?}");
+        assert!(
+            output.err.contains(&format!("vestibule.toml: line {number}, column ")),
+            "{line}: {output:?}"
+        );
+        assert!(!output.err.contains("hunter2"), "{line}: {output:?}");
     }
 }
 
@@ -941,22 +948,22 @@ async fn what_another_program_calls_a_setting_is_pointed_out_where_it_is_not_set
     }
     serving.stop();
 
-    let said = ground.attempt(&["doctor", "--json"]).await;
-    let line = said.out.lines().find(|line| line.contains(&asks("PORT", "LISTEN"))).unwrap();
+    let output = ground.attempt(&["doctor", "--json"]).await;
+    let line = output.out.lines().find(|line| line.contains(&asks("PORT", "LISTEN"))).unwrap();
     assert!(line.contains("\"fine\""), "{line}");
 
     let production = [("MODE", "production"), ("SECRET_KEY", KEY), ("PORT", "8080"), ("SMTP_HOST", "mail")];
-    let said = run_program(&["migrate"], production);
-    assert!(said.err.contains(&asks("SMTP_HOST", "SMTP_URL")), "{said:?}");
-    assert!(!said.err.contains("PORT"), "{said:?}");
+    let output = run_program(&["migrate"], production);
+    assert!(output.err.contains(&asks("SMTP_HOST", "SMTP_URL")), "{output:?}");
+    assert!(!output.err.contains("PORT"), "{output:?}");
 }
 
 #[actix_web::test]
 async fn in_production_nobody_reads_the_metrics_unless_they_are_named() {
     let production = [("MODE", "production"), ("BASE_URL", "https://id.example.com"), ("BCRYPT_COST", "10")];
-    House::with(&production).await.curl().get("/metrics").await.refuses(404, "not_found");
+    TestApp::with(&production).await.curl().get("/metrics").await.refuses(404, "not_found");
     let named = [production[0], production[1], production[2], ("METRICS_FROM", "127.0.0.1")];
-    House::with(&named).await.curl().get("/metrics").await.is(200);
+    TestApp::with(&named).await.curl().get("/metrics").await.is(200);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use vestibule::routes::{Who, entries};
 
 use crate::{
-    house::{Authenticator, House, PASSWORD, Visitor},
+    harness::{Authenticator, PASSWORD, TestApp, Visitor},
     idp::{Acme, Person, ada, comes_back, request_in},
 };
 
@@ -13,15 +13,15 @@ async fn steps_up(curl: &Visitor) {
     curl.post_json("/auth/confirm", json!({ "password": PASSWORD })).await.is(200);
 }
 
-async fn asks(curl: &Visitor, address: &str) -> crate::house::Answer {
+async fn asks(curl: &Visitor, address: &str) -> crate::harness::Answer {
     curl.put_json("/me/email", json!({ "email": address })).await
 }
 
 #[actix_web::test]
 async fn signing_in_is_not_a_step_up_case_72() {
-    let house = House::open().await;
-    house.verified("ada@example.com").await;
-    let curl = house.curl();
+    let app = TestApp::open().await;
+    app.verified("ada@example.com").await;
+    let curl = app.curl();
     curl.post_json("/login", json!({ "email": "ada@example.com", "password": PASSWORD })).await.is(200);
 
     let refused = asks(&curl, "new@example.com").await.refuses(403, "reauthentication_required").json();
@@ -31,29 +31,29 @@ async fn signing_in_is_not_a_step_up_case_72() {
         (Some("/auth/confirm"), &json!(["password"]))
     );
     assert!(refused["error"].as_str().unwrap().contains("Re-authentication required"));
-    assert!(house.letters_to("new@example.com").await.is_empty(), "nothing was sent");
+    assert!(app.emails_to("new@example.com").await.is_empty(), "nothing was sent");
 }
 
 #[actix_web::test]
 async fn three_sensitive_acts_within_five_minutes_need_one_confirmation() {
-    let house = House::open().await;
-    let curl = house.verified("ada@example.com").await;
+    let app = TestApp::open().await;
+    let curl = app.verified("ada@example.com").await;
     steps_up(&curl).await;
 
     for number in 1..=3 {
-        house.wait(TimeDelta::seconds(90));
+        app.wait(TimeDelta::seconds(90));
         asks(&curl, &format!("new{number}@example.com")).await.is(200);
     }
 
-    house.wait(TimeDelta::seconds(31));
+    app.wait(TimeDelta::seconds(31));
     asks(&curl, "late@example.com").await.refuses(403, "reauthentication_required");
 }
 
 #[actix_web::test]
 async fn a_step_up_is_good_in_its_own_session_only_case_72() {
-    let house = House::open().await;
-    let curl = house.verified("ada@example.com").await;
-    let other = house.curl();
+    let app = TestApp::open().await;
+    let curl = app.verified("ada@example.com").await;
+    let other = app.curl();
     other.post_json("/login", json!({ "email": "ada@example.com", "password": PASSWORD })).await.is(200);
     steps_up(&curl).await;
 
@@ -62,8 +62,8 @@ async fn a_step_up_is_good_in_its_own_session_only_case_72() {
 
 #[actix_web::test]
 async fn a_step_up_gives_the_session_a_new_secret_and_kills_the_old_one_case_37() {
-    let house = House::open().await;
-    let curl = house.verified("ada@example.com").await;
+    let app = TestApp::open().await;
+    let curl = app.verified("ada@example.com").await;
     let (id, old) = (curl.session_id().await, curl.cookie("session").unwrap());
 
     let until = curl.post_json("/auth/confirm", json!({ "password": PASSWORD })).await.is(200).json();
@@ -71,15 +71,15 @@ async fn a_step_up_gives_the_session_a_new_secret_and_kills_the_old_one_case_37(
     assert_eq!(until["confirmedUntil"], "2026-11-21T14:10:00Z");
     assert_ne!(curl.cookie("session").unwrap(), old);
     assert_eq!(curl.session_id().await, id, "it is the same device in the list");
-    let thief = house.curl();
+    let thief = app.curl();
     thief.set_cookie("session", &old);
     thief.get("/me").await.refuses(401, "sign_in_required");
 }
 
 #[actix_web::test]
 async fn a_wrong_password_proves_nothing_and_guesses_are_limited() {
-    let house = House::with(&[("THROTTLE", "on")]).await;
-    let curl = house.verified("ada@example.com").await;
+    let app = TestApp::with(&[("THROTTLE", "on")]).await;
+    let curl = app.verified("ada@example.com").await;
 
     for _ in 0..5 {
         curl.post_json("/auth/confirm", json!({ "password": "not my password" }))
@@ -93,27 +93,27 @@ async fn a_wrong_password_proves_nothing_and_guesses_are_limited() {
 
     assert_eq!(refused.header("retry-after"), "60");
     asks(&curl, "new@example.com").await.refuses(403, "reauthentication_required");
-    house.wait(TimeDelta::seconds(60));
+    app.wait(TimeDelta::seconds(60));
     steps_up(&curl).await;
 }
 
 #[actix_web::test]
 async fn the_tenth_wrong_step_up_in_a_row_ends_its_session_and_no_other() {
-    let house = House::with(&[("THROTTLE", "on")]).await;
-    let ada = house.with_app("ada@example.com").await;
-    let laptop = house.curl();
-    ada.knocks(&laptop).await.is(200);
-    laptop.offers(&house.next_code(&ada.secret)).await.is(200);
+    let app = TestApp::with(&[("THROTTLE", "on")]).await;
+    let ada = app.with_app("ada@example.com").await;
+    let laptop = app.curl();
+    ada.submits_password(&laptop).await.is(200);
+    laptop.submits_code(&app.next_code(&ada.secret)).await.is(200);
     let wrong = [json!({ "password": "a wrong guess" }), json!({ "code": "000000" })];
     let guess = async |number: usize| {
-        house.wait(TimeDelta::seconds(20));
+        app.wait(TimeDelta::seconds(20));
         laptop.post_json("/auth/confirm", wrong[number % 2].clone()).await
     };
     for number in 0..9 {
         guess(number).await.refuses(422, "invalid");
     }
     // A right one starts the count anew, and what is empty is no guess.
-    laptop.post_json("/auth/confirm", json!({ "code": house.next_code(&ada.secret) })).await.is(200);
+    laptop.post_json("/auth/confirm", json!({ "code": app.next_code(&ada.secret) })).await.is(200);
     for number in 0..9 {
         guess(number).await.refuses(422, "invalid");
     }
@@ -128,20 +128,20 @@ async fn the_tenth_wrong_step_up_in_a_row_ends_its_session_and_no_other() {
 
     laptop.get("/me").await.refuses(401, "sign_in_required");
     ada.curl.get("/me").await.is(200);
-    assert_eq!(house.count("audit WHERE event = 'step_ups_exhausted'").await, 1);
-    let told = house.letters_that_say("ada@example.com", "A device was signed out of Vestibule").await;
+    assert_eq!(app.count("audit WHERE event = 'step_ups_exhausted'").await, 1);
+    let told = app.emails_that_say("ada@example.com", "A device was signed out of Vestibule").await;
     assert_eq!(told, 1);
 }
 
 #[actix_web::test]
 async fn a_browser_whose_session_ends_by_guesses_is_told_at_the_sign_in() {
-    let house = House::with(&[("THROTTLE", "on")]).await;
-    let browser = signed_in(&house).await;
+    let app = TestApp::with(&[("THROTTLE", "on")]).await;
+    let browser = signed_in(&app).await;
     for _ in 0..9 {
-        house.wait(TimeDelta::seconds(20));
+        app.wait(TimeDelta::seconds(20));
         browser.post("/auth/confirm", &[("password", "a wrong guess")]).await.is(422);
     }
-    house.wait(TimeDelta::seconds(20));
+    app.wait(TimeDelta::seconds(20));
 
     browser.post("/auth/confirm", &[("password", "a wrong guess")]).await.goes_to("/login");
 
@@ -150,22 +150,22 @@ async fn a_browser_whose_session_ends_by_guesses_is_told_at_the_sign_in() {
 
 #[actix_web::test]
 async fn a_ceremony_that_is_given_up_and_a_provider_that_refuses_are_no_wrong_step_ups() {
-    let house = House::with(&[("THROTTLE", "on")]).await;
-    let acme = Acme::of(&house).await;
-    let browser = house.browser();
-    acme.signs_in(&house, &browser, &ada()).await.goes_to("/me");
-    let (bea, mut device) = (ada().called("bea").at("bea@example.com"), Authenticator::new(&house));
+    let app = TestApp::with(&[("THROTTLE", "on")]).await;
+    let acme = Acme::of(&app).await;
+    let browser = app.browser();
+    acme.signs_in(&app, &browser, &ada()).await.goes_to("/me");
+    let (bea, mut device) = (ada().called("bea").at("bea@example.com"), Authenticator::new(&app));
     for _ in 0..11 {
-        house.wait(TimeDelta::minutes(1));
+        app.wait(TimeDelta::minutes(1));
         let answer = device.get(&json!({ "challenge": "A".repeat(43), "rpId": "localhost" }));
         as_program(&browser).post_json("/auth/confirm", answer).await.refuses(422, "passkey_expired");
         let request = request_in(&browser.get("/auth/saml/confirm").await);
-        let response = acme.says(&house, &request, &bea);
-        comes_back(&house, &browser, &response, &request.relay_state).await.is(403);
+        let response = acme.says(&app, &request, &bea);
+        comes_back(&app, &browser, &response, &request.relay_state).await.is(403);
     }
 
     browser.get("/me").await.is(200);
-    assert_eq!(house.count("throttles WHERE key LIKE 'step-up%'").await, 0);
+    assert_eq!(app.count("throttles WHERE key LIKE 'step-up%'").await, 0);
 }
 
 /// An id that nobody has.
@@ -229,13 +229,13 @@ async fn a_step_up_is_as_strong_as_the_sign_in() {
             someone = Some(Someone::with(account).await);
         }
         let one = someone.as_mut().unwrap();
-        one.house.wait(TimeDelta::minutes(6));
+        one.app.wait(TimeDelta::minutes(6));
         one.steps_up_with(with).await;
 
         let what = format!("{account:?} with {with:?}");
-        one.meets(&what, any, &["/me/export"], &[Who::VerifiedRecentByAny]).await;
+        one.meets(&what, any, &["/me/export"], &[Who::VerifiedSteppedUpByAny]).await;
         let pages = ["/me/email", "/me/password", "/me/delete"];
-        one.meets(&what, full, &pages, &[Who::Recent, Who::VerifiedRecent]).await;
+        one.meets(&what, full, &pages, &[Who::SteppedUp, Who::VerifiedSteppedUp]).await;
         let asked = as_program(&one.browser).get("/auth/confirm").await.is(200).json()["methods"].clone();
         assert!(full.is_none_or(|methods| asked == json!(methods)), "{what}: {asked}");
     }
@@ -243,7 +243,7 @@ async fn a_step_up_is_as_strong_as_the_sign_in() {
 
 /// Somebody with an account of a kind, signed in.
 struct Someone {
-    house: House,
+    app: TestApp,
     account: Account,
     browser: Visitor,
     secret: String,
@@ -254,24 +254,24 @@ struct Someone {
 
 impl Someone {
     async fn with(account: Account) -> Self {
-        let house = House::open().await;
+        let app = TestApp::open().await;
         let is_sso = matches!(account, Account::Sso | Account::SsoAndApp | Account::SsoThenApp);
         let (browser, acme) = match is_sso {
             true => {
-                let (acme, browser) = (Acme::of(&house).await, house.browser());
-                acme.signs_in(&house, &browser, &ada()).await.goes_to("/me");
+                let (acme, browser) = (Acme::of(&app).await, app.browser());
+                acme.signs_in(&app, &browser, &ada()).await.goes_to("/me");
                 (browser, Some((acme, ada())))
             }
-            false => (signed_in(&house).await, None),
+            false => (signed_in(&app).await, None),
         };
-        let (device, codes, secret) = (Authenticator::new(&house), Vec::new(), String::new());
-        let mut one = Self { house, account, browser, secret, codes, device, acme };
+        let (device, codes, secret) = (Authenticator::new(&app), Vec::new(), String::new());
+        let mut one = Self { app, account, browser, secret, codes, device, acme };
         match account {
             Account::Plain | Account::Sso => {}
             Account::App | Account::SsoAndApp | Account::SsoThenApp => {
                 one.steps_up_with(if is_sso { "sso" } else { "password" }).await;
-                one.secret = one.house.waiting_app(&as_program(&one.browser)).await;
-                let code = json!({ "code": one.house.code(&one.secret) });
+                one.secret = one.app.waiting_app(&as_program(&one.browser)).await;
+                let code = json!({ "code": one.app.code(&one.secret) });
                 one.keep_codes(one.posts("/me/2fa/totp/confirm", code).await);
             }
             Account::Passkey | Account::Stuck => {
@@ -282,12 +282,10 @@ impl Someone {
             }
         }
         match (&one.acme, account) {
-            (Some((acme, _)), Account::SsoThenApp) => {
-                acme.sets(&one.house, "asks_second_factor = TRUE").await
-            }
+            (Some((acme, _)), Account::SsoThenApp) => acme.sets(&one.app, "asks_second_factor = TRUE").await,
             (_, Account::Stuck) => {
-                one.house.meddle("UPDATE passkeys SET copied_at = created_at").await;
-                one.house.meddle("DELETE FROM recovery_codes").await;
+                one.app.db_execute("UPDATE passkeys SET copied_at = created_at").await;
+                one.app.db_execute("DELETE FROM recovery_codes").await;
             }
             _ => {}
         }
@@ -314,12 +312,12 @@ impl Someone {
             "sso" => {
                 let (acme, person) = self.acme.as_ref().unwrap();
                 let request = request_in(&self.browser.get("/auth/saml/confirm").await);
-                let response = acme.says(&self.house, &request, person);
-                comes_back(&self.house, &self.browser, &response, &request.relay_state).await.is(303);
+                let response = acme.says(&self.app, &request, person);
+                comes_back(&self.app, &self.browser, &response, &request.relay_state).await.is(303);
                 return;
             }
             "password" => json!({ "password": PASSWORD }),
-            "totp" => json!({ "code": self.house.code(&self.secret) }),
+            "totp" => json!({ "code": self.app.code(&self.secret) }),
             "recovery_code" => json!({ "code": self.codes.pop().unwrap() }),
             _ => {
                 let options = self.posts("/auth/confirm/passkey/options", json!({})).await;
@@ -356,12 +354,12 @@ fn as_program(browser: &Visitor) -> Visitor {
 
 #[actix_web::test]
 async fn a_step_up_that_is_too_weak_for_what_goes_on_asks_for_the_stronger_one() {
-    let house = House::open().await;
-    let ada = house.with_app("ada@example.com").await;
-    let browser = house.browser();
-    ada.knocks(&browser).await.is(303);
-    browser.post("/login/2fa", &[("code", &house.next_code(&ada.secret))]).await.goes_to("/me");
-    house.wait(TimeDelta::minutes(6));
+    let app = TestApp::open().await;
+    let ada = app.with_app("ada@example.com").await;
+    let browser = app.browser();
+    ada.submits_password(&browser).await.is(303);
+    browser.post("/login/2fa", &[("code", &app.next_code(&ada.secret))]).await.goes_to("/me");
+    app.wait(TimeDelta::minutes(6));
 
     // The export is content with the password, also at the second try.
     let way = "/auth/confirm?next=%2Fme%2Fexport&strength=any";
@@ -377,7 +375,7 @@ async fn a_step_up_that_is_too_weak_for_what_goes_on_asks_for_the_stronger_one()
     let confirm = interrupted.header("location").to_owned();
     let resume = confirm.strip_prefix("/auth/confirm?resume=").unwrap().to_owned();
     browser.get(&confirm).await.is(200).hides("name=\"password\"").says("name=\"code\"").says("code=$CODE");
-    let code = house.next_code(&ada.secret);
+    let code = app.next_code(&ada.secret);
     let way = format!("/auth/continue?resume={resume}");
     browser.post("/auth/confirm", &[("code", &code), ("resume", &resume)]).await.goes_to(&way);
     browser.get(&way).await.is(200).says("new@example.com");
@@ -387,14 +385,14 @@ async fn a_step_up_that_is_too_weak_for_what_goes_on_asks_for_the_stronger_one()
 #[actix_web::test]
 async fn who_has_no_second_factor_left_that_works_is_told_who_can_help() {
     let one = Someone::with(Account::Stuck).await;
-    one.house.wait(TimeDelta::minutes(6));
+    one.app.wait(TimeDelta::minutes(6));
 
     one.browser.get("/me/email").await.goes_to("/auth/confirm?next=%2Fme%2Femail");
 
     let page = one.browser.get("/auth/confirm?next=%2Fme%2Femail").await.is(200);
     page.says("Ask the people who run this site to reset your two-step verification").hides("Set a password");
     // As at the sign-in.
-    let phone = one.house.browser();
+    let phone = one.app.browser();
     let form = [("email", "ada@example.com"), ("password", PASSWORD)];
     phone.post("/login", &form).await.goes_to("/login/2fa?next=%2Fme");
     let page = phone.get("/login/2fa").await.is(200);
@@ -403,26 +401,26 @@ async fn who_has_no_second_factor_left_that_works_is_told_who_can_help() {
 
 #[actix_web::test]
 async fn the_first_second_factor_needs_the_password_and_its_removal_the_factor() {
-    let house = House::open().await;
-    let ada = house.with_app("ada@example.com").await;
+    let app = TestApp::open().await;
+    let ada = app.with_app("ada@example.com").await;
     // What was set up in this window counts in it.
     asks(&ada.curl, "new@example.com").await.is(200);
-    house.wait(TimeDelta::minutes(6));
+    app.wait(TimeDelta::minutes(6));
     steps_up(&ada.curl).await;
     ada.curl.delete("/me/2fa/totp").await.refuses(403, "reauthentication_required");
 
-    ada.curl.post_json("/auth/confirm", json!({ "code": house.code(&ada.secret) })).await.is(200);
+    ada.curl.post_json("/auth/confirm", json!({ "code": app.code(&ada.secret) })).await.is(200);
     ada.curl.delete("/me/2fa/totp").await.is(200);
 
-    house.wait(TimeDelta::minutes(6));
+    app.wait(TimeDelta::minutes(6));
     steps_up(&ada.curl).await;
     asks(&ada.curl, "newer@example.com").await.is(200);
 }
 
 #[actix_web::test]
 async fn a_browser_confirms_and_goes_on_to_the_page_it_wanted() {
-    let house = House::open().await;
-    let browser = signed_in(&house).await;
+    let app = TestApp::open().await;
+    let browser = signed_in(&app).await;
 
     browser.get("/me/email").await.goes_to("/auth/confirm?next=%2Fme%2Femail");
     browser.get("/auth/confirm?next=%2Fme%2Femail").await.is(200).says("/me/email");
@@ -434,8 +432,8 @@ async fn a_browser_confirms_and_goes_on_to_the_page_it_wanted() {
 
 #[actix_web::test]
 async fn an_interrupted_form_comes_back_filled_once_and_then_goes_through_case_75() {
-    let house = House::open().await;
-    let browser = signed_in(&house).await;
+    let app = TestApp::open().await;
+    let browser = signed_in(&app).await;
 
     let interrupted = browser.post("/me/email", &[("email", "new@example.com")]).await.is(303);
     let confirm = interrupted.header("location").to_owned();
@@ -448,80 +446,80 @@ async fn an_interrupted_form_comes_back_filled_once_and_then_goes_through_case_7
     browser.get(&way).await.is(200).says("new@example.com").says("action=\"/me/email\"").says("Continue");
     browser.get(&way).await.is(422);
     browser.post("/me/email", &[("email", "new@example.com")]).await.goes_to("/me");
-    assert_eq!(house.letters_to("new@example.com").await.len(), 1);
+    assert_eq!(app.emails_to("new@example.com").await.len(), 1);
 }
 
 #[actix_web::test]
 async fn an_interrupted_form_is_sealed_and_opens_in_its_own_session_only() {
-    let house = House::open().await;
-    let browser = signed_in(&house).await;
+    let app = TestApp::open().await;
+    let browser = signed_in(&app).await;
     let interrupted = browser.post("/me/email", &[("email", "new@example.com")]).await.is(303);
     let resume = interrupted.header("location").split_once('=').unwrap().1.to_owned();
 
-    assert_eq!(house.count("tokens WHERE claim LIKE '%new@example.com%'").await, 0);
-    let other = house.browser();
+    assert_eq!(app.count("tokens WHERE claim LIKE '%new@example.com%'").await, 0);
+    let other = app.browser();
     other.post("/login", &[("email", "ada@example.com"), ("password", PASSWORD)]).await.is(303);
     other.get(&format!("/auth/continue?resume={resume}")).await.is(422).hides("new@example.com");
 }
 
 #[actix_web::test]
 async fn an_interrupted_password_is_never_kept() {
-    let house = House::open().await;
-    let browser = signed_in(&house).await;
+    let app = TestApp::open().await;
+    let browser = signed_in(&app).await;
 
     let form = [("newPassword", "another fine passphrase"), ("repeat", "another fine passphrase")];
     browser.post("/me/password", &form).await.goes_to("/auth/confirm?next=%2Fme%2Fpassword");
 
-    assert_eq!(house.count("tokens WHERE purpose = 'interrupted'").await, 0);
+    assert_eq!(app.count("tokens WHERE purpose = 'interrupted'").await, 0);
 }
 
 #[actix_web::test]
 async fn an_interrupted_form_is_gone_after_five_minutes() {
-    let house = House::open().await;
-    let browser = signed_in(&house).await;
+    let app = TestApp::open().await;
+    let browser = signed_in(&app).await;
     let interrupted = browser.post("/me/email", &[("email", "new@example.com")]).await.is(303);
     let resume = interrupted.header("location").split_once('=').unwrap().1.to_owned();
 
-    house.wait(TimeDelta::minutes(5));
+    app.wait(TimeDelta::minutes(5));
 
     browser.get(&format!("/auth/continue?resume={resume}")).await.is(422);
 }
 
 #[actix_web::test]
 async fn the_step_up_page_never_leads_to_another_site() {
-    let house = House::open().await;
-    let browser = signed_in(&house).await;
+    let app = TestApp::open().await;
+    let browser = signed_in(&app).await;
 
     let form = [("password", PASSWORD), ("next", "//evil.example")];
     browser.post("/auth/confirm", &form).await.goes_to("/me/security");
 }
 
 #[actix_web::test]
-async fn a_mere_claim_is_led_to_confirm_its_address_and_then_on() {
-    let house = House::open().await;
-    let claimant = house.claimant("ada@example.com").await;
-    asks(&claimant, "new@example.com").await.refuses(403, "email_unverified");
-    let browser = house.browser();
+async fn an_unverified_account_is_led_to_confirm_its_address_and_then_on() {
+    let app = TestApp::open().await;
+    let unverified_user = app.unverified_user("ada@example.com").await;
+    asks(&unverified_user, "new@example.com").await.refuses(403, "email_unverified");
+    let browser = app.browser();
     browser.post("/login", &[("email", "ada@example.com"), ("password", PASSWORD)]).await.is(303);
 
     browser.get("/me/email").await.goes_to("/verify-email/needed?next=%2Fme%2Femail");
     browser.get("/verify-email/needed?next=%2Fme%2Femail").await.is(200).says("ada@example.com");
-    let token = house.token_for("ada@example.com").await;
+    let token = app.token_for("ada@example.com").await;
 
     browser.post("/verify-email", &[("token", &token)]).await.goes_to("/me/email");
 }
 
-async fn signed_in(house: &House) -> Visitor {
-    house.verified("ada@example.com").await;
-    let browser = house.browser();
+async fn signed_in(app: &TestApp) -> Visitor {
+    app.verified("ada@example.com").await;
+    let browser = app.browser();
     browser.post("/login", &[("email", "ada@example.com"), ("password", PASSWORD)]).await.is(303);
     browser
 }
 
 #[actix_web::test]
 async fn of_fifty_step_ups_with_one_secret_one_gets_the_next() {
-    let house = House::open().await;
-    let curl = house.verified("ada@example.com").await;
+    let app = TestApp::open().await;
+    let curl = app.verified("ada@example.com").await;
 
     let tries = (0..50).map(|_| {
         let one = curl.clone();

@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use crate::house::{Ground, PASSWORD, Process, eventually};
+use crate::harness::{Ground, PASSWORD, Process, eventually};
 
 #[actix_web::test]
-async fn a_sign_up_under_way_is_answered_in_full_and_its_letter_is_not_lost() {
+async fn a_sign_up_under_way_is_answered_in_full_and_its_email_is_not_lost() {
     let ground = Ground::with(&[("BCRYPT_COST", "12")]);
     let vestibule = ground.serve().await;
     let curl = vestibule.curl();
@@ -25,7 +25,7 @@ async fn a_sign_up_under_way_is_answered_in_full_and_its_letter_is_not_lost() {
 
     // Sent while the house closed, or by the next one that opens.
     let next = ground.serve().await;
-    ground.letters_to("ada@example.com").await;
+    ground.emails_to("ada@example.com").await;
     next.curl()
         .post_json("/login", json!({ "email": "ada@example.com", "password": PASSWORD }))
         .await

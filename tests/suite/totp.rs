@@ -7,12 +7,12 @@ use chrono::TimeDelta;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::house::{Answer, House, PASSWORD, Visitor};
+use crate::harness::{Answer, PASSWORD, TestApp, Visitor};
 
 #[actix_web::test]
 async fn an_app_is_set_up_by_its_first_code_and_asked_for_from_then_on() {
-    let house = House::open().await;
-    let curl = house.verified("ada@example.com").await;
+    let app = TestApp::open().await;
+    let curl = app.verified("ada@example.com").await;
     let none = json!({
         "totp": { "enabled": false, "since": null, "lastUsedAt": null }, "recoveryCodesLeft": 0, "passkeys": 0,
     });
@@ -23,7 +23,7 @@ async fn an_app_is_set_up_by_its_first_code_and_asked_for_from_then_on() {
     assert_eq!(setup.as_object().unwrap().keys().collect::<Vec<_>>(), ["otpauthUri", "qrSvg", "secret"]);
     let secret = setup["secret"].as_str().unwrap();
     assert_eq!(secret.len(), 32, "160 bits in base 32");
-    let done = curl.confirms_app(&house.code(secret)).await.is(200).json();
+    let done = curl.confirms_app(&app.code(secret)).await.is(200).json();
 
     assert_eq!(done.as_object().unwrap().keys().collect::<Vec<_>>(), ["recoveryCodes"]);
     assert_eq!(done["recoveryCodes"].as_array().unwrap().len(), 10);
@@ -32,104 +32,101 @@ async fn an_app_is_set_up_by_its_first_code_and_asked_for_from_then_on() {
         "recoveryCodesLeft": 10, "passkeys": 0,
     });
     assert_eq!(curl.get("/me/2fa").await.is(200).json(), there);
-    let phone = house.curl();
+    let phone = app.curl();
     let asked = sign_in(&phone).await.is(200).json();
     assert_eq!(asked, json!({ "twoFactorRequired": true, "methods": ["totp", "recovery_code"] }));
-    let user = phone.offers(&house.next_code(secret)).await.is(200).json();
+    let user = phone.submits_code(&app.next_code(secret)).await.is(200).json();
     assert_eq!(user["user"]["email"], "ada@example.com");
     let after = curl.get("/me/2fa").await.json();
     assert_eq!(after["totp"]["lastUsedAt"], "2026-11-21T14:05:30Z");
-    assert_eq!(
-        house.count("audit WHERE event = 'second_factor_added' AND detail LIKE '%\"totp\"%'").await,
-        1
-    );
+    assert_eq!(app.count("audit WHERE event = 'second_factor_added' AND detail LIKE '%\"totp\"%'").await, 1);
 }
 
 #[actix_web::test]
 async fn setting_up_gives_the_session_a_new_secret_and_tells_the_owner() {
-    let house = House::open().await;
-    let curl = house.verified("ada@example.com").await;
+    let app = TestApp::open().await;
+    let curl = app.verified("ada@example.com").await;
     curl.steps_up().await;
     let (id, old) = (curl.session_id().await, curl.cookie("session").unwrap());
-    let secret = house.waiting_app(&curl).await;
+    let secret = app.waiting_app(&curl).await;
 
-    curl.confirms_app(&house.code(&secret)).await.is(200);
+    curl.confirms_app(&app.code(&secret)).await.is(200);
 
     assert_ne!(curl.cookie("session").unwrap(), old);
     assert_eq!(curl.session_id().await, id);
-    let thief = house.curl();
+    let thief = app.curl();
     thief.set_cookie("session", &old);
     thief.get("/me").await.refuses(401, "sign_in_required");
     for words in ["How you sign in to Vestibule has changed", "An authenticator app was added"] {
-        assert_eq!(house.letters_that_say("ada@example.com", words).await, 1, "{words}");
+        assert_eq!(app.emails_that_say("ada@example.com", words).await, 1, "{words}");
     }
 }
 
 #[actix_web::test]
 async fn the_code_that_set_the_app_up_signs_nobody_in_case_58() {
-    let house = House::open().await;
-    let ada = house.with_app("ada@example.com").await;
-    let phone = house.curl();
-    ada.knocks(&phone).await.is(200);
+    let app = TestApp::open().await;
+    let ada = app.with_app("ada@example.com").await;
+    let phone = app.curl();
+    ada.submits_password(&phone).await.is(200);
 
-    phone.offers(&house.code(&ada.secret)).await.refuses(422, "invalid");
+    phone.submits_code(&app.code(&ada.secret)).await.refuses(422, "invalid");
 
-    phone.offers(&house.next_code(&ada.secret)).await.is(200);
+    phone.submits_code(&app.next_code(&ada.secret)).await.is(200);
 }
 
 #[actix_web::test]
 async fn an_unfinished_set_up_asks_nobody_for_anything_case_59() {
-    let house = House::open().await;
-    let curl = house.verified("ada@example.com").await;
+    let app = TestApp::open().await;
+    let curl = app.verified("ada@example.com").await;
     curl.steps_up().await;
-    let secret = house.waiting_app(&curl).await;
+    let secret = app.waiting_app(&curl).await;
     curl.confirms_app("000000").await.refuses(422, "invalid");
 
-    let phone = house.curl();
+    let phone = app.curl();
     assert_eq!(sign_in(&phone).await.is(200).json()["user"]["email"], "ada@example.com");
     let methods = phone.get("/auth/confirm").await.is(200).json();
     assert_eq!(methods, json!({ "methods": ["password"] }));
-    phone.post_json("/auth/confirm", json!({ "code": house.code(&secret) })).await.refuses(422, "invalid");
+    phone.post_json("/auth/confirm", json!({ "code": app.code(&secret) })).await.refuses(422, "invalid");
     assert_eq!(curl.get("/me/2fa").await.json()["totp"]["enabled"], false);
 }
 
 #[actix_web::test]
 async fn a_new_set_up_leaves_the_old_app_in_use_until_the_new_one_shows_a_code_case_59() {
-    let house = House::open().await;
-    let ada = house.with_app("ada@example.com").await;
-    let new = house.waiting_app(&ada.curl).await;
+    let app = TestApp::open().await;
+    let ada = app.with_app("ada@example.com").await;
+    let new = app.waiting_app(&ada.curl).await;
 
-    let phone = house.curl();
-    ada.knocks(&phone).await.is(200);
-    phone.offers(&house.next_code(&new)).await.refuses(422, "invalid");
-    phone.offers(&house.code(&ada.secret)).await.is(200);
+    let phone = app.curl();
+    ada.submits_password(&phone).await.is(200);
+    phone.submits_code(&app.next_code(&new)).await.refuses(422, "invalid");
+    phone.submits_code(&app.code(&ada.secret)).await.is(200);
 
-    let done = ada.curl.confirms_app(&house.code(&new)).await.is(200).json();
+    let done = ada.curl.confirms_app(&app.code(&new)).await.is(200).json();
     assert_eq!(
         done,
         json!({ "message": "Your new authenticator app is set up. The one before no longer works." })
     );
-    let told = house.letters_that_say(&ada.address, "Your authenticator app was replaced by another").await;
+    let told = app.emails_that_say(&ada.address, "Your authenticator app was replaced by another").await;
     assert_eq!(told, 1);
-    let tablet = house.curl();
-    ada.knocks(&tablet).await.is(200);
-    tablet.offers(&house.next_code(&ada.secret)).await.refuses(422, "invalid");
-    tablet.offers(&house.code(&new)).await.is(200);
+    let tablet = app.curl();
+    ada.submits_password(&tablet).await.is(200);
+    tablet.submits_code(&app.next_code(&ada.secret)).await.refuses(422, "invalid");
+    tablet.submits_code(&app.code(&new)).await.is(200);
     assert_eq!(ada.curl.get("/me/2fa").await.json()["recoveryCodesLeft"], 10, "the paper is still good");
 }
 
 #[actix_web::test]
 async fn whoever_came_in_with_the_old_app_is_signed_out_when_another_takes_its_place() {
-    let house = House::open().await;
-    let ada = house.with_app("ada@example.com").await;
-    let (phone, on_paper) = (house.curl(), house.curl());
-    ada.knocks(&phone).await.is(200);
-    phone.offers(&house.next_code(&ada.secret)).await.is(200);
-    ada.knocks(&on_paper).await.is(200);
-    on_paper.offers(&ada.recovery_codes[0]).await.is(200);
+    let app = TestApp::open().await;
+    let ada = app.with_app("ada@example.com").await;
+    let (phone, on_paper) = (app.curl(), app.curl());
+    ada.submits_password(&phone).await.is(200);
+    phone.submits_code(&app.next_code(&ada.secret)).await.is(200);
+    ada.submits_password(&on_paper).await.is(200);
+    on_paper.submits_code(&ada.recovery_codes[0]).await.is(200);
 
-    let new = house.waiting_app(&ada.curl).await;
-    ada.curl.confirms_app(&house.code(&new)).await.is(200);
+    let new = app.waiting_app(&ada.curl).await;
+    ada.curl.confirms_app(&app.code(&new)).await.is(200);
 
     phone.get("/me").await.refuses(401, "sign_in_required");
     on_paper.get("/me").await.is(200);
@@ -138,63 +135,63 @@ async fn whoever_came_in_with_the_old_app_is_signed_out_when_another_takes_its_p
 
 #[actix_web::test]
 async fn a_second_set_up_replaces_the_first_and_one_of_both_is_finished() {
-    let house = House::open().await;
-    let curl = house.verified("ada@example.com").await;
+    let app = TestApp::open().await;
+    let curl = app.verified("ada@example.com").await;
     curl.steps_up().await;
-    let (first, second) = (house.waiting_app(&curl).await, house.waiting_app(&curl).await);
+    let (first, second) = (app.waiting_app(&curl).await, app.waiting_app(&curl).await);
     assert_ne!(first, second);
 
-    curl.confirms_app(&house.code(&first)).await.refuses(422, "invalid");
+    curl.confirms_app(&app.code(&first)).await.refuses(422, "invalid");
     assert_eq!(curl.get("/me/2fa/totp/confirm").await.is(200).json()["secret"], second.as_str());
-    curl.confirms_app(&house.code(&second)).await.is(200);
+    curl.confirms_app(&app.code(&second)).await.is(200);
 
     curl.get("/me/2fa/totp/confirm").await.refuses(422, "invalid");
-    let again = curl.confirms_app(&house.next_code(&second)).await.refuses(422, "invalid");
+    let again = curl.confirms_app(&app.next_code(&second)).await.refuses(422, "invalid");
     again.says("No set-up waits for a code");
 }
 
 #[actix_web::test]
 async fn a_set_up_waits_for_half_an_hour() {
-    let house = House::open().await;
-    let curl = house.verified("ada@example.com").await;
+    let app = TestApp::open().await;
+    let curl = app.verified("ada@example.com").await;
     curl.steps_up().await;
-    let secret = house.waiting_app(&curl).await;
-    house.wait(TimeDelta::minutes(29));
+    let secret = app.waiting_app(&curl).await;
+    app.wait(TimeDelta::minutes(29));
     curl.steps_up().await;
     curl.get("/me/2fa/totp/confirm").await.is(200).says(&secret);
 
-    house.wait(TimeDelta::minutes(1));
+    app.wait(TimeDelta::minutes(1));
 
     curl.get("/me/2fa/totp/confirm").await.refuses(422, "invalid").hides(&secret);
-    curl.confirms_app(&house.code(&secret)).await.refuses(422, "invalid").says("left for half an hour");
+    curl.confirms_app(&app.code(&secret)).await.refuses(422, "invalid").says("left for half an hour");
     assert_eq!(curl.get("/me/2fa").await.json()["totp"]["enabled"], false);
 }
 
 #[actix_web::test]
-async fn a_mere_claim_adds_no_second_factor_case_29() {
-    let house = House::open().await;
-    let squatter = house.claimant("ada@example.com").await;
+async fn an_unverified_account_adds_no_second_factor_case_29() {
+    let app = TestApp::open().await;
+    let squatter = app.unverified_user("ada@example.com").await;
     squatter.steps_up().await;
 
     for (method, path) in CHANGES {
         squatter.send(method, path, None).await.refuses(403, "email_unverified");
     }
     squatter.confirms_app("123456").await.refuses(403, "email_unverified");
-    assert_eq!(house.count("totp_setups").await, 0);
+    assert_eq!(app.count("totp_setups").await, 0);
 }
 
 #[actix_web::test]
 async fn nothing_about_the_app_changes_without_a_step_up_case_77() {
-    let house = House::open().await;
-    let ada = house.with_app("ada@example.com").await;
-    let waiting = house.waiting_app(&ada.curl).await;
-    house.wait(TimeDelta::minutes(5));
+    let app = TestApp::open().await;
+    let ada = app.with_app("ada@example.com").await;
+    let waiting = app.waiting_app(&ada.curl).await;
+    app.wait(TimeDelta::minutes(5));
 
     for (method, path) in CHANGES {
         let refused = ada.curl.send(method, path, None).await.refuses(403, "reauthentication_required");
         refused.says("\"methods\":[\"totp\",\"recovery_code\"]").hides(&waiting);
     }
-    ada.curl.confirms_app(&house.code(&waiting)).await.refuses(403, "reauthentication_required");
+    ada.curl.confirms_app(&app.code(&waiting)).await.refuses(403, "reauthentication_required");
     ada.curl.get("/me/2fa").await.is(200).hides(&waiting).hides(&ada.secret);
 }
 
@@ -208,15 +205,15 @@ const CHANGES: [(Method, &str); 5] = [
 
 #[actix_web::test]
 async fn the_first_app_signs_out_the_devices_that_came_in_with_a_password_alone_case_38() {
-    let house = House::open().await;
-    let curl = house.verified("ada@example.com").await;
-    let (thief, grace) = (house.curl(), house.verified("grace@example.com").await);
+    let app = TestApp::open().await;
+    let curl = app.verified("ada@example.com").await;
+    let (thief, grace) = (app.curl(), app.verified("grace@example.com").await);
     sign_in(&thief).await.is(200);
     curl.steps_up().await;
-    let secret = house.waiting_app(&curl).await;
+    let secret = app.waiting_app(&curl).await;
     thief.get("/me").await.is(200);
 
-    curl.confirms_app(&house.code(&secret)).await.is(200);
+    curl.confirms_app(&app.code(&secret)).await.is(200);
 
     thief.get("/me").await.refuses(401, "sign_in_required");
     curl.get("/me").await.is(200);
@@ -225,15 +222,15 @@ async fn the_first_app_signs_out_the_devices_that_came_in_with_a_password_alone_
 
 #[actix_web::test]
 async fn removing_the_app_takes_the_codes_and_whoever_relied_on_it_with_it_case_63() {
-    let house = House::open().await;
-    let ada = house.with_app("ada@example.com").await;
-    let (phone, on_paper, waits) = (house.curl(), house.curl(), house.curl());
-    ada.knocks(&phone).await.is(200);
-    phone.offers(&house.next_code(&ada.secret)).await.is(200);
-    ada.knocks(&on_paper).await.is(200);
-    on_paper.offers(&ada.recovery_codes[0]).await.is(200);
-    ada.knocks(&waits).await.is(200);
-    house.waiting_app(&ada.curl).await;
+    let app = TestApp::open().await;
+    let ada = app.with_app("ada@example.com").await;
+    let (phone, on_paper, waits) = (app.curl(), app.curl(), app.curl());
+    ada.submits_password(&phone).await.is(200);
+    phone.submits_code(&app.next_code(&ada.secret)).await.is(200);
+    ada.submits_password(&on_paper).await.is(200);
+    on_paper.submits_code(&ada.recovery_codes[0]).await.is(200);
+    ada.submits_password(&waits).await.is(200);
+    app.waiting_app(&ada.curl).await;
 
     ada.curl.delete("/me/2fa/totp").await.is(200).says("and the recovery codes with it");
 
@@ -243,55 +240,55 @@ async fn removing_the_app_takes_the_codes_and_whoever_relied_on_it_with_it_case_
     waits.get("/login/2fa").await.refuses(401, "sign_in_ended");
     ada.curl.get("/me").await.is(200);
     for table in ["totp", "totp_setups", "recovery_codes"] {
-        assert_eq!(house.count(table).await, 0, "{table}");
+        assert_eq!(app.count(table).await, 0, "{table}");
     }
-    assert_eq!(house.letters_that_say(&ada.address, "The authenticator app was removed").await, 1);
-    assert_eq!(sign_in(&house.curl()).await.is(200).json()["user"]["email"], "ada@example.com");
-    assert_eq!(house.count("audit WHERE event = 'second_factor_removed'").await, 1);
+    assert_eq!(app.emails_that_say(&ada.address, "The authenticator app was removed").await, 1);
+    assert_eq!(sign_in(&app.curl()).await.is(200).json()["user"]["email"], "ada@example.com");
+    assert_eq!(app.count("audit WHERE event = 'second_factor_removed'").await, 1);
 }
 
 #[actix_web::test]
 async fn removing_the_app_twice_is_harmless_and_a_session_gets_a_new_secret_case_37() {
-    let house = House::open().await;
-    let ada = house.with_app("ada@example.com").await;
+    let app = TestApp::open().await;
+    let ada = app.with_app("ada@example.com").await;
     let old = ada.curl.cookie("session").unwrap();
     ada.curl.delete("/me/2fa/totp").await.is(200);
     let new = ada.curl.cookie("session").unwrap();
     assert_ne!(new, old);
-    let letters = house.letters_to("ada@example.com").await.len();
+    let emails = app.emails_to("ada@example.com").await.len();
 
     let again = ada.curl.send(Method::POST, "/me/2fa/totp/disable", None).await.is(200);
 
     again.says("There is no authenticator app on this account.");
-    assert_eq!(house.letters_to("ada@example.com").await.len(), letters);
+    assert_eq!(app.emails_to("ada@example.com").await.len(), emails);
     assert_eq!(ada.curl.cookie("session").unwrap(), new);
 }
 
 #[actix_web::test]
 async fn after_the_app_is_removed_it_can_be_set_up_again_with_other_codes() {
-    let house = House::open().await;
-    let ada = house.with_app("ada@example.com").await;
+    let app = TestApp::open().await;
+    let ada = app.with_app("ada@example.com").await;
     ada.curl.delete("/me/2fa/totp").await.is(200);
 
-    let secret = house.waiting_app(&ada.curl).await;
-    let done = ada.curl.confirms_app(&house.code(&secret)).await.is(200).json();
+    let secret = app.waiting_app(&ada.curl).await;
+    let done = ada.curl.confirms_app(&app.code(&secret)).await.is(200).json();
 
     assert_ne!(secret, ada.secret);
     let codes = done["recoveryCodes"].as_array().unwrap();
     assert!(codes.iter().all(|code| !ada.recovery_codes.iter().any(|old| code == old)));
-    let phone = house.curl();
-    ada.knocks(&phone).await.is(200);
-    phone.offers(&ada.recovery_codes[0]).await.refuses(422, "invalid");
-    phone.offers(codes[0].as_str().unwrap()).await.is(200);
+    let phone = app.curl();
+    ada.submits_password(&phone).await.is(200);
+    phone.submits_code(&ada.recovery_codes[0]).await.refuses(422, "invalid");
+    phone.submits_code(codes[0].as_str().unwrap()).await.is(200);
 }
 
 #[actix_web::test]
 async fn of_fifty_first_codes_at_once_one_sets_the_app_up() {
-    let house = House::with(&[("DATABASE_POOL", "24")]).await;
-    let curl = house.verified("ada@example.com").await;
+    let app = TestApp::with(&[("DATABASE_POOL", "24")]).await;
+    let curl = app.verified("ada@example.com").await;
     curl.steps_up().await;
     for round in 1..=3 {
-        let code = house.code(&house.waiting_app(&curl).await);
+        let code = app.code(&app.waiting_app(&curl).await);
         let devices: Vec<_> = (0..50).map(|_| curl.clone()).collect();
 
         let answers = join_all(devices.iter().map(|device| device.confirms_app(&code))).await;
@@ -300,38 +297,38 @@ async fn of_fifty_first_codes_at_once_one_sets_the_app_up() {
         let winner = statuses.iter().position(|status| *status == 200).unwrap();
         assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
         assert!(statuses.iter().all(|status| [200, 401, 403, 422].contains(status)), "{statuses:?}");
-        assert_eq!(house.count("audit WHERE event = 'second_factor_added'").await, round);
-        assert_eq!(house.count("recovery_codes").await, 10);
+        assert_eq!(app.count("audit WHERE event = 'second_factor_added'").await, round);
+        assert_eq!(app.count("recovery_codes").await, 10);
         curl.set_cookie("session", &devices[winner].cookie("session").unwrap());
-        house.wait(TimeDelta::seconds(30));
+        app.wait(TimeDelta::seconds(30));
     }
 }
 
 #[actix_web::test]
 async fn guesses_at_a_set_up_are_counted_with_all_others() {
-    let house = House::with(&[("THROTTLE", "on")]).await;
-    let curl = house.verified("ada@example.com").await;
+    let app = TestApp::with(&[("THROTTLE", "on")]).await;
+    let curl = app.verified("ada@example.com").await;
     curl.steps_up().await;
-    let secret = house.waiting_app(&curl).await;
+    let secret = app.waiting_app(&curl).await;
     for _ in 0..9 {
         curl.confirms_app("000000").await.refuses(422, "invalid").says("check the clock of your phone");
     }
     curl.confirms_app("no code at all").await.refuses(422, "invalid").says("Enter the six digits");
     curl.confirms_app("000000").await.refuses(422, "invalid");
 
-    curl.confirms_app(&house.code(&secret)).await.refuses(429, "too_many_attempts");
+    curl.confirms_app(&app.code(&secret)).await.refuses(429, "too_many_attempts");
 
-    house.wait(TimeDelta::minutes(15));
+    app.wait(TimeDelta::minutes(15));
     curl.steps_up().await;
-    curl.confirms_app(&house.code(&secret)).await.is(200);
+    curl.confirms_app(&app.code(&secret)).await.is(200);
 }
 
 #[actix_web::test]
 async fn the_stolen_disk_shows_no_secret() {
-    let house = House::open().await;
-    let ada = house.with_app("ada@example.com").await;
-    let waiting = house.waiting_app(&ada.curl).await;
-    let disk = house.stolen_disk().await;
+    let app = TestApp::open().await;
+    let ada = app.with_app("ada@example.com").await;
+    let waiting = app.waiting_app(&ada.curl).await;
+    let disk = app.dump_storage().await;
 
     for secret in [&ada.secret, &waiting] {
         assert!(!disk.contains(secret.as_str()));
@@ -342,60 +339,62 @@ async fn the_stolen_disk_shows_no_secret() {
 
 #[actix_web::test]
 async fn an_app_that_is_used_moves_to_a_new_key_of_the_house() {
-    let house = House::open().await;
-    let (ada, grace) = (house.with_app("ada@example.com").await, house.with_app("grace@example.com").await);
-    let old = house.settings["SECRET_KEY"].clone();
+    let app = TestApp::open().await;
+    let (ada, grace) = (app.with_app("ada@example.com").await, app.with_app("grace@example.com").await);
+    let old = app.settings["SECRET_KEY"].clone();
     let new = ("SECRET_KEY", "another key of the house, which is long enough as well");
-    let between = house.second_node_with(&[new, ("SECRET_KEY_PREVIOUS", &old)]).await;
+    let between = app.second_node_with(&[new, ("SECRET_KEY_PREVIOUS", &old)]).await;
     // A password moves as well, at its own sign-in.
     for owner in [&ada, &grace] {
-        owner.knocks(&house.curl().at(between.port)).await.is(200);
+        owner.submits_password(&app.curl().at(between.port)).await.is(200);
     }
-    let phone = house.curl().at(between.port);
-    ada.knocks(&phone).await.is(200);
-    phone.offers(&house.next_code(&ada.secret)).await.is(200);
+    let phone = app.curl().at(between.port);
+    ada.submits_password(&phone).await.is(200);
+    phone.submits_code(&app.next_code(&ada.secret)).await.is(200);
 
-    let after = house.second_node_with(&[new]).await;
+    let after = app.second_node_with(&[new]).await;
 
-    let phone = house.curl().at(after.port);
-    ada.knocks(&phone).await.is(200);
-    phone.offers(&house.next_code(&ada.secret)).await.is(200);
+    let phone = app.curl().at(after.port);
+    ada.submits_password(&phone).await.is(200);
+    phone.submits_code(&app.next_code(&ada.secret)).await.is(200);
     // Whoever was not back before the old key was gone has no code that is right; nothing breaks.
-    let phone = house.curl().at(after.port);
-    grace.knocks(&phone).await.is(200);
-    phone.offers(&house.code(&grace.secret)).await.refuses(422, "invalid");
+    let phone = app.curl().at(after.port);
+    grace.submits_password(&phone).await.is(200);
+    phone.submits_code(&app.code(&grace.secret)).await.refuses(422, "invalid");
 }
 
 #[actix_web::test]
 async fn oathtool_is_an_authenticator_for_this_house() {
     let code = |secret: &str, seconds: i64| {
-        said("oathtool", &["--totp", "--base32", &format!("--now=@{seconds}"), secret])
+        prints("oathtool", &["--totp", "--base32", &format!("--now=@{seconds}"), secret])
     };
-    let house = House::open().await;
-    let setup = start(&house).await;
+    let app = TestApp::open().await;
+    let setup = start(&app).await;
     let secret = setup.1["secret"].as_str().unwrap();
-    use_app(&house, &setup.0, |seconds| code(secret, seconds)).await;
+    use_app(&app, &setup.0, |seconds| code(secret, seconds)).await;
 }
 
 #[actix_web::test]
 async fn pyotp_is_an_authenticator_for_this_house() {
     let python = python();
-    let house = House::open().await;
-    let setup = start(&house).await;
+    let app = TestApp::open().await;
+    let setup = start(&app).await;
     let uri = setup.1["otpauthUri"].as_str().unwrap();
     let script = "import pyotp, sys\n\
         app = pyotp.parse_uri(sys.argv[1])\n\
         assert (app.issuer, app.name, app.digits, app.interval) == ('Vestibule', 'ada@example.com', 6, 30)\n\
         print(app.at(int(sys.argv[2])))";
-    use_app(&house, &setup.0, |seconds| said(&python, &["-c", script, uri, &seconds.to_string()])).await;
+    use_app(&app, &setup.0, |seconds| prints(&python, &["-c", script, uri, &seconds.to_string()])).await;
 }
 
 #[actix_web::test]
 async fn a_camera_reads_the_address_of_the_app_in_the_picture() {
-    let house =
-        House::with(&[("BRAND_NAME", "Ada & Søns: the <Engine>"), ("MAIL_FROM", "Ada <no-reply@localhost>")])
-            .await;
-    let (curl, setup) = start(&house).await;
+    let app = TestApp::with(&[
+        ("BRAND_NAME", "Ada & Søns: the <Engine>"),
+        ("MAIL_FROM", "Ada <no-reply@localhost>"),
+    ])
+    .await;
+    let (curl, setup) = start(&app).await;
 
     let read = read_picture(setup["qrSvg"].as_str().unwrap());
 
@@ -409,8 +408,8 @@ async fn a_camera_reads_the_address_of_the_app_in_the_picture() {
 
 #[actix_web::test]
 async fn a_browser_sets_the_app_up_by_forms_alone() {
-    let house = House::open().await;
-    let browser = as_browser(&house.verified("ada@example.com").await);
+    let app = TestApp::open().await;
+    let browser = as_browser(&app.verified("ada@example.com").await);
     browser.get("/me/2fa").await.is(200).says("action=\"/me/2fa/totp\"");
     // The step-up comes in between, and then it goes on.
     let confirm = browser.post("/me/2fa/totp", &[]).await.is(303).header("location").to_owned();
@@ -427,7 +426,7 @@ async fn a_browser_sets_the_app_up_by_forms_alone() {
     let wrong = browser.post("/me/2fa/totp/confirm", &[("code", "000000")]).await.is(422);
     wrong.says("check the clock of your phone").says(groups);
 
-    let code = house.code(&secret);
+    let code = app.code(&secret);
     let spaced = format!("{} {}", &code[..3], &code[3..]);
     let codes = browser.post("/me/2fa/totp/confirm", &[("code", &spaced)]).await.is(200);
     assert_eq!(codes.header("cache-control"), "no-store");
@@ -439,29 +438,29 @@ async fn a_browser_sets_the_app_up_by_forms_alone() {
 
 #[actix_web::test]
 async fn a_step_up_in_the_middle_of_a_set_up_leads_back_to_it() {
-    let house = House::open().await;
-    let curl = house.verified("ada@example.com").await;
+    let app = TestApp::open().await;
+    let curl = app.verified("ada@example.com").await;
     curl.steps_up().await;
-    let secret = house.waiting_app(&curl).await;
+    let secret = app.waiting_app(&curl).await;
     let browser = as_browser(&curl);
-    house.wait(TimeDelta::minutes(6));
+    app.wait(TimeDelta::minutes(6));
 
     // A code is a secret and is not kept.
     let way = "/auth/confirm?next=%2Fme%2F2fa%2Ftotp%2Fconfirm";
-    browser.post("/me/2fa/totp/confirm", &[("code", &house.code(&secret))]).await.goes_to(way);
+    browser.post("/me/2fa/totp/confirm", &[("code", &app.code(&secret))]).await.goes_to(way);
     let form = [("password", PASSWORD), ("next", "/me/2fa/totp/confirm")];
     browser.post("/auth/confirm", &form).await.goes_to("/me/2fa/totp/confirm");
 
     browser.get("/me/2fa/totp/confirm").await.is(200).says(&secret[..4]);
-    browser.post("/me/2fa/totp/confirm", &[("code", &house.code(&secret))]).await.is(200);
+    browser.post("/me/2fa/totp/confirm", &[("code", &app.code(&secret))]).await.is(200);
 }
 
 #[actix_web::test]
 async fn the_security_page_tells_of_the_app_and_leads_to_it() {
-    let house = House::open().await;
-    let browser = as_browser(&house.verified("grace@example.com").await);
+    let app = TestApp::open().await;
+    let browser = as_browser(&app.verified("grace@example.com").await);
     browser.get("/me/security").await.is(200).says("Set up an authenticator app").says("href=\"/me/2fa\"");
-    let ada = house.with_app("ada@example.com").await;
+    let ada = app.with_app("ada@example.com").await;
 
     let page = as_browser(&ada.curl).get("/me/security").await.is(200);
 
@@ -480,29 +479,29 @@ async fn sign_in(visitor: &Visitor) -> Answer {
 }
 
 /// Somebody whose set-up waits, and what it told.
-async fn start(house: &House) -> (Visitor, Value) {
-    let curl = house.verified("ada@example.com").await;
+async fn start(app: &TestApp) -> (Visitor, Value) {
+    let curl = app.verified("ada@example.com").await;
     curl.steps_up().await;
     let setup = curl.send(Method::POST, "/me/2fa/totp", None).await.is(200).json();
     (curl, setup)
 }
 
 /// Sets the app up, signs in with it and steps up with it; `code` is what it shows at a moment.
-async fn use_app(house: &House, curl: &Visitor, code: impl Fn(i64) -> String) {
-    let now = || house.clock.now().unix();
+async fn use_app(app: &TestApp, curl: &Visitor, code: impl Fn(i64) -> String) {
+    let now = || app.clock.now().unix();
     curl.confirms_app(&code(now())).await.is(200);
     for minutes in [1, 60 * 24 * 400] {
-        house.wait(TimeDelta::minutes(minutes));
-        let phone = house.curl();
+        app.wait(TimeDelta::minutes(minutes));
+        let phone = app.curl();
         sign_in(&phone).await.is(200);
-        phone.offers(&code(now())).await.is(200);
-        house.wait(TimeDelta::seconds(30));
+        phone.submits_code(&code(now())).await.is(200);
+        app.wait(TimeDelta::seconds(30));
         phone.post_json("/auth/confirm", json!({ "code": code(now()) })).await.is(200);
     }
 }
 
 /// What a program prints.
-fn said(program: &str, arguments: &[&str]) -> String {
+fn prints(program: &str, arguments: &[&str]) -> String {
     let done = Command::new(program).args(arguments).output();
     let done = done.unwrap_or_else(|cause| panic!("{program}: {cause}; `bin/test` installs it"));
     assert!(

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::house::Ground;
+use crate::harness::Ground;
 
 /// With every limit on, as people run it.
 fn as_shipped() -> Ground {
@@ -120,8 +120,8 @@ async fn an_address_changes_after_one_confirmation_that_is_good_for_five_minutes
     let again = curl.post_json("/me/email", json!({ "email": "newer@example.com" })).await.is(200).json();
     assert_eq!(keys(&again), ["message"]);
 
-    assert!(ground.letters_to("new@example.com").await[0].text.contains("/me/email/confirm?token="));
-    assert!(ground.letters_to("newer@example.com").await[0].text.contains("/me/email/confirm?token="));
+    assert!(ground.emails_to("new@example.com").await[0].text.contains("/me/email/confirm?token="));
+    assert!(ground.emails_to("newer@example.com").await[0].text.contains("/me/email/confirm?token="));
 }
 
 #[actix_web::test]

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::house::{House, Owner};
+use crate::harness::{Owner, TestApp};
 
 type Hand = fn(&str) -> String;
 
@@ -70,8 +70,8 @@ const HANDS: &[(&str, Hand)] = &[
 ];
 
 fn parted(code: &str, between: &str) -> String {
-    let letters: Vec<String> = code.chars().filter(|c| *c != '-').map(String::from).collect();
-    letters.chunks(3).map(<[String]>::concat).collect::<Vec<_>>().join(between)
+    let emails: Vec<String> = code.chars().filter(|c| *c != '-').map(String::from).collect();
+    emails.chunks(3).map(<[String]>::concat).collect::<Vec<_>>().join(between)
 }
 
 fn shifted(code: &str, by: u32) -> String {
@@ -85,24 +85,24 @@ fn in_digits(code: &str, zero: char) -> String {
 }
 
 /// So many people with an app, for whoever needs more recovery codes than one has.
-async fn people(house: &House, count: usize) -> Vec<Owner> {
+async fn people(app: &TestApp, count: usize) -> Vec<Owner> {
     let mut people = Vec::new();
     for number in 0..count {
-        people.push(house.with_app(&format!("ada{number}@example.com")).await);
+        people.push(app.with_app(&format!("ada{number}@example.com")).await);
     }
     people
 }
 
 #[actix_web::test]
 async fn a_code_of_an_app_is_read_in_every_hand() {
-    let house = House::open().await;
-    let ada = house.with_app("ada@example.com").await;
+    let app = TestApp::open().await;
+    let ada = app.with_app("ada@example.com").await;
     let mut wrong = Vec::new();
     for (who, hand) in HANDS {
-        let device = house.curl();
-        ada.knocks(&device).await.is(200);
-        let typed = hand(&house.next_code(&ada.secret));
-        if device.offers(&typed).await.status != 200 {
+        let device = app.curl();
+        ada.submits_password(&device).await.is(200);
+        let typed = hand(&app.next_code(&ada.secret));
+        if device.submits_code(&typed).await.status != 200 {
             wrong.push(format!("{who}: {typed:?}"));
         }
     }
@@ -111,15 +111,15 @@ async fn a_code_of_an_app_is_read_in_every_hand() {
 
 #[actix_web::test]
 async fn a_recovery_code_is_read_in_every_hand() {
-    let house = House::open().await;
-    let people = people(&house, HANDS.len().div_ceil(10)).await;
+    let app = TestApp::open().await;
+    let people = people(&app, HANDS.len().div_ceil(10)).await;
     let codes = people.iter().flat_map(|owner| owner.recovery_codes.iter().map(move |code| (owner, code)));
     let mut wrong = Vec::new();
     for ((who, hand), (owner, code)) in HANDS.iter().zip(codes) {
-        let device = house.curl();
-        owner.knocks(&device).await.is(200);
+        let device = app.curl();
+        owner.submits_password(&device).await.is(200);
         let typed = hand(code);
-        if device.offers(&typed).await.status != 200 {
+        if device.submits_code(&typed).await.status != 200 {
             wrong.push(format!("{who}: {typed:?}"));
         }
     }
@@ -128,13 +128,13 @@ async fn a_recovery_code_is_read_in_every_hand() {
 
 #[actix_web::test]
 async fn the_short_code_of_a_link_is_read_in_every_hand() {
-    let house = House::open().await;
-    house.verified("ada@example.com").await;
+    let app = TestApp::open().await;
+    app.verified("ada@example.com").await;
     let mut wrong = Vec::new();
     for (who, hand) in HANDS {
-        let (laptop, phone) = (house.curl(), house.curl());
+        let (laptop, phone) = (app.curl(), app.curl());
         laptop.post_json("/login/magic-link", json!({ "email": "ada@example.com" })).await.is(200);
-        let token = house.token_for("ada@example.com").await;
+        let token = app.token_for("ada@example.com").await;
         let shown = phone.get(&format!("/login/magic-link/verify?token={token}")).await.is(200).json();
         let typed = hand(shown["code"].as_str().unwrap());
         let answer = laptop.post_json("/login/magic-link/verify", json!({ "code": typed })).await;
@@ -147,22 +147,22 @@ async fn the_short_code_of_a_link_is_read_in_every_hand() {
 
 #[actix_web::test]
 async fn a_step_up_and_a_new_app_take_codes_in_every_hand_too() {
-    let house = House::open().await;
-    let ada = house.with_app("ada@example.com").await;
+    let app = TestApp::open().await;
+    let ada = app.with_app("ada@example.com").await;
     for (_, hand) in HANDS.iter().step_by(7) {
-        let typed = hand(&house.next_code(&ada.secret));
+        let typed = hand(&app.next_code(&ada.secret));
         ada.curl.post_json("/auth/confirm", json!({ "code": typed })).await.is(200);
     }
-    let secret = house.waiting_app(&ada.curl).await;
-    let typed = in_digits(&house.code(&secret), '\u{6f0}');
+    let secret = app.waiting_app(&ada.curl).await;
+    let typed = in_digits(&app.code(&secret), '\u{6f0}');
     ada.curl.post_json("/me/2fa/totp/confirm", json!({ "code": format!("{typed}\u{3002}") })).await.is(200);
 }
 
 #[actix_web::test]
 async fn what_is_not_the_code_stays_wrong() {
-    let house = House::open().await;
-    let ada = house.with_app("ada@example.com").await;
-    let code = house.next_code(&ada.secret);
+    let app = TestApp::open().await;
+    let ada = app.with_app("ada@example.com").await;
+    let code = app.next_code(&ada.secret);
     let others = [
         code[1..].to_owned(),
         format!("{code}0"),
@@ -173,8 +173,8 @@ async fn what_is_not_the_code_stays_wrong() {
         "\u{2013}\u{3000}.".to_owned(),
     ];
     for typed in others {
-        let device = house.curl();
-        ada.knocks(&device).await.is(200);
-        device.offers(&typed).await.refuses(422, "invalid");
+        let device = app.curl();
+        ada.submits_password(&device).await.is(200);
+        device.submits_code(&typed).await.refuses(422, "invalid");
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::house::{House, PASSWORD, Visitor};
+use crate::harness::{PASSWORD, TestApp, Visitor};
 
 const WEBKIT: &str = "AppleWebKit/605.1.15 (KHTML, like Gecko)";
 const BLINK: &str = "AppleWebKit/537.36 (KHTML, like Gecko)";
@@ -204,10 +204,10 @@ fn named(visitor: Visitor, agent: &str) -> Visitor {
 }
 
 /// Signs in under one name, comes with the other, and back under the first. Both have to be answered so.
-async fn wrong_of(house: &House, rows: &[(&str, &str, &str)], status: u16) -> Vec<String> {
+async fn wrong_of(app: &TestApp, rows: &[(&str, &str, &str)], status: u16) -> Vec<String> {
     let mut wrong = Vec::new();
     for (what, before, after) in rows {
-        let first = named(house.curl(), before);
+        let first = named(app.curl(), before);
         first.post_json("/login", json!({ "email": "ada@example.com", "password": PASSWORD })).await.is(200);
         let other = named(first.clone(), after).get("/me").await.status.as_u16();
         let again = first.get("/me").await.status.as_u16();
@@ -220,38 +220,38 @@ async fn wrong_of(house: &House, rows: &[(&str, &str, &str)], status: u16) -> Ve
 
 #[actix_web::test]
 async fn one_device_stays_signed_in_whatever_it_calls_itself() {
-    let house = House::open().await;
-    house.verified("ada@example.com").await;
+    let app = TestApp::open().await;
+    app.verified("ada@example.com").await;
 
-    let wrong = wrong_of(&house, ONE_DEVICE, 200).await;
+    let wrong = wrong_of(&app, ONE_DEVICE, 200).await;
 
     assert!(wrong.is_empty(), "{wrong:#?}");
-    assert_eq!(house.count("audit WHERE event = 'session_locked'").await, 0);
+    assert_eq!(app.count("audit WHERE event = 'session_locked'").await, 0);
 }
 
 #[actix_web::test]
 async fn a_cookie_on_what_cannot_be_the_same_device_opens_nothing_there_and_no_longer_here() {
-    let house = House::open().await;
-    house.verified("ada@example.com").await;
+    let app = TestApp::open().await;
+    app.verified("ada@example.com").await;
 
-    let wrong = wrong_of(&house, TWO_DEVICES, 401).await;
+    let wrong = wrong_of(&app, TWO_DEVICES, 401).await;
 
     assert!(wrong.is_empty(), "{wrong:#?}");
-    let locked = house.count("audit WHERE event = 'session_locked'").await;
+    let locked = app.count("audit WHERE event = 'session_locked'").await;
     assert_eq!(locked, i64::try_from(TWO_DEVICES.len()).unwrap());
 }
 
 #[actix_web::test]
 async fn a_thief_does_not_get_there_in_small_steps() {
-    let house = House::open().await;
-    house.verified("ada@example.com").await;
-    let owner = named(house.curl(), IPHONE);
+    let app = TestApp::open().await;
+    app.verified("ada@example.com").await;
+    let owner = named(app.curl(), IPHONE);
     owner.post_json("/login", json!({ "email": "ada@example.com", "password": PASSWORD })).await.is(200);
 
     // Each step for itself might be one device; the session goes by the name that it began with.
     for step in [MAC_SAFARI, GNOME_WEB] {
         named(owner.clone(), step).get("/me").await.is(200);
-        house.wait(chrono::TimeDelta::minutes(2));
+        app.wait(chrono::TimeDelta::minutes(2));
         named(owner.clone(), step).get("/me").await.is(200);
     }
     named(owner.clone(), WINDOWS_CHROME).get("/me").await.is(401);
@@ -259,11 +259,11 @@ async fn a_thief_does_not_get_there_in_small_steps() {
 
 #[actix_web::test]
 async fn the_list_keeps_the_name_of_the_device_and_not_that_of_the_program_between() {
-    let house = House::open().await;
-    house.verified("ada@example.com").await;
-    let phone = named(house.curl(), ANDROID);
+    let app = TestApp::open().await;
+    app.verified("ada@example.com").await;
+    let phone = named(app.curl(), ANDROID);
     phone.post_json("/login", json!({ "email": "ada@example.com", "password": PASSWORD })).await.is(200);
-    house.wait(chrono::TimeDelta::minutes(2));
+    app.wait(chrono::TimeDelta::minutes(2));
 
     named(phone.clone(), "node").get("/me").await.is(200);
     named(phone.clone(), LINUX_CHROME).get("/me").await.is(200);

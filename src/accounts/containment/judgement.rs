@@ -25,7 +25,7 @@ use crate::{
     model::{
         security_change::{self, Beginning, Kind, SecurityChange},
         session::{self, Listed},
-        token::{self, AddressChange, NotMe},
+        token::{self, AddressChange, ReportSignIn},
         user::User,
     },
     secret::Keys,
@@ -56,7 +56,7 @@ impl Doubt {
     ) -> Result<Self> {
         // Cookies and links tell whole seconds.
         let pressed = Timestamp::from_unix(moment.unix());
-        let outstanding = token::all_outstanding::<NotMe>(conn, user, now)?;
+        let outstanding = token::all_outstanding::<ReportSignIn>(conn, user, now)?;
         let answered = answered(&security_change::list(conn, user)?);
         // Of what its own person changes they are told as well, and have no reason to answer.
         let sign_ins = outstanding.into_iter().filter(|told| told.what.is_none());

@@ -26,7 +26,7 @@ pub enum Occasion<'a> {
     /// Its address was confirmed in this session, or with the account's password.
     Confirmed(Option<&'a SessionId>),
     /// Its address was proved without its password.
-    MailboxProved,
+    EmailVerified,
     /// An operator locked it.
     Locked,
     /// An operator locked it, and somebody else may know the password.
@@ -90,7 +90,7 @@ impl<'a> Occasion<'a> {
             Self::EmailChanged(here) => (Sessions::Others(here), Links::All, Kept, Password::Kept),
             Self::EmailChangedByProvider => (Sessions::None, Links::All, Kept, Password::Kept),
             Self::Confirmed(here) => (Sessions::Others(here), Links::All, Kept, Password::Kept),
-            Self::MailboxProved => (Sessions::All, Links::All, Forgotten, Password::Dropped),
+            Self::EmailVerified => (Sessions::All, Links::All, Forgotten, Password::Dropped),
             Self::Locked => (Sessions::All, Links::All, Kept, Password::Kept),
             Self::LockedAsCompromised => (Sessions::All, Links::All, Forgotten, Password::Blocked),
             Self::SignedOutElsewhere(here) => (Sessions::Others(here), Links::None, Kept, Password::Kept),
@@ -115,7 +115,7 @@ pub fn end_access(tx: &mut Tx, actor: &Actor, user: &UserId, occasion: Occasion)
         Sessions::None => 0,
         Sessions::All => session::revoke_others(tx, actor, user, None)?,
         Sessions::Others(here) => session::revoke_others(tx, actor, user, here)?,
-        Sessions::NotBySso(here) => session::revoke_but_sso(tx, actor, user, here)?,
+        Sessions::NotBySso(here) => session::revoke_non_sso(tx, actor, user, here)?,
         Sessions::WithoutSecondFactor(here) => session::revoke_single_factor(tx, actor, user, here)?,
         Sessions::RelyingOn(here, gone) => session::revoke_relying_on(tx, actor, user, here, gone)?,
     };
@@ -128,7 +128,7 @@ pub fn end_access(tx: &mut Tx, actor: &Actor, user: &UserId, occasion: Occasion)
         Password::Dropped => user::drop_password(tx, user)?,
     }
     if devices == KnownDevices::Forgotten {
-        user::forget_browsers(tx, user)?;
+        user::forget_known_devices(tx, user)?;
     }
     Ok(ended)
 }

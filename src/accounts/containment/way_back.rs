@@ -7,12 +7,12 @@ use crate::{
     db::{Conn, Tx, schema::sessions},
     error::Result,
     ids::SessionId,
-    mail::letters::{self, KeptCredentials},
+    mail::emails::{self, KeptCredentials},
     model::{
         audit::Actor,
         device::{Device, DeviceKind},
         identity, passkey,
-        token::{self, NotMe, ToldEvent},
+        token::{self, ReportSignIn, ReportedEvent},
         user::User,
     },
     secret::Secret,
@@ -26,8 +26,8 @@ pub fn way_back(
     what: Option<&str>,
     device: &str,
     ip: &str,
-) -> Result<Secret<NotMe>> {
-    let told = ToldEvent {
+) -> Result<Secret<ReportSignIn>> {
+    let told = ReportedEvent {
         at: tx.now.unix(),
         device: device.to_owned(),
         ip: ip.to_owned(),
@@ -35,7 +35,7 @@ pub fn way_back(
         session,
         told_to: Some(user.email.normalized()),
     };
-    token::issue_another::<NotMe>(tx, &user.id, &told, NotMe::LIFE)
+    token::issue_with::<ReportSignIn>(tx, &user.id, &told, ReportSignIn::LIFE)
 }
 
 /// Makes the link for an email that tells of what `actor` did in their session.
@@ -45,7 +45,7 @@ pub fn way_back_from(
     user: &User,
     what: &str,
     device: &str,
-) -> Result<Secret<NotMe>> {
+) -> Result<Secret<ReportSignIn>> {
     let ip = actor.ip.as_deref().unwrap_or_default();
     way_back(tx, user, actor.session.clone(), Some(what), device, ip)
 }
@@ -67,7 +67,7 @@ pub fn tell_of_password(tx: &mut Tx, actor: &Actor, user: &User, device: &str) -
     let has_app = factors::of(tx.conn, &user.id)?.has_totp;
     let kept = KeptCredentials { passkeys, organisations, has_app };
     let (site, when) = (&tx.config.site, tx.now.exact());
-    let letter =
-        letters::password_changed(site, &user.email, &user.name, (&when, device), &kept, not_me.reveal())?;
-    tx.mail(Some(&user.id), letter)
+    let email =
+        emails::password_changed(site, &user.email, &user.name, (&when, device), &kept, not_me.reveal())?;
+    tx.mail(Some(&user.id), email)
 }

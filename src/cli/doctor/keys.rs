@@ -15,10 +15,10 @@ pub async fn keys(app: &App) -> Finding {
     let Ok((check, mut held)) = app.read(look).await else {
         return finding("keys", Health::Warning, "cannot be read until the schema is up.");
     };
-    let mut said = Vec::new();
+    let mut told = Vec::new();
     for (role, id) in app.config().keys.fingerprints() {
         let rows = held.remove(id).map(|held| in_words(&held));
-        said.push(match (role, rows) {
+        told.push(match (role, rows) {
             (Role::Current, None) => format!("SECRET_KEY {id}: nothing hangs on it yet."),
             (Role::Current, Some(rows)) => format!("SECRET_KEY {id}: {rows}."),
             (Role::Next, None) => format!("SECRET_KEY_NEXT {id} is announced."),
@@ -35,13 +35,13 @@ pub async fn keys(app: &App) -> Finding {
         return finding("keys", Health::Problem, preflight::wrong_key(app.config(), &key));
     }
     if held.is_empty() {
-        return finding("keys", Health::Fine, said.join(" "));
+        return finding("keys", Health::Fine, told.join(" "));
     }
     for (id, rows) in held {
-        said.push(format!("Nobody has the key {id}: {} open nothing without it.", in_words(&rows)));
+        told.push(format!("Nobody has the key {id}: {} open nothing without it.", in_words(&rows)));
     }
-    said.push("Put it into SECRET_KEY_PREVIOUS if you still have it.".to_owned());
-    finding("keys", Health::Warning, said.join(" "))
+    told.push("Put it into SECRET_KEY_PREVIOUS if you still have it.".to_owned());
+    finding("keys", Health::Warning, told.join(" "))
 }
 
 /// `3 password(s), 1 canary`.

@@ -17,13 +17,13 @@ use crate::{
         organisation::{self, Organisation, Slug, Title},
         user,
     },
-    sso::MAX_METADATA,
+    saml::MAX_METADATA,
 };
 
 /// The metadata that is behind a link, with that link, or in a file; more than is ever read is not taken in.
 pub async fn metadata(app: &App, place: String) -> std::result::Result<(String, Option<String>), String> {
     if place.starts_with("https://") || place.starts_with("http://") {
-        let document = app.outside().document(&place).await.map_err(|why| why.to_string())?;
+        let document = app.outbound().fetch(&place).await.map_err(|why| why.to_string())?;
         return Ok((document, Some(place)));
     }
     let unreadable = |cause| format!("{place} cannot be read: {cause}.");
@@ -73,7 +73,7 @@ pub fn add(tx: &mut Tx, new: New) -> Result<std::result::Result<Value, String>> 
     };
     let domain = domain::add(tx, &actor, &owner.id, Some(&connection.id), &name)?;
     if new.approved {
-        domain::prove(tx, &actor, &domain, "operator")?;
+        domain::verify(tx, &actor, &domain, "operator")?;
     }
     Ok(Ok(json!({
         "id": connection.id,
@@ -140,9 +140,9 @@ pub fn approve(tx: &mut Tx, typed: &str, named: Option<&str>) -> Result<std::res
         }
         (None, _) => return Ok(Err(format!("No organisation says that {name} is its own."))),
     };
-    let changed = domain.proved_at.is_none();
+    let changed = domain.verified_at.is_none();
     if changed {
-        domain::prove(tx, &Actor::operator(), &domain, "operator")?;
+        domain::verify(tx, &Actor::operator(), &domain, "operator")?;
     }
     Ok(Ok(json!({ "domain": name, "organisation": organisation.slug, "changed": changed })))
 }

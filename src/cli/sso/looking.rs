@@ -14,9 +14,8 @@ use crate::{
     error::{Error, Result},
     ids::ConnectionId,
     model::{
-        attempt,
         connection::{self, Connection},
-        domain, organisation, service_key,
+        domain, organisation, service_key, sso_attempt,
     },
 };
 
@@ -37,7 +36,7 @@ pub async fn list(app: &App, as_json: bool) -> Outcome {
             .map(|domain| {
                 let state = match (domain["proved"] == true, domain["enforced"] == true) {
                     (_, true) => "enforced",
-                    (true, false) => "proved",
+                    (true, false) => "verified",
                     (false, false) => "not proved",
                 };
                 format!("{} ({state})", text(domain, "name"))
@@ -58,10 +57,10 @@ pub async fn list(app: &App, as_json: bool) -> Outcome {
 fn rows(conn: &mut Conn) -> Result<Vec<Value>> {
     let mut rows = Vec::new();
     for (connection, organisation) in connection::all(conn)? {
-        let domains: Vec<Value> = domain::led_to(conn, &connection.id)?
+        let domains: Vec<Value> = domain::domains_of_connection(conn, &connection.id)?
             .into_iter()
             .map(|domain| {
-                json!({ "name": domain.name, "proved": domain.proved_at.is_some(), "enforced": domain.is_enforced })
+                json!({ "name": domain.name, "proved": domain.verified_at.is_some(), "enforced": domain.is_enforced })
             })
             .collect();
         rows.push(json!({
@@ -84,9 +83,9 @@ pub async fn test(app: &App, id: ConnectionId, as_json: bool) -> Outcome {
         .read(move |conn| {
             let connection = connection::by_id(conn, &id)?;
             let slug = organisation::slug_of(conn, &connection.organisation_id)?;
-            let last = attempt::of(conn, &id)?.into_iter().next();
+            let last = sso_attempt::of(conn, &id)?.into_iter().next();
             let keys = service_key::service(conn, &config)?.keys.len();
-            let domains = domain::led_to(conn, &id)?;
+            let domains = domain::domains_of_connection(conn, &id)?;
             Ok((connection, slug, last, keys, domains))
         })
         .await;
@@ -97,7 +96,7 @@ pub async fn test(app: &App, id: ConnectionId, as_json: bool) -> Outcome {
         found => sentence(found)?,
     };
     let mut findings = vec![metadata_finding(&connection, now), key_finding(&connection, keys)];
-    findings.push(match domains.iter().find(|domain| domain.proved_at.is_none()) {
+    findings.push(match domains.iter().find(|domain| domain.verified_at.is_none()) {
         Some(domain) => {
             ("warning", "domain", format!("{} is not proved: addresses there stay claims.", domain.name))
         }

@@ -6,7 +6,7 @@ use actix_web::{
 };
 use serde::Deserialize;
 
-use super::{DomainView, OverviewPage, admit_question, owned, owners, path_of};
+use super::{DomainView, OverviewPage, count_question, owned, owners, path_of};
 use crate::{
     accounts::sso_policy,
     app::App,
@@ -17,7 +17,7 @@ use crate::{
         domain::{self, Domain},
         organisation::Organisation,
     },
-    web::{Input, RecentAuth, Reply},
+    web::{Input, Reply, SteppedUpVerifiedUser},
 };
 
 /// A domain as it is typed.
@@ -44,7 +44,7 @@ pub struct EnforceForm {
 
 /// `POST /organisations/{slug}/sso/domains`
 pub async fn add(
-    me: RecentAuth,
+    me: SteppedUpVerifiedUser,
     slug: Path<String>,
     Input(form): Input<NewForm>,
     app: Data<App>,
@@ -89,7 +89,11 @@ async fn view(app: &App, organisation: &Organisation, id: DomainId) -> Result<Do
     .await
 }
 
-async fn find(me: &RecentAuth, (slug, id): (String, DomainId), app: &App) -> Result<(Organisation, Domain)> {
+async fn find(
+    me: &SteppedUpVerifiedUser,
+    (slug, id): (String, DomainId),
+    app: &App,
+) -> Result<(Organisation, Domain)> {
     let organisation = owned(me, &slug, app).await?;
     let of = organisation.id.clone();
     let domain = app.read(move |conn| domain::owned(conn, &of, &id)).await?;
@@ -97,20 +101,24 @@ async fn find(me: &RecentAuth, (slug, id): (String, DomainId), app: &App) -> Res
 }
 
 /// `POST /organisations/{slug}/sso/domains/{domain}/check`: looks for the TXT record now.
-pub async fn check(me: RecentAuth, path: Path<(String, DomainId)>, app: Data<App>) -> Result<Reply> {
+pub async fn check(
+    me: SteppedUpVerifiedUser,
+    path: Path<(String, DomainId)>,
+    app: Data<App>,
+) -> Result<Reply> {
     let (organisation, domain) = find(&me, path.into_inner(), &app).await?;
     let id = domain.id.clone();
     let message = format!("{} is proved: it belongs to {}.", domain.name, organisation.name);
-    let proved = async {
+    let verified = async {
         look(&me, &domain, &app).await?;
         let actor = me.actor();
-        app.write(move |tx| match domain::owned(tx.conn, &domain.organisation_id, &domain.id)?.proved_at {
+        app.write(move |tx| match domain::owned(tx.conn, &domain.organisation_id, &domain.id)?.verified_at {
             Some(_) => domain::note_found(tx, &domain),
-            None => domain::prove(tx, &actor, &domain, "dns"),
+            None => domain::verify(tx, &actor, &domain, "dns"),
         })
         .await
     };
-    answer(proved.await, &app, organisation, id, message).await
+    answer(verified.await, &app, organisation, id, message).await
 }
 
 /// The domain as it is now, or why it stays as it was.
@@ -129,11 +137,11 @@ async fn answer(
 }
 
 /// Looks for a domain's record. [`Error::Invalid`] where it is not there.
-async fn look(me: &RecentAuth, domain: &Domain, app: &App) -> Result<()> {
-    admit_question(me, app).await?;
-    let found = app.outside().texts(&domain.record_name()).await;
+async fn look(me: &SteppedUpVerifiedUser, domain: &Domain, app: &App) -> Result<()> {
+    count_question(me, app).await?;
+    let found = app.outbound().lookup_txt(&domain.record_name()).await;
     let (outcome, sentence) = match found {
-        Ok(texts) if domain.is_proved_by(&texts) => ("found", None),
+        Ok(texts) if domain.is_verified_by(&texts) => ("found", None),
         Ok(_) => {
             let record = domain.record_name();
             let sentence = format!(
@@ -150,7 +158,7 @@ async fn look(me: &RecentAuth, domain: &Domain, app: &App) -> Result<()> {
 /// `POST /organisations/{slug}/sso/domains/{domain}/connection`: where its people sign in. The record of a proved domain is
 /// looked for again: what it was set for years ago is not what it is used for now.
 pub async fn choose(
-    me: RecentAuth,
+    me: SteppedUpVerifiedUser,
     path: Path<(String, DomainId)>,
     Input(form): Input<ChoiceForm>,
     app: Data<App>,
@@ -162,19 +170,21 @@ pub async fn choose(
     };
     let id = domain.id.clone();
     let led = async {
-        if domain.proved_by.as_deref() == Some("dns") && chosen.is_some() {
+        if domain.verified_by.as_deref() == Some("dns") && chosen.is_some() {
             look(&me, &domain, &app).await?;
         }
         let actor = me.actor();
-        app.write(move |tx| domain::lead_to(tx, &actor, &domain.organisation_id, &domain.id, chosen.as_ref()))
-            .await
+        app.write(move |tx| {
+            domain::set_connection(tx, &actor, &domain.organisation_id, &domain.id, chosen.as_ref())
+        })
+        .await
     };
     answer(led.await, &app, organisation, id, "Saved.".to_owned()).await
 }
 
 /// `POST /organisations/{slug}/sso/domains/{domain}/enforce`: from now on its people sign in there only.
 pub async fn enforce(
-    me: RecentAuth,
+    me: SteppedUpVerifiedUser,
     path: Path<(String, DomainId)>,
     Input(form): Input<EnforceForm>,
     app: Data<App>,
@@ -195,7 +205,11 @@ pub async fn enforce(
 }
 
 /// `POST /organisations/{slug}/sso/domains/{domain}/release`: its people may sign in otherwise again.
-pub async fn release(me: RecentAuth, path: Path<(String, DomainId)>, app: Data<App>) -> Result<Reply> {
+pub async fn release(
+    me: SteppedUpVerifiedUser,
+    path: Path<(String, DomainId)>,
+    app: Data<App>,
+) -> Result<Reply> {
     let (organisation, domain) = find(&me, path.into_inner(), &app).await?;
     let (actor, id) = (me.actor(), domain.id.clone());
     let message = format!("People of {} may sign in otherwise again.", domain.name);
@@ -204,7 +218,11 @@ pub async fn release(me: RecentAuth, path: Path<(String, DomainId)>, app: Data<A
 }
 
 /// `DELETE /organisations/{slug}/sso/domains/{domain}` and `POST …/remove`
-pub async fn remove(me: RecentAuth, path: Path<(String, DomainId)>, app: Data<App>) -> Result<Reply> {
+pub async fn remove(
+    me: SteppedUpVerifiedUser,
+    path: Path<(String, DomainId)>,
+    app: Data<App>,
+) -> Result<Reply> {
     let (organisation, domain) = find(&me, path.into_inner(), &app).await?;
     let (actor, to) = (me.actor(), path_of(&organisation));
     let removed = app.write(move |tx| domain::remove(tx, &actor, &organisation.id, &domain.id)).await?;

@@ -29,8 +29,8 @@ pub struct Form {
     pub(super) default_role: String,
     #[serde(deserialize_with = "input::tick")]
     pub(super) signs_requests: bool,
-    #[serde(deserialize_with = "input::tick")]
-    pub(super) takes_unsolicited: bool,
+    #[serde(rename = "takesUnsolicited", deserialize_with = "input::tick")]
+    pub(super) allows_idp_initiated: bool,
     #[serde(deserialize_with = "input::tick")]
     pub(super) asks_second_factor: bool,
 }
@@ -93,7 +93,7 @@ impl Form {
             roles: mapping.roles.iter().map(|(group, role)| format!("{group} = {role}\n")).collect(),
             default_role: mapping.default_role.to_string(),
             signs_requests: connection.signs_requests,
-            takes_unsolicited: connection.takes_unsolicited,
+            allows_idp_initiated: connection.allows_idp_initiated,
             asks_second_factor: connection.asks_second_factor,
         }
     }
@@ -151,7 +151,7 @@ impl Form {
             name: name.to_owned(),
             mapping,
             signs_requests: self.signs_requests,
-            takes_unsolicited: self.takes_unsolicited,
+            allows_idp_initiated: self.allows_idp_initiated,
             asks_second_factor: self.asks_second_factor,
         })
     }
@@ -196,7 +196,9 @@ mod tests {
     #[test]
     fn what_is_filled_in_is_among_the_usual_names() {
         for like in LIKES {
-            for (name, usual) in [like.email, like.shown, like.groups].into_iter().zip(Mapping::USUAL) {
+            for (name, usual) in
+                [like.email, like.shown, like.groups].into_iter().zip(Mapping::DEFAULT_ATTRIBUTE_NAMES)
+            {
                 // AD FS's claim for the name means an account's name elsewhere.
                 assert!(usual.contains(&name) || name.ends_with("/claims/name"), "{}: {name}", like.name);
             }

@@ -23,15 +23,15 @@ use crate::{
     error::{Error, Errors, Result},
     ids::{AttemptId, ConnectionId, DomainId, OrganisationId, UserId},
     model::{
-        attempt::{self as attempts, Attempt},
         connection::{self, Connection, upkeep},
         domain::{self, Domain, GRACE},
         membership,
         organisation::{self, Organisation},
-        throttle::{self, Limit},
+        rate_limit::{self, Limit},
+        sso_attempt::{self as attempts, SsoAttempt},
     },
     secret::Keys,
-    web::{RecentAuth, Reply},
+    web::{Reply, SteppedUpVerifiedUser},
 };
 
 // Questions to the world that one owner may have asked in an hour: the DNS and other people's servers answer them.
@@ -66,7 +66,7 @@ pub struct OrganisationView {
 #[serde(rename_all = "camelCase")]
 pub struct ServiceView {
     entity_id: String,
-    callback: String,
+    acs_url: String,
     metadata: String,
 }
 
@@ -96,11 +96,14 @@ pub struct DomainView {
     connection_name: Option<String>,
     record_name: String,
     record_text: String,
-    proved_at: Option<Timestamp>,
-    proved_by: Option<String>,
+    #[serde(rename = "provedAt")]
+    verified_at: Option<Timestamp>,
+    #[serde(rename = "provedBy")]
+    verified_by: Option<String>,
     checked_at: Option<Timestamp>,
     gone_since: Option<Timestamp>,
-    proof_ends_at: Option<Timestamp>,
+    #[serde(rename = "proofEndsAt")]
+    verification_ends_at: Option<Timestamp>,
     is_tested: bool,
     is_enforced: bool,
     break_glass: Option<OwnerView>,
@@ -130,21 +133,21 @@ pub struct AttemptView {
 }
 
 /// `GET /organisations/{slug}/sso`
-pub async fn overview(me: RecentAuth, slug: Path<String>, app: Data<App>) -> Result<Reply> {
+pub async fn overview(me: SteppedUpVerifiedUser, slug: Path<String>, app: Data<App>) -> Result<Reply> {
     let organisation = owned(&me, &slug, &app).await?;
     Ok(Reply::page(OverviewPage::of(&app, organisation, Errors::default()).await?))
 }
 
 /// The organisation, for its owners; see [`organisation::owned_by`].
-async fn owned(me: &RecentAuth, slug: &str, app: &App) -> Result<Organisation> {
+async fn owned(me: &SteppedUpVerifiedUser, slug: &str, app: &App) -> Result<Organisation> {
     let (slug, id) = (slug.to_owned(), me.user.id.clone());
     app.read(move |conn| organisation::owned_by(conn, &slug, &id)).await
 }
 
 /// Counts a question to the world.
-async fn admit_question(me: &RecentAuth, app: &App) -> Result<()> {
+async fn count_question(me: &SteppedUpVerifiedUser, app: &App) -> Result<()> {
     let limit = Limit::new("sso-question", me.user.id.as_str(), MOST_QUESTIONS, TimeDelta::hours(1));
-    app.write(move |tx| throttle::admit(tx, &limit)).await
+    app.write(move |tx| rate_limit::consume(tx, &limit)).await
 }
 
 fn path_of(organisation: &Organisation) -> String {
@@ -214,7 +217,7 @@ impl ServiceView {
         let link = |path| app.config().site.link(path);
         Self {
             entity_id: link("/auth/saml/metadata"),
-            callback: link("/auth/saml/callback"),
+            acs_url: link("/auth/saml/callback"),
             metadata: link("/auth/saml/metadata"),
         }
     }
@@ -254,13 +257,13 @@ impl DomainView {
             connection_name: led_to.map(|one| one.name.clone()),
             is_tested: led_to.is_some_and(|one| one.tested_at.is_some()),
             break_glass: named.cloned(),
-            proof_ends_at: domain.gone_since.map(|since| since + GRACE),
+            verification_ends_at: domain.gone_since.map(|since| since + GRACE),
             id: domain.id,
             name: domain.name,
             connection_id: domain.connection_id,
             record_text: domain.challenge,
-            proved_at: domain.proved_at,
-            proved_by: domain.proved_by,
+            verified_at: domain.verified_at,
+            verified_by: domain.verified_by,
             checked_at: domain.checked_at,
             gone_since: domain.gone_since,
             is_enforced: domain.is_enforced,
@@ -277,7 +280,7 @@ impl DomainView {
 }
 
 impl AttemptView {
-    fn new(attempt: &Attempt, keys: &Keys) -> Self {
+    fn new(attempt: &SsoAttempt, keys: &Keys) -> Self {
         let succeeded = attempt.outcome == "success";
         // What was sealed with a key that is gone still has its outcome.
         let reason = attempt.detail(keys).ok().and_then(|detail| detail.reason);

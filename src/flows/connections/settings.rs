@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AttemptView, ConnectionView, OrganisationView, ServiceView, admit_question,
+    AttemptView, ConnectionView, OrganisationView, ServiceView, count_question,
     form::{Form, LIKES, Like},
     owned, path_of,
 };
@@ -22,14 +22,14 @@ use crate::{
     kinds::Role,
     log,
     model::{
-        attempt::{self as attempts, Detail},
         connection::{self, Connection, NewConnection, upkeep},
         identity,
         organisation::Organisation,
         service_key,
+        sso_attempt::{self as attempts, Detail},
     },
-    sso::{Certificate, ServiceKey},
-    web::{Document, Input, Query, RecentAuth, Reply},
+    saml::{Certificate, ServiceKey},
+    web::{Document, Input, Query, Reply, SteppedUpVerifiedUser},
 };
 
 // The key of this house: replaced by its operator, not by a date.
@@ -109,7 +109,12 @@ pub struct MetadataForm {
 }
 
 /// `GET /organisations/{slug}/sso/new`
-pub async fn new(me: RecentAuth, slug: Path<String>, query: Query<Alike>, app: Data<App>) -> Result<Reply> {
+pub async fn new(
+    me: SteppedUpVerifiedUser,
+    slug: Path<String>,
+    query: Query<Alike>,
+    app: Data<App>,
+) -> Result<Reply> {
     let organisation = owned(&me, &slug, &app).await?;
     Ok(Reply::page(NewPage::of(&app, &organisation, Form::blank(query.like.as_deref()), Errors::default())))
 }
@@ -123,7 +128,7 @@ impl NewPage {
 
 /// `POST /organisations/{slug}/sso`
 pub async fn create(
-    me: RecentAuth,
+    me: SteppedUpVerifiedUser,
     slug: Path<String>,
     Document(form): Document<Form>,
     app: Data<App>,
@@ -144,7 +149,12 @@ pub async fn create(
     }
 }
 
-async fn make(me: &RecentAuth, organisation: &Organisation, form: &Form, app: &App) -> Result<Connection> {
+async fn make(
+    me: &SteppedUpVerifiedUser,
+    organisation: &Organisation,
+    form: &Form,
+    app: &App,
+) -> Result<Connection> {
     let settings = form.check().map_err(Error::Invalid)?;
     let (metadata, metadata_url) = read_metadata(me, &form.metadata, &form.metadata_url, app).await?;
     let key = missing_key(app).await?;
@@ -171,7 +181,7 @@ async fn make(me: &RecentAuth, organisation: &Organisation, form: &Form, app: &A
 
 /// The metadata that was pasted, or that is behind the link. The link counts where both are there.
 async fn read_metadata(
-    me: &RecentAuth,
+    me: &SteppedUpVerifiedUser,
     pasted: &str,
     url: &str,
     app: &App,
@@ -184,8 +194,8 @@ async fn read_metadata(
     if url.is_empty() {
         return Ok((pasted.to_owned(), None));
     }
-    admit_question(me, app).await?;
-    match app.outside().document(url).await {
+    count_question(me, app).await?;
+    match app.outbound().fetch(url).await {
         Ok(text) => Ok((text, Some(url.to_owned()))),
         Err(why) => Err(Error::Invalid(Errors::one("metadataUrl", why.to_string()))),
     }
@@ -204,7 +214,7 @@ async fn missing_key(app: &App) -> Result<Option<ServiceKey>> {
 
 /// `GET /organisations/{slug}/sso/{connection}`
 pub async fn show(
-    me: RecentAuth,
+    me: SteppedUpVerifiedUser,
     path: Path<(String, ConnectionId)>,
     query: Query<Alike>,
     app: Data<App>,
@@ -215,7 +225,7 @@ pub async fn show(
 }
 
 async fn find(
-    me: &RecentAuth,
+    me: &SteppedUpVerifiedUser,
     (slug, id): (String, ConnectionId),
     app: &App,
 ) -> Result<(Organisation, Connection)> {
@@ -259,7 +269,7 @@ impl ConnectionPage {
 
 /// `PUT /organisations/{slug}/sso/{connection}` and `POST` for forms: other settings. It has to be tested again.
 pub async fn save(
-    me: RecentAuth,
+    me: SteppedUpVerifiedUser,
     path: Path<(String, ConnectionId)>,
     Input(form): Input<Form>,
     app: Data<App>,
@@ -289,7 +299,7 @@ pub async fn save(
 
 /// `GET /organisations/{slug}/sso/{connection}/metadata`
 pub async fn metadata_form(
-    me: RecentAuth,
+    me: SteppedUpVerifiedUser,
     path: Path<(String, ConnectionId)>,
     app: Data<App>,
 ) -> Result<Reply> {
@@ -319,7 +329,7 @@ impl MetadataPage {
 
 /// `POST /organisations/{slug}/sso/{connection}/metadata`: other metadata of the same identity provider.
 pub async fn replace_metadata(
-    me: RecentAuth,
+    me: SteppedUpVerifiedUser,
     path: Path<(String, ConnectionId)>,
     Document(form): Document<MetadataForm>,
     app: Data<App>,
@@ -349,7 +359,11 @@ pub async fn replace_metadata(
 }
 
 /// `DELETE /organisations/{slug}/sso/{connection}` and `POST …/remove`: ends it and every identity it vouched for.
-pub async fn remove(me: RecentAuth, path: Path<(String, ConnectionId)>, app: Data<App>) -> Result<Reply> {
+pub async fn remove(
+    me: SteppedUpVerifiedUser,
+    path: Path<(String, ConnectionId)>,
+    app: Data<App>,
+) -> Result<Reply> {
     let (organisation, connection) = find(&me, path.into_inner(), &app).await?;
     let (actor, to) = (me.actor(), path_of(&organisation));
     let message = format!("{} is removed. Nobody can sign in through it any more.", connection.name);
@@ -359,7 +373,7 @@ pub async fn remove(me: RecentAuth, path: Path<(String, ConnectionId)>, app: Dat
 
 /// `GET /organisations/{slug}/sso/{connection}/attempts/{attempt}`: all that a response said, and each check.
 pub async fn attempt(
-    me: RecentAuth,
+    me: SteppedUpVerifiedUser,
     path: Path<(String, ConnectionId, AttemptId)>,
     app: Data<App>,
 ) -> Result<Reply> {

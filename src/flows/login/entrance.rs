@@ -13,9 +13,9 @@ use crate::{
     model::{
         audit::{self, Event},
         password::PasswordHash,
+        rate_limit::{self, Limit},
         sign_in::{self, Attempt, Outcome},
-        throttle::{self, Limit},
-        user::{Candidate, Candidates},
+        user::{PasswordCredential, PasswordCredentials},
     },
     web::Client,
 };
@@ -32,7 +32,7 @@ pub struct Entrance {
 
 impl Entrance {
     /// What the password is offered to.
-    pub fn hashes(&self, candidates: &Candidates) -> [Option<PasswordHash>; 3] {
+    pub fn hashes(&self, candidates: &PasswordCredentials) -> [Option<PasswordHash>; 3] {
         let is_looked_at = |index: usize| self.only.is_none_or(|only| only == index);
         array::from_fn(|index| candidates[index].as_ref().filter(|_| is_looked_at(index))?.usable_hash())
     }
@@ -41,8 +41,8 @@ impl Entrance {
     /// address confirmed, so there only this one try is taken back, whether or not there is such an account.
     pub fn succeeded(&self, tx: &mut Tx, is_owner: bool) -> Result<()> {
         match is_owner || self.only.is_some() {
-            true => throttle::clear(tx, &self.streak),
-            false => throttle::give_back(tx, &self.streak),
+            true => rate_limit::clear(tx, &self.streak),
+            false => rate_limit::give_back(tx, &self.streak),
         }
     }
 }
@@ -52,15 +52,20 @@ impl Entrance {
 /// Strangers who fail ten times in a row close the door to everybody for a while. A browser that was let in before has
 /// a second one, with counters of its own account, behind which only that account's password is looked at: nobody is
 /// locked out by others, and the counters tell nobody who has an address confirmed.
-pub async fn admit(app: &App, client: &Client, who: &str, candidates: &Candidates) -> Result<Entrance> {
-    let is_known = |one: &Candidate| client.known.knows(&one.id, one.browsers_known_from);
+pub async fn count_attempt(
+    app: &App,
+    client: &Client,
+    who: &str,
+    candidates: &PasswordCredentials,
+) -> Result<Entrance> {
+    let is_known = |one: &PasswordCredential| client.known.knows(&one.id, one.browsers_known_from);
     // One that anybody can make without a mailbox does not shorten the queue.
     let [confirmed, ..] = candidates;
     let known = confirmed.as_ref().filter(|one| is_known(one)).map(|one| one.id.clone());
     match enter(app, client, "any", who, None, known.clone()).await {
         Err(Error::TooManyAttempts(seconds)) => {
-            let door = candidates.iter().enumerate().find(|(_, one)| one.as_ref().is_some_and(is_known));
-            if let Some((index, Some(candidate))) = door {
+            let kind = candidates.iter().enumerate().find(|(_, one)| one.as_ref().is_some_and(is_known));
+            if let Some((index, Some(candidate))) = kind {
                 return enter(app, client, "known", candidate.id.as_str(), Some(index), known).await;
             }
             note_refusal(app, client, who, candidates).await?;
@@ -73,29 +78,29 @@ pub async fn admit(app: &App, client: &Client, who: &str, candidates: &Candidate
 async fn enter(
     app: &App,
     client: &Client,
-    door: &str,
+    kind: &str,
     whom: &str,
     only: Option<usize>,
     known: Option<UserId>,
 ) -> Result<Entrance> {
     let limits = app.config().limits;
     let minute = TimeDelta::minutes(1);
-    let network = throttle::client_network(&client.ip);
+    let network = rate_limit::client_network(&client.ip);
     let per_network = Limit::new("login-network", &network, limits.login_per_network, minute);
     let per_neighbourhood =
-        known.is_none().then(|| throttle::hashes_by_neighbourhood(app.config(), &client.ip));
-    let per_address = Limit::new(&format!("login-address-{door}"), whom, limits.login_per_address, minute);
-    let streak = throttle::login_streak(app.config(), door, whom);
+        known.is_none().then(|| rate_limit::hashes_by_neighbourhood(app.config(), &client.ip));
+    let per_address = Limit::new(&format!("login-address-{kind}"), whom, limits.login_per_address, minute);
+    let streak = rate_limit::login_streak(app.config(), kind, whom);
     let counted: Vec<Limit> = [Some(per_network), per_neighbourhood, Some(per_address), Some(streak.clone())]
         .into_iter()
         .flatten()
         .collect();
-    app.write(move |tx| counted.iter().try_for_each(|limit| throttle::admit(tx, limit))).await?;
+    app.write(move |tx| counted.iter().try_for_each(|limit| rate_limit::consume(tx, limit))).await?;
     Ok(Entrance { streak, only, known })
 }
 
 /// Tells the owner once in a while that somebody keeps trying: a row for each try would let strangers fill the history.
-async fn note_refusal(app: &App, client: &Client, who: &str, candidates: &Candidates) -> Result<()> {
+async fn note_refusal(app: &App, client: &Client, who: &str, candidates: &PasswordCredentials) -> Result<()> {
     app.metrics().sign_in(AuthMethod::Password, false);
     let tried = tried(candidates).map(|candidate| candidate.id.clone());
     tracing::info!(
@@ -105,7 +110,7 @@ async fn note_refusal(app: &App, client: &Client, who: &str, candidates: &Candid
     );
     let noting = Limit::new("login-refused", who, 1, app.config().limits.login_cool_down);
     let attempt = attempt(client, Outcome::Throttled);
-    app.write(move |tx| match (throttle::admits(tx, &noting)?, tried) {
+    app.write(move |tx| match (rate_limit::try_consume(tx, &noting)?, tried) {
         (true, Some(tried)) => sign_in::note(tx, &tried, attempt),
         _ => Ok(()),
     })
@@ -113,7 +118,7 @@ async fn note_refusal(app: &App, client: &Client, who: &str, candidates: &Candid
 }
 
 /// Whose account is tried: theirs who have the address confirmed, or else its newest claim.
-fn tried(candidates: &Candidates) -> Option<&Candidate> {
+fn tried(candidates: &PasswordCredentials) -> Option<&PasswordCredential> {
     candidates.iter().flatten().next()
 }
 
@@ -123,7 +128,7 @@ fn attempt(client: &Client, outcome: Outcome) -> Attempt {
 }
 
 /// Notes a wrong password.
-pub async fn note_failure(app: &App, client: &Client, candidates: Candidates) -> Result<()> {
+pub async fn note_failure(app: &App, client: &Client, candidates: PasswordCredentials) -> Result<()> {
     app.metrics().sign_in(AuthMethod::Password, false);
     let actor = client.actor();
     let tried = tried(&candidates).cloned();

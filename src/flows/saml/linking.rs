@@ -12,7 +12,7 @@ use crate::{
     error::{Error, Result},
     kinds::Strength,
     model::{connection, session, token, user},
-    web::{Anybody, Client, CurrentUser, Reply, pending},
+    web::{Client, CurrentUser, MaybeUser, Reply, pending},
 };
 
 /// Somebody has an account here already.
@@ -26,10 +26,10 @@ pub struct LinkPage {
 }
 
 /// `GET /auth/saml/link`: somebody has an account here already, and signs in to it once the old way.
-pub async fn link_form(client: Client, visitor: Anybody, app: Data<App>) -> Result<Reply> {
+pub async fn link_form(client: Client, visitor: MaybeUser, app: Data<App>) -> Result<Reply> {
     let secret = client.linking.clone().ok_or(Error::DeadLink)?;
     let now = app.now();
-    let (user, organisation) = app
+    let (user, sealed_identity) = app
         .read(move |conn| {
             let waiting = token::peek(conn, &secret)?;
             if !waiting.is_live(now) {
@@ -39,7 +39,7 @@ pub async fn link_form(client: Client, visitor: Anybody, app: Data<App>) -> Resu
             Ok((user, waiting.claim))
         })
         .await?;
-    let linking: Linking = serde_json::from_str(&app.config().keys.open(SEAL, &organisation)?)?;
+    let linking: Linking = serde_json::from_str(&app.config().keys.open(SEAL, &sealed_identity)?)?;
     let connection = app.read(move |conn| connection::by_id(conn, &linking.connection)).await?;
     let signed_in = visitor.signed_in().is_some_and(|me| me.user.id == user.id);
     let email = user.email.spelled().to_owned();
@@ -52,8 +52,8 @@ pub async fn link(me: CurrentUser, client: Client, req: HttpRequest, app: Data<A
     let here = me.session.id.clone();
     let began_at = app.read(move |conn| session::began_at(conn, &here)).await?;
     let is_fresh = began_at + app.config().lifetimes.step_up > me.now;
-    if !is_fresh && !me.is_recent_in_full(&app).await? {
-        return Err(me.stale(&app, Strength::Full, None).await?);
+    if !is_fresh && !me.is_stepped_up_in_full(&app).await? {
+        return Err(me.step_up_required(&app, Strength::Full, None).await?);
     }
     let (actor, user) = (me.actor(), me.user.clone());
     app.write(move |tx| {

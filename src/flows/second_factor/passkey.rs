@@ -1,10 +1,10 @@
-//! A passkey as the second proof.
+//! A passkey as the second factor.
 
 use actix_web::web::Data;
 
 use super::verdict::{MOST_CODES, Verdict, ended, missed};
 use crate::{
-    accounts::ceremony::{self, Judged, Place},
+    accounts::ceremony::{self, AssertionOutcome, CeremonyBinding},
     app::App,
     db::Tx,
     error::{Error, Result},
@@ -14,21 +14,21 @@ use crate::{
         user,
     },
     secret::Secret,
-    web::{Client, PendingLogin, Reply, door, views::UserView},
+    web::{Client, PendingLogin, Reply, authentication, views::UserView},
     webauthn::{Assertion, RelyingParty},
 };
 
 /// `POST /login/2fa/passkey/options`. Good for the sign-in that waits.
 pub async fn options(pending: PendingLogin, client: Client, app: Data<App>) -> Result<Reply> {
-    let (secret, party) = (pending.0, app.passkeys().clone());
+    let (secret, party) = (pending.0, app.relying_party().clone());
     let options = app
         .write(move |tx| {
-            ceremony::admit(tx, &client.ip)?;
+            ceremony::count_challenge(tx, &client.ip)?;
             let waiting = token::peek(tx.conn, &secret)?;
             if !waiting.is_live(tx.now) {
                 return Err(Error::DeadLink);
             }
-            ceremony::ask(tx, &party, &waiting.user_id, Place::pending(&secret))
+            ceremony::ask(tx, &party, &waiting.user_id, CeremonyBinding::pending(&secret))
         })
         .await
         .map_err(ended)?;
@@ -43,16 +43,16 @@ pub async fn create(
     next: Option<String>,
     app: &App,
 ) -> Result<Reply> {
-    let party = app.passkeys().clone();
+    let party = app.relying_party().clone();
     let verdict = app.write(move |tx| attempt(tx, &party, &client, &secret, &answer)).await;
-    app.metrics().second_proof(Some(Factor::Passkey), matches!(verdict, Ok(Verdict::Right { .. })));
+    app.metrics().second_factor(Some(Factor::Passkey), matches!(verdict, Ok(Verdict::Right { .. })));
     match verdict.map_err(ended)? {
-        Verdict::Right { user, ticket, .. } => {
+        Verdict::Right { user, issued, .. } => {
             let next = next.unwrap_or_else(|| "/me".to_owned());
             let reply = Reply::go(&next).with("user", UserView::from(&*user))?.with("next", next)?;
-            Ok(reply.signed_in(ticket))
+            Ok(reply.signed_in(issued))
         }
-        Verdict::Last => Err(Error::PendingEnded),
+        Verdict::Last => Err(Error::SignInExpired),
         Verdict::Wrong => Err(Error::UnknownPasskey),
     }
 }
@@ -66,13 +66,14 @@ fn attempt(
 ) -> Result<Verdict> {
     let waiting = token::peek(tx.conn, secret)?;
     let user = user::find_locked(tx, &waiting.user_id)?.ok_or(Error::DeadLink)?;
-    let (_, first, left) = token::try_once(tx, secret, MOST_CODES)?;
+    let (_, first, left) = token::count_attempt(tx, secret, MOST_CODES)?;
     let (actor, device) = (client.actor(), client.device().name());
-    match ceremony::judge(tx, party, &actor, &device, &Place::pending(secret), answer)? {
-        Judged::Right(owner, passkey) if owner.id == user.id => {
-            let second = door::Second { factor: Factor::Passkey, passkey: Some(passkey) };
-            let ticket = door::finish(tx, client, &user, secret, second)?;
-            Ok(Verdict::Right { user: owner, ticket, factor: Factor::Passkey, codes_left: 0 })
+    match ceremony::judge(tx, party, &actor, &device, &CeremonyBinding::pending(secret), answer)? {
+        AssertionOutcome::Right(owner, passkey) if owner.id == user.id => {
+            let second =
+                authentication::PassedSecondFactor { factor: Factor::Passkey, passkey: Some(passkey) };
+            let issued = authentication::finish(tx, client, &user, secret, second)?;
+            Ok(Verdict::Right { user: owner, issued, factor: Factor::Passkey, codes_left: 0 })
         }
         _ => missed(tx, client, &user, &first, left, secret),
     }

@@ -1,20 +1,20 @@
-//! What a second proof comes to, whatever it is.
+//! What a second factor comes to, whatever it is.
 
 use crate::{
     db::Tx,
     error::{Error, Result},
     ids::UserId,
     kinds::Factor,
-    mail::{LetterKind, letters},
+    mail::{EmailKind, emails},
     model::{
         audit::{self, Event},
+        rate_limit,
         sign_in::{self, Attempt, Outcome},
-        throttle,
-        token::{self, FirstProof, PendingSignIn},
+        token::{self, FirstFactor, PendingSignIn},
         user::User,
     },
     secret::Secret,
-    web::{Client, door::Ticket},
+    web::{Client, authentication::IssuedSession},
 };
 
 // Wrong codes end the sign-in; whoever has the app in hand needs fewer.
@@ -22,7 +22,7 @@ pub const MOST_CODES: i32 = 5;
 
 /// What came of a code.
 pub enum Verdict {
-    Right { user: Box<User>, ticket: Ticket, factor: Factor, codes_left: i64 },
+    Right { user: Box<User>, issued: IssuedSession, factor: Factor, codes_left: i64 },
     Wrong,
     Last,
 }
@@ -32,7 +32,7 @@ pub fn missed(
     tx: &mut Tx,
     client: &Client,
     user: &User,
-    first: &FirstProof,
+    first: &FirstFactor,
     left: i32,
     secret: &Secret<PendingSignIn>,
 ) -> Result<Verdict> {
@@ -42,17 +42,17 @@ pub fn missed(
     if left > 0 {
         return Ok(Verdict::Wrong);
     }
-    // Whoever it was knew the first proof: its owner should hear of it.
-    if throttle::admits_letter(tx, LetterKind::WrongCodes, &user.email)? {
+    // Whoever it was knew the first factor: its owner should hear of it.
+    if rate_limit::try_consume_mail(tx, EmailKind::WrongCodes, &user.email)? {
         let (when, device) = (tx.now.exact(), client.device().name());
-        let letter = letters::wrong_codes(&tx.config.site, &user.email, &user.name, &when, &device)?;
-        tx.mail(Some(&user.id), letter)?;
+        let email = emails::wrong_codes(&tx.config.site, &user.email, &user.name, &when, &device)?;
+        tx.mail(Some(&user.id), email)?;
     }
-    token::drop_one(tx, secret)?;
+    token::discard(tx, secret)?;
     Ok(Verdict::Last)
 }
 
-fn note_failure(tx: &mut Tx, client: &Client, user: &UserId, first: &FirstProof) -> Result<()> {
+fn note_failure(tx: &mut Tx, client: &Client, user: &UserId, first: &FirstFactor) -> Result<()> {
     let attempt = Attempt {
         ip: client.ip.clone(),
         device: client.device(),
@@ -66,7 +66,7 @@ fn note_failure(tx: &mut Tx, client: &Client, user: &UserId, first: &FirstProof)
 /// The sign-in ended, or its account did.
 pub fn ended(error: Error) -> Error {
     match error {
-        Error::DeadLink | Error::NotFound => Error::PendingEnded,
+        Error::DeadLink | Error::NotFound => Error::SignInExpired,
         other => other,
     }
 }

@@ -2,9 +2,9 @@
 
 use actix_web::web::Data;
 
-use super::proof::{Attempt, Verdict};
+use super::attempt::{Attempt, Verdict};
 use crate::{
-    accounts::ceremony::{self, Judged, Place},
+    accounts::ceremony::{self, AssertionOutcome, CeremonyBinding},
     app::App,
     error::Result,
     kinds::StepUpMethod,
@@ -14,12 +14,12 @@ use crate::{
 
 /// `POST /auth/confirm/passkey/options`. Good in this session.
 pub async fn options(me: CurrentUser, client: Client, app: Data<App>) -> Result<Reply> {
-    let (owner, place, party) =
-        (me.user.id.clone(), Place::Session(me.session.id.clone()), app.passkeys().clone());
+    let (owner, binding, party) =
+        (me.user.id.clone(), CeremonyBinding::Session(me.session.id.clone()), app.relying_party().clone());
     let options = app
         .write(move |tx| {
-            ceremony::admit(tx, &client.ip)?;
-            ceremony::ask(tx, &party, &owner, place)
+            ceremony::count_challenge(tx, &client.ip)?;
+            ceremony::ask(tx, &party, &owner, binding)
         })
         .await?;
     Ok(Reply::data("/me/security", options))
@@ -27,12 +27,12 @@ pub async fn options(me: CurrentUser, client: Client, app: Data<App>) -> Result<
 
 /// Takes what a passkey signed.
 pub async fn check(attempt: Attempt, answer: Assertion, app: &App) -> Result<Verdict> {
-    let party = app.passkeys().clone();
+    let party = app.relying_party().clone();
     app.write(move |tx| {
         tx.lock(&attempt.user.email.normalized())?;
-        let place = Place::Session(attempt.here.id.clone());
-        match ceremony::judge(tx, &party, &attempt.actor, &attempt.device, &place, &answer)? {
-            Judged::Right(owner, _) if owner.id == attempt.user.id => {
+        let binding = CeremonyBinding::Session(attempt.here.id.clone());
+        match ceremony::judge(tx, &party, &attempt.actor, &attempt.device, &binding, &answer)? {
+            AssertionOutcome::Right(owner, _) if owner.id == attempt.user.id => {
                 attempt.passed(tx, StepUpMethod::Passkey)
             }
             _ => attempt.missed(tx, "passkey"),

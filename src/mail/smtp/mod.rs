@@ -209,7 +209,7 @@ mod tests {
         let say = |mut to: &std::net::TcpStream, text: &str| {
             // Latin-1, whose bytes are the numbers of its letters.
             let bytes: Vec<u8> =
-                text.chars().map(|letter| u8::try_from(u32::from(letter)).unwrap()).collect();
+                text.chars().map(|character| u8::try_from(u32::from(character)).unwrap()).collect();
             to.write_all(&bytes).ok()
         };
         say(&stream, if at == "220" { answer } else { "220 test\r\n" })?;
@@ -226,12 +226,12 @@ mod tests {
             } else {
                 "250 fine"
             };
-            let said = if line.starts_with(at) { answer } else { usual };
-            is_data &= said.starts_with("354");
-            if said.ends_with('\n') {
-                say(&stream, said)?;
-            } else if !said.is_empty() {
-                say(&stream, &format!("{said}\r\n"))?;
+            let told = if line.starts_with(at) { answer } else { usual };
+            is_data &= told.starts_with("354");
+            if told.ends_with('\n') {
+                say(&stream, told)?;
+            } else if !told.is_empty() {
+                say(&stream, &format!("{told}\r\n"))?;
             }
         }
         Some(())
@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn a_good_server_takes_several_letters_and_a_check() {
+    fn a_good_server_takes_several_emails_and_a_check() {
         let smtp = Smtp::to(&format!("smtp://{}", server("-", ""))).unwrap();
 
         run(async {

@@ -13,7 +13,7 @@ use crate::{
         audit::{self, Actor, Event},
         organisation,
     },
-    sso::{Reason, read_provider},
+    saml::{Reason, read_provider},
 };
 
 /// From one reading of metadata behind an address to the next.
@@ -32,7 +32,7 @@ pub struct Settings {
     /// Whether our requests are signed.
     pub signs_requests: bool,
     /// Whether a sign-in may begin at the identity provider.
-    pub takes_unsolicited: bool,
+    pub allows_idp_initiated: bool,
     /// Whether the second factor of an account here is asked for after it.
     pub asks_second_factor: bool,
 }
@@ -50,14 +50,14 @@ pub fn change(
     let mapping = serde_json::to_string(&new.mapping)?;
     let is_same = before.mapping == mapping
         && before.signs_requests == new.signs_requests
-        && before.takes_unsolicited == new.takes_unsolicited
+        && before.allows_idp_initiated == new.allows_idp_initiated
         && before.asks_second_factor == new.asks_second_factor;
     diesel::update(connections::table.find(id))
         .set((
             connections::name.eq(new.name),
             connections::mapping.eq(mapping),
             connections::signs_requests.eq(new.signs_requests),
-            connections::takes_unsolicited.eq(new.takes_unsolicited),
+            connections::allows_idp_initiated.eq(new.allows_idp_initiated),
             connections::asks_second_factor.eq(new.asks_second_factor),
             connections::tested_at.eq(before.tested_at.filter(|_| is_same)),
         ))

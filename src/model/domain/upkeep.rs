@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use diesel::prelude::*;
 
-use super::{Domain, unprove};
+use super::{Domain, unverify};
 use crate::{
     clock::Timestamp,
     db::{Conn, Tx, schema::domains},
@@ -20,7 +20,7 @@ pub const GRACE: TimeDelta = TimeDelta::days(7);
 /// Domains proved by their record that it is time to look at again, the longest unseen first.
 pub fn due(conn: &mut Conn, now: Timestamp, most: i64) -> Result<Vec<Domain>> {
     Ok(domains::table
-        .filter(domains::proved_by.eq("dns"))
+        .filter(domains::verified_by.eq("dns"))
         .filter(
             domains::checked_at
                 .is_null()
@@ -68,7 +68,7 @@ pub fn note_gone(tx: &mut Tx, actor: &Actor, domain: &Domain) -> Result<Gone> {
     let found = domains::table.find(&domain.id).select(Domain::as_select()).get_result(tx.conn).optional()?;
     let Some(now) = found else { return Ok(Gone::Still) };
     match now.gone_since.filter(|since| *since <= tx.now.latest_start()) {
-        _ if now.proved_at.is_none() => Ok(Gone::Still),
+        _ if now.verified_at.is_none() => Ok(Gone::Still),
         None => {
             diesel::update(domains::table.find(&domain.id))
                 .set(domains::gone_since.eq(tx.now))
@@ -76,6 +76,6 @@ pub fn note_gone(tx: &mut Tx, actor: &Actor, domain: &Domain) -> Result<Gone> {
             Ok(Gone::Since)
         }
         Some(since) if tx.now - since < GRACE => Ok(Gone::Still),
-        Some(_) => unprove(tx, actor, domain).map(|()| Gone::TooLong),
+        Some(_) => unverify(tx, actor, domain).map(|()| Gone::TooLong),
     }
 }

@@ -17,7 +17,7 @@ pub struct Lanes {
     changed: Condvar,
     /// The most jobs that wait in one lane.
     room: usize,
-    /// The most jobs of the lane for known browsers that run at once.
+    /// The most jobs of the lane for known devices that run at once.
     known_at_once: usize,
 }
 
@@ -25,7 +25,7 @@ pub struct Lanes {
 struct State {
     common: VecDeque<Job>,
     known: VecDeque<(UserId, Job)>,
-    /// The accounts that a job of the lane for known browsers runs for.
+    /// The accounts that a job of the lane for known devices runs for.
     running: HashSet<UserId>,
     was_known: bool,
     is_over: bool,
@@ -83,7 +83,7 @@ impl Lanes {
 }
 
 impl State {
-    /// Of known browsers one job at a time for each account, on half of the threads at most, and every other turn while
+    /// Of known devices one job at a time for each account, on half of the threads at most, and every other turn while
     /// others wait: on a single thread that is their half.
     fn take(&mut self, known_at_once: usize) -> Option<(Option<UserId>, Job)> {
         let has_turn = self.running.len() < known_at_once && (!self.was_known || self.common.is_empty());

@@ -170,7 +170,7 @@ fn readings(password: &[char]) -> usize {
 /// Whether a password is made of the context's words, with or without digits and signs around them.
 fn is_near(password: &str, context: &Context) -> bool {
     let words = words(context);
-    let password = letters(password);
+    let password = alphanumerics(password);
     [password.as_str(), bare(&password)].iter().any(|password| match password.chars().count() {
         ..3 => false,
         3 => words.iter().any(|word| word == password),
@@ -204,7 +204,7 @@ fn words(context: &Context) -> BTreeSet<String> {
     let mut words = BTreeSet::new();
     // An account has a handful of words. A name that is a book is not worth reading to the end.
     for word in wholes.into_iter().chain(parts.take(24)) {
-        let word = letters(word);
+        let word = alphanumerics(word);
         words.insert(bare(&word).to_owned());
         words.insert(word);
     }
@@ -213,7 +213,7 @@ fn words(context: &Context) -> BTreeSet<String> {
 }
 
 /// Letters and digits alone, without regard to case.
-fn letters(text: &str) -> String {
+fn alphanumerics(text: &str) -> String {
     let text = ComposingNormalizerBorrowed::new_nfc().normalize(text);
     let folded: Cow<str> = CaseMapper::new().fold_string(&text);
     folded.chars().filter(|c| c.is_alphanumeric()).collect()

@@ -26,7 +26,7 @@ pub fn revoke(tx: &mut Tx, actor: &Actor, owner: &UserId, id: &SessionId) -> Res
     audit::record(tx, actor, owner, Event::SessionRevoked { session: id.clone() })
 }
 
-/// Signs every device of `owner` out but `keep`, and ends the sign-ins that wait for a second proof. Returns how many
+/// Signs every device of `owner` out but `keep`, and ends the sign-ins that wait for a second factor. Returns how many
 /// devices there were, as all of these do.
 pub fn revoke_others(tx: &mut Tx, actor: &Actor, owner: &UserId, keep: Option<&SessionId>) -> Result<usize> {
     token::revoke::<PendingSignIn>(tx, owner)?;
@@ -44,8 +44,8 @@ fn kept(keep: Option<&SessionId>) -> SessionId {
 }
 
 /// Signs out every device of `owner` but `keep` that did not come in through an organisation, and ends the sign-ins that
-/// wait for a second proof.
-pub fn revoke_but_sso(tx: &mut Tx, actor: &Actor, owner: &UserId, keep: Option<&SessionId>) -> Result<usize> {
+/// wait for a second factor.
+pub fn revoke_non_sso(tx: &mut Tx, actor: &Actor, owner: &UserId, keep: Option<&SessionId>) -> Result<usize> {
     token::revoke::<PendingSignIn>(tx, owner)?;
     let others = sessions::table.filter(sessions::user_id.eq(owner)).filter(sessions::id.ne(kept(keep)));
     let count = diesel::delete(others.filter(sessions::method.ne(AuthMethod::Sso))).execute(tx.conn)?;
@@ -65,7 +65,7 @@ pub fn revoke_single_factor(tx: &mut Tx, actor: &Actor, owner: &UserId, keep: &S
 }
 
 /// Signs out every device of `owner` but `keep` that relied on one of `factors`; `keep` no longer relies on it. Ends the
-/// sign-ins that wait for a second proof as well: there may be nothing left to answer with.
+/// sign-ins that wait for a second factor as well: there may be nothing left to answer with.
 pub fn revoke_relying_on(
     tx: &mut Tx,
     actor: &Actor,
@@ -108,7 +108,7 @@ pub fn count(conn: &mut Conn, now: Timestamp) -> Result<i64> {
 /// Ends the sessions of everybody, and the sign-ins that wait for a second factor. Returns how many sessions were live.
 pub fn revoke_everybody(tx: &mut Tx, actor: &Actor) -> Result<i64> {
     let count = count(tx.conn, tx.now)?;
-    token::revoke_everybodys::<PendingSignIn>(tx)?;
+    token::revoke_for_all::<PendingSignIn>(tx)?;
     diesel::delete(sessions::table).execute(tx.conn)?;
     if count > 0 {
         audit::record(tx, actor, None, Event::EverySessionRevoked { count })?;
@@ -117,7 +117,7 @@ pub fn revoke_everybody(tx: &mut Tx, actor: &Actor) -> Result<i64> {
 }
 
 /// Ends the session that a browser presents, locked or not: it is about to get another.
-pub fn end_presented(tx: &mut Tx, secret: &SessionSecret) -> Result<()> {
+pub fn end_by_secret(tx: &mut Tx, secret: &SessionSecret) -> Result<()> {
     diesel::delete(sessions::table.filter(sessions::secret_hash.eq(secret.digest()))).execute(tx.conn)?;
     Ok(())
 }

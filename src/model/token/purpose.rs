@@ -61,9 +61,9 @@ impl Purpose for ChangeEmail {
 
 /// Stops a change of address, or takes the old one back. The link goes to the old address.
 #[derive(Debug)]
-pub struct UndoEmail;
+pub struct RevertEmailChange;
 
-impl Purpose for UndoEmail {
+impl Purpose for RevertEmailChange {
     const NAME: &'static str = "undo_email";
     type Claim = AddressChange;
 
@@ -96,16 +96,16 @@ impl Purpose for CancelDeletion {
 
 /// "This wasn't me": secures the account after what somebody else may have done. Claims what was told of it.
 #[derive(Debug)]
-pub struct NotMe;
+pub struct ReportSignIn;
 
-impl NotMe {
+impl ReportSignIn {
     /// How long it works: as long as somebody may be away from their mail.
     pub const LIFE: TimeDelta = TimeDelta::days(7);
 }
 
-impl Purpose for NotMe {
+impl Purpose for ReportSignIn {
     const NAME: &'static str = "not_me";
-    type Claim = ToldEvent;
+    type Claim = ReportedEvent;
 
     fn life(_: &Lifetimes) -> TimeDelta {
         Self::LIFE
@@ -114,7 +114,7 @@ impl Purpose for NotMe {
 
 /// A sign-in or a change, as its email told of it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct ToldEvent {
+pub struct ReportedEvent {
     /// When, in seconds since the Unix epoch.
     pub at: i64,
     /// From which device.
@@ -134,9 +134,9 @@ pub struct ToldEvent {
 
 /// A form that a step-up interrupted. Claims it sealed.
 #[derive(Debug)]
-pub struct Interrupted;
+pub struct ResumeRequest;
 
-impl Purpose for Interrupted {
+impl Purpose for ResumeRequest {
     const NAME: &'static str = "interrupted";
     type Claim = String;
 
@@ -145,13 +145,13 @@ impl Purpose for Interrupted {
     }
 }
 
-/// A sign-in between its first proof and its second. It opens `/login/2fa` and nothing else.
+/// A sign-in between its first factor and its second. It opens `/login/2fa` and nothing else.
 #[derive(Debug)]
 pub struct PendingSignIn;
 
-/// The first proof of a sign-in that waits for its second.
+/// The first factor of a sign-in that waits for its second.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct FirstProof {
+pub struct FirstFactor {
     /// What was proved.
     pub method: AuthMethod,
     /// Whether "remember this device" was chosen.
@@ -163,7 +163,7 @@ pub struct FirstProof {
 
 impl Purpose for PendingSignIn {
     const NAME: &'static str = "pending_sign_in";
-    type Claim = FirstProof;
+    type Claim = FirstFactor;
 
     fn life(lifetimes: &Lifetimes) -> TimeDelta {
         lifetimes.pending_sign_in
@@ -176,7 +176,7 @@ pub struct MagicLink;
 
 /// How a link to sign in was asked for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct AskedLink {
+pub struct MagicLinkRequest {
     /// The normalised address that it was sent to.
     pub address: String,
     /// The digest of what the browser that asked holds.
@@ -195,7 +195,7 @@ pub struct AskedLink {
 
 impl Purpose for MagicLink {
     const NAME: &'static str = "magic_link";
-    type Claim = AskedLink;
+    type Claim = MagicLinkRequest;
 
     fn life(lifetimes: &Lifetimes) -> TimeDelta {
         lifetimes.magic_link
@@ -205,20 +205,20 @@ impl Purpose for MagicLink {
 /// A browser that asked for a link to sign in and may be told its short code. It is nobody's, so that it is the same
 /// whether or not there is an account.
 #[derive(Debug)]
-pub struct MagicCode;
+pub struct MagicLinkBrowser;
 
 /// Which link a short code stands for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct AskedCode {
+pub struct MagicLinkCode {
     /// The digest of the link's secret.
     pub link: String,
     /// The short code, sealed.
     pub code: String,
 }
 
-impl Purpose for MagicCode {
+impl Purpose for MagicLinkBrowser {
     const NAME: &'static str = "magic_code";
-    type Claim = AskedCode;
+    type Claim = MagicLinkCode;
 
     fn life(lifetimes: &Lifetimes) -> TimeDelta {
         lifetimes.magic_link
@@ -273,7 +273,7 @@ pub struct SamlRequest;
 
 /// What was asked of an identity provider, and why.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Asked {
+pub struct AuthnRequestState {
     /// Which connection.
     pub connection: ConnectionId,
     /// The ID of the request (saml-core §3.2.1).
@@ -283,14 +283,14 @@ pub struct Asked {
     /// The digest of the nonce that the browser holds which asked.
     pub browser: String,
     /// What for.
-    pub purpose: AskedFor,
+    pub purpose: SsoIntent,
     /// Where to go afterwards, sealed.
     pub next: Option<String>,
 }
 
 /// What somebody is asked to sign in for at an identity provider.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum AskedFor {
+pub enum SsoIntent {
     /// To come in.
     SignIn,
     /// To confirm, in this session, that it is them.
@@ -309,7 +309,7 @@ pub enum AskedFor {
 
 impl Purpose for SamlRequest {
     const NAME: &'static str = "saml_request";
-    type Claim = Asked;
+    type Claim = AuthnRequestState;
 
     fn life(_: &Lifetimes) -> TimeDelta {
         TimeDelta::minutes(10)
@@ -319,9 +319,9 @@ impl Purpose for SamlRequest {
 /// A response that passed every check and waits for its browser to come by itself, out of the cross-site POST. Claims it
 /// sealed.
 #[derive(Debug)]
-pub struct SamlArrival;
+pub struct SsoHandoff;
 
-impl Purpose for SamlArrival {
+impl Purpose for SsoHandoff {
     const NAME: &'static str = "saml_arrival";
     type Claim = String;
 

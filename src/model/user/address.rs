@@ -23,7 +23,7 @@ pub fn confirmed(conn: &mut Conn, email: &EmailAddress) -> Result<Option<User>> 
 }
 
 /// The newest account that claims this address, if any.
-pub fn newest_claim(conn: &mut Conn, email: &EmailAddress) -> Result<Option<User>> {
+pub fn latest_unverified(conn: &mut Conn, email: &EmailAddress) -> Result<Option<User>> {
     let found = users::table
         .filter(users::email_normalized.eq(email.normalized()))
         .filter(users::email_verified_at.is_null())
@@ -37,7 +37,7 @@ pub fn newest_claim(conn: &mut Conn, email: &EmailAddress) -> Result<Option<User
 pub fn meant_by(conn: &mut Conn, email: &EmailAddress) -> Result<Option<User>> {
     match confirmed(conn, email)? {
         Some(user) => Ok(Some(user)),
-        None => newest_claim(conn, email),
+        None => latest_unverified(conn, email),
     }
 }
 
@@ -59,23 +59,23 @@ pub fn all_with(conn: &mut Conn, email: &EmailAddress) -> Result<Vec<User>> {
 }
 
 /// Where somebody stands in a list that is ordered by time.
-pub type Place = (Timestamp, UserId);
+pub type Cursor = (Timestamp, UserId);
 
 /// Before everybody.
-pub fn beginning() -> Place {
+pub fn start_cursor() -> Cursor {
     (Timestamp::from_unix(0), Id::from_text(""))
 }
 
 /// Up to `most` claims made by `made_by`, in the order in which they were made, after `after`: those that were warned by
 /// a moment, or (`None`) those that were not warned yet. Whoever asked to be deleted has a date of their own, and whom an
 /// operator holds has none.
-pub fn old_claims(
+pub fn stale_unverified(
     conn: &mut Conn,
     made_by: Timestamp,
     warned_by: Option<Timestamp>,
-    after: &Place,
+    after: &Cursor,
     most: i64,
-) -> Result<Vec<Place>> {
+) -> Result<Vec<Cursor>> {
     let is_after =
         users::created_at.gt(after.0).or(users::created_at.eq(after.0).and(users::id.gt(&after.1)));
     let old = users::table
@@ -92,7 +92,7 @@ pub fn old_claims(
 }
 
 /// Notes that a claim's person was told that its end is near; of many at once, one is told so.
-pub fn warn_claim(tx: &mut Tx, id: &UserId) -> Result<bool> {
+pub fn mark_warned(tx: &mut Tx, id: &UserId) -> Result<bool> {
     let unwarned = users::table
         .find(id)
         .filter(users::email_verified_at.is_null())

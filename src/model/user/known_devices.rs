@@ -1,4 +1,4 @@
-//! From when on the cookies of known browsers count.
+//! From when on the cookies of known devices count.
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
@@ -20,8 +20,8 @@ pub fn known_from(tx: &mut Tx, id: &UserId) -> Result<Timestamp> {
     Ok(tx.now)
 }
 
-/// Forgets every known browser. The cookies tell whole seconds, so those of this very second are forgotten as well.
-pub fn forget_browsers(tx: &mut Tx, id: &UserId) -> Result<()> {
+/// Forgets every known device. The cookies tell whole seconds, so those of this very second are forgotten as well.
+pub fn forget_known_devices(tx: &mut Tx, id: &UserId) -> Result<()> {
     let from_now_on = tx.now + TimeDelta::seconds(1);
     diesel::update(users::table.find(id)).set(users::browsers_known_from.eq(from_now_on)).execute(tx.conn)?;
     Ok(())

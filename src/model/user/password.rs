@@ -20,7 +20,7 @@ use crate::{
 /// Somebody who may hold the password that is offered.
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = users)]
-pub struct Candidate {
+pub struct PasswordCredential {
     /// Who.
     pub id: UserId,
     /// What is stored of their password.
@@ -31,9 +31,9 @@ pub struct Candidate {
     pub browsers_known_from: Timestamp,
 }
 
-impl Candidate {
+impl PasswordCredential {
     /// Whether this is the same account with the same password as when `other` was read.
-    pub fn is(&self, other: &Candidate) -> bool {
+    pub fn is(&self, other: &PasswordCredential) -> bool {
         self.id == other.id && self.usable_hash() == other.usable_hash()
     }
 
@@ -44,8 +44,8 @@ impl Candidate {
 }
 
 /// One user with what is stored of their password.
-pub fn candidate(conn: &mut Conn, id: &UserId) -> Result<Candidate> {
-    Ok(users::table.find(id).select(Candidate::as_select()).first(conn)?)
+pub fn password_credential(conn: &mut Conn, id: &UserId) -> Result<PasswordCredential> {
+    Ok(users::table.find(id).select(PasswordCredential::as_select()).first(conn)?)
 }
 
 /// Sets a password.
@@ -74,13 +74,7 @@ pub fn block_password(tx: &mut Tx, id: &UserId) -> Result<()> {
 }
 
 /// Replaces `old` by a stronger hash of the same password, unless the password changed meanwhile.
-pub fn strengthen(
-    tx: &mut Tx,
-    actor: &Actor,
-    id: &UserId,
-    old: &PasswordHash,
-    new: &PasswordHash,
-) -> Result<()> {
+pub fn rehash(tx: &mut Tx, actor: &Actor, id: &UserId, old: &PasswordHash, new: &PasswordHash) -> Result<()> {
     let changed = diesel::update(users::table.find(id).filter(users::password_hash.eq(old)))
         .set(users::password_hash.eq(new))
         .execute(tx.conn)?;
@@ -92,31 +86,33 @@ pub fn strengthen(
 
 /// Who may sign in with an address: the account that has it confirmed, and its newest and oldest unverified ones. A
 /// password is offered to so many hashes, whether there are so many accounts or none.
-pub type Candidates = [Option<Candidate>; 3];
+pub type PasswordCredentials = [Option<PasswordCredential>; 3];
 
 /// Who may sign in with this address. Whoever signed up twice, with another password each time, comes in with either,
 /// and those who sign up later never keep the first one out.
-pub fn candidates(conn: &mut Conn, email: &EmailAddress) -> Result<Candidates> {
+pub fn password_credentials(conn: &mut Conn, email: &EmailAddress) -> Result<PasswordCredentials> {
     let here = users::table.filter(users::email_normalized.eq(email.normalized()));
     // These first: one that is confirmed between the queries is found by both, and not by neither.
     let unverified = here.clone().filter(users::email_verified_at.is_null());
     let newest = unverified
         .clone()
         .order((users::created_at.desc(), users::id.desc()))
-        .select(Candidate::as_select())
+        .select(PasswordCredential::as_select())
         .first(conn)
         .optional()?;
     let oldest = unverified
         .order((users::created_at.asc(), users::id.asc()))
-        .select(Candidate::as_select())
+        .select(PasswordCredential::as_select())
         .first(conn)
         .optional()?;
     let confirmed = here
         .filter(users::email_verified_at.is_not_null())
-        .select(Candidate::as_select())
+        .select(PasswordCredential::as_select())
         .first(conn)
         .optional()?;
-    let is_newest = |one: &Candidate| newest.as_ref().is_some_and(|newest: &Candidate| newest.id == one.id);
+    let is_newest = |one: &PasswordCredential| {
+        newest.as_ref().is_some_and(|newest: &PasswordCredential| newest.id == one.id)
+    };
     let oldest = oldest.filter(|one| !is_newest(one));
     Ok([confirmed, newest, oldest])
 }
@@ -128,7 +124,7 @@ pub fn begun_in(
     email: &EmailAddress,
     binding: Option<&str>,
     held: Option<&UserId>,
-) -> Result<Option<Candidate>> {
+) -> Result<Option<PasswordCredential>> {
     let own = sessions::table.filter(sessions::user_id.eq(users::id));
     let began_here = diesel::dsl::exists(own.filter(sessions::binding.eq(binding)));
     let found = users::table
@@ -138,7 +134,7 @@ pub fn begun_in(
         .filter(users::password_hash.is_not_null())
         .filter(began_here.or(users::id.nullable().eq(held)))
         .order((users::created_at.desc(), users::id))
-        .select(Candidate::as_select())
+        .select(PasswordCredential::as_select())
         .first(conn);
     Ok(found.optional()?)
 }

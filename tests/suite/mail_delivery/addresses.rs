@@ -1,16 +1,16 @@
 //! Whom mail can be written to, and who it comes from where nobody said.
 
 use serde_json::json;
-use vestibule::mail::{EmailAddress, letters};
+use vestibule::mail::{EmailAddress, emails};
 
-use super::{house_that_sends_to, server::MailServer};
-use crate::house::{House, PASSWORD};
+use super::{app_that_sends_to, server::MailServer};
+use crate::harness::{PASSWORD, TestApp};
 
 /// Whatever sign-up takes, a server that knows SMTPUTF8 gets.
 #[actix_web::test]
 async fn every_address_that_signs_up_can_be_written_to() {
     let server = MailServer::open();
-    let house = house_that_sends_to(&server).await;
+    let app = app_that_sends_to(&server).await;
     let long = format!("{}@{}.example", "l".repeat(64), "d".repeat(63));
     let longest = format!(
         "{}@{}.example.com",
@@ -54,8 +54,8 @@ async fn every_address_that_signs_up_can_be_written_to() {
         (&longest, &longest),
     ] {
         let before = server.taken().len();
-        house.claimant(typed).await;
-        house.send_letters().await;
+        app.unverified_user(typed).await;
+        app.send_emails().await;
 
         let [taken] = &server.taken()[before..] else { panic!("{typed}: one email") };
         assert_eq!(taken.to, on_the_wire, "{typed}");
@@ -71,7 +71,7 @@ async fn every_address_that_signs_up_can_be_written_to() {
 
 #[actix_web::test]
 async fn what_cannot_be_written_to_is_refused_at_the_form() {
-    let house = House::open().await;
+    let app = TestApp::open().await;
     for typed in [
         "\"ada lovelace\"@example.com",
         "\"ada\"@example.com",
@@ -90,26 +90,26 @@ async fn what_cannot_be_written_to_is_refused_at_the_form() {
         "ada@ex ample.com",
     ] {
         let person = json!({ "email": typed, "password": PASSWORD, "name": "Ada" });
-        let answer = house.curl().post_json("/signup", person).await.is(422).json();
+        let answer = app.curl().post_json("/signup", person).await.is(422).json();
         assert!(answer["fields"]["email"].is_string(), "{typed}: {answer}");
     }
-    assert_eq!(house.count("outbox").await, 0);
+    assert_eq!(app.count("outbox").await, 0);
 }
 
 #[actix_web::test]
 async fn in_production_nobody_signs_up_with_what_a_shell_would_read_or_at_this_machine() {
     let settings = [("MODE", "production"), ("BASE_URL", "https://id.example.com"), ("BCRYPT_COST", "10")];
-    let house = House::with(&settings).await;
+    let app = TestApp::with(&settings).await;
     for typed in
         ["ada@localhost", "ada@dev.localhost", "a`id`@example.com", "ada|cat@example.com", "-oQ@example.com"]
     {
         let person = json!({ "email": typed, "password": PASSWORD, "name": "Ada" });
-        let answer = house.curl().post_json("/signup", person).await.is(422).json();
+        let answer = app.curl().post_json("/signup", person).await.is(422).json();
         assert!(answer["fields"]["email"].is_string(), "{typed}: {answer}");
     }
-    let development = House::open().await;
-    development.claimant("ada@localhost").await;
-    development.claimant("a`id`@example.com").await;
+    let development = TestApp::open().await;
+    development.unverified_user("ada@localhost").await;
+    development.unverified_user("a`id`@example.com").await;
 }
 
 #[actix_web::test]
@@ -152,9 +152,9 @@ async fn the_sender_that_nobody_chose_can_always_be_written() {
         let mailer = vestibule::mail::Mailer::smtp(&smtp, &config.mail_from);
         let mailer = mailer.unwrap_or_else(|problem| panic!("{name} at {base_url}: {problem}"));
         let to = EmailAddress::parse("ada@example.com").unwrap();
-        let letter = letters::test_letter(&config.site, &to).unwrap();
+        let email = emails::test_email(&config.site, &to).unwrap();
 
-        mailer.send(&letter, "id").await.unwrap_or_else(|refusal| panic!("{name} at {base_url}: {refusal}"));
+        mailer.send(&email, "id").await.unwrap_or_else(|refusal| panic!("{name} at {base_url}: {refusal}"));
 
         let taken = server.taken()[number].clone();
         assert_eq!(taken.sender_line, format!("MAIL FROM:<no-reply@{domain}>"), "{name} at {base_url}");

@@ -17,7 +17,7 @@ use openssl::{
     x509::{X509, X509NameBuilder, extension::SubjectAlternativeName},
 };
 
-use crate::house::{House, run_program};
+use crate::harness::{TestApp, run_program};
 
 fn certificate(name: &str, from: i64, until: i64) -> (X509, PKey<Private>) {
     let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
@@ -60,7 +60,7 @@ fn serve(certificate: &X509, key: &PKey<Private>) -> u16 {
 
 #[actix_web::test]
 async fn a_certificate_that_is_not_good_is_called_so() {
-    let house = House::open().await;
+    let app = TestApp::open().await;
     let folder = tempfile::tempdir().unwrap();
     let trusted = folder.path().join("trusted.pem");
     const FAR: i64 = 4_000_000_000;
@@ -73,16 +73,16 @@ async fn a_certificate_that_is_not_good_is_called_so() {
     ] {
         let (certificate, key) = certificate(name, from, until);
         std::fs::write(&trusted, certificate.to_pem().unwrap()).unwrap();
-        let mut settings = house.settings.clone();
+        let mut settings = app.settings.clone();
         settings.insert("SMTP_URL".to_owned(), format!("smtps://localhost:{}", serve(&certificate, &key)));
         if is_trusted {
             settings.insert("SSL_CERT_FILE".to_owned(), trusted.display().to_string());
         }
 
-        let said = run_program(&["doctor"], &settings);
+        let output = run_program(&["doctor"], &settings);
 
-        let line = said.out.lines().find(|line| line.contains(" mail ")).unwrap_or_default();
-        assert!(line.contains(says), "{says}: {said:?}");
+        let line = output.out.lines().find(|line| line.contains(" mail ")).unwrap_or_default();
+        assert!(line.contains(says), "{says}: {output:?}");
         assert!(!line.contains("cannot be reached"), "{line}");
     }
 }

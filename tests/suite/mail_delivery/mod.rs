@@ -9,34 +9,34 @@ use chrono::TimeDelta;
 use serde_json::Value;
 use vestibule::{
     clock::Clock,
-    mail::{EmailAddress, letters},
+    mail::{EmailAddress, emails},
 };
 
 use self::server::MailServer;
-use crate::house::House;
+use crate::harness::TestApp;
 
 const WAITING: &str = "outbox WHERE sent_at IS NULL AND parked_at IS NULL";
 const GIVEN_UP: &str = "outbox WHERE parked_at IS NOT NULL";
 
-async fn house_that_sends_to(server: &MailServer) -> House {
-    House::with(&[("SMTP_URL", &format!("smtp://user:password@{}", server.addr))]).await
+async fn app_that_sends_to(server: &MailServer) -> TestApp {
+    TestApp::with(&[("SMTP_URL", &format!("smtp://user:password@{}", server.addr))]).await
 }
 
 /// Emails to these addresses, posted at once.
-async fn post(house: &House, addresses: Vec<String>) {
-    let site = house.app.config().site.clone();
-    let posted = house.app.write(move |tx| {
+async fn post(app: &TestApp, addresses: Vec<String>) {
+    let site = app.inner.config().site.clone();
+    let posted = app.inner.write(move |tx| {
         for address in &addresses {
             let to = EmailAddress::parse(address).unwrap();
-            tx.mail(None, letters::test_letter(&site, &to)?)?;
+            tx.mail(None, emails::test_email(&site, &to)?)?;
         }
         Ok(())
     });
     posted.await.unwrap();
 }
 
-async fn metric(house: &House, name: &str) -> String {
-    let text = house.curl().get("/metrics").await.is(200).body;
+async fn metric(app: &TestApp, name: &str) -> String {
+    let text = app.curl().get("/metrics").await.is(200).body;
     let line = text.lines().find(|line| line.starts_with(&format!("{name} "))).unwrap_or_default();
     line.rsplit(' ').next().unwrap_or_default().to_owned()
 }
@@ -167,8 +167,8 @@ const TABLE: &[(&str, &str, Erasure)] = &[
 #[actix_web::test]
 async fn which_part_of_the_conversation_was_refused_decides_what_becomes_of_an_email() {
     let server = MailServer::open();
-    let house = house_that_sends_to(&server).await;
-    for (number, (at, reply, fate)) in TABLE.iter().enumerate() {
+    let app = app_that_sends_to(&server).await;
+    for (number, (at, reply, erasure)) in TABLE.iter().enumerate() {
         let (row, address) = (format!("{at:?} {reply:?}"), format!("row{number}@example.com"));
         let connections = server.connections();
         // A connection that was kept knows neither greeting nor sign-in.
@@ -177,23 +177,22 @@ async fn which_part_of_the_conversation_was_refused_decides_what_becomes_of_an_e
         if number > 0 && matches!(*at, "" | "EHLO" | "AUTH") {
             server.says("NOOP", "421 4.4.2 idle for too long");
         }
-        house.claimant(&address).await;
-        house.send_letters().await;
+        app.unverified_user(&address).await;
+        app.send_emails().await;
 
         assert!(server.connections() >= connections && server.taken().len() == before, "{row}");
-        let expected = if *fate == Ended { (0, 1) } else { (1, 0) };
-        assert_eq!((house.count(WAITING).await, house.count(GIVEN_UP).await), expected, "{row}");
-        let reason =
-            house.texts("SELECT last_error AS text FROM outbox WHERE sent_at IS NULL").await.concat();
-        let is_said = reason.contains(&reply[..3]) || reply.starts_with(['2', '3']);
-        assert!(is_said && !reason.contains('@') && reason.ends_with('.'), "{row}: {reason}");
+        let expected = if *erasure == Ended { (0, 1) } else { (1, 0) };
+        assert_eq!((app.count(WAITING).await, app.count(GIVEN_UP).await), expected, "{row}");
+        let reason = app.texts("SELECT last_error AS text FROM outbox WHERE sent_at IS NULL").await.concat();
+        let is_told = reason.contains(&reply[..3]) || reply.starts_with(['2', '3']);
+        assert!(is_told && !reason.contains('@') && reason.ends_with('.'), "{row}: {reason}");
 
         server.is_mended();
-        house.wait(TimeDelta::hours(3));
-        house.send_letters().await;
-        assert_eq!(server.taken_for(&address), usize::from(*fate == Kept), "{row}");
-        if *fate == Ended {
-            house.meddle("DELETE FROM outbox WHERE parked_at IS NOT NULL").await;
+        app.wait(TimeDelta::hours(3));
+        app.send_emails().await;
+        assert_eq!(server.taken_for(&address), usize::from(*erasure == Kept), "{row}");
+        if *erasure == Ended {
+            app.db_execute("DELETE FROM outbox WHERE parked_at IS NOT NULL").await;
         }
     }
 }
@@ -201,25 +200,23 @@ async fn which_part_of_the_conversation_was_refused_decides_what_becomes_of_an_e
 #[actix_web::test]
 async fn a_server_that_refuses_us_is_asked_by_a_few_and_all_wait_and_it_is_said() {
     let server = MailServer::open();
-    let house = house_that_sends_to(&server).await;
+    let app = app_that_sends_to(&server).await;
     server.says("MAIL", "550 5.7.60 no permission to send as this sender");
-    post(&house, (0..200).map(|number| format!("n{number}@d{number}.example")).collect()).await;
+    post(&app, (0..200).map(|number| format!("n{number}@d{number}.example")).collect()).await;
 
-    house.send_letters().await;
+    app.send_emails().await;
 
     assert!(server.connections() <= 10, "{} connections for one answer", server.connections());
-    assert_eq!(house.count(WAITING).await, 200);
-    assert_eq!(metric(&house, "vestibule_outbox_refused").await, "200");
-    let said = house.command(&["jobs", "list", "--json"]);
-    let listed: Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(app.count(WAITING).await, 200);
+    assert_eq!(metric(&app, "vestibule_outbox_refused").await, "200");
+    let output = app.command(&["jobs", "list", "--json"]);
+    let listed: Value = serde_json::from_str(&output.out).unwrap();
     assert_eq!(listed["outbox"]["refused"], 200);
     let [trouble] = &listed["troubles"].as_array().unwrap()[..] else { panic!("one reason: {listed}") };
     assert_eq!(trouble["count"], 200);
     assert!(trouble["lastError"].as_str().unwrap().contains("MAIL_FROM"), "{listed}");
-    assert!(
-        house.command(&["jobs", "list"]).out.contains("200 wait: The mail server takes no email from us")
-    );
-    let doctor = house.command(&["doctor"]).out;
+    assert!(app.command(&["jobs", "list"]).out.contains("200 wait: The mail server takes no email from us"));
+    let doctor = app.command(&["doctor"]).out;
     assert!(
         doctor.lines().any(|line| line.starts_with("problem  outbox") && line.contains("200 of 200")),
         "{doctor}"
@@ -227,31 +224,31 @@ async fn a_server_that_refuses_us_is_asked_by_a_few_and_all_wait_and_it_is_said(
 
     // One that leaves takes all with it.
     server.is_mended();
-    house.claimant("ada@example.com").await;
-    house.send_letters().await;
+    app.unverified_user("ada@example.com").await;
+    app.send_emails().await;
     assert_eq!(server.taken().len(), 201);
-    assert_eq!(house.count(WAITING).await, 0);
-    assert_eq!(metric(&house, "vestibule_outbox_refused").await, "0");
+    assert_eq!(app.count(WAITING).await, 0);
+    assert_eq!(metric(&app, "vestibule_outbox_refused").await, "0");
 }
 
 #[actix_web::test]
 async fn an_operator_who_mended_the_server_need_not_wait() {
     let server = MailServer::open();
-    let house = house_that_sends_to(&server).await;
+    let app = app_that_sends_to(&server).await;
     server.says("RCPT", "554 5.7.1 relay access denied");
-    post(&house, vec!["ada@example.com".to_owned(), "ben@example.org".to_owned()]).await;
+    post(&app, vec!["ada@example.com".to_owned(), "ben@example.org".to_owned()]).await;
     for _ in 0..12 {
-        house.send_letters().await;
-        house.wait(TimeDelta::hours(1));
+        app.send_emails().await;
+        app.wait(TimeDelta::hours(1));
     }
-    house.send_letters().await;
+    app.send_emails().await;
     server.is_mended();
-    house.send_letters().await;
+    app.send_emails().await;
     assert_eq!(server.taken().len(), 0);
 
-    assert_eq!(house.command(&["jobs", "retry"]).out, "2 email(s) are back in the queue.\n");
-    house.clock.advance(Clock::system().now() - house.app.now());
-    house.send_letters().await;
+    assert_eq!(app.command(&["jobs", "retry"]).out, "2 email(s) are back in the queue.\n");
+    app.clock.advance(Clock::system().now() - app.inner.now());
+    app.send_emails().await;
 
     assert_eq!(server.taken().len(), 2);
 }
@@ -259,30 +256,30 @@ async fn an_operator_who_mended_the_server_need_not_wait() {
 #[actix_web::test]
 async fn an_email_that_the_server_keeps_out_for_four_days_arrives_and_after_five_it_is_given_up() {
     let server = MailServer::open();
-    let house = house_that_sends_to(&server).await;
+    let app = app_that_sends_to(&server).await;
     server.says("", "554 5.7.1 blocked");
     let four_days = 4 * 24;
-    house.claimant("ada@example.com").await;
+    app.unverified_user("ada@example.com").await;
     for _ in 0..four_days {
-        house.send_letters().await;
-        house.wait(TimeDelta::hours(1));
+        app.send_emails().await;
+        app.wait(TimeDelta::hours(1));
     }
-    assert_eq!((house.count(WAITING).await, house.count(GIVEN_UP).await), (1, 0));
+    assert_eq!((app.count(WAITING).await, app.count(GIVEN_UP).await), (1, 0));
     server.is_mended();
-    house.send_letters().await;
+    app.send_emails().await;
     assert_eq!(server.taken_for("ada@example.com"), 1);
 
     server.says("NOOP", "421 idle");
     server.says("", "554 5.7.1 blocked");
-    house.claimant("ben@example.com").await;
+    app.unverified_user("ben@example.com").await;
     for _ in 0..four_days + 25 {
-        house.send_letters().await;
-        house.wait(TimeDelta::hours(1));
+        app.send_emails().await;
+        app.wait(TimeDelta::hours(1));
     }
-    assert_eq!((house.count(WAITING).await, house.count(GIVEN_UP).await), (0, 1));
+    assert_eq!((app.count(WAITING).await, app.count(GIVEN_UP).await), (0, 1));
     // Put back by an operator, it has as long again.
-    house.command(&["jobs", "retry"]);
-    house.meddle("UPDATE outbox SET due_at = created_at WHERE sent_at IS NULL").await;
-    house.send_letters().await;
-    assert_eq!((house.count(WAITING).await, house.count(GIVEN_UP).await), (1, 0));
+    app.command(&["jobs", "retry"]);
+    app.db_execute("UPDATE outbox SET due_at = created_at WHERE sent_at IS NULL").await;
+    app.send_emails().await;
+    assert_eq!((app.count(WAITING).await, app.count(GIVEN_UP).await), (1, 0));
 }

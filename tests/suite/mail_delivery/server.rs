@@ -112,15 +112,15 @@ fn converse(stream: TcpStream, state: &(Mutex<State>, Condvar)) -> Option<()> {
         } else if line.starts_with("MAIL") {
             sender_line = line.clone();
         }
-        let said = answer_to(&line, usual, state);
+        let output = answer_to(&line, usual, state);
         // Before it is acknowledged: whoever was told may look.
-        if is_data && said.starts_with("250") {
+        if is_data && output.starts_with("250") {
             let (to, sender_line, text) = (to.clone(), sender_line.clone(), std::mem::take(&mut text));
             state.0.lock().unwrap().taken.push(Taken { to, sender_line, text });
         }
-        out.write_all(format!("{said}\r\n").as_bytes()).ok()?;
-        is_data = said.starts_with("354");
-        if said.starts_with("421") || said.starts_with("221") {
+        out.write_all(format!("{output}\r\n").as_bytes()).ok()?;
+        is_data = output.starts_with("354");
+        if output.starts_with("421") || output.starts_with("221") {
             return None;
         }
     }

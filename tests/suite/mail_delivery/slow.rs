@@ -6,19 +6,19 @@ use diesel::prelude::*;
 use serde_json::json;
 use vestibule::{clock::Timestamp, db::schema::outbox, jobs};
 
-use super::{house_that_sends_to, post, server::MailServer};
-use crate::house::{Ground, PASSWORD, eventually};
+use super::{app_that_sends_to, post, server::MailServer};
+use crate::harness::{Ground, PASSWORD, eventually};
 
 #[actix_web::test]
 async fn five_hundred_emails_to_a_slow_domain_hold_up_no_other() {
     let server = MailServer::open();
-    let house = house_that_sends_to(&server).await;
+    let app = app_that_sends_to(&server).await;
     server.holds(["slow.example".to_owned()]);
-    post(&house, (0..500).map(|number| format!("n{number}@slow.example")).collect()).await;
-    let jobs = jobs::start(&house.app);
+    post(&app, (0..500).map(|number| format!("n{number}@slow.example")).collect()).await;
+    let jobs = jobs::start(&app.inner);
     eventually("slow recipients", async || (server.held() >= 4).then_some(())).await;
 
-    house.claimant("ada@quick.example").await;
+    app.unverified_user("ada@quick.example").await;
 
     eventually("the other email", async || (server.taken_for("ada@quick.example") == 1).then_some(())).await;
     assert_eq!(server.held(), 4, "one domain has its few places, and no more");
@@ -33,15 +33,15 @@ async fn five_hundred_emails_to_a_slow_domain_hold_up_no_other() {
 #[actix_web::test]
 async fn emails_to_many_slow_domains_hold_up_no_other_either() {
     let server = MailServer::open();
-    let house = house_that_sends_to(&server).await;
+    let app = app_that_sends_to(&server).await;
     let domain = |number: usize| format!("slow{number}.example");
     server.holds((0..12).map(domain));
-    post(&house, (0..120).map(|number| format!("n{number}@{}", domain(number % 12))).collect()).await;
-    let jobs = jobs::start(&house.app);
+    post(&app, (0..120).map(|number| format!("n{number}@{}", domain(number % 12))).collect()).await;
+    let jobs = jobs::start(&app.inner);
     // More than leave side by side where each is quick.
     eventually("slow recipients", async || (server.held() > 12).then_some(())).await;
 
-    house.claimant("ada@quick.example").await;
+    app.unverified_user("ada@quick.example").await;
 
     eventually("the other email", async || (server.taken_for("ada@quick.example") == 1).then_some(())).await;
     assert_eq!(server.taken().len(), 1);
@@ -53,14 +53,14 @@ async fn emails_to_many_slow_domains_hold_up_no_other_either() {
 #[actix_web::test]
 async fn a_slow_domain_has_its_few_places_however_many_names_are_below_it() {
     let server = MailServer::open();
-    let house = house_that_sends_to(&server).await;
+    let app = app_that_sends_to(&server).await;
     let name = |number: usize| format!("s{number}.slow.example");
     server.holds((0..60).map(name));
-    post(&house, (0..60).map(|number| format!("a@{}", name(number))).collect()).await;
-    let jobs = jobs::start(&house.app);
+    post(&app, (0..60).map(|number| format!("a@{}", name(number))).collect()).await;
+    let jobs = jobs::start(&app.inner);
     eventually("slow recipients", async || (server.held() >= 4).then_some(())).await;
 
-    house.claimant("ada@quick.example").await;
+    app.unverified_user("ada@quick.example").await;
 
     eventually("the other email", async || (server.taken_for("ada@quick.example") == 1).then_some(())).await;
     assert_eq!(server.held(), 4, "one domain has its few places, and no more");

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use openssl::{hash::MessageDigest, pkey::PKey, rsa::Rsa};
-use vestibule::sso::{NameFormat, Reason};
+use vestibule::saml::{NameFormat, Reason};
 
 use super::{
     forger::{self, ENVELOPED, EXCLUSIVE, IDP, Idp, PERSISTENT, REQUEST, at, bent, draft, now, presented},
@@ -78,7 +78,7 @@ fn what_identity_providers_do_differently_is_all_accepted() {
     let quoted = honest.replace(" Version=\"2.0\">", "\n   Version='2.0' >");
     let no_issuer =
         bent(&honest, &format!("<saml:Issuer xmlns:saml=\"{}\">{IDP}</saml:Issuer>", forger::ASSERTION), "");
-    let no_destination = bent(&honest, &format!(" Destination=\"{}\"", forger::CALLBACK), "");
+    let no_destination = bent(&honest, &format!(" Destination=\"{}\"", forger::ACS), "");
     let schema = bent(
         &honest,
         "<samlp:Response ",
@@ -150,7 +150,7 @@ fn two_certificates_at_once_are_tried_each_whatever_their_kind_case_83() {
         for signer in [&old, &new, &curve] {
             let statement = read(&presented(&draft().both_signed(&signer.pen()), &order, &[])).unwrap();
             let signed_by =
-                vestibule::sso::Certificate::from_der(&signer.certificate.to_der().unwrap()).unwrap();
+                vestibule::saml::Certificate::from_der(&signer.certificate.to_der().unwrap()).unwrap();
             assert_eq!(statement.signed_by, signed_by.fingerprint);
         }
     }
@@ -277,10 +277,10 @@ fn an_assertion_wrapped_anew_keeps_the_id_that_is_remembered() {
 #[test]
 fn the_sender_of_a_response_can_be_looked_up_before_anything_is_proved() {
     let text = draft().unsigned();
-    let claim = vestibule::sso::claim(&presented(&text, &[&Idp::ec()], &[]).response).unwrap();
-    assert_eq!(claim.issuer.as_deref(), Some(IDP));
-    assert_eq!(claim.in_response_to.as_deref(), Some(REQUEST));
-    assert_eq!(vestibule::sso::claim("!").unwrap_err(), Reason::NotBase64);
+    let origin = vestibule::saml::read_origin(&presented(&text, &[&Idp::ec()], &[]).response).unwrap();
+    assert_eq!(origin.issuer.as_deref(), Some(IDP));
+    assert_eq!(origin.in_response_to.as_deref(), Some(REQUEST));
+    assert_eq!(vestibule::saml::read_origin("!").unwrap_err(), Reason::NotBase64);
 }
 
 #[test]

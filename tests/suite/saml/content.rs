@@ -1,10 +1,10 @@
 //! Honest words that are not for us, not for now, or not enough.
 
-use vestibule::sso::Reason;
+use vestibule::saml::Reason;
 
 use super::{
     all_refused,
-    forger::{self, CALLBACK, IDP, Idp, PERSISTENT, PROTOCOL, REQUEST, US, at, cut, draft, presented},
+    forger::{self, ACS, IDP, Idp, PERSISTENT, PROTOCOL, REQUEST, US, at, cut, draft, presented},
     read,
 };
 
@@ -169,15 +169,15 @@ pub fn each_time_and_each_address_is_held_against_ours() {
             ),
             (
                 "another recipient",
-                inner(&format!("Recipient=\"{CALLBACK}\""), "Recipient=\"https://wrong.example\""),
+                inner(&format!("Recipient=\"{ACS}\""), "Recipient=\"https://wrong.example\""),
                 Reason::WrongRecipient,
             ),
-            ("no recipient", inner(&format!(" Recipient=\"{CALLBACK}\""), ""), Reason::NoRecipient),
-            ("another destination", outer(CALLBACK, wrong), Reason::WrongDestination),
-            ("another destination, unsigned", lone(CALLBACK, wrong), Reason::WrongDestination),
+            ("no recipient", inner(&format!(" Recipient=\"{ACS}\""), ""), Reason::NoRecipient),
+            ("another destination", outer(ACS, wrong), Reason::WrongDestination),
+            ("another destination, unsigned", lone(ACS, wrong), Reason::WrongDestination),
             (
                 "no destination on a signed response",
-                outer(&format!(" Destination=\"{CALLBACK}\""), ""),
+                outer(&format!(" Destination=\"{ACS}\""), ""),
                 Reason::NoDestination,
             ),
             (
@@ -392,7 +392,7 @@ fn a_test_sign_in_is_shown_every_check_and_every_attribute() {
         .assertion(US, "https://wrong.example")
         .response("Success", "Responder")
         .both_signed(&idp.pen());
-    let refusal = vestibule::sso::read_response(&presented(&text, &[&idp], &[])).unwrap_err();
+    let refusal = vestibule::saml::read_response(&presented(&text, &[&idp], &[])).unwrap_err();
     let failed: Vec<_> = refusal.checks.iter().filter_map(|check| check.failed).collect();
     assert_eq!(failed, [Reason::StatusFailed, Reason::WrongAudience]);
     assert!(refusal.checks.len() > 10);
@@ -401,7 +401,7 @@ fn a_test_sign_in_is_shown_every_check_and_every_attribute() {
     assert_eq!(audience.found.as_deref(), Some("https://wrong.example"));
 
     // Of what nobody signed nothing is shown as received.
-    let forged = vestibule::sso::read_response(&presented(&draft().unsigned(), &[&idp], &[])).unwrap_err();
+    let forged = vestibule::saml::read_response(&presented(&draft().unsigned(), &[&idp], &[])).unwrap_err();
     assert!(forged.attributes.is_empty());
 }
 

@@ -1,7 +1,7 @@
 //! What a stranger's response costs before anybody knows who signed it, and what it makes the program say.
 
 use rustix::time::{ClockId, clock_gettime};
-use vestibule::sso::Reason;
+use vestibule::saml::Reason;
 
 use super::{
     Forgery, all_refused,
@@ -95,7 +95,7 @@ fn lists_that_identity_providers_send_are_read() {
     for prefixes in ["", "xs", "xsi xs", "#default ds xs xsi", " xs  xsi ", "a b c d e f g h i j"] {
         let text = with_transforms(&idp, &(transform(ENVELOPED) + &listing(prefixes)));
         assert_eq!(
-            read(&presented(&text, &[&idp], &[])).map(|said| said.name.value).as_deref(),
+            read(&presented(&text, &[&idp], &[])).map(|output| output.name.value).as_deref(),
             Ok("ada"),
             "{prefixes:?}"
         );

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use openssl::{hash::MessageDigest, rsa::Padding, symm::Cipher};
-use vestibule::sso::{Reason, ServiceKey};
+use vestibule::saml::{Reason, ServiceKey};
 
 use super::{
     all_refused,
@@ -62,13 +62,13 @@ fn encrypted_assertions_are_read_however_they_are_signed() {
     envelopes.push(newer);
 
     for envelope in &envelopes {
-        for (inside, outside) in [(true, false), (false, true), (true, true)] {
+        for (inside, elsewhere) in [(true, false), (false, true), (true, true)] {
             let sealed = envelope.around(&assertion(&idp, inside), ours.certificate());
-            let pen = outside.then(|| idp.pen());
+            let pen = elsewhere.then(|| idp.pen());
             let text = draft().carrying(&sealed, pen.as_ref());
             let statement = read(&presented(&text, &[&idp], std::slice::from_ref(&ours)));
             let what = format!(
-                "{} {} signed inside: {inside}, outside: {outside}",
+                "{} {} signed inside: {inside}, outside: {elsewhere}",
                 envelope.method, envelope.transport
             );
             let statement = statement.unwrap_or_else(|reason| panic!("{what}: {reason:?}"));
@@ -124,8 +124,8 @@ pub fn encrypted_forgeries_and_encrypted_rubbish_are_refused() {
     let changed = |envelope: &Envelope| {
         let text = envelope.around(&honest, certificate);
         let (before, after) = text.rsplit_once("<xenc:CipherValue>").unwrap();
-        let letter = if after.as_bytes()[40] == b'A' { "B" } else { "A" };
-        shell(&format!("{before}<xenc:CipherValue>{}{letter}{}", &after[..40], &after[41..]))
+        let email = if after.as_bytes()[40] == b'A' { "B" } else { "A" };
+        shell(&format!("{before}<xenc:CipherValue>{}{email}{}", &after[..40], &after[41..]))
     };
     let method = |to: &str| shell(&bent(&sealed(&honest), AES256_GCM, to));
     let transport = |to: &str| shell(&bent(&sealed(&honest), super::forger::OAEP, to));

@@ -8,7 +8,7 @@ use openssl::{
     symm::{self, Cipher},
     x509::X509,
 };
-use vestibule::sso;
+use vestibule::saml;
 
 use super::forger::{ASSERTION, DSIG, OAEP, XENC};
 
@@ -39,7 +39,7 @@ impl Envelope {
     }
 
     /// An `EncryptedAssertion` for the holder of a certificate.
-    pub fn around(&self, text: &str, recipient: &sso::Certificate) -> String {
+    pub fn around(&self, text: &str, recipient: &saml::Certificate) -> String {
         let mut content_key = vec![0; self.cipher.key_len()];
         getrandom::fill(&mut content_key).unwrap();
         let public = X509::from_der(recipient.der()).unwrap().public_key().unwrap();

@@ -18,7 +18,7 @@ use openssl::{
     sign::Signer,
     x509::{X509, X509Builder, X509NameBuilder},
 };
-use vestibule::{clock::Timestamp, secret::Secret, sso};
+use vestibule::{clock::Timestamp, saml, secret::Secret};
 
 pub const ASSERTION: &str = "urn:oasis:names:tc:SAML:2.0:assertion";
 pub const PROTOCOL: &str = "urn:oasis:names:tc:SAML:2.0:protocol";
@@ -31,7 +31,7 @@ pub const SHA256: &str = "http://www.w3.org/2001/04/xmlenc#sha256";
 pub const OAEP: &str = "http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p";
 
 pub const US: &str = "https://app.example/auth/saml/metadata";
-pub const CALLBACK: &str = "https://app.example/auth/saml/callback";
+pub const ACS: &str = "https://app.example/auth/saml/callback";
 pub const IDP: &str = "https://idp.example/metadata";
 pub const REQUEST: &str = "_request-of-this-browser";
 pub const PERSISTENT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent";
@@ -119,11 +119,11 @@ impl Idp {
 }
 
 /// A key of our own, quicker to make than the ones we use.
-pub fn service_key() -> sso::ServiceKey {
+pub fn service_key() -> saml::ServiceKey {
     let made = Idp::rsa();
     let private = String::from_utf8(made.key.private_key_to_pem_pkcs8().unwrap()).unwrap();
     let certificate = String::from_utf8(made.certificate.to_pem().unwrap()).unwrap();
-    sso::ServiceKey::from_pem(&Secret::from_text(private), &certificate).unwrap()
+    saml::ServiceKey::from_pem(&Secret::from_text(private), &certificate).unwrap()
 }
 
 /// A transform without anything in it.
@@ -152,16 +152,12 @@ pub fn metadata(entity_id: &str, idps: &[&Idp]) -> String {
 }
 
 /// A response to this text, held against an identity provider with these certificates.
-pub fn presented(xml: &str, idps: &[&Idp], keys: &[sso::ServiceKey]) -> sso::Presented {
-    sso::Presented {
+pub fn presented(xml: &str, idps: &[&Idp], keys: &[saml::ServiceKey]) -> saml::Presented {
+    saml::Presented {
         response: BASE64_STANDARD.encode(xml),
-        provider: sso::read_provider(&metadata(IDP, idps), now()).unwrap(),
-        service: sso::Service {
-            entity_id: US.to_owned(),
-            callback: CALLBACK.to_owned(),
-            keys: keys.to_vec(),
-        },
-        request: sso::Request {
+        provider: saml::read_provider(&metadata(IDP, idps), now()).unwrap(),
+        service: saml::Service { entity_id: US.to_owned(), acs_url: ACS.to_owned(), keys: keys.to_vec() },
+        request: saml::Request {
             id: REQUEST.to_owned(),
             sent_at: now() - TimeDelta::seconds(30),
             force_authn: false,
@@ -254,7 +250,7 @@ pub fn draft() -> Draft {
     let (issued, until) = (at(-5), at(300));
     Draft {
         response: format!(
-            "<samlp:Response xmlns:samlp=\"{PROTOCOL}\" Destination=\"{CALLBACK}\" ID=\"_response\" \
+            "<samlp:Response xmlns:samlp=\"{PROTOCOL}\" Destination=\"{ACS}\" ID=\"_response\" \
              InResponseTo=\"{REQUEST}\" IssueInstant=\"{issued}\" Version=\"2.0\">\
              <saml:Issuer xmlns:saml=\"{ASSERTION}\">{IDP}</saml:Issuer>{MARK}\
              <samlp:Status><samlp:StatusCode Value=\"urn:oasis:names:tc:SAML:2.0:status:Success\">\
@@ -266,7 +262,7 @@ pub fn draft() -> Draft {
              <saml:Subject><saml:NameID Format=\"{PERSISTENT}\">ada</saml:NameID>\
              <saml:SubjectConfirmation Method=\"urn:oasis:names:tc:SAML:2.0:cm:bearer\">\
              <saml:SubjectConfirmationData InResponseTo=\"{REQUEST}\" NotOnOrAfter=\"{until}\" \
-             Recipient=\"{CALLBACK}\"></saml:SubjectConfirmationData></saml:SubjectConfirmation></saml:Subject>\
+             Recipient=\"{ACS}\"></saml:SubjectConfirmationData></saml:SubjectConfirmation></saml:Subject>\
              <saml:Conditions NotBefore=\"{issued}\" NotOnOrAfter=\"{until}\"><saml:AudienceRestriction>\
              <saml:Audience>{US}</saml:Audience></saml:AudienceRestriction></saml:Conditions>\
              <saml:AuthnStatement AuthnInstant=\"{issued}\" SessionIndex=\"s1\" SessionNotOnOrAfter=\"{session}\">\

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use vestibule::sso::{Desk, MAX_RESPONSE, Reason};
+use vestibule::saml::{MAX_RESPONSE, Reason, ResponsePool};
 
 use super::{
     Forgery, all_refused,
@@ -76,7 +76,7 @@ fn heavy(idp: &Idp) -> Vec<Forgery> {
         let many: String = (0..count).map(|n| format!(" a{n}=\"\"")).collect();
         inside(&format!("<a{many}/>"))
     };
-    let said = |count: usize| {
+    let output = |count: usize| {
         let many = "<saml:Attribute Name=\"n\"></saml:Attribute>".repeat(count);
         let Draft { response, assertion } = draft();
         let assertion =
@@ -101,8 +101,8 @@ fn heavy(idp: &Idp) -> Vec<Forgery> {
             inside(&format!("<a{}/>", " a=\"\"".repeat(30_000))),
             Reason::Malformed,
         ),
-        ("too many attributes", said(198), Reason::TooManyAttributes),
-        ("very many attributes", said(1_500), Reason::TooManyAttributes),
+        ("too many attributes", output(198), Reason::TooManyAttributes),
+        ("very many attributes", output(1_500), Reason::TooManyAttributes),
         (
             "very many transforms",
             {
@@ -170,9 +170,9 @@ fn a_hostile_document_costs_little_time_and_memory_and_so_does_the_largest_hones
                 format!("<saml:Attribute Name=\"n{n}\">{values}</saml:Attribute>")
             })
             .collect();
-        let said =
+        let output =
             draft().assertion("</saml:AttributeStatement>", &format!("{many}</saml:AttributeStatement>"));
-        presented(&said.both_signed(&idp.pen()), &[&idp], &[])
+        presented(&output.both_signed(&idp.pen()), &[&idp], &[])
     };
     assert!(read(&full).is_ok());
 
@@ -198,15 +198,15 @@ fn peak_memory() -> Option<u64> {
 #[actix_web::test]
 async fn the_desk_reads_off_the_thread_and_survives_everything() {
     let idp = Idp::rsa();
-    let desk = Desk::new(2, Duration::from_secs(20));
+    let pool = ResponsePool::new(2, Duration::from_secs(20));
     for (_, text, _) in heavy(&idp) {
-        let _ = desk.read(presented(&text, &[&idp], &[])).await;
+        let _ = pool.read(presented(&text, &[&idp], &[])).await;
     }
     let honest = presented(&draft().both_signed(&idp.pen()), &[&idp], &[]);
-    assert_eq!(desk.read(honest.clone()).await.unwrap().name.value, "ada");
-    assert_eq!(desk.panics(), 0);
+    assert_eq!(pool.read(honest.clone()).await.unwrap().name.value, "ada");
+    assert_eq!(pool.panics(), 0);
 
-    let full = Desk::new(0, Duration::from_millis(1));
+    let full = ResponsePool::new(0, Duration::from_millis(1));
     assert_eq!(full.read(honest).await.unwrap_err().reason, Reason::Busy);
 }
 
@@ -215,13 +215,13 @@ async fn the_desk_reads_off_the_thread_and_survives_everything() {
 fn no_single_change_is_believed() {
     let idp = Idp::ec();
     let honest = draft().both_signed(&idp.pen());
-    let said = read(&presented(&honest, &[&idp], &[])).unwrap();
+    let output = read(&presented(&honest, &[&idp], &[])).unwrap();
     for at in (0..honest.len()).step_by(11) {
         let (before, after) = (&honest[..at], &honest[at + 1..]);
         let changed = char::from(honest.as_bytes()[at] ^ 1);
         for text in [format!("{before}{after}"), format!("{before}{changed}{after}")] {
             if let Ok(other) = read(&presented(&text, &[&idp], &[])) {
-                assert_eq!(other, said, "at {at}: {text}");
+                assert_eq!(other, output, "at {at}: {text}");
             }
         }
     }

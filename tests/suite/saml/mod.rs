@@ -16,7 +16,7 @@ pub mod wrapping;
 
 use std::cell::RefCell;
 
-use vestibule::sso::{self, Presented, Reason, Statement};
+use vestibule::saml::{self, Presented, Reason, Statement};
 
 thread_local! {
     // What the tests of forgeries make, where somebody else wants to try it.
@@ -32,7 +32,7 @@ pub fn collected(make: impl FnOnce()) -> Vec<(Presented, Reason)> {
 
 /// Reads a response; a forgery with its reason, or what was said.
 fn read(presented: &Presented) -> Result<Statement, Reason> {
-    sso::read_response(presented).map_err(|refusal| {
+    saml::read_response(presented).map_err(|refusal| {
         let failed: Vec<_> = refusal.checks.iter().filter_map(|check| check.failed).collect();
         assert_eq!(failed.first(), Some(&refusal.reason), "a refusal names the check that failed first");
         refusal.reason

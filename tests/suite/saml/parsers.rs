@@ -1,6 +1,6 @@
 //! Texts that two parsers could read differently.
 
-use vestibule::sso::Reason;
+use vestibule::saml::Reason;
 
 use super::{
     all_refused,

@@ -6,15 +6,15 @@ use openssl::{
     pkey::PKey,
     rsa::Rsa,
 };
-use vestibule::sso::{self, KeyKind, MAX_METADATA, Reason};
+use vestibule::saml::{self, KeyKind, MAX_METADATA, Reason};
 
 use super::{
     canary::Canary,
     forger::{IDP, Idp, PROTOCOL, bent, metadata, now},
 };
 
-fn provider(text: &str) -> Result<sso::IdentityProvider, Reason> {
-    sso::read_provider(text, now())
+fn provider(text: &str) -> Result<saml::IdentityProvider, Reason> {
+    saml::read_provider(text, now())
 }
 
 const MD: &str = "xmlns:md=\"urn:oasis:names:tc:SAML:2.0:metadata\"";
@@ -34,7 +34,7 @@ fn an_identity_provider_is_read_from_its_metadata() {
     assert_eq!(read.post.as_deref(), Some("https://idp.example/post?a=1&b=2"));
     assert!(read.wants_signed_requests);
     assert_eq!(read.valid_until.unwrap().iso(), "2027-01-01T00:00:00Z");
-    let kinds: Vec<_> = read.certificates.iter().map(sso::Certificate::kind).collect();
+    let kinds: Vec<_> = read.certificates.iter().map(saml::Certificate::kind).collect();
     assert_eq!(kinds, [KeyKind::Rsa, KeyKind::Ec], "the same one twice is one");
     assert_eq!(read.certificates[0].not_before.iso(), "2024-11-21T14:05:00Z");
     assert_eq!(read.certificates[0].not_after.iso(), "2126-10-28T14:05:00Z");

@@ -8,21 +8,23 @@ use flate2::read::DeflateDecoder;
 use openssl::{hash::MessageDigest, sign::Verifier, x509::X509};
 use samael::crypto::{CertificateDer, Crypto, CryptoProvider};
 use url::Url;
-use vestibule::sso::{self, Ask, Departure, IdentityProvider, NameFormat, Service, ServiceKey};
+use vestibule::saml::{
+    self, AuthnRequestParams, BindingMessage, IdentityProvider, NameFormat, Service, ServiceKey,
+};
 
-use super::forger::{CALLBACK, IDP, Idp, US, metadata, now, service_key};
+use super::forger::{ACS, IDP, Idp, US, metadata, now, service_key};
 
 fn provider() -> IdentityProvider {
-    sso::read_provider(&metadata(IDP, &[&Idp::ec()]), now()).unwrap()
+    saml::read_provider(&metadata(IDP, &[&Idp::ec()]), now()).unwrap()
 }
 
 fn service(keys: &[&ServiceKey]) -> Service {
     let keys = keys.iter().map(|key| (*key).clone()).collect();
-    Service { entity_id: US.to_owned(), callback: CALLBACK.to_owned(), keys }
+    Service { entity_id: US.to_owned(), acs_url: ACS.to_owned(), keys }
 }
 
-fn ask<'a>(service: &'a Service, provider: &'a IdentityProvider) -> Ask<'a> {
-    Ask {
+fn ask<'a>(service: &'a Service, provider: &'a IdentityProvider) -> AuthnRequestParams<'a> {
+    AuthnRequestParams {
         service,
         provider,
         force_authn: false,
@@ -44,8 +46,8 @@ fn unpacked(address: &str) -> String {
 #[test]
 fn a_request_goes_by_redirect_and_says_what_is_wanted() {
     let (service, provider) = (service(&[]), provider());
-    let started = sso::start(&ask(&service, &provider)).unwrap();
-    let Departure::Redirect(address) = &started.departure else { panic!("{:?}", started.departure) };
+    let started = saml::start(&ask(&service, &provider)).unwrap();
+    let BindingMessage::Redirect(address) = &started.message else { panic!("{:?}", started.message) };
     assert!(address.starts_with("https://idp.example/sso?SAMLRequest="));
     let relayed = Url::parse(address).unwrap();
     let (_, relayed) = relayed.query_pairs().find(|(name, _)| name == "RelayState").unwrap();
@@ -56,7 +58,7 @@ fn a_request_goes_by_redirect_and_says_what_is_wanted() {
     assert_eq!(request.id, started.request.id);
     assert_eq!(request.version, "2.0");
     assert_eq!(request.destination.as_deref(), Some("https://idp.example/sso"));
-    assert_eq!(request.assertion_consumer_service_url.as_deref(), Some(CALLBACK));
+    assert_eq!(request.assertion_consumer_service_url.as_deref(), Some(ACS));
     assert_eq!(request.issuer.unwrap().value.as_deref(), Some(US));
     assert_eq!(request.issue_instant.timestamp(), now().unix());
     assert_eq!(request.force_authn, None);
@@ -64,13 +66,14 @@ fn a_request_goes_by_redirect_and_says_what_is_wanted() {
     assert_eq!(policy.format.as_deref(), Some(NameFormat::Persistent.uri()));
 
     // 160 random bits, and no two alike.
-    let again = sso::start(&ask(&service, &provider)).unwrap().request.id;
+    let again = saml::start(&ask(&service, &provider)).unwrap().request.id;
     assert_ne!(again, started.request.id);
     assert!(again.starts_with('_') && again.len() == 28, "{again}");
 
     let forced =
-        sso::start(&Ask { force_authn: true, name_format: None, ..ask(&service, &provider) }).unwrap();
-    let Departure::Redirect(address) = &forced.departure else { panic!("{:?}", forced.departure) };
+        saml::start(&AuthnRequestParams { force_authn: true, name_format: None, ..ask(&service, &provider) })
+            .unwrap();
+    let BindingMessage::Redirect(address) = &forced.message else { panic!("{:?}", forced.message) };
     let request: samael::schema::AuthnRequest = unpacked(address).parse().unwrap();
     assert_eq!(request.force_authn, Some(true));
     assert!(request.name_id_policy.is_none());
@@ -82,8 +85,8 @@ fn with_a_key_the_address_is_signed() {
     let key = service_key();
     let (service, mut provider) = (service(&[&key]), provider());
     provider.redirect = Some("https://idp.example/sso?tenant=1".to_owned());
-    let started = sso::start(&ask(&service, &provider)).unwrap();
-    let Departure::Redirect(address) = &started.departure else { panic!("{:?}", started.departure) };
+    let started = saml::start(&ask(&service, &provider)).unwrap();
+    let BindingMessage::Redirect(address) = &started.message else { panic!("{:?}", started.message) };
     let (_, query) = address.split_once("?tenant=1&").unwrap();
     let (signed, signature) = query.split_once("&Signature=").unwrap();
     let pair = format!("s={signature}");
@@ -101,24 +104,26 @@ fn where_only_a_form_is_taken_the_page_gets_its_fields() {
     let (service, mut provider) = (service(&[&key]), provider());
     provider.post = Some("https://idp.example/post".to_owned());
     provider.redirect = None;
-    let started = sso::start(&ask(&service, &provider)).unwrap();
-    let Departure::Post { action, saml_request, relay_state } = &started.departure else { panic!("no form") };
+    let started = saml::start(&ask(&service, &provider)).unwrap();
+    let BindingMessage::Post { action, saml_request, relay_state } = &started.message else {
+        panic!("no form")
+    };
     assert_eq!(action, "https://idp.example/post");
     assert_eq!(relay_state, "opaque & \"quoted\" <script>");
     let text = String::from_utf8(BASE64_STANDARD.decode(saml_request).unwrap()).unwrap();
     let certificate = CertificateDer::from(key.certificate().der().to_vec());
     Crypto::verify_signed_xml(&text, &certificate, Some("ID")).unwrap();
-    let changed = text.replace(CALLBACK, "https://evil.example");
+    let changed = text.replace(ACS, "https://evil.example");
     assert!(Crypto::verify_signed_xml(&changed, &certificate, Some("ID")).is_err());
 
     provider.post = None;
-    assert!(sso::start(&ask(&service, &provider)).is_err());
+    assert!(saml::start(&ask(&service, &provider)).is_err());
 }
 
 #[test]
 fn our_metadata_names_both_keys_during_a_change_and_is_signed_case_84() {
     let (current, next) = (service_key(), service_key());
-    let text = sso::metadata(&service(&[&current, &next])).unwrap();
+    let text = saml::metadata(&service(&[&current, &next])).unwrap();
     Crypto::verify_signed_xml(&text, &CertificateDer::from(current.certificate().der().to_vec()), Some("ID"))
         .unwrap();
     let read: samael::metadata::EntityDescriptor = text.parse().unwrap();
@@ -127,7 +132,7 @@ fn our_metadata_names_both_keys_during_a_change_and_is_signed_case_84() {
     let roles = read.sp_sso_descriptors.unwrap();
     let [role] = roles.as_slice() else { panic!("{} roles", roles.len()) };
     assert_eq!((role.want_assertions_signed, role.authn_requests_signed), (Some(true), Some(true)));
-    assert_eq!(role.assertion_consumer_services[0].location, CALLBACK);
+    assert_eq!(role.assertion_consumer_services[0].location, ACS);
     let keys = role.key_descriptors.as_ref().unwrap();
     let uses: Vec<_> = keys.iter().map(|key| key.key_use.as_deref().unwrap()).collect();
     assert_eq!(uses, ["signing", "encryption", "signing", "encryption"]);
@@ -142,7 +147,7 @@ fn our_metadata_names_both_keys_during_a_change_and_is_signed_case_84() {
         assert_eq!(BASE64_STANDARD.decode(written).unwrap(), certificate.certificate().der());
     }
 
-    let plain = sso::metadata(&service(&[])).unwrap();
+    let plain = saml::metadata(&service(&[])).unwrap();
     assert!(!plain.contains("Signature") && !plain.contains("KeyDescriptor"));
 }
 

@@ -1,7 +1,7 @@
 //! Signatures that are missing, another's, in the wrong place, or made as nobody should.
 
 use openssl::hash::MessageDigest;
-use vestibule::sso::Reason;
+use vestibule::saml::Reason;
 
 use super::{
     all_refused,

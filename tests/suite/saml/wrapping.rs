@@ -1,6 +1,6 @@
 //! Signature wrapping: an honest signature, and something else beside, around or inside what it covers.
 
-use vestibule::sso::Reason;
+use vestibule::saml::Reason;
 
 use super::{
     Forgery, all_refused,

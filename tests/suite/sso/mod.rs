@@ -1,7 +1,7 @@
 //! Single sign-on through the front door: people leave for their identity provider and come back.
 
-mod arriving;
 mod enforcing;
-mod guarding;
 mod operating;
+mod provisioning;
+mod refused_responses;
 mod stepping_up;

@@ -5,14 +5,14 @@ use std::{collections::BTreeMap, fs};
 use serde_json::{Value, json};
 
 use crate::{
-    house::{House, Said, outside::Publisher},
+    harness::{CommandOutput, TestApp, outbound::Publisher},
     idp::{Acme, ada, id_of, request_in},
     saml::forger::{self, Idp},
 };
 
-fn lines(said: &Said) -> Vec<Value> {
-    assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{said:?}");
-    said.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+fn lines(output: &CommandOutput) -> Vec<Value> {
+    assert_eq!((output.code, output.err.as_str()), (Some(0), ""), "{output:?}");
+    output.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// A file with the metadata of Acme's identity provider.
@@ -22,19 +22,19 @@ fn metadata(folder: &tempfile::TempDir, idp: &Idp) -> String {
     file.to_str().unwrap().to_owned()
 }
 
-fn refusal(said: &Said) -> &str {
-    assert_eq!((said.code, said.out.as_str()), (Some(1), ""), "{said:?}");
-    assert!(!said.err.contains("panicked") && said.err.trim_end().ends_with('.'), "{said:?}");
-    &said.err
+fn refusal(output: &CommandOutput) -> &str {
+    assert_eq!((output.code, output.out.as_str()), (Some(1), ""), "{output:?}");
+    assert!(!output.err.contains("panicked") && output.err.trim_end().ends_with('.'), "{output:?}");
+    &output.err
 }
 
 #[actix_web::test]
 async fn an_operator_connects_an_organisation_and_its_people_come_in() {
-    let house = House::today().await;
+    let app = TestApp::today().await;
     let folder = tempfile::tempdir().unwrap();
     let idp = Idp::rsa();
     let file = metadata(&folder, &idp);
-    let owner = house.verified("boss@acme.example").await;
+    let owner = app.verified("boss@acme.example").await;
     let add = [
         "sso",
         "add",
@@ -56,24 +56,24 @@ async fn an_operator_connects_an_organisation_and_its_people_come_in() {
         "--json",
     ];
 
-    let made = lines(&house.command(&add)).remove(0);
+    let made = lines(&app.command(&add)).remove(0);
     assert_eq!((&made["organisation"], &made["domain"]), (&json!("acme"), &json!("example.com")));
     assert_eq!((&made["issuer"], &made["approved"]), (&json!(forger::IDP), &json!(true)));
     assert_eq!(owner.get("/organisations").await.json()["organisations"][0]["role"], "owner");
 
-    let listed = lines(&house.command(&["sso", "list", "--json"])).remove(0);
+    let listed = lines(&app.command(&["sso", "list", "--json"])).remove(0);
     assert_eq!(listed["id"], made["id"]);
     assert_eq!(listed["domains"], json!([{ "name": "example.com", "proved": true, "enforced": false }]));
-    let words = house.command(&["sso", "list"]).out;
-    assert!(words.contains("example.com (proved)") && words.contains(forger::IDP), "{words}");
+    let words = app.command(&["sso", "list"]).out;
+    assert!(words.contains("example.com (verified)") && words.contains(forger::IDP), "{words}");
 
     let id = made["id"].as_str().unwrap();
-    let acme = Acme::made(idp, forger::IDP, made["id"].as_str().unwrap(), owner, &house).await;
-    let browser = house.browser();
-    acme.signs_in(&house, &browser, &ada().in_groups(&["makers"])).await.goes_to("/me");
-    assert_eq!(acme.roles(&house).await[0], "ada@example.com editor");
+    let acme = Acme::made(idp, forger::IDP, made["id"].as_str().unwrap(), owner, &app).await;
+    let browser = app.browser();
+    acme.signs_in(&app, &browser, &ada().in_groups(&["makers"])).await.goes_to("/me");
+    assert_eq!(acme.roles(&app).await[0], "ada@example.com editor");
 
-    let findings = lines(&house.command(&["sso", "test", id, "--json"]));
+    let findings = lines(&app.command(&["sso", "test", id, "--json"]));
     let health: BTreeMap<&str, &str> = findings
         .iter()
         .filter_map(|finding| Some((finding["what"].as_str()?, finding["health"].as_str()?)))
@@ -82,15 +82,15 @@ async fn an_operator_connects_an_organisation_and_its_people_come_in() {
         assert_eq!(health[what], "fine", "{findings:?}");
     }
     let made_by = "audit WHERE actor_kind = 'operator' AND event IN \
-        ('organisation_made', 'connection_made', 'domain_added', 'domain_proved')";
-    assert_eq!(house.count(made_by).await, 4);
+        ('organisation_made', 'connection_made', 'domain_added', 'domain_verified')";
+    assert_eq!(app.count(made_by).await, 4);
 }
 
 #[actix_web::test]
 async fn metadata_behind_a_link_is_read_at_once_and_the_link_kept() {
     let publisher = Publisher::start(&forger::metadata(forger::IDP, &[&Idp::rsa()]));
-    let house = House::with(&[("SSO_PRIVATE_METADATA", "on")]).await;
-    house.verified("boss@acme.example").await;
+    let app = TestApp::with(&[("SSO_PRIVATE_METADATA", "on")]).await;
+    app.verified("boss@acme.example").await;
     let link = publisher.link();
     let add = [
         "sso",
@@ -106,40 +106,32 @@ async fn metadata_behind_a_link_is_read_at_once_and_the_link_kept() {
         "--json",
     ];
 
-    let made = lines(&house.command(&add)).remove(0);
+    let made = lines(&app.command(&add)).remove(0);
 
     assert_eq!((&made["issuer"], &made["approved"]), (&json!(forger::IDP), &json!(false)));
-    let kept = house.texts("SELECT metadata_url AS text FROM connections").await.remove(0);
+    let kept = app.texts("SELECT metadata_url AS text FROM connections").await.remove(0);
     assert_eq!(kept, link);
     publisher.publish("404 Not Found", "");
-    let again = house.command(&[
-        "sso",
-        "add",
-        "--organisation",
-        "acme",
-        "--metadata",
-        &link,
-        "--domain",
-        "b.example",
-    ]);
+    let again =
+        app.command(&["sso", "add", "--organisation", "acme", "--metadata", &link, "--domain", "b.example"]);
     assert!(refusal(&again).contains("status 404"), "{again:?}");
 }
 
 #[actix_web::test]
 async fn what_cannot_be_connected_is_said_in_a_sentence_and_leaves_nothing_behind() {
-    let house = House::open().await;
+    let app = TestApp::open().await;
     let folder = tempfile::tempdir().unwrap();
     let file = metadata(&folder, &Idp::rsa());
     let rubbish = folder.path().join("rubbish.xml");
     fs::write(&rubbish, "<!DOCTYPE a><a/>").unwrap();
     let rubbish = rubbish.to_str().unwrap();
-    house.claimant("claim@example.com").await;
-    house.verified("boss@acme.example").await;
+    app.unverified_user("claim@example.com").await;
+    app.verified("boss@acme.example").await;
     let add = |organisation: &str, owner: &str, metadata: &str, domain: &str| {
         let fixed =
             ["sso", "add", "--organisation", organisation, "--metadata", metadata, "--domain", domain];
         let owner = if owner.is_empty() { vec![] } else { vec!["--owner", owner] };
-        house.command(&[&fixed[..], &owner].concat())
+        app.command(&[&fixed[..], &owner].concat())
     };
 
     assert!(refusal(&add("Acme", "", &file, "example.com")).contains("no organisation called Acme"));
@@ -152,28 +144,28 @@ async fn what_cannot_be_connected_is_said_in_a_sentence_and_leaves_nothing_behin
     assert!(refusal(&add("Acme", "boss@acme.example", &file, "not a domain")).contains("like example.com"));
     let private = "http://127.0.0.1:9/metadata";
     assert!(refusal(&add("Acme", "boss@acme.example", private, "example.com")).contains("private network"));
-    assert_eq!(house.count("organisations").await + house.count("connections").await, 0);
-    refusal(&house.command(&["sso", "test", "nothing"]));
-    refusal(&house.command(&["sso", "domain", "approve", "example.com"]));
-    refusal(&house.command(&["sso", "key", "switch"]));
+    assert_eq!(app.count("organisations").await + app.count("connections").await, 0);
+    refusal(&app.command(&["sso", "test", "nothing"]));
+    refusal(&app.command(&["sso", "domain", "approve", "example.com"]));
+    refusal(&app.command(&["sso", "key", "switch"]));
 
     for wrong in [&["sso"][..], &["sso", "add"], &["sso", "domain"], &["sso", "key", "lose"]] {
-        assert_eq!(house.command(wrong).code, Some(2), "{wrong:?}");
+        assert_eq!(app.command(wrong).code, Some(2), "{wrong:?}");
     }
     let fixed = ["sso", "add", "--organisation", "a", "--metadata", "b", "--domain", "c", "--group"];
     for wrong in ["makers", "makers=king"] {
-        assert_eq!(house.command(&[&fixed[..], &[wrong]].concat()).code, Some(2), "{wrong}");
+        assert_eq!(app.command(&[&fixed[..], &[wrong]].concat()).code, Some(2), "{wrong}");
     }
 }
 
 #[actix_web::test]
 async fn an_operator_approves_the_domain_of_one_of_several() {
-    let house = House::open().await;
+    let app = TestApp::open().await;
     let folder = tempfile::tempdir().unwrap();
     let file = metadata(&folder, &Idp::rsa());
     for name in ["Acme", "Beta"] {
         let owner = format!("boss@{}.example", name.to_lowercase());
-        house.verified(&owner).await;
+        app.verified(&owner).await;
         let add = [
             "sso",
             "add",
@@ -186,63 +178,63 @@ async fn an_operator_approves_the_domain_of_one_of_several() {
             "--domain",
             "example.com",
         ];
-        assert_eq!(house.command(&add).code, Some(0));
+        assert_eq!(app.command(&add).code, Some(0));
     }
-    house.browser().get("/auth/saml/login?email=ada@example.com").await.goes_to("/login");
+    app.browser().get("/auth/saml/login?email=ada@example.com").await.goes_to("/login");
     let approve = ["sso", "domain", "approve", "example.com"];
 
-    assert!(refusal(&house.command(&approve)).contains("--organisation"));
+    assert!(refusal(&app.command(&approve)).contains("--organisation"));
     let named = [&approve[..], &["--organisation", "beta"]].concat();
-    let said = house.command(&named);
-    assert_eq!((said.code, said.out.as_str()), (Some(0), "example.com is beta's.\n"), "{said:?}");
-    let again = house.command(&named);
+    let output = app.command(&named);
+    assert_eq!((output.code, output.out.as_str()), (Some(0), "example.com is beta's.\n"), "{output:?}");
+    let again = app.command(&named);
     assert_eq!(again.code, Some(1), "an act that did nothing says so: {again:?}");
     assert!(again.err.contains("nothing was changed"), "{again:?}");
     let other = [&approve[..], &["--organisation", "acme"]].concat();
-    assert!(refusal(&house.command(&other)).contains("Another organisation has proved"));
+    assert!(refusal(&app.command(&other)).contains("Another organisation has proved"));
 
-    request_in(&house.browser().get("/auth/saml/login?email=ada@example.com").await);
-    assert_eq!(house.count("domains WHERE proved_by = 'operator'").await, 1);
+    request_in(&app.browser().get("/auth/saml/login?email=ada@example.com").await);
+    assert_eq!(app.count("domains WHERE verified_by = 'operator'").await, 1);
 }
 
 #[actix_web::test]
 async fn a_key_is_announced_before_it_is_used_case_84() {
-    let house = House::today().await;
+    let app = TestApp::today().await;
     let certificates = async || {
-        let body = house.curl().get("/auth/saml/metadata").await.is(200).body;
+        let body = app.curl().get("/auth/saml/metadata").await.is(200).body;
         body.matches("<ds:X509Certificate>").count() + body.matches("<X509Certificate>").count()
     };
     assert_eq!(certificates().await, 0);
 
-    let first = lines(&house.command(&["sso", "key", "announce", "--json"])).remove(0);
+    let first = lines(&app.command(&["sso", "key", "announce", "--json"])).remove(0);
     assert_eq!(first["state"], "in_use");
     let one = certificates().await;
-    let second = lines(&house.command(&["sso", "key", "announce", "--json"])).remove(0);
+    let second = lines(&app.command(&["sso", "key", "announce", "--json"])).remove(0);
     assert_eq!(second["state"], "announced");
     assert_ne!(first["fingerprint"], second["fingerprint"]);
     assert!(certificates().await > one);
 
-    assert_eq!(house.command(&["sso", "key", "switch"]).out, "The announced key is in use.\n");
-    assert_eq!(house.count("service_keys WHERE state = 'retired'").await, 1);
-    assert_eq!(house.command(&["sso", "key", "switch"]).code, Some(1));
-    assert_eq!(house.count("service_keys WHERE state = 'in_use'").await, 1, "a refusal changes nothing");
-    assert_eq!(house.count("audit WHERE actor_kind = 'operator' AND event LIKE 'service_key_%'").await, 3);
+    assert_eq!(app.command(&["sso", "key", "switch"]).out, "The announced key is in use.\n");
+    assert_eq!(app.count("service_keys WHERE state = 'retired'").await, 1);
+    assert_eq!(app.command(&["sso", "key", "switch"]).code, Some(1));
+    assert_eq!(app.count("service_keys WHERE state = 'in_use'").await, 1, "a refusal changes nothing");
+    assert_eq!(app.count("audit WHERE actor_kind = 'operator' AND event LIKE 'service_key_%'").await, 3);
 }
 
 #[actix_web::test]
 async fn the_whole_way_can_be_clicked_after_seeding() {
-    let house = House::today().await;
-    assert_eq!(house.command(&["seed"]).code, Some(0));
-    assert_eq!(house.command(&["seed"]).code, Some(0));
-    assert_eq!(house.count("organisations").await, 1);
-    let browser = house.browser();
+    let app = TestApp::today().await;
+    assert_eq!(app.command(&["seed"]).code, Some(0));
+    assert_eq!(app.command(&["seed"]).code, Some(0));
+    assert_eq!(app.count("organisations").await, 1);
+    let browser = app.browser();
 
     browser.get("/login").await.is(200).says("Email address").hides("type=\"password\"");
     let hop = browser.get("/login?email=dora@demo.example&next=/me/security").await.is(200);
     let hop = hop.says("http-equiv=\"refresh\"").says("/auth/saml/login?email=dora%40demo.example");
     drop(hop);
     let left = browser.get("/auth/saml/login?email=dora@demo.example&next=/me/security").await.is(303);
-    let there = left.header("location").strip_prefix(&house.base_url).unwrap().to_owned();
+    let there = left.header("location").strip_prefix(&app.base_url).unwrap().to_owned();
     let page = browser.get(&there).await.is(200).says("Dora, of the owners");
     let field = |name: &str| {
         let (_, rest) = page.body.split_once(&format!("name=\"{name}\" value=\"")).unwrap();
@@ -265,25 +257,25 @@ async fn the_whole_way_can_be_clicked_after_seeding() {
 #[actix_web::test]
 async fn there_is_no_demonstration_in_production_nor_from_elsewhere() {
     let production = [("MODE", "production"), ("BASE_URL", "https://id.example.com"), ("BCRYPT_COST", "10")];
-    let house = House::with(&production).await;
+    let app = TestApp::with(&production).await;
     for path in ["/dev/idp", "/dev/idp/metadata", "/dev/idp?SAMLRequest=x"] {
-        house.curl().get(path).await.refuses(404, "not_found");
+        app.curl().get(path).await.refuses(404, "not_found");
     }
-    let house = House::open().await;
-    house.curl().with("x-forwarded-for", "203.0.113.9").get("/dev/idp").await.refuses(404, "not_found");
+    let app = TestApp::open().await;
+    app.curl().with("x-forwarded-for", "203.0.113.9").get("/dev/idp").await.refuses(404, "not_found");
 }
 
 #[actix_web::test]
 async fn the_sign_in_page_asks_for_the_address_first_and_does_not_tell_who_is_here() {
-    let house = House::open().await;
-    let browser = house.browser();
+    let app = TestApp::open().await;
+    let browser = app.browser();
     browser.get("/login").await.is(200).says("type=\"password\"");
-    Acme::of(&house).await;
-    house.verified("eve@example.org").await;
+    Acme::of(&app).await;
+    app.verified("eve@example.org").await;
 
     browser.get("/login?next=/me/security").await.is(200).hides("type=\"password\"").says("/me/security");
     browser.get("/login?with=password").await.is(200).says("type=\"password\"");
-    let page = async |email: &str| house.browser().get(&format!("/login?email={email}")).await;
+    let page = async |email: &str| app.browser().get(&format!("/login?email={email}")).await;
     let kept =
         page("eve@example.org").await.is(200).says("type=\"password\"").says("value=\"eve@example.org\"");
     assert_eq!(kept.outline("eve@example.org"), page("bob@example.org").await.outline("bob@example.org"));
@@ -292,19 +284,19 @@ async fn the_sign_in_page_asks_for_the_address_first_and_does_not_tell_who_is_he
     assert_eq!(plain(ada.outline("ada@example.com"), "ada"), plain(bob.outline("bob@example.com"), "bob"));
     page("nonsense").await.is(422).says("There is a problem").hides("type=\"password\"");
 
-    let json = house.curl().get("/login?email=ada@example.com").await.is(200).json();
+    let json = app.curl().get("/login?email=ada@example.com").await.is(200).json();
     assert_eq!(json["signIn"], "/auth/saml/login?email=ada%40example.com");
-    let json = house.curl().get("/login?email=eve@example.org").await.is(200).json();
+    let json = app.curl().get("/login?email=eve@example.org").await.is(200).json();
     assert!(json["signIn"].is_null());
 }
 
 #[actix_web::test]
 async fn an_identity_provider_that_takes_forms_only_gets_one() {
-    let house = House::open().await;
-    let acme = Acme::of(&house).await;
-    acme.sets(&house, "metadata = replace(metadata, 'HTTP-Redirect', 'HTTP-POST')").await;
+    let app = TestApp::open().await;
+    let acme = Acme::of(&app).await;
+    acme.sets(&app, "metadata = replace(metadata, 'HTTP-Redirect', 'HTTP-POST')").await;
 
-    let page = house.browser().get("/auth/saml/login?email=ada@example.com").await.is(200);
+    let page = app.browser().get("/auth/saml/login?email=ada@example.com").await.is(200);
 
     let policy = page.header("content-security-policy").to_owned();
     assert!(policy.contains("form-action https://idp.example;"), "{policy}");

@@ -4,16 +4,16 @@ use chrono::TimeDelta;
 use serde_json::json;
 
 use crate::{
-    house::{House, Visitor},
+    harness::{TestApp, Visitor},
     idp::{Acme, Person, Request, ada, comes_back, id_of, me, request_in},
     saml::forger::at,
 };
 
 /// Ada is signed in through her organisation, and on her way to confirm that it is her.
-async fn confirming(house: &House, acme: &Acme, next: &str) -> (Visitor, Request) {
-    let browser = house.browser();
-    acme.signs_in(house, &browser, &ada()).await.goes_to("/me");
-    house.wait(TimeDelta::minutes(3));
+async fn confirming(app: &TestApp, acme: &Acme, next: &str) -> (Visitor, Request) {
+    let browser = app.browser();
+    acme.signs_in(app, &browser, &ada()).await.goes_to("/me");
+    app.wait(TimeDelta::minutes(3));
     let query = serde_urlencoded::to_string([("next", next)]).unwrap();
     let request = request_in(&browser.get(&format!("/auth/saml/confirm?{query}")).await);
     assert!(request.xml.contains(" ForceAuthn=\"true\""), "{}", request.xml);
@@ -22,10 +22,10 @@ async fn confirming(house: &House, acme: &Acme, next: &str) -> (Visitor, Request
 
 #[actix_web::test]
 async fn who_has_no_password_confirms_there_and_the_interrupted_form_goes_on_case_73() {
-    let house = House::open().await;
-    let acme = Acme::of(&house).await;
-    let browser = house.browser();
-    acme.signs_in(&house, &browser, &ada()).await.goes_to("/me");
+    let app = TestApp::open().await;
+    let acme = Acme::of(&app).await;
+    let browser = app.browser();
+    acme.signs_in(&app, &browser, &ada()).await.goes_to("/me");
     let (id, secret) = (browser.session_id().await, browser.cookie("session").unwrap());
 
     let interrupted = browser.post("/me/email", &[("email", "ada@new.example")]).await.is(303);
@@ -34,9 +34,9 @@ async fn who_has_no_password_confirms_there_and_the_interrupted_form_goes_on_cas
     let (_, link) = page.body.split_once("href=\"/auth/saml/confirm?").unwrap();
     let link = link.split_once('"').unwrap().0.replace("&#38;", "&").replace("&amp;", "&");
     let request = request_in(&browser.get(&format!("/auth/saml/confirm?{link}")).await);
-    assert_eq!(house.count("tokens WHERE claim LIKE '%resume=%'").await, 0, "it is sealed");
-    let response = acme.says(&house, &request, &ada());
-    let back = comes_back(&house, &browser, &response, &request.relay_state).await.is(303);
+    assert_eq!(app.count("tokens WHERE claim LIKE '%resume=%'").await, 0, "it is sealed");
+    let response = acme.says(&app, &request, &ada());
+    let back = comes_back(&app, &browser, &response, &request.relay_state).await.is(303);
 
     assert!(back.header("location").starts_with("/auth/continue?resume="), "{}", back.header("location"));
     browser.get(back.header("location")).await.is(200).says("ada@new.example");
@@ -47,10 +47,10 @@ async fn who_has_no_password_confirms_there_and_the_interrupted_form_goes_on_cas
 
 #[actix_web::test]
 async fn programs_learn_that_there_is_this_way() {
-    let house = House::open().await;
-    let acme = Acme::of(&house).await;
-    let browser = house.browser();
-    acme.signs_in(&house, &browser, &ada()).await.goes_to("/me");
+    let app = TestApp::open().await;
+    let acme = Acme::of(&app).await;
+    let browser = app.browser();
+    acme.signs_in(&app, &browser, &ada()).await.goes_to("/me");
     let curl = browser.clone().with("accept", "application/json");
 
     let refused = curl.put_json("/me/email", json!({ "email": "x@example.org" })).await;
@@ -62,53 +62,53 @@ async fn programs_learn_that_there_is_this_way() {
 
 #[actix_web::test]
 async fn somebody_else_who_comes_back_changes_nothing_case_74() {
-    let house = House::open().await;
-    let acme = Acme::of(&house).await;
+    let app = TestApp::open().await;
+    let acme = Acme::of(&app).await;
     let bea: Person = ada().called("bea").at("bea@example.com");
-    acme.signs_in(&house, &house.browser(), &bea).await.goes_to("/me");
-    let (browser, request) = confirming(&house, &acme, "/me/email").await;
+    acme.signs_in(&app, &app.browser(), &bea).await.goes_to("/me");
+    let (browser, request) = confirming(&app, &acme, "/me/email").await;
     let (id, secret) = (id_of(&browser).await, browser.cookie("session").unwrap());
 
-    let response = acme.says(&house, &request, &bea);
-    comes_back(&house, &browser, &response, &request.relay_state).await.is(403);
+    let response = acme.says(&app, &request, &bea);
+    comes_back(&app, &browser, &response, &request.relay_state).await.is(403);
 
     assert_eq!((id_of(&browser).await, browser.cookie("session").unwrap()), (id, secret));
     browser.get("/me/email").await.goes_to("/auth/confirm?next=%2Fme%2Femail");
-    assert!(acme.attempts(&house).await.contains(&"another_person".to_owned()));
+    assert!(acme.attempts(&app).await.contains(&"another_person".to_owned()));
 
     // Nobody whom we do not know either, and no account is made of them.
     let request = request_in(&browser.get("/auth/saml/confirm").await);
-    let response = acme.says(&house, &request, &ada().called("new").at("new@example.com"));
-    comes_back(&house, &browser, &response, &request.relay_state).await.is(403);
-    assert_eq!(house.count("users WHERE email LIKE 'new@%'").await, 0);
+    let response = acme.says(&app, &request, &ada().called("new").at("new@example.com"));
+    comes_back(&app, &browser, &response, &request.relay_state).await.is(403);
+    assert_eq!(app.count("users WHERE email LIKE 'new@%'").await, 0);
 }
 
 #[actix_web::test]
 async fn a_sign_in_from_before_the_request_proves_nothing_case_73() {
-    let house = House::open().await;
-    let acme = Acme::of(&house).await;
-    let (browser, request) = confirming(&house, &acme, "/me/email").await;
+    let app = TestApp::open().await;
+    let acme = Acme::of(&app).await;
+    let (browser, request) = confirming(&app, &acme, "/me/email").await;
     let instant = |seconds: i64| format!("AuthnInstant=\"{}\"", at(seconds));
     // The clock stands at three minutes; the skew is 90 seconds.
-    let draft = acme.draft(&house, &request, &ada()).assertion(&instant(175), &instant(90));
+    let draft = acme.draft(&app, &request, &ada()).assertion(&instant(175), &instant(90));
 
     let response = draft.both_signed(&acme.idp.pen());
-    comes_back(&house, &browser, &response, &request.relay_state).await.is(403);
+    comes_back(&app, &browser, &response, &request.relay_state).await.is(403);
 
-    assert!(acme.attempts(&house).await.contains(&"signed_in_too_long_ago".to_owned()));
+    assert!(acme.attempts(&app).await.contains(&"signed_in_too_long_ago".to_owned()));
     browser.get("/me/email").await.goes_to("/auth/confirm?next=%2Fme%2Femail");
 }
 
 #[actix_web::test]
 async fn a_step_up_is_for_the_session_that_asked_case_72() {
-    let house = House::open().await;
-    let acme = Acme::of(&house).await;
-    let (browser, request) = confirming(&house, &acme, "/me/email").await;
-    let response = acme.says(&house, &request, &ada());
+    let app = TestApp::open().await;
+    let acme = Acme::of(&app).await;
+    let (browser, request) = confirming(&app, &acme, "/me/email").await;
+    let response = acme.says(&app, &request, &ada());
 
     // Meanwhile the browser got another session of the same person.
-    acme.signs_in(&house, &browser, &ada()).await.goes_to("/me");
-    comes_back(&house, &browser, &response, &request.relay_state).await.is(403);
+    acme.signs_in(&app, &browser, &ada()).await.goes_to("/me");
+    comes_back(&app, &browser, &response, &request.relay_state).await.is(403);
 
     browser.get("/me/email").await.goes_to("/auth/confirm?next=%2Fme%2Femail");
     assert_eq!(me(&browser).await["email"], "ada@example.com");
@@ -116,9 +116,9 @@ async fn a_step_up_is_for_the_session_that_asked_case_72() {
 
 #[actix_web::test]
 async fn who_does_not_sign_in_through_an_organisation_has_no_such_way() {
-    let house = House::open().await;
-    Acme::of(&house).await;
-    let browser = crate::idp::resident(&house, "eve@example.org").await;
+    let app = TestApp::open().await;
+    Acme::of(&app).await;
+    let browser = crate::idp::resident(&app, "eve@example.org").await;
     browser.get("/auth/saml/confirm").await.is(404);
     browser.get("/auth/confirm").await.is(200).hides("/auth/saml/confirm");
 }

@@ -1,0 +1,10 @@
+UPDATE jobs SET name = 'scrub' WHERE name = 'vacuum';
+UPDATE audit SET event = 'claim_cleared' WHERE event = 'unverified_account_cleared';
+UPDATE audit SET event = 'claim_expired' WHERE event = 'unverified_account_expired';
+UPDATE audit SET event = 'claim_ended' WHERE event = 'unverified_account_removed';
+UPDATE audit SET event = 'domain_unproved' WHERE event = 'domain_unverified';
+UPDATE audit SET event = 'domain_proved' WHERE event = 'domain_verified';
+ALTER TABLE domains RENAME COLUMN verified_by TO proved_by;
+ALTER TABLE domains RENAME COLUMN verified_at TO proved_at;
+ALTER TABLE connections RENAME COLUMN allows_idp_initiated TO takes_unsolicited;
+ALTER TABLE sessions RENAME COLUMN stepped_up_at TO proved_at;

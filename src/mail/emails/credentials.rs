@@ -1,0 +1,347 @@
+//! Emails about passwords and second factors.
+
+use askama::Template;
+
+use super::{EmailBody, EmailHeader, device_name, plain, start_link, token_link, write};
+use crate::{
+    config::Site,
+    mail::{Email, EmailAddress, EmailKind},
+};
+
+struct ResetPassword<'a> {
+    head: EmailHeader<'a>,
+    link: String,
+    start_link: Option<String>,
+    valid_for: &'a str,
+}
+
+email_templates!(ResetPassword, "mail/reset_password.txt", "mail/reset_password.html");
+
+/// The way back in for somebody who forgot their password. `valid_for` is like `1 hour`.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn reset_password(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    token: &str,
+    valid_for: &str,
+) -> askama::Result<Email> {
+    reset(site, to, name, token, None, valid_for)
+}
+
+/// The same to an address that nobody confirmed, without the name that perhaps a stranger typed: its reader may as well
+/// start with the address, by the token `start`.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn reset_password_unconfirmed(
+    site: &Site,
+    to: &EmailAddress,
+    token: &str,
+    start: &str,
+    valid_for: &str,
+) -> askama::Result<Email> {
+    reset(site, to, "", token, Some(start_link(site, to, start)), valid_for)
+}
+
+fn reset(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    token: &str,
+    start_link: Option<String>,
+    valid_for: &str,
+) -> askama::Result<Email> {
+    let link = token_link(site, "/reset-password", token);
+    let words = ResetPassword { head: EmailHeader::of(site, name), link, start_link, valid_for };
+    write(EmailKind::ResetPassword, to, format!("Set a new password for {}", site.name), &words)
+}
+
+struct PasswordChanged<'a> {
+    head: EmailHeader<'a>,
+    not_me: String,
+    when: &'a str,
+    device: &'a str,
+    kept: Vec<String>,
+}
+
+/// What opens an account besides its password, and still does.
+#[derive(Debug, Default)]
+pub struct KeptCredentials {
+    /// The names of its passkeys.
+    pub passkeys: Vec<String>,
+    /// The names of connections that it is signed in to through.
+    pub organisations: Vec<String>,
+    /// Whether an authenticator app is asked for.
+    pub has_app: bool,
+}
+
+impl KeptCredentials {
+    /// In words, one by one. A name that could be more than one is left out.
+    fn words(&self) -> Vec<String> {
+        let passkeys = self.passkeys.iter().map(|name| match plain(name) {
+            Some(name) => format!("the passkey {name}"),
+            None => "a passkey".to_owned(),
+        });
+        let organisations = self.organisations.iter().map(|name| match plain(name) {
+            Some(name) => format!("signing in through {name}"),
+            None => "signing in through an organisation".to_owned(),
+        });
+        passkeys.chain(organisations).chain(self.has_app.then(|| "an authenticator app".to_owned())).collect()
+    }
+}
+
+email_templates!(PasswordChanged, "mail/password_changed.txt", "mail/password_changed.html");
+
+/// Tells somebody that their password is a new one, `when` (`21 November 2026, 14:05 UTC`) and from which
+/// `device` (`Chrome on macOS`), and what still opens the account. `not_me` is the way back.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn password_changed(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    (when, device): (&str, &str),
+    kept: &KeptCredentials,
+    not_me: &str,
+) -> askama::Result<Email> {
+    let words = PasswordChanged {
+        head: EmailHeader::of(site, name),
+        not_me: token_link(site, "/not-me", not_me),
+        when,
+        device: device_name(device),
+        kept: kept.words(),
+    };
+    write(EmailKind::PasswordChanged, to, format!("Your password for {} was changed", site.name), &words)
+}
+
+/// A change of the ways to sign in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FactorChange {
+    /// An authenticator app was set up.
+    AppAdded,
+    /// Another authenticator app took the place of the one before.
+    AppReplaced,
+    /// The authenticator app was removed.
+    AppRemoved,
+    /// A passkey was added.
+    PasskeyAdded,
+    /// A passkey was removed.
+    PasskeyRemoved,
+    /// A passkey's counter went back: there is a copy of it.
+    PasskeyCopied,
+    /// New recovery codes were made.
+    CodesMade,
+}
+
+impl FactorChange {
+    /// What happened, as a sentence without its full stop.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::AppAdded => "An authenticator app was added",
+            Self::AppReplaced => "Your authenticator app was replaced by another",
+            Self::AppRemoved => "The authenticator app was removed",
+            Self::PasskeyAdded => "A passkey was added",
+            Self::PasskeyRemoved => "A passkey was removed",
+            Self::PasskeyCopied => "Somebody used a copy of one of your passkeys, so it no longer works",
+            Self::CodesMade => "New recovery codes were made, and the older ones no longer work",
+        }
+    }
+}
+
+struct FactorChanged<'a> {
+    head: EmailHeader<'a>,
+    not_me: String,
+    what: &'a str,
+    when: &'a str,
+    device: &'a str,
+}
+
+email_templates!(FactorChanged, "mail/factor_changed.txt", "mail/factor_changed.html");
+
+/// Tells somebody that a way to sign in was added or removed, `when` and from which `device`. `not_me` is the way back.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn factor_changed(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    change: FactorChange,
+    when: &str,
+    device: &str,
+    not_me: &str,
+) -> askama::Result<Email> {
+    let words = FactorChanged {
+        head: EmailHeader::of(site, name),
+        not_me: token_link(site, "/not-me", not_me),
+        what: change.words(),
+        when,
+        device: device_name(device),
+    };
+    write(EmailKind::FactorChanged, to, format!("How you sign in to {} has changed", site.name), &words)
+}
+
+/// Tells somebody that they sign in through `organisation` from now on, since `when` and from which `device`. `not_me` is
+/// the way back.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn identity_linked(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    organisation: &str,
+    (when, device): (&str, &str),
+    not_me: &str,
+) -> askama::Result<Email> {
+    let organisation = plain(organisation).unwrap_or("an organisation");
+    let words = FactorChanged {
+        head: EmailHeader::of(site, name),
+        not_me: token_link(site, "/not-me", not_me),
+        what: &format!("Your account can be signed in to through {organisation}"),
+        when,
+        device: device_name(device),
+    };
+    write(EmailKind::FactorChanged, to, format!("How you sign in to {} has changed", site.name), &words)
+}
+
+struct RecoveryCodeUsed<'a> {
+    head: EmailHeader<'a>,
+    not_me: String,
+    when: &'a str,
+    left: i64,
+}
+
+email_templates!(RecoveryCodeUsed, "mail/recovery_code_used.txt", "mail/recovery_code_used.html");
+
+/// Tells somebody that one of their recovery codes was used, and how many are left. `not_me` is the way back.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn recovery_code_used(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    when: &str,
+    left: i64,
+    not_me: &str,
+) -> askama::Result<Email> {
+    let not_me = token_link(site, "/not-me", not_me);
+    let words = RecoveryCodeUsed { head: EmailHeader::of(site, name), not_me, when, left };
+    write(EmailKind::RecoveryCodeUsed, to, format!("A recovery code for {} was used", site.name), &words)
+}
+
+struct WrongCodes<'a> {
+    head: EmailHeader<'a>,
+    link: String,
+    when: &'a str,
+    device: &'a str,
+}
+
+email_templates!(WrongCodes, "mail/wrong_codes.txt", "mail/wrong_codes.html");
+
+/// Tells somebody that a sign-in ended at its second factor: whoever it was knew the first.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn wrong_codes(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    when: &str,
+    device: &str,
+) -> askama::Result<Email> {
+    let words = WrongCodes {
+        head: EmailHeader::of(site, name),
+        link: site.link("/forgot-password"),
+        when,
+        device: device_name(device),
+    };
+    write(EmailKind::WrongCodes, to, format!("A sign-in to {} was stopped", site.name), &words)
+}
+
+struct WrongStepUps<'a> {
+    head: EmailHeader<'a>,
+    link: String,
+    when: &'a str,
+    device: &'a str,
+}
+
+email_templates!(WrongStepUps, "mail/wrong_step_ups.txt", "mail/wrong_step_ups.html");
+
+/// Tells somebody that a session ended, `when` and on which `device`, because one step-up after the other was wrong in it.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn wrong_step_ups(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    when: &str,
+    device: &str,
+) -> askama::Result<Email> {
+    let words = WrongStepUps {
+        head: EmailHeader::of(site, name),
+        link: site.link("/me/sessions"),
+        when,
+        device: device_name(device),
+    };
+    write(EmailKind::WrongStepUps, to, format!("A device was signed out of {}", site.name), &words)
+}
+
+/// How far an operator's reset of the second factors is.
+#[derive(Debug, Clone, Copy)]
+pub enum ResetStep<'a> {
+    /// Asked for; it takes effect `at` this time, after this `delay`, unless the link with the `token` stops it.
+    Asked {
+        /// Like `21 November 2026, 14:05 UTC`.
+        at: &'a str,
+        /// Like `24 hours`.
+        delay: &'a str,
+        /// The secret of the link.
+        token: &'a str,
+    },
+    /// Stopped.
+    Stopped {
+        /// Like `21 November 2026, 14:05 UTC`.
+        when: &'a str,
+    },
+    /// Done: the second factors are gone.
+    Done {
+        /// Like `21 November 2026, 14:05 UTC`.
+        when: &'a str,
+    },
+}
+
+struct FactorReset<'a> {
+    head: EmailHeader<'a>,
+    link: String,
+    step: ResetStep<'a>,
+}
+
+email_templates!(FactorReset, "mail/factor_reset.txt", "mail/factor_reset.html");
+
+/// Tells somebody that an operator takes their second factors away, that this was stopped, or that it was done.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn factor_reset(site: &Site, to: &EmailAddress, name: &str, step: ResetStep) -> askama::Result<Email> {
+    let (link, subject) = match step {
+        ResetStep::Asked { token, .. } => (
+            token_link(site, "/factor-reset/stop", token),
+            format!("Somebody asked to reset how you sign in to {}", site.name),
+        ),
+        ResetStep::Stopped { .. } => {
+            (site.link("/me/security"), format!("How you sign in to {} stays as it is", site.name))
+        }
+        ResetStep::Done { .. } => {
+            (site.link("/login"), format!("Your second proofs for {} are removed", site.name))
+        }
+    };
+    let words = FactorReset { head: EmailHeader::of(site, name), link, step };
+    write(EmailKind::FactorReset, to, subject, &words)
+}

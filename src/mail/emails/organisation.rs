@@ -1,0 +1,149 @@
+//! Emails to the owners of an organisation.
+
+use askama::Template;
+
+use super::{EmailBody, EmailHeader, plain, write};
+use crate::{
+    config::Site,
+    mail::{Email, EmailAddress, EmailKind},
+};
+
+struct CertificateExpires<'a> {
+    head: EmailHeader<'a>,
+    link: String,
+    organisation: &'a str,
+    connection: &'a str,
+    when: &'a str,
+    is_over: bool,
+}
+
+email_templates!(CertificateExpires, "mail/certificate_expires.txt", "mail/certificate_expires.html");
+
+/// Tells an owner that people cannot sign in through a connection from `when` (`21 November 2026, 14:05 UTC`) on, or since
+/// then. `path` leads to the connection.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn certificate_expires(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    (organisation, connection): (&str, &str),
+    (when, is_over): (&str, bool),
+    path: &str,
+) -> askama::Result<Email> {
+    let words = CertificateExpires {
+        head: EmailHeader::of(site, name),
+        link: site.link(path),
+        organisation: plain(organisation).unwrap_or("your organisation"),
+        connection: plain(connection).unwrap_or("your identity provider"),
+        when,
+        is_over,
+    };
+    let subject = match is_over {
+        true => format!("Sign-in through your organisation at {} has stopped", site.name),
+        false => format!("Sign-in through your organisation at {} will stop", site.name),
+    };
+    write(EmailKind::CertificateExpires, to, subject, &words)
+}
+
+struct DomainRecordGone<'a> {
+    head: EmailHeader<'a>,
+    link: String,
+    organisation: &'a str,
+    domain: &'a str,
+    record: &'a str,
+    when: &'a str,
+    is_lost: bool,
+}
+
+email_templates!(DomainRecordGone, "mail/domain_record_gone.txt", "mail/domain_record_gone.html");
+
+/// Tells an owner that the TXT record of a proved domain is gone: the proof ends `when`, or has ended. `path` leads to the
+/// list of domains.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn domain_record_gone(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    organisation: &str,
+    (domain, record): (&str, &str),
+    (when, is_lost): (&str, bool),
+    path: &str,
+) -> askama::Result<Email> {
+    let words = DomainRecordGone {
+        head: EmailHeader::of(site, name),
+        link: site.link(path),
+        organisation: plain(organisation).unwrap_or("your organisation"),
+        domain,
+        record,
+        when,
+        is_lost,
+    };
+    let subject = match is_lost {
+        true => format!("{domain} is no longer proved at {}", site.name),
+        false => format!("The record that proves {domain} at {} is gone", site.name),
+    };
+    write(EmailKind::DomainRecordGone, to, subject, &words)
+}
+
+/// What became of a membership.
+#[derive(Debug, Clone, Copy)]
+pub enum MembershipChange<'a> {
+    /// Whoever reads it owns the organisation now.
+    MadeOwner,
+    /// They may do less in it: their role, in words, is `to` now.
+    Demoted {
+        /// Like `Editor`.
+        to: &'a str,
+    },
+    /// They no longer belong to it.
+    Removed,
+    /// Another person owns it now, whose address this is.
+    AnotherOwner {
+        /// The address.
+        address: &'a str,
+    },
+}
+
+struct MembershipChanged<'a> {
+    head: EmailHeader<'a>,
+    link: String,
+    organisation: &'a str,
+    change: MembershipChange<'a>,
+    when: &'a str,
+}
+
+email_templates!(MembershipChanged, "mail/membership_changed.txt", "mail/membership_changed.html");
+
+/// Tells a member, or an owner about another, what became of a membership, and `when`. `path` leads to the organisation.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn membership_changed(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    organisation: &str,
+    change: MembershipChange,
+    when: &str,
+    path: &str,
+) -> askama::Result<Email> {
+    let organisation = plain(organisation).unwrap_or("your organisation");
+    let subject = match change {
+        MembershipChange::MadeOwner => format!("You are now an owner of {organisation}"),
+        MembershipChange::Demoted { .. } => format!("Your role in {organisation} has changed"),
+        MembershipChange::Removed => format!("You no longer belong to {organisation}"),
+        MembershipChange::AnotherOwner { .. } => format!("There is a new owner of {organisation}"),
+    };
+    let words = MembershipChanged {
+        head: EmailHeader::of(site, name),
+        link: site.link(path),
+        organisation,
+        change,
+        when,
+    };
+    write(EmailKind::MembershipChanged, to, subject, &words)
+}

@@ -1,0 +1,93 @@
+//! What is asked of the world: records of domains, and the metadata that identity providers publish. Every question has
+//! a time limit, and none is asked while a row is held.
+
+mod document;
+
+use std::{net::SocketAddr, time::Duration};
+
+use hickory_resolver::{
+    TokioResolver,
+    config::{ConnectionConfig, NameServerConfig, ResolverConfig},
+    net::{DnsError, NetError, runtime::TokioRuntimeProvider},
+    proto::{op::ResponseCode, rr::RData},
+};
+
+pub use document::Unreadable;
+
+use crate::config::Config;
+
+// Once asked and once more, within this.
+const PATIENCE: Duration = Duration::from_secs(5);
+const ATTEMPT: Duration = Duration::from_secs(2);
+
+/// Asks the world.
+#[derive(Debug, Clone)]
+pub struct Outbound {
+    dns_server: Option<SocketAddr>,
+    may_be_private: bool,
+    may_be_plain: bool,
+}
+
+/// Nobody could say, this time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("The DNS did not answer in time. Try again in a moment.")]
+pub struct DnsUnavailable;
+
+impl Outbound {
+    /// Asks as the settings say.
+    pub fn new(config: &Config) -> Self {
+        Self {
+            dns_server: config.dns_server,
+            may_be_private: config.private_metadata,
+            may_be_plain: config.is_development(),
+        }
+    }
+
+    /// The TXT records of a name, each put together from its parts (RFC 1035 §3.3.14); none where the DNS says that there
+    /// are none. [`DnsUnavailable`] where it does not say.
+    pub async fn lookup_txt(&self, name: &str) -> Result<Vec<String>, DnsUnavailable> {
+        let resolver = self.resolver()?;
+        let asked = tokio::time::timeout(PATIENCE, resolver.txt_lookup(format!("{name}."))).await;
+        match asked.map_err(|_| DnsUnavailable)? {
+            Ok(found) => Ok(found.answers().iter().filter_map(|record| text(&record.data)).collect()),
+            Err(NetError::Dns(DnsError::NoRecordsFound(none)))
+                if matches!(none.response_code, ResponseCode::NXDomain | ResponseCode::NoError) =>
+            {
+                Ok(Vec::new())
+            }
+            Err(cause) => {
+                tracing::debug!(%cause, "the DNS did not say");
+                Err(DnsUnavailable)
+            }
+        }
+    }
+
+    /// A fresh one for each question: whoever changed a record and asks again must not read an answer from before.
+    fn resolver(&self) -> Result<TokioResolver, DnsUnavailable> {
+        let builder = match self.dns_server {
+            None => TokioResolver::builder_tokio().map_err(|_| DnsUnavailable)?,
+            Some(server) => {
+                let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
+                    connection.port = server.port();
+                    connection
+                });
+                let server = NameServerConfig::new(server.ip(), true, connections.to_vec());
+                let config = ResolverConfig::from_parts(None, Vec::new(), vec![server]);
+                TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
+            }
+        };
+        let mut builder = builder;
+        let options = builder.options_mut();
+        options.timeout = ATTEMPT;
+        options.attempts = 1;
+        options.cache_size = 0;
+        builder.build().map_err(|_| DnsUnavailable)
+    }
+}
+
+fn text(data: &RData) -> Option<String> {
+    match data {
+        RData::TXT(text) => Some(String::from_utf8_lossy(&text.txt_data.concat()).into_owned()),
+        _ => None,
+    }
+}

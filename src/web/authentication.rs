@@ -1,0 +1,308 @@
+//! The one way in. Every proof of who somebody is ends here; no flow starts a session by itself.
+//!
+//! Where a second factor is due there is no session yet, only a sign-in that waits: see [`SignInOutcome::SecondFactorRequired`].
+
+use actix_web::{
+    HttpRequest,
+    cookie::{Cookie, time::Duration},
+    web::Data,
+};
+
+use super::{Client, known_device::KnownDeviceCookie, session_cookie};
+use crate::{
+    accounts::{
+        containment::{self, Occasion},
+        factors::{self, Factors},
+        session_cap, sso_policy,
+    },
+    app::App,
+    clock::Timestamp,
+    db::{Conn, Tx},
+    error::{Error, Result},
+    ids::{PasskeyId, SessionId, UserId},
+    kinds::{AuthMethod, Factor},
+    mail::{EmailAddress, EmailKind, emails},
+    model::{
+        audit::{self, Event},
+        rate_limit,
+        session::{self, CurrentSession, NewSession, SessionSecret},
+        sign_in::{self, Attempt, Outcome},
+        token::{self, FirstFactor, PendingSignIn},
+        user::{self, User},
+    },
+    secret::Secret,
+};
+
+/// What came of a first factor.
+#[derive(Debug)]
+pub enum SignInOutcome {
+    /// It was enough.
+    Complete(IssuedSession),
+    /// A second one is due.
+    SecondFactorRequired(PendingSecondFactor),
+}
+
+/// A sign-in that waits for its second factor, to be handed to its browser.
+#[derive(Debug)]
+pub struct PendingSecondFactor {
+    /// Opens `/login/2fa` and nothing else.
+    pub secret: Secret<PendingSignIn>,
+    /// What the second factor may be.
+    pub methods: Vec<&'static str>,
+}
+
+/// A session secret that was just made, to be handed to its browser.
+#[derive(Debug)]
+pub struct IssuedSession {
+    secret: SessionSecret,
+    remembered: bool,
+    // How somebody came in; nothing where a session only got a new secret.
+    method: Option<AuthMethod>,
+    // Says that the account knows this browser, where that is news.
+    known: Option<KnownDeviceCookie>,
+}
+
+impl IssuedSession {
+    /// The cookies that carry it, and the count of one more sign-in.
+    pub fn cookies(self, req: &HttpRequest) -> Vec<Cookie<'static>> {
+        let mut cookie = session_cookie::of(req, self.secret.reveal().to_owned());
+        let Some(app) = req.app_data::<Data<App>>() else { return vec![cookie] };
+        if self.remembered {
+            cookie.set_max_age(Duration::seconds(app.config().lifetimes.remembered.num_seconds()));
+        }
+        if let Some(method) = self.method {
+            app.metrics().sign_in(method, true);
+        }
+        let Some(known) = self.known else { return vec![cookie] };
+        match known.cookie(app.config()) {
+            Ok(known) => vec![cookie, known],
+            Err(error) => {
+                tracing::error!(cause = error.cause(), "the browser is not remembered as known");
+                vec![cookie]
+            }
+        }
+    }
+}
+
+/// Takes a first factor of `user`. Where a second one is due, the sign-in waits for it.
+pub fn complete_first_factor(
+    tx: &mut Tx,
+    client: &Client,
+    user: &User,
+    method: AuthMethod,
+    remembered: bool,
+) -> Result<SignInOutcome> {
+    user::ensure_not_locked(user)?;
+    let factors = factors::of(tx.conn, &user.id)?;
+    enforce_sso_policy(tx, client, user)?;
+    let first = FirstFactor { method, remembered, ends_at: None };
+    match factors.is_second_due() {
+        false => establish_session(tx, client, user, first, None).map(SignInOutcome::Complete),
+        true => wait(tx, client, user, first, &factors),
+    }
+}
+
+/// Takes what an identity provider said of `user`. Its session ends no later than the one there; the second factor of the
+/// account here is asked for where the connection says so.
+pub fn complete_sso(
+    tx: &mut Tx,
+    client: &Client,
+    user: &User,
+    ends_at: Option<Timestamp>,
+    asks_second_factor: bool,
+) -> Result<SignInOutcome> {
+    user::ensure_not_locked(user)?;
+    let factors = factors::of(tx.conn, &user.id)?;
+    let ends_at = ends_at.map(|at| at.unix());
+    let first = FirstFactor { method: AuthMethod::Sso, remembered: false, ends_at };
+    match asks_second_factor && factors.is_second_due() {
+        false => establish_session(tx, client, user, first, None).map(SignInOutcome::Complete),
+        true => wait(tx, client, user, first, &factors),
+    }
+}
+
+/// People of a domain that signs in through its organisation only come in no other way; but whoever is about to connect
+/// the two accounts does so once.
+fn enforce_sso_policy(tx: &mut Tx, client: &Client, user: &User) -> Result<()> {
+    if sso_policy::lock_required_connection(tx, user)?.is_none()
+        || is_about_to_link(tx.conn, client, &user.id, tx.now)
+    {
+        return Ok(());
+    }
+    Err(Error::SsoRequired(sso_login_url(&user.email)))
+}
+
+/// Whether this browser is about to connect `user` with what an organisation says of them.
+pub fn is_about_to_link(conn: &mut Conn, client: &Client, user: &UserId, now: Timestamp) -> bool {
+    let Some(link) = &client.linking else { return false };
+    token::peek(conn, link).is_ok_and(|token| token.user_id == *user && token.is_live(now))
+}
+
+/// Where people with this address sign in through their organisation.
+pub fn sso_login_url(email: &EmailAddress) -> String {
+    let query = serde_urlencoded::to_string([("email", email.spelled())]).unwrap_or_default();
+    format!("/auth/saml/login?{query}")
+}
+
+fn wait(
+    tx: &mut Tx,
+    client: &Client,
+    user: &User,
+    first: FirstFactor,
+    factors: &Factors,
+) -> Result<SignInOutcome> {
+    let method = first.method;
+    let life = tx.config.lifetimes.pending_sign_in;
+    let secret = token::issue_with::<PendingSignIn>(tx, &user.id, &first, life)?;
+    let actor = client.actor().known_as(&user.id);
+    audit::record(tx, &actor, &user.id, Event::SecondFactorAsked { method })?;
+    Ok(SignInOutcome::SecondFactorRequired(PendingSecondFactor { secret, methods: factors.second() }))
+}
+
+/// Ends the wait of a sign-in whose second factor was checked in this transaction. Of many at once, one succeeds;
+/// [`crate::error::Error::DeadLink`] for the others.
+pub fn finish(
+    tx: &mut Tx,
+    client: &Client,
+    user: &User,
+    pending: &Secret<PendingSignIn>,
+    second: PassedSecondFactor,
+) -> Result<IssuedSession> {
+    let (_, first) = token::redeem(tx, pending)?;
+    if first.method != AuthMethod::Sso {
+        // They may sign in through their organisation only since the first factor.
+        enforce_sso_policy(tx, client, user)?;
+    }
+    establish_session(tx, client, user, first, Some(second))
+}
+
+/// Takes a passkey that verified its person (WebAuthn §6.1, flag UV): two proofs in one.
+pub fn complete_passkey(
+    tx: &mut Tx,
+    client: &Client,
+    user: &User,
+    passkey: PasskeyId,
+    remembered: bool,
+) -> Result<IssuedSession> {
+    let second = PassedSecondFactor { factor: Factor::Passkey, passkey: Some(passkey) };
+    enforce_sso_policy(tx, client, user)?;
+    let first = FirstFactor { method: AuthMethod::Passkey, remembered, ends_at: None };
+    establish_session(tx, client, user, first, Some(second))
+}
+
+/// A second factor that was right.
+#[derive(Debug)]
+pub struct PassedSecondFactor {
+    /// What it was.
+    pub factor: Factor,
+    /// Which passkey, where it was one.
+    pub passkey: Option<PasskeyId>,
+}
+
+/// A fresh session with a fresh secret. The one that this browser held ends.
+fn establish_session(
+    tx: &mut Tx,
+    client: &Client,
+    user: &User,
+    first: FirstFactor,
+    second: Option<PassedSecondFactor>,
+) -> Result<IssuedSession> {
+    user::ensure_not_locked(user)?;
+    let FirstFactor { method, remembered, ends_at } = first;
+    let ends_at = ends_at.map(Timestamp::from_unix);
+    for held in &client.presented {
+        session::end_by_secret(tx, held)?;
+    }
+    if let Some(binding) = &client.binding {
+        session::end_twin(tx, &user.id, binding)?;
+    }
+    let known_from = user::known_from(tx, &user.id)?;
+    let known_since = client.known.known_since(&user.id, known_from);
+    let is_new_device = is_new(tx, client, user, method, known_from)?;
+    let (device, ip) = (client.device(), client.ip.clone());
+    let attempt =
+        Attempt { ip: ip.clone(), device: device.clone(), method, outcome: Outcome::Success, is_new_device };
+    sign_in::note(tx, &user.id, attempt)?;
+    let (second_factor, passkey) =
+        second.map_or((None, None), |second| (Some(second.factor), second.passkey));
+    let (fingerprint, binding) = (client.fingerprint(), client.binding.clone());
+    let new = NewSession {
+        method,
+        remembered,
+        device,
+        fingerprint,
+        ip,
+        second_factor,
+        passkey,
+        ends_at,
+        binding,
+        // The browser in which an account begins is known to it from then on.
+        browser_known_since: known_since.or((method == AuthMethod::SignUp).then_some(tx.now)),
+    };
+    let actor = client.actor().known_as(&user.id);
+    session_cap::make_room(tx, &actor, &user.id)?;
+    let (session, secret) = session::start(tx, &user.id, new)?;
+    audit::record(tx, &actor, &user.id, Event::SignedIn { method, session: session.id.clone() })?;
+    if is_new_device {
+        send_new_device_alert(tx, client, user, session.id)?;
+    }
+    let known = client.known.with(&user.id, tx.now, known_since);
+    Ok(IssuedSession { secret, remembered, method: Some(method), known: Some(known) })
+}
+
+/// Gives the visitor's session a new secret; the old one is dead at once.
+pub fn rotate(tx: &mut Tx, session: &CurrentSession) -> Result<IssuedSession> {
+    Ok(IssuedSession {
+        secret: session::rotate(tx, session)?,
+        remembered: session.remembered,
+        method: None,
+        known: None,
+    })
+}
+
+/// The same where the password was changed: whoever knew the old one is a stranger again, and the account forgets every
+/// browser but this one, which it has known since its cookie says so and counts.
+pub fn change_password_here(
+    tx: &mut Tx,
+    client: &Client,
+    user: &UserId,
+    session: &CurrentSession,
+) -> Result<IssuedSession> {
+    let before = user::known_from(tx, user)?;
+    let since = client.known.known_since(user, before);
+    let actor = client.actor().known_as(user);
+    containment::end_access(tx, &actor, user, Occasion::PasswordChanged(&session.id))?;
+    let known = client.known.with(user, user::known_from(tx, user)?, since);
+    Ok(IssuedSession { known: Some(known), ..rotate(tx, session)? })
+}
+
+/// Whether the owner should be asked about this browser: the first sign-in is compared with the sign-up. Never where there
+/// is nothing to compare with, and never where the address is only a claim: a stranger's mailbox is not a place for news
+/// about somebody's account.
+fn is_new(
+    tx: &mut Tx,
+    client: &Client,
+    user: &User,
+    method: AuthMethod,
+    known_from: Timestamp,
+) -> Result<bool> {
+    if method == AuthMethod::SignUp || !user.is_verified() {
+        return Ok(false);
+    }
+    if client.known.knows(&user.id, known_from) || !sign_in::has_any(tx.conn, &user.id)? {
+        return Ok(false);
+    }
+    Ok(!sign_in::is_familiar(tx.conn, &user.id, &client.ip, &client.device(), known_from)?)
+}
+
+fn send_new_device_alert(tx: &mut Tx, client: &Client, user: &User, session: SessionId) -> Result<()> {
+    if !rate_limit::try_consume_mail(tx, EmailKind::NewSignIn, &user.email)? {
+        return Ok(());
+    }
+    let device = client.device().name();
+    let secret = containment::way_back(tx, user, Some(session), None, &device, &client.ip)?;
+    let (site, when) = (&tx.config.site, tx.now.exact());
+    let place = rate_limit::place(&client.ip);
+    let email = emails::new_sign_in(site, &user.email, &user.name, &device, &when, &place, secret.reveal())?;
+    tx.mail(Some(&user.id), email)
+}

@@ -1,0 +1,274 @@
+//! The one place where a refusal becomes a page or JSON.
+//!
+//! `ResponseError` sees no request, so it answers with a bare status; the middleware here fills it in.
+
+use actix_web::{
+    HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError,
+    body::{BodySize, BoxBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::{Method, StatusCode, header, uri::PathAndQuery},
+    middleware::Next,
+    web::Data,
+};
+use askama::Template;
+use serde::Serialize;
+use url::{Position, Url};
+
+use super::{
+    Layout, app_of,
+    assets::Assets,
+    error_body::{self, status_of},
+    flash, layout, local_path, matched,
+    negotiation::wants_html,
+    reply::{html, html_within},
+};
+use crate::{app::App, error::Error, kinds::Strength, log};
+
+impl ResponseError for Error {
+    fn status_code(&self) -> StatusCode {
+        status_of(self)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        HttpResponse::new(self.status_code())
+    }
+}
+
+/// A refusal as a page.
+#[derive(Template, Serialize)]
+#[template(path = "error.html")]
+pub struct ErrorPage {
+    status: u16,
+    title: &'static str,
+    message: String,
+    request_id: Option<String>,
+    href: String,
+    label: &'static str,
+}
+
+/// Turns every error into the face that was asked for, once.
+pub async fn render_errors(
+    req: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> actix_web::Result<ServiceResponse<BoxBody>> {
+    let res = next.call(req).await?.map_into_boxed_body();
+    if !res.status().is_client_error() && !res.status().is_server_error() {
+        return Ok(res);
+    }
+    let own = res.response().error().and_then(|error| error.as_error::<Error>());
+    let answer = match own {
+        Some(error) => render(res.request(), error),
+        // Already said by a page of its own.
+        None if has_body(&res) && res.response().error().is_none() => return Ok(res),
+        None => render(res.request(), &by_status(res.status())),
+    };
+    let (req, _) = res.into_parts();
+    Ok(ServiceResponse::new(req, answer))
+}
+
+fn has_body(res: &ServiceResponse<BoxBody>) -> bool {
+    !matches!(res.response().body().size(), BodySize::None | BodySize::Sized(0))
+}
+
+/// What actix itself refuses, in our words.
+fn by_status(status: StatusCode) -> Error {
+    match status {
+        StatusCode::NOT_FOUND => Error::NotFound,
+        StatusCode::METHOD_NOT_ALLOWED => Error::MethodNotAllowed,
+        StatusCode::PAYLOAD_TOO_LARGE => Error::TooLarge,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Error::UnsupportedMedia,
+        StatusCode::REQUEST_TIMEOUT => Error::Timeout,
+        status if status.is_client_error() => {
+            Error::Malformed("its address has a part in another shape".to_owned())
+        }
+        status => anyhow::anyhow!("an answer with status {status}").into(),
+    }
+}
+
+/// The answer to a request that is refused.
+pub fn render(req: &HttpRequest, error: &Error) -> HttpResponse {
+    let request_id = matched::request_id();
+    log(req, error);
+    let shown = matches!(error, Error::Internal(_)).then_some(request_id);
+    let mut answer = HttpResponse::build(status_of(error));
+    match error {
+        Error::Busy | Error::Unavailable(_) | Error::NotReady(_) => {
+            answer.insert_header((header::RETRY_AFTER, "5"))
+        }
+        Error::TooManyAttempts(seconds) => answer.insert_header((header::RETRY_AFTER, seconds.to_string())),
+        Error::ConfirmByPost => answer.insert_header((header::ALLOW, "POST")),
+        _ => &mut answer,
+    };
+    if !wants_html(req.headers()) {
+        return error_body::json(&mut answer, error, shown);
+    }
+    if let Some(way) = recovery_redirect(req, error) {
+        if matches!(error, Error::SignInExpired | Error::StepUpsExhausted) {
+            flash::set(req, &error.to_string());
+        }
+        return HttpResponse::SeeOther().insert_header((header::LOCATION, way)).finish();
+    }
+    let page = ErrorPage::about(error, shown, way_back(req));
+    in_page(&mut answer, html(req, &page), page.message)
+}
+
+/// Where a browser puts it right, and the way back from there.
+fn recovery_redirect(req: &HttpRequest, error: &Error) -> Option<String> {
+    let target = req.uri().path_and_query().map_or("/", |path| path.as_str());
+    let is_read = matches!(*req.method(), Method::GET | Method::HEAD);
+    let asked_for = Some(target).filter(|_| is_read);
+    let with = |path: &str, name: &str, value: Option<String>| match value {
+        Some(value) => format!("{path}?{}", serde_urlencoded::to_string([(name, value)]).unwrap_or_default()),
+        None => path.to_owned(),
+    };
+    match error {
+        // That page says why, as every page does.
+        Error::SignIn | Error::SessionLocked => Some(with("/login", "next", local_path(asked_for))),
+        Error::SignInExpired | Error::StepUpsExhausted => Some("/login".to_owned()),
+        Error::EmailUnverified => Some(with("/verify-email/needed", "next", local_path(asked_for))),
+        Error::DeletionScheduled => Some("/me/delete/status".to_owned()),
+        Error::StepUp(step_up) => {
+            let goes_on = match &step_up.resume {
+                Some(secret) => Some(("resume", secret.clone())),
+                // A form that was not kept is asked for again, on its own page.
+                None => local_path(asked_for.or(Some(req.path()))).map(|next| ("next", next)),
+            };
+            // Else the page offers what is enough for everything.
+            let strength = Some(("strength", "any".to_owned())).filter(|_| step_up.strength == Strength::Any);
+            let query: Vec<_> = goes_on.into_iter().chain(strength).collect();
+            Some(format!("/auth/confirm?{}", serde_urlencoded::to_string(query).unwrap_or_default()))
+        }
+        _ => None,
+    }
+}
+
+/// Where the person was: at the page that they asked for, or at the one whose form they sent, which their browser names
+/// (`Referer`; our policy lets it tell on this site). Always a path on this site.
+fn way_back(req: &HttpRequest) -> Option<String> {
+    if req.method().is_safe() {
+        return local_path(req.uri().path_and_query().map(PathAndQuery::as_str));
+    }
+    let sent_from = Url::parse(req.headers().get(header::REFERER)?.to_str().ok()?).ok()?;
+    let own = &app_of(req).ok()?.config().site.base_url;
+    let path = local_path(Some(&sent_from[Position::BeforePath..Position::AfterQuery]));
+    path.filter(|_| sent_from.host() == own.host())
+}
+
+/// Refused access is told at `info`, with who it was: 403, and 404 at a route, which is what somebody else's things are.
+fn log(req: &HttpRequest, error: &Error) {
+    let (route, code) = (matched::route(req), error.code());
+    let request = log::current();
+    let client = request.as_ref().map(|request| request.client.as_str());
+    let user = request.as_ref().and_then(|request| request.user());
+    match error {
+        // Said where it happened.
+        Error::Internal(cause) if cause.is::<log::Panicked>() => {}
+        Error::Internal(_) => {
+            tracing::error!(route, user.id = user, client, cause = error.cause(), "request failed")
+        }
+        Error::Unavailable(_) => {
+            tracing::error!(route, user.id = user, client, cause = error.cause(), "the database cannot");
+        }
+        Error::Busy | Error::CrossOrigin | Error::PlainHttp(_) | Error::TooManyAttempts(_) => {
+            tracing::warn!(route, code, user.id = user, client, "refused");
+        }
+        error if error.status() == 403 || (error.status() == 404 && matched::has_route(req)) => {
+            tracing::info!(route, code, user.id = user, client, "refused");
+        }
+        _ => tracing::debug!(route, code, user.id = user, client, "refused"),
+    }
+}
+
+/// What an answer takes where the request itself is gone: its handler, or a middleware, panicked.
+pub struct AfterPanic {
+    app: Data<App>,
+    assets: Data<Assets>,
+    path: String,
+    wants_html: bool,
+}
+
+impl AfterPanic {
+    /// Keeps it in mind, in case.
+    pub fn of(req: &HttpRequest) -> crate::error::Result<Self> {
+        let (app, assets) = layout::app_and_assets(req)?;
+        let path = req.path().to_owned();
+        Ok(Self { app: app.clone(), assets: assets.clone(), path, wants_html: wants_html(req.headers()) })
+    }
+
+    /// The page or JSON of every 500.
+    pub fn render(&self, request_id: &str) -> HttpResponse {
+        let error = Error::internal(log::Panicked);
+        let mut answer = HttpResponse::build(status_of(&error));
+        let request_id = Some(request_id.to_owned());
+        if !self.wants_html {
+            return error_body::json(&mut answer, &error, request_id);
+        }
+        let page = ErrorPage::about(&error, request_id, None);
+        let layout = Layout::bare(&self.app, &self.assets, &self.path);
+        in_page(&mut answer, html_within(&layout, &page), page.message)
+    }
+}
+
+fn in_page(
+    answer: &mut HttpResponseBuilder,
+    html: crate::error::Result<String>,
+    message: String,
+) -> HttpResponse {
+    match html {
+        Ok(text) => answer.content_type("text/html; charset=utf-8").body(text),
+        // The page about the error has an error of its own: plain words, always.
+        Err(_) => answer.content_type("text/plain; charset=utf-8").body(message),
+    }
+}
+
+impl ErrorPage {
+    /// `back`: where the person was, if that is known. What passes is tried again there.
+    fn about(error: &Error, request_id: Option<String>, back: Option<String>) -> Self {
+        let (title, href, label) = match error {
+            Error::Forbidden | Error::LastOwner | Error::BreakGlassOwner => {
+                ("That is not possible", "/organisations", "Your organisations")
+            }
+            Error::SsoRefused => ("You are not signed in", "/login", "Back to sign in"),
+            // By a link, not a redirect: browsers do not let what a form was answered with lead to another site.
+            Error::SsoRequired(way) => {
+                ("Sign in through your organisation", way.as_str(), "Go on to your organisation")
+            }
+            Error::NotFound => ("Nothing here", "/", "Go to the front page"),
+            Error::MethodNotAllowed | Error::ConfirmByPost => ("Not like this", "/", "Go to the front page"),
+            Error::DeadLink => ("This link no longer works", "/login", "Sign in to get a new one"),
+            Error::DeadMagicLink => ("This link no longer works", "/login/magic-link", "Send me a new link"),
+            Error::DeadResetLink => ("This link no longer works", "/forgot-password", "Send me a new link"),
+            Error::UnknownPasskey => ("That passkey did not work", "/login", "Sign in another way"),
+            Error::PasskeyRefused | Error::PasskeyTaken => {
+                ("That passkey was not added", "/me/passkeys", "Go to your passkeys")
+            }
+            Error::LastCredential => ("That would lock you out", "/me/passkeys", "Go to your passkeys"),
+            Error::AlreadyConfirmed => ("Already confirmed", "/login", "Sign in"),
+            Error::AccountLocked => ("This account is locked", "/", "Go to the front page"),
+            Error::PlainHttp(_) => ("Not over plain http", "/", "Go to the front page"),
+            Error::CrossOrigin => ("Not from here", "/", "Go to the front page"),
+            Error::TooLarge => ("Too much at once", "/", "Go to the front page"),
+            Error::Busy | Error::Unavailable(_) | Error::Timeout | Error::TooManyAttempts(_) => {
+                ("Try again in a moment", "/", "Go to the front page")
+            }
+            Error::NotReady(_) => ("Not ready", "/readyz", "Look again"),
+            Error::Internal(_) => ("Something went wrong", "/", "Go to the front page"),
+            _ => ("That did not work", "/", "Go to the front page"),
+        };
+        let (href, label) = match (error, back) {
+            (Error::PlainHttp(site), back) => {
+                (format!("{site}{}", back.as_deref().unwrap_or("/")), "Go there over https")
+            }
+            (
+                Error::Busy | Error::Unavailable(_) | Error::Timeout | Error::TooManyAttempts(_),
+                Some(back),
+            ) => (back, "Try again"),
+            _ => (href.to_owned(), label),
+        };
+        let message = match error {
+            Error::Invalid(errors) => errors.first().map_or_else(|| error.to_string(), str::to_owned),
+            error => error.to_string(),
+        };
+        Self { status: error.status(), title, message, request_id, href, label }
+    }
+}

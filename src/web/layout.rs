@@ -1,0 +1,103 @@
+//! What every page shows around its own content.
+
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, web::Data};
+
+use super::{app_of, assets::Assets, visitor};
+use crate::{
+    app::App,
+    clock::Timestamp,
+    error::{Error, Result},
+};
+
+/// Around a page: the brand, who is signed in, and what just happened.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    /// The name of the house.
+    pub brand: Arc<str>,
+    /// The stylesheet's address.
+    pub stylesheet: Arc<str>,
+    /// The script's address.
+    pub script: Arc<str>,
+    /// The address of the script for passkeys.
+    pub passkeys: Arc<str>,
+    /// The address of the tab's icon.
+    pub icon: Arc<str>,
+    /// The logo's address.
+    pub logo: Option<Arc<str>>,
+    /// Who is signed in.
+    pub user: Option<LayoutUser>,
+    /// What just happened, or why the person is signed out.
+    pub flash: Option<String>,
+    /// The path of this page.
+    pub path: String,
+    /// The site's address, for the curl examples.
+    pub base_url: Arc<str>,
+    /// Now.
+    pub now: Timestamp,
+    /// Whether a link by mail signs people in.
+    pub has_magic_links: bool,
+    /// Whether caught mail can be read here.
+    pub is_development: bool,
+}
+
+/// Who is signed in, as the page's head shows them.
+#[derive(Debug, Clone)]
+pub struct LayoutUser {
+    /// What they want to be called.
+    pub name: String,
+    /// Their address.
+    pub email: String,
+    /// Whether the address is proved.
+    pub is_verified: bool,
+    /// Whether the account waits to be deleted.
+    pub is_leaving: bool,
+}
+
+impl Layout {
+    /// The layout for an answer to `req`.
+    pub fn around(req: &HttpRequest, flash: Option<String>) -> Result<Self> {
+        let (app, assets) = app_and_assets(req)?;
+        let visitor = visitor::of(req).ok().flatten();
+        let bare = Self::bare(app, assets, req.path());
+        Ok(Self {
+            user: visitor.as_ref().map(|visitor| LayoutUser {
+                name: visitor.user.name.clone(),
+                email: visitor.user.email.spelled().to_owned(),
+                is_verified: visitor.user.is_verified(),
+                is_leaving: visitor.user.is_leaving(),
+            }),
+            flash: flash.or_else(|| visitor::is_locked(req).then(|| Error::SessionLocked.to_string())),
+            now: visitor.map_or(bare.now, |visitor| visitor.now),
+            ..bare
+        })
+    }
+
+    /// The layout where nothing is known of the request but its path.
+    pub fn bare(app: &App, assets: &Assets, path: &str) -> Self {
+        Self {
+            brand: Arc::clone(&assets.brand),
+            stylesheet: Arc::clone(&assets.stylesheet),
+            script: Arc::clone(&assets.script),
+            passkeys: Arc::clone(&assets.passkeys),
+            icon: Arc::clone(&assets.icon),
+            logo: assets.logo.clone(),
+            user: None,
+            flash: None,
+            path: path.to_owned(),
+            base_url: Arc::clone(&assets.base_url),
+            now: app.now(),
+            has_magic_links: app.config().magic_links,
+            is_development: app.config().is_development(),
+        }
+    }
+}
+
+/// The house and its assets, which a request came to.
+pub fn app_and_assets(req: &HttpRequest) -> Result<(&Data<App>, &Data<Assets>)> {
+    let app = app_of(req)?;
+    let assets =
+        req.app_data::<Data<Assets>>().ok_or_else(|| anyhow::anyhow!("no Assets in this service"))?;
+    Ok((app, assets))
+}
