@@ -169,7 +169,8 @@ pub fn lock_out(tx: &mut Tx, actor: &Actor, user: &User, is_compromised: bool) -
         .execute(tx.conn)?
         > 0;
     let has_open_password = user::password_credential(tx.conn, &user.id)?.usable_hash().is_some();
-    if !is_locked && !(is_compromised && has_open_password) {
+    let is_newly_blocked = is_compromised && has_open_password;
+    if !is_locked && !is_newly_blocked {
         return Ok(false);
     }
     let occasion = if is_compromised { Occasion::LockedAsCompromised } else { Occasion::Locked };

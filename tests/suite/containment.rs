@@ -236,8 +236,7 @@ impl Case {
 
     async fn email_with(&self, words: &str) -> String {
         let emails = self.app.emails_to(ADA).await;
-        let newest =
-            emails.iter().rev().find(|email| email.text.contains(words)).expect("a letter with the link");
+        let newest = emails.iter().rev().find(|email| email.text.contains(words)).unwrap();
         token_in(&newest.text).unwrap()
     }
 }

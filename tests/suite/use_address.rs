@@ -25,7 +25,7 @@ fn token_of(link: &str) -> &str {
 }
 
 async fn newest_link(app: &TestApp) -> String {
-    app.emails_to(ADA).await.iter().rev().find_map(start_link).expect("a link to start with")
+    app.emails_to(ADA).await.iter().rev().find_map(start_link).unwrap()
 }
 
 fn form(token: &str, email: &str) -> Value {

@@ -31,7 +31,7 @@ pub fn read_origin(response: &str) -> Result<ResponseOrigin, Reason> {
 /// Reads a response (saml-profiles §4.1.4): what it says if every check passes, why not otherwise.
 ///
 /// Pure: the same in, the same out, whatever the time and the network. It costs some milliseconds of a core and runs
-/// C on a stranger's text, so requests go through [`Desk::read`](super::Desk::read). That the assertion was not seen
+/// C on a stranger's text, so requests go through [`ResponsePool::read`](super::ResponsePool::read). That the assertion was not seen
 /// before is for the caller to find out, in the transaction that acts on it.
 pub fn read_response(presented: &Presented) -> Result<Statement, Box<Refusal>> {
     let mut checks = Checks::default();
