@@ -96,5 +96,6 @@ async fn a_mail_scanner_that_runs_scripts_and_follows_links_changes_nothing_case
     laptop.open("/me").await;
     laptop.reads("Not confirmed yet").await;
     laptop.open(&link).await;
+    laptop.press("Confirm this address").await;
     laptop.reads("Your address is confirmed.").await;
 }
