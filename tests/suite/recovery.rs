@@ -98,6 +98,7 @@ async fn chain_1_the_email_about_the_passkey_leads_back_as_well() {
     let reset = reset_link(&app).await;
     app.curl().post_json("/reset-password", json!({ "token": reset, "password": LATER })).await.is(200);
     assert_eq!(app.count("passkeys").await, 1, "a reset by mail removes no factor");
+    assert_eq!(app.emails_that_say(ADA, "What else opens your account still does").await, 1);
 
     not_me(&app, &told).await;
 

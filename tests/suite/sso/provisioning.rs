@@ -170,6 +170,18 @@ async fn a_member_of_an_unproved_domain_is_connected_once_they_signed_in_the_old
     let again = app.browser();
     acme.signs_in(&app, &again, &ada()).await.goes_to("/me");
     assert_eq!(id_of(&again).await, id);
+
+    // Whoever proves the mailbox has said nothing of an organisation that does not speak for it.
+    resets_by_mail(&app).await;
+    assert_eq!(app.count("identities").await, 0);
+}
+
+async fn resets_by_mail(app: &TestApp) {
+    let curl = app.curl();
+    curl.post_json("/forgot-password", json!({ "email": "ada@example.com" })).await.is(200);
+    let token = app.token_for("ada@example.com").await;
+    let form = json!({ "token": token, "password": "another fine passphrase" });
+    curl.post_json("/reset-password", form).await.is(200);
 }
 
 #[actix_web::test]
