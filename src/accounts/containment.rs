@@ -54,12 +54,23 @@ pub fn confirm_sign_in(tx: &mut Tx, actor: &Actor, secret: &Secret<ReportSignIn>
     audit::record(tx, &actor.clone().known_as(&id), &id, Event::SignInConfirmed { session: session.clone() })
 }
 
+/// What came of [`contain`].
+#[derive(Debug)]
+pub struct Contained {
+    /// The account as it is then.
+    pub user: User,
+    /// Whether it got an earlier address back.
+    pub has_moved: bool,
+    /// Whether the second factors that stay may be asked to be removed: see [`Judgement::may_ask_for_removal`].
+    pub may_ask_for_removal: bool,
+}
+
 /// Takes back what somebody else did: ends every session and waiting step, blocks the password, forgets known devices,
-/// and undoes what [`judge`] says. Returns the account as it is then, and whether it moved.
+/// and undoes what [`judge`] says. Returns what came of it.
 ///
 /// Links about what is undone are spent, but where they were told to the mailbox that the account had first; those in
 /// mailboxes that it got later are, once it has moved back.
-pub fn contain(tx: &mut Tx, actor: &Actor, id: &UserId, doubt: &Doubt) -> Result<(User, bool)> {
+pub fn contain(tx: &mut Tx, actor: &Actor, id: &UserId, doubt: &Doubt) -> Result<Contained> {
     let user = user::by_id(tx.conn, id)?;
     let judged = judge(tx.conn, &user, doubt, &tx.config.keys)?;
     end_access(tx, actor, id, Occasion::Contained)?;
@@ -85,7 +96,7 @@ pub fn contain(tx: &mut Tx, actor: &Actor, id: &UserId, doubt: &Doubt) -> Result
         (is_first && is_undone) || (has_moved && came_later)
     })?;
     audit::record(tx, actor, id, Event::AccountSecured {})?;
-    Ok((user, has_moved))
+    Ok(Contained { user, has_moved, may_ask_for_removal: judged.may_ask_for_removal })
 }
 
 fn remove_factors(tx: &mut Tx, actor: &Actor, id: &UserId, judged: &Judgement) -> Result<()> {

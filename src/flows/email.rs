@@ -311,7 +311,7 @@ fn take_back(tx: &mut Tx, client: &Client, secret: &Secret<RevertEmailChange>) -
     // account's end.
     let doubt = containment::doubt_of_move(tx, &id, &waiting.claim, waiting.created_at)?;
     token::redeem(tx, secret)?;
-    let (secured, _) = containment::contain(tx, &actor, &id, &doubt)?;
+    let secured = containment::contain(tx, &actor, &id, &doubt)?.user;
     if secured.email.spelled() == user.email.spelled() {
         // What moved it was not noted, or was somebody's who was known.
         let back = AddressChange { old: user.email.clone(), new: old.clone() };

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{
     accounts::{
-        containment::{self, Doubt, Judgement},
+        containment::{self, Contained, Doubt, Judgement},
         factor_reset,
     },
     app::App,
@@ -18,7 +18,7 @@ use crate::{
     error::{Error, Result},
     ids::{SessionId, UserId},
     model::{
-        device::{Device, DeviceKind},
+        device::Device,
         session::Listed,
         token::{self, ReportSignIn, ReportedEvent},
         user,
@@ -131,17 +131,12 @@ fn doubt_of(conn: &mut Conn, user: &UserId, told: &ReportedEvent, now: Timestamp
 fn sign_ins(judged: &Judgement, told: &ReportedEvent) -> Vec<DoubtfulView> {
     let view = |one: &Listed| DoubtfulView {
         id: one.id.clone(),
-        device: device(one),
+        device: Device::name_of(&one.browser, &one.os),
         ip: one.ip.clone(),
         began_at: one.created_at,
         is_told_of: told.session.as_ref() == Some(&one.id),
     };
     judged.in_doubt.iter().map(view).collect()
-}
-
-fn device(one: &Listed) -> String {
-    let (browser, os) = (one.browser.clone(), one.os.clone());
-    Device { browser, os, kind: DeviceKind::Unknown }.name()
 }
 
 fn kept(judged: &Judgement, removal_takes: &str) -> Kept {
@@ -198,18 +193,17 @@ pub async fn was_me(client: Client, Input(form): Input<Link>, app: Data<App>) ->
 fn secure(tx: &mut Tx, client: &Client, answer: &Answer) -> Result<UserId> {
     let secret = &answer.token;
     let id = token::peek(tx.conn, secret)?.user_id;
-    let user = containment::lock(tx, &id)?;
+    containment::lock(tx, &id)?;
     let told = token::peek(tx.conn, secret)?.claim;
     let doubt = doubt_of(tx.conn, &id, &told, tx.now)?.but_for(answer.trusted());
     token::redeem(tx, secret)?;
     let actor = client.actor().known_as(&id);
-    let judged = containment::judge(tx.conn, &user, &doubt, &tx.config.keys)?;
-    let (user, has_moved) = containment::contain(tx, &actor, &id, &doubt)?;
+    let Contained { user, has_moved, may_ask_for_removal } = containment::contain(tx, &actor, &id, &doubt)?;
     // Never to a mailbox that the account got since: it may be that of whoever moved it.
     if has_moved || told.told_to.is_none_or(|told_to| told_to == user.email.normalized()) {
         containment::send_reset(tx, &user)?;
     }
-    if answer.remove_factors && judged.may_ask_for_removal {
+    if answer.remove_factors && may_ask_for_removal {
         factor_reset::ask(tx, &actor, &user.email)?;
     }
     Ok(id)

@@ -67,6 +67,11 @@ impl Device {
         Device { browser: browser.into(), os: os.into(), kind: kind(agent, os) }
     }
 
+    /// What is kept of one, in a few words.
+    pub fn name_of(browser: &str, os: &str) -> String {
+        Self { browser: browser.to_owned(), os: os.to_owned(), kind: DeviceKind::Unknown }.name()
+    }
+
     /// The device in a few words, fit to stand alone or after "from": "Chrome on macOS", "curl".
     pub fn name(&self) -> String {
         let (knows_browser, knows_os) = (self.browser != UNKNOWN, self.os != UNKNOWN);

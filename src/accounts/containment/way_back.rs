@@ -10,7 +10,7 @@ use crate::{
     mail::emails::{self, KeptCredentials},
     model::{
         audit::Actor,
-        device::{Device, DeviceKind},
+        device::Device,
         identity, passkey,
         token::{self, ReportSignIn, ReportedEvent},
         user::User,
@@ -55,8 +55,7 @@ pub fn device_of(conn: &mut Conn, actor: &Actor) -> Result<String> {
     let Some(session) = &actor.session else { return Ok(String::new()) };
     let row = sessions::table.find(session).select((sessions::browser, sessions::os));
     let found: Option<(String, String)> = row.first(conn).optional()?;
-    let name = |(browser, os)| Device { browser, os, kind: DeviceKind::Unknown }.name();
-    Ok(found.map(name).unwrap_or_default())
+    Ok(found.map(|(browser, os)| Device::name_of(&browser, &os)).unwrap_or_default())
 }
 
 /// Tells somebody that their password is a new one, with the way back.

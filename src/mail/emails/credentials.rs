@@ -175,14 +175,7 @@ pub fn factor_changed(
     device: &str,
     not_me: &str,
 ) -> askama::Result<Email> {
-    let words = FactorChanged {
-        head: EmailHeader::of(site, name),
-        not_me: token_link(site, "/not-me", not_me),
-        what: change.words(),
-        when,
-        device: device_name(device),
-    };
-    write(EmailKind::FactorChanged, to, format!("How you sign in to {} has changed", site.name), &words)
+    sign_in_changed(site, to, name, change.words(), (when, device), not_me)
 }
 
 /// Tells somebody that they sign in through `organisation` from now on, since `when` and from which `device`. `not_me` is
@@ -199,10 +192,22 @@ pub fn identity_linked(
     not_me: &str,
 ) -> askama::Result<Email> {
     let organisation = plain(organisation).unwrap_or("an organisation");
+    let what = format!("Your account can be signed in to through {organisation}");
+    sign_in_changed(site, to, name, &what, (when, device), not_me)
+}
+
+fn sign_in_changed(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    what: &str,
+    (when, device): (&str, &str),
+    not_me: &str,
+) -> askama::Result<Email> {
     let words = FactorChanged {
         head: EmailHeader::of(site, name),
         not_me: token_link(site, "/not-me", not_me),
-        what: &format!("Your account can be signed in to through {organisation}"),
+        what,
         when,
         device: device_name(device),
     };
