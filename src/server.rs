@@ -14,7 +14,8 @@ use crate::{
     error::Result,
     routes,
     web::{
-        assets::Assets, cookies, error_response, headers, observe, origin, plain_http, state_cookie, visitor,
+        assets::Assets, cookies, error_response, headers, link_token, observe, origin, plain_http,
+        state_cookie, visitor,
     },
 };
 
@@ -45,6 +46,7 @@ pub fn start_with(
             .wrap(from_fn(visitor::load))
             .wrap(from_fn(origin::same_origin_writes))
             .wrap(from_fn(plain_http::refuse_plain_http))
+            .wrap(from_fn(link_token::keep_out_of_address))
             .wrap(from_fn(error_response::render_errors))
             .wrap(state_cookie::middleware(&house))
             .wrap(from_fn(cookies::only_ours))

@@ -25,7 +25,7 @@ use serde::{
 use url::form_urlencoded;
 
 use self::fields::Fields;
-use super::app_of;
+use super::{app_of, mailed_token::MailedToken};
 use crate::error::{Error, Result};
 
 /// What was sent, by its `Content-Type`. Unknown fields are ignored, repeated ones refused; null is as if not sent, and a
@@ -65,6 +65,8 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
         let pairs = form_urlencoded::parse(req.query_string().as_bytes()).into_owned();
+        let token = MailedToken::of(req).map(|MailedToken(token)| ("token".to_owned(), token));
+        let pairs = token.into_iter().chain(pairs);
         let mut seen = HashSet::new();
         let first = pairs.filter(|(name, value)| !value.is_empty() && seen.insert(name.clone()));
         ready(Fields::of_pairs(first).read().map(Self).map_err(|error| match error {
@@ -121,7 +123,10 @@ type Parser<T> = fn(&[u8]) -> Result<T>;
 /// How a body of this type is read. JSON is what says that it is, also in the syntax of something else (`+json`, RFC 6839
 /// §3.1); it is in UTF-8 always (RFC 8259 §8.1), and so is a form.
 fn parser<T: DeserializeOwned>(req: &HttpRequest) -> Result<Parser<T>> {
-    if !is_utf8(req) {
+    // What is packed is not unpacked here: a few bytes could become any number of them.
+    let coding = req.headers().get(header::CONTENT_ENCODING);
+    let is_packed = coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"));
+    if is_packed || !is_utf8(req) {
         return Err(Error::UnsupportedMedia);
     }
     match req.content_type().to_ascii_lowercase().as_str() {
@@ -163,7 +168,8 @@ pub fn tick<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error
         }
 
         fn visit_str<E: de::Error>(self, word: &str) -> Result<bool, E> {
-            Ok(matches!(word, "true" | "on" | "1" | "yes"))
+            let word = word.to_ascii_lowercase();
+            Ok(matches!(word.as_str(), "true" | "on" | "1" | "yes" | "y" | "t" | "checked"))
         }
     }
     deserializer.deserialize_any(Tick)

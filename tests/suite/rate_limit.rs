@@ -230,18 +230,19 @@ async fn whoever_guessed_too_often_behind_a_link_is_led_back_to_the_link() {
     let token = app.token_for("ada@example.com").await;
     let link = format!("/verify-email?token={token}");
     let mut browser = app.browser();
-    browser.get(&link).await.is(200).says(&format!("action=\"{link}\""));
+    browser.get(&link).await.is(200).says("action=\"/verify-email\"");
+    let link = "/verify-email";
     let page = loop {
         browser = browser.with("referer", &format!("{}{link}", app.base_url));
-        let page = browser.post(&link, &[("token", &token), ("password", "a wrong guess")]).await;
+        let page = browser.post(link, &[("token", &token), ("password", "a wrong guess")]).await;
         if page.status == 429 {
             break page;
         }
-        page.is(422).says(&format!("action=\"{link}\""));
+        page.is(422).says("action=\"/verify-email\"");
     };
 
     page.says(&format!("href=\"{link}\">Try again</a>"));
-    browser.get(&link).await.is(200);
+    browser.get(link).await.is(200);
 }
 
 #[actix_web::test]

@@ -88,12 +88,29 @@ impl Visitor {
         self.jar.borrow_mut().clear();
     }
 
+    /// A browser follows the link of an email to its clean address.
     pub async fn get(&self, path: &str) -> Answer {
+        self.follow(Method::GET, path).await
+    }
+
+    async fn follow(&self, method: Method, path: &str) -> Answer {
+        let answer = self.send(method.clone(), path, None).await;
+        let has_token = path.contains("?token=") || path.contains("&token=");
+        match answer.location() {
+            Some(to) if has_token && to.split('?').next() == path.split('?').next() => {
+                self.send(method, to, None).await
+            }
+            _ => answer,
+        }
+    }
+
+    /// The same, led nowhere.
+    pub async fn get_once(&self, path: &str) -> Answer {
         self.send(Method::GET, path, None).await
     }
 
     pub async fn head(&self, path: &str) -> Answer {
-        self.send(Method::HEAD, path, None).await
+        self.follow(Method::HEAD, path).await
     }
 
     /// A form.
@@ -215,6 +232,11 @@ impl Answer {
         let answer = self.is(303);
         assert_eq!(answer.header("location"), path, "{}", answer.request);
         answer
+    }
+
+    /// Where a browser is sent on to.
+    pub fn location(&self) -> Option<&str> {
+        self.headers.get("location")?.to_str().ok()
     }
 
     /// The body has this text.

@@ -1,0 +1,14 @@
+//! The token of a mailed link, for the page that it leads to.
+
+use actix_web::{HttpMessage, HttpRequest};
+
+/// The token of the link that led to the page that is asked for.
+#[derive(Debug, Clone)]
+pub struct MailedToken(pub String);
+
+impl MailedToken {
+    /// That of this request, where it waited in the cookie.
+    pub fn of(req: &HttpRequest) -> Option<Self> {
+        req.extensions().get::<Self>().cloned()
+    }
+}
