@@ -115,7 +115,11 @@ fn sqlite(path: &str) -> Result<DatabaseUrl, Wrong> {
         let instead = format!("a file in it: sqlite://{}/vestibule.db", path.trim_end_matches('/'));
         return wrong("which is a folder", instead);
     }
-    Ok(DatabaseUrl::Sqlite(path.into()))
+    // `sqlite:////var/…`, as other programs write a whole path.
+    match path.strip_prefix("//") {
+        Some(rest) => Ok(DatabaseUrl::Sqlite(format!("/{}", rest.trim_start_matches('/')).into())),
+        None => Ok(DatabaseUrl::Sqlite(path.into())),
+    }
 }
 
 /// Split as libpq does, so that what it would say of an address is said here in words. Libpq parses it again.

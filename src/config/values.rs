@@ -9,7 +9,7 @@ use std::{
 };
 
 use chrono::TimeDelta;
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 use super::insecure::Insecurity;
 
@@ -152,7 +152,7 @@ impl Reader {
                             network.addr()
                         ));
                     }
-                    networks.push(network.trunc());
+                    networks.push(unmapped(network.trunc()));
                 }
                 Err(_) if word == "localhost" => self.problem(name, word, "127.0.0.1, ::1"),
                 Err(_) => self.problem(name, word, "networks such as 10.0.0.0/8, or none"),
@@ -233,6 +233,13 @@ fn socket_meant(text: &str, example: SocketAddr) -> Option<SocketAddr> {
         host => host.parse().unwrap_or(example.ip()),
     };
     Some(SocketAddr::new(ip, port.parse().ok()?))
+}
+
+/// A network of IPv4 that is written as IPv6 (RFC 4291 §2.5.5.2) is the same one: clients are compared as IPv4.
+fn unmapped(network: IpNet) -> IpNet {
+    let IpNet::V6(v6) = network else { return network };
+    let mapped = v6.addr().to_ipv4_mapped().zip(v6.prefix_len().checked_sub(96));
+    mapped.and_then(|(ip, length)| Ipv4Net::new(ip, length).ok()).map_or(network, IpNet::V4)
 }
 
 #[cfg(test)]

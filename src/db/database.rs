@@ -7,7 +7,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use diesel::{
@@ -132,14 +132,14 @@ impl Database {
                 }
             }
             Target::Postgres { .. } => {
-                self.blocking(move |inner| match inner.with_conn(&query) {
+                let read = self.blocking(move |inner| match inner.with_conn(&query) {
                     Err(Error::Unavailable(outage)) => {
                         tracing::debug!(cause = format!("{:#}", outage.cause), "reading once more");
                         inner.with_conn(&query)
                     }
                     outcome => outcome,
-                })
-                .await
+                });
+                in_time(read).await
             }
         }
     }
@@ -171,7 +171,8 @@ impl Database {
         F: FnOnce(&mut Tx) -> Result<T> + Send + 'static,
     {
         reader::end_snapshot(self.0.number);
-        self.blocking(move |inner| {
+        let is_remote = matches!(self.0.pool.target(), Target::Postgres { .. });
+        let write = self.blocking(move |inner| {
             let written = inner.with_transaction(|conn| {
                 let mut tx = Tx { conn, now, config: &config, has_mail: false, audited: Vec::new() };
                 let outcome = change(&mut tx).map(|value| (value, tx.has_mail));
@@ -182,8 +183,8 @@ impl Database {
             });
             inner.note(&written);
             written
-        })
-        .await
+        });
+        if is_remote { in_time(write).await } else { write.await }
     }
 
     /// Work on the blocking pool, where it may wait.
@@ -195,6 +196,16 @@ impl Database {
         let inner = Arc::clone(&self.0);
         log::spawn_blocking(move || work(&inner)).await.map_err(Error::internal)?
     }
+}
+
+// Longer than a lock is waited for.
+const LONGEST: Duration = Duration::from_secs(15);
+
+/// What a server that hangs keeps waiting is not waited for: frozen, cut off, or itself waiting for a standby. The thread
+/// and its connection come back when it answers; whether a write happened is not known until then.
+async fn in_time<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let hangs = || Outage::lost(format!("PostgreSQL has not answered for {} s", LONGEST.as_secs()));
+    tokio::time::timeout(LONGEST, work).await.unwrap_or_else(|_| Err(Error::Unavailable(hangs())))
 }
 
 impl Inner {
@@ -246,10 +257,13 @@ impl Inner {
             (Conn::Postgres(conn), Target::Postgres { is_pooled: true, .. }) => {
                 AnsiTransactionManager::begin_transaction_sql(
                     conn,
-                    "BEGIN; SET LOCAL lock_timeout = '10s'; SET LOCAL idle_in_transaction_session_timeout = '60s'",
+                    "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '10s'; SET LOCAL idle_in_transaction_session_timeout = '60s'",
                 )?;
             }
-            (Conn::Postgres(conn), _) => AnsiTransactionManager::begin_transaction(conn)?,
+            // Whatever the role's default is: who serialises breaks transactions off that these locks let wait.
+            (Conn::Postgres(conn), _) => {
+                AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN ISOLATION LEVEL READ COMMITTED")?
+            }
         }
         Ok(())
     }

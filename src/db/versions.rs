@@ -22,6 +22,8 @@ const PROGRAM: &str = env!("CARGO_PKG_VERSION");
 /// How the schema of a database and this program stand to each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
+    /// Whether no migration ever ran: the database is new.
+    pub is_empty: bool,
     /// Migrations that the program has and the database has not.
     pub pending: usize,
     /// What is to be said where the database has migrations that the program does not know: a newer program was here.
@@ -48,7 +50,7 @@ pub fn standing(conn: &mut Conn) -> Result<Standing> {
         None => None,
         Some(newest) => Some(too_new(newest, &programs(conn)?, &unknown)),
     };
-    Ok(Standing { pending: known.difference(&applied).count(), too_new })
+    Ok(Standing { is_empty: applied.is_empty(), pending: known.difference(&applied).count(), too_new })
 }
 
 /// Runs the migrations that wait, and notes who did. The caller holds the transaction, and lets one node in at a time.
