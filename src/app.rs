@@ -178,7 +178,8 @@ fn open_mail(config: &Config) -> Result<(Mailer, Option<Catcher>)> {
             (&local_url, Some(catcher.map_err(Error::internal)?))
         }
     };
-    Ok((Mailer::smtp(url, &config.mail_from).map_err(problem)?, catcher))
+    let host = config.site.base_url.host_str().unwrap_or_default();
+    Ok((Mailer::smtp(url, &config.mail_from).map_err(problem)?.greeting_as(host), catcher))
 }
 
 fn problem(sentence: String) -> Error {

@@ -42,6 +42,15 @@ impl Mailer {
         Ok(Self { from: sender(from)?, way: Way::Smtp(Box::new(Smtp::to(url)?)) })
     }
 
+    /// The same, which greets the server by the name of the host that the site is at: many refuse a bare address of this
+    /// machine's network.
+    pub fn greeting_as(mut self, host: &str) -> Self {
+        if let Way::Smtp(smtp) = &mut self.way {
+            smtp.greet_as(host);
+        }
+        self
+    }
+
     /// Writes each email to a file of its own in `folder`, which is made when it is missing.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ mod reply;
 mod server;
 
 use std::{
+    net::IpAddr,
     sync::Mutex,
     time::{Duration, Instant},
 };
@@ -15,7 +16,7 @@ use lettre::{
         Error,
         client::AsyncSmtpConnection,
         commands::{Data, Mail, Noop, Rcpt},
-        extension::{Extension, MailBodyParameter, MailParameter},
+        extension::{ClientId, Extension, MailBodyParameter, MailParameter},
         response::{Response, Severity},
     },
 };
@@ -64,6 +65,13 @@ impl Smtp {
     /// [`Mailer::smtp`](super::Mailer::smtp) says how the address looks.
     pub fn to(url: &str) -> Result<Self, String> {
         Ok(Self { server: Server::parse(url)?, idle: Mutex::default(), patience: PATIENCE })
+    }
+
+    /// How this machine calls itself: by this host, unless it is one that only this machine knows.
+    pub fn greet_as(&mut self, host: &str) {
+        if host.contains('.') && host.parse::<IpAddr>().is_err() {
+            self.server.hello = ClientId::Domain(host.to_owned());
+        }
     }
 
     /// Host and port, without credentials.
@@ -320,7 +328,10 @@ mod tests {
         let (sent, checked) = run(async { (smtp.send(&message()).await, smtp.check().await) });
 
         for refusal in [sent.unwrap_err(), checked.unwrap_err()] {
-            assert_eq!(refusal, Refusal::of_server("The mail server cannot be reached."));
+            assert_eq!(
+                refusal,
+                Refusal::of_server("The mail server cannot be reached: nothing listens there.")
+            );
         }
     }
 

@@ -100,7 +100,9 @@ pub fn misunderstanding(stage: Stage) -> Refusal {
 fn refused(stage: Stage, code: u16, words: &str) -> Refusal {
     let reply = Reply { code, enhanced: enhanced(code, words) };
     let numbers = reply.numbers();
-    if let Some(sign) = hopeless(stage, reply, &words.to_lowercase()) {
+    // Addresses are quoted, and say whatever somebody calls a mailbox.
+    let plain: Vec<&str> = words.split_whitespace().filter(|word| !word.contains('@')).collect();
+    if let Some(sign) = hopeless(stage, reply, &plain.join(" ").to_lowercase()) {
         return Refusal::of_email(format!("The mail server says that {sign} (SMTP {numbers})."));
     }
     let about = match reply.enhanced {
@@ -214,8 +216,28 @@ fn trouble(stage: Stage, error: &Error, words: &str) -> &'static str {
         () if error.is_timeout() => "The mail server did not answer in time.",
         () if error.is_response() && words.contains("incomplete") => "The mail server hung up.",
         () if error.is_response() => "The mail server's answer could not be understood.",
-        () if stage == Stage::Greeting => "The mail server cannot be reached.",
+        () if stage == Stage::Greeting => unreachable(error),
         () => "The connection to the mail server broke.",
+    }
+}
+
+/// Why there is no connection, as far as the system says.
+fn unreachable(error: &Error) -> &'static str {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    let mut kind = None;
+    while let Some(one) = cause {
+        kind = one.downcast_ref::<io::Error>().map(io::Error::kind).or(kind);
+        if one.to_string().contains("failed to lookup address") {
+            return "The mail server cannot be reached: its name leads nowhere.";
+        }
+        cause = one.source();
+    }
+    match kind {
+        Some(io::ErrorKind::ConnectionRefused) => "The mail server cannot be reached: nothing listens there.",
+        Some(io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable) => {
+            "The mail server cannot be reached: there is no way to its network."
+        }
+        _ => "The mail server cannot be reached.",
     }
 }
 

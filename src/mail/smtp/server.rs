@@ -29,6 +29,8 @@ pub struct Server {
     port: u16,
     tls: Tls,
     credentials: Option<Credentials>,
+    // How this machine calls itself (RFC 5321 §4.1.1.1).
+    pub hello: ClientId,
 }
 
 enum Tls {
@@ -89,6 +91,7 @@ impl Server {
             tls,
             credentials,
             host,
+            hello: ClientId::default(),
         })
     }
 
@@ -104,15 +107,16 @@ impl Server {
         let place = (self.host.as_str(), self.port);
         let connected = Network::connect_tokio1(place, Some(CONNECT), from_the_start, None).await;
         let network = Arc::new(Mutex::new(connected.map_err(|error| (Stage::Greeting, error))?));
-        let mut connection =
-            greet(Lenient::new(network.clone())).await.map_err(|error| (Stage::Greeting, error))?;
+        let mut connection = greet(Lenient::new(network.clone()), &self.hello)
+            .await
+            .map_err(|error| (Stage::Greeting, error))?;
         let wanted = match &self.tls {
             Tls::WhereOffered(parameters) if connection.can_starttls() => Some(parameters),
             Tls::Required(parameters) => Some(parameters),
             _ => None,
         };
         if let Some(parameters) = wanted {
-            let started = start_tls(connection, network, parameters).await;
+            let started = start_tls(connection, network, parameters, &self.hello).await;
             connection = started.map_err(|error| (Stage::StartTls, error))?;
         }
         if let Some(credentials) = &self.credentials {
@@ -128,17 +132,18 @@ async fn start_tls(
     mut plain: AsyncSmtpConnection,
     network: Arc<Mutex<Network>>,
     parameters: &TlsParameters,
+    hello: &ClientId,
 ) -> Result<AsyncSmtpConnection, Error> {
     if !plain.can_starttls() {
         // Says so, and nothing to the server.
-        plain.starttls(parameters.clone(), &ClientId::default()).await?;
+        plain.starttls(parameters.clone(), hello).await?;
     }
     plain.command(Starttls).await?;
     drop(plain);
     network.lock().await.upgrade_tls(parameters.clone()).await?;
-    greet(Lenient::greeted(network)).await
+    greet(Lenient::greeted(network), hello).await
 }
 
-async fn greet(stream: Lenient) -> Result<AsyncSmtpConnection, Error> {
-    AsyncSmtpConnection::connect_with_transport(Box::new(stream), &ClientId::default()).await
+async fn greet(stream: Lenient, hello: &ClientId) -> Result<AsyncSmtpConnection, Error> {
+    AsyncSmtpConnection::connect_with_transport(Box::new(stream), hello).await
 }
