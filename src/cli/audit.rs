@@ -51,6 +51,15 @@ pub async fn run(app: App, command: Command) -> Outcome {
         None => None,
     };
     let since = command.since.as_deref().map(|typed| since(typed, app.now())).transpose()?;
+    if let Some(event) = &command.event {
+        let known = sentence(app.read(audit::events).await)?;
+        if !known.contains(event) {
+            return Err(format!(
+                "No entry of the record has the event `{event}`. There are: {}.",
+                known.join(", ")
+            ));
+        }
+    }
     let wanted = Wanted { user, event: command.event, since };
     let mut seen = HashSet::new();
     print(&app, &wanted, command.json, &mut seen).await?;

@@ -112,7 +112,9 @@ pub fn run() -> ExitCode {
     end(match arguments.command {
         Command::Serve => serve::run(config),
         Command::Migrate => migrate(&config),
-        Command::Seed { json } => with_app(config, |app| seed::run(app, json)),
+        Command::Seed { json } => {
+            block_on(async { seed::run(preflight::open_and_migrate(config).await?, json).await })
+        }
         Command::Jobs { command } => with_app(config, |app| jobs::run(app, command)),
         Command::User { command } => with_app(config, |app| user::run(app, command)),
         Command::Audit(command) => with_app(config, |app| audit::run(app, command)),
@@ -148,7 +150,7 @@ fn end(outcome: Outcome) -> ExitCode {
     }
 }
 
-/// Runs work in an open house whose schema is up to date.
+/// Runs work in an open house whose schema is up to date already.
 fn with_app<F>(config: Config, work: impl FnOnce(App) -> F) -> Outcome
 where
     F: Future<Output = Outcome>,

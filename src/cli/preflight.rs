@@ -1,25 +1,55 @@
 //! What is looked at before anything is done with the database: that its schema and the secret key are those of this program.
 
+use std::{fs, io::ErrorKind};
+
 use super::outcome::describe;
 use crate::{
     app::App,
-    config::Config,
+    config::{Config, DatabaseUrl},
     error::Error,
     model::secret_key::{self, Check},
 };
 
-/// Opens the app, brings the schema up where that is ours to do, and refuses where schema or key are not right.
+/// Opens the app for a command that only uses what is there: refuses where the database is not there, its schema is not this
+/// program's, or the key is not right. It never brings the schema up: the nodes that run may be older.
 pub async fn open(config: Config) -> Result<App, String> {
+    if let DatabaseUrl::Sqlite(path) = &config.database
+        && fs::metadata(path).is_err_and(|cause| cause.kind() == ErrorKind::NotFound)
+    {
+        return Err(format!(
+            "DATABASE_URL names {}, and there is no such file. Write the one that `vestibule serve` uses, or make one with \
+             `vestibule migrate`.",
+            path.display()
+        ));
+    }
+    open_with(config, false).await
+}
+
+/// Opens the app for `serve` and `seed`: brings the schema up first, unless `MIGRATE` is off.
+pub async fn open_and_migrate(config: Config) -> Result<App, String> {
+    let migrates = config.migrate;
+    open_with(config, migrates).await
+}
+
+async fn open_with(config: Config, migrates: bool) -> Result<App, String> {
     let place = describe(&config.database);
     let app = App::open(config).map_err(|error| match &error {
         // A sentence that begins with the setting.
         Error::Unavailable(_) => error.cause(),
         error => format!("The house does not open ({place}): {}", error.cause()),
     })?;
-    if app.config().migrate {
+    if migrates {
+        let was_empty = app.db().standing().await.is_ok_and(|standing| standing.is_empty);
         app.db()
             .migrate()
             .map_err(|error| format!("The schema does not come up ({place}): {}", error.cause()))?;
+        if was_empty && !app.config().is_development() {
+            // A wrong name, or a disk that is not mounted, looks like this.
+            tracing::warn!(
+                database = place,
+                "the database was empty: its tables are made, and nobody has an account"
+            );
+        }
     }
     let standing = app.db().standing().await;
     let standing =
@@ -28,8 +58,9 @@ pub async fn open(config: Config) -> Result<App, String> {
         return Err(format!("The schema is too new ({place}): {too_new}."));
     }
     if standing.pending > 0 {
+        let off = if app.config().migrate { "" } else { "MIGRATE is off, and " };
         return Err(format!(
-            "MIGRATE is off, and {} migration(s) wait ({place}). Run `vestibule migrate`, then start again.",
+            "{off}{} migration(s) wait ({place}). Run `vestibule migrate`, then start again.",
             standing.pending
         ));
     }

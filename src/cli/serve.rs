@@ -22,7 +22,9 @@ const SECOND: Duration = Duration::from_secs(1);
 /// From here on no SIGHUP ends the process: what handles it stays when the runtime that it was set up in has gone. It comes
 /// before the settings are read, which may take its time.
 pub fn outlive_hangups() {
-    block_on(async { signal(SignalKind::hangup()).map(drop) }).unwrap_or_default();
+    let outlived = [SignalKind::hangup(), SignalKind::user_defined1(), SignalKind::user_defined2()];
+    let outlive = async { outlived.into_iter().try_for_each(|kind| signal(kind).map(drop)) };
+    block_on(outlive).unwrap_or_default();
 }
 
 /// Runs the house until it is told to stop: requests in flight finish, emails under way are noted.
@@ -38,7 +40,7 @@ pub fn run(config: Config) -> Outcome {
         if !database_answers(&config).await? {
             return Ok(());
         }
-        let app = preflight::open(config).await?;
+        let app = preflight::open_and_migrate(config).await?;
         let server = sentence(server::start(&app, listener))?;
         let jobs = jobs::start(&app);
         greet(&app, &log);
@@ -132,12 +134,12 @@ async fn database_answers(config: &Config) -> Result<bool, String> {
 }
 
 async fn wait_for_signal() {
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut quit)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::quit()))
     else {
         return std::future::pending().await;
     };
-    tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+    tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {}, _ = quit.recv() => {} }
 }
 
 /// SIGHUP, which a closed terminal and tools that turn logs over send, ends nothing. There is no file to open again.
@@ -161,6 +163,9 @@ fn greet(app: &App, log: &Log) {
         tracing::info!("{hint}");
     }
     if !config.is_development() {
+        if let MailRoute::Folder(path) = &config.mail {
+            tracing::warn!(folder = %path.display(), "emails lie in a folder, as SMTP_URL says: this program sends none");
+        }
         return;
     }
     let mail = match (&config.mail, app.catcher()) {

@@ -91,5 +91,8 @@ fn traits(agent: &str) -> Option<(Engine, Family)> {
         _ => return None,
     };
     let (_, engine) = ENGINES.iter().find(|(sign, _)| agent.contains(sign))?;
-    Some((*engine, family))
+    // Safari froze WebKit's number in 2018. Another one on a computer is the desktop site of some browser on a phone, which
+    // wears an old name.
+    let is_worn = *engine == Engine::WebKit && !agent.contains("AppleWebKit/605.1.");
+    (!is_worn).then_some((*engine, family))
 }
