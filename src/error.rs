@@ -101,6 +101,17 @@ pub enum Error {
     /// A link or token that is unknown, expired, or replaced by a newer one.
     #[error("That link has expired, or a newer one replaced it. Ask for a new one.")]
     DeadLink,
+    /// Another account left this address lately and can take it back.
+    #[error(
+        "An account was moved away from this address a few days ago, and whoever had it can still take it back by a link in \
+         an email. Until then nobody else can confirm it."
+    )]
+    AddressReserved,
+    /// The page of a mailed link without its token.
+    #[error(
+        "This page belongs to a link in an email. Open that link again, in this browser; it needs cookies."
+    )]
+    LinkMissing,
     /// A reset link that is unknown, used, expired, or replaced by a newer one.
     #[error("That link has expired or was already used. Ask for a new one.")]
     DeadResetLink,
@@ -152,6 +163,7 @@ impl Error {
     /// Every code with its HTTP status: the closed list that the README documents.
     pub const CODES: &'static [(&'static str, u16)] = &[
         ("account_locked", 403),
+        ("address_reserved", 409),
         ("already_confirmed", 409),
         ("break_glass_owner", 409),
         ("busy", 503),
@@ -170,6 +182,7 @@ impl Error {
         ("invalid", 422),
         ("last_credential", 409),
         ("last_owner", 409),
+        ("link_missing", 400),
         ("malformed", 400),
         ("method_not_allowed", 405),
         ("not_found", 404),
@@ -221,6 +234,8 @@ impl Error {
             Error::UnsupportedMedia => "unsupported_media",
             Error::Invalid(_) => "invalid",
             Error::DeadLink => "dead_link",
+            Error::AddressReserved => "address_reserved",
+            Error::LinkMissing => "link_missing",
             Error::DeadMagicLink => "dead_magic_link",
             Error::DeadResetLink => "dead_reset_link",
             Error::AlreadyConfirmed => "already_confirmed",

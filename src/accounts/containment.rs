@@ -1,27 +1,35 @@
 //! What is undone when an account may be in other hands: one judgement, used by every way back.
 
+mod abroad;
 pub mod judgement;
 pub mod occasion;
 pub mod way_back;
+
+use std::collections::HashSet;
 
 use diesel::prelude::*;
 
 pub use judgement::{Doubt, Judgement, doubt_of_move, judge, was_here_before};
 pub use occasion::{Occasion, end_access};
-pub use way_back::{tell_of_password, way_back, way_back_from};
+pub use way_back::{newest_factor, tell_of_password, way_back, way_back_from};
 
-use super::{deletion, email_change, factors};
+use super::{deletion, email_change, factor_reset::Target, factors, put_back, security_changes, sso_policy};
 use crate::{
     clock::{Timestamp, span_in_words},
     db::{
-        Tx,
+        Conn, Tx,
         schema::{identities, passkeys, users},
     },
     error::{Error, Result},
-    ids::UserId,
-    mail::{EmailAddress, emails},
+    ids::{SessionId, UserId},
+    mail::{
+        EmailAddress,
+        emails::{self, ResetOccasion},
+    },
     model::{
         audit::{self, Actor, Event},
+        connection,
+        passkey::{self, Passkey},
         recovery_code,
         security_change::{self, Kind, NewChange},
         session,
@@ -31,6 +39,32 @@ use crate::{
     },
     secret::Secret,
 };
+
+/// Notes in the session `here`, which is stepped up, that the sign-in that began `session` was its person's: no alert puts
+/// that in doubt, unless it puts `here` in doubt as well. [`Error::NotFound`] where no alert tells of it, or it is not younger.
+pub fn vouch(tx: &mut Tx, actor: &Actor, user: &UserId, here: &SessionId, session: &SessionId) -> Result<()> {
+    let by = security_change::session_of(tx.conn, here)?.ok_or(Error::NotFound)?;
+    let other = security_change::session_of(tx.conn, session)?.ok_or(Error::NotFound)?;
+    if !unanswered(tx.conn, user, tx.now)?.contains(session) || other.began_at <= by.began_at {
+        return Err(Error::NotFound);
+    }
+    security_changes::note(tx, actor, user, Kind::SignInConfirmed, Some(session.as_str()))?;
+    audit::record(tx, actor, user, Event::SignInConfirmed { session: session.clone() })
+}
+
+/// The sessions that an alert tells of and that nobody answered for.
+pub fn unanswered(conn: &mut Conn, user: &UserId, now: Timestamp) -> Result<HashSet<SessionId>> {
+    let outstanding = token::all_outstanding::<ReportSignIn>(conn, user, now)?;
+    let mut told: HashSet<SessionId> =
+        outstanding.into_iter().filter(|told| told.what.is_none()).filter_map(|told| told.session).collect();
+    let changes = security_change::list(conn, user)?;
+    for answer in changes.iter().filter(|one| one.kind == Kind::SignInConfirmed) {
+        if let Some(session) = &answer.target {
+            told.remove(&SessionId::from_text(session.as_str()));
+        }
+    }
+    Ok(told)
+}
 
 /// Notes that the sign-in of which a link tells was answered with "yes, this was me": no other alert puts it in doubt. The link
 /// goes on working.
@@ -61,8 +95,8 @@ pub struct Contained {
     pub user: User,
     /// Whether it got an earlier address back.
     pub has_moved: bool,
-    /// Whether the second factors that stay may be asked to be removed: see [`Judgement::may_ask_for_removal`].
-    pub may_ask_for_removal: bool,
+    /// The second factors that stay and may be asked to be removed: see [`Judgement::kept_passkeys`].
+    pub removable: Vec<Target>,
 }
 
 /// Takes back what somebody else did: ends every session and waiting step, blocks the password, forgets known devices,
@@ -76,6 +110,9 @@ pub fn contain(tx: &mut Tx, actor: &Actor, id: &UserId, doubt: &Doubt) -> Result
     end_access(tx, actor, id, Occasion::Contained)?;
     remove_factors(tx, actor, id, &judged)?;
     if !judged.identities.is_empty() {
+        for identity in &judged.identities {
+            put_back::keep_identity(tx, actor, id, identity)?;
+        }
         let gone = identities::table.filter(identities::id.eq_any(&judged.identities));
         let count = diesel::delete(gone).execute(tx.conn)?;
         audit::record(tx, actor, id, Event::IdentitiesUnlinked { count })?;
@@ -95,15 +132,23 @@ pub fn contain(tx: &mut Tx, actor: &Actor, id: &UserId, doubt: &Doubt) -> Result
         let came_later = told.told_to.as_ref().is_some_and(|told_to| *told_to != here);
         (is_first && is_undone) || (has_moved && came_later)
     })?;
+    abroad::tell_owners(tx, id, &judged.sessions)?;
     audit::record(tx, actor, id, Event::AccountSecured {})?;
-    Ok(Contained { user, has_moved, may_ask_for_removal: judged.may_ask_for_removal })
+    let passkeys = judged.kept_passkeys.into_iter().map(|(id, _)| Target::Passkey(id));
+    let removable = passkeys.chain(judged.keeps_app.then_some(Target::Totp)).collect();
+    Ok(Contained { user, has_moved, removable })
 }
 
 fn remove_factors(tx: &mut Tx, actor: &Actor, id: &UserId, judged: &Judgement) -> Result<()> {
+    let is_removed = |one: &Passkey| judged.passkeys.iter().any(|(id, _)| *id == one.id);
+    for passkey in passkey::list(tx.conn, id)?.iter().filter(|one| is_removed(one)) {
+        put_back::keep_passkey(tx, actor, passkey)?;
+    }
     let keys = passkeys::table.filter(passkeys::id.eq_any(judged.passkeys.iter().map(|(id, _)| id)));
     let mut gone = diesel::delete(keys).execute(tx.conn)?;
     totp::forget_setup(tx, id)?;
     if judged.removes_app {
+        put_back::keep_app(tx, actor, id)?;
         gone += usize::from(totp::forget(tx, id)?);
     }
     let is_second_due = factors::of(tx.conn, id)?.is_second_due();
@@ -121,7 +166,7 @@ fn remove_factors(tx: &mut Tx, actor: &Actor, id: &UserId, judged: &Judgement) -
 fn move_back(tx: &mut Tx, actor: &Actor, user: &User, old: EmailAddress) -> Result<bool> {
     let back = AddressChange { old: user.email.clone(), new: old };
     match email_change::move_address(tx, actor, &user.id, &back) {
-        Err(Error::DeadLink) => return Ok(false),
+        Err(Error::DeadLink | Error::AddressReserved) => return Ok(false),
         moved => moved?,
     }
     // What the later mailboxes hold leads to addresses that were never the owner's.
@@ -131,12 +176,28 @@ fn move_back(tx: &mut Tx, actor: &Actor, user: &User, old: EmailAddress) -> Resu
     Ok(true)
 }
 
-/// Sends the link for a new password after [`contain`].
-pub fn send_reset(tx: &mut Tx, user: &User) -> Result<()> {
+/// Sends the link for a new password after [`contain`], or an operator's; where people of the domain sign in through their
+/// organisation only, the way there.
+pub fn send_reset(tx: &mut Tx, user: &User, occasion: ResetOccasion) -> Result<()> {
+    if let Some(connection) = sso_policy::required_connection(tx.conn, user)? {
+        let connection = connection::by_id(tx.conn, &connection)?;
+        let email = emails::sign_in_again(&tx.config.site, &user.email, &user.name, &connection.name)?;
+        return tx.mail(Some(&user.id), email);
+    }
     let reset = token::issue::<ResetPassword>(tx, &user.id, &user.email.normalized())?;
     let config = tx.config;
     let valid_for = span_in_words(config.lifetimes.reset_link);
-    let email = emails::reset_password(&config.site, &user.email, &user.name, reset.reveal(), &valid_for)?;
+    // An account that was just made has no name of its person's own.
+    let name = if occasion == ResetOccasion::AccountMade { "" } else { &user.name };
+    let email =
+        emails::reset_password(&config.site, &user.email, name, occasion, reset.reveal(), &valid_for)?;
+    tx.mail(Some(&user.id), email)
+}
+
+/// Tells the present address after [`contain`], where the link was pressed in a mailbox that the account has left and stays
+/// away from: it may be that of whoever moved it, and gets no link of its own.
+pub fn tell_present_address(tx: &mut Tx, user: &User) -> Result<()> {
+    let email = emails::secured_elsewhere(&tx.config.site, &user.email, &user.name)?;
     tx.mail(Some(&user.id), email)
 }
 

@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use super::email_verification;
+use super::{email_verification, security_changes};
 use crate::{
     clock::span_in_words,
     db::{Tx, schema::users},
@@ -23,6 +23,10 @@ use crate::{
 pub fn move_address(tx: &mut Tx, actor: &Actor, id: &UserId, change: &AddressChange) -> Result<()> {
     let (old, new) = (change.old.normalized(), change.new.normalized());
     user::lock_both(tx, change)?;
+    let kept = tx.config.lifetimes.email_undo;
+    if security_changes::is_reserved(tx.conn, &new, Some(id), tx.now, kept)? {
+        return Err(Error::AddressReserved);
+    }
     let owner = user::confirmed(tx.conn, &change.new)?;
     if owner.is_some_and(|owner| owner.id != *id) {
         return Err(Error::DeadLink);

@@ -1,6 +1,6 @@
 //! Confirming an address: the email with the link, what the link does, and the end of accounts that nobody confirms.
 
-use super::personal_data;
+use super::{personal_data, security_changes};
 use diesel::prelude::*;
 
 use crate::{
@@ -73,7 +73,7 @@ pub fn send_link(tx: &mut Tx, actor: &Actor, user: &User) -> Result<()> {
 /// A link by which the reader of an email to an address that nobody confirmed starts with that address, whatever becomes of
 /// the account that the email is about.
 pub fn start_link(tx: &mut Tx, to: &EmailAddress) -> Result<Secret<UseAddress>> {
-    token::issue_unowned(tx, &digest(&to.normalized()))
+    token::issue_unowned(tx, &digest(to.spelled()))
 }
 
 /// The same where nobody confirmed the address; elsewhere as much work for nothing.
@@ -96,7 +96,7 @@ pub fn can_start(
     email: &EmailAddress,
     now: Timestamp,
 ) -> Result<()> {
-    if token::peek_unowned(conn, link, now)? != digest(&email.normalized()) {
+    if token::peek_unowned(conn, link, now)? != digest(email.spelled()) {
         return Err(Error::DeadLink);
     }
     match user::confirmed(conn, email)? {
@@ -108,9 +108,9 @@ pub fn can_start(
 /// Uses such a link: makes an account, confirms its address, and ends every other that waits for it. The same errors as
 /// [`can_start`].
 pub fn start(tx: &mut Tx, actor: &Actor, link: &Secret<UseAddress>, new: NewUser) -> Result<User> {
-    let normalized = new.email.normalized();
+    let (normalized, spelled) = (new.email.normalized(), new.email.spelled().to_owned());
     tx.lock(&normalized)?;
-    if token::redeem_unowned(tx, link)? != digest(&normalized) {
+    if token::redeem_unowned(tx, link)? != digest(&spelled) {
         return Err(Error::DeadLink);
     }
     let user = user::register(tx, actor, new)?;
@@ -153,7 +153,8 @@ pub fn make_room(tx: &mut Tx, actor: &Actor, email: &EmailAddress) -> Result<()>
 /// Proves `user`'s address and ends every other claim to it, with its sessions and links.
 ///
 /// [`Error::DeadLink`] where `normalized` (what the link was sent for) is no longer this account's address,
-/// [`Error::AlreadyConfirmed`] where it is confirmed already, here or by another account.
+/// [`Error::AlreadyConfirmed`] where it is confirmed already, here or by another account, [`Error::AddressReserved`] where
+/// another account left it and can take it back.
 pub fn confirm(tx: &mut Tx, actor: &Actor, id: &UserId, normalized: &str) -> Result<()> {
     tx.lock(normalized)?;
     let holders: Vec<(UserId, Option<Timestamp>)> = users::table
@@ -165,6 +166,9 @@ pub fn confirm(tx: &mut Tx, actor: &Actor, id: &UserId, normalized: &str) -> Res
     }
     if holders.iter().any(|(_, verified)| verified.is_some()) {
         return Err(Error::AlreadyConfirmed);
+    }
+    if security_changes::is_reserved(tx.conn, normalized, Some(id), tx.now, tx.config.lifetimes.email_undo)? {
+        return Err(Error::AddressReserved);
     }
     // Whoever claimed it may have asked for its end; its owner has not.
     diesel::update(users::table.find(id))

@@ -1,26 +1,48 @@
-//! The way back for whoever lost every second factor: an operator asks, the owner is told and can stop it, and after a
-//! delay every second factor is taken away.
+//! Second factors that are taken away after a delay, which whoever is signed in or reads the account's mail can stop: all of
+//! them, where an operator asks for whoever lost them; some, where somebody says that these were never theirs.
 //!
 //! What decides between stop and job is one column, by conditional updates.
 
 use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
 
-use super::{factors, second_factors};
+use super::{factors, put_back, second_factors};
 use crate::{
     clock::{Timestamp, span_in_words},
     db::{Conn, Tx, schema::users},
-    error::{Error, Result},
-    ids::UserId,
+    error::Result,
+    ids::{PasskeyId, UserId},
     mail::{
         EmailAddress,
-        emails::{self, ResetStep},
+        emails::{self, KeptCredentials, ResetStep},
     },
     model::{
         audit::{self, Actor, Event},
+        passkey,
         token::{self, StopFactorReset},
         user::{self, Cursor, User},
     },
 };
+
+// The columns of a removal that does not wait any more.
+type Over = (
+    diesel::dsl::Eq<users::factors_reset_at, Option<Timestamp>>,
+    diesel::dsl::Eq<users::factors_reset_only, Option<String>>,
+);
+
+fn over() -> Over {
+    (users::factors_reset_at.eq(None), users::factors_reset_only.eq(None))
+}
+
+/// A second factor of an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// The authenticator app.
+    Totp,
+    /// A passkey.
+    Passkey(PasskeyId),
+}
 
 /// What came of asking.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,25 +60,49 @@ pub enum Asked {
 /// Starts a reset of the account that has `email` confirmed, and tells its owner.
 pub fn ask(tx: &mut Tx, actor: &Actor, email: &EmailAddress) -> Result<Asked> {
     tx.lock(&email.normalized())?;
-    let Some(user) = user::confirmed(tx.conn, email)? else { return Ok(Asked::Nobody) };
+    match user::confirmed(tx.conn, email)? {
+        Some(user) => ask_for(tx, actor, &user, None),
+        None => Ok(Asked::Nobody),
+    }
+}
+
+/// Starts the removal of some second factors of an account whose address is locked, or of all (`None`), and tells its
+/// owner. Some join those that wait already, and all of them wait as long as the last.
+pub fn ask_for(tx: &mut Tx, actor: &Actor, user: &User, only: Option<Vec<Target>>) -> Result<Asked> {
     let factors = factors::of(tx.conn, &user.id)?;
     let delay = tx.config.lifetimes.factors_reset;
-    let latest = tx.now.latest_end(delay);
-    if let Some(at) = factors.reset_at.filter(|at| *at <= latest) {
-        return Ok(Asked::UnderWay(at));
+    let waiting = factors.reset_at.filter(|at| *at <= tx.now.latest_end(delay));
+    let mut only = only;
+    if let Some(at) = waiting {
+        match (targets(tx.conn, &user.id)?, &mut only) {
+            (None, _) => return Ok(Asked::UnderWay(at)),
+            (Some(before), Some(new)) if new.iter().all(|one| before.contains(one)) => {
+                return Ok(Asked::UnderWay(at));
+            }
+            (Some(before), Some(new)) => {
+                let others: Vec<Target> = before.into_iter().filter(|one| !new.contains(one)).collect();
+                new.extend(others);
+            }
+            (Some(_), None) => {}
+        }
     }
-    if !factors.is_second_due() {
+    let names = only.as_deref().map(|only| names(tx.conn, &user.id, only)).transpose()?;
+    if !factors.is_second_due() || names.as_ref().is_some_and(KeptCredentials::is_empty) {
         return Ok(Asked::NothingToReset);
     }
     let at = tx.now + delay;
-    let is_free = users::factors_reset_at.is_null().or(users::factors_reset_at.gt(latest));
-    let free = users::table.find(&user.id).filter(is_free);
-    if diesel::update(free).set(users::factors_reset_at.eq(at)).execute(tx.conn)? == 0 {
-        return Err(Error::Busy);
-    }
+    let kept = only.as_ref().map(serde_json::to_string).transpose()?;
+    // Whoever stops it, or the job, takes turns with this by the lock on the address.
+    diesel::update(users::table.find(&user.id))
+        .set((users::factors_reset_at.eq(at), users::factors_reset_only.eq(kept)))
+        .execute(tx.conn)?;
     let secret = token::issue::<StopFactorReset>(tx, &user.id, &())?;
-    let step = ResetStep::Asked { at: &at.exact(), delay: &span_in_words(delay), token: secret.reveal() };
-    tell(tx, &user, step)?;
+    let (at_words, delay, token) = (at.exact(), span_in_words(delay), secret.reveal());
+    let step = match &names {
+        Some(what) => ResetStep::SomeAsked { what, at: &at_words, delay: &delay, token },
+        None => ResetStep::Asked { at: &at_words, delay: &delay, token },
+    };
+    tell(tx, user, step)?;
     audit::record(tx, actor, &user.id, Event::SecondFactorsResetAsked { at })?;
     Ok(Asked::Until(at))
 }
@@ -65,8 +111,7 @@ pub fn ask(tx: &mut Tx, actor: &Actor, email: &EmailAddress) -> Result<Asked> {
 pub fn stop(tx: &mut Tx, actor: &Actor, user: &User) -> Result<bool> {
     tx.lock(&user.email.normalized())?;
     let under_way = users::table.find(&user.id).filter(users::factors_reset_at.is_not_null());
-    let stopped =
-        diesel::update(under_way).set(users::factors_reset_at.eq(None::<Timestamp>)).execute(tx.conn)?;
+    let stopped = diesel::update(under_way).set(over()).execute(tx.conn)?;
     if stopped == 0 {
         return Ok(false);
     }
@@ -84,19 +129,62 @@ pub fn due(conn: &mut Conn, now: Timestamp, after: &Cursor, most: i64) -> Result
     Ok(due.order((at, users::id)).limit(most).select((at, users::id)).load(conn)?)
 }
 
-/// Takes every second factor and every session of `id` away, and tells the owner. `false` where it is no longer due:
+/// Takes the second factors and every session of `id` away, and tells the owner. `false` where it is no longer due:
 /// stopped, or done by another node.
 pub fn carry_out(tx: &mut Tx, id: &UserId) -> Result<bool> {
     let Some(user) = user::find_locked(tx, id)? else { return Ok(false) };
+    let only = targets(tx.conn, id)?;
     let due = users::table.find(id).filter(users::factors_reset_at.le(tx.now));
-    let taken = diesel::update(due).set(users::factors_reset_at.eq(None::<Timestamp>)).execute(tx.conn)?;
-    if taken == 0 {
+    if diesel::update(due).set(over()).execute(tx.conn)? == 0 {
         return Ok(false);
     }
-    second_factors::remove_all(tx, &Actor::operator(), id)?;
-    let now = tx.now.exact();
-    tell(tx, &user, ResetStep::Done { when: &now })?;
+    let Some(only) = only else {
+        let now = tx.now.exact();
+        second_factors::remove_all(tx, &Actor::operator(), id)?;
+        tell(tx, &user, ResetStep::Done { when: &now })?;
+        return Ok(true);
+    };
+    remove_now(tx, &Actor::job(), &user, &only)?;
     Ok(true)
+}
+
+/// Takes these second factors and every session away at once, and tells the owner. They can be put back for a while.
+pub fn remove_now(tx: &mut Tx, actor: &Actor, user: &User, only: &[Target]) -> Result<()> {
+    let id = &user.id;
+    let names = names(tx.conn, id, only)?;
+    for passkey in passkey::list(tx.conn, id)? {
+        if only.contains(&Target::Passkey(passkey.id.clone())) {
+            put_back::keep_passkey(tx, actor, &passkey)?;
+        }
+    }
+    if only.contains(&Target::Totp) {
+        put_back::keep_app(tx, actor, id)?;
+    }
+    let passkeys: Vec<PasskeyId> = only
+        .iter()
+        .filter_map(|one| match one {
+            Target::Passkey(passkey) => Some(passkey.clone()),
+            Target::Totp => None,
+        })
+        .collect();
+    second_factors::remove_some(tx, actor, id, &passkeys, only.contains(&Target::Totp))?;
+    let now = tx.now.exact();
+    tell(tx, user, ResetStep::SomeDone { when: &now, what: &names })
+}
+
+/// What a removal that waits takes away, where it is not all.
+fn targets(conn: &mut Conn, id: &UserId) -> Result<Option<Vec<Target>>> {
+    let kept: Option<String> = users::table.find(id).select(users::factors_reset_only).first(conn)?;
+    Ok(kept.map(|kept| serde_json::from_str(&kept)).transpose()?)
+}
+
+/// Those of these that are still there, by their names.
+fn names(conn: &mut Conn, id: &UserId, only: &[Target]) -> Result<KeptCredentials> {
+    let own = passkey::list(conn, id)?.into_iter();
+    let passkeys = own.filter(|one| only.contains(&Target::Passkey(one.id.clone())));
+    let passkeys = passkeys.map(|one| one.name).collect();
+    let has_app = only.contains(&Target::Totp) && factors::of(conn, id)?.has_totp;
+    Ok(KeptCredentials { passkeys, has_app, ..KeptCredentials::default() })
 }
 
 fn tell(tx: &mut Tx, user: &User, step: ResetStep) -> Result<()> {

@@ -30,8 +30,10 @@ pub struct Factors {
     pub usable_passkeys: i64,
     /// How many recovery codes were not used yet.
     pub recovery_codes: i64,
-    /// When an operator's reset takes every second factor away, where one is under way.
+    /// When a reset takes second factors away, where one is under way.
     pub reset_at: Option<Timestamp>,
+    /// Whether it takes only some of them away.
+    pub is_partial_reset: bool,
 }
 
 impl Factors {
@@ -76,23 +78,32 @@ pub fn of(conn: &mut Conn, user: &UserId) -> Result<Factors> {
     let has_password = users::password_hash.is_not_null().and(users::password_blocked_at.is_null());
     let own = passkeys::table.filter(passkeys::user_id.eq(user));
     let usable = own.filter(passkeys::copied_at.is_null());
-    let (has_password, has_totp, passkeys, usable_passkeys, recovery_codes, reset_at) = users::table
-        .find(user)
-        .select((
-            has_password,
-            diesel::dsl::exists(apps::table.filter(apps::user_id.eq(user))),
-            own.count().single_value().assume_not_null(),
-            usable.count().single_value().assume_not_null(),
-            recovery_codes::table
-                .filter(recovery_codes::user_id.eq(user))
-                .filter(recovery_codes::used_at.is_null())
-                .count()
-                .single_value()
-                .assume_not_null(),
-            users::factors_reset_at,
-        ))
-        .get_result(conn)?;
-    Ok(Factors { has_password, has_totp, passkeys, usable_passkeys, recovery_codes, reset_at })
+    let (has_password, has_totp, passkeys, usable_passkeys, recovery_codes, (reset_at, is_partial_reset)) =
+        users::table
+            .find(user)
+            .select((
+                has_password,
+                diesel::dsl::exists(apps::table.filter(apps::user_id.eq(user))),
+                own.count().single_value().assume_not_null(),
+                usable.count().single_value().assume_not_null(),
+                recovery_codes::table
+                    .filter(recovery_codes::user_id.eq(user))
+                    .filter(recovery_codes::used_at.is_null())
+                    .count()
+                    .single_value()
+                    .assume_not_null(),
+                (users::factors_reset_at, users::factors_reset_only.is_not_null()),
+            ))
+            .get_result(conn)?;
+    Ok(Factors {
+        has_password,
+        has_totp,
+        passkeys,
+        usable_passkeys,
+        recovery_codes,
+        reset_at,
+        is_partial_reset,
+    })
 }
 
 #[cfg(test)]
@@ -108,6 +119,7 @@ mod tests {
             usable_passkeys: 0,
             recovery_codes: 10,
             reset_at: None,
+            is_partial_reset: false,
         };
         assert!(!none.is_second_due());
         assert_eq!(none.second(), [""; 0]);

@@ -5,11 +5,11 @@ use diesel::prelude::*;
 use super::{containment, security_changes};
 use crate::{
     db::{
-        Tx,
+        Conn, Tx,
         schema::{connections, identities},
     },
-    error::Result,
-    ids::OrganisationId,
+    error::{Error, Result},
+    ids::{ConnectionId, OrganisationId},
     mail::emails,
     model::{
         audit::{self, Actor, Event},
@@ -21,7 +21,7 @@ use crate::{
     saml,
 };
 
-/// Connects an account that is there with an identity, on a device, and tells its owner. [`crate::error::Error::Conflict`]
+/// Connects an account that is there with an identity, on a device, and tells its owner. [`Error::Conflict`]
 /// where the identity is connected already.
 pub fn link(
     tx: &mut Tx,
@@ -32,25 +32,55 @@ pub fn link(
     device: &str,
 ) -> Result<()> {
     identity::link(tx, actor, connection, name, &user.id)?;
-    security_changes::note(tx, actor, &user.id, Kind::IdentityLinked, Some(connection.id.as_str()))?;
+    tell(tx, actor, &connection.id, &connection.name, user, device)
+}
+
+/// The same for an identity that was there before: its connection, and its format and name as they were kept.
+/// [`Error::NotFound`] where that connection has ended.
+pub fn link_again(
+    tx: &mut Tx,
+    actor: &Actor,
+    connection: &ConnectionId,
+    kept: (&str, &str),
+    user: &User,
+    device: &str,
+) -> Result<()> {
+    let row = connections::table.find(connection).select(connections::name);
+    let name: String = row.first(tx.conn).optional()?.ok_or(Error::NotFound)?;
+    identity::insert(tx, actor, connection, kept, &user.id)?;
+    tell(tx, actor, connection, &name, user, device)
+}
+
+fn tell(
+    tx: &mut Tx,
+    actor: &Actor,
+    connection: &ConnectionId,
+    name: &str,
+    user: &User,
+    device: &str,
+) -> Result<()> {
+    security_changes::note(tx, actor, &user.id, Kind::IdentityLinked, Some(connection.as_str()))?;
     let what = "Your account was connected with a sign-in elsewhere";
     let not_me = containment::way_back_from(tx, actor, user, what, device)?;
     let (site, when) = (&tx.config.site, tx.now.exact());
     let (to, called) = (&user.email, &user.name);
-    let email =
-        emails::identity_linked(site, to, called, &connection.name, (&when, device), not_me.reveal())?;
+    let email = emails::identity_linked(site, to, called, name, (&when, device), not_me.reveal())?;
     tx.mail(Some(&user.id), email)
 }
 
-/// Disconnects the identities at organisations that do not speak for the account's address: whoever proves the mailbox has
-/// said nothing of them.
-pub fn forget_unproved(tx: &mut Tx, actor: &Actor, user: &User) -> Result<()> {
-    let speaks = domain::verified(tx.conn, &user.email.domain())?.map(|domain| domain.organisation_id);
+/// The identities at organisations that do not speak for the account's address: their ids, and their connections' names.
+pub fn unproved(conn: &mut Conn, user: &User) -> Result<Vec<(String, String)>> {
+    let speaks = domain::verified(conn, &user.email.domain())?.map(|domain| domain.organisation_id);
     let own = identities::table.inner_join(connections::table).filter(identities::user_id.eq(&user.id));
-    let own: Vec<(String, OrganisationId)> =
-        own.select((identities::id, connections::organisation_id)).load(tx.conn)?;
-    let others = own.into_iter().filter(|(_, of)| speaks.as_ref() != Some(of));
-    let gone: Vec<String> = others.map(|(id, _)| id).collect();
+    let own: Vec<(String, String, OrganisationId)> =
+        own.select((identities::id, connections::name, connections::organisation_id)).load(conn)?;
+    let others = own.into_iter().filter(|(.., of)| speaks.as_ref() != Some(of));
+    Ok(others.map(|(id, name, _)| (id, name)).collect())
+}
+
+/// Disconnects them: whoever proves the mailbox has said nothing of them.
+pub fn forget_unproved(tx: &mut Tx, actor: &Actor, user: &User) -> Result<()> {
+    let gone: Vec<String> = unproved(tx.conn, user)?.into_iter().map(|(id, _)| id).collect();
     match diesel::delete(identities::table.filter(identities::id.eq_any(gone))).execute(tx.conn)? {
         0 => Ok(()),
         count => audit::record(tx, actor, &user.id, Event::IdentitiesUnlinked { count }),

@@ -14,6 +14,7 @@ pub mod organisations;
 pub mod passkeys;
 pub mod personal_data;
 pub mod provisioning;
+pub mod put_back;
 pub mod second_factors;
 pub mod security_changes;
 pub mod session_cap;

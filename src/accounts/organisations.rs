@@ -5,7 +5,10 @@
 use diesel::prelude::*;
 use serde_json::{Value, json};
 
-use super::sso_policy;
+use super::{
+    containment::occasion::{Occasion, end_access},
+    sso_policy,
+};
 use crate::{
     clock::Timestamp,
     db::{
@@ -18,10 +21,10 @@ use crate::{
     mail::emails::{self, MembershipChange},
     model::{
         audit::{self, Actor, Event},
-        identity, membership,
+        domain, identity, membership,
         organisation::{self, Organisation, Slug, Title},
         personal_data::{Erasure, ExportSection, PersonalData},
-        session,
+        rate_limit, session,
         user::{self, User},
     },
 };
@@ -106,11 +109,13 @@ pub fn set_role(
     user: &UserId,
     role: Role,
 ) -> Result<()> {
+    session::hold_of(tx, actor)?;
     organisation::lock(tx, organisation)?;
     let before = membership::role_of(tx.conn, organisation, user)?.ok_or(Error::NotFound)?;
     if before == role {
         return Ok(());
     }
+    rate_limit::count_change(tx, "role-changes", &format!("{organisation} {user}"))?;
     if membership::fit(tx.conn, user, role)? != role {
         let sentence = "They have to confirm their address before they can own anything.";
         return Err(Error::Invalid(Errors::one("role", sentence)));
@@ -200,6 +205,7 @@ pub fn sync_role(
 /// Ends a membership: one leaves, or is removed. Nor does the organisation's sign-in know them any more. The same errors
 /// as [`set_role`].
 pub fn remove_member(tx: &mut Tx, actor: &Actor, organisation: &OrganisationId, user: &UserId) -> Result<()> {
+    session::hold_of(tx, actor)?;
     organisation::lock(tx, organisation)?;
     if sso_policy::is_break_glass_owner(tx.conn, user, Some(organisation))? {
         return Err(Error::BreakGlassOwner);
@@ -211,6 +217,13 @@ pub fn remove_member(tx: &mut Tx, actor: &Actor, organisation: &OrganisationId, 
     keep_an_owner(tx, organisation)?;
     identity::forget_at(tx, actor, organisation, user)?;
     audit::record(tx, actor, user, Event::MemberRemoved { organisation: organisation.clone() })?;
+    // Whoever leaves by themselves keeps what is theirs.
+    let person = user::by_id(tx.conn, user)?;
+    let speaks = domain::verified(tx.conn, &person.email.domain())?;
+    let speaks = speaks.is_some_and(|domain| domain.organisation_id == *organisation);
+    let is_leaving = actor.user.as_ref() == Some(user);
+    let occasion = Occasion::MembershipEnded { has_spoken: speaks && !is_leaving };
+    end_access(tx, actor, user, occasion)?;
     let (organisation, reader) = (organisation::by_id(tx.conn, organisation)?, user::by_id(tx.conn, user)?);
     tell(tx, &reader, &organisation, MembershipChange::Removed)
 }

@@ -4,6 +4,7 @@
 //! live only as long as there is something to stand in for.
 
 use chrono::TimeDelta;
+use diesel::prelude::*;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
@@ -13,9 +14,9 @@ use super::{
     security_changes, sso_policy,
 };
 use crate::{
-    db::Tx,
+    db::{Tx, schema::passkeys},
     error::{Error, Result},
-    ids::UserId,
+    ids::{PasskeyId, UserId},
     kinds::Factor,
     mail::emails::{self, FactorChange},
     model::{
@@ -175,8 +176,29 @@ pub fn remove_all(tx: &mut Tx, actor: &Actor, user: &UserId) -> Result<()> {
     audit::record(tx, actor, user, Event::SecondFactorsReset {})
 }
 
+/// Takes some second factors away, and every session; recovery codes go with the last one.
+pub fn remove_some(
+    tx: &mut Tx,
+    actor: &Actor,
+    user: &UserId,
+    gone: &[PasskeyId],
+    removes_app: bool,
+) -> Result<()> {
+    let own = passkeys::table.filter(passkeys::user_id.eq(user));
+    diesel::delete(own.filter(passkeys::id.eq_any(gone))).execute(tx.conn)?;
+    if removes_app {
+        totp::forget(tx, user)?;
+    }
+    if !factors::of(tx.conn, user)?.is_second_due() {
+        recovery_code::forget(tx, user)?;
+    }
+    containment::end_access(tx, actor, user, Occasion::SecondFactorsReset)?;
+    audit::record(tx, actor, user, Event::SecondFactorsReset {})
+}
+
 /// Tells somebody by mail what became of their second factors, and on which device it was done, with the way back.
 pub fn tell(tx: &mut Tx, actor: &Actor, user: &User, change: FactorChange, device: &str) -> Result<()> {
+    rate_limit::count_change(tx, "factor-changes", user.id.as_str())?;
     let not_me = containment::way_back_from(tx, actor, user, change.words(), device)?;
     let (site, when) = (&tx.config.site, tx.now.exact());
     let email =

@@ -1,6 +1,9 @@
 //! Noting what changes about how an account is held, with the session that does it, so that it can be judged later.
 
+use chrono::TimeDelta;
+
 use crate::{
+    clock::Timestamp,
     db::{Conn, Tx},
     error::Result,
     ids::UserId,
@@ -8,7 +11,7 @@ use crate::{
         audit::Actor,
         rate_limit,
         security_change::{self, Beginning, Kind, NewChange, SecurityChange},
-        token::AddressChange,
+        token::{self, AddressChange, RevertEmailChange},
     },
     secret,
 };
@@ -20,6 +23,14 @@ pub fn note(tx: &mut Tx, actor: &Actor, user: &UserId, kind: Kind, target: Optio
     security_change::note(tx, user, NewChange { kind, target, before: None, by, network })
 }
 
+/// Notes that a way in is removed because the account was in doubt, with what it takes to put it back.
+pub fn note_removed(tx: &mut Tx, actor: &Actor, user: &UserId, kept: &str) -> Result<()> {
+    let network = network_of(actor);
+    let change =
+        NewChange { kind: Kind::CredentialRemoved, target: None, before: Some(kept), by: None, network };
+    security_change::note(tx, user, change)
+}
+
 /// Notes that an account moved from one address to another. Who did it is whoever asked for it: the link is opened
 /// anywhere.
 pub fn note_move(tx: &mut Tx, actor: &Actor, user: &UserId, change: &AddressChange) -> Result<()> {
@@ -29,8 +40,38 @@ pub fn note_move(tx: &mut Tx, actor: &Actor, user: &UserId, change: &AddressChan
     };
     let (before, key) = (change.old.spelled(), address_key(&change.new.normalized()));
     let network = network_of(actor);
+    let left = address_key(&change.old.normalized());
+    let new = NewChange {
+        kind: Kind::AddressLeft,
+        target: Some(&left),
+        before: None,
+        by: by.clone(),
+        network: network.clone(),
+    };
+    security_change::note(tx, user, new)?;
     let new = NewChange { kind: Kind::EmailChanged, target: Some(&key), before: Some(before), by, network };
     security_change::note(tx, user, new)
+}
+
+/// Whether another account than `user` left this address lately and can still take it back: until then nobody else gets it
+/// confirmed.
+pub fn is_reserved(
+    conn: &mut Conn,
+    normalized: &str,
+    user: Option<&UserId>,
+    now: Timestamp,
+    kept: TimeDelta,
+) -> Result<bool> {
+    for other in security_change::left(conn, &address_key(normalized), now - kept)? {
+        if Some(&other) == user {
+            continue;
+        }
+        let ways_back = token::all_outstanding::<RevertEmailChange>(conn, &other, now)?;
+        if ways_back.iter().any(|change| change.old.normalized() == normalized) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The last time that a move to this address was asked for.

@@ -4,7 +4,7 @@ use super::containment;
 use crate::{
     db::Tx,
     error::Result,
-    mail::EmailAddress,
+    mail::{EmailAddress, emails::ResetOccasion},
     model::{
         audit::{self, Actor, Event},
         user::{self, Name, ProvisionedUser, User},
@@ -12,15 +12,15 @@ use crate::{
 };
 
 /// Makes an account without a password and sends its person a link with which they choose one, which proves the address.
-/// Nothing where somebody has the address confirmed.
+/// Nothing where there is an account with the address, confirmed or not.
 pub fn create(tx: &mut Tx, actor: &Actor, email: EmailAddress, name: Option<Name>) -> Result<Option<User>> {
     tx.lock(&email.normalized())?;
-    if user::confirmed(tx.conn, &email)?.is_some() {
+    if !user::all_with(tx.conn, &email)?.is_empty() {
         return Ok(None);
     }
     let user =
         user::provision(tx, actor, ProvisionedUser { email, name, created_from: "an operator".to_owned() })?;
-    containment::send_reset(tx, &user)?;
+    containment::send_reset(tx, &user, ResetOccasion::AccountMade)?;
     Ok(Some(user))
 }
 
@@ -28,5 +28,5 @@ pub fn create(tx: &mut Tx, actor: &Actor, email: EmailAddress, name: Option<Name
 pub fn send_reset(tx: &mut Tx, actor: &Actor, user: &User) -> Result<()> {
     tx.lock(&user.email.normalized())?;
     audit::record(tx, actor, &user.id, Event::ResetRequested {})?;
-    containment::send_reset(tx, user)
+    containment::send_reset(tx, user, ResetOccasion::ByOperator)
 }

@@ -17,6 +17,7 @@ diesel::table! {
         deletes_at -> Nullable<Timestamp>,
         warned_at -> Nullable<Timestamp>,
         deletion_hold -> Nullable<Text>,
+        factors_reset_only -> Nullable<Text>,
     }
 }
 
@@ -92,6 +93,7 @@ diesel::table! {
         method -> Text,
         outcome -> Text,
         is_new_device -> Bool,
+        had_cookie -> Bool,
     }
 }
 
@@ -146,7 +148,8 @@ diesel::table! {
 }
 
 diesel::table! {
-    totp_setups (user_id) {
+    totp_setups (session_id) {
+        session_id -> Text,
         user_id -> Text,
         sealed -> Text,
         created_at -> Timestamp,

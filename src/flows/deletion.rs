@@ -11,6 +11,7 @@ use crate::{
     error::{Error, Result},
     model::{
         personal_data::{Erasure, PersonalData},
+        session,
         token::{self, CancelDeletion},
         user,
     },
@@ -103,6 +104,8 @@ pub async fn create(me: SteppedUpUser, app: Data<App>) -> Result<Reply> {
     // Counted from the moment of the change, which is a little later than the request.
     let (delete_at, days_left) = app
         .write(move |tx| {
+            tx.lock(&user.email.normalized())?;
+            session::hold(tx, &keep)?;
             let delete_at = deletion::schedule(tx, &actor, &user, Some(&keep), grace)?;
             Ok((delete_at, deletion::days_left(delete_at, tx.now)))
         })

@@ -8,20 +8,24 @@ use serde::{Deserialize, Serialize};
 use crate::{
     accounts::{
         containment::{self, Occasion},
-        email_change, security_changes, sso_policy,
+        email_change, factors, security_changes, sso_policy,
     },
     app::App,
     clock::span_in_words,
     db::Tx,
     error::{Error, Errors, Result},
     ids::SessionId,
-    mail::{EmailAddress, EmailKind, emails},
+    mail::{
+        EmailAddress, EmailKind,
+        emails::{self, ResetOccasion},
+    },
     model::{
-        audit::{self, Event},
+        audit::{self, Actor, Event},
         password::Password,
         rate_limit::{self, Limit},
-        security_change::Kind,
-        token::{self, AddressChange, ChangeEmail, ResetPassword, RevertEmailChange},
+        security_change::{self, Kind},
+        session,
+        token::{self, AddressChange, ChangeEmail, ReportSignIn, ResetPassword, RevertEmailChange},
         user::{self, User},
     },
     secret::Secret,
@@ -118,17 +122,18 @@ pub async fn ask(me: SteppedUpVerifiedUser, Input(form): Input<Form>, app: Data<
         return Ok(refuse(&me, form, errors));
     }
     let message = format!("We sent a link to {}. Your address changes when it is opened.", new.spelled());
-    let (user, actor) = (me.user.clone(), me.actor());
+    let (user, actor, here) = (me.user.clone(), me.actor(), me.session.id.clone());
     // One account must not be a way to write to many strangers.
     let asking =
         Limit::new("email-change", user.id.as_str(), app.config().limits.mails_per_hour, TimeDelta::hours(1));
     app.write(move |tx| {
         tx.lock(&user.email.normalized())?;
+        session::hold(tx, &here)?;
         rate_limit::consume(tx, &asking)?;
         let to = new.spelled().to_owned();
         let key = security_changes::address_key(&new.normalized());
         security_changes::note(tx, &actor, &user.id, Kind::EmailChangeAsked, Some(&key))?;
-        send_links(tx, &user, new)?;
+        send_links(tx, &actor, &user, new)?;
         audit::record(tx, &actor, &user.id, Event::EmailChangeRequested { to })
     })
     .await?;
@@ -148,14 +153,20 @@ fn differs(new: EmailAddress, current: &EmailAddress) -> Result<EmailAddress, St
     }
 }
 
-fn send_links(tx: &mut Tx, user: &User, new: EmailAddress) -> Result<()> {
-    rate_limit::consume_mail(tx, EmailKind::ConfirmNewAddress, &new)?;
+fn send_links(tx: &mut Tx, actor: &Actor, user: &User, new: EmailAddress) -> Result<()> {
+    let owner = user::confirmed(tx.conn, &new)?.filter(|owner| owner.id != user.id);
+    // Whoever else had emails sent there keeps nobody from their own new address: an email too many is simply not written,
+    // and the link before it stays good.
+    let has_room = rate_limit::try_consume_mail(tx, EmailKind::ConfirmNewAddress, &new)?
+        && rate_limit::try_consume_mail_to_unconfirmed(tx, &new, actor.ip.as_deref(), owner.is_none())?;
+    if !has_room {
+        return token::dummy_issue::<ChangeEmail>(tx);
+    }
     let config = tx.config;
     let change = AddressChange { old: user.email.clone(), new };
     let confirm = token::issue::<ChangeEmail>(tx, &user.id, &change)?;
     let undo = token::issue_with::<RevertEmailChange>(tx, &user.id, &change, config.lifetimes.email_change)?;
     let valid_for = span_in_words(config.lifetimes.email_change);
-    let owner = user::confirmed(tx.conn, &change.new)?.filter(|owner| owner.id != user.id);
     let email = match &owner {
         // Somebody has it confirmed: they are told what anybody is told who signs up with it.
         Some(owner) => emails::already_registered(&config.site, &owner.email, &owner.name)?,
@@ -201,6 +212,11 @@ pub async fn confirm(
                 Errors::one("password", "Enter the password of the account that moves to this address.");
             let page = page(&user, &change, &form.token, &client, &visitor, errors.clone());
             return Ok(Reply::refused(page, Error::Invalid(errors)));
+        }
+        // One proof moves no account that has two by now: its person signs in here first.
+        let id = user.id.clone();
+        if app.read(move |conn| factors::of(conn, &id)).await?.is_second_due() {
+            return Err(Error::SignIn);
         }
     }
     let keep = own_session.as_ref().map(|session| session.id.clone());
@@ -268,10 +284,19 @@ pub async fn undo(
 ) -> Result<Reply> {
     let undone = app.write(move |tx| take_back(tx, &client, &form.token)).await?;
     Ok(match undone {
-        Undone::Stopped => Reply::done("/login", "The change is stopped. The address stays as it was."),
+        Undone::Stopped(secret) => {
+            let query = serde_urlencoded::to_string([("token", secret.reveal())]).unwrap_or_default();
+            let message = "The change is stopped. The address stays as it was.";
+            Reply::done(format!("/not-me?{query}"), message)
+        }
         Undone::FurtherBack => {
             let message = "Every device is signed out, and the address that the account had first is back. A link for a \
                            new password is on its way there.";
+            Reply::done("/login", message)
+        }
+        Undone::OnlySecured => {
+            let message = "Every device is signed out, and the password is blocked. The address belongs to another account \
+                           by now, so it could not be taken back.";
             Reply::done("/login", message)
         }
         Undone::Back(secret) => {
@@ -284,10 +309,12 @@ pub async fn undo(
 
 /// What became of a move that was to be undone.
 enum Undone {
-    /// It had not happened yet.
-    Stopped,
+    /// It had not happened yet. Whoever asked for it may still be signed in: the way back from that.
+    Stopped(Secret<ReportSignIn>),
     /// The mailbox that pressed has its address back.
     Back(Secret<ResetPassword>),
+    /// The address is somebody else's by now; the account is secured, and stays where it is.
+    OnlySecured,
     /// The account had another address before, which outranks this one.
     FurtherBack,
 }
@@ -302,7 +329,12 @@ fn take_back(tx: &mut Tx, client: &Client, secret: &Secret<RevertEmailChange>) -
         token::redeem(tx, secret)?;
         token::revoke::<ChangeEmail>(tx, &id)?;
         audit::record(tx, &actor, &id, Event::EmailChangeStopped { to: asked.spelled().to_owned() })?;
-        return Ok(Undone::Stopped);
+        let changes = security_change::list(tx.conn, &id)?;
+        let asked = security_changes::asked(&changes, &waiting.claim);
+        let session = asked.and_then(|asked| asked.by.as_ref()).map(|by| by.id.clone());
+        let what = Some("Another address was asked for, and stopped");
+        let way_back = containment::way_back(tx, &user, session, what, "", "")?;
+        return Ok(Undone::Stopped(way_back));
     }
     if containment::was_here_before(tx, &user, waiting.created_at)? {
         return Err(Error::DeadLink);
@@ -315,12 +347,19 @@ fn take_back(tx: &mut Tx, client: &Client, secret: &Secret<RevertEmailChange>) -
     if secured.email.spelled() == user.email.spelled() {
         // What moved it was not noted, or was somebody's who was known.
         let back = AddressChange { old: user.email.clone(), new: old.clone() };
-        email_change::move_address(tx, &actor, &id, &back)?;
+        match email_change::move_address(tx, &actor, &id, &back) {
+            // Somebody else has it by now. Sessions, links and the password have ended all the same.
+            Err(Error::DeadLink | Error::AddressReserved) => {
+                containment::tell_present_address(tx, &secured)?;
+                return Ok(Undone::OnlySecured);
+            }
+            moved => moved?,
+        }
         token::revoke_since::<RevertEmailChange>(tx, &id, waiting.created_at)?;
         let (from, to) = (back.old.spelled().to_owned(), back.new.spelled().to_owned());
         audit::record(tx, &actor, &id, Event::EmailChangeUndone { from, to })?;
     } else if secured.email.normalized() != old.normalized() {
-        containment::send_reset(tx, &secured)?;
+        containment::send_reset(tx, &secured, ResetOccasion::Secured)?;
         return Ok(Undone::FurtherBack);
     }
     token::issue::<ResetPassword>(tx, &id, &old.normalized()).map(Undone::Back)

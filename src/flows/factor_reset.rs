@@ -1,4 +1,4 @@
-//! Stopping an operator's reset of one's second factors: by the link in the mail, or signed in.
+//! Stopping the removal of one's second factors: by the link in the mail, or signed in.
 
 use actix_web::web::Data;
 use askama::Template;
@@ -28,6 +28,8 @@ pub struct StopPage {
     /// When it takes effect; nothing where it was stopped, or has.
     takes_effect_at: Option<Timestamp>,
     #[serde(skip)]
+    is_partial: bool,
+    #[serde(skip)]
     token: String,
 }
 
@@ -44,9 +46,10 @@ pub async fn open(link: Query<Link>, app: Data<App>) -> Result<Reply> {
     let page = app
         .read(move |conn| {
             let user = owner(conn, &secret, now)?;
-            let takes_effect_at = factors::of(conn, &user.id)?.reset_at;
+            let factors = factors::of(conn, &user.id)?;
+            let (takes_effect_at, is_partial) = (factors.reset_at, factors.is_partial_reset);
             let email = user.email.spelled().to_owned();
-            Ok(StopPage { email, takes_effect_at, token: secret.reveal().to_owned() })
+            Ok(StopPage { email, takes_effect_at, is_partial, token: secret.reveal().to_owned() })
         })
         .await?;
     Ok(Reply::page(page))

@@ -329,7 +329,11 @@ fn note_failure(tx: &mut Tx, client: &Client, email: &EmailAddress) -> Result<()
     if let Some(owner) = &owner {
         let (method, outcome) = (AuthMethod::MagicLink, Outcome::WrongLinkCode);
         let (ip, device) = (client.ip.clone(), client.device());
-        sign_in::note(tx, owner, Attempt { ip, device, method, outcome, is_new_device: false })?;
+        sign_in::note(
+            tx,
+            owner,
+            Attempt { ip, device, method, outcome, is_new_device: false, had_cookie: false },
+        )?;
     }
     audit::record(tx, &client.actor(), owner.as_ref(), Event::SignInFailed { method: AuthMethod::MagicLink })
 }

@@ -21,6 +21,7 @@ pub mod passkey_login;
 pub mod passkeys;
 pub mod password;
 pub mod password_reset;
+pub mod put_back;
 pub mod recovery_codes;
 pub mod saml;
 pub mod second_factor;

@@ -10,21 +10,24 @@ use serde_json::Value;
 use crate::{
     accounts::{
         containment::{self, Contained, Doubt, Judgement},
-        factor_reset,
+        factor_reset::{self, Target},
     },
     app::App,
     clock::{Timestamp, span_in_words},
     db::{Conn, Tx},
-    error::{Error, Result},
-    ids::{SessionId, UserId},
+    error::{Error, Errors, Result},
+    ids::{PasskeyId, SessionId, UserId},
+    mail::emails::ResetOccasion,
     model::{
         device::Device,
+        password::Password,
+        rate_limit,
         session::Listed,
         token::{self, ReportSignIn, ReportedEvent},
-        user,
+        user::{self, PasswordCredential},
     },
     secret::Secret,
-    web::{Client, Input, Query, Reply, input::tick},
+    web::{Client, Input, Query, Reply},
 };
 
 /// What was told of the sign-in, and what the button does.
@@ -40,11 +43,16 @@ pub struct NotMePage {
     undone: Undone,
     sign_ins: Vec<DoubtfulView>,
     kept: Kept,
-    // Whether it is a sign-in that its person can stand by.
+    // Whether it is a sign-in that its person can stand by, and whether they did.
     #[serde(skip)]
     can_be_confirmed: bool,
+    is_confirmed: bool,
+    #[serde(skip)]
+    has_password: bool,
     #[serde(skip)]
     token: String,
+    #[serde(skip)]
+    errors: Errors,
 }
 
 /// A sign-in in doubt that goes on until the button is pressed.
@@ -63,10 +71,20 @@ struct DoubtfulView {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Kept {
-    passkeys: Vec<String>,
+    passkeys: Vec<KeptPasskey>,
     authenticator_app: bool,
-    // How long it takes until they are removed, where that may be asked for.
-    removal_takes: Option<String>,
+    is_app_told_of: bool,
+    // How long it takes until they are removed, where that is asked for.
+    removal_takes: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct KeptPasskey {
+    id: PasskeyId,
+    name: String,
+    // Whether the link tells of the session that added it: whoever presses the button then means it, too.
+    is_told_of: bool,
 }
 
 /// What else the button takes back: what somebody else seems to have done.
@@ -75,6 +93,7 @@ struct Kept {
 struct Undone {
     passkeys: Vec<String>,
     authenticator_app: bool,
+    recovery_codes: bool,
     identities: usize,
     // Shown to whoever reads the mailbox that had the account first.
     address: Option<String>,
@@ -90,37 +109,60 @@ pub struct Link {
 
 /// `GET /not-me?token=`
 pub async fn open(link: Query<Link>, app: Data<App>) -> Result<Reply> {
-    let (now, secret, keys) = (app.now(), link.into_inner().token, app.config().keys.clone());
+    Ok(Reply::page(load(&app, link.into_inner().token, Errors::default()).await?))
+}
+
+async fn load(app: &App, secret: Secret<ReportSignIn>, errors: Errors) -> Result<NotMePage> {
+    let (now, keys) = (app.now(), app.config().keys.clone());
     let removal_takes = span_in_words(app.config().lifetimes.factors_reset);
-    let page = app
-        .read(move |conn| {
-            let token = token::peek(conn, &secret)?;
-            if !token.is_live(now) {
-                return Err(Error::DeadLink);
-            }
-            let user = user::by_id(conn, &token.user_id)?;
-            let told = token.claim;
-            let when = Timestamp::from_unix(told.at);
-            let doubt = doubt_of(conn, &user.id, &told, now)?;
-            let judged = containment::judge(conn, &user, &doubt, &keys)?;
-            let address = judged.address.as_ref().map(|address| address.spelled().to_owned());
-            let (sign_ins, kept) = (sign_ins(&judged, &told), kept(&judged, &removal_takes));
-            let undone = Undone {
-                identities: judged.identities.len(),
-                authenticator_app: judged.removes_app,
-                deletion: judged.keeps_account,
-                passkeys: judged.passkeys.into_iter().map(|(_, name)| name).collect(),
-                address: address.filter(|_| told.told_to.as_deref() != Some(&user.email.normalized())),
-            };
-            // A mailbox that the account has left is not told where it is now.
-            let is_theirs = told.told_to.as_ref().is_none_or(|told_to| *told_to == user.email.normalized());
-            let email = if is_theirs { user.email.spelled() } else { "" }.to_owned();
-            let can_be_confirmed = told.what.is_none() && told.session.is_some();
-            let (what, device, ip, token) = (told.what, told.device, told.ip, secret.reveal().to_owned());
-            Ok(NotMePage { email, what, when, device, ip, undone, sign_ins, kept, can_be_confirmed, token })
+    app.read(move |conn| {
+        let token = token::peek(conn, &secret)?;
+        if !token.is_live(now) {
+            return Err(Error::DeadLink);
+        }
+        let user = user::by_id(conn, &token.user_id)?;
+        let told = token.claim;
+        let when = Timestamp::from_unix(told.at);
+        let doubt = doubt_of(conn, &user.id, &told, now)?;
+        let judged = containment::judge(conn, &user, &doubt, &keys)?;
+        let address = judged.address.as_ref().map(|address| address.spelled().to_owned());
+        let (sign_ins, kept) = (sign_ins(&judged, &told), kept(&judged, &removal_takes));
+        let undone = Undone {
+            identities: judged.identities.len(),
+            authenticator_app: judged.removes_app,
+            recovery_codes: judged.removes_codes,
+            deletion: judged.keeps_account,
+            passkeys: judged.passkeys.into_iter().map(|(_, name)| name).collect(),
+            address: address.filter(|_| told.told_to.as_deref() != Some(&user.email.normalized())),
+        };
+        // A mailbox that the account has left is not told where it is now.
+        let is_theirs = told.told_to.as_ref().is_none_or(|told_to| *told_to == user.email.normalized());
+        let email = if is_theirs { user.email.spelled() } else { "" }.to_owned();
+        let is_sign_in = told.what.is_none() && told.session.is_some();
+        let is_open = match &told.session {
+            Some(session) => containment::unanswered(conn, &user.id, now)?.contains(session),
+            None => false,
+        };
+        let (can_be_confirmed, is_confirmed) = (is_sign_in && is_open, is_sign_in && !is_open);
+        let (what, device, ip, token) = (told.what, told.device, told.ip, secret.reveal().to_owned());
+        Ok(NotMePage {
+            email,
+            what,
+            when,
+            device,
+            ip,
+            undone,
+            sign_ins,
+            kept,
+            can_be_confirmed,
+            is_confirmed,
+            has_password: user.has_password,
+            token,
+            errors: errors.clone(),
         })
-        .await?;
-    Ok(Reply::page(page))
+    })
+    .await
+    .map_err(used)
 }
 
 fn doubt_of(conn: &mut Conn, user: &UserId, told: &ReportedEvent, now: Timestamp) -> Result<Doubt> {
@@ -140,10 +182,16 @@ fn sign_ins(judged: &Judgement, told: &ReportedEvent) -> Vec<DoubtfulView> {
 }
 
 fn kept(judged: &Judgement, removal_takes: &str) -> Kept {
+    let passkeys = judged.kept_passkeys.iter().cloned().map(|(id, name)| KeptPasskey {
+        is_told_of: judged.told_of.contains(&Target::Passkey(id.clone())),
+        id,
+        name,
+    });
     Kept {
-        passkeys: judged.kept_passkeys.clone(),
+        passkeys: passkeys.collect(),
         authenticator_app: judged.keeps_app,
-        removal_takes: judged.may_ask_for_removal.then(|| removal_takes.to_owned()),
+        is_app_told_of: judged.told_of.contains(&Target::Totp),
+        removal_takes: removal_takes.to_owned(),
     }
 }
 
@@ -159,9 +207,13 @@ pub struct Answer {
     /// Those that the page listed, with spaces between; each has a box `disown-…`, and stands if that is not ticked.
     #[serde(default)]
     listed: String,
-    /// Whether second factors that stay are asked to be removed.
-    #[serde(default, deserialize_with = "tick")]
-    remove_factors: bool,
+    /// Second factors that would stay and are asked to be removed: `totp`, or the id of a passkey. A form has a box
+    /// `remove-…` for each.
+    #[serde(default)]
+    remove_factors: Vec<String>,
+    /// The account's password, where the reader still knows it: what is to be removed goes at once.
+    #[serde(default)]
+    password: Password,
     #[serde(flatten)]
     boxes: BTreeMap<String, Value>,
 }
@@ -172,39 +224,130 @@ impl Answer {
         let unticked = listed.filter(|id| !self.boxes.contains_key(&format!("disown-{id}")));
         self.trusted.iter().cloned().chain(unticked.map(SessionId::from_text)).collect()
     }
+
+    fn removes(&self, factor: &Target) -> bool {
+        let name = match factor {
+            Target::Totp => "totp",
+            Target::Passkey(id) => id.as_str(),
+        };
+        self.remove_factors.iter().any(|one| one == name)
+            || self.boxes.contains_key(&format!("remove-{name}"))
+    }
+}
+
+/// What the button came to, and how to get in again.
+#[derive(Template, Serialize)]
+#[template(path = "notice.html")]
+pub struct DonePage {
+    #[serde(skip)]
+    title: &'static str,
+    message: String,
+    #[serde(skip)]
+    href: Option<&'static str>,
+    #[serde(skip)]
+    label: Option<&'static str>,
 }
 
 /// `POST /not-me`
 pub async fn create(client: Client, Input(answer): Input<Answer>, app: Data<App>) -> Result<Reply> {
     let held = client.current_session.clone();
-    let owner = app.write(move |tx| secure(tx, &client, &answer)).await?;
-    let message = "Every device is signed out and the password is blocked. We sent you a link for a new one.";
-    let done = Reply::done("/login", message);
+    let credential = match answer.password.is_empty() {
+        true => None,
+        false => match check_password(&app, &answer).await.map_err(used)? {
+            Some(credential) => Some(credential),
+            None => {
+                let errors = Errors::one("password", "That is not the password of this account.");
+                let page = load(&app, answer.token, errors.clone()).await?;
+                return Ok(Reply::refused(page, Error::Invalid(errors)));
+            }
+        },
+    };
+    let (owner, sent_to) =
+        app.write(move |tx| secure(tx, &client, &answer, credential)).await.map_err(used)?;
+    let (then, href, label) = match sent_to {
+        Some(address) => (
+            format!("Open the email that we just sent to {address}: it leads you back in."),
+            "/login",
+            "Back to sign in",
+        ),
+        None => (
+            "The account has another address by now: ask for a new password with that one.".to_owned(),
+            "/forgot-password",
+            "Ask for a new password",
+        ),
+    };
+    let message = format!("Every device is signed out, and the password is blocked. {then}");
+    let title = "Your account is secured";
+    let done = Reply::page(DonePage { title, message, href: Some(href), label: Some(label) });
     Ok(if held.is_some_and(|(held, _)| held == owner) { done.signed_out() } else { done })
+}
+
+/// What is stored of the account's password, where it is the one that is given: whoever knows it as well as the mailbox may
+/// take away at once what otherwise waits. Counted like any guess behind a link.
+async fn check_password(app: &App, answer: &Answer) -> Result<Option<PasswordCredential>> {
+    let secret = answer.token.clone();
+    let candidate = app
+        .write(move |tx| {
+            let token = token::peek(tx.conn, &secret)?;
+            if !token.is_live(tx.now) {
+                return Err(Error::DeadLink);
+            }
+            rate_limit::count_guess(tx, token.user_id.as_str())?;
+            user::password_credential(tx.conn, &token.user_id)
+        })
+        .await?;
+    let verdict = app.hasher().verify(answer.password.clone(), [candidate.usable_hash()]).await?;
+    Ok(verdict.matched.map(|_| candidate))
+}
+
+/// Nobody can ask for another link of this kind; the way on is a new password.
+fn used(error: Error) -> Error {
+    match error {
+        Error::DeadLink => Error::DeadResetLink,
+        other => other,
+    }
 }
 
 /// `POST /not-me/was-me`: "yes, this was me".
 pub async fn was_me(client: Client, Input(form): Input<Link>, app: Data<App>) -> Result<Reply> {
-    app.write(move |tx| containment::confirm_sign_in(tx, &client.actor(), &form.token)).await?;
+    app.write(move |tx| containment::confirm_sign_in(tx, &client.actor(), &form.token))
+        .await
+        .map_err(used)?;
     Ok(Reply::done("/login", "Thank you. That sign-in counts as yours from now on."))
 }
 
-/// Signs everything out, blocks the password, and starts a reset.
-fn secure(tx: &mut Tx, client: &Client, answer: &Answer) -> Result<UserId> {
+/// Signs everything out, blocks the password, and starts a reset. Returns whose account it is, and the address to which an
+/// email leads back in.
+fn secure(
+    tx: &mut Tx,
+    client: &Client,
+    answer: &Answer,
+    credential: Option<PasswordCredential>,
+) -> Result<(UserId, Option<String>)> {
     let secret = &answer.token;
     let id = token::peek(tx.conn, secret)?.user_id;
     containment::lock(tx, &id)?;
     let told = token::peek(tx.conn, secret)?.claim;
     let doubt = doubt_of(tx.conn, &id, &told, tx.now)?.but_for(answer.trusted());
     token::redeem(tx, secret)?;
+    // It may have changed, or been blocked, while it was hashed.
+    let knows_password = match credential {
+        Some(credential) => user::password_credential(tx.conn, &id)?.is(&credential),
+        None => false,
+    };
     let actor = client.actor().known_as(&id);
-    let Contained { user, has_moved, may_ask_for_removal } = containment::contain(tx, &actor, &id, &doubt)?;
+    let Contained { user, has_moved, removable } = containment::contain(tx, &actor, &id, &doubt)?;
     // Never to a mailbox that the account got since: it may be that of whoever moved it.
-    if has_moved || told.told_to.is_none_or(|told_to| told_to == user.email.normalized()) {
-        containment::send_reset(tx, &user)?;
+    let is_sent = has_moved || told.told_to.is_none_or(|told_to| told_to == user.email.normalized());
+    match is_sent {
+        true => containment::send_reset(tx, &user, ResetOccasion::Secured)?,
+        false => containment::tell_present_address(tx, &user)?,
     }
-    if answer.remove_factors && may_ask_for_removal {
-        factor_reset::ask(tx, &actor, &user.email)?;
+    let asked: Vec<Target> = removable.into_iter().filter(|one| answer.removes(one)).collect();
+    match asked.is_empty() {
+        true => {}
+        false if knows_password => factor_reset::remove_now(tx, &actor, &user, &asked)?,
+        false => drop(factor_reset::ask_for(tx, &actor, &user, Some(asked))?),
     }
-    Ok(id)
+    Ok((id, is_sent.then(|| user.email.spelled().to_owned())))
 }

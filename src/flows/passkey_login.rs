@@ -83,7 +83,14 @@ fn establish_session(
         }
         AssertionOutcome::Wrong(user, outcome) => {
             let ip = client.ip.clone();
-            let attempt = Attempt { ip, device, method: AuthMethod::Passkey, outcome, is_new_device: false };
+            let attempt = Attempt {
+                ip,
+                device,
+                method: AuthMethod::Passkey,
+                outcome,
+                is_new_device: false,
+                had_cookie: false,
+            };
             sign_in::note(tx, &user.id, attempt)?;
             let actor = client.actor().known_as(&user.id);
             audit::record(tx, &actor, &user.id, Event::SignInFailed { method: AuthMethod::Passkey })?;

@@ -191,7 +191,7 @@ impl Adding {
         if before.passkeys >= passkey::MOST {
             return Ok(None);
         }
-        let passkey = passkey::add(tx, &actor, &user, party, &credential, name)?;
+        let passkey = passkey::add(tx, &actor, &user, party.id()?, &credential, name)?;
         security_changes::note(tx, &actor, &user.id, Kind::PasskeyAdded, Some(passkey.id.as_str()))?;
         second_factors::added(tx, &actor, &user.id, &here, before, Factor::Passkey)?;
         let codes = match before.is_second_due() {

@@ -20,6 +20,7 @@ use crate::{
             Password,
             policy::{Context, judge},
         },
+        rate_limit,
         security_change::Kind,
         user::{self, PasswordCredential},
     },
@@ -80,6 +81,8 @@ pub async fn change(
         },
         false => None,
     };
+    let counted = me.user.id.clone();
+    app.write(move |tx| rate_limit::count_hash(tx, counted.as_str())).await?;
     let hash = app.hasher().hash(form.new_password).await?;
     let (user, actor, current) = (me.user.clone(), me.actor(), me.session.clone());
     let issued = app

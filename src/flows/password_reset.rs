@@ -8,15 +8,18 @@ use serde::{Deserialize, Serialize};
 use crate::{
     accounts::{
         containment::{self, Occasion},
-        email_verification, linking, security_changes, sso_policy, unverified_account,
+        email_verification, linking, second_factors, security_changes, sso_policy, unverified_account,
     },
     app::App,
-    clock::span_in_words,
+    clock::{Timestamp, span_in_words},
     db::Tx,
     error::{Error, Errors, Result},
     ids::UserId,
     log,
-    mail::{EmailAddress, EmailKind, emails},
+    mail::{
+        EmailAddress, EmailKind,
+        emails::{self, ResetOccasion},
+    },
     model::{
         audit::{self, Event},
         password::{
@@ -166,7 +169,7 @@ fn send_link(tx: &mut Tx, client: &Client, email: &EmailAddress) -> Result<bool>
     let (site, to, link) = (&config.site, &user.email, secret.reveal());
     let message = match &start {
         Some(start) => emails::reset_password_unconfirmed(site, to, link, start.reveal(), &valid_for)?,
-        None => emails::reset_password(site, to, &user.name, link, &valid_for)?,
+        None => emails::reset_password(site, to, &user.name, ResetOccasion::Asked, link, &valid_for)?,
     };
     tx.mail(Some(&user.id), message)?;
     Ok(enforced.is_some())
@@ -196,14 +199,26 @@ pub async fn reset(
             return Ok(Reply::refused(page, Error::Invalid(errors)));
         }
     };
+    let counted = user.id.clone();
+    app.write(move |tx| rate_limit::count_hash(tx, counted.as_str())).await?;
     let hash = app.hasher().hash(form.password).await?;
     let ends_own_session = client.holds_session_of(&user.id);
-    app.write(move |tx| set(tx, &client, &form.token, &hash)).await.map_err(dead_reset_link)?;
+    let (id, known) = (user.id.clone(), client.known.clone());
+    let known_from =
+        app.write(move |tx| set(tx, &client, &form.token, &hash)).await.map_err(dead_reset_link)?;
     let done = Reply::done("/login", "Your new password is saved. Sign in with it.");
+    // Whoever has just read the account's mail is not kept out by those who guess.
+    let done = done.known_as(known.sparing(&id, known_from));
     Ok(if ends_own_session { done.signed_out() } else { done })
 }
 
-fn set(tx: &mut Tx, client: &Client, secret: &Secret<ResetPassword>, hash: &PasswordHash) -> Result<()> {
+/// Returns the moment from which on the account knows browsers again.
+fn set(
+    tx: &mut Tx,
+    client: &Client,
+    secret: &Secret<ResetPassword>,
+    hash: &PasswordHash,
+) -> Result<Timestamp> {
     // The address first, as at every confirmation: see `verify_email::redeem`.
     let waiting = token::peek(tx.conn, secret)?;
     tx.lock(&waiting.claim)?;
@@ -226,11 +241,13 @@ fn set(tx: &mut Tx, client: &Client, secret: &Secret<ResetPassword>, hash: &Pass
     // Strangers who guessed before must not keep out whoever has just read the account's mail.
     let streak = rate_limit::login_streak(tx.config, "any", &normalized);
     rate_limit::clear(tx, &streak)?;
+    second_factors::clear_guesses(tx, &id, false)?;
     let key = security_changes::address_key(&normalized);
     security_changes::note(tx, &actor, &id, Kind::PasswordReset, Some(&key))?;
     let device = client.device().name();
     containment::tell_of_password(tx, &actor, &user, &device)?;
-    audit::record(tx, &actor, &id, Event::PasswordReset {})
+    audit::record(tx, &actor, &id, Event::PasswordReset {})?;
+    user::known_from(tx, &id)
 }
 
 /// Whose link it is, where it still works.

@@ -10,10 +10,11 @@ use serde::{Deserialize, Serialize};
 use super::second_factor::verdict::{MOST_CODES, Verdict, ended, missed};
 use crate::{
     accounts::{
-        factors,
+        containment, factors,
         second_factors::{self, Code},
     },
     app::App,
+    clock::Timestamp,
     db::Tx,
     error::{Error, Errors, Result},
     kinds::Factor,
@@ -30,12 +31,23 @@ use crate::{
 /// Which proofs there are.
 #[derive(Template, Serialize)]
 #[template(path = "second_factor.html")]
+#[serde(rename_all = "camelCase")]
 pub struct SecondFactorPage {
     methods: Vec<&'static str>,
+    newest: Option<NewestView>,
     #[serde(skip)]
     next: Option<String>,
     #[serde(skip)]
     errors: Errors,
+}
+
+/// The newest second factor of an account that got a new password by mail since: perhaps somebody else added it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct NewestView {
+    what: String,
+    device: String,
+    added_at: Timestamp,
 }
 
 /// A proof, and what goes on afterwards. A code may be of either kind; a page has a field for each.
@@ -152,15 +164,21 @@ async fn page(
     errors: Errors,
 ) -> Result<SecondFactorPage> {
     let now = app.now();
-    let methods = app
+    let (methods, newest) = app
         .read(move |conn| {
             let waiting = token::peek(conn, &secret)?;
             if !waiting.is_live(now) {
                 return Err(Error::DeadLink);
             }
-            Ok(factors::of(conn, &waiting.user_id)?.second())
+            let methods = factors::of(conn, &waiting.user_id)?.second();
+            Ok((methods, containment::newest_factor(conn, &waiting.user_id, now)?))
         })
         .await
         .map_err(ended)?;
-    Ok(SecondFactorPage { methods, next, errors })
+    let newest = newest.map(|told| NewestView {
+        what: told.what.unwrap_or_default(),
+        device: told.device,
+        added_at: Timestamp::from_unix(told.at),
+    });
+    Ok(SecondFactorPage { methods, newest, next, errors })
 }

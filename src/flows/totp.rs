@@ -74,11 +74,11 @@ pub async fn index(me: CurrentUser, app: Data<App>) -> Result<Reply> {
 
 /// `POST /me/2fa/totp`: a fresh secret. It gates nothing, and an app that is in use stays in use, until the first code.
 pub async fn start(me: SteppedUpVerifiedUser, app: Data<App>) -> Result<Reply> {
-    let user = me.user.clone();
+    let (user, here) = (me.user.clone(), me.session.id.clone());
     let secret = app
         .write(move |tx| {
             tx.lock(&user.email.normalized())?;
-            totp::start(tx, &user.id)
+            totp::start(tx, &user.id, &here)
         })
         .await?;
     let setup = SetupPage::new(&secret, &me.user, &app, Before::Nothing, Errors::default())?;
@@ -141,7 +141,7 @@ fn finish(
     let is_known = client.is_known_to(tx.conn, &user.id)?;
     second_factors::count_guess(tx, &user.id, is_known)?;
     let before = factors::of(tx.conn, &user.id)?;
-    match totp::confirm(tx, &user.id, code) {
+    match totp::confirm(tx, &user.id, &here.id, code) {
         Ok(true) => {}
         Ok(false) => return Ok(Verdict::Wrong),
         Err(Error::DeadLink) => return Ok(Verdict::NothingWaits),
@@ -211,9 +211,10 @@ async fn nothing_waits(me: &Authenticated, app: &App) -> Result<Reply> {
 }
 
 async fn waiting(me: &Authenticated, app: &App, errors: Errors) -> Result<Option<SetupPage>> {
-    let (id, keys, now) = (me.user.id.clone(), app.config().keys.clone(), me.now);
+    let (id, here) = (me.user.id.clone(), me.session.id.clone());
+    let (keys, now) = (app.config().keys.clone(), me.now);
     let (secret, factors) =
-        app.read(move |conn| Ok((totp::waiting(conn, &keys, &id, now)?, factors::of(conn, &id)?))).await?;
+        app.read(move |conn| Ok((totp::waiting(conn, &keys, &here, now)?, factors::of(conn, &id)?))).await?;
     let before = match (factors.has_totp, factors.is_second_due()) {
         (true, _) => Before::AnotherApp,
         (false, true) => Before::AnotherFactor,

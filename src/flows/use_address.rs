@@ -17,6 +17,7 @@ use crate::{
             Password,
             policy::{Context, judge},
         },
+        rate_limit,
         token::UseAddress,
         user::{Name, NewUser},
     },
@@ -34,6 +35,9 @@ pub struct UseAddressPage {
     token: String,
     #[serde(skip)]
     someone_else: Option<String>,
+    // Whether that account has this address, and only waits to be confirmed.
+    #[serde(skip)]
+    has_own: bool,
     #[serde(skip)]
     errors: Errors,
 }
@@ -92,6 +96,8 @@ pub async fn create(
             return Ok(Reply::refused(page, Error::Invalid(errors)));
         }
     };
+    let counted = email.normalized();
+    app.write(move |tx| rate_limit::count_hash(tx, &counted)).await?;
     let password_hash = app.hasher().hash(form.password).await?;
     let client = client.with_hints(&form.zone, &form.screen);
     let (user, outcome) = app
@@ -127,6 +133,7 @@ fn page(
         name,
         token: token.reveal().to_owned(),
         someone_else: visitor.signed_in().map(|me| me.user.email.spelled().to_owned()),
+        has_own: visitor.signed_in().is_some_and(|me| me.user.email.normalized() == email.normalized()),
         errors,
     }
 }

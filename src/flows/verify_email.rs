@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     accounts::{
         containment::{self, Occasion},
-        email_verification,
+        email_verification, linking,
     },
     app::App,
     clock::Timestamp,
@@ -27,7 +27,10 @@ use crate::{
         user::{self, PasswordCredential, User},
     },
     secret::Secret,
-    web::{Client, CurrentUser, Input, MaybeUser, Query, Reply, ReturnTo, authentication, local_path},
+    web::{
+        Client, CurrentUser, Input, MaybeUser, Query, Reply, ReturnTo, authentication, input::tick,
+        local_path,
+    },
 };
 
 /// What the recipient of a link should know before anything happens.
@@ -41,6 +44,8 @@ pub struct ConfirmPage {
     made_from: String,
     #[serde(skip)]
     token: String,
+    // By which identity providers the account can be signed in to, that do not speak for its address.
+    identities: Vec<String>,
     #[serde(skip)]
     someone_else: Option<String>,
     #[serde(skip)]
@@ -49,13 +54,16 @@ pub struct ConfirmPage {
     errors: Errors,
 }
 
-/// The link's token, and the account's password where it is asked for.
+/// The link's token, the account's password where it is asked for, and whether identities that were there before stay.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Form {
     #[serde(default)]
     token: Secret<VerifyEmail>,
     #[serde(default)]
     password: Password,
+    #[serde(default, deserialize_with = "tick")]
+    keep_identities: bool,
 }
 
 /// Why it does not go on yet.
@@ -91,12 +99,12 @@ pub async fn open(
     let secret = link.into_inner().token;
     if !client.is_browser {
         return match app.config().verify_on_get && client.is_navigation {
-            true => confirm(&app, &client, &return_to, secret).await,
+            true => confirm(&app, &client, &return_to, secret, false).await,
             false => Err(Error::ConfirmByPost),
         };
     }
-    let user = look_up(&app, &secret).await?;
-    Ok(Reply::page(page(&user, &secret, &client, &visitor, Errors::default())))
+    let waiting = look_up(&app, &secret).await?;
+    Ok(Reply::page(page(waiting, &secret, &client, &visitor, Errors::default())))
 }
 
 /// `POST /verify-email`
@@ -107,9 +115,10 @@ pub async fn create(
     Input(form): Input<Form>,
     app: Data<App>,
 ) -> Result<Reply> {
-    let user = look_up(&app, &form.token).await?;
+    let waiting = look_up(&app, &form.token).await?;
+    let user = &waiting.0;
     if !client.is_browser || client.holds_session_of(&user.id) {
-        return confirm(&app, &client, &return_to, form.token).await;
+        return confirm(&app, &client, &return_to, form.token, form.keep_identities).await;
     }
     let guessed = user.id.clone();
     app.write(move |tx| rate_limit::count_guess(tx, guessed.as_str())).await?;
@@ -122,10 +131,10 @@ pub async fn create(
             false => "That is not the password of this account.",
         };
         let errors = Errors::one("password", sentence);
-        let page = page(&user, &form.token, &client, &visitor, errors.clone());
+        let page = page(waiting, &form.token, &client, &visitor, errors.clone());
         return Ok(Reply::refused(page, Error::Invalid(errors)));
     }
-    confirm_and_sign_in(&app, client, form.token, candidate).await
+    confirm_and_sign_in(&app, client, form, candidate).await
 }
 
 /// `POST /verify-email/disown`: "I did not make this account".
@@ -172,8 +181,9 @@ pub async fn needed(me: CurrentUser, return_to: ReturnTo, query: Query<ReturnQue
     Ok(Reply::page(UnverifiedPage { email: me.user.email.spelled().to_owned(), next }))
 }
 
-/// The claim behind a link that still works; [`Error::AlreadyConfirmed`] where it did its work before.
-async fn look_up(app: &App, secret: &Secret<VerifyEmail>) -> Result<User> {
+/// The account behind a link that still works, and the identities that its person is asked about;
+/// [`Error::AlreadyConfirmed`] where it did its work before.
+async fn look_up(app: &App, secret: &Secret<VerifyEmail>) -> Result<(User, Vec<String>)> {
     let (now, secret) = (app.now(), secret.clone());
     app.read(move |conn| {
         let token = token::peek(conn, &secret)?;
@@ -181,7 +191,10 @@ async fn look_up(app: &App, secret: &Secret<VerifyEmail>) -> Result<User> {
         match (token.is_live(now), user.is_verified()) {
             (_, true) => Err(Error::AlreadyConfirmed),
             (false, false) => Err(Error::DeadLink),
-            (true, false) => Ok(user),
+            (true, false) => {
+                let identities = linking::unproved(conn, &user)?.into_iter().map(|(_, name)| name);
+                Ok((user, identities.collect()))
+            }
         }
     })
     .await
@@ -197,11 +210,12 @@ async fn confirm(
     client: &Client,
     return_to: &ReturnTo,
     secret: Secret<VerifyEmail>,
+    keeps_identities: bool,
 ) -> Result<Reply> {
     look_up(app, &secret).await?;
     let client = client.clone();
     app.write(move |tx| {
-        let id = redeem(tx, &client, &secret)?;
+        let id = redeem(tx, &client, &secret, keeps_identities)?;
         match &client.current_session {
             // Whoever else is signed in knew the password before anybody proved the address.
             Some((held, here)) if *held == id => {
@@ -219,12 +233,12 @@ async fn confirm(
 async fn confirm_and_sign_in(
     app: &App,
     client: Client,
-    secret: Secret<VerifyEmail>,
+    form: Form,
     candidate: PasswordCredential,
 ) -> Result<Reply> {
     let outcome = app
         .write(move |tx| {
-            let id = redeem(tx, &client, &secret)?;
+            let id = redeem(tx, &client, &form.token, form.keep_identities)?;
             // The password may have changed while it was hashed.
             if user::password_credential(tx.conn, &id)?.password_hash != candidate.password_hash {
                 return Err(Error::DeadLink);
@@ -240,7 +254,12 @@ async fn confirm_and_sign_in(
 
 /// Uses the link and proves the address. The address is locked first, in the same order by everyone: two links to
 /// one address, used at once, then take turns.
-fn redeem(tx: &mut Tx, client: &Client, secret: &Secret<VerifyEmail>) -> Result<UserId> {
+fn redeem(
+    tx: &mut Tx,
+    client: &Client,
+    secret: &Secret<VerifyEmail>,
+    keeps_identities: bool,
+) -> Result<UserId> {
     let waiting = token::peek(tx.conn, secret)?;
     tx.lock(&waiting.claim)?;
     let used = token::redeem(tx, secret);
@@ -253,12 +272,17 @@ fn redeem(tx: &mut Tx, client: &Client, secret: &Secret<VerifyEmail>) -> Result<
         }
         used => used?,
     };
-    email_verification::confirm(tx, &client.actor().known_as(&id), &id, &normalized)?;
+    let actor = client.actor().known_as(&id);
+    email_verification::confirm(tx, &actor, &id, &normalized)?;
+    if !keeps_identities {
+        let user = user::by_id(tx.conn, &id)?;
+        linking::forget_unproved(tx, &actor, &user)?;
+    }
     Ok(id)
 }
 
 fn page(
-    user: &User,
+    (user, identities): (User, Vec<String>),
     secret: &Secret<VerifyEmail>,
     client: &Client,
     visitor: &MaybeUser,
@@ -269,10 +293,11 @@ fn page(
         visitor.signed_in().filter(|_| !holds_session).map(|me| me.user.email.spelled().to_owned());
     ConfirmPage {
         email: user.email.spelled().to_owned(),
-        name: user.name.clone(),
+        name: user.name,
         made_at: user.created_at,
-        made_from: user.created_from.clone(),
+        made_from: user.created_from,
         token: secret.reveal().to_owned(),
+        identities,
         someone_else,
         holds_session,
         errors,

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::run::{Run, Stop};
 use crate::{
+    accounts::put_back,
     db::Tx,
     error::Result,
     model::{
@@ -23,6 +24,7 @@ const BROOMS: &[(&str, Broom)] = &[
     ("assertions", assertion::sweep),
     ("sign_ins", sign_in::sweep),
     ("security_changes", security_change::sweep),
+    ("removed_credentials", |tx, most| security_change::sweep_removed(tx, most, put_back::OFFERED_FOR)),
     ("emails", outbox::sweep),
     ("audit_networks", audit::forget_networks),
     ("audit_sign_ins", audit::sweep_sign_ins),

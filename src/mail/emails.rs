@@ -51,15 +51,18 @@ mod organisation;
 mod sign_in;
 
 pub use credentials::{
-    FactorChange, KeptCredentials, ResetStep, factor_changed, factor_reset, identity_linked,
-    password_changed, recovery_code_used, reset_password, reset_password_unconfirmed, wrong_codes,
-    wrong_step_ups,
+    FactorChange, KeptCredentials, ResetOccasion, ResetStep, factor_changed, factor_reset, identity_linked,
+    password_changed, recovery_code_used, reset_password, reset_password_unconfirmed, secured_elsewhere,
+    sign_in_again, wrong_codes, wrong_step_ups,
 };
 pub use deletion::{
     deletion_cancelled, deletion_done, deletion_reminder, deletion_scheduled, unverified_account_ends,
 };
 pub use email_change::{address_change_asked, address_changed, confirm_new_address};
-pub use organisation::{MembershipChange, certificate_expires, domain_record_gone, membership_changed};
+pub use organisation::{
+    DisownedChange, MembershipChange, certificate_expires, disowned_changes, domain_record_gone,
+    membership_changed,
+};
 pub use sign_in::{AskedFrom, already_registered, magic_link, new_sign_in, verify_email};
 
 /// How an email begins, and who signs it.
@@ -174,10 +177,18 @@ mod tests {
         let (site, ada) = (site(), ada());
         let asked =
             AskedFrom { device: "Chrome on macOS", when: "today", place: "the network 203.0.113.0/24" };
+        let about = Some("eve@example.com".into());
+        let changes = [DisownedChange { when: "today".into(), event: "member added".into(), about }];
+        let reset = |occasion| reset_password(&site, &ada, "Ada", occasion, "t0ken", "1 hour").unwrap();
+        let laptop = KeptCredentials { passkeys: vec!["Laptop".into()], ..KeptCredentials::default() };
         vec![
             verify_email(&site, &ada, "t0ken", "5tart", "24 hours").unwrap(),
             already_registered(&site, &ada, "Ada").unwrap(),
-            reset_password(&site, &ada, "Ada", "t0ken", "1 hour").unwrap(),
+            reset(ResetOccasion::Asked),
+            reset(ResetOccasion::Secured),
+            reset(ResetOccasion::AccountMade),
+            reset(ResetOccasion::ByOperator),
+            secured_elsewhere(&site, &ada, "Ada").unwrap(),
             reset_password_unconfirmed(&site, &ada, "t0ken", "5tart", "1 hour").unwrap(),
             password_changed(
                 &site,
@@ -215,6 +226,16 @@ mod tests {
             wrong_step_ups(&site, &ada, "Ada", "today", "Chrome on macOS").unwrap(),
             membership("today", MembershipChange::MadeOwner),
             membership("today", MembershipChange::Demoted { to: "Viewer" }),
+            sign_in_again(&site, &ada, "Ada", "Okta").unwrap(),
+            disowned_changes(
+                &site,
+                &ada,
+                "Ada",
+                ("Acme", "bea@example.com"),
+                &changes,
+                "/organisations/acme",
+            )
+            .unwrap(),
             membership("today", MembershipChange::Removed),
             membership("today", MembershipChange::AnotherOwner { address: "bea@example.com" }),
             magic_link(&site, &ada, "Ada", asked, "t0ken", None, "10 minutes").unwrap(),
@@ -226,6 +247,14 @@ mod tests {
                 ResetStep::Asked { at: "tomorrow", delay: "24 hours", token: "t0ken" },
             )
             .unwrap(),
+            factor_reset(
+                &site,
+                &ada,
+                "Ada",
+                ResetStep::SomeAsked { what: &laptop, at: "tomorrow", delay: "24 hours", token: "t0ken" },
+            )
+            .unwrap(),
+            factor_reset(&site, &ada, "Ada", ResetStep::SomeDone { what: &laptop, when: "today" }).unwrap(),
             factor_reset(&site, &ada, "Ada", ResetStep::Stopped { when: "today" }).unwrap(),
             factor_reset(&site, &ada, "Ada", ResetStep::Done { when: "today" }).unwrap(),
             deletion_scheduled(&site, &ada, "Ada", "21 December 2026, 14:05 UTC", ("t0ken", "t0ken"))
@@ -402,7 +431,8 @@ mod tests {
 
     #[test]
     fn edge_122_markup_in_what_people_typed_stays_text() {
-        let email = reset_password(&site(), &ada(), "Tom & \"Jerry\"", "t", "24 hours").unwrap();
+        let email = reset_password(&site(), &ada(), "Tom & \"Jerry\"", ResetOccasion::Asked, "t", "24 hours")
+            .unwrap();
 
         assert!(email.text.contains("Hello Tom & \"Jerry\","));
         assert!(email.html.contains("Hello Tom &#38; &#34;Jerry&#34;,"));

@@ -52,6 +52,8 @@ pub enum EmailKind {
     AlreadyRegistered,
     /// Set a new password.
     ResetPassword,
+    /// Signed out everywhere; the way in is the organisation's.
+    SignInAgain,
     /// The password was changed.
     PasswordChanged,
     /// Somebody signed in from a new device.
@@ -91,6 +93,8 @@ pub enum EmailKind {
     DomainRecordGone,
     /// Somebody owns an organisation now, may do less in it, or no longer belongs to it.
     MembershipChanged,
+    /// What somebody else changed in an organisation from a member's account.
+    DisownedChanges,
     /// Sent by `vestibule doctor` to see that mail arrives.
     Test,
 }
@@ -102,6 +106,7 @@ impl EmailKind {
             Self::VerifyEmail => "verify_email",
             Self::AlreadyRegistered => "already_registered",
             Self::ResetPassword => "reset_password",
+            Self::SignInAgain => "sign_in_again",
             Self::PasswordChanged => "password_changed",
             Self::NewSignIn => "new_sign_in",
             Self::ConfirmNewAddress => "confirm_new_address",
@@ -121,6 +126,7 @@ impl EmailKind {
             Self::CertificateExpires => "certificate_expires",
             Self::DomainRecordGone => "domain_record_gone",
             Self::MembershipChanged => "membership_changed",
+            Self::DisownedChanges => "disowned_changes",
             Self::Test => "test",
         }
     }

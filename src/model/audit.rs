@@ -126,8 +126,11 @@ impl Actor {
         Self { kind: ActorKind::Job, user: None, session: None, ip: None }
     }
 
-    /// The same visitor, now known to be `user`.
+    /// The same visitor, now known to be `user`. Operators and jobs stay who they are.
     pub fn known_as(&self, user: &UserId) -> Self {
+        if self.kind != ActorKind::User {
+            return self.clone();
+        }
         let session = self.session.clone().filter(|_| self.user.as_ref() == Some(user));
         Self { user: Some(user.clone()), session, ..self.clone() }
     }
@@ -332,7 +335,11 @@ pub fn record<'a>(
         actor: log::Actor {
             kind: actor.kind.as_str(),
             user: actor.user.as_ref().map(text),
-            session: actor.session.as_ref().map(|id| id.as_str().to_owned()),
+            // A sign-in begins the session that it tells of.
+            session: match &actor.session {
+                Some(session) => Some(session.as_str().to_owned()),
+                None => detail["session"].as_str().map(str::to_owned),
+            },
             client: actor.ip.clone(),
         },
     });
@@ -372,6 +379,11 @@ pub struct Entry {
     pub subject_id: Option<UserId>,
     /// What belongs to it, as JSON.
     pub detail: String,
+}
+
+/// The events that the record has, by their names.
+pub fn events(conn: &mut Conn) -> Result<Vec<String>> {
+    Ok(audit::table.select(audit::event).distinct().order(audit::event).load(conn)?)
 }
 
 /// Up to `most` entries after `after` (its time and id), the oldest first.

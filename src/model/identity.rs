@@ -68,18 +68,29 @@ pub fn link(
     name: &saml::Name,
     user: &UserId,
 ) -> Result<()> {
+    insert(tx, actor, &connection.id, (format_word(name.format), &name.value), user)
+}
+
+/// The same with the name and its format as they are kept.
+pub fn insert(
+    tx: &mut Tx,
+    actor: &Actor,
+    connection: &ConnectionId,
+    (format, name): (&str, &str),
+    user: &UserId,
+) -> Result<()> {
     let row = (
         identities::id.eq(Id::<Identity>::random()?),
-        identities::connection_id.eq(&connection.id),
-        identities::format.eq(format_word(name.format)),
-        identities::name.eq(&name.value),
+        identities::connection_id.eq(connection),
+        identities::format.eq(format),
+        identities::name.eq(name),
         identities::user_id.eq(user),
         identities::created_at.eq(tx.now),
         identities::last_used_at.eq(tx.now),
     );
     tx.allow_unique_violation(|conn| diesel::insert_into(identities::table).values(row).execute(conn))?
         .ok_or(Error::Conflict)?;
-    audit::record(tx, actor, user, Event::IdentityLinked { connection: connection.id.clone() })
+    audit::record(tx, actor, user, Event::IdentityLinked { connection: connection.clone() })
 }
 
 /// By which connections an account can be signed in to, with the name it has there, the oldest first.

@@ -120,19 +120,19 @@ impl PasskeyName {
     }
 }
 
-/// Keeps a new passkey. [`Error::PasskeyTaken`] where it belongs to anybody already, its own owner included.
+/// Keeps a new passkey, made for the host `rp_id`. [`Error::PasskeyTaken`] where it belongs to anybody already, its own owner included.
 pub fn add(
     tx: &mut Tx,
     actor: &Actor,
     user: &User,
-    party: &RelyingParty,
+    rp_id: &str,
     credential: &Credential,
     name: PasskeyName,
 ) -> Result<Passkey> {
     let passkey = Passkey {
         id: Id::random()?,
         user_id: user.id.clone(),
-        rp_id: party.id()?.to_owned(),
+        rp_id: rp_id.to_owned(),
         name: name.0,
         is_synced: credential.is_synced(),
         created_at: tx.now,

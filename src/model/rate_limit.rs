@@ -42,6 +42,12 @@ const LONGEST: TimeDelta = TimeDelta::days(1);
 /// How many emails a day go to an address that nobody confirmed, whatever their kind and whoever has them sent.
 pub const MAILS_TO_UNCONFIRMED: i32 = 5;
 
+// Nobody chooses a new password more often.
+const HASHES_A_MINUTE: i32 = 5;
+
+// As many passkeys as fit, and their names set right.
+const CHANGES_AN_HOUR: i32 = 30;
+
 /// How many of them one neighbourhood of the network has sent.
 pub const MAILS_TO_UNCONFIRMED_BY_ONE_NETWORK: i32 = 3;
 
@@ -154,6 +160,17 @@ pub fn count_guess(tx: &mut Tx, user: &str) -> Result<()> {
     consume(tx, &per_minute)?;
     let streak = guess_streak(tx, user);
     consume(tx, &streak)
+}
+
+/// Counts a hash that is made for somebody who is signed in or holds a link, for the account or address that it is of.
+pub fn count_hash(tx: &mut Tx, whom: &str) -> Result<()> {
+    consume(tx, &Limit::new("hash", whom, HASHES_A_MINUTE, TimeDelta::minutes(1)))
+}
+
+/// Counts a change of how an account is held, or of what its owner may do somewhere, that is told by email: so many that no
+/// alert is buried under others.
+pub fn count_change(tx: &mut Tx, what: &str, whom: &str) -> Result<()> {
+    consume(tx, &Limit::new(what, whom, CHANGES_AN_HOUR, TimeDelta::hours(1)))
 }
 
 /// The password was right: the guesses in a row are over.

@@ -67,7 +67,7 @@ pub const ALL: &[Column] = &[
         "sealed",
         Form::Sealed("security_change"),
         "sealed IS NOT NULL",
-        "former address(es)",
+        "former address(es) and removed way(s) in",
     ),
     column("tokens", "claim", Form::Inside, "used_at IS NULL", "step(s) under way"),
     column("key_checks", "sealed", Form::Sealed(CANARY), "sealed IS NOT NULL", "canary"),

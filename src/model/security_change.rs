@@ -42,6 +42,10 @@ text_enum! {
         SignInConfirmed => "sign_in_confirmed",
         /// The account was to be deleted.
         DeletionAsked => "deletion_asked",
+        /// The account left an address, for which the target stands.
+        AddressLeft => "address_left",
+        /// A way in was removed by a containment; before is what it takes to put it back.
+        CredentialRemoved => "credential_removed",
     }
 }
 
@@ -55,7 +59,7 @@ pub const PERSONAL_DATA: PersonalData = PersonalData {
         ("user_id", "that it was your account"),
         ("kind", "what changed"),
         ("target_id", "a number that stands for what was added"),
-        ("sealed", "the address you had before, encrypted"),
+        ("sealed", "what was there before, such as your earlier address, encrypted"),
         ("network", "the neighbourhood of the network address it came from"),
         ("session_id", "a number that stands for the device"),
         ("passkey_id", "a number that stands for the passkey that device signed in with"),
@@ -93,6 +97,48 @@ pub fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
     Ok(diesel::delete(gone).execute(tx.conn)?)
 }
 
+/// Removes up to `most` times what was kept to be put back, where its time is over. Returns how many there were.
+pub fn sweep_removed(tx: &mut Tx, most: i64, kept_for: TimeDelta) -> Result<usize> {
+    let over = security_changes::table
+        .filter(security_changes::kind.eq(Kind::CredentialRemoved))
+        .filter(security_changes::sealed.is_not_null())
+        .filter(security_changes::at.le(tx.now - kept_for));
+    let ids: Vec<SecurityChangeId> =
+        over.order(security_changes::at).limit(most).select(security_changes::id).load(tx.conn)?;
+    let over = security_changes::table.filter(security_changes::id.eq_any(ids));
+    Ok(diesel::update(over).set(security_changes::sealed.eq(None::<String>)).execute(tx.conn)?)
+}
+
+/// What was removed of an account since a moment and can be put back: its id, what is sealed, and when; the newest first.
+pub fn removed(
+    conn: &mut Conn,
+    user: &UserId,
+    since: Timestamp,
+) -> Result<Vec<(SecurityChangeId, String, Timestamp)>> {
+    let own = security_changes::table
+        .filter(security_changes::user_id.eq(user))
+        .filter(security_changes::kind.eq(Kind::CredentialRemoved))
+        .filter(security_changes::sealed.is_not_null())
+        .filter(security_changes::at.gt(since));
+    let sealed = security_changes::sealed.assume_not_null();
+    let newest = own.order((security_changes::at.desc(), security_changes::id));
+    Ok(newest.select((security_changes::id, sealed, security_changes::at)).load(conn)?)
+}
+
+/// The accounts that left an address since a moment, for which `key` stands.
+pub fn left(conn: &mut Conn, key: &str, since: Timestamp) -> Result<Vec<UserId>> {
+    let left = security_changes::table
+        .filter(security_changes::kind.eq(Kind::AddressLeft))
+        .filter(security_changes::target_id.eq(key))
+        .filter(security_changes::at.gt(since));
+    Ok(left.select(security_changes::user_id).load(conn)?)
+}
+
+/// What was there before, as it was kept.
+pub fn open(keys: &Keys, sealed: &str) -> Result<String> {
+    keys.open(SEAL, sealed)
+}
+
 /// A session, as far as it is judged by.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = sessions)]
@@ -125,7 +171,7 @@ pub struct SecurityChange {
 impl SecurityChange {
     /// What was there before.
     pub fn before(&self, keys: &Keys) -> Result<Option<String>> {
-        self.before.as_deref().map(|sealed| keys.open(SEAL, sealed)).transpose()
+        self.before.as_deref().map(|sealed| open(keys, sealed)).transpose()
     }
 }
 

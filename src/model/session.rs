@@ -28,8 +28,8 @@ use crate::{
 };
 
 pub use ending::{
-    count, end, end_by_secret, end_twin, revoke, revoke_everybody, revoke_non_sso, revoke_of_passkey,
-    revoke_others, revoke_relying_on, revoke_single_factor,
+    count, end, end_by_secret, end_twin, hold, hold_of, revoke, revoke_everybody, revoke_non_sso,
+    revoke_of_passkey, revoke_others, revoke_relying_on, revoke_single_factor, revoke_sso,
 };
 pub use list::{Listed, list};
 pub use user_agent_change::{UserAgentChange, classify, lock, note_version};

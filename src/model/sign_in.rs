@@ -138,6 +138,8 @@ pub struct SignIn {
     pub outcome: Outcome,
     /// Whether the browser had not been seen before.
     pub is_new_device: bool,
+    /// Whether it brought a cookie that knew the account.
+    pub had_cookie: bool,
 }
 
 /// What is noted of an attempt.
@@ -153,6 +155,8 @@ pub struct Attempt {
     pub outcome: Outcome,
     /// Whether the browser had not been seen before.
     pub is_new_device: bool,
+    /// Whether it brought a cookie that knew the account.
+    pub had_cookie: bool,
 }
 
 /// Notes an attempt, and forgets what is too old.
@@ -169,6 +173,7 @@ pub fn note(tx: &mut Tx, user: &UserId, attempt: Attempt) -> Result<()> {
         method: attempt.method,
         outcome: attempt.outcome,
         is_new_device: attempt.is_new_device,
+        had_cookie: attempt.had_cookie,
     };
     diesel::insert_into(sign_ins::table).values(&row).execute(tx.conn)?;
     if attempt.outcome == Outcome::Success {
@@ -248,7 +253,8 @@ pub fn forget(tx: &mut Tx, user: &UserId) -> Result<()> {
 }
 
 /// Whether this person was let in since `since` from the same neighbourhood with the same kind of browser: the fallback
-/// where a browser brings no cookie that knows it.
+/// for people whose browsers keep no cookies. Where one of that kind ever brought a cookie from there, a browser without one
+/// is another: a colleague's, or a neighbour's.
 pub fn is_familiar(
     conn: &mut Conn,
     user: &UserId,
@@ -259,12 +265,17 @@ pub fn is_familiar(
     if ip.is_empty() {
         return Ok(false); // Two unknown networks are not alike.
     }
-    let earlier = sign_ins::table
-        .filter(sign_ins::user_id.eq(user))
-        .filter(sign_ins::outcome.eq(Outcome::Success))
-        .filter(sign_ins::at.ge(since))
-        .filter(sign_ins::network.eq(rate_limit::network_prefix(ip)))
-        .filter(sign_ins::browser.eq(&device.browser))
-        .filter(sign_ins::os.eq(&device.os));
-    Ok(diesel::select(diesel::dsl::exists(earlier)).get_result(conn)?)
+    let network = rate_limit::network_prefix(ip);
+    let alike = || {
+        sign_ins::table
+            .filter(sign_ins::user_id.eq(user))
+            .filter(sign_ins::outcome.eq(Outcome::Success))
+            .filter(sign_ins::network.eq(&network))
+            .filter(sign_ins::browser.eq(&device.browser))
+            .filter(sign_ins::os.eq(&device.os))
+    };
+    let with_cookie: bool =
+        diesel::select(diesel::dsl::exists(alike().filter(sign_ins::had_cookie))).get_result(conn)?;
+    let earlier = alike().filter(sign_ins::at.ge(since));
+    Ok(!with_cookie && diesel::select(diesel::dsl::exists(earlier)).get_result(conn)?)
 }

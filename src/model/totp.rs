@@ -14,7 +14,7 @@ use crate::{
         schema::{totp, totp_setups},
     },
     error::{Error, Result},
-    ids::UserId,
+    ids::{SessionId, UserId},
     secret::Keys,
 };
 
@@ -39,6 +39,7 @@ pub const SETUP_PERSONAL_DATA: PersonalData = PersonalData {
     title: "An authenticator app that waits for its first code",
     why: "So that setting one up can be finished, for half an hour.",
     columns: &[
+        ("session_id", "the device on which you set it up"),
         ("user_id", "that it is yours"),
         ("sealed", "the secret that your app and this site are about to share, encrypted"),
     ],
@@ -59,8 +60,8 @@ fn exported(conn: &mut Conn, owner: &UserId, skip: i64, _: i64) -> Result<Vec<Va
 /// Removes up to `most` set-ups that were not finished in time. Returns how many there were.
 pub fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
     let over = totp_setups::table.filter(totp_setups::expires_at.le(tx.now)).order(totp_setups::expires_at);
-    let ids: Vec<UserId> = over.limit(most).select(totp_setups::user_id).load(tx.conn)?;
-    let gone = totp_setups::table.filter(totp_setups::user_id.eq_any(ids));
+    let ids: Vec<SessionId> = over.limit(most).select(totp_setups::session_id).load(tx.conn)?;
+    let gone = totp_setups::table.filter(totp_setups::session_id.eq_any(ids));
     Ok(diesel::delete(gone.filter(totp_setups::expires_at.le(tx.now))).execute(tx.conn)?)
 }
 
@@ -88,6 +89,12 @@ impl SharedSecret {
         let mut bytes = Zeroizing::new(vec![0; 20]);
         getrandom::fill(&mut bytes).map_err(Error::internal)?;
         Ok(Self(bytes))
+    }
+
+    /// The secret that [`SharedSecret::base32`] wrote.
+    pub fn from_base32(base32: &str) -> Result<Self> {
+        let secret = totp_rs::Secret::try_from_base32(base32).map_err(Error::internal)?;
+        Ok(Self::from_bytes(secret.as_bytes()))
     }
 
     /// The secret in base32, as an app takes it.
@@ -131,18 +138,18 @@ impl SharedSecret {
     }
 
     fn open(keys: &Keys, sealed: &str) -> Result<Self> {
-        let base32 = Zeroizing::new(keys.open(SEAL, sealed)?);
-        let secret = totp_rs::Secret::try_from_base32(base32.as_str()).map_err(Error::internal)?;
-        Ok(Self::from_bytes(secret.as_bytes()))
+        Self::from_base32(&Zeroizing::new(keys.open(SEAL, sealed)?))
     }
 }
 
-/// Starts a set-up with a fresh secret; one that was not finished is replaced. An app that is in use stays in use.
-pub fn start(tx: &mut Tx, user: &UserId) -> Result<SharedSecret> {
+/// Starts a set-up with a fresh secret; one that this session did not finish is replaced. An app that is in use stays in use.
+/// No other session sees or finishes it.
+pub fn start(tx: &mut Tx, user: &UserId, here: &SessionId) -> Result<SharedSecret> {
     let secret = SharedSecret::random()?;
-    forget_setup(tx, user)?;
+    diesel::delete(totp_setups::table.find(here)).execute(tx.conn)?;
     diesel::insert_into(totp_setups::table)
         .values((
+            totp_setups::session_id.eq(here),
             totp_setups::user_id.eq(user),
             totp_setups::sealed.eq(secret.seal(&tx.config.keys)?),
             totp_setups::created_at.eq(tx.now),
@@ -152,15 +159,20 @@ pub fn start(tx: &mut Tx, user: &UserId) -> Result<SharedSecret> {
     Ok(secret)
 }
 
-/// The secret of a set-up that waits for its first code, if there is one.
-pub fn waiting(conn: &mut Conn, keys: &Keys, user: &UserId, now: Timestamp) -> Result<Option<SharedSecret>> {
-    let sealed = sealed_setup(conn, user, now)?;
+/// The secret of a set-up that waits for its first code in this session, if there is one.
+pub fn waiting(
+    conn: &mut Conn,
+    keys: &Keys,
+    here: &SessionId,
+    now: Timestamp,
+) -> Result<Option<SharedSecret>> {
+    let sealed = sealed_setup(conn, here, now)?;
     sealed.map(|sealed| SharedSecret::open(keys, &sealed)).transpose()
 }
 
-fn sealed_setup(conn: &mut Conn, user: &UserId, now: Timestamp) -> Result<Option<String>> {
+fn sealed_setup(conn: &mut Conn, here: &SessionId, now: Timestamp) -> Result<Option<String>> {
     let live = totp_setups::table
-        .find(user)
+        .find(here)
         .filter(totp_setups::expires_at.gt(now))
         .filter(totp_setups::created_at.le(now.latest_start()));
     Ok(live.select(totp_setups::sealed).get_result(conn).optional()?)
@@ -168,26 +180,44 @@ fn sealed_setup(conn: &mut Conn, user: &UserId, now: Timestamp) -> Result<Option
 
 /// Finishes a set-up with the app's first code, which is spent by it (RFC 6238 §5.2). `false` where the code is not
 /// right; [`Error::DeadLink`] where no set-up waits. Of many at once, one succeeds.
-pub fn confirm(tx: &mut Tx, user: &UserId, code: &str) -> Result<bool> {
-    let sealed = sealed_setup(tx.conn, user, tx.now)?.ok_or(Error::DeadLink)?;
+pub fn confirm(tx: &mut Tx, user: &UserId, here: &SessionId, code: &str) -> Result<bool> {
+    let sealed = sealed_setup(tx.conn, here, tx.now)?.ok_or(Error::DeadLink)?;
     let secret = SharedSecret::open(&tx.config.keys, &sealed)?;
     let Some(step) = secret.step_of(code, tx.now) else { return Ok(false) };
-    let done = diesel::delete(totp_setups::table.find(user).filter(totp_setups::sealed.eq(&sealed)))
+    let done = diesel::delete(totp_setups::table.find(here).filter(totp_setups::sealed.eq(&sealed)))
         .execute(tx.conn)?;
     if done == 0 {
         return Err(Error::DeadLink);
     }
     diesel::delete(totp::table.find(user)).execute(tx.conn)?;
+    insert(tx, user, &sealed, step)?;
+    Ok(true)
+}
+
+fn insert(tx: &mut Tx, user: &UserId, sealed: &str, step: i64) -> Result<()> {
     diesel::insert_into(totp::table)
         .values((
             totp::user_id.eq(user),
-            totp::sealed.eq(&sealed),
+            totp::sealed.eq(sealed),
             totp::last_step.eq(step),
             totp::created_at.eq(tx.now),
             totp::last_used_at.eq(tx.now),
         ))
         .execute(tx.conn)?;
-    Ok(true)
+    Ok(())
+}
+
+/// The secret of the app that is in use, where there is one.
+pub fn secret(conn: &mut Conn, keys: &Keys, user: &UserId) -> Result<Option<SharedSecret>> {
+    let sealed: Option<String> = totp::table.find(user).select(totp::sealed).get_result(conn).optional()?;
+    sealed.map(|sealed| SharedSecret::open(keys, &sealed)).transpose()
+}
+
+/// Puts an app in use again that was removed; there is no other. The code of this moment and those before it are spent.
+pub fn restore(tx: &mut Tx, user: &UserId, secret: &SharedSecret) -> Result<()> {
+    forget_setup(tx, user)?;
+    let sealed = secret.seal(&tx.config.keys)?;
+    insert(tx, user, &sealed, tx.now.unix() / STEP)
 }
 
 /// Uses a code. Each step is good once, and none before it any more: of many at once, one succeeds. A secret that an
@@ -221,9 +251,9 @@ pub fn since(conn: &mut Conn, user: &UserId) -> Result<Option<(Timestamp, Timest
     Ok(row.get_result(conn).optional()?)
 }
 
-/// Removes a set-up that waits for its first code.
+/// Removes the set-ups that wait for their first codes.
 pub fn forget_setup(tx: &mut Tx, user: &UserId) -> Result<()> {
-    diesel::delete(totp_setups::table.find(user)).execute(tx.conn)?;
+    diesel::delete(totp_setups::table.filter(totp_setups::user_id.eq(user))).execute(tx.conn)?;
     Ok(())
 }
 

@@ -45,6 +45,7 @@ pub const PERSONAL_DATA: PersonalData = PersonalData {
         ("name", "what you want to be called"),
         ("password_hash", "your password, scrambled so that nobody can read it"),
         ("created_from", "the device you signed up from, in words"),
+        ("factors_reset_only", "which of your second factors are about to be removed"),
         (
             "deletion_hold",
             "why the people who run this site may not delete your account yet, where that is so",

@@ -220,8 +220,14 @@ fn establish_session(
     let known_since = client.known.known_since(&user.id, known_from);
     let is_new_device = is_new(tx, client, user, method, known_from)?;
     let (device, ip) = (client.device(), client.ip.clone());
-    let attempt =
-        Attempt { ip: ip.clone(), device: device.clone(), method, outcome: Outcome::Success, is_new_device };
+    let attempt = Attempt {
+        ip: ip.clone(),
+        device: device.clone(),
+        method,
+        outcome: Outcome::Success,
+        is_new_device,
+        had_cookie: known_since.is_some(),
+    };
     sign_in::note(tx, &user.id, attempt)?;
     let (second_factor, passkey) =
         second.map_or((None, None), |second| (Some(second.factor), second.passkey));
@@ -289,8 +295,12 @@ fn is_new(
     if method == AuthMethod::SignUp || !user.is_verified() {
         return Ok(false);
     }
-    if client.known.knows(&user.id, known_from) || !sign_in::has_any(tx.conn, &user.id)? {
+    if client.known.known_since(&user.id, known_from).is_some() {
         return Ok(false);
+    }
+    if !sign_in::has_any(tx.conn, &user.id)? {
+        // Nothing to compare with: an account that was made just now, or one whose history was swept while it slept.
+        return Ok(user.created_at < tx.now - tx.config.lifetimes.history);
     }
     Ok(!sign_in::is_familiar(tx.conn, &user.id, &client.ip, &client.device(), known_from)?)
 }

@@ -236,6 +236,8 @@ impl ErrorPage {
             Error::NotFound => ("Nothing here", "/", "Go to the front page"),
             Error::MethodNotAllowed | Error::ConfirmByPost => ("Not like this", "/", "Go to the front page"),
             Error::DeadLink => ("This link no longer works", "/login", "Sign in to get a new one"),
+            Error::AddressReserved => ("This address is not free yet", "/", "Go to the front page"),
+            Error::LinkMissing => ("Open the link in the email again", "/", "Go to the front page"),
             Error::DeadMagicLink => ("This link no longer works", "/login/magic-link", "Send me a new link"),
             Error::DeadResetLink => ("This link no longer works", "/forgot-password", "Send me a new link"),
             Error::UnknownPasskey => ("That passkey did not work", "/login", "Sign in another way"),

@@ -32,6 +32,9 @@ struct Entry {
     // When it was let in first; nothing in a cookie from before this was kept.
     #[serde(default)]
     first: Option<i64>,
+    // Its person proved the mailbox here and was not let in yet: spared what strangers' guesses cause, and nothing else.
+    #[serde(default)]
+    is_spared: bool,
 }
 
 impl KnownDeviceCookie {
@@ -42,24 +45,46 @@ impl KnownDeviceCookie {
         Own::Known.values(req, |_| true).find_map(open).unwrap_or_default()
     }
 
-    /// Whether `user` was let in here, and has not forgotten its browsers since.
+    /// Whether `user` was let in here, or proved the mailbox here, and has not forgotten its browsers since.
     pub fn knows(&self, user: &UserId, known_from: Timestamp) -> bool {
-        self.known_since(user, known_from).is_some()
+        self.entry(user, known_from).is_some()
+    }
+
+    fn entry(&self, user: &UserId, known_from: Timestamp) -> Option<&Entry> {
+        self.0.iter().find(|entry| entry.user == *user && entry.at >= known_from.unix())
     }
 
     /// Since when `user` has been let in here, unless they forgot their browsers since.
     pub fn known_since(&self, user: &UserId, known_from: Timestamp) -> Option<Timestamp> {
-        let entry = self.0.iter().find(|entry| entry.user == *user && entry.at >= known_from.unix())?;
+        let entry = self.entry(user, known_from).filter(|entry| !entry.is_spared)?;
         Some(Timestamp::from_unix(entry.first.unwrap_or(entry.at)))
     }
 
     /// The same with `user`, let in at `now`, and `first` before that.
     pub fn with(&self, user: &UserId, now: Timestamp, first: Option<Timestamp>) -> Self {
         let first = Some(first.unwrap_or(now).unix());
-        let mut entries = vec![Entry { user: user.clone(), at: now.unix(), first }];
+        self.with_entry(Entry { user: user.clone(), at: now.unix(), first, is_spared: false })
+    }
+
+    /// The same with `user`, who proved the mailbox here at `now`.
+    pub fn sparing(&self, user: &UserId, now: Timestamp) -> Self {
+        self.with_entry(Entry { user: user.clone(), at: now.unix(), first: None, is_spared: true })
+    }
+
+    fn with_entry(&self, entry: Entry) -> Self {
+        let user = &entry.user.clone();
+        let mut entries = vec![entry];
         entries.extend(self.0.iter().filter(|entry| entry.user != *user).cloned());
         entries.truncate(MOST);
         Self(entries)
+    }
+
+    /// The cookie to keep, for this request's site.
+    pub fn cookie_for(&self, req: &HttpRequest) -> Option<Cookie<'static>> {
+        let app = req.app_data::<Data<App>>()?;
+        self.cookie(app.config())
+            .inspect_err(|error| tracing::error!(cause = error.cause(), "no cookie"))
+            .ok()
     }
 
     /// The cookie to keep.

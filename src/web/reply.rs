@@ -16,6 +16,7 @@ use super::{
     authentication::{IssuedSession, SignInOutcome},
     error_body::{self, status_of},
     flash,
+    known_device::KnownDeviceCookie,
     layout::Layout,
     negotiation::wants_html,
     pending, session_cookie,
@@ -49,6 +50,7 @@ pub struct Reply {
     status: StatusCode,
     body: Body,
     session: SessionCookie,
+    known: Option<KnownDeviceCookie>,
 }
 
 enum Body {
@@ -92,7 +94,7 @@ impl Reply {
     }
 
     fn new(body: Body) -> Self {
-        Self { status: StatusCode::OK, body, session: SessionCookie::Keep }
+        Self { status: StatusCode::OK, body, session: SessionCookie::Keep, known: None }
     }
 
     /// Adds a key to the JSON of something done.
@@ -111,6 +113,11 @@ impl Reply {
     /// Hands the browser the session it arrived with.
     pub fn signed_in(self, issued: IssuedSession) -> Self {
         Self { session: SessionCookie::Set(issued), ..self }
+    }
+
+    /// The browser is known as this cookie says.
+    pub fn known_as(self, known: KnownDeviceCookie) -> Self {
+        Self { known: Some(known), ..self }
     }
 
     /// What a first factor came to: the session, or the way to the second factor. There a browser is asked for it and then
@@ -155,6 +162,9 @@ impl Responder for Reply {
                 pending::forget(&req.get_session());
                 answer.cookie(session_cookie::removal(req));
             }
+        }
+        if let Some(cookie) = self.known.and_then(|known| known.cookie_for(req)) {
+            answer.cookie(cookie);
         }
         if wants_html(req.headers()) {
             match self.body {

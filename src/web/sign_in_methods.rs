@@ -13,15 +13,18 @@ pub struct SignInMethods {
     /// What is missing, the most pressing first; empty where nothing is.
     #[serde(rename = "missing")]
     pub recommendations: Vec<Recommendation>,
-    /// When an operator's reset takes every second factor away, where one is under way.
+    /// When a reset takes second factors away, where one is under way.
     pub reset_at: Option<Timestamp>,
+    /// Whether it takes only some of them away.
+    #[serde(skip)]
+    pub is_partial_reset: bool,
 }
 
 /// One way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SignInMethod {
-    /// `password`, `magic_link`, `passkey`, `totp` or `recovery_code`.
+    /// `sso`, `password`, `magic_link`, `passkey`, `totp` or `recovery_code`.
     pub method: &'static str,
     /// Its name, with how many there are.
     pub name: String,
@@ -52,14 +55,44 @@ pub struct Recommendation {
 }
 
 impl SignInMethods {
-    /// The ways of `user`, who has `factors`.
-    pub fn of(user: &User, factors: Factors, config: &Config) -> Self {
-        let mut list = vec![password(factors)];
-        list.extend(config.magic_links.then(magic_link));
+    /// The ways of `user`, who has `factors` and comes in through these organisations, perhaps only so.
+    pub fn of(user: &User, factors: Factors, sso: &Sso, config: &Config) -> Self {
+        let mut list: Vec<_> = sso.through.iter().map(|name| organisation(name)).collect();
+        if !sso.is_required {
+            list.push(password(factors));
+            list.extend(config.magic_links.then(magic_link));
+        }
         list.extend([passkeys(factors), app(factors)]);
         list.extend(factors.is_second_due().then(|| recovery_codes(factors)));
         mark_last_method(&mut list);
-        Self { list, recommendations: recommend(user, factors), reset_at: factors.reset_at }
+        Self {
+            list,
+            recommendations: recommend(user, factors, sso),
+            reset_at: factors.reset_at,
+            is_partial_reset: factors.is_partial_reset,
+        }
+    }
+}
+
+/// How somebody comes in through organisations.
+#[derive(Debug, Clone, Default)]
+pub struct Sso {
+    /// The names of the connections that know them.
+    pub through: Vec<String>,
+    /// Whether they may not come in otherwise.
+    pub is_required: bool,
+}
+
+fn organisation(name: &str) -> SignInMethod {
+    SignInMethod {
+        method: "sso",
+        name: name.to_owned(),
+        strength: "as much as your organisation asks for",
+        meaning: "Your organisation says who you are.",
+        is_set: true,
+        count: 1,
+        is_only: false,
+        href: None,
     }
 }
 
@@ -146,7 +179,7 @@ fn recovery_codes(factors: Factors) -> SignInMethod {
 /// The one way that opens the account by itself, where there is no other.
 fn mark_last_method(list: &mut [SignInMethod]) {
     let opens = |method: &SignInMethod| {
-        method.is_set && ["password", "magic_link", "passkey"].contains(&method.method)
+        method.is_set && ["sso", "password", "magic_link", "passkey"].contains(&method.method)
     };
     if list.iter().filter(|method| opens(method)).count() == 1
         && let Some(only) = list.iter_mut().find(|method| opens(method))
@@ -155,7 +188,7 @@ fn mark_last_method(list: &mut [SignInMethod]) {
     }
 }
 
-fn recommend(user: &User, factors: Factors) -> Vec<Recommendation> {
+fn recommend(user: &User, factors: Factors, sso: &Sso) -> Vec<Recommendation> {
     let mut recommendations = Vec::new();
     let mut add = |what: String, href| recommendations.push(Recommendation { what, href });
     if !user.is_verified() {
@@ -163,7 +196,11 @@ fn recommend(user: &User, factors: Factors) -> Vec<Recommendation> {
         add(what.to_owned(), ("/me", "Confirm your address"));
         return recommendations;
     }
-    if factors.step_up().is_empty() {
+    // An organisation that knows somebody confirms as well that it is them, and asks for what it wants.
+    if sso.is_required {
+        return recommendations;
+    }
+    if factors.step_up().is_empty() && sso.through.is_empty() {
         let what = "You have no password. Without one nothing can show that it is still you when something \
                     sensitive is changed.";
         add(what.to_owned(), ("/forgot-password", "Set a password"));

@@ -72,6 +72,9 @@ pub struct SessionView {
     pub remembered: bool,
     /// What changed in mid-session, where something did.
     pub warning: Option<String>,
+    /// Whether an alert tells of it that nobody answered, and the one that asks may.
+    #[serde(skip)]
+    pub can_be_confirmed: bool,
 }
 
 impl SessionView {
@@ -95,6 +98,7 @@ impl SessionView {
             warning: session
                 .locked_by
                 .map(|by| format!("It was suddenly used from {by}. It has to sign in again.")),
+            can_be_confirmed: false,
         }
     }
 

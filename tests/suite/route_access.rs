@@ -112,10 +112,12 @@ fn rows() -> Vec<Row> {
         write(put.clone(), "/me/name", SignedIn, "name=Countess"),
         write(post.clone(), "/me/name", SignedIn, "name=Countess"),
         get("/me/security", SignedIn),
+        bare(post.clone(), "/me/security/removed/{id}/put-back", VerifiedSteppedUp),
         bare(post.clone(), "/me/factor-reset/stop", SignedIn),
         get("/me/sessions", SignedIn),
         bare(delete.clone(), "/me/sessions/{id}", SignedIn),
         bare(post.clone(), "/me/sessions/{id}/revoke", SignedIn),
+        bare(post.clone(), "/me/sessions/{id}/was-me", SteppedUp),
         bare(post.clone(), "/me/sessions/revoke-all", SignedIn),
         get("/me/export", VerifiedSteppedUpByAny),
         get("/me/delete", SteppedUp),
@@ -807,6 +809,8 @@ async fn a_write_from_another_site_is_refused_at_every_door_and_changes_nothing_
                     "/auth/methods",
                     "/factor-reset/stop",
                     "/me/factor-reset/stop",
+                    "/me/security/removed/{id}/put-back",
+                    "/me/sessions/{id}/was-me",
                     "/login/passkey",
                     "/cancel-deletion",
                     "/me/delete/cancel",
@@ -978,8 +982,9 @@ async fn a_route_that_needs_no_body_ignores_one() {
         }
         let visitor = Face::Json.visitor(&app, Some(&ada.session));
         let body = Some(("text/plain", "{".to_owned()));
-        // Nobody here has a passkey.
-        let status = if row.path.starts_with("/me/passkeys/{id}") { 404 } else { 200 };
+        // Nobody here has a passkey, or was told of a sign-in.
+        let is_absent = ["/me/passkeys/{id}", "/me/security/removed/{id}", "/me/sessions/{id}/was-me"];
+        let status = if is_absent.iter().any(|path| row.path.starts_with(path)) { 404 } else { 200 };
         ask(&app, Face::Json, &visitor, &row.method, &ada.fill(row.path), body).await.is(status);
     }
 }

@@ -13,7 +13,10 @@ use std::collections::HashSet;
 use diesel::prelude::*;
 
 use crate::{
-    accounts::security_changes::{self, address_key},
+    accounts::{
+        factor_reset::Target,
+        security_changes::{self, address_key},
+    },
     clock::Timestamp,
     db::{
         Conn, Tx,
@@ -34,11 +37,15 @@ use crate::{
 /// Since when an account is in doubt, the session that the pressed link tells of, and the address that was told.
 #[derive(Debug, Clone)]
 pub struct Doubt {
-    // The sign-ins that were told of and not answered for, up to what the link tells of; the oldest first.
-    told: Vec<Timestamp>,
+    // The sign-ins that were told of, and which sessions they began.
+    told: Vec<(Timestamp, Option<SessionId>)>,
+    pressed: Timestamp,
     pub(super) session: Option<SessionId>,
     pub(super) told_to: Option<String>,
-    // Sessions that their person stands by.
+    // Sessions that were answered for: from the mailbox, and each from an older session.
+    answered: HashSet<SessionId>,
+    vouched: Vec<(SessionId, SessionId)>,
+    // Sessions that the reader of the link stands by.
     trusted: HashSet<SessionId>,
     now: Timestamp,
 }
@@ -57,15 +64,12 @@ impl Doubt {
         // Cookies and links tell whole seconds.
         let pressed = Timestamp::from_unix(moment.unix());
         let outstanding = token::all_outstanding::<ReportSignIn>(conn, user, now)?;
-        let answered = answered(&security_change::list(conn, user)?);
+        let (answered, vouched) = answers(&security_change::list(conn, user)?);
         // Of what its own person changes they are told as well, and have no reason to answer.
         let sign_ins = outstanding.into_iter().filter(|told| told.what.is_none());
-        let open = sign_ins.filter(|told| !told.session.as_ref().is_some_and(|one| answered.contains(one)));
-        let mut told: Vec<Timestamp> = open.map(|told| Timestamp::from_unix(told.at)).collect();
-        told.retain(|at| *at < pressed);
-        told.push(pressed);
-        told.sort();
-        Ok(Self { told, session, told_to, trusted: answered, now })
+        let told = sign_ins.map(|told| (Timestamp::from_unix(told.at), told.session));
+        let told = told.collect();
+        Ok(Self { told, pressed, session, told_to, answered, vouched, trusted: HashSet::new(), now })
     }
 
     /// The same, but for sessions that its person stands by. Never for the one that the link tells of.
@@ -74,27 +78,37 @@ impl Doubt {
         self
     }
 
-    fn from(&self) -> Timestamp {
-        self.told[0]
+    /// The moments that were told of and not answered for, with that of the link; the oldest first.
+    fn open(&self) -> Vec<Timestamp> {
+        let is_answered =
+            |session: &Option<SessionId>| session.as_ref().is_some_and(|one| self.answered.contains(one));
+        let open = self.told.iter().filter(|(_, session)| !is_answered(session));
+        let mut open: Vec<Timestamp> = open.map(|(at, _)| *at).chain([self.pressed]).collect();
+        open.sort();
+        open
     }
 
     fn trusts(&self, session: &SessionId) -> bool {
-        self.trusted.contains(session) && self.session.as_ref() != Some(session)
+        let is_trusted = self.trusted.contains(session) || self.answered.contains(session);
+        is_trusted && self.session.as_ref() != Some(session)
     }
 }
 
-/// The sessions that were answered for. Not where the account had moved meanwhile: the answer may have come from the
-/// mailbox that it had got.
-fn answered(changes: &[SecurityChange]) -> HashSet<SessionId> {
-    let mut answered = HashSet::new();
+/// The sessions that were answered for: from the mailbox, and by which other session. From the mailbox not where the account
+/// had moved meanwhile: the answer may have come from the one that it had got.
+fn answers(changes: &[SecurityChange]) -> (HashSet<SessionId>, Vec<(SessionId, SessionId)>) {
+    let (mut answered, mut vouched) = (HashSet::new(), Vec::new());
+    let mut has_moved = false;
     for change in changes {
-        match change.kind {
-            Kind::EmailChanged => break,
-            Kind::SignInConfirmed => answered.extend(change.target.clone().map(SessionId::from_text)),
+        let target = || change.target.clone().map(SessionId::from_text);
+        match (change.kind, &change.by) {
+            (Kind::EmailChanged, _) => has_moved = true,
+            (Kind::SignInConfirmed, Some(by)) => vouched.extend(target().map(|one| (one, by.id.clone()))),
+            (Kind::SignInConfirmed, None) if !has_moved => answered.extend(target()),
             _ => {}
         }
     }
-    answered
+    (answered, vouched)
 }
 
 /// The doubt of a link that undoes a move: since it was asked for, and about the session that asked.
@@ -132,13 +146,13 @@ pub struct Judgement {
     pub removes_codes: bool,
     /// The identities at providers that are removed.
     pub identities: Vec<String>,
-    /// Passkeys that were added since the doubt and stay, by their names.
-    pub kept_passkeys: Vec<String>,
-    /// Whether an authenticator app was set up since the doubt and stays.
-    pub keeps_app: bool,
-    /// Whether no second factor that stays is older than the doubt: all of them may be asked to be removed, which takes a
+    /// Passkeys that were added since the doubt and stay, with their names. Each may be asked to be removed, which takes a
     /// while and can be stopped.
-    pub may_ask_for_removal: bool,
+    pub kept_passkeys: Vec<(PasskeyId, String)>,
+    /// Whether an authenticator app was set up since the doubt and stays. The same.
+    pub keeps_app: bool,
+    /// Of what stays, what the session added that the link tells of.
+    pub told_of: Vec<Target>,
     /// The address that the account goes back to, where it moved.
     pub address: Option<EmailAddress>,
     /// Whether the account was to be deleted, and is kept.
@@ -149,7 +163,7 @@ pub struct Judgement {
 pub fn judge(conn: &mut Conn, user: &User, doubt: &Doubt, keys: &Keys) -> Result<Judgement> {
     let changes = security_change::list(conn, &user.id)?;
     let disowned = Disowned::of(conn, &user.id, doubt, &changes)?;
-    let from = doubt.from();
+    let from = disowned.from();
     // What nobody noted who did it was there before such notes were kept, or came without a session.
     let goes = |kind: Kind, target: Option<&str>, at: Timestamp| {
         let noted = changes.iter().rev().find(|one| {
@@ -193,10 +207,17 @@ pub fn judge(conn: &mut Conn, user: &User, doubt: &Doubt, keys: &Keys) -> Result
     let removes_codes = codes.is_some_and(|at| goes(Kind::CodesMade, None, at));
     let app = app.filter(|_| !removes_app);
     let is_young = |at: &Timestamp| *at >= from;
-    let may_ask_for_removal = (app.is_some() || !stays.is_empty())
-        && app.iter().chain(stays.iter().map(|(.., at)| at)).all(is_young);
-    let kept_passkeys = stays.into_iter().filter(|(.., at)| is_young(at)).map(|(_, name, _)| name).collect();
+    let young = stays.into_iter().filter(|(.., at)| is_young(at));
+    let kept_passkeys = young.map(|(id, name, _)| (id, name)).collect();
     let keeps_app = app.is_some_and(|at| is_young(&at));
+    let is_by_told =
+        |one: &&SecurityChange| one.by.as_ref().is_some_and(|by| doubt.session.as_ref() == Some(&by.id));
+    let told_of = changes.iter().filter(is_by_told).filter_map(|one| match (one.kind, &one.target) {
+        (Kind::PasskeyAdded, Some(id)) => Some(Target::Passkey(PasskeyId::from_text(id.as_str()))),
+        (Kind::AppAdded, _) => Some(Target::Totp),
+        _ => None,
+    });
+    let told_of = told_of.collect();
     let live = session::list(conn, &user.id, doubt.now)?.into_iter();
     let in_doubt = live.filter(|one| disowned.sessions.contains(&one.id)).collect();
     Ok(Judgement {
@@ -208,7 +229,7 @@ pub fn judge(conn: &mut Conn, user: &User, doubt: &Doubt, keys: &Keys) -> Result
         identities,
         kept_passkeys,
         keeps_app,
-        may_ask_for_removal,
+        told_of,
         address: address.filter(|address| address.spelled() != user.email.spelled()),
         keeps_account,
     })
@@ -231,22 +252,43 @@ fn first_address(moves: &[&SecurityChange], keys: &Keys) -> Result<Option<EmailA
 }
 
 /// The sessions that are disowned, also those that have ended.
-struct Disowned<'a> {
-    doubt: &'a Doubt,
+struct Disowned {
+    doubt: Doubt,
+    // The moments that are not answered for, the oldest first.
+    open: Vec<Timestamp>,
     // When the password was set anew by a link that the account's own mailbox got.
     resets: Vec<Timestamp>,
     sessions: HashSet<SessionId>,
 }
 
-impl<'a> Disowned<'a> {
-    fn of(conn: &mut Conn, user: &UserId, doubt: &'a Doubt, changes: &[SecurityChange]) -> Result<Self> {
+impl Disowned {
+    /// An answer from another session counts unless that one is disowned itself.
+    fn of(conn: &mut Conn, user: &UserId, doubt: &Doubt, changes: &[SecurityChange]) -> Result<Self> {
         let mut all = security_change::sessions_of(conn, user)?;
         all.extend(changes.iter().filter_map(|one| one.by.clone()));
-        let since = changes.iter().filter(|one| one.at >= doubt.from());
+        let mut doubt = doubt.clone();
+        loop {
+            let disowned = Self::once(&all, doubt.clone(), changes);
+            let (void, counts): (Vec<_>, Vec<_>) =
+                doubt.vouched.into_iter().partition(|(_, by)| disowned.sessions.contains(by));
+            if counts.is_empty() {
+                return Ok(disowned);
+            }
+            doubt.answered.extend(counts.into_iter().map(|(session, _)| session));
+            doubt.vouched = void;
+        }
+    }
+
+    fn once(all: &[Beginning], doubt: Doubt, changes: &[SecurityChange]) -> Self {
+        let open = doubt.open();
+        let since = changes.iter().filter(|one| one.at >= open[0]);
         // The mailbox that the account moved to may be that of whoever moved it.
         let own = since.take_while(|one| one.kind != Kind::EmailChanged);
-        let resets = own.filter(|one| one.kind == Kind::PasswordReset).map(|one| one.at).collect();
-        let mut disowned = Self { doubt, resets, sessions: doubt.session.iter().cloned().collect() };
+        let resets = own.filter(|one| one.kind == Kind::PasswordReset);
+        // Whole seconds, as links tell them: a reset never ends the doubt of the link that tells of it.
+        let resets = resets.map(|one| Timestamp::from_unix(one.at.unix())).collect();
+        let sessions = doubt.session.iter().cloned().collect();
+        let mut disowned = Self { doubt, open, resets, sessions };
         // Each round may find a passkey with which others began.
         loop {
             let before = disowned.sessions.len();
@@ -258,21 +300,25 @@ impl<'a> Disowned<'a> {
             let more = all.iter().filter(|one| {
                 let by_passkey =
                     one.passkey_id.as_ref().is_some_and(|passkey| added.contains(passkey.as_str()));
-                (by_passkey || disowned.is_strange(one)) && !doubt.trusts(&one.id)
+                (by_passkey || disowned.is_strange(one)) && !disowned.doubt.trusts(&one.id)
             });
             let more: Vec<SessionId> = more.map(|one| one.id.clone()).collect();
             disowned.sessions.extend(more);
             if disowned.sessions.len() == before {
-                return Ok(disowned);
+                return disowned;
             }
         }
+    }
+
+    fn from(&self) -> Timestamp {
+        self.open[0]
     }
 
     /// Begun since the doubt, in a browser that was not known before it. A reset by mail ends the doubt of what was told
     /// before it.
     fn is_strange(&self, session: &Beginning) -> bool {
         let reset = self.resets.iter().rfind(|at| **at <= session.began_at);
-        let from = self.doubt.told.iter().find(|told| reset.is_none_or(|reset| *told >= reset));
+        let from = self.open.iter().find(|told| reset.is_none_or(|reset| *told >= reset));
         from.is_some_and(|from| {
             session.began_at >= *from && session.browser_known_since.is_none_or(|since| since >= *from)
         })
@@ -282,14 +328,14 @@ impl<'a> Disowned<'a> {
     /// mailbox would be stronger than it.
     fn was_known(&self, change: &SecurityChange) -> bool {
         let since = change.by.as_ref().and_then(|by| by.browser_known_since);
-        since.is_some_and(|since| since < self.doubt.from())
+        since.is_some_and(|since| since < self.from())
     }
 
     /// Whether one of them changed this. What no session did is in doubt since then.
     fn did(&self, change: &SecurityChange) -> bool {
         match &change.by {
             Some(by) => self.sessions.contains(&by.id),
-            None => change.at >= self.doubt.from(),
+            None => change.at >= self.from(),
         }
     }
 }

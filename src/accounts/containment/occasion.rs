@@ -41,6 +41,11 @@ pub enum Occasion<'a> {
     SecondFactorsReset,
     /// It is to be deleted.
     DeletionScheduled(Option<&'a SessionId>),
+    /// Its person no longer belongs to an organisation; whether that speaks for the account, and took them out.
+    MembershipEnded {
+        /// It does, and did.
+        has_spoken: bool,
+    },
     /// Its domain signs in through its organisation only from now on.
     SsoRequired(Option<&'a SessionId>),
 }
@@ -51,6 +56,7 @@ enum Sessions<'a> {
     None,
     Others(Option<&'a SessionId>),
     NotBySso(Option<&'a SessionId>),
+    BySso,
     WithoutSecondFactor(&'a SessionId),
     RelyingOn(&'a SessionId, &'a [Factor]),
 }
@@ -102,6 +108,10 @@ impl<'a> Occasion<'a> {
             }
             Self::SecondFactorsReset => (Sessions::All, Links::None, Kept, Password::Kept),
             Self::DeletionScheduled(here) => (Sessions::Others(here), Links::All, Kept, Password::Kept),
+            Self::MembershipEnded { has_spoken: true } => (Sessions::All, Links::All, Kept, Password::Kept),
+            Self::MembershipEnded { has_spoken: false } => {
+                (Sessions::BySso, Links::None, Kept, Password::Kept)
+            }
             Self::SsoRequired(here) => (Sessions::NotBySso(here), Links::All, Kept, Password::Kept),
         }
     }
@@ -115,6 +125,7 @@ pub fn end_access(tx: &mut Tx, actor: &Actor, user: &UserId, occasion: Occasion)
         Sessions::None => 0,
         Sessions::All => session::revoke_others(tx, actor, user, None)?,
         Sessions::Others(here) => session::revoke_others(tx, actor, user, here)?,
+        Sessions::BySso => session::revoke_sso(tx, actor, user)?,
         Sessions::NotBySso(here) => session::revoke_non_sso(tx, actor, user, here)?,
         Sessions::WithoutSecondFactor(here) => session::revoke_single_factor(tx, actor, user, here)?,
         Sessions::RelyingOn(here, gone) => session::revoke_relying_on(tx, actor, user, here, gone)?,

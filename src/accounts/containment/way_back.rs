@@ -4,14 +4,16 @@ use diesel::prelude::*;
 
 use crate::{
     accounts::factors,
+    clock::Timestamp,
     db::{Conn, Tx, schema::sessions},
     error::Result,
-    ids::SessionId,
-    mail::emails::{self, KeptCredentials},
+    ids::{SessionId, UserId},
+    mail::emails::{self, FactorChange, KeptCredentials},
     model::{
         audit::Actor,
         device::Device,
         identity, passkey,
+        security_change::{self, Kind, SecurityChange},
         token::{self, ReportSignIn, ReportedEvent},
         user::User,
     },
@@ -48,6 +50,19 @@ pub fn way_back_from(
 ) -> Result<Secret<ReportSignIn>> {
     let ip = actor.ip.as_deref().unwrap_or_default();
     way_back(tx, user, actor.session.clone(), Some(what), device, ip)
+}
+
+/// What told of the newest second factor of an account that got a new password by mail since, while the way back in that
+/// email works: a reset leaves every factor, and perhaps somebody else added this one.
+pub fn newest_factor(conn: &mut Conn, user: &UserId, now: Timestamp) -> Result<Option<ReportedEvent>> {
+    let added = [FactorChange::AppAdded, FactorChange::AppReplaced, FactorChange::PasskeyAdded];
+    let told = token::all_outstanding::<ReportSignIn>(conn, user, now)?;
+    let is_added = |what: &str| added.iter().any(|change| change.words() == what);
+    let newest = told.into_iter().rfind(|told| told.what.as_deref().is_some_and(is_added));
+    let Some(newest) = newest else { return Ok(None) };
+    let changes = security_change::list(conn, user)?;
+    let was_reset = |one: &SecurityChange| one.kind == Kind::PasswordReset && one.at.unix() >= newest.at;
+    Ok(changes.iter().any(was_reset).then_some(newest))
 }
 
 /// The device of the session that `actor` acts in, in words; empty where there is none.

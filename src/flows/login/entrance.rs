@@ -124,7 +124,14 @@ fn tried(candidates: &PasswordCredentials) -> Option<&PasswordCredential> {
 
 fn attempt(client: &Client, outcome: Outcome) -> Attempt {
     let method = AuthMethod::Password;
-    Attempt { ip: client.ip.clone(), device: client.device(), method, outcome, is_new_device: false }
+    Attempt {
+        ip: client.ip.clone(),
+        device: client.device(),
+        method,
+        outcome,
+        is_new_device: false,
+        had_cookie: false,
+    }
 }
 
 /// Notes a wrong password.

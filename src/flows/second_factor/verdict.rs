@@ -59,6 +59,7 @@ fn note_failure(tx: &mut Tx, client: &Client, user: &UserId, first: &FirstFactor
         method: first.method,
         outcome: Outcome::WrongCode,
         is_new_device: false,
+        had_cookie: false,
     };
     sign_in::note(tx, user, attempt)
 }

@@ -1,6 +1,7 @@
 //! Emails about passwords and second factors.
 
 use askama::Template;
+use url::form_urlencoded;
 
 use super::{EmailBody, EmailHeader, device_name, plain, start_link, token_link, write};
 use crate::{
@@ -8,8 +9,24 @@ use crate::{
     mail::{Email, EmailAddress, EmailKind},
 };
 
+/// Why somebody gets a link for a new password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResetOccasion {
+    /// Somebody asked for it.
+    Asked,
+    /// "This wasn't me" blocked the password.
+    Secured,
+    /// The same, said from a mailbox that the account has left. The link leads to where one asks for a new password.
+    SecuredElsewhere,
+    /// An operator made the account.
+    AccountMade,
+    /// An operator sends it.
+    ByOperator,
+}
+
 struct ResetPassword<'a> {
     head: EmailHeader<'a>,
+    occasion: ResetOccasion,
     link: String,
     start_link: Option<String>,
     valid_for: &'a str,
@@ -17,7 +34,7 @@ struct ResetPassword<'a> {
 
 email_templates!(ResetPassword, "mail/reset_password.txt", "mail/reset_password.html");
 
-/// The way back in for somebody who forgot their password. `valid_for` is like `1 hour`.
+/// The way back in for somebody who forgot their password, or whose password is blocked. `valid_for` is like `1 hour`.
 ///
 /// # Errors
 /// When a template cannot be rendered.
@@ -25,10 +42,21 @@ pub fn reset_password(
     site: &Site,
     to: &EmailAddress,
     name: &str,
+    occasion: ResetOccasion,
     token: &str,
     valid_for: &str,
 ) -> askama::Result<Email> {
-    reset(site, to, name, token, None, valid_for)
+    let link = token_link(site, "/reset-password", token);
+    reset(site, to, name, occasion, link, None, valid_for)
+}
+
+/// Tells the present address of an account that it was secured from a mailbox that it has left: without a token, for the
+/// address may be that of whoever moved it.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn secured_elsewhere(site: &Site, to: &EmailAddress, name: &str) -> askama::Result<Email> {
+    reset(site, to, name, ResetOccasion::SecuredElsewhere, site.link("/forgot-password"), None, "")
 }
 
 /// The same to an address that nobody confirmed, without the name that perhaps a stranger typed: its reader may as well
@@ -43,20 +71,48 @@ pub fn reset_password_unconfirmed(
     start: &str,
     valid_for: &str,
 ) -> askama::Result<Email> {
-    reset(site, to, "", token, Some(start_link(site, to, start)), valid_for)
+    let link = token_link(site, "/reset-password", token);
+    let start = Some(start_link(site, to, start));
+    reset(site, to, "", ResetOccasion::Asked, link, start, valid_for)
 }
 
 fn reset(
     site: &Site,
     to: &EmailAddress,
     name: &str,
-    token: &str,
+    occasion: ResetOccasion,
+    link: String,
     start_link: Option<String>,
     valid_for: &str,
 ) -> askama::Result<Email> {
-    let link = token_link(site, "/reset-password", token);
-    let words = ResetPassword { head: EmailHeader::of(site, name), link, start_link, valid_for };
+    let words = ResetPassword { head: EmailHeader::of(site, name), occasion, link, start_link, valid_for };
     write(EmailKind::ResetPassword, to, format!("Set a new password for {}", site.name), &words)
+}
+
+struct SignInAgain<'a> {
+    head: EmailHeader<'a>,
+    link: String,
+    label: String,
+    connection: &'a str,
+}
+
+email_templates!(SignInAgain, "mail/sign_in_again.txt", "mail/sign_in_again.html");
+
+/// Tells somebody whose organisation decides how they sign in that they are signed out everywhere, and where to go on: by
+/// the connection of this name.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn sign_in_again(site: &Site, to: &EmailAddress, name: &str, connection: &str) -> askama::Result<Email> {
+    let connection = plain(connection).unwrap_or("your organisation");
+    let email: String = form_urlencoded::byte_serialize(to.spelled().as_bytes()).collect();
+    let words = SignInAgain {
+        head: EmailHeader::of(site, name),
+        link: site.link(&format!("/auth/saml/login?email={email}")),
+        label: format!("Sign in with {connection}"),
+        connection,
+    };
+    write(EmailKind::SignInAgain, to, format!("Sign in to {} again", site.name), &words)
 }
 
 struct PasswordChanged<'a> {
@@ -79,6 +135,11 @@ pub struct KeptCredentials {
 }
 
 impl KeptCredentials {
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.words().is_empty()
+    }
+
     /// In words, one by one. A name that could be more than one is left out.
     fn words(&self) -> Vec<String> {
         let passkeys = self.passkeys.iter().map(|name| match plain(name) {
@@ -131,6 +192,10 @@ pub enum FactorChange {
     PasskeyAdded,
     /// A passkey was removed.
     PasskeyRemoved,
+    /// The authenticator app that was removed is in use again.
+    AppPutBack,
+    /// A passkey that was removed is in use again.
+    PasskeyPutBack,
     /// A passkey's counter went back: there is a copy of it.
     PasskeyCopied,
     /// New recovery codes were made.
@@ -146,6 +211,8 @@ impl FactorChange {
             Self::AppRemoved => "The authenticator app was removed",
             Self::PasskeyAdded => "A passkey was added",
             Self::PasskeyRemoved => "A passkey was removed",
+            Self::AppPutBack => "The authenticator app that was removed was put back",
+            Self::PasskeyPutBack => "A passkey that was removed was put back",
             Self::PasskeyCopied => "Somebody used a copy of one of your passkeys, so it no longer works",
             Self::CodesMade => "New recovery codes were made, and the older ones no longer work",
         }
@@ -310,6 +377,17 @@ pub enum ResetStep<'a> {
         /// The secret of the link.
         token: &'a str,
     },
+    /// The same for some of them, where somebody who reads the account's mail says that they are not its owner's.
+    SomeAsked {
+        /// Which.
+        what: &'a KeptCredentials,
+        /// Like `21 November 2026, 14:05 UTC`.
+        at: &'a str,
+        /// Like `24 hours`.
+        delay: &'a str,
+        /// The secret of the link.
+        token: &'a str,
+    },
     /// Stopped.
     Stopped {
         /// Like `21 November 2026, 14:05 UTC`.
@@ -320,33 +398,45 @@ pub enum ResetStep<'a> {
         /// Like `21 November 2026, 14:05 UTC`.
         when: &'a str,
     },
+    /// Done: these are gone.
+    SomeDone {
+        /// Which.
+        what: &'a KeptCredentials,
+        /// Like `21 November 2026, 14:05 UTC`.
+        when: &'a str,
+    },
 }
 
 struct FactorReset<'a> {
     head: EmailHeader<'a>,
     link: String,
     step: ResetStep<'a>,
+    what: String,
 }
 
 email_templates!(FactorReset, "mail/factor_reset.txt", "mail/factor_reset.html");
 
-/// Tells somebody that an operator takes their second factors away, that this was stopped, or that it was done.
+/// Tells somebody that second factors of theirs are taken away after a while, that this was stopped, or that it was done.
 ///
 /// # Errors
 /// When a template cannot be rendered.
 pub fn factor_reset(site: &Site, to: &EmailAddress, name: &str, step: ResetStep) -> askama::Result<Email> {
     let (link, subject) = match step {
-        ResetStep::Asked { token, .. } => (
+        ResetStep::Asked { token, .. } | ResetStep::SomeAsked { token, .. } => (
             token_link(site, "/factor-reset/stop", token),
             format!("Somebody asked to reset how you sign in to {}", site.name),
         ),
         ResetStep::Stopped { .. } => {
             (site.link("/me/security"), format!("How you sign in to {} stays as it is", site.name))
         }
-        ResetStep::Done { .. } => {
+        ResetStep::Done { .. } | ResetStep::SomeDone { .. } => {
             (site.link("/login"), format!("Your second proofs for {} are removed", site.name))
         }
     };
-    let words = FactorReset { head: EmailHeader::of(site, name), link, step };
+    let what = match step {
+        ResetStep::SomeAsked { what, .. } | ResetStep::SomeDone { what, .. } => what.words().join(", "),
+        _ => String::new(),
+    };
+    let words = FactorReset { head: EmailHeader::of(site, name), link, step, what };
     write(EmailKind::FactorReset, to, subject, &words)
 }

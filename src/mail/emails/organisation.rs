@@ -147,3 +147,52 @@ pub fn membership_changed(
     };
     write(EmailKind::MembershipChanged, to, subject, &words)
 }
+
+/// Something that was done in an organisation by a session that its account disowned.
+#[derive(Debug)]
+pub struct DisownedChange {
+    /// Like `21 November 2026, 14:05 UTC`.
+    pub when: String,
+    /// What happened, like `member removed`.
+    pub event: String,
+    /// The address or domain that it was done to, where it was not to the account itself.
+    pub about: Option<String>,
+}
+
+struct DisownedChanges<'a> {
+    head: EmailHeader<'a>,
+    link: String,
+    organisation: &'a str,
+    address: &'a str,
+    changes: Vec<String>,
+}
+
+email_templates!(DisownedChanges, "mail/disowned_changes.txt", "mail/disowned_changes.html");
+
+/// Tells an owner of an organisation what was changed there from the account of the member with this address, while
+/// somebody else was signed in to it. `path` leads to the organisation.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn disowned_changes(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    (organisation, address): (&str, &str),
+    changes: &[DisownedChange],
+    path: &str,
+) -> askama::Result<Email> {
+    let organisation = plain(organisation).unwrap_or("your organisation");
+    let told = |change: &DisownedChange| match &change.about {
+        Some(about) => format!("{}: {}, {about}", change.when, change.event),
+        None => format!("{}: {}", change.when, change.event),
+    };
+    let words = DisownedChanges {
+        head: EmailHeader::of(site, name),
+        link: site.link(path),
+        organisation,
+        address,
+        changes: changes.iter().map(told).collect(),
+    };
+    write(EmailKind::DisownedChanges, to, format!("Somebody else made changes in {organisation}"), &words)
+}

@@ -55,6 +55,31 @@ pub fn revoke_non_sso(tx: &mut Tx, actor: &Actor, owner: &UserId, keep: Option<&
     Ok(count)
 }
 
+/// Signs out every device of `owner` that came in through an organisation.
+pub fn revoke_sso(tx: &mut Tx, actor: &Actor, owner: &UserId) -> Result<usize> {
+    let own = sessions::table.filter(sessions::user_id.eq(owner));
+    let count = diesel::delete(own.filter(sessions::method.eq(AuthMethod::Sso))).execute(tx.conn)?;
+    if count > 0 {
+        audit::record(tx, actor, owner, Event::OtherSessionsRevoked { count })?;
+    }
+    Ok(count)
+}
+
+/// Holds a session while a transaction relies on it: whatever ends it waits, or has ended it. [`Error::SignIn`] where it is
+/// over by now.
+pub fn hold(tx: &mut Tx, here: &SessionId) -> Result<()> {
+    let live = sessions::table.find(here).filter(sessions::locked_at.is_null());
+    match diesel::update(live).set(sessions::id.eq(here)).execute(tx.conn)? {
+        0 => Err(Error::SignIn),
+        _ => Ok(()),
+    }
+}
+
+/// The same for the session that `actor` acts in, where there is one.
+pub fn hold_of(tx: &mut Tx, actor: &Actor) -> Result<()> {
+    actor.session.as_ref().map_or(Ok(()), |here| hold(tx, here))
+}
+
 /// Signs out every device of `owner` but `keep` that came in with one proof only.
 pub fn revoke_single_factor(tx: &mut Tx, actor: &Actor, owner: &UserId, keep: &SessionId) -> Result<usize> {
     token::revoke::<PendingSignIn>(tx, owner)?;
