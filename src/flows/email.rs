@@ -1,35 +1,33 @@
 //! Another address. Nothing changes until the link in the new mailbox is used; the old one is told, and can stop it.
 
+pub mod confirm;
+pub mod undo;
+
 use actix_web::web::Data;
 use askama::Template;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    accounts::{
-        containment::{self, Occasion},
-        email_change, factors, security_changes, sso_policy,
-    },
+    accounts::{security_changes, sso_policy},
     app::App,
     clock::span_in_words,
     db::Tx,
     error::{Error, Errors, Result},
-    ids::SessionId,
     mail::{
         EmailAddress, EmailKind,
-        emails::{self, ResetOccasion},
+        emails::{self},
     },
     model::{
         audit::{self, Actor, Event},
-        password::Password,
         rate_limit::{self, Limit},
-        security_change::{self, Kind},
+        security_change::Kind,
         session,
-        token::{self, AddressChange, ChangeEmail, ReportSignIn, ResetPassword, RevertEmailChange},
+        token::{self, AddressChange, ChangeEmail, RevertEmailChange},
         user::{self, User},
     },
     secret::Secret,
-    web::{Client, Input, MaybeUser, Query, Reply, SteppedUpVerifiedUser, authentication},
+    web::{Input, Reply, SteppedUpVerifiedUser},
 };
 
 /// The form for another address.
@@ -40,38 +38,6 @@ pub struct EmailPage {
     #[serde(skip)]
     email: String,
     pending: Option<String>,
-    #[serde(skip)]
-    errors: Errors,
-}
-
-/// What the reader of the new mailbox should know before anything changes.
-#[derive(Template, Serialize)]
-#[template(path = "email_confirm.html")]
-pub struct ConfirmEmailPage {
-    // Shown in the account's own browser only: a mistyped mailbox learns nobody's address.
-    #[serde(skip)]
-    old: String,
-    new: String,
-    #[serde(skip)]
-    token: String,
-    #[serde(skip)]
-    holds_session: bool,
-    #[serde(skip)]
-    someone_else: Option<String>,
-    #[serde(skip)]
-    errors: Errors,
-}
-
-/// What the reader of the old mailbox can do about it.
-#[derive(Template, Serialize)]
-#[template(path = "email_undo.html")]
-#[serde(rename_all = "camelCase")]
-pub struct UndoEmailPage {
-    old: String,
-    new: String,
-    is_changed: bool,
-    #[serde(skip)]
-    token: String,
     #[serde(skip)]
     errors: Errors,
 }
@@ -89,15 +55,6 @@ pub struct Form {
 pub struct Link<P> {
     #[serde(default)]
     token: Secret<P>,
-}
-
-/// A link, and the account's password where it is asked for.
-#[derive(Deserialize)]
-pub struct ConfirmForm {
-    #[serde(default)]
-    token: Secret<ChangeEmail>,
-    #[serde(default)]
-    password: Password,
 }
 
 /// `GET /me/email`
@@ -177,225 +134,4 @@ fn send_links(tx: &mut Tx, actor: &Actor, user: &User, new: EmailAddress) -> Res
     let told =
         emails::address_change_asked(&config.site, &user.email, &user.name, new, undo.reveal(), &valid_for)?;
     tx.mail(Some(&user.id), told)
-}
-
-/// `GET /me/email/confirm?token=`
-pub async fn open(
-    client: Client,
-    visitor: MaybeUser,
-    link: Query<Link<ChangeEmail>>,
-    app: Data<App>,
-) -> Result<Reply> {
-    let secret = link.into_inner().token;
-    let (user, change) = look_up(&app, &secret).await?;
-    Ok(Reply::page(page(&user, &change, &secret, &client, &visitor, Errors::default())))
-}
-
-/// `POST /me/email/confirm`. In the account's own browser the link is enough; anywhere else the password as well, for
-/// the link may have gone to a stranger's mailbox by a slip of the finger.
-pub async fn confirm(
-    client: Client,
-    visitor: MaybeUser,
-    Input(form): Input<ConfirmForm>,
-    app: Data<App>,
-) -> Result<Reply> {
-    let (user, change) = look_up(&app, &form.token).await?;
-    let own_session = visitor.signed_in().filter(|me| me.user.id == user.id).map(|me| me.session.clone());
-    if own_session.is_none() {
-        let guessed = user.id.clone();
-        app.write(move |tx| rate_limit::count_guess(tx, guessed.as_str())).await?;
-        let id = user.id.clone();
-        let candidate = app.read(move |conn| user::password_credential(conn, &id)).await?;
-        let verdict = app.hasher().verify(form.password.clone(), [candidate.usable_hash()]).await?;
-        if verdict.matched.is_none() {
-            let errors =
-                Errors::one("password", "Enter the password of the account that moves to this address.");
-            let page = page(&user, &change, &form.token, &client, &visitor, errors.clone());
-            return Ok(Reply::refused(page, Error::Invalid(errors)));
-        }
-        // One proof moves no account that has two by now: its person signs in here first.
-        let id = user.id.clone();
-        if app.read(move |conn| factors::of(conn, &id)).await?.is_second_due() {
-            return Err(Error::SignIn);
-        }
-    }
-    let keep = own_session.as_ref().map(|session| session.id.clone());
-    let issued = app
-        .write(move |tx| {
-            apply(tx, &client, &form.token, keep.as_ref())?;
-            own_session.map(|session| authentication::rotate(tx, &session)).transpose()
-        })
-        .await?;
-    let message = "Your address is changed. Every other device is signed out.";
-    match issued {
-        Some(issued) => Ok(Reply::done("/me", message).with("emailVerified", true)?.signed_in(issued)),
-        None => Reply::done("/login", "The address is changed. Sign in with it.").with("emailVerified", true),
-    }
-}
-
-fn apply(tx: &mut Tx, client: &Client, secret: &Secret<ChangeEmail>, keep: Option<&SessionId>) -> Result<()> {
-    let waiting = token::peek(tx.conn, secret)?;
-    let actor = client.actor().known_as(&waiting.user_id);
-    // Asked for before its organisation had a say, perhaps.
-    let before = user::by_id(tx.conn, &waiting.user_id)?;
-    sso_policy::allows_move(tx.conn, &before, &waiting.claim.new)?.map_err(Error::Invalid)?;
-    // The addresses are locked before the link is used: two links to one address, used at once, take turns.
-    email_change::move_address(tx, &actor, &waiting.user_id, &waiting.claim)?;
-    let (id, change) = token::redeem(tx, secret)?;
-    security_changes::note_move(tx, &actor, &id, &change)?;
-    let user = user::by_id(tx.conn, &id)?;
-    containment::end_access(tx, &actor, &id, Occasion::EmailChanged(keep))?;
-    email_change::notify_previous_address(tx, &user, &change)?;
-    let (from, to) = (change.old.spelled().to_owned(), change.new.spelled().to_owned());
-    let event = Event::EmailChanged { from, to };
-    audit::record(tx, &actor, &id, event)
-}
-
-/// `GET /me/email/undo?token=`
-pub async fn open_undo(link: Query<Link<RevertEmailChange>>, app: Data<App>) -> Result<Reply> {
-    let (now, secret) = (app.now(), link.into_inner().token);
-    let page = app
-        .read(move |conn| {
-            let token = token::peek(conn, &secret)?;
-            let user = user::by_id(conn, &token.user_id)?;
-            if !token.is_live(now) {
-                return Err(Error::DeadLink);
-            }
-            let is_changed = user.email.spelled() != token.claim.old.spelled();
-            let (old, new) = (token.claim.old.spelled().to_owned(), token.claim.new.spelled().to_owned());
-            Ok(UndoEmailPage {
-                old,
-                new,
-                is_changed,
-                token: secret.reveal().to_owned(),
-                errors: Errors::default(),
-            })
-        })
-        .await?;
-    Ok(Reply::page(page))
-}
-
-/// `POST /me/email/undo`. Before the change: stops it. After: takes the old address back, signs everything out, and asks
-/// for a new password.
-pub async fn undo(
-    client: Client,
-    Input(form): Input<Link<RevertEmailChange>>,
-    app: Data<App>,
-) -> Result<Reply> {
-    let undone = app.write(move |tx| take_back(tx, &client, &form.token)).await?;
-    Ok(match undone {
-        Undone::Stopped(secret) => {
-            let query = serde_urlencoded::to_string([("token", secret.reveal())]).unwrap_or_default();
-            let message = "The change is stopped. The address stays as it was.";
-            Reply::done(format!("/not-me?{query}"), message)
-        }
-        Undone::FurtherBack => {
-            let message = "Every device is signed out, and the address that the account had first is back. A link for a \
-                           new password is on its way there.";
-            Reply::done("/login", message)
-        }
-        Undone::OnlySecured => {
-            let message = "Every device is signed out, and the password is blocked. The address belongs to another account \
-                           by now, so it could not be taken back.";
-            Reply::done("/login", message)
-        }
-        Undone::Back(secret) => {
-            let query = serde_urlencoded::to_string([("token", secret.reveal())]).unwrap_or_default();
-            let message = "Your address is back, and every device is signed out. Choose a new password.";
-            Reply::done(format!("/reset-password?{query}"), message)
-        }
-    })
-}
-
-/// What became of a move that was to be undone.
-enum Undone {
-    /// It had not happened yet. Whoever asked for it may still be signed in: the way back from that.
-    Stopped(Secret<ReportSignIn>),
-    /// The mailbox that pressed has its address back.
-    Back(Secret<ResetPassword>),
-    /// The address is somebody else's by now; the account is secured, and stays where it is.
-    OnlySecured,
-    /// The account had another address before, which outranks this one.
-    FurtherBack,
-}
-
-fn take_back(tx: &mut Tx, client: &Client, secret: &Secret<RevertEmailChange>) -> Result<Undone> {
-    let waiting = token::peek(tx.conn, secret)?;
-    let id = waiting.user_id.clone();
-    let user = containment::lock(tx, &id)?;
-    let actor = client.actor().known_as(&id);
-    let (asked, old) = (waiting.claim.new.clone(), waiting.claim.old.clone());
-    if user.email.spelled() == old.spelled() {
-        token::redeem(tx, secret)?;
-        token::revoke::<ChangeEmail>(tx, &id)?;
-        audit::record(tx, &actor, &id, Event::EmailChangeStopped { to: asked.spelled().to_owned() })?;
-        let changes = security_change::list(tx.conn, &id)?;
-        let asked = security_changes::asked(&changes, &waiting.claim);
-        let session = asked.and_then(|asked| asked.by.as_ref()).map(|by| by.id.clone());
-        let what = Some("Another address was asked for, and stopped");
-        let way_back = containment::way_back(tx, &user, session, what, "", "")?;
-        return Ok(Undone::Stopped(way_back));
-    }
-    if containment::was_here_before(tx, &user, waiting.created_at)? {
-        return Err(Error::DeadLink);
-    }
-    // Whoever moved the address may know the password, have added a way in of their own before, and have asked for the
-    // account's end.
-    let doubt = containment::doubt_of_move(tx, &id, &waiting.claim, waiting.created_at)?;
-    token::redeem(tx, secret)?;
-    let secured = containment::contain(tx, &actor, &id, &doubt)?.user;
-    if secured.email.spelled() == user.email.spelled() {
-        // What moved it was not noted, or was somebody's who was known.
-        let back = AddressChange { old: user.email.clone(), new: old.clone() };
-        match email_change::move_address(tx, &actor, &id, &back) {
-            // Somebody else has it by now. Sessions, links and the password have ended all the same.
-            Err(Error::DeadLink | Error::AddressReserved) => {
-                containment::tell_present_address(tx, &secured)?;
-                return Ok(Undone::OnlySecured);
-            }
-            moved => moved?,
-        }
-        token::revoke_since::<RevertEmailChange>(tx, &id, waiting.created_at)?;
-        let (from, to) = (back.old.spelled().to_owned(), back.new.spelled().to_owned());
-        audit::record(tx, &actor, &id, Event::EmailChangeUndone { from, to })?;
-    } else if secured.email.normalized() != old.normalized() {
-        containment::send_reset(tx, &secured, ResetOccasion::Secured)?;
-        return Ok(Undone::FurtherBack);
-    }
-    token::issue::<ResetPassword>(tx, &id, &old.normalized()).map(Undone::Back)
-}
-
-/// Whose link it is and what it changes, where it still works.
-async fn look_up(app: &App, secret: &Secret<ChangeEmail>) -> Result<(User, AddressChange)> {
-    let (now, secret) = (app.now(), secret.clone());
-    app.read(move |conn| {
-        let token = token::peek(conn, &secret)?;
-        let user = user::by_id(conn, &token.user_id)?;
-        let still_there = user.email.normalized() == token.claim.old.normalized();
-        match token.is_live(now) && still_there {
-            true => Ok((user, token.claim)),
-            false => Err(Error::DeadLink),
-        }
-    })
-    .await
-}
-
-fn page(
-    user: &User,
-    change: &AddressChange,
-    secret: &Secret<ChangeEmail>,
-    client: &Client,
-    visitor: &MaybeUser,
-    errors: Errors,
-) -> ConfirmEmailPage {
-    let holds_session = client.holds_session_of(&user.id);
-    let other = visitor.signed_in().filter(|_| !holds_session).map(|me| me.user.email.spelled().to_owned());
-    ConfirmEmailPage {
-        old: change.old.spelled().to_owned(),
-        new: change.new.spelled().to_owned(),
-        token: secret.reveal().to_owned(),
-        holds_session,
-        someone_else: other,
-        errors,
-    }
 }

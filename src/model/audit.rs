@@ -1,9 +1,9 @@
 //! Who did what to whom, when and from where; written in the same transaction as the change.
 
 mod ageing;
+mod event;
 
 use diesel::prelude::*;
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::personal_data::{Erasure, ExportSection, PersonalData};
@@ -11,13 +11,13 @@ use crate::{
     clock::Timestamp,
     db::{Conn, Tx, schema::audit},
     error::Result,
-    ids::{AuditEventId, ConnectionId, OrganisationId, PasskeyId, SessionId, UserId},
-    kinds::{AuthMethod, Factor, Role},
+    ids::{AuditEventId, SessionId, UserId},
     log::{self, Audited},
     text_enum,
 };
 
 pub use ageing::{ATTEMPTS, SIGN_INS, forget_networks, sweep_attempts, sweep_sign_ins};
+pub use event::Event;
 
 /// What is held here about a person, and what becomes of it.
 pub const PERSONAL_DATA: PersonalData = PersonalData {
@@ -133,168 +133,6 @@ impl Actor {
         }
         let session = self.session.clone().filter(|_| self.user.as_ref() == Some(user));
         Self { user: Some(user.clone()), session, ..self.clone() }
-    }
-}
-
-#[expect(missing_docs, reason = "each field is named for what it holds")]
-/// What happened. The variant's name is the event's; its fields are the detail, and never secrets.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "snake_case", rename_all_fields = "camelCase")]
-pub enum Event {
-    /// An account was made. Its address is a claim.
-    SignedUp {},
-    /// A session began.
-    SignedIn { method: AuthMethod, session: SessionId },
-    /// A proof failed.
-    SignInFailed { method: AuthMethod },
-    /// A first factor was right, and a second is due.
-    SecondFactorAsked { method: AuthMethod },
-    /// The code after the first factor failed.
-    SecondFactorFailed {},
-    /// A session was ended by its own person, here.
-    SignedOut {},
-    /// A device was signed out from the list.
-    SessionRevoked { session: SessionId },
-    /// A session ended because there were as many as an account may have, and another began.
-    SessionDisplaced { session: SessionId },
-    /// A session was suddenly used from another device, and is locked.
-    SessionLocked { session: SessionId, used_by: String },
-    /// A person confirmed that it is them.
-    SteppedUp { with: &'static str },
-    /// A step-up failed.
-    StepUpFailed { with: &'static str },
-    /// Too many failed in a row, and their session is over.
-    StepUpsExhausted { session: SessionId },
-    /// Every other device was signed out.
-    OtherSessionsRevoked { count: usize },
-    /// Another link to confirm the address was sent.
-    ConfirmationSent {},
-    /// The address is proved.
-    EmailConfirmed {},
-    /// An unproved account ended, because the address was proved by another or its owner said so.
-    UnverifiedAccountRemoved { disowned: bool },
-    /// The display name changed.
-    Renamed {},
-    /// Another address was asked for.
-    EmailChangeRequested { to: String },
-    /// The address changed.
-    EmailChanged { from: String, to: String },
-    /// A change of address was stopped by the old address.
-    EmailChangeStopped { to: String },
-    /// The old address was taken back.
-    EmailChangeUndone { from: String, to: String },
-    /// A new password was set by its person.
-    PasswordChanged {},
-    /// "This wasn't me": everything is signed out and the password is blocked.
-    AccountSecured {},
-    /// A reset link was asked for.
-    ResetRequested {},
-    /// A link to sign in was asked for.
-    MagicLinkRequested {},
-    /// A claim was proved by its mailbox; what its maker had put there is gone.
-    UnverifiedAccountCleared {},
-    /// A new password was set through a mailed link.
-    PasswordReset {},
-    /// A hash was made again with today's cost and key.
-    PasswordRehashed {},
-    /// A second factor was added.
-    SecondFactorAdded { factor: Factor, passkey: Option<PasskeyId> },
-    /// A passkey got another name.
-    PasskeyRenamed { passkey: PasskeyId },
-    /// A passkey's counter went back: there is a copy of it, and it opens nothing from now on.
-    PasskeyCopied { passkey: PasskeyId },
-    /// A second factor was removed.
-    SecondFactorRemoved { factor: Factor, passkey: Option<PasskeyId> },
-    /// An operator asked to have every second factor taken away, in a while.
-    SecondFactorsResetAsked { at: Timestamp },
-    /// That was stopped.
-    SecondFactorsResetStopped {},
-    /// Every second factor was taken away, after an operator's reset.
-    SecondFactorsReset {},
-    /// New recovery codes were made; older ones are dead.
-    RecoveryCodesMade {},
-    /// A recovery code was used.
-    RecoveryCodeUsed { left: i64 },
-    /// An account was made on its person's first arrival by single sign-on.
-    Provisioned {},
-    /// "Yes, this was me" was said of a sign-in.
-    SignInConfirmed { session: SessionId },
-    /// An identity at an identity provider was connected with the account.
-    IdentityLinked { connection: ConnectionId },
-    /// Identities were disconnected from the account.
-    IdentitiesUnlinked { count: usize },
-    /// A response of an identity provider was refused.
-    SsoRefused { connection: ConnectionId, reason: String },
-    /// An identity provider was connected.
-    ConnectionMade { organisation: OrganisationId, connection: ConnectionId },
-    /// The settings of a connection changed.
-    ConnectionChanged { organisation: OrganisationId, connection: ConnectionId },
-    /// A connection ended.
-    ConnectionRemoved { organisation: OrganisationId, connection: ConnectionId },
-    /// An organisation says that a domain is its own.
-    DomainAdded { organisation: OrganisationId, domain: String },
-    /// It proved that.
-    DomainVerified { organisation: OrganisationId, domain: String, by: &'static str },
-    /// The proof is gone.
-    DomainUnverified { organisation: OrganisationId, domain: String },
-    /// A domain was taken off an organisation's list.
-    DomainRemoved { organisation: OrganisationId, domain: String },
-    /// The people of a domain are led to a connection, or to none.
-    DomainLed { organisation: OrganisationId, domain: String, connection: Option<ConnectionId> },
-    /// From now on the people of a domain sign in by its connection only.
-    DomainEnforced { organisation: OrganisationId, domain: String, break_glass: UserId },
-    /// They may sign in otherwise again.
-    DomainReleased { organisation: OrganisationId, domain: String },
-    /// The house got another SAML key.
-    ServiceKeyMade {},
-    /// The announced SAML key is in use.
-    ServiceKeySwitched {},
-    /// An organisation was made.
-    OrganisationMade { organisation: OrganisationId },
-    /// An organisation ended.
-    OrganisationEnded { organisation: OrganisationId },
-    /// Somebody became a member.
-    MemberAdded { organisation: OrganisationId, role: Role },
-    /// A member got another role.
-    RoleChanged { organisation: OrganisationId, from: Role, to: Role },
-    /// Somebody is no longer a member.
-    MemberRemoved { organisation: OrganisationId },
-    /// Demonstration data was made.
-    Seeded {},
-    /// The account is to be deleted.
-    DeletionScheduled { delete_at: Timestamp },
-    /// The account stays.
-    DeletionCancelled {},
-    /// An operator keeps the account from being purged.
-    DeletionHeld { reason: String },
-    /// An operator lifted that hold.
-    DeletionReleased {},
-    /// The account was purged.
-    Purged {},
-    /// Nobody confirmed the address in time.
-    UnverifiedAccountExpired {},
-    /// Somebody took a copy of what is held about them.
-    Exported {},
-    /// An operator ended every session there was.
-    EverySessionRevoked { count: i64 },
-    /// An operator cleared counters: what was tried before no longer counts.
-    LimitsCleared { count: usize },
-    /// An operator keeps everybody out of the account.
-    UserLocked {},
-    /// An operator unlocked the account.
-    UserUnlocked {},
-}
-
-impl Event {
-    /// Whether it is an attempt that failed.
-    fn is_failure(&self) -> bool {
-        matches!(
-            self,
-            Event::SignInFailed { .. }
-                | Event::SecondFactorFailed {}
-                | Event::StepUpFailed { .. }
-                | Event::SsoRefused { .. }
-        )
     }
 }
 

@@ -1,5 +1,6 @@
 //! Sessions: one row for each browser or program that is signed in. The row is the truth; nothing is cached.
 
+mod current;
 mod ending;
 mod list;
 mod user_agent_change;
@@ -11,22 +12,18 @@ use serde_json::{Value, json};
 use super::{
     device::Device,
     personal_data::{Erasure, ExportSection, PersonalData},
-    user::User,
 };
 use crate::{
     clock::Timestamp,
     config::Lifetimes,
-    db::{
-        Conn, Tx,
-        schema::{sessions, users},
-    },
-    direct,
-    error::{Error, Result},
+    db::{Conn, Tx, schema::sessions},
+    error::Result,
     ids::{Id, PasskeyId, SessionId, UserId},
     kinds::{AuthMethod, Factor, StepUpMethod},
     secret::Secret,
 };
 
+pub use current::{CurrentSession, is_locked, needs_touch, rotate, touch, visitor};
 pub use ending::{
     count, end, end_by_secret, end_twin, hold, hold_of, revoke, revoke_everybody, revoke_non_sso,
     revoke_of_passkey, revoke_others, revoke_relying_on, revoke_single_factor, revoke_sso,
@@ -168,26 +165,6 @@ pub struct Session {
     pub browser_known_since: Option<Timestamp>,
 }
 
-/// The visitor's own session, with as little as a page needs.
-#[derive(Debug, Clone, Queryable, Selectable)]
-#[diesel(table_name = sessions)]
-pub struct CurrentSession {
-    /// Public.
-    pub id: SessionId,
-    /// Whether "remember this device" was chosen.
-    pub remembered: bool,
-    /// When it was last used, to the minute.
-    pub last_active_at: Timestamp,
-    /// The last step-up in it.
-    pub stepped_up_at: Option<Timestamp>,
-    /// What that was made with.
-    pub stepped_up_with: Option<StepUpMethod>,
-    /// What its browser called itself.
-    pub user_agent: String,
-    /// The digest of the secret that was presented.
-    pub secret_hash: String,
-}
-
 /// What a session is started with.
 #[derive(Debug, Clone)]
 pub struct NewSession {
@@ -234,9 +211,6 @@ impl Fingerprint {
 /// A session's secret, as the cookie carries it.
 pub type SessionSecret = Secret<Session>;
 
-// Activity is written at most this often.
-const ACTIVITY_STEP: TimeDelta = TimeDelta::minutes(1);
-
 /// How long a session may go unused, and how long it lasts at the most.
 pub fn life(lifetimes: &Lifetimes, remembered: bool) -> (TimeDelta, TimeDelta) {
     match remembered {
@@ -281,55 +255,6 @@ pub fn start(tx: &mut Tx, user: &UserId, new: NewSession) -> Result<(Session, Se
     Ok((session, secret))
 }
 
-/// The live session with this secret, and whose it is: one indexed query.
-pub fn visitor(
-    conn: &mut Conn,
-    secret: &SessionSecret,
-    now: Timestamp,
-) -> Result<Option<(CurrentSession, User)>> {
-    let digest = secret.digest();
-    // At most one row has the digest. With a `LIMIT` of its own, as `first` has it, SQLite would plan the query anew
-    // each time.
-    let found = direct!(conn => sessions::table
-        .inner_join(users::table)
-        .filter(sessions::secret_hash.eq(&digest))
-        .filter(sessions::expires_at.gt(now))
-        .filter(sessions::idle_expires_at.gt(now))
-        .filter(sessions::created_at.le(now.latest_start()))
-        .filter(sessions::locked_at.is_null())
-        .filter(users::locked_at.is_null())
-        .select((CurrentSession::as_select(), User::as_select()))
-        .get_result(conn));
-    Ok(found.optional()?)
-}
-
-/// Whether one of these secrets, none of which is of a live session, is of one that was locked and has not ended.
-pub fn is_locked(conn: &mut Conn, secrets: &[SessionSecret], now: Timestamp) -> Result<bool> {
-    let locked = sessions::table
-        .filter(sessions::secret_hash.eq_any(secrets.iter().map(Secret::digest)))
-        .filter(sessions::expires_at.gt(now))
-        .filter(sessions::idle_expires_at.gt(now))
-        .filter(sessions::locked_at.is_not_null());
-    Ok(diesel::select(diesel::dsl::exists(locked)).get_result(conn)?)
-}
-
-/// Whether `session` was last noted as used long enough ago to note it again.
-pub fn needs_touch(session: &CurrentSession, now: Timestamp) -> bool {
-    now - session.last_active_at >= ACTIVITY_STEP || session.last_active_at > now.latest_start()
-}
-
-/// Notes that a session is used; of many at once, one writes.
-pub fn touch(tx: &mut Tx, session: &CurrentSession) -> Result<()> {
-    let (idle, _) = life(&tx.config.lifetimes, session.remembered);
-    let is_stale = sessions::last_active_at
-        .le(tx.now - ACTIVITY_STEP)
-        .or(sessions::last_active_at.gt(tx.now.latest_start()));
-    diesel::update(sessions::table.find(&session.id).filter(is_stale))
-        .set((sessions::last_active_at.eq(tx.now), sessions::idle_expires_at.eq(tx.now + idle)))
-        .execute(tx.conn)?;
-    Ok(())
-}
-
 /// Notes a step-up, from which its window counts.
 pub fn mark_stepped_up(tx: &mut Tx, id: &SessionId, with: StepUpMethod) -> Result<()> {
     diesel::update(sessions::table.find(id))
@@ -347,18 +272,6 @@ pub fn drop_step_ups(tx: &mut Tx, user: &UserId) -> Result<()> {
         ))
         .execute(tx.conn)?;
     Ok(())
-}
-
-/// Gives a session a new secret; the old one is dead at once. [`Error::SignIn`] where the session has ended, or the
-/// secret that was presented is no longer its own: whoever holds an old one must not be handed the new one.
-pub fn rotate(tx: &mut Tx, session: &CurrentSession) -> Result<SessionSecret> {
-    let secret = SessionSecret::random()?;
-    let turned = diesel::update(
-        sessions::table.find(&session.id).filter(sessions::secret_hash.eq(&session.secret_hash)),
-    )
-    .set(sessions::secret_hash.eq(secret.digest()))
-    .execute(tx.conn)?;
-    if turned == 0 { Err(Error::SignIn) } else { Ok(secret) }
 }
 
 /// Notes a second factor that was just set up in a session. It was shown to work, so the step-up behind which it was set up

@@ -1,6 +1,7 @@
 //! One-time secrets that travel by mail. A link proves one thing: its [`Purpose`].
 
 mod purpose;
+mod reading;
 mod use_address;
 
 use chrono::TimeDelta;
@@ -22,7 +23,7 @@ pub use purpose::{
     RegisterPasskey, ReportSignIn, ReportedEvent, ResetPassword, ResumeRequest, RevertEmailChange,
     SamlRequest, SsoHandoff, SsoIntent, StopFactorReset, UsePasskey, VerifyEmail,
 };
-
+pub use reading::{Token, all_outstanding, is_live, outstanding, peek, peek_unowned};
 pub use use_address::UseAddress;
 
 /// What is held here about a person, and what becomes of it.
@@ -73,29 +74,6 @@ pub fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
     let old = tokens::table.filter(gone).order(tokens::expires_at).limit(most);
     let hashes: Vec<String> = old.select(tokens::hash).load(tx.conn)?;
     Ok(diesel::delete(tokens::table.filter(tokens::hash.eq_any(hashes)).filter(gone)).execute(tx.conn)?)
-}
-
-/// A token whose secret somebody holds.
-#[derive(Debug, Clone)]
-pub struct Token<C> {
-    /// Whose it is.
-    pub user_id: UserId,
-    /// What it says.
-    pub claim: C,
-    /// When it was used, if it was.
-    pub used_at: Option<Timestamp>,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// Until when it works.
-    pub expires_at: Timestamp,
-    is_way_back: bool,
-}
-
-impl<C> Token<C> {
-    /// Whether it would be redeemed at `now`.
-    pub fn is_live(&self, now: Timestamp) -> bool {
-        self.used_at.is_none() && self.expires_at > now && self.created_at <= made_by(self.is_way_back, now)
-    }
 }
 
 // What is open to the owner of an account when somebody else has it. None can be asked for a second time.
@@ -172,37 +150,9 @@ pub fn store_unowned<P: Purpose>(tx: &mut Tx, secret: &Secret<P>, claim: &P::Cla
     store(tx, secret, None, claim, life)
 }
 
-/// Reads the payload of a live token without an owner; does not redeem it.
-pub fn peek_unowned<P: Purpose>(conn: &mut Conn, secret: &Secret<P>, now: Timestamp) -> Result<P::Claim> {
-    let digest = secret.digest();
-    let claim: Option<String> =
-        live(P::NAME, &digest, now).select(tokens::claim).get_result(conn).optional()?;
-    Ok(serde_json::from_str(&claim.ok_or(Error::DeadLink)?)?)
-}
-
 /// Uses a token that is nobody's. Of many at once, one succeeds; the others get [`Error::DeadLink`].
 pub fn redeem_unowned<P: Purpose>(tx: &mut Tx, secret: &Secret<P>) -> Result<P::Claim> {
     redeem_optional(tx, secret).map(|(_, claim)| claim)
-}
-
-/// Looks at a token without using it, whether it is live or not. [`Error::DeadLink`] where there is none.
-pub fn peek<P: Purpose>(conn: &mut Conn, secret: &Secret<P>) -> Result<Token<P::Claim>> {
-    type Row = (Option<UserId>, String, Option<Timestamp>, Timestamp, Timestamp);
-    let (user_id, claim, used_at, created_at, expires_at) = tokens::table
-        .find(secret.digest())
-        .filter(tokens::purpose.eq(P::NAME))
-        .select((tokens::user_id, tokens::claim, tokens::used_at, tokens::created_at, tokens::expires_at))
-        .first::<Row>(conn)
-        .optional()?
-        .ok_or(Error::DeadLink)?;
-    Ok(Token {
-        user_id: user_id.ok_or(Error::DeadLink)?,
-        claim: serde_json::from_str(&claim)?,
-        used_at,
-        created_at,
-        expires_at,
-        is_way_back: WAYS_BACK.contains(&P::NAME),
-    })
 }
 
 /// Uses a token. Of many at once, one succeeds; the others get [`Error::DeadLink`].
@@ -288,22 +238,11 @@ pub fn replace_unowned<P: Purpose>(tx: &mut Tx, secret: &Secret<P>, claim: &P::C
     store_unowned(tx, secret, claim)
 }
 
-/// Whether a token, anybody's or nobody's, would be redeemed at `now`.
-pub fn is_live<P: Purpose>(conn: &mut Conn, secret: &Secret<P>, now: Timestamp) -> Result<bool> {
-    let digest = secret.digest();
-    Ok(diesel::select(diesel::dsl::exists(live(P::NAME, &digest, now))).get_result(conn)?)
-}
-
 /// Forgets the tokens of one purpose that are nobody's and no longer work.
 pub fn discard_expired<P: Purpose>(tx: &mut Tx) -> Result<()> {
     let nobodys = tokens::table.filter(tokens::user_id.is_null()).filter(tokens::purpose.eq(P::NAME));
     diesel::delete(nobodys.filter(tokens::expires_at.le(tx.now))).execute(tx.conn)?;
     Ok(())
-}
-
-/// What the newest live token of a purpose says that `user` has.
-pub fn outstanding<P: Purpose>(conn: &mut Conn, user: &UserId, now: Timestamp) -> Result<Option<P::Claim>> {
-    Ok(all_outstanding::<P>(conn, user, now)?.pop())
 }
 
 /// Kills the tokens of one purpose that `user` has and did not use.
@@ -335,20 +274,6 @@ pub fn revoke_since<P: Purpose>(tx: &mut Tx, user: &UserId, moment: Timestamp) -
     diesel::delete(open.filter(tokens::purpose.eq(P::NAME)).filter(tokens::created_at.ge(moment)))
         .execute(tx.conn)?;
     Ok(())
-}
-
-/// What the tokens of a purpose say that `user` has and that still work, the oldest first.
-pub fn all_outstanding<P: Purpose>(conn: &mut Conn, user: &UserId, now: Timestamp) -> Result<Vec<P::Claim>> {
-    let claims: Vec<String> = tokens::table
-        .filter(tokens::user_id.eq(user))
-        .filter(tokens::purpose.eq(P::NAME))
-        .filter(tokens::used_at.is_null())
-        .filter(tokens::expires_at.gt(now))
-        .filter(tokens::created_at.le(made_by(WAYS_BACK.contains(&P::NAME), now)))
-        .order(tokens::created_at)
-        .select(tokens::claim)
-        .load(conn)?;
-    claims.iter().map(|claim| Ok(serde_json::from_str(claim)?)).collect()
 }
 
 /// Kills those tokens of a purpose that `user` has and did not use of which `is_spent` says so.

@@ -33,9 +33,10 @@ struct File {
 }
 
 impl Crate {
-    /// The crate whose root is in `folder`. Tests in a file may name what they like, and are left out.
+    /// The crate whose root is in `folder`. Tests may name what they like, and are left out.
     pub fn read(folder: &str) -> Self {
-        let sources = files_below(folder, &["rs"]).into_iter().map(|path| {
+        let files = files_below(folder, &["rs"]).into_iter().filter(|path| !is_for_tests(path));
+        let sources = files.map(|path| {
             let source = fs::read_to_string(&path).unwrap();
             (module_of(path.strip_prefix(folder).unwrap()), source)
         });
@@ -307,6 +308,11 @@ pub fn module_of(file: &Path) -> Module {
     let path = file.with_extension("");
     let names = path.iter().map(|part| part.to_string_lossy().into_owned());
     names.filter(|name| !["mod", "lib", "main"].contains(&name.as_str())).collect()
+}
+
+/// Whether a file of `src` holds the tests of the one above it.
+pub fn is_for_tests(file: &Path) -> bool {
+    file.ends_with("tests.rs")
 }
 
 /// The files in a folder and its folders that end in one of `endings`.

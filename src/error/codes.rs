@@ -1,0 +1,119 @@
+//! The stable name of each error, and its HTTP status.
+
+use super::Error;
+
+impl Error {
+    /// Every code with its HTTP status: the closed list that the README documents.
+    pub const CODES: &'static [(&'static str, u16)] = &[
+        ("account_locked", 403),
+        ("address_reserved", 409),
+        ("already_confirmed", 409),
+        ("break_glass_owner", 409),
+        ("busy", 503),
+        ("confirm_by_post", 405),
+        ("conflict", 409),
+        ("cross_origin", 403),
+        ("dead_link", 422),
+        ("dead_magic_link", 422),
+        ("dead_reset_link", 422),
+        ("deletion_scheduled", 403),
+        ("domain_taken", 409),
+        ("email_unverified", 403),
+        ("forbidden", 403),
+        ("https_required", 403),
+        ("internal", 500),
+        ("invalid", 422),
+        ("last_credential", 409),
+        ("last_owner", 409),
+        ("link_missing", 400),
+        ("malformed", 400),
+        ("method_not_allowed", 405),
+        ("not_found", 404),
+        ("not_ready", 503),
+        ("passkey_expired", 422),
+        ("passkey_refused", 422),
+        ("passkey_taken", 409),
+        ("reauthentication_required", 403),
+        ("session_locked", 401),
+        ("sign_in_ended", 401),
+        ("sign_in_required", 401),
+        ("sso_refused", 403),
+        ("sso_required", 403),
+        ("timeout", 408),
+        ("too_large", 413),
+        ("too_many_attempts", 429),
+        ("unavailable", 503),
+        ("unknown_passkey", 401),
+        ("unsupported_media", 415),
+        ("wrong_credentials", 401),
+    ];
+
+    /// The stable name of this error.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::SignIn => "sign_in_required",
+            Error::SessionLocked => "session_locked",
+            Error::EmailUnverified => "email_unverified",
+            Error::DeletionScheduled => "deletion_scheduled",
+            Error::AccountLocked => "account_locked",
+            Error::StepUp(_) => "reauthentication_required",
+            Error::TooManyAttempts(_) => "too_many_attempts",
+            Error::WrongCredentials => "wrong_credentials",
+            Error::CrossOrigin => "cross_origin",
+            Error::PlainHttp(_) => "https_required",
+            Error::Forbidden => "forbidden",
+            Error::LastOwner => "last_owner",
+            Error::BreakGlassOwner => "break_glass_owner",
+            Error::Conflict => "conflict",
+            Error::DomainTaken => "domain_taken",
+            Error::SsoRefused => "sso_refused",
+            Error::SsoRequired(_) => "sso_required",
+            Error::NotFound => "not_found",
+            Error::MethodNotAllowed => "method_not_allowed",
+            Error::ConfirmByPost => "confirm_by_post",
+            Error::Timeout => "timeout",
+            Error::Malformed(_) => "malformed",
+            Error::TooLarge => "too_large",
+            Error::UnsupportedMedia => "unsupported_media",
+            Error::Invalid(_) => "invalid",
+            Error::DeadLink => "dead_link",
+            Error::AddressReserved => "address_reserved",
+            Error::LinkMissing => "link_missing",
+            Error::DeadMagicLink => "dead_magic_link",
+            Error::DeadResetLink => "dead_reset_link",
+            Error::AlreadyConfirmed => "already_confirmed",
+            Error::SignInExpired | Error::StepUpsExhausted => "sign_in_ended",
+            Error::UnknownPasskey => "unknown_passkey",
+            Error::PasskeyRefused => "passkey_refused",
+            Error::PasskeyTaken => "passkey_taken",
+            Error::PasskeyExpired => "passkey_expired",
+            Error::LastCredential => "last_credential",
+            Error::Busy => "busy",
+            Error::Unavailable(_) => "unavailable",
+            Error::NotReady(_) => "not_ready",
+            Error::Internal(_) => "internal",
+        }
+    }
+
+    /// The HTTP status of this error (RFC 9110 §15).
+    pub fn status(&self) -> u16 {
+        let code = self.code();
+        Self::CODES.iter().find(|(name, _)| *name == code).map_or(500, |(_, status)| *status)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Errors;
+
+    #[test]
+    fn every_error_has_a_documented_code() {
+        for error in
+            [Error::SignIn, Error::Busy, Error::Malformed(String::new()), Error::Invalid(Errors::default())]
+        {
+            assert!(Error::CODES.iter().any(|(code, _)| *code == error.code()), "{}", error.code());
+        }
+        assert!(Error::CODES.is_sorted(), "the list is kept in order");
+    }
+}

@@ -1,0 +1,270 @@
+use super::*;
+
+fn site() -> Site {
+    Site {
+        name: "Acme & Sons".into(),
+        base_url: "https://acme.example".parse().unwrap(),
+        accent: None,
+        logo: None,
+        stylesheet: None,
+    }
+}
+
+fn ada() -> EmailAddress {
+    EmailAddress::parse("Ada@example.com").unwrap()
+}
+
+fn membership(when: &str, change: MembershipChange) -> Email {
+    membership_changed(&site(), &ada(), "Ada", "Acme", change, when, "/organisations/acme").unwrap()
+}
+
+fn all() -> Vec<Email> {
+    let (site, ada) = (site(), ada());
+    let asked = AskedFrom { device: "Chrome on macOS", when: "today", place: "the network 203.0.113.0/24" };
+    let about = Some("eve@example.com".into());
+    let changes = [DisownedChange { when: "today".into(), event: "member added".into(), about }];
+    let reset = |occasion| reset_password(&site, &ada, "Ada", occasion, "t0ken", "1 hour").unwrap();
+    let laptop = KeptCredentials { passkeys: vec!["Laptop".into()], ..KeptCredentials::default() };
+    vec![
+        verify_email(&site, &ada, "t0ken", "5tart", "24 hours").unwrap(),
+        already_registered(&site, &ada, "Ada").unwrap(),
+        reset(ResetOccasion::Asked),
+        reset(ResetOccasion::Secured),
+        reset(ResetOccasion::AccountMade),
+        reset(ResetOccasion::ByOperator),
+        secured_elsewhere(&site, &ada, "Ada").unwrap(),
+        reset_password_unconfirmed(&site, &ada, "t0ken", "5tart", "1 hour").unwrap(),
+        password_changed(
+            &site,
+            &ada,
+            "Ada",
+            ("21 November 2026, 14:05 UTC", "Chrome on macOS"),
+            &KeptCredentials {
+                passkeys: vec!["Laptop".into()],
+                organisations: vec!["Acme".into()],
+                has_app: true,
+            },
+            "t0ken",
+        )
+        .unwrap(),
+        password_changed(&site, &ada, "Ada", ("today", "curl"), &KeptCredentials::default(), "t0ken")
+            .unwrap(),
+        new_sign_in(&site, &ada, "Ada", "Chrome on macOS", "today", "the network 203.0.113.0/24", "t0ken")
+            .unwrap(),
+        confirm_new_address(&site, &ada, "t0ken", "24 hours").unwrap(),
+        address_change_asked(&site, &ada, "Ada", "new@example.com", "t0ken", "24 hours").unwrap(),
+        address_changed(&site, &ada, "Ada", "new@example.com", "t0ken", "7 days").unwrap(),
+        factor_changed(&site, &ada, "Ada", FactorChange::AppAdded, "today", "Chrome on macOS", "t0ken")
+            .unwrap(),
+        recovery_code_used(&site, &ada, "Ada", "today", 3, "t0ken").unwrap(),
+        identity_linked(&site, &ada, "Ada", "Acme", ("today", "Chrome on macOS"), "t0ken").unwrap(),
+        wrong_codes(&site, &ada, "Ada", "today", "Chrome on macOS").unwrap(),
+        wrong_step_ups(&site, &ada, "Ada", "today", "Chrome on macOS").unwrap(),
+        membership("today", MembershipChange::MadeOwner),
+        membership("today", MembershipChange::Demoted { to: "Viewer" }),
+        sign_in_again(&site, &ada, "Ada", "Okta").unwrap(),
+        disowned_changes(&site, &ada, "Ada", ("Acme", "bea@example.com"), &changes, "/organisations/acme")
+            .unwrap(),
+        membership("today", MembershipChange::Removed),
+        membership("today", MembershipChange::AnotherOwner { address: "bea@example.com" }),
+        magic_link(&site, &ada, "Ada", asked, "t0ken", None, "10 minutes").unwrap(),
+        magic_link(&site, &ada, "", asked, "t0ken", Some("5tart"), "10 minutes").unwrap(),
+        factor_reset(
+            &site,
+            &ada,
+            "Ada",
+            ResetStep::Asked { at: "tomorrow", delay: "24 hours", token: "t0ken" },
+        )
+        .unwrap(),
+        factor_reset(
+            &site,
+            &ada,
+            "Ada",
+            ResetStep::SomeAsked { what: &laptop, at: "tomorrow", delay: "24 hours", token: "t0ken" },
+        )
+        .unwrap(),
+        factor_reset(&site, &ada, "Ada", ResetStep::SomeDone { what: &laptop, when: "today" }).unwrap(),
+        factor_reset(&site, &ada, "Ada", ResetStep::Stopped { when: "today" }).unwrap(),
+        factor_reset(&site, &ada, "Ada", ResetStep::Done { when: "today" }).unwrap(),
+        deletion_scheduled(&site, &ada, "Ada", "21 December 2026, 14:05 UTC", ("t0ken", "t0ken")).unwrap(),
+        deletion_reminder(&site, &ada, "Ada", 3, "21 December 2026, 14:05 UTC", ("t0ken", "t0ken")).unwrap(),
+        deletion_cancelled(&site, &ada, "Ada", "21 November 2026, 14:05 UTC").unwrap(),
+        deletion_done(&site, &ada, "Ada").unwrap(),
+        unverified_account_ends(&site, &ada, "28 November 2026, 14:05 UTC", "t0ken", "5tart").unwrap(),
+        certificate_expires(
+            &site,
+            &ada,
+            "Ada",
+            ("Acme", "Okta"),
+            ("today", false),
+            "/organisations/acme/sso",
+        )
+        .unwrap(),
+        certificate_expires(&site, &ada, "Ada", ("Acme", "Okta"), ("today", true), "/organisations/acme/sso")
+            .unwrap(),
+        domain_record_gone(
+            &site,
+            &ada,
+            "Ada",
+            "Acme",
+            ("acme.example", "_vestibule.acme.example"),
+            ("today", false),
+            "/organisations/acme/sso",
+        )
+        .unwrap(),
+        domain_record_gone(
+            &site,
+            &ada,
+            "Ada",
+            "Acme",
+            ("acme.example", "_vestibule.acme.example"),
+            ("today", true),
+            "/organisations/acme/sso",
+        )
+        .unwrap(),
+        test_email(&site, &ada).unwrap(),
+    ]
+}
+
+/// What a person reads on the page, word by word.
+fn read_aloud(html: &str) -> Vec<String> {
+    let body = html.split_once("<body").unwrap().1;
+    let mut words = String::new();
+    let mut is_in_tag = true;
+    for c in body.chars() {
+        match c {
+            '<' => is_in_tag = true,
+            '>' => {
+                is_in_tag = false;
+                words.push(' ');
+            }
+            c if !is_in_tag => words.push(c),
+            _ => {}
+        }
+    }
+    spoken(&words.replace("&#38;", "&").replace("&#39;", "'").replace("&#34;", "\""))
+}
+
+/// The words of a text, without the marks that lay it out.
+fn spoken(text: &str) -> Vec<String> {
+    let words = text.split_whitespace().map(|word| word.trim_end_matches([':', ',']).to_owned());
+    let mut words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
+    // On the page the button's link is written out below it, as it is in the text.
+    words.dedup();
+    words
+}
+
+#[test]
+fn both_faces_of_an_email_say_the_same_in_the_same_order() {
+    for email in all() {
+        assert_eq!(read_aloud(&email.html), spoken(&email.text), "{}", email.kind);
+    }
+}
+
+#[test]
+fn an_email_has_one_button_and_its_link_in_full_and_no_pictures() {
+    for email in all() {
+        assert_eq!(email.html.matches("background-color").count(), 1, "{}", email.kind);
+        assert!(email.text.lines().any(|line| line.starts_with("https://acme.example/")), "{}", email.kind);
+        for tracker in ["<img", "url(", "<link", "<script", "@import"] {
+            assert!(!email.html.contains(tracker), "{}: {tracker}", email.kind);
+        }
+    }
+}
+
+#[test]
+fn every_address_in_an_email_is_on_this_site() {
+    for email in all() {
+        for face in [&email.text, &email.html] {
+            let elsewhere = face.replace("https://acme.example", "");
+            assert!(!elsewhere.contains("://"), "{}", email.kind);
+        }
+    }
+}
+
+#[test]
+fn an_email_is_readable_in_a_narrow_window() {
+    for email in all() {
+        for line in email.text.lines().filter(|line| !line.contains("://")) {
+            assert!(line.chars().count() <= 100, "{}: {line}", email.kind);
+        }
+    }
+}
+
+#[test]
+fn a_confirmation_says_where_and_how_long_and_keeps_its_token_whole() {
+    let email = verify_email(&site(), &ada(), "a+b/c=&d", "5tart", "24 hours").unwrap();
+
+    assert_eq!(email.subject, "Confirm your address for Acme & Sons");
+    assert_eq!(email.to.spelled(), "Ada@example.com");
+    assert!(email.text.contains("\nhttps://acme.example/verify-email?token=a%2Bb%2Fc%3D%26d\n"));
+    assert!(email.text.contains("works for 24 hours."));
+    assert!(email.text.starts_with("Hello,\n"));
+    assert!(email.html.contains("Acme &#38; Sons"));
+}
+
+#[test]
+fn edge_122_names_are_repeated_as_they_are_or_not_at_all() {
+    for name in [
+        "Ada",
+        "Ada Lovelace",
+        "J. R. R. Tolkien",
+        "J.R.R. Tolkien",
+        "Martin Luther King Jr.",
+        "O'Brien",
+        "Ludwig van Beethoven 2",
+        "用户",
+        "علی\u{200c}رضا",
+        "Łukasz 🦀",
+    ] {
+        assert_eq!(greeting(&format!(" {name} ")), format!("Hello {name},"));
+    }
+    for name in [
+        "",
+        "  ",
+        "evil.example",
+        "www.evil.example",
+        "Ada www.evil.example",
+        "http://evil.example",
+        "javascript:alert(1)",
+        "mailto:eve@evil.example",
+        "eve@evil",
+        "evil。example",
+        "evil․example",
+        "evil.\u{200c}example",
+        "evil/path",
+        "call +1 555 0100 99",
+        "Ada\nYou have won",
+        "Ada\u{202e}lla",
+        "e\u{200b}vil",
+        "[click](here)",
+        "<b>Ada</b>",
+        &"a".repeat(61),
+    ] {
+        assert_eq!(greeting(name), "Hello,", "{name:?}");
+    }
+}
+
+#[test]
+fn edge_122_markup_in_what_people_typed_stays_text() {
+    let email =
+        reset_password(&site(), &ada(), "Tom & \"Jerry\"", ResetOccasion::Asked, "t", "24 hours").unwrap();
+
+    assert!(email.text.contains("Hello Tom & \"Jerry\","));
+    assert!(email.html.contains("Hello Tom &#38; &#34;Jerry&#34;,"));
+}
+
+#[test]
+fn a_device_that_lies_about_itself_is_an_unknown_device() {
+    let email = password_changed(
+        &site(),
+        &ada(),
+        "Ada",
+        ("today", "Evil.example/1 on <b>"),
+        &KeptCredentials::default(),
+        "t0ken",
+    )
+    .unwrap();
+
+    assert!(email.text.contains("from an unknown device."));
+}
