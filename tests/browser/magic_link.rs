@@ -16,7 +16,7 @@ use vestibule::{
 use crate::{
     chromium::{Browser, Chromium, LAPTOP, PHONE, link_in},
     harness::{PASSWORD, TestApp},
-    pages::Inspector,
+    inspector::Inspector,
 };
 
 /// Asks for a link in this browser; the link in the newest email.

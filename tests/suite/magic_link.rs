@@ -2,7 +2,7 @@
 
 use actix_web::http::Method;
 use chrono::TimeDelta;
-use futures_util::future::{join, join_all};
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use vestibule::model::{
     audit::Actor,
@@ -13,8 +13,8 @@ use vestibule::model::{
 
 use crate::harness::{Answer, PASSWORD, TestApp, Visitor, token_in};
 
-const NEW: &str = "a new and better password";
-const PHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_2 like Mac OS X) AppleWebKit/605.1.15 \
+pub const NEW: &str = "a new and better password";
+pub const PHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_2 like Mac OS X) AppleWebKit/605.1.15 \
     (KHTML, like Gecko) Version/17.2 Mobile/15E148 Safari/604.1";
 
 /// Asks for a link; the token in the newest email to `address`.
@@ -24,24 +24,24 @@ pub async fn asked(app: &TestApp, visitor: &Visitor, address: &str) -> String {
     app.token_for(address).await
 }
 
-async fn enter(visitor: &Visitor, token: &str) -> Answer {
+pub async fn enter(visitor: &Visitor, token: &str) -> Answer {
     visitor.post_json("/login/magic-link/verify", json!({ "token": token })).await
 }
 
-async fn type_code(visitor: &Visitor, code: &str) -> Answer {
+pub async fn type_code(visitor: &Visitor, code: &str) -> Answer {
     visitor.post_json("/login/magic-link/verify", json!({ "code": code })).await
 }
 
-async fn sign_in(app: &TestApp, address: &str, password: &str) -> Answer {
+pub async fn sign_in(app: &TestApp, address: &str, password: &str) -> Answer {
     app.curl().post_json("/login", json!({ "email": address, "password": password })).await
 }
 
-fn link(token: &str) -> String {
+pub fn link(token: &str) -> String {
     format!("/login/magic-link/verify?token={token}")
 }
 
 /// The short code that a link shows to somebody else than who asked.
-async fn code_of(app: &TestApp, token: &str) -> String {
+pub async fn code_of(app: &TestApp, token: &str) -> String {
     app.curl().get(&link(token)).await.is(200).json()["code"].as_str().unwrap().to_owned()
 }
 
@@ -208,31 +208,6 @@ async fn of_fifty_who_use_one_link_one_gets_in_case_06() {
 }
 
 #[actix_web::test]
-async fn of_a_link_and_its_code_at_once_one_gets_in_case_06() {
-    let app = TestApp::with(&[("DATABASE_POOL", "24")]).await;
-    for round in 0..4 {
-        let address = format!("ada{round}@example.com");
-        app.verified(&address).await;
-        let first = app.curl();
-        let token = asked(&app, &first, &address).await;
-        let code = code_of(&app, &token).await;
-        let before = app.count("sessions").await;
-
-        let by_link = join_all((0..20).map(async |_| enter(&app.curl(), &token).await));
-        let by_code = join_all((0..5).map(|_| type_code(&first, &code)));
-        let (links, codes) = join(by_link, by_code).await;
-
-        let answers: Vec<_> = links.into_iter().chain(codes).collect();
-        let won = answers.iter().filter(|answer| answer.status == 200).count();
-        assert_eq!((won, app.count("sessions").await), (1, before + 1));
-        assert!(
-            answers.iter().all(|answer| [200, 401, 422].contains(&answer.status.as_u16())),
-            "{answers:?}"
-        );
-    }
-}
-
-#[actix_web::test]
 async fn only_the_newest_link_works_and_the_email_says_so_case_07() {
     let app = TestApp::open().await;
     app.verified("ada@example.com").await;
@@ -343,49 +318,6 @@ async fn a_link_opened_again_leads_on_where_it_let_somebody_in_and_is_dead_anywh
 }
 
 #[actix_web::test]
-async fn opened_elsewhere_the_link_tells_who_asked_and_shows_a_code_for_there() {
-    let app = TestApp::open().await;
-    app.verified("ada@example.com").await;
-    let (laptop, phone) = (app.browser(), app.browser().named(PHONE));
-    laptop.post("/login/magic-link", &[("email", "ada@example.com")]).await.is(303);
-    let token = app.token_for("ada@example.com").await;
-    let sessions = app.count("sessions").await;
-
-    let page = phone.get(&link(&token)).await.is(200).says("Did you ask for this link?");
-    let page = page.says("<bdi>Firefox on Linux</bdi>").says("127.0.0.1").says("tell it to nobody");
-    let code = page.body.split_once("\"shortcode\">").unwrap().1.split_once('<').unwrap().0.to_owned();
-    assert_eq!((code.len(), code.as_bytes()[3]), (7, b'-'), "{code}");
-    phone.post("/login/magic-link/verify", &[("code", &code)]).await.goes_to("/login");
-    let typed = code.to_uppercase().replace('-', " ");
-    laptop.post("/login/magic-link/verify", &[("code", &typed)]).await.goes_to("/me");
-
-    laptop.get("/me").await.is(200);
-    phone.get("/me").await.goes_to("/login?next=%2Fme");
-    phone.get(&link(&token)).await.is(422);
-    assert_eq!(app.count("sessions").await, sessions + 1);
-}
-
-#[actix_web::test]
-async fn opened_elsewhere_a_button_signs_in_there_instead() {
-    let app = TestApp::open().await;
-    app.verified("ada@example.com").await;
-    let (laptop, phone) = (app.browser(), app.browser().named(PHONE));
-    let form = [("email", "ada@example.com"), ("remember", "true"), ("next", "/me/logins")];
-    laptop.post("/login/magic-link", &form).await.is(303);
-    let token = app.token_for("ada@example.com").await;
-    let code = code_of(&app, &token).await;
-
-    phone.get(&link(&token)).await.is(200).says("Sign in here");
-    phone.post("/login/magic-link/verify", &[("token", &token)]).await.goes_to("/me/logins");
-
-    phone.get("/me").await.is(200);
-    let remembered = app.count("sessions WHERE method = 'magic_link' AND remembered").await;
-    assert_eq!(remembered, 0, "what was ticked there was about that device");
-    laptop.post("/login/magic-link/verify", &[("code", &code)]).await.goes_to("/login");
-    laptop.get("/login").await.is(200).says("That sign-in has ended");
-}
-
-#[actix_web::test]
 async fn the_way_on_and_the_tick_are_kept_through_the_mail_and_stay_on_this_site_case_51() {
     let app = TestApp::open().await;
     app.verified("ada@example.com").await;
@@ -406,110 +338,6 @@ async fn the_way_on_and_the_tick_are_kept_through_the_mail_and_stay_on_this_site
     assert_eq!(app.count("sessions WHERE method = 'magic_link' AND remembered").await, 3);
     let page = app.browser().get("/login?next=%2Fme%2Flogins").await;
     page.is(200).says("href=\"/login/magic-link?next=%2Fme%2Flogins\"");
-}
-
-#[actix_web::test]
-async fn five_wrong_codes_end_it_for_everybody_alike() {
-    let app = TestApp::open().await;
-    app.verified("ada@example.com").await;
-    app.unverified_user("eva@example.com").await;
-    app.send_emails().await;
-    let mut stories = Vec::new();
-    for address in ["ada@example.com", "eva@example.com", "bob@example.com"] {
-        let (curl, browser) = (app.curl(), app.browser());
-        let mut story = Vec::new();
-        for visitor in [&curl, &browser] {
-            visitor.post_json("/login/magic-link", json!({ "email": address })).await;
-            for _ in 0..4 {
-                story.push(type_code(visitor, "000-000").await.is(422).outline(address));
-            }
-            for _ in 0..3 {
-                story.push(type_code(visitor, "000-000").await.outline(address));
-            }
-        }
-        curl.post_json("/login/magic-link", json!({ "email": address })).await;
-        for _ in 0..5 {
-            type_code(&curl, "zzzzzz").await;
-        }
-        type_code(&curl, "zzzzzz").await.refuses(401, "sign_in_ended");
-        stories.push(story);
-    }
-    assert_eq!(stories[0], stories[1]);
-    assert_eq!(stories[0], stories[2]);
-    assert!(stories[0][0].contains("That is not the code") && stories[0][4].contains("sign_in_ended"));
-
-    // The right one is too late, and the link is dead with it.
-    let curl = app.curl();
-    let token = asked(&app, &curl, "ada@example.com").await;
-    let code = code_of(&app, &token).await;
-    for _ in 0..5 {
-        type_code(&curl, "zzzzzz").await;
-    }
-    type_code(&curl, &code).await.refuses(401, "sign_in_ended");
-    enter(&curl, &token).await.refuses(422, "dead_magic_link");
-    assert!(app.count("sign_ins WHERE method = 'magic_link' AND outcome = 'wrong_link_code'").await >= 20);
-    assert_eq!(app.count("sessions WHERE method = 'magic_link'").await, 0);
-}
-
-#[actix_web::test]
-async fn of_fifty_codes_at_once_five_are_looked_at_case_49() {
-    let app = TestApp::with(&[("DATABASE_POOL", "24")]).await;
-    app.verified("ada@example.com").await;
-    let curl = app.curl();
-    asked(&app, &curl, "ada@example.com").await;
-
-    let answers = join_all((0..50).map(|_| type_code(&curl, "zzzzzz"))).await;
-
-    let looked_at = answers.iter().filter(|answer| answer.status == 422).count();
-    assert_eq!(looked_at, 4, "the fifth ends it");
-    assert!(answers.iter().all(|answer| [401, 422].contains(&answer.status.as_u16())));
-    assert_eq!(app.count("audit WHERE event = 'sign_in_failed'").await, 5);
-}
-
-#[actix_web::test]
-async fn a_code_is_good_in_the_browser_that_asked_and_in_no_other() {
-    let app = TestApp::open().await;
-    app.verified("ada@example.com").await;
-    let first = app.curl();
-    let token = asked(&app, &first, "ada@example.com").await;
-    let code = code_of(&app, &token).await;
-
-    type_code(&app.curl(), &code).await.refuses(401, "sign_in_ended");
-    // Somebody who asked for a link to another address.
-    let eve = app.curl();
-    eve.post_json("/login/magic-link", json!({ "email": "eve@example.com" })).await.is(200);
-    type_code(&eve, &code).await.refuses(422, "invalid");
-
-    for _ in 0..7 {
-        type_code(&first, " - ").await.refuses(422, "invalid");
-    }
-    type_code(&first, &code).await.is(200);
-    type_code(&first, &code).await.refuses(401, "sign_in_ended");
-}
-
-#[actix_web::test]
-async fn link_and_code_work_for_ten_minutes() {
-    let app = TestApp::open().await;
-    app.verified("ada@example.com").await;
-    let (ada, late) = (app.curl(), app.curl());
-    let token = asked(&app, &ada, "ada@example.com").await;
-    let code = code_of(&app, &token).await;
-
-    app.wait(TimeDelta::seconds(599));
-    ada.get(&link(&token)).await.is(200);
-    app.wait(TimeDelta::seconds(1));
-
-    ada.get(&link(&token)).await.refuses(422, "dead_magic_link");
-    enter(&ada, &token).await.refuses(422, "dead_magic_link");
-    type_code(&ada, &code).await.refuses(401, "sign_in_ended");
-    assert_eq!(
-        ada.get("/login/magic-link/sent").await.is(200).json(),
-        json!({}),
-        "nothing waits here any more"
-    );
-    let token = asked(&app, &late, "ada@example.com").await;
-    app.wait(TimeDelta::seconds(599));
-    enter(&late, &token).await.is(200);
 }
 
 #[actix_web::test]
@@ -647,90 +475,6 @@ async fn a_link_is_one_proof_and_the_second_is_asked_for_case_45_case_64() {
 }
 
 #[actix_web::test]
-async fn what_a_stranger_put_into_a_claim_is_gone_when_its_mailbox_proves_it_case_21() {
-    let app = TestApp::open().await;
-    let eve = app.curl();
-    let body = json!({ "email": "ada@example.com", "password": "the squatter's own", "name": "Eve" });
-    eve.post_json("/signup", body).await.is(201);
-    let verify = app.token_for("ada@example.com").await;
-    let reset = {
-        app.curl().post_json("/forgot-password", json!({ "email": "ada@example.com" })).await.is(200);
-        app.token_for("ada@example.com").await
-    };
-    let ada = app.browser();
-    ada.post("/login/magic-link", &[("email", "ada@example.com")]).await.is(303);
-    let token = app.token_for("ada@example.com").await;
-
-    ada.get(&link(&token)).await.is(200).says("not confirmed yet").says("removes the password");
-    ada.post("/login/magic-link/verify", &[("token", &token)]).await.goes_to("/me");
-
-    let page = ada.get("/me").await.is(200).says("Your address is confirmed, and you are signed in.");
-    page.says("<span class=\"mark\">Confirmed</span>");
-    eve.get("/me").await.refuses(401, "sign_in_required");
-    sign_in(&app, "ada@example.com", "the squatter's own").await.refuses(401, "wrong_credentials");
-    app.curl().post_json("/verify-email", json!({ "token": verify })).await.is(422);
-    let body = json!({ "token": reset, "password": "the squatter's next" });
-    app.curl().post_json("/reset-password", body).await.refuses(422, "dead_reset_link");
-    assert_eq!(app.count("users WHERE password_hash IS NULL AND email_verified_at IS NOT NULL").await, 1);
-    assert_eq!(app.count("sign_ins WHERE method = 'sign_up'").await, 0, "the history starts here");
-    assert_eq!(app.count("sessions").await, 1);
-    assert_eq!(app.count("audit WHERE event = 'unverified_account_cleared'").await, 1);
-    // She sets a password of her own by mail.
-    app.curl().post_json("/forgot-password", json!({ "email": "ada@example.com" })).await.is(200);
-    let reset = app.token_for("ada@example.com").await;
-    app.curl().post_json("/reset-password", json!({ "token": reset, "password": NEW })).await.is(200);
-    sign_in(&app, "ada@example.com", NEW).await.is(200);
-}
-
-#[actix_web::test]
-async fn an_account_that_was_confirmed_keeps_its_password_and_devices() {
-    let app = TestApp::open().await;
-    let laptop = app.verified("ada@example.com").await;
-    let token = asked(&app, &app.curl(), "ada@example.com").await;
-
-    enter(&app.curl(), &token).await.is(200);
-
-    laptop.get("/me").await.is(200);
-    sign_in(&app, "ada@example.com", PASSWORD).await.is(200);
-}
-
-#[actix_web::test]
-async fn the_newest_claim_gets_the_link_and_using_it_ends_the_others() {
-    let app = TestApp::open().await;
-    let eve = app.unverified_user("ADA@example.com").await;
-    app.wait(TimeDelta::minutes(1));
-    let ada = app.unverified_user("ada@example.com").await;
-    app.send_emails().await;
-    let curl = app.curl();
-    curl.post_json("/login/magic-link", json!({ "email": "ADA@example.com" })).await.is(200);
-    let token = app.token_for("ada@example.com").await;
-
-    let user = enter(&curl, &token).await.is(200).json()["user"].clone();
-
-    assert_eq!((&user["email"], &user["emailVerified"]), (&json!("ada@example.com"), &json!(true)));
-    for session in [&eve, &ada] {
-        session.get("/me").await.refuses(401, "sign_in_required");
-    }
-    assert_eq!((app.count("users").await, app.count("sessions").await), (1, 1));
-}
-
-#[actix_web::test]
-async fn whoever_has_the_address_confirmed_gets_the_link_and_no_unverified_user_does_case_118() {
-    let app = TestApp::open().await;
-    app.verified("Ada@example.com").await;
-    app.wait(TimeDelta::minutes(1));
-    app.unverified_user("ADA@example.com").await;
-    app.send_emails().await;
-
-    app.curl().post_json("/login/magic-link", json!({ "email": "ada@EXAMPLE.com" })).await.is(200);
-    let token = app.token_for("Ada@example.com").await;
-
-    let user = enter(&app.curl(), &token).await.is(200).json()["user"].clone();
-    assert_eq!(user["email"], "Ada@example.com");
-    assert!(app.emails_to("ADA@example.com").await.is_empty());
-}
-
-#[actix_web::test]
 async fn a_link_never_steps_up_case_76() {
     let test_app = TestApp::open().await;
     test_app.verified("ada@example.com").await;
@@ -798,21 +542,6 @@ async fn the_email_tells_who_asked_from_where_and_what_to_do_about_it() {
     assert!(email.text.contains(&format!("{}/login/magic-link/verify?token=", app.base_url)));
     let code = code_of(&app, &token_in(&email.text).unwrap()).await;
     assert!(!email.text.contains(&code), "the code is on the page, and not in the mail");
-}
-
-#[actix_web::test]
-async fn another_node_takes_the_link_and_the_code() {
-    let app = TestApp::open().await;
-    let other = app.second_node().await;
-    app.verified("ada@example.com").await;
-    let ada = app.curl();
-    let token = asked(&app, &ada, "ada@example.com").await;
-    let there = ada.at(other.port);
-    assert_eq!(there.get(&link(&token)).await.is(200).json()["sameBrowser"], true);
-
-    type_code(&there, &code_of(&app, &token).await).await.is(200);
-
-    there.get("/me").await.is(200);
 }
 
 #[actix_web::test]

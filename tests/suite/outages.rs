@@ -6,24 +6,21 @@ use std::{
     collections::BTreeMap,
     fs,
     path::PathBuf,
-    process::Command,
     time::{Duration, Instant},
 };
 
 use actix_web::http::Method;
-use diesel::{
-    Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types::Integer,
-};
+use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, sql_query, sql_types::Integer};
 use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
 use vestibule::routes::{Who, entries};
 
 use crate::{
     cluster::{Cluster, Wire},
-    harness::{Ground, PASSWORD, TestApp, Visitor, eventually, free_port, run_program, test_server},
+    harness::{PASSWORD, TestApp, Visitor, eventually, test_server},
 };
 
-fn credentials(address: &str) -> Value {
+pub fn credentials(address: &str) -> Value {
     json!({ "email": address, "password": PASSWORD, "name": "Ada" })
 }
 
@@ -93,7 +90,7 @@ async fn holds() {
 }
 
 /// Begins a trouble under load, waits until requests are refused, ends it, and waits until all is as before.
-async fn drill(app: &TestApp, ada: &Visitor, refused: &'static str, begin: impl Fn(), end: impl Fn()) {
+pub async fn drill(app: &TestApp, ada: &Visitor, refused: &'static str, begin: impl Fn(), end: impl Fn()) {
     let crowd = Crowd::of(app, ada);
     let course = async {
         crowd.sees(2, "read", 200).await;
@@ -436,225 +433,6 @@ async fn no_input_costs_a_connection() {
     assert_eq!(server_process(&app).await, before);
 }
 
-#[actix_web::test]
-async fn a_file_that_was_moved_away_is_missed_and_found_again() {
-    let app = TestApp::open().await;
-    let Some(path) = app.settings["DATABASE_URL"].strip_prefix("sqlite://").map(PathBuf::from) else {
-        return;
-    };
-    let ada = app.verified("ada@example.com").await;
-    let elsewhere = path.with_extension("away");
-    drill(
-        &app,
-        &ada,
-        "write",
-        || fs::rename(&path, &elsewhere).unwrap(),
-        || fs::rename(&elsewhere, &path).unwrap(),
-    )
-    .await;
-    assert!(!fs::read_dir(path.parent().unwrap()).unwrap().flatten().any(|entry| entry.path() == elsewhere));
-}
-
-/// Its log lies beside the file that took its place: neither is touched until the program starts again.
-#[actix_web::test]
-async fn a_file_that_was_put_in_the_place_of_another_is_left_alone() {
-    let app = TestApp::open().await;
-    let Some(path) = app.settings["DATABASE_URL"].strip_prefix("sqlite://").map(PathBuf::from) else {
-        return;
-    };
-    let (backup, first) = (path.with_extension("backup"), path.with_extension("first"));
-    let ada = app.unverified_user("ada@example.com").await;
-    let mut operator = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
-    sql_query(format!("VACUUM INTO '{}'", backup.display())).execute(&mut operator).unwrap();
-    drop(operator);
-    for name in ["bob", "cleo", "dan", "eve"] {
-        app.unverified_user(&format!("{name}@example.com")).await;
-    }
-    fs::hard_link(&path, &first).unwrap();
-
-    for round in 0..2 {
-        fs::copy(&backup, path.with_extension("new")).unwrap();
-        fs::rename(path.with_extension("new"), &path).unwrap();
-        let there = fs::read(&path).unwrap();
-        let log = fs::read(path.with_extension("db-wal")).ok();
-        let curl = app.curl();
-        for email in ["fay@example.com", "gus@example.com"] {
-            curl.post_json("/signup", credentials(email)).await.refuses(503, "unavailable");
-            curl.post_json("/login", credentials("ada@example.com")).await.refuses(503, "unavailable");
-            ada.get("/me").await.refuses(503, "unavailable");
-        }
-        app.inner.db().truncate_wal().await.unwrap_err();
-        app.inner.db().vacuum().await.unwrap_err();
-        let ready = eventually("readiness", async || {
-            Some(curl.get("/readyz").await).filter(|answer| answer.status == 503)
-        });
-        assert_eq!(ready.await.json()["reason"], "database", "round {round}");
-        assert!(fs::read(&path).unwrap() == there, "round {round}: the file is as it was put there");
-        assert!(
-            fs::read(path.with_extension("db-wal")).ok() == log,
-            "round {round}: and so is the log of the first"
-        );
-        if round == 0 {
-            // The first one comes back, with all that was acknowledged.
-            fs::hard_link(&first, path.with_extension("new")).unwrap();
-            fs::rename(path.with_extension("new"), &path).unwrap();
-            eventually("the first file", async || (ada.get("/me").await.status == 200).then_some(())).await;
-            app.unverified_user("hal@example.com").await;
-            assert_eq!(app.count("users").await, 6);
-        }
-    }
-
-    let _ = fs::remove_file(path.with_extension("db-wal"));
-    let _ = fs::remove_file(path.with_extension("db-shm"));
-    let restarted = app.second_node().await;
-    restarted.curl().post_json("/login", credentials("ada@example.com")).await.is(200);
-    restarted.unverified_user("fay@example.com").await;
-    assert_eq!(
-        restarted.texts("SELECT email AS text FROM users ORDER BY email").await,
-        ["ada@example.com", "fay@example.com"]
-    );
-    assert_eq!(restarted.texts("SELECT integrity_check AS text FROM pragma_integrity_check").await, ["ok"]);
-    // The first program still holds the other one, and still leaves this one alone.
-    app.curl().post_json("/login", credentials("ada@example.com")).await.refuses(503, "unavailable");
-}
-
-/// A small disk of memory, where this machine lets us make one.
-struct Disk(tempfile::TempDir);
-
-impl Disk {
-    fn of(size: &str) -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
-        let mount = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
-            .arg(folder.path())
-            .output();
-        mount.is_ok_and(|done| done.status.success()).then(|| Self(folder))
-    }
-
-    fn fill(&self) {
-        let mut size = 1 << 20;
-        let mut filling = Vec::new();
-        while size > 0 {
-            filling.resize(filling.len() + size, b'x');
-            if fs::write(self.0.path().join("filling"), &filling).is_err() {
-                filling.truncate(filling.len() - size);
-                size /= 2;
-            }
-        }
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(self.0.path()).status();
-    }
-}
-
-#[actix_web::test]
-async fn a_disk_that_is_full_for_a_while_is_written_to_again() {
-    if test_server().is_some() {
-        return;
-    }
-    let Some(disk) = Disk::of("24m") else {
-        println!("no disk of one's own here: mounting needs root");
-        return;
-    };
-    let url = format!("sqlite://{}", disk.0.path().join("house.db").display());
-    let app = TestApp::with(&[("DATABASE_URL", &url)]).await;
-    let ada = app.verified("ada@example.com").await;
-    drill(&app, &ada, "write", || disk.fill(), || fs::remove_file(disk.0.path().join("filling")).unwrap())
-        .await;
-}
-
-#[actix_web::test]
-async fn a_database_that_cannot_be_opened_is_told_in_a_sentence_that_names_the_setting() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = |name: &str| folder.path().join(name).display().to_string();
-    fs::write(
-        path("notes.txt"),
-        "This is not a database at all, and long enough to be read as one. ".repeat(9),
-    )
-    .unwrap();
-    let port = free_port();
-    let mut cases = vec![
-        (format!("sqlite://{}/v.db", path("notes.txt")), "folder"),
-        ("sqlite:///proc/nowhere/v.db".to_owned(), "cannot be made"),
-        ("sqlite:///proc/v.db".to_owned(), "writable"),
-        (format!("sqlite://{}", folder.path().display()), "folder"),
-        (format!("sqlite://{}", path("notes.txt")), "SQLite file"),
-        (format!("sqlite://{}?mode=rwc", path("v.db")), "Write sqlite://"),
-        ("sqlite://".to_owned(), "Write "),
-        ("postgres:/v".to_owned(), "Write "),
-        ("mysql://v:s3cret@db/v".to_owned(), "Write "),
-        (format!("postgres://v:s3cret@127.0.0.1:{port}/v"), "Connection refused"),
-        (format!("postgres://v:s3cret@127.0.0.1:{port},127.0.0.1:{port}/v"), "runs"),
-        ("postgres://v:s3cret@nowhere.invalid/v".to_owned(), "DNS"),
-        ("postgres://v:s3cret@127.0.0.1:port/v".to_owned(), "Write "),
-        ("postgres://v:s3cret@127.0.0.1/v?colour=red".to_owned(), "Write "),
-        ("postgres://v:s3cret@127.0.0.1/v?sslmode=maybe".to_owned(), "Write "),
-        (format!("postgres://v:s3cret@127.0.0.1:{port}/v?pgbouncer=true"), "DATABASE_POOLER=transaction"),
-        (format!("postgres://v:s3cret@localhost:{port}/v?sslmode=verify-full"), "runs"),
-        (format!("postgres://v:s3cret@%2Fnowhere:{port}/v"), "runs"),
-    ];
-    let latin = Latin::of(test_server());
-    if let (Some(server), Some(latin)) = (test_server(), &latin) {
-        let (place, _) = server.rsplit_once('/').unwrap();
-        let (_, address) = place.rsplit_once('@').unwrap();
-        cases.push((format!("{place}/nowhere"), "createdb"));
-        cases.push((format!("postgres://nobody-here:s3cret@{address}/postgres"), "createuser"));
-        cases.push((format!("{place}/{}", latin.name), "encoded in LATIN1"));
-        cases.push((format!("{place}/postgres?sslmode=require"), "sslmode"));
-    }
-    for (url, advice) in cases {
-        for command in [vec!["jobs", "list"], vec!["migrate"], vec!["doctor"]] {
-            let settings = BTreeMap::from([
-                ("DATABASE_URL", url.as_str()),
-                ("SECRET_KEY", "the key of a house that stands for one test"),
-            ]);
-            let output = run_program(&command, settings);
-            let all = output.out + &output.err;
-            assert_eq!(output.code, Some(1), "{url} {command:?}: {all}");
-            assert!(all.contains("DATABASE_URL"), "{url} {command:?}: {all}");
-            assert!(all.contains(advice), "{url} {command:?}: {all}");
-            assert!(!all.contains("s3cret"), "{url} {command:?}: {all}");
-        }
-    }
-}
-
-#[actix_web::test]
-async fn a_server_that_does_not_answer_yet_is_waited_for_with_a_line_a_second() {
-    let port = free_port();
-    let url = format!("postgres://postgres@127.0.0.1:{port}/postgres");
-    let ground = Ground::with(&[("DATABASE_URL", &url)]);
-    let told = ground.spawn();
-    eventually("two lines", async || (told.log().matches("Trying again").count() > 1).then_some(())).await;
-    assert!(told.log().contains("DATABASE_URL"), "{}", told.log());
-    // Told to stop meanwhile, it stops.
-    told.stop();
-
-    let Some(server) = test_server() else { return };
-    let (_, address) = server.rsplit_once('@').unwrap();
-    let (address, _) = address.split_once('/').unwrap();
-    let plain = Ground::new();
-    let (_, name) = plain.settings["DATABASE_URL"].rsplit_once('/').unwrap();
-    let url = format!("postgres://postgres@127.0.0.1:{port}/{name}");
-    let ground = Ground::with(&[("DATABASE_URL", &url)]);
-    let waiting = ground.spawn();
-    eventually("a line", async || waiting.log().contains("Trying again").then_some(())).await;
-    let _wire = Wire::to(port, address);
-    waiting.answering().await.stop();
-}
-
-#[actix_web::test]
-async fn commands_end_in_good_order() {
-    let ground = Ground::with(&[("BCRYPT_COST", "4")]);
-    ground.run(&["migrate"]).await;
-    let runs = (0..24).map(|_| ground.run(&["jobs", "list"]));
-    for output in join_all(runs).await {
-        assert!(output.starts_with("outbox: 0 waiting"), "{output}");
-    }
-}
-
 /// Tries again and again, without a pause, a bounded number of times.
 fn eventually_at_once(mut look: impl FnMut() -> bool) {
     assert!((0..10_000).any(|_| look()), "it did not come to that");
@@ -685,32 +463,6 @@ impl Operator {
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}' AND pid <> pg_backend_pid()",
             self.name
         ));
-    }
-}
-
-/// A database in another encoding.
-struct Latin {
-    server: String,
-    name: String,
-}
-
-impl Latin {
-    fn of(server: Option<String>) -> Option<Self> {
-        let server = server?;
-        let name = format!("latin_{}", crate::harness::any_number());
-        let mut conn = PgConnection::establish(&server).unwrap();
-        let make = format!(
-            "CREATE DATABASE {name} ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
-        );
-        sql_query(make).execute(&mut conn).unwrap();
-        Some(Self { server, name })
-    }
-}
-
-impl Drop for Latin {
-    fn drop(&mut self) {
-        let mut conn = PgConnection::establish(&self.server).unwrap();
-        sql_query(format!("DROP DATABASE {} WITH (FORCE)", self.name)).execute(&mut conn).unwrap();
     }
 }
 

@@ -1,26 +1,12 @@
 //! Between the first factor and the second: a sign-in that waits, and whoever guesses at its code.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::{Path, PathBuf},
-};
-
 use actix_web::http::Method;
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use serde_json::json;
-use vestibule::{
-    accounts::factors::Factors,
-    ids::Id,
-    model::totp::{self, SharedSecret},
-};
+use vestibule::accounts::factors::Factors;
 
-use crate::{
-    harness::{Answer, Owner, PASSWORD, TestApp, Visitor, token_in},
-    idp::{self, Acme},
-    magic_link, passkeys,
-};
+use crate::harness::{Answer, Owner, PASSWORD, TestApp, Visitor};
 
 #[actix_web::test]
 async fn the_first_factor_opens_nothing_yet() {
@@ -464,158 +450,6 @@ async fn a_waiting_sign_in_leaves_the_session_of_its_browser_as_it_was_until_the
     browser.submits_code(&app.next_code(&ada.secret)).await.is(200);
 
     browser.get("/me").await.is(200).says("ada@example.com");
-}
-
-/// What a way in comes to for an account that has an app.
-enum Way {
-    /// The browser is asked for the code.
-    Asks { visitor: Visitor, secret: String },
-    /// It was two proofs in one, and let in.
-    BringsBoth { visitor: Visitor },
-    /// Nobody can have a second factor there yet: it makes an account of its own.
-    MakesAnother { visitor: Visitor, is_confirmed: bool },
-}
-
-/// Goes in by the flow in this file of `src/flows`, as the owner of an account with an app. A new flow that brings people
-/// in needs a row here.
-async fn go_in_by(flow: &str, app: &TestApp) -> Way {
-    match flow {
-        "login" => {
-            let ada = app.with_app("login@example.com").await;
-            let visitor = app.curl();
-            ada.submits_password(&visitor).await.is(200);
-            Way::Asks { visitor, secret: ada.secret }
-        }
-        "signup" => {
-            let ada = app.with_app("signup@example.com").await;
-            Way::MakesAnother { visitor: app.unverified_user(&ada.address).await, is_confirmed: false }
-        }
-        "use_address" => {
-            let unverified_user = app.unverified_user("start@example.com").await;
-            give_app(app, &unverified_user).await;
-            let emails = app.emails_to("start@example.com").await;
-            let (_, link) = emails[0].text.split_once("/use-address?").unwrap();
-            let (token, email) = (token_in(link).unwrap(), "start@example.com");
-            let visitor = app.curl();
-            let form = json!({ "token": token, "email": email, "name": "Ada", "password": PASSWORD });
-            visitor.post_json("/use-address", form).await.is(201);
-            Way::MakesAnother { visitor, is_confirmed: true }
-        }
-        "verify_email" => {
-            let unverified_user = app.unverified_user("verify@example.com").await;
-            // No door leads to an app on a mere claim, so it is put there.
-            let secret = give_app(app, &unverified_user).await;
-            let (visitor, token) = (app.browser(), app.token_for("verify@example.com").await);
-            visitor.post("/verify-email", &[("token", &token), ("password", PASSWORD)]).await.is(303);
-            Way::Asks { visitor, secret }
-        }
-        "magic_link" => {
-            let ada = app.with_app("link@example.com").await;
-            let visitor = app.browser();
-            let token = magic_link::asked(app, &visitor, &ada.address).await;
-            visitor.post("/login/magic-link/verify", &[("token", &token)]).await.is(303);
-            Way::Asks { visitor, secret: ada.secret }
-        }
-        "passkey_login" => {
-            let (_, mut device) = passkeys::with_passkey(app, "passkey@example.com").await;
-            let visitor = app.curl();
-            passkeys::signs_in(&visitor, &mut device).await.is(200);
-            Way::BringsBoth { visitor }
-        }
-        "saml" => {
-            let acme = Acme::of(app).await;
-            let visitor = app.browser();
-            acme.signs_in(app, &visitor, &idp::ada()).await.goes_to("/me");
-            let secret = give_app(app, &visitor.clone().with("accept", "*/*")).await;
-            acme.sets(app, "asks_second_factor = TRUE").await;
-            let visitor = app.browser();
-            acme.signs_in(app, &visitor, &idp::ada()).await.is(303);
-            Way::Asks { visitor, secret }
-        }
-        other => panic!("src/flows/{other}.rs lets people in and has no row here"),
-    }
-}
-
-#[actix_web::test]
-async fn every_way_in_asks_for_the_second_factor() {
-    let flows = flows_that_let_in();
-    assert!(flows.len() >= 3, "{flows:?}");
-    let app = TestApp::open().await;
-    for flow in flows {
-        match go_in_by(&flow, &app).await {
-            Way::Asks { visitor, secret } => {
-                assert_eq!(visitor.cookie("session"), None, "{flow}");
-                let page = visitor.clone().with("accept", "text/html");
-                page.get("/me").await.goes_to("/login?next=%2Fme");
-                page.get("/login/2fa").await.is(200).says("authenticator app");
-                visitor.clone().with("accept", "*/*").submits_code("000000").await.refuses(422, "invalid");
-                let code = app.next_code(&secret);
-                page.post("/login/2fa", &[("code", &code)]).await.goes_to("/me");
-                page.get("/me").await.is(200);
-            }
-            Way::BringsBoth { visitor } => {
-                visitor.get("/me").await.is(200);
-                let factors =
-                    app.texts("SELECT second_factor AS text FROM sessions WHERE method = 'passkey'");
-                assert_eq!(factors.await, ["passkey"], "{flow}");
-            }
-            Way::MakesAnother { visitor, is_confirmed } => {
-                let me = visitor.get("/me").await.is(200).json();
-                assert_eq!(me["user"]["emailVerified"], is_confirmed, "{flow}");
-                assert_eq!(visitor.get("/me/2fa").await.is(200).json()["totp"]["enabled"], false, "{flow}");
-            }
-        }
-    }
-}
-
-#[test]
-fn no_session_is_started_but_at_the_one_door() {
-    let starts = |source: &str| source.contains("session::start(");
-    let found: Vec<_> = sources("src").into_iter().filter(|(_, source)| starts(source)).collect();
-    let files: Vec<_> = found.iter().map(|(path, _)| path.display().to_string()).collect();
-    assert_eq!(files, ["src/web/authentication.rs"]);
-}
-
-/// The flows that call the door, by their names.
-fn flows_that_let_in() -> BTreeSet<String> {
-    let calls = |source: &str| {
-        ["complete_first_factor(", "complete_sso(", "complete_passkey("]
-            .iter()
-            .any(|call| source.contains(call))
-    };
-    let let_in = sources("src/flows").into_iter().filter(|(_, source)| calls(source));
-    let_in
-        .map(|(path, _)| {
-            let below = path.strip_prefix("src/flows").unwrap().with_extension("");
-            below.iter().next().unwrap().to_string_lossy().into_owned()
-        })
-        .collect()
-}
-
-/// Every Rust file below a folder, without its comments.
-fn sources(folder: impl AsRef<Path>) -> Vec<(PathBuf, String)> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(sources(path));
-        } else if path.extension().is_some_and(|ending| ending == "rs") {
-            let source = fs::read_to_string(&path).unwrap();
-            let code: Vec<&str> = source.lines().map(|line| line.split("//").next().unwrap()).collect();
-            found.push((path, code.join("\n")));
-        }
-    }
-    found
-}
-
-/// An app for an account that could not set one up.
-async fn give_app(app: &TestApp, curl: &Visitor) -> String {
-    let user = curl.get("/me").await.json()["user"]["id"].as_str().unwrap().to_owned();
-    let secret = SharedSecret::from_bytes(b"one of twenty octets");
-    let told = secret.base32().to_string();
-    let given = app.inner.write(move |tx| totp::restore(tx, &Id::from_text(user), &secret));
-    given.await.unwrap();
-    told
 }
 
 fn how_many(answers: &[Answer], status: u16) -> usize {
