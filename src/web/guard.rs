@@ -11,6 +11,7 @@ use std::{
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::Method};
 
 use super::{
+    access::{Access, Guard},
     app_of, negotiation,
     saved_request::{self, HeldBody},
     visitor::{self, Authenticated},
@@ -109,12 +110,40 @@ impl<G, S> Deref for SteppedUp<G, S> {
     }
 }
 
-/// A requirement that can be looked up without waiting.
-trait Guard: Sized {
-    fn check(req: &HttpRequest) -> Result<Self>;
+impl Guard for MaybeUser {
+    const ACCESS: Access = Access::Anyone;
 }
 
 impl Guard for IncludingScheduledDeletion {
+    const ACCESS: Access = Access::IncludingScheduledDeletion;
+}
+
+impl Guard for CurrentUser {
+    const ACCESS: Access = Access::SignedIn;
+}
+
+impl Guard for VerifiedUser {
+    const ACCESS: Access = Access::Verified;
+}
+
+impl Guard for SteppedUp<CurrentUser, Full> {
+    const ACCESS: Access = Access::SteppedUp;
+}
+
+impl Guard for SteppedUp<VerifiedUser, Full> {
+    const ACCESS: Access = Access::VerifiedSteppedUp;
+}
+
+impl Guard for SteppedUp<VerifiedUser, Any> {
+    const ACCESS: Access = Access::VerifiedSteppedUpByAny;
+}
+
+/// A requirement that can be looked up without waiting.
+trait Requirement: Sized {
+    fn check(req: &HttpRequest) -> Result<Self>;
+}
+
+impl Requirement for IncludingScheduledDeletion {
     fn check(req: &HttpRequest) -> Result<Self> {
         visitor::of(req)?.map(Self).ok_or(if visitor::is_locked(req) {
             Error::SessionLocked
@@ -124,14 +153,14 @@ impl Guard for IncludingScheduledDeletion {
     }
 }
 
-impl Guard for CurrentUser {
+impl Requirement for CurrentUser {
     fn check(req: &HttpRequest) -> Result<Self> {
         let IncludingScheduledDeletion(who) = IncludingScheduledDeletion::check(req)?;
         if who.user.is_leaving() { Err(Error::DeletionScheduled) } else { Ok(Self(who)) }
     }
 }
 
-impl Guard for VerifiedUser {
+impl Requirement for VerifiedUser {
     fn check(req: &HttpRequest) -> Result<Self> {
         let who = CurrentUser::check(req)?;
         if who.user.is_verified() { Ok(Self(who)) } else { Err(Error::EmailUnverified) }
@@ -176,7 +205,7 @@ impl FromRequest for VerifiedUser {
 
 impl<G, S> FromRequest for SteppedUp<G, S>
 where
-    G: Guard + 'static,
+    G: Requirement + 'static,
     S: Strong + 'static,
 {
     type Error = Error;

@@ -1,5 +1,6 @@
 //! The vocabulary of HTTP in this house: replies with two faces, inputs, guards, and the one door.
 
+pub mod access;
 pub mod assets;
 pub mod authentication;
 pub mod browser_binding;
@@ -38,6 +39,7 @@ pub mod visitor;
 
 use actix_web::{HttpRequest, web::Data};
 
+pub use access::Access;
 pub use browser_binding::BrowserBinding;
 pub use client::Client;
 pub use guard::{

@@ -5,7 +5,8 @@ use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
 use vestibule::{
     jobs::{self, Job, Outcome},
-    routes::{Who, entries},
+    routes::entries,
+    web::Access,
 };
 
 use crate::harness::{PASSWORD, TestApp, Visitor, token_in};
@@ -108,9 +109,9 @@ async fn every_way_in_works_and_every_door_leads_to_the_way_back_case_111() {
     let curl = sign_in(&app, ADA).await;
     let browser = curl.clone().with("accept", "text/html");
 
-    let closed = entries()
-        .into_iter()
-        .filter(|entry| !matches!(entry.who, Who::Anyone | Who::Pending | Who::IncludingScheduledDeletion));
+    let closed = entries().into_iter().filter(|entry| {
+        !matches!(entry.access, Access::Anyone | Access::Pending | Access::IncludingScheduledDeletion)
+    });
     let mut count = 0;
     for entry in closed {
         let path = entry.path.replace("{id}", "0123456789abcdef0123456789abcdef");

@@ -9,7 +9,8 @@ use vestibule::{
     ids::Id,
     kinds::Role,
     model::{audit::Actor, membership},
-    routes::Who,
+    routes::{Entry, entries},
+    web::Access,
 };
 
 use crate::{
@@ -23,153 +24,72 @@ use crate::{
 /// An id that nobody has.
 pub const NOBODY: &str = "0123456789abcdef0123456789abcdef";
 
-/// A route, who may enter, and a body that it takes where it takes one, as a form. `$ADDRESS`, `$PASSWORD`,
-/// `$TOKEN`, `$RESET`, `$NEW` and `$CODE` stand for the visitor's own; `{id}` in a path for another of their sessions.
+/// A route, and a body that it takes where it takes one.
 pub struct Row {
     pub method: Method,
     pub path: &'static str,
-    pub who: Who,
+    pub access: Access,
     pub body: Option<&'static str>,
 }
 
-#[rustfmt::skip]
+/// Every route there is.
 pub fn rows() -> Vec<Row> {
-    use Who::{Anyone, IncludingScheduledDeletion, Pending, SteppedUp, SignedIn, Verified, VerifiedSteppedUp, VerifiedSteppedUpByAny};
-    let get = |path, who| Row { method: Method::GET, path, who, body: None };
-    let bare = |method, path, who| Row { method, path, who, body: None };
-    let write = |method, path, who, body| Row { method, path, who, body: Some(body) };
-    let (post, put, delete) = (Method::POST, Method::PUT, Method::DELETE);
-    vec![
-        get("/", Anyone),
-        get("/signup", Anyone),
-        write(post.clone(), "/signup", Anyone, "email=$NEW&password=$PASSWORD&name=Ada"),
-        get("/verify-email", Anyone),
-        write(post.clone(), "/verify-email", Anyone, "token=$TOKEN"),
-        write(post.clone(), "/verify-email/disown", Anyone, "token=$TOKEN"),
-        get("/verify-email/needed", SignedIn),
-        bare(post.clone(), "/verify-email/resend", SignedIn),
-        get("/use-address", Anyone),
-        write(post.clone(), "/use-address", Anyone, "token=$TOKEN&email=$ADDRESS&name=Ada&password=$PASSWORD"),
-        get("/login", Anyone),
-        write(post.clone(), "/login", Anyone, "email=$ADDRESS&password=$PASSWORD"),
-        get("/login/2fa", Pending),
-        write(post.clone(), "/login/2fa", Pending, "code=123456"),
-        get("/login/magic-link", Anyone),
-        write(post.clone(), "/login/magic-link", Anyone, "email=$ADDRESS"),
-        get("/login/magic-link/sent", Anyone),
-        get("/login/magic-link/verify", Anyone),
-        write(post.clone(), "/login/magic-link/verify", Anyone, "token=$TOKEN"),
-        write(post.clone(), "/auth/methods", Anyone, "email=$ADDRESS"),
-        bare(post.clone(), "/login/2fa/passkey/options", Pending),
-        bare(post.clone(), "/login/passkey/options", Anyone),
-        write(post.clone(), "/login/passkey", Anyone, "next=/me"),
-        bare(post.clone(), "/logout", Anyone),
-        get("/forgot-password", Anyone),
-        write(post.clone(), "/forgot-password", Anyone, "email=$ADDRESS"),
-        get("/reset-password", Anyone),
-        write(post.clone(), "/reset-password", Anyone, "token=$RESET&password=$PASSWORD"),
-        get("/not-me", Anyone),
-        write(post.clone(), "/not-me", Anyone, "token=$TOKEN"),
-        write(post.clone(), "/not-me/was-me", Anyone, "token=$TOKEN"),
-        get("/factor-reset/stop", Anyone),
-        write(post.clone(), "/factor-reset/stop", Anyone, "token=$TOKEN"),
-        get("/auth/confirm", SignedIn),
-        write(post.clone(), "/auth/confirm", SignedIn, "password=$PASSWORD"),
-        bare(post.clone(), "/auth/confirm/passkey/options", SignedIn),
-        get("/auth/continue", SignedIn),
-        get("/me", SignedIn),
-        get("/me/email", VerifiedSteppedUp),
-        write(put.clone(), "/me/email", VerifiedSteppedUp, "email=$NEW"),
-        write(post.clone(), "/me/email", VerifiedSteppedUp, "email=$NEW"),
-        get("/me/email/confirm", Anyone),
-        write(post.clone(), "/me/email/confirm", Anyone, "token=$TOKEN"),
-        get("/me/email/undo", Anyone),
-        write(post.clone(), "/me/email/undo", Anyone, "token=$TOKEN"),
-        get("/me/password", SteppedUp),
-        write(put.clone(), "/me/password", SteppedUp, "newPassword=$PASSWORD&currentPassword=$PASSWORD"),
-        write(post.clone(), "/me/password", SteppedUp, "newPassword=$PASSWORD&currentPassword=$PASSWORD"),
-        get("/me/2fa", SignedIn),
-        bare(post.clone(), "/me/2fa/totp", VerifiedSteppedUp),
-        get("/me/2fa/totp/confirm", VerifiedSteppedUp),
-        write(post.clone(), "/me/2fa/totp/confirm", VerifiedSteppedUp, "code=$CODE"),
-        bare(delete.clone(), "/me/2fa/totp", VerifiedSteppedUp),
-        bare(post.clone(), "/me/2fa/totp/disable", VerifiedSteppedUp),
-        bare(post.clone(), "/me/2fa/recovery-codes", VerifiedSteppedUp),
-        write(post.clone(), "/me/2fa/recovery-codes/download", SignedIn, "codes=0000-0000-0000"),
-        get("/me/passkeys", SignedIn),
-        bare(post.clone(), "/me/passkeys/options", VerifiedSteppedUp),
-        write(post.clone(), "/me/passkeys", VerifiedSteppedUp, "name=Phone"),
-        write(put.clone(), "/me/passkeys/{id}", SignedIn, "name=Phone"),
-        write(post.clone(), "/me/passkeys/{id}/rename", SignedIn, "name=Phone"),
-        bare(delete.clone(), "/me/passkeys/{id}", VerifiedSteppedUp),
-        bare(post.clone(), "/me/passkeys/{id}/remove", VerifiedSteppedUp),
-        get("/me/logins", SignedIn),
-        write(put.clone(), "/me/name", SignedIn, "name=Countess"),
-        write(post.clone(), "/me/name", SignedIn, "name=Countess"),
-        get("/me/security", SignedIn),
-        bare(post.clone(), "/me/security/removed/{id}/put-back", VerifiedSteppedUp),
-        bare(post.clone(), "/me/factor-reset/stop", SignedIn),
-        get("/me/sessions", SignedIn),
-        bare(delete.clone(), "/me/sessions/{id}", SignedIn),
-        bare(post.clone(), "/me/sessions/{id}/revoke", SignedIn),
-        bare(post.clone(), "/me/sessions/{id}/was-me", SteppedUp),
-        bare(post.clone(), "/me/sessions/revoke-all", SignedIn),
-        get("/me/export", VerifiedSteppedUpByAny),
-        get("/me/delete", SteppedUp),
-        bare(post.clone(), "/me/delete", SteppedUp),
-        get("/me/delete/status", IncludingScheduledDeletion),
-        bare(post.clone(), "/me/delete/cancel", IncludingScheduledDeletion),
-        get("/cancel-deletion", Anyone),
-        write(post.clone(), "/cancel-deletion", Anyone, "token=$TOKEN"),
-        get("/privacy/data", Anyone),
-        get("/organisations", Verified),
-        write(post.clone(), "/organisations", Verified, "name=$NEW"),
-        get("/organisations/{slug}", Verified),
-        bare(post.clone(), "/organisations/{slug}/leave", Verified),
-        write(put.clone(), "/organisations/{slug}/members/{member}", VerifiedSteppedUp, "role=viewer"),
-        write(post.clone(), "/organisations/{slug}/members/{member}/role", VerifiedSteppedUp, "role=viewer"),
-        bare(delete.clone(), "/organisations/{slug}/members/{member}", VerifiedSteppedUp),
-        bare(post.clone(), "/organisations/{slug}/members/{member}/remove", VerifiedSteppedUp),
-        get("/auth/saml/metadata", Anyone),
-        get("/auth/saml/login", Anyone),
-        write(post.clone(), "/auth/saml/login", Anyone, "connection=x"),
-        write(post.clone(), "/auth/saml/callback", Anyone, "SAMLResponse=x"),
-        get("/auth/saml/arrive", Anyone),
-        get("/auth/saml/refused", Anyone),
-        get("/auth/saml/link", Anyone),
-        bare(post.clone(), "/auth/saml/link", SignedIn),
-        get("/auth/saml/confirm", SignedIn),
-        get("/organisations/{slug}/sso", VerifiedSteppedUp),
-        write(post.clone(), "/organisations/{slug}/sso", VerifiedSteppedUp, "name=Okta&metadata=$METADATA"),
-        get("/organisations/{slug}/sso/new", VerifiedSteppedUp),
-        get("/organisations/{slug}/sso/{connection}", VerifiedSteppedUp),
-        write(put.clone(), "/organisations/{slug}/sso/{connection}", VerifiedSteppedUp, "name=Okta"),
-        write(post.clone(), "/organisations/{slug}/sso/{connection}", VerifiedSteppedUp, "name=Okta"),
-        bare(delete.clone(), "/organisations/{slug}/sso/{connection}", VerifiedSteppedUp),
-        bare(post.clone(), "/organisations/{slug}/sso/{connection}/remove", VerifiedSteppedUp),
-        get("/organisations/{slug}/sso/{connection}/metadata", VerifiedSteppedUp),
-        write(post.clone(), "/organisations/{slug}/sso/{connection}/metadata", VerifiedSteppedUp, "metadata=$METADATA"),
-        bare(post.clone(), "/organisations/{slug}/sso/{connection}/test", VerifiedSteppedUp),
-        get("/organisations/{slug}/sso/{connection}/attempts/{attempt}", VerifiedSteppedUp),
-        write(post.clone(), "/organisations/{slug}/sso/domains", VerifiedSteppedUp, "domain=example.com"),
-        bare(delete.clone(), "/organisations/{slug}/sso/domains/{domain}", VerifiedSteppedUp),
-        bare(post.clone(), "/organisations/{slug}/sso/domains/{domain}/remove", VerifiedSteppedUp),
-        bare(post.clone(), "/organisations/{slug}/sso/domains/{domain}/check", VerifiedSteppedUp),
-        write(post.clone(), "/organisations/{slug}/sso/domains/{domain}/connection", VerifiedSteppedUp, "connection="),
-        write(post.clone(), "/organisations/{slug}/sso/domains/{domain}/enforce", VerifiedSteppedUp, "breakGlass=x"),
-        bare(post.clone(), "/organisations/{slug}/sso/domains/{domain}/release", VerifiedSteppedUp),
-        get("/healthz", Anyone),
-        get("/readyz", Anyone),
-        get("/metrics", Anyone),
-        get("/.well-known/change-password", Anyone),
-        get("/.well-known/passkey-endpoints", Anyone),
-        get("/static/{name}", Anyone),
-        get("/dev/mail", Anyone),
-        get("/dev/mail/{id}", Anyone),
-        get("/dev/idp", Anyone),
-        get("/dev/idp/metadata", Anyone),
-    ]
+    let row = |entry: Entry| {
+        let is_its_own =
+            |(method, path, _): &&(&str, &str, &str)| (entry.method.as_str(), entry.path) == (*method, *path);
+        let body = BODIES.iter().find(is_its_own).map(|(.., body)| *body);
+        Row { method: entry.method, path: entry.path, access: entry.access, body }
+    };
+    entries().into_iter().map(row).collect()
 }
+
+/// What the routes take that take a body, as a form. `$ADDRESS`, `$PASSWORD`, `$TOKEN`, `$RESET`, `$NEW` and `$CODE` stand
+/// for the visitor's own; `{id}` in a path for another of their sessions.
+#[rustfmt::skip]
+pub const BODIES: &[(&str, &str, &str)] = &[
+    ("POST", "/signup", "email=$NEW&password=$PASSWORD&name=Ada"),
+    ("POST", "/verify-email", "token=$TOKEN"),
+    ("POST", "/verify-email/disown", "token=$TOKEN"),
+    ("POST", "/use-address", "token=$TOKEN&email=$ADDRESS&name=Ada&password=$PASSWORD"),
+    ("POST", "/login", "email=$ADDRESS&password=$PASSWORD"),
+    ("POST", "/login/2fa", "code=123456"),
+    ("POST", "/login/magic-link", "email=$ADDRESS"),
+    ("POST", "/login/magic-link/verify", "token=$TOKEN"),
+    ("POST", "/auth/methods", "email=$ADDRESS"),
+    ("POST", "/login/passkey", "next=/me"),
+    ("POST", "/forgot-password", "email=$ADDRESS"),
+    ("POST", "/reset-password", "token=$RESET&password=$PASSWORD"),
+    ("POST", "/not-me", "token=$TOKEN"),
+    ("POST", "/not-me/was-me", "token=$TOKEN"),
+    ("POST", "/factor-reset/stop", "token=$TOKEN"),
+    ("POST", "/auth/confirm", "password=$PASSWORD"),
+    ("PUT", "/me/email", "email=$NEW"),
+    ("POST", "/me/email", "email=$NEW"),
+    ("POST", "/me/email/confirm", "token=$TOKEN"),
+    ("POST", "/me/email/undo", "token=$TOKEN"),
+    ("PUT", "/me/password", "newPassword=$PASSWORD&currentPassword=$PASSWORD"),
+    ("POST", "/me/password", "newPassword=$PASSWORD&currentPassword=$PASSWORD"),
+    ("POST", "/me/2fa/totp/confirm", "code=$CODE"),
+    ("POST", "/me/2fa/recovery-codes/download", "codes=0000-0000-0000"),
+    ("POST", "/me/passkeys", "name=Phone"),
+    ("PUT", "/me/passkeys/{id}", "name=Phone"),
+    ("POST", "/me/passkeys/{id}/rename", "name=Phone"),
+    ("PUT", "/me/name", "name=Countess"),
+    ("POST", "/me/name", "name=Countess"),
+    ("POST", "/cancel-deletion", "token=$TOKEN"),
+    ("POST", "/organisations", "name=$NEW"),
+    ("PUT", "/organisations/{slug}/members/{member}", "role=viewer"),
+    ("POST", "/organisations/{slug}/members/{member}/role", "role=viewer"),
+    ("POST", "/auth/saml/login", "connection=x"),
+    ("POST", "/auth/saml/callback", "SAMLResponse=x"),
+    ("POST", "/organisations/{slug}/sso", "name=Okta&metadata=$METADATA"),
+    ("PUT", "/organisations/{slug}/sso/{connection}", "name=Okta"),
+    ("POST", "/organisations/{slug}/sso/{connection}", "name=Okta"),
+    ("POST", "/organisations/{slug}/sso/{connection}/metadata", "metadata=$METADATA"),
+    ("POST", "/organisations/{slug}/sso/domains", "domain=example.com"),
+    ("POST", "/organisations/{slug}/sso/domains/{domain}/connection", "connection="),
+    ("POST", "/organisations/{slug}/sso/domains/{domain}/enforce", "breakGlass=x"),
+];
 
 /// The one write that comes from other sites, by a form of its own kind; `sso` looks at it.
 pub const ACS: &str = "/auth/saml/callback";
@@ -269,8 +189,11 @@ impl Person {
 }
 
 /// Whether somebody who only claims an address, or has not stepped up, stays outside.
-pub fn asks_for_more(who: Who) -> bool {
-    matches!(who, Who::Verified | Who::SteppedUp | Who::VerifiedSteppedUp | Who::VerifiedSteppedUpByAny)
+pub fn asks_for_more(access: Access) -> bool {
+    matches!(
+        access,
+        Access::Verified | Access::SteppedUp | Access::VerifiedSteppedUp | Access::VerifiedSteppedUpByAny
+    )
 }
 
 /// An organisation with two owners, the first of whom holds `session`: its slug, and the id of the second.

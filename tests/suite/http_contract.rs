@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use actix_web::http::Method;
 use chrono::TimeDelta;
-use vestibule::routes::Who;
+use vestibule::web::Access;
 
 use crate::{
     every_route::{
@@ -190,7 +190,7 @@ async fn a_write_from_another_site_is_refused_at_every_door_and_changes_nothing_
     for (number, row) in rows().iter().filter(|row| !row.method.is_safe() && row.path != ACS).enumerate() {
         app.wait(TimeDelta::hours(1));
         let mut ada = Person::arrive(&app, &format!("ada{number}@example.com")).await;
-        if asks_for_more(row.who) {
+        if asks_for_more(row.access) {
             (ada.session, ada.code) = stepped_up_session(&app, &format!("recent{number}@example.com")).await;
         }
         if row.path.contains("{slug}") {
@@ -200,8 +200,8 @@ async fn a_write_from_another_site_is_refused_at_every_door_and_changes_nothing_
         if row.path.contains("/sso") {
             (ada.connection, ada.domain) = sso_of(&names, &app, &ada.session, &ada.slug).await;
         }
-        let waiting = match row.who {
-            Who::Pending => {
+        let waiting = match row.access {
+            Access::Pending => {
                 let owner = app.with_app(&format!("pending{number}@example.com")).await;
                 Some(waiting_sign_in(&app, &owner).await)
             }
@@ -352,9 +352,9 @@ async fn a_body_is_a_form_or_json_whole_and_of_a_size() {
         let path = ada.fill(row.path);
         // A document may come along.
         let limit = if row.body.unwrap().contains("$METADATA") { 1024 * 1024 } else { limit };
-        let enter = |face: Face| match row.who {
-            Who::Pending => face.pending(&app, &waiting),
-            who if asks_for_more(who) => face.visitor(&app, Some(&stepped_up)),
+        let enter = |face: Face| match row.access {
+            Access::Pending => face.pending(&app, &waiting),
+            access if asks_for_more(access) => face.visitor(&app, Some(&stepped_up)),
             _ => face.visitor(&app, Some(&ada.session)),
         };
         let field = row.body.unwrap().split('=').next().unwrap();
@@ -385,10 +385,10 @@ async fn a_body_is_a_form_or_json_whole_and_of_a_size() {
             assert!(fits, "{}: {status} {}", answer.request, answer.body);
         }
         // Who may not enter is told so, whatever they carry.
-        if row.who != Who::Anyone {
+        if row.access != Access::Anyone {
             let body = Some(("text/plain", "{".to_owned()));
             let answer = ask(&app, Face::Json, &app.curl(), &row.method, &path, body).await;
-            let code = if row.who == Who::Pending { "sign_in_ended" } else { "sign_in_required" };
+            let code = if row.access == Access::Pending { "sign_in_ended" } else { "sign_in_required" };
             answer.refuses(401, code);
         }
     }
@@ -407,13 +407,13 @@ async fn a_route_that_needs_no_body_ignores_one() {
     let is_bare = |row: &&Row| {
         !row.method.is_safe()
             && row.body.is_none()
-            && row.who != Who::Pending
+            && row.access != Access::Pending
             && row.path != "/auth/saml/link"
     };
     for (number, row) in rows().iter().filter(is_bare).enumerate() {
         app.wait(TimeDelta::hours(1));
         let mut ada = Person::arrive(&app, &format!("ada{number}@example.com")).await;
-        if asks_for_more(row.who) {
+        if asks_for_more(row.access) {
             (ada.session, _) = stepped_up_session(&app, &format!("recent{number}@example.com")).await;
         }
         if row.path.contains("{slug}") {

@@ -13,7 +13,7 @@ use actix_web::http::Method;
 use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, sql_query, sql_types::Integer};
 use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
-use vestibule::routes::{Who, entries};
+use vestibule::{routes::entries, web::Access};
 
 use crate::{
     cluster::{Cluster, Wire},
@@ -276,12 +276,14 @@ async fn whoever_holds_a_session_is_served_what_needs_no_database() {
             let (stranger, holder) = (stranger.get(&path).await, holder.get(&path).await);
             let what = format!("{face} {}: {} {}", entry.path, stranger.status, holder.status);
             let is_served = matches!(stranger.status.as_u16(), 200..400);
-            match entry.who {
-                Who::Anyone | Who::Pending if is_served => {
+            match entry.access {
+                Access::Anyone | Access::Pending if is_served => {
                     assert_eq!(stranger.status, holder.status, "{what}");
                     assert_eq!(stranger.header("location"), holder.header("location"), "{what}");
                 }
-                Who::Anyone | Who::Pending => assert!(matches!(holder.status.as_u16(), 400..504), "{what}"),
+                Access::Anyone | Access::Pending => {
+                    assert!(matches!(holder.status.as_u16(), 400..504), "{what}")
+                }
                 _ => {
                     assert!(matches!(stranger.status.as_u16(), 303 | 401), "{what}");
                     assert_eq!(holder.status, 503, "{what}");

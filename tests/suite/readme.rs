@@ -49,7 +49,7 @@ fn the_routes_are_those_of_the_program() {
     let rows = entries().into_iter().map(|entry| {
         [
             format!("`{} {}`", entry.method, entry.path),
-            in_words(&format!("{:?}", entry.who)),
+            in_words(&format!("{:?}", entry.access)),
             entry.does.to_owned(),
         ]
     });

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
-use vestibule::routes::{Who, entries};
+use vestibule::{routes::entries, web::Access};
 
 use crate::{
     harness::{Authenticator, PASSWORD, TestApp, Visitor},
@@ -233,9 +233,9 @@ async fn a_step_up_is_as_strong_as_the_sign_in() {
         one.steps_up_with(with).await;
 
         let what = format!("{account:?} with {with:?}");
-        one.meets(&what, any, &["/me/export"], &[Who::VerifiedSteppedUpByAny]).await;
+        one.meets(&what, any, &["/me/export"], &[Access::VerifiedSteppedUpByAny]).await;
         let pages = ["/me/email", "/me/password", "/me/delete"];
-        one.meets(&what, full, &pages, &[Who::SteppedUp, Who::VerifiedSteppedUp]).await;
+        one.meets(&what, full, &pages, &[Access::SteppedUp, Access::VerifiedSteppedUp]).await;
         let asked = as_program(&one.browser).get("/auth/confirm").await.is(200).json()["methods"].clone();
         assert!(full.is_none_or(|methods| asked == json!(methods)), "{what}: {asked}");
     }
@@ -328,7 +328,7 @@ impl Someone {
     }
 
     /// Every route of these classes asks for one of these methods; or these pages open.
-    async fn meets(&self, what: &str, asked: Option<&[&str]>, pages: &[&str], classes: &[Who]) {
+    async fn meets(&self, what: &str, asked: Option<&[&str]>, pages: &[&str], classes: &[Access]) {
         let program = as_program(&self.browser);
         let Some(methods) = asked else {
             for page in pages {
@@ -336,7 +336,7 @@ impl Someone {
             }
             return;
         };
-        for entry in entries().into_iter().filter(|entry| classes.contains(&entry.who)) {
+        for entry in entries().into_iter().filter(|entry| classes.contains(&entry.access)) {
             let parts = entry.path.split('/').map(|part| if part.starts_with('{') { NOBODY } else { part });
             let path = parts.collect::<Vec<_>>().join("/");
             let body = Some(("application/json", "{}".to_owned()));
