@@ -14,10 +14,7 @@ use crate::{
     clock::span_in_words,
     db::Tx,
     error::{Error, Errors, Result},
-    mail::{
-        EmailAddress, EmailKind,
-        emails::{self},
-    },
+    mail::{EmailAddress, EmailKind, emails},
     model::{
         audit::{self, Actor, Event},
         rate_limit::{self, Limit},

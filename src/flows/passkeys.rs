@@ -1,13 +1,11 @@
 //! The passkeys that one has: adding, naming and removing them.
 
 use actix_web::{
-    HttpResponse,
     http::StatusCode,
     web::{Data, Path},
 };
 use askama::Template;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::{
@@ -249,13 +247,6 @@ pub async fn remove(
         })
         .await?;
     Ok(Reply::done("/me/passkeys", "That passkey is removed.").signed_in(issued))
-}
-
-/// `GET /.well-known/passkey-endpoints`: where password managers send people (W3C, Passkey Endpoints).
-pub async fn endpoints(app: Data<App>) -> Result<HttpResponse> {
-    app.relying_party().id()?;
-    let page = app.config().site.link("/me/passkeys");
-    Ok(HttpResponse::Ok().json(json!({ "enroll": page, "manage": page })))
 }
 
 impl NewForm {

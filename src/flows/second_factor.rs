@@ -1,6 +1,7 @@
 //! The second factor of a sign-in. Between the two there is no session.
 
 pub mod passkey;
+pub mod settings;
 mod verdict;
 
 use actix_web::web::Data;

@@ -25,7 +25,7 @@ use crate::{
         user::User,
     },
     web::{
-        Authenticated, Client, CurrentUser, Input, Reply, SteppedUpVerifiedUser,
+        Authenticated, Client, Input, Reply, SteppedUpVerifiedUser,
         authentication::{self, IssuedSession},
         second_factors::{CodesPage, FactorsPage},
     },
@@ -65,11 +65,6 @@ enum Verdict {
     Done { issued: IssuedSession, codes: Option<Vec<Zeroizing<String>>>, has_replaced: bool },
     Wrong,
     NothingWaits,
-}
-
-/// `GET /me/2fa`
-pub async fn index(me: CurrentUser, app: Data<App>) -> Result<Reply> {
-    Ok(Reply::page(FactorsPage::of(&me, &app, Errors::default()).await?))
 }
 
 /// `POST /me/2fa/totp`: a fresh secret. It gates nothing, and an app that is in use stays in use, until the first code.

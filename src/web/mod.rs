@@ -6,6 +6,7 @@ pub mod authentication;
 pub mod browser_binding;
 pub mod client;
 pub mod cookies;
+pub mod device_list;
 pub mod error_body;
 pub mod error_response;
 pub mod flash;

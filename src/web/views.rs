@@ -3,11 +3,13 @@
 use serde::Serialize;
 
 use crate::{
+    accounts::personal_data,
     clock::Timestamp,
     ids::{SessionId, UserId},
     kinds::AuthMethod,
     model::{
         device::{Device, DeviceKind},
+        personal_data::{Erasure, PersonalData},
         session::Listed,
         sign_in::{Outcome, SignIn},
         user::User,
@@ -147,5 +149,41 @@ impl From<SignIn> for LoginView {
             outcome: attempt.outcome,
             is_new_device: attempt.is_new_device,
         }
+    }
+}
+
+/// What a table holds, as its person reads it.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PersonalDataView {
+    /// The title of it.
+    pub title: &'static str,
+    /// What it is held for.
+    pub why: &'static str,
+    /// What is held, item by item.
+    pub holds: Vec<&'static str>,
+    /// What becomes of it when the account is deleted.
+    pub when_deleted: Erasure,
+    /// What is to be said about that besides, or nothing.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub afterwards: &'static str,
+}
+
+impl From<&PersonalData> for PersonalDataView {
+    fn from(entry: &PersonalData) -> Self {
+        Self {
+            title: entry.title,
+            why: entry.why,
+            holds: entry.columns.iter().map(|(_, says)| *says).collect(),
+            when_deleted: entry.erasure,
+            afterwards: entry.afterwards,
+        }
+    }
+}
+
+impl PersonalDataView {
+    /// What every table holds.
+    pub fn all() -> Vec<Self> {
+        personal_data::ALL.iter().map(|entry| Self::from(*entry)).collect()
     }
 }

@@ -68,7 +68,7 @@ async fn go_in_by(flow: &str, app: &TestApp) -> Way {
             visitor.post("/login/magic-link/verify", &[("token", &token)]).await.is(303);
             Way::Asks { visitor, secret: ada.secret }
         }
-        "passkey_login" => {
+        "login_passkey" => {
             let (_, mut device) = passkeys::with_passkey(app, "passkey@example.com").await;
             let visitor = app.curl();
             passkeys::signs_in(&visitor, &mut device).await.is(200);

@@ -6,7 +6,7 @@ use serde_json::json;
 use vestibule::jobs::{self, Job, Outcome};
 
 use crate::{
-    deletion::{ADA, run_deletions, step_up, subjects},
+    delete::{ADA, run_deletions, step_up, subjects},
     harness::{PASSWORD, TestApp, Visitor},
 };
 

@@ -9,7 +9,7 @@ use crate::harness::{
     wire::{request, speak},
 };
 
-const ADA: &str = "ada@example.com";
+pub const ADA: &str = "ada@example.com";
 
 fn cookie(visitor: &Visitor) -> Vec<u8> {
     format!("cookie: session={}", visitor.cookie("session").unwrap()).into_bytes()
@@ -311,20 +311,6 @@ async fn a_long_way_on_waits_in_a_cookie_that_browsers_keep() {
         };
         opened.goes_to(&leads_to.unwrap_or_else(|| "/me".to_owned()));
     }
-}
-
-#[actix_web::test]
-async fn password_managers_are_led_to_the_page_that_changes_the_password() {
-    let app = TestApp::open().await;
-    let ada = app.verified(ADA).await;
-    for visitor in [app.curl(), app.browser(), ada.clone(), ada.with("accept", "text/html")] {
-        for method in [Method::GET, Method::HEAD] {
-            visitor.send(method, "/.well-known/change-password", None).await.goes_to("/me/password");
-        }
-    }
-    // They look whether this site answers everything with a page before they believe it (W3C, Change Password URL, 3.2).
-    let never = "/.well-known/resource-that-should-not-exist-whose-status-code-should-not-be-200";
-    app.browser().get(never).await.is(404);
 }
 
 /// The controls of a form in the order of the page: the value of `autocomplete`, or nothing where there is none.

@@ -4,7 +4,7 @@ use diesel::{RunQueryDsl, sql_query};
 use serde_json::json;
 use vestibule::jobs::{self, Job};
 
-use crate::harness::{PASSWORD, TestApp, eventually};
+use crate::harness::{PASSWORD, TestApp};
 
 #[actix_web::test]
 async fn the_metrics_are_prometheus_text_with_every_family_described() {
@@ -163,24 +163,6 @@ async fn when_the_database_fails_the_page_shows_a_number_to_ask_about_and_nothin
     }
     // Whoever needs no row is served as before.
     app.browser().get("/login").await.is(200);
-}
-
-#[actix_web::test]
-async fn a_node_without_its_database_is_alive_but_not_ready() {
-    let app = TestApp::open().await;
-    app.curl().get("/readyz").await.is(200);
-    app.inner.write(|tx| Ok(sql_query("DROP TABLE outbox").execute(tx.conn)?)).await.unwrap();
-
-    let answer = eventually("a look at the outbox", async || {
-        let answer = app.curl().get("/readyz").await;
-        (answer.status == 503).then_some(answer)
-    })
-    .await
-    .refuses(503, "not_ready");
-
-    assert_eq!(answer.json()["reason"], "outbox");
-    assert!(!answer.header("retry-after").is_empty());
-    app.curl().get("/healthz").await.is(200);
 }
 
 async fn metrics(app: &TestApp) -> String {

@@ -329,15 +329,6 @@ async fn a_page_shows_the_codes_once_where_a_browser_sends_the_passkey_as_a_form
 }
 
 #[actix_web::test]
-async fn password_managers_are_told_where_passkeys_are_kept() {
-    let app = TestApp::open().await;
-    let told = app.curl().get("/.well-known/passkey-endpoints").await.is(200);
-    assert_eq!(told.header("content-type"), "application/json");
-    let page = format!("{}/me/passkeys", app.base_url);
-    assert_eq!(told.json(), json!({ "enroll": page, "manage": page }));
-}
-
-#[actix_web::test]
 async fn the_doctor_warns_where_the_host_changed_and_codes_still_open_case_71() {
     let app = TestApp::open().await;
     let (curl, _) = with_passkey(&app, "ada@example.com").await;

@@ -17,7 +17,7 @@ use crate::{
     model::{
         audit::{self, Event},
         password::Password,
-        rate_limit::{self},
+        rate_limit,
         token::{self, AddressChange, ChangeEmail},
         user::{self, User},
     },

@@ -6,19 +6,16 @@ use serde::Serialize;
 
 use super::Link;
 use crate::{
-    accounts::{
-        containment::{self},
-        email_change, security_changes,
-    },
+    accounts::{containment, email_change, security_changes},
     app::App,
     db::Tx,
     error::{Error, Errors, Result},
     mail::emails::ResetOccasion,
     model::{
         audit::{self, Event},
-        security_change::{self},
+        security_change,
         token::{self, AddressChange, ChangeEmail, ReportSignIn, ResetPassword, RevertEmailChange},
-        user::{self},
+        user,
     },
     secret::Secret,
     web::{Client, Input, Query, Reply},

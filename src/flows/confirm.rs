@@ -7,7 +7,7 @@ use actix_web::web::Data;
 use askama::Template;
 use serde::{Deserialize, Serialize};
 
-use super::step_up::attempt::{Attempt, Verdict};
+use self::attempt::{Attempt, Verdict};
 use crate::{
     accounts::{
         factors,
@@ -18,11 +18,8 @@ use crate::{
     app::App,
     error::{Error, Errors, Result},
     kinds::{StepUpMethod, Strength},
-    model::{password::Password, rate_limit, token::ResumeRequest, user},
-    secret::Secret,
-    web::{
-        Authenticated, Client, CurrentUser, Input, Query, Reply, authentication, local_path, saved_request,
-    },
+    model::{password::Password, rate_limit, user},
+    web::{Authenticated, Client, CurrentUser, Input, Query, Reply, authentication, local_path},
     webauthn::Assertion,
 };
 
@@ -47,15 +44,6 @@ pub struct ConfirmPage {
     errors: Errors,
 }
 
-/// The interrupted form, filled.
-#[derive(Template, Serialize)]
-#[template(path = "continue.html")]
-pub struct ContinuePage {
-    path: String,
-    what: &'static str,
-    fields: Vec<(String, String)>,
-}
-
 /// A proof, and what goes on afterwards.
 #[derive(Deserialize)]
 pub struct Form {
@@ -76,13 +64,6 @@ pub struct ReturnQuery {
     next: Option<String>,
     resume: Option<String>,
     strength: Option<String>,
-}
-
-/// The interrupted form's secret.
-#[derive(Deserialize)]
-pub struct Resume {
-    #[serde(default)]
-    resume: Secret<ResumeRequest>,
 }
 
 /// `GET /auth/confirm`
@@ -193,36 +174,6 @@ async fn page(
     let query = serde_urlencoded::to_string([("next", goes_on)]).unwrap_or_default();
     let sso = format!("/auth/saml/confirm?{query}");
     Ok(ConfirmPage { methods, next, resume, strength, is_stuck, sso, errors })
-}
-
-/// `GET /auth/continue?resume=`: the interrupted form comes back filled, once.
-pub async fn resume(me: CurrentUser, client: Client, query: Query<Resume>, app: Data<App>) -> Result<Reply> {
-    if !client.is_navigation {
-        return Err(Error::MethodNotAllowed);
-    }
-    let (session, secret) = (me.session.id.clone(), query.into_inner().resume);
-    let form = app.write(move |tx| saved_request::consume(tx, &session, &secret)).await?;
-    Ok(Reply::page(ContinuePage { what: what(&form.path), path: form.path, fields: form.fields }))
-}
-
-fn what(path: &str) -> &'static str {
-    match path {
-        "/me/email" => "Change your address",
-        "/me/password" => "Change your password",
-        "/me/2fa/totp" => "Set up an authenticator app",
-        "/me/2fa/totp/disable" => "Remove the authenticator app",
-        "/me/2fa/recovery-codes" => "Make new recovery codes",
-        path if path.starts_with("/me/passkeys/") && path.ends_with("/remove") => "Remove the passkey",
-        "/me/delete" => "Delete your account",
-        _ => "Go on",
-    }
-}
-
-impl ContinuePage {
-    /// What says something to a person. Which set of codes is to be replaced is for the program.
-    fn told(&self) -> Vec<&(String, String)> {
-        self.fields.iter().filter(|(name, _)| name != "replaces").collect()
-    }
 }
 
 impl Form {

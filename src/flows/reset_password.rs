@@ -2,7 +2,6 @@
 
 use actix_web::web::Data;
 use askama::Template;
-use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -11,22 +10,18 @@ use crate::{
         email_verification, linking, second_factors, security_changes, sso_policy, unverified_account,
     },
     app::App,
-    clock::{Timestamp, span_in_words},
+    clock::Timestamp,
     db::Tx,
     error::{Error, Errors, Result},
     ids::UserId,
     log,
-    mail::{
-        EmailAddress, EmailKind,
-        emails::{self, ResetOccasion},
-    },
     model::{
         audit::{self, Event},
         password::{
             Password, PasswordHash,
             policy::{Context, judge},
         },
-        rate_limit::{self, Limit},
+        rate_limit,
         security_change::Kind,
         sign_in,
         token::{self, ResetPassword},
@@ -35,28 +30,6 @@ use crate::{
     secret::Secret,
     web::{Client, Input, MaybeUser, Query, Reply, authentication},
 };
-
-/// The form for a link.
-#[derive(Template, Serialize)]
-#[template(path = "forgot_password.html")]
-pub struct ForgotPage {
-    email: String,
-    #[serde(skip)]
-    errors: Errors,
-}
-
-/// What is said to everybody alike.
-#[derive(Template, Serialize)]
-#[template(path = "notice.html")]
-pub struct NoticePage {
-    #[serde(skip)]
-    title: &'static str,
-    message: String,
-    #[serde(skip)]
-    href: Option<&'static str>,
-    #[serde(skip)]
-    label: Option<&'static str>,
-}
 
 /// The form for a new password.
 #[derive(Template, Serialize)]
@@ -71,16 +44,9 @@ pub struct ResetPage {
     errors: Errors,
 }
 
-/// Whose password is forgotten.
-#[derive(Deserialize)]
-pub struct ForgotForm {
-    #[serde(default)]
-    email: String,
-}
-
 /// The link, and the new password; a page asks for it twice.
 #[derive(Deserialize)]
-pub struct ResetForm {
+pub struct Form {
     #[serde(default)]
     token: Secret<ResetPassword>,
     #[serde(default)]
@@ -95,86 +61,6 @@ pub struct Link {
     token: Secret<ResetPassword>,
 }
 
-/// `GET /forgot-password`
-pub async fn form() -> Result<Reply> {
-    Ok(Reply::page(ForgotPage { email: String::new(), errors: Errors::default() }))
-}
-
-/// `POST /forgot-password`. The same answer for every address.
-pub async fn create(client: Client, Input(form): Input<ForgotForm>, app: Data<App>) -> Result<Reply> {
-    let email = match EmailAddress::parse(&form.email) {
-        Ok(email) => email,
-        Err(problem) => {
-            let errors = Errors::one("email", problem.to_string());
-            let page = ForgotPage { email: form.email, errors: errors.clone() };
-            return Ok(Reply::refused(page, Error::Invalid(errors)));
-        }
-    };
-    let message = format!(
-        "If {} belongs to an account, a link for a new password is on its way to it. If you already have an email from us \
-         today, open it.",
-        email.spelled()
-    );
-    let way = authentication::sso_login_url(&email);
-    if app.write(move |tx| send_link(tx, &client, &email)).await? {
-        return Err(Error::SsoRequired(way));
-    }
-    let page = NoticePage {
-        title: "Look at your mail",
-        message,
-        href: Some("/login"),
-        label: Some("Back to sign in"),
-    };
-    Ok(Reply::page(page))
-}
-
-/// The link goes to the account that has the address confirmed, else to its newest claim: whoever reads that mail
-/// proves the address by using it.
-///
-/// Whether there is one or not, the same is counted and about the same is done: no mail goes unnoticed by the limits,
-/// and the time that it takes tells nobody who is here.
-///
-/// Whether people of the domain sign in through their organisation only. They get no link, but for the owner who may
-/// come in otherwise; all are told the same.
-fn send_link(tx: &mut Tx, client: &Client, email: &EmailAddress) -> Result<bool> {
-    let config = tx.config;
-    let network = rate_limit::client_network(&client.ip);
-    rate_limit::consume(
-        tx,
-        &Limit::new("forgot", &network, config.limits.signups_per_network, TimeDelta::hours(1)),
-    )?;
-    tx.lock(&email.normalized())?;
-    let found = user::meant_by(tx.conn, email)?;
-    let asked = found.as_ref().map(|user| user.id.clone());
-    audit::record(tx, &client.actor(), asked.as_ref(), Event::ResetRequested {})?;
-    let enforced = sso_policy::enforced(tx.conn, email)?;
-    let is_open = match (&enforced, &found) {
-        (Some(domain), Some(user)) => sso_policy::is_break_glass(tx.conn, domain, &user.id)?,
-        _ => true,
-    };
-    let is_unconfirmed = is_open && found.as_ref().is_some_and(|user| !user.is_verified());
-    // The answer is the same either way, so an email too many is simply not written.
-    let has_room = rate_limit::try_consume_mail(tx, EmailKind::ResetPassword, email)?
-        && rate_limit::try_consume_mail_to_unconfirmed(tx, email, Some(&client.ip), is_unconfirmed)?;
-    if !has_room {
-        return Ok(enforced.is_some());
-    }
-    let start = email_verification::start_link_where(tx, email, is_unconfirmed)?;
-    let Some(user) = found.filter(|_| is_open) else {
-        token::dummy_issue::<ResetPassword>(tx)?;
-        return Ok(enforced.is_some());
-    };
-    let secret = token::issue::<ResetPassword>(tx, &user.id, &user.email.normalized())?;
-    let valid_for = span_in_words(config.lifetimes.reset_link);
-    let (site, to, link) = (&config.site, &user.email, secret.reveal());
-    let message = match &start {
-        Some(start) => emails::reset_password_unconfirmed(site, to, link, start.reveal(), &valid_for)?,
-        None => emails::reset_password(site, to, &user.name, ResetOccasion::Asked, link, &valid_for)?,
-    };
-    tx.mail(Some(&user.id), message)?;
-    Ok(enforced.is_some())
-}
-
 /// `GET /reset-password?token=`
 pub async fn open(client: Client, visitor: MaybeUser, link: Query<Link>, app: Data<App>) -> Result<Reply> {
     let secret = link.into_inner().token;
@@ -183,10 +69,10 @@ pub async fn open(client: Client, visitor: MaybeUser, link: Query<Link>, app: Da
 }
 
 /// `POST /reset-password`
-pub async fn reset(
+pub async fn create(
     client: Client,
     visitor: MaybeUser,
-    Input(form): Input<ResetForm>,
+    Input(form): Input<Form>,
     app: Data<App>,
 ) -> Result<Reply> {
     let user = look_up(&app, &form.token).await?;
@@ -288,7 +174,7 @@ fn page(
     }
 }
 
-impl ResetForm {
+impl Form {
     fn check(&self, user: &User, app_name: &str) -> Result<(), Errors> {
         let context = Context { address: user.email.spelled(), name: &user.name, app: app_name };
         judge("password", &self.password, self.repeat.as_ref(), &context)

@@ -14,7 +14,7 @@ use crate::{
 /// The overview.
 #[derive(Template, Serialize)]
 #[template(path = "me.html")]
-pub struct AccountPage {
+pub struct MePage {
     user: UserView,
     #[serde(skip)]
     name: String,
@@ -32,7 +32,7 @@ pub struct NameForm {
 /// `GET /me`
 pub async fn show(me: CurrentUser) -> Result<Reply> {
     let name = me.user.name.clone();
-    Ok(Reply::page(AccountPage { user: UserView::from(&me.user), name, errors: Errors::default() }))
+    Ok(Reply::page(MePage { user: UserView::from(&me.user), name, errors: Errors::default() }))
 }
 
 /// `PUT POST /me/name`
@@ -43,7 +43,7 @@ pub async fn rename(me: CurrentUser, Input(form): Input<NameForm>, app: Data<App
         Err(problem) => {
             let errors = Errors::one("name", problem);
             return Ok(Reply::refused(
-                AccountPage { user, name: form.name, errors: errors.clone() },
+                MePage { user, name: form.name, errors: errors.clone() },
                 Error::Invalid(errors),
             ));
         }

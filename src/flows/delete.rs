@@ -1,0 +1,102 @@
+//! Deleting an account: asking for it, and thirty days to change one's mind.
+
+use actix_web::web::Data;
+use askama::Template;
+use serde::Serialize;
+
+use crate::{
+    accounts::deletion,
+    app::App,
+    clock::{Timestamp, span_in_words},
+    error::Result,
+    model::{personal_data::Erasure, session},
+    web::{IncludingScheduledDeletion, Reply, SteppedUpUser, views::PersonalDataView},
+};
+
+/// What somebody should know before they ask.
+#[derive(Template, Serialize)]
+#[template(path = "delete.html")]
+#[serde(rename_all = "camelCase")]
+pub struct DeletePage {
+    delete_at: Timestamp,
+    #[serde(skip)]
+    grace: String,
+    #[serde(skip)]
+    email: String,
+    #[serde(skip)]
+    is_verified: bool,
+    personal_data: Vec<PersonalDataView>,
+}
+
+impl DeletePage {
+    fn with(&self, erasure: Erasure) -> impl Iterator<Item = &PersonalDataView> {
+        self.personal_data.iter().filter(move |entry| entry.when_deleted == erasure)
+    }
+}
+
+/// `GET /me/delete`
+pub async fn form(me: SteppedUpUser, app: Data<App>) -> Result<Reply> {
+    let grace = app.config().lifetimes.deletion_grace;
+    Ok(Reply::page(DeletePage {
+        delete_at: me.now + grace,
+        grace: span_in_words(grace),
+        email: me.user.email.spelled().to_owned(),
+        is_verified: me.user.is_verified(),
+        personal_data: PersonalDataView::all(),
+    }))
+}
+
+/// `POST /me/delete`
+pub async fn create(me: SteppedUpUser, app: Data<App>) -> Result<Reply> {
+    let (actor, user, keep) = (me.actor(), me.user.clone(), me.session.id.clone());
+    let grace = app.config().lifetimes.deletion_grace;
+    // Counted from the moment of the change, which is a little later than the request.
+    let (delete_at, days_left) = app
+        .write(move |tx| {
+            tx.lock(&user.email.normalized())?;
+            session::hold(tx, &keep)?;
+            let delete_at = deletion::schedule(tx, &actor, &user, Some(&keep), grace)?;
+            Ok((delete_at, deletion::days_left(delete_at, tx.now)))
+        })
+        .await?;
+    let message = format!("Your account will be deleted on {}.", delete_at.exact());
+    Reply::done("/me/delete/status", message)
+        .with("scheduled", true)?
+        .with("daysRemaining", days_left)?
+        .with("deleteAt", delete_at)
+}
+
+/// Whether a deletion is under way, and until when it can be stopped.
+#[derive(Template, Serialize)]
+#[template(path = "delete_status.html")]
+#[serde(rename_all = "camelCase")]
+pub struct StatusPage {
+    scheduled: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    days_remaining: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delete_at: Option<Timestamp>,
+    #[serde(skip)]
+    email: String,
+}
+
+/// `GET /me/delete/status`
+pub async fn status(me: IncludingScheduledDeletion) -> Result<Reply> {
+    let delete_at = me.user.deletes_at;
+    Ok(Reply::page(StatusPage {
+        scheduled: delete_at.is_some(),
+        days_remaining: delete_at.map(|at| deletion::days_left(at, me.now)),
+        delete_at,
+        email: me.user.email.spelled().to_owned(),
+    }))
+}
+
+/// `POST /me/delete/cancel`. Without a step-up: it takes nothing from anybody.
+pub async fn cancel(me: IncludingScheduledDeletion, app: Data<App>) -> Result<Reply> {
+    let (actor, user) = (me.actor(), me.user.clone());
+    let message = match app.write(move |tx| deletion::cancel(tx, &actor, &user)).await? {
+        true => "Your account stays, with everything in it.",
+        false => "Your account was not going to be deleted.",
+    };
+    Reply::done("/me", message).with("scheduled", false)
+}

@@ -1,0 +1,59 @@
+//! The form that a step-up interrupted.
+
+use actix_web::web::Data;
+use askama::Template;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    app::App,
+    error::{Error, Result},
+    model::token::ResumeRequest,
+    secret::Secret,
+    web::{Client, CurrentUser, Query, Reply, saved_request},
+};
+
+/// The interrupted form, filled.
+#[derive(Template, Serialize)]
+#[template(path = "saved_request.html")]
+pub struct SavedRequestPage {
+    path: String,
+    what: &'static str,
+    fields: Vec<(String, String)>,
+}
+
+/// The interrupted form's secret.
+#[derive(Deserialize)]
+pub struct Resume {
+    #[serde(default)]
+    resume: Secret<ResumeRequest>,
+}
+
+/// `GET /auth/continue?resume=`: the interrupted form comes back filled, once.
+pub async fn show(me: CurrentUser, client: Client, query: Query<Resume>, app: Data<App>) -> Result<Reply> {
+    if !client.is_navigation {
+        return Err(Error::MethodNotAllowed);
+    }
+    let (session, secret) = (me.session.id.clone(), query.into_inner().resume);
+    let form = app.write(move |tx| saved_request::consume(tx, &session, &secret)).await?;
+    Ok(Reply::page(SavedRequestPage { what: what(&form.path), path: form.path, fields: form.fields }))
+}
+
+fn what(path: &str) -> &'static str {
+    match path {
+        "/me/email" => "Change your address",
+        "/me/password" => "Change your password",
+        "/me/2fa/totp" => "Set up an authenticator app",
+        "/me/2fa/totp/disable" => "Remove the authenticator app",
+        "/me/2fa/recovery-codes" => "Make new recovery codes",
+        path if path.starts_with("/me/passkeys/") && path.ends_with("/remove") => "Remove the passkey",
+        "/me/delete" => "Delete your account",
+        _ => "Go on",
+    }
+}
+
+impl SavedRequestPage {
+    /// What says something to a person. Which set of codes is to be replaced is for the program.
+    fn told(&self) -> Vec<&(String, String)> {
+        self.fields.iter().filter(|(name, _)| name != "replaces").collect()
+    }
+}

@@ -1,0 +1,41 @@
+//! The devices where one is signed in, page by page.
+
+use super::{Authenticated, views::SessionView};
+use crate::{
+    app::App,
+    error::Result,
+    ids::SessionId,
+    model::session::{self, Listed},
+};
+
+/// A page of the devices.
+pub struct DeviceList {
+    /// The devices, the one that asks first.
+    pub sessions: Vec<SessionView>,
+    /// What the next page is found by.
+    pub next: Option<String>,
+    /// How many there are besides the one that asks, on all pages.
+    pub others: usize,
+}
+
+impl DeviceList {
+    /// Reads up to `most` after the one that `cursor` names; none where it has ended meanwhile.
+    pub async fn read(me: &Authenticated, app: &App, cursor: Option<SessionId>, most: usize) -> Result<Self> {
+        let (owner, now) = (me.user.id.clone(), me.now);
+        Ok(Self::page(me, app.read(move |conn| session::list(conn, &owner, now)).await?, cursor, most))
+    }
+
+    /// The same where `all` of them were read before. The device that asks comes first.
+    pub fn page(me: &Authenticated, mut all: Vec<Listed>, cursor: Option<SessionId>, most: usize) -> Self {
+        all.sort_by_key(|session| session.id != me.session.id);
+        let others = all.len().saturating_sub(1);
+        let start = cursor.map_or(0, |cursor| {
+            all.iter().position(|session| session.id == cursor).map_or(all.len(), |place| place + 1)
+        });
+        let has_more = all.len() > start + most;
+        let page = all.into_iter().skip(start).take(most);
+        let sessions: Vec<_> = page.map(|session| SessionView::new(session, &me.session.id)).collect();
+        let next = sessions.last().filter(|_| has_more).map(|last| last.id.to_string());
+        Self { sessions, next, others }
+    }
+}

@@ -1,0 +1,15 @@
+//! The front page.
+
+use crate::harness::TestApp;
+
+#[actix_web::test]
+async fn a_stranger_may_sign_in_or_sign_up_and_whoever_is_signed_in_goes_on() {
+    let app = TestApp::open().await;
+
+    let page = app.browser().get("/").await.is(200);
+
+    page.says("href=\"/login\"").says("href=\"/signup\"");
+    app.curl().get("/").await.is(200);
+    let ada = app.unverified_user("ada@example.com").await;
+    ada.with("accept", "text/html").get("/").await.goes_to("/me");
+}

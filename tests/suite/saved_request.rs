@@ -1,0 +1,63 @@
+//! A form that a step-up interrupts comes back filled, once, and in its own session only.
+
+use chrono::TimeDelta;
+
+use crate::{
+    confirm::signed_in,
+    harness::{PASSWORD, TestApp},
+};
+
+#[actix_web::test]
+async fn an_interrupted_form_comes_back_filled_once_and_then_goes_through_case_75() {
+    let app = TestApp::open().await;
+    let browser = signed_in(&app).await;
+
+    let interrupted = browser.post("/me/email", &[("email", "new@example.com")]).await.is(303);
+    let confirm = interrupted.header("location").to_owned();
+    assert!(confirm.starts_with("/auth/confirm?resume="), "{confirm}");
+    let resume = confirm.split_once('=').unwrap().1.to_owned();
+    browser.get(&confirm).await.is(200).says(&resume);
+    let way = format!("/auth/continue?resume={resume}");
+    browser.post("/auth/confirm", &[("password", PASSWORD), ("resume", &resume)]).await.goes_to(&way);
+
+    browser.get(&way).await.is(200).says("new@example.com").says("action=\"/me/email\"").says("Continue");
+    browser.get(&way).await.is(422);
+    browser.post("/me/email", &[("email", "new@example.com")]).await.goes_to("/me");
+    assert_eq!(app.emails_to("new@example.com").await.len(), 1);
+}
+
+#[actix_web::test]
+async fn an_interrupted_form_is_sealed_and_opens_in_its_own_session_only() {
+    let app = TestApp::open().await;
+    let browser = signed_in(&app).await;
+    let interrupted = browser.post("/me/email", &[("email", "new@example.com")]).await.is(303);
+    let resume = interrupted.header("location").split_once('=').unwrap().1.to_owned();
+
+    assert_eq!(app.count("tokens WHERE claim LIKE '%new@example.com%'").await, 0);
+    let other = app.browser();
+    other.post("/login", &[("email", "ada@example.com"), ("password", PASSWORD)]).await.is(303);
+    other.get(&format!("/auth/continue?resume={resume}")).await.is(422).hides("new@example.com");
+}
+
+#[actix_web::test]
+async fn an_interrupted_password_is_never_kept() {
+    let app = TestApp::open().await;
+    let browser = signed_in(&app).await;
+
+    let form = [("newPassword", "another fine passphrase"), ("repeat", "another fine passphrase")];
+    browser.post("/me/password", &form).await.goes_to("/auth/confirm?next=%2Fme%2Fpassword");
+
+    assert_eq!(app.count("tokens WHERE purpose = 'interrupted'").await, 0);
+}
+
+#[actix_web::test]
+async fn an_interrupted_form_is_gone_after_five_minutes() {
+    let app = TestApp::open().await;
+    let browser = signed_in(&app).await;
+    let interrupted = browser.post("/me/email", &[("email", "new@example.com")]).await.is(303);
+    let resume = interrupted.header("location").split_once('=').unwrap().1.to_owned();
+
+    app.wait(TimeDelta::minutes(5));
+
+    browser.get(&format!("/auth/continue?resume={resume}")).await.is(422);
+}
