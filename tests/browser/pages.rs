@@ -241,6 +241,64 @@ async fn every_page_behind_a_link_and_on_the_way_is_fit_for_everybody() {
 }
 
 #[actix_web::test]
+async fn every_page_about_getting_an_account_back_is_fit_for_everybody() {
+    let app = TestApp::open().await;
+    let chromium = Chromium::start();
+    let (ada, stranger) = (chromium.browser(&app, LAPTOP).await, chromium.browser(&app, PHONE).await);
+    let mut inspector = Inspector::new(&app);
+    app.unverified_user("bea@example.com").await;
+    let link = app.emails_to("bea@example.com").await.remove(0).text;
+    let start = link.lines().find(|line| line.contains("/use-address?token=")).unwrap();
+    stranger.open(start.trim()).await;
+    stranger.reads("Use your address").await;
+    inspector.look(&stranger, "use-address").await;
+    stranger.press("Create the account").await;
+    stranger.reads("There is a problem").await;
+    inspector.look(&stranger, "use-address-errors").await;
+
+    let owner = app.verified("ada@example.com").await;
+    app.wait(chrono::TimeDelta::minutes(2));
+    owner.steps_up().await;
+    owner.post_json("/me/2fa/totp", json!({})).await.is(200);
+    let secret = owner.get("/me/2fa/totp/confirm").await.json()["secret"].as_str().unwrap().to_owned();
+    owner.confirms_app(&app.code(&secret)).await.is(200);
+    let told = app.emails_to("ada@example.com").await;
+    let told = told.iter().rev().find(|email| email.text.contains("/not-me?token=")).unwrap();
+    ada.open(link_in(&told.text)).await;
+    ada.reads("Remove the authenticator app").await;
+    inspector.look(&ada, "not-me-kept").await;
+    ada.fill("Your password, if you still know it", "not the password at all").await;
+    ada.press("This wasn't me").await;
+    ada.reads("There is a problem").await;
+    inspector.look(&ada, "not-me-wrong-password").await;
+    ada.fill("Your password, if you still know it", PASSWORD).await;
+    ada.press("This wasn't me").await;
+    ada.reads("Your account is secured").await;
+    inspector.look(&ada, "not-me-done").await;
+
+    let reset = app.requested_email("ada@example.com").await;
+    ada.open(link_in(&reset.text)).await;
+    ada.fill("New password", "another fine passphrase").await;
+    ada.fill("New password again", "another fine passphrase").await;
+    ada.press("Save the new password").await;
+    ada.is_at("/login").await;
+    ada.fill("Email address", "ada@example.com").await;
+    ada.fill("Password", "another fine passphrase").await;
+    ada.press("Sign in").await;
+    ada.is_at("/me").await;
+    ada.open("/me/security").await;
+    ada.reads("Put back").await;
+    inspector.look(&ada, "security-removed").await;
+    ada.press("Put back").await;
+    ada.fill("Password", "another fine passphrase").await;
+    ada.press("Confirm and go on").await;
+    ada.press("Continue").await;
+    ada.reads("Your authenticator app works again").await;
+    inspector.look(&ada, "put-back-codes").await;
+
+    inspector.report();
+}
+#[actix_web::test]
 async fn every_page_of_the_second_factors_is_fit_for_everybody() {
     let app = TestApp::open().await;
     let chromium = Chromium::start();

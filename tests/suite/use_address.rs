@@ -1,6 +1,5 @@
 //! "Is this your address? Use it": the reader of an email to an address that nobody confirmed starts with that address.
 
-use actix_web::http::Method;
 use chrono::TimeDelta;
 use futures_util::future::join;
 use serde_json::{Value, json};
@@ -65,7 +64,7 @@ async fn whoever_uses_up_the_emails_of_the_day_keeps_nobody_out() {
     assert_eq!(app.emails_to(ADA).await.len(), 5, "none is left for Ada");
 
     let link = newest_link(&app).await;
-    browser.get(&link).await.is(200).says("Use your address").says("This browser is signed in as");
+    browser.get(&link).await.is(200).says("Use your address").says("This browser is signed in to an account");
     let fields = [("token", token_of(&link)), ("email", ADA), ("name", "Ada"), ("password", OWN)];
     browser.post("/use-address", &fields).await.goes_to("/me");
 
@@ -137,7 +136,7 @@ async fn looking_at_the_link_changes_nothing() {
 
     for visitor in [app.browser(), app.curl()] {
         visitor.get(&link).await.is(200).says(ADA);
-        visitor.send(Method::HEAD, &link, None).await.is(200);
+        visitor.head(&link).await.is(200);
     }
 
     assert_eq!((app.count("users").await, app.count("sessions").await), (1, 1));

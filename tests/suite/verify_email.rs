@@ -335,7 +335,7 @@ async fn what_was_never_a_link_is_a_dead_one() {
         app.browser().get(&path).await.is(422).says("This link no longer works");
         curl.get(&path).await.refuses(422, "dead_link");
     }
-    app.browser().get("/verify-email").await.is(422);
+    app.browser().get("/verify-email").await.is(400).says("Open the link in the email again");
     for body in [json!({}), json!({ "token": "" }), json!({ "token": "\0" })] {
         curl.post_json("/verify-email", body.clone()).await.refuses(422, "dead_link");
         curl.post_json("/verify-email/disown", body).await.refuses(422, "dead_link");

@@ -95,7 +95,7 @@ impl Visitor {
 
     async fn follow(&self, method: Method, path: &str) -> Answer {
         let answer = self.send(method.clone(), path, None).await;
-        let has_token = path.contains("?token=") || path.contains("&token=");
+        let has_token = path.contains("token=");
         match answer.location() {
             Some(to) if has_token && to.split('?').next() == path.split('?').next() => {
                 self.send(method, to, None).await
