@@ -70,7 +70,7 @@ pub fn entries() -> Vec<Entry> {
         get("/reset-password", "the form behind the link", reset_password::open),
         post("/reset-password", "`{token, password}`: sets it and ends every session", reset_password::create),
         get("/not-me", "what the link in a mail tells of, and what the button takes back", not_me::open),
-        post("/not-me", "`{token, trusted?, removeFactors?}`: signs out everything, takes back what somebody else changed, mails a reset link", not_me::create),
+        post("/not-me", "`{token, trusted?, removeFactors?, password?}`: signs out everything, takes back what somebody else changed, mails a reset link", not_me::create),
         post("/not-me/was-me", "`{token}`: that sign-in counts as one's own from now on", not_me::was_me),
         get("/factor-reset/stop", "the link in the mail about a reset of second factors", factor_reset::open),
         post("/factor-reset/stop", "`{token}`: stops it: `{stopped}`", factor_reset::stop_by_link),

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs};
 
 use serde_json::{Value, json};
 
-use crate::harness::{CommandOutput, Ground, Storage, TestApp, free_port, run_program};
+use crate::harness::{CommandOutput, Ground, Storage, TestApp, eventually, free_port, run_program};
 
 /// Settings for a program without a house around it.
 fn settings(database: &str, more: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -270,7 +270,8 @@ async fn a_log_that_nobody_watches_has_no_colours() {
     let ground = Ground::new();
     let vestibule = ground.serve().await;
 
-    let log = vestibule.log();
+    let is_open = |log: String| log.contains("open base_url=").then_some(log);
+    let log = eventually("the line about being open", async || is_open(vestibule.log())).await;
 
-    assert!(log.contains("open base_url=") && !log.contains('\u{1b}'), "{log}");
+    assert!(!log.contains('\u{1b}'), "{log}");
 }

@@ -51,6 +51,9 @@ impl Lenient {
 struct Lines {
     column: usize,
     was_return: bool,
+    code: [u8; 3],
+    // The first word behind the code, until it has ended; that of AUTH until the line has.
+    keyword: Option<Vec<u8>>,
     ready: VecDeque<u8>,
 }
 
@@ -69,10 +72,39 @@ impl Lines {
             if byte == b'\n' && !self.was_return {
                 self.ready.push_back(b'\r');
             }
-            self.ready.push_back(if byte.is_ascii() { byte } else { b'?' });
+            let byte = if byte.is_ascii() { byte } else { b'?' };
+            let byte = self.keyword_in_capitals(byte);
+            self.ready.push_back(byte);
             self.column = if byte == b'\n' { 0 } else { self.column + 1 };
             self.was_return = byte == b'\r';
         }
+    }
+}
+
+impl Lines {
+    /// EHLO's keywords are read in any case (RFC 5321 §2.4), and the library knows them in capitals only: whoever overlooks
+    /// `starttls` would say the password to everybody. `AUTH=` is how servers wrote it before RFC 2554.
+    fn keyword_in_capitals(&mut self, byte: u8) -> u8 {
+        match self.column {
+            column @ 0..3 => {
+                self.code[column] = byte;
+                return byte;
+            }
+            3 => {
+                self.keyword = (self.code == *b"250").then(Vec::new);
+                return byte;
+            }
+            _ => {}
+        }
+        let Some(keyword) = &mut self.keyword else { return byte };
+        if !byte.is_ascii_alphanumeric() && byte != b'-' && !keyword.starts_with(b"AUTH") {
+            self.keyword = None;
+            return byte;
+        }
+        let is_old_auth = byte == b'=' && keyword == b"AUTH";
+        let byte = if is_old_auth { b' ' } else { byte.to_ascii_uppercase() };
+        keyword.push(byte);
+        byte
     }
 }
 
@@ -119,5 +151,31 @@ impl AsyncTokioStream for Lenient {
 impl fmt::Debug for Lenient {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Lenient")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_is_made_one_that_the_library_reads() {
+        for (sent, read) in [
+            ("250 mail.example\r\n", "250 MAIL.example\r\n"),
+            ("250-starttls\r\n", "250-STARTTLS\r\n"),
+            ("250-StartTLS\r\n250 size 1000\r\n", "250-STARTTLS\r\n250 SIZE 1000\r\n"),
+            ("250-auth login Plain\r\n", "250-AUTH LOGIN PLAIN\r\n"),
+            ("250 AUTH=LOGIN PLAIN\r\n", "250 AUTH LOGIN PLAIN\r\n"),
+            ("250-8bitmime\n", "250-8BITMIME\r\n"),
+            ("250\r\n", "250 -\r\n"),
+            ("220 ready = yes\r\n", "220 ready = yes\r\n"),
+            ("334 dXNlcg==\r\n", "334 dXNlcg==\r\n"),
+            ("550 no such user\r\n", "550 no such user\r\n"),
+        ] {
+            let mut lines = Lines::default();
+            lines.take_in(sent.as_bytes());
+            let ready: Vec<u8> = lines.ready.into_iter().collect();
+            assert_eq!(String::from_utf8(ready).unwrap(), read, "{sent:?}");
+        }
     }
 }
