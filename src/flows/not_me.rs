@@ -1,5 +1,7 @@
 //! "This wasn't me": the way out for whoever is told of a sign-in they know nothing of.
 
+mod views;
+
 use std::collections::BTreeMap;
 
 use actix_web::web::Data;
@@ -7,6 +9,7 @@ use askama::Template;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use self::views::{DoubtfulView, Kept, KeptPasskey, Undone};
 use crate::{
     accounts::{
         containment::{self, Contained, Doubt, Judgement},
@@ -16,7 +19,7 @@ use crate::{
     clock::{Timestamp, span_in_words},
     db::{Conn, Tx},
     error::{Error, Errors, Result},
-    ids::{PasskeyId, SessionId, UserId},
+    ids::{SessionId, UserId},
     mail::emails::ResetOccasion,
     model::{
         device::Device,
@@ -53,51 +56,6 @@ pub struct NotMePage {
     token: String,
     #[serde(skip)]
     errors: Errors,
-}
-
-/// A sign-in in doubt that goes on until the button is pressed.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct DoubtfulView {
-    id: SessionId,
-    device: String,
-    ip: String,
-    began_at: Timestamp,
-    // The one that the link tells of is somebody else's, or the button would not be pressed.
-    is_told_of: bool,
-}
-
-/// What was added since then by browsers that were known before, and stays.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Kept {
-    passkeys: Vec<KeptPasskey>,
-    authenticator_app: bool,
-    is_app_told_of: bool,
-    // How long it takes until they are removed, where that is asked for.
-    removal_takes: String,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct KeptPasskey {
-    id: PasskeyId,
-    name: String,
-    // Whether the link tells of the session that added it: whoever presses the button then means it, too.
-    is_told_of: bool,
-}
-
-/// What else the button takes back: what somebody else seems to have done.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Undone {
-    passkeys: Vec<String>,
-    authenticator_app: bool,
-    recovery_codes: bool,
-    identities: usize,
-    // Shown to whoever reads the mailbox that had the account first.
-    address: Option<String>,
-    deletion: bool,
 }
 
 /// The link.

@@ -1,0 +1,53 @@
+//! What the page "was this you?" says of sign-ins and of what was added since.
+
+use serde::Serialize;
+
+use crate::{
+    clock::Timestamp,
+    ids::{PasskeyId, SessionId},
+};
+
+/// A sign-in in doubt that goes on until the button is pressed.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DoubtfulView {
+    pub id: SessionId,
+    pub device: String,
+    pub ip: String,
+    pub began_at: Timestamp,
+    // The one that the link tells of is somebody else's, or the button would not be pressed.
+    pub is_told_of: bool,
+}
+
+/// What was added since then by browsers that were known before, and stays.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Kept {
+    pub passkeys: Vec<KeptPasskey>,
+    pub authenticator_app: bool,
+    pub is_app_told_of: bool,
+    // How long it takes until they are removed, where that is asked for.
+    pub removal_takes: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeptPasskey {
+    pub id: PasskeyId,
+    pub name: String,
+    // Whether the link tells of the session that added it: whoever presses the button then means it, too.
+    pub is_told_of: bool,
+}
+
+/// What else the button takes back: what somebody else seems to have done.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Undone {
+    pub passkeys: Vec<String>,
+    pub authenticator_app: bool,
+    pub recovery_codes: bool,
+    pub identities: usize,
+    // Shown to whoever reads the mailbox that had the account first.
+    pub address: Option<String>,
+    pub deletion: bool,
+}
