@@ -35,9 +35,6 @@ const CALLED: [(&str, &str); 5] = [
 const LEFT: &[(&str, &str)] = &[
     ("/dev/idp", "test"),
     ("/dev/idp/metadata", "test"),
-    ("/me/logins", "test"),
-    ("/not-me", "test"),
-    ("/not-me/was-me", "test"),
     ("/organisations/{slug}/sso", "flow"),
     ("/organisations/{slug}/sso/domains", "flow"),
     ("/organisations/{slug}/sso/domains/{domain}", "flow"),
