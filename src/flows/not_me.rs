@@ -302,10 +302,10 @@ fn secure(
         false => containment::tell_present_address(tx, &user)?,
     }
     let asked: Vec<Target> = removable.into_iter().filter(|one| answer.removes(one)).collect();
-    match asked.is_empty() {
-        true => {}
-        false if knows_password => factor_reset::remove_now(tx, &actor, &user, &asked)?,
-        false => drop(factor_reset::ask_for(tx, &actor, &user, Some(asked))?),
+    if knows_password && !asked.is_empty() {
+        factor_reset::remove_now(tx, &actor, &user, &asked)?;
+    } else if !asked.is_empty() {
+        factor_reset::ask_for(tx, &actor, &user, Some(asked))?;
     }
     Ok((id, is_sent.then(|| user.email.spelled().to_owned())))
 }

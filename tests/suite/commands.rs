@@ -275,3 +275,25 @@ async fn a_log_that_nobody_watches_has_no_colours() {
 
     assert!(!log.contains('\u{1b}'), "{log}");
 }
+
+/// A command that only looks makes no database and brings no schema up: the nodes that run may be older.
+#[test]
+fn commands_that_only_look_make_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("elsewhere.db");
+    let url = format!("sqlite://{}", file.display());
+    for command in
+        [&["user", "list"][..], &["audit"], &["limits", "list"], &["jobs", "list"], &["sso", "list"]]
+    {
+        let output = run_program(
+            command,
+            [("DATABASE_URL", url.as_str()), ("SECRET_KEY", "the key of a program that runs for one test")],
+        );
+        assert_eq!(output.code, Some(1), "{command:?}: {output:?}");
+        assert!(
+            output.err.contains("vestibule migrate") && output.err.contains("DATABASE_URL"),
+            "{output:?}"
+        );
+        assert!(!file.exists(), "{command:?}");
+    }
+}
