@@ -15,7 +15,7 @@ use crate::{
     model::{
         password::{
             Password,
-            policy::{Context, judge},
+            policy::{Context, weaknesses},
         },
         rate_limit,
         token::UseAddress,
@@ -142,14 +142,11 @@ impl Form {
     /// Looks at everything at once. Not for a thread that answers requests: judging a password takes milliseconds.
     fn check(&self, email: &EmailAddress, app_name: &str) -> Result<Name, Errors> {
         let context = Context { address: email.spelled(), name: &self.name, app: app_name };
-        let mut errors = judge("password", &self.password, None, &context).err().unwrap_or_default();
-        match Name::parse(&self.name) {
-            Ok(name) if errors.is_empty() => Ok(name),
-            Ok(_) => Err(errors),
-            Err(problem) => {
-                errors.add("name", problem);
-                Err(errors)
-            }
+        let mut errors = Errors::default();
+        let name = Name::parse(&self.name).map_err(|problem| errors.add("name", problem)).ok();
+        for weakness in weaknesses(self.password.reveal(), &context) {
+            errors.add("password", weakness);
         }
+        name.filter(|_| errors.is_empty()).ok_or(errors)
     }
 }
