@@ -58,6 +58,7 @@ fn world() -> &'static World {
         let service = saml::Service {
             entity_id: "https://app.example/auth/saml/metadata".to_owned(),
             acs_url: "https://app.example/auth/saml/callback".to_owned(),
+            logout_url: "https://app.example/auth/saml/logout".to_owned(),
             keys: vec![ours],
         };
         World {
@@ -107,6 +108,7 @@ fn read(text: &str) -> Result<saml::Statement, Box<saml::Refusal>> {
             sent_at: now() - TimeDelta::seconds(30),
             force_authn: true,
         },
+        identifier: None,
         identity_attributes: vec!["email".to_owned()],
         now: now(),
     });

@@ -90,7 +90,7 @@ pub fn resolve(
     created_from: &str,
 ) -> Result<Resolution> {
     // Two first arrivals of one person take turns.
-    tx.lock(&format!("identity {} {} {}", connection.id, identity::format_word(name.format), name.value))?;
+    tx.lock(&format!("identity {} {} {}", connection.id, name.format, name.value))?;
     let known = identity::find(tx.conn, &connection.id, name)?;
     lock_addresses(tx, known.as_ref(), profile)?;
     // Read again: the account may have changed, or ended, while its address was waited for.

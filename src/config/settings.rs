@@ -94,6 +94,11 @@ pub const SETTINGS: &[Setting] = &[
         "`ADDRESS:PORT` of the DNS server that is asked about domains and metadata",
     ),
     setting(
+        "SSO_METADATA_LINKS",
+        "on",
+        "`off`: metadata of identity providers is pasted, never read from a link",
+    ),
+    setting(
         "SSO_PRIVATE_METADATA",
         "off",
         "`on`: metadata of identity providers may be read from private networks and this machine",
@@ -118,6 +123,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("PENDING_SIGN_IN", "10m", "how long a sign-in waits for its second proof"),
     setting("MAGIC_LINKS", "on", "`off`: nobody signs in with a link by mail"),
     setting("MAGIC_LINK_LIFE", "10m", "how long a link to sign in works, and its short code"),
+    setting("SAML_REQUEST_LIFE", "60m", "how long somebody may take to sign in at their identity provider"),
     setting(
         "FACTORS_RESET_DELAY",
         "24h",

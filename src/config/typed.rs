@@ -61,6 +61,8 @@ pub struct Lifetimes {
     pub pending_sign_in: TimeDelta,
     /// A link to sign in, and its short code.
     pub magic_link: TimeDelta,
+    /// A request to an identity provider, until it is answered.
+    pub saml_request: TimeDelta,
     /// From an operator's reset of second factors until it takes effect.
     pub factors_reset: TimeDelta,
     /// The link to a new address.
@@ -149,6 +151,8 @@ pub struct Config {
     pub hash_queue: usize,
     /// Who is asked about names; the machine's own servers where there is none.
     pub dns_server: Option<SocketAddr>,
+    /// Whether metadata of identity providers may be read from links.
+    pub metadata_links: bool,
     /// Whether metadata may be read from private networks.
     pub private_metadata: bool,
     /// Whether an API caller's GET of a link confirms.

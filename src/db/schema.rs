@@ -48,6 +48,9 @@ diesel::table! {
         binding -> Nullable<Text>,
         stepped_up_with -> Nullable<Text>,
         browser_known_since -> Nullable<Timestamp>,
+        connection_id -> Nullable<Text>,
+        name_id_hash -> Nullable<Text>,
+        sid_hash -> Nullable<Text>,
     }
 }
 
@@ -236,11 +239,14 @@ diesel::table! {
         expires_at -> Timestamp,
         warned_days -> Nullable<Integer>,
         mapping -> Text,
-        signs_requests -> Bool,
+        sends_unsigned -> Bool,
         allows_idp_initiated -> Bool,
         asks_second_factor -> Bool,
         tested_at -> Nullable<Timestamp>,
         created_at -> Timestamp,
+        name_policy -> Text,
+        identifier -> Text,
+        unsigned_responses -> Integer,
     }
 }
 
@@ -289,6 +295,7 @@ diesel::table! {
         is_test -> Bool,
         outcome -> Text,
         sealed -> Text,
+        is_signed -> Bool,
     }
 }
 

@@ -7,8 +7,10 @@ mod acs;
 mod authn_request;
 mod complete;
 mod linking;
+mod logout;
 
 use actix_web::{HttpRequest, HttpResponse, web::Data};
+use askama::Template;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -19,20 +21,22 @@ use crate::{
     kinds::Role,
     model::{
         audit::{self, Event},
-        connection::Connection,
+        connection::{self, Connection},
         organisation, service_key,
-        sso_attempt::{self, Detail},
+        sso_attempt::{self, CheckDetail, Detail},
+        sso_session::SsoSession,
         token::AuthnRequestState,
     },
-    saml::{self, Refusal},
+    saml::{self, Reason, Refusal},
     secret,
-    web::{Client, cookies::Own},
+    web::{Client, Reply, cookies::Own},
 };
 
 pub use acs::{assertion_consumer_service, say_refused};
 pub use authn_request::{go, login, step_up, test};
 pub use complete::complete;
 pub use linking::{link, link_form};
+pub use logout::{logout, logout_by_post};
 
 const SEAL: &str = "saml_arrival";
 
@@ -43,96 +47,149 @@ const REFUSED: &str = "/auth/saml/refused";
 struct Handoff {
     asked: AuthnRequestState,
     attempt: AttemptId,
-    format: String,
-    name: String,
+    /// What identified people at the connection when this came.
+    identifier: String,
+    name: saml::Name,
     email: Option<String>,
     shown: Option<String>,
     role: Role,
     session_ends_at: Option<i64>,
+    sso: Option<SsoSession>,
 }
 
 /// An identity that waits for its person to sign in the old way.
 #[derive(Serialize, Deserialize)]
 struct Linking {
     connection: ConnectionId,
-    format: String,
-    name: String,
+    name: saml::Name,
     role: Role,
+}
+
+/// Somebody could not be signed in; why is for their administrator.
+#[derive(Template, Serialize)]
+#[template(path = "saml_refused.html")]
+pub struct RefusedPage {
+    reference: Option<String>,
+}
+
+impl RefusedPage {
+    fn reply(reference: Option<String>) -> Reply {
+        Reply::refused(Self { reference }, Error::SsoRefused)
+    }
 }
 
 /// Why a response lets nobody in, for the owners of its connection.
 struct Fault {
     code: &'static str,
+    is_signed: bool,
     detail: Detail,
 }
 
 impl Fault {
-    fn new(code: &'static str, sentence: &str) -> Self {
-        Self { code, detail: Detail { reason: Some(sentence.to_owned()), ..Detail::default() } }
+    /// One that says nothing of what came.
+    fn new(code: &'static str, is_signed: bool, sentence: &str) -> Self {
+        let detail = Detail { reason: Some(sentence.to_owned()), ..Detail::default() };
+        Self { code, is_signed, detail }
     }
 
-    fn another_browser() -> Self {
-        Self::new("another_browser", "Another browser brought the response than the one that asked for it.")
+    /// Whether the identity provider may have changed its keys.
+    fn may_be_of_another_key(&self) -> bool {
+        let reasons = [Reason::BadSignature, Reason::KeyKind, Reason::CertificateExpired];
+        reasons.iter().any(|reason| reason.code() == self.code)
     }
 }
 
+const ANOTHER_BROWSER: (&str, &str) =
+    ("another_browser", "Another browser brought the response than the one that asked for it.");
+
 impl From<Box<Refusal>> for Fault {
     fn from(refusal: Box<Refusal>) -> Self {
+        let Refusal { reason, checks, is_signed, name_id, attributes } = *refusal;
+        let came = match (reason, &name_id) {
+            (Reason::NameFormat, Some(name)) => Some(format!("It came as {}.", name.format)),
+            (Reason::StatusFailed, _) => {
+                let failed = checks.iter().find(|check| check.failed == Some(reason));
+                failed.and_then(|check| Some(format!("It says: {}", check.found.as_ref()?)))
+            }
+            _ => None,
+        };
+        let sentence = [Some(reason.sentence().to_owned()), came].into_iter().flatten();
+        let (name_id, name_format) = name_id.map(|name| (name.value, name.format)).unzip();
         let detail = Detail {
-            reason: Some(refusal.reason.sentence().to_owned()),
-            checks: checks(&refusal.checks),
-            attributes: attributes(&refusal.attributes),
+            reason: Some(sentence.collect::<Vec<_>>().join(" ")),
+            name_id,
+            name_format,
+            checks: self::checks(&checks),
+            attributes: self::attributes(&attributes),
             ..Detail::default()
         };
-        Self { code: refusal.reason.code(), detail }
+        Self { code: reason.code(), is_signed, detail }
     }
 }
 
 /// `GET /auth/saml/metadata`
 pub async fn metadata(app: Data<App>) -> Result<HttpResponse> {
     let config = app.config().clone();
-    let service = app.read(move |conn| service_key::service(conn, &config)).await?;
-    let document = tokio::task::spawn_blocking(move || saml::metadata(&service)).await;
+    let (service, are_all_signed) = app
+        .read(move |conn| Ok((service_key::service(conn, &config)?, !connection::is_any_unsigned(conn)?)))
+        .await?;
+    let document = tokio::task::spawn_blocking(move || saml::metadata(&service, are_all_signed)).await;
     let document = document.map_err(Error::internal)??;
     Ok(HttpResponse::Ok().content_type("application/samlmetadata+xml").body(document))
 }
 
-/// Notes a response; a test is shown to its owner, anything else is told in general words.
+/// `GET /auth/saml/certificate`: the certificate of the key in use, as a file, where an identity provider asks for that.
+pub async fn certificate(app: Data<App>) -> Result<HttpResponse> {
+    let config = app.config().clone();
+    let service = app.read(move |conn| service_key::service(conn, &config)).await?;
+    let key = service.keys.first().ok_or(Error::NotFound)?;
+    Ok(HttpResponse::Ok()
+        .content_type("application/x-pem-file")
+        .insert_header(("content-disposition", "attachment; filename=\"saml-certificate.pem\""))
+        .body(key.certificate_pem()?))
+}
+
+/// Notes a response that was refused, or a test; where its browser goes on. A test is shown to its owner, anything else is
+/// told in general words, with a number to read out.
 fn note(
     tx: &mut Tx,
     client: &Client,
     connection: &Connection,
     test: Option<UserId>,
-    outcome: &str,
+    (outcome, is_signed): (&str, bool),
     detail: &Detail,
 ) -> Result<String> {
-    let id = sso_attempt::note(tx, &connection.id, test.as_ref(), test.is_some(), outcome, detail)?;
+    let id = sso_attempt::note(tx, &connection.id, test.as_ref(), is_signed, outcome, detail)?;
     if outcome != "success" {
-        tracing::warn!(connection.id = %connection.id, reason = outcome, "a SAML response is refused");
-        let event = Event::SsoRefused { connection: connection.id.clone(), reason: outcome.to_owned() };
-        audit::record(tx, &client.actor(), None, event)?;
+        record_refusal(tx, client, connection, outcome)?;
     }
     Ok(match test {
         Some(_) => {
             let slug = organisation::slug_of(tx.conn, &connection.organisation_id)?;
             format!("/organisations/{slug}/sso/{}/attempts/{id}", connection.id)
         }
-        None => REFUSED.to_owned(),
+        None => format!("{REFUSED}?reference={}", sso_attempt::reference(&id)),
     })
 }
 
-fn checks(checks: &[saml::Check]) -> Vec<(String, Option<String>)> {
-    let failed = |check: &saml::Check| check.failed.map(|reason| reason.sentence().to_owned());
-    checks.iter().map(|check| (check.says.to_owned(), failed(check))).collect()
+fn record_refusal(tx: &mut Tx, client: &Client, connection: &Connection, reason: &str) -> Result<()> {
+    tracing::warn!(connection.id = %connection.id, reason, "a SAML response is refused");
+    let event = Event::SsoRefused { connection: connection.id.clone(), reason: reason.to_owned() };
+    audit::record(tx, &client.actor(), None, event)
+}
+
+fn checks(checks: &[saml::Check]) -> Vec<CheckDetail> {
+    let detail = |check: &saml::Check| CheckDetail {
+        says: check.says.to_owned(),
+        failed: check.failed.map(|reason| reason.sentence().to_owned()),
+        expected: check.expected.clone(),
+        found: check.found.clone(),
+    };
+    checks.iter().map(detail).collect()
 }
 
 fn attributes(attributes: &[saml::Attribute]) -> Vec<(String, Vec<String>)> {
     attributes.iter().map(|one| (one.name.clone(), one.values.clone())).collect()
-}
-
-fn name_of(format: &str, value: &str) -> Result<saml::Name> {
-    let format = saml::NameFormat::from_uri(format).ok_or(Error::SsoRefused)?;
-    Ok(saml::Name { format, value: value.to_owned() })
 }
 
 fn refused(error: Error) -> Error {

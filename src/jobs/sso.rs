@@ -34,14 +34,7 @@ pub async fn run(app: &App) -> Result<usize> {
 pub async fn read_metadata(app: &App) -> Result<usize> {
     let now = app.now();
     let due = app.read(move |conn| upkeep::due(conn, now, AT_ONCE)).await?;
-    few_at_a_time(due, |connection| async {
-        let turn = connection.clone();
-        match app.write(move |tx| upkeep::take_turn(tx, &turn)).await? {
-            true => read_one(app, connection).await.map(|()| 1),
-            false => Ok(0),
-        }
-    })
-    .await
+    few_at_a_time(due, |connection| async { read_now(app, connection).await.map(usize::from) }).await
 }
 
 /// Some who answer slowly, or never, must not hold up the others. Returns how many were done.
@@ -51,6 +44,15 @@ where
 {
     let done: Vec<Result<usize>> = stream::iter(due).map(work).buffer_unordered(SIDE_BY_SIDE).collect().await;
     done.into_iter().sum()
+}
+
+/// Reads the metadata of one connection now; false where another node does just then.
+pub async fn read_now(app: &App, connection: Connection) -> Result<bool> {
+    let turn = connection.clone();
+    match app.write(move |tx| upkeep::take_turn(tx, &turn)).await? {
+        true => read_one(app, connection).await.map(|()| true),
+        false => Ok(false),
+    }
 }
 
 async fn read_one(app: &App, connection: Connection) -> Result<()> {

@@ -1,14 +1,14 @@
 //! Connections: an organisation's identity provider, what its attributes mean here, and how far it is trusted.
 
+mod mapping;
 pub mod upkeep;
 
 use diesel::prelude::*;
-use serde::{Deserialize, Serialize};
 
+pub use self::mapping::{MappedProfile, Mapping};
 use super::{
     audit::{self, Actor, Event},
     organisation::{self, Organisation},
-    user::Name,
 };
 use crate::{
     clock::Timestamp,
@@ -18,9 +18,7 @@ use crate::{
     },
     error::{Error, Errors, Result},
     ids::{ConnectionId, Id, OrganisationId},
-    kinds::Role,
-    mail::EmailAddress,
-    saml::{IdentityProvider, NameFormat, Reason, Statement, read_provider},
+    saml::{IdentityProvider, NamePolicy, Reason, read_provider},
 };
 
 /// An identity provider that people of an organisation sign in with.
@@ -35,7 +33,7 @@ pub struct Connection {
     pub name: String,
     /// The identity provider's entity ID.
     pub issuer: String,
-    /// Its metadata as it was read.
+    /// Its metadata, with nothing in it but what is used.
     pub metadata: String,
     /// Where that is read anew every day.
     pub metadata_url: Option<String>,
@@ -49,8 +47,14 @@ pub struct Connection {
     pub warned_days: Option<i32>,
     /// JSON of a [`Mapping`].
     pub mapping: String,
-    /// Whether our requests are signed.
-    pub signs_requests: bool,
+    /// Whether our requests go unsigned although there is a key; an identity provider that wants them signed gets them so.
+    pub sends_unsigned: bool,
+    /// In which format people are to be named.
+    pub name_policy: NamePolicy,
+    /// The attribute that identifies people; empty where the NameID does.
+    pub identifier: String,
+    /// How many responses came that its identity provider had not signed.
+    pub unsigned_responses: i32,
     /// Whether a sign-in may begin at the identity provider. It is answered with a fresh request.
     pub allows_idp_initiated: bool,
     /// Whether the second factor of an account here is asked for after it.
@@ -61,131 +65,15 @@ pub struct Connection {
     pub created_at: Timestamp,
 }
 
-/// What the attributes mean. An empty name stands for those that are usual: see [`Mapping::DEFAULT_ATTRIBUTE_NAMES`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Mapping {
-    /// The attribute with the address.
-    #[serde(default)]
-    pub email: String,
-    /// The attribute with the name.
-    #[serde(default)]
-    pub name: String,
-    /// The attribute with the groups.
-    #[serde(default)]
-    pub groups: String,
-    /// What a group may do. Of several, the most powerful.
-    #[serde(default)]
-    pub roles: Vec<(String, Role)>,
-    /// What everybody else may do.
-    pub default_role: Role,
-}
-
-impl Default for Mapping {
-    fn default() -> Self {
-        Self {
-            email: String::new(),
-            name: String::new(),
-            groups: String::new(),
-            roles: Vec::new(),
-            default_role: Role::Viewer,
-        }
-    }
-}
-
-impl Mapping {
-    /// The names that common identity providers use: for the address, the name, and the groups.
-    pub const DEFAULT_ATTRIBUTE_NAMES: [&'static [&'static str]; 3] = [
-        &[
-            "email",
-            "mail",
-            "emailAddress",
-            "user.email",
-            "urn:oid:0.9.2342.19200300.100.1.3",
-            "urn:oid:1.2.840.113549.1.9.1",
-            "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress",
-        ],
-        &[
-            "displayName",
-            "name",
-            "cn",
-            "urn:oid:2.16.840.1.113730.3.1.241",
-            "urn:oid:2.5.4.3",
-            "http://schemas.microsoft.com/identity/claims/displayname",
-        ],
-        &[
-            "groups",
-            "group",
-            "member",
-            "memberOf",
-            "Role",
-            "eduPersonAffiliation",
-            "urn:oid:1.3.6.1.4.1.5923.1.1.1.1",
-            "http://schemas.microsoft.com/ws/2008/06/identity/claims/groups",
-            "http://schemas.xmlsoap.org/claims/Group",
-        ],
-    ];
-
-    /// The attributes that say who the person is. Each may have one value.
-    pub fn identity_attributes(&self) -> Vec<String> {
-        [(&self.email, 0), (&self.name, 1)].into_iter().flat_map(|(name, kind)| names(name, kind)).collect()
-    }
-
-    /// Who a statement is about, and what they may do.
-    pub fn profile(&self, statement: &Statement) -> MappedProfile {
-        let first = |name: &str, kind| values(statement, name, kind).into_iter().next();
-        let named = (statement.name.format == NameFormat::Email).then(|| statement.name.value.clone());
-        let address = first(&self.email, 0).or(named);
-        let groups = values(statement, &self.groups, 2);
-        let granted = self.roles.iter().filter(|(group, _)| groups.contains(group)).map(|(_, role)| *role);
-        MappedProfile {
-            email: address.and_then(|address| EmailAddress::parse(&address).ok()),
-            name: first(&self.name, 1).and_then(|name| Name::parse(&name).ok()),
-            role: most_powerful(granted).unwrap_or(self.default_role),
-            groups,
-        }
-    }
-}
-
-/// Who a statement is about, as this house understands it.
-#[derive(Debug, Clone, Serialize)]
-pub struct MappedProfile {
-    /// Their address, where there is a good one.
-    pub email: Option<EmailAddress>,
-    /// What they want to be called, where that is said.
-    #[serde(skip)]
-    pub name: Option<Name>,
-    /// What they may do.
-    pub role: Role,
-    /// The groups they are in.
-    pub groups: Vec<String>,
-}
-
-fn names(name: &str, kind: usize) -> Vec<String> {
-    match name.trim() {
-        "" => Mapping::DEFAULT_ATTRIBUTE_NAMES[kind].iter().map(|name| (*name).to_owned()).collect(),
-        name => vec![name.to_owned()],
-    }
-}
-
-/// The values of the first attribute that is there, by its name or by its name for people.
-fn values(statement: &Statement, name: &str, kind: usize) -> Vec<String> {
-    let there = |name: &String| {
-        let mut attributes = statement.attributes.iter();
-        attributes.find(|one| one.name == *name || one.friendly_name.as_ref() == Some(name))
-    };
-    names(name, kind).iter().find_map(there).map(|one| one.values.clone()).unwrap_or_default()
-}
-
-fn most_powerful(roles: impl Iterator<Item = Role>) -> Option<Role> {
-    // Declared from the most powerful down.
-    roles.min_by_key(|role| Role::ALL.iter().position(|one| one == role))
-}
-
 impl Connection {
     /// What its attributes mean.
     pub fn mapping(&self) -> Result<Mapping> {
         Ok(serde_json::from_str(&self.mapping)?)
+    }
+
+    /// The attribute that identifies people, where one does.
+    pub fn identifier(&self) -> Option<String> {
+        Some(self.identifier.clone()).filter(|name| !name.is_empty())
     }
 
     /// The identity provider, from the metadata as it was read. Refused again where it would be refused today.
@@ -232,10 +120,13 @@ pub fn create(
         id: Id::random()?,
         organisation_id: organisation.clone(),
         name: new.name,
-        signs_requests: provider.wants_signed_requests,
+        sends_unsigned: false,
+        name_policy: NamePolicy::Any,
+        identifier: String::new(),
+        unsigned_responses: 0,
         expires_at: last_expiry(&provider, tx.now),
+        metadata: provider.metadata(),
         issuer: provider.entity_id,
-        metadata: new.metadata,
         metadata_url: new.metadata_url,
         read_at: tx.now,
         read_error: None,
@@ -275,6 +166,13 @@ pub fn of(conn: &mut Conn, organisation: &OrganisationId) -> Result<Vec<Connecti
     Ok(own.order((connections::created_at, connections::id)).select(Connection::as_select()).load(conn)?)
 }
 
+/// The connections of an issuer, the oldest first.
+pub fn by_issuer(conn: &mut Conn, issuer: &str, most: i64) -> Result<Vec<Connection>> {
+    let own = connections::table.filter(connections::issuer.eq(issuer));
+    let own = own.order((connections::created_at, connections::id)).limit(most);
+    Ok(own.select(Connection::as_select()).load(conn)?)
+}
+
 /// Every connection with its organisation, by the organisation's slug.
 pub fn all(conn: &mut Conn) -> Result<Vec<(Connection, Organisation)>> {
     Ok(connections::table
@@ -306,13 +204,21 @@ pub fn is_any(conn: &mut Conn) -> Result<bool> {
     Ok(diesel::select(diesel::dsl::exists(connections::table.select(connections::id))).get_result(conn)?)
 }
 
+/// Whether the requests of any connection go unsigned.
+pub fn is_any_unsigned(conn: &mut Conn) -> Result<bool> {
+    let unsigned = connections::table.filter(connections::sends_unsigned).select(connections::id);
+    Ok(diesel::select(diesel::dsl::exists(unsigned)).get_result(conn)?)
+}
+
 /// Notes a test sign-in that went through, unless the settings have changed since it was judged.
 pub fn note_test(tx: &mut Tx, tested: &Connection) -> Result<()> {
     let same = connections::table
         .find(&tested.id)
         .filter(connections::mapping.eq(&tested.mapping))
         .filter(connections::metadata.eq(&tested.metadata))
-        .filter(connections::signs_requests.eq(tested.signs_requests))
+        .filter(connections::sends_unsigned.eq(tested.sends_unsigned))
+        .filter(connections::name_policy.eq(tested.name_policy))
+        .filter(connections::identifier.eq(&tested.identifier))
         .filter(connections::asks_second_factor.eq(tested.asks_second_factor));
     diesel::update(same).set(connections::tested_at.eq(tx.now)).execute(tx.conn)?;
     Ok(())

@@ -20,7 +20,7 @@ use crate::{
     },
     error::{Error, Result},
     ids::{ConnectionId, Id, OrganisationId, UserId},
-    saml::{self, NameFormat},
+    saml,
 };
 
 /// What is held here about a person, and what becomes of it.
@@ -68,7 +68,7 @@ pub fn link(
     name: &saml::Name,
     user: &UserId,
 ) -> Result<()> {
-    insert(tx, actor, &connection.id, (format_word(name.format), &name.value), user)
+    insert(tx, actor, &connection.id, (name.format.as_str(), &name.value), user)
 }
 
 /// The same with the name and its format as they are kept.
@@ -153,18 +153,10 @@ pub fn count(conn: &mut Conn, connection: &ConnectionId) -> Result<i64> {
 /// The row of a name at a connection.
 #[diesel::dsl::auto_type(no_type_alias)]
 pub fn row_of<'a>(connection: &'a ConnectionId, name: &'a saml::Name) -> _ {
-    let format: &'static str = format_word(name.format);
+    let format: &'static str = name.format.as_str();
     let value: &'a str = name.value.as_str();
     identities::table
         .filter(identities::connection_id.eq(connection))
         .filter(identities::format.eq(format))
         .filter(identities::name.eq(value))
-}
-
-/// A format of names as one word.
-pub fn format_word(format: NameFormat) -> &'static str {
-    match format {
-        NameFormat::Persistent => "persistent",
-        NameFormat::Email => "email",
-    }
 }

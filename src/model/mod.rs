@@ -22,6 +22,7 @@ pub mod service_key;
 pub mod session;
 pub mod sign_in;
 pub mod sso_attempt;
+pub mod sso_session;
 pub mod token;
 pub mod totp;
 pub mod user;

@@ -45,6 +45,7 @@ pub fn service(conn: &mut Conn, config: &Config) -> Result<Service> {
     Ok(Service {
         entity_id: config.site.link("/auth/saml/metadata"),
         acs_url: config.site.link("/auth/saml/callback"),
+        logout_url: config.site.link("/auth/saml/logout"),
         keys,
     })
 }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::{
     device::Device,
     personal_data::{Erasure, ExportSection, PersonalData},
+    sso_session::SsoSession,
 };
 use crate::{
     clock::Timestamp,
@@ -25,7 +26,7 @@ use crate::{
 
 pub use current::{CurrentSession, is_locked, needs_touch, rotate, touch, visitor};
 pub use ending::{
-    count, end, end_by_secret, end_twin, hold, hold_of, revoke, revoke_everybody, revoke_non_sso,
+    count, end, end_by_secret, end_sso, end_twin, hold, hold_of, revoke, revoke_everybody, revoke_non_sso,
     revoke_of_passkey, revoke_others, revoke_relying_on, revoke_single_factor, revoke_sso,
 };
 pub use list::{Listed, list};
@@ -54,6 +55,9 @@ pub const PERSONAL_DATA: PersonalData = PersonalData {
         ("passkey_id", "the passkey you used"),
         ("locked_by", "the device that a session was suddenly used from, in words"),
         ("binding", "a fingerprint of a mark that your browser holds while it is open"),
+        ("connection_id", "the organisation's sign-in that you came by"),
+        ("name_id_hash", "a fingerprint of what your organisation calls you"),
+        ("sid_hash", "a fingerprint of your session at your organisation"),
         ("stepped_up_with", "what you last confirmed with that it is you"),
     ],
     erasure: Erasure::Removed,
@@ -184,6 +188,8 @@ pub struct NewSession {
     pub passkey: Option<PasskeyId>,
     /// When it has to end at the latest, where somebody else says so.
     pub ends_at: Option<Timestamp>,
+    /// The session at an identity provider that it came from.
+    pub sso: Option<SsoSession>,
     /// The digest of its browser's mark.
     pub binding: Option<String>,
     /// Since when the account has known the browser, this sign-in aside.
@@ -249,8 +255,18 @@ pub fn start(tx: &mut Tx, user: &UserId, new: NewSession) -> Result<(Session, Se
         stepped_up_with: None,
         browser_known_since: new.browser_known_since,
     };
+    let (connection, name_id_hash, sid_hash) = match new.sso {
+        Some(sso) => (Some(sso.connection), Some(sso.name_id_hash), sso.sid_hash),
+        None => (None, None, None),
+    };
     diesel::insert_into(sessions::table)
-        .values((&session, sessions::secret_hash.eq(secret.digest())))
+        .values((
+            &session,
+            sessions::secret_hash.eq(secret.digest()),
+            sessions::connection_id.eq(connection),
+            sessions::name_id_hash.eq(name_id_hash),
+            sessions::sid_hash.eq(sid_hash),
+        ))
         .execute(tx.conn)?;
     Ok((session, secret))
 }

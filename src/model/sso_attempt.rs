@@ -19,7 +19,7 @@ use crate::{
 pub const PERSONAL_DATA: PersonalData = PersonalData {
     table: "attempts",
     title: "What your organisation said when you signed in through it",
-    why: "So that its owners see why a sign-in failed. The last fifty of each connection stay.",
+    why: "So that its owners see why a sign-in failed. The last sixty of each connection stay.",
     columns: &[
         ("id", "a number that stands for the attempt"),
         ("connection_id", "the organisation's sign-in"),
@@ -42,8 +42,10 @@ pub const PERSONAL_DATA: PersonalData = PersonalData {
 
 const SEAL: &str = "attempt";
 
-// So many are kept of each connection.
+// So many are kept of each connection: of those that its identity provider signed, and of those that anybody can have
+// sent, which must not push the others off the list.
 const KEPT: i64 = 50;
+const KEPT_UNSIGNED: i64 = 10;
 
 /// A response that came.
 #[derive(Debug, Clone, Queryable, Selectable)]
@@ -59,6 +61,8 @@ pub struct SsoAttempt {
     pub is_test: bool,
     /// `success`, or the code of the reason.
     pub outcome: String,
+    /// Whether the identity provider signed it, or an owner tested; else anybody can have sent it.
+    pub is_signed: bool,
     sealed: String,
 }
 
@@ -68,8 +72,12 @@ pub struct SsoAttempt {
 pub struct Detail {
     /// Why it was refused, in a sentence.
     pub reason: Option<String>,
-    /// The name of the person at the identity provider.
+    /// What the person is known by.
     pub subject: Option<String>,
+    /// The NameID.
+    pub name_id: Option<String>,
+    /// The format of the NameID.
+    pub name_format: Option<String>,
     /// The address that was understood.
     pub email: Option<String>,
     /// The name that was understood.
@@ -78,10 +86,30 @@ pub struct Detail {
     pub role: Option<String>,
     /// What would happen, or did.
     pub account: Option<String>,
-    /// The checks: what should be so, and why it is not.
-    pub checks: Vec<(String, Option<String>)>,
+    /// What was checked.
+    pub checks: Vec<CheckDetail>,
     /// The attributes, each with its values.
     pub attributes: Vec<(String, Vec<String>)>,
+}
+
+/// One check, in words.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CheckDetail {
+    /// What should be so.
+    pub says: String,
+    /// Why it is not.
+    pub failed: Option<String>,
+    /// What should have come.
+    pub expected: Option<String>,
+    /// What came.
+    pub found: Option<String>,
+}
+
+/// The number of an attempt that a person can read out: eight digits of its id.
+pub fn reference(id: &AttemptId) -> String {
+    let number =
+        id.as_str().get(..8).and_then(|digits| u32::from_str_radix(digits, 16).ok()).unwrap_or_default();
+    format!("{:04}-{:04}", number / 10_000 % 10_000, number % 10_000)
 }
 
 impl SsoAttempt {
@@ -91,31 +119,40 @@ impl SsoAttempt {
     }
 }
 
-/// Notes a response; the oldest beyond fifty are forgotten. Its id, for showing it.
+/// Notes a response, of a test where it has a `tester`; the oldest beyond fifty are forgotten. Its id, for showing it.
 pub fn note(
     tx: &mut Tx,
     connection: &ConnectionId,
-    user: Option<&UserId>,
-    is_test: bool,
+    tester: Option<&UserId>,
+    is_signed: bool,
     outcome: &str,
     detail: &Detail,
 ) -> Result<AttemptId> {
     let id = Id::random()?;
+    let is_signed = is_signed || tester.is_some();
     diesel::insert_into(attempts::table)
         .values((
             attempts::id.eq(&id),
             attempts::connection_id.eq(connection),
-            attempts::user_id.eq(user),
+            attempts::user_id.eq(tester),
             attempts::at.eq(tx.now),
-            attempts::is_test.eq(is_test),
+            attempts::is_test.eq(tester.is_some()),
             attempts::outcome.eq(outcome),
-            attempts::sealed.eq(tx.config.keys.seal(SEAL, &serde_json::to_string(detail)?)?),
+            attempts::is_signed.eq(is_signed),
+            attempts::sealed.eq(sealed(tx, detail)?),
         ))
         .execute(tx.conn)?;
+    if !is_signed {
+        diesel::update(connections::table.find(connection))
+            .set(connections::unsigned_responses.eq(connections::unsigned_responses + 1))
+            .execute(tx.conn)?;
+    }
     let own = attempts::table.filter(attempts::connection_id.eq(connection));
+    let own = own.filter(attempts::is_signed.eq(is_signed));
+    let most = if is_signed { KEPT } else { KEPT_UNSIGNED };
     let oldest: Option<Timestamp> = own
         .order((attempts::at.desc(), attempts::id))
-        .offset(KEPT - 1)
+        .offset(most - 1)
         .limit(1)
         .select(attempts::at)
         .get_result(tx.conn)
@@ -124,6 +161,21 @@ pub fn note(
         diesel::delete(own.filter(attempts::at.lt(oldest))).execute(tx.conn)?;
     }
     Ok(id)
+}
+
+fn sealed(tx: &Tx, detail: &Detail) -> Result<String> {
+    tx.config.keys.seal(SEAL, &serde_json::to_string(detail)?)
+}
+
+/// Says that a response which passed every check let nobody in after all, and why.
+pub fn refuse(tx: &mut Tx, id: &AttemptId, outcome: &str, reason: &str) -> Result<()> {
+    let row = attempts::table.find(id).select(SsoAttempt::as_select());
+    let Some(row) = row.get_result::<SsoAttempt>(tx.conn).optional()? else { return Ok(()) };
+    let detail =
+        Detail { reason: Some(reason.to_owned()), account: None, role: None, ..row.detail(&tx.config.keys)? };
+    let changed = (attempts::outcome.eq(outcome), attempts::sealed.eq(sealed(tx, &detail)?));
+    diesel::update(attempts::table.find(id)).set(changed).execute(tx.conn)?;
+    Ok(())
 }
 
 /// Says whom a response let in.
@@ -137,16 +189,17 @@ pub fn of(conn: &mut Conn, connection: &ConnectionId) -> Result<Vec<SsoAttempt>>
     Ok(attempts::table
         .filter(attempts::connection_id.eq(connection))
         .order((attempts::at.desc(), attempts::id))
-        .limit(KEPT)
+        .limit(KEPT + KEPT_UNSIGNED)
         .select(SsoAttempt::as_select())
         .load(conn)?)
 }
 
-/// The responses at an organisation's connections, the newest first.
+/// The signed responses at an organisation's connections, the newest first.
 pub fn seen_by(conn: &mut Conn, organisation: &OrganisationId) -> Result<Vec<SsoAttempt>> {
     Ok(attempts::table
         .inner_join(connections::table)
         .filter(connections::organisation_id.eq(organisation))
+        .filter(attempts::is_signed)
         .order((attempts::at.desc(), attempts::id))
         .limit(KEPT)
         .select(SsoAttempt::as_select())

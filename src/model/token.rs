@@ -23,7 +23,7 @@ pub use purpose::{
     RegisterPasskey, ReportSignIn, ReportedEvent, ResetPassword, ResumeRequest, RevertEmailChange,
     SamlRequest, SsoHandoff, SsoIntent, StopFactorReset, UsePasskey, VerifyEmail,
 };
-pub use reading::{Token, all_outstanding, is_live, outstanding, peek, peek_unowned};
+pub use reading::{Token, all_outstanding, is_live, is_used, outstanding, peek, peek_unowned};
 pub use use_address::UseAddress;
 
 /// What is held here about a person, and what becomes of it.

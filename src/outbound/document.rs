@@ -32,6 +32,9 @@ const MOST_ADDRESSES: usize = 16;
 /// Why a document could not be read, in a sentence for whoever gave its address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
+    /// The operator switched this off.
+    #[error("This site reads no metadata from links. Paste it instead.")]
+    Off,
     /// No address of a document.
     #[error("Write the whole address, such as https://idp.example.com/metadata.")]
     BadAddress,
@@ -64,6 +67,9 @@ pub enum Unreadable {
 impl Outbound {
     /// The document at an address, up to a mebibyte of UTF-8. Redirects are not followed.
     pub async fn fetch(&self, address: &str) -> Result<String, Unreadable> {
+        if !self.may_fetch {
+            return Err(Unreadable::Off);
+        }
         let url = self.judge(address)?;
         let port = url.port_or_known_default().ok_or(Unreadable::BadAddress)?;
         let places: Vec<SocketAddr> =
@@ -255,7 +261,8 @@ mod tests {
 
     #[test]
     fn an_address_is_whole_and_carries_no_password() {
-        let strict = Outbound { dns_server: None, may_be_private: false, may_be_plain: false };
+        let strict =
+            Outbound { dns_server: None, may_fetch: true, may_be_private: false, may_be_plain: false };
         assert!(strict.judge("https://idp.example/metadata?x=1#top").is_ok());
         assert_eq!(strict.judge("http://idp.example/metadata").unwrap_err(), Unreadable::NotHttps);
         for wrong in

@@ -24,6 +24,7 @@ const ATTEMPT: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone)]
 pub struct Outbound {
     dns_server: Option<SocketAddr>,
+    may_fetch: bool,
     may_be_private: bool,
     may_be_plain: bool,
 }
@@ -38,6 +39,7 @@ impl Outbound {
     pub fn new(config: &Config) -> Self {
         Self {
             dns_server: config.dns_server,
+            may_fetch: config.metadata_links,
             may_be_private: config.private_metadata,
             may_be_plain: config.is_development(),
         }

@@ -181,7 +181,9 @@ fn private_key(seed: &[u8]) -> std::result::Result<EcKey<Private>, openssl::erro
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::saml::{AuthnRequestParams, BindingMessage, Presented, read_provider, read_response, start};
+    use crate::saml::{
+        AuthnRequestParams, BindingMessage, NamePolicy, Presented, read_provider, read_response, start,
+    };
 
     #[test]
     fn what_it_says_passes_every_check() {
@@ -194,6 +196,7 @@ mod tests {
         let service = Service {
             entity_id: "http://localhost:3000/auth/saml/metadata".to_owned(),
             acs_url: "http://localhost:3000/auth/saml/callback".to_owned(),
+            logout_url: "http://localhost:3000/auth/saml/logout".to_owned(),
             keys: Vec::new(),
         };
         let provider = read_provider(&one().metadata().unwrap(), now).unwrap();
@@ -201,7 +204,7 @@ mod tests {
             service: &service,
             provider: &provider,
             force_authn: true,
-            name_format: None,
+            name_policy: NamePolicy::Any,
             relay_state: "state",
             now,
         };
@@ -219,6 +222,7 @@ mod tests {
             provider,
             service,
             request: started.request,
+            identifier: None,
             identity_attributes: vec!["email".to_owned()],
             now,
         };

@@ -18,7 +18,7 @@ use super::{
     DSIG, ENCRYPTION, ENCRYPTION_11, Reason,
     key::ServiceKey,
     limits,
-    xml::{Element, escaped},
+    xml::{self, Element},
 };
 
 /// Keys for as many recipients are tried, no more.
@@ -89,7 +89,7 @@ impl Hash {
     }
 }
 
-/// Holds an `EncryptedAssertion` against what we can open, without opening it.
+/// Holds an `EncryptedAssertion`, or an `EncryptedID`, against what we can open, without opening it.
 pub(super) fn parse(element: &Element) -> Result<EncryptedAssertion, Reason> {
     let data = element.only(ENCRYPTION, "EncryptedData").ok_or(Reason::EncryptionShape)?;
     let method = data.only(ENCRYPTION, "EncryptionMethod").and_then(|method| method.attribute("Algorithm"));
@@ -165,24 +165,7 @@ impl EncryptedAssertion {
         if limits::read(&text).err() != Some(Reason::Malformed) {
             return text;
         }
-        let element = match text.trim_start().split_once("?>") {
-            Some((declaration, element)) if declaration.starts_with("<?xml") => element.trim_start(),
-            _ => text.trim_start(),
-        };
-        let tag = element.split('>').next().unwrap_or_default();
-        let name_end = tag.find([' ', '\t', '\n', '\r', '/']).unwrap_or(tag.len());
-        let (name, rest) = element.split_at(name_end);
-        let mut whole = name.to_owned();
-        for (prefix, uri) in &self.scope {
-            let declaration = match prefix.as_str() {
-                "" => "xmlns=".to_owned(),
-                prefix => format!("xmlns:{prefix}="),
-            };
-            if !tag.contains(&declaration) {
-                whole.push_str(&format!(" {declaration}\"{}\"", escaped(uri)));
-            }
-        }
-        whole + rest
+        xml::in_scope(&text, self.scope.iter().map(|(prefix, uri)| (prefix.as_str(), uri.as_str())))
     }
 }
 

@@ -3,6 +3,9 @@
 //! From samael comes only the answer to one question: which bytes did this key sign? Everything that is believed is
 //! read from those bytes again.
 
+#[expect(unsafe_code, reason = "xmlsec's global lists and libxml2's canonical form are there in C only")]
+mod xmlsec;
+
 use std::sync::OnceLock;
 
 use samael::crypto::{AllowedSignatureAlgorithm, CertificateDer, Crypto, CryptoProvider, ReduceMode};
@@ -10,48 +13,35 @@ use samael::crypto::{AllowedSignatureAlgorithm, CertificateDer, Crypto, CryptoPr
 use super::{
     Reason,
     key::{Certificate, ServiceKey},
-    key_kind::KeyKind,
 };
 use crate::error::{Error, Result};
 
-const ALGORITHMS: [AllowedSignatureAlgorithm; 3] = [
+const ALGORITHMS: [AllowedSignatureAlgorithm; 6] = [
     AllowedSignatureAlgorithm::RsaSha256,
+    AllowedSignatureAlgorithm::RsaSha384,
     AllowedSignatureAlgorithm::RsaSha512,
     AllowedSignatureAlgorithm::EcdsaSha256,
+    AllowedSignatureAlgorithm::EcdsaSha384,
+    AllowedSignatureAlgorithm::EcdsaSha512,
 ];
 
-/// The bytes that a certificate of the identity provider vouches for.
-pub(super) struct Verified<'a> {
-    /// The signed element as it was digested: canonical XML, the signature itself taken out.
-    pub xml: String,
-    /// The certificate whose key signed.
-    pub certificate: &'a Certificate,
-}
-
-/// Finds the certificate that made the signatures of a document (XML Signature §3.2). Where there are two, of the
-/// response and of its assertion, one key must have made both, and the response's bytes are returned.
-pub(super) fn verified<'a>(
-    xml: &str,
-    kind: KeyKind,
-    certificates: &'a [Certificate],
-) -> Result<Verified<'a>, Reason> {
+/// The bytes that these certificates vouch for (XML Signature §3.2): the signed element as it was digested, canonical
+/// XML, the signature itself taken out. Where there are two signatures, of the response and of its assertion, each was
+/// made with one of the keys, which are all of one kind, and the response's bytes are returned.
+pub(super) fn verified(xml: &str, certificates: &[&Certificate]) -> Result<String, Reason> {
     if !is_ready() {
         return Err(Reason::Broken);
     }
-    // xmlsec breaks off at a key of another kind instead of trying the next.
-    let mut fitting = certificates.iter().filter(|certificate| certificate.kind() == kind).peekable();
-    if fitting.peek().is_none() {
-        return Err(Reason::KeyKind);
-    }
-    let found = fitting.find_map(|certificate| {
-        let der = [CertificateDer::from(certificate.der().to_vec())];
-        // The digested bytes themselves. The other modes cut the document down instead, which costs the square of
-        // its size.
-        let mode = ReduceMode::PreDigest;
-        let xml = Crypto::reduce_xml_to_signed_with_allowed_algorithms(xml, &der, mode, Some(&ALGORITHMS));
-        Some(Verified { xml: xml.ok()?, certificate })
-    });
-    found.ok_or(Reason::BadSignature)
+    let ders: Vec<_> = certificates.iter().map(|one| CertificateDer::from(one.der().to_vec())).collect();
+    // The digested bytes themselves. The other modes cut the document down instead, which costs the square of its size.
+    let mode = ReduceMode::PreDigest;
+    let verified = Crypto::reduce_xml_to_signed_with_allowed_algorithms(xml, &ders, mode, Some(&ALGORITHMS));
+    verified.map_err(|_| Reason::BadSignature)
+}
+
+/// The exclusive canonical form of a short document, with these prefixes kept.
+pub(super) fn canonical(text: &str, prefixes: &[String]) -> Option<Vec<u8>> {
+    if is_ready() { xmlsec::canonical(text, prefixes) } else { None }
 }
 
 /// Fills in the one signature that a document of ours was made with, empty.
@@ -76,85 +66,6 @@ fn is_ready() -> bool {
     })
 }
 
-/// The one place of the program that calls C by hand.
-///
-/// xmlsec follows a reference before it checks the signature over it: an anonymous document could make this process
-/// open files, fetch addresses and run XSLT. Neither samael nor xmlsec's settings can forbid that for good; its two
-/// global lists can, once they hold nothing else.
-#[expect(unsafe_code, reason = "xmlsec's global lists can be emptied only by its own C functions")]
-mod xmlsec {
-    use std::{
-        ffi::{CStr, c_char, c_int, c_uint, c_void},
-        ptr,
-    };
-
-    use samael::crypto::{CertificateDer, Crypto, CryptoProvider};
-
-    // samael links the libraries; these are declared in xmlsec/errors.h, io.h, list.h and transforms.h, alike in 1.2
-    // and 1.3.
-    unsafe extern "C" {
-        // libxml2, xmlerror.h. The handler gets what it was set with, and the error.
-        fn xmlSetStructuredErrorFunc(
-            context: *mut c_void,
-            handler: Option<extern "C" fn(*mut c_void, *const c_void)>,
-        );
-        fn xmlSecErrorsDefaultCallbackEnableOutput(enabled: c_int);
-        fn xmlSecIOCleanupCallbacks();
-        fn xmlSecTransformIdsGet() -> *mut c_void;
-        fn xmlSecTransformIdListFindByHref(
-            list: *mut c_void,
-            href: *const c_char,
-            usage: c_uint,
-        ) -> *const c_void;
-        fn xmlSecPtrListEmpty(list: *mut c_void);
-        fn xmlSecTransformIdsRegister(id: *const c_void) -> c_int;
-    }
-
-    /// `xmlSecTransformUsageAny`.
-    const ANY_USE: c_uint = 0xFFFF;
-
-    /// All that xmlsec may do.
-    const ALLOWED: [&CStr; 7] = [
-        c"http://www.w3.org/2001/10/xml-exc-c14n#",
-        c"http://www.w3.org/2000/09/xmldsig#enveloped-signature",
-        c"http://www.w3.org/2001/04/xmlenc#sha256",
-        c"http://www.w3.org/2001/04/xmlenc#sha512",
-        c"http://www.w3.org/2001/04/xmldsig-more#rsa-sha256",
-        c"http://www.w3.org/2001/04/xmldsig-more#rsa-sha512",
-        c"http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256",
-    ];
-
-    /// Keeps libxml2 from printing what it finds wrong, with lines of the document, on stderr: in the midst of the log a
-    /// stranger's line would look like one of ours. The handler belongs to the thread that sets it.
-    pub(super) fn hush() {
-        extern "C" fn ignore(_: *mut c_void, _: *const c_void) {}
-        // SAFETY: sets a pointer of this thread's own to a function that lives as long as the program and reads nothing.
-        unsafe { xmlSetStructuredErrorFunc(ptr::null_mut(), Some(ignore)) };
-    }
-
-    /// Lets samael start xmlsec, then takes away every way to open something and every transform but ours. False
-    /// where one of ours is not there. To be called once, before anything else of xmlsec runs on any thread.
-    pub(super) fn restrict() -> bool {
-        // SAFETY: sets a number that decides whether errors are printed; needs no preparation.
-        unsafe { xmlSecErrorsDefaultCallbackEnableOutput(0) };
-        // samael has no call that only starts the library; this one does that first, and then finds no certificate.
-        let _ = Crypto::verify_signed_xml("<a/>", &CertificateDer::from(Vec::new()), None);
-        // SAFETY: the library is started and the caller sees to it that nothing else of it runs. The list belongs to
-        // the library and lives as long as it; the ids in it are addresses of its constants, so those found before
-        // the list is emptied stay good after it. Each string ends in a zero byte and outlives its call.
-        unsafe {
-            xmlSecIOCleanupCallbacks();
-            let list = xmlSecTransformIdsGet();
-            if list.is_null() {
-                return false;
-            }
-            let ids = ALLOWED.map(|href| xmlSecTransformIdListFindByHref(list, href.as_ptr(), ANY_USE));
-            xmlSecPtrListEmpty(list);
-            ids.iter().all(|id| !id.is_null() && xmlSecTransformIdsRegister(*id) == 0)
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::{io::ErrorKind, net::TcpListener, process::Command, thread};
@@ -172,8 +83,7 @@ mod tests {
     }
 
     fn verify(text: &str, key: &ServiceKey) -> Result<String, Reason> {
-        let certificates = [key.certificate().clone()];
-        verified(text, KeyKind::Rsa, &certificates).map(|verified| verified.xml)
+        verified(text, &[key.certificate()])
     }
 
     #[test]
@@ -192,13 +102,14 @@ mod tests {
     fn nothing_of_a_document_is_printed() {
         const READER: &str = "VESTIBULE_TEST_READER";
         if std::env::var_os(READER).is_none() {
-            let name = "sso::engine::tests::nothing_of_a_document_is_printed";
+            let name = "saml::engine::tests::nothing_of_a_document_is_printed";
             let reader = Command::new(std::env::current_exe().unwrap())
                 .args(["--exact", name, "--nocapture"])
                 .env(READER, "1")
                 .output()
                 .unwrap();
             assert!(reader.status.success(), "{reader:?}");
+            assert!(String::from_utf8_lossy(&reader.stdout).contains("1 passed"), "{name} is not there");
             assert_eq!(String::from_utf8_lossy(&reader.stderr), "");
             return;
         }
@@ -220,7 +131,9 @@ mod tests {
         }) {
             // On threads of their own, as where responses are read.
             let key = &key;
-            thread::scope(|scope| drop(scope.spawn(move || drop(verify(&text, key)))));
+            thread::scope(|scope| {
+                scope.spawn(move || (drop(canonical(&text, &[])), drop(verify(&text, key))));
+            });
         }
         assert!(signed("<a", &key).is_err());
     }
@@ -248,7 +161,7 @@ mod tests {
         hostile.push(honest.replace(&exclusive, xpath));
         hostile.push(honest.replace(EXCLUSIVE, "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"));
         hostile.push(honest.replace(&format!("{ENCRYPTION}sha256"), &format!("{DSIG}sha1")));
-        hostile.push(honest.replace("xmldsig-more#rsa-sha256", "xmldsig-more#rsa-sha384"));
+        hostile.push(honest.replace("xmldsig-more#rsa-sha256", "xmldsig-more#rsa-ripemd160"));
 
         for text in &hostile {
             assert_ne!(*text, honest);

@@ -13,8 +13,10 @@ const LIMITS: Limits = Limits {
     depth: 40,
     elements: 2_000,
     attributes: 40,
+    // An honest response has a tenth of these, however many attributes its person has.
+    all_attributes: 5_000,
     declarations: 40,
-    comments: false,
+    is_lenient: false,
     // libxml2 stops in the middle of an element at any other name, and says so on stderr (Canonical XML §1.3).
     absolute_namespaces: true,
 };

@@ -2,7 +2,7 @@
 //! without tables.
 //!
 //! Four functions do it: [`metadata()`] says who we are, [`read_provider`] reads who an identity provider is, [`start()`]
-//! makes a request, [`ResponsePool::read`] reads the response. A response passes three stages: the gate, in memory-safe code,
+//! makes a request, [`ResponsePool::read`] reads the response; [`UnprovedLogout`] is a logout that begins there. A response passes three stages: the gate, in memory-safe code,
 //! lets only one shape through; samael finds out which bytes the identity provider signed; every check is then made
 //! on those bytes, read again.
 
@@ -13,28 +13,31 @@ mod idp;
 mod key;
 mod key_kind;
 mod limits;
+mod logout;
 mod metadata;
 mod prefilter;
 mod reason;
 mod response;
 mod response_pool;
+mod signed_info;
 mod start;
 mod time;
 mod xml;
 
 pub use dev_idp::DevIdp;
-pub use idp::{IdentityProvider, MAX_METADATA, read_provider};
+pub use idp::{IdentityProvider, MAX_METADATA, choose_provider, provider_ids, read_provider};
 pub use key::{Certificate, ServiceKey};
 pub use key_kind::KeyKind;
 pub use limits::MAX_RESPONSE;
+pub use logout::{Logout, LogoutMessage, UnprovedLogout, answer_logout};
 pub use metadata::metadata;
 pub use reason::Reason;
 pub use response::{
-    Attribute, Check, Name, NameFormat, Presented, Refusal, Request, ResponseOrigin, Service, Statement,
-    read_origin, read_response,
+    Attribute, Check, Name, NameFormat, NameId, Presented, Refusal, Request, ResponseOrigin, Service,
+    Statement, read_origin, read_response,
 };
 pub use response_pool::ResponsePool;
-pub use start::{AuthnRequestParams, BindingMessage, PreparedRequest, start};
+pub use start::{AuthnRequestParams, BindingMessage, NamePolicy, PreparedRequest, start};
 pub use time::SKEW;
 
 // Names of SAML, XML Signature and XML Encryption.

@@ -11,8 +11,8 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use super::{
     ASSERTION, DSIG, EXCLUSIVE, PROTOCOL, Reason, SUCCESS,
     encrypted_assertion::{self, EncryptedAssertion},
-    key_kind::KeyKind,
     limits::MAX_RESPONSE,
+    signed_info::{Method, SignedInfo},
     xml::{self, Element},
 };
 
@@ -22,35 +22,33 @@ const MAX_ATTRIBUTES: usize = 200;
 /// declarations around it, before anybody knows who signed.
 const MAX_PREFIX_LIST: (usize, usize) = (10, 200);
 
-const SIGNATURE_METHODS: [(&str, KeyKind); 3] = [
-    ("http://www.w3.org/2001/04/xmldsig-more#rsa-sha256", KeyKind::Rsa),
-    ("http://www.w3.org/2001/04/xmldsig-more#rsa-sha512", KeyKind::Rsa),
-    ("http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256", KeyKind::Ec),
+const DIGEST_METHODS: [&str; 3] = [
+    "http://www.w3.org/2001/04/xmlenc#sha256",
+    "http://www.w3.org/2001/04/xmldsig-more#sha384",
+    "http://www.w3.org/2001/04/xmlenc#sha512",
 ];
-const DIGEST_METHODS: [&str; 2] =
-    ["http://www.w3.org/2001/04/xmlenc#sha256", "http://www.w3.org/2001/04/xmlenc#sha512"];
+/// RSA-PSS with a hash in its name, or with parameters (RFC 9231 §2.3.9, §2.3.10).
+const RSA_PSS: &str = "rsa-MGF1";
+const RSA_PSS_WITH_PARAMETERS: &str = "rsa-pss";
 const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
 
 /// A signature in its place: whose it claims to be is for the engine to find out.
-#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Signed {
     /// The name of the element that carries the signature.
     pub element: String,
     /// Its ID, which the signature refers to.
     pub id: String,
-    /// The kind of key that made it.
-    pub kind: KeyKind,
+    /// What is signed, and with what.
+    pub info: SignedInfo,
 }
 
 /// A response that has the one shape.
-#[derive(Debug)]
 pub(super) struct Prefiltered {
     pub signature: Option<Signed>,
     pub assertion: Assertion,
 }
 
 /// The one assertion of a response.
-#[derive(Debug)]
 pub(super) enum Assertion {
     /// Readable, with its own signature if it has one.
     Plain(Option<Signed>),
@@ -63,9 +61,13 @@ pub(super) fn decoded(field: &str) -> Result<String, Reason> {
     if field.len() > MAX_RESPONSE {
         return Err(Reason::TooLarge);
     }
-    let packed: String = field.chars().filter(|character| !character.is_ascii_whitespace()).collect();
-    let bytes = BASE64_STANDARD.decode(packed).map_err(|_| Reason::NotBase64)?;
-    String::from_utf8(bytes).map_err(|_| Reason::NotUtf8)
+    String::from_utf8(base64(field).ok_or(Reason::NotBase64)?).map_err(|_| Reason::NotUtf8)
+}
+
+/// Base64 in which blanks do not count.
+pub(super) fn base64(text: &str) -> Option<Vec<u8>> {
+    let packed: String = text.chars().filter(|character| !character.is_ascii_whitespace()).collect();
+    BASE64_STANDARD.decode(packed).ok()
 }
 
 /// Holds a response (saml-core §3.3.3) against the one shape.
@@ -111,6 +113,13 @@ pub(super) fn assertion(root: &Element) -> Result<Option<Signed>, Reason> {
     let signature = signature_of(root)?;
     check_structure(root, Some(root), &[signature.map(|(element, _)| element)])?;
     an_assertion(root)?;
+    parse_signature(signature)
+}
+
+/// The signature of a message without an assertion: a response that reports a failure, or a request for a logout.
+pub(super) fn bare(root: &Element) -> Result<Option<Signed>, Reason> {
+    let signature = signature_of(root)?;
+    check_structure(root, None, &[signature.map(|(element, _)| element)])?;
     parse_signature(signature)
 }
 
@@ -196,7 +205,7 @@ fn parse_signature(signature: Option<(&Element, &Element)>) -> Result<Option<Sig
     let id = parent.attribute("ID").filter(|id| xml::is_name(id)).ok_or(Reason::MissingId)?;
     let mut parts = signature.elements();
     let info = parts.next().filter(|part| part.is(DSIG, "SignedInfo")).ok_or(Reason::SignatureShape)?;
-    parts.next().filter(|part| part.is(DSIG, "SignatureValue")).ok_or(Reason::SignatureShape)?;
+    let value = parts.next().filter(|part| part.is(DSIG, "SignatureValue")).ok_or(Reason::SignatureShape)?;
     let key_info = parts.next();
     if parts.next().is_some() || !key_info.is_none_or(is_plain_key_info) {
         return Err(Reason::SignatureShape);
@@ -213,8 +222,11 @@ fn parse_signature(signature: Option<(&Element, &Element)>) -> Result<Option<Sig
     if algorithm(canonicalization) != EXCLUSIVE || !has_short_prefix_list(canonicalization) {
         return Err(Reason::Canonicalization);
     }
-    let known = SIGNATURE_METHODS.iter().find(|(uri, _)| *uri == algorithm(method));
-    let (_, kind) = known.ok_or(Reason::SignatureAlgorithm)?;
+    let known = Method::from_uri(algorithm(method));
+    let known = known.ok_or_else(|| match algorithm(method) {
+        uri if uri.contains(RSA_PSS) || uri.ends_with(RSA_PSS_WITH_PARAMETERS) => Reason::RsaPss,
+        _ => Reason::SignatureAlgorithm,
+    })?;
     if method.elements().next().is_some() {
         return Err(Reason::SignatureAlgorithm);
     }
@@ -222,7 +234,11 @@ fn parse_signature(signature: Option<(&Element, &Element)>) -> Result<Option<Sig
         return Err(Reason::ForeignReference);
     }
     referenced(reference)?;
-    Ok(Some(Signed { element: parent.name.clone(), id: id.to_owned(), kind: *kind }))
+    // What is no base64 is a value that nobody made.
+    let value = base64(&value.text().ok_or(Reason::SignatureShape)?).unwrap_or_default();
+    let info = SignedInfo::new(info, known, prefix_list(canonicalization), value);
+    let info = info.ok_or(Reason::SignatureShape)?;
+    Ok(Some(Signed { element: parent.name.clone(), id: id.to_owned(), info }))
 }
 
 /// The transforms and the digest of a reference. The transforms are those of saml-core §5.4.4, each once: the signature
@@ -264,6 +280,13 @@ fn has_short_prefix_list(element: &Element) -> bool {
         && prefixes.len() <= longest
         && prefixes.split_ascii_whitespace().count() <= most
         && prefixes.split_ascii_whitespace().all(is_prefix)
+}
+
+/// The prefixes that a canonical form keeps, of a list that is short.
+fn prefix_list(method: &Element) -> Vec<String> {
+    let lists = method.children(EXCLUSIVE, "InclusiveNamespaces");
+    let prefixes = lists.filter_map(|list| list.attribute("PrefixList"));
+    prefixes.flat_map(str::split_ascii_whitespace).map(str::to_owned).collect()
 }
 
 /// Whether the hint about the key is of a usual kind. It is never read.

@@ -9,17 +9,17 @@ use serde::Serialize;
 use url::form_urlencoded::byte_serialize;
 
 use super::{
-    ASSERTION, POST_BINDING, PROTOCOL, Reason, engine,
+    ASSERTION, EMAIL_NAME, PERSISTENT_NAME, POST_BINDING, PROTOCOL, Reason, engine,
     idp::IdentityProvider,
     key::ServiceKey,
-    response::{NameFormat, Request, Service},
+    response::{Request, Service},
     signature_over,
     xml::escaped,
 };
 use crate::{
     clock::Timestamp,
     error::{Error, Result},
-    secret,
+    secret, text_enum,
 };
 
 /// A request for a sign-in.
@@ -31,12 +31,24 @@ pub struct AuthnRequestParams<'a> {
     pub provider: &'a IdentityProvider,
     /// Whether the person must sign in again, even if a session there would do.
     pub force_authn: bool,
-    /// In which format the person is to be named; the identity provider's choice where none is asked for.
-    pub name_format: Option<NameFormat>,
+    /// In which format the person is to be named.
+    pub name_policy: NamePolicy,
     /// What comes back with the response: opaque, at most 80 bytes (saml-bindings §3.4.3).
     pub relay_state: &'a str,
     /// Now.
     pub now: Timestamp,
+}
+
+text_enum! {
+    /// In which format a person is to be named (saml-core §3.4.1.1). A name may always be made for it.
+    NamePolicy {
+        /// As the identity provider likes.
+        Any => "any",
+        /// By a name that is made for us and stays.
+        Persistent => "persistent",
+        /// By the email address.
+        Email => "email",
+    }
 }
 
 /// A request that can be sent.
@@ -58,8 +70,10 @@ pub enum BindingMessage {
     Post {
         /// Where to.
         action: String,
-        /// The field `SAMLRequest`.
-        saml_request: String,
+        /// The name of the field that carries it.
+        field: &'static str,
+        /// That field.
+        message: String,
         /// The field `RelayState`.
         relay_state: String,
     },
@@ -73,58 +87,83 @@ pub fn start(ask: &AuthnRequestParams<'_>) -> Result<PreparedRequest> {
         sent_at: ask.now,
         force_authn: ask.force_authn,
     };
-    let key = ask.service.keys.first();
-    let message = match (&ask.provider.redirect, &ask.provider.post) {
+    let addresses = (ask.provider.redirect.as_deref(), ask.provider.post.as_deref());
+    let sent = Sent { field: "SAMLRequest", id: &request.id, relay_state: ask.relay_state };
+    let message = send(ask.service, addresses, &sent, |address, signature| {
+        document(ask, &request, address, signature)
+    })?;
+    let message = message.ok_or_else(|| Error::internal(Reason::NoSignInAddress))?;
+    Ok(PreparedRequest { request, message })
+}
+
+/// A message on its way to an identity provider.
+pub(super) struct Sent<'a> {
+    /// The field that carries it.
+    pub field: &'static str,
+    /// Its ID.
+    pub id: &'a str,
+    pub relay_state: &'a str,
+}
+
+/// Sends what `document` makes of an address and a signature, by redirect where that is taken, signed where there is a
+/// key. Nothing where neither is taken.
+pub(super) fn send(
+    service: &Service,
+    (by_redirect, by_post): (Option<&str>, Option<&str>),
+    sent: &Sent<'_>,
+    document: impl Fn(&str, &str) -> String,
+) -> Result<Option<BindingMessage>> {
+    let key = service.keys.first();
+    Ok(match (by_redirect, by_post) {
         (Some(address), _) => {
-            let document = document(ask, &request, address, "");
-            BindingMessage::Redirect(redirect(address, &document, ask.relay_state, key)?)
+            Some(BindingMessage::Redirect(redirect(address, &document(address, ""), sent, key)?))
         }
         (None, Some(address)) => {
-            let signature = key.map(|_| signature_over(&request.id)).unwrap_or_default();
-            let document = document(ask, &request, address, &signature);
+            let document = document(address, &key.map(|_| signature_over(sent.id)).unwrap_or_default());
             let document = match key {
                 Some(key) => engine::signed(&document, key)?,
                 None => document,
             };
-            BindingMessage::Post {
-                action: address.clone(),
-                saml_request: BASE64_STANDARD.encode(document),
-                relay_state: ask.relay_state.to_owned(),
-            }
+            Some(BindingMessage::Post {
+                action: address.to_owned(),
+                field: sent.field,
+                message: BASE64_STANDARD.encode(document),
+                relay_state: sent.relay_state.to_owned(),
+            })
         }
-        (None, None) => return Err(Error::internal(Reason::NoSignInAddress)),
-    };
-    Ok(PreparedRequest { request, message })
+        (None, None) => None,
+    })
 }
 
 fn document(ask: &AuthnRequestParams<'_>, request: &Request, destination: &str, signature: &str) -> String {
     let force = if request.force_authn { " ForceAuthn=\"true\"" } else { "" };
-    let policy = ask
-        .name_format
-        .map(|format| format!("<samlp:NameIDPolicy AllowCreate=\"true\" Format=\"{}\"/>", format.uri()));
+    let format = match ask.name_policy {
+        NamePolicy::Any => String::new(),
+        NamePolicy::Persistent => format!(" Format=\"{PERSISTENT_NAME}\""),
+        NamePolicy::Email => format!(" Format=\"{EMAIL_NAME}\""),
+    };
     format!(
         "<samlp:AuthnRequest xmlns:samlp=\"{PROTOCOL}\" AssertionConsumerServiceURL=\"{acs_url}\" \
          Destination=\"{destination}\"{force} ID=\"{id}\" IssueInstant=\"{now}\" ProtocolBinding=\"{POST_BINDING}\" \
-         Version=\"2.0\"><saml:Issuer xmlns:saml=\"{ASSERTION}\">{us}</saml:Issuer>{signature}{policy}\
-         </samlp:AuthnRequest>",
+         Version=\"2.0\"><saml:Issuer xmlns:saml=\"{ASSERTION}\">{us}</saml:Issuer>{signature}\
+         <samlp:NameIDPolicy AllowCreate=\"true\"{format}/></samlp:AuthnRequest>",
         acs_url = escaped(&ask.service.acs_url),
         destination = escaped(destination),
         id = request.id,
         now = ask.now.iso(),
         us = escaped(&ask.service.entity_id),
-        policy = policy.unwrap_or_default(),
     )
 }
 
 /// The address with the request in it, signed where there is a key (saml-bindings §3.4.4.1).
-fn redirect(address: &str, document: &str, relay_state: &str, key: Option<&ServiceKey>) -> Result<String> {
+fn redirect(address: &str, document: &str, sent: &Sent<'_>, key: Option<&ServiceKey>) -> Result<String> {
     let mut packer = DeflateEncoder::new(Vec::new(), Compression::default());
     packer.write_all(document.as_bytes()).map_err(Error::internal)?;
     let packed = BASE64_STANDARD.encode(packer.finish().map_err(Error::internal)?);
     let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
-    let mut query = format!("SAMLRequest={}", encoded(&packed));
-    if !relay_state.is_empty() {
-        query.push_str(&format!("&RelayState={}", encoded(relay_state)));
+    let mut query = format!("{}={}", sent.field, encoded(&packed));
+    if !sent.relay_state.is_empty() {
+        query.push_str(&format!("&RelayState={}", encoded(sent.relay_state)));
     }
     if let Some(key) = key {
         let algorithm = encoded("http://www.w3.org/2001/04/xmldsig-more#rsa-sha256");

@@ -27,6 +27,7 @@ use crate::{
         rate_limit,
         session::{self, CurrentSession, NewSession, SessionSecret},
         sign_in::{self, Attempt, Outcome},
+        sso_session::SsoSession,
         token::{self, FirstFactor, PendingSignIn},
         user::{self, User},
     },
@@ -95,26 +96,26 @@ pub fn complete_first_factor(
     user::ensure_not_locked(user)?;
     let factors = factors::of(tx.conn, &user.id)?;
     enforce_sso_policy(tx, client, user)?;
-    let first = FirstFactor { method, remembered, ends_at: None };
+    let first = FirstFactor { method, remembered, ends_at: None, sso: None };
     match factors.is_second_due() {
         false => establish_session(tx, client, user, first, None).map(SignInOutcome::Complete),
         true => wait(tx, client, user, first, &factors),
     }
 }
 
-/// Takes what an identity provider said of `user`. Its session ends no later than the one there; the second factor of the
-/// account here is asked for where the connection says so.
+/// Takes what an identity provider said of `user`. Its session ends with the one there, and no later than that is said to;
+/// the second factor of the account here is asked for where the connection says so.
 pub fn complete_sso(
     tx: &mut Tx,
     client: &Client,
     user: &User,
-    ends_at: Option<Timestamp>,
+    (sso, ends_at): (Option<SsoSession>, Option<Timestamp>),
     asks_second_factor: bool,
 ) -> Result<SignInOutcome> {
     user::ensure_not_locked(user)?;
     let factors = factors::of(tx.conn, &user.id)?;
     let ends_at = ends_at.map(|at| at.unix());
-    let first = FirstFactor { method: AuthMethod::Sso, remembered: false, ends_at };
+    let first = FirstFactor { method: AuthMethod::Sso, remembered: false, ends_at, sso };
     match asks_second_factor && factors.is_second_due() {
         false => establish_session(tx, client, user, first, None).map(SignInOutcome::Complete),
         true => wait(tx, client, user, first, &factors),
@@ -186,7 +187,7 @@ pub fn complete_passkey(
 ) -> Result<IssuedSession> {
     let second = PassedSecondFactor { factor: Factor::Passkey, passkey: Some(passkey) };
     enforce_sso_policy(tx, client, user)?;
-    let first = FirstFactor { method: AuthMethod::Passkey, remembered, ends_at: None };
+    let first = FirstFactor { method: AuthMethod::Passkey, remembered, ends_at: None, sso: None };
     establish_session(tx, client, user, first, Some(second))
 }
 
@@ -208,7 +209,7 @@ fn establish_session(
     second: Option<PassedSecondFactor>,
 ) -> Result<IssuedSession> {
     user::ensure_not_locked(user)?;
-    let FirstFactor { method, remembered, ends_at } = first;
+    let FirstFactor { method, remembered, ends_at, sso } = first;
     let ends_at = ends_at.map(Timestamp::from_unix);
     for held in &client.presented {
         session::end_by_secret(tx, held)?;
@@ -241,6 +242,7 @@ fn establish_session(
         second_factor,
         passkey,
         ends_at,
+        sso,
         binding,
         // The browser in which an account begins is known to it from then on.
         browser_known_since: known_since.or((method == AuthMethod::SignUp).then_some(tx.now)),

@@ -12,16 +12,16 @@ use actix_web::{
 use super::error_response;
 use crate::{app::App, error::Error};
 
-// The one write that comes from elsewhere by its nature: bound to the browser that asked by a cookie of its own, and to
-// the request that was sent.
-const ACS: &str = "/auth/saml/callback";
+// The writes that come from elsewhere by their nature. The first is bound to the browser that asked by a cookie of its own,
+// and to the request that was sent; the second is signed by an identity provider, and reads no cookie.
+const FROM_ELSEWHERE: [&str; 2] = ["/auth/saml/callback", "/auth/saml/logout"];
 
 /// Refuses an unsafe method from another site (Fetch Metadata; `Origin` where a browser does not send it).
 pub async fn same_origin_writes(
     req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> actix_web::Result<ServiceResponse<BoxBody>> {
-    if !req.method().is_safe() && req.path() != ACS && is_foreign(req.request()) {
+    if !req.method().is_safe() && !FROM_ELSEWHERE.contains(&req.path()) && is_foreign(req.request()) {
         let answer = error_response::render(req.request(), &Error::CrossOrigin);
         return Ok(req.into_response(answer));
     }

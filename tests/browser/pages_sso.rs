@@ -5,7 +5,7 @@ use serde_json::json;
 use vestibule::{
     clock::Timestamp,
     ids::Id,
-    model::sso_attempt::{self, Detail},
+    model::sso_attempt::{self, CheckDetail, Detail},
     saml::ServiceKey,
 };
 
@@ -74,13 +74,14 @@ async fn every_page_about_single_sign_on_is_fit_for_everybody() {
         email: Some("ada@acme.example".to_owned()),
         role: Some("Editor".to_owned()),
         account: Some("A new account with this address.".to_owned()),
-        checks: vec![
-            ("It is signed by the identity provider.".to_owned(), None),
-            (
-                "It is meant for us.".to_owned(),
-                Some("The assertion is meant for another service.".to_owned()),
-            ),
-        ],
+        checks: [None, Some("The assertion is meant for another service.")]
+            .map(|failed| CheckDetail {
+                says: "It is meant for us.".to_owned(),
+                failed: failed.map(str::to_owned),
+                expected: Some("https://app.example/auth/saml/metadata".to_owned()),
+                found: Some("https://elsewhere.example".to_owned()),
+            })
+            .to_vec(),
         attributes: vec![(
             "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress".to_owned(),
             vec!["ada@acme.example".to_owned()],

@@ -79,7 +79,7 @@ async fn the_old_address_can_take_itself_back_for_seven_days_case_12() {
     for planted in [
         "INSERT INTO organisations SELECT 'o', 'Evil', 'evil', created_at FROM users",
         "INSERT INTO connections (id, organisation_id, name, issuer, metadata, read_at, expires_at, mapping, \
-         signs_requests, allows_idp_initiated, asks_second_factor, created_at) SELECT 'c', 'o', 'Evil', 'i', '', \
+         sends_unsigned, allows_idp_initiated, asks_second_factor, created_at) SELECT 'c', 'o', 'Evil', 'i', '', \
          created_at, created_at, '{}', FALSE, FALSE, FALSE, created_at FROM users",
         "INSERT INTO identities (id, connection_id, format, name, user_id, created_at, last_used_at) \
          SELECT 'i', 'c', 'persistent', 'planted', id, created_at, created_at FROM users",

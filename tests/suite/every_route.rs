@@ -82,6 +82,7 @@ pub const BODIES: &[(&str, &str, &str)] = &[
     ("POST", "/organisations/{slug}/members/{member}/role", "role=viewer"),
     ("POST", "/auth/saml/login", "connection=x"),
     ("POST", "/auth/saml/callback", "SAMLResponse=x"),
+    ("POST", "/auth/saml/logout", "SAMLRequest=x"),
     ("POST", "/organisations/{slug}/sso", "name=Okta&metadata=$METADATA"),
     ("PUT", "/organisations/{slug}/sso/{connection}", "name=Okta"),
     ("POST", "/organisations/{slug}/sso/{connection}", "name=Okta"),
@@ -91,8 +92,8 @@ pub const BODIES: &[(&str, &str, &str)] = &[
     ("POST", "/organisations/{slug}/sso/domains/{domain}/enforce", "breakGlass=x"),
 ];
 
-/// The one write that comes from other sites, by a form of its own kind; `sso` looks at it.
-pub const ACS: &str = "/auth/saml/callback";
+/// The writes that come from other sites, by forms of their own kind; `sso` looks at them.
+pub const FROM_ELSEWHERE: [&str; 2] = ["/auth/saml/callback", "/auth/saml/logout"];
 
 /// In which face the visitor wants its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,10 +11,12 @@ use vestibule::routes;
 use crate::imports::files_below;
 
 // URLs that answer with a document or lead on, and have no page.
-const WITHOUT_PAGE: [&str; 8] = [
+const WITHOUT_PAGE: [&str; 10] = [
     "/.well-known/change-password",
     "/.well-known/passkey-endpoints",
+    "/auth/saml/certificate",
     "/auth/saml/login",
+    "/auth/saml/logout",
     "/auth/saml/metadata",
     "/dev/idp/metadata",
     "/me/export",
@@ -47,6 +49,7 @@ const LEFT: &[(&str, &str)] = &[
     ("/organisations/{slug}/sso/{connection}", "flow"),
     ("/organisations/{slug}/sso/{connection}/attempts/{attempt}", "flow"),
     ("/organisations/{slug}/sso/{connection}/metadata", "flow"),
+    ("/organisations/{slug}/sso/{connection}/metadata/read", "flow"),
     ("/organisations/{slug}/sso/{connection}/remove", "flow"),
     ("/organisations/{slug}/sso/{connection}/test", "flow"),
 ];

@@ -30,7 +30,8 @@ pub async fn metadata(app: &App, place: String) -> std::result::Result<(String, 
     if fs::metadata(Path::new(&place)).map_err(unreadable)?.len() > MAX_METADATA as u64 {
         return Err(format!("{place} is larger than the metadata of one identity provider."));
     }
-    Ok((fs::read_to_string(&place).map_err(unreadable)?, None))
+    let text = String::from_utf8(fs::read(&place).map_err(unreadable)?);
+    Ok((text.map_err(|_| format!("{place} is not UTF-8 text."))?, None))
 }
 
 /// What an operator says of a connection.

@@ -142,15 +142,11 @@ fn metadata_finding(connection: &Connection, now: Timestamp) -> (&'static str, &
 }
 
 fn key_finding(connection: &Connection, keys: usize) -> (&'static str, &'static str, String) {
-    match (keys, connection.signs_requests) {
-        (0, true) => (
-            "problem",
-            "key",
-            "Requests are to be signed, and there is no key: `vestibule sso key announce`.".to_owned(),
-        ),
-        (0, false) => {
+    match (keys, connection.sends_unsigned) {
+        (0, _) => {
             ("fine", "key", "None: requests are not signed, and nothing can be encrypted to us.".to_owned())
         }
+        (_, true) => ("fine", "key", "There is one, and requests are not signed, as was set.".to_owned()),
         (1, _) => ("fine", "key", "One is in use.".to_owned()),
         _ => ("fine", "key", "One is in use, another one is in the metadata.".to_owned()),
     }

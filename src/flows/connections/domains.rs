@@ -6,7 +6,11 @@ use actix_web::{
 };
 use serde::Deserialize;
 
-use super::{DomainView, OverviewPage, count_question, owned, owners, path_of};
+use super::{
+    DomainView, OverviewPage,
+    access::{count_question, owned, path_of},
+    owners,
+};
 use crate::{
     accounts::sso_policy,
     app::App,

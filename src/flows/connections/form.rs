@@ -1,11 +1,13 @@
-//! What an owner types about a connection, and the names that common identity providers use.
+//! What an owner types about a connection.
 
 use serde::{Deserialize, Serialize};
 
+use super::likes::LIKES;
 use crate::{
     error::Errors,
     kinds::Role,
     model::connection::{Connection, Mapping, upkeep::Settings},
+    saml::NamePolicy,
     web::input,
 };
 
@@ -13,89 +15,91 @@ const LONGEST_NAME: usize = 80;
 const LONGEST_ATTRIBUTE: usize = 256;
 const MOST_GROUPS: usize = 200;
 
+/// Where the identity provider's metadata comes from, as it is typed: a link, a document, or by hand.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Source {
+    #[serde(skip_serializing)]
+    pub(super) metadata: String,
+    pub(super) metadata_url: String,
+    /// By hand; or the choice among several identity providers of a document.
+    #[serde(skip_serializing)]
+    pub(super) entity_id: String,
+    #[serde(skip_serializing)]
+    pub(super) sign_in_url: String,
+    #[serde(skip_serializing)]
+    pub(super) certificate: String,
+}
+
 /// A connection as it is typed. An empty attribute stands for the usual names.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Form {
+    /// The common identity provider whose names were filled in.
+    pub(super) like: String,
     pub(super) name: String,
-    #[serde(skip_serializing)]
-    pub(super) metadata: String,
-    pub(super) metadata_url: String,
+    #[serde(flatten)]
+    pub(super) source: Source,
     pub(super) email_attribute: String,
     pub(super) name_attribute: String,
     pub(super) groups_attribute: String,
     /// One line each: `Admins = owner`.
     pub(super) roles: String,
     pub(super) default_role: String,
+    /// In which format names are asked for: `any`, `persistent` or `email`.
+    pub(super) name_format: String,
+    /// The attribute that identifies people; empty where the NameID does.
+    pub(super) identifier: String,
     #[serde(deserialize_with = "input::tick")]
-    pub(super) signs_requests: bool,
+    pub(super) sends_unsigned: bool,
     #[serde(rename = "takesUnsolicited", deserialize_with = "input::tick")]
     pub(super) allows_idp_initiated: bool,
     #[serde(deserialize_with = "input::tick")]
     pub(super) asks_second_factor: bool,
 }
 
-/// An identity provider that many have, with the attributes it sends.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub struct Like {
-    /// In the address of the form.
-    pub(super) key: &'static str,
-    /// As its makers call it.
-    pub(super) name: &'static str,
-    pub(super) email: &'static str,
-    pub(super) shown: &'static str,
-    pub(super) groups: &'static str,
-}
-
-/// Those that are filled in at a press.
-pub const LIKES: [Like; 5] = [
-    Like { key: "okta", name: "Okta", email: "email", shown: "displayName", groups: "groups" },
-    Like {
-        key: "entra",
-        name: "Microsoft Entra ID",
-        email: "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress",
-        shown: "http://schemas.microsoft.com/identity/claims/displayname",
-        groups: "http://schemas.microsoft.com/ws/2008/06/identity/claims/groups",
-    },
-    Like { key: "google", name: "Google Workspace", email: "email", shown: "name", groups: "groups" },
-    Like {
-        key: "keycloak",
-        name: "Keycloak",
-        email: "urn:oid:1.2.840.113549.1.9.1",
-        shown: "name",
-        groups: "member",
-    },
-    Like {
-        key: "adfs",
-        name: "AD FS",
-        email: "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress",
-        shown: "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name",
-        groups: "http://schemas.xmlsoap.org/claims/Group",
-    },
-];
-
 impl Form {
     /// A new connection, with the names of a common identity provider where one is named.
     pub fn blank(like: Option<&str>) -> Self {
-        let form = Self { default_role: Role::Viewer.to_string(), ..Self::default() };
+        let form = Self {
+            default_role: Role::Viewer.to_string(),
+            name_format: NamePolicy::Any.to_string(),
+            ..Self::default()
+        };
         form.filled_like(like)
     }
 
     /// A connection as it is now.
     pub fn of(connection: &Connection, mapping: &Mapping) -> Self {
         Self {
+            like: String::new(),
             name: connection.name.clone(),
-            metadata: String::new(),
-            metadata_url: connection.metadata_url.clone().unwrap_or_default(),
+            source: Source {
+                metadata_url: connection.metadata_url.clone().unwrap_or_default(),
+                ..Source::default()
+            },
             email_attribute: mapping.email.clone(),
             name_attribute: mapping.name.clone(),
             groups_attribute: mapping.groups.clone(),
             roles: mapping.roles.iter().map(|(group, role)| format!("{group} = {role}\n")).collect(),
             default_role: mapping.default_role.to_string(),
-            signs_requests: connection.signs_requests,
+            name_format: connection.name_policy.to_string(),
+            identifier: connection.identifier.clone(),
+            sends_unsigned: connection.sends_unsigned,
             allows_idp_initiated: connection.allows_idp_initiated,
             asks_second_factor: connection.asks_second_factor,
         }
+    }
+
+    /// The same with one more group, as a viewer until its owners say otherwise.
+    pub fn with_group(mut self, group: Option<&str>) -> Self {
+        let group = group.filter(|group| !group.trim().is_empty() && !group.chars().any(char::is_control));
+        if let Some(group) = group {
+            let before = self.roles.trim_end();
+            self.roles =
+                format!("{before}{}{} = viewer\n", if before.is_empty() { "" } else { "\n" }, group.trim());
+        }
+        self
     }
 
     /// The same with the names of a common identity provider.
@@ -103,6 +107,7 @@ impl Form {
         match LIKES.iter().find(|one| Some(one.key) == like) {
             None => self,
             Some(like) => Self {
+                like: like.key.to_owned(),
                 email_attribute: like.email.to_owned(),
                 name_attribute: like.shown.to_owned(),
                 groups_attribute: like.groups.to_owned(),
@@ -118,7 +123,15 @@ impl Form {
         if name.is_empty() || name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
             errors.add("name", "Give it a name of 1 to 80 characters, such as Okta.");
         }
+        let name_policy = match self.name_format.trim() {
+            "" => Some(NamePolicy::Any),
+            word => NamePolicy::from_word(word),
+        };
+        if name_policy.is_none() {
+            errors.add("nameFormat", "Choose any, persistent or email.");
+        }
         let attributes = [
+            ("identifier", &self.identifier),
             ("emailAttribute", &self.email_attribute),
             ("nameAttribute", &self.name_attribute),
             ("groupsAttribute", &self.groups_attribute),
@@ -133,10 +146,10 @@ impl Form {
             "" => Some(Role::Viewer),
             word => Role::from_word(word),
         };
-        let Some(default_role) = default_role else {
+        if default_role.is_none() {
             errors.add("defaultRole", "Choose owner, editor or viewer.");
-            return Err(errors);
-        };
+        }
+        let (Some(default_role), Some(name_policy)) = (default_role, name_policy) else { return Err(errors) };
         if !errors.is_empty() {
             return Err(errors);
         }
@@ -150,7 +163,9 @@ impl Form {
         Ok(Settings {
             name: name.to_owned(),
             mapping,
-            signs_requests: self.signs_requests,
+            sends_unsigned: self.sends_unsigned,
+            name_policy,
+            identifier: self.identifier.trim().to_owned(),
             allows_idp_initiated: self.allows_idp_initiated,
             asks_second_factor: self.asks_second_factor,
         })
@@ -190,18 +205,6 @@ mod tests {
         assert_eq!(read, expected.map(|(group, role)| (group.to_owned(), role)));
         for wrong in ["Admins", "Admins = king", "= owner", "Admins = "] {
             assert!(roles(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn what_is_filled_in_is_among_the_usual_names() {
-        for like in LIKES {
-            for (name, usual) in
-                [like.email, like.shown, like.groups].into_iter().zip(Mapping::DEFAULT_ATTRIBUTE_NAMES)
-            {
-                // AD FS's claim for the name means an account's name elsewhere.
-                assert!(usual.contains(&name) || name.ends_with("/claims/name"), "{}: {name}", like.name);
-            }
         }
     }
 }

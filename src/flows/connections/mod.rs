@@ -1,41 +1,46 @@
 //! Single sign-on as an organisation's owners set it up: what to tell the identity provider, connections, domains, and
 //! what came of the last sign-ins.
 
+mod access;
+mod attempts;
 mod domains;
 mod form;
+mod likes;
+mod metadata;
 mod settings;
+mod steps;
+mod views;
 
 use actix_web::web::{Data, Path};
 use askama::Template;
-use chrono::TimeDelta;
 use serde::Serialize;
 
+pub use attempts::attempt;
 pub use domains::{add, check, choose, enforce, release, remove as remove_domain};
-pub use settings::{
-    attempt, create, metadata_form, new, remove as remove_connection, replace_metadata, save, show,
-};
+pub use metadata::{metadata_form, read_now, replace_metadata};
+pub use settings::{create, new, remove as remove_connection, save, show};
 
+use self::{
+    access::owned,
+    attempts::AttemptView,
+    views::{ConnectionView, OrganisationView, ServiceView},
+};
 use crate::{
     accounts::sso_policy,
     app::App,
     clock::Timestamp,
     db::Conn,
     error::{Error, Errors, Result},
-    ids::{AttemptId, ConnectionId, DomainId, OrganisationId, UserId},
+    ids::{ConnectionId, DomainId, OrganisationId, UserId},
     model::{
-        connection::{self, Connection, upkeep},
+        connection::{self, Connection},
         domain::{self, Domain, GRACE},
         membership,
-        organisation::{self, Organisation},
-        rate_limit::{self, Limit},
-        sso_attempt::{self as attempts, SsoAttempt},
+        organisation::Organisation,
+        sso_attempt,
     },
-    secret::Keys,
     web::{Reply, SteppedUpVerifiedUser},
 };
-
-// Questions to the world that one owner may have asked in an hour: the DNS and other people's servers answer them.
-const MOST_QUESTIONS: i32 = 60;
 
 /// All that owners see of single sign-on.
 #[derive(Template, Serialize)]
@@ -52,38 +57,6 @@ pub struct OverviewPage {
     typed: String,
     #[serde(skip)]
     errors: Errors,
-}
-
-/// The organisation that it is about.
-#[derive(Debug, Clone, Serialize)]
-pub struct OrganisationView {
-    name: String,
-    slug: String,
-}
-
-/// What an identity provider has to be told about this house.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ServiceView {
-    entity_id: String,
-    acs_url: String,
-    metadata: String,
-}
-
-/// A connection in the list.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ConnectionView {
-    id: ConnectionId,
-    name: String,
-    issuer: String,
-    metadata_url: Option<String>,
-    read_at: Timestamp,
-    read_error: Option<String>,
-    expires_at: Timestamp,
-    expires_in_days: i64,
-    tested_at: Option<Timestamp>,
-    created_at: Timestamp,
 }
 
 /// A domain in the list.
@@ -119,39 +92,10 @@ pub struct OwnerView {
     can_break_glass: bool,
 }
 
-/// A response of an identity provider, in words.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AttemptView {
-    id: AttemptId,
-    connection_id: ConnectionId,
-    at: Timestamp,
-    is_test: bool,
-    succeeded: bool,
-    outcome: String,
-    says: String,
-}
-
 /// `GET /organisations/{slug}/sso`
 pub async fn overview(me: SteppedUpVerifiedUser, slug: Path<String>, app: Data<App>) -> Result<Reply> {
     let organisation = owned(&me, &slug, &app).await?;
     Ok(Reply::page(OverviewPage::of(&app, organisation, Errors::default()).await?))
-}
-
-/// The organisation, for its owners; see [`organisation::owned_by`].
-async fn owned(me: &SteppedUpVerifiedUser, slug: &str, app: &App) -> Result<Organisation> {
-    let (slug, id) = (slug.to_owned(), me.user.id.clone());
-    app.read(move |conn| organisation::owned_by(conn, &slug, &id)).await
-}
-
-/// Counts a question to the world.
-async fn count_question(me: &SteppedUpVerifiedUser, app: &App) -> Result<()> {
-    let limit = Limit::new("sso-question", me.user.id.as_str(), MOST_QUESTIONS, TimeDelta::hours(1));
-    app.write(move |tx| rate_limit::consume(tx, &limit)).await
-}
-
-fn path_of(organisation: &Organisation) -> String {
-    format!("/organisations/{}/sso", organisation.slug)
 }
 
 impl OverviewPage {
@@ -162,7 +106,7 @@ impl OverviewPage {
             let connections = connection::of(conn, &organisation.id)?;
             let owners = owners(conn, &organisation.id)?;
             let domains = domain::of(conn, &organisation.id)?;
-            let attempts = attempts::seen_by(conn, &organisation.id)?;
+            let attempts = sso_attempt::seen_by(conn, &organisation.id)?;
             Ok(Self {
                 organisation: (&organisation).into(),
                 service: service.clone(),
@@ -206,48 +150,6 @@ fn owners(conn: &mut Conn, organisation: &OrganisationId) -> Result<Vec<OwnerVie
         .collect()
 }
 
-impl From<&Organisation> for OrganisationView {
-    fn from(organisation: &Organisation) -> Self {
-        Self { name: organisation.name.clone(), slug: organisation.slug.clone() }
-    }
-}
-
-impl ServiceView {
-    fn of(app: &App) -> Self {
-        let link = |path| app.config().site.link(path);
-        Self {
-            entity_id: link("/auth/saml/metadata"),
-            acs_url: link("/auth/saml/callback"),
-            metadata: link("/auth/saml/metadata"),
-        }
-    }
-}
-
-impl ConnectionView {
-    fn new(connection: Connection, now: Timestamp) -> Self {
-        Self {
-            expires_in_days: (connection.expires_at - now).num_days(),
-            id: connection.id,
-            name: connection.name,
-            issuer: connection.issuer,
-            metadata_url: connection.metadata_url,
-            read_at: connection.read_at,
-            read_error: connection.read_error,
-            expires_at: connection.expires_at,
-            tested_at: connection.tested_at,
-            created_at: connection.created_at,
-        }
-    }
-
-    fn is_expiring(&self) -> bool {
-        self.expires_in_days <= i64::from(upkeep::WARNINGS[0])
-    }
-
-    fn is_expired(&self, now: &Timestamp) -> bool {
-        self.expires_at <= *now
-    }
-}
-
 impl DomainView {
     fn new(domain: Domain, connections: &[Connection], owners: &[OwnerView]) -> Self {
         let led_to = connections.iter().find(|one| domain.connection_id.as_ref() == Some(&one.id));
@@ -276,23 +178,5 @@ impl DomainView {
 
     fn leads_to(&self, connection: &ConnectionView) -> bool {
         self.connection_id.as_ref() == Some(&connection.id)
-    }
-}
-
-impl AttemptView {
-    fn new(attempt: &SsoAttempt, keys: &Keys) -> Self {
-        let succeeded = attempt.outcome == "success";
-        // What was sealed with a key that is gone still has its outcome.
-        let reason = attempt.detail(keys).ok().and_then(|detail| detail.reason);
-        let fallback = if succeeded { "Every check passed." } else { "It was refused." };
-        Self {
-            id: attempt.id.clone(),
-            connection_id: attempt.connection_id.clone(),
-            at: attempt.at,
-            is_test: attempt.is_test,
-            succeeded,
-            outcome: attempt.outcome.clone(),
-            says: reason.unwrap_or_else(|| fallback.to_owned()),
-        }
     }
 }

@@ -9,24 +9,26 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AttemptView, ConnectionView, OrganisationView, ServiceView, count_question,
-    form::{Form, LIKES, Like},
-    owned, path_of,
+    access::{find, owned, path_of},
+    attempts::AttemptView,
+    form::Form,
+    likes::{LIKES, Like, WalkthroughView},
+    metadata::{left_out, read_metadata},
+    steps::{self, AttributeView, Step},
+    views::{ConnectionView, OrganisationView, ServiceView},
 };
 use crate::{
     accounts::connections,
     app::App,
-    clock::Timestamp,
     error::{Error, Errors, Result},
-    ids::{AttemptId, ConnectionId},
+    ids::ConnectionId,
     kinds::Role,
     log,
     model::{
         connection::{self, Connection, NewConnection, upkeep},
-        identity,
+        domain, identity,
         organisation::Organisation,
-        service_key,
-        sso_attempt::{self as attempts, Detail},
+        service_key, sso_attempt,
     },
     saml::{Certificate, ServiceKey},
     web::{Document, Input, Query, Reply, SteppedUpVerifiedUser},
@@ -44,6 +46,7 @@ pub struct NewPage {
     #[serde(rename = "connection")]
     form: Form,
     likes: &'static [Like],
+    walkthrough: Option<WalkthroughView>,
     #[serde(skip)]
     roles: &'static [Role],
     #[serde(skip)]
@@ -56,6 +59,9 @@ pub struct NewPage {
 pub struct ConnectionPage {
     organisation: OrganisationView,
     connection: ConnectionView,
+    service: ServiceView,
+    steps: Vec<Step>,
+    attributes: Vec<AttributeView>,
     settings: Form,
     certificates: Vec<Certificate>,
     /// Why the metadata would be refused today.
@@ -64,48 +70,18 @@ pub struct ConnectionPage {
     identities: i64,
     attempts: Vec<AttemptView>,
     likes: &'static [Like],
+    walkthrough: Option<WalkthroughView>,
     #[serde(skip)]
     roles: &'static [Role],
     #[serde(skip)]
     errors: Errors,
 }
 
-/// The form for other metadata.
-#[derive(Template, Serialize)]
-#[template(path = "sso_metadata.html")]
-#[serde(rename_all = "camelCase")]
-pub struct MetadataPage {
-    organisation: OrganisationView,
-    connection: ConnectionView,
-    metadata_url: String,
-    #[serde(skip)]
-    typed: String,
-    #[serde(skip)]
-    errors: Errors,
-}
-
-/// What came of a response, in full.
-#[derive(Template, Serialize)]
-#[template(path = "sso_attempt.html")]
-pub struct AttemptPage {
-    organisation: OrganisationView,
-    connection: ConnectionView,
-    attempt: AttemptView,
-    detail: Detail,
-}
-
-/// Which identity provider's names to fill in.
+/// What to fill in: the names of an identity provider, or a group.
 #[derive(Deserialize)]
 pub struct Alike {
     like: Option<String>,
-}
-
-/// Other metadata.
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-pub struct MetadataForm {
-    metadata: String,
-    metadata_url: String,
+    group: Option<String>,
 }
 
 /// `GET /organisations/{slug}/sso/new`
@@ -122,7 +98,8 @@ pub async fn new(
 impl NewPage {
     fn of(app: &App, organisation: &Organisation, form: Form, errors: Errors) -> Self {
         let (organisation, service) = (organisation.into(), ServiceView::of(app));
-        Self { organisation, service, form, likes: &LIKES, roles: Role::ALL, errors }
+        let walkthrough = WalkthroughView::of(Some(&form.like), &service);
+        Self { organisation, service, form, likes: &LIKES, walkthrough, roles: Role::ALL, errors }
     }
 }
 
@@ -135,9 +112,9 @@ pub async fn create(
 ) -> Result<Reply> {
     let organisation = owned(&me, &slug, &app).await?;
     match make(&me, &organisation, &form, &app).await {
-        Ok(made) => {
+        Ok((made, left_out)) => {
             let to = format!("{}/{}", path_of(&organisation), made.id);
-            let message = format!("{} is connected. Test it now.", made.name);
+            let message = format!("{} is connected. Test it now.{left_out}", made.name);
             let view = ConnectionView::new(made, app.now());
             Reply::done(to, message).status(StatusCode::CREATED).with("connection", view)
         }
@@ -154,13 +131,14 @@ async fn make(
     organisation: &Organisation,
     form: &Form,
     app: &App,
-) -> Result<Connection> {
+) -> Result<(Connection, String)> {
     let settings = form.check().map_err(Error::Invalid)?;
-    let (metadata, metadata_url) = read_metadata(me, &form.metadata, &form.metadata_url, app).await?;
+    let (provider, metadata_url) = read_metadata(me, &form.source, None, app).await?;
+    let left_out = left_out(&provider);
     let key = missing_key(app).await?;
     let new = NewConnection {
         name: settings.name.clone(),
-        metadata,
+        metadata: provider.metadata(),
         metadata_url,
         mapping: settings.mapping.clone(),
     };
@@ -171,34 +149,10 @@ async fn make(
         }
         let made = connection::create(tx, &actor, &organisation, new)?;
         let made = made.map_err(|reason| Error::Invalid(Errors::one("metadata", reason.sentence())))?;
-        // Whether requests are signed is the provider's wish to begin with; what is ticked counts as well.
-        let signs_requests = made.signs_requests || settings.signs_requests;
-        upkeep::change(tx, &actor, &organisation, &made.id, upkeep::Settings { signs_requests, ..settings })?;
-        connection::by_id(tx.conn, &made.id)
+        upkeep::change(tx, &actor, &organisation, &made.id, settings)?;
+        connection::by_id(tx.conn, &made.id).map(|made| (made, left_out))
     })
     .await
-}
-
-/// The metadata that was pasted, or that is behind the link. The link counts where both are there.
-async fn read_metadata(
-    me: &SteppedUpVerifiedUser,
-    pasted: &str,
-    url: &str,
-    app: &App,
-) -> Result<(String, Option<String>)> {
-    let url = url.trim();
-    if url.is_empty() && pasted.trim().is_empty() {
-        let sentence = "Paste the metadata of your identity provider, or give the link to it.";
-        return Err(Error::Invalid(Errors::one("metadata", sentence)));
-    }
-    if url.is_empty() {
-        return Ok((pasted.to_owned(), None));
-    }
-    count_question(me, app).await?;
-    match app.outbound().fetch(url).await {
-        Ok(text) => Ok((text, Some(url.to_owned()))),
-        Err(why) => Err(Error::Invalid(Errors::one("metadataUrl", why.to_string()))),
-    }
 }
 
 /// A key for this house, where it has none yet. Making one takes some seconds of a core.
@@ -220,19 +174,10 @@ pub async fn show(
     app: Data<App>,
 ) -> Result<Reply> {
     let (organisation, connection) = find(&me, path.into_inner(), &app).await?;
-    let settings = Form::of(&connection, &connection.mapping()?).filled_like(query.like.as_deref());
+    let Alike { like, group } = query.into_inner();
+    let settings = Form::of(&connection, &connection.mapping()?);
+    let settings = settings.filled_like(like.as_deref()).with_group(group.as_deref());
     Ok(Reply::page(ConnectionPage::of(&app, &organisation, connection, settings, Errors::default()).await?))
-}
-
-async fn find(
-    me: &SteppedUpVerifiedUser,
-    (slug, id): (String, ConnectionId),
-    app: &App,
-) -> Result<(Organisation, Connection)> {
-    let organisation = owned(me, &slug, app).await?;
-    let of = organisation.id.clone();
-    let connection = app.read(move |conn| connection::owned(conn, &of, &id)).await?;
-    Ok((organisation, connection))
 }
 
 impl ConnectionPage {
@@ -244,8 +189,15 @@ impl ConnectionPage {
         errors: Errors,
     ) -> Result<Self> {
         let (now, id, keys) = (app.now(), connection.id.clone(), app.config().keys.clone());
-        let (identities, attempts) =
-            app.read(move |conn| Ok((identity::count(conn, &id)?, attempts::of(conn, &id)?))).await?;
+        let (identities, attempts, domains) = app
+            .read(move |conn| {
+                let domains = domain::domains_of_connection(conn, &id)?;
+                Ok((identity::count(conn, &id)?, sso_attempt::of(conn, &id)?, domains))
+            })
+            .await?;
+        let details = attempts.iter().filter(|one| one.is_signed).filter_map(|one| one.detail(&keys).ok());
+        let latest = details.into_iter().find(|detail| !detail.attributes.is_empty());
+        let service = ServiceView::of(app);
         let of_provider = connection.clone();
         let provider = log::spawn_blocking(move || of_provider.provider(now)).await;
         let (certificates, problem) = match provider.map_err(Error::internal)? {
@@ -254,7 +206,11 @@ impl ConnectionPage {
         };
         Ok(Self {
             organisation: organisation.into(),
+            steps: steps::steps(&connection, &domains),
+            attributes: steps::attributes(&connection, &connection.mapping()?, latest.as_ref()),
             connection: ConnectionView::new(connection, now),
+            walkthrough: WalkthroughView::of(Some(&settings.like), &service),
+            service,
             settings,
             certificates,
             problem,
@@ -283,79 +239,25 @@ pub async fn save(
         }
     };
     let to = format!("{}/{}", path_of(&organisation), connection.id);
-    let (actor, now) = (me.actor(), app.now());
+    let (actor, now, before, of) = (me.actor(), app.now(), connection.clone(), organisation.id.clone());
     let saved = app
         .write(move |tx| {
-            upkeep::change(tx, &actor, &organisation.id, &connection.id, settings)?;
-            connection::owned(tx.conn, &organisation.id, &connection.id)
+            upkeep::change(tx, &actor, &of, &before.id, settings)?;
+            connection::owned(tx.conn, &of, &before.id)
         })
-        .await?;
+        .await;
+    let saved = match saved {
+        Err(Error::Invalid(errors)) => {
+            let page = ConnectionPage::of(&app, &organisation, connection, form, errors.clone()).await?;
+            return Ok(Reply::refused(page, Error::Invalid(errors)));
+        }
+        saved => saved?,
+    };
     let message = match saved.tested_at {
         Some(_) => "Saved.",
         None => "Saved. Test the connection with its new settings.",
     };
     Reply::done(to, message).with("connection", ConnectionView::new(saved, now))
-}
-
-/// `GET /organisations/{slug}/sso/{connection}/metadata`
-pub async fn metadata_form(
-    me: SteppedUpVerifiedUser,
-    path: Path<(String, ConnectionId)>,
-    app: Data<App>,
-) -> Result<Reply> {
-    let (organisation, connection) = find(&me, path.into_inner(), &app).await?;
-    let url = connection.metadata_url.clone().unwrap_or_default();
-    Ok(Reply::page(MetadataPage::of(
-        &organisation,
-        connection,
-        app.now(),
-        (String::new(), url),
-        Errors::default(),
-    )))
-}
-
-impl MetadataPage {
-    fn of(
-        organisation: &Organisation,
-        connection: Connection,
-        now: Timestamp,
-        (typed, metadata_url): (String, String),
-        errors: Errors,
-    ) -> Self {
-        let connection = ConnectionView::new(connection, now);
-        Self { organisation: organisation.into(), connection, metadata_url, typed, errors }
-    }
-}
-
-/// `POST /organisations/{slug}/sso/{connection}/metadata`: other metadata of the same identity provider.
-pub async fn replace_metadata(
-    me: SteppedUpVerifiedUser,
-    path: Path<(String, ConnectionId)>,
-    Document(form): Document<MetadataForm>,
-    app: Data<App>,
-) -> Result<Reply> {
-    let (organisation, connection) = find(&me, path.into_inner(), &app).await?;
-    let to = format!("{}/{}", path_of(&organisation), connection.id);
-    let before = connection.clone();
-    let replaced = async {
-        let (text, url) = read_metadata(&me, &form.metadata, &form.metadata_url, &app).await?;
-        let actor = me.actor();
-        app.write(move |tx| {
-            let field = if url.is_some() { "metadataUrl" } else { "metadata" };
-            let replaced = upkeep::replace(tx, &actor, &before, text, url)?;
-            replaced.map_err(|unfit| Error::Invalid(Errors::one(field, unfit.to_string())))
-        })
-        .await
-    };
-    match replaced.await {
-        Ok(()) => Ok(Reply::done(to, "The new metadata is in use. Test the connection.")),
-        Err(Error::Invalid(errors)) => {
-            let typed = (form.metadata, form.metadata_url);
-            let page = MetadataPage::of(&organisation, connection, app.now(), typed, errors.clone());
-            Ok(Reply::refused(page, Error::Invalid(errors)))
-        }
-        Err(error) => Err(error),
-    }
 }
 
 /// `DELETE /organisations/{slug}/sso/{connection}` and `POST …/remove`: ends it and every identity it vouched for.
@@ -369,23 +271,4 @@ pub async fn remove(
     let message = format!("{} is removed. Nobody can sign in through it any more.", connection.name);
     app.write(move |tx| connections::remove(tx, &actor, &organisation.id, &connection.id)).await?;
     Ok(Reply::done(to, message))
-}
-
-/// `GET /organisations/{slug}/sso/{connection}/attempts/{attempt}`: all that a response said, and each check.
-pub async fn attempt(
-    me: SteppedUpVerifiedUser,
-    path: Path<(String, ConnectionId, AttemptId)>,
-    app: Data<App>,
-) -> Result<Reply> {
-    let (slug, id, attempt) = path.into_inner();
-    let (organisation, connection) = find(&me, (slug, id), &app).await?;
-    let of = connection.id.clone();
-    let attempt = app.read(move |conn| attempts::one(conn, &of, &attempt)).await?;
-    let keys = &app.config().keys;
-    Ok(Reply::page(AttemptPage {
-        organisation: (&organisation).into(),
-        connection: ConnectionView::new(connection, app.now()),
-        attempt: AttemptView::new(&attempt, keys),
-        detail: attempt.detail(keys)?,
-    }))
 }

@@ -8,8 +8,8 @@ use actix_web::{
 use serde::Deserialize;
 
 use super::{
-    Fault, Handoff, REFUSED, SEAL, attributes, authn_request::confirm_sso, checks, is_asking_browser,
-    nonces_of, note, refused,
+    ANOTHER_BROWSER, Fault, Handoff, REFUSED, RefusedPage, SEAL, attributes, authn_request::confirm_sso,
+    checks, is_asking_browser, nonces_of, note,
 };
 use crate::{
     accounts::provisioning::{self, ProvisioningError},
@@ -17,21 +17,26 @@ use crate::{
     clock::Timestamp,
     db::Tx,
     error::{Error, Result},
+    jobs,
     kinds::AuthMethod,
     model::{
         assertion,
-        connection::{self, Connection, MappedProfile, Mapping},
+        connection::{self, Connection, MappedProfile, Mapping, upkeep},
         service_key,
         sso_attempt::{self, Detail},
+        sso_session::SsoSession,
         token::{self, AuthnRequestState, SamlRequest, SsoHandoff, SsoIntent},
     },
-    saml::{self, Presented, Refusal, Request, Statement},
+    saml::{self, Presented, Refusal, Request, Service, Statement},
     secret::Secret,
-    web::{Client, MaybeUser, Reply, input},
+    web::{Client, MaybeUser, Query, Reply, input, local_path},
 };
 
 // A response is base64 of at most this much, in a form (saml-bindings §3.5.4).
 const ACS_LIMIT: usize = 256 * 1024;
+
+/// Where a browser goes that brings the answer to a request for a second time, as when a page is loaded again.
+const ANSWERED: &str = "/auth/saml/refused?answered=true";
 
 /// What an identity provider sends.
 #[derive(Deserialize)]
@@ -57,8 +62,8 @@ pub async fn assertion_consumer_service(
         return Err(Error::UnsupportedMedia);
     }
     let AcsForm { response, relay_state } = input::from_form(&bytes)?;
-    let relay_state = Secret::<SamlRequest>::from_text(relay_state);
-    let (now, looked_up, config) = (app.now(), relay_state.clone(), app.config().clone());
+    let secret = Secret::<SamlRequest>::from_text(relay_state.clone());
+    let (now, looked_up, config) = (app.now(), secret.clone(), app.config().clone());
     let found = app
         .read(move |conn| {
             let asked = token::peek_unowned(conn, &looked_up, now)?;
@@ -68,36 +73,90 @@ pub async fn assertion_consumer_service(
         .await;
     let (asked, connection, service) = match found {
         Ok(found) => found,
-        // The request is over or was never ours, or its connection is gone.
-        Err(Error::DeadLink | Error::NotFound) => return unsolicited(&app, &visitor, &req, response).await,
+        // The request is answered or over or was never ours, or its connection is gone.
+        Err(Error::DeadLink | Error::NotFound) => {
+            return match app.read(move |conn| token::is_used(conn, &secret)).await? {
+                true => Ok(see_other(ANSWERED)),
+                false => unsolicited(&app, &visitor, &req, response, &relay_state).await,
+            };
+        }
         Err(error) => return Err(error),
     };
     // One request is answered once: however much a response costs to read, nobody has it read twice.
-    let answered = relay_state.clone();
-    app.write(move |tx| token::redeem_unowned(tx, &answered)).await.map_err(refused)?;
-    let mapping = connection.mapping()?;
+    match app.write(move |tx| token::redeem_unowned(tx, &secret)).await {
+        Ok(_) => {}
+        Err(Error::DeadLink) => return Ok(see_other(ANSWERED)),
+        Err(error) => return Err(error),
+    }
     // Over https the cookie comes along with the cross-site POST; on plain http it is looked at when the browser comes
     // for what was proved.
     let is_another_browser = app.config().site.is_https() && !is_asking_browser(&nonces_of(&req), &asked);
-    let read = match (is_another_browser, connection.provider(now)) {
-        (true, _) => Err(Fault::another_browser()),
-        (false, Err(reason)) => Err(Fault::from(Box::new(Refusal::from(reason)))),
-        (false, Ok(provider)) => {
-            let request = Request {
-                id: asked.request.clone(),
-                sent_at: Timestamp::from_unix(asked.at),
-                force_authn: matches!(asked.purpose, SsoIntent::StepUp { .. }),
-            };
-            let identity_attributes = mapping.identity_attributes();
-            let presented = Presented { response, provider, service, request, identity_attributes, now };
-            app.saml_pool().read(presented).await.map_err(Fault::from)
-        }
+    let (connection, read) = match is_another_browser {
+        true => (connection, Err(Fault::new(ANOTHER_BROWSER.0, false, ANOTHER_BROWSER.1))),
+        false => read(&app, &service, &asked, connection, &response).await?,
     };
+    let mapping = connection.mapping()?;
     let to = app.write(move |tx| consume_response(tx, &client, &connection, &mapping, asked, read)).await?;
-    if to == REFUSED {
+    if to.starts_with(REFUSED) {
         app.metrics().sign_in(AuthMethod::Sso, false);
     }
-    Ok(HttpResponse::SeeOther().insert_header((header::LOCATION, to)).finish())
+    Ok(see_other(&to))
+}
+
+fn see_other(to: &str) -> HttpResponse {
+    HttpResponse::SeeOther().insert_header((header::LOCATION, to)).finish()
+}
+
+/// Reads a response. Where no certificate fits, the metadata may be older than the identity provider's keys: it is read
+/// again, at most once an hour, and the response with it.
+async fn read(
+    app: &App,
+    service: &Service,
+    asked: &AuthnRequestState,
+    connection: Connection,
+    response: &str,
+) -> Result<(Connection, Result<Statement, Fault>)> {
+    let first = read_once(app, service, asked, &connection, response).await?;
+    let is_due = connection.metadata_url.is_some() && upkeep::may_be_read_again(&connection, app.now());
+    match first {
+        Err(fault) if is_due && fault.may_be_of_another_key() => {
+            let id = connection.id.clone();
+            jobs::sso::read_now(app, connection).await?;
+            let connection = app.read(move |conn| connection::by_id(conn, &id)).await?;
+            let second = read_once(app, service, asked, &connection, response).await?;
+            Ok((connection, second))
+        }
+        first => Ok((connection, first)),
+    }
+}
+
+async fn read_once(
+    app: &App,
+    service: &Service,
+    asked: &AuthnRequestState,
+    connection: &Connection,
+    response: &str,
+) -> Result<Result<Statement, Fault>> {
+    let now = app.now();
+    let provider = match connection.provider(now) {
+        Ok(provider) => provider,
+        Err(reason) => return Ok(Err(Fault::from(Box::new(Refusal::from(reason))))),
+    };
+    let request = Request {
+        id: asked.request.clone(),
+        sent_at: Timestamp::from_unix(asked.at),
+        force_authn: matches!(asked.purpose, SsoIntent::StepUp { .. }),
+    };
+    let presented = Presented {
+        response: response.to_owned(),
+        provider,
+        service: service.clone(),
+        request,
+        identifier: connection.identifier(),
+        identity_attributes: connection.mapping()?.identity_attributes(),
+        now,
+    };
+    Ok(app.saml_pool().read(presented).await.map_err(Fault::from))
 }
 
 /// Uses the assertion up, notes what came, and says where the browser goes on.
@@ -115,11 +174,14 @@ fn consume_response(
     };
     let statement = match read {
         Ok(statement) => statement,
-        Err(fault) => return note(tx, client, connection, test, fault.code, &fault.detail),
+        Err(fault) => {
+            return note(tx, client, connection, test, (fault.code, fault.is_signed), &fault.detail);
+        }
     };
     if !assertion::spend(tx, &connection.id, &statement.assertion_id, statement.remember_until)? {
-        let fault = Fault::new("replayed", "This assertion was used before. Each is good for one sign-in.");
-        return note(tx, client, connection, test, fault.code, &fault.detail);
+        let fault =
+            Fault::new("replayed", true, "This assertion was used before. Each is good for one sign-in.");
+        return note(tx, client, connection, test, (fault.code, true), &fault.detail);
     }
     let profile = mapping.profile(&statement);
     let foreseen = provisioning::dry_run(tx.conn, connection, &statement.name, &profile)?;
@@ -129,21 +191,25 @@ fn consume_response(
         if let Some(refused) =
             foreseen.err().filter(|refused| *refused != ProvisioningError::AnotherConnection)
         {
-            return note(tx, client, connection, test, refused.code(), &detail);
+            return note(tx, client, connection, test, (refused.code(), true), &detail);
         }
         connection::note_test(tx, connection)?;
-        return note(tx, client, connection, test, "success", &detail);
+        return note(tx, client, connection, test, ("success", true), &detail);
     }
-    let attempt = sso_attempt::note(tx, &connection.id, None, false, "success", &detail)?;
+    let attempt = sso_attempt::note(tx, &connection.id, None, true, "success", &detail)?;
     let handoff = Handoff {
         asked,
         attempt,
-        format: statement.name.format.uri().to_owned(),
-        name: statement.name.value.clone(),
+        identifier: connection.identifier.clone(),
+        name: statement.name.clone(),
         email: profile.email.as_ref().map(|email| email.spelled().to_owned()),
         shown: profile.name.as_ref().map(|name| name.as_str().to_owned()),
         role: profile.role,
         session_ends_at: statement.session_ends_at.map(|at| at.unix()),
+        sso: statement
+            .name_id
+            .as_ref()
+            .map(|name| SsoSession::new(&connection.id, &name.value, statement.session_index.as_deref())),
     };
     let sealed = tx.config.keys.seal(SEAL, &serde_json::to_string(&handoff)?)?;
     let secret = token::issue_unowned::<SsoHandoff>(tx, &sealed)?;
@@ -164,6 +230,8 @@ fn attempt_detail(
     Detail {
         reason,
         subject: Some(statement.name.value.clone()),
+        name_id: statement.name_id.as_ref().map(|name| name.value.clone()),
+        name_format: statement.name_id.as_ref().map(|name| name.format.clone()),
         email: profile.email.as_ref().map(|email| email.spelled().to_owned()),
         name: profile.name.as_ref().map(|name| name.as_str().to_owned()),
         role: Some(profile.role.words().to_owned()),
@@ -174,12 +242,13 @@ fn attempt_detail(
 }
 
 /// A sign-in that began at the identity provider is never trusted as it is: where the connection takes those, it is
-/// answered with a request of our own.
+/// answered with a request of our own. Its RelayState may say where on this site it is to lead (saml-profiles §4.1.5).
 async fn unsolicited(
     app: &App,
     visitor: &MaybeUser,
     req: &HttpRequest,
     response: String,
+    relay_state: &str,
 ) -> Result<HttpResponse> {
     let origin =
         tokio::task::spawn_blocking(move || saml::read_origin(&response)).await.map_err(Error::internal)?;
@@ -193,12 +262,30 @@ async fn unsolicited(
     };
     let found = app.read(move |conn| connection::unsolicited_from(conn, &issuer)).await?;
     match found {
-        Some(connection) => confirm_sso(app, visitor, req, connection.id, None).await,
+        Some(connection) => {
+            let here = app.config().site.link("/");
+            let path = relay_state.strip_prefix(here.trim_end_matches('/')).unwrap_or(relay_state);
+            confirm_sso(app, visitor, req, connection.id, local_path(Some(path))).await
+        }
         None => Err(refuse("unsolicited")),
     }
 }
 
-/// `GET /auth/saml/refused`: what is told to whoever could not be signed in; the reason is for their administrator.
-pub async fn say_refused() -> Result<Reply> {
-    Err(Error::SsoRefused)
+/// What the page for a refused sign-in is about.
+#[derive(Deserialize)]
+pub struct RefusedQuery {
+    reference: Option<String>,
+    #[serde(default, deserialize_with = "input::tick")]
+    answered: bool,
+}
+
+/// `GET /auth/saml/refused`: what is told to whoever could not be signed in; the reason is for their administrator. Whoever
+/// only loaded a page again, and is signed in, goes on.
+pub async fn say_refused(visitor: MaybeUser, query: Query<RefusedQuery>) -> Result<Reply> {
+    let RefusedQuery { reference, answered } = query.into_inner();
+    if answered && visitor.signed_in().is_some() {
+        return Ok(Reply::go("/me"));
+    }
+    let is_number = |one: &String| one.len() <= 16 && one.bytes().all(|b| b.is_ascii_digit() || b == b'-');
+    Ok(RefusedPage::reply(reference.filter(is_number)))
 }

@@ -33,9 +33,12 @@ use crate::{
 /// Somebody leaves for their identity provider by a form.
 #[derive(Template, Serialize)]
 #[template(path = "saml_post_binding.html")]
+#[serde(rename_all = "camelCase")]
 pub struct PostBindingPage {
     action: String,
-    saml_request: String,
+    /// `SAMLRequest` or `SAMLResponse`.
+    field: &'static str,
+    message: String,
     relay_state: String,
 }
 
@@ -208,7 +211,7 @@ async fn send_authn_request(
             let connection = connection::by_id(tx.conn, &id)?;
             let provider = connection.provider(tx.now).map_err(|_| Error::SsoRefused)?;
             let mut service = service_key::service(tx.conn, &config)?;
-            if !connection.signs_requests && !provider.wants_signed_requests {
+            if connection.sends_unsigned && !provider.wants_signed_requests {
                 service.keys.clear();
             }
             let relay_state = Secret::<SamlRequest>::random()?;
@@ -216,7 +219,7 @@ async fn send_authn_request(
                 service: &service,
                 provider: &provider,
                 force_authn,
-                name_format: None,
+                name_policy: connection.name_policy,
                 relay_state: relay_state.reveal(),
                 now: tx.now,
             };
@@ -233,7 +236,15 @@ async fn send_authn_request(
             Ok(started.message)
         })
         .await?;
-    let mut answer = match message {
+    let mut answer = send_message(req, message)?;
+    let cookie = nonce_cookie(app, nonce);
+    answer.add_cookie(&cookie).map_err(Error::internal)?;
+    Ok(answer)
+}
+
+/// Sends the browser to the identity provider with a message.
+pub fn send_message(req: &HttpRequest, message: BindingMessage) -> Result<HttpResponse> {
+    Ok(match message {
         // Where a form was sent, a redirect to elsewhere would be held against the policy for forms (CSP 3 §6.4.1).
         BindingMessage::Redirect(location) if wants_html(req.headers()) && req.method() == Verb::POST => {
             Reply::page(RedirectPage { location }).respond_to(req).map_into_boxed_body()
@@ -245,28 +256,28 @@ async fn send_authn_request(
             let reply = Reply::go(address.as_str()).with("location", &address)?;
             reply.respond_to(req).map_into_boxed_body()
         }
-        BindingMessage::Post { action, saml_request, relay_state } => {
+        BindingMessage::Post { action, field, message, relay_state } => {
             let policy = url::Url::parse(&action).ok().and_then(|action| policy_with_form_to(&action));
-            let page = PostBindingPage { action, saml_request, relay_state };
+            let page = PostBindingPage { action, field, message, relay_state };
             let mut answer = Reply::page(page).respond_to(req).map_into_boxed_body();
             if let Some(policy) = policy {
                 answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
             }
             answer
         }
-    };
-    answer.add_cookie(&nonce_cookie(req, nonce)).map_err(Error::internal)?;
-    Ok(answer)
+    })
 }
 
-// Over https it has to come along with the cross-site POST of the callback; browsers take `None` over https only.
-fn nonce_cookie(req: &HttpRequest, nonce: String) -> Cookie<'static> {
-    let is_https = req.app_data::<Data<App>>().is_some_and(|app| app.config().site.is_https());
+// Over https it has to come along with the cross-site POST of the callback; browsers take `None` over https only. It
+// outlives the request a little, so that a late answer is told to be late.
+fn nonce_cookie(app: &App, nonce: String) -> Cookie<'static> {
+    let is_https = app.config().site.is_https();
+    let life = app.config().lifetimes.saml_request + TimeDelta::minutes(5);
     Cookie::build(Own::Saml.name(is_https), nonce)
         .path("/")
         .secure(is_https)
         .http_only(true)
         .same_site(if is_https { SameSite::None } else { SameSite::Lax })
-        .max_age(Duration::minutes(15))
+        .max_age(Duration::seconds(life.num_seconds()))
         .finish()
 }

@@ -4,7 +4,10 @@ use actix_session::SessionExt;
 use actix_web::{HttpRequest, HttpResponse, Responder, web::Data};
 use serde::Deserialize;
 
-use super::{Fault, Handoff, Linking, SEAL, is_asking_browser, name_of, nonces_of, note, refused};
+use super::{
+    ANOTHER_BROWSER, Handoff, Linking, RefusedPage, SEAL, is_asking_browser, nonces_of, record_refusal,
+    refused,
+};
 use crate::{
     accounts::{
         provisioning::{self, Resolution},
@@ -14,12 +17,12 @@ use crate::{
     clock::Timestamp,
     db::Tx,
     error::{Error, Result},
+    ids::AttemptId,
     kinds::{AuthMethod, StepUpMethod},
     mail::EmailAddress,
     model::{
         connection::{self, Connection, MappedProfile},
-        identity, session,
-        sso_attempt::{self, Detail},
+        identity, session, sso_attempt,
         token::{self, LinkIdentity, SsoHandoff, SsoIntent},
         user,
     },
@@ -54,13 +57,22 @@ pub async fn complete(
             let handoff: Handoff = serde_json::from_str(&tx.config.keys.open(SEAL, &sealed)?)?;
             let connection = connection::by_id(tx.conn, &handoff.asked.connection).map_err(refused)?;
             if !is_asking_browser(&nonces, &handoff.asked) {
-                let fault = Fault::another_browser();
-                note(tx, &client, &connection, None, fault.code, &fault.detail)?;
-                return Ok(SsoResult::Refused);
+                return refuse(tx, &client, &connection, &handoff.attempt, ANOTHER_BROWSER);
+            }
+            if handoff.identifier != connection.identifier {
+                let why = ("settings_changed", "What identifies people was changed during the sign-in.");
+                return refuse(tx, &client, &connection, &handoff.attempt, why);
             }
             complete_sso(tx, &client, held.as_ref(), connection, handoff)
         })
-        .await?;
+        .await;
+    let came = match came {
+        // Loaded again by whoever is in already.
+        Err(Error::SsoRefused) if visitor.signed_in().is_some() => {
+            return Ok(Reply::go("/me").respond_to(&req).map_into_boxed_body());
+        }
+        came => came?,
+    };
     let next = |next: Option<String>| next.unwrap_or_else(|| "/me".to_owned());
     let reply = match came {
         SsoResult::In { user, outcome, next: to } => {
@@ -70,9 +82,9 @@ pub async fn complete(
         SsoResult::Confirmed { issued, next: to } => {
             Reply::go(to.unwrap_or_else(|| "/me/security".to_owned())).signed_in(issued)
         }
-        SsoResult::Refused => {
+        SsoResult::Refused(reference) => {
             app.metrics().sign_in(AuthMethod::Sso, false);
-            return Err(Error::SsoRefused);
+            RefusedPage::reply(Some(reference))
         }
         SsoResult::Unlinked(secret) => {
             pending::set_linking(&req.get_session(), Some(&secret));
@@ -83,10 +95,32 @@ pub async fn complete(
 }
 
 enum SsoResult {
-    In { user: Box<user::User>, outcome: authentication::SignInOutcome, next: Option<String> },
-    Confirmed { issued: authentication::IssuedSession, next: Option<String> },
+    In {
+        user: Box<user::User>,
+        outcome: authentication::SignInOutcome,
+        next: Option<String>,
+    },
+    Confirmed {
+        issued: authentication::IssuedSession,
+        next: Option<String>,
+    },
     Unlinked(Secret<LinkIdentity>),
-    Refused,
+    /// With its number.
+    Refused(String),
+}
+
+/// The response that passed lets nobody in after all.
+fn refuse(
+    tx: &mut Tx,
+    client: &Client,
+    connection: &Connection,
+    attempt: &AttemptId,
+    (code, reason): (&str, &str),
+) -> Result<SsoResult> {
+    sso_attempt::refuse(tx, attempt, code, reason)?;
+    record_refusal(tx, client, connection, code)?;
+    // Kept by the commit: the attempt is for the owners to see.
+    Ok(SsoResult::Refused(sso_attempt::reference(attempt)))
 }
 
 fn complete_sso(
@@ -96,7 +130,7 @@ fn complete_sso(
     connection: Connection,
     handoff: Handoff,
 ) -> Result<SsoResult> {
-    let name = name_of(&handoff.format, &handoff.name)?;
+    let name = handoff.name.clone();
     let next = handoff.asked.next.map(|sealed| tx.config.keys.open(SEAL, &sealed)).transpose()?;
     if let SsoIntent::StepUp { user, session } = &handoff.asked.purpose {
         let owner = identity::find(tx.conn, &connection.id, &name)?;
@@ -110,12 +144,8 @@ fn complete_sso(
         let is_same = owner.is_some() && way.is_none_or(|way| way == connection.id);
         let here = held.filter(|held| held.id == *session);
         let (true, Some(here)) = (is_same, here) else {
-            let fault = Fault::new(
-                "another_person",
-                "Somebody else came back than the person who was to confirm that it is them.",
-            );
-            note(tx, client, &connection, None, fault.code, &fault.detail)?;
-            return Ok(SsoResult::Refused);
+            let sentence = "Somebody else came back than the person who was to confirm that it is them.";
+            return refuse(tx, client, &connection, &handoff.attempt, ("another_person", sentence));
         };
         sso_attempt::set_user(tx, &handoff.attempt, user)?;
         step_up::passed(tx, &client.actor(), user, here, StepUpMethod::Sso)?;
@@ -133,25 +163,18 @@ fn complete_sso(
             sso_attempt::set_user(tx, &handoff.attempt, &user.id)?;
             let ends_at = handoff.session_ends_at.map(Timestamp::from_unix);
             let asks = connection.asks_second_factor;
-            let outcome = authentication::complete_sso(tx, client, &user, ends_at, asks)?;
+            let there = (handoff.sso, ends_at);
+            let outcome = authentication::complete_sso(tx, client, &user, there, asks)?;
             Ok(SsoResult::In { user: Box::new(user), outcome, next })
         }
         Resolution::Unlinked(owner) => {
             sso_attempt::set_user(tx, &handoff.attempt, &owner.id)?;
-            let Handoff { format, name, role, .. } = handoff;
-            let linking = Linking { connection: connection.id, format, name, role };
+            let linking = Linking { connection: connection.id, name, role: handoff.role };
             let sealed = tx.config.keys.seal(SEAL, &serde_json::to_string(&linking)?)?;
             token::issue::<LinkIdentity>(tx, &owner.id, &sealed).map(SsoResult::Unlinked)
         }
         Resolution::Refused(refused) => {
-            let detail = Detail {
-                reason: Some(refused.sentence().to_owned()),
-                subject: Some(name.value.clone()),
-                ..Detail::default()
-            };
-            note(tx, client, &connection, None, refused.code(), &detail)?;
-            // Kept by the commit: the attempt is for the owners to see.
-            Ok(SsoResult::Refused)
+            refuse(tx, client, &connection, &handoff.attempt, (refused.code(), refused.sentence()))
         }
     }
 }

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, web::Data};
 use askama::Template;
 use serde::Serialize;
 
-use super::{Linking, SEAL, name_of};
+use super::{Linking, SEAL};
 use crate::{
     accounts::{linking, organisations},
     app::App,
@@ -64,8 +64,7 @@ pub async fn link(me: CurrentUser, client: Client, req: HttpRequest, app: Data<A
         }
         let linking: Linking = serde_json::from_str(&tx.config.keys.open(SEAL, &sealed)?)?;
         let connection = connection::by_id(tx.conn, &linking.connection)?;
-        let name = name_of(&linking.format, &linking.name)?;
-        linking::link(tx, &actor, &connection, &name, &user, &client.device().name())?;
+        linking::link(tx, &actor, &connection, &linking.name, &user, &client.device().name())?;
         organisations::add_member(tx, &actor, &connection.organisation_id, &user.id, linking.role)
     })
     .await?;

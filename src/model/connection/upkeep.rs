@@ -6,18 +6,24 @@ use diesel::prelude::*;
 use super::{Connection, Mapping, last_expiry, owned};
 use crate::{
     clock::Timestamp,
-    db::{Conn, Tx, schema::connections},
-    error::{Error, Result},
+    db::{
+        Conn, Tx,
+        schema::{connections, identities},
+    },
+    error::{Error, Errors, Result},
     ids::{ConnectionId, OrganisationId},
     model::{
         audit::{self, Actor, Event},
         organisation,
     },
-    saml::{Reason, read_provider},
+    saml::{NamePolicy, Reason, choose_provider},
 };
 
 /// From one reading of metadata behind an address to the next.
 pub const READ_EVERY: TimeDelta = TimeDelta::days(1);
+
+/// From one reading to the next at the least, where a signature does not fit.
+const READ_AGAIN_AFTER: TimeDelta = TimeDelta::hours(1);
 
 /// How many days before the last certificate expires its owners are warned, once each.
 pub const WARNINGS: [i32; 3] = [30, 7, 1];
@@ -29,15 +35,20 @@ pub struct Settings {
     pub name: String,
     /// What the attributes mean.
     pub mapping: Mapping,
-    /// Whether our requests are signed.
-    pub signs_requests: bool,
+    /// Whether our requests go unsigned.
+    pub sends_unsigned: bool,
+    /// In which format people are to be named.
+    pub name_policy: NamePolicy,
+    /// The attribute that identifies people; empty where the NameID does.
+    pub identifier: String,
     /// Whether a sign-in may begin at the identity provider.
     pub allows_idp_initiated: bool,
     /// Whether the second factor of an account here is asked for after it.
     pub asks_second_factor: bool,
 }
 
-/// Sets a connection anew. But for another name, it has to be tested again.
+/// Sets a connection anew. But for another name, it has to be tested again. [`Error::Invalid`] where people are known by
+/// what identified them so far: by anything else they would be other people.
 pub fn change(
     tx: &mut Tx,
     actor: &Actor,
@@ -48,21 +59,35 @@ pub fn change(
     organisation::lock(tx, organisation)?;
     let before = owned(tx.conn, organisation, id)?;
     let mapping = serde_json::to_string(&new.mapping)?;
+    if before.identifier != new.identifier && is_anyone_known(tx.conn, id)? {
+        let sentence =
+            "People are known by it already. Make a new connection to identify them by something else.";
+        return Err(Error::Invalid(Errors::one("identifier", sentence)));
+    }
     let is_same = before.mapping == mapping
-        && before.signs_requests == new.signs_requests
+        && before.sends_unsigned == new.sends_unsigned
+        && before.name_policy == new.name_policy
+        && before.identifier == new.identifier
         && before.allows_idp_initiated == new.allows_idp_initiated
         && before.asks_second_factor == new.asks_second_factor;
     diesel::update(connections::table.find(id))
         .set((
             connections::name.eq(new.name),
             connections::mapping.eq(mapping),
-            connections::signs_requests.eq(new.signs_requests),
+            connections::sends_unsigned.eq(new.sends_unsigned),
+            connections::name_policy.eq(new.name_policy),
+            connections::identifier.eq(new.identifier),
             connections::allows_idp_initiated.eq(new.allows_idp_initiated),
             connections::asks_second_factor.eq(new.asks_second_factor),
             connections::tested_at.eq(before.tested_at.filter(|_| is_same)),
         ))
         .execute(tx.conn)?;
     changed(tx, actor, &before)
+}
+
+fn is_anyone_known(conn: &mut Conn, id: &ConnectionId) -> Result<bool> {
+    let known = identities::table.filter(identities::connection_id.eq(id)).select(identities::id);
+    Ok(diesel::select(diesel::dsl::exists(known)).get_result(conn)?)
 }
 
 fn changed(tx: &mut Tx, actor: &Actor, connection: &Connection) -> Result<()> {
@@ -92,7 +117,7 @@ pub fn replace(
     url: Option<String>,
 ) -> Result<Result<(), Unfit>> {
     organisation::lock(tx, &connection.organisation_id)?;
-    if let Err(unfit) = keep(tx, connection, metadata)? {
+    if let Err(unfit) = keep(tx, connection, &metadata)? {
         return Ok(Err(unfit));
     }
     let fresh = (
@@ -111,16 +136,16 @@ pub fn take_in(
     connection: &Connection,
     metadata: String,
 ) -> Result<Result<(), Unfit>> {
-    let is_same = metadata == connection.metadata;
-    match keep(tx, connection, metadata)? {
-        Ok(()) if is_same => Ok(Ok(())),
-        Ok(()) => changed(tx, actor, connection).map(Ok),
+    match keep(tx, connection, &metadata)? {
+        Ok(false) => Ok(Ok(())),
+        Ok(true) => changed(tx, actor, connection).map(Ok),
         Err(unfit) => note_unread(tx, &connection.id, &unfit.to_string()).map(|()| Err(unfit)),
     }
 }
 
-fn keep(tx: &mut Tx, connection: &Connection, metadata: String) -> Result<Result<(), Unfit>> {
-    let provider = match read_provider(&metadata, tx.now) {
+/// Keeps metadata that is fit. Whether it says anything else than what was there.
+fn keep(tx: &mut Tx, connection: &Connection, metadata: &str) -> Result<Result<bool, Unfit>> {
+    let provider = match choose_provider(metadata, Some(&connection.issuer), tx.now) {
         Ok(provider) => provider,
         Err(reason) => return Ok(Err(Unfit::Reason(reason))),
     };
@@ -129,6 +154,8 @@ fn keep(tx: &mut Tx, connection: &Connection, metadata: String) -> Result<Result
     }
     let expires_at = last_expiry(&provider, tx.now);
     let warned = connection.warned_days.filter(|_| expires_at == connection.expires_at);
+    let metadata = provider.metadata();
+    let is_new = metadata != connection.metadata;
     // Its owners may have given it other metadata while this was read.
     let same = connections::table.find(&connection.id).filter(connections::metadata.eq(&connection.metadata));
     let kept = diesel::update(same)
@@ -139,7 +166,7 @@ fn keep(tx: &mut Tx, connection: &Connection, metadata: String) -> Result<Result
             connections::warned_days.eq(warned),
         ))
         .execute(tx.conn)?;
-    if kept == 0 { Err(Error::Conflict) } else { Ok(Ok(())) }
+    if kept == 0 { Err(Error::Conflict) } else { Ok(Ok(is_new)) }
 }
 
 /// Notes why the metadata could not be read; what was read before stays.
@@ -157,6 +184,11 @@ pub fn due(conn: &mut Conn, now: Timestamp, most: i64) -> Result<Vec<Connection>
         .limit(most)
         .select(Connection::as_select())
         .load(conn)?)
+}
+
+/// Whether the metadata may be read again because a signature does not fit it.
+pub fn may_be_read_again(connection: &Connection, now: Timestamp) -> bool {
+    connection.read_at <= now - READ_AGAIN_AFTER || connection.read_at > now.latest_start()
 }
 
 /// Takes the turn to read a connection's metadata. Of many nodes at once, one does.

@@ -12,6 +12,7 @@ use crate::{
     kinds::{AuthMethod, Factor},
     model::{
         audit::{self, Actor, Event},
+        sso_session::SsoSession,
         token::{self, PendingSignIn},
     },
 };
@@ -159,6 +160,29 @@ pub fn end_twin(tx: &mut Tx, owner: &UserId, binding: &str) -> Result<()> {
         .filter(sessions::created_at.ge(tx.now - TWICE));
     diesel::delete(twin).execute(tx.conn)?;
     Ok(())
+}
+
+/// Ends the sessions that came from these at an identity provider, where it ended them; of one without an index, all that
+/// came of its name. The sign-ins of their owners that wait for a second factor end as well. Returns how many there were.
+pub fn end_sso(tx: &mut Tx, actor: &Actor, ended: &[SsoSession]) -> Result<usize> {
+    let mut count = 0;
+    for one in ended {
+        let theirs = sessions::table.filter(sessions::name_id_hash.eq(&one.name_id_hash));
+        let theirs: Vec<(SessionId, UserId)> = match &one.sid_hash {
+            Some(sid) => theirs
+                .filter(sessions::sid_hash.eq(sid))
+                .select((sessions::id, sessions::user_id))
+                .load(tx.conn)?,
+            None => theirs.select((sessions::id, sessions::user_id)).load(tx.conn)?,
+        };
+        for (id, owner) in theirs {
+            token::revoke::<PendingSignIn>(tx, &owner)?;
+            end(tx, &id)?;
+            audit::record(tx, actor, &owner, Event::SessionRevoked { session: id })?;
+            count += 1;
+        }
+    }
+    Ok(count)
 }
 
 /// Ends a session that its own browser gives up, or guesses in.

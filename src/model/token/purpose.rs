@@ -8,6 +8,7 @@ use crate::{
     ids::{ConnectionId, SessionId, UserId},
     kinds::AuthMethod,
     mail::EmailAddress,
+    model::sso_session::SsoSession,
 };
 
 /// What a token is for. A token of one purpose cannot be redeemed as another.
@@ -159,6 +160,9 @@ pub struct FirstFactor {
     /// When the session has to end at the latest, where somebody else says so: seconds since the Unix epoch.
     #[serde(default)]
     pub ends_at: Option<i64>,
+    /// The session at an identity provider that this one comes from.
+    #[serde(default)]
+    pub sso: Option<SsoSession>,
 }
 
 impl Purpose for PendingSignIn {
@@ -311,8 +315,8 @@ impl Purpose for SamlRequest {
     const NAME: &'static str = "saml_request";
     type Claim = AuthnRequestState;
 
-    fn life(_: &Lifetimes) -> TimeDelta {
-        TimeDelta::minutes(10)
+    fn life(lifetimes: &Lifetimes) -> TimeDelta {
+        lifetimes.saml_request
     }
 }
 

@@ -34,6 +34,13 @@ impl<C> Token<C> {
     }
 }
 
+/// Whether a token was redeemed.
+pub fn is_used<P: Purpose>(conn: &mut Conn, secret: &Secret<P>) -> Result<bool> {
+    let used = tokens::table.find(secret.digest()).filter(tokens::purpose.eq(P::NAME));
+    let used = used.filter(tokens::used_at.is_not_null()).select(tokens::hash);
+    Ok(diesel::select(diesel::dsl::exists(used)).get_result(conn)?)
+}
+
 /// Reads the payload of a live token without an owner; does not redeem it.
 pub fn peek_unowned<P: Purpose>(conn: &mut Conn, secret: &Secret<P>, now: Timestamp) -> Result<P::Claim> {
     let digest = secret.digest();

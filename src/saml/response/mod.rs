@@ -1,6 +1,7 @@
 //! Reading a response: gate, signature, then every check that the standard asks of us, over the signed bytes only.
 
 mod statement;
+mod subject;
 mod validate;
 mod verify;
 
@@ -13,8 +14,10 @@ use super::{
     xml::Element,
 };
 pub use statement::{
-    Attribute, Check, Name, NameFormat, Presented, Refusal, Request, ResponseOrigin, Service, Statement,
+    Attribute, Check, Name, NameFormat, NameId, Presented, Refusal, Request, ResponseOrigin, Service,
+    Statement,
 };
+pub(super) use subject::name_id_in;
 
 /// Reads who a response claims to be from, to find the connection it may belong to.
 pub fn read_origin(response: &str) -> Result<ResponseOrigin, Reason> {
@@ -37,27 +40,31 @@ pub fn read_response(presented: &Presented) -> Result<Statement, Box<Refusal>> {
     let mut checks = Checks::default();
     let verified = match verify::decrypt_and_verify(presented) {
         Ok(verified) => verified,
-        Err(Fault { reason, found }) => {
+        Err(Fault { reason, found, is_signed }) => {
             let says = verify::stage(reason);
             if says != SHAPE {
-                checks.note(SHAPE, Ok(()), None);
+                checks.note(SHAPE, Ok(()), None, None);
             }
-            checks.note::<()>(says, Err(reason), found);
-            return Err(Box::new(Refusal { reason, checks: checks.0, attributes: Vec::new() }));
+            if is_signed {
+                checks.note(SIGNED, Ok(()), None, None);
+            }
+            checks.note::<()>(says, Err(reason), None, found);
+            return Err(Box::new(Refusal { checks: checks.0, is_signed, ..reason.into() }));
         }
     };
-    checks.note(SHAPE, Ok(()), None);
+    checks.note(SHAPE, Ok(()), None, None);
     if verified.was_encrypted {
-        checks.note(OPENED, Ok(()), None);
+        checks.note(OPENED, Ok(()), None, None);
     }
-    checks.note(SIGNED, Ok(()), Some(verified.signed_by.clone()));
-    let valid = validate::validate_assertion(&verified, presented, &mut checks);
-    let attributes = validate::attributes(&verified.assertion);
+    checks.note(SIGNED, Ok(()), None, Some(format!("SHA-256 {}", verified.signed_by)));
+    let (valid, name_id) = validate::validate_assertion(&verified, presented, &mut checks);
+    let attributes = subject::attributes(&verified.assertion);
     let refused = checks.0.iter().find_map(|check| check.failed);
     match (valid, refused) {
         (Some(valid), None) => Ok(Statement {
             issuer: presented.provider.entity_id.clone(),
             name: valid.name,
+            name_id,
             attributes,
             assertion_id: valid.assertion_id,
             remember_until: valid.remember_until,
@@ -70,7 +77,7 @@ pub fn read_response(presented: &Presented) -> Result<Statement, Box<Refusal>> {
         }),
         (_, reason) => {
             let reason = reason.unwrap_or(Reason::UnreadableContent);
-            Err(Box::new(Refusal { reason, checks: checks.0, attributes }))
+            Err(Box::new(Refusal { reason, checks: checks.0, is_signed: true, name_id, attributes }))
         }
     }
 }

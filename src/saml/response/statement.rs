@@ -1,10 +1,11 @@
 //! What is presented, what is found in it, and what was checked.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     clock::Timestamp,
     saml::{EMAIL_NAME, PERSISTENT_NAME, Reason, idp::IdentityProvider, key::ServiceKey},
+    text_enum,
 };
 
 /// A response as it came in, and all there is to hold it against. Nothing else is asked, not even the clock.
@@ -18,6 +19,8 @@ pub struct Presented {
     pub service: Service,
     /// The request it should answer.
     pub request: Request,
+    /// The attribute that identifies people; the NameID where none does.
+    pub identifier: Option<String>,
     /// The names of the attributes that say who the person is: address and name, not groups. They may have one value.
     pub identity_attributes: Vec<String>,
     /// Now.
@@ -31,6 +34,8 @@ pub struct Service {
     pub entity_id: String,
     /// The address of our callback (saml-profiles §4.1.6).
     pub acs_url: String,
+    /// The address of our single logout service (saml-profiles §4.4).
+    pub logout_url: String,
     /// Our keys: the one in use first, then the one that is announced, or the one that was in use. May be empty.
     pub keys: Vec<ServiceKey>,
 }
@@ -54,6 +59,8 @@ pub struct Statement {
     pub issuer: String,
     /// Whom it is about.
     pub name: Name,
+    /// The NameID, whether or not it identifies the person.
+    pub name_id: Option<NameId>,
     /// What else it says, in its order; attributes of one name are put together.
     pub attributes: Vec<Attribute>,
     /// The ID of the assertion. To be remembered, so that it is good for one sign-in only.
@@ -74,8 +81,8 @@ pub struct Statement {
     pub checks: Vec<Check>,
 }
 
-/// The name of a person at an identity provider (saml-core §2.2.3). Compared letter for letter, with its format.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+/// What identifies a person at an identity provider. Compared letter for letter, with its format.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Name {
     /// What kind of name it is.
     pub format: NameFormat,
@@ -83,28 +90,35 @@ pub struct Name {
     pub value: String,
 }
 
-/// The kinds of names that mean the same person tomorrow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum NameFormat {
-    /// `…:nameid-format:persistent` (saml-core §8.3.7).
-    Persistent,
-    /// `…:nameid-format:emailAddress` (saml-core §8.3.2).
-    Email,
+/// A `NameID` as it came (saml-core §2.2.3), whatever it is worth.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NameId {
+    /// The URI of its format.
+    pub format: String,
+    /// The name, without the blanks around it.
+    pub value: String,
+}
+
+text_enum! {
+    /// The kinds of names that mean the same person tomorrow.
+    NameFormat {
+        /// `…:nameid-format:persistent` (saml-core §8.3.7).
+        Persistent => "persistent",
+        /// `…:nameid-format:emailAddress` (saml-core §8.3.2).
+        Email => "email",
+        /// The value of the attribute that its connection identifies people by.
+        Attribute => "attribute",
+    }
 }
 
 impl NameFormat {
-    /// The name of the format in SAML.
-    pub fn uri(self) -> &'static str {
-        match self {
-            NameFormat::Persistent => PERSISTENT_NAME,
-            NameFormat::Email => EMAIL_NAME,
-        }
-    }
-
-    /// The format that SAML calls this.
+    /// The format of a `NameID` that SAML calls this.
     pub fn from_uri(uri: &str) -> Option<Self> {
-        [NameFormat::Persistent, NameFormat::Email].into_iter().find(|format| format.uri() == uri)
+        match uri {
+            PERSISTENT_NAME => Some(NameFormat::Persistent),
+            EMAIL_NAME => Some(NameFormat::Email),
+            _ => None,
+        }
     }
 }
 
@@ -128,7 +142,9 @@ pub struct Check {
     pub says: &'static str,
     /// Why it is not so; none where it is.
     pub failed: Option<Reason>,
-    /// What was found, or was expected and found. Text of the identity provider's.
+    /// What should have come, where that is one thing.
+    pub expected: Option<String>,
+    /// What came. Text of the identity provider's.
     pub found: Option<String>,
 }
 
@@ -140,13 +156,17 @@ pub struct Refusal {
     pub reason: Reason,
     /// The checks that could be made, for a test sign-in.
     pub checks: Vec<Check>,
+    /// Whether the identity provider signed what came; otherwise anybody can have written it.
+    pub is_signed: bool,
+    /// The NameID that came signed.
+    pub name_id: Option<NameId>,
     /// What the identity provider said and signed, for a test sign-in; never to be acted on.
     pub attributes: Vec<Attribute>,
 }
 
 impl From<Reason> for Refusal {
     fn from(reason: Reason) -> Self {
-        Self { reason, checks: Vec::new(), attributes: Vec::new() }
+        Self { reason, checks: Vec::new(), is_signed: false, name_id: None, attributes: Vec::new() }
     }
 }
 
@@ -169,9 +189,10 @@ impl Checks {
         &mut self,
         says: &'static str,
         outcome: Result<T, Reason>,
+        expected: Option<String>,
         found: Option<String>,
     ) -> Option<T> {
-        self.0.push(Check { says, failed: outcome.as_ref().err().copied(), found });
+        self.0.push(Check { says, failed: outcome.as_ref().err().copied(), expected, found });
         outcome.ok()
     }
 }

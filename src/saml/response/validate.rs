@@ -1,23 +1,18 @@
 //! What an identity provider said, held against every rule of the standard and against the request.
 
-use std::collections::HashSet;
-
 use super::{
-    statement::{Attribute, Checks, Name, NameFormat, Presented},
-    verify::VerifiedResponse,
+    statement::{Checks, Name, NameId, Presented},
+    subject,
+    verify::{SUCCEEDED, VerifiedResponse},
 };
 use crate::{
     clock::Timestamp,
     saml::{
         ASSERTION, Reason, SUCCESS, prefilter,
-        time::{SKEW, has_begun, instant, is_over},
+        time::{has_begun, instant, is_over},
         xml::Element,
     },
 };
-
-const MAX_NAME: usize = 256;
-const BEARER: &str = "urn:oasis:names:tc:SAML:2.0:cm:bearer";
-const UNSPECIFIED_NAME: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified";
 
 /// What the checks found out.
 pub(super) struct ValidAssertion {
@@ -34,83 +29,96 @@ pub(super) struct AuthnStatement {
     pub session_index: Option<String>,
 }
 
-/// Makes every check, also after one has failed: a test sign-in shows them all.
+/// Makes every check, also after one has failed: a test sign-in shows them all. Beside what they found out, the NameID,
+/// whatever it is worth.
 pub(super) fn validate_assertion(
     verified: &VerifiedResponse,
     presented: &Presented,
     checks: &mut Checks,
-) -> Option<ValidAssertion> {
+) -> (Option<ValidAssertion>, Option<NameId>) {
     let assertion = &verified.assertion;
     check_sender(verified, presented, checks);
     check_request(verified, presented, checks);
 
-    let (outcome, found) = audience(assertion, &presented.service.entity_id);
-    checks.note("It is meant for us.", outcome, found);
+    let us = &presented.service.entity_id;
+    let (outcome, found) = audience(assertion, us);
+    checks.note("It is meant for us.", outcome, Some(us.clone()), found);
     let (outcome, found) = in_its_time(assertion, presented.now);
-    checks.note("It is valid at this moment.", outcome, found);
-    let outcome = confirmation(assertion, presented);
+    checks.note("It is valid at this moment.", outcome, Some(presented.now.iso()), found);
+    let (outcome, expected, found) = subject::confirmation(assertion, presented);
     let remember_until =
-        checks.note("Whoever bears it may use it here and now, for this request.", outcome, None);
+        checks.note("Its subject confirmation is valid here and now.", outcome, Some(expected), found);
 
     let signed_in = check_sign_in(assertion, presented, checks);
 
-    let (outcome, found) = name(assertion);
-    let name = checks.note("It names the person in a format that lasts.", outcome, found);
-    let outcome = single_valued(assertion, &presented.identity_attributes);
-    checks.note("Attributes that say who the person is have one value each.", outcome, None);
+    let name_id = subject::name_id(assertion, &presented.service.keys);
+    let name = subject::check_name(assertion, &name_id, presented, checks);
+    let outcome = subject::single_valued(assertion, &presented.identity_attributes);
+    checks.note("Attributes that say who the person is have one value each.", outcome, None, None);
 
-    Some(ValidAssertion {
-        name: name?,
-        assertion_id: assertion.attribute("ID")?.to_owned(),
-        remember_until: remember_until?,
-        signed_in: signed_in?,
-    })
+    let valid = (|| {
+        Some(ValidAssertion {
+            name: name?,
+            assertion_id: assertion.attribute("ID")?.to_owned(),
+            remember_until: remember_until?,
+            signed_in: signed_in?,
+        })
+    })();
+    (valid, name_id.ok())
 }
 
 /// Who sent it, and whether it reports a success.
 fn check_sender(verified: &VerifiedResponse, presented: &Presented, checks: &mut Checks) {
     let VerifiedResponse { response, assertion, .. } = verified;
-    let outcome = match presented.provider.valid_until {
+    let valid_until = presented.provider.valid_until;
+    let outcome = match valid_until {
         Some(until) if is_over(until, presented.now) => Err(Reason::MetadataExpired),
         _ => Ok(()),
     };
-    checks.note("The identity provider's metadata is still valid.", outcome, None);
+    let until = valid_until.map(|until| format!("valid until {}", until.iso()));
+    checks.note("The identity provider's metadata is still valid.", outcome, None, until);
 
     let outcome = match prefilter::status(response) {
         Some(SUCCESS) => Ok(()),
         _ => Err(Reason::StatusFailed),
     };
-    checks.note("It reports a successful sign-in.", outcome, Some(prefilter::status_words(response)));
+    checks.note(SUCCEEDED, outcome, Some("Success".to_owned()), Some(prefilter::status_words(response)));
 
     let [outer, inner] = [response, assertion]
         .map(|element| element.children(ASSERTION, "Issuer").map(Element::whole_text).collect::<Vec<_>>());
     // The assertion must say it; the response may leave it out (saml-profiles §4.1.4.2).
-    let fits = outer.iter().chain(&inner).all(|issuer| *issuer == presented.provider.entity_id);
+    let issuer = &presented.provider.entity_id;
+    let fits = outer.iter().chain(&inner).all(|one| one == issuer);
     let outcome = if fits && inner.len() == 1 { Ok(()) } else { Err(Reason::WrongIssuer) };
-    let found = [outer, inner].concat().join(", ");
-    checks.note("It comes from the identity provider that was asked.", outcome, Some(found));
+    let mut found = [outer, inner].concat();
+    found.dedup();
+    let says = "It comes from the identity provider that was asked.";
+    checks.note(says, outcome, Some(issuer.clone()), Some(found.join(", ")));
 }
 
 /// Where it was sent, what it answers, and when it was written. Of an unsigned response this proves nothing, but
 /// what it gives away is taken.
 fn check_request(verified: &VerifiedResponse, presented: &Presented, checks: &mut Checks) {
     let VerifiedResponse { response, assertion, .. } = verified;
-    let request = &presented.request;
+    let (request, acs_url) = (&presented.request, &presented.service.acs_url);
     let destination = response.attribute("Destination");
     let outcome = match destination {
-        Some(destination) if destination == presented.service.acs_url => Ok(()),
+        Some(destination) if destination == acs_url => Ok(()),
         Some(_) => Err(Reason::WrongDestination),
         None if verified.response_is_signed => Err(Reason::NoDestination),
         None => Ok(()),
     };
-    checks.note("It was sent to our callback.", outcome, destination.map(str::to_owned));
+    let found = destination.map(str::to_owned);
+    checks.note("It was sent to our callback.", outcome, Some(acs_url.clone()), found);
 
-    let outcome = match response.attribute("InResponseTo") {
+    let answered = response.attribute("InResponseTo");
+    let outcome = match answered {
         Some(id) if id == request.id => Ok(()),
         Some(_) => Err(Reason::WrongRequest),
         None => Err(Reason::Unsolicited),
     };
-    checks.note("It answers the request that this browser made.", outcome, None);
+    let (expected, found) = (Some(request.id.clone()), answered.map(str::to_owned));
+    checks.note("It answers the request that this browser made.", outcome, expected, found);
 
     let outcome = [response, assertion].into_iter().try_for_each(|element| {
         match instant(element, "IssueInstant")?.ok_or(Reason::UnreadableTime)? {
@@ -119,8 +127,10 @@ fn check_request(verified: &VerifiedResponse, presented: &Presented, checks: &mu
             _ => Ok(()),
         }
     });
+    let expected = format!("{} to {}", request.sent_at.iso(), presented.now.iso());
     let found = assertion.attribute("IssueInstant").map(str::to_owned);
-    checks.note("It was issued after the request and not in the future.", outcome, found);
+    let says = "It was issued after the request and not in the future.";
+    checks.note(says, outcome, Some(expected), found);
 }
 
 /// When the person signed in, and until when that holds.
@@ -129,15 +139,17 @@ fn check_sign_in(assertion: &Element, presented: &Presented, checks: &mut Checks
         true => Ok(signed_in),
         false => Err(Reason::SignedInInTheFuture),
     });
-    let found = outcome.as_ref().ok().map(|signed_in| signed_in.at.exact());
-    let signed_in = checks.note("It says when the person signed in.", outcome, found)?;
+    let found = outcome.as_ref().ok().map(|signed_in| signed_in.at.iso());
+    let signed_in = checks.note("It says when the person signed in.", outcome, None, found)?;
 
     if presented.request.force_authn {
         let outcome = match is_over(signed_in.at, presented.request.sent_at) {
             true => Err(Reason::SignedInTooLongAgo),
             false => Ok(()),
         };
-        checks.note("The person signed in again for this request.", outcome, None);
+        let expected = Some(format!("after {}", presented.request.sent_at.iso()));
+        let found = Some(signed_in.at.iso());
+        checks.note("The person signed in again for this request.", outcome, expected, found);
     }
     // No skew: it caps our session, and a session that is over at once helps nobody.
     let ends_at = signed_in.session_ends_at;
@@ -145,7 +157,8 @@ fn check_sign_in(assertion: &Element, presented: &Presented, checks: &mut Checks
         Some(ends_at) if presented.now >= ends_at => Err(Reason::SessionOver),
         _ => Ok(()),
     };
-    checks.note("The identity provider's session is not over.", outcome, ends_at.map(|at| at.exact()));
+    let found = ends_at.map(|at| format!("until {}", at.iso()));
+    checks.note("The identity provider's session is not over.", outcome, None, found);
     Some(signed_in)
 }
 
@@ -187,43 +200,6 @@ fn in_its_time(assertion: &Element, now: Timestamp) -> (Result<(), Reason>, Opti
     (outcome, Some(words.join(" to ")))
 }
 
-/// Finds a bearer confirmation that holds (saml-profiles §4.1.4.2), and until when any of them could be used.
-fn confirmation(assertion: &Element, presented: &Presented) -> Result<Timestamp, Reason> {
-    let subject = assertion.only(ASSERTION, "Subject").ok_or(Reason::NoName)?;
-    let bearers: Vec<&Element> = subject
-        .children(ASSERTION, "SubjectConfirmation")
-        .filter(|one| one.attribute("Method") == Some(BEARER))
-        .collect();
-    let outcomes: Vec<_> = bearers.iter().map(|bearer| check_bearer(bearer, presented)).collect();
-    if !outcomes.iter().any(Result::is_ok) {
-        return Err(outcomes.iter().find_map(|outcome| outcome.err()).unwrap_or(Reason::NoBearer));
-    }
-    // Also of those that do not hold now: what cannot be used yet must still be known when it can.
-    let data = bearers.iter().filter_map(|bearer| bearer.only(ASSERTION, "SubjectConfirmationData"));
-    let ends = data.filter_map(|data| instant(data, "NotOnOrAfter").ok().flatten());
-    ends.max().map(|until| until + SKEW).ok_or(Reason::NoConfirmationTime)
-}
-
-/// Whether this confirmation may be used here, now and for our request.
-fn check_bearer(bearer: &Element, presented: &Presented) -> Result<(), Reason> {
-    let data = bearer.only(ASSERTION, "SubjectConfirmationData").ok_or(Reason::NoBearer)?;
-    match data.attribute("Recipient") {
-        None => return Err(Reason::NoRecipient),
-        Some(recipient) if recipient != presented.service.acs_url => return Err(Reason::WrongRecipient),
-        Some(_) => {}
-    }
-    match data.attribute("InResponseTo") {
-        None => return Err(Reason::Unsolicited),
-        Some(id) if id != presented.request.id => return Err(Reason::WrongRequest),
-        Some(_) => {}
-    }
-    if instant(data, "NotBefore")?.is_some_and(|from| !has_begun(from, presented.now)) {
-        return Err(Reason::ConfirmationNotYetValid);
-    }
-    let until = instant(data, "NotOnOrAfter")?.ok_or(Reason::NoConfirmationTime)?;
-    if is_over(until, presented.now) { Err(Reason::ConfirmationExpired) } else { Ok(()) }
-}
-
 /// The statements that somebody signed in (saml-core §2.7.2); of several, the strictest of everything.
 fn sign_in(assertion: &Element) -> Result<AuthnStatement, Reason> {
     let statements: Vec<&Element> = assertion.children(ASSERTION, "AuthnStatement").collect();
@@ -240,63 +216,4 @@ fn sign_in(assertion: &Element) -> Result<AuthnStatement, Reason> {
         session_ends_at: ends.into_iter().flatten().min(),
         session_index: statements.iter().find_map(|one| one.attribute("SessionIndex")).map(str::to_owned),
     })
-}
-
-fn name(assertion: &Element) -> (Result<Name, Reason>, Option<String>) {
-    let subject = assertion.only(ASSERTION, "Subject");
-    let names: Vec<&Element> = subject.iter().flat_map(|one| one.children(ASSERTION, "NameID")).collect();
-    let [name] = names.as_slice() else { return (Err(Reason::NoName), None) };
-    let format = name.attribute("Format").unwrap_or(UNSPECIFIED_NAME);
-    let value = name.text().filter(|value| {
-        let length = value.chars().count();
-        (1..=MAX_NAME).contains(&length) && !value.chars().any(char::is_control)
-    });
-    let found = value.as_ref().map(|value| format!("{value} ({format})"));
-    let outcome = match (value, NameFormat::from_uri(format)) {
-        (None, _) => Err(Reason::BadName),
-        (Some(_), None) => Err(Reason::NameFormat),
-        (Some(value), Some(format)) => Ok(Name { format, value }),
-    };
-    (outcome, found)
-}
-
-/// Where two parsers could each take another value, neither is taken.
-fn single_valued(assertion: &Element, identifying: &[String]) -> Result<(), Reason> {
-    let mut seen = HashSet::new();
-    for attribute in each_attribute(assertion) {
-        let name = attribute.attribute("Name").unwrap_or_default();
-        if !identifying.iter().any(|known| known == name) {
-            continue;
-        }
-        let mut values = attribute.children(ASSERTION, "AttributeValue");
-        let (first, second) = (values.next(), values.next());
-        if second.is_some() || !seen.insert(name) || first.is_some_and(|value| value.text().is_none()) {
-            return Err(Reason::ManyValues);
-        }
-    }
-    Ok(())
-}
-
-fn each_attribute(assertion: &Element) -> impl Iterator<Item = &Element> {
-    let statements = assertion.children(ASSERTION, "AttributeStatement");
-    statements.flat_map(|statement| statement.children(ASSERTION, "Attribute"))
-}
-
-/// The attributes of all statements.
-pub(super) fn attributes(assertion: &Element) -> Vec<Attribute> {
-    let mut found: Vec<Attribute> = Vec::new();
-    for attribute in each_attribute(assertion) {
-        let name = attribute.attribute("Name").unwrap_or_default();
-        let values = attribute.children(ASSERTION, "AttributeValue").map(Element::whole_text);
-        let values = values.filter(|value| !value.is_empty());
-        match found.iter_mut().find(|known| known.name == name) {
-            Some(known) => known.values.extend(values),
-            None => found.push(Attribute {
-                name: name.to_owned(),
-                friendly_name: attribute.attribute("FriendlyName").map(str::to_owned),
-                values: values.collect(),
-            }),
-        }
-    }
-    found
 }

@@ -20,10 +20,12 @@ pub(super) struct Limits {
     pub elements: usize,
     /// XML attributes of one element, declarations of namespaces among them.
     pub attributes: usize,
+    /// XML attributes in all.
+    pub all_attributes: usize,
     /// Declarations of namespaces that hold at one place: each name is looked for among them.
     pub declarations: usize,
-    /// Whether comments are skipped; otherwise they are refused.
-    pub comments: bool,
+    /// Whether comments are skipped and CDATA is text; otherwise both are refused, since they can hide part of a name.
+    pub is_lenient: bool,
     /// Whether a namespace has to be named by an absolute URI; an empty name, which takes one back, always may be.
     pub absolute_namespaces: bool,
 }
@@ -35,9 +37,14 @@ pub(super) struct Element {
     pub name: String,
     pub attributes: Vec<Attribute>,
     pub nodes: Vec<Node>,
-    /// The prefixes declared around the first `EncryptedAssertion`, which what is sealed in it may use; else empty.
-    pub scope: Vec<(String, Rc<str>)>,
+    /// The prefixes that hold in an `EncryptedAssertion`, an `EncryptedID` or a `SignedInfo`, which are read alone as well; else empty.
+    pub scope: Scope,
+    /// A `SignedInfo` as it stands in the text, where it is short; else empty.
+    pub source: String,
 }
+
+/// Prefixes, the empty one for the default, each with its namespace.
+pub(super) type Scope = Vec<(String, Rc<str>)>;
 
 /// An attribute of an element. Unprefixed ones are in no namespace, which is the empty one here.
 #[derive(Debug)]
@@ -130,6 +137,28 @@ fn trimmed(text: &str) -> &str {
 
 fn is_blank(character: char) -> bool {
     matches!(character, ' ' | '\t' | '\n' | '\r')
+}
+
+/// An element's text with the declarations that hold where it was cut out, so that it can be read alone.
+pub(super) fn in_scope<'a>(text: &str, scope: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let element = match text.trim_start().split_once("?>") {
+        Some((declaration, element)) if declaration.starts_with("<?xml") => element.trim_start(),
+        _ => text.trim_start(),
+    };
+    let tag = element.split('>').next().unwrap_or_default();
+    let name_end = tag.find([' ', '\t', '\n', '\r', '/']).unwrap_or(tag.len());
+    let (name, rest) = element.split_at(name_end);
+    let mut whole = name.to_owned();
+    for (prefix, uri) in scope {
+        let declaration = match prefix {
+            "" => "xmlns=".to_owned(),
+            prefix => format!("xmlns:{prefix}="),
+        };
+        if !tag.contains(&declaration) {
+            whole.push_str(&format!(" {declaration}\"{}\"", escaped(uri)));
+        }
+    }
+    whole + rest
 }
 
 /// Text made safe for the content of an element and for an attribute's value in double quotes.

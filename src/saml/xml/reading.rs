@@ -7,11 +7,17 @@ use quick_xml::{
     events::{BytesDecl, BytesStart, Event},
 };
 
-use super::{Attribute, Element, Limits, Node, is_absolute_uri, is_blank, is_char, is_name};
+use super::{Attribute, Element, Limits, Node, Scope, is_absolute_uri, is_blank, is_char, is_name};
 use crate::saml::Reason;
 
 const XML: &str = "http://www.w3.org/XML/1998/namespace";
 const XMLNS: &str = "http://www.w3.org/2000/xmlns/";
+
+/// Of so many elements the declarations around them are kept; an honest response has one encrypted assertion and two
+/// signatures.
+const MAX_SCOPES: usize = 4;
+/// The longest `SignedInfo` that is kept, in bytes; an honest one has a tenth of it.
+const MAX_SOURCE: usize = 8 * 1024;
 
 /// Reads a document (XML 1.0, Namespaces in XML 1.0).
 pub(in crate::saml) fn read(text: &str, limits: &Limits) -> Result<Element, Reason> {
@@ -27,20 +33,28 @@ pub(in crate::saml) fn read(text: &str, limits: &Limits) -> Result<Element, Reas
     reader.config_mut().check_comments = true;
     let mut reading = Reading::new(limits);
     loop {
-        let is_first = reader.buffer_position() == 0;
+        let begins_at = reader.buffer_position();
+        let is_first = begins_at == 0;
         match reader.read_event().map_err(|_| Reason::Malformed)? {
             Event::Decl(declaration) if is_first => check_declaration(&declaration)?,
-            Event::Decl(_) | Event::PI(_) => return Err(Reason::Instruction),
+            Event::Decl(_) => return Err(Reason::LateDeclaration),
+            Event::PI(_) => return Err(Reason::Instruction),
             Event::DocType(_) => return Err(Reason::Doctype),
-            Event::CData(_) => return Err(Reason::Cdata),
-            Event::Comment(_) if limits.comments => {}
-            Event::Comment(_) => return Err(Reason::Comment),
-            Event::Start(start) => reading.open(&start)?,
-            Event::Empty(start) => {
-                reading.open(&start)?;
-                reading.close();
+            Event::CData(part) if limits.is_lenient => {
+                reading.text(std::str::from_utf8(&part).map_err(|_| Reason::NotUtf8)?)?;
             }
-            Event::End(_) => reading.close(),
+            Event::CData(_) => return Err(Reason::Cdata),
+            Event::Comment(_) if limits.is_lenient => {}
+            Event::Comment(_) => return Err(Reason::Comment),
+            Event::Start(start) => reading.open(&start, begins_at)?,
+            Event::Empty(start) => {
+                reading.open(&start, begins_at)?;
+                reading.close("");
+            }
+            Event::End(_) => {
+                let ends_at = usize::try_from(reader.buffer_position()).unwrap_or_default();
+                reading.close(text.get(..ends_at).unwrap_or_default());
+            }
             Event::Text(part) => {
                 let part = std::str::from_utf8(&part).map_err(|_| Reason::NotUtf8)?;
                 if part.contains("]]>") {
@@ -77,18 +91,30 @@ struct Reading<'a> {
     /// The prefixes that are declared, the innermost last, each with the depth of its element.
     prefixes: Vec<(String, Rc<str>, usize)>,
     open: Vec<Element>,
+    /// Where each open element begins.
+    begin: Vec<usize>,
     elements: usize,
-    is_scope_taken: bool,
+    attributes: usize,
+    scopes: usize,
     root: Option<Element>,
 }
 
 impl<'a> Reading<'a> {
     fn new(limits: &'a Limits) -> Self {
         let prefixes = vec![("xml".to_owned(), Rc::from(XML), 0)];
-        Self { limits, prefixes, open: Vec::new(), elements: 0, is_scope_taken: false, root: None }
+        Self {
+            limits,
+            prefixes,
+            open: Vec::new(),
+            begin: Vec::new(),
+            elements: 0,
+            attributes: 0,
+            scopes: 0,
+            root: None,
+        }
     }
 
-    fn open(&mut self, start: &BytesStart<'_>) -> Result<(), Reason> {
+    fn open(&mut self, start: &BytesStart<'_>, at: u64) -> Result<(), Reason> {
         if self.root.is_some() {
             return Err(Reason::AfterTheRoot);
         }
@@ -101,6 +127,10 @@ impl<'a> Reading<'a> {
             return Err(Reason::TooDeep);
         }
         let found = self.attributes(start)?;
+        self.attributes += found.len();
+        if self.attributes > self.limits.all_attributes {
+            return Err(Reason::TooManyXmlAttributes);
+        }
         for (name, value) in &found {
             self.declare(name, value, depth)?;
         }
@@ -132,10 +162,12 @@ impl<'a> Reading<'a> {
             None => self.resolve("").unwrap_or_else(|_| Rc::from("")),
         };
         let scope = match local {
-            "EncryptedAssertion" if !self.is_scope_taken => self.scope(),
+            "EncryptedAssertion" | "EncryptedID" | "SignedInfo" if self.scopes < MAX_SCOPES => self.scope(),
             _ => Vec::new(),
         };
-        self.open.push(Element { namespace, name: local.to_owned(), attributes, nodes: Vec::new(), scope });
+        let (name, nodes, source) = (local.to_owned(), Vec::new(), String::new());
+        self.open.push(Element { namespace, name, attributes, nodes, scope, source });
+        self.begin.push(usize::try_from(at).unwrap_or(usize::MAX));
         Ok(())
     }
 
@@ -165,6 +197,10 @@ impl<'a> Reading<'a> {
             None if name == "xmlns" => "",
             None => return Ok(()),
         };
+        // Allowed, and says what is so anyway (Namespaces in XML 1.0 §3).
+        if (prefix, value) == ("xml", XML) {
+            return Ok(());
+        }
         let is_reserved = matches!(prefix, "xml" | "xmlns") || matches!(value, XML | XMLNS);
         let is_undone = !prefix.is_empty() && value.is_empty();
         if is_reserved || is_undone || (!prefix.is_empty() && !is_name(prefix)) {
@@ -186,9 +222,9 @@ impl<'a> Reading<'a> {
     }
 
     /// The prefixes that hold here, each once, as declared last.
-    fn scope(&mut self) -> Vec<(String, Rc<str>)> {
-        self.is_scope_taken = true;
-        let mut scope: Vec<(String, Rc<str>)> = Vec::new();
+    fn scope(&mut self) -> Scope {
+        self.scopes += 1;
+        let mut scope = Scope::new();
         for (prefix, namespace, _) in self.prefixes.iter().skip(1).rev() {
             if !scope.iter().any(|(known, _)| known == prefix) {
                 scope.push((prefix.clone(), Rc::clone(namespace)));
@@ -197,12 +233,18 @@ impl<'a> Reading<'a> {
         scope
     }
 
-    fn close(&mut self) {
+    /// Closes the innermost element, which `text` ends with.
+    fn close(&mut self, text: &str) {
         let depth = self.open.len();
         while self.prefixes.last().is_some_and(|(_, _, declared)| *declared == depth && depth > 0) {
             self.prefixes.pop();
         }
-        if let Some(element) = self.open.pop() {
+        let begin = self.begin.pop().unwrap_or_default();
+        if let Some(mut element) = self.open.pop() {
+            if element.name == "SignedInfo" && !element.scope.is_empty() {
+                let source = text.get(begin..).filter(|source| source.len() <= MAX_SOURCE);
+                source.unwrap_or_default().clone_into(&mut element.source);
+            }
             match self.open.last_mut() {
                 Some(parent) => parent.nodes.push(Node::Element(element)),
                 None => self.root = Some(element),

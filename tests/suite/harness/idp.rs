@@ -27,6 +27,9 @@ use crate::{
     saml::forger::{self, ACS, Draft, IDP, Idp, REQUEST, US, at},
 };
 
+/// Where a browser goes that brings an answer for a second time.
+pub const ANSWERED: &str = "/auth/saml/refused?answered=true";
+
 /// An organisation, its connection, and the key of its identity provider.
 pub struct Acme {
     pub idp: Idp,

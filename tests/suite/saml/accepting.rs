@@ -134,6 +134,32 @@ fn what_identity_providers_do_differently_is_all_accepted() {
 }
 
 #[test]
+fn every_hash_that_is_good_is_read_by_either_kind_of_key() {
+    let (idp, curve) = (Idp::rsa(), Idp::ec());
+    let more = "http://www.w3.org/2001/04/xmldsig-more#";
+    let encryption = "http://www.w3.org/2001/04/xmlenc#";
+    let hashes = [
+        ("sha256", encryption, MessageDigest::sha256()),
+        ("sha384", more, MessageDigest::sha384()),
+        ("sha512", encryption, MessageDigest::sha512()),
+    ];
+    for (signer, kind) in [(&idp, "rsa"), (&curve, "ecdsa")] {
+        for (name, _, signing) in hashes {
+            for (digest_name, space, digest) in hashes {
+                let mut pen = signer.pen().method(&format!("{more}{kind}-{name}"), signing);
+                pen.digest = (format!("{space}{digest_name}"), digest);
+                let read = read(&presented(&draft().both_signed(&pen), &[signer], &[]));
+                assert_eq!(
+                    read.map(|statement| statement.name.value),
+                    Ok("ada".to_owned()),
+                    "{kind} {name} {digest_name}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn base64_may_be_broken_into_lines() {
     let idp = Idp::rsa();
     let mut presented = presented(&draft().both_signed(&idp.pen()), &[&idp], &[]);
@@ -153,6 +179,14 @@ fn two_certificates_at_once_are_tried_each_whatever_their_kind_case_83() {
                 vestibule::saml::Certificate::from_der(&signer.certificate.to_der().unwrap()).unwrap();
             assert_eq!(statement.signed_by, signed_by.fingerprint);
         }
+    }
+    // One of them for the response, the other for its assertion.
+    let split = old.pen().on(&draft().response.replace("{assertion}", &new.pen().on(&draft().assertion)));
+    for order in [[&old, &new, &curve], [&curve, &new, &old]] {
+        assert_eq!(read(&presented(&split, &order, &[])).unwrap().name.value, "ada");
+    }
+    for missing in [&old, &new] {
+        assert_eq!(read(&presented(&split, &[missing, &curve], &[])).unwrap_err(), Reason::BadSignature);
     }
     let gone = read(&presented(&draft().both_signed(&old.pen()), &[&new, &curve], &[]));
     assert_eq!(gone.unwrap_err(), Reason::BadSignature);

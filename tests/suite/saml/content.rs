@@ -310,7 +310,7 @@ pub fn each_time_and_each_address_is_held_against_ours() {
                     &format!("<saml:NameID Format=\"{PERSISTENT}\">ada</saml:NameID>"),
                     "<saml:EncryptedID></saml:EncryptedID>",
                 ),
-                Reason::NoName,
+                Reason::EncryptionShape,
             ),
             ("an empty name", inner(">ada<", "><"), Reason::BadName),
             ("a blank name", inner(">ada<", "> \n <"), Reason::BadName),

@@ -148,11 +148,10 @@ pub fn namespaces_are_named_by_absolute_uris() {
     assert!(read(&presented(&beside(&honest, "<a xmlns=\"\"></a>"), &[&idp], &[])).is_ok());
 }
 
-/// Signed by nobody we know, and as dear as the limits allow: one document for each thing that costs.
-fn dear() -> Vec<(&'static str, String)> {
-    let stranger = Idp::rsa();
+/// As dear as the limits allow: one document for each thing that costs.
+fn dear(signer: &Idp) -> Vec<(&'static str, String)> {
     let pen =
-        Pen { transforms: transform(ENVELOPED) + &listing("a0 a1 a2 a3 a4 a5 a6 a7 a8 x"), ..stranger.pen() };
+        Pen { transforms: transform(ENVELOPED) + &listing("a0 a1 a2 a3 a4 a5 a6 a7 a8 x"), ..signer.pen() };
     let inside = |text: &str| {
         let Draft { response, assertion } = draft();
         let assertion =
@@ -164,6 +163,14 @@ fn dear() -> Vec<(&'static str, String)> {
         inside(&format!("{open}{leaves}{}", "</b>".repeat(32)))
     };
     let leaves = "<b></b>".repeat(1_850);
+    let many: String = (0..190)
+        .map(|n| {
+            format!(
+                "<saml:Attribute Name=\"n{n}\">{}</saml:Attribute>",
+                "<saml:AttributeValue>value</saml:AttributeValue>".repeat(8)
+            )
+        })
+        .collect();
     let declared = (0..34).map(|n| format!(" xmlns:a{n}=\"urn:{n}\"")).collect::<String>();
     vec![
         (
@@ -178,9 +185,10 @@ fn dear() -> Vec<(&'static str, String)> {
         (
             "attributes",
             inside(
-                &format!("<b{}></b>", (0..38).map(|n| format!(" a{n}=\"\"")).collect::<String>()).repeat(600),
+                &format!("<b{}></b>", (0..38).map(|n| format!(" a{n}=\"\"")).collect::<String>()).repeat(120),
             ),
         ),
+        ("attributes of a person", inside(&many)),
         ("text", inside(&format!("<b>{}</b>", "x".repeat(150_000)))),
         ("references to letters", inside(&format!("<b>{}</b>", "&#x41;".repeat(25_000)))),
     ]
@@ -202,34 +210,38 @@ fn cpu(work: impl Fn()) -> f64 {
         .fold(f64::MAX, f64::min)
 }
 
-/// Counted in processor time and beside an honest response of the same size, so that it says the same on any machine.
-#[test]
-fn nobody_but_the_identity_provider_makes_a_response_dear() {
-    let idp = Idp::rsa();
-    let many: String = (0..190)
-        .map(|n| {
-            format!(
-                "<saml:Attribute Name=\"n{n}\">{}</saml:Attribute>",
-                "<saml:AttributeValue>value</saml:AttributeValue>".repeat(8)
-            )
-        })
-        .collect();
-    let largest = draft()
-        .assertion("</saml:AttributeStatement>", &format!("{many}</saml:AttributeStatement>"))
-        .both_signed(&idp.pen());
-    let largest = presented(&largest, &[&idp], &[]);
-    assert!(read(&largest).is_ok());
-    let usual = cpu(|| drop(read(&largest)));
+/// How much longer code takes that was not made quick.
+const SLOWER: f64 = if cfg!(debug_assertions) { 10.0 } else { 1.0 };
 
-    for (name, text) in dear() {
-        let hostile = presented(&text, &[&idp], &[]);
-        assert_eq!(
-            read(&hostile),
-            Err(Reason::BadSignature),
-            "{name}: within the limits, and refused for its signature"
-        );
-        let cost = cpu(|| drop(read(&hostile)));
-        println!("{name}: {:.1} ms, {:.1} x the largest honest one", cost * 1e3, cost / usual);
-        assert!(cost < 4.0 * usual, "{name}: {cost} s beside {usual} s");
+/// Counted in processor time, so that it says the same on a busy machine. Of a stranger's document nothing is digested;
+/// the identity provider's own may cost more, since it could as well send many.
+#[test]
+fn a_stranger_costs_five_milliseconds_at_most_and_the_identity_provider_fifty() {
+    let idp = Idp::rsa();
+    for (by, signer, bound) in
+        [("a stranger", Idp::rsa(), 0.005), ("the identity provider", idp.clone(), 0.05)]
+    {
+        for (name, text) in dear(&signer) {
+            let response = presented(&text, &[&idp], &[]);
+            // The identity provider's are not all in canonical form: they are digested, and then refused.
+            let outcome = read(&response).map(|statement| statement.name.value);
+            let is_accepted = outcome.is_ok() && by == "the identity provider";
+            assert!(is_accepted || outcome == Err(Reason::BadSignature), "{name}, by {by}: {outcome:?}");
+            let cost = cpu(|| drop(read(&response)));
+            println!("{name}, by {by}: {:.2} ms", cost * 1e3);
+            assert!(cost < bound * SLOWER, "{name}, by {by}: {cost} s");
+        }
     }
+}
+
+/// Whoever may have somebody else's document signed may not have it changed: the reference is digested all the same.
+#[test]
+fn the_signature_over_signed_info_alone_proves_nothing() {
+    let idp = Idp::rsa();
+    let text = draft().both_signed(&idp.pen());
+    let changed = bent(&text, ">ada<", ">eve<");
+    assert_eq!(read(&presented(&changed, &[&idp], &[])), Err(Reason::BadSignature));
+    let longest = "a".repeat(8 * 1024);
+    let long = bent(&text, "<ds:SignedInfo>", &format!("<ds:SignedInfo a=\"{longest}\">"));
+    assert_eq!(read(&presented(&long, &[&idp], &[])), Err(Reason::SignatureShape));
 }

@@ -8,7 +8,7 @@ use vestibule::saml::{Reason, ServiceKey};
 use super::{
     all_refused,
     envelope::Envelope,
-    forger::{ASSERTION, Draft, Idp, bent, draft, presented, service_key},
+    forger::{ASSERTION, Draft, Idp, PERSISTENT, bent, draft, presented, service_key},
     read,
 };
 
@@ -89,6 +89,28 @@ fn during_a_change_of_keys_both_open_case_84() {
     assert_eq!(to(&current), Ok(()));
     assert_eq!(to(&next), Ok(()));
     assert_eq!(to(&stranger), Err(Reason::Undecryptable));
+}
+
+#[test]
+fn an_encrypted_name_is_opened_once_the_assertion_is_proved() {
+    let (idp, ours, other) = (Idp::rsa(), key(), service_key());
+    let envelope = Envelope::new(AES256_GCM, Cipher::aes_256_gcm());
+    let name = format!("<saml:NameID xmlns:saml=\"{ASSERTION}\" Format=\"{PERSISTENT}\">ada</saml:NameID>");
+    let plain = name.replace(&format!(" xmlns:saml=\"{ASSERTION}\""), "");
+    let with = |inside: &str, key: &ServiceKey| {
+        // In canonical form: the prefix is declared further out.
+        let sealed = envelope.around(inside, key.certificate()).replace("EncryptedAssertion", "EncryptedID");
+        let sealed = sealed.replacen(&format!(" xmlns:saml=\"{ASSERTION}\""), "", 1);
+        let text = draft().assertion(&plain, &sealed).both_signed(&idp.pen());
+        read(&presented(&text, &[&idp], std::slice::from_ref(&ours))).map(|statement| statement.name.value)
+    };
+
+    assert_eq!(with(&name, &ours).as_deref(), Ok("ada"));
+    assert_eq!(with(&plain, &ours).as_deref(), Ok("ada"), "it may lean on declarations outside");
+    assert_eq!(with(&name, &other), Err(Reason::Undecryptable));
+    assert_eq!(with(&name.replace("NameID", "BaseID"), &ours), Err(Reason::BadName));
+    assert_eq!(with(&name.replace(PERSISTENT, "urn:x"), &ours), Err(Reason::NameFormat));
+    assert_eq!(with("", &ours), Err(Reason::Malformed));
 }
 
 #[test]

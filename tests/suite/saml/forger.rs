@@ -32,6 +32,7 @@ pub const OAEP: &str = "http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p";
 
 pub const US: &str = "https://app.example/auth/saml/metadata";
 pub const ACS: &str = "https://app.example/auth/saml/callback";
+pub const LOGOUT: &str = "https://app.example/auth/saml/logout";
 pub const IDP: &str = "https://idp.example/metadata";
 pub const REQUEST: &str = "_request-of-this-browser";
 pub const PERSISTENT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent";
@@ -156,12 +157,18 @@ pub fn presented(xml: &str, idps: &[&Idp], keys: &[saml::ServiceKey]) -> saml::P
     saml::Presented {
         response: BASE64_STANDARD.encode(xml),
         provider: saml::read_provider(&metadata(IDP, idps), now()).unwrap(),
-        service: saml::Service { entity_id: US.to_owned(), acs_url: ACS.to_owned(), keys: keys.to_vec() },
+        service: saml::Service {
+            entity_id: US.to_owned(),
+            acs_url: ACS.to_owned(),
+            logout_url: LOGOUT.to_owned(),
+            keys: keys.to_vec(),
+        },
         request: saml::Request {
             id: REQUEST.to_owned(),
             sent_at: now() - TimeDelta::seconds(30),
             force_authn: false,
         },
+        identifier: None,
         identity_attributes: vec!["email".to_owned(), "name".to_owned()],
         now: now(),
     }

@@ -9,10 +9,10 @@ use openssl::{hash::MessageDigest, sign::Verifier, x509::X509};
 use samael::crypto::{CertificateDer, Crypto, CryptoProvider};
 use url::Url;
 use vestibule::saml::{
-    self, AuthnRequestParams, BindingMessage, IdentityProvider, NameFormat, Service, ServiceKey,
+    self, AuthnRequestParams, BindingMessage, IdentityProvider, NamePolicy, Service, ServiceKey,
 };
 
-use super::forger::{ACS, IDP, Idp, US, metadata, now, service_key};
+use super::forger::{ACS, IDP, Idp, LOGOUT, PERSISTENT, US, metadata, now, service_key};
 
 fn provider() -> IdentityProvider {
     saml::read_provider(&metadata(IDP, &[&Idp::ec()]), now()).unwrap()
@@ -20,7 +20,7 @@ fn provider() -> IdentityProvider {
 
 fn service(keys: &[&ServiceKey]) -> Service {
     let keys = keys.iter().map(|key| (*key).clone()).collect();
-    Service { entity_id: US.to_owned(), acs_url: ACS.to_owned(), keys }
+    Service { entity_id: US.to_owned(), acs_url: ACS.to_owned(), logout_url: LOGOUT.to_owned(), keys }
 }
 
 fn ask<'a>(service: &'a Service, provider: &'a IdentityProvider) -> AuthnRequestParams<'a> {
@@ -28,7 +28,7 @@ fn ask<'a>(service: &'a Service, provider: &'a IdentityProvider) -> AuthnRequest
         service,
         provider,
         force_authn: false,
-        name_format: Some(NameFormat::Persistent),
+        name_policy: NamePolicy::Persistent,
         relay_state: "opaque & \"quoted\" <script>",
         now: now(),
     }
@@ -63,20 +63,22 @@ fn a_request_goes_by_redirect_and_says_what_is_wanted() {
     assert_eq!(request.issue_instant.timestamp(), now().unix());
     assert_eq!(request.force_authn, None);
     let policy = request.name_id_policy.unwrap();
-    assert_eq!(policy.format.as_deref(), Some(NameFormat::Persistent.uri()));
+    assert_eq!(policy.format.as_deref(), Some(PERSISTENT));
 
     // 160 random bits, and no two alike.
     let again = saml::start(&ask(&service, &provider)).unwrap().request.id;
     assert_ne!(again, started.request.id);
     assert!(again.starts_with('_') && again.len() == 28, "{again}");
 
-    let forced =
-        saml::start(&AuthnRequestParams { force_authn: true, name_format: None, ..ask(&service, &provider) })
-            .unwrap();
+    let as_they_like = NamePolicy::Any;
+    let params =
+        AuthnRequestParams { force_authn: true, name_policy: as_they_like, ..ask(&service, &provider) };
+    let forced = saml::start(&params).unwrap();
     let BindingMessage::Redirect(address) = &forced.message else { panic!("{:?}", forced.message) };
     let request: samael::schema::AuthnRequest = unpacked(address).parse().unwrap();
     assert_eq!(request.force_authn, Some(true));
-    assert!(request.name_id_policy.is_none());
+    let policy = request.name_id_policy.unwrap();
+    assert_eq!((policy.format, policy.allow_create), (None, Some(true)), "a name may be made for us");
     assert!(forced.request.force_authn);
 }
 
@@ -105,12 +107,12 @@ fn where_only_a_form_is_taken_the_page_gets_its_fields() {
     provider.post = Some("https://idp.example/post".to_owned());
     provider.redirect = None;
     let started = saml::start(&ask(&service, &provider)).unwrap();
-    let BindingMessage::Post { action, saml_request, relay_state } = &started.message else {
+    let BindingMessage::Post { action, field: "SAMLRequest", message, relay_state } = &started.message else {
         panic!("no form")
     };
     assert_eq!(action, "https://idp.example/post");
     assert_eq!(relay_state, "opaque & \"quoted\" <script>");
-    let text = String::from_utf8(BASE64_STANDARD.decode(saml_request).unwrap()).unwrap();
+    let text = String::from_utf8(BASE64_STANDARD.decode(message).unwrap()).unwrap();
     let certificate = CertificateDer::from(key.certificate().der().to_vec());
     Crypto::verify_signed_xml(&text, &certificate, Some("ID")).unwrap();
     let changed = text.replace(ACS, "https://evil.example");
@@ -123,7 +125,7 @@ fn where_only_a_form_is_taken_the_page_gets_its_fields() {
 #[test]
 fn our_metadata_names_both_keys_during_a_change_and_is_signed_case_84() {
     let (current, next) = (service_key(), service_key());
-    let text = saml::metadata(&service(&[&current, &next])).unwrap();
+    let text = saml::metadata(&service(&[&current, &next]), true).unwrap();
     Crypto::verify_signed_xml(&text, &CertificateDer::from(current.certificate().der().to_vec()), Some("ID"))
         .unwrap();
     let read: samael::metadata::EntityDescriptor = text.parse().unwrap();
@@ -133,6 +135,8 @@ fn our_metadata_names_both_keys_during_a_change_and_is_signed_case_84() {
     let [role] = roles.as_slice() else { panic!("{} roles", roles.len()) };
     assert_eq!((role.want_assertions_signed, role.authn_requests_signed), (Some(true), Some(true)));
     assert_eq!(role.assertion_consumer_services[0].location, ACS);
+    let mixed = saml::metadata(&service(&[&current]), false).unwrap();
+    assert!(mixed.contains("AuthnRequestsSigned=\"false\""), "what is not so of all is not said");
     let keys = role.key_descriptors.as_ref().unwrap();
     let uses: Vec<_> = keys.iter().map(|key| key.key_use.as_deref().unwrap()).collect();
     assert_eq!(uses, ["signing", "encryption", "signing", "encryption"]);
@@ -147,7 +151,7 @@ fn our_metadata_names_both_keys_during_a_change_and_is_signed_case_84() {
         assert_eq!(BASE64_STANDARD.decode(written).unwrap(), certificate.certificate().der());
     }
 
-    let plain = saml::metadata(&service(&[])).unwrap();
+    let plain = saml::metadata(&service(&[]), true).unwrap();
     assert!(!plain.contains("Signature") && !plain.contains("KeyDescriptor"));
 }
 

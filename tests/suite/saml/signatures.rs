@@ -155,6 +155,16 @@ pub fn signatures_lie_where_they_belong_and_say_what_they_must() {
                 method(&format!("{more}rsa-sha224"), MessageDigest::sha224()),
                 Reason::SignatureAlgorithm,
             ),
+            (
+                "RSA-PSS",
+                method("http://www.w3.org/2007/05/xmldsig-more#sha256-rsa-MGF1", MessageDigest::sha256()),
+                Reason::RsaPss,
+            ),
+            (
+                "RSA-PSS with parameters",
+                method("http://www.w3.org/2007/05/xmldsig-more#rsa-pss", MessageDigest::sha256()),
+                Reason::RsaPss,
+            ),
             ("no algorithm", method("", MessageDigest::sha256()), Reason::SignatureAlgorithm),
             (
                 "a look-alike",

@@ -1,7 +1,11 @@
 //! Single sign-on through the front door: people leave for their identity provider and come back.
 
+mod attempts;
 mod enforcing;
+mod identifying;
 mod operating;
 mod provisioning;
 mod refused_responses;
+mod setting_up;
+mod single_logout;
 mod stepping_up;
