@@ -30,6 +30,7 @@ mod export;
 mod factor_reset;
 mod failover;
 mod fair_hashing;
+mod file_lengths;
 mod floors;
 mod forgot_password;
 mod forwarded;
