@@ -2,7 +2,6 @@
 
 pub mod cancel_deletion;
 pub mod confirm;
-pub mod connections;
 pub mod delete;
 pub mod dev_idp;
 pub mod dev_mail;
@@ -34,6 +33,7 @@ pub mod second_factor;
 pub mod security;
 pub mod sessions;
 pub mod signup;
+pub mod sso;
 pub mod totp;
 pub mod use_address;
 pub mod verify_email;

@@ -21,6 +21,7 @@ mod database_file;
 mod delete;
 mod deletion_at_scale;
 mod deletion_on_disk;
+mod dev_idp;
 mod dev_mail;
 mod domains;
 mod email;

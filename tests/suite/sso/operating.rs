@@ -255,17 +255,6 @@ async fn the_whole_way_can_be_clicked_after_seeding() {
 }
 
 #[actix_web::test]
-async fn there_is_no_demonstration_in_production_nor_from_elsewhere() {
-    let production = [("MODE", "production"), ("BASE_URL", "https://id.example.com"), ("BCRYPT_COST", "10")];
-    let app = TestApp::with(&production).await;
-    for path in ["/dev/idp", "/dev/idp/metadata", "/dev/idp?SAMLRequest=x"] {
-        app.curl().get(path).await.refuses(404, "not_found");
-    }
-    let app = TestApp::open().await;
-    app.curl().with("x-forwarded-for", "203.0.113.9").get("/dev/idp").await.refuses(404, "not_found");
-}
-
-#[actix_web::test]
 async fn the_sign_in_page_asks_for_the_address_first_and_does_not_tell_who_is_here() {
     let app = TestApp::open().await;
     let browser = app.browser();
