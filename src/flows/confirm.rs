@@ -18,7 +18,10 @@ use crate::{
     app::App,
     error::{Error, Errors, Result},
     kinds::{StepUpMethod, Strength},
-    model::{password::Password, rate_limit, user},
+    model::{
+        password::{KnownDevice, Password},
+        rate_limit, user,
+    },
     web::{Authenticated, Client, CurrentUser, Input, Query, Reply, authentication, local_path},
     webauthn::Assertion,
 };
@@ -117,7 +120,10 @@ async fn by_password(attempt: Attempt, password: &Password, app: &App) -> Result
     if closed.is_some() {
         return Err(Error::SsoRequired(authentication::sso_login_url(&attempt.user.email)));
     }
-    let known = attempt.user.is_verified().then(|| attempt.user.id.clone());
+    let known = attempt.user.is_verified().then(|| KnownDevice {
+        account: attempt.user.id.clone(),
+        device: attempt.here.id.as_str().to_owned(),
+    });
     let verdict = app.hasher().verify_known(known, password.clone(), [candidate.usable_hash()]).await?;
     if verdict.matched.is_none() {
         return app.write(move |tx| attempt.missed(tx, "password")).await;

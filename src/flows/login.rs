@@ -15,7 +15,7 @@ use crate::{
     mail::EmailAddress,
     model::{
         connection, domain,
-        password::{Password, PasswordHash},
+        password::{KnownDevice, Password, PasswordHash},
         user::{self, PasswordCredential, PasswordCredentials},
     },
     web::{
@@ -150,7 +150,8 @@ pub async fn create(client: Client, Input(form): Input<Form>, app: Data<App>) ->
     };
     let entrance = entrance::count_attempt(&app, &client, &who, &candidates).await?;
     let hashes = entrance.hashes(&candidates);
-    let known = entrance.known.clone();
+    let device = client.ip.clone();
+    let known = entrance.known.clone().map(|account| KnownDevice { account, device });
     let verdict = app.hasher().verify_known(known, form.password.clone(), hashes).await?;
     let matched = verdict.matched.and_then(|index| candidates.get(index).cloned().flatten());
     let Some(matched) = matched else {

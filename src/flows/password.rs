@@ -17,7 +17,7 @@ use crate::{
     model::{
         audit::{self, Event},
         password::{
-            Password,
+            KnownDevice, Password,
             policy::{Context, judge},
         },
         rate_limit,
@@ -131,7 +131,8 @@ async fn check_current(
             user::password_credential(tx.conn, &user.id)
         })
         .await?;
-    let known = me.user.is_verified().then(|| me.user.id.clone());
+    let device = me.session.id.as_str().to_owned();
+    let known = me.user.is_verified().then(|| KnownDevice { account: me.user.id.clone(), device });
     let verdict = app.hasher().verify_known(known, offered, [candidate.usable_hash()]).await?;
     if verdict.matched.is_some() {
         return Ok(Ok(candidate));

@@ -18,11 +18,10 @@ use tokio::sync::oneshot;
 
 use super::{
     Password, PasswordHash,
-    lanes::{Full, Lanes},
+    lanes::{Full, KnownDevice, Lanes},
 };
 use crate::{
     error::{Error, Result},
-    ids::UserId,
     log,
     secret::Keys,
 };
@@ -145,11 +144,11 @@ impl Hasher {
         self.verify_known(None, password, hashes).await
     }
 
-    /// The same for a browser that `known`, the account that it asks for, knows: it does not stand behind strangers. One
-    /// at a time for each account, on half of the threads at most.
+    /// The same for a device that the account knows for which it asks: it does not stand behind strangers. One at a time for
+    /// each account, its devices in turns, on half of the threads at most.
     pub async fn verify_known<const N: usize>(
         &self,
-        known: Option<UserId>,
+        known: Option<KnownDevice>,
         password: Password,
         hashes: [Option<PasswordHash>; N],
     ) -> Result<Verdict> {
@@ -167,7 +166,7 @@ impl Hasher {
 
     async fn run<T: Send + 'static>(
         &self,
-        known: Option<UserId>,
+        known: Option<KnownDevice>,
         work: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let is_known = known.is_some();

@@ -2,7 +2,7 @@
 //! knows their browser, nor do these before everybody else.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
 };
 
@@ -10,6 +10,15 @@ use crate::ids::UserId;
 
 /// Work for a thread.
 pub type Job = Box<dyn FnOnce() + Send>;
+
+/// A device that its account knows.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct KnownDevice {
+    /// The account.
+    pub account: UserId,
+    /// Which device of it: its session, or where it signs in from.
+    pub device: String,
+}
 
 /// The lanes, and what runs.
 pub struct Lanes {
@@ -24,7 +33,10 @@ pub struct Lanes {
 #[derive(Default)]
 struct State {
     common: VecDeque<Job>,
-    known: VecDeque<(UserId, Job)>,
+    known: VecDeque<(KnownDevice, Job)>,
+    /// When each device of an account that has jobs here had its last turn.
+    served: HashMap<KnownDevice, u64>,
+    turns: u64,
     /// The accounts that a job of the lane for known devices runs for.
     running: HashSet<UserId>,
     was_known: bool,
@@ -41,15 +53,15 @@ impl Lanes {
         Self { state: Mutex::default(), changed: Condvar::new(), room, known_at_once }
     }
 
-    /// Has a job wait: for anybody, or for a browser that `known` knows.
-    pub fn push(&self, known: Option<UserId>, job: Job) -> Result<(), Full> {
+    /// Has a job wait: for anybody, or for a device that its account knows.
+    pub fn push(&self, known: Option<KnownDevice>, job: Job) -> Result<(), Full> {
         let mut state = self.state();
         let waiting = if known.is_some() { state.known.len() } else { state.common.len() };
         if waiting >= self.room {
             return Err(Full);
         }
         match known {
-            Some(account) => state.known.push_back((account, job)),
+            Some(known) => state.known.push_back((known, job)),
             None => state.common.push_back(job),
         }
         drop(state);
@@ -84,13 +96,26 @@ impl Lanes {
 
 impl State {
     /// Of known devices one job at a time for each account, on half of the threads at most, and every other turn while
-    /// others wait: on a single thread that is their half.
+    /// others wait: on a single thread that is their half. The devices of an account take turns: many that guess do not
+    /// stand before the one that asks once.
     fn take(&mut self, known_at_once: usize) -> Option<(Option<UserId>, Job)> {
         let has_turn = self.running.len() < known_at_once && (!self.was_known || self.common.is_empty());
-        let next = self.known.iter().position(|(account, _)| has_turn && !self.running.contains(account));
-        if let Some((account, job)) = next.and_then(|next| self.known.remove(next)) {
+        let may_run = |known: &KnownDevice| has_turn && !self.running.contains(&known.account);
+        let first =
+            self.known.iter().find(|(known, _)| may_run(known)).map(|(known, _)| known.account.clone());
+        let own =
+            self.known.iter().enumerate().filter(|(_, (known, _))| Some(&known.account) == first.as_ref());
+        let next = own.min_by_key(|(_, (known, _))| self.served.get(known).copied().unwrap_or_default());
+        let next = next.map(|(index, _)| index);
+        if let Some((known, job)) = next.and_then(|next| self.known.remove(next)) {
             self.was_known = true;
-            self.running.insert(account.clone());
+            self.turns += 1;
+            self.running.insert(known.account.clone());
+            let account = known.account.clone();
+            match self.known.iter().any(|(other, _)| other.account == account) {
+                true => drop(self.served.insert(known, self.turns)),
+                false => self.served.retain(|other, _| other.account != account),
+            }
             return Some((Some(account), job));
         }
         let job = self.common.pop_front()?;
@@ -138,9 +163,12 @@ mod tests {
         let done = Arc::new(Mutex::new(Vec::new()));
         for name in waiting.iter().copied() {
             let done = Arc::clone(&done);
-            let account = name.strip_prefix("known ").map(|who| Id::from_text(&who[..1]));
+            let known = name.strip_prefix("known ").map(|who| KnownDevice {
+                account: Id::from_text(&who[..1]),
+                device: who.chars().nth(1).map(String::from).unwrap_or_default(),
+            });
             let job = Box::new(move || done.lock().unwrap().push(name));
-            assert!(lanes.push(account, job).is_ok(), "{name}");
+            assert!(lanes.push(known, job).is_ok(), "{name}");
         }
         lanes.close();
         loop {
@@ -169,7 +197,13 @@ mod tests {
             // Also where nobody else waits.
             (4, vec!["known a", "known b", "known c"], vec!["known a", "known b", "known c"]),
             // One account has one thread, in the order in which it asked, and keeps no other account waiting.
-            (4, vec!["known a1", "known a2", "known b"], vec!["known a1", "known b", "known a2"]),
+            (4, vec!["known a1", "known a1 again", "known b"], vec!["known a1", "known b", "known a1 again"]),
+            // Its devices take turns: one that asks again and again does not stand before another.
+            (
+                1,
+                vec!["known a1", "known a1 again", "known a1 and again", "known a2", "known a3"],
+                vec!["known a1", "known a2", "known a3", "known a1 again", "known a1 and again"],
+            ),
         ] {
             assert_eq!(order(threads, &waiting), expected, "{threads} threads, {waiting:?}");
         }
@@ -178,7 +212,7 @@ mod tests {
     #[test]
     fn a_full_lane_leaves_room_in_the_other() {
         let lanes = Lanes::new(2, 1);
-        let known = || Some(Id::from_text("a"));
+        let known = || Some(KnownDevice { account: Id::from_text("a"), device: String::new() });
         assert!(lanes.push(None, Box::new(|| {})).is_ok());
         assert!(lanes.push(None, Box::new(|| {})).is_err());
         assert!(lanes.push(known(), Box::new(|| {})).is_ok());

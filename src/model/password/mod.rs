@@ -21,6 +21,7 @@ use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
 pub use hasher::{Hasher, HasherGauge, Verdict};
+pub use lanes::KnownDevice;
 
 /// The most characters of a password, counted after normalisation (NFC).
 pub const LONGEST: usize = 256;
