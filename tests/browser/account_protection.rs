@@ -67,7 +67,7 @@ async fn the_button_in_the_alert_signs_the_stranger_out_and_starts_a_reset() {
     laptop.open(&link(&app, "ada@example.com", "New sign-in").await).await;
     laptop.reads("Safari on iPhone").await;
     laptop.press("This wasn't me").await;
-    laptop.is_at("/login").await;
+    laptop.reads("Your account is secured").await;
     laptop.reads("Every device is signed out").await;
 
     stranger.open("/me").await;
