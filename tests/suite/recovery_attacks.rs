@@ -1,6 +1,7 @@
 //! What an attacker tried against getting an account back, each a story that must fail.
 
 use chrono::TimeDelta;
+use futures_util::future::{join, join3};
 use serde_json::json;
 
 use crate::{
@@ -313,4 +314,35 @@ async fn an_owner_gets_back_past_an_app_that_was_added_by_somebody_else() {
 
     assert_eq!(app.count("totp").await, 0);
     gets_back(&app).await.get("/me").await.is(200);
+}
+
+/// A session that ends while its request waits changes nothing any more.
+#[actix_web::test]
+async fn what_was_let_in_before_the_button_does_not_happen_after_it() {
+    for _ in 0..5 {
+        let app = TestApp::open().await;
+        app.verified(ADA).await;
+        app.wait(TimeDelta::minutes(1));
+        let thief = intruder(&app, X).await;
+        thief.steps_up().await;
+        thief.post_json("/organisations", json!({ "name": "Acme" })).await.is(201);
+        app.send_emails().await;
+        let alert = ways_back(&app, ADA, true).await.remove(0);
+        let press = async { not_me(&app, &alert).await };
+        let acts = async {
+            join3(
+                thief.post_json("/me/delete", json!({})),
+                thief.put_json("/me/email", json!({ "email": ELSEWHERE })),
+                thief.post_json("/organisations/acme/sso/domains", json!({ "domain": "evil.example" })),
+            )
+            .await
+        };
+
+        join(press, acts).await;
+
+        let owner = gets_back(&app).await;
+        owner.get("/me").await.is(200);
+        assert_eq!(app.count("users WHERE deletes_at IS NOT NULL").await, 0);
+        assert_eq!(app.count("tokens WHERE purpose = 'change_email' AND used_at IS NULL").await, 0);
+    }
 }

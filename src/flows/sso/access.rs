@@ -4,12 +4,17 @@ use chrono::TimeDelta;
 
 use crate::{
     app::App,
-    error::Result,
-    ids::ConnectionId,
+    db::Tx,
+    error::{Error, Result},
+    ids::{ConnectionId, OrganisationId},
+    kinds::Role,
     model::{
+        audit::Actor,
         connection::{self, Connection},
+        membership,
         organisation::{self, Organisation},
         rate_limit::{self, Limit},
+        session,
     },
     web::SteppedUpVerifiedUser,
 };
@@ -21,6 +26,29 @@ const MOST_QUESTIONS: i32 = 60;
 pub(super) async fn owned(me: &SteppedUpVerifiedUser, slug: &str, app: &App) -> Result<Organisation> {
     let (slug, id) = (slug.to_owned(), me.user.id.clone());
     app.read(move |conn| organisation::owned_by(conn, &slug, &id)).await
+}
+
+/// A write of one of its owners, in their session: whoever was signed out meanwhile, or owns it no more, changes nothing.
+pub(super) async fn write<T, F>(
+    me: &SteppedUpVerifiedUser,
+    organisation: &OrganisationId,
+    app: &App,
+    change: F,
+) -> Result<T>
+where
+    T: Send + 'static,
+    F: FnOnce(&mut Tx, &Actor) -> Result<T> + Send + 'static,
+{
+    let (actor, here, owner, of) =
+        (me.actor(), me.session.id.clone(), me.user.id.clone(), organisation.clone());
+    app.write(move |tx| {
+        session::hold(tx, &here)?;
+        match membership::role_of(tx.conn, &of, &owner)? {
+            Some(Role::Owner) => change(tx, &actor),
+            _ => Err(Error::NotFound),
+        }
+    })
+    .await
 }
 
 /// Counts a question to the world.

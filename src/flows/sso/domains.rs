@@ -8,15 +8,17 @@ use serde::Deserialize;
 
 use super::{
     DomainView, OverviewPage,
-    access::{count_question, owned, path_of},
+    access::{count_question, owned, path_of, write},
     owners,
 };
 use crate::{
     accounts::sso_policy,
     app::App,
+    db::Tx,
     error::{Error, Errors, Result},
     ids::{ConnectionId, DomainId, Id, UserId},
     model::{
+        audit::Actor,
         connection,
         domain::{self, Domain},
         organisation::Organisation,
@@ -54,18 +56,15 @@ pub async fn add(
     app: Data<App>,
 ) -> Result<Reply> {
     let organisation = owned(&me, &slug, &app).await?;
-    let actor = me.actor();
     let (id, typed) = (organisation.id.clone(), form.domain.clone());
-    let added = app
-        .write(move |tx| {
-            let name =
-                domain::parse(&typed).map_err(|problem| Error::Invalid(Errors::one("domain", problem)))?;
-            // Where there is one connection only, there is nothing to choose.
-            let connections = connection::of(tx.conn, &id)?;
-            let only = if let [only] = connections.as_slice() { Some(&only.id) } else { None };
-            domain::add(tx, &actor, &id, only, &name)
-        })
-        .await;
+    let added = write(&me, &organisation.id, &app, move |tx, actor| {
+        let name = domain::parse(&typed).map_err(|problem| Error::Invalid(Errors::one("domain", problem)))?;
+        // Where there is one connection only, there is nothing to choose.
+        let connections = connection::of(tx.conn, &id)?;
+        let only = if let [only] = connections.as_slice() { Some(&only.id) } else { None };
+        domain::add(tx, actor, &id, only, &name)
+    })
+    .await;
     match added {
         Ok(domain) => {
             let message = format!("Now set the TXT record for {}, then look for it here.", domain.name);
@@ -115,10 +114,11 @@ pub async fn check(
     let message = format!("{} is proved: it belongs to {}.", domain.name, organisation.name);
     let verified = async {
         look(&me, &domain, &app).await?;
-        let actor = me.actor();
-        app.write(move |tx| match domain::owned(tx.conn, &domain.organisation_id, &domain.id)?.verified_at {
-            Some(_) => domain::note_found(tx, &domain),
-            None => domain::verify(tx, &actor, &domain, "dns"),
+        write(&me, &organisation.id, &app, move |tx, actor| {
+            match domain::owned(tx.conn, &domain.organisation_id, &domain.id)?.verified_at {
+                Some(_) => domain::note_found(tx, &domain),
+                None => domain::verify(tx, actor, &domain, "dns"),
+            }
         })
         .await
     };
@@ -177,9 +177,8 @@ pub async fn choose(
         if domain.verified_by.as_deref() == Some("dns") && chosen.is_some() {
             look(&me, &domain, &app).await?;
         }
-        let actor = me.actor();
-        app.write(move |tx| {
-            domain::set_connection(tx, &actor, &domain.organisation_id, &domain.id, chosen.as_ref())
+        write(&me, &organisation.id, &app, move |tx, actor| {
+            domain::set_connection(tx, actor, &domain.organisation_id, &domain.id, chosen.as_ref())
         })
         .await
     };
@@ -215,9 +214,10 @@ pub async fn release(
     app: Data<App>,
 ) -> Result<Reply> {
     let (organisation, domain) = find(&me, path.into_inner(), &app).await?;
-    let (actor, id) = (me.actor(), domain.id.clone());
+    let id = domain.id.clone();
     let message = format!("People of {} may sign in otherwise again.", domain.name);
-    let released = app.write(move |tx| sso_policy::release(tx, &actor, &domain)).await;
+    let change = move |tx: &mut Tx, actor: &Actor| sso_policy::release(tx, actor, &domain);
+    let released = write(&me, &organisation.id, &app, change).await;
     answer(released, &app, organisation, id, message).await
 }
 
@@ -228,7 +228,8 @@ pub async fn remove(
     app: Data<App>,
 ) -> Result<Reply> {
     let (organisation, domain) = find(&me, path.into_inner(), &app).await?;
-    let (actor, to) = (me.actor(), path_of(&organisation));
-    let removed = app.write(move |tx| domain::remove(tx, &actor, &organisation.id, &domain.id)).await?;
+    let (to, of) = (path_of(&organisation), organisation.id.clone());
+    let change = move |tx: &mut Tx, actor: &Actor| domain::remove(tx, actor, &of, &domain.id);
+    let removed = write(&me, &organisation.id, &app, change).await?;
     Ok(Reply::done(to, format!("{} is no longer in your list.", removed.name)))
 }

@@ -5,7 +5,7 @@ use askama::Template;
 use serde::Serialize;
 
 use super::{
-    access::{count_question, find, path_of},
+    access::{count_question, find, path_of, write},
     form::Source,
     views::{ConnectionView, OrganisationView},
 };
@@ -149,10 +149,10 @@ pub async fn replace_metadata(
     let before = connection.clone();
     let replaced = async {
         let (provider, url) = read_metadata(&me, &form, Some(&before.issuer), &app).await?;
-        let (actor, left_out) = (me.actor(), left_out(&provider));
-        app.write(move |tx| {
+        let left_out = left_out(&provider);
+        write(&me, &organisation.id, &app, move |tx, actor| {
             let field = if url.is_some() { "metadataUrl" } else { "metadata" };
-            let replaced = upkeep::replace(tx, &actor, &before, provider.metadata(), url)?;
+            let replaced = upkeep::replace(tx, actor, &before, provider.metadata(), url)?;
             replaced.map_err(|unfit| invalid(field, unfit.to_string()))
         })
         .await

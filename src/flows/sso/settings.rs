@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    access::{find, owned, path_of},
+    access::{find, owned, path_of, write},
     attempts::AttemptView,
     form::Form,
     likes::{LIKES, Like, WalkthroughView},
@@ -20,11 +20,13 @@ use super::{
 use crate::{
     accounts::connections,
     app::App,
+    db::Tx,
     error::{Error, Errors, Result},
     ids::ConnectionId,
     kinds::Role,
     log,
     model::{
+        audit::Actor,
         connection::{self, Connection, NewConnection, upkeep},
         domain, identity,
         organisation::Organisation,
@@ -142,14 +144,14 @@ async fn make(
         metadata_url,
         mapping: settings.mapping.clone(),
     };
-    let (actor, organisation) = (me.actor(), organisation.id.clone());
-    app.write(move |tx| {
+    let of = organisation.id.clone();
+    write(me, &organisation.id, app, move |tx, actor| {
         if let Some(key) = &key {
-            service_key::begin(tx, &actor, key)?;
+            service_key::begin(tx, actor, key)?;
         }
-        let made = connection::create(tx, &actor, &organisation, new)?;
+        let made = connection::create(tx, actor, &of, new)?;
         let made = made.map_err(|reason| Error::Invalid(Errors::one("metadata", reason.sentence())))?;
-        upkeep::change(tx, &actor, &organisation, &made.id, settings)?;
+        upkeep::change(tx, actor, &of, &made.id, settings)?;
         connection::by_id(tx.conn, &made.id).map(|made| (made, left_out))
     })
     .await
@@ -239,13 +241,12 @@ pub async fn save(
         }
     };
     let to = format!("{}/{}", path_of(&organisation), connection.id);
-    let (actor, now, before, of) = (me.actor(), app.now(), connection.clone(), organisation.id.clone());
-    let saved = app
-        .write(move |tx| {
-            upkeep::change(tx, &actor, &of, &before.id, settings)?;
-            connection::owned(tx.conn, &of, &before.id)
-        })
-        .await;
+    let (now, before, of) = (app.now(), connection.clone(), organisation.id.clone());
+    let saved = write(&me, &organisation.id, &app, move |tx, actor| {
+        upkeep::change(tx, actor, &of, &before.id, settings)?;
+        connection::owned(tx.conn, &of, &before.id)
+    })
+    .await;
     let saved = match saved {
         Err(Error::Invalid(errors)) => {
             let page = ConnectionPage::of(&app, &organisation, connection, form, errors.clone()).await?;
@@ -267,8 +268,9 @@ pub async fn remove(
     app: Data<App>,
 ) -> Result<Reply> {
     let (organisation, connection) = find(&me, path.into_inner(), &app).await?;
-    let (actor, to) = (me.actor(), path_of(&organisation));
+    let (to, of) = (path_of(&organisation), organisation.id.clone());
     let message = format!("{} is removed. Nobody can sign in through it any more.", connection.name);
-    app.write(move |tx| connections::remove(tx, &actor, &organisation.id, &connection.id)).await?;
+    let change = move |tx: &mut Tx, actor: &Actor| connections::remove(tx, actor, &of, &connection.id);
+    write(&me, &organisation.id, &app, change).await?;
     Ok(Reply::done(to, message))
 }
