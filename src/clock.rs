@@ -73,12 +73,18 @@ impl Timestamp {
 
     /// The moment in full, for a title: "21 November 2026, 14:05 UTC".
     pub fn exact(&self) -> String {
-        let mut text = format!("{} {} {}, ", self.0.day(), self.month(), self.0.year());
+        let mut text = self.day();
+        text.push_str(", ");
         push_digits(&mut text, self.0.hour(), 2);
         text.push(':');
         push_digits(&mut text, self.0.minute(), 2);
         text.push_str(" UTC");
         text
+    }
+
+    /// The day: "21 November 2026".
+    pub fn day(&self) -> String {
+        format!("{} {} {}", self.0.day(), self.month(), self.0.year())
     }
 
     /// Letter for letter what diesel writes for a `NaiveDateTime` of whole microseconds.

@@ -31,18 +31,16 @@ pub enum Error {
     #[error("This account is going to be deleted. Cancel the deletion to use it again.")]
     DeletionScheduled,
     /// An operator locked the account.
-    #[error(
-        "Nobody can sign in to this account now. Write to the people who run this site: only they can open it again."
-    )]
+    #[error("This account is locked. Contact support to unlock it.")]
     AccountLocked,
     /// A sensitive act needs a proof that is no older than five minutes.
-    #[error("Re-authentication required. Confirm that it is you, then try again.")]
+    #[error("Confirm it's you, then try again.")]
     StepUp(Box<StepUp>),
     /// Too many tries. Holds the seconds until the next one.
     #[error("Too many attempts. Wait {} and try again.", in_minutes(*.0))]
     TooManyAttempts(i64),
     /// The address and password do not belong together.
-    #[error("That address and password do not belong together. Check both, or set a new password.")]
+    #[error("Wrong email or password.")]
     WrongCredentials,
     /// The request was sent by another site.
     #[error("This request came from another site, so nothing was changed. Go back and try again here.")]
@@ -56,27 +54,27 @@ pub enum Error {
     #[error("Only an owner of this organisation can do that.")]
     Forbidden,
     /// Somebody else did it first, or it is done already.
-    #[error("That is done already, or somebody else did it first. Look again.")]
+    #[error("That is done already, or someone else did it first. Check and try again.")]
     Conflict,
     /// Another organisation has proved the domain.
-    #[error("Another organisation has proved that it owns this domain. Ask the operator of this site.")]
+    #[error("Another organisation has verified this domain. Contact support.")]
     DomainTaken,
     /// A single sign-on that was refused, or that took too long. Its owners see why.
     #[error(
-        "Signing in through your organisation did not work. Try again; if it fails again, tell your administrator."
+        "Signing in with your organisation didn't work. Try again; if it fails again, tell your administrator."
     )]
     SsoRefused,
     /// This address signs in through its organisation only. Holds the way there.
-    #[error("People of this domain sign in through their organisation.")]
+    #[error("People at this domain sign in with their organisation.")]
     SsoRequired(String),
     /// Nobody could come in any more where an identity provider fails.
-    #[error("This owner keeps the spare key of a domain. Name another owner there first.")]
+    #[error("This is the emergency owner of a domain. Choose another owner there first.")]
     BreakGlassOwner,
     /// Nobody would own an organisation any more.
-    #[error("An organisation needs an owner. Make somebody else an owner first.")]
+    #[error("An organisation needs an owner. Make someone else an owner first.")]
     LastOwner,
     /// Nothing here, or it belongs to somebody else.
-    #[error("There is nothing here. It may have been removed, or the address is mistyped.")]
+    #[error("Check the address, or it may have been removed.")]
     NotFound,
     /// The route exists, but not for this method.
     #[error("This address does not take that kind of request.")]
@@ -97,15 +95,15 @@ pub enum Error {
     #[error("Send the body as application/json or application/x-www-form-urlencoded, in UTF-8.")]
     UnsupportedMedia,
     /// Single inputs are at fault; the sentences are in `Errors`.
-    #[error("Some of it needs another look.")]
+    #[error("Please check the fields below.")]
     Invalid(Errors),
     /// A link or token that is unknown, expired, or replaced by a newer one.
     #[error("That link has expired, or a newer one replaced it. Ask for a new one.")]
     DeadLink,
     /// Another account left this address lately and can take it back.
     #[error(
-        "An account was moved away from this address a few days ago, and whoever had it can still take it back by a link in \
-         an email. Until then nobody else can confirm it."
+        "An account was moved away from this address a few days ago, and its owner can still undo that with a link in an \
+         email. Until then nobody else can confirm it."
     )]
     AddressReserved,
     /// The page of a mailed link without its token.
@@ -144,7 +142,7 @@ pub enum Error {
     #[error("This is the only way into your account. Set a password or add another passkey first.")]
     LastCredential,
     /// A bounded queue is full.
-    #[error("A lot is going on right now. Wait a few seconds and try again.")]
+    #[error("We're having trouble right now. Please try again in a few seconds.")]
     Busy,
     /// The database is away, full, read-only or out of connections. It passes.
     #[error("This site cannot reach its data right now. Wait a few seconds and try again.")]
@@ -283,6 +281,29 @@ impl Errors {
     /// Every field that has something wrong, with its sentences.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[String])> {
         self.0.iter().map(|(field, sentences)| (field.as_ref(), sentences.as_slice()))
+    }
+
+    /// Whether what is wrong is told in a summary: more than one field, or something that is no field.
+    pub fn need_summary(&self) -> bool {
+        self.0.len() > 1 || self.0.iter().any(|(field, _)| !Self::is_field(field))
+    }
+
+    /// Whether this field alone is wrong: then it is told beside the field, which gets the focus.
+    pub fn is_only(&self, field: &str) -> bool {
+        Self::is_field(field) && matches!(self.0.as_slice(), [(only, _)] if only == field)
+    }
+
+    /// The sentence, where there is one only.
+    pub fn only_sentence(&self) -> Option<&str> {
+        match self.0.as_slice() {
+            [(_, sentences)] if sentences.len() == 1 => sentences.first().map(String::as_str),
+            _ => None,
+        }
+    }
+
+    /// Whether a person can see and mend this field: the others are a form's own.
+    pub fn is_field(field: &str) -> bool {
+        !["form", "token", "next", "resume"].contains(&field)
     }
 
     /// The first sentence: it stands for the whole where nobody looks at the fields.

@@ -7,7 +7,7 @@ text_enum! {
     AuthMethod {
         /// With a password.
         Password => "password",
-        /// With a link in a mail.
+        /// With a link in an email.
         MagicLink => "magic_link",
         /// With a passkey and nothing else.
         Passkey => "passkey",
@@ -23,7 +23,7 @@ impl AuthMethod {
     pub fn words(&self) -> &'static str {
         match self {
             AuthMethod::Password => "Password",
-            AuthMethod::MagicLink => "Link by mail",
+            AuthMethod::MagicLink => "Email link",
             AuthMethod::Passkey => "Passkey",
             AuthMethod::Sso => "Single sign-on",
             AuthMethod::SignUp => "New account",

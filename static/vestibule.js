@@ -11,11 +11,12 @@ for (const form of document.querySelectorAll('form:not([data-again])')) {
   addEventListener('pageshow', () => { waits = false; });
 }
 
-// A button beside each password shows and hides it.
+// A button in each password's field shows and hides it.
 for (const input of document.querySelectorAll('input[type=password]')) {
   const label = input.labels[0].textContent.toLowerCase();
   const button = document.createElement('button');
   button.type = 'button';
+  button.className = 'quiet';
   const show = (shown) => {
     input.type = shown ? 'text' : 'password';
     button.textContent = shown ? 'Hide' : 'Show';
@@ -46,20 +47,35 @@ for (const input of document.querySelectorAll('input[data-trait]')) {
 }
 
 // Something to copy gets a button for it.
-for (const input of document.querySelectorAll('input[data-copy]')) {
-  const box = document.createElement('div');
+const copies = (what, text) => {
   const button = document.createElement('button');
-  box.className = 'copy';
   button.type = 'button';
   button.textContent = 'Copy';
-  button.setAttribute('aria-label', `Copy: ${input.labels[0].textContent}`);
+  button.setAttribute('aria-label', `Copy: ${what}`);
   button.addEventListener('click', async () => {
-    input.select();
-    await navigator.clipboard.writeText(input.value);
+    await navigator.clipboard.writeText(text());
     button.textContent = 'Copied';
   });
+  return button;
+};
+for (const input of document.querySelectorAll('input[data-copy]')) {
+  const box = document.createElement('div');
+  box.className = 'join';
+  const button = copies(input.labels[0].textContent, () => input.value);
+  button.addEventListener('click', () => input.select());
   input.replaceWith(box);
   box.append(input, button);
+}
+
+// So do recovery codes, and one that prints them.
+for (const form of document.querySelectorAll('form[data-codes]')) {
+  const codes = () => [...document.querySelectorAll(`#${form.dataset.codes} code`)].map((code) => code.textContent).join('\n');
+  const button = document.createElement('button');
+  button.type = 'button';
+  button.textContent = 'Print';
+  button.addEventListener('click', () => print());
+  form.prepend(copies('recovery codes', codes));
+  form.append(button);
 }
 
 // A document can be chosen instead of pasted.

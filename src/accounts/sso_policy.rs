@@ -98,7 +98,7 @@ pub fn enforce(
     organisation::lock(tx, organisation)?;
     let domain = domain::owned(tx.conn, organisation, id)?;
     if domain.verified_at.is_none() {
-        return Err(domain::unfit("Prove first that the domain is yours."));
+        return Err(domain::unfit("Verify the domain first."));
     }
     let Some(connection) = &domain.connection_id else {
         return Err(domain::unfit("Choose first with which connection its people sign in."));

@@ -181,10 +181,10 @@ async fn waiting(app: &App) -> Finding {
         return finding("outbox", Health::Problem, says);
     }
     match depth.parked {
-        0 => finding("outbox", Health::Fine, format!("{} letter(s) waiting.", depth.waiting)),
+        0 => finding("outbox", Health::Fine, format!("{} email(s) waiting.", depth.waiting)),
         count => {
             let says = format!(
-                "{count} letter(s) were given up. See `vestibule jobs list`, then `vestibule jobs retry`."
+                "{count} email(s) were given up. See `vestibule jobs list`, then `vestibule jobs retry`."
             );
             finding("outbox", Health::Warning, says)
         }
@@ -225,7 +225,7 @@ async fn test_email(app: &App, address: &str) -> Finding {
         Err(problem) => Err(problem),
     };
     match sent {
-        Ok(()) => finding("email", Health::Fine, format!("the mail server took a test letter to {address}.")),
-        Err(reason) => finding("email", Health::Problem, format!("no test letter to {address}: {reason}")),
+        Ok(()) => finding("email", Health::Fine, format!("the mail server took a test email to {address}.")),
+        Err(reason) => finding("email", Health::Problem, format!("no test email to {address}: {reason}")),
     }
 }

@@ -112,7 +112,7 @@ async fn run_once(app: &App, name: Option<String>) -> Outcome {
         }
     }
     if is_meant(jobs::OUTBOX) {
-        say!("{}: {} letter(s) tried", jobs::OUTBOX, send_emails(app).await?);
+        say!("{}: {} email(s) tried", jobs::OUTBOX, send_emails(app).await?);
     }
     Ok(())
 }

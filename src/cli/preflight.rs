@@ -36,7 +36,7 @@ async fn open_with(config: Config, migrates: bool) -> Result<App, String> {
     let app = App::open(config).map_err(|error| match &error {
         // A sentence that begins with the setting.
         Error::Unavailable(_) => error.cause(),
-        error => format!("The house does not open ({place}): {}", error.cause()),
+        error => format!("Vestibule could not start ({place}): {}", error.cause()),
     })?;
     if migrates {
         let was_empty = app.db().standing().await.is_ok_and(|standing| standing.is_empty);

@@ -143,7 +143,7 @@ pub async fn run(app: App, command: Command) -> Outcome {
             if json {
                 print(&done, json, &words);
             }
-            refused(format!("{words} That was approved or proved before: nothing was changed."))
+            refused(format!("{words} That was approved or verified before: nothing was changed."))
         }
         Command::Key { command: KeyCommand::Announce { json } } => announce(&app, json).await,
         Command::Key { command: KeyCommand::Switch { json } } => {

@@ -308,7 +308,7 @@ async fn reset_factors(app: &App, typed: &str, as_json: bool) -> Outcome {
         return Ok(());
     }
     let delay = span_in_words(app.config().lifetimes.factors_reset);
-    say!("{typed} is told by mail and can stop it for {delay}.");
+    say!("{typed} is told by email and can cancel it for {delay}.");
     say!("On {} every second factor is taken away and every device signed out.", at.exact());
     Ok(())
 }
@@ -326,7 +326,7 @@ async fn stop_reset(app: &App, typed: &str, as_json: bool) -> Outcome {
     }
     match as_json {
         true => say!("{}", json!({ "address": typed, "stopped": true })),
-        false => say!("It is stopped. {typed} is told by mail."),
+        false => say!("It is cancelled. {typed} is told by email."),
     }
     Ok(())
 }

@@ -137,7 +137,7 @@ impl Reader {
         }
         if !development && !server.is_private {
             let is = format!(
-                "SMTP_URL is of {host} without TLS, so that whoever is on the way can read the links in mails"
+                "SMTP_URL is of {host} without TLS, so that others on the way can read the links in emails"
             );
             let instead = format!("smtps://{host} or smtp://{host}:587?tls=required, with user and password");
             self.refuse_insecure(Insecurity::Smtp, &is, &instead);
@@ -153,12 +153,12 @@ impl Reader {
                 "everybody in your networks reaches development mode. Write {here} if only you should"
             )),
             (false, true) => Some(format!(
-                "other machines reach it, and TRUSTED_PROXIES is not set: whoever reaches the port goes around the proxy and \
-                 its TLS, and whoever comes through it has the proxy's address. Write LISTEN={here} or \
+                "other machines reach it, and TRUSTED_PROXIES is not set: anyone who reaches the port goes around the proxy and \
+                 its TLS, and everyone who comes through it has the proxy's address. Write LISTEN={here} or \
                  TRUSTED_PROXIES=ADDRESS-OF-THE-PROXY"
             )),
             (false, false) => Some(format!(
-                "other machines reach it, and whoever reaches the port goes around the proxy and its TLS. Write LISTEN={here} \
+                "other machines reach it, and anyone who reaches the port goes around the proxy and its TLS. Write LISTEN={here} \
                  where the proxy is on this machine, or see that nothing but the proxy reaches the port"
             )),
         };

@@ -27,7 +27,7 @@ impl Reader {
         {
             self.refuse_insecure(
                 Insecurity::Postgres,
-                "DATABASE_URL is of a server on another machine without `sslmode=verify-full`, so that whoever is on the \
+                "DATABASE_URL is of a server on another machine without `sslmode=verify-full`, so that others on the \
                  way can read and change rows",
                 "sslmode=verify-full behind its `?`, with sslrootcert=FILE where the certificate is of your own authority",
             );

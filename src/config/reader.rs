@@ -181,6 +181,7 @@ impl Reader {
             shutdown_timeout: self.span("SHUTDOWN_TIMEOUT", "30s").to_std().unwrap_or_default(),
             log: self.log(),
             log_json: self.choice("LOG_FORMAT", &[("text", false), ("json", true)]).unwrap_or(!development),
+            shows_curl: self.switch("SHOW_CURL", development),
             access_log: self.switch("ACCESS_LOG", true),
             unfit_to_serve: match &site {
                 Some(site) if development => self.exposed_development(site, base_url_is_set),

@@ -173,6 +173,8 @@ pub struct Config {
     pub log: String,
     /// Whether log lines are JSON.
     pub log_json: bool,
+    /// Whether pages end with the same thing as curl commands.
+    pub shows_curl: bool,
     /// Whether each request is a line of the log.
     pub access_log: bool,
     /// What is said at start and by `doctor`, a sentence each.

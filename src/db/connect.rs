@@ -246,7 +246,7 @@ fn refused(url: &str, cause: &ConnectionError) -> NoConnection {
 fn unreadable_address() -> NoConnection {
     NoConnection {
         sentence: "DATABASE_URL cannot be read. Write postgres://user:password@host:5432/database; in user and password \
-                   percent-encode what is neither letter nor digit."
+                   percent-encode everything but a to z and digits."
             .to_owned(),
         may_come: false,
     }

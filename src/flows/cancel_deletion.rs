@@ -57,7 +57,7 @@ pub async fn create(client: Client, Input(form): Input<Link>, app: Data<App>) ->
     let owner = app.write(move |tx| deletion::cancel_by_link(tx, &client.actor(), &form.token)).await?;
     let is_here = held.is_some_and(|(held, _)| held == owner);
     let (to, message) = match is_here {
-        true => ("/me", "Your account stays, with everything in it."),
+        true => ("/me", "Your account won't be deleted."),
         false => ("/login", "Your account stays. Sign in to use it."),
     };
     Reply::done(to, message).with("scheduled", false)

@@ -2,15 +2,16 @@
 
 use actix_web::web::Data;
 use askama::Template;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     accounts::deletion,
     app::App,
     clock::{Timestamp, span_in_words},
-    error::Result,
-    model::{personal_data::Erasure, session},
-    web::{IncludingScheduledDeletion, Reply, SteppedUpUser, views::PersonalDataView},
+    error::{Error, Errors, Result},
+    mail::EmailAddress,
+    model::{session, user::User},
+    web::{IncludingScheduledDeletion, Input, Reply, SteppedUpUser, views::PersonalDataView},
 };
 
 /// What somebody should know before they ask.
@@ -26,28 +27,43 @@ pub struct DeletePage {
     #[serde(skip)]
     is_verified: bool,
     personal_data: Vec<PersonalDataView>,
+    #[serde(skip)]
+    typed: String,
+    #[serde(skip)]
+    errors: Errors,
 }
 
-impl DeletePage {
-    fn with(&self, erasure: Erasure) -> impl Iterator<Item = &PersonalDataView> {
-        self.personal_data.iter().filter(move |entry| entry.when_deleted == erasure)
-    }
+/// The account's address once more, which the page asks for: nobody deletes an account with one press.
+#[derive(Deserialize)]
+pub struct Form {
+    email: Option<String>,
 }
 
 /// `GET /me/delete`
 pub async fn form(me: SteppedUpUser, app: Data<App>) -> Result<Reply> {
+    Ok(Reply::page(page(&me, &app, String::new(), Errors::default())))
+}
+
+fn page(me: &SteppedUpUser, app: &App, typed: String, errors: Errors) -> DeletePage {
     let grace = app.config().lifetimes.deletion_grace;
-    Ok(Reply::page(DeletePage {
+    DeletePage {
         delete_at: me.now + grace,
         grace: span_in_words(grace),
         email: me.user.email.spelled().to_owned(),
         is_verified: me.user.is_verified(),
         personal_data: PersonalDataView::all(),
-    }))
+        typed,
+        errors,
+    }
 }
 
-/// `POST /me/delete`
-pub async fn create(me: SteppedUpUser, app: Data<App>) -> Result<Reply> {
+/// `POST /me/delete`. It needs no body: a program has said what it means by the route.
+pub async fn create(me: SteppedUpUser, form: Option<Input<Form>>, app: Data<App>) -> Result<Reply> {
+    let typed = form.and_then(|Input(form)| form.email);
+    if let Some(typed) = typed.filter(|typed| !is_address_of(&me.user, typed)) {
+        let errors = Errors::one("email", "Enter the email address of this account to confirm.");
+        return Ok(Reply::refused(page(&me, &app, typed, errors.clone()), Error::Invalid(errors)));
+    }
     let (actor, user, keep) = (me.actor(), me.user.clone(), me.session.id.clone());
     let grace = app.config().lifetimes.deletion_grace;
     // Counted from the moment of the change, which is a little later than the request.
@@ -64,6 +80,10 @@ pub async fn create(me: SteppedUpUser, app: Data<App>) -> Result<Reply> {
         .with("scheduled", true)?
         .with("daysRemaining", days_left)?
         .with("deleteAt", delete_at)
+}
+
+fn is_address_of(user: &User, typed: &str) -> bool {
+    EmailAddress::parse(typed).is_ok_and(|typed| typed.normalized() == user.email.normalized())
 }
 
 /// Whether a deletion is under way, and until when it can be stopped.
@@ -95,7 +115,7 @@ pub async fn status(me: IncludingScheduledDeletion) -> Result<Reply> {
 pub async fn cancel(me: IncludingScheduledDeletion, app: Data<App>) -> Result<Reply> {
     let (actor, user) = (me.actor(), me.user.clone());
     let message = match app.write(move |tx| deletion::cancel(tx, &actor, &user)).await? {
-        true => "Your account stays, with everything in it.",
+        true => "Your account won't be deleted.",
         false => "Your account was not going to be deleted.",
     };
     Reply::done("/me", message).with("scheduled", false)

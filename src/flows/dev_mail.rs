@@ -1,7 +1,8 @@
 //! Development only: the mail that was caught, for whoever sits at this machine.
 
 use actix_web::{
-    HttpRequest,
+    HttpRequest, HttpResponse, Responder,
+    http::header,
     web::{Data, Path},
 };
 use askama::Template;
@@ -12,7 +13,7 @@ use crate::{
     clock::Timestamp,
     error::{Error, Result},
     mail::Caught,
-    web::{Reply, forwarded},
+    web::{Reply, forwarded, headers},
 };
 
 /// What was caught, newest first.
@@ -75,9 +76,27 @@ pub async fn index(req: HttpRequest, app: Data<App>) -> Result<Reply> {
     Ok(Reply::page(DevMailPage { emails, is_elsewhere: app.catcher().is_none(), shown_at }))
 }
 
-/// `GET /dev/mail/{id}`
-pub async fn show(req: HttpRequest, id: Path<u64>, app: Data<App>) -> Result<Reply> {
+// Of a page that a frame shows by itself: styles as emails have them, and nothing else.
+const FRAMED: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
+    frame-ancestors 'self'; sandbox allow-popups allow-top-navigation-by-user-activation";
+
+/// `GET /dev/mail/{id}/html`. Its links open in the window around the frame.
+pub async fn html(req: HttpRequest, id: Path<u64>, app: Data<App>) -> Result<HttpResponse> {
     forwarded::only_here(&req, &app)?;
     let email = app.catcher().and_then(|catcher| catcher.email(*id)).ok_or(Error::NotFound)?;
-    Ok(Reply::page(DevEmailPage { email: email.into() }))
+    let framed = email.html.replacen("<head>", "<head><base target=\"_top\">", 1);
+    Ok(HttpResponse::Ok()
+        .content_type("text/html; charset=utf-8")
+        .insert_header((header::CONTENT_SECURITY_POLICY, FRAMED))
+        .insert_header((header::X_FRAME_OPTIONS, "SAMEORIGIN"))
+        .body(framed))
+}
+
+/// `GET /dev/mail/{id}`, with the HTML in a frame.
+pub async fn show(req: HttpRequest, id: Path<u64>, app: Data<App>) -> Result<HttpResponse> {
+    forwarded::only_here(&req, &app)?;
+    let email = app.catcher().and_then(|catcher| catcher.email(*id)).ok_or(Error::NotFound)?;
+    let mut answer = Reply::page(DevEmailPage { email: email.into() }).respond_to(&req);
+    answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, headers::policy_with_frames());
+    Ok(answer)
 }

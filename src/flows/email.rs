@@ -1,4 +1,4 @@
-//! Another address. Nothing changes until the link in the new mailbox is used; the old one is told, and can stop it.
+//! Another address. Nothing changes until the link sent to the new address is used; the old one is told, and can stop it.
 
 pub mod confirm;
 pub mod undo;
@@ -24,7 +24,7 @@ use crate::{
         user::{self, User},
     },
     secret::Secret,
-    web::{Input, Reply, SteppedUpVerifiedUser},
+    web::{CurrentUser, Input, Reply, SteppedUpVerifiedUser},
 };
 
 /// The form for another address.
@@ -75,7 +75,8 @@ pub async fn ask(me: SteppedUpVerifiedUser, Input(form): Input<Form>, app: Data<
     if let Err(errors) = app.read(move |conn| sso_policy::allows_move(conn, &mover, &target)).await? {
         return Ok(refuse(&me, form, errors));
     }
-    let message = format!("We sent a link to {}. Your address changes when it is opened.", new.spelled());
+    let message =
+        format!("We sent a link to {}. Your email address changes when it is opened.", new.spelled());
     let (user, actor, here) = (me.user.clone(), me.actor(), me.session.id.clone());
     // One account must not be a way to write to many strangers.
     let asking =
@@ -92,6 +93,27 @@ pub async fn ask(me: SteppedUpVerifiedUser, Input(form): Input<Form>, app: Data<
     })
     .await?;
     Ok(Reply::done("/me", message))
+}
+
+/// `POST /me/email/cancel`. Without a step-up: it takes nothing from anybody.
+pub async fn cancel(me: CurrentUser, app: Data<App>) -> Result<Reply> {
+    let (actor, owner) = (me.actor(), me.user.id.clone());
+    let was_asked = app
+        .write(move |tx| {
+            let Some(change) = token::outstanding::<ChangeEmail>(tx.conn, &owner, tx.now)? else {
+                return Ok(false);
+            };
+            token::revoke::<ChangeEmail>(tx, &owner)?;
+            let to = change.new.spelled().to_owned();
+            audit::record(tx, &actor, &owner, Event::EmailChangeStopped { to })?;
+            Ok(true)
+        })
+        .await?;
+    let message = match was_asked {
+        true => "Your email address stays as it is.",
+        false => "There is no change of email address to cancel.",
+    };
+    Reply::done("/me", message).with("cancelled", was_asked)
 }
 
 fn refuse(me: &SteppedUpVerifiedUser, form: Form, errors: Errors) -> Reply {

@@ -82,10 +82,8 @@ fn owner(conn: &mut Conn, secret: &Secret<StopFactorReset>, now: Timestamp) -> R
 
 fn done(to: &str, is_stopped: bool) -> Result<Reply> {
     let message = match is_stopped {
-        true => "It is stopped. Your second proofs stay as they are.",
-        false => {
-            "There is nothing to stop: it was stopped before, or your second proofs are removed already."
-        }
+        true => "The reset is cancelled. Your two-step verification stays as it is.",
+        false => "There is nothing to cancel: it was cancelled before, or it has taken effect already.",
     };
     Reply::done(to, message).with("stopped", is_stopped)
 }

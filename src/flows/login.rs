@@ -160,7 +160,7 @@ pub async fn create(client: Client, Input(form): Input<Form>, app: Data<App>) ->
         if let Some(way) = closed.filter(|_| is_closed) {
             return Err(Error::SsoRequired(way));
         }
-        let errors = Errors::one("form", Error::WrongCredentials.to_string());
+        let errors = Errors::one("password", Error::WrongCredentials.to_string());
         return Ok(Reply::refused(form.again(errors), Error::WrongCredentials));
     };
     let stronger = match verdict.is_outdated {

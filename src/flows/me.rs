@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     app::App,
     error::{Error, Errors, Result},
-    model::user::{self, Name},
+    model::{
+        token::{self, ChangeEmail},
+        user::{self, Name},
+    },
     web::{CurrentUser, Input, Reply, views::UserView},
 };
 
@@ -16,6 +19,9 @@ use crate::{
 #[template(path = "me.html")]
 pub struct MePage {
     user: UserView,
+    /// The address that waits to take the place of the present one.
+    #[serde(rename = "pendingEmail", skip_serializing_if = "Option::is_none")]
+    pending: Option<String>,
     #[serde(skip)]
     name: String,
     #[serde(skip)]
@@ -30,9 +36,11 @@ pub struct NameForm {
 }
 
 /// `GET /me`
-pub async fn show(me: CurrentUser) -> Result<Reply> {
-    let name = me.user.name.clone();
-    Ok(Reply::page(MePage { user: UserView::from(&me.user), name, errors: Errors::default() }))
+pub async fn show(me: CurrentUser, app: Data<App>) -> Result<Reply> {
+    let (owner, now, name) = (me.user.id.clone(), me.now, me.user.name.clone());
+    let pending = app.read(move |conn| token::outstanding::<ChangeEmail>(conn, &owner, now)).await?;
+    let pending = pending.map(|change| change.new.spelled().to_owned());
+    Ok(Reply::page(MePage { user: UserView::from(&me.user), pending, name, errors: Errors::default() }))
 }
 
 /// `PUT POST /me/name`
@@ -43,7 +51,7 @@ pub async fn rename(me: CurrentUser, Input(form): Input<NameForm>, app: Data<App
         Err(problem) => {
             let errors = Errors::one("name", problem);
             return Ok(Reply::refused(
-                MePage { user, name: form.name, errors: errors.clone() },
+                MePage { user, pending: None, name: form.name, errors: errors.clone() },
                 Error::Invalid(errors),
             ));
         }

@@ -261,9 +261,7 @@ impl PasskeyView {
     fn of(passkey: Passkey, here: Option<&str>) -> Self {
         let is_elsewhere = here != Some(passkey.rp_id.as_str());
         let warning = match passkey.copied_at {
-            Some(_) => {
-                Some("Somebody used a copy of it, so it opens nothing any more. Remove it.".to_owned())
-            }
+            Some(_) => Some("Someone used a copy of it, so it no longer works. Remove it.".to_owned()),
             None if is_elsewhere => {
                 Some(format!("It was made for {} and does not work here.", passkey.rp_id))
             }

@@ -40,14 +40,14 @@ pub async fn show(me: CurrentUser, client: Client, query: Query<Resume>, app: Da
 
 fn what(path: &str) -> &'static str {
     match path {
-        "/me/email" => "Change your address",
+        "/me/email" => "Change your email address",
         "/me/password" => "Change your password",
         "/me/2fa/totp" => "Set up an authenticator app",
-        "/me/2fa/totp/disable" => "Remove the authenticator app",
-        "/me/2fa/recovery-codes" => "Make new recovery codes",
+        "/me/2fa/totp/disable" => "Remove authenticator app",
+        "/me/2fa/recovery-codes" => "Renew recovery codes",
         path if path.starts_with("/me/passkeys/") && path.ends_with("/remove") => "Remove the passkey",
         "/me/delete" => "Delete your account",
-        _ => "Go on",
+        _ => "Continue",
     }
 }
 

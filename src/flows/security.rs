@@ -29,14 +29,10 @@ pub struct SecurityPage {
     sign_in_methods: SignInMethods,
     sessions: Vec<SessionView>,
     #[serde(skip)]
-    next: Option<String>,
-    #[serde(skip)]
     others: usize,
     second_factors: FactorsView,
     logins: Vec<LoginView>,
     removed: Vec<RemovedView>,
-    #[serde(skip)]
-    is_sso_required: bool,
 }
 
 /// A way in that was removed and can be put back.
@@ -50,21 +46,20 @@ struct RemovedView {
     until: Timestamp,
 }
 
-// How many devices the page shows, which has more to say.
-const FEW: usize = 5;
+// How many devices the page shows, which has more to say: the one that asks, and three more.
+const FEW: usize = 4;
 
 // How many sign-ins it shows.
-const RECENT: i64 = 10;
+const RECENT: i64 = 5;
 
 /// `GET /me/security`
 pub async fn show(me: CurrentUser, app: Data<App>) -> Result<Reply> {
     let (person, keys, now) = (me.user.clone(), app.config().keys.clone(), me.now);
-    let (factors, second_factors, logins, removed, unanswered, sso) = app
+    let (second_factors, logins, removed, unanswered, sso) = app
         .read(move |conn| {
             let factors = factors::of(conn, &person.id)?;
             let second_factors = FactorsView::of(conn, &person.id, factors)?;
             Ok((
-                factors,
                 second_factors,
                 sign_in::shown(conn, &person.id, person.is_verified(), None, RECENT)?,
                 put_back::list(conn, &keys, &person.id, now)?,
@@ -76,10 +71,9 @@ pub async fn show(me: CurrentUser, app: Data<App>) -> Result<Reply> {
             ))
         })
         .await?;
-    let sign_in_methods = SignInMethods::of(&me.user, factors, &sso, app.config());
-    let is_sso_required = sso.is_required;
+    let sign_in_methods = SignInMethods::of(&me.user, &second_factors, &sso, app.config());
     let logins = logins.into_iter().map(LoginView::from).collect();
-    let DeviceList { mut sessions, next, others } = DeviceList::read(&me, &app, None, FEW).await?;
+    let DeviceList { mut sessions, others, .. } = DeviceList::read(&me, &app, None, FEW).await?;
     let here = sessions.iter().find(|session| session.current).map(|session| session.created_at);
     for session in &mut sessions {
         session.can_be_confirmed = unanswered.contains(&session.id) && Some(session.created_at) > here;
@@ -92,14 +86,5 @@ pub async fn show(me: CurrentUser, app: Data<App>) -> Result<Reply> {
         until: one.until,
     });
     let removed = removed.collect();
-    Ok(Reply::page(SecurityPage {
-        sign_in_methods,
-        sessions,
-        next,
-        others,
-        second_factors,
-        logins,
-        removed,
-        is_sso_required,
-    }))
+    Ok(Reply::page(SecurityPage { sign_in_methods, sessions, others, second_factors, logins, removed }))
 }

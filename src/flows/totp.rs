@@ -165,7 +165,7 @@ pub async fn disable(me: SteppedUpVerifiedUser, client: Client, app: Data<App>) 
         return Ok(Reply::done("/me/2fa", "There is no authenticator app on this account."));
     };
     let message = match is_second_due {
-        true => "The authenticator app is removed. You are still asked for a second proof when you sign in.",
+        true => "The authenticator app is removed. You are still asked for a second step when you sign in.",
         false => "The authenticator app is removed, and the recovery codes with it.",
     };
     Ok(Reply::done("/me/2fa", message).signed_in(issued))

@@ -172,7 +172,7 @@ async fn try_to_send(app: &App, due: Due) -> Result<()> {
             while_held(app, &due, sent).await.map_err(|refusal| (refusal.about, refusal.reason))
         }
         // Sealed with a key that is gone, or damaged: nobody else can read it either.
-        Err(_) => Err((About::Email, "the letter does not open with today's keys".to_owned())),
+        Err(_) => Err((About::Email, "the email does not open with today's keys".to_owned())),
     };
     match outcome {
         Ok(()) => {

@@ -45,7 +45,7 @@ impl Job {
                 "takes the second factors away from those who lost everything, after the delay"
             }
             Job::Sso => "reads metadata of identity providers, looks at records of domains, warns owners",
-            Job::Sweep => "removes sessions, links, counters, sign-ins and letters whose time is up",
+            Job::Sweep => "removes sessions, links, counters, sign-ins and emails whose time is up",
             Job::Vacuum => "writes a SQLite file anew after a purge, so that nothing is left in it",
         }
     }

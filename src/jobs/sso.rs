@@ -147,7 +147,7 @@ async fn check_one(app: &App, domain: Domain) -> Result<()> {
             "found"
         }
         Ok(_) => {
-            tracing::warn!(domain.id = %domain.id, "the record of a proved domain is gone");
+            tracing::warn!(domain.id = %domain.id, "the record of a verified domain is gone");
             app.write(move |tx| miss(tx, &domain)).await?;
             "gone"
         }

@@ -1,4 +1,4 @@
-//! The letters, one constructor and one pair of templates each: text first, HTML the same words.
+//! The emails, one constructor and one pair of templates each: text first, HTML the same words.
 //!
 //! Lifetimes and times come in as words, from whoever keeps the rule, so that email and rule cannot
 //! disagree. Names are what somebody typed, perhaps about somebody else: see `greeting`.
@@ -15,7 +15,7 @@ const LONGEST_NAME: usize = 60;
 /// What one email says, in two faces.
 trait EmailBody {
     fn text(&self) -> askama::Result<String>;
-    fn html(&self) -> askama::Result<String>;
+    fn html(&self, subject: &str) -> askama::Result<String>;
 }
 
 /// Ties an email to its two templates, which know its fields as `email`.
@@ -31,13 +31,14 @@ macro_rules! email_templates {
                 Text { email: self }.render()
             }
 
-            fn html(&self) -> askama::Result<String> {
+            fn html(&self, subject: &str) -> askama::Result<String> {
                 #[derive(Template)]
                 #[template(path = $html)]
                 struct Html<'a> {
                     email: &'a $words<'a>,
+                    subject: &'a str,
                 }
-                Html { email: self }.render()
+                Html { email: self, subject }.render()
             }
         }
     };
@@ -66,17 +67,43 @@ pub use organisation::{
 pub use second_factors::{ResetStep, factor_reset, recovery_code_used, wrong_codes};
 pub use sign_in::{AskedFrom, already_registered, magic_link, new_sign_in, verify_email};
 
-/// How an email begins, and who signs it.
+// The accent where the operator has none: `--fill` of the stylesheet.
+const ACCENT: &str = "#13695f";
+
+/// How an email begins, who signs it, and in which colour.
 struct EmailHeader<'a> {
     brand: &'a str,
+    initial: String,
+    fill: &'a str,
+    on_fill: &'static str,
     home: String,
     greeting: String,
 }
 
 impl<'a> EmailHeader<'a> {
     fn of(site: &'a Site, name: &str) -> Self {
-        Self { brand: &site.name, home: site.link("/"), greeting: greeting(name) }
+        let fill = site.accent.as_deref().unwrap_or(ACCENT);
+        Self {
+            brand: &site.name,
+            initial: site.name.trim().chars().take(1).flat_map(char::to_uppercase).collect(),
+            fill,
+            on_fill: on_fill(fill),
+            home: site.link("/"),
+            greeting: greeting(name),
+        }
     }
+}
+
+/// The colour of text on `fill` (`#rrggbb`), black or white, whichever stands out more (WCAG 2.2, contrast ratio).
+fn on_fill(fill: &str) -> &'static str {
+    let channel = |at: usize| {
+        let value = fill.get(at..at + 2).and_then(|hex| u8::from_str_radix(hex, 16).ok()).unwrap_or(0);
+        let value = f64::from(value) / 255.0;
+        if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+    };
+    let luminance = 0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5);
+    // Where both have the same contrast: (L + 0.05)² = 0.05 × 1.05.
+    if luminance > 0.179 { "#000000" } else { "#ffffff" }
 }
 
 struct Test<'a> {
@@ -92,7 +119,7 @@ email_templates!(Test, "mail/test.txt", "mail/test.html");
 /// When a template cannot be rendered.
 pub fn test_email(site: &Site, to: &EmailAddress) -> askama::Result<Email> {
     let words = Test { head: EmailHeader::of(site, ""), link: site.link("/") };
-    write(EmailKind::Test, to, format!("Test letter from {}", site.name), &words)
+    write(EmailKind::Test, to, format!("Test email from {}", site.name), &words)
 }
 
 fn write(
@@ -101,7 +128,8 @@ fn write(
     subject: String,
     words: &impl EmailBody,
 ) -> askama::Result<Email> {
-    Ok(Email { kind, to: to.clone(), subject, text: words.text()?, html: words.html()? })
+    let (text, html) = (words.text()?, words.html(&subject)?);
+    Ok(Email { kind, to: to.clone(), subject, text, html })
 }
 
 fn token_link(site: &Site, path: &str, token: &str) -> String {

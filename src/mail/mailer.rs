@@ -122,7 +122,7 @@ impl Mailer {
     }
 
     fn compose(&self, email: &Email, message_id: &str) -> Result<Message, Refusal> {
-        let unusable = |what: &str| Refusal::of_email(format!("The letter has no usable {what}."));
+        let unusable = |what: &str| Refusal::of_email(format!("The email has no usable {what}."));
         if email.subject.chars().any(char::is_control) {
             return Err(unusable("subject"));
         }
@@ -181,7 +181,7 @@ fn sender(from: &str) -> Result<Mailbox, String> {
     }
     let (local, domain) = typed.trim().rsplit_once('@').ok_or_else(shape)?;
     if !local.is_ascii() {
-        return Err("Write the sender's address with plain letters before the @.".into());
+        return Err("Write the sender's address with plain characters before the @.".into());
     }
     let domain = idna::domain_to_ascii(domain).unwrap_or_else(|_| domain.to_owned());
     let email = Address::new(local, domain).map_err(|_| shape())?;

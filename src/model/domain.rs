@@ -29,7 +29,7 @@ pub use upkeep::{CHECKED_EVERY, GRACE, Gone, due, note_found, note_gone, take_tu
 /// What is held here about a person, and what becomes of it.
 pub const PERSONAL_DATA: PersonalData = PersonalData {
     table: "domains",
-    title: "Domains that you keep the spare key to",
+    title: "Domains you are the emergency owner of",
     why: "So that one owner can still sign in when an organisation's own sign-in fails.",
     columns: &[
         ("id", "a number that stands for the domain"),
@@ -37,11 +37,11 @@ pub const PERSONAL_DATA: PersonalData = PersonalData {
         ("connection_id", "its sign-in"),
         ("name", "the domain"),
         ("challenge", "what its record has to say"),
-        ("verified_by", "how it was proved"),
-        ("break_glass_id", "that the spare key is yours"),
+        ("verified_by", "how it was verified"),
+        ("break_glass_id", "that you are its emergency owner"),
     ],
     erasure: Erasure::Anonymised,
-    afterwards: "The domain stays with its organisation, and nobody has the spare key.",
+    afterwards: "If you are an organisation's emergency owner, it will need a new one.",
     export: &[],
     erase: |tx, id, _| {
         diesel::update(domains::table.filter(domains::break_glass_id.eq(id)))

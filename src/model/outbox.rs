@@ -37,20 +37,20 @@ const US: &str = "us";
 pub const PERSONAL_DATA: PersonalData = PersonalData {
     table: "outbox",
     title: "Mail to you",
-    why: "So that mail arrives even when a server fails. The words of a letter are encrypted while it waits and wiped \
+    why: "So that mail arrives even when a server fails. The words of an email are encrypted while it waits and wiped \
           once it is sent; that it was sent is removed after a while: 90 days, unless the people who run this site chose \
           otherwise.",
     columns: &[
-        ("id", "a number that stands for the letter"),
+        ("id", "a number that stands for the email"),
         ("user_id", "that it is to you"),
-        ("kind", "what kind of letter it is"),
-        ("sealed", "the letter, encrypted, while it waits"),
+        ("kind", "what kind of email it is"),
+        ("sealed", "the email, encrypted, while it waits"),
         ("last_error", "why it could not be sent, where it could not"),
         ("destination", "the domain that it goes to, while it waits"),
         ("trouble", "whether the mail server refuses us, while it waits"),
     ],
     erasure: Erasure::Removed,
-    afterwards: "One last letter tells you that it is done. It is wiped once it is sent.",
+    afterwards: "One last email tells you that it is done. It is wiped once it is sent.",
     export: &[ExportSection { name: "mails", is_list: true, read: exported }],
     erase: |tx, id, _| {
         diesel::delete(outbox::table.filter(outbox::user_id.eq(id))).execute(tx.conn)?;
@@ -104,7 +104,7 @@ pub struct Due {
 impl Due {
     /// Opens the email.
     pub fn open(&self, keys: &Keys) -> Result<Email> {
-        let sealed = self.sealed.as_deref().ok_or_else(|| anyhow::anyhow!("the letter is wiped"))?;
+        let sealed = self.sealed.as_deref().ok_or_else(|| anyhow::anyhow!("the email is wiped"))?;
         Ok(serde_json::from_str(&keys.open(SEAL, sealed)?)?)
     }
 }

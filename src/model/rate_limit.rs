@@ -24,7 +24,7 @@ pub use operator::{Counter, forget, forget_all, page};
 /// What is held here about a person, and what becomes of it.
 pub const PERSONAL_DATA: PersonalData = PersonalData {
     table: "throttles",
-    title: "Counters against guessing",
+    title: "Short-lived rate-limit counters",
     why: "So that nobody can try passwords, or have mail sent, without end.",
     columns: &[(
         "key",

@@ -53,7 +53,7 @@ text_enum! {
 pub const PERSONAL_DATA: PersonalData = PersonalData {
     table: "security_changes",
     title: "Changes of how you sign in",
-    why: "So that what somebody else did with your account can be taken back. They are removed after 400 days.",
+    why: "So that what someone else did with your account can be undone. They are removed after 400 days.",
     columns: &[
         ("id", "a number that stands for the change"),
         ("user_id", "that it was your account"),

@@ -51,7 +51,7 @@ pub const PERSONAL_DATA: PersonalData = PersonalData {
         ("time_zone", "its time zone"),
         ("screen", "the size of its screen"),
         ("ip", "the network address you signed in from"),
-        ("second_factor", "what you proved besides the first"),
+        ("second_factor", "the second step"),
         ("passkey_id", "the passkey you used"),
         ("locked_by", "the device that a session was suddenly used from, in words"),
         ("binding", "a fingerprint of a mark that your browser holds while it is open"),

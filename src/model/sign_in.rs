@@ -50,7 +50,7 @@ impl Outcome {
             Outcome::WrongCode => Some("right password or link, wrong code"),
             Outcome::WrongLinkCode => Some("a link was asked for, wrong code"),
             Outcome::WrongPasskey => Some("the passkey's answer was not right"),
-            Outcome::CopiedPasskey => Some("somebody has a copy of this passkey"),
+            Outcome::CopiedPasskey => Some("someone has a copy of this passkey"),
             Outcome::Throttled => Some("too many attempts before"),
             Outcome::Blocked => Some("signing in with that password is blocked"),
         }

@@ -28,7 +28,7 @@ pub const PERSONAL_DATA: PersonalData = PersonalData {
         ("sealed", "what was said of you, encrypted"),
     ],
     erasure: Erasure::Removed,
-    afterwards: "So is all that your organisations' sign-ins said lately, whoever it was about.",
+    afterwards: "So is all that your organisations' sign-ins said lately, no matter whom it was about.",
     export: &[],
     erase: |tx, id, _| {
         // What is sealed names nobody: with somebody's identity goes all that its connection said lately.

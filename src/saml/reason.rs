@@ -102,7 +102,7 @@ reasons! {
     NoConfirmationTime "no_confirmation_time" "The confirmation does not say until when it may be used."
     ConfirmationNotYetValid "confirmation_not_yet_valid" "The confirmation is not valid yet. Check the clocks."
     ConfirmationExpired "confirmation_expired" "The confirmation has expired. Check the clocks."
-    NoStatement "no_statement" "The assertion does not say that somebody signed in."
+    NoStatement "no_statement" "The assertion does not say that anyone signed in."
     SignedInInTheFuture "signed_in_in_the_future" "The assertion speaks of a sign-in in the future. Check the clocks."
     SignedInTooLongAgo "signed_in_too_long_ago" "The identity provider did not ask the person to sign in again."
     SessionOver "session_over" "The identity provider's session is over already."

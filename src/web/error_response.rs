@@ -231,31 +231,33 @@ impl ErrorPage {
             Error::SsoRefused => ("You are not signed in", "/login", "Back to sign in"),
             // By a link, not a redirect: browsers do not let what a form was answered with lead to another site.
             Error::SsoRequired(way) => {
-                ("Sign in through your organisation", way.as_str(), "Go on to your organisation")
+                ("Sign in with your organisation", way.as_str(), "Continue to your organisation")
             }
-            Error::NotFound => ("Nothing here", "/", "Go to the front page"),
-            Error::MethodNotAllowed | Error::ConfirmByPost => ("Not like this", "/", "Go to the front page"),
+            Error::NotFound => ("Page not found", "/", "Go to the home page"),
+            Error::MethodNotAllowed | Error::ConfirmByPost => {
+                ("This page can't be opened this way", "/", "Go to the home page")
+            }
             Error::DeadLink => ("This link no longer works", "/login", "Sign in to get a new one"),
-            Error::AddressReserved => ("This address is not free yet", "/", "Go to the front page"),
-            Error::LinkMissing => ("Open the link in the email again", "/", "Go to the front page"),
+            Error::AddressReserved => ("This address is not free yet", "/", "Go to the home page"),
+            Error::LinkMissing => ("Open the link in the email again", "/", "Go to the home page"),
             Error::DeadMagicLink => ("This link no longer works", "/login/magic-link", "Send me a new link"),
             Error::DeadResetLink => ("This link no longer works", "/forgot-password", "Send me a new link"),
-            Error::UnknownPasskey => ("That passkey did not work", "/login", "Sign in another way"),
+            Error::UnknownPasskey => ("That passkey didn't work", "/login", "Sign in another way"),
             Error::PasskeyRefused | Error::PasskeyTaken => {
                 ("That passkey was not added", "/me/passkeys", "Go to your passkeys")
             }
             Error::LastCredential => ("That would lock you out", "/me/passkeys", "Go to your passkeys"),
             Error::AlreadyConfirmed => ("Already confirmed", "/login", "Sign in"),
-            Error::AccountLocked => ("This account is locked", "/", "Go to the front page"),
-            Error::PlainHttp(_) => ("Not over plain http", "/", "Go to the front page"),
-            Error::CrossOrigin => ("Not from here", "/", "Go to the front page"),
-            Error::TooLarge => ("Too much at once", "/", "Go to the front page"),
+            Error::AccountLocked => ("This account is locked", "/", "Go to the home page"),
+            Error::PlainHttp(_) => ("Not over plain http", "/", "Go to the home page"),
+            Error::CrossOrigin => ("Request blocked", "/", "Go to the home page"),
+            Error::TooLarge => ("Too much at once", "/", "Go to the home page"),
             Error::Busy | Error::Unavailable(_) | Error::Timeout | Error::TooManyAttempts(_) => {
-                ("Try again in a moment", "/", "Go to the front page")
+                ("Try again in a moment", "/", "Go to the home page")
             }
             Error::NotReady(_) => ("Not ready", "/readyz", "Look again"),
-            Error::Internal(_) => ("Something went wrong", "/", "Go to the front page"),
-            _ => ("That did not work", "/", "Go to the front page"),
+            Error::Internal(_) => ("Something went wrong", "/", "Go to the home page"),
+            _ => ("That didn't work", "/", "Go to the home page"),
         };
         let (href, label) = match (error, back) {
             (Error::PlainHttp(site), back) => {

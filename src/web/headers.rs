@@ -19,6 +19,14 @@ pub fn policy_with_form_to(action: &url::Url) -> Option<HeaderValue> {
     HeaderValue::from_str(&CSP.replace("form-action 'self'", &to)).ok()
 }
 
+/// The policy of a page that shows another one of this site in a frame.
+pub fn policy_with_frames() -> HeaderValue {
+    HeaderValue::from_static(WITH_FRAMES)
+}
+
+const WITH_FRAMES: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; frame-src 'self'; \
+    form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
 const CSP: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
     form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
@@ -62,12 +70,11 @@ pub async fn secure<B: MessageBody + 'static>(
 
 /// Adds the headers to those of one answer.
 pub fn put_all(headers: &mut HeaderMap, is_https: bool) {
-    // A page whose form goes to an identity provider says so itself.
-    let has_policy = headers.contains_key(header::CONTENT_SECURITY_POLICY);
-    for (name, value) in
-        ALWAYS.iter().filter(|(name, _)| !has_policy || name != header::CONTENT_SECURITY_POLICY)
-    {
-        headers.insert(name.clone(), value.clone());
+    for (name, value) in &ALWAYS {
+        // A page whose form goes to an identity provider says so itself, and one that is shown in a frame.
+        if !headers.contains_key(name) {
+            headers.insert(name.clone(), value.clone());
+        }
     }
     if is_https {
         put(headers, header::STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains");

@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, web::Data};
 use super::{app_of, assets::Assets, visitor};
 use crate::{
     app::App,
-    clock::Timestamp,
+    clock::{Timestamp, span_in_words},
     error::{Error, Result},
 };
 
@@ -34,6 +34,10 @@ pub struct Layout {
     pub path: String,
     /// The site's address, for the curl examples.
     pub base_url: Arc<str>,
+    /// Whether pages end with the same thing as curl commands.
+    pub shows_curl: bool,
+    /// How long a remembered device stays signed in: "30 days".
+    pub remembered: String,
     /// Now.
     pub now: Timestamp,
     /// Whether a link by mail signs people in.
@@ -47,6 +51,8 @@ pub struct Layout {
 pub struct LayoutUser {
     /// What they want to be called.
     pub name: String,
+    /// Their initials.
+    pub initials: String,
     /// Their address.
     pub email: String,
     /// Whether the address is proved.
@@ -64,6 +70,7 @@ impl Layout {
         Ok(Self {
             user: visitor.as_ref().map(|visitor| LayoutUser {
                 name: visitor.user.name.clone(),
+                initials: initials(&visitor.user.name),
                 email: visitor.user.email.spelled().to_owned(),
                 is_verified: visitor.user.is_verified(),
                 is_leaving: visitor.user.is_leaving(),
@@ -87,11 +94,47 @@ impl Layout {
             flash: None,
             path: path.to_owned(),
             base_url: Arc::clone(&assets.base_url),
+            shows_curl: app.config().shows_curl,
+            remembered: span_in_words(app.config().lifetimes.remembered),
             now: app.now(),
             has_magic_links: app.config().magic_links,
             is_development: app.config().is_development(),
         }
     }
+}
+
+impl Layout {
+    /// How the menu marks the entry with this address: as this page, as the part that it belongs to, or not at all.
+    pub fn current(&self, href: &str) -> &'static str {
+        let is_below = |path: &str| {
+            self.path == path || self.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'))
+        };
+        let parts: &[&str] = match href {
+            "/me" => &["/me/email", "/me/delete", "/me/export"],
+            "/me/security" => &["/me/2fa", "/me/passkeys", "/me/password", "/me/logins"],
+            "/me/sessions" => &[],
+            other => {
+                return match (self.path == other, is_below(other)) {
+                    (true, _) => r#" aria-current="page""#,
+                    (false, true) => r#" aria-current="true""#,
+                    (false, false) => "",
+                };
+            }
+        };
+        match (self.path == href, parts.iter().any(|part| is_below(part))) {
+            (true, _) => r#" aria-current="page""#,
+            (false, true) => r#" aria-current="true""#,
+            (false, false) => "",
+        }
+    }
+}
+
+/// The first letters of the first and the last word, as capitals: "AL" for Ada Lovelace. A picture, not a name.
+pub fn initials(name: &str) -> String {
+    let mut words = name.split_whitespace();
+    let (first, last) = (words.next(), words.next_back());
+    let first_of = |word: &str| word.chars().find(|c| c.is_alphanumeric());
+    [first, last].into_iter().flatten().filter_map(first_of).flat_map(char::to_uppercase).collect()
 }
 
 /// The house and its assets, which a request came to.

@@ -13,6 +13,7 @@ pub mod flash;
 pub mod forwarded;
 pub mod guard;
 pub mod headers;
+pub mod icons;
 pub mod input;
 pub mod known_device;
 pub mod layout;

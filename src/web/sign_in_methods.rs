@@ -1,8 +1,15 @@
-//! "How you can sign in": every way, how much it proves, and what is missing.
+//! "Sign-in methods": every way, how it stands, and what is missing.
 
 use serde::Serialize;
 
-use crate::{accounts::factors::Factors, clock::Timestamp, config::Config, model::user::User};
+use super::second_factors::FactorsView;
+use crate::{
+    accounts::factors::Factors,
+    clock::Timestamp,
+    config::Config,
+    kinds::Factor,
+    model::{recovery_code, user::User},
+};
 
 /// Every way, as its owner sees it.
 #[derive(Debug, Clone, Serialize)]
@@ -26,21 +33,34 @@ pub struct SignInMethods {
 pub struct SignInMethod {
     /// `sso`, `password`, `magic_link`, `passkey`, `totp` or `recovery_code`.
     pub method: &'static str,
-    /// Its name, with how many there are.
+    /// Its name.
     pub name: String,
-    /// How much it proves: "one proof", "two proofs", "a second factor".
-    pub strength: &'static str,
-    /// What that means.
-    pub meaning: &'static str,
+    /// How it stands, in words: "On", "2 passkeys", "Off".
+    pub state: String,
+    /// Since when, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
     /// Whether it is set up.
     pub is_set: bool,
     /// How many there are.
     pub count: i64,
     /// Whether nothing else opens the account, so that it cannot be removed.
     pub is_only: bool,
-    /// Where it is looked after.
+    /// Where it is looked after, and the verb for that.
     #[serde(skip)]
     pub href: Option<(&'static str, &'static str)>,
+}
+
+impl SignInMethod {
+    /// Whether it is about to run out.
+    pub fn is_scarce(&self) -> bool {
+        self.method == Factor::RecoveryCode.as_str() && self.count <= recovery_code::FEW
+    }
+
+    /// What the verb of its link is about.
+    pub fn what(&self) -> String {
+        self.name.to_lowercase()
+    }
 }
 
 /// Something that is missing.
@@ -55,15 +75,17 @@ pub struct Recommendation {
 }
 
 impl SignInMethods {
-    /// The ways of `user`, who has `factors` and comes in through these organisations, perhaps only so.
-    pub fn of(user: &User, factors: Factors, sso: &Sso, config: &Config) -> Self {
-        let mut list: Vec<_> = sso.through.iter().map(|name| organisation(name)).collect();
+    /// The ways of `user`, who has these second factors and comes in through these organisations, perhaps only so.
+    pub fn of(user: &User, second: &FactorsView, sso: &Sso, config: &Config) -> Self {
+        let factors = second.factors;
+        let mut list = Vec::new();
         if !sso.is_required {
             list.push(password(factors));
-            list.extend(config.magic_links.then(magic_link));
         }
-        list.extend([passkeys(factors), app(factors)]);
+        list.extend([passkeys(factors), app(second)]);
         list.extend(factors.is_second_due().then(|| recovery_codes(factors)));
+        list.extend((!sso.is_required && config.magic_links).then(|| magic_link(user)));
+        list.extend(sso.through.iter().map(|name| organisation(name)));
         mark_last_method(&mut list);
         Self {
             list,
@@ -83,97 +105,64 @@ pub struct Sso {
     pub is_required: bool,
 }
 
-fn organisation(name: &str) -> SignInMethod {
+fn method(method: &'static str, name: &str, count: i64, state: String) -> SignInMethod {
     SignInMethod {
-        method: "sso",
+        method,
         name: name.to_owned(),
-        strength: "as much as your organisation asks for",
-        meaning: "Your organisation says who you are.",
-        is_set: true,
-        count: 1,
+        state,
+        since: None,
+        is_set: count > 0,
+        count,
         is_only: false,
         href: None,
     }
+}
+
+fn organisation(name: &str) -> SignInMethod {
+    method("sso", name, 1, "Linked".to_owned())
 }
 
 fn password(factors: Factors) -> SignInMethod {
-    SignInMethod {
-        method: "password",
-        name: "Password".to_owned(),
-        strength: "one proof",
-        meaning: "Something that you know.",
-        is_set: factors.has_password,
-        count: i64::from(factors.has_password),
-        is_only: false,
-        href: Some(match factors.has_password {
-            true => ("/me/password", "Change your password"),
-            false => ("/forgot-password", "Set a password"),
-        }),
-    }
+    let (state, href) = match factors.has_password {
+        true => ("On", ("/me/password", "Change")),
+        false => ("Not set", ("/forgot-password", "Set")),
+    };
+    let method = method("password", "Password", i64::from(factors.has_password), state.to_owned());
+    SignInMethod { href: Some(href), ..method }
 }
 
-fn magic_link() -> SignInMethod {
-    SignInMethod {
-        method: "magic_link",
-        name: "Link by mail".to_owned(),
-        strength: "one proof",
-        meaning: "Your mailbox: whoever reads your mail can use it.",
-        is_set: true,
-        count: 1,
-        is_only: false,
-        href: None,
-    }
+fn magic_link(user: &User) -> SignInMethod {
+    method("magic_link", "Email link", 1, format!("Sent to {}", user.email.spelled()))
 }
 
 fn passkeys(factors: Factors) -> SignInMethod {
+    let (state, verb) = match factors.passkeys {
+        0 => ("Off".to_owned(), "Add"),
+        1 => ("1 passkey".to_owned(), "Manage"),
+        n => (format!("{n} passkeys"), "Manage"),
+    };
     SignInMethod {
-        method: "passkey",
-        name: match factors.passkeys {
-            0 | 1 => "Passkey".to_owned(),
-            n => format!("{n} passkeys"),
-        },
-        strength: "two proofs",
-        meaning: "A device that you have, unlocked by you. It is asked for nothing else.",
-        is_set: factors.passkeys > 0,
-        count: factors.passkeys,
-        is_only: false,
-        href: Some(match factors.passkeys {
-            0 => ("/me/passkeys", "Add a passkey"),
-            _ => ("/me/passkeys", "Look at your passkeys"),
-        }),
+        href: Some(("/me/passkeys", verb)),
+        ..method("passkey", "Passkeys", factors.passkeys, state)
     }
 }
 
-fn app(factors: Factors) -> SignInMethod {
-    SignInMethod {
-        method: "totp",
-        name: "Authenticator app".to_owned(),
-        strength: "a second proof",
-        meaning: "Something that you have. It is asked for after a password or a link.",
-        is_set: factors.has_totp,
-        count: i64::from(factors.has_totp),
-        is_only: false,
-        href: Some(match factors.has_totp {
-            true => ("/me/2fa", "Look at your app"),
-            false => ("/me/2fa", "Set up an app"),
-        }),
-    }
+fn app(second: &FactorsView) -> SignInMethod {
+    let (state, verb) = match second.totp.enabled {
+        true => ("Set up", "Manage"),
+        false => ("Off", "Set up"),
+    };
+    let method = method("totp", "Authenticator app", i64::from(second.totp.enabled), state.to_owned());
+    SignInMethod { since: second.totp.since, href: Some(("/me/2fa", verb)), ..method }
 }
 
 fn recovery_codes(factors: Factors) -> SignInMethod {
-    SignInMethod {
-        method: "recovery_code",
-        name: match factors.recovery_codes {
-            1 => "1 recovery code".to_owned(),
-            n => format!("{n} recovery codes"),
-        },
-        strength: "a second proof",
-        meaning: "On paper, for the day when your phone is lost. Each works once.",
-        is_set: factors.recovery_codes > 0,
-        count: factors.recovery_codes,
-        is_only: false,
-        href: Some(("/me/2fa", "Make new codes")),
-    }
+    let state = match factors.recovery_codes {
+        0 => "None left".to_owned(),
+        left => format!("{left} of {} left", recovery_code::COUNT),
+    };
+    let method = method("recovery_code", "Recovery codes", factors.recovery_codes, state);
+    SignInMethod { href: Some(("/me/2fa#recovery-codes", "Renew")), ..method }
 }
 
 /// The one way that opens the account by itself, where there is no other.
@@ -192,8 +181,8 @@ fn recommend(user: &User, factors: Factors, sso: &Sso) -> Vec<Recommendation> {
     let mut recommendations = Vec::new();
     let mut add = |what: String, href| recommendations.push(Recommendation { what, href });
     if !user.is_verified() {
-        let what = "Your address is not confirmed. Until it is, nothing can be added here.";
-        add(what.to_owned(), ("/me", "Confirm your address"));
+        let what = "Your email address isn't confirmed. Until it is, nothing can be added here.";
+        add(what.to_owned(), ("/me", "Confirm"));
         return recommendations;
     }
     // An organisation that knows somebody confirms as well that it is them, and asks for what it wants.
@@ -201,14 +190,13 @@ fn recommend(user: &User, factors: Factors, sso: &Sso) -> Vec<Recommendation> {
         return recommendations;
     }
     if factors.step_up().is_empty() && sso.through.is_empty() {
-        let what = "You have no password. Without one nothing can show that it is still you when something \
-                    sensitive is changed.";
+        let what = "You have no password. Set one, so that you can confirm it's you when something sensitive changes.";
         add(what.to_owned(), ("/forgot-password", "Set a password"));
     }
     if !factors.is_second_due() {
-        let what = "One proof opens your account: whoever learns your password or reads your mail is in. A passkey \
-                    or an authenticator app adds a second.";
-        add(what.to_owned(), ("/me/2fa", "Add a second proof"));
+        let what = "Your account is protected by your password only. Two-step verification keeps it safe even if \
+                    someone learns your password.";
+        add(what.to_owned(), ("/me/2fa", "Turn on two-step verification"));
         return recommendations;
     }
     if factors.is_running_out() {
@@ -217,7 +205,7 @@ fn recommend(user: &User, factors: Factors, sso: &Sso) -> Vec<Recommendation> {
             1 => "Only 1 recovery code is left.".to_owned(),
             left => format!("Only {left} recovery codes are left."),
         };
-        add(what, ("/me/2fa", "Make new recovery codes"));
+        add(what, ("/me/2fa#recovery-codes", "Renew recovery codes"));
     }
     recommendations
 }

@@ -30,27 +30,27 @@ async fn an_interrupted_form_continues_after_the_step_up() {
     let chromium = Chromium::start();
     let ada = ada_at(&app, &chromium, LAPTOP).await;
 
-    ada.follow("Change your address").await;
-    ada.reads("Confirm that it is you").await;
+    ada.follow("Edit email address").await;
+    ada.reads("Confirm it's you").await;
     ada.fill("Password", "not my password").await;
-    ada.press("Confirm and go on").await;
+    ada.press("Confirm").await;
     ada.reads("That is not your password.").await;
     ada.fill("Password", PASSWORD).await;
-    ada.press("Confirm and go on").await;
+    ada.press("Confirm").await;
     ada.is_at("/me/email").await;
     ada.fill("New email address", "new@example.com").await;
     // Ada takes her time: the step-up is over when she sends the form.
     app.wait(TimeDelta::minutes(6));
-    ada.press("Send a link to the new address").await;
-    ada.reads("Confirm that it is you").await;
+    ada.press("Send link").await;
+    ada.reads("Confirm it's you").await;
     ada.fill("Password", PASSWORD).await;
-    ada.press("Confirm and go on").await;
+    ada.press("Confirm").await;
     ada.reads("new@example.com").await;
     ada.press("Continue").await;
     ada.reads("We sent a link to new@example.com").await;
 
-    ada.open(&link(&app, "new@example.com", "Confirm your new address").await).await;
-    ada.press("Use new@example.com from now on").await;
+    ada.open(&link(&app, "new@example.com", "Confirm your new email address").await).await;
+    ada.press("Change to new@example.com").await;
     ada.is_at("/me").await;
     ada.reads("Your address is changed.").await;
     ada.reads("new@example.com").await;
@@ -73,12 +73,12 @@ async fn the_button_in_the_alert_signs_the_stranger_out_and_starts_a_reset() {
     stranger.open("/me").await;
     stranger.is_at("/login?next=%2Fme").await;
     stranger.sign_in("ada@example.com", PASSWORD).await;
-    stranger.reads("do not belong together").await;
+    stranger.reads("Wrong email or password.").await;
 
     laptop.open(&link(&app, "ada@example.com", "Set a new password").await).await;
     laptop.fill("New password", "another fine passphrase").await;
     laptop.fill("New password again", "another fine passphrase").await;
-    laptop.press("Save the new password").await;
+    laptop.press("Save password").await;
     laptop.is_at("/login").await;
     laptop.sign_in("ada@example.com", "another fine passphrase").await;
     laptop.is_at("/me").await;
@@ -90,7 +90,7 @@ async fn the_old_mailbox_takes_the_address_back() {
     let thief = app.verified("ada@example.com").await;
     thief.post_json("/auth/confirm", json!({ "password": PASSWORD })).await.is(200);
     thief.put_json("/me/email", json!({ "email": "thief@example.com" })).await.is(200);
-    let confirm = link(&app, "thief@example.com", "Confirm your new address").await;
+    let confirm = link(&app, "thief@example.com", "Confirm your new email address").await;
     let (_, token) = confirm.split_once("token=").unwrap();
     thief.post_json("/me/email/confirm", json!({ "token": token })).await.is(200);
     let chromium = Chromium::start();
@@ -98,11 +98,11 @@ async fn the_old_mailbox_takes_the_address_back() {
 
     ada.open(&link(&app, "ada@example.com", "was changed").await).await;
     ada.reads("thief@example.com").await;
-    ada.press("Take ada@example.com back").await;
+    ada.press("Undo this change").await;
     ada.reads("Choose a new password").await;
     ada.fill("New password", "another fine passphrase").await;
     ada.fill("New password again", "another fine passphrase").await;
-    ada.press("Save the new password").await;
+    ada.press("Save password").await;
     ada.is_at("/login").await;
     ada.sign_in("ada@example.com", "another fine passphrase").await;
     ada.reads("ada@example.com").await;

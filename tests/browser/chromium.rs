@@ -273,9 +273,14 @@ impl Browser {
         self.client.execute(&format!("return {expression}"), vec![]).await.unwrap()
     }
 
-    /// What has the focus is an alert, or will be in a moment.
+    /// The form came back with what is wrong with it.
+    pub async fn is_refused(&self) {
+        self.find("//*[@role='alert']").await;
+    }
+
+    /// What has the focus is an alert or the field that one is about, or will be in a moment.
     pub async fn is_alerted(&self) {
-        let alert = Locator::Css("[role=alert]:focus");
+        let alert = Locator::Css("[role=alert]:focus, .field:has([role=alert]) :focus");
         if self.client.wait().at_most(PATIENCE).for_element(alert).await.is_err() {
             panic!("no alert has the focus:\n{}", self.text().await);
         }

@@ -11,7 +11,7 @@ async fn sign_up(app: &TestApp, laptop: &Browser) -> String {
     laptop.fill("Name", "Ada").await;
     laptop.fill("Email address", "ada@example.com").await;
     laptop.fill("Password", PASSWORD).await;
-    laptop.press("Create an account").await;
+    laptop.press("Create account").await;
     laptop.is_at("/me").await;
     let emails = app.emails_to("ada@example.com").await;
     link_in(&emails[0].text).to_owned()
@@ -30,13 +30,12 @@ async fn on_another_device_the_page_says_what_it_is_about_and_asks_for_the_passw
         phone.reads(words).await;
     }
 
-    phone.fill("Password of this account", "a guess that is wrong").await;
+    phone.fill("Password", "a guess that is wrong").await;
     phone.press("Confirm and sign in").await;
-    phone.reads("There is a problem").await;
-    assert_eq!(phone.client.title().await.unwrap(), "Problem · Confirm your address · Vestibule");
+    phone.is_refused().await;
+    assert_eq!(phone.client.title().await.unwrap(), "Problem · Confirm your email address · Vestibule");
+    // The field has the focus, and leads to its error.
     phone.is_alerted().await;
-    // The summary leads to the field, and the field to its error.
-    phone.follow("That is not the password of this account.").await;
     assert_eq!(phone.ask("document.activeElement.id").await, "password");
     assert_eq!(phone.ask("document.activeElement.getAttribute('aria-invalid')").await, "true");
     let told = "document.activeElement.getAttribute('aria-describedby').split(' ')\
@@ -47,7 +46,7 @@ async fn on_another_device_the_page_says_what_it_is_about_and_asks_for_the_passw
     laptop.open("/me").await;
     laptop.reads("Not confirmed yet").await;
 
-    phone.fill("Password of this account", PASSWORD).await;
+    phone.fill("Password", PASSWORD).await;
     phone.press("Confirm and sign in").await;
     phone.is_at("/me").await;
     phone.reads("Your address is confirmed, and you are signed in.").await;
@@ -64,14 +63,14 @@ async fn whoever_did_not_make_the_account_ends_it_with_one_button() {
     let link = sign_up(&app, &stranger).await;
 
     ada.open(&link).await;
-    ada.press("I did not make this account").await;
+    ada.press("I didn't create this account").await;
     ada.is_at("/login").await;
     ada.reads("That account is removed").await;
 
-    stranger.follow("Security").await;
+    stranger.follow("Sign-in & security").await;
     stranger.is_at("/login?next=%2Fme%2Fsecurity").await;
     stranger.sign_in("ada@example.com", PASSWORD).await;
-    stranger.reads("That address and password do not belong together.").await;
+    stranger.reads("Wrong email or password.").await;
 }
 
 #[actix_web::test]
@@ -96,6 +95,6 @@ async fn a_mail_scanner_that_runs_scripts_and_follows_links_changes_nothing_case
     laptop.open("/me").await;
     laptop.reads("Not confirmed yet").await;
     laptop.open(&link).await;
-    laptop.press("Confirm this address").await;
+    laptop.press("Confirm email address").await;
     laptop.reads("Your address is confirmed.").await;
 }

@@ -42,7 +42,7 @@ async fn after_signing_out_going_back_shows_nothing_private_case_53() {
     app.verified("ada@example.com").await;
     ada.arrives("ada@example.com").await;
     ada.reads("ada@example.com").await;
-    ada.follow("Security").await;
+    ada.follow("Sign-in & security").await;
     ada.is_at("/me/security").await;
 
     ada.press("Sign out").await;
@@ -65,7 +65,7 @@ async fn pressing_a_button_twice_sends_the_form_once() {
     let ada = chromium.browser(&app, LAPTOP).await;
 
     fill_in(&ada).await;
-    press_twice(&ada, "Create an account").await;
+    press_twice(&ada, "Create account").await;
 
     ada.is_at("/me").await;
     assert_eq!(app.count("users").await, 1);
@@ -79,13 +79,13 @@ async fn pressing_twice_without_scripts_does_no_harm() {
     let ada = chromium.browser_without_scripts(&app, LAPTOP).await;
 
     fill_in(&ada).await;
-    press_twice(&ada, "Create an account").await;
+    press_twice(&ada, "Create account").await;
 
     ada.is_at("/me").await;
     let email = app.requested_email("ada@example.com").await;
     let phone = chromium.browser(&app, PHONE).await;
     phone.open(link_in(&email.text)).await;
-    phone.fill("Password of this account", PASSWORD).await;
+    phone.fill("Password", PASSWORD).await;
     phone.press("Confirm and sign in").await;
     phone.reads("Your address is confirmed, and you are signed in.").await;
     assert_eq!(app.count("users").await, 1);
@@ -97,7 +97,7 @@ async fn loading_the_page_again_after_a_form_does_not_send_it_again() {
     let chromium = Chromium::start();
     let ada = chromium.browser(&app, LAPTOP).await;
     fill_in(&ada).await;
-    ada.press("Create an account").await;
+    ada.press("Create account").await;
     ada.is_at("/me").await;
     ada.reads("We sent a link to ada@example.com").await;
 

@@ -44,13 +44,9 @@ impl<'a> Inspector<'a> {
                 browser.devtools("Emulation.setEmulatedMedia", media).await;
                 photograph(browser, &format!("{name}-{width}-{scheme}")).await;
                 let place = format!("{name} at {width} px, {scheme}");
-                open_menu(browser, true).await;
                 self.run_axe(browser, &place).await;
-                open_menu(browser, false).await;
             }
-            open_menu(browser, true).await;
             self.measure(browser, &format!("{name} at {width} px"), width).await;
-            open_menu(browser, false).await;
         }
         browser.devtools("Emulation.clearDeviceMetricsOverride", json!({})).await;
     }
@@ -72,7 +68,7 @@ impl<'a> Inspector<'a> {
         if reach.as_u64() > Some(u64::from(width)) {
             self.found.push(format!("{place}: reaches to {reach} px"));
         }
-        let small = "[...document.querySelectorAll('button, .button, summary, nav a, input:not([type=hidden]):not([type=checkbox]):not(.unseen)')]\
+        let small = "[...document.querySelectorAll('button, .button, summary, .menu a, input:not([type=hidden]):not([type=checkbox]):not(.unseen)')]\
             .filter(one => one.checkVisibility() && one.getBoundingClientRect().height < 44).map(one => one.outerHTML)";
         for one in browser.ask(small).await.as_array().unwrap() {
             self.found.push(format!("{place}: less than 44 px high: {one}"));
@@ -81,7 +77,7 @@ impl<'a> Inspector<'a> {
 
     /// The summary of what is wrong leads to fields of this page, in the page's own order.
     async fn compare_summary(&mut self, browser: &Browser, name: &str) {
-        let strays = "[...document.querySelectorAll('.problems a')].map(link => document.querySelector(link.hash))\
+        let strays = "[...document.querySelectorAll('.note.bad a')].map(link => document.querySelector(link.hash))\
             .some((field, i, all) => !field || (i && field.compareDocumentPosition(all[i - 1]) & 4))";
         if browser.ask(strays).await != false {
             self.found.push(format!("{name}: the summary is not in the order of the fields"));
@@ -109,12 +105,6 @@ impl<'a> Inspector<'a> {
     pub fn report(self) {
         assert!(self.found.is_empty(), "{} things are wrong:\n{}", self.found.len(), self.found.join("\n"));
     }
-}
-
-/// Opens the list of settings that is folded on a phone, or folds it again.
-async fn open_menu(browser: &Browser, is_open: bool) {
-    let script = "document.querySelectorAll('nav details').forEach(menu => { menu.open = arguments[0] })";
-    browser.client.execute(script, vec![is_open.into()]).await.unwrap();
 }
 
 /// Keeps a picture where `PICTURES` names a folder: for people to look at.

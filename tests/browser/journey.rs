@@ -33,7 +33,7 @@ async fn travel(app: &TestApp, laptop: &Browser, phone: &Browser) {
     laptop.fill("Name", "Ada").await;
     laptop.fill("Email address", "ada@example.com").await;
     laptop.fill("Password", PASSWORD).await;
-    laptop.press("Create an account").await;
+    laptop.press("Create account").await;
     laptop.is_at("/me").await;
     laptop.reads("We sent a link to ada@example.com").await;
     laptop.reads("Not confirmed yet").await;
@@ -41,7 +41,7 @@ async fn travel(app: &TestApp, laptop: &Browser, phone: &Browser) {
     let emails = app.emails_to("ada@example.com").await;
     assert_eq!(emails.len(), 1, "{emails:?}");
     laptop.open(link_in(&emails[0].text)).await;
-    laptop.press("Confirm this address").await;
+    laptop.press("Confirm email address").await;
     laptop.is_at("/me").await;
     laptop.reads("Your address is confirmed.").await;
     laptop.hides("Not confirmed yet").await;
@@ -51,17 +51,18 @@ async fn travel(app: &TestApp, laptop: &Browser, phone: &Browser) {
     phone.sign_in("ada@example.com", PASSWORD).await;
     phone.is_at("/me").await;
 
-    laptop.follow("Security").await;
+    laptop.follow("Sign-in & security").await;
     laptop.is_at("/me/security").await;
-    laptop.reads("Chrome on Linux This device").await;
+    laptop.reads("Chrome on Linux").await;
+    laptop.reads("This device").await;
     laptop.reads("Safari on iPhone").await;
-    laptop.press("Sign out this device").await;
+    laptop.press("Sign out Safari on iPhone").await;
     laptop.is_at("/me/sessions").await;
     laptop.reads("That device is signed out.").await;
     laptop.reads("Chrome on Linux").await;
     laptop.hides("Safari on iPhone").await;
 
-    phone.follow("Security").await;
+    phone.follow("Sign-in & security").await;
     phone.is_at("/login?next=%2Fme%2Fsecurity").await;
     phone.hides("ada@example.com").await;
     phone.sign_in("ada@example.com", PASSWORD).await;

@@ -22,18 +22,18 @@ use crate::{
 /// Asks for a link in this browser; the link in the newest email.
 async fn ask(app: &TestApp, browser: &Browser, address: &str) -> String {
     browser.open("/login").await;
-    browser.follow("Send me a link instead").await;
+    browser.follow("Email me a sign-in link").await;
     // Both pages ask for the address.
     browser.is_at("/login/magic-link").await;
     browser.fill("Email address", address).await;
-    browser.press("Send me a link").await;
-    browser.reads("Look at your mail").await;
+    browser.press("Send link").await;
+    browser.reads("Check your email").await;
     link_in(&app.requested_email(address).await.text).to_owned()
 }
 
 /// The short code on the page.
 async fn code_on(browser: &Browser) -> String {
-    browser.reads("Sign in there").await;
+    browser.reads("Sign in on the device that asked").await;
     browser.ask("document.querySelector('.shortcode').textContent").await.as_str().unwrap().to_owned()
 }
 
@@ -72,7 +72,7 @@ async fn ways_of(app: &TestApp, chromium: &Chromium, scripts: bool) {
     // In the browser that asked: a button.
     let link = ask(app, &laptop, "ada@example.com").await;
     laptop.open(&link).await;
-    laptop.reads("You asked for this link in this browser.").await;
+    laptop.reads("Press the button to sign in.").await;
     laptop.press("Sign in").await;
     laptop.is_at("/me").await;
     laptop.press("Sign out").await;
@@ -83,10 +83,10 @@ async fn ways_of(app: &TestApp, chromium: &Chromium, scripts: bool) {
     phone.open(&link).await;
     phone.reads("Chrome on Linux").await;
     let code = code_on(&phone).await;
-    laptop.fill("Code that the link shows", "000000").await;
+    laptop.fill("Code", "000000").await;
     laptop.press("Sign in with this code").await;
-    laptop.reads("There is a problem").await;
-    laptop.fill("Code that the link shows", &code).await;
+    laptop.is_refused().await;
+    laptop.fill("Code", &code).await;
     laptop.press("Sign in with this code").await;
     laptop.is_at("/me").await;
     phone.open("/me").await;
@@ -154,17 +154,17 @@ async fn the_pages_of_links_and_ways_are_fit_for_everybody() {
 
     ada.open("/login/magic-link").await;
     inspector.look(&ada, "magic-link").await;
-    ada.press("Send me a link").await;
-    ada.reads("There is a problem").await;
+    ada.press("Send link").await;
+    ada.is_refused().await;
     inspector.look(&ada, "magic-link-error").await;
     let unverified = ask(&app, &ada, "claim@example.com").await;
     phone.open(&unverified).await;
-    phone.reads("is not confirmed yet").await;
+    phone.reads("isn't confirmed yet").await;
     inspector.look(&phone, "magic-link-claim").await;
     let link = ask(&app, &ada, address).await;
     inspector.look(&ada, "magic-link-sent").await;
     ada.press("Sign in with this code").await;
-    ada.reads("There is a problem").await;
+    ada.is_refused().await;
     inspector.look(&ada, "magic-link-wrong-code").await;
     phone.arrives("grace@example.com").await;
     phone.open(&link).await;
@@ -179,7 +179,7 @@ async fn the_pages_of_links_and_ways_are_fit_for_everybody() {
     inspector.look(&phone, "magic-link-dead").await;
 
     ada.open("/me/security").await;
-    ada.reads("One proof opens your account").await;
+    ada.reads("Your account is protected by your password only").await;
     inspector.look(&ada, "ways-one-proof").await;
     let code = set_up_app(&app, address).await;
     app.db_execute(
@@ -191,7 +191,7 @@ async fn the_pages_of_links_and_ways_are_fit_for_everybody() {
     let second = chromium.browser(&app, LAPTOP).await;
     second.open("/login").await;
     second.sign_in(address, PASSWORD).await;
-    second.fill("Code from your authenticator app", &code).await;
+    second.fill("6-digit code", &code).await;
     second.press("Sign in").await;
     second.is_at("/me").await;
     second.open("/me/security").await;
@@ -201,10 +201,10 @@ async fn the_pages_of_links_and_ways_are_fit_for_everybody() {
     let stop = emails.iter().rev().find(|message| message.text.contains("/factor-reset/stop")).unwrap();
     phone.open(link_in(&stop.text)).await;
     inspector.look(&phone, "factor-reset").await;
-    second.press("Stop it, I still have them").await;
-    second.reads("It is stopped.").await;
+    second.press("Cancel the reset").await;
+    second.reads("The reset is cancelled.").await;
     phone.open(link_in(&stop.text)).await;
-    phone.reads("Nothing to stop").await;
+    phone.reads("Nothing to cancel").await;
     inspector.look(&phone, "factor-reset-over").await;
 
     let answer = app.curl().post_json("/auth/methods", json!({ "email": address })).await;

@@ -44,27 +44,27 @@ async fn every_page_about_single_sign_on_is_fit_for_everybody() {
     ada.arrives("ada@example.com").await;
     ada.open("/organisations").await;
     ada.fill("Name", "Acme & Sons").await;
-    ada.press("Make the organisation").await;
+    ada.press("Create organisation").await;
     ada.is_at("/organisations/acme-sons").await;
     ada.open("/organisations/acme-sons/sso").await;
     ada.fill("Password", PASSWORD).await;
-    ada.press("Confirm and go on").await;
+    ada.press("Confirm").await;
     ada.is_at("/organisations/acme-sons/sso").await;
     inspector.look(&ada, "sso-empty").await;
 
     ada.open("/organisations/acme-sons/sso/new?like=entra").await;
     inspector.look(&ada, "sso-new").await;
-    ada.press("Connect it").await;
-    ada.reads("There is a problem").await;
+    ada.press("Connect").await;
+    ada.is_refused().await;
     inspector.look(&ada, "sso-new-errors").await;
     ada.fill("Name", "Okta").await;
     let script = "document.querySelector('#metadata').value = arguments[0]";
     ada.client.execute(script, vec![json!(metadata())]).await.unwrap();
-    ada.press("Connect it").await;
+    ada.press("Connect").await;
     ada.reads("Okta is connected. Test it now.").await;
     inspector.look(&ada, "sso-connection").await;
-    ada.follow("Give it new metadata").await;
-    ada.reads("It takes the place of what is there").await;
+    ada.follow("Replace metadata").await;
+    ada.reads("It replaces what is there").await;
     inspector.look(&ada, "sso-metadata").await;
 
     let connection = app.texts("SELECT id AS text FROM connections").await.remove(0);
@@ -98,19 +98,19 @@ async fn every_page_about_single_sign_on_is_fit_for_everybody() {
     inspector.look(&ada, "sso-attempt").await;
 
     ada.open("/organisations/acme-sons/sso").await;
-    ada.press("Add the domain").await;
-    ada.reads("There is a problem").await;
-    ada.fill("A domain of yours", "a-rather-long-domain-name.acme.example").await;
-    ada.press("Add the domain").await;
+    ada.press("Add domain").await;
+    ada.is_refused().await;
+    ada.fill("Add a domain", "a-rather-long-domain-name.acme.example").await;
+    ada.press("Add domain").await;
     ada.reads("Now set the TXT record").await;
     inspector.look(&ada, "sso-domain").await;
-    ada.press("Look for the record now").await;
-    ada.reads("There is a problem").await;
+    ada.press("Verify a-rather-long-domain-name.acme.example").await;
+    ada.is_refused().await;
     inspector.look(&ada, "sso-domain-not-there").await;
     let text = app.texts("SELECT challenge AS text FROM domains").await.remove(0);
     names.set("_vestibule.a-rather-long-domain-name.acme.example", Record::Text(text));
-    ada.press("Look for the record now").await;
-    ada.reads("is proved: it belongs to Acme & Sons.").await;
+    ada.press("Verify a-rather-long-domain-name.acme.example").await;
+    ada.reads("is verified: it belongs to Acme & Sons.").await;
     let script = "document.querySelectorAll('details').forEach(one => { one.open = true; })";
     ada.client.execute(script, vec![]).await.unwrap();
     inspector.look(&ada, "sso-domain-proved").await;
@@ -129,8 +129,8 @@ async fn every_page_of_single_sign_on_is_fit_for_everybody() {
     dora.open("/login").await;
     inspector.look(&dora, "login-address").await;
     dora.fill("Email address", "not an address").await;
-    dora.press("Go on").await;
-    dora.reads("There is a problem").await;
+    dora.press("Continue").await;
+    dora.is_refused().await;
     inspector.look(&dora, "login-address-error").await;
     dora.open("/dev/idp").await;
     inspector.look(&dora, "dev-idp-empty").await;
@@ -144,8 +144,8 @@ async fn every_page_of_single_sign_on_is_fit_for_everybody() {
     let led = app.browser().with("sec-fetch-site", "cross-site");
     let ask = led.get("/auth/saml/login?email=dora@demo.example").await.is(200).body;
     for (page, says, name) in [
-        (hop, "On to your organisation", "login-leave"),
-        (without(&ask, "<script", "</script>"), "Another site led you here.", "saml-ask"),
+        (hop, "Sign in with your organisation", "login-leave"),
+        (without(&ask, "<script", "</script>"), "Another site sent you here.", "saml-ask"),
     ] {
         let tree = dora.devtools("Page.getFrameTree", json!({})).await;
         let content = json!({ "frameId": tree["frameTree"]["frame"]["id"], "html": page });
@@ -156,15 +156,15 @@ async fn every_page_of_single_sign_on_is_fit_for_everybody() {
 
     dora.open("/login").await;
     dora.fill("Email address", "dora@demo.example").await;
-    dora.press("Go on").await;
+    dora.press("Continue").await;
     dora.reads("Who do you want to be?").await;
     inspector.look(&dora, "dev-idp").await;
     dora.press("Dora, of the owners").await;
     dora.is_at("/me").await;
     dora.open("/me/email").await;
-    dora.reads("Confirm that it is you").await;
+    dora.reads("Confirm it's you").await;
     inspector.look(&dora, "confirm-organisation").await;
-    dora.follow("Confirm through your organisation").await;
+    dora.follow("Confirm with your organisation").await;
     dora.press("Dora, of the owners").await;
     dora.is_at("/me/email").await;
 
@@ -174,12 +174,12 @@ async fn every_page_of_single_sign_on_is_fit_for_everybody() {
     finn.press("Finn").await;
     finn.is_at("/auth/saml/link").await;
     inspector.look(&finn, "saml-link").await;
-    finn.follow("Sign in as before").await;
+    finn.follow("Sign in to link them").await;
     finn.fill("Password", PASSWORD).await;
     finn.press("Sign in").await;
     finn.is_at("/auth/saml/link").await;
     inspector.look(&finn, "saml-link-signed-in").await;
-    finn.press("Connect the two").await;
+    finn.press("Link accounts").await;
     finn.is_at("/me").await;
 
     let stranger = chromium.browser(&app, PHONE).await;
@@ -191,7 +191,7 @@ async fn every_page_of_single_sign_on_is_fit_for_everybody() {
     app.db_execute("UPDATE domains SET is_enforced = TRUE").await;
     stranger.open("/login?with=password").await;
     stranger.sign_in("finn@demo.example", PASSWORD).await;
-    stranger.reads("Sign in through your organisation").await;
+    stranger.reads("Sign in with your organisation").await;
     inspector.look(&stranger, "sso-required").await;
 
     inspector.report();

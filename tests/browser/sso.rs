@@ -57,7 +57,7 @@ async fn signs_in(app: &TestApp, browser: &Browser) {
     set_the_clock(app);
     browser.open("/login").await;
     browser.fill("Email address", "ada@example.com").await;
-    browser.press("Go on").await;
+    browser.press("Continue").await;
 }
 
 /// After the identity provider the browser is back in the house, at this path.
@@ -104,7 +104,7 @@ async fn people_arrive_come_again_with_other_groups_and_confirm_at_a_real_identi
     set_the_clock(&app);
     second.open("/me/email").await;
     second.is_at("/auth/confirm?next=%2Fme%2Femail").await;
-    second.follow("Confirm through your organisation").await;
+    second.follow("Confirm with your organisation").await;
     arrives(&second, "/me/email", &provider).await;
     second.reads("New email address").await;
 }
@@ -122,8 +122,8 @@ async fn people_of_an_enforced_domain_come_in_there_only_and_without_scripts_too
     let ada = chromium.browser(&app, LAPTOP).await;
     ada.open("/login?with=password").await;
     ada.sign_in("bea@example.com", PASSWORD).await;
-    ada.reads("Sign in through your organisation").await;
-    ada.follow("Go on to your organisation").await;
+    ada.reads("Sign in with your organisation").await;
+    ada.follow("Continue to your organisation").await;
     // It is the one person it knows who comes back.
     arrives(&ada, "/me", &provider).await;
     ada.reads("Ada Lovelace").await;

@@ -35,25 +35,25 @@ async fn travel(app: &TestApp, laptop: &Browser) {
     laptop.arrives("ada@example.com").await;
 
     // Set up: the step-up comes in between.
-    laptop.follow("Security").await;
-    laptop.follow("Set up an authenticator app").await;
+    laptop.follow("Sign-in & security").await;
+    laptop.follow("Set up authenticator app").await;
     laptop.is_at("/me/2fa").await;
     laptop.press("Set up an authenticator app").await;
     laptop.fill("Password", PASSWORD).await;
-    laptop.press("Confirm and go on").await;
+    laptop.press("Confirm").await;
     laptop.press("Continue").await;
     laptop.is_at("/me/2fa/totp/confirm").await;
     let secret = key_on(laptop).await;
-    laptop.fill("Code from the app", "000000").await;
-    laptop.press("Turn it on").await;
-    laptop.reads("There is a problem").await;
+    laptop.fill("6-digit code from the app", "000000").await;
+    laptop.press("Turn on").await;
+    laptop.is_refused().await;
     assert_eq!(key_on(laptop).await, secret, "a wrong code changes nothing");
-    laptop.fill("Code from the app", &app.code(&secret)).await;
-    laptop.press("Turn it on").await;
+    laptop.fill("6-digit code from the app", &app.code(&secret)).await;
+    laptop.press("Turn on").await;
     laptop.reads("Your authenticator app is set up").await;
     let codes = codes_on(laptop).await;
     assert_eq!(codes.len(), 10);
-    laptop.follow("I have kept them").await;
+    laptop.follow("I've saved my codes").await;
     laptop.is_at("/me/2fa").await;
     laptop.reads("10 recovery codes are left.").await;
     laptop.hides(&codes[0]).await;
@@ -63,10 +63,10 @@ async fn travel(app: &TestApp, laptop: &Browser) {
     laptop.sign_in("ada@example.com", PASSWORD).await;
     laptop.is_at("/login/2fa?next=%2Fme").await;
     laptop.hides("ada@example.com").await;
-    laptop.fill("Code from your authenticator app", "000000").await;
+    laptop.fill("6-digit code", "000000").await;
     laptop.press("Sign in").await;
-    laptop.reads("There is a problem").await;
-    laptop.fill("Code from your authenticator app", &app.next_code(&secret)).await;
+    laptop.is_refused().await;
+    laptop.fill("6-digit code", &app.next_code(&secret)).await;
     laptop.press("Sign in").await;
     laptop.is_at("/me").await;
 
@@ -74,10 +74,10 @@ async fn travel(app: &TestApp, laptop: &Browser) {
     laptop.press("Sign out").await;
     laptop.sign_in("ada@example.com", PASSWORD).await;
     laptop.is_at("/login/2fa?next=%2Fme").await;
-    laptop.unfold("Use a recovery code").await;
+    laptop.unfold("Lost your phone? Use a recovery code").await;
     laptop.fill("Recovery code", "0000-0000-0000").await;
     laptop.press("Sign in with this code").await;
-    laptop.reads("There is a problem").await;
+    laptop.is_refused().await;
     // It stays open where something is wrong in it.
     laptop.fill("Recovery code", &codes[0].to_uppercase()).await;
     laptop.press("Sign in with this code").await;
@@ -86,11 +86,11 @@ async fn travel(app: &TestApp, laptop: &Browser) {
 
     // Another set. The step-up takes a code, and the password no more.
     laptop.open("/me/2fa").await;
-    laptop.press("Make new recovery codes").await;
+    laptop.press("Renew recovery codes").await;
     laptop.hides("Forgot your password?").await;
     laptop.fill("Code", &app.next_code(&secret)).await;
     laptop.press("Confirm with this code").await;
-    laptop.reads("Make new recovery codes").await;
+    laptop.reads("Renew recovery codes").await;
     laptop.press("Continue").await;
     laptop.reads("The older ones no longer work.").await;
     let others = codes_on(laptop).await;
@@ -98,7 +98,7 @@ async fn travel(app: &TestApp, laptop: &Browser) {
 
     // And off again.
     laptop.open("/me/2fa").await;
-    laptop.press("Remove the authenticator app").await;
+    laptop.press("Remove authenticator app").await;
     laptop.reads("The authenticator app is removed, and the recovery codes with it.").await;
     laptop.press("Sign out").await;
     laptop.sign_in("ada@example.com", PASSWORD).await;
@@ -115,13 +115,13 @@ async fn the_codes_are_saved_as_a_file_and_reloading_their_page_makes_no_others(
     let folder = tempfile::tempdir().unwrap();
     let downloads = json!({ "behavior": "allow", "downloadPath": folder.path() });
     laptop.devtools("Page.setDownloadBehavior", downloads).await;
-    laptop.press("Make new recovery codes").await;
+    laptop.press("Renew recovery codes").await;
     laptop.reads("The older ones no longer work.").await;
     let codes = codes_on(&laptop).await;
 
     let file = folder.path().join("recovery-codes.txt");
     for _ in 0..2 {
-        laptop.press("Save them as a file").await;
+        laptop.press("Download codes").await;
         let text = eventually("the file", async || fs::read_to_string(&file).ok()).await;
         assert!(codes.iter().all(|code| text.lines().any(|line| line == code)), "{text}");
         fs::remove_file(&file).unwrap();
@@ -135,7 +135,7 @@ async fn the_codes_are_saved_as_a_file_and_reloading_their_page_makes_no_others(
     laptop.reads("10 recovery codes are left.").await;
     laptop.press("Sign out").await;
     laptop.sign_in("ada@example.com", PASSWORD).await;
-    laptop.unfold("Use a recovery code").await;
+    laptop.unfold("Lost your phone? Use a recovery code").await;
     laptop.fill("Recovery code", &codes[9]).await;
     laptop.press("Sign in with this code").await;
     laptop.reads("9 are left").await;
@@ -149,7 +149,7 @@ async fn a_phone_finds_picture_and_key_and_the_printer_nothing_but_the_codes() {
     let ada = app.with_app("ada@example.com").await;
     come_in(&app, &phone, &ada.secret).await;
 
-    phone.press("Set up another app in its place").await;
+    phone.press("Replace authenticator app").await;
     phone.is_at("/me/2fa/totp/confirm").await;
     for scheme in ["light", "dark"] {
         let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
@@ -161,7 +161,7 @@ async fn a_phone_finds_picture_and_key_and_the_printer_nothing_but_the_codes() {
     assert!(link.as_str().unwrap().starts_with("otpauth://totp/Vestibule:ada%40example.com?"), "{link}");
 
     phone.open("/me/2fa").await;
-    phone.press("Make new recovery codes").await;
+    phone.press("Renew recovery codes").await;
     phone.reads("The older ones no longer work.").await;
     let dark = json!({ "media": "print", "features": [{ "name": "prefers-color-scheme", "value": "dark" }] });
     phone.devtools("Emulation.setEmulatedMedia", dark).await;
@@ -170,17 +170,19 @@ async fn a_phone_finds_picture_and_key_and_the_printer_nothing_but_the_codes() {
         assert!(printed.contains(&code), "{printed}");
     }
     assert!(printed.contains("For ada@example.com at http://localhost:"), "{printed}");
-    for unprinted in ["Sign out", "Save them", "I have kept them", "curl", "shown this once", "Security"] {
+    for unprinted in
+        ["Sign out", "Download", "I've saved my codes", "Show as curl", "you won't see them again", "Devices"]
+    {
         assert!(!printed.contains(unprinted), "{unprinted}: {printed}");
     }
-    assert_eq!(phone.ask("getComputedStyle(document.body).color").await, "rgb(28, 33, 38)", "ink, on paper");
+    assert_eq!(phone.ask("getComputedStyle(document.body).color").await, "rgb(23, 27, 30)", "ink, on paper");
 }
 
 /// Signs in with password and code, and steps up.
 async fn come_in(app: &TestApp, browser: &Browser, secret: &str) {
     browser.open("/login").await;
     browser.sign_in("ada@example.com", PASSWORD).await;
-    browser.fill("Code from your authenticator app", &app.next_code(secret)).await;
+    browser.fill("6-digit code", &app.next_code(secret)).await;
     browser.press("Sign in").await;
     browser.is_at("/me").await;
     app.wait(TimeDelta::seconds(30));
@@ -191,7 +193,7 @@ async fn come_in(app: &TestApp, browser: &Browser, secret: &str) {
 }
 
 async fn key_on(browser: &Browser) -> String {
-    browser.texts(".key").await.concat().replace(' ', "")
+    browser.ask("document.querySelector('.key').value").await.as_str().unwrap().replace(' ', "")
 }
 
 async fn codes_on(browser: &Browser) -> Vec<String> {

@@ -258,7 +258,7 @@ async fn the_doctor_notices_emails_that_were_given_up() {
 async fn jobs_runs_what_is_known_by_name_and_nothing_else() {
     let app = TestApp::open().await;
     let output = app.command(&["jobs", "run", "outbox"]);
-    assert_eq!((output.code, output.out.as_str()), (Some(0), "outbox: 0 letter(s) tried\n"), "{output:?}");
+    assert_eq!((output.code, output.out.as_str()), (Some(0), "outbox: 0 email(s) tried\n"), "{output:?}");
 
     let output = app.command(&["jobs", "run", "laundry"]);
     assert_eq!(output.code, Some(1));

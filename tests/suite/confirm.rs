@@ -30,7 +30,7 @@ async fn signing_in_is_not_a_step_up_case_72() {
         (refused["confirm"].as_str(), &refused["methods"]),
         (Some("/auth/confirm"), &json!(["password"]))
     );
-    assert!(refused["error"].as_str().unwrap().contains("Re-authentication required"));
+    assert!(refused["error"].as_str().unwrap().contains("Confirm it's you"));
     assert!(app.emails_to("new@example.com").await.is_empty(), "nothing was sent");
 }
 
@@ -390,13 +390,13 @@ async fn who_has_no_second_factor_left_that_works_is_told_who_can_help() {
     one.browser.get("/me/email").await.goes_to("/auth/confirm?next=%2Fme%2Femail");
 
     let page = one.browser.get("/auth/confirm?next=%2Fme%2Femail").await.is(200);
-    page.says("Ask the people who run this site to reset your two-step verification").hides("Set a password");
+    page.says("Ask support to reset your two-step verification").hides("Set a password");
     // As at the sign-in.
     let phone = one.app.browser();
     let form = [("email", "ada@example.com"), ("password", PASSWORD)];
     phone.post("/login", &form).await.goes_to("/login/2fa?next=%2Fme");
     let page = phone.get("/login/2fa").await.is(200);
-    page.says("Ask the people who run this site to reset your two-step verification");
+    page.says("Ask support to reset your two-step verification");
 }
 
 #[actix_web::test]

@@ -134,7 +134,7 @@ async fn an_owner_connects_an_identity_provider_and_sees_how_it_is() {
         .is(200)
         .says("Not tested")
         .says(&format!("value=\"{}/auth/saml/callback\"", app.base_url));
-    browser.get(&path).await.is(200).says("Test the sign-in").says("nobody is known by it yet");
+    browser.get(&path).await.is(200).says("Test the sign-in").says("Nobody can sign in with it any more.");
     browser.get(&format!("{SSO}/new?like=entra")).await.is(200).says("claims/emailaddress");
     assert_eq!(app.count("audit WHERE event = 'connection_made'").await, 1);
 }
@@ -408,7 +408,7 @@ async fn owners_are_warned_once_each_30_and_7_and_1_day_before_a_certificate_exp
 
     let ada = again(&app, "ada@example.com").await;
     let html = ada.clone().with("accept", "text/html").get(SSO).await.is(200);
-    html.says("Nobody can sign in through it. Give it new metadata.");
+    html.says("Nobody can sign in with it. Give it new metadata.");
     ada.post_json(
         &format!("{path}/metadata"),
         json!({ "metadata": metadata(IDP, &[&Idp::with(key, -1, 60)]) }),
@@ -465,7 +465,7 @@ async fn a_connection_that_is_removed_takes_its_identities_with_it_case_30() {
         .await
         .unwrap();
     let page = ada.clone().with("accept", "text/html").get(&path).await.is(200);
-    page.says("the one person who is known by it is forgotten there");
+    page.says("the link to one account is lost");
 
     ada.delete(&path).await.is(200);
     assert_eq!(app.count("identities").await, 0);

@@ -70,7 +70,7 @@ async fn asking_takes_a_fresh_proof_and_signs_out_everywhere_else_case_77() {
     let emails = app.emails_to(ADA).await;
     let email = emails.last().unwrap();
     assert_eq!(email.subject, "Your account at Vestibule will be deleted");
-    for output in ["21 December 2026, 14:05 UTC", "/cancel-deletion?token=", "If you did not ask for it"] {
+    for output in ["21 December 2026, 14:05 UTC", "/cancel-deletion?token=", "If you didn't ask for it"] {
         assert!(email.text.contains(output), "{output}: {}", email.text);
     }
 }
@@ -95,10 +95,28 @@ async fn the_page_says_what_goes_and_what_stays_and_offers_a_copy_first() {
         page.body.find("Delete my account in 30 days").unwrap(),
     );
     assert!(copy < button);
-    page.says("21 December 2026, 14:05 UTC").says("What stays, and why").says("href=\"/privacy/data\"");
+    page.says("21 December 2026, 14:05 UTC").says("What stays").says("href=\"/privacy/data\"");
     browser.post("/me/delete", &[]).await.goes_to("/me/delete/status");
     let page = browser.get("/me/delete/status").await.is(200);
     page.says("You have 30 days left").says("action=\"/me/delete/cancel\"").hides("href=\"/me/security\"");
+}
+
+#[actix_web::test]
+async fn the_page_wants_the_address_typed_and_a_wrong_one_deletes_nothing() {
+    let app = TestApp::open().await;
+    let browser = app.verified("ada@example.com").await;
+    browser.steps_up().await;
+    for typed in ["", "eve@example.com", "ada@example.com.evil.example", "ada"] {
+        let page = browser.clone().with("accept", "text/html").post("/me/delete", &[("email", typed)]).await;
+        page.is(422)
+            .says("Enter the email address of this account to confirm.")
+            .says("aria-invalid=\"true\"");
+        let refused = browser.post_json("/me/delete", json!({ "email": typed })).await;
+        refused.refuses(422, "invalid");
+    }
+    assert_eq!(browser.get("/me/delete/status").await.json()["scheduled"], false);
+    let done = browser.post("/me/delete", &[("email", " Ada@Example.com ")]).await.is(200).json();
+    assert_eq!(done["scheduled"], true);
 }
 
 #[actix_web::test]
@@ -144,7 +162,7 @@ async fn keeping_the_account_needs_no_proof_and_brings_everything_back() {
     let again = curl.post_json("/me/delete/cancel", json!({})).await.is(200).json();
     assert_eq!(again["scheduled"], false);
     assert_eq!(app.count("audit WHERE event = 'deletion_cancelled'").await, 1);
-    assert_eq!(subjects(&app, ADA).await.last().unwrap(), "Your account at Vestibule stays");
+    assert_eq!(subjects(&app, ADA).await.last().unwrap(), "Your account at Vestibule won't be deleted");
     app.wait(TimeDelta::days(31));
     assert_eq!(run_deletions(&app).await, 0);
     sign_in(&app, ADA).await.get("/me").await.is(200);
@@ -338,7 +356,7 @@ async fn an_unverified_account_is_deleted_without_a_word_to_a_mailbox_that_may_b
     assert_eq!(run_deletions(&app).await, 1);
 
     assert_eq!(app.count("users").await, 0);
-    assert_eq!(subjects(&app, ADA).await, ["Confirm your address for Vestibule"]);
+    assert_eq!(subjects(&app, ADA).await, ["Confirm your email address for Vestibule"]);
 }
 
 #[actix_web::test]
@@ -376,7 +394,7 @@ async fn nobody_gets_into_a_locked_account_and_only_its_person_learns_that_it_is
     let refused = app.curl().post_json("/login", right.clone()).await.refuses(403, "account_locked");
     assert_eq!(refused.header("set-cookie"), "");
     let page = app.browser().post("/login", &[("email", ADA), ("password", PASSWORD)]).await.is(403);
-    page.says("This account is locked").says("Write to the people who run this site");
+    page.says("This account is locked").says("Contact support");
     // A new password does not open it either.
     app.curl().post_json("/forgot-password", json!({ "email": ADA })).await.is(200);
     let reset = app.token_for(ADA).await;

@@ -43,6 +43,16 @@ async fn without_a_mail_server_emails_are_caught_and_shown() {
     let page = curl.clone().with("accept", "text/html");
     page.get("/dev/mail").await.is(200).says("ada@example.com");
     page.get(&format!("/dev/mail/{}", email["id"])).await.is(200).says(link);
+    let framed = page
+        .get(&format!("/dev/mail/{}/html", email["id"]))
+        .await
+        .is(200)
+        .says("<h1")
+        .says("target=\"_top\"");
+    assert!(framed.header("content-security-policy").contains("style-src 'unsafe-inline'"));
+    assert!(!framed.header("content-security-policy").contains("script-src"), "nothing runs there");
+    assert_eq!(framed.header("x-frame-options"), "SAMEORIGIN");
+    curl.get("/dev/mail/4711/html").await.refuses(404, "not_found");
     curl.get("/dev/mail/4711").await.refuses(404, "not_found");
     curl.get(path).await.is(200);
 }

@@ -124,7 +124,7 @@ async fn of_two_organisations_that_prove_one_domain_fifty_times_at_once_one_has_
     let check = format!("/organisations/{loser}/sso/domains/{id}/check");
     owner.post_json(&check, json!({})).await.refuses(409, "domain_taken");
     let browser = owner.clone().with("accept", "text/html").with("sec-fetch-site", "same-origin");
-    browser.post(&check, &[]).await.is(409).says("Another organisation has proved");
+    browser.post(&check, &[]).await.is(409).says("Another organisation has verified");
 }
 
 #[actix_web::test]
@@ -187,7 +187,7 @@ async fn a_record_that_is_gone_for_a_week_ends_the_proof_and_owners_hear_of_it_f
     for _ in 0..6 {
         let _ = day(1).await;
     }
-    assert_eq!(emails().await, ["The record that proves acme.example at Vestibule is gone"]);
+    assert_eq!(emails().await, ["The record that verifies acme.example at Vestibule is gone"]);
     let shown = again(&app, "ada@example.com").await.get(SSO).await.json();
     assert!(shown["domains"][0]["proofEndsAt"].is_string());
     names.set(RECORD, Record::Text(text));
@@ -205,9 +205,9 @@ async fn a_record_that_is_gone_for_a_week_ends_the_proof_and_owners_hear_of_it_f
     assert_eq!(
         subjects,
         [
-            "The record that proves acme.example at Vestibule is gone",
-            "The record that proves acme.example at Vestibule is gone",
-            "acme.example is no longer proved at Vestibule"
+            "The record that verifies acme.example at Vestibule is gone",
+            "The record that verifies acme.example at Vestibule is gone",
+            "acme.example is no longer verified at Vestibule"
         ]
     );
     assert_eq!(app.count("audit WHERE event = 'domain_unverified' AND actor_kind = 'job'").await, 1);
@@ -230,7 +230,7 @@ async fn a_domain_is_closed_only_when_nobody_is_locked_out_by_it_case_88() {
     };
     let says = |answer: Value| answer["error"].as_str().unwrap().to_owned();
 
-    assert!(says(enforce(&ada_id).await.is(422).json()).starts_with("Prove first"));
+    assert!(says(enforce(&ada_id).await.is(422).json()).starts_with("Verify the domain first"));
     names.set(RECORD, Record::Text(text));
     ada.post_json(&format!("{path}/check"), json!({})).await.is(200);
     assert!(says(enforce(&ada_id).await.is(422).json()).starts_with("Choose first"));
@@ -260,7 +260,7 @@ async fn a_domain_is_closed_only_when_nobody_is_locked_out_by_it_case_88() {
     let closed =
         app.curl().post_json("/login", json!({ "email": "bea@acme.example", "password": PASSWORD })).await;
     closed.refuses(403, "sso_required");
-    ada.clone().with("accept", "text/html").get(SSO).await.is(200).says("Signs in there only");
+    ada.clone().with("accept", "text/html").get(SSO).await.is(200).says("SSO required");
 
     // A change needs another test before anything new can be closed, and the connection cannot be taken from under it.
     ada.post_json(&format!("{path}/connection"), json!({ "connection": "" })).await.refuses(422, "invalid");

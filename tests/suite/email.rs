@@ -53,6 +53,27 @@ async fn nothing_changes_until_the_link_in_the_new_mailbox_is_used_case_11() {
 }
 
 #[actix_web::test]
+async fn a_change_that_waits_is_shown_with_the_profile_and_can_be_cancelled_there() {
+    let app = TestApp::open().await;
+    let curl = stepped_up(&app, "ada@example.com").await;
+    assert!(curl.get("/me").await.json()["pendingEmail"].is_null());
+    asks(&curl, "new@example.com").await;
+    assert_eq!(curl.get("/me").await.json()["pendingEmail"], "new@example.com");
+    let browser = curl.clone().with("accept", "text/html");
+    browser.get("/me").await.is(200).says("new@example.com").says("action=\"/me/email/cancel\"");
+
+    let link = token(&app, "new@example.com", "/me/email/confirm").await;
+    let cancelled = curl.post_json("/me/email/cancel", json!({})).await.is(200).json();
+    assert_eq!(cancelled["cancelled"], true);
+    assert!(curl.get("/me").await.json()["pendingEmail"].is_null());
+    curl.post_json("/me/email/confirm", json!({ "token": link })).await.refuses(422, "dead_link");
+    assert_eq!(app.count("audit WHERE event = 'email_change_stopped'").await, 1);
+    let again = curl.post_json("/me/email/cancel", json!({})).await.is(200).json();
+    assert_eq!(again["cancelled"], false);
+    assert_eq!(app.count("audit WHERE event = 'email_change_stopped'").await, 1);
+}
+
+#[actix_web::test]
 async fn the_old_address_is_told_at_once_and_can_stop_it_case_12() {
     let app = TestApp::open().await;
     let curl = stepped_up(&app, "ada@example.com").await;

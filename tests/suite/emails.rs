@@ -18,7 +18,7 @@ async fn one_of_each(app: &TestApp) -> [&'static str; 4] {
     let body = json!({ "token": token, "password": "a new and better password" });
     app.curl().post_json("/reset-password", body).await.is(200);
     [
-        "Confirm your address for Vestibule",
+        "Confirm your email address for Vestibule",
         "You already have an account at Vestibule",
         "Set a new password for Vestibule",
         "Your password for Vestibule was changed",
@@ -95,7 +95,7 @@ async fn an_email_says_that_a_program_wrote_it_and_has_two_parts() {
     for line in [
         "From: Acme <hello@acme.example>",
         "To: Ada.L@example.com",
-        "Subject: Confirm your address for Vestibule",
+        "Subject: Confirm your email address for Vestibule",
         "Auto-Submitted: auto-generated",
         "X-Auto-Response-Suppress: All",
         "MIME-Version: 1.0",
@@ -129,7 +129,7 @@ async fn emails_speak_of_the_house_by_its_name_and_come_from_it() {
     let emails = app.emails_to("ada@example.com").await;
 
     let [email] = &emails[..] else { panic!("one letter") };
-    assert_eq!(email.subject, "Confirm your address for Acme & Sons");
+    assert_eq!(email.subject, "Confirm your email address for Acme & Sons");
     assert_eq!(email.from, "no-reply@id.acme.example");
     assert!(email.text.contains("https://id.acme.example/verify-email?token="));
     assert!(email.html.contains("Acme &#38; Sons") && !email.html.contains("localhost"));

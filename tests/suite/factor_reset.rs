@@ -51,7 +51,7 @@ async fn after_the_delay_every_second_factor_and_session_is_gone_and_the_owner_i
     assert_eq!(at.iso(), "2026-11-22T14:06:00Z");
     let emails = app.emails_to("ada@example.com").await;
     let asked = &emails[emails.len() - 1];
-    assert_eq!(asked.subject, "Somebody asked to reset how you sign in to Vestibule");
+    assert_eq!(asked.subject, "A reset of your two-step verification at Vestibule was requested");
     assert!(asked.text.contains("22 November 2026, 14:06 UTC") && asked.text.contains("You have 24 hours."));
     app.wait(TimeDelta::hours(24) - TimeDelta::seconds(1));
     assert_eq!(reset(&app).await, 0);
@@ -66,7 +66,7 @@ async fn after_the_delay_every_second_factor_and_session_is_gone_and_the_owner_i
     laptop.get("/me").await.refuses(401, "sign_in_required");
     assert_eq!(sign_in(&app, "ada@example.com").await["user"]["email"], "ada@example.com");
     let emails = app.emails_to("ada@example.com").await;
-    assert!(emails.iter().any(|email| email.subject == "Your second proofs for Vestibule are removed"));
+    assert!(emails.iter().any(|email| email.subject == "Your two-step verification at Vestibule was reset"));
     let acts = app.texts("SELECT event || ' ' || actor_kind AS text FROM audit WHERE event LIKE 'second_factors_reset%' ORDER BY at").await;
     assert_eq!(acts, ["second_factors_reset_asked operator", "second_factors_reset operator"]);
 }
@@ -80,8 +80,9 @@ async fn the_owner_stops_it_by_the_link_which_does_nothing_when_it_is_only_opene
     let link = format!("/factor-reset/stop?token={token}");
 
     test_app.browser().head(&link).await.is(200);
-    let page = test_app.browser().get(&link).await.is(200).says("Did you lose your second proofs?");
-    page.says("2026-11-22T14:06:00Z").says("Stop it</button>");
+    let page =
+        test_app.browser().get(&link).await.is(200).says("Cancel the reset of your two-step verification?");
+    page.says("2026-11-22T14:06:00Z").says("Cancel the reset</button>");
     let told = test_app.curl().get(&link).await.is(200).hides(&token).json();
     assert_eq!(told, json!({ "email": "ada@example.com", "takesEffectAt": "2026-11-22T14:06:00Z" }));
     assert_eq!(test_app.count("users WHERE factors_reset_at IS NOT NULL").await, 1);
@@ -95,8 +96,11 @@ async fn the_owner_stops_it_by_the_link_which_does_nothing_when_it_is_only_opene
     curl.post_json("/login/2fa", json!({ "code": app.code(&test_app) })).await.is(200);
     let emails = test_app.emails_to("ada@example.com").await;
     let subjects: Vec<_> = emails.iter().map(|email| email.subject.as_str()).collect();
-    assert!(subjects.contains(&"How you sign in to Vestibule stays as it is"), "{subjects:?}");
-    test_app.browser().get(&link).await.is(200).says("Nothing to stop");
+    assert!(
+        subjects.contains(&"The reset of your two-step verification at Vestibule was cancelled"),
+        "{subjects:?}"
+    );
+    test_app.browser().get(&link).await.is(200).says("Nothing to cancel");
     let again =
         test_app.curl().post_json("/factor-reset/stop", json!({ "token": token })).await.is(200).json();
     assert_eq!(again["stopped"], false);
@@ -112,7 +116,7 @@ async fn a_late_reader_of_the_email_learns_that_it_has_happened() {
     reset(&app).await;
 
     let page = app.browser().get(&format!("/factor-reset/stop?token={token}")).await.is(200);
-    page.says("Nothing to stop").says("they are removed by now");
+    page.says("Nothing to cancel").says("removed by now");
     let late = app.curl().post_json("/factor-reset/stop", json!({ "token": token })).await.is(200).json();
     assert_eq!(late["stopped"], false);
     app.wait(TimeDelta::days(8));
@@ -131,9 +135,9 @@ async fn whoever_signs_in_during_the_delay_sees_it_and_stops_it_with_a_button() 
     browser.post("/login/2fa", &[("code", &app.code(&test_app))]).await.goes_to("/me");
 
     let page = browser.get("/me/security").await.is(200);
-    page.says("Your second proofs are about to be removed").says("action=\"/me/factor-reset/stop\"");
+    page.says("A reset of your two-step verification was requested").says("action=\"/me/factor-reset/stop\"");
     browser.post("/me/factor-reset/stop", &[]).await.goes_to("/me/security");
-    browser.get("/me/security").await.is(200).says("It is stopped.").hides("about to be removed");
+    browser.get("/me/security").await.is(200).says("The reset is cancelled.").hides("about to be removed");
 
     test_app.wait(TimeDelta::hours(25));
     assert_eq!(reset(&test_app).await, 0);
@@ -242,7 +246,7 @@ async fn the_operator_asks_asks_again_and_stops_it_by_command() {
     assert!(again.err.contains("already under way") && again.err.contains("--cancel"), "{again:?}");
     let stopped = app.command(&["user", "reset-2fa", "ada@example.com", "--cancel"]);
     assert_eq!(stopped.code, Some(0), "{stopped:?}");
-    assert!(stopped.out.contains("It is stopped."), "{stopped:?}");
+    assert!(stopped.out.contains("It is cancelled."), "{stopped:?}");
     for (arguments, sentence) in [
         (&["user", "reset-2fa", "ada@example.com", "--cancel"][..], "Nothing is under way"),
         (&["user", "reset-2fa", "eve@example.com"], "no second factor"),
@@ -257,7 +261,7 @@ async fn the_operator_asks_asks_again_and_stops_it_by_command() {
     let output = app.command(&["user", "reset-2fa", "ada at home"]);
     assert_eq!(output.code, Some(1), "{output:?}");
     let again = app.command(&["user", "reset-2fa", "ada@example.com"]);
-    assert!(again.out.contains("can stop it for 24 hours"), "{again:?}");
+    assert!(again.out.contains("can cancel it for 24 hours"), "{again:?}");
 
     app.db_execute(
         "UPDATE users SET factors_reset_at = '2020-01-01 00:00:00' WHERE factors_reset_at IS NOT NULL",

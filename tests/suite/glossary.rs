@@ -56,6 +56,74 @@ fn identifiers_are_the_words_of_the_glossary() {
     assert!(idle.is_empty(), "not needed any more: {idle:?}");
 }
 
+/// Words that people of the field stop at, as whole words of a text.
+const NOBODY_SAYS: [&str; 10] =
+    ["proof", "proofs", "letter", "letters", "whoever", "led to", "go on", "spare key", "house", "somebody"];
+
+/// Where one of them is the right word.
+const RIGHT: [&str; 5] = [
+    "Use letters, without",
+    "Use letters from a to z",
+    "starting with a letter",
+    "Six letters and digits",
+    "made by somebody whom",
+];
+
+#[test]
+fn pages_emails_and_messages_use_the_words_that_others_use() {
+    let mut texts = Vec::new();
+    for file in files_below("templates", &["html", "txt"]) {
+        let text = fs::read_to_string(&file).unwrap();
+        // Comments are for whoever reads the template.
+        let parts =
+            text.split("{#").map(|part| part.split_once("#}").map_or(part, |(_, rest)| rest).to_owned());
+        texts.extend(parts.map(|part| (file.clone(), part)));
+    }
+    for file in files_below("src", &["rs"]).into_iter().filter(|file| !file.ends_with("tests.rs")) {
+        let source = fs::read_to_string(&file).unwrap();
+        let source = source.split("#[cfg(test)]\nmod tests").next().unwrap().to_owned();
+        let mut sentences = Vec::new();
+        gather_sentences(source.parse().unwrap(), &mut sentences);
+        texts.extend(sentences.into_iter().map(|text| (file.clone(), text)));
+    }
+    assert!(texts.len() > 2_000, "{}", texts.len());
+    let mut found = Vec::new();
+    for (file, text) in texts {
+        let words: Vec<_> = text.split(|c: char| !c.is_alphanumeric()).map(str::to_lowercase).collect();
+        let spaced = format!(" {} ", words.join(" "));
+        if let Some(word) = NOBODY_SAYS.iter().find(|word| spaced.contains(&format!(" {word} ")))
+            && !RIGHT.iter().any(|right| text.contains(right))
+        {
+            found.push(format!(
+                "{}: {word}: {}",
+                file.display(),
+                text.trim().chars().take(120).collect::<String>()
+            ));
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// The texts of more than one word, but for documentation.
+fn gather_sentences(stream: TokenStream, sentences: &mut Vec<String>) {
+    let mut is_attribute = false;
+    for tree in stream {
+        match tree {
+            TokenTree::Group(group) if is_attribute && group.stream().to_string().starts_with("doc") => {}
+            TokenTree::Group(group) => gather_sentences(group.stream(), sentences),
+            TokenTree::Literal(literal) if literal.to_string().contains(' ') => {
+                sentences.push(literal.to_string());
+            }
+            TokenTree::Punct(punct) if punct.as_char() == '#' || is_attribute && punct.as_char() == '!' => {
+                is_attribute = true;
+                continue;
+            }
+            _ => {}
+        }
+        is_attribute = false;
+    }
+}
+
 #[test]
 fn a_banned_word_is_found_in_every_spelling() {
     for name in ["spare_key", "SpareKey", "SPARE_KEYS", "keep_spare_key", "isSpareKey"] {

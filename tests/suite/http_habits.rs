@@ -374,18 +374,12 @@ async fn every_form_tells_password_managers_what_goes_where() {
         ("/forgot-password", &[("email", "username")]),
         ("/login/magic-link", &[("email", "username")]),
         ("/auth/confirm", &[("", "username"), ("password", "current-password")]),
-        (
-            "/reset-password",
-            &[("address", "username"), ("password", "new-password"), ("repeat", "new-password")],
-        ),
+        ("/reset-password", &[("", "username"), ("password", "new-password"), ("repeat", "new-password")]),
         ("/verify-email", &[("", "username"), ("password", "current-password")]),
-        (
-            "/me/password",
-            &[("address", "username"), ("newPassword", "new-password"), ("repeat", "new-password")],
-        ),
+        ("/me/password", &[("", "username"), ("newPassword", "new-password"), ("repeat", "new-password")]),
         ("/me/email", &[("email", "email")]),
         ("/me", &[("name", "name")]),
-        ("/me/2fa/totp/confirm", &[("code", "one-time-code")]),
+        ("/me/2fa/totp/confirm", &[("key", "off"), ("code", "one-time-code")]),
         ("/login/2fa", &[("code", "one-time-code"), ("recovery", "off")]),
         ("/login/magic-link/sent", &[("code", "one-time-code")]),
     ];

@@ -37,7 +37,7 @@ async fn an_account_that_nobody_confirms_is_told_after_five_days_and_ends_after_
 
     let emails = app.emails_to(ADA).await;
     assert_eq!(emails.len(), 2);
-    assert_eq!(emails[1].subject, "Last chance to confirm your address for Vestibule");
+    assert_eq!(emails[1].subject, "Last chance to confirm your email address for Vestibule");
     assert!(emails[1].text.contains("28 November 2026, 14:05 UTC"), "{}", emails[1].text);
     assert_ne!(app.token_for(ADA).await, old);
     app.wait(TimeDelta::days(2) - TimeDelta::seconds(1));

@@ -326,7 +326,7 @@ async fn who_would_have_to_wait_for_long_is_told_so_at_once() {
 
     let refused = answer.refuses(503, "busy");
     assert_eq!(refused.header("retry-after"), "5");
-    assert!(refused.body.contains("Wait a few seconds and try again."), "{}", refused.body);
+    assert!(refused.body.contains("Please try again in a few seconds."), "{}", refused.body);
 }
 
 #[actix_web::test]

@@ -90,18 +90,18 @@ async fn whoever_asks_opens_the_link_in_the_same_browser_and_presses_one_button(
     app.verified("ada@example.com").await;
     let ada = app.browser();
 
-    ada.get("/login").await.is(200).says("href=\"/login/magic-link\"").says("Send me a link instead");
-    ada.get("/login/magic-link").await.is(200).says("Send me a link");
+    ada.get("/login").await.is(200).says("href=\"/login/magic-link\"").says("Email me a sign-in link");
+    ada.get("/login/magic-link").await.is(200).says("Send link");
     ada.post("/login/magic-link", &[("email", "ada@example.com")]).await.goes_to("/login/magic-link/sent");
-    ada.get("/login/magic-link/sent").await.is(200).says("ada@example.com").says("Look at your mail");
+    ada.get("/login/magic-link/sent").await.is(200).says("ada@example.com").says("Check your email");
     let token = app.token_for("ada@example.com").await;
-    let page = ada.get(&link(&token)).await.is(200).says("You asked for this link in this browser.");
+    let page = ada.get(&link(&token)).await.is(200).says("Press the button to sign in.");
     page.hides("shortcode").says("<button class=\"primary\">Sign in</button>");
     ada.post("/login/magic-link/verify", &[("token", &token)]).await.goes_to("/me");
 
     ada.get("/me").await.is(200).says("ada@example.com");
     let logins = ada.get("/me/security").await.is(200);
-    logins.says("Link by mail");
+    logins.says("Email link");
     let methods = app.texts("SELECT method AS text FROM sessions ORDER BY created_at, method").await;
     assert_eq!(methods, ["magic_link", "sign_up"]);
     ada.get("/login/magic-link/sent").await.goes_to("/login/magic-link");
@@ -292,8 +292,11 @@ async fn a_browser_signed_in_as_somebody_else_is_told_before_anything_happens_ca
     let token = asked(&app, &app.browser(), "ada@example.com").await;
     let sessions = app.count("sessions").await;
 
-    let page =
-        ben.get(&link(&token)).await.is(200).says("ben@example.com</bdi>. Signing in here takes the place");
+    let page = ben
+        .get(&link(&token))
+        .await
+        .is(200)
+        .says("ben@example.com</bdi>. Signing in will sign that account out here");
     page.says("<dd><bdi>ada@example.com</bdi></dd>");
     ben.get("/me").await.is(200).says("ben@example.com");
     ben.post("/login/magic-link/verify", &[("token", &token)]).await.goes_to("/me");
@@ -533,9 +536,9 @@ async fn the_email_tells_who_asked_from_where_and_what_to_do_about_it() {
 
     let emails = app.emails_to("Ada@example.com").await;
     let email = &emails[1];
-    assert_eq!(email.subject, "Your link to sign in to Vestibule");
+    assert_eq!(email.subject, "Your sign-in link for Vestibule");
     for words in
-        ["Firefox on Linux", "21 November 2026, 14:05 UTC", "the network 127.0.0.0/24", "If it was not you"]
+        ["Firefox on Linux", "21 November 2026, 14:05 UTC", "the network 127.0.0.0/24", "If it wasn't you"]
     {
         assert!(email.text.contains(words), "{words}: {}", email.text);
     }

@@ -19,7 +19,7 @@ async fn opened_elsewhere_the_link_tells_who_asked_and_shows_a_code_for_there() 
     let sessions = app.count("sessions").await;
 
     let page = phone.get(&link(&token)).await.is(200).says("Did you ask for this link?");
-    let page = page.says("<bdi>Firefox on Linux</bdi>").says("127.0.0.1").says("tell it to nobody");
+    let page = page.says("<bdi>Firefox on Linux</bdi>").says("127.0.0.1").says("Never share this code");
     let code = page.body.split_once("\"shortcode\">").unwrap().1.split_once('<').unwrap().0.to_owned();
     assert_eq!((code.len(), code.as_bytes()[3]), (7, b'-'), "{code}");
     phone.post("/login/magic-link/verify", &[("code", &code)]).await.goes_to("/login");

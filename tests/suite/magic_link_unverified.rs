@@ -23,11 +23,11 @@ async fn what_a_stranger_put_into_a_claim_is_gone_when_its_mailbox_proves_it_cas
     ada.post("/login/magic-link", &[("email", "ada@example.com")]).await.is(303);
     let token = app.token_for("ada@example.com").await;
 
-    ada.get(&link(&token)).await.is(200).says("not confirmed yet").says("removes the password");
+    ada.get(&link(&token)).await.is(200).says("isn't confirmed yet").says("removes the password");
     ada.post("/login/magic-link/verify", &[("token", &token)]).await.goes_to("/me");
 
     let page = ada.get("/me").await.is(200).says("Your address is confirmed, and you are signed in.");
-    page.says("<span class=\"mark\">Confirmed</span>");
+    page.says("<span class=\"dot\">Confirmed</span>");
     eve.get("/me").await.refuses(401, "sign_in_required");
     sign_in(&app, "ada@example.com", "the squatter's own").await.refuses(401, "wrong_credentials");
     app.curl().post_json("/verify-email", json!({ "token": verify })).await.is(422);

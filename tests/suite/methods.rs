@@ -23,7 +23,7 @@ async fn every_address_gets_the_same_ways_whoever_it_belongs_to() {
         assert_eq!(answer.json(), json!({ "methods": ["password", "passkey", "magic_link"] }));
         programs.push(answer.outline(&address));
         let answer = app.browser().post("/auth/methods", &[("email", &address)]).await.is(200);
-        browsers.push(answer.says("Link by mail").outline(&address));
+        browsers.push(answer.says("Email link").outline(&address));
     }
 
     for outlines in [programs, browsers] {

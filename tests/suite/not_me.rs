@@ -27,7 +27,7 @@ async fn a_sign_in_that_was_answered_for_or_unticked_is_not_somebody_elses() {
         let alerts = ways_back(&app, ADA, true).await;
         let (of_thief, of_phone) = (&alerts[0], &alerts[1]);
         let page = app.browser().get(&format!("/not-me?token={of_thief}")).await.is(200);
-        page.says("Sign-ins that were perhaps not yours").says("Yes, this was me");
+        page.says("Sign-ins that may not have been you").says("Yes, this was me");
         // The intruder's has ended: a first second factor signs out whoever came in with one only.
         let listed = app.curl().get(&format!("/not-me?token={of_thief}")).await.json()["signIns"].clone();
         let id = listed[0]["id"].as_str().unwrap();
@@ -81,7 +81,7 @@ async fn a_factor_of_a_known_device_goes_the_delayed_way_where_that_is_asked_for
     let kept = app.curl().get(&format!("/not-me?token={told}")).await.json()["kept"].clone();
     let id = kept["passkeys"][0]["id"].as_str().unwrap();
     let page = app.browser().get(&format!("/not-me?token={told}")).await.is(200);
-    page.says("Added since then in a browser that you used before").says("Remove the passkey");
+    page.says("Added since then in a browser you used before").says("Remove the passkey");
 
     app.curl().post_json("/not-me", json!({ "token": told, "removeFactors": [id] })).await.is(200);
 

@@ -165,7 +165,7 @@ async fn jobs_run_by_name_and_all_together() {
     let app = TestApp::today().await;
     let output = app.command(&["jobs", "run"]);
     assert_eq!(output.code, Some(0), "{output:?}");
-    let first = "deletions: 0 done\nunconfirmed: 0 done\nfactor-resets: 0 done\nsso: 0 done\nsweep: 0 done\nvacuum: 1 done\noutbox: 0 letter(s) tried\n";
+    let first = "deletions: 0 done\nunconfirmed: 0 done\nfactor-resets: 0 done\nsso: 0 done\nsweep: 0 done\nvacuum: 1 done\noutbox: 0 email(s) tried\n";
     assert_eq!(output.out, first);
     assert_eq!(app.command(&["jobs", "run"]).out.matches("not due").count(), 6);
     assert_eq!(app.command(&["jobs", "run", "sweep"]).out, "sweep: 0 done\n");

@@ -228,10 +228,10 @@ async fn a_page_without_scripts_makes_and_shows_one() {
     app.verified("ada@example.com").await;
     browser.post("/login", &[("email", "ada@example.com"), ("password", PASSWORD)]).await.is(303);
 
-    browser.get("/organisations").await.is(200).says("You do not belong to an organisation yet.");
+    browser.get("/organisations").await.is(200).says("You don't belong to an organisation yet.");
     browser.post("/organisations", &[("name", "Acme <b>")]).await.goes_to("/organisations/acme-b");
     browser.get("/organisations/acme-b").await.is(200).says("Acme &#60;b&#62;").hides("Acme <b>");
     browser.get("/organisations/elsewhere").await.is(404);
     let refused = browser.post("/organisations/acme-b/leave", &[]).await.is(409);
-    refused.says("An organisation needs an owner. Make somebody else an owner first.");
+    refused.says("An organisation needs an owner. Make someone else an owner first.");
 }

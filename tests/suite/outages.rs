@@ -332,12 +332,12 @@ async fn a_page_about_what_passes_leads_back_to_where_the_person_was() {
     ] {
         let answer = browser.clone().with("referer", &sent_from).post("/login", &form).await.is(503);
         let link = match back {
-            "" => "href=\"/\">Go to the front page</a>".to_owned(),
+            "" => "href=\"/\">Go to the home page</a>".to_owned(),
             back => format!("href=\"{back}\">Try again</a>"),
         };
         assert!(answer.body.contains(&link), "{sent_from}: {}", answer.body);
     }
-    browser.post("/login", &form).await.is(503).says("Go to the front page");
+    browser.post("/login", &form).await.is(503).says("Go to the home page");
 }
 
 /// A house, and what takes its database away for good.

@@ -110,7 +110,7 @@ async fn a_poisoned_email_is_parked_seen_and_tried_again_and_holds_up_nobody() {
     assert_eq!(seen["outbox"]["waiting"], 0);
     let [email] = &seen["parked"].as_array().unwrap()[..] else { panic!("one letter: {seen}") };
     assert_eq!((&email["kind"], &email["attempts"]), (&json!("verify_email"), &json!(1)));
-    assert_eq!(email["lastError"], "the letter does not open with today's keys");
+    assert_eq!(email["lastError"], "the email does not open with today's keys");
     let output = app.command(&["jobs", "list"]);
     assert!(output.out.starts_with("outbox: 0 waiting; 1 given up\n"), "{output:?}");
     assert!(output.out.contains("verify_email") && output.out.contains("today's keys"), "{output:?}");
@@ -122,7 +122,7 @@ async fn a_poisoned_email_is_parked_seen_and_tried_again_and_holds_up_nobody() {
     assert_eq!(app.catcher.received(), 6);
     app.db_execute(&format!("UPDATE outbox SET sealed = '{sealed}' WHERE sent_at IS NULL")).await;
     assert_eq!(app.command(&["jobs", "retry"]).out, "1 email(s) are back in the queue.\n");
-    assert_eq!(app.command(&["jobs", "run", "outbox"]).out, "outbox: 1 letter(s) tried\n");
+    assert_eq!(app.command(&["jobs", "run", "outbox"]).out, "outbox: 1 email(s) tried\n");
 
     assert_eq!(app.catcher.emails()[0].to, "ada@example.com");
     assert_eq!(app.catcher.received(), 7);

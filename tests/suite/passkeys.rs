@@ -319,7 +319,7 @@ async fn a_page_shows_the_codes_once_where_a_browser_sends_the_passkey_as_a_form
     let page =
         browser.post("/me/passkeys", &[("credential", &credential), ("name", "<b>Phone</b>")]).await.is(201);
 
-    let page = page.says("Your recovery codes").hides("<b>Phone</b>");
+    let page = page.says("Save your recovery codes").hides("<b>Phone</b>");
     assert_eq!(page.body.matches("<li><code>").count(), 10);
     browser.get("/me/passkeys").await.is(200).hides("<b>Phone</b>").says("Phone");
     signs_in(&app.curl(), &mut device).await.is(200);

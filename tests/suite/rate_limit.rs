@@ -215,7 +215,7 @@ async fn throttled_pages_are_pages() {
     let app = TestApp::with(&[("THROTTLE", "on"), ("LOGIN_PER_ADDRESS", "1")]).await;
     let browser = app.browser();
     let form = [("email", "ada@example.com"), ("password", "a wrong guess")];
-    browser.post("/login", &form).await.is(401).says("do not belong together");
+    browser.post("/login", &form).await.is(401).says("Wrong email or password.");
 
     let browser = browser.with("referer", &format!("{}/login?next=%2Fme", app.base_url));
     let page = browser.post("/login", &form).await.is(429).says("Too many attempts").says("<!doctype html>");

@@ -184,7 +184,7 @@ fn the_numbers_are_the_defaults_of_the_program() {
             ),
         ),
         row(
-            "a sign-in that waits for its second proof",
+            "a sign-in that waits for its second step",
             format!("lives for {}; five wrong codes end it", span_in_words(life.pending_sign_in)),
         ),
         row("recovery codes", format!("{}, each once; at {} left pages ask for new ones", COUNT, FEW)),

@@ -77,7 +77,7 @@ async fn chain_1_the_first_sign_in_after_the_sign_up_is_told_and_its_passkey_rem
 
     let alert = ways_back(&app, ADA, true).await.remove(0);
     let page = app.browser().get(&format!("/not-me?token={alert}")).await.is(200);
-    page.says("It removes the passkey");
+    page.says("The passkey");
     not_me(&app, &alert).await;
 
     assert_eq!(app.count("passkeys").await, 0);
@@ -98,7 +98,7 @@ async fn chain_1_the_email_about_the_passkey_leads_back_as_well() {
     let reset = reset_link(&app).await;
     app.curl().post_json("/reset-password", json!({ "token": reset, "password": LATER })).await.is(200);
     assert_eq!(app.count("passkeys").await, 1, "a reset by mail removes no factor");
-    assert_eq!(app.emails_that_say(ADA, "What else opens your account still does").await, 1);
+    assert_eq!(app.emails_that_say(ADA, "You can still sign in with").await, 1);
     // Whoever comes in with it is asked for that factor, and reads whose it may be.
     let owner = app.browser();
     owner.post("/login", &[("email", ADA), ("password", LATER)]).await.goes_to("/login/2fa?next=%2Fme");

@@ -92,7 +92,7 @@ async fn owners_read_what_a_disowned_session_changed_in_their_organisation() {
     not_me(&app, &alert).await;
 
     let emails = app.emails_to(ADA).await;
-    let told = emails.iter().find(|email| email.subject == "Somebody else made changes in Acme").unwrap();
+    let told = emails.iter().find(|email| email.subject == "Someone else made changes in Acme").unwrap();
     assert!(told.text.contains("domain added, evil.example"), "{}", told.text);
     assert!(told.text.contains("/organisations/acme"), "{}", told.text);
 }

@@ -69,8 +69,10 @@ async fn from_three_left_on_pages_say_so_wherever_they_count_case_62() {
         ada.submits_password(&device).await.is(200);
         device.submits_code(code).await.is(200);
     }
-    for path in ["/me/security", "/me/2fa"] {
-        home.get(path).await.is(200).says("4 recovery codes are left").hides("before you need them");
+    for (path, says) in
+        [("/me/security", "dot\">4 of 10 left"), ("/me/2fa", "dot\">4 recovery codes are left.")]
+    {
+        home.get(path).await.is(200).says(says);
     }
     let browser = app.browser();
     ada.submits_password(&browser).await.goes_to("/login/2fa?next=%2Fme");
@@ -80,8 +82,10 @@ async fn from_three_left_on_pages_say_so_wherever_they_count_case_62() {
     browser.get("/me").await.is(200).says("only 3 are left. Make new ones under Security");
 
     browser.get("/me").await.is(200).hides("only 3 are left");
-    for path in ["/me/security", "/me/2fa"] {
-        home.get(path).await.is(200).says("3 recovery codes are left.").says("before you need them");
+    for (path, says) in
+        [("/me/security", "dot warn\">3 of 10 left"), ("/me/2fa", "dot warn\">3 recovery codes are left.")]
+    {
+        home.get(path).await.is(200).says(says);
     }
 }
 
@@ -166,7 +170,7 @@ async fn a_reload_of_the_page_with_the_codes_makes_no_others() {
     let reloaded = browser.post("/me/2fa/recovery-codes", &[("replaces", replaces)]).await.is(422);
 
     assert_eq!(shown.header("cache-control"), "no-store");
-    shown.says("Your recovery codes").says("/me/2fa/recovery-codes/download");
+    shown.says("Save your recovery codes").says("/me/2fa/recovery-codes/download");
     reloaded.says("New codes were made already").says("10 recovery codes are left");
     assert_eq!(app.count("audit WHERE event = 'recovery_codes_made'").await, 2);
 }

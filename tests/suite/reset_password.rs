@@ -37,7 +37,7 @@ async fn whoever_forgot_their_password_sets_a_new_one_and_is_signed_in_nowhere_c
     browser.post("/forgot-password", &[("email", "ada@example.com")]).await.is(200).says("Look at your mail");
     let token = app.token_for("ada@example.com").await;
     let page = browser.get(&link(&token)).await.is(200).says("value=\"ada@example.com\"");
-    page.says("signs this account out on every device").hides("This browser is signed in as");
+    page.says("signs you out on every device").hides("This browser is signed in as");
     let form = [("token", token.as_str()), ("password", NEW), ("repeat", NEW)];
     browser.post("/reset-password", &form).await.goes_to("/login");
 

@@ -47,7 +47,7 @@ async fn a_right_code_leads_to_where_the_browser_wanted_to_go() {
     browser.post("/login", &form).await.goes_to("/login/2fa?next=%2Fme%2Fsessions");
     browser.get("/login/2fa?next=%2Fme%2Fsessions").await.is(200).says("value=\"/me/sessions\"");
     let wrong = browser.post("/login/2fa", &[("code", "000000"), ("next", "/me/sessions")]).await.is(422);
-    wrong.says("There is a problem").says("value=\"/me/sessions\"");
+    wrong.says("role=\"alert\"").says("value=\"/me/sessions\"");
 
     let code = app.next_code(&ada.secret);
     let answer = browser.post("/login/2fa", &[("code", &code), ("next", "/me/sessions")]).await;

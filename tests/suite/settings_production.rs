@@ -180,7 +180,7 @@ fn what_is_open_to_more_than_it_seems_is_said() {
         (
             PRODUCTION,
             &[("LISTEN", "0.0.0.0:3000"), ("TRUSTED_PROXIES", "10.0.0.2")],
-            "LISTEN is `0.0.0.0:3000`: other machines reach it, and whoever reaches the port goes around the proxy",
+            "LISTEN is `0.0.0.0:3000`: other machines reach it, and anyone who reaches the port goes around the proxy",
         ),
         (
             DEVELOPMENT,

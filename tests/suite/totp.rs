@@ -57,7 +57,7 @@ async fn setting_up_gives_the_session_a_new_secret_and_tells_the_owner() {
     let thief = app.curl();
     thief.set_cookie("session", &old);
     thief.get("/me").await.refuses(401, "sign_in_required");
-    for words in ["How you sign in to Vestibule has changed", "An authenticator app was added"] {
+    for words in ["Authenticator app added to your Vestibule account", "An authenticator app was added"] {
         assert_eq!(app.emails_that_say("ada@example.com", words).await, 1, "{words}");
     }
 }
@@ -420,7 +420,8 @@ async fn a_browser_sets_the_app_up_by_forms_alone() {
 
     browser.post("/me/2fa/totp", &[]).await.goes_to("/me/2fa/totp/confirm");
     let page = browser.get("/me/2fa/totp/confirm").await.is(200).says("<svg ").says("href=\"otpauth://totp/");
-    let groups = page.body.split_once("class=\"key\">").unwrap().1.split_once('<').unwrap().0;
+    let groups =
+        page.body.split_once("class=\"key\" type=\"text\" value=\"").unwrap().1.split_once('"').unwrap().0;
     assert!(groups.split(' ').all(|group| group.len() == 4) && groups.split(' ').count() == 8, "{groups}");
     let secret = groups.replace(' ', "");
     let wrong = browser.post("/me/2fa/totp/confirm", &[("code", "000000")]).await.is(422);
@@ -430,7 +431,7 @@ async fn a_browser_sets_the_app_up_by_forms_alone() {
     let spaced = format!("{} {}", &code[..3], &code[3..]);
     let codes = browser.post("/me/2fa/totp/confirm", &[("code", &spaced)]).await.is(200);
     assert_eq!(codes.header("cache-control"), "no-store");
-    codes.says("Your recovery codes").says("shown this once");
+    codes.says("Save your recovery codes").says("you won't see them again");
     // A reload sends the form again.
     let again = browser.post("/me/2fa/totp/confirm", &[("code", &spaced)]).await.is(422);
     again.says("No set-up waits for a code").says("10 recovery codes are left");
@@ -459,12 +460,17 @@ async fn a_step_up_in_the_middle_of_a_set_up_leads_back_to_it() {
 async fn the_security_page_tells_of_the_app_and_leads_to_it() {
     let app = TestApp::open().await;
     let browser = as_browser(&app.verified("grace@example.com").await);
-    browser.get("/me/security").await.is(200).says("Set up an authenticator app").says("href=\"/me/2fa\"");
+    browser
+        .get("/me/security")
+        .await
+        .is(200)
+        .says("Set up<span class=\"unseen\"> authenticator app</span>")
+        .says("href=\"/me/2fa\"");
     let ada = app.with_app("ada@example.com").await;
 
     let page = as_browser(&ada.curl).get("/me/security").await.is(200);
 
-    page.says("An authenticator app is set up since").says("10 recovery codes are left").hides(&ada.secret);
+    page.says("Set up <time").says("10 of 10 left").hides(&ada.secret);
     let json = ada.curl.get("/me/security").await.is(200).json();
     assert_eq!(json["secondFactors"], ada.curl.get("/me/2fa").await.json());
 }

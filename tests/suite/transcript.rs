@@ -110,7 +110,7 @@ async fn an_address_changes_after_one_confirmation_that_is_good_for_five_minutes
 
     let refused = curl.put_json("/me/email", json!({ "email": "new@example.com" })).await;
     let refused = refused.refuses(403, "reauthentication_required").json();
-    assert!(refused["error"].as_str().unwrap().starts_with("Re-authentication required"), "{refused}");
+    assert!(refused["error"].as_str().unwrap().starts_with("Confirm it's you"), "{refused}");
     assert_eq!((&refused["confirm"], &refused["methods"]), (&json!("/auth/confirm"), &json!(["password"])));
 
     let confirmed = curl.post_json("/auth/confirm", json!({ "password": "pass12345" })).await.is(200).json();

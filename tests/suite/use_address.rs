@@ -64,7 +64,12 @@ async fn whoever_uses_up_the_emails_of_the_day_keeps_nobody_out() {
     assert_eq!(app.emails_to(ADA).await.len(), 5, "none is left for Ada");
 
     let link = newest_link(&app).await;
-    browser.get(&link).await.is(200).says("Use your address").says("This browser is signed in to an account");
+    browser
+        .get(&link)
+        .await
+        .is(200)
+        .says("Create your account")
+        .says("This browser is signed in to an account");
     let fields = [("token", token_of(&link)), ("email", ADA), ("name", "Ada"), ("password", OWN)];
     browser.post("/use-address", &fields).await.goes_to("/me");
 
@@ -202,7 +207,7 @@ async fn what_is_wrong_with_the_form_is_said_and_the_link_stays_good() {
         ("Ada", "adaexample", "mostly your address"),
     ] {
         let fields = [("token", token_of(&link)), ("email", ADA), ("name", name), ("password", password)];
-        let page = browser.post(&link, &fields).await.is(422).says("There is a problem").says(says);
+        let page = browser.post(&link, &fields).await.is(422).says("role=\"alert\"").says(says);
         page.hides(&format!("value=\"{password}\""));
     }
 

@@ -43,7 +43,7 @@ async fn the_browser_that_made_the_account_confirms_with_a_button() {
     let token = app.token_for("ada@example.com").await;
 
     let page = browser.get(&link(&token)).await.is(200);
-    page.says("Confirm this address").hides("type=\"password\"");
+    page.says("Confirm email address").hides("type=\"password\"");
     assert_eq!(app.count(CONFIRMED).await, 0);
     presses(&browser, &token).await.goes_to("/me");
 
@@ -61,7 +61,7 @@ async fn looking_ahead_confirms_nothing_case_03() {
     for (header, value) in
         [("sec-purpose", "prefetch"), ("sec-purpose", "prefetch;prerender"), ("purpose", "prefetch")]
     {
-        browser.clone().with(header, value).get(&link(&token)).await.is(200).says("Confirm this address");
+        browser.clone().with(header, value).get(&link(&token)).await.is(200).says("Confirm email address");
         app.curl().with(header, value).get(&link(&token)).await.refuses(405, "confirm_by_post");
     }
     app.curl().head(&link(&token)).await.is(405);
@@ -86,7 +86,7 @@ async fn another_browser_is_shown_what_it_would_confirm_and_nothing_happens_case
         .says("7 minutes ago")
         .says("21 November 2026, 14:05 UTC")
         .says("Firefox on Linux");
-    let page = page.says("Password of this account").says("I did not make this account");
+    let page = page.says("Password").says("I didn't create this account");
     page.says("action=\"/verify-email\"").says(&format!("name=\"token\" value=\"{token}\""));
     assert_eq!((scanner.cookie("session"), app.count(CONFIRMED).await), (None, 0));
 }
@@ -98,7 +98,7 @@ async fn the_same_browser_is_asked_for_the_password_once_its_session_has_ended()
     let token = app.token_for("ada@example.com").await;
     app.wait(TimeDelta::minutes(31));
 
-    browser.get(&link(&token)).await.is(200).says("Password of this account");
+    browser.get(&link(&token)).await.is(200).says("Password");
 
     browser.post("/verify-email", &[("token", &token), ("password", PASSWORD)]).await.goes_to("/me");
     browser.get("/me").await.is(200).hides("Not confirmed yet");
@@ -127,7 +127,7 @@ async fn another_browser_confirms_and_signs_in_with_the_accounts_password_case_1
 
     let wrong = [("token", token.as_str()), ("password", "a tired recipient's own")];
     let page = phone.post("/verify-email", &wrong).await.is(422).hides("a tired recipient");
-    page.says("That is not the password of this account.").says(&token).says("I did not make this account");
+    page.says("That is not the password of this account.").says(&token).says("I didn't create this account");
     assert_eq!((phone.cookie("session"), app.count(CONFIRMED).await), (None, 0));
 
     let right = [("token", token.as_str()), ("password", PASSWORD)];

@@ -98,7 +98,7 @@ pub async fn test(app: &App, id: ConnectionId, as_json: bool) -> Outcome {
     let mut findings = vec![metadata_finding(&connection, now), key_finding(&connection, keys)];
     findings.push(match domains.iter().find(|domain| domain.verified_at.is_none()) {
         Some(domain) => {
-            ("warning", "domain", format!("{} is not proved: addresses there stay claims.", domain.name))
+            ("warning", "domain", format!("{} is not verified: addresses there stay claims.", domain.name))
         }
         None if domains.is_empty() => ("warning", "domain", "No domain leads to it.".to_owned()),
         None => {

@@ -216,7 +216,7 @@ fn welcome(browser: &MagicLinkRequester, entered: Entered) -> Result<Reply> {
         true => Reply::done(
             next,
             "Your address is confirmed, and you are signed in. The password that this account was made with is \
-             gone: it may have been somebody else's. Set your own under Security.",
+             gone: it may have been someone else's. Set your own under Sign-in & security.",
         ),
     };
     Ok(reply.with("user", UserView::from(&entered.user))?.sign_in(entered.outcome))

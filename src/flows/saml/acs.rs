@@ -279,7 +279,7 @@ pub struct RefusedQuery {
     answered: bool,
 }
 
-/// `GET /auth/saml/refused`: what is told to whoever could not be signed in; the reason is for their administrator. Whoever
+/// `GET /auth/saml/refused`: why signing in did not work; the reason is for their administrator. Whoever
 /// only loaded a page again, and is signed in, goes on.
 pub async fn say_refused(visitor: MaybeUser, query: Query<RefusedQuery>) -> Result<Reply> {
     let RefusedQuery { reference, answered } = query.into_inner();

@@ -144,7 +144,7 @@ fn complete_sso(
         let is_same = owner.is_some() && way.is_none_or(|way| way == connection.id);
         let here = held.filter(|held| held.id == *session);
         let (true, Some(here)) = (is_same, here) else {
-            let sentence = "Somebody else came back than the person who was to confirm that it is them.";
+            let sentence = "Someone else signed in there than the person who was asked to confirm.";
             return refuse(tx, client, &connection, &handoff.attempt, ("another_person", sentence));
         };
         sso_attempt::set_user(tx, &handoff.attempt, user)?;

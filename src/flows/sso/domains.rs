@@ -111,7 +111,7 @@ pub async fn check(
 ) -> Result<Reply> {
     let (organisation, domain) = find(&me, path.into_inner(), &app).await?;
     let id = domain.id.clone();
-    let message = format!("{} is proved: it belongs to {}.", domain.name, organisation.name);
+    let message = format!("{} is verified: it belongs to {}.", domain.name, organisation.name);
     let verified = async {
         look(&me, &domain, &app).await?;
         write(&me, &organisation.id, &app, move |tx, actor| {

@@ -147,8 +147,8 @@ impl KeptCredentials {
             None => "a passkey".to_owned(),
         });
         let organisations = self.organisations.iter().map(|name| match plain(name) {
-            Some(name) => format!("signing in through {name}"),
-            None => "signing in through an organisation".to_owned(),
+            Some(name) => format!("single sign-on with {name}"),
+            None => "single sign-on with an organisation".to_owned(),
         });
         passkeys.chain(organisations).chain(self.has_app.then(|| "an authenticator app".to_owned())).collect()
     }
@@ -213,8 +213,23 @@ impl FactorChange {
             Self::PasskeyRemoved => "A passkey was removed",
             Self::AppPutBack => "The authenticator app that was removed was put back",
             Self::PasskeyPutBack => "A passkey that was removed was put back",
-            Self::PasskeyCopied => "Somebody used a copy of one of your passkeys, so it no longer works",
+            Self::PasskeyCopied => "Someone used a copy of one of your passkeys, so it no longer works",
             Self::CodesMade => "New recovery codes were made, and the older ones no longer work",
+        }
+    }
+
+    /// What happened, as a subject.
+    fn event(self, brand: &str) -> String {
+        match self {
+            Self::AppAdded => format!("Authenticator app added to your {brand} account"),
+            Self::AppReplaced => format!("Authenticator app replaced on your {brand} account"),
+            Self::AppRemoved => format!("Authenticator app removed from your {brand} account"),
+            Self::PasskeyAdded => format!("Passkey added to your {brand} account"),
+            Self::PasskeyRemoved => format!("Passkey removed from your {brand} account"),
+            Self::AppPutBack => format!("Authenticator app put back on your {brand} account"),
+            Self::PasskeyPutBack => format!("Passkey put back on your {brand} account"),
+            Self::PasskeyCopied => format!("Passkey blocked on your {brand} account"),
+            Self::CodesMade => format!("New recovery codes for your {brand} account"),
         }
     }
 }
@@ -242,7 +257,7 @@ pub fn factor_changed(
     device: &str,
     not_me: &str,
 ) -> askama::Result<Email> {
-    sign_in_changed(site, to, name, change.words(), (when, device), not_me)
+    sign_in_changed(site, to, name, (change.event(&site.name), change.words()), (when, device), not_me)
 }
 
 /// Tells somebody that they sign in through `organisation` from now on, since `when` and from which `device`. `not_me` is
@@ -259,15 +274,16 @@ pub fn identity_linked(
     not_me: &str,
 ) -> askama::Result<Email> {
     let organisation = plain(organisation).unwrap_or("an organisation");
-    let what = format!("Your account can be signed in to through {organisation}");
-    sign_in_changed(site, to, name, &what, (when, device), not_me)
+    let what = format!("Single sign-on with {organisation} was linked");
+    let event = format!("Single sign-on linked to your {} account", site.name);
+    sign_in_changed(site, to, name, (event, &what), (when, device), not_me)
 }
 
 fn sign_in_changed(
     site: &Site,
     to: &EmailAddress,
     name: &str,
-    what: &str,
+    (event, what): (String, &str),
     (when, device): (&str, &str),
     not_me: &str,
 ) -> askama::Result<Email> {
@@ -278,7 +294,7 @@ fn sign_in_changed(
         when,
         device: device_name(device),
     };
-    write(EmailKind::FactorChanged, to, format!("How you sign in to {} has changed", site.name), &words)
+    write(EmailKind::FactorChanged, to, event, &words)
 }
 
 struct WrongStepUps<'a> {

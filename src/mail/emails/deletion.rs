@@ -79,7 +79,7 @@ email_templates!(DeletionCancelled, "mail/deletion_cancelled.txt", "mail/deletio
 pub fn deletion_cancelled(site: &Site, to: &EmailAddress, name: &str, when: &str) -> askama::Result<Email> {
     let words =
         DeletionCancelled { head: EmailHeader::of(site, name), link: site.link("/forgot-password"), when };
-    write(EmailKind::DeletionCancelled, to, format!("Your account at {} stays", site.name), &words)
+    write(EmailKind::DeletionCancelled, to, format!("Your account at {} won't be deleted", site.name), &words)
 }
 
 struct DeletionDone<'a> {
@@ -132,7 +132,7 @@ pub fn unverified_account_ends(
     write(
         EmailKind::UnverifiedAccountEnds,
         to,
-        format!("Last chance to confirm your address for {}", site.name),
+        format!("Last chance to confirm your email address for {}", site.name),
         &words,
     )
 }

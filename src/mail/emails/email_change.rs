@@ -32,7 +32,12 @@ pub fn confirm_new_address(
         link: token_link(site, "/me/email/confirm", token),
         valid_for,
     };
-    write(EmailKind::ConfirmNewAddress, to, format!("Confirm your new address for {}", site.name), &words)
+    write(
+        EmailKind::ConfirmNewAddress,
+        to,
+        format!("Confirm your new email address for {}", site.name),
+        &words,
+    )
 }
 
 /// An email to an old address, before the change and after it.
@@ -66,7 +71,7 @@ pub fn address_change_asked(
     valid_for: &str,
 ) -> askama::Result<Email> {
     let words = AddressMove::new(site, name, new, token, valid_for, false);
-    let subject = format!("Somebody asked to change your address for {}", site.name);
+    let subject = format!("Someone asked to change your email address for {}", site.name);
     write(EmailKind::AddressChangeAsked, to, subject, &words)
 }
 
@@ -83,5 +88,5 @@ pub fn address_changed(
     valid_for: &str,
 ) -> askama::Result<Email> {
     let words = AddressMove::new(site, name, new, token, valid_for, true);
-    write(EmailKind::AddressChanged, to, format!("Your address for {} was changed", site.name), &words)
+    write(EmailKind::AddressChanged, to, format!("Your email address for {} was changed", site.name), &words)
 }

@@ -41,8 +41,8 @@ pub fn certificate_expires(
         is_over,
     };
     let subject = match is_over {
-        true => format!("Sign-in through your organisation at {} has stopped", site.name),
-        false => format!("Sign-in through your organisation at {} will stop", site.name),
+        true => format!("Single sign-on with your organisation at {} has stopped", site.name),
+        false => format!("Single sign-on with your organisation at {} will stop", site.name),
     };
     write(EmailKind::CertificateExpires, to, subject, &words)
 }
@@ -83,8 +83,8 @@ pub fn domain_record_gone(
         is_lost,
     };
     let subject = match is_lost {
-        true => format!("{domain} is no longer proved at {}", site.name),
-        false => format!("The record that proves {domain} at {} is gone", site.name),
+        true => format!("{domain} is no longer verified at {}", site.name),
+        false => format!("The record that verifies {domain} at {} is gone", site.name),
     };
     write(EmailKind::DomainRecordGone, to, subject, &words)
 }
@@ -194,5 +194,5 @@ pub fn disowned_changes(
         address,
         changes: changes.iter().map(told).collect(),
     };
-    write(EmailKind::DisownedChanges, to, format!("Somebody else made changes in {organisation}"), &words)
+    write(EmailKind::DisownedChanges, to, format!("Someone else made changes in {organisation}"), &words)
 }

@@ -122,13 +122,14 @@ pub fn factor_reset(site: &Site, to: &EmailAddress, name: &str, step: ResetStep)
     let (link, subject) = match step {
         ResetStep::Asked { token, .. } | ResetStep::SomeAsked { token, .. } => (
             token_link(site, "/factor-reset/stop", token),
-            format!("Somebody asked to reset how you sign in to {}", site.name),
+            format!("A reset of your two-step verification at {} was requested", site.name),
         ),
-        ResetStep::Stopped { .. } => {
-            (site.link("/me/security"), format!("How you sign in to {} stays as it is", site.name))
-        }
+        ResetStep::Stopped { .. } => (
+            site.link("/me/security"),
+            format!("The reset of your two-step verification at {} was cancelled", site.name),
+        ),
         ResetStep::Done { .. } | ResetStep::SomeDone { .. } => {
-            (site.link("/login"), format!("Your second proofs for {} are removed", site.name))
+            (site.link("/login"), format!("Your two-step verification at {} was reset", site.name))
         }
     };
     let what = match step {

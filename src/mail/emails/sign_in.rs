@@ -35,7 +35,7 @@ pub fn verify_email(
         start_link: start_link(site, to, start),
         valid_for,
     };
-    write(EmailKind::VerifyEmail, to, format!("Confirm your address for {}", site.name), &words)
+    write(EmailKind::VerifyEmail, to, format!("Confirm your email address for {}", site.name), &words)
 }
 
 struct AlreadyRegistered<'a> {
@@ -106,7 +106,7 @@ pub fn magic_link(
         place: asked.place,
         valid_for,
     };
-    write(EmailKind::MagicLink, to, format!("Your link to sign in to {}", site.name), &words)
+    write(EmailKind::MagicLink, to, format!("Your sign-in link for {}", site.name), &words)
 }
 
 struct NewSignIn<'a> {

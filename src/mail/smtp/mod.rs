@@ -177,7 +177,7 @@ fn parameters(
     if envelope.from().into_iter().chain(envelope.to()).any(|address| !address.to_string().is_ascii()) {
         if !offers(Extension::SmtpUtfEight) {
             return Err(Refusal::of_email(
-                "Our mail server cannot carry addresses with letters beyond ASCII before the @ (SMTPUTF8). Set SMTP_URL \
+                "Our mail server cannot carry addresses with characters beyond ASCII before the @ (SMTPUTF8). Set SMTP_URL \
                  to one that can.",
             ));
         }

@@ -211,7 +211,7 @@ fn cpu(work: impl Fn()) -> f64 {
 }
 
 /// How much longer code takes that was not made quick.
-const SLOWER: f64 = if cfg!(debug_assertions) { 10.0 } else { 1.0 };
+const SLOWER: f64 = if cfg!(debug_assertions) { 30.0 } else { 1.0 };
 
 /// Counted in processor time, so that it says the same on a busy machine. Of a stranger's document nothing is digested;
 /// the identity provider's own may cost more, since it could as well send many.

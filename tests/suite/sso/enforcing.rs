@@ -42,7 +42,7 @@ async fn a_password_opens_nothing_but_for_the_break_glass_owner_case_88() {
     // In a browser it is a page with a link: a form must not lead to another site.
     let form = [("email", "ada@example.com"), ("password", PASSWORD)];
     let page = app.browser().post("/login", &form).await.is(403);
-    page.says("Go on to your organisation").says("/auth/saml/login?email=ada%40example.com");
+    page.says("Continue to your organisation").says("/auth/saml/login?email=ada%40example.com");
     assert_eq!(app.count("sessions WHERE method = 'password'").await, 1);
     drop(acme);
 }

@@ -114,7 +114,7 @@ async fn what_identifies_people_is_chosen_before_they_come_and_locked_afterwards
     assert!(refused["fields"]["identifier"].as_str().unwrap().contains("Make a new connection"));
     ada_owns.put_json(&path, settings("uid", "email")).await.is(200);
     let page = ada_owns.clone().with("accept", "text/html");
-    page.get(&path).await.is(200).says("People are known by <bdi>uid</bdi> already");
+    page.get(&path).await.is(200).says("People are identified by <bdi>uid</bdi> already");
 }
 
 /// What passed a moment ago was told by another attribute than the one that counts now.

@@ -191,7 +191,7 @@ async fn an_operator_approves_the_domain_of_one_of_several() {
     assert_eq!(again.code, Some(1), "an act that did nothing says so: {again:?}");
     assert!(again.err.contains("nothing was changed"), "{again:?}");
     let other = [&approve[..], &["--organisation", "acme"]].concat();
-    assert!(refusal(&app.command(&other)).contains("Another organisation has proved"));
+    assert!(refusal(&app.command(&other)).contains("Another organisation has verified"));
 
     request_in(&app.browser().get("/auth/saml/login?email=ada@example.com").await);
     assert_eq!(app.count("domains WHERE verified_by = 'operator'").await, 1);
@@ -249,7 +249,7 @@ async fn the_whole_way_can_be_clicked_after_seeding() {
         browser.clone().with("accept", "application/json").get("/organisations").await.is(200);
     assert_eq!(organisations.json()["organisations"][0]["role"], "owner");
     assert!(!id_of(&browser).await.is_empty());
-    browser.get("/dev/idp").await.is(200).says("Nobody asks");
+    browser.get("/dev/idp").await.is(200).says("Nothing has been asked yet");
     browser.get("/dev/idp?SAMLRequest=rubbish").await.is(400);
     browser.get("/dev/idp/metadata").await.is(200);
 }
@@ -271,7 +271,7 @@ async fn the_sign_in_page_asks_for_the_address_first_and_does_not_tell_who_is_he
     let (ada, bob) = (page("ada@example.com").await.is(200), page("bob@example.com").await.is(200));
     let plain = |text: String, name: &str| text.replace(&format!("{name}%40example.com"), "ADDRESS");
     assert_eq!(plain(ada.outline("ada@example.com"), "ada"), plain(bob.outline("bob@example.com"), "bob"));
-    page("nonsense").await.is(422).says("There is a problem").hides("type=\"password\"");
+    page("nonsense").await.is(422).says("role=\"alert\"").hides("type=\"password\"");
 
     let json = app.curl().get("/login?email=ada@example.com").await.is(200).json();
     assert_eq!(json["signIn"], "/auth/saml/login?email=ada%40example.com");

@@ -35,7 +35,7 @@ async fn a_first_arrival_makes_an_account_with_a_confirmed_address_and_a_role_ca
     assert_eq!(acme.attempts(&app).await, ["success"]);
     assert_eq!(app.count("sessions WHERE method = 'sso'").await, 1);
     assert_eq!(app.count("users WHERE password_hash IS NULL").await, 1);
-    assert!(app.emails_to("ada@example.com").await.is_empty(), "there is nothing to confirm");
+    assert!(app.emails_to("ada@example.com").await.is_empty(), "no password yet");
 }
 
 #[actix_web::test]
@@ -125,7 +125,7 @@ async fn an_organisation_speaks_only_for_domains_that_it_proved_case_82() {
         } else if state != "nobody" {
             app.unverified_user("ada@example.com").await;
         }
-        evil.signs_in(&app, &browser, &ada()).await.is(403).says("did not work");
+        evil.signs_in(&app, &browser, &ada()).await.is(403).says("didn't work");
         if state == "confirmed in that browser" {
             let token = app.token_for("ada@example.com").await;
             let form = [("token", token.as_str()), ("password", PASSWORD)];
@@ -165,7 +165,7 @@ async fn a_member_of_an_unproved_domain_is_connected_once_they_signed_in_the_old
     browser.post("/login", &form).await.is(303);
     browser.post("/auth/saml/link", &[]).await.goes_to("/me");
     assert_eq!(app.count("identities").await, 1);
-    assert_eq!(app.emails_that_say("ada@example.com", "signed in to through Acme").await, 1);
+    assert_eq!(app.emails_that_say("ada@example.com", "Single sign-on with Acme was linked").await, 1);
     later(&app);
     let again = app.browser();
     acme.signs_in(&app, &again, &ada()).await.goes_to("/me");
@@ -193,7 +193,7 @@ async fn with_a_proof_the_account_is_connected_once_its_person_signs_in_the_old_
 
     acme.signs_in(&app, &browser, &ada().in_groups(&["makers"])).await.goes_to("/auth/saml/link");
     assert!(is_nobody(&browser).await);
-    browser.get("/auth/saml/link").await.is(200).says("ada@example.com").says("Sign in as before");
+    browser.get("/auth/saml/link").await.is(200).says("ada@example.com").says("Sign in to link them");
     browser.post("/auth/saml/link", &[]).await.goes_to("/login");
 
     // Somebody else who signs in here connects nothing.
@@ -205,7 +205,7 @@ async fn with_a_proof_the_account_is_connected_once_its_person_signs_in_the_old_
 
     let old = [("email", "ada@example.com"), ("password", PASSWORD), ("next", "/auth/saml/link")];
     browser.post("/login", &old).await.goes_to("/auth/saml/link");
-    browser.get("/auth/saml/link").await.is(200).says("Connect the two");
+    browser.get("/auth/saml/link").await.is(200).says("Link accounts");
     browser.post("/auth/saml/link", &[]).await.goes_to("/me");
     assert_eq!(acme.roles(&app).await[0], "ada@example.com editor");
     browser.post("/auth/saml/link", &[]).await.is(422);

@@ -225,7 +225,7 @@ async fn a_sign_in_that_begins_there_is_refused_or_asked_for_anew_case_79() {
 
     // Nothing of it is believed: where its person wants it, a fresh request goes there, and its answer is.
     let page = posts(&app, &browser, &response, "").await.is(200);
-    page.says("Another site led you here").says(acme.connection.as_str());
+    page.says("Another site sent you here").says(acme.connection.as_str());
     let fresh = acme.leave_for(&browser).await;
     assert!(is_nobody(&browser).await);
     assert_ne!(fresh.id, before.id);

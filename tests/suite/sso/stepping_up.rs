@@ -30,7 +30,7 @@ async fn who_has_no_password_confirms_there_and_the_interrupted_form_goes_on_cas
 
     let interrupted = browser.post("/me/email", &[("email", "ada@new.example")]).await.is(303);
     let confirm = interrupted.header("location").to_owned();
-    let page = browser.get(&confirm).await.is(200).says("Confirm through your organisation");
+    let page = browser.get(&confirm).await.is(200).says("Confirm with your organisation");
     let (_, link) = page.body.split_once("href=\"/auth/saml/confirm?").unwrap();
     let link = link.split_once('"').unwrap().0.replace("&#38;", "&").replace("&amp;", "&");
     let request = request_in(&browser.get(&format!("/auth/saml/confirm?{link}")).await);
