@@ -147,6 +147,10 @@ pub fn entries() -> Vec<Entry> {
         get("/organisations/{slug}/sso/{connection}/metadata", "the form for other metadata", sso::metadata_form),
         post("/organisations/{slug}/sso/{connection}/metadata", "`{metadata or metadataUrl}` of the same identity provider; up to 1 MiB", sso::replace_metadata),
         post("/organisations/{slug}/sso/{connection}/metadata/read", "reads what is behind the link now", sso::read_now),
+        post("/organisations/{slug}/sso/{connection}/setup-link", "→ 201 `{link, expiresAt}`: somebody without an account sets it up by it, while it is not in use", sso::make_setup_link),
+        delete("/organisations/{slug}/sso/{connection}/setup-link", "revokes it", sso::revoke_setup_link),
+        post("/organisations/{slug}/sso/{connection}/setup-link/revoke", "the same for forms", sso::revoke_setup_link),
+        post("/organisations/{slug}/sso/{connection}/switch-on", "puts into use what a set-up link changed", sso::switch_on),
         post("/organisations/{slug}/sso/{connection}/test", "a test sign-in: `{location}` to go to; signs nobody in", saml::test),
         get("/organisations/{slug}/sso/{connection}/attempts/{attempt}", "all that a response said, and each check", sso::attempt),
         post("/organisations/{slug}/sso/domains", "`{domain}` → 201 `{domain}` with the TXT record to set", sso::add),
@@ -157,7 +161,11 @@ pub fn entries() -> Vec<Entry> {
         post("/organisations/{slug}/sso/domains/{domain}/enforce", "`{breakGlass}`: its people sign in there only, but for this owner", sso::enforce),
         post("/organisations/{slug}/sso/domains/{domain}/release", "they may sign in otherwise again", sso::release),
 
+        get("/sso/setup", "the page of a set-up link: `{connection, settings, tests, detail}`; `?attempt=` shows a test", sso::show_setup),
+        post("/sso/setup", "`{token, name, metadata or metadataUrl, …}`: out of use until an owner switches it on; up to 1 MiB", sso::set_up),
+
         get("/auth/saml/metadata", "this site as a SAML service provider", saml::metadata),
+        post("/auth/saml/test", "`{token}` of a set-up link → a test sign-in: `{location}`; signs nobody in", saml::test_by_link),
         post("/auth/saml/login", "`{connection, next?}`: the same, after being asked first", saml::go),
         get("/auth/saml/login", "`?email=`: to the identity provider of the address's domain", saml::login),
         post("/auth/saml/callback", "the assertion consumer service", saml::assertion_consumer_service),

@@ -18,6 +18,7 @@ pub mod put_back;
 pub mod second_factors;
 pub mod security_changes;
 pub mod session_cap;
+pub mod setup_link;
 pub mod sign_up;
 pub mod sso_policy;
 pub mod step_up;

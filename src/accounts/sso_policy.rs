@@ -44,6 +44,12 @@ pub fn lock_required_connection(tx: &mut Tx, user: &User) -> Result<Option<Conne
     required_connection(tx.conn, user)
 }
 
+/// Whether the people of a verified domain are led to a connection.
+pub fn is_led_to(conn: &mut Conn, connection: &ConnectionId) -> Result<bool> {
+    let led = domain::domains_of_connection(conn, connection)?;
+    Ok(led.iter().any(|domain| domain.verified_at.is_some()))
+}
+
 /// Whether `user` is the one owner who may come in otherwise.
 pub fn is_break_glass(conn: &mut Conn, domain: &Domain, user: &UserId) -> Result<bool> {
     // Named once, and still an owner: whoever was put out of the organisation has no key to it.
@@ -103,7 +109,11 @@ pub fn enforce(
     let Some(connection) = &domain.connection_id else {
         return Err(domain::unfit("Choose first with which connection its people sign in."));
     };
-    if connection::owned(tx.conn, organisation, connection)?.tested_at.is_none() {
+    let connection = connection::owned(tx.conn, organisation, connection)?;
+    if connection.is_paused {
+        return Err(domain::unfit("Switch the connection on first."));
+    }
+    if connection.tested_at.is_none() {
         return Err(domain::unfit(
             "Test the connection first. The test has to be newer than its last change.",
         ));

@@ -125,6 +125,11 @@ pub const SETTINGS: &[Setting] = &[
     setting("MAGIC_LINK_LIFE", "10m", "how long a link to sign in works, and its short code"),
     setting("SAML_REQUEST_LIFE", "60m", "how long someone may take to sign in at their identity provider"),
     setting(
+        "SSO_SETUP_LINK_LIFE",
+        "7d",
+        "how long a link works by which an IT contact sets single sign-on up",
+    ),
+    setting(
         "FACTORS_RESET_DELAY",
         "24h",
         "how long an owner can stop the removal of their second factors by an operator",

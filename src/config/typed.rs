@@ -63,6 +63,8 @@ pub struct Lifetimes {
     pub magic_link: TimeDelta,
     /// A request to an identity provider, until it is answered.
     pub saml_request: TimeDelta,
+    /// A link by which an IT contact sets a connection up.
+    pub sso_setup_link: TimeDelta,
     /// From an operator's reset of second factors until it takes effect.
     pub factors_reset: TimeDelta,
     /// The link to a new address.

@@ -247,6 +247,7 @@ diesel::table! {
         name_policy -> Text,
         identifier -> Text,
         unsigned_responses -> Integer,
+        is_paused -> Bool,
     }
 }
 

@@ -25,7 +25,7 @@ use crate::{
         organisation, service_key,
         sso_attempt::{self, CheckDetail, Detail},
         sso_session::SsoSession,
-        token::AuthnRequestState,
+        token::{AuthnRequestState, SsoIntent},
     },
     saml::{self, Reason, Refusal},
     secret,
@@ -33,12 +33,15 @@ use crate::{
 };
 
 pub use acs::{assertion_consumer_service, say_refused};
-pub use authn_request::{go, login, step_up, test};
+pub use authn_request::{go, login, step_up, test, test_by_link};
 pub use complete::complete;
 pub use linking::{link, link_form};
 pub use logout::{logout, logout_by_post};
 
 const SEAL: &str = "saml_arrival";
+
+// The page of set-up links.
+const SETUP: &str = "/sso/setup";
 
 const REFUSED: &str = "/auth/saml/refused";
 
@@ -149,22 +152,50 @@ pub async fn certificate(app: Data<App>) -> Result<HttpResponse> {
         .body(key.certificate_pem()?))
 }
 
+/// Who tries a connection.
+#[derive(Clone)]
+enum Tester {
+    /// One of its owners.
+    Owner(UserId),
+    /// The bearer of a set-up link.
+    LinkBearer,
+}
+
+impl Tester {
+    fn of(purpose: &SsoIntent) -> Option<Self> {
+        match purpose {
+            SsoIntent::Test { user } => Some(Self::Owner(user.clone())),
+            SsoIntent::TestByLink => Some(Self::LinkBearer),
+            SsoIntent::SignIn | SsoIntent::StepUp { .. } => None,
+        }
+    }
+}
+
 /// Notes a response that was refused, or a test; where its browser goes on. A test is shown to its owner, anything else is
 /// told in general words, with a number to read out.
 fn note(
     tx: &mut Tx,
     client: &Client,
     connection: &Connection,
-    test: Option<UserId>,
+    test: Option<Tester>,
     (outcome, is_signed): (&str, bool),
     detail: &Detail,
 ) -> Result<String> {
-    let id = sso_attempt::note(tx, &connection.id, test.as_ref(), is_signed, outcome, detail)?;
+    let id = match &test {
+        Some(Tester::LinkBearer) => {
+            sso_attempt::note_by_link(tx, &connection.id, is_signed, outcome, detail)?
+        }
+        Some(Tester::Owner(owner)) => {
+            sso_attempt::note(tx, &connection.id, Some(owner), is_signed, outcome, detail)?
+        }
+        None => sso_attempt::note(tx, &connection.id, None, is_signed, outcome, detail)?,
+    };
     if outcome != "success" {
         record_refusal(tx, client, connection, outcome)?;
     }
     Ok(match test {
-        Some(_) => {
+        Some(Tester::LinkBearer) => format!("{SETUP}?attempt={id}"),
+        Some(Tester::Owner(_)) => {
             let slug = organisation::slug_of(tx.conn, &connection.organisation_id)?;
             format!("/organisations/{slug}/sso/{}/attempts/{id}", connection.id)
         }

@@ -61,8 +61,8 @@ pub use deletion::{
 };
 pub use email_change::{address_change_asked, address_changed, confirm_new_address};
 pub use organisation::{
-    DisownedChange, MembershipChange, certificate_expires, disowned_changes, domain_record_gone,
-    membership_changed,
+    DisownedChange, MembershipChange, SetupLinkUse, certificate_expires, disowned_changes,
+    domain_record_gone, membership_changed, setup_link_used,
 };
 pub use second_factors::{ResetStep, factor_reset, recovery_code_used, wrong_codes};
 pub use sign_in::{AskedFrom, already_registered, magic_link, new_sign_in, verify_email};

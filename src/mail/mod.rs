@@ -95,6 +95,8 @@ pub enum EmailKind {
     MembershipChanged,
     /// What somebody else changed in an organisation from a member's account.
     DisownedChanges,
+    /// A link by which somebody without an account sets single sign-on up was made or used.
+    SetupLinkUsed,
     /// Sent by `vestibule doctor` to see that mail arrives.
     Test,
 }
@@ -127,6 +129,7 @@ impl EmailKind {
             Self::DomainRecordGone => "domain_record_gone",
             Self::MembershipChanged => "membership_changed",
             Self::DisownedChanges => "disowned_changes",
+            Self::SetupLinkUsed => "setup_link_used",
             Self::Test => "test",
         }
     }

@@ -63,9 +63,21 @@ pub struct Connection {
     pub tested_at: Option<Timestamp>,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Whether a set-up link changed it, and no owner has switched it on since: it lets nobody in, but can be tested.
+    pub is_paused: bool,
 }
 
 impl Connection {
+    /// Whether it has no metadata yet.
+    pub fn is_blank(&self) -> bool {
+        self.metadata.is_empty()
+    }
+
+    /// The identity provider's entity ID, where it is known.
+    pub fn known_issuer(&self) -> Option<&str> {
+        Some(self.issuer.as_str()).filter(|issuer| !issuer.is_empty())
+    }
+
     /// What its attributes mean.
     pub fn mapping(&self) -> Result<Mapping> {
         Ok(serde_json::from_str(&self.mapping)?)
@@ -78,7 +90,7 @@ impl Connection {
 
     /// The identity provider, from the metadata as it was read. Refused again where it would be refused today.
     pub fn provider(&self, now: Timestamp) -> Result<IdentityProvider, Reason> {
-        read_provider(&self.metadata, now)
+        if self.is_blank() { Err(Reason::NoMetadata) } else { read_provider(&self.metadata, now) }
     }
 }
 
@@ -87,7 +99,7 @@ impl Connection {
 pub struct NewConnection {
     /// As its owners call it.
     pub name: String,
-    /// The metadata, read.
+    /// The metadata, read; empty where it is to come later.
     pub metadata: String,
     /// Where it came from, if it is to be read anew.
     pub metadata_url: Option<String>,
@@ -106,9 +118,12 @@ pub fn create(
     organisation: &OrganisationId,
     new: NewConnection,
 ) -> Result<Result<Connection, Reason>> {
-    let provider = match read_provider(&new.metadata, tx.now) {
-        Ok(provider) => provider,
-        Err(reason) => return Ok(Err(reason)),
+    let provider = match new.metadata.as_str() {
+        "" => None,
+        metadata => match read_provider(metadata, tx.now) {
+            Ok(provider) => Some(provider),
+            Err(reason) => return Ok(Err(reason)),
+        },
     };
     organisation::lock(tx, organisation)?;
     let held = connections::table.filter(connections::organisation_id.eq(organisation));
@@ -124,9 +139,9 @@ pub fn create(
         name_policy: NamePolicy::Any,
         identifier: String::new(),
         unsigned_responses: 0,
-        expires_at: last_expiry(&provider, tx.now),
-        metadata: provider.metadata(),
-        issuer: provider.entity_id,
+        expires_at: provider.as_ref().map_or(tx.now, |provider| last_expiry(provider, tx.now)),
+        metadata: provider.as_ref().map(IdentityProvider::metadata).unwrap_or_default(),
+        issuer: provider.map(|provider| provider.entity_id).unwrap_or_default(),
         metadata_url: new.metadata_url,
         read_at: tx.now,
         read_error: None,
@@ -136,6 +151,7 @@ pub fn create(
         asks_second_factor: false,
         tested_at: None,
         created_at: tx.now,
+        is_paused: false,
     };
     diesel::insert_into(connections::table).values(&connection).execute(tx.conn)?;
     let event =
@@ -192,6 +208,7 @@ pub fn unsolicited_from(conn: &mut Conn, issuer: &str) -> Result<Option<Connecti
     let mut found: Vec<Connection> = connections::table
         .filter(connections::issuer.eq(issuer))
         .filter(connections::allows_idp_initiated)
+        .filter(connections::is_paused.eq(false))
         .filter(connections::id.eq_any(led))
         .limit(2)
         .select(Connection::as_select())

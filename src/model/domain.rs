@@ -16,7 +16,7 @@ use crate::{
     clock::Timestamp,
     db::{
         Conn, Tx,
-        schema::{domains, organisations},
+        schema::{connections, domains, organisations},
     },
     error::{Error, Errors, Result},
     ids::{ConnectionId, DomainId, Id, OrganisationId, UserId},
@@ -189,9 +189,12 @@ pub fn verified(conn: &mut Conn, name: &str) -> Result<Option<Domain>> {
     Ok(found.select(Domain::as_select()).get_result(conn).optional()?)
 }
 
-/// The connection that an address is led to: that of its domain, where it is proved and has one.
+/// The connection that an address is led to: that of its domain, where it is proved and has one that is in use.
 pub fn connection_for_email(conn: &mut Conn, email: &EmailAddress) -> Result<Option<ConnectionId>> {
-    Ok(verified(conn, &email.domain())?.and_then(|domain| domain.connection_id))
+    let led = verified(conn, &email.domain())?.and_then(|domain| domain.connection_id);
+    let Some(led) = led else { return Ok(None) };
+    let in_use = connections::table.find(led).filter(connections::is_paused.eq(false));
+    Ok(in_use.select(connections::id).get_result(conn).optional()?)
 }
 
 /// Makes everyone else who decides about the people of this domain wait.
@@ -226,7 +229,7 @@ pub fn set_connection(
     organisation::lock(tx, organisation)?;
     let domain = owned(tx.conn, organisation, id)?;
     let chosen = connection.map(|id| connection::owned(tx.conn, organisation, id)).transpose()?;
-    let is_tested = chosen.as_ref().is_some_and(|chosen| chosen.tested_at.is_some());
+    let is_tested = chosen.as_ref().is_some_and(|chosen| chosen.tested_at.is_some() && !chosen.is_paused);
     if domain.is_enforced && !is_tested {
         return Err(unfit(
             "Its people sign in there only: choose a connection that was tested since its last change.",

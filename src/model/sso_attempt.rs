@@ -128,6 +128,28 @@ pub fn note(
     outcome: &str,
     detail: &Detail,
 ) -> Result<AttemptId> {
+    insert(tx, connection, (tester.is_some(), tester), is_signed, outcome, detail)
+}
+
+/// The same of a test by the bearer of a set-up link.
+pub fn note_by_link(
+    tx: &mut Tx,
+    connection: &ConnectionId,
+    is_signed: bool,
+    outcome: &str,
+    detail: &Detail,
+) -> Result<AttemptId> {
+    insert(tx, connection, (true, None), is_signed, outcome, detail)
+}
+
+fn insert(
+    tx: &mut Tx,
+    connection: &ConnectionId,
+    (is_test, tester): (bool, Option<&UserId>),
+    is_signed: bool,
+    outcome: &str,
+    detail: &Detail,
+) -> Result<AttemptId> {
     let id = Id::random()?;
     let is_signed = is_signed || tester.is_some();
     diesel::insert_into(attempts::table)
@@ -136,7 +158,7 @@ pub fn note(
             attempts::connection_id.eq(connection),
             attempts::user_id.eq(tester),
             attempts::at.eq(tx.now),
-            attempts::is_test.eq(tester.is_some()),
+            attempts::is_test.eq(is_test),
             attempts::outcome.eq(outcome),
             attempts::is_signed.eq(is_signed),
             attempts::sealed.eq(sealed(tx, detail)?),
@@ -190,6 +212,19 @@ pub fn of(conn: &mut Conn, connection: &ConnectionId) -> Result<Vec<SsoAttempt>>
         .filter(attempts::connection_id.eq(connection))
         .order((attempts::at.desc(), attempts::id))
         .limit(KEPT + KEPT_UNSIGNED)
+        .select(SsoAttempt::as_select())
+        .load(conn)?)
+}
+
+/// The tests at a connection by bearers of set-up links since `moment`, the newest first.
+pub fn by_link(conn: &mut Conn, connection: &ConnectionId, moment: Timestamp) -> Result<Vec<SsoAttempt>> {
+    Ok(attempts::table
+        .filter(attempts::connection_id.eq(connection))
+        .filter(attempts::is_test)
+        .filter(attempts::user_id.is_null())
+        .filter(attempts::at.ge(moment))
+        .order((attempts::at.desc(), attempts::id))
+        .limit(KEPT)
         .select(SsoAttempt::as_select())
         .load(conn)?)
 }

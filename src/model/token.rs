@@ -21,7 +21,8 @@ pub use purpose::{
     AddressChange, AuthnRequestState, CancelDeletion, ChangeEmail, FirstFactor, LinkIdentity, MagicLink,
     MagicLinkBrowser, MagicLinkCode, MagicLinkRequest, PASSKEY_CEREMONY, PendingSignIn, Purpose,
     RegisterPasskey, ReportSignIn, ReportedEvent, ResetPassword, ResumeRequest, RevertEmailChange,
-    SamlRequest, SsoHandoff, SsoIntent, StopFactorReset, UsePasskey, VerifyEmail,
+    SamlRequest, SetUpConnection, SetupLinkState, SsoHandoff, SsoIntent, StopFactorReset, UsePasskey,
+    VerifyEmail,
 };
 pub use reading::{Token, all_outstanding, is_live, is_used, outstanding, peek, peek_unowned};
 pub use use_address::UseAddress;

@@ -17,7 +17,7 @@ use super::{error_response, mailed_token::MailedToken, negotiation};
 use crate::error::Error;
 
 /// The pages that mailed links lead to.
-pub const PATHS: [&str; 9] = [
+pub const PATHS: [&str; 10] = [
     "/cancel-deletion",
     "/factor-reset/stop",
     "/login/magic-link/verify",
@@ -25,6 +25,7 @@ pub const PATHS: [&str; 9] = [
     "/me/email/undo",
     "/not-me",
     "/reset-password",
+    "/sso/setup",
     "/use-address",
     "/verify-email",
 ];

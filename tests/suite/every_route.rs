@@ -87,6 +87,8 @@ pub const BODIES: &[(&str, &str, &str)] = &[
     ("PUT", "/organisations/{slug}/sso/{connection}", "name=Okta"),
     ("POST", "/organisations/{slug}/sso/{connection}", "name=Okta"),
     ("POST", "/organisations/{slug}/sso/{connection}/metadata", "metadata=$METADATA"),
+    ("POST", "/sso/setup", "token=$TOKEN&name=Okta&metadata=$METADATA"),
+    ("POST", "/auth/saml/test", "token=$TOKEN"),
     ("POST", "/organisations/{slug}/sso/domains", "domain=example.com"),
     ("POST", "/organisations/{slug}/sso/domains/{domain}/connection", "connection="),
     ("POST", "/organisations/{slug}/sso/domains/{domain}/enforce", "breakGlass=x"),

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::harness::{TestApp, token_in};
 
-const PATHS: [&str; 9] = [
+const PATHS: [&str; 10] = [
     "/cancel-deletion",
     "/factor-reset/stop",
     "/login/magic-link/verify",
@@ -12,6 +12,7 @@ const PATHS: [&str; 9] = [
     "/me/email/undo",
     "/not-me",
     "/reset-password",
+    "/sso/setup",
     "/use-address",
     "/verify-email",
 ];

@@ -8,8 +8,8 @@ use actix_web::{
 use serde::Deserialize;
 
 use super::{
-    ANOTHER_BROWSER, Fault, Handoff, REFUSED, RefusedPage, SEAL, attributes, authn_request::confirm_sso,
-    checks, is_asking_browser, nonces_of, note,
+    ANOTHER_BROWSER, Fault, Handoff, REFUSED, RefusedPage, SEAL, Tester, attributes,
+    authn_request::confirm_sso, checks, is_asking_browser, nonces_of, note,
 };
 use crate::{
     accounts::provisioning::{self, ProvisioningError},
@@ -168,10 +168,7 @@ fn consume_response(
     asked: AuthnRequestState,
     read: Result<Statement, Fault>,
 ) -> Result<String> {
-    let test = match &asked.purpose {
-        SsoIntent::Test { user } => Some(user.clone()),
-        _ => None,
-    };
+    let test = Tester::of(&asked.purpose);
     let statement = match read {
         Ok(statement) => statement,
         Err(fault) => {
@@ -184,7 +181,12 @@ fn consume_response(
         return note(tx, client, connection, test, (fault.code, true), &fault.detail);
     }
     let profile = mapping.profile(&statement);
-    let foreseen = provisioning::dry_run(tx.conn, connection, &statement.name, &profile)?;
+    let foreseen = match (&test, &profile.email) {
+        // Who has an account is for the owners to see.
+        (Some(Tester::LinkBearer), None) => Err(ProvisioningError::NoAddress),
+        (Some(Tester::LinkBearer), Some(_)) => Ok("Only the organisation's owners see this."),
+        _ => provisioning::dry_run(tx.conn, connection, &statement.name, &profile)?,
+    };
     let detail = attempt_detail(foreseen, &statement, &profile);
     if test.is_some() {
         // A test that would leave its person outside is none that went through; but a domain may be about to be led here.

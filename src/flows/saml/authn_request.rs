@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{SEAL, nonces_of};
 use crate::{
+    accounts::setup_link,
     app::App,
     error::{Error, Errors, Result},
     ids::ConnectionId,
@@ -20,9 +21,9 @@ use crate::{
         connection, domain, identity, organisation,
         rate_limit::{self, Limit},
         service_key,
-        token::{self, AuthnRequestState, SamlRequest, SsoIntent},
+        token::{self, AuthnRequestState, SamlRequest, SetUpConnection, SsoIntent},
     },
-    saml::{self, AuthnRequestParams, BindingMessage},
+    saml::{self, AuthnRequestParams, BindingMessage, Reason},
     secret::{self, Secret},
     web::{
         Client, CurrentUser, Input, MaybeUser, Query, Reply, SteppedUpVerifiedUser, cookies::Own,
@@ -69,6 +70,13 @@ pub struct LoginQuery {
     email: Option<String>,
     connection: Option<ConnectionId>,
     next: Option<String>,
+}
+
+/// The link by which a connection is set up.
+#[derive(Deserialize)]
+pub struct SetupLinkForm {
+    #[serde(default)]
+    token: Secret<SetUpConnection>,
 }
 
 /// Who said yes, to which connection.
@@ -181,6 +189,26 @@ pub async fn test(
     send_authn_request(&app, &client, &req, connection.id, purpose, None).await
 }
 
+/// `POST /auth/saml/test`: the bearer of a set-up link tries its connection. Nobody is signed in by it.
+pub async fn test_by_link(
+    client: Client,
+    req: HttpRequest,
+    Input(form): Input<SetupLinkForm>,
+    app: Data<App>,
+) -> Result<HttpResponse> {
+    let (actor, secret, now) = (client.actor(), form.token, app.now());
+    let connection = app
+        .write(move |tx| {
+            let connection = setup_link::open(tx.conn, &secret, now)?.connection;
+            match connection.is_blank() {
+                true => Err(Error::Invalid(Errors::one("metadata", Reason::NoMetadata.sentence()))),
+                false => setup_link::note_test(tx, &actor, &secret),
+            }
+        })
+        .await?;
+    send_authn_request(&app, &client, &req, connection, SsoIntent::TestByLink, None).await
+}
+
 /// Sends the browser to the identity provider, bound to this browser by a nonce in a cookie.
 async fn send_authn_request(
     app: &App,
@@ -202,6 +230,7 @@ async fn send_authn_request(
     };
     let browser = secret::digest(&nonce);
     let force_authn = matches!(purpose, SsoIntent::StepUp { .. });
+    let is_test = matches!(purpose, SsoIntent::Test { .. } | SsoIntent::TestByLink);
     let config = app.config().clone();
     // It may lead to an interrupted form, by its secret.
     let next = next.map(|next| config.keys.seal(SEAL, &next)).transpose()?;
@@ -209,6 +238,9 @@ async fn send_authn_request(
         .write(move |tx| {
             rate_limit::consume(tx, &limit)?;
             let connection = connection::by_id(tx.conn, &id)?;
+            if connection.is_paused && !is_test {
+                return Err(Error::SsoRefused);
+            }
             let provider = connection.provider(tx.now).map_err(|_| Error::SsoRefused)?;
             let mut service = service_key::service(tx.conn, &config)?;
             if connection.sends_unsigned && !provider.wants_signed_requests {

@@ -59,6 +59,10 @@ pub async fn complete(
             if !is_asking_browser(&nonces, &handoff.asked) {
                 return refuse(tx, &client, &connection, &handoff.attempt, ANOTHER_BROWSER);
             }
+            if connection.is_paused {
+                let why = ("paused", "An owner has to turn the connection on first.");
+                return refuse(tx, &client, &connection, &handoff.attempt, why);
+            }
             if handoff.identifier != connection.identifier {
                 let why = ("settings_changed", "What identifies people was changed during the sign-in.");
                 return refuse(tx, &client, &connection, &handoff.attempt, why);

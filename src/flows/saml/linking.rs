@@ -64,6 +64,9 @@ pub async fn link(me: CurrentUser, client: Client, req: HttpRequest, app: Data<A
         }
         let linking: Linking = serde_json::from_str(&tx.config.keys.open(SEAL, &sealed)?)?;
         let connection = connection::by_id(tx.conn, &linking.connection)?;
+        if connection.is_paused {
+            return Err(Error::DeadLink);
+        }
         linking::link(tx, &actor, &connection, &linking.name, &user, &client.device().name())?;
         organisations::add_member(tx, &actor, &connection.organisation_id, &user.id, linking.role)
     })

@@ -19,7 +19,7 @@ use crate::{
     web::SteppedUpVerifiedUser,
 };
 
-// Questions to the world that one owner may have asked in an hour: the DNS and other people's servers answer them.
+// Questions to the world that one owner, or one set-up link, may have asked in an hour: the DNS and other people's servers answer them.
 const MOST_QUESTIONS: i32 = 60;
 
 /// The organisation, for its owners; see [`organisation::owned_by`].
@@ -51,9 +51,10 @@ where
     .await
 }
 
-/// Counts a question to the world.
-pub(super) async fn count_question(me: &SteppedUpVerifiedUser, app: &App) -> Result<()> {
-    let limit = Limit::new("sso-question", me.user.id.as_str(), MOST_QUESTIONS, TimeDelta::hours(1));
+/// Counts a question to the world that an owner, or the bearer of a connection's set-up link, has asked, by the id of
+/// either.
+pub(super) async fn count_question(asker: &str, app: &App) -> Result<()> {
+    let limit = Limit::new("sso-question", asker, MOST_QUESTIONS, TimeDelta::hours(1));
     app.write(move |tx| rate_limit::consume(tx, &limit)).await
 }
 

@@ -142,7 +142,7 @@ async fn answer(
 
 /// Looks for a domain's record. [`Error::Invalid`] where it is not there.
 async fn look(me: &SteppedUpVerifiedUser, domain: &Domain, app: &App) -> Result<()> {
-    count_question(me, app).await?;
+    count_question(me.user.id.as_str(), app).await?;
     let found = app.outbound().lookup_txt(&domain.record_name()).await;
     let (outcome, sentence) = match found {
         Ok(texts) if domain.is_verified_by(&texts) => ("found", None),

@@ -31,6 +31,24 @@ pub struct Source {
     pub(super) certificate: String,
 }
 
+impl Source {
+    /// What to say where something was typed beside the link that is there already, and would not count.
+    pub fn contradiction(&self, known_link: Option<&str>) -> Option<Errors> {
+        let is_kept = known_link.is_some() && Some(self.metadata_url.trim()) == known_link;
+        let sentence = "Clear this link to use what you entered below.";
+        let ignored = [&self.metadata, &self.sign_in_url, &self.certificate];
+        let is_ignored = is_kept && ignored.iter().any(|typed| !typed.trim().is_empty());
+        is_ignored.then(|| Errors::one("metadataUrl", sentence))
+    }
+
+    /// Whether nothing was typed but the link that is known already.
+    pub fn says_nothing_beside(&self, known_link: Option<&str>) -> bool {
+        let link = self.metadata_url.trim();
+        let typed = [&self.metadata, &self.entity_id, &self.sign_in_url, &self.certificate];
+        (link.is_empty() || Some(link) == known_link) && typed.iter().all(|typed| typed.trim().is_empty())
+    }
+}
+
 /// A connection as it is typed. An empty attribute stands for the usual names.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -40,6 +58,9 @@ pub struct Form {
     pub(super) name: String,
     #[serde(flatten)]
     pub(super) source: Source,
+    /// Whether the metadata is to come later, by a set-up link.
+    #[serde(skip_serializing, deserialize_with = "input::tick")]
+    pub(super) later: bool,
     pub(super) email_attribute: String,
     pub(super) name_attribute: String,
     pub(super) groups_attribute: String,
@@ -78,6 +99,7 @@ impl Form {
                 metadata_url: connection.metadata_url.clone().unwrap_or_default(),
                 ..Source::default()
             },
+            later: false,
             email_attribute: mapping.email.clone(),
             name_attribute: mapping.name.clone(),
             groups_attribute: mapping.groups.clone(),

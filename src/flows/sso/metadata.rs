@@ -40,16 +40,17 @@ pub struct MetadataPage {
 }
 
 /// The identity provider that was typed by hand, that is described in what was pasted, or behind the link, which is told
-/// as well. The link counts where all are there. Of several, the one that was typed or `known` before.
+/// as well. The link counts where all are there. Of several, the one that was typed or `known` before. `asker` is the id of
+/// whoever gave it.
 pub(super) async fn read_metadata(
-    me: &SteppedUpVerifiedUser,
+    asker: &str,
     source: &Source,
     known: Option<&str>,
     app: &App,
 ) -> Result<(IdentityProvider, Option<String>)> {
     let url = source.metadata_url.trim();
     let (field, text) = if !url.is_empty() {
-        count_question(me, app).await?;
+        count_question(asker, app).await?;
         let fetched = app.outbound().fetch(url).await;
         ("metadataUrl", fetched.map_err(|why| invalid("metadataUrl", why.to_string()))?)
     } else if !source.metadata.trim().is_empty() {
@@ -148,7 +149,10 @@ pub async fn replace_metadata(
     let to = format!("{}/{}", path_of(&organisation), connection.id);
     let before = connection.clone();
     let replaced = async {
-        let (provider, url) = read_metadata(&me, &form, Some(&before.issuer), &app).await?;
+        if let Some(errors) = form.contradiction(before.metadata_url.as_deref()) {
+            return Err(Error::Invalid(errors));
+        }
+        let (provider, url) = read_metadata(me.user.id.as_str(), &form, before.known_issuer(), &app).await?;
         let left_out = left_out(&provider);
         write(&me, &organisation.id, &app, move |tx, actor| {
             let field = if url.is_some() { "metadataUrl" } else { "metadata" };
@@ -181,7 +185,7 @@ pub async fn read_now(
     if connection.metadata_url.is_none() {
         return Ok(Reply::done(to, "This connection has no link to read. Give it one."));
     }
-    count_question(&me, &app).await?;
+    count_question(me.user.id.as_str(), &app).await?;
     let (id, now) = (connection.id.clone(), app.now());
     jobs::sso::read_now(&app, connection).await?;
     let read = app.read(move |conn| connection::by_id(conn, &id)).await?;

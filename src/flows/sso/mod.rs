@@ -8,6 +8,8 @@ mod form;
 mod likes;
 mod metadata;
 mod settings;
+mod setup;
+mod setup_link;
 mod steps;
 mod views;
 
@@ -19,6 +21,8 @@ pub use attempts::attempt;
 pub use domains::{add, check, choose, enforce, release, remove as remove_domain};
 pub use metadata::{metadata_form, read_now, replace_metadata};
 pub use settings::{create, new, remove as remove_connection, save, show};
+pub use setup::{set_up, show_setup};
+pub use setup_link::{make_setup_link, revoke_setup_link, switch_on};
 
 use self::{
     access::owned,

@@ -18,8 +18,9 @@ use super::{
     views::{ConnectionView, OrganisationView, ServiceView},
 };
 use crate::{
-    accounts::connections,
+    accounts::{connections, setup_link},
     app::App,
+    clock::Timestamp,
     db::Tx,
     error::{Error, Errors, Result},
     ids::ConnectionId,
@@ -58,6 +59,7 @@ pub struct NewPage {
 /// A connection with its settings.
 #[derive(Template, Serialize)]
 #[template(path = "sso_connection.html")]
+#[serde(rename_all = "camelCase")]
 pub struct ConnectionPage {
     organisation: OrganisationView,
     connection: ConnectionView,
@@ -70,6 +72,10 @@ pub struct ConnectionPage {
     problem: Option<&'static str>,
     /// How many people are known by it.
     identities: i64,
+    /// Whether people sign in by it, or are led to it: then no set-up link can be made.
+    is_in_use: bool,
+    /// Until when its set-up link works, where it has one.
+    setup_link_until: Option<Timestamp>,
     attempts: Vec<AttemptView>,
     likes: &'static [Like],
     walkthrough: Option<WalkthroughView>,
@@ -124,7 +130,10 @@ pub async fn create(
     match make(&me, &organisation, &form, &app).await {
         Ok((made, left_out)) => {
             let to = format!("{}/{}", path_of(&organisation), made.id);
-            let message = format!("{} is connected. Test it now.{left_out}", made.name);
+            let message = match made.is_blank() {
+                true => format!("{} is ready to be set up. Create a set-up link.", made.name),
+                false => format!("{} is connected. Test it now.{left_out}", made.name),
+            };
             let view = ConnectionView::new(made, app.now());
             Reply::done(to, message).status(StatusCode::CREATED).with("connection", view)
         }
@@ -143,12 +152,17 @@ async fn make(
     app: &App,
 ) -> Result<(Connection, String)> {
     let settings = form.check().map_err(Error::Invalid)?;
-    let (provider, metadata_url) = read_metadata(me, &form.source, None, app).await?;
-    let left_out = left_out(&provider);
+    let (metadata, metadata_url, left_out) = match form.later {
+        true => (String::new(), None, String::new()),
+        false => {
+            let (provider, url) = read_metadata(me.user.id.as_str(), &form.source, None, app).await?;
+            (provider.metadata(), url, left_out(&provider))
+        }
+    };
     let key = missing_key(app).await?;
     let new = NewConnection {
         name: settings.name.clone(),
-        metadata: provider.metadata(),
+        metadata,
         metadata_url,
         mapping: settings.mapping.clone(),
     };
@@ -199,10 +213,13 @@ impl ConnectionPage {
         errors: Errors,
     ) -> Result<Self> {
         let (now, id, keys) = (app.now(), connection.id.clone(), app.config().keys.clone());
-        let (identities, attempts, domains) = app
+        let looked_at = connection.clone();
+        let (identities, attempts, domains, is_in_use, setup_link_until) = app
             .read(move |conn| {
                 let domains = domain::domains_of_connection(conn, &id)?;
-                Ok((identity::count(conn, &id)?, sso_attempt::of(conn, &id)?, domains))
+                let until = setup_link::outstanding(conn, &looked_at.organisation_id, &id, now)?;
+                let is_in_use = setup_link::is_in_use(conn, &looked_at)?;
+                Ok((identity::count(conn, &id)?, sso_attempt::of(conn, &id)?, domains, is_in_use, until))
             })
             .await?;
         let details = attempts.iter().filter(|one| one.is_signed).filter_map(|one| one.detail(&keys).ok());
@@ -225,6 +242,8 @@ impl ConnectionPage {
             certificates,
             problem,
             identities,
+            is_in_use,
+            setup_link_until: setup_link_until.filter(|_| !is_in_use),
             attempts: attempts.iter().map(|one| AttemptView::new(one, &keys)).collect(),
             likes: &LIKES,
             roles: Role::ALL,

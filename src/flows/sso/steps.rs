@@ -26,12 +26,17 @@ pub fn steps(connection: &Connection, domains: &[Domain]) -> Vec<Step> {
     let verified = domains.iter().filter_map(|domain| domain.verified_at).min();
     let is_required = domains.iter().any(|domain| domain.is_enforced);
     let step = |says, is_done, at| Step { says, is_done, at };
-    vec![
-        step("Connect your identity provider", true, Some(connection.created_at)),
+    let connected_at = Some(connection.created_at).filter(|_| !connection.is_blank());
+    let turned_on = connection.is_paused.then(|| step("Check the changes and turn it on", false, None));
+    let first = [
+        step("Connect your identity provider", connected_at.is_some(), connected_at),
         step("Test the sign-in", connection.tested_at.is_some(), connection.tested_at),
+    ];
+    let last = [
         step("Verify a domain and lead it here", verified.is_some(), verified),
         step("Require SSO (optional)", is_required, None),
-    ]
+    ];
+    first.into_iter().chain(turned_on).chain(last).collect()
 }
 
 /// An attribute that is wanted.

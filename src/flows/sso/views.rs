@@ -46,6 +46,10 @@ pub struct ConnectionView {
     /// How many responses came that the identity provider had not signed.
     pub(super) unsigned_responses: i32,
     pub(super) created_at: Timestamp,
+    /// Whether its metadata is still to come.
+    pub(super) is_blank: bool,
+    /// Whether a set-up link changed it, and no owner has turned it on since.
+    pub(super) is_paused: bool,
 }
 
 impl From<&Organisation> for OrganisationView {
@@ -70,6 +74,8 @@ impl ServiceView {
 impl ConnectionView {
     pub(super) fn new(connection: Connection, now: Timestamp) -> Self {
         Self {
+            is_blank: connection.is_blank(),
+            is_paused: connection.is_paused,
             expires_in_days: (connection.expires_at - now).num_days(),
             id: connection.id,
             name: connection.name,
@@ -85,10 +91,10 @@ impl ConnectionView {
     }
 
     pub(super) fn is_expiring(&self) -> bool {
-        self.expires_in_days <= i64::from(upkeep::WARNINGS[0])
+        !self.is_blank && self.expires_in_days <= i64::from(upkeep::WARNINGS[0])
     }
 
     pub(super) fn is_expired(&self, now: &Timestamp) -> bool {
-        self.expires_at <= *now
+        !self.is_blank && self.expires_at <= *now
     }
 }

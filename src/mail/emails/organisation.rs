@@ -196,3 +196,67 @@ pub fn disowned_changes(
     };
     write(EmailKind::DisownedChanges, to, format!("Someone else made changes in {organisation}"), &words)
 }
+
+/// What became of a set-up link of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SetupLinkUse {
+    /// An owner made it.
+    Made,
+    /// Its bearer changed the connection.
+    Changed,
+    /// Its bearer tested the connection.
+    Tested,
+}
+
+impl SetupLinkUse {
+    /// The word for it, in the audit.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Made => "making",
+            Self::Changed => "change",
+            Self::Tested => "test",
+        }
+    }
+}
+
+struct SetupLinkUsed<'a> {
+    head: EmailHeader<'a>,
+    link: String,
+    organisation: &'a str,
+    connection: &'a str,
+    used: SetupLinkUse,
+    when: &'a str,
+}
+
+email_templates!(SetupLinkUsed, "mail/setup_link_used.txt", "mail/setup_link_used.html");
+
+/// Tells an owner that a link by which somebody without an account sets a connection up was made or used, and `when`. `path`
+/// leads to the connection.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn setup_link_used(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    (organisation, connection): (&str, &str),
+    used: SetupLinkUse,
+    when: &str,
+    path: &str,
+) -> askama::Result<Email> {
+    let words = SetupLinkUsed {
+        head: EmailHeader::of(site, name),
+        link: site.link(path),
+        organisation: plain(organisation).unwrap_or("your organisation"),
+        connection: plain(connection).unwrap_or("your identity provider"),
+        used,
+        when,
+    };
+    let subject = match used {
+        SetupLinkUse::Made => format!("A set-up link for single sign-on at {} was created", site.name),
+        SetupLinkUse::Changed | SetupLinkUse::Tested => {
+            format!("A set-up link for single sign-on at {} was used", site.name)
+        }
+    };
+    write(EmailKind::SetupLinkUsed, to, subject, &words)
+}

@@ -18,6 +18,11 @@ fn membership(when: &str, change: MembershipChange) -> Email {
     membership_changed(&site(), &ada(), "Ada", "Acme", change, when, "/organisations/acme").unwrap()
 }
 
+fn setup_link(used: SetupLinkUse) -> Email {
+    setup_link_used(&site(), &ada(), "Ada", ("Acme", "Okta"), used, "today", "/organisations/acme/sso/x")
+        .unwrap()
+}
+
 fn all() -> Vec<Email> {
     let (site, ada) = (site(), ada());
     let asked = AskedFrom { device: "Chrome on macOS", when: "today", place: "the network 203.0.113.0/24" };
@@ -122,6 +127,9 @@ fn all() -> Vec<Email> {
             "/organisations/acme/sso",
         )
         .unwrap(),
+        setup_link(SetupLinkUse::Made),
+        setup_link(SetupLinkUse::Changed),
+        setup_link(SetupLinkUse::Tested),
         test_email(&site, &ada).unwrap(),
     ]
 }

@@ -101,6 +101,14 @@ pub enum Event {
     ConnectionMade { organisation: OrganisationId, connection: ConnectionId },
     /// The settings of a connection changed.
     ConnectionChanged { organisation: OrganisationId, connection: ConnectionId },
+    /// An owner made a link by which somebody without an account sets a connection up.
+    SetupLinkMade { organisation: OrganisationId, connection: ConnectionId },
+    /// Such a link was used.
+    SetupLinkUsed { organisation: OrganisationId, connection: ConnectionId, by: &'static str },
+    /// Such links were revoked.
+    SetupLinkRevoked { organisation: OrganisationId, connection: ConnectionId },
+    /// An owner put a connection into use that such a link had changed.
+    ConnectionSwitchedOn { organisation: OrganisationId, connection: ConnectionId },
     /// A connection ended.
     ConnectionRemoved { organisation: OrganisationId, connection: ConnectionId },
     /// An organisation says that a domain is its own.

@@ -108,7 +108,8 @@ pub enum Unfit {
     AnotherProvider,
 }
 
-/// Replaces the metadata of a connection by what an owner gave. It has to be tested again.
+/// Replaces the metadata of a connection by what an owner gave. It has to be tested again. Where the connection comes
+/// without an issuer, it may be of any identity provider.
 pub fn replace(
     tx: &mut Tx,
     actor: &Actor,
@@ -129,6 +130,14 @@ pub fn replace(
     changed(tx, actor, connection).map(Ok)
 }
 
+/// Takes a connection out of use, or back into it.
+pub fn set_paused(tx: &mut Tx, connection: &ConnectionId, is_paused: bool) -> Result<()> {
+    diesel::update(connections::table.find(connection))
+        .set(connections::is_paused.eq(is_paused))
+        .execute(tx.conn)?;
+    Ok(())
+}
+
 /// Keeps what was read at a connection's address. Where it is not fit, the metadata from before stays, with the reason.
 pub fn take_in(
     tx: &mut Tx,
@@ -145,11 +154,12 @@ pub fn take_in(
 
 /// Keeps metadata that is fit. Whether it says anything else than what was there.
 fn keep(tx: &mut Tx, connection: &Connection, metadata: &str) -> Result<Result<bool, Unfit>> {
-    let provider = match choose_provider(metadata, Some(&connection.issuer), tx.now) {
+    let known = connection.known_issuer();
+    let provider = match choose_provider(metadata, known, tx.now) {
         Ok(provider) => provider,
         Err(reason) => return Ok(Err(Unfit::Reason(reason))),
     };
-    if provider.entity_id != connection.issuer {
+    if known.is_some_and(|issuer| issuer != provider.entity_id) {
         return Ok(Err(Unfit::AnotherProvider));
     }
     let expires_at = last_expiry(&provider, tx.now);
@@ -160,6 +170,7 @@ fn keep(tx: &mut Tx, connection: &Connection, metadata: &str) -> Result<Result<b
     let same = connections::table.find(&connection.id).filter(connections::metadata.eq(&connection.metadata));
     let kept = diesel::update(same)
         .set((
+            connections::issuer.eq(provider.entity_id),
             connections::metadata.eq(metadata),
             connections::read_error.eq(None::<String>),
             connections::expires_at.eq(expires_at),
@@ -204,6 +215,7 @@ pub fn expiring(conn: &mut Conn, now: Timestamp) -> Result<Vec<Connection>> {
     let unwarned = connections::warned_days.is_null().or(connections::warned_days.gt(WARNINGS[2]));
     Ok(connections::table
         .filter(connections::expires_at.le(soon))
+        .filter(connections::metadata.ne(""))
         .filter(unwarned)
         .order((connections::expires_at, connections::id))
         .select(Connection::as_select())

@@ -1,14 +1,16 @@
 //! What a link or a step under way may prove: one thing each.
 
+mod sso;
+
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    config::Lifetimes,
-    ids::{ConnectionId, SessionId, UserId},
-    kinds::AuthMethod,
-    mail::EmailAddress,
-    model::sso_session::SsoSession,
+    config::Lifetimes, ids::SessionId, kinds::AuthMethod, mail::EmailAddress, model::sso_session::SsoSession,
+};
+
+pub use sso::{
+    AuthnRequestState, LinkIdentity, SamlRequest, SetUpConnection, SetupLinkState, SsoHandoff, SsoIntent,
 };
 
 /// What a token is for. A token of one purpose cannot be redeemed as another.
@@ -270,79 +272,3 @@ impl Purpose for UsePasskey {
 
 /// How long a browser may take to answer a challenge (WebAuthn §15.1).
 pub const PASSKEY_CEREMONY: TimeDelta = TimeDelta::minutes(5);
-
-/// A request to an identity provider. Its secret is the RelayState: opaque, one use.
-#[derive(Debug)]
-pub struct SamlRequest;
-
-/// What was asked of an identity provider, and why.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct AuthnRequestState {
-    /// Which connection.
-    pub connection: ConnectionId,
-    /// The ID of the request (saml-core §3.2.1).
-    pub request: String,
-    /// When it was sent, in seconds since the Unix epoch.
-    pub at: i64,
-    /// The digest of the nonce that the browser holds which asked.
-    pub browser: String,
-    /// What for.
-    pub purpose: SsoIntent,
-    /// Where to go afterwards, sealed.
-    pub next: Option<String>,
-}
-
-/// What somebody is asked to sign in for at an identity provider.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum SsoIntent {
-    /// To come in.
-    SignIn,
-    /// To confirm, in this session, that it is them.
-    StepUp {
-        /// Whose session.
-        user: UserId,
-        /// Which one.
-        session: SessionId,
-    },
-    /// To try the connection. Nobody is let in.
-    Test {
-        /// Which owner tries it.
-        user: UserId,
-    },
-}
-
-impl Purpose for SamlRequest {
-    const NAME: &'static str = "saml_request";
-    type Claim = AuthnRequestState;
-
-    fn life(lifetimes: &Lifetimes) -> TimeDelta {
-        lifetimes.saml_request
-    }
-}
-
-/// A response that passed every check and waits for its browser to come by itself, out of the cross-site POST. Claims it
-/// sealed.
-#[derive(Debug)]
-pub struct SsoHandoff;
-
-impl Purpose for SsoHandoff {
-    const NAME: &'static str = "saml_arrival";
-    type Claim = String;
-
-    fn life(_: &Lifetimes) -> TimeDelta {
-        TimeDelta::minutes(2)
-    }
-}
-
-/// Connects an identity with the account of whoever signs in to it once the old way. Claims the identity sealed.
-#[derive(Debug)]
-pub struct LinkIdentity;
-
-impl Purpose for LinkIdentity {
-    const NAME: &'static str = "link_identity";
-    type Claim = String;
-
-    fn life(_: &Lifetimes) -> TimeDelta {
-        TimeDelta::minutes(15)
-    }
-}

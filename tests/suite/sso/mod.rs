@@ -7,5 +7,6 @@ mod operating;
 mod provisioning;
 mod refused_responses;
 mod setting_up;
+mod setup_link;
 mod single_logout;
 mod stepping_up;

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use crate::{
     connections::{acme, connected, tested},
-    harness::TestApp,
+    harness::{TestApp, outbound::Publisher},
     idp::Acme,
-    saml::forger::{IDP, Idp},
+    saml::forger::{IDP, Idp, metadata},
 };
 
 const NEW: &str = "/organisations/acme/sso/new";
@@ -109,4 +109,22 @@ async fn our_certificate_is_there_as_a_file() {
     let file = app.curl().get("/auth/saml/certificate").await.is(200);
     assert!(file.body.starts_with("-----BEGIN CERTIFICATE-----"), "{}", file.body);
     assert!(file.header("content-disposition").contains("saml-certificate.pem"));
+}
+
+/// What is pasted beside a link that is kept would not count, and be read over by the link the next day.
+#[actix_web::test]
+async fn what_is_entered_beside_the_link_that_is_there_is_not_ignored() {
+    let app = TestApp::with(&[("SSO_PRIVATE_METADATA", "on")]).await;
+    let ada = acme(&app).await;
+    let (old, new) = (metadata(IDP, &[&Idp::rsa()]), metadata(IDP, &[&Idp::ec()]));
+    let publisher = Publisher::start(&old);
+    let form = json!({ "name": "Okta", "metadataUrl": publisher.link() });
+    let made = ada.post_json("/organisations/acme/sso", form).await.is(201).json();
+    let path = format!("/organisations/acme/sso/{}/metadata", made["connection"]["id"].as_str().unwrap());
+
+    let both = json!({ "metadataUrl": publisher.link(), "metadata": new });
+    let refused = ada.post_json(&path, both).await.refuses(422, "invalid").json();
+    assert_eq!(refused["fields"]["metadataUrl"], "Clear this link to use what you entered below.");
+    ada.post_json(&path, json!({ "metadataUrl": "", "metadata": new })).await.is(200);
+    ada.post_json(&path, json!({ "metadataUrl": publisher.link() })).await.is(200);
 }
