@@ -2,7 +2,8 @@
 //!
 //! The first byte of an input says where it goes; the rest is text. `r`: a response as it comes in, which must never
 //! be believed, since nobody has the key. `s`: a response that the identity provider signs, so that the checks behind
-//! the signature meet it. `e`: an assertion that is encrypted and, by its response, signed. `m`: metadata.
+//! the signature meet it. `e`: an assertion that is encrypted and, by its response, signed. `l`: a logout, or the answer to
+//! one. `m`: metadata.
 #![no_main]
 
 use std::sync::OnceLock;
@@ -87,6 +88,7 @@ fuzz_target!(init: the_seeds_are_believed(), |input: &[u8]| {
         return;
     };
     match mode {
+        b'l' => log_out(text),
         b'm' => drop(saml::read_provider(text, now())),
         b's' => hold(signed(text)),
         b'e' => hold(signed(&around(text))),
@@ -114,6 +116,16 @@ fn read(text: &str) -> Result<saml::Statement, Box<saml::Refusal>> {
     });
     assert!(origin.is_ok() || read.is_err());
     read
+}
+
+/// A logout that nobody signed is never proved.
+fn log_out(text: &str) {
+    let world = world();
+    let message = saml::LogoutMessage::Post(BASE64_STANDARD.encode(text));
+    if let Ok(unproved) = saml::UnprovedLogout::read(&message) {
+        assert!(unproved.verify(&world.provider, &world.service, now()).is_err());
+    }
+    let _ = saml::read_logout_answer(&message);
 }
 
 /// What is believed makes sense.

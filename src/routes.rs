@@ -173,6 +173,8 @@ pub fn entries() -> Vec<Entry> {
         get("/auth/saml/certificate", "the certificate that our requests are signed with, as PEM", saml::certificate),
         get("/auth/saml/logout", "a signed logout request ends the sessions that came from the one there", saml::logout),
         post("/auth/saml/logout", "the same by a form", saml::logout_by_post),
+        get("/auth/saml/sign-out", "offered after `/logout` to people who came by an identity provider that ends sessions: `{host}`", saml::offer_sign_out),
+        post("/auth/saml/sign-out", "asks it to end the session there: `{location}` to go to", saml::sign_out),
         get("/auth/saml/refused", "why signing in did not work", saml::say_refused),
         get("/auth/saml/link", "an account is here already: sign in to it once the old way", saml::link_form),
         post("/auth/saml/link", "connects it with the organisation's sign-in", saml::link),

@@ -13,6 +13,7 @@ pub mod magic_link;
 pub mod organisations;
 pub mod passkeys;
 pub mod personal_data;
+pub mod provider_logout;
 pub mod provisioning;
 pub mod put_back;
 pub mod second_factors;

@@ -51,6 +51,7 @@ diesel::table! {
         connection_id -> Nullable<Text>,
         name_id_hash -> Nullable<Text>,
         sid_hash -> Nullable<Text>,
+        provider_session -> Nullable<Text>,
     }
 }
 

@@ -8,6 +8,7 @@ mod authn_request;
 mod complete;
 mod linking;
 mod logout;
+mod sign_out;
 
 use actix_web::{HttpRequest, HttpResponse, web::Data};
 use askama::Template;
@@ -37,6 +38,7 @@ pub use authn_request::{go, login, step_up, test, test_by_link};
 pub use complete::complete;
 pub use linking::{link, link_form};
 pub use logout::{logout, logout_by_post};
+pub use sign_out::{offer_sign_out, sign_out};
 
 const SEAL: &str = "saml_arrival";
 

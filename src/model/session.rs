@@ -26,8 +26,9 @@ use crate::{
 
 pub use current::{CurrentSession, is_locked, needs_touch, rotate, touch, visitor};
 pub use ending::{
-    count, end, end_by_secret, end_sso, end_twin, hold, hold_of, revoke, revoke_everybody, revoke_non_sso,
-    revoke_of_passkey, revoke_others, revoke_relying_on, revoke_single_factor, revoke_sso,
+    count, end, end_by_secret, end_sso, end_twin, hold, hold_of, provider_session_of, revoke,
+    revoke_everybody, revoke_non_sso, revoke_of_passkey, revoke_others, revoke_relying_on,
+    revoke_single_factor, revoke_sso,
 };
 pub use list::{Listed, list};
 pub use user_agent_change::{UserAgentChange, classify, lock, note_version};
@@ -58,6 +59,7 @@ pub const PERSONAL_DATA: PersonalData = PersonalData {
         ("connection_id", "the organisation's sign-in that you came by"),
         ("name_id_hash", "a fingerprint of what your organisation calls you"),
         ("sid_hash", "a fingerprint of your session at your organisation"),
+        ("provider_session", "what your organisation calls you and that session, encrypted"),
         ("stepped_up_with", "what you last confirmed with that it is you"),
     ],
     erasure: Erasure::Removed,
@@ -255,9 +257,9 @@ pub fn start(tx: &mut Tx, user: &UserId, new: NewSession) -> Result<(Session, Se
         stepped_up_with: None,
         browser_known_since: new.browser_known_since,
     };
-    let (connection, name_id_hash, sid_hash) = match new.sso {
-        Some(sso) => (Some(sso.connection), Some(sso.name_id_hash), sso.sid_hash),
-        None => (None, None, None),
+    let (connection, name_id_hash, sid_hash, there) = match new.sso {
+        Some(sso) => (Some(sso.connection), Some(sso.name_id_hash), sso.sid_hash, sso.sealed),
+        None => (None, None, None, None),
     };
     diesel::insert_into(sessions::table)
         .values((
@@ -266,6 +268,7 @@ pub fn start(tx: &mut Tx, user: &UserId, new: NewSession) -> Result<(Session, Se
             sessions::connection_id.eq(connection),
             sessions::name_id_hash.eq(name_id_hash),
             sessions::sid_hash.eq(sid_hash),
+            sessions::provider_session.eq(there),
         ))
         .execute(tx.conn)?;
     Ok((session, secret))

@@ -18,11 +18,11 @@ use crate::{
 };
 
 pub use purpose::{
-    AddressChange, AuthnRequestState, CancelDeletion, ChangeEmail, FirstFactor, LinkIdentity, MagicLink,
-    MagicLinkBrowser, MagicLinkCode, MagicLinkRequest, PASSKEY_CEREMONY, PendingSignIn, Purpose,
-    RegisterPasskey, ReportSignIn, ReportedEvent, ResetPassword, ResumeRequest, RevertEmailChange,
-    SamlRequest, SetUpConnection, SetupLinkState, SsoHandoff, SsoIntent, StopFactorReset, UsePasskey,
-    VerifyEmail,
+    AddressChange, AuthnRequestState, CancelDeletion, ChangeEmail, FirstFactor, LinkIdentity, LogoutOffer,
+    LogoutSent, MagicLink, MagicLinkBrowser, MagicLinkCode, MagicLinkRequest, PASSKEY_CEREMONY,
+    PendingSignIn, Purpose, RegisterPasskey, ReportSignIn, ReportedEvent, ResetPassword, ResumeRequest,
+    RevertEmailChange, SamlRequest, SetUpConnection, SetupLinkState, SignOutThere, SsoHandoff, SsoIntent,
+    StopFactorReset, UsePasskey, VerifyEmail,
 };
 pub use reading::{Token, all_outstanding, is_live, is_used, outstanding, peek, peek_unowned};
 pub use use_address::UseAddress;

@@ -49,10 +49,10 @@ pub struct IdentityProvider {
     pub redirect: Option<String>,
     /// Where it takes requests in a form (saml-bindings §3.5).
     pub post: Option<String>,
-    /// Where it takes our answers to its requests for a logout, in the address.
-    pub logout_redirect: Option<String>,
-    /// Where it takes them in a form.
-    pub logout_post: Option<String>,
+    /// Where it takes our requests for a logout, in the address and in a form.
+    pub logout: Endpoints,
+    /// Where it takes our answers to its requests for a logout, which may be elsewhere (saml-metadata §2.2.2).
+    pub logout_answers: Endpoints,
     /// What it signs with; one to ten.
     pub certificates: Vec<Certificate>,
     /// Whether it wants our requests signed.
@@ -63,6 +63,27 @@ pub struct IdentityProvider {
     pub left_out: Vec<Reason>,
 }
 
+/// Where an identity provider takes messages of a kind: by redirect (saml-bindings §3.4), and by a form (§3.5).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Endpoints {
+    /// In the address.
+    pub redirect: Option<String>,
+    /// In a form.
+    pub post: Option<String>,
+}
+
+impl Endpoints {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.redirect.is_none() && self.post.is_none()
+    }
+
+    /// Both, as far as there are any.
+    pub fn both(&self) -> (Option<&str>, Option<&str>) {
+        (self.redirect.as_deref(), self.post.as_deref())
+    }
+}
+
 impl IdentityProvider {
     /// One that is told by hand: its entity ID, where it takes requests by redirect, and the certificate it signs with, as
     /// PEM or as base64.
@@ -71,8 +92,8 @@ impl IdentityProvider {
             entity_id: checked_entity_id(entity_id)?,
             redirect: Some(usable(sign_in).ok_or(Reason::NoSignInAddress)?),
             post: None,
-            logout_redirect: None,
-            logout_post: None,
+            logout: Endpoints::default(),
+            logout_answers: Endpoints::default(),
             certificates: vec![read_certificate(certificate)?],
             wants_signed_requests: false,
             valid_until: None,
@@ -94,15 +115,17 @@ impl IdentityProvider {
             })
             .collect();
         let services: String = [
-            (LOGOUT, REDIRECT_BINDING, &self.logout_redirect),
-            (LOGOUT, POST_BINDING, &self.logout_post),
-            (SIGN_IN, REDIRECT_BINDING, &self.redirect),
-            (SIGN_IN, POST_BINDING, &self.post),
+            (LOGOUT, REDIRECT_BINDING, &self.logout.redirect, &self.logout_answers.redirect),
+            (LOGOUT, POST_BINDING, &self.logout.post, &self.logout_answers.post),
+            (SIGN_IN, REDIRECT_BINDING, &self.redirect, &None),
+            (SIGN_IN, POST_BINDING, &self.post, &None),
         ]
         .into_iter()
-        .filter_map(|(service, binding, address)| {
-            let address = escaped(address.as_ref()?);
-            Some(format!("<md:{service} Binding=\"{binding}\" Location=\"{address}\"/>"))
+        .filter_map(|(service, binding, address, answers)| {
+            let other = answers.as_ref().filter(|answers| Some(*answers) != address.as_ref());
+            let other = other.map(|answers| format!(" ResponseLocation=\"{}\"", escaped(answers)));
+            let (address, other) = (escaped(address.as_ref()?), other.unwrap_or_default());
+            Some(format!("<md:{service} Binding=\"{binding}\" Location=\"{address}\"{other}/>"))
         })
         .collect();
         let until = self.valid_until.map(|until| format!(" validUntil=\"{}\"", until.iso()));
@@ -147,7 +170,7 @@ pub fn choose_provider(text: &str, chosen: Option<&str>, now: Timestamp) -> Resu
     if valid_until.is_some_and(|until| now >= until) {
         return Err(Reason::MetadataExpired);
     }
-    let (redirect, post) = (address(role, SIGN_IN, REDIRECT_BINDING), address(role, SIGN_IN, POST_BINDING));
+    let Endpoints { redirect, post } = endpoints(role, SIGN_IN, &["Location"]);
     if redirect.is_none() && post.is_none() {
         return Err(Reason::NoSignInAddress);
     }
@@ -156,8 +179,8 @@ pub fn choose_provider(text: &str, chosen: Option<&str>, now: Timestamp) -> Resu
         entity_id,
         redirect,
         post,
-        logout_redirect: address(role, LOGOUT, REDIRECT_BINDING),
-        logout_post: address(role, LOGOUT, POST_BINDING),
+        logout: endpoints(role, LOGOUT, &["Location"]),
+        logout_answers: endpoints(role, LOGOUT, &["ResponseLocation", "Location"]),
         certificates,
         wants_signed_requests: matches!(role.attribute("WantAuthnRequestsSigned"), Some("true" | "1")),
         valid_until,
@@ -225,13 +248,14 @@ fn role(entity: &Element) -> Option<&Element> {
     })
 }
 
-/// The first address of a binding that a browser can be sent to with an answer.
-fn address(role: &Element, service: &str, binding: &str) -> Option<String> {
-    let services = role.children(METADATA, service);
-    let mut found = services.filter(|service| service.attribute("Binding") == Some(binding));
-    found.find_map(|service| {
-        usable(service.attribute("ResponseLocation").or_else(|| service.attribute("Location"))?)
-    })
+/// Of each binding the first address that a browser can be sent to, in the first of `places` that a service names.
+fn endpoints(role: &Element, service: &str, places: &[&str]) -> Endpoints {
+    let of = |binding| {
+        let services = role.children(METADATA, service);
+        let mut found = services.filter(|service| service.attribute("Binding") == Some(binding));
+        found.find_map(|service| usable(places.iter().find_map(|place| service.attribute(place))?))
+    };
+    Endpoints { redirect: of(REDIRECT_BINDING), post: of(POST_BINDING) }
 }
 
 fn usable(address: &str) -> Option<String> {

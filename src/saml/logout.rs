@@ -18,8 +18,8 @@ use super::{
 };
 use crate::{clock::Timestamp, error::Result, secret};
 
-/// The largest request, unpacked: an honest one has a tenth of it.
-const MAX_REQUEST: usize = 16 * 1024;
+/// The largest message, unpacked: an honest one has a tenth of it.
+pub(super) const MAX_MESSAGE: usize = 16 * 1024;
 
 /// How long a request is good that does not say it.
 const REQUEST_LIFE: TimeDelta = TimeDelta::minutes(5);
@@ -67,7 +67,7 @@ impl UnprovedLogout {
     pub fn read(message: &LogoutMessage) -> Result<Self, Reason> {
         let (text, detached) = match message {
             LogoutMessage::Post(field) => {
-                if field.len() > 2 * MAX_REQUEST {
+                if field.len() > 2 * MAX_MESSAGE {
                     return Err(Reason::TooLarge);
                 }
                 (prefilter::decoded(field)?, None)
@@ -77,7 +77,7 @@ impl UnprovedLogout {
                 (text, Some(signature))
             }
         };
-        if text.len() > MAX_REQUEST {
+        if text.len() > MAX_MESSAGE {
             return Err(Reason::TooLarge);
         }
         let root = limits::read(&text)?;
@@ -159,8 +159,7 @@ pub fn answer_logout(
 ) -> Result<Option<BindingMessage>> {
     let id = format!("_{}", secret::random_text(20)?);
     let sent = Sent { field: "SAMLResponse", id: &id, relay_state };
-    let addresses = (provider.logout_redirect.as_deref(), provider.logout_post.as_deref());
-    send(service, addresses, &sent, |address, signature| {
+    send(service, provider.logout_answers.both(), &sent, |address, signature| {
         format!(
             "<samlp:LogoutResponse xmlns:samlp=\"{PROTOCOL}\" Destination=\"{}\" ID=\"{id}\" InResponseTo=\"{}\" \
              IssueInstant=\"{}\" Version=\"2.0\"><saml:Issuer xmlns:saml=\"{ASSERTION}\">{}</saml:Issuer>{signature}\
@@ -175,31 +174,42 @@ pub fn answer_logout(
 
 /// The document in a query, and what is signed of that: the three fields as they were sent, in this order.
 fn unpacked(query: &str) -> Result<(String, Signature), Reason> {
-    let raw = |name: &str| {
-        let mut found = query.split('&').filter(|pair| pair.split('=').next() == Some(name));
-        match (found.next(), found.next()) {
-            (_, Some(_)) => Err(Reason::NotALogout),
-            (one, None) => Ok(one),
-        }
-    };
-    let value =
-        |pair: &str| form_urlencoded::parse(pair.as_bytes()).next().map(|(_, value)| value.into_owned());
-    let (request, relay_state) = (raw("SAMLRequest")?.ok_or(Reason::NotALogout)?, raw("RelayState")?);
+    let (request, relay_state) =
+        (one(query, "SAMLRequest")?.ok_or(Reason::NotALogout)?, one(query, "RelayState")?);
     let (algorithm, sent_value) =
-        (raw("SigAlg")?.ok_or(Reason::Unsigned)?, raw("Signature")?.ok_or(Reason::Unsigned)?);
+        (one(query, "SigAlg")?.ok_or(Reason::Unsigned)?, one(query, "Signature")?.ok_or(Reason::Unsigned)?);
     let signed: Vec<&str> = [Some(request), relay_state, Some(algorithm)].into_iter().flatten().collect();
-
-    let packed = prefilter::base64(&value(request).unwrap_or_default()).ok_or(Reason::NotBase64)?;
-    let mut bytes = Vec::new();
-    let most = u64::try_from(MAX_REQUEST).unwrap_or_default() + 1;
-    DeflateDecoder::new(packed.as_slice())
-        .take(most)
-        .read_to_end(&mut bytes)
-        .map_err(|_| Reason::NotALogout)?;
+    let text = inflated(query, "SAMLRequest")?;
     let signature = Signature::Query {
         text: signed.join("&"),
         algorithm: value(algorithm).unwrap_or_default(),
         value: prefilter::base64(&value(sent_value).unwrap_or_default()).ok_or(Reason::NotBase64)?,
     };
-    Ok((String::from_utf8(bytes).map_err(|_| Reason::NotUtf8)?, signature))
+    Ok((text, signature))
+}
+
+/// The document in a field of a query (saml-bindings §3.4.4.1), small when it is unpacked.
+pub(super) fn inflated(query: &str, field: &str) -> Result<String, Reason> {
+    let packed = one(query, field)?.and_then(value).ok_or(Reason::NotALogout)?;
+    let packed = prefilter::base64(&packed).ok_or(Reason::NotBase64)?;
+    let mut bytes = Vec::new();
+    let most = u64::try_from(MAX_MESSAGE).unwrap_or_default() + 1;
+    DeflateDecoder::new(packed.as_slice())
+        .take(most)
+        .read_to_end(&mut bytes)
+        .map_err(|_| Reason::NotALogout)?;
+    String::from_utf8(bytes).map_err(|_| Reason::NotUtf8)
+}
+
+/// A field of a query as it was sent; it may be there once.
+fn one<'a>(query: &'a str, name: &str) -> Result<Option<&'a str>, Reason> {
+    let mut found = query.split('&').filter(|pair| pair.split('=').next() == Some(name));
+    match (found.next(), found.next()) {
+        (_, Some(_)) => Err(Reason::NotALogout),
+        (one, None) => Ok(one),
+    }
+}
+
+fn value(pair: &str) -> Option<String> {
+    form_urlencoded::parse(pair.as_bytes()).next().map(|(_, value)| value.into_owned())
 }

@@ -2,7 +2,7 @@
 //! without tables.
 //!
 //! Four functions do it: [`metadata()`] says who we are, [`read_provider`] reads who an identity provider is, [`start()`]
-//! makes a request, [`ResponsePool::read`] reads the response; [`UnprovedLogout`] is a logout that begins there. A response passes three stages: the gate, in memory-safe code,
+//! makes a request, [`ResponsePool::read`] reads the response; [`UnprovedLogout`] is a logout that begins there, [`ask_for_logout`] begins one here. A response passes three stages: the gate, in memory-safe code,
 //! lets only one shape through; samael finds out which bytes the identity provider signed; every check is then made
 //! on those bytes, read again.
 
@@ -14,6 +14,7 @@ mod key;
 mod key_kind;
 mod limits;
 mod logout;
+mod logout_there;
 mod metadata;
 mod prefilter;
 mod reason;
@@ -25,11 +26,12 @@ mod time;
 mod xml;
 
 pub use dev_idp::DevIdp;
-pub use idp::{IdentityProvider, MAX_METADATA, choose_provider, provider_ids, read_provider};
+pub use idp::{Endpoints, IdentityProvider, MAX_METADATA, choose_provider, provider_ids, read_provider};
 pub use key::{Certificate, ServiceKey};
 pub use key_kind::KeyKind;
 pub use limits::MAX_RESPONSE;
 pub use logout::{Logout, LogoutMessage, UnprovedLogout, answer_logout};
+pub use logout_there::{LogoutAnswer, PreparedLogout, ProviderSession, ask_for_logout, read_logout_answer};
 pub use metadata::metadata;
 pub use reason::Reason;
 pub use response::{

@@ -7,7 +7,7 @@ use actix_web::{FromRequest, HttpRequest, dev::Payload};
 
 use crate::{
     error::{Error, Result},
-    model::token::{LinkIdentity, PendingSignIn},
+    model::token::{LinkIdentity, PendingSignIn, SignOutThere},
     secret::Secret,
 };
 
@@ -48,14 +48,30 @@ pub fn linking(session: &Session) -> Option<Secret<LinkIdentity>> {
 
 /// Remembers it, or forgets it.
 pub fn set_linking(session: &Session, secret: Option<&Secret<LinkIdentity>>) {
+    set(session, LINKING, secret);
+}
+
+const SIGNING_OUT: &str = "signing_out";
+
+/// The offer to sign out at the identity provider as well.
+pub fn signing_out(session: &Session) -> Option<Secret<SignOutThere>> {
+    session.get::<String>(SIGNING_OUT).ok().flatten().map(Secret::from_text)
+}
+
+/// Remembers it, or forgets it.
+pub fn set_signing_out(session: &Session, secret: Option<&Secret<SignOutThere>>) {
+    set(session, SIGNING_OUT, secret);
+}
+
+fn set<T>(session: &Session, key: &str, secret: Option<&Secret<T>>) {
     let kept = match secret {
-        Some(secret) => session.insert(LINKING, secret.reveal()),
+        Some(secret) => session.insert(key, secret.reveal()),
         None => {
-            session.remove(LINKING);
+            session.remove(key);
             Ok(())
         }
     };
     if let Err(cause) = kept {
-        tracing::error!(%cause, "the identity to connect could not be kept");
+        tracing::error!(%cause, key, "what a browser is to keep could not be kept");
     }
 }

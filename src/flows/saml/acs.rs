@@ -27,7 +27,7 @@ use crate::{
         sso_session::SsoSession,
         token::{self, AuthnRequestState, SamlRequest, SsoHandoff, SsoIntent},
     },
-    saml::{self, Presented, Refusal, Request, Service, Statement},
+    saml::{self, Presented, ProviderSession, Refusal, Request, Service, Statement},
     secret::Secret,
     web::{Client, MaybeUser, Query, Reply, input, local_path},
 };
@@ -199,6 +199,10 @@ fn consume_response(
         return note(tx, client, connection, test, ("success", true), &detail);
     }
     let attempt = sso_attempt::note(tx, &connection.id, None, true, "success", &detail)?;
+    let there = statement
+        .name_id
+        .as_ref()
+        .map(|name| ProviderSession { name_id: name.clone(), index: statement.session_index.clone() });
     let handoff = Handoff {
         asked,
         attempt,
@@ -208,10 +212,7 @@ fn consume_response(
         shown: profile.name.as_ref().map(|name| name.as_str().to_owned()),
         role: profile.role,
         session_ends_at: statement.session_ends_at.map(|at| at.unix()),
-        sso: statement
-            .name_id
-            .as_ref()
-            .map(|name| SsoSession::new(&connection.id, &name.value, statement.session_index.as_deref())),
+        sso: there.map(|there| SsoSession::sealed(&connection.id, &there, &tx.config.keys)).transpose()?,
     };
     let sealed = tx.config.keys.seal(SEAL, &serde_json::to_string(&handoff)?)?;
     let secret = token::issue_unowned::<SsoHandoff>(tx, &sealed)?;

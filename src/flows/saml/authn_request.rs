@@ -41,6 +41,8 @@ pub struct PostBindingPage {
     field: &'static str,
     message: String,
     relay_state: String,
+    #[serde(skip)]
+    errand: Errand,
 }
 
 /// Somebody leaves for their identity provider by a link.
@@ -48,6 +50,19 @@ pub struct PostBindingPage {
 #[template(path = "saml_redirect.html")]
 pub struct RedirectPage {
     location: String,
+    #[serde(skip)]
+    errand: Errand,
+}
+
+/// What a browser is sent to an identity provider for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Errand {
+    /// To sign in.
+    SignIn,
+    /// To sign out there as well.
+    SignOut,
+    /// To say that this site has signed somebody out.
+    Answer,
 }
 
 /// Somebody is asked whether they want to sign in.
@@ -268,18 +283,18 @@ async fn send_authn_request(
             Ok(started.message)
         })
         .await?;
-    let mut answer = send_message(req, message)?;
+    let mut answer = send_message(req, message, Errand::SignIn)?;
     let cookie = nonce_cookie(app, nonce);
     answer.add_cookie(&cookie).map_err(Error::internal)?;
     Ok(answer)
 }
 
 /// Sends the browser to the identity provider with a message.
-pub fn send_message(req: &HttpRequest, message: BindingMessage) -> Result<HttpResponse> {
+pub fn send_message(req: &HttpRequest, message: BindingMessage, errand: Errand) -> Result<HttpResponse> {
     Ok(match message {
         // Where a form was sent, a redirect to elsewhere would be held against the policy for forms (CSP 3 §6.4.1).
         BindingMessage::Redirect(location) if wants_html(req.headers()) && req.method() == Verb::POST => {
-            Reply::page(RedirectPage { location }).respond_to(req).map_into_boxed_body()
+            Reply::page(RedirectPage { location, errand }).respond_to(req).map_into_boxed_body()
         }
         BindingMessage::Redirect(address) if wants_html(req.headers()) => {
             HttpResponse::SeeOther().insert_header((header::LOCATION, address)).finish()
@@ -290,7 +305,7 @@ pub fn send_message(req: &HttpRequest, message: BindingMessage) -> Result<HttpRe
         }
         BindingMessage::Post { action, field, message, relay_state } => {
             let policy = url::Url::parse(&action).ok().and_then(|action| policy_with_form_to(&action));
-            let page = PostBindingPage { action, field, message, relay_state };
+            let page = PostBindingPage { action, field, message, relay_state, errand };
             let mut answer = Reply::page(page).respond_to(req).map_into_boxed_body();
             if let Some(policy) = policy {
                 answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);

@@ -9,7 +9,10 @@ use actix_web::{
 use chrono::TimeDelta;
 use serde::Deserialize;
 
-use super::authn_request::send_message;
+use super::{
+    authn_request::{Errand, send_message},
+    sign_out::read_answer,
+};
 use crate::{
     app::App,
     db::Tx,
@@ -36,21 +39,28 @@ const MOST_CONNECTIONS: i64 = 50;
 struct LogoutForm {
     #[serde(rename = "SAMLRequest", default)]
     request: String,
+    /// The answer to a request of ours.
+    #[serde(rename = "SAMLResponse", default)]
+    response: String,
     #[serde(rename = "RelayState", default)]
     relay_state: String,
 }
 
-/// `GET /auth/saml/logout`: a request in the address (saml-bindings §3.4).
+/// `GET /auth/saml/logout`: a request in the address (saml-bindings §3.4), or the answer to one of ours.
 pub async fn logout(client: Client, req: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
     if req.method() != Method::GET {
         return Err(Error::MethodNotAllowed);
     }
     let form: LogoutForm = input::from_form(req.query_string().as_bytes())?;
     let message = LogoutMessage::Redirect(req.query_string().to_owned());
-    end_sessions(&app, &client, &req, message, &form.relay_state).await
+    count(&app, &client).await?;
+    match form.response.is_empty() {
+        true => end_sessions(&app, &client, &req, message, &form.relay_state).await,
+        false => read_answer(&app, &req, message, &form.relay_state).await,
+    }
 }
 
-/// `POST /auth/saml/logout`: a request in a form (saml-bindings §3.5).
+/// `POST /auth/saml/logout`: a request in a form (saml-bindings §3.5), or the answer to one of ours.
 pub async fn logout_by_post(
     client: Client,
     req: HttpRequest,
@@ -60,8 +70,20 @@ pub async fn logout_by_post(
     let whole = input::collect(body.into_inner(), LIMIT);
     let bytes =
         tokio::time::timeout(app.config().body_timeout, whole).await.map_err(|_| Error::Timeout)??;
-    let LogoutForm { request, relay_state } = input::from_form(&bytes)?;
-    end_sessions(&app, &client, &req, LogoutMessage::Post(request), &relay_state).await
+    let LogoutForm { request, response, relay_state } = input::from_form(&bytes)?;
+    count(&app, &client).await?;
+    match response.is_empty() {
+        true => end_sessions(&app, &client, &req, LogoutMessage::Post(request), &relay_state).await,
+        false => read_answer(&app, &req, LogoutMessage::Post(response), &relay_state).await,
+    }
+}
+
+/// Counts a message of a client, whatever it is worth.
+async fn count(app: &App, client: &Client) -> Result<()> {
+    let network = rate_limit::client_network(&client.ip);
+    let most = app.config().limits.login_per_network;
+    let limit = Limit::new("saml-logout", &network, most, TimeDelta::minutes(1));
+    app.write(move |tx| rate_limit::consume(tx, &limit)).await
 }
 
 async fn end_sessions(
@@ -71,10 +93,6 @@ async fn end_sessions(
     message: LogoutMessage,
     relay_state: &str,
 ) -> Result<HttpResponse> {
-    let network = rate_limit::client_network(&client.ip);
-    let most = app.config().limits.login_per_network;
-    let limit = Limit::new("saml-logout", &network, most, TimeDelta::minutes(1));
-    app.write(move |tx| rate_limit::consume(tx, &limit)).await?;
     let refuse = |reason: &str| {
         tracing::warn!(reason, "a SAML logout is refused");
         Error::Malformed(
@@ -130,7 +148,7 @@ async fn end_sessions(
         Some(BindingMessage::Redirect(location)) => {
             Ok(HttpResponse::SeeOther().insert_header((header::LOCATION, location)).finish())
         }
-        Some(message) => send_message(req, message),
+        Some(message) => send_message(req, message, Errand::Answer),
         None => {
             let reply = Reply::done("/login", "You are signed out.");
             Ok(reply.respond_to(req).map_into_boxed_body())

@@ -8,7 +8,7 @@ use crate::{
     clock::Timestamp,
     db::{Conn, Tx, schema::sessions},
     error::{Error, Result},
-    ids::{Id, PasskeyId, SessionId, UserId},
+    ids::{ConnectionId, Id, PasskeyId, SessionId, UserId},
     kinds::{AuthMethod, Factor},
     model::{
         audit::{self, Actor, Event},
@@ -183,6 +183,14 @@ pub fn end_sso(tx: &mut Tx, actor: &Actor, ended: &[SsoSession]) -> Result<usize
         }
     }
     Ok(count)
+}
+
+/// The connection that a session came by, and what the identity provider calls its own session, sealed; where it came by one.
+pub fn provider_session_of(conn: &mut Conn, id: &SessionId) -> Result<Option<(ConnectionId, String)>> {
+    type Row = (Option<ConnectionId>, Option<String>);
+    let row = sessions::table.find(id).select((sessions::connection_id, sessions::provider_session));
+    let row: Option<Row> = row.get_result(conn).optional()?;
+    Ok(row.and_then(|(connection, there)| Some((connection?, there?))))
 }
 
 /// Ends a session that its own browser gives up, or guesses in.

@@ -10,7 +10,8 @@ use crate::{
 };
 
 pub use sso::{
-    AuthnRequestState, LinkIdentity, SamlRequest, SetUpConnection, SetupLinkState, SsoHandoff, SsoIntent,
+    AuthnRequestState, LinkIdentity, LogoutOffer, LogoutSent, SamlRequest, SetUpConnection, SetupLinkState,
+    SignOutThere, SsoHandoff, SsoIntent,
 };
 
 /// What a token is for. A token of one purpose cannot be redeemed as another.

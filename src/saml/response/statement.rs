@@ -91,12 +91,16 @@ pub struct Name {
 }
 
 /// A `NameID` as it came (saml-core §2.2.3), whatever it is worth.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NameId {
     /// The URI of its format.
     pub format: String,
     /// The name, without the blanks around it.
     pub value: String,
+    /// Where the name was made, if it says.
+    pub qualifier: Option<String>,
+    /// For whom it was made, if it says.
+    pub service_qualifier: Option<String>,
 }
 
 text_enum! {

@@ -68,7 +68,13 @@ pub(in crate::saml) fn name_id_in(subject: &Element, keys: &[ServiceKey]) -> Res
         _ => return Err(Reason::NoName),
     };
     let value = name.text().filter(|value| is_name(value)).ok_or(Reason::BadName)?;
-    Ok(NameId { format: name.attribute("Format").unwrap_or(UNSPECIFIED_NAME).to_owned(), value })
+    let attribute = |attribute| name.attribute(attribute).map(str::to_owned);
+    Ok(NameId {
+        format: attribute("Format").unwrap_or_else(|| UNSPECIFIED_NAME.to_owned()),
+        value,
+        qualifier: attribute("NameQualifier"),
+        service_qualifier: attribute("SPNameQualifier"),
+    })
 }
 
 fn is_name(value: &str) -> bool {

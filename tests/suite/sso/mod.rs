@@ -8,5 +8,6 @@ mod provisioning;
 mod refused_responses;
 mod setting_up;
 mod setup_link;
+mod signing_out;
 mod single_logout;
 mod stepping_up;

@@ -73,6 +73,41 @@ impl Purpose for SetUpConnection {
     }
 }
 
+/// Offers whoever signed out here to sign out at the identity provider as well.
+#[derive(Debug)]
+pub struct SignOutThere;
+
+/// The session at an identity provider that a session here came from.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LogoutOffer {
+    /// At which connection.
+    pub connection: ConnectionId,
+    /// What the identity provider calls it, sealed.
+    pub session: String,
+}
+
+impl Purpose for SignOutThere {
+    const NAME: &'static str = "sign_out_there";
+    type Claim = LogoutOffer;
+
+    fn life(_: &Lifetimes) -> TimeDelta {
+        TimeDelta::minutes(10)
+    }
+}
+
+/// A request for a logout on its way to an identity provider. Its secret is the RelayState; it claims the ID.
+#[derive(Debug)]
+pub struct LogoutSent;
+
+impl Purpose for LogoutSent {
+    const NAME: &'static str = "logout_sent";
+    type Claim = String;
+
+    fn life(lifetimes: &Lifetimes) -> TimeDelta {
+        lifetimes.saml_request
+    }
+}
+
 impl Purpose for SamlRequest {
     const NAME: &'static str = "saml_request";
     type Claim = AuthnRequestState;
