@@ -16,6 +16,7 @@ has() {
     pkg-config) "${PKG_CONFIG:-pkg-config}" --version >/dev/null 2>&1 ;;
     libpq) libpq_links ;;
     xmlsec) xmlsec_links ;;
+    xmlsec1) version_of xmlsec1 >/dev/null ;;
     libclang) libclang_reads ;;
     postgres) postgres_bin >/dev/null ;;
     # Debian keeps it where only root looks.

@@ -147,7 +147,7 @@ pub fn entries() -> Vec<Entry> {
         get("/organisations/{slug}/sso/{connection}/metadata", "the form for other metadata", sso::metadata_form),
         post("/organisations/{slug}/sso/{connection}/metadata", "`{metadata or metadataUrl}` of the same identity provider; up to 1 MiB", sso::replace_metadata),
         post("/organisations/{slug}/sso/{connection}/metadata/read", "reads what is behind the link now", sso::read_now),
-        post("/organisations/{slug}/sso/{connection}/setup-link", "→ 201 `{link, expiresAt}`: somebody without an account sets it up by it, while it is not in use", sso::make_setup_link),
+        post("/organisations/{slug}/sso/{connection}/setup-link", "→ 201 `{link, expiresAt}`: someone without an account sets it up by it, while it is not in use", sso::make_setup_link),
         delete("/organisations/{slug}/sso/{connection}/setup-link", "revokes it", sso::revoke_setup_link),
         post("/organisations/{slug}/sso/{connection}/setup-link/revoke", "the same for forms", sso::revoke_setup_link),
         post("/organisations/{slug}/sso/{connection}/switch-on", "puts into use what a set-up link changed", sso::switch_on),

@@ -1,4 +1,4 @@
-//! A link by mail, "How you can sign in", and a reset of second factors, as a person sees them.
+//! A link by mail, "Sign-in methods", and a reset of second factors, as a person sees them.
 
 use serde_json::json;
 use vestibule::{

@@ -74,6 +74,7 @@ mod page_links;
 mod panics;
 mod passkeys;
 mod password;
+mod peers;
 mod pgbouncer;
 mod privacy_data;
 mod put_back;

@@ -13,7 +13,7 @@ use crate::{
     model::token::{self, LogoutSent},
     saml::{self, LogoutMessage},
     secret::Secret,
-    web::{MaybeUser, Reply, pending},
+    web::{Reply, pending},
 };
 
 /// Whoever signed out here is asked whether to sign out there.
@@ -25,7 +25,7 @@ pub struct SignOutPage {
 }
 
 /// `GET /auth/saml/sign-out`
-pub async fn offer_sign_out(_: MaybeUser, req: HttpRequest, app: Data<App>) -> Result<Reply> {
+pub async fn offer_sign_out(req: HttpRequest, app: Data<App>) -> Result<Reply> {
     let Some(secret) = pending::signing_out(&req.get_session()) else { return Ok(Reply::go("/")) };
     let now = app.now();
     match app.read(move |conn| provider_logout::host(conn, &secret, now)).await {
@@ -36,7 +36,7 @@ pub async fn offer_sign_out(_: MaybeUser, req: HttpRequest, app: Data<App>) -> R
 }
 
 /// `POST /auth/saml/sign-out`
-pub async fn sign_out(_: MaybeUser, req: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
+pub async fn sign_out(req: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
     let taken = pending::signing_out(&req.get_session());
     pending::set_signing_out(&req.get_session(), None);
     let message = match taken {
