@@ -113,13 +113,7 @@ impl Layout {
             "/me" => &["/me/email", "/me/delete", "/me/export"],
             "/me/security" => &["/me/2fa", "/me/passkeys", "/me/password", "/me/logins"],
             "/me/sessions" => &[],
-            other => {
-                return match (self.path == other, is_below(other)) {
-                    (true, _) => r#" aria-current="page""#,
-                    (false, true) => r#" aria-current="true""#,
-                    (false, false) => "",
-                };
-            }
+            href => &[href],
         };
         match (self.path == href, parts.iter().any(|part| is_below(part))) {
             (true, _) => r#" aria-current="page""#,
