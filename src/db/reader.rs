@@ -10,7 +10,11 @@ use std::{
     path::Path,
 };
 
-use diesel::connection::{Connection, TransactionManager};
+use diesel::{
+    QueryResult, RunQueryDsl, SqliteConnection,
+    query_builder::{AstPass, QueryFragment, QueryId},
+    sqlite::Sqlite,
+};
 
 use super::{
     Conn,
@@ -24,7 +28,23 @@ thread_local! {
     static TURN: Cell<Option<u64>> = const { Cell::new(None) };
 }
 
-type Manager = <Conn as Connection>::TransactionManager;
+/// A statement without anything to fill in, which a reader prepares once: parsing two for each page was seen.
+struct Fixed(&'static str);
+
+// Found by its text.
+impl QueryId for Fixed {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl QueryFragment<Sqlite> for Fixed {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        out.push_sql(self.0);
+        Ok(())
+    }
+}
+
+impl RunQueryDsl<SqliteConnection> for Fixed {}
 
 struct Reader {
     conn: Conn,
@@ -51,7 +71,7 @@ pub fn read<T>(
         }
     };
     if TURN.get() == Some(database) && !reader.has_snapshot {
-        Manager::begin_transaction(&mut reader.conn)?;
+        run(Fixed("BEGIN"), &mut reader.conn)?;
         reader.has_snapshot = true;
     }
     let outcome = query(&mut reader.conn);
@@ -82,11 +102,18 @@ pub fn end_snapshot(database: u64) {
     READERS.with_borrow_mut(|readers| {
         if let Some(reader) = readers.get_mut(&database).filter(|reader| reader.has_snapshot) {
             reader.has_snapshot = false;
-            if Manager::commit_transaction(&mut reader.conn).is_err() {
+            if run(Fixed("COMMIT"), &mut reader.conn).is_err() {
                 readers.remove(&database);
             }
         }
     });
+}
+
+fn run(statement: Fixed, conn: &mut Conn) -> QueryResult<usize> {
+    match conn {
+        Conn::Sqlite(conn) => statement.execute(conn),
+        Conn::Postgres(_) => Ok(0),
+    }
 }
 
 #[cfg(test)]
