@@ -249,7 +249,7 @@ fn in_minutes(seconds: i64) -> String {
 /// What is wrong with which input: field name → sentences, in the order they were found. The field `form` stands for
 /// the whole form.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Errors(Vec<(Cow<'static, str>, Vec<String>)>);
+pub struct Errors(Vec<(Cow<'static, str>, Vec<String>)>, Option<i64>);
 
 impl Errors {
     /// Adds a sentence to a field.
@@ -266,6 +266,21 @@ impl Errors {
         let mut errors = Self::default();
         errors.add(field, sentence);
         errors
+    }
+
+    /// About the whole form: it was sent too often, or at a bad moment. Nothing where `error` is no matter of waiting.
+    pub fn of_waiting(error: &Error) -> Option<Self> {
+        let seconds = match error {
+            Error::TooManyAttempts(seconds) => Some(*seconds),
+            Error::Busy | Error::Unavailable(_) | Error::Timeout => None,
+            _ => return None,
+        };
+        Some(Self { 1: seconds, ..Self::one("form", error.to_string()) })
+    }
+
+    /// Seconds until the form may be sent again, where that is what is wrong.
+    pub fn wait(&self) -> Option<i64> {
+        self.1
     }
 
     /// The sentences about one field.

@@ -29,6 +29,14 @@ impl AuthMethod {
             AuthMethod::SignUp => "New account",
         }
     }
+
+    /// The method with what was given after it, in words: "Password + recovery code".
+    pub fn with(&self, second: &Option<Factor>) -> String {
+        match second {
+            None => self.words().to_owned(),
+            Some(second) => format!("{} + {}", self.words(), second.words()),
+        }
+    }
 }
 
 text_enum! {
@@ -40,6 +48,17 @@ text_enum! {
         RecoveryCode => "recovery_code",
         /// A passkey (WebAuthn).
         Passkey => "passkey",
+    }
+}
+
+impl Factor {
+    /// The factor in words, within a sentence.
+    pub fn words(&self) -> &'static str {
+        match self {
+            Factor::Totp => "authenticator app",
+            Factor::RecoveryCode => "recovery code",
+            Factor::Passkey => "passkey",
+        }
     }
 }
 

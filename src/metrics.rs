@@ -31,6 +31,7 @@ pub struct Metrics {
     outbox_parked: IntGauge,
     outbox_refused: IntGauge,
     lost_log_lines: IntCounter,
+    csp_reports: IntCounter,
     hasher: HasherGauge,
 }
 
@@ -47,6 +48,11 @@ impl Metrics {
             let lost =
                 IntCounter::new("vestibule_log_lines_lost_total", "Lines of the log that nobody took")?;
             registry.register(Box::new(lost.clone()))?;
+            let reports = IntCounter::new(
+                "vestibule_csp_reports_total",
+                "Reports of browsers that a page wanted what its policy forbids",
+            )?;
+            registry.register(Box::new(reports.clone()))?;
             let gauge = |name: &str, help: &str| {
                 let gauge = IntGauge::new(name, help)?;
                 registry.register(Box::new(gauge.clone()))?;
@@ -103,6 +109,7 @@ impl Metrics {
                     "Emails that wait because the mail server takes nothing from us",
                 )?,
                 lost_log_lines: lost,
+                csp_reports: reports,
                 seconds,
                 hasher,
                 registry: registry.clone(),
@@ -154,6 +161,11 @@ impl Metrics {
     /// Counts a look at the record of a domain: `found`, `gone` or `unknown`.
     pub fn domain(&self, outcome: &str) {
         self.domains.with_label_values(&[outcome]).inc();
+    }
+
+    /// Counts a browser's report of what a page's policy forbade.
+    pub fn csp_report(&self) {
+        self.csp_reports.inc();
     }
 
     /// Everything, in Prometheus's text format; without the outbox where it is not known.

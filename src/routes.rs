@@ -12,14 +12,19 @@ use serde_json::json;
 use crate::{
     error::Error,
     flows::{
-        cancel_deletion, confirm, delete, dev_idp, dev_mail, email, export, factor_reset, forgot_password,
-        front, health, login, login_passkey, logins, logout, magic_link, me, methods, metrics, not_me,
-        organisations, passkeys, password, privacy_data, put_back, recovery_codes, reset_password, saml,
-        saved_request, second_factor, security, sessions, signup, sso, totp, use_address, verify_email,
-        well_known,
+        cancel_deletion, confirm, csp_reports, delete, dev_idp, dev_mail, dev_routes, email, export,
+        factor_reset, forgot_password, front, health, login, login_passkey, logins, logout, magic_link, me,
+        methods, metrics, not_me, organisations, passkeys, password, privacy_data, put_back, recovery_codes,
+        reset_password, saml, saved_request, second_factor, security, sessions, signup, sso, totp,
+        use_address, verify_email, well_known,
     },
     web::{
-        Access, access::Arguments, assets, error_response, local_path, negotiation::wants_html,
+        Access,
+        access::Arguments,
+        assets, error_response,
+        listed_routes::{ListedRoute, ListedRoutes},
+        local_path,
+        negotiation::wants_html,
         together::FirstReads,
     },
 };
@@ -41,7 +46,7 @@ pub struct Entry {
 #[rustfmt::skip]
 pub fn entries() -> Vec<Entry> {
     vec![
-        get("/", "front page; signed in: on to `/me`", front::show),
+        get("/", "front page, in development with what runs here; signed in: on to `/me`", front::show),
         get("/signup", "the form for a new account", signup::form),
         post("/signup", "`{email, password, name}` → 201 `{user}` and a session", signup::create),
         get("/verify-email", "the link in the mail: a button, and elsewhere than in the account's own browser its password", verify_email::open),
@@ -185,10 +190,12 @@ pub fn entries() -> Vec<Entry> {
         get("/metrics", "Prometheus text, for `METRICS_FROM`", metrics::show),
         get("/.well-known/change-password", "where password managers send people: to `/me/password`", well_known::change_password),
         get("/.well-known/passkey-endpoints", "where password managers send people: `{enroll, manage}`", well_known::passkey_endpoints),
+        post("/csp-reports", "browsers tell what a page's policy forbade: `{counted}`", csp_reports::create),
         get("/static/{name}", "stylesheet, script, logo", assets::serve),
         get("/dev/mail", "caught mail; development, on this machine only", dev_mail::index),
         get("/dev/mail/{id}", "one caught email; the same", dev_mail::show),
         get("/dev/mail/{id}/html", "its HTML, for a frame", dev_mail::html),
+        get("/dev/routes", "`{routes}`: this list; the same", dev_routes::show),
         get("/dev/idp", "a demonstration identity provider; the same", dev_idp::show),
         get("/dev/idp/metadata", "its metadata; the same", dev_idp::metadata),
     ]
@@ -224,6 +231,17 @@ verbs!(get => GET, post => POST, put => PUT, delete => DELETE);
 
 /// What pages read together with their visitor.
 pub const FIRST_READS: FirstReads = FirstReads(&[("/me/sessions", sessions::first_read)]);
+
+/// Every route, for pages that list them.
+pub fn listed() -> ListedRoutes {
+    let listed = entries().into_iter().map(|entry| ListedRoute {
+        method: entry.method.to_string(),
+        path: entry.path,
+        who: entry.access,
+        does: entry.does,
+    });
+    ListedRoutes(listed.collect())
+}
 
 /// Hangs every route into an actix application. A GET answers HEAD as well, without a body.
 pub fn configure(service: &mut ServiceConfig) {

@@ -37,11 +37,13 @@ pub fn start_with(
     let assets = Data::new(Assets::load(&app.config().site)?);
     let (workers, stop_after) = (app.config().workers, app.config().shutdown_timeout.as_secs());
     let house = Data::new(app.clone());
+    let listed = Data::new(routes::listed());
     let server = HttpServer::new(move || {
         // From the inside out: the last one wrapped sees a request first.
         Actix::new()
             .app_data(house.clone())
             .app_data(assets.clone())
+            .app_data(listed.clone())
             .app_data(routes::FIRST_READS)
             .wrap(from_fn(visitor::load))
             .wrap(from_fn(origin::same_origin_writes))

@@ -113,8 +113,12 @@
     }
   };
 
+  // A step-up comes in between: the name that was typed waits for it in this tab, and the ceremony goes on by itself.
+  const WAITS = 'passkey';
+
   const add = async (form) => {
     say(form, '');
+    sessionStorage.setItem(WAITS, form.elements.name.value);
     try {
       const publicKey = read(await ask(form.dataset.options));
       const credential = await navigator.credentials.create({ publicKey, signal: begin('create') });
@@ -122,7 +126,9 @@
       form.submit();
     } catch (error) {
       explain(form, error);
+      if (error.message === 'reauthentication_required') return;
     }
+    sessionStorage.removeItem(WAITS);
   };
 
   for (const box of boxes) {
@@ -132,6 +138,11 @@
         event.preventDefault();
         add(box);
       });
+      const name = sessionStorage.getItem(WAITS);
+      if (name !== null && document.referrer.includes('/auth/confirm')) {
+        box.elements.name.value = name;
+        add(box);
+      }
       continue;
     }
     box.querySelector('button').addEventListener('click', () => press(box));

@@ -67,6 +67,26 @@ for (const input of document.querySelectorAll('input[data-copy]')) {
   box.append(input, button);
 }
 
+// A form that was sent too often says how long to wait, and when it is over.
+for (const told of document.querySelectorAll('[data-wait]')) {
+  const until = Date.now() + told.dataset.wait * 1000;
+  // Told once by the alert around it; a number that changes is not read out.
+  const count = document.createElement('span');
+  count.setAttribute('aria-live', 'off');
+  told.append(' ', count);
+  const show = () => {
+    const left = Math.ceil((until - Date.now()) / 1000);
+    const clock = left < 60 ? `${left} s` : `${Math.floor(left / 60)}:${String(left % 60).padStart(2, '0')} min`;
+    count.textContent = left > 0 ? `(${clock})` : 'You can try again now.';
+    if (left > 0) setTimeout(show, 1000);
+  };
+  show();
+}
+
+// A form that a step-up interrupted goes on by itself, where it destroys nothing.
+const interrupted = document.querySelector('form[data-continue]');
+if (interrupted) interrupted.requestSubmit();
+
 // So do recovery codes, and one that prints them.
 for (const form of document.querySelectorAll('form[data-codes]')) {
   const codes = () => [...document.querySelectorAll(`#${form.dataset.codes} code`)].map((code) => code.textContent).join('\n');

@@ -13,7 +13,7 @@ use crate::{
     },
     error::Result,
     ids::{SessionId, UserId},
-    kinds::{StepUpMethod, Strength},
+    kinds::{AuthMethod, Factor, StepUpMethod, Strength},
     mail::emails,
     model::{
         audit::{self, Actor, Event},
@@ -45,6 +45,16 @@ pub fn is_full(conn: &mut Conn, user: &UserId, with: Option<StepUpMethod>) -> Re
         return Ok(true);
     }
     Ok(with == Some(StepUpMethod::Sso) && provider_leaves_second_factor_to_us(conn, user)? == Some(false))
+}
+
+/// The step-up that a sign-in counts as where `STEP_UP_AFTER_SIGN_IN` is on: by password or passkey, with the second factor
+/// where one was due. A link by mail never does, nor does what an identity provider says.
+pub fn by_sign_in(method: AuthMethod, second: Option<Factor>) -> Option<StepUpMethod> {
+    match method {
+        AuthMethod::Password => Some(second.map_or(StepUpMethod::Password, StepUpMethod::from)),
+        AuthMethod::Passkey => Some(second.map_or(StepUpMethod::Passkey, StepUpMethod::from)),
+        AuthMethod::MagicLink | AuthMethod::Sso | AuthMethod::SignUp => None,
+    }
 }
 
 /// Whether the account's own second factor is asked for after a sign-in at its identity provider; nothing where it has none.

@@ -43,6 +43,7 @@ pub async fn run(config: Config, as_json: bool, mail_to: Option<String>) -> Outc
         Ok(app) => {
             findings.push(database(&app).await);
             findings.push(keys::keys(&app).await);
+            findings.push(keys::ages(&app).await);
             findings.push(clock(app.now()));
             findings.push(mail(&app).await);
             findings.push(waiting(&app).await);

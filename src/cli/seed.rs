@@ -90,7 +90,7 @@ async fn make(app: &App, name: &str, address: &str, is_confirmed: bool, password
     let email = EmailAddress::parse(address).map_err(|problem| anyhow::anyhow!(problem.to_string()))?;
     let name = Name::parse(name).map_err(|problem| anyhow::anyhow!(problem))?;
     let password_hash = app.hasher().hash(Password::new(password)).await?;
-    let new = NewUser { email, name, password_hash, created_from: "vestibule seed".to_owned() };
+    let new = NewUser { email, name, password_hash, created_from: user::SEED.to_owned() };
     app.write(move |tx| register_once(tx, new, is_confirmed)).await
 }
 

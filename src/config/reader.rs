@@ -152,6 +152,8 @@ impl Reader {
             private_metadata: self.switch("SSO_PRIVATE_METADATA", false),
             verify_on_get: self.verify_on_get(development),
             magic_links: self.switch("MAGIC_LINKS", true),
+            step_up_after_sign_in: self.switch("STEP_UP_AFTER_SIGN_IN", false),
+            hsts_preload: self.switch("HSTS_PRELOAD", false),
             lifetimes: Lifetimes {
                 verify_link: self.span("VERIFY_LINK_LIFE", "24h"),
                 reset_link: self.span("RESET_LINK_LIFE", "1h"),
@@ -301,7 +303,7 @@ impl Reader {
             }
             let hint = match meant_by(name).or_else(|| called_elsewhere(name)) {
                 Some(meant) => format!("Did you mean {}?", meant.to_lowercase()),
-                None => "The README lists them all.".to_owned(),
+                None => "docs/settings.md lists them all.".to_owned(),
             };
             self.problems.push(format!("{} is not a setting. {hint}", name.to_lowercase()));
         }

@@ -120,6 +120,11 @@ pub const SETTINGS: &[Setting] = &[
         "sessions of one account; one more ends the least recently used of the network (IPv4: /24, IPv6: /48) with the most",
     ),
     setting("STEP_UP_WINDOW", "5m", "how long a step-up is good for, in its session"),
+    setting(
+        "STEP_UP_AFTER_SIGN_IN",
+        "off",
+        "`on`: a sign-in by password or passkey, with the second factor where one is due, is a step-up as well; by email link never",
+    ),
     setting("PENDING_SIGN_IN", "10m", "how long a sign-in waits for its second step"),
     setting("MAGIC_LINKS", "on", "`off`: no sign-in by email link"),
     setting("MAGIC_LINK_LIFE", "10m", "how long a link to sign in works, and its short code"),
@@ -186,6 +191,11 @@ pub const SETTINGS: &[Setting] = &[
         "SHOW_CURL",
         "on in development, off in production",
         "whether pages end with the same thing as curl commands",
+    ),
+    setting(
+        "HSTS_PRELOAD",
+        "off",
+        "`on`: asks browsers' makers to put the domain of `BASE_URL` on their https lists, with all names below it",
     ),
     setting("ACCESS_LOG", "on", "`off`: no line for each request"),
 ];

@@ -161,6 +161,10 @@ pub struct Config {
     pub verify_on_get: bool,
     /// Whether a link by mail signs people in.
     pub magic_links: bool,
+    /// Whether a strong sign-in is a step-up as well.
+    pub step_up_after_sign_in: bool,
+    /// Whether browsers' makers may put the domain on their lists.
+    pub hsts_preload: bool,
     /// How long things last.
     pub lifetimes: Lifetimes,
     /// How often things may be tried.

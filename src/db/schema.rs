@@ -98,6 +98,7 @@ diesel::table! {
         outcome -> Text,
         is_new_device -> Bool,
         had_cookie -> Bool,
+        second_factor -> Nullable<Text>,
     }
 }
 
@@ -305,6 +306,7 @@ diesel::table! {
     key_checks (id) {
         id -> Text,
         sealed -> Text,
+        sealed_at -> Nullable<Timestamp>,
     }
 }
 

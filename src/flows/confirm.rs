@@ -90,11 +90,22 @@ pub async fn create(
     let (until, next) = (me.now + app.config().lifetimes.step_up, form.goes_on());
     let attempt = Attempt::of(&me, &client);
     let verdict = match (&form.passkey, &form.code) {
-        (Some(answer), _) => passkey::check(attempt, answer.clone(), &app).await?,
+        (Some(answer), _) => passkey::check(attempt, answer.clone(), &app).await,
         (None, Some(Code::Nothing)) => return refuse(&me, form, &app).await,
-        (None, Some(code)) => by_code(attempt, code.clone(), &app).await?,
+        (None, Some(code)) => by_code(attempt, code.clone(), &app).await,
         (None, None) if form.password.is_empty() => return refuse(&me, form, &app).await,
-        (None, None) => by_password(attempt, &form.password, &app).await?,
+        (None, None) => by_password(attempt, &form.password, &app).await,
+    };
+    let verdict = match verdict {
+        Ok(verdict) => verdict,
+        Err(error) => match Errors::of_waiting(&error) {
+            Some(errors) => {
+                let strength = strength_of(form.strength.as_deref());
+                let page = page(&me, &app, strength, form.next, form.resume, errors).await?;
+                return Ok(Reply::refused(page, error));
+            }
+            None => return Err(error),
+        },
     };
     match verdict {
         Ok(issued) => {

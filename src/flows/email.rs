@@ -65,6 +65,12 @@ pub async fn form(me: SteppedUpVerifiedUser, app: Data<App>) -> Result<Reply> {
 
 /// `PUT POST /me/email`. The same answer whether or not the new address is somebody's.
 pub async fn ask(me: SteppedUpVerifiedUser, Input(form): Input<Form>, app: Data<App>) -> Result<Reply> {
+    let (current, email) = (me.user.email.spelled().to_owned(), form.email.clone());
+    let outcome = send(me, form, app).await;
+    Reply::or_again(outcome, |errors| EmailPage { current, email, pending: None, errors })
+}
+
+async fn send(me: SteppedUpVerifiedUser, form: Form, app: Data<App>) -> Result<Reply> {
     let parsed = EmailAddress::parse_new(&form.email, !app.config().is_development())
         .map_err(|problem| problem.to_string());
     let new = match parsed.and_then(|new| differs(new, &me.user.email)) {

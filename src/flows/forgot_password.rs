@@ -60,6 +60,11 @@ pub async fn form() -> Result<Reply> {
 
 /// `POST /forgot-password`. The same answer for every address.
 pub async fn create(client: Client, Input(form): Input<Form>, app: Data<App>) -> Result<Reply> {
+    let email = form.email.clone();
+    Reply::or_again(ask(client, form, app).await, |errors| ForgotPage { email, errors })
+}
+
+async fn ask(client: Client, form: Form, app: Data<App>) -> Result<Reply> {
     let email = match EmailAddress::parse(&form.email) {
         Ok(email) => email,
         Err(problem) => {

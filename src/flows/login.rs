@@ -71,9 +71,11 @@ pub struct LoginQuery {
     email: Option<String>,
     with: Option<String>,
     next: Option<String>,
+    #[serde(default, deserialize_with = "tick")]
+    remember: bool,
 }
 
-/// `GET /login?email=&next=`. Where there is any organisation to sign in through, the address is asked for first, and
+/// `GET /login?email=&next=&remember=`. Where there is any organisation to sign in through, the address is asked for first, and
 /// leads there where its domain does: whether there is such a person is not looked at.
 pub async fn form(
     me: Option<IncludingScheduledDeletion>,
@@ -81,7 +83,7 @@ pub async fn form(
     query: Query<LoginQuery>,
     app: Data<App>,
 ) -> Result<Reply> {
-    let LoginQuery { email, with, next } = query.into_inner();
+    let LoginQuery { email, with, next, remember } = query.into_inner();
     let next = local_path(next.as_deref());
     if me.is_some() {
         return Ok(Reply::go(next.unwrap_or_else(|| "/me".to_owned())));
@@ -90,7 +92,7 @@ pub async fn form(
     let typed = email.unwrap_or_default();
     let page = LoginPage {
         email: typed.clone(),
-        remember: false,
+        remember,
         next: next.clone(),
         asks_address: false,
         errors: Errors::default(),
@@ -115,11 +117,13 @@ pub async fn form(
     match app.read(move |conn| domain::connection_for_email(conn, &asked)).await? {
         Some(_) => {
             let mut sign_in = authentication::sso_login_url(&email);
-            if let Some(next) = &next {
-                let query = serde_urlencoded::to_string([("next", next)]).unwrap_or_default();
+            let next = next.as_deref().map(|next| ("next", next));
+            let query: Vec<_> = next.into_iter().chain(remember.then_some(("remember", "true"))).collect();
+            if !query.is_empty() {
+                let query = serde_urlencoded::to_string(query).unwrap_or_default();
                 sign_in = format!("{sign_in}&{query}");
             }
-            Ok(Reply::page(LeavePage { email: typed, sign_in, next }))
+            Ok(Reply::page(LeavePage { email: typed, sign_in, next: page.next }))
         }
         None => Ok(Reply::page(page)),
     }
@@ -135,6 +139,11 @@ async fn has_organisations(app: &App) -> Result<bool> {
 
 /// `POST /login`
 pub async fn create(client: Client, Input(form): Input<Form>, app: Data<App>) -> Result<Reply> {
+    let page = form.again(Errors::default());
+    Reply::or_again(sign_in(client, form, app).await, |errors| LoginPage { errors, ..page })
+}
+
+async fn sign_in(client: Client, form: Form, app: Data<App>) -> Result<Reply> {
     let errors = form.missing();
     if !errors.is_empty() {
         return Ok(Reply::refused(form.again(errors.clone()), Error::Invalid(errors)));

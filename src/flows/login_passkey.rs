@@ -90,6 +90,7 @@ fn establish_session(
                 outcome,
                 is_new_device: false,
                 had_cookie: false,
+                second_factor: None,
             };
             sign_in::note(tx, &user.id, attempt)?;
             let actor = client.actor().known_as(&user.id);

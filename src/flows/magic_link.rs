@@ -80,6 +80,17 @@ pub async fn create(
 ) -> Result<Reply> {
     let AskForm { email, remember, next } = form;
     let next = local_path(next.as_deref());
+    let page = AskPage { email: email.clone(), remember, next: next.clone(), errors: Errors::default() };
+    let outcome = ask(browser, client, AskForm { email, remember, next }, app).await;
+    Reply::or_again(outcome, |errors| AskPage { errors, ..page })
+}
+
+async fn ask(
+    browser: MagicLinkRequester,
+    client: Client,
+    AskForm { email, remember, next }: AskForm,
+    app: Data<App>,
+) -> Result<Reply> {
     let email = match EmailAddress::parse(&email) {
         Ok(email) => email,
         Err(problem) => {

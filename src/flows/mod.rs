@@ -2,9 +2,11 @@
 
 pub mod cancel_deletion;
 pub mod confirm;
+pub mod csp_reports;
 pub mod delete;
 pub mod dev_idp;
 pub mod dev_mail;
+pub mod dev_routes;
 pub mod email;
 pub mod export;
 pub mod factor_reset;

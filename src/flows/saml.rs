@@ -30,7 +30,7 @@ use crate::{
     },
     saml::{self, Reason, Refusal},
     secret,
-    web::{Client, Reply, cookies::Own},
+    web::{Client, Reply, cookies::Own, local_path},
 };
 
 pub use acs::{assertion_consumer_service, say_refused};
@@ -46,6 +46,20 @@ const SEAL: &str = "saml_arrival";
 const SETUP: &str = "/sso/setup";
 
 const REFUSED: &str = "/auth/saml/refused";
+
+/// Where a sign-in goes that comes back, and whether its device is remembered.
+#[derive(Default, Serialize)]
+pub struct Destination {
+    next: Option<String>,
+    remember: bool,
+}
+
+impl Destination {
+    /// `next` where it is a path of this site.
+    pub fn new(next: Option<&str>, remember: bool) -> Self {
+        Self { next: local_path(next), remember }
+    }
+}
 
 /// A response that passed, while its browser comes for it.
 #[derive(Serialize, Deserialize)]

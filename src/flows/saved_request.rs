@@ -18,6 +18,9 @@ use crate::{
 pub struct SavedRequestPage {
     path: String,
     what: &'static str,
+    /// Whether it takes something away: then a person presses the button once more.
+    #[serde(skip)]
+    destroys: bool,
     fields: Vec<(String, String)>,
 }
 
@@ -35,7 +38,15 @@ pub async fn show(me: CurrentUser, client: Client, query: Query<Resume>, app: Da
     }
     let (session, secret) = (me.session.id.clone(), query.into_inner().resume);
     let form = app.write(move |tx| saved_request::consume(tx, &session, &secret)).await?;
-    Ok(Reply::page(SavedRequestPage { what: what(&form.path), path: form.path, fields: form.fields }))
+    let (what, destroys) = (what(&form.path), destroys(&form.path));
+    Ok(Reply::page(SavedRequestPage { what, destroys, path: form.path, fields: form.fields }))
+}
+
+/// Whether a form takes something away: whatever is removed, turned off, replaced, or decided about somebody else.
+fn destroys(path: &str) -> bool {
+    let harmless = ["/me/email", "/me/2fa/totp", "/organisations", "/me/name"];
+    let ends = ["/test", "/metadata/read", "/setup-link", "/check", "/domains", "/put-back"];
+    !harmless.contains(&path) && !ends.iter().any(|end| path.ends_with(end))
 }
 
 fn what(path: &str) -> &'static str {

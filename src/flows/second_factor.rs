@@ -92,7 +92,14 @@ pub async fn create(
     let (tried, secret, factor) = (pending.0.clone(), pending.0, code.factor());
     let verdict = app.write(move |tx| attempt(tx, &client, &tried, &code)).await;
     app.metrics().second_factor(factor, matches!(verdict, Ok(Verdict::Right { .. })));
-    match verdict.map_err(ended)? {
+    let verdict = match verdict.map_err(ended) {
+        Ok(verdict) => verdict,
+        Err(error) => match Errors::of_waiting(&error) {
+            Some(errors) => return Ok(Reply::refused(page(&app, secret, next, errors).await?, error)),
+            None => return Err(error),
+        },
+    };
+    match verdict {
         Verdict::Right { user, issued, factor, codes_left } => {
             let next = next.unwrap_or_else(|| "/me".to_owned());
             let reply = match factor {

@@ -76,6 +76,11 @@ pub async fn form(
 
 /// `POST /signup`
 pub async fn create(client: Client, Input(form): Input<Form>, app: Data<App>) -> Result<Reply> {
+    let page = form.again(Errors::default());
+    Reply::or_again(sign_up(client, form, app).await, |errors| SignupPage { errors, ..page })
+}
+
+async fn sign_up(client: Client, form: Form, app: Data<App>) -> Result<Reply> {
     let next = local_path(form.next.as_deref()).unwrap_or_else(|| "/me".to_owned());
     let (app_name, is_production) = (app.config().site.name.clone(), !app.config().is_development());
     let checked = log::spawn_blocking(move || (form.check(&app_name, is_production), form)).await;
@@ -193,7 +198,7 @@ impl Form {
         }
     }
 
-    fn again(self, errors: Errors) -> SignupPage {
-        SignupPage { name: self.name, email: self.email, next: self.next, errors }
+    fn again(&self, errors: Errors) -> SignupPage {
+        SignupPage { name: self.name.clone(), email: self.email.clone(), next: self.next.clone(), errors }
     }
 }

@@ -148,7 +148,7 @@ pub fn create(
         warned_days: None,
         mapping: serde_json::to_string(&new.mapping)?,
         allows_idp_initiated: false,
-        asks_second_factor: false,
+        asks_second_factor: true,
         tested_at: None,
         created_at: tx.now,
         is_paused: false,

@@ -10,6 +10,7 @@ use diesel::{
 };
 
 use crate::{
+    clock::Timestamp,
     db::{Conn, Tx, schema::key_checks},
     error::Result,
     secret::Keys,
@@ -68,6 +69,13 @@ pub const ALL: &[Column] = &[
         Form::Sealed("security_change"),
         "sealed IS NOT NULL",
         "former address(es) and removed way(s) in",
+    ),
+    column(
+        "sessions",
+        "provider_session",
+        Form::Sealed("sso_session"),
+        "provider_session IS NOT NULL",
+        "session(s) at identity providers",
     ),
     column("tokens", "claim", Form::Inside, "used_at IS NULL", "step(s) under way"),
     column("key_checks", "sealed", Form::Sealed(CANARY), "sealed IS NOT NULL", "canary"),
@@ -153,13 +161,22 @@ pub fn check(conn: &mut Conn, keys: &Keys) -> Result<Check> {
 /// Seals the canary with today's key. Of many nodes at once one does; look with [`check`] again whose key it was.
 pub fn seal_canary(tx: &mut Tx) -> Result<()> {
     let sealed = tx.config.keys.seal(CANARY, CANARY)?;
-    let row = (key_checks::id.eq(CANARY), key_checks::sealed.eq(&sealed));
+    let now = tx.now;
+    let row = (key_checks::id.eq(CANARY), key_checks::sealed.eq(&sealed), key_checks::sealed_at.eq(now));
     let made =
         tx.allow_unique_violation(|conn| diesel::insert_into(key_checks::table).values(row).execute(conn))?;
     if made.is_none() {
         renew_column(tx, CANARY, "key_checks", "sealed", 1)?;
+        let canary = key_checks::table.find(CANARY);
+        diesel::update(canary).set(key_checks::sealed_at.eq(now)).execute(tx.conn)?;
     }
     Ok(())
+}
+
+/// Since when today's key is in use, where that is known: the key of a database from before it was noted may be older.
+pub fn in_use_since(conn: &mut Conn) -> Result<Option<Timestamp>> {
+    let canary = key_checks::table.find(CANARY).select(key_checks::sealed_at);
+    Ok(canary.first::<Option<Timestamp>>(conn).optional()?.flatten())
 }
 
 #[derive(QueryableByName)]

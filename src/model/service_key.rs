@@ -6,6 +6,7 @@ use diesel::prelude::*;
 
 use super::audit::{self, Actor, Event};
 use crate::{
+    clock::Timestamp,
     config::Config,
     db::{Conn, Tx, schema::service_keys},
     error::{Error, Result},
@@ -66,6 +67,12 @@ pub fn announce(tx: &mut Tx, actor: &Actor, key: &ServiceKey) -> Result<()> {
     diesel::delete(service_keys::table.filter(service_keys::state.ne(State::InUse))).execute(tx.conn)?;
     insert(tx, State::Announced, key)?;
     audit::record(tx, actor, None, Event::ServiceKeyMade {})
+}
+
+/// When the key in use was made, where there is one.
+pub fn in_use_since(conn: &mut Conn) -> Result<Option<Timestamp>> {
+    let in_use = service_keys::table.filter(service_keys::state.eq(State::InUse));
+    Ok(in_use.select(service_keys::created_at).first(conn).optional()?)
 }
 
 /// Puts the announced key in use; the one before it retires. [`Error::NotFound`] where none is announced.

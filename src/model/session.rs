@@ -188,6 +188,8 @@ pub struct NewSession {
     pub second_factor: Option<Factor>,
     /// The passkey that was used, if one was.
     pub passkey: Option<PasskeyId>,
+    /// Whether the sign-in is a step-up as well, and with what.
+    pub stepped_up_with: Option<StepUpMethod>,
     /// When it has to end at the latest, where somebody else says so.
     pub ends_at: Option<Timestamp>,
     /// The session at an identity provider that it came from.
@@ -243,7 +245,7 @@ pub fn start(tx: &mut Tx, user: &UserId, new: NewSession) -> Result<(Session, Se
         language: new.fingerprint.language,
         time_zone: new.fingerprint.time_zone,
         screen: new.fingerprint.screen,
-        stepped_up_at: None,
+        stepped_up_at: new.stepped_up_with.map(|_| tx.now),
         locked_at: None,
         locked_by: None,
         ip: new.ip,
@@ -254,7 +256,7 @@ pub fn start(tx: &mut Tx, user: &UserId, new: NewSession) -> Result<(Session, Se
         second_factor: new.second_factor,
         passkey_id: new.passkey,
         binding: new.binding,
-        stepped_up_with: None,
+        stepped_up_with: new.stepped_up_with,
         browser_known_since: new.browser_known_since,
     };
     let (connection, name_id_hash, sid_hash, there) = match new.sso {

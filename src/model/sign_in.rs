@@ -15,7 +15,7 @@ use crate::{
     db::{Conn, Tx, schema::sign_ins},
     error::Result,
     ids::{Id, SignInId, UserId},
-    kinds::AuthMethod,
+    kinds::{AuthMethod, Factor},
     text_enum,
 };
 
@@ -72,6 +72,7 @@ pub const PERSONAL_DATA: PersonalData = PersonalData {
         ("os", "the system it ran on"),
         ("device_type", "the kind of device"),
         ("method", "what was offered"),
+        ("second_factor", "what was given after it, as a second step"),
         ("outcome", "what came of it"),
     ],
     erasure: Erasure::Removed,
@@ -97,6 +98,7 @@ fn exported(conn: &mut Conn, owner: &UserId, skip: i64, most: i64) -> Result<Vec
             "os": attempt.os,
             "deviceType": attempt.device_type,
             "method": attempt.method,
+            "secondFactor": attempt.second_factor,
             "outcome": attempt.outcome,
             "isNewDevice": attempt.is_new_device,
         })
@@ -140,6 +142,8 @@ pub struct SignIn {
     pub is_new_device: bool,
     /// Whether it brought a cookie that knew the account.
     pub had_cookie: bool,
+    /// What was given after it, as a second step.
+    pub second_factor: Option<Factor>,
 }
 
 /// What is noted of an attempt.
@@ -157,6 +161,8 @@ pub struct Attempt {
     pub is_new_device: bool,
     /// Whether it brought a cookie that knew the account.
     pub had_cookie: bool,
+    /// What was given after it, as a second step.
+    pub second_factor: Option<Factor>,
 }
 
 /// Notes an attempt, and forgets what is too old.
@@ -174,6 +180,7 @@ pub fn note(tx: &mut Tx, user: &UserId, attempt: Attempt) -> Result<()> {
         outcome: attempt.outcome,
         is_new_device: attempt.is_new_device,
         had_cookie: attempt.had_cookie,
+        second_factor: attempt.second_factor,
     };
     diesel::insert_into(sign_ins::table).values(&row).execute(tx.conn)?;
     if attempt.outcome == Outcome::Success {

@@ -13,7 +13,7 @@ use crate::{
     accounts::{
         containment::{self, Occasion},
         factors::{self, Factors},
-        session_cap, sso_policy,
+        session_cap, sso_policy, step_up,
     },
     app::App,
     clock::Timestamp,
@@ -111,11 +111,12 @@ pub fn complete_sso(
     user: &User,
     (sso, ends_at): (Option<SsoSession>, Option<Timestamp>),
     asks_second_factor: bool,
+    remembered: bool,
 ) -> Result<SignInOutcome> {
     user::ensure_not_locked(user)?;
     let factors = factors::of(tx.conn, &user.id)?;
     let ends_at = ends_at.map(|at| at.unix());
-    let first = FirstFactor { method: AuthMethod::Sso, remembered: false, ends_at, sso };
+    let first = FirstFactor { method: AuthMethod::Sso, remembered, ends_at, sso };
     match asks_second_factor && factors.is_second_due() {
         false => establish_session(tx, client, user, first, None).map(SignInOutcome::Complete),
         true => wait(tx, client, user, first, &factors),
@@ -221,6 +222,8 @@ fn establish_session(
     let known_since = client.known.known_since(&user.id, known_from);
     let is_new_device = is_new(tx, client, user, method, known_from)?;
     let (device, ip) = (client.device(), client.ip.clone());
+    let (second_factor, passkey) =
+        second.map_or((None, None), |second| (Some(second.factor), second.passkey));
     let attempt = Attempt {
         ip: ip.clone(),
         device: device.clone(),
@@ -228,10 +231,9 @@ fn establish_session(
         outcome: Outcome::Success,
         is_new_device,
         had_cookie: known_since.is_some(),
+        second_factor,
     };
     sign_in::note(tx, &user.id, attempt)?;
-    let (second_factor, passkey) =
-        second.map_or((None, None), |second| (Some(second.factor), second.passkey));
     let (fingerprint, binding) = (client.fingerprint(), client.binding.clone());
     let new = NewSession {
         method,
@@ -241,6 +243,11 @@ fn establish_session(
         ip,
         second_factor,
         passkey,
+        stepped_up_with: tx
+            .config
+            .step_up_after_sign_in
+            .then(|| step_up::by_sign_in(method, second_factor))
+            .flatten(),
         ends_at,
         sso,
         binding,

@@ -1,12 +1,13 @@
-//! What a program reads of a refusal.
+//! What a program reads of a refusal, and what every refusal has: its status, its line in the log, when to come back.
 
 use actix_web::{
-    HttpResponse, HttpResponseBuilder,
+    HttpRequest, HttpResponse, HttpResponseBuilder,
     http::{StatusCode, header},
 };
 use serde_json::json;
 
-use crate::error::Error;
+use super::matched;
+use crate::{error::Error, log};
 
 /// The status of an error, as actix knows it.
 pub fn status_of(error: &Error) -> StatusCode {
@@ -32,11 +33,46 @@ pub fn json(answer: &mut HttpResponseBuilder, error: &Error, request_id: Option<
     if let Error::NotReady(reason) = error {
         body["reason"] = reason.name().into();
     }
-    if let Error::TooManyAttempts(seconds) = error {
-        answer.insert_header((header::RETRY_AFTER, seconds.to_string()));
-    }
     if let Some(id) = request_id {
         body["requestId"] = id.into();
     }
     answer.content_type("application/json; charset=utf-8").body(body.to_string())
+}
+
+/// Says when a request may be sent again, where that is what is wrong.
+pub fn put_retry_after(answer: &mut HttpResponseBuilder, error: &Error) {
+    match error {
+        Error::Busy | Error::Unavailable(_) | Error::NotReady(_) => {
+            answer.insert_header((header::RETRY_AFTER, "5"));
+        }
+        Error::TooManyAttempts(seconds) => {
+            answer.insert_header((header::RETRY_AFTER, seconds.to_string()));
+        }
+        _ => {}
+    }
+}
+
+/// Refused access is told at `info`, with who it was: 403, and 404 at a route, which is what somebody else's things are.
+pub fn log(req: &HttpRequest, error: &Error) {
+    let (route, code) = (matched::route(req), error.code());
+    let request = log::current();
+    let client = request.as_ref().map(|request| request.client.as_str());
+    let user = request.as_ref().and_then(|request| request.user());
+    match error {
+        // Said where it happened.
+        Error::Internal(cause) if cause.is::<log::Panicked>() => {}
+        Error::Internal(_) => {
+            tracing::error!(route, user.id = user, client, cause = error.cause(), "request failed")
+        }
+        Error::Unavailable(_) => {
+            tracing::error!(route, user.id = user, client, cause = error.cause(), "the database cannot");
+        }
+        Error::Busy | Error::CrossOrigin | Error::PlainHttp(_) | Error::TooManyAttempts(_) => {
+            tracing::warn!(route, code, user.id = user, client, "refused");
+        }
+        error if error.status() == 403 || (error.status() == 404 && matched::has_route(req)) => {
+            tracing::info!(route, code, user.id = user, client, "refused");
+        }
+        _ => tracing::debug!(route, code, user.id = user, client, "refused"),
+    }
 }

@@ -88,17 +88,13 @@ fn by_status(status: StatusCode) -> Error {
 /// The answer to a request that is refused.
 pub fn render(req: &HttpRequest, error: &Error) -> HttpResponse {
     let request_id = matched::request_id();
-    log(req, error);
+    error_body::log(req, error);
     let shown = matches!(error, Error::Internal(_)).then_some(request_id);
     let mut answer = HttpResponse::build(status_of(error));
-    match error {
-        Error::Busy | Error::Unavailable(_) | Error::NotReady(_) => {
-            answer.insert_header((header::RETRY_AFTER, "5"))
-        }
-        Error::TooManyAttempts(seconds) => answer.insert_header((header::RETRY_AFTER, seconds.to_string())),
-        Error::ConfirmByPost => answer.insert_header((header::ALLOW, "POST")),
-        _ => &mut answer,
-    };
+    error_body::put_retry_after(&mut answer, error);
+    if matches!(error, Error::ConfirmByPost) {
+        answer.insert_header((header::ALLOW, "POST"));
+    }
     if !wants_html(req.headers()) {
         return error_body::json(&mut answer, error, shown);
     }
@@ -152,31 +148,6 @@ fn way_back(req: &HttpRequest) -> Option<String> {
     let own = &app_of(req).ok()?.config().site.base_url;
     let path = local_path(Some(&sent_from[Position::BeforePath..Position::AfterQuery]));
     path.filter(|_| sent_from.host() == own.host())
-}
-
-/// Refused access is told at `info`, with who it was: 403, and 404 at a route, which is what somebody else's things are.
-fn log(req: &HttpRequest, error: &Error) {
-    let (route, code) = (matched::route(req), error.code());
-    let request = log::current();
-    let client = request.as_ref().map(|request| request.client.as_str());
-    let user = request.as_ref().and_then(|request| request.user());
-    match error {
-        // Said where it happened.
-        Error::Internal(cause) if cause.is::<log::Panicked>() => {}
-        Error::Internal(_) => {
-            tracing::error!(route, user.id = user, client, cause = error.cause(), "request failed")
-        }
-        Error::Unavailable(_) => {
-            tracing::error!(route, user.id = user, client, cause = error.cause(), "the database cannot");
-        }
-        Error::Busy | Error::CrossOrigin | Error::PlainHttp(_) | Error::TooManyAttempts(_) => {
-            tracing::warn!(route, code, user.id = user, client, "refused");
-        }
-        error if error.status() == 403 || (error.status() == 404 && matched::has_route(req)) => {
-            tracing::info!(route, code, user.id = user, client, "refused");
-        }
-        _ => tracing::debug!(route, code, user.id = user, client, "refused"),
-    }
 }
 
 /// What an answer takes where the request itself is gone: its handler, or a middleware, panicked.

@@ -25,18 +25,20 @@ pub fn policy_with_frames() -> HeaderValue {
 }
 
 const WITH_FRAMES: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; frame-src 'self'; \
-    form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+    form-action 'self'; base-uri 'none'; frame-ancestors 'none'; report-uri /csp-reports; report-to csp";
 
 const CSP: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
-    form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+    form-action 'self'; base-uri 'none'; frame-ancestors 'none'; report-uri /csp-reports; report-to csp";
 
 // Everything a page here does not need; the WebAuthn rows stay with this site itself.
 const PERMISSIONS: &str = "camera=(), geolocation=(), microphone=(), payment=(), usb=(), \
     publickey-credentials-create=(self), publickey-credentials-get=(self)";
 
 // Checked by the compiler: a name or value that is no header does not build, and no answer looks at them again.
-static ALWAYS: [(HeaderName, HeaderValue); 8] = [
+static ALWAYS: [(HeaderName, HeaderValue); 9] = [
     fixed("content-security-policy", CSP),
+    // Where the policy's reports go; `report-uri` is for browsers that know no endpoints yet.
+    fixed("reporting-endpoints", "csp=\"/csp-reports\""),
     fixed("x-content-type-options", "nosniff"),
     fixed("x-frame-options", "DENY"),
     // A token in a link never leaves this site.
@@ -51,6 +53,37 @@ const fn fixed(name: &'static str, value: &'static str) -> (HeaderName, HeaderVa
     (HeaderName::from_static(name), HeaderValue::from_static(value))
 }
 
+/// How browsers reach this site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// By http.
+    Plain,
+    /// By https, which browsers remember.
+    Https,
+    /// The same, and the operator wants the domain on the lists that browsers are built with.
+    Preloaded,
+}
+
+impl Transport {
+    /// As the settings have it.
+    pub fn of(app: &App) -> Self {
+        match (app.config().site.is_https(), app.config().hsts_preload) {
+            (false, _) => Self::Plain,
+            (true, false) => Self::Https,
+            (true, true) => Self::Preloaded,
+        }
+    }
+
+    /// What `Strict-Transport-Security` says (RFC 6797 §6.1; hstspreload.org).
+    fn policy(self) -> Option<&'static str> {
+        match self {
+            Self::Plain => None,
+            Self::Https => Some("max-age=63072000; includeSubDomains"),
+            Self::Preloaded => Some("max-age=63072000; includeSubDomains; preload"),
+        }
+    }
+}
+
 /// Adds the headers to whatever the house answers, refusals included.
 pub async fn secure<B: MessageBody + 'static>(
     req: ServiceRequest,
@@ -63,21 +96,21 @@ pub async fn secure<B: MessageBody + 'static>(
         head.no_chunking(true);
         head.set_connection_type(ConnectionType::Close);
     }
-    let is_https = res.request().app_data::<Data<App>>().is_some_and(|app| app.config().site.is_https());
-    put_all(res.headers_mut(), is_https);
+    let transport = res.request().app_data::<Data<App>>().map_or(Transport::Plain, |app| Transport::of(app));
+    put_all(res.headers_mut(), transport);
     Ok(res)
 }
 
 /// Adds the headers to those of one answer.
-pub fn put_all(headers: &mut HeaderMap, is_https: bool) {
+pub fn put_all(headers: &mut HeaderMap, transport: Transport) {
     for (name, value) in &ALWAYS {
         // A page whose form goes to an identity provider says so itself, and one that is shown in a frame.
         if !headers.contains_key(name) {
             headers.insert(name.clone(), value.clone());
         }
     }
-    if is_https {
-        put(headers, header::STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains");
+    if let Some(policy) = transport.policy() {
+        put(headers, header::STRICT_TRANSPORT_SECURITY, policy);
     }
     if !headers.contains_key(header::CACHE_CONTROL) {
         // Nothing here is the same for the next person: forms carry what was typed, links carry tokens.

@@ -18,6 +18,7 @@ pub mod input;
 pub mod known_device;
 pub mod layout;
 pub mod link_token;
+pub mod listed_routes;
 pub mod local_path;
 pub mod magic_link_cookie;
 pub mod mailed_token;

@@ -74,7 +74,7 @@ pub async fn observe<B: MessageBody + 'static>(
         }
         Err(_) => {
             let mut answer = after_panic.render(&request.id);
-            headers::put_all(answer.headers_mut(), app.config().site.is_https());
+            headers::put_all(answer.headers_mut(), headers::Transport::of(&app));
             name(answer.headers_mut(), &request.id);
             seen(NO_ROUTE, answer.status());
             Err(InternalError::from_response("a panic", answer).into())

@@ -22,7 +22,7 @@ use super::{
     pending, session_cookie,
 };
 use crate::{
-    error::{Error, Result},
+    error::{Error, Errors, Result},
     model::token::PendingSignIn,
     secret::Secret,
 };
@@ -76,6 +76,21 @@ impl Reply {
     pub fn refused(page: impl Page + 'static, error: Error) -> Self {
         let status = status_of(&error);
         Self { status, ..Self::new(Body::Refused(Box::new(page), error)) }
+    }
+
+    /// What came of a form; where it was sent too often or at a bad moment, that form again with what was typed.
+    pub fn or_again<P: Page + 'static>(
+        outcome: Result<Self>,
+        again: impl FnOnce(Errors) -> P,
+    ) -> Result<Self> {
+        let error = match outcome {
+            Err(error) => error,
+            done => return done,
+        };
+        match Errors::of_waiting(&error) {
+            Some(errors) => Ok(Self::refused(again(errors), error)),
+            None => Err(error),
+        }
     }
 
     /// A thing was done: a browser goes to `to` (303) and reads `message` there; a program gets `{"message"}`.
@@ -165,6 +180,10 @@ impl Responder for Reply {
         }
         if let Some(cookie) = self.known.and_then(|known| known.cookie_for(req)) {
             answer.cookie(cookie);
+        }
+        if let Body::Refused(_, error) = &self.body {
+            error_body::log(req, error);
+            error_body::put_retry_after(&mut answer, error);
         }
         if wants_html(req.headers()) {
             match self.body {

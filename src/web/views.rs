@@ -6,7 +6,7 @@ use crate::{
     accounts::personal_data,
     clock::Timestamp,
     ids::{SessionId, UserId},
-    kinds::AuthMethod,
+    kinds::{AuthMethod, Factor},
     model::{
         device::{Device, DeviceKind},
         personal_data::{Erasure, PersonalData},
@@ -70,6 +70,8 @@ pub struct SessionView {
     pub expires_at: Timestamp,
     /// How it signed in.
     pub method: AuthMethod,
+    /// What was given after it, as a second step.
+    pub second_factor: Option<Factor>,
     /// Whether the device is remembered.
     pub remembered: bool,
     /// What changed in mid-session, where something did.
@@ -96,6 +98,7 @@ impl SessionView {
             last_active_at: session.last_active_at,
             expires_at: session.expires_at,
             method: session.method,
+            second_factor: session.second_factor,
             remembered: session.remembered,
             warning: session
                 .locked_by
@@ -124,6 +127,8 @@ pub struct LoginView {
     pub device_type: String,
     /// What was offered.
     pub method: AuthMethod,
+    /// What was given after it, as a second step.
+    pub second_factor: Option<Factor>,
     /// Whether it opened the door.
     pub succeeded: bool,
     /// Why not, in words.
@@ -144,6 +149,7 @@ impl From<SignIn> for LoginView {
             device_name: device.name(),
             device_type: attempt.device_type,
             method: attempt.method,
+            second_factor: attempt.second_factor,
             succeeded: attempt.outcome == Outcome::Success,
             reason: attempt.outcome.reason(),
             outcome: attempt.outcome,

@@ -1,24 +1,67 @@
 //! Looks a page over in each width and scheme.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::json;
+use tempfile::TempDir;
 
 use crate::{
     chromium::{Browser, setting},
     harness::TestApp,
 };
 
-const WIDTHS: [u32; 2] = [320, 1280];
+/// A phone, at which every page is looked at, light and dark.
+const PHONE: u32 = 390;
 
-const SCHEMES: [&str; 2] = ["light", "dark"];
+/// What else: of these each page meets a third, and all with `EVERY_LOOK=1`.
+const REST: [(u32, Scheme); 6] = [
+    (320, Scheme::Light),
+    (1280, Scheme::Light),
+    (1280, Scheme::Dark),
+    (320, Scheme::Dark),
+    (1280, Scheme::Forced),
+    (320, Scheme::Forced),
+];
+
+#[derive(Debug, Clone, Copy)]
+enum Scheme {
+    Light,
+    Dark,
+    /// The few colours of the person's system.
+    Forced,
+}
+
+impl Scheme {
+    fn name(self) -> &'static str {
+        match self {
+            Scheme::Light => "light",
+            Scheme::Dark => "dark",
+            Scheme::Forced => "forced",
+        }
+    }
+
+    async fn turn_on(self, browser: &Browser) {
+        let (scheme, forced) = match self {
+            Scheme::Forced => ("light", "active"),
+            scheme => (scheme.name(), "none"),
+        };
+        let media = json!({ "features": [
+            { "name": "prefers-color-scheme", "value": scheme },
+            { "name": "forced-colors", "value": forced },
+        ] });
+        browser.devtools("Emulation.setEmulatedMedia", media).await;
+    }
+}
 
 /// Looks a page over in each width and scheme, and keeps what is wrong with it.
 pub struct Inspector<'a> {
     app: &'a TestApp,
     axe: String,
     found: Vec<String>,
+    /// The pages as they stood in the browser, for html-validate.
+    pages: TempDir,
+    looks: usize,
 }
 
 impl<'a> Inspector<'a> {
@@ -26,7 +69,7 @@ impl<'a> Inspector<'a> {
         let path =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser/node_modules/axe-core/axe.min.js");
         let axe = fs::read_to_string(path).expect("axe-core; `bin/test browser` installs it");
-        Self { app, axe, found: Vec::new() }
+        Self { app, axe, found: Vec::new(), pages: tempfile::tempdir().unwrap(), looks: 0 }
     }
 
     /// The page that `browser` shows now; `name` is for the report.
@@ -34,20 +77,24 @@ impl<'a> Inspector<'a> {
         // Read before axe, whose own source is none of the page's doing.
         self.read_logs(browser, name).await;
         self.compare_summary(browser, name).await;
+        let page = browser.ask("'<!doctype html>' + document.documentElement.outerHTML").await;
+        fs::write(self.pages.path().join(format!("{name}.html")), page.as_str().unwrap()).unwrap();
         browser.client.execute(&self.axe, vec![]).await.unwrap();
-        for width in WIDTHS {
+        self.looks += 1;
+        let is_met = |place: usize| setting("EVERY_LOOK").is_some() || (place + self.looks) % 3 == 0;
+        let rest = REST.into_iter().enumerate().filter(|(place, _)| is_met(*place)).map(|(_, look)| look);
+        let looks: Vec<_> = [(PHONE, Scheme::Light), (PHONE, Scheme::Dark)].into_iter().chain(rest).collect();
+        for (width, scheme) in looks {
             let size =
                 json!({ "width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 600 });
             browser.devtools("Emulation.setDeviceMetricsOverride", size).await;
-            for scheme in SCHEMES {
-                let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
-                browser.devtools("Emulation.setEmulatedMedia", media).await;
-                photograph(browser, &format!("{name}-{width}-{scheme}")).await;
-                let place = format!("{name} at {width} px, {scheme}");
-                self.run_axe(browser, &place).await;
-            }
-            self.measure(browser, &format!("{name} at {width} px"), width).await;
+            scheme.turn_on(browser).await;
+            let place = format!("{name} at {width} px, {}", scheme.name());
+            photograph(browser, &format!("{name}-{width}-{}", scheme.name())).await;
+            self.run_axe(browser, &place).await;
+            self.measure(browser, &place, width).await;
         }
+        Scheme::Light.turn_on(browser).await;
         browser.devtools("Emulation.clearDeviceMetricsOverride", json!({})).await;
     }
 
@@ -102,7 +149,21 @@ impl<'a> Inspector<'a> {
         }
     }
 
-    pub fn report(self) {
+    /// What is wrong, in one go; with what html-validate says of all pages.
+    pub fn report(mut self) {
+        let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
+        let told = Command::new("node")
+            .arg(tool.join("node_modules/html-validate/bin/html-validate.mjs"))
+            .arg("--config")
+            .arg(tool.join("htmlvalidate.json"))
+            .args(["--formatter", "text"])
+            .arg(self.pages.path())
+            .output()
+            .expect("node; `bin/test browser` installs it");
+        if !told.status.success() {
+            let (out, err) = (String::from_utf8_lossy(&told.stdout), String::from_utf8_lossy(&told.stderr));
+            self.found.push(format!("html-validate: {out}{err}"));
+        }
         assert!(self.found.is_empty(), "{} things are wrong:\n{}", self.found.len(), self.found.join("\n"));
     }
 }

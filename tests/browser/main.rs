@@ -16,6 +16,7 @@ mod magic_link;
 mod pages;
 mod pages_sso;
 mod passkeys;
+mod pictures;
 mod simplesamlphp;
 mod sso;
 mod totp;

@@ -76,12 +76,11 @@ async fn a_passkey_is_added_named_and_used_by_autofill_and_by_the_button_case_70
     ada.open("/me/passkeys").await;
     ada.reads("Add a passkey").await;
 
-    // The page finds out by itself that it has to be confirmed that it is her.
+    // The page finds out by itself that it has to be confirmed that it is her, and goes on with the name that was typed.
+    ada.fill("Name (optional)", "My laptop").await;
     ada.press("Add a passkey").await;
     ada.is_at("/auth/confirm?next=%2Fme%2Fpasskeys").await;
     steps_up(&ada).await;
-    ada.fill("Name (optional)", "My laptop").await;
-    ada.press("Add a passkey").await;
     ada.reads("Save your recovery codes").await;
     ada.follow("I've saved my codes").await;
     ada.reads("My laptop").await;

@@ -79,7 +79,6 @@ async fn go_in_by(flow: &str, app: &TestApp) -> Way {
             let visitor = app.browser();
             acme.signs_in(app, &visitor, &idp::ada()).await.goes_to("/me");
             let secret = give_app(app, &visitor.clone().with("accept", "*/*")).await;
-            acme.sets(app, "asks_second_factor = TRUE").await;
             let visitor = app.browser();
             acme.signs_in(app, &visitor, &idp::ada()).await.is(303);
             Way::Asks { visitor, secret }

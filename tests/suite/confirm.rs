@@ -35,6 +35,32 @@ async fn signing_in_is_not_a_step_up_case_72() {
 }
 
 #[actix_web::test]
+async fn a_strong_sign_in_is_one_where_the_operator_says_so_and_an_email_link_never() {
+    let app = TestApp::with(&[("STEP_UP_AFTER_SIGN_IN", "on")]).await;
+    let ada = app.with_app("ada@example.com").await;
+    let phone = app.curl();
+    ada.submits_password(&phone).await.is(200);
+    app.wait(TimeDelta::seconds(30));
+    phone.submits_code(&app.code(&ada.secret)).await.is(200);
+    phone.get("/me/delete").await.is(200);
+    app.wait(TimeDelta::minutes(6));
+    phone.get("/me/delete").await.refuses(403, "reauthentication_required");
+
+    app.verified("grace@example.com").await;
+    let grace = app.curl();
+    grace.post_json("/login", json!({ "email": "grace@example.com", "password": PASSWORD })).await.is(200);
+    grace.get("/me/delete").await.is(200);
+    let link = app.browser();
+    link.post("/login/magic-link", &[("email", "grace@example.com")]).await.is(303);
+    let token = app.token_for("grace@example.com").await;
+    link.post("/login/magic-link/verify", &[("token", &token)]).await.goes_to("/me");
+    link.get("/me/delete").await.goes_to("/auth/confirm?next=%2Fme%2Fdelete");
+    // A sign-up is no sign-in.
+    let new = app.unverified_user("new@example.com").await;
+    new.get("/me/delete").await.refuses(403, "reauthentication_required");
+}
+
+#[actix_web::test]
 async fn three_sensitive_acts_within_five_minutes_need_one_confirmation() {
     let app = TestApp::open().await;
     let curl = app.verified("ada@example.com").await;
@@ -282,7 +308,7 @@ impl Someone {
             }
         }
         match (&one.acme, account) {
-            (Some((acme, _)), Account::SsoThenApp) => acme.sets(&one.app, "asks_second_factor = TRUE").await,
+            (Some((acme, _)), Account::SsoAndApp) => acme.sets(&one.app, "asks_second_factor = FALSE").await,
             (_, Account::Stuck) => {
                 one.app.db_execute("UPDATE passkeys SET copied_at = created_at").await;
                 one.app.db_execute("DELETE FROM recovery_codes").await;

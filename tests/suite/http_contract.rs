@@ -252,6 +252,7 @@ async fn a_write_from_another_site_is_refused_at_every_door_and_changes_nothing_
                     "/me/2fa/recovery-codes/download",
                     "/login/magic-link/verify",
                     "/auth/methods",
+                    "/csp-reports",
                     "/factor-reset/stop",
                     "/me/factor-reset/stop",
                     "/me/security/removed/{id}/put-back",

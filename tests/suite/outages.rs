@@ -308,6 +308,10 @@ async fn a_page_about_what_passes_leads_back_to_where_the_person_was() {
     let own = |path: &str| format!("{}{path}", app.base_url);
     let form = [("email", "ada@example.com"), ("password", PASSWORD)];
     eventually("an outage", async || (browser.post("/login", &form).await.status == 503).then_some(())).await;
+    // A form comes back with what was typed.
+    browser.post("/login", &form).await.is(503).says("value=\"ada@example.com\"").says("role=\"alert\"");
+    let token = "A".repeat(43);
+    let form = [("token", token.as_str()), ("password", PASSWORD)];
 
     for path in ["/login?email=ada%40example.com", "/auth/saml/login"] {
         browser
@@ -330,14 +334,14 @@ async fn a_page_about_what_passes_leads_back_to_where_the_person_was() {
         ("/login".to_owned(), ""),
         (String::new(), ""),
     ] {
-        let answer = browser.clone().with("referer", &sent_from).post("/login", &form).await.is(503);
+        let answer = browser.clone().with("referer", &sent_from).post("/reset-password", &form).await.is(503);
         let link = match back {
             "" => "href=\"/\">Go to the home page</a>".to_owned(),
             back => format!("href=\"{back}\">Try again</a>"),
         };
         assert!(answer.body.contains(&link), "{sent_from}: {}", answer.body);
     }
-    browser.post("/login", &form).await.is(503).says("Go to the home page");
+    browser.post("/reset-password", &form).await.is(503).says("Go to the home page");
 }
 
 /// A house, and what takes its database away for good.

@@ -61,3 +61,26 @@ async fn an_interrupted_form_is_gone_after_five_minutes() {
 
     browser.get(&format!("/auth/continue?resume={resume}")).await.is(422);
 }
+
+/// With a script the form goes on by itself; but what takes something away is pressed once more.
+#[actix_web::test]
+async fn only_what_takes_something_away_waits_for_another_press() {
+    let app = TestApp::open().await;
+    let browser = signed_in(&app).await;
+    for (path, goes_on) in [
+        ("/me/email", true),
+        ("/me/2fa/totp", true),
+        ("/organisations/acme/sso/domains", true),
+        ("/me/2fa/totp/disable", false),
+        ("/me/2fa/recovery-codes", false),
+        ("/me/passkeys/0123456789abcdef0123456789abcdef/remove", false),
+        ("/me/delete", false),
+        ("/organisations/acme/members/0123456789abcdef0123456789abcdef/remove", false),
+        ("/organisations/acme/members/0123456789abcdef0123456789abcdef/role", false),
+    ] {
+        let interrupted = browser.post(path, &[("email", "new@example.com")]).await.is(303);
+        let resume = interrupted.header("location").split_once("resume=").unwrap().1.to_owned();
+        let page = browser.get(&format!("/auth/continue?resume={resume}")).await.is(200);
+        assert_eq!(page.body.contains(" data-continue"), goes_on, "{path}");
+    }
+}

@@ -73,6 +73,7 @@ async fn the_list_tells_when_where_and_with_what_one_signed_in() {
                 "lastActiveAt": "2026-11-21T14:15:00Z",
                 "expiresAt": "2026-12-21T14:15:00Z",
                 "method": "password",
+                "secondFactor": null,
                 "remembered": true,
                 "warning": null,
             },
@@ -88,6 +89,7 @@ async fn the_list_tells_when_where_and_with_what_one_signed_in() {
                 "lastActiveAt": "2026-11-21T14:05:00Z",
                 "expiresAt": "2026-11-22T14:05:00Z",
                 "method": "sign_up",
+                "secondFactor": null,
                 "remembered": false,
                 "warning": null,
             },
@@ -539,6 +541,6 @@ async fn on_sqlite_the_list_comes_from_an_index_and_reads_no_rows() {
 
     if let Some(plan) = plan.await.unwrap() {
         let steps: Vec<String> = plan.into_iter().map(|step| step.detail).collect();
-        assert_eq!(steps, ["SEARCH sessions USING COVERING INDEX sessions_listed (user_id=?)"]);
+        assert_eq!(steps, ["SEARCH sessions USING COVERING INDEX sessions_shown (user_id=?)"]);
     }
 }

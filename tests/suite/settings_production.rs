@@ -275,9 +275,9 @@ async fn in_production_nobody_reads_the_metrics_unless_they_are_named() {
 }
 
 #[test]
-fn the_readmes_example_for_production_starts_without_a_warning() {
-    let readme = include_str!("../../README.md");
-    let (_, rest) = readme.split_once("```sh\nMODE=production\n").unwrap();
+fn the_documented_example_for_production_starts_without_a_warning() {
+    let document = include_str!("../../docs/operating.md");
+    let (_, rest) = document.split_once("```sh\nMODE=production\n").unwrap();
     let (block, _) = rest.split_once("```").unwrap();
     let written = block.lines().filter(|line| !line.starts_with('#'));
     let mut values: BTreeMap<String, String> = written
@@ -288,4 +288,20 @@ fn the_readmes_example_for_production_starts_without_a_warning() {
     assert_eq!(values.insert("SECRET_KEY".to_owned(), KEY.to_owned()).as_deref(), Some("…"));
     assert_eq!(config::from_values(values).unwrap().warnings, Vec::<String>::new());
     assert!(SETTINGS.iter().any(|setting| setting.name == "ALLOW_INSECURE"));
+}
+
+#[actix_web::test]
+async fn browsers_makers_are_asked_only_where_the_operator_wants_it() {
+    for (preload, says) in [
+        ("off", "max-age=63072000; includeSubDomains"),
+        ("on", "max-age=63072000; includeSubDomains; preload"),
+    ] {
+        let settings = [
+            ("BASE_URL", "https://id.example.com"),
+            ("ALLOW_INSECURE", "development"),
+            ("HSTS_PRELOAD", preload),
+        ];
+        let answer = TestApp::with(&settings).await.curl().get("/healthz").await.is(200);
+        assert_eq!(answer.header("strict-transport-security"), says);
+    }
 }

@@ -1,10 +1,15 @@
 //! The secret keys: whether one of them is this database's, and what hangs on which.
 
+use chrono::TimeDelta;
+
 use super::finding::{Finding, Health, finding};
 use crate::{
     app::App,
     cli::preflight,
-    model::secret_key::{self, Check, Held},
+    model::{
+        secret_key::{self, Check, Held},
+        service_key,
+    },
     secret::Role,
 };
 
@@ -42,6 +47,35 @@ pub async fn keys(app: &App) -> Finding {
     }
     told.push("Put it into SECRET_KEY_PREVIOUS if you still have it.".to_owned());
     finding("keys", Health::Warning, told.join(" "))
+}
+
+// NIST SP 800-57 part 1 §5.3.6 has one to three years for keys of these kinds.
+const SECRET_KEY_LIFE: TimeDelta = TimeDelta::days(2 * 365);
+const SAML_KEY_LIFE: TimeDelta = TimeDelta::days(3 * 365);
+
+/// How old the keys in use are.
+pub async fn ages(app: &App) -> Finding {
+    let look = |conn: &mut _| Ok((secret_key::in_use_since(conn)?, service_key::in_use_since(conn)?));
+    let Ok((secret, saml)) = app.read(look).await else {
+        return finding("key ages", Health::Warning, "cannot be read until the schema is up.");
+    };
+    let (now, mut health) = (app.now(), Health::Fine);
+    let mut told = Vec::new();
+    for (name, since, life, way) in [
+        ("SECRET_KEY", secret, SECRET_KEY_LIFE, "announce another in SECRET_KEY_NEXT"),
+        ("The SAML key", saml, SAML_KEY_LIFE, "run vestibule sso key announce"),
+    ] {
+        let Some(since) = since else { continue };
+        let advice = if now - since > life { format!(": {way}") } else { String::new() };
+        if !advice.is_empty() {
+            health = Health::Warning;
+        }
+        told.push(format!("{name} is of {} ({} days){advice}.", since.day(), (now - since).num_days()));
+    }
+    match told.is_empty() {
+        true => finding("key ages", health, "not known: nothing has been noted yet."),
+        false => finding("key ages", health, told.join(" ")),
+    }
 }
 
 /// `3 password(s), 1 canary`.

@@ -131,6 +131,7 @@ fn attempt(client: &Client, outcome: Outcome) -> Attempt {
         outcome,
         is_new_device: false,
         had_cookie: false,
+        second_factor: None,
     }
 }
 

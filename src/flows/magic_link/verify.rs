@@ -230,7 +230,15 @@ fn note_failure(tx: &mut Tx, client: &Client, email: &EmailAddress) -> Result<()
         sign_in::note(
             tx,
             owner,
-            Attempt { ip, device, method, outcome, is_new_device: false, had_cookie: false },
+            Attempt {
+                ip,
+                device,
+                method,
+                outcome,
+                is_new_device: false,
+                had_cookie: false,
+                second_factor: None,
+            },
         )?;
     }
     audit::record(tx, &client.actor(), owner.as_ref(), Event::SignInFailed { method: AuthMethod::MagicLink })

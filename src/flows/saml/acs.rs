@@ -8,7 +8,7 @@ use actix_web::{
 use serde::Deserialize;
 
 use super::{
-    ANOTHER_BROWSER, Fault, Handoff, REFUSED, RefusedPage, SEAL, Tester, attributes,
+    ANOTHER_BROWSER, Destination, Fault, Handoff, REFUSED, RefusedPage, SEAL, Tester, attributes,
     authn_request::confirm_sso, checks, is_asking_browser, nonces_of, note,
 };
 use crate::{
@@ -29,7 +29,7 @@ use crate::{
     },
     saml::{self, Presented, ProviderSession, Refusal, Request, Service, Statement},
     secret::Secret,
-    web::{Client, MaybeUser, Query, Reply, input, local_path},
+    web::{Client, MaybeUser, Query, Reply, input},
 };
 
 // A response is base64 of at most this much, in a form (saml-bindings §3.5.4).
@@ -268,7 +268,7 @@ async fn unsolicited(
         Some(connection) => {
             let here = app.config().site.link("/");
             let path = relay_state.strip_prefix(here.trim_end_matches('/')).unwrap_or(relay_state);
-            confirm_sso(app, visitor, req, connection.id, local_path(Some(path))).await
+            confirm_sso(app, visitor, req, connection.id, Destination::new(Some(path), false)).await
         }
         None => Err(refuse("unsolicited")),
     }

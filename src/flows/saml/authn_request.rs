@@ -10,7 +10,7 @@ use askama::Template;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-use super::{SEAL, nonces_of};
+use super::{Destination, SEAL, nonces_of};
 use crate::{
     accounts::setup_link,
     app::App,
@@ -27,7 +27,7 @@ use crate::{
     secret::{self, Secret},
     web::{
         Client, CurrentUser, Input, MaybeUser, Query, Reply, SteppedUpVerifiedUser, cookies::Own,
-        headers::policy_with_form_to, local_path, negotiation::wants_html, origin,
+        headers::policy_with_form_to, input::tick, negotiation::wants_html, origin,
     },
 };
 
@@ -74,7 +74,8 @@ pub struct AskPage {
     connection: ConnectionId,
     /// The host of the identity provider's sign-in address.
     host: Option<String>,
-    next: Option<String>,
+    #[serde(flatten)]
+    to: Destination,
     #[serde(skip)]
     signed_in_as: Option<String>,
 }
@@ -85,6 +86,8 @@ pub struct LoginQuery {
     email: Option<String>,
     connection: Option<ConnectionId>,
     next: Option<String>,
+    #[serde(default, deserialize_with = "tick")]
+    remember: bool,
 }
 
 /// The link by which a connection is set up.
@@ -100,9 +103,11 @@ pub struct GoForm {
     #[serde(default)]
     connection: String,
     next: Option<String>,
+    #[serde(default, deserialize_with = "tick")]
+    remember: bool,
 }
 
-/// `GET /auth/saml/login?email=&next=`, or `?connection=`: to the identity provider.
+/// `GET /auth/saml/login?email=&next=&remember=`, or `?connection=`: to the identity provider.
 ///
 /// The answer depends on the domain alone, never on whether there is such a person.
 pub async fn login(
@@ -112,8 +117,8 @@ pub async fn login(
     query: Query<LoginQuery>,
     app: Data<App>,
 ) -> Result<HttpResponse> {
-    let LoginQuery { email, connection, next } = query.into_inner();
-    let next = local_path(next.as_deref());
+    let LoginQuery { email, connection, next, remember } = query.into_inner();
+    let to = Destination::new(next.as_deref(), remember);
     let address = email.as_deref().and_then(|email| EmailAddress::parse(email).ok());
     let found = app
         .read(move |conn| match (&connection, &address) {
@@ -127,8 +132,8 @@ pub async fn login(
         return Ok(Reply::done("/login", message).respond_to(&req).map_into_boxed_body());
     };
     match origin::is_foreign(&req) || visitor.signed_in().is_some() {
-        true => confirm_sso(&app, &visitor, &req, id, next).await,
-        false => send_authn_request(&app, &client, &req, id, SsoIntent::SignIn, next).await,
+        true => confirm_sso(&app, &visitor, &req, id, to).await,
+        false => send_authn_request(&app, &client, &req, id, SsoIntent::SignIn, to).await,
     }
 }
 
@@ -141,8 +146,8 @@ pub async fn go(
 ) -> Result<HttpResponse> {
     let id = serde_json::from_value(form.connection.into())
         .map_err(|_| Error::Invalid(Errors::one("connection", "Say through which connection.")))?;
-    let next = local_path(form.next.as_deref());
-    send_authn_request(&app, &client, &req, id, SsoIntent::SignIn, next).await
+    let to = Destination::new(form.next.as_deref(), form.remember);
+    send_authn_request(&app, &client, &req, id, SsoIntent::SignIn, to).await
 }
 
 /// Another site brought the browser here, or it is signed in already: its person says whether they want to sign in, and
@@ -152,7 +157,7 @@ pub async fn confirm_sso(
     visitor: &MaybeUser,
     req: &HttpRequest,
     connection: ConnectionId,
-    next: Option<String>,
+    to: Destination,
 ) -> Result<HttpResponse> {
     let id = connection.clone();
     let now = app.now();
@@ -164,7 +169,7 @@ pub async fn confirm_sso(
         })
         .await?;
     let signed_in_as = visitor.signed_in().map(|me| me.user.email.spelled().to_owned());
-    let page = AskPage { organisation, connection, host, next, signed_in_as };
+    let page = AskPage { organisation, connection, host, to, signed_in_as };
     Ok(Reply::page(page).respond_to(req).map_into_boxed_body())
 }
 
@@ -180,8 +185,8 @@ pub async fn step_up(
     let connection = app.read(move |conn| identity::newest_connection(conn, &id)).await?;
     let connection = connection.ok_or(Error::NotFound)?;
     let purpose = SsoIntent::StepUp { user: me.user.id.clone(), session: me.session.id.clone() };
-    let next = local_path(query.next.as_deref());
-    send_authn_request(&app, &client, &req, connection, purpose, next).await
+    let to = Destination::new(query.next.as_deref(), false);
+    send_authn_request(&app, &client, &req, connection, purpose, to).await
 }
 
 /// `POST /organisations/{slug}/sso/{connection}/test`: an owner tries a connection. Nobody is signed in by it.
@@ -201,7 +206,7 @@ pub async fn test(
         })
         .await?;
     let purpose = SsoIntent::Test { user: me.user.id.clone() };
-    send_authn_request(&app, &client, &req, connection.id, purpose, None).await
+    send_authn_request(&app, &client, &req, connection.id, purpose, Destination::default()).await
 }
 
 /// `POST /auth/saml/test`: the bearer of a set-up link tries its connection. Nobody is signed in by it.
@@ -221,7 +226,7 @@ pub async fn test_by_link(
             }
         })
         .await?;
-    send_authn_request(&app, &client, &req, connection, SsoIntent::TestByLink, None).await
+    send_authn_request(&app, &client, &req, connection, SsoIntent::TestByLink, Destination::default()).await
 }
 
 /// Sends the browser to the identity provider, bound to this browser by a nonce in a cookie.
@@ -231,7 +236,7 @@ async fn send_authn_request(
     req: &HttpRequest,
     id: ConnectionId,
     purpose: SsoIntent,
-    next: Option<String>,
+    to: Destination,
 ) -> Result<HttpResponse> {
     let limit = Limit::new(
         "saml-request",
@@ -248,6 +253,7 @@ async fn send_authn_request(
     let is_test = matches!(purpose, SsoIntent::Test { .. } | SsoIntent::TestByLink);
     let config = app.config().clone();
     // It may lead to an interrupted form, by its secret.
+    let Destination { next, remember: remembered } = to;
     let next = next.map(|next| config.keys.seal(SEAL, &next)).transpose()?;
     let message = app
         .write(move |tx| {
@@ -278,6 +284,7 @@ async fn send_authn_request(
                 browser,
                 purpose,
                 next,
+                remembered,
             };
             token::store_unowned(tx, &relay_state, &asked)?;
             Ok(started.message)

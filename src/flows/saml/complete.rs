@@ -168,7 +168,8 @@ fn complete_sso(
             let ends_at = handoff.session_ends_at.map(Timestamp::from_unix);
             let asks = connection.asks_second_factor;
             let there = (handoff.sso, ends_at);
-            let outcome = authentication::complete_sso(tx, client, &user, there, asks)?;
+            let remembered = handoff.asked.remembered;
+            let outcome = authentication::complete_sso(tx, client, &user, there, asks, remembered)?;
             Ok(SsoResult::In { user: Box::new(user), outcome, next })
         }
         Resolution::Unlinked(owner) => {

@@ -60,6 +60,7 @@ fn note_failure(tx: &mut Tx, client: &Client, user: &UserId, first: &FirstFactor
         outcome: Outcome::WrongCode,
         is_new_device: false,
         had_cookie: false,
+        second_factor: None,
     };
     sign_in::note(tx, user, attempt)
 }

@@ -58,7 +58,7 @@ pub struct Advice {
 }
 
 /// Where each common identity provider says in which format it names people. Its default is often none that lasts.
-const NAME_ID: [Advice; 8] = [
+const NAME_ID: [Advice; 9] = [
     Advice {
         provider: "Okta",
         says: "In the app's General tab, edit SAML Settings and set Name ID format to EmailAddress or Persistent.",
@@ -73,13 +73,17 @@ const NAME_ID: [Advice; 8] = [
         says: "In the app's Service provider details, set Name ID format to PERSISTENT or EMAIL.",
     },
     Advice {
+        provider: "OneLogin",
+        says: "On the application's Configuration tab, set SAML nameID format to Email or Persistent.",
+    },
+    Advice {
         provider: "JumpCloud",
         says: "In the application's SSO tab, set SAMLSubject NameID Format to one that ends in persistent or emailAddress.",
     },
     Advice {
         provider: "Auth0",
         says: "In the SAML2 Web App addon's Settings, set nameIdentifierFormat to \
-               urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress and nameIdentifierProbes to the email claim.",
+               urn:oasis:names:tc:SAML:2.0:nameid-format:persistent.",
     },
     Advice {
         provider: "Keycloak",

@@ -39,6 +39,10 @@ enum Value {
     AcsUrl,
     Metadata,
     LogoutUrl,
+    /// A regular expression that the ACS URL alone fits.
+    AcsPattern,
+    /// Where our certificate is, as a file.
+    Certificate,
     Text(&'static str),
 }
 
@@ -69,6 +73,8 @@ impl WalkthroughView {
             Value::AcsUrl => service.acs_url.clone(),
             Value::Metadata => service.metadata.clone(),
             Value::LogoutUrl => service.logout_url.clone(),
+            Value::AcsPattern => format!("^{}$", service.acs_url.replace('.', "\\.").replace('/', "\\/")),
+            Value::Certificate => service.certificate.clone(),
             Value::Text(text) => (*text).to_owned(),
         };
         let fields = fields.iter().map(|(name, told)| FieldView { name, value: value(told) }).collect();
@@ -152,10 +158,12 @@ pub const LIKES: [Like; 8] = [
                 ("Master SAML Processing URL", Value::AcsUrl),
                 ("Name ID format", Value::Text("persistent")),
                 ("Force name ID format", Value::Text("On")),
+                ("Import key under Client signature required (Keys tab, from this file)", Value::Certificate),
                 ("Logout Service Redirect Binding URL (Advanced tab)", Value::LogoutUrl),
             ],
-            attributes: "Under Client scopes, open the dedicated scope and add the predefined mapper X500 email. Add a Group \
-                         list mapper named member, with Full group path off.",
+            attributes: "Under Client scopes, open the dedicated scope and add the predefined mapper X500 email. Add a User \
+                         Property mapper for username with the SAML attribute name, and a Group list mapper named member, with \
+                         Full group path off.",
             metadata: "Under Realm settings, General, copy the link SAML 2.0 Identity Provider Metadata.",
         },
     },
@@ -189,10 +197,11 @@ pub const LIKES: [Like; 8] = [
             path: "Administration, Applications, Add App, SAML Custom Connector (Advanced), then the Configuration tab",
             fields: &[
                 ("Audience (EntityID)", Value::EntityId),
-                ("ACS (Consumer) URL Validator", Value::AcsUrl),
+                ("ACS (Consumer) URL Validator", Value::AcsPattern),
                 ("ACS (Consumer) URL", Value::AcsUrl),
                 ("Single Logout URL", Value::LogoutUrl),
                 ("SAML nameID format", Value::Text("Email")),
+                ("SAML Signature Algorithm (SSO tab)", Value::Text("SHA-256")),
             ],
             attributes: "On the Parameters tab, add email, name and memberOf, each with Include in SAML assertion ticked.",
             metadata: "Under More Actions, choose SAML Metadata and paste the file.",
@@ -208,12 +217,14 @@ pub const LIKES: [Like; 8] = [
             path: "SSO Applications, Add New Application, Custom Application, Manage Single Sign-On (SSO) with SAML, then \
                    the SSO tab",
             fields: &[
+                ("IdP Entity ID", Value::Text("JumpCloud")),
                 ("SP Entity ID", Value::EntityId),
                 ("ACS URLs", Value::AcsUrl),
                 (
                     "SAMLSubject NameID Format",
                     Value::Text("urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"),
                 ),
+                ("Declare Redirect Endpoint", Value::Text("Ticked")),
             ],
             attributes: "Under Attributes, add email with the value email and displayName with the value displayname. Tick \
                          include group attribute and name it memberOf.",
@@ -235,6 +246,8 @@ pub const LIKES: [Like; 8] = [
                     "nameIdentifierFormat (in Settings)",
                     Value::Text("urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"),
                 ),
+                ("signatureAlgorithm (in Settings)", Value::Text("rsa-sha256")),
+                ("digestAlgorithm (in Settings)", Value::Text("sha256")),
             ],
             attributes: "The email address and the name are sent already. Add groups under mappings in Settings.",
             metadata: "On the Usage tab, copy the link of Identity Provider Metadata.",

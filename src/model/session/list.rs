@@ -10,7 +10,7 @@ use crate::{
     direct,
     error::Result,
     ids::{SessionId, UserId},
-    kinds::AuthMethod,
+    kinds::{AuthMethod, Factor},
 };
 
 /// A live session, as the list of devices shows it.
@@ -21,6 +21,8 @@ pub struct Listed {
     pub id: SessionId,
     /// How it began.
     pub method: AuthMethod,
+    /// What was given after it, as a second step.
+    pub second_factor: Option<Factor>,
     /// Whether "remember this device" was chosen.
     pub remembered: bool,
     /// The browser's family.

@@ -101,6 +101,11 @@ impl Ground {
         Process { port, child, log: self.log(port) }
     }
 
+    /// Where its processes run.
+    pub fn folder(&self) -> &Path {
+        self.storage.folder.path()
+    }
+
     /// Where the output of the process at this port goes.
     pub fn log(&self, port: u16) -> PathBuf {
         self.storage.folder.path().join(format!("{port}.log"))

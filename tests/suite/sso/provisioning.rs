@@ -11,7 +11,7 @@ use vestibule::{
 
 use crate::{
     harness::{PASSWORD, TestApp},
-    idp::{Acme, Person, ada, comes_back, id_of, is_nobody, later, me, posts, resident},
+    idp::{Acme, Person, ada, comes_back, id_of, is_nobody, later, me, posts, request_in, resident},
 };
 
 #[actix_web::test]
@@ -498,7 +498,7 @@ async fn where_one_is_led_does_not_tell_who_is_here() {
 }
 
 #[actix_web::test]
-async fn the_second_factor_is_asked_for_where_the_connection_says_so() {
+async fn the_second_factor_is_asked_for_unless_the_connection_says_otherwise() {
     let app = TestApp::open().await;
     let acme = Acme::of(&app).await;
     let browser = app.browser();
@@ -506,11 +506,29 @@ async fn the_second_factor_is_asked_for_where_the_connection_says_so() {
     let id = id_of(&browser).await;
     with_a_second_factor(&app, &id).await;
 
-    acme.signs_in(&app, &app.browser(), &ada()).await.goes_to("/me");
-    acme.sets(&app, "asks_second_factor = TRUE").await;
     let browser = app.browser();
     acme.signs_in(&app, &browser, &ada()).await.goes_to("/login/2fa?next=%2Fme");
     assert!(is_nobody(&browser).await);
+    acme.sets(&app, "asks_second_factor = FALSE").await;
+    acme.signs_in(&app, &app.browser(), &ada()).await.goes_to("/me");
+}
+
+#[actix_web::test]
+async fn a_device_is_remembered_by_this_way_too() {
+    let app = TestApp::open().await;
+    let acme = Acme::of(&app).await;
+    for (remember, is_remembered) in [("", false), ("&remember=true", true)] {
+        let browser = app.browser();
+        let way = browser.get(&format!("/login?email=ada%40example.com{remember}")).await.is(200);
+        assert_eq!(way.body.contains("remember=true"), is_remembered, "{}", way.body);
+        let path = format!("/auth/saml/login?email=ada%40example.com{remember}");
+        let request = request_in(&browser.get(&path).await);
+        let answer = posts(&app, &browser, &acme.says(&app, &request, &ada()), &request.relay_state).await;
+        browser.get(answer.is(303).location().unwrap()).await.goes_to("/me");
+        let program = browser.without("accept");
+        let mine = program.get("/me/sessions").await.is(200).json()["sessions"][0].clone();
+        assert_eq!((&mine["current"], &mine["remembered"]), (&json!(true), &json!(is_remembered)), "{mine}");
+    }
 }
 
 /// An authenticator app on the account, as far as it makes a second factor due.

@@ -471,6 +471,7 @@ async fn asked(app: &TestApp, acme: &Acme, forgery: &Presented, nonce: &str, own
         false => SsoIntent::SignIn,
     };
     let asked = AuthnRequestState {
+        remembered: false,
         connection: acme.connection.clone(),
         request: forgery.request.id.clone(),
         at: forgery.request.sent_at.unix(),

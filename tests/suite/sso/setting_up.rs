@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     connections::{acme, connected, tested},
+    docs::assert_block,
     harness::{TestApp, outbound::Publisher},
     idp::Acme,
     saml::forger::{IDP, Idp, metadata},
@@ -68,6 +69,32 @@ async fn each_walk_through_has_its_console_s_own_names_beside_the_values() {
         .is(200)
         .says("Values to copy into your identity provider")
         .hides("id=\"walkthrough-heading\"");
+}
+
+/// docs/single-sign-on-providers.md says what the page says, with the values of https://id.example.com.
+#[actix_web::test]
+async fn the_documented_walk_throughs_are_those_of_the_page() {
+    let settings = [("BASE_URL", "https://id.example.com"), ("ALLOW_INSECURE", "development")];
+    let app = TestApp::with(&settings).await;
+    let ada = acme(&app).await;
+    for key in ["okta", "entra", "google", "keycloak", "adfs", "onelogin", "jumpcloud", "auth0"] {
+        let page = ada.get(&format!("{NEW}?like={key}")).await.is(200).json();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let shown = &page["walkthrough"];
+        let likes = page["likes"].as_array().unwrap();
+        let like = likes.iter().find(|like| like["key"] == key).unwrap();
+        let mut expected =
+            format!("Open {}.\n\n| their field | our value |\n|---|---|\n", text(&shown["path"]));
+        for field in shown["fields"].as_array().unwrap() {
+            expected += &format!("| {} | `{}` |\n", text(&field["name"]), text(&field["value"]));
+        }
+        expected += &format!("\n{}\n\n{}\n", text(&shown["attributes"]), text(&shown["metadata"]));
+        expected += "\n| our setting | their attribute |\n|---|---|\n";
+        for (setting, name) in [("Email", "email"), ("Name", "shown"), ("Groups", "groups")] {
+            expected += &format!("| {setting} attribute | `{}` |\n", text(&like[name]));
+        }
+        assert_block(key, &expected);
+    }
 }
 
 #[actix_web::test]

@@ -28,6 +28,9 @@ pub struct AuthnRequestState {
     pub purpose: SsoIntent,
     /// Where to go afterwards, sealed.
     pub next: Option<String>,
+    /// Whether "remember this device" was chosen.
+    #[serde(default)]
+    pub remembered: bool,
 }
 
 /// What somebody is asked to sign in for at an identity provider.

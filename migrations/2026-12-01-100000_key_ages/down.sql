@@ -1,0 +1,1 @@
+ALTER TABLE key_checks DROP COLUMN sealed_at;
