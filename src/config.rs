@@ -1,7 +1,7 @@
 //! Settings → a typed `Config`, with every problem reported at once, at start.
 //!
 //! A setting is an environment variable, or a key of the same name in lower case in the TOML file; the
-//! environment wins. [`SETTINGS`] is the one list, and the README's table is checked against it.
+//! environment wins. [`SETTINGS`] is the one list, and the table of docs/settings.md is checked against it.
 
 mod addresses;
 mod allowed;

@@ -3,7 +3,7 @@
 use super::Error;
 
 impl Error {
-    /// Every code with its HTTP status: the closed list that the README documents.
+    /// Every code with its HTTP status: the closed list that docs/errors.md explains.
     pub const CODES: &'static [(&'static str, u16)] = &[
         ("account_locked", 403),
         ("address_reserved", 409),

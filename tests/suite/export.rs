@@ -6,7 +6,10 @@ use diesel::connection::SimpleConnection;
 use serde_json::{Value, json};
 use vestibule::accounts::personal_data;
 
-use crate::harness::{PASSWORD, TestApp, Visitor};
+use crate::{
+    docs::block,
+    harness::{PASSWORD, TestApp, Visitor},
+};
 
 const ADA: &str = "ada@example.com";
 
@@ -51,14 +54,13 @@ async fn it_holds_what_the_readme_says_and_no_secrets() {
         document["audit"].as_array().unwrap().iter().map(|row| row["event"].as_str().unwrap()).collect();
     assert!(events.contains(&"email_confirmed") && events.contains(&"exported"), "{events:?}");
 
-    let (readme, _) = include_str!("../../README.md").split_once("<!-- /export -->").unwrap();
-    let (_, promised) = readme.split_once("<!-- export -->").unwrap();
+    let (_, promised) = block("export");
     for (section, value) in document.as_object().unwrap() {
-        assert!(promised.contains(&format!("`{section}`")), "{section} is not in the README");
+        assert!(promised.contains(&format!("`{section}`")), "{section} is not in docs/personal-data.md");
         let row = promised.lines().find(|line| line.contains(&format!("`{section}`"))).unwrap();
         let first = value.get(0).unwrap_or(value);
         for key in first.as_object().into_iter().flat_map(|object| object.keys()) {
-            assert!(row.contains(&format!("`{key}`")), "{section}.{key} is not in the README");
+            assert!(row.contains(&format!("`{key}`")), "{section}.{key} is not in docs/personal-data.md");
         }
     }
     for section in personal_data::ALL.iter().flat_map(|entry| entry.export) {

@@ -18,7 +18,7 @@ fn a_misspelt_name_is_refused_in_the_file_and_pointed_out_in_the_environment() {
         ("trusted_proxy = \"::1\"", "trusted_proxy is not a setting. Did you mean trusted_proxies?"),
         ("url_base = \"x\"", "url_base is not a setting. Did you mean base_url?"),
         ("port = 8080", "port is not a setting. Did you mean listen?"),
-        ("favourite = \"tea\"", "favourite is not a setting. The README lists them all."),
+        ("favourite = \"tea\"", "favourite is not a setting. docs/settings.md lists them all."),
         ("[server]\nlisten = \"127.0.0.1:1\"", "[server] is a section. Write settings without one"),
         ("log = \"info\"\nLOG = \"warn\"", "log is there twice. Write it once."),
         ("trusted_proxies = [[\"::1\"]]", "trusted_proxies is a list of lists."),

@@ -1,10 +1,10 @@
-//! The README says what the program does. Its tables are made here; a test that fails prints the whole block, to be
-//! pasted between its markers.
+//! README and docs/ say what the program does. Their tables are made here; a test that fails prints the whole block, to
+//! be pasted between its markers.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fs,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use vestibule::{
@@ -13,6 +13,7 @@ use vestibule::{
     config::{self, SETTINGS},
     error::Error,
     model::{
+        connection::Mapping,
         password::{LONGEST, policy},
         rate_limit,
         recovery_code::{COUNT, FEW},
@@ -23,6 +24,25 @@ use vestibule::{
 use crate::harness::run_program;
 
 const README: &str = include_str!("../../README.md");
+
+/// Every document of the repository: its path and its text.
+pub fn documents() -> Vec<(PathBuf, String)> {
+    let mut folders = vec![PathBuf::from("."), PathBuf::from("docs")];
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() && folder != Path::new(".") {
+                folders.push(entry);
+            } else if entry.extension().is_some_and(|extension| extension == "md") {
+                let text = fs::read_to_string(&entry).unwrap();
+                found.push((entry.strip_prefix(".").unwrap_or(&entry).to_owned(), text));
+            }
+        }
+    }
+    found.sort();
+    assert!(found.len() > 20, "{found:?}");
+    found
+}
 
 /// What stands where nobody has written what an error means yet.
 const UNWRITTEN: &str = "…";
@@ -47,18 +67,15 @@ fn the_settings_are_those_of_the_program() {
 #[test]
 fn the_routes_are_those_of_the_program() {
     let rows = entries().into_iter().map(|entry| {
-        [
-            format!("`{} {}`", entry.method, entry.path),
-            in_words(&format!("{:?}", entry.access)),
-            entry.does.to_owned(),
-        ]
+        [format!("`{} {}`", entry.method, entry.path), entry.access.to_string(), entry.does.to_owned()]
     });
     assert_block("routes", &table(["route", "who", "what it does"], rows));
 }
 
 #[test]
 fn the_errors_are_those_of_the_program() {
-    let written: BTreeMap<&str, &str> = block("errors")
+    let (_, block) = block("errors");
+    let written: BTreeMap<&str, &str> = block
         .lines()
         .filter_map(|row| {
             let mut cells = row.strip_prefix("| ")?.strip_suffix(" |")?.split(" | ");
@@ -85,7 +102,7 @@ fn the_numbers_are_the_defaults_of_the_program() {
             "a password",
             format!(
                 "{} to {} characters of any alphabet, blanks included; no rules of composition; common ones, also with digits behind \
-                 them, and those made of the address, the name or the house's name, are refused",
+                 them, and those made of the address, the name or the product's name, are refused",
                 policy::SHORTEST,
                 LONGEST
             ),
@@ -143,7 +160,7 @@ fn the_numbers_are_the_defaults_of_the_program() {
             ),
         ),
         row(
-            "somebody who asked to be deleted",
+            "a person who asked to be deleted",
             format!(
                 "has {} to change their mind, and is reminded {} before the end",
                 span_in_words(life.deletion_grace),
@@ -214,6 +231,97 @@ fn the_numbers_are_the_defaults_of_the_program() {
 }
 
 #[test]
+fn the_audit_events_are_those_of_the_program() {
+    let source = fs::read_to_string("src/model/audit/event.rs").unwrap();
+    let (_, variants) = source.split_once("pub enum Event {").unwrap();
+    let (_, block) = block("events");
+    let written: BTreeMap<&str, &str> = block
+        .lines()
+        .filter_map(|row| row.strip_prefix("| `")?.strip_suffix(" |")?.split_once("` | "))
+        .collect();
+    let names = variants.lines().take_while(|line| *line != "}").filter_map(|line| {
+        let name = line.strip_prefix("    ")?;
+        let name = &name[..name.find(" {")?];
+        (!name.is_empty() && name.chars().all(char::is_alphanumeric)).then(|| snake_case(name))
+    });
+    let rows = names.map(|name| {
+        let says = written.get(name.as_str()).copied().unwrap_or(UNWRITTEN);
+        [format!("`{name}`"), says.to_owned()]
+    });
+    let expected = table(["event", "when"], rows);
+    assert_block("events", &expected);
+    assert!(expected.lines().count() > 50 && !expected.contains(&format!("| {UNWRITTEN} |")), "{expected}");
+}
+
+fn snake_case(name: &str) -> String {
+    let mut text = String::new();
+    for character in name.chars() {
+        if character.is_uppercase() && !text.is_empty() {
+            text.push('_');
+        }
+        text.extend(character.to_lowercase());
+    }
+    text
+}
+
+#[test]
+fn the_usual_names_of_attributes_are_those_of_the_program() {
+    let titles = ["Email attribute", "Name attribute", "Groups attribute"];
+    let rows = titles.into_iter().zip(Mapping::DEFAULT_ATTRIBUTE_NAMES).map(|(title, names)| {
+        let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        [title.to_owned(), names.join(", ")]
+    });
+    assert_block("usual names", &table(["setting", "names that are looked for when it is empty"], rows));
+}
+
+/// Each row of pools, waits and retries names its constant, whose number stands in the row: in its own unit, or as minutes,
+/// hours, days, KiB or MiB.
+#[test]
+fn pools_waits_and_retries_have_the_numbers_of_their_constants() {
+    let document = fs::read_to_string("docs/security.md").unwrap();
+    let mut held = 0;
+    for row in document.lines().filter(|row| row.starts_with('|') && row.contains("<!-- ")) {
+        let (told, comment) = row.split_once("<!-- ").unwrap();
+        let (comment, _) = comment.split_once(" -->").unwrap();
+        let numbers: Vec<u64> = numbers(told);
+        let mut file = "";
+        for word in comment.split([',', ' ', ':']).filter(|word| !word.is_empty()) {
+            if word.ends_with(".rs") {
+                file = word;
+                continue;
+            }
+            let Some(value) = constant(file, word) else {
+                // A literal, a function or a type that is named beside.
+                assert!(!word.chars().all(|c| c.is_ascii_uppercase() || c == '_'), "{file} has no {word}");
+                continue;
+            };
+            let units = [1, 60, 3_600, 86_400, 1_024, 1_048_576];
+            let fits = |n: &u64| units.iter().any(|unit| n % unit == 0 && numbers.contains(&(n / unit)));
+            let is_daily = told.contains("daily") || told.contains("hourly");
+            assert!(is_daily || value.iter().any(fits), "{file} {word} is {value:?}, not as in {told}");
+            held += 1;
+        }
+    }
+    assert!(held > 40, "{held}");
+}
+
+/// The numbers of a constant, and their product.
+fn constant(file: &str, name: &str) -> Option<Vec<u64>> {
+    let source = fs::read_to_string(Path::new("src").join(file)).unwrap_or_else(|_| panic!("no src/{file}"));
+    let (_, rest) = source.split_once(&format!("const {name}: "))?;
+    let value = rest.split_once(" = ")?.1.split_once(';')?.0;
+    let mut found = numbers(&value.replace('_', ""));
+    found.push(found.iter().product());
+    Some(found)
+}
+
+/// The whole numbers in a text; `4,096` is one.
+fn numbers(text: &str) -> Vec<u64> {
+    let text = text.replace(',', "");
+    text.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse().ok()).collect()
+}
+
+#[test]
 fn the_floors_are_those_of_the_map() {
     let map = fs::read_to_string("src/lib.rs").unwrap();
     let rows =
@@ -226,6 +334,7 @@ fn the_floors_are_those_of_the_map() {
 
 #[test]
 fn every_command_is_told() {
+    let written = fs::read_to_string("docs/commands.md").unwrap();
     for (arguments, name) in [
         (&["--help"][..], "vestibule"),
         (&["jobs", "--help"], "vestibule jobs"),
@@ -243,75 +352,48 @@ fn every_command_is_told() {
             .collect();
         assert!(!commands.is_empty(), "{help}");
         for command in commands {
-            assert!(README.contains(&format!("`{name} {command}")), "{name} {command} is not in the README");
+            assert!(
+                written.contains(&format!("`{name} {command}")),
+                "{name} {command} is not in docs/commands.md"
+            );
         }
     }
 }
 
 #[test]
-fn the_tour_with_curl_knocks_at_doors_that_exist() {
-    let (_, tour) = README.split_once("### With curl").unwrap();
-    let (tour, _) = tour.split_once("\n### ").unwrap();
-    let paths: Vec<String> = tour
-        .split("$BASE/")
-        .skip(1)
-        .map(|rest| {
-            let path = rest.split([' ', '?', '"', '\n', ')']).next().unwrap();
-            format!("/{}", path.replace("$PHONE", "{id}"))
-        })
-        .collect();
-    assert!(paths.len() > 5, "{paths:?}");
-    for path in paths {
-        assert!(entries().iter().any(|entry| entry.path == path), "{path}");
-    }
-}
-
-/// Whoever copies one block after the other into a shell has what each of them uses.
-#[test]
-fn every_variable_of_a_shell_block_was_set_before() {
-    let blocks = README.split("```sh\n").skip(1).map(|rest| rest.split_once("```").unwrap().0);
-    let is_name = |c: char| c.is_ascii_uppercase() || c == '_';
-    let mut set: BTreeSet<&str> = BTreeSet::new();
-    for line in blocks.flat_map(str::lines).filter(|line| !line.starts_with('#')) {
-        for used in line.split('$').skip(1) {
-            let name = &used[..used.find(|c| !is_name(c)).unwrap_or(used.len())];
-            assert!(name.is_empty() || set.contains(name), "${name} is not set where it is used: {line}");
-        }
-        set.extend(line.split_once('=').map(|(name, _)| name).filter(|name| name.chars().all(is_name)));
-    }
-    assert!(set.contains("BASE") && set.len() > 3, "{set:?}");
+fn the_readme_is_short_and_opens_with_what_it_is_pictures_and_two_commands() {
+    assert!(README.lines().count() <= 150);
+    let (first, rest) = README.split_once("```sh\n").unwrap();
+    assert_eq!(first.matches("<picture>").count(), 3);
+    let commands = rest.split_once("```").unwrap().0.lines().filter_map(|line| line.split(' ').next());
+    assert_eq!(commands.collect::<Vec<_>>(), ["bin/run", "bin/test"]);
 }
 
 #[test]
-fn it_opens_with_two_commands_and_its_links_lead_somewhere() {
-    let fence = README.split("```").nth(1).unwrap();
-    let commands: Vec<&str> = fence.lines().skip(1).filter_map(|line| line.split(' ').next()).collect();
-    assert_eq!(commands, ["bin/run", "bin/test"]);
-    assert!(README.lines().position(|line| line.starts_with("```")).unwrap() < 3);
-    let anchors: Vec<String> = README
-        .lines()
-        .filter_map(|line| line.strip_prefix('#').map(|line| line.trim_start_matches('#').trim()))
-        .map(|title| title.to_lowercase().replace(' ', "-").replace([',', '.', '`'], ""))
-        .collect();
-    for link in README.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-        let leads_somewhere = match link.strip_prefix('#') {
-            Some(anchor) => anchors.iter().any(|title| title == anchor),
-            None => link.starts_with("https://") || Path::new(link).exists(),
-        };
-        assert!(leads_somewhere, "{link}");
-    }
-}
-
-/// `SignedIn` → `signed in`.
-fn in_words(name: &str) -> String {
-    let mut words = String::new();
-    for character in name.chars() {
-        if character.is_uppercase() && !words.is_empty() {
-            words.push(' ');
+fn every_link_and_picture_leads_somewhere() {
+    let documents = documents();
+    let anchors = |text: &str| -> Vec<String> {
+        let titles = text.lines().filter(|line| line.starts_with('#'));
+        titles
+            .map(|line| line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-"))
+            .map(|title| title.replace(|c: char| !c.is_alphanumeric() && !"-_".contains(c), ""))
+            .collect()
+    };
+    for (path, text) in &documents {
+        let ends = [("](", ')'), ("src=\"", '"'), ("srcset=\"", '"')];
+        let links = ends.iter().flat_map(|(start, end)| {
+            text.split(start).skip(1).filter_map(move |rest| rest.split(*end).next())
+        });
+        for link in links.filter(|link| !link.contains("://") && !link.contains(' ')) {
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = if file.is_empty() { path.clone() } else { path.with_file_name(file) };
+            assert!(target.exists(), "{}: {link}", path.display());
+            if !anchor.is_empty() {
+                let text = fs::read_to_string(&target).unwrap();
+                assert!(anchors(&text).iter().any(|found| found == anchor), "{}: {link}", path.display());
+            }
         }
-        words.extend(character.to_lowercase());
     }
-    words
 }
 
 fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
@@ -323,16 +405,24 @@ fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String
     text
 }
 
-/// What stands between `<!-- name -->` and `<!-- /name -->`.
-fn block(name: &str) -> &'static str {
-    let (_, rest) = README.split_once(&format!("<!-- {name} -->\n")).unwrap();
-    rest.split_once(&format!("<!-- /{name} -->")).unwrap().0
+/// Which document has `<!-- name -->`, and what stands there until `<!-- /name -->`.
+pub fn block(name: &str) -> (PathBuf, String) {
+    let mut found = documents().into_iter().filter_map(|(path, text)| {
+        let (_, rest) = text.split_once(&format!("<!-- {name} -->\n"))?;
+        let (block, _) = rest.split_once(&format!("<!-- /{name} -->")).unwrap();
+        Some((path, block.to_owned()))
+    });
+    let block = found.next().unwrap_or_else(|| panic!("no document has the block {name}"));
+    assert_eq!(found.next(), None, "{name} stands twice");
+    block
 }
 
 #[track_caller]
-fn assert_block(name: &str, expected: &str) {
+pub fn assert_block(name: &str, expected: &str) {
+    let (path, written) = block(name);
     assert!(
-        block(name) == expected,
-        "README.md says something else. Put this between its markers:\n\n<!-- {name} -->\n{expected}<!-- /{name} -->\n"
+        written == expected,
+        "{} says something else. Put this between its markers:\n\n<!-- {name} -->\n{expected}<!-- /{name} -->\n",
+        path.display()
     );
 }
