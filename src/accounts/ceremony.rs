@@ -9,16 +9,17 @@ use serde_json::Value;
 
 use super::passkeys;
 use crate::{
-    db::Tx,
+    db::{Conn, Tx},
     error::{Error, Result},
     ids::{PasskeyId, SessionId, UserId},
     model::{
         audit::Actor,
+        network,
         passkey::{self, Passkey},
         rate_limit::{self, Limit},
         sign_in::Outcome,
         token::{self, PASSKEY_CEREMONY, PendingSignIn, Purpose, RegisterPasskey, UsePasskey},
-        user::User,
+        user::{self, User},
     },
     secret::{self, Secret},
     webauthn::{Assertion, Challenge, Credential, Registration, RelyingParty, Verdict},
@@ -97,7 +98,7 @@ pub fn ask_anybody(tx: &mut Tx, party: &RelyingParty, binding: CeremonyBinding) 
 /// Counts a challenge for a client before it is made: each is a row.
 pub fn count_challenge(tx: &mut Tx, ip: &str) -> Result<()> {
     let most = tx.config.limits.passkeys_per_network;
-    let network = rate_limit::client_network(ip);
+    let network = network::client_network(ip);
     rate_limit::consume(tx, &Limit::new("passkey-challenges", &network, most, TimeDelta::minutes(1)))
 }
 
@@ -158,11 +159,11 @@ pub fn judge(
     answer: &Assertion,
 ) -> Result<AssertionOutcome> {
     let credential_id = answer.credential_id();
-    if let Some((_, owner)) = passkey::by_credential(tx.conn, &credential_id)? {
+    if let Some((_, owner)) = with_owner(tx.conn, &credential_id)? {
         tx.lock(&owner.email.normalized())?;
     }
     // Again: either may have changed while this one waited.
-    let found = passkey::by_credential(tx.conn, &credential_id)?;
+    let found = with_owner(tx.conn, &credential_id)?;
     let (asked, state) = consume_challenge::<UsePasskey>(tx, answer.challenge(), binding)?;
     let Some((passkey, owner)) = found else { return Ok(AssertionOutcome::Unknown) };
     // Where anybody was asked, the passkey has to say whose it is (WebAuthn §7.2 step 6).
@@ -187,4 +188,10 @@ pub fn judge(
         return Ok(AssertionOutcome::Wrong(Box::new(owner), Outcome::CopiedPasskey));
     }
     Ok(AssertionOutcome::Right(Box::new(owner), passkey.id))
+}
+
+/// The passkey that its authenticator calls `credential_id`, and whose it is.
+fn with_owner(conn: &mut Conn, credential_id: &str) -> Result<Option<(Passkey, User)>> {
+    let found = passkey::by_credential(conn, credential_id)?;
+    found.map(|passkey| user::by_id(conn, &passkey.user_id).map(|owner| (passkey, owner))).transpose()
 }

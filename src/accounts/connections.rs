@@ -4,14 +4,92 @@ use diesel::prelude::*;
 
 use super::sso_policy;
 use crate::{
-    db::{Tx, schema::connections},
+    db::{Conn, Tx, schema::connections},
     error::{Error, Result},
     ids::{ConnectionId, OrganisationId},
     model::{
         audit::{self, Actor, Event},
-        domain, organisation,
+        connection::{
+            self, Connection, NewConnection,
+            upkeep::{self, Settings, Unfit},
+        },
+        domain,
+        organisation::{self, Organisation},
     },
+    saml::Reason,
 };
+
+/// Connects an identity provider. [`Reason`] where its metadata is not good enough, [`Error::Invalid`] where the
+/// organisation has enough of them.
+pub fn create(
+    tx: &mut Tx,
+    actor: &Actor,
+    organisation: &OrganisationId,
+    new: NewConnection,
+) -> Result<Result<Connection, Reason>> {
+    organisation::lock(tx, organisation)?;
+    let made = connection::create(tx, organisation, new)?;
+    if let Ok(made) = &made {
+        let event = Event::ConnectionMade { organisation: organisation.clone(), connection: made.id.clone() };
+        audit::record(tx, actor, None, event)?;
+    }
+    Ok(made)
+}
+
+/// Every connection with its organisation, by the organisation's slug.
+pub fn all(conn: &mut Conn) -> Result<Vec<(Connection, Organisation)>> {
+    let all = connection::all(conn)?.into_iter();
+    all.map(|one| organisation::by_id(conn, &one.organisation_id).map(|whose| (one, whose))).collect()
+}
+
+/// Sets a connection anew. But for another name, it has to be tested again. [`Error::Invalid`] where people are known by
+/// what identified them so far: by anything else they would be other people.
+pub fn change(
+    tx: &mut Tx,
+    actor: &Actor,
+    organisation: &OrganisationId,
+    id: &ConnectionId,
+    new: Settings,
+) -> Result<()> {
+    organisation::lock(tx, organisation)?;
+    upkeep::change(tx, organisation, id, new)?;
+    note_changed(tx, actor, organisation, id)
+}
+
+/// Replaces the metadata of a connection by what an owner gave. It has to be tested again. Where the connection comes
+/// without an issuer, it may be of any identity provider.
+pub fn replace_metadata(
+    tx: &mut Tx,
+    actor: &Actor,
+    connection: &Connection,
+    metadata: &str,
+    url: Option<String>,
+) -> Result<Result<(), Unfit>> {
+    organisation::lock(tx, &connection.organisation_id)?;
+    if let Err(unfit) = upkeep::replace(tx, connection, metadata, url)? {
+        return Ok(Err(unfit));
+    }
+    note_changed(tx, actor, &connection.organisation_id, &connection.id).map(Ok)
+}
+
+/// Keeps what was read at a connection's address. Where it is not fit, the metadata from before stays, with the reason.
+pub fn take_in(
+    tx: &mut Tx,
+    actor: &Actor,
+    connection: &Connection,
+    metadata: &str,
+) -> Result<Result<(), Unfit>> {
+    match upkeep::take_in(tx, connection, metadata)? {
+        Ok(false) => Ok(Ok(())),
+        Ok(true) => note_changed(tx, actor, &connection.organisation_id, &connection.id).map(Ok),
+        Err(unfit) => Ok(Err(unfit)),
+    }
+}
+
+fn note_changed(tx: &mut Tx, actor: &Actor, organisation: &OrganisationId, id: &ConnectionId) -> Result<()> {
+    let event = Event::ConnectionChanged { organisation: organisation.clone(), connection: id.clone() };
+    audit::record(tx, actor, None, event)
+}
 
 /// Ends a connection, and every identity that it vouched for.
 pub fn remove(tx: &mut Tx, actor: &Actor, organisation: &OrganisationId, id: &ConnectionId) -> Result<()> {

@@ -22,7 +22,7 @@ use crate::{
 /// else by now: the two are told alike.
 pub fn move_address(tx: &mut Tx, actor: &Actor, id: &UserId, change: &AddressChange) -> Result<()> {
     let (old, new) = (change.old.normalized(), change.new.normalized());
-    user::lock_both(tx, change)?;
+    user::lock_both(tx, [&change.old, &change.new])?;
     let kept = tx.config.lifetimes.email_undo;
     if security_changes::is_reserved(tx.conn, &new, Some(id), tx.now, kept)? {
         return Err(Error::AddressReserved);

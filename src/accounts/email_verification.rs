@@ -1,6 +1,6 @@
 //! Confirming an address: the email with the link, what the link does, and the end of accounts that nobody confirms.
 
-use super::{personal_data, security_changes};
+use super::{personal_data, registration, security_changes};
 use diesel::prelude::*;
 
 use crate::{
@@ -113,7 +113,7 @@ pub fn start(tx: &mut Tx, actor: &Actor, link: &Secret<UseAddress>, new: NewUser
     if token::redeem_unowned(tx, link)? != digest(&spelled) {
         return Err(Error::DeadLink);
     }
-    let user = user::register(tx, actor, new)?;
+    let user = registration::register(tx, actor, new)?;
     confirm(tx, &actor.known_as(&user.id), &user.id, &normalized)?;
     user::by_id(tx.conn, &user.id)
 }

@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use super::{containment, security_changes};
+use super::{containment, identity_links, security_changes};
 use crate::{
     db::{
         Conn, Tx,
@@ -14,7 +14,7 @@ use crate::{
     model::{
         audit::{self, Actor, Event},
         connection::Connection,
-        domain, identity,
+        domain,
         security_change::Kind,
         user::User,
     },
@@ -31,7 +31,7 @@ pub fn link(
     user: &User,
     device: &str,
 ) -> Result<()> {
-    identity::link(tx, actor, connection, name, &user.id)?;
+    identity_links::link(tx, actor, &connection.id, name, &user.id)?;
     tell(tx, actor, &connection.id, &connection.name, user, device)
 }
 
@@ -47,7 +47,7 @@ pub fn link_again(
 ) -> Result<()> {
     let row = connections::table.find(connection).select(connections::name);
     let name: String = row.first(tx.conn).optional()?.ok_or(Error::NotFound)?;
-    identity::insert(tx, actor, connection, kept, &user.id)?;
+    identity_links::link_kept(tx, actor, connection, kept, &user.id)?;
     tell(tx, actor, connection, &name, user, device)
 }
 

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::email_verification;
 use crate::model::{
     audit::{self, Actor, Event},
-    crockford, rate_limit,
+    crockford, network, rate_limit,
     token::{self, MagicLink, MagicLinkBrowser, MagicLinkCode, MagicLinkRequest},
     user::{self, User},
 };
@@ -131,11 +131,8 @@ pub fn ask(tx: &mut Tx, actor: &Actor, asker: Asker) -> Result<()> {
     };
     let secret = token::issue::<MagicLink>(tx, &user.id, &claim)?;
     token::replace_unowned(tx, &asker.browser, &asked(secret.digest()))?;
-    let told = emails::AskedFrom {
-        device: &claim.device,
-        when: &tx.now.exact(),
-        place: &rate_limit::place(&claim.ip),
-    };
+    let told =
+        emails::AskedFrom { device: &claim.device, when: &tx.now.exact(), place: &network::place(&claim.ip) };
     let valid_for = span_in_words(config.lifetimes.magic_link);
     let start = start.as_ref().map(Secret::reveal);
     let (site, to, name) = (&config.site, &user.email, user.name_for_emails());

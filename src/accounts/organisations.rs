@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     containment::occasion::{Occasion, end_access},
-    sso_policy,
+    identity_links, members, sessions, sso_policy,
 };
 use crate::{
     clock::Timestamp,
@@ -21,7 +21,7 @@ use crate::{
     mail::emails::{self, MembershipChange},
     model::{
         audit::{self, Actor, Event},
-        domain, identity, membership,
+        domain, membership,
         organisation::{self, Organisation, Slug, Title},
         personal_data::{Erasure, ExportSection, PersonalData},
         rate_limit, session,
@@ -79,11 +79,11 @@ pub fn create(
     })?
     .ok_or_else(|| Error::Invalid(Errors::one("slug", "Another organisation has that. Choose another.")))?;
     audit::record(tx, actor, maker, Event::OrganisationMade { organisation: organisation.id.clone() })?;
-    membership::add(tx, actor, &organisation.id, maker, Role::Owner)?;
+    members::add(tx, actor, &organisation.id, maker, Role::Owner)?;
     Ok(organisation)
 }
 
-/// Makes `user` a member, as [`membership::add`] does; somebody who owns the organisation from now on, and the other owners,
+/// Makes `user` a member, as [`members::add`] does; somebody who owns the organisation from now on, and the other owners,
 /// hear of it.
 pub fn add_member(
     tx: &mut Tx,
@@ -92,7 +92,7 @@ pub fn add_member(
     user: &UserId,
     role: Role,
 ) -> Result<()> {
-    let is_new = membership::add(tx, actor, organisation, user, role)?;
+    let is_new = members::add(tx, actor, organisation, user, role)?;
     match membership::role_of(tx.conn, organisation, user)? {
         Some(Role::Owner) if is_new => follow_role(tx, organisation, user, MembershipChange::MadeOwner),
         _ => Ok(()),
@@ -109,7 +109,7 @@ pub fn set_role(
     user: &UserId,
     role: Role,
 ) -> Result<()> {
-    session::hold_of(tx, actor)?;
+    sessions::hold_of(tx, actor)?;
     organisation::lock(tx, organisation)?;
     let before = membership::role_of(tx.conn, organisation, user)?.ok_or(Error::NotFound)?;
     if before == role {
@@ -151,7 +151,7 @@ fn follow_role(
     if !matches!(change, MembershipChange::MadeOwner) {
         return Ok(());
     }
-    let owners = membership::owners(tx.conn, &organisation.id)?;
+    let owners = members::owners(tx.conn, &organisation.id)?;
     let address = member.email.spelled();
     owners
         .iter()
@@ -205,7 +205,7 @@ pub fn sync_role(
 /// Ends a membership: one leaves, or is removed. Nor does the organisation's sign-in know them any more. The same errors
 /// as [`set_role`].
 pub fn remove_member(tx: &mut Tx, actor: &Actor, organisation: &OrganisationId, user: &UserId) -> Result<()> {
-    session::hold_of(tx, actor)?;
+    sessions::hold_of(tx, actor)?;
     organisation::lock(tx, organisation)?;
     if sso_policy::is_break_glass_owner(tx.conn, user, Some(organisation))? {
         return Err(Error::BreakGlassOwner);
@@ -215,7 +215,7 @@ pub fn remove_member(tx: &mut Tx, actor: &Actor, organisation: &OrganisationId, 
         return Err(Error::NotFound);
     }
     keep_an_owner(tx, organisation)?;
-    identity::forget_at(tx, actor, organisation, user)?;
+    identity_links::forget_at(tx, actor, organisation, user)?;
     audit::record(tx, actor, user, Event::MemberRemoved { organisation: organisation.clone() })?;
     // Whoever leaves by themselves keeps what is theirs.
     let person = user::by_id(tx.conn, user)?;
@@ -242,7 +242,8 @@ pub fn withdraw(tx: &mut Tx, actor: &Actor, user: &UserId) -> Result<()> {
         if others > 0 {
             return Err(Error::LastOwner);
         }
-        organisation::end(tx, actor, &organisation.id)?;
+        organisation::end(tx, &organisation)?;
+        audit::record(tx, actor, None, Event::OrganisationEnded { organisation })?;
     }
     diesel::delete(memberships::table.filter(memberships::user_id.eq(user))).execute(tx.conn)?;
     Ok(())

@@ -2,16 +2,17 @@
 
 use diesel::prelude::*;
 
-use super::{factors, second_factors};
+use super::{factors, second_factors, sessions};
 use crate::{
     db::{Tx, schema::passkeys},
     error::{Error, Result},
-    ids::PasskeyId,
+    ids::{PasskeyId, UserId},
     kinds::Factor,
     mail::emails::FactorChange,
     model::{
         audit::{self, Actor, Event},
-        session::{self, CurrentSession},
+        passkey::{self, PasskeyName},
+        session::CurrentSession,
         user::User,
     },
 };
@@ -22,7 +23,7 @@ pub fn close(tx: &mut Tx, actor: &Actor, user: &User, id: &PasskeyId, device: &s
     if diesel::update(open).set(passkeys::copied_at.eq(tx.now)).execute(tx.conn)? == 0 {
         return Ok(());
     }
-    session::revoke_of_passkey(tx, actor, &user.id, id, None)?;
+    sessions::revoke_of_passkey(tx, actor, &user.id, id, None)?;
     audit::record(tx, actor, &user.id, Event::PasskeyCopied { passkey: id.clone() })?;
     second_factors::tell(tx, actor, user, FactorChange::PasskeyCopied, device)
 }
@@ -39,10 +40,16 @@ pub fn remove(tx: &mut Tx, actor: &Actor, user: &User, here: &CurrentSession, id
         return Err(Error::LastCredential);
     }
     second_factors::keep_break_glass_owner(tx, &user.id, &left)?;
-    session::revoke_of_passkey(tx, actor, &user.id, id, Some(&here.id))?;
+    sessions::revoke_of_passkey(tx, actor, &user.id, id, Some(&here.id))?;
     if left.passkeys == 0 {
         second_factors::removed(tx, actor, &user.id, here, Factor::Passkey)?;
     }
     let removed = Event::SecondFactorRemoved { factor: Factor::Passkey, passkey: Some(id.clone()) };
     audit::record(tx, actor, &user.id, removed)
+}
+
+/// Calls one of `owner`'s passkeys something else. Nobody learns whether an id belongs to somebody else.
+pub fn rename(tx: &mut Tx, actor: &Actor, owner: &UserId, id: &PasskeyId, name: &PasskeyName) -> Result<()> {
+    passkey::rename(tx, owner, id, name)?;
+    audit::record(tx, actor, owner, Event::PasskeyRenamed { passkey: id.clone() })
 }

@@ -4,7 +4,8 @@ use diesel::prelude::*;
 
 use super::{
     containment::occasion::{Occasion, end_access},
-    email_change, email_verification, linking, organisations, sso_policy,
+    email_change, email_verification, identity_links, linking, organisations, profile, registration,
+    sso_policy,
 };
 use crate::{
     db::{Conn, Tx, schema::identities},
@@ -91,7 +92,7 @@ pub fn resolve(
 ) -> Result<Resolution> {
     // Two first arrivals of one person take turns.
     tx.lock(&format!("identity {} {} {}", connection.id, name.format, name.value))?;
-    let known = identity::find(tx.conn, &connection.id, name)?;
+    let known = identity_links::owner_of(tx.conn, &connection.id, name)?;
     lock_addresses(tx, known.as_ref(), profile)?;
     // Read again: the account may have changed, or ended, while its address was waited for.
     match match_account(tx.conn, connection, name, profile)? {
@@ -108,9 +109,9 @@ pub fn resolve(
             let shown = profile.name.clone().or_else(|| user::Name::parse(local_part(email.spelled())).ok());
             let provisioned =
                 ProvisionedUser { email: email.clone(), name: shown, created_from: created_from.to_owned() };
-            let user = user::provision(tx, actor, provisioned)?;
+            let user = registration::provision(tx, actor, provisioned)?;
             email_verification::confirm(tx, actor, &user.id, &email.normalized())?;
-            identity::link(tx, actor, connection, name, &user.id)?;
+            identity_links::link(tx, actor, &connection.id, name, &user.id)?;
             organisations::add_member(tx, actor, &connection.organisation_id, &user.id, profile.role)?;
             user::by_id(tx.conn, &user.id).map(Resolution::Known)
         }
@@ -137,7 +138,7 @@ fn match_account(
     name: &saml::Name,
     profile: &MappedProfile,
 ) -> Result<AccountMatch> {
-    if let Some(user) = identity::find(conn, &connection.id, name)? {
+    if let Some(user) = identity_links::owner_of(conn, &connection.id, name)? {
         let way = sso_policy::required_connection(conn, &user)?;
         return Ok(match way.is_none_or(|way| way == connection.id) {
             true => AccountMatch::Known(user),
@@ -214,7 +215,7 @@ pub fn sync_profile(
     if let Some(shown) = &profile.name
         && shown.as_str() != user.name
     {
-        user::rename(tx, actor, &user.id, shown)?;
+        profile::rename(tx, actor, &user.id, shown)?;
     }
     sync_address(tx, actor, connection, &user, profile)?;
     organisations::sync_role(tx, actor, &connection.organisation_id, &user.id, profile.role)?;

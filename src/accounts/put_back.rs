@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{factors, linking, second_factors, security_changes};
+use super::{factors, linking, passkey_enrolment, second_factors, security_changes};
 use crate::{
     clock::Timestamp,
     db::{
@@ -151,7 +151,7 @@ pub fn put_back(
                 return Err(in_the_way("You have as many passkeys as fit. Remove one first."));
             }
             let name = PasskeyName::parse(&name).map_err(anyhow::Error::msg)?;
-            let passkey = passkey::add(tx, actor, user, &rp_id, &credential, name)?;
+            let passkey = passkey_enrolment::add(tx, actor, &user.id, &rp_id, &credential, name)?;
             security_changes::note(tx, actor, &user.id, Kind::PasskeyAdded, Some(passkey.id.as_str()))?;
             ("passkey", Factor::Passkey)
         }

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::{
     containment::{self, Occasion},
     factors::{self, Factors},
-    security_changes, sso_policy,
+    recovery_codes, security_changes, sso_policy,
 };
 use crate::{
     db::{Tx, schema::passkeys},
@@ -80,7 +80,7 @@ pub fn take(tx: &mut Tx, actor: &Actor, user: &User, code: &Code, device: &str) 
     match code {
         Code::Totp(code) => Ok(totp::take(tx, &user.id, code)?.then_some(Factor::Totp)),
         Code::Recovery(code) => {
-            let Some(left) = recovery_code::take(tx, actor, &user.id, code)? else { return Ok(None) };
+            let Some(left) = recovery_codes::take(tx, actor, &user.id, code)? else { return Ok(None) };
             let not_me = containment::way_back_from(tx, actor, user, "A recovery code was used", device)?;
             let (site, when) = (&tx.config.site, tx.now.exact());
             let email =
@@ -164,7 +164,7 @@ pub fn keep_break_glass_owner(tx: &mut Tx, user: &UserId, left: &Factors) -> Res
 /// Makes ten new recovery codes, as they are to be shown once. All older ones are dead.
 pub fn make_codes(tx: &mut Tx, actor: &Actor, user: &UserId) -> Result<Vec<Zeroizing<String>>> {
     security_changes::note(tx, actor, user, Kind::CodesMade, None)?;
-    recovery_code::make(tx, actor, user)
+    recovery_codes::make(tx, actor, user)
 }
 
 /// Takes every second factor away, and every session. What an operator's reset comes to.

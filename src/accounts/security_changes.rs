@@ -9,7 +9,7 @@ use crate::{
     ids::UserId,
     model::{
         audit::Actor,
-        rate_limit,
+        network,
         security_change::{self, Beginning, Kind, NewChange, SecurityChange},
         token::{self, AddressChange, RevertEmailChange},
     },
@@ -94,5 +94,5 @@ fn session_of(conn: &mut Conn, actor: &Actor) -> Result<Option<Beginning>> {
 }
 
 fn network_of(actor: &Actor) -> String {
-    actor.ip.as_deref().map(rate_limit::network_prefix).unwrap_or_default()
+    actor.ip.as_deref().map(network::network_prefix).unwrap_or_default()
 }

@@ -10,7 +10,7 @@ use crate::{
     ids::{SessionId, UserId},
     model::{
         audit::{self, Actor, Event},
-        rate_limit,
+        network,
     },
 };
 
@@ -25,7 +25,7 @@ pub fn make_room(tx: &mut Tx, actor: &Actor, owner: &UserId) -> Result<()> {
         .select((sessions::id, sessions::ip))
         .load(tx.conn)?;
     let mut live: Vec<(SessionId, String)> =
-        live.into_iter().map(|(id, ip)| (id, rate_limit::network_prefix(&ip))).collect();
+        live.into_iter().map(|(id, ip)| (id, network::network_prefix(&ip))).collect();
     while live.len() >= tx.config.limits.sessions_per_account {
         let mut crowds: HashMap<&str, usize> = HashMap::new();
         live.iter().for_each(|(_, network)| *crowds.entry(network).or_default() += 1);

@@ -5,7 +5,7 @@
 
 use chrono::TimeDelta;
 
-use super::sso_policy;
+use super::{connections, members, sso_policy};
 use crate::{
     clock::Timestamp,
     db::{Conn, Tx},
@@ -83,7 +83,7 @@ pub fn outstanding(
     id: &ConnectionId,
     now: Timestamp,
 ) -> Result<Option<Timestamp>> {
-    for owner in membership::owners(conn, organisation)? {
+    for owner in members::owners(conn, organisation)? {
         let links = token::all_outstanding::<SetUpConnection>(conn, &owner.id, now)?;
         if let Some(link) = links.into_iter().find(|link| link.connection == *id) {
             return Ok(Some(Timestamp::from_unix(link.until)));
@@ -101,7 +101,7 @@ pub fn revoke(tx: &mut Tx, actor: &Actor, organisation: &Organisation, id: &Conn
 }
 
 fn kill(tx: &mut Tx, organisation: &Organisation, id: &ConnectionId) -> Result<()> {
-    for owner in membership::owners(tx.conn, &organisation.id)? {
+    for owner in members::owners(tx.conn, &organisation.id)? {
         token::revoke_where::<SetUpConnection>(tx, &owner.id, |link| link.connection == *id)?;
     }
     Ok(())
@@ -139,11 +139,11 @@ pub fn change(
     let OpenedLink { organisation, connection, .. } = hold(tx, secret)?;
     if let Some((metadata, url)) = given {
         let anew = Connection { issuer: String::new(), ..connection.clone() };
-        if let Err(unfit) = upkeep::replace(tx, actor, &anew, metadata, url)? {
+        if let Err(unfit) = connections::replace_metadata(tx, actor, &anew, &metadata, url)? {
             return Ok(Err(unfit));
         }
     }
-    upkeep::change(tx, actor, &organisation.id, &connection.id, settings)?;
+    connections::change(tx, actor, &organisation.id, &connection.id, settings)?;
     upkeep::set_paused(tx, &connection.id, true)?;
     note_use(tx, actor, &organisation, &connection, SetupLinkUse::Changed)?;
     connection::by_id(tx.conn, &connection.id).map(Ok)
@@ -204,7 +204,7 @@ fn note_use(
 fn tell(tx: &mut Tx, organisation: &Organisation, connection: &Connection, used: SetupLinkUse) -> Result<()> {
     let path = format!("/organisations/{}/sso/{}", organisation.slug, connection.id);
     let (site, when) = (tx.config.site.clone(), tx.now.exact());
-    for owner in membership::owners(tx.conn, &organisation.id)? {
+    for owner in members::owners(tx.conn, &organisation.id)? {
         // Mail goes to people, never to claims.
         if !owner.is_verified() {
             continue;

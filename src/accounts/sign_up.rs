@@ -1,6 +1,6 @@
 //! Accounts that an operator makes for somebody.
 
-use super::containment;
+use super::{containment, registration};
 use crate::{
     db::Tx,
     error::Result,
@@ -18,8 +18,11 @@ pub fn create(tx: &mut Tx, actor: &Actor, email: EmailAddress, name: Option<Name
     if !user::all_with(tx.conn, &email)?.is_empty() {
         return Ok(None);
     }
-    let user =
-        user::provision(tx, actor, ProvisionedUser { email, name, created_from: "an operator".to_owned() })?;
+    let user = registration::provision(
+        tx,
+        actor,
+        ProvisionedUser { email, name, created_from: "an operator".to_owned() },
+    )?;
     containment::send_reset(tx, &user, ResetOccasion::AccountMade)?;
     Ok(Some(user))
 }

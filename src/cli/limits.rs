@@ -8,6 +8,7 @@ use super::{
     outcome::{Outcome, refused, sentence},
 };
 use crate::{
+    accounts::limits,
     app::App,
     model::{audit::Actor, rate_limit},
 };
@@ -68,8 +69,8 @@ async fn list(app: &App, as_json: bool) -> Outcome {
 async fn clear(app: &App, whom: Option<String>, as_json: bool) -> Outcome {
     let named = whom.clone().unwrap_or_else(|| "everybody".to_owned());
     let cleared = app.write(move |tx| match whom {
-        Some(whom) => rate_limit::forget(tx, &Actor::operator(), &whom),
-        None => rate_limit::forget_all(tx, &Actor::operator()).map(Ok),
+        Some(whom) => limits::forget(tx, &Actor::operator(), &whom),
+        None => limits::forget_all(tx, &Actor::operator()).map(Ok),
     });
     let count = sentence(cleared.await)??;
     if as_json {

@@ -7,7 +7,7 @@ use super::{
     outcome::{Outcome, sentence},
 };
 use crate::{
-    accounts::{email_verification, organisations},
+    accounts::{connections, domains, email_verification, organisations, registration},
     app::App,
     db::Tx,
     error::{Error, Result},
@@ -16,7 +16,7 @@ use crate::{
     mail::EmailAddress,
     model::{
         audit::{self, Actor, Event},
-        connection::{self, Mapping, NewConnection},
+        connection::{Mapping, NewConnection},
         domain,
         organisation::{self, Slug, Title},
         password::Password,
@@ -79,10 +79,10 @@ fn organise_once(tx: &mut Tx, metadata: String) -> Result<bool> {
     let roles = vec![("owners".to_owned(), Role::Owner), ("editors".to_owned(), Role::Editor)];
     let mapping = Mapping { roles, ..Mapping::default() };
     let new = NewConnection { name: "Demo".to_owned(), metadata, metadata_url: None, mapping };
-    let connection = connection::create(tx, &actor, &made.id, new)?;
+    let connection = connections::create(tx, &actor, &made.id, new)?;
     let connection = connection.map_err(|reason| problem(reason.sentence().to_owned()))?;
-    let domain = domain::add(tx, &actor, &made.id, Some(&connection.id), DOMAIN)?;
-    domain::verify(tx, &actor, &domain, "operator")?;
+    let domain = domains::add(tx, &actor, &made.id, Some(&connection.id), DOMAIN)?;
+    domains::verify(tx, &actor, &domain, "operator")?;
     Ok(true)
 }
 
@@ -101,7 +101,7 @@ fn register_once(tx: &mut Tx, new: NewUser, is_confirmed: bool) -> Result<bool> 
         return Ok(false);
     }
     let (actor, normalized) = (Actor::operator(), new.email.normalized());
-    let made = user::register(tx, &actor, new)?;
+    let made = registration::register(tx, &actor, new)?;
     if is_confirmed {
         match email_verification::confirm(tx, &actor, &made.id, &normalized) {
             Ok(()) | Err(Error::AlreadyConfirmed) => {}

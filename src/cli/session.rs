@@ -8,6 +8,7 @@ use super::{
     outcome::{Outcome, refused, sentence},
 };
 use crate::{
+    accounts::sessions,
     app::App,
     model::{audit::Actor, session},
 };
@@ -33,7 +34,7 @@ pub async fn run(app: App, command: Command) -> Outcome {
         let count = sentence(app.read(move |conn| session::count(conn, now)).await)?;
         return refused(format!("This ends {count} session(s), everybody's. Add --yes if you mean it."));
     }
-    let revoked = sentence(app.write(|tx| session::revoke_everybody(tx, &Actor::operator())).await)?;
+    let revoked = sentence(app.write(|tx| sessions::revoke_everybody(tx, &Actor::operator())).await)?;
     if json {
         say!("{}", json!({ "revoked": revoked }));
     }

@@ -12,6 +12,7 @@ use super::{
     outcome::{Outcome, refused, sentence},
 };
 use crate::{
+    accounts::service_keys,
     app::App,
     error::Error,
     ids::Id,
@@ -147,7 +148,7 @@ pub async fn run(app: App, command: Command) -> Outcome {
         }
         Command::Key { command: KeyCommand::Announce { json } } => announce(&app, json).await,
         Command::Key { command: KeyCommand::Switch { json } } => {
-            let switched = app.write(|tx| service_key::switch(tx, &Actor::operator())).await;
+            let switched = app.write(|tx| service_keys::switch(tx, &Actor::operator())).await;
             match switched {
                 Err(Error::NotFound) => {
                     Err("There is no announced key. Make one with `vestibule sso key announce`.".to_owned())
@@ -170,8 +171,8 @@ async fn announce(app: &App, as_json: bool) -> Outcome {
     let announced = app.write(move |tx| {
         let is_first = service_key::service(tx.conn, tx.config)?.keys.is_empty();
         match is_first {
-            true => service_key::begin(tx, &Actor::operator(), &key)?,
-            false => service_key::announce(tx, &Actor::operator(), &key)?,
+            true => service_keys::begin(tx, &Actor::operator(), &key)?,
+            false => service_keys::announce(tx, &Actor::operator(), &key)?,
         }
         Ok(is_first)
     });

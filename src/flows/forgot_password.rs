@@ -17,6 +17,7 @@ use crate::{
     },
     model::{
         audit::{self, Event},
+        network,
         rate_limit::{self, Limit},
         token::{self, ResetPassword},
         user,
@@ -101,7 +102,7 @@ async fn ask(client: Client, form: Form, app: Data<App>) -> Result<Reply> {
 /// come in otherwise; all are told the same.
 fn send_link(tx: &mut Tx, client: &Client, email: &EmailAddress) -> Result<bool> {
     let config = tx.config;
-    let network = rate_limit::client_network(&client.ip);
+    let network = network::client_network(&client.ip);
     rate_limit::consume(
         tx,
         &Limit::new("forgot", &network, config.limits.signups_per_network, TimeDelta::hours(1)),

@@ -7,7 +7,7 @@ use askama::Template;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    accounts::sso_policy,
+    accounts::{passwords, sso_policy},
     app::App,
     db::Tx,
     error::{Error, Errors, Result},
@@ -225,7 +225,7 @@ fn establish_session(
         return Err(Error::WrongCredentials);
     }
     if let (Some(old), Some(new)) = (&matched.password_hash, stronger) {
-        user::rehash(tx, &client.actor().known_as(&matched.id), &matched.id, old, &new)?;
+        passwords::rehash(tx, &client.actor().known_as(&matched.id), &matched.id, old, &new)?;
     }
     let user = user::by_id(tx.conn, &matched.id)?;
     let outcome = authentication::complete_first_factor(tx, client, &user, AuthMethod::Password, remember)?;

@@ -16,7 +16,10 @@ use crate::{
     app::App,
     error::{Error, Errors, Result},
     mail::EmailAddress,
-    model::rate_limit::{self, Limit},
+    model::{
+        network,
+        rate_limit::{self, Limit},
+    },
     web::{
         Client, IncludingScheduledDeletion, Input, MagicLinkRequester, Query, Reply, input::tick, local_path,
     },
@@ -113,7 +116,7 @@ async fn ask(
         next,
     };
     app.write(move |tx| {
-        let (network, most) = (rate_limit::client_network(&client.ip), tx.config.limits.signups_per_network);
+        let (network, most) = (network::client_network(&client.ip), tx.config.limits.signups_per_network);
         rate_limit::consume(tx, &Limit::new("magic-link", &network, most, TimeDelta::hours(1)))?;
         magic_link::ask(tx, &client.actor(), asker)
     })

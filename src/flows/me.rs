@@ -5,11 +5,12 @@ use askama::Template;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    accounts::profile,
     app::App,
     error::{Error, Errors, Result},
     model::{
         token::{self, ChangeEmail},
-        user::{self, Name},
+        user::Name,
     },
     web::{CurrentUser, Input, Reply, views::UserView},
 };
@@ -58,6 +59,6 @@ pub async fn rename(me: CurrentUser, Input(form): Input<NameForm>, app: Data<App
     };
     user.name = name.as_str().to_owned();
     let (actor, id) = (me.actor(), me.user.id.clone());
-    app.write(move |tx| user::rename(tx, &actor, &id, &name)).await?;
+    app.write(move |tx| profile::rename(tx, &actor, &id, &name)).await?;
     Reply::done("/me", "Your name is changed.").with("user", user)
 }

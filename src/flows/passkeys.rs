@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use crate::{
     accounts::{
         ceremony::{self, CeremonyBinding},
-        factors, passkeys, second_factors, security_changes,
+        factors, passkey_enrolment, passkeys, second_factors, security_changes,
     },
     app::App,
     clock::Timestamp,
@@ -189,7 +189,7 @@ impl Adding {
         if before.passkeys >= passkey::MOST {
             return Ok(None);
         }
-        let passkey = passkey::add(tx, &actor, &user, party.id()?, &credential, name)?;
+        let passkey = passkey_enrolment::add(tx, &actor, &user.id, party.id()?, &credential, name)?;
         security_changes::note(tx, &actor, &user.id, Kind::PasskeyAdded, Some(passkey.id.as_str()))?;
         second_factors::added(tx, &actor, &user.id, &here, before, Factor::Passkey)?;
         let codes = match before.is_second_due() {
@@ -226,7 +226,7 @@ pub async fn rename(
         }
     };
     let (actor, owner) = (me.actor(), me.user.id.clone());
-    app.write(move |tx| passkey::rename(tx, &actor, &owner, &id, &name)).await?;
+    app.write(move |tx| passkeys::rename(tx, &actor, &owner, &id, &name)).await?;
     Ok(Reply::done("/me/passkeys", "That passkey has its new name."))
 }
 

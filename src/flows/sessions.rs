@@ -10,7 +10,10 @@ use askama::Template;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    accounts::containment::{self, Occasion},
+    accounts::{
+        containment::{self, Occasion},
+        sessions,
+    },
     app::App,
     clock::Timestamp,
     db::Conn,
@@ -71,7 +74,7 @@ pub async fn revoke(me: CurrentUser, id: Path<SessionId>, app: Data<App>) -> Res
         .await?;
         return Ok(Reply::done("/login", "You are signed out on this device.").signed_out());
     }
-    app.write(move |tx| session::revoke(tx, &actor, &owner, &id)).await?;
+    app.write(move |tx| sessions::revoke(tx, &actor, &owner, &id)).await?;
     Ok(Reply::done("/me/sessions", "That device is signed out."))
 }
 

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    accounts::{email_verification, sso_policy},
+    accounts::{email_verification, registration, sso_policy},
     app::App,
     db::Tx,
     error::{Error, Errors, Result},
@@ -14,6 +14,7 @@ use crate::{
     log,
     mail::{EmailAddress, EmailKind},
     model::{
+        network,
         password::{
             Password,
             policy::{Context, weaknesses},
@@ -91,7 +92,7 @@ async fn sign_up(client: Client, form: Form, app: Data<App>) -> Result<Reply> {
     let client = client.with_hints(&form.zone, &form.screen);
     let network = Limit::new(
         "sign-up",
-        &rate_limit::client_network(&client.ip),
+        &network::client_network(&client.ip),
         app.config().limits.signups_per_network,
         TimeDelta::hours(1),
     );
@@ -162,7 +163,7 @@ fn enter(
 
 fn begin(tx: &mut Tx, client: &Client, new: NewUser) -> Result<User> {
     email_verification::make_room(tx, &client.actor(), &new.email)?;
-    let user = user::register(tx, &client.actor(), new)?;
+    let user = registration::register(tx, &client.actor(), new)?;
     // The first letter of an account waits for none before it; it is counted, so that the next one has to wait.
     rate_limit::try_consume_mail(tx, EmailKind::VerifyEmail, &user.email)?;
     email_verification::send_link(tx, &client.actor(), &user)?;

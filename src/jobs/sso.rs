@@ -5,6 +5,7 @@
 use futures_util::{StreamExt, stream};
 
 use crate::{
+    accounts::{connections, domains, members},
     app::App,
     db::Tx,
     error::{Error, Result},
@@ -14,7 +15,7 @@ use crate::{
         audit::Actor,
         connection::{Connection, upkeep},
         domain::{self, Domain, GRACE, Gone},
-        membership, organisation,
+        organisation,
         user::User,
     },
 };
@@ -61,7 +62,7 @@ async fn read_one(app: &App, connection: Connection) -> Result<()> {
     let read = app.outbound().fetch(&url).await;
     let (outcome, why) = match read {
         Ok(text) => {
-            let kept = app.write(move |tx| upkeep::take_in(tx, &Actor::job(), &connection, text)).await;
+            let kept = app.write(move |tx| connections::take_in(tx, &Actor::job(), &connection, &text)).await;
             match kept {
                 // Its owners were faster.
                 Err(Error::Conflict) => return Ok(()),
@@ -116,7 +117,7 @@ fn tell_owners(
     organisation: &OrganisationId,
     email: impl Fn(&User) -> askama::Result<Email>,
 ) -> Result<()> {
-    for owner in membership::owners(tx.conn, organisation)? {
+    for owner in members::owners(tx.conn, organisation)? {
         // Mail goes to people, never to claims.
         if owner.is_verified() {
             tx.mail(Some(&owner.id), email(&owner)?)?;
@@ -159,7 +160,7 @@ async fn check_one(app: &App, domain: Domain) -> Result<()> {
 }
 
 fn miss(tx: &mut Tx, domain: &Domain) -> Result<()> {
-    let gone = domain::note_gone(tx, &Actor::job(), domain)?;
+    let gone = domains::note_gone(tx, &Actor::job(), domain)?;
     if gone == Gone::Still {
         return Ok(());
     }

@@ -6,10 +6,6 @@ pub mod upkeep;
 use diesel::prelude::*;
 
 pub use self::mapping::{MappedProfile, Mapping};
-use super::{
-    audit::{self, Actor, Event},
-    organisation::{self, Organisation},
-};
 use crate::{
     clock::Timestamp,
     db::{
@@ -110,11 +106,10 @@ pub struct NewConnection {
 // Each may be read anew every day.
 const MOST: i64 = 10;
 
-/// Connects an identity provider. [`Reason`] where its metadata is not good enough, [`Error::Invalid`] where the
-/// organisation has enough of them.
+/// Connects an identity provider; the organisation has to be locked. [`Reason`] where its metadata is not good enough,
+/// [`Error::Invalid`] where the organisation has enough of them.
 pub fn create(
     tx: &mut Tx,
-    actor: &Actor,
     organisation: &OrganisationId,
     new: NewConnection,
 ) -> Result<Result<Connection, Reason>> {
@@ -125,7 +120,6 @@ pub fn create(
             Err(reason) => return Ok(Err(reason)),
         },
     };
-    organisation::lock(tx, organisation)?;
     let held = connections::table.filter(connections::organisation_id.eq(organisation));
     if held.count().get_result::<i64>(tx.conn)? >= MOST {
         let sentence = format!("There are {MOST} connections. Remove one that is no longer used.");
@@ -154,9 +148,6 @@ pub fn create(
         is_paused: false,
     };
     diesel::insert_into(connections::table).values(&connection).execute(tx.conn)?;
-    let event =
-        Event::ConnectionMade { organisation: organisation.clone(), connection: connection.id.clone() };
-    audit::record(tx, actor, None, event)?;
     Ok(Ok(connection))
 }
 
@@ -189,12 +180,12 @@ pub fn by_issuer(conn: &mut Conn, issuer: &str, most: i64) -> Result<Vec<Connect
     Ok(own.select(Connection::as_select()).load(conn)?)
 }
 
-/// Every connection with its organisation, by the organisation's slug.
-pub fn all(conn: &mut Conn) -> Result<Vec<(Connection, Organisation)>> {
+/// Every connection, by its organisation's slug.
+pub fn all(conn: &mut Conn) -> Result<Vec<Connection>> {
     Ok(connections::table
         .inner_join(organisations::table)
         .order((organisations::slug, connections::created_at, connections::id))
-        .select((Connection::as_select(), Organisation::as_select()))
+        .select(Connection::as_select())
         .load(conn)?)
 }
 

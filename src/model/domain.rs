@@ -6,17 +6,12 @@ mod upkeep;
 
 use diesel::prelude::*;
 
-use super::{
-    audit::{self, Actor, Event},
-    connection,
-    organisation::{self, Organisation},
-    personal_data::{Erasure, PersonalData},
-};
+use super::personal_data::{Erasure, PersonalData};
 use crate::{
     clock::Timestamp,
     db::{
         Conn, Tx,
-        schema::{connections, domains, organisations},
+        schema::{connections, domains},
     },
     error::{Error, Errors, Result},
     ids::{ConnectionId, DomainId, Id, OrganisationId, UserId},
@@ -92,7 +87,6 @@ pub fn parse(typed: &str) -> Result<String, String> {
 /// Adds a domain, unproved.
 pub fn add(
     tx: &mut Tx,
-    actor: &Actor,
     organisation: &OrganisationId,
     connection: Option<&ConnectionId>,
     name: &str,
@@ -113,8 +107,6 @@ pub fn add(
     };
     tx.allow_unique_violation(|conn| diesel::insert_into(domains::table).values(&domain).execute(conn))?
         .ok_or_else(|| Error::Invalid(Errors::one("domain", "That domain is in your list already.")))?;
-    let event = Event::DomainAdded { organisation: organisation.clone(), domain: name.to_owned() };
-    audit::record(tx, actor, None, event)?;
     Ok(domain)
 }
 
@@ -132,7 +124,7 @@ impl Domain {
 }
 
 /// Marks a domain as proved. [`Error::DomainTaken`] where another organisation has it proved: of many at once, one does.
-pub fn verify(tx: &mut Tx, actor: &Actor, domain: &Domain, by: &'static str) -> Result<()> {
+pub fn verify(tx: &mut Tx, domain: &Domain, by: &'static str) -> Result<()> {
     let verification = (
         domains::verified_at.eq(tx.now),
         domains::verified_by.eq(by),
@@ -145,12 +137,11 @@ pub fn verify(tx: &mut Tx, actor: &Actor, domain: &Domain, by: &'static str) -> 
         // Removed, or proved already.
         return Err(Error::Conflict);
     }
-    let (organisation, name) = (domain.organisation_id.clone(), domain.name.clone());
-    audit::record(tx, actor, None, Event::DomainVerified { organisation, domain: name, by })
+    Ok(())
 }
 
-/// The proof no longer holds: the domain leads nobody and enforces nothing.
-pub fn unverify(tx: &mut Tx, actor: &Actor, domain: &Domain) -> Result<()> {
+/// The proof no longer holds: the domain leads nobody and enforces nothing. Whether there was one.
+pub fn unverify(tx: &mut Tx, domain: &Domain) -> Result<bool> {
     let verified = domains::table.find(&domain.id).filter(domains::verified_at.is_not_null());
     let gone = diesel::update(verified)
         .set((
@@ -161,11 +152,7 @@ pub fn unverify(tx: &mut Tx, actor: &Actor, domain: &Domain) -> Result<()> {
             domains::break_glass_id.eq(None::<UserId>),
         ))
         .execute(tx.conn)?;
-    if gone == 0 {
-        return Ok(());
-    }
-    let (organisation, name) = (domain.organisation_id.clone(), domain.name.clone());
-    audit::record(tx, actor, None, Event::DomainUnverified { organisation, domain: name })
+    Ok(gone > 0)
 }
 
 /// An organisation's domains, by name.
@@ -174,13 +161,9 @@ pub fn of(conn: &mut Conn, organisation: &OrganisationId) -> Result<Vec<Domain>>
     Ok(own.order(domains::name).select(Domain::as_select()).load(conn)?)
 }
 
-/// Everybody who says that a domain is theirs.
-pub fn listed(conn: &mut Conn, name: &str) -> Result<Vec<(Domain, Organisation)>> {
-    Ok(domains::table
-        .inner_join(organisations::table)
-        .filter(domains::name.eq(name))
-        .select((Domain::as_select(), Organisation::as_select()))
-        .load(conn)?)
+/// A domain as it stands in the list of everybody who says that it is theirs.
+pub fn listed(conn: &mut Conn, name: &str) -> Result<Vec<Domain>> {
+    Ok(domains::table.filter(domains::name.eq(name)).select(Domain::as_select()).load(conn)?)
 }
 
 /// Who has a domain proved, if anybody has.
@@ -209,42 +192,16 @@ pub fn owned(conn: &mut Conn, organisation: &OrganisationId, id: &DomainId) -> R
 }
 
 /// Takes a domain off the list, its proof and its rule with it.
-pub fn remove(tx: &mut Tx, actor: &Actor, organisation: &OrganisationId, id: &DomainId) -> Result<Domain> {
+pub fn remove(tx: &mut Tx, organisation: &OrganisationId, id: &DomainId) -> Result<Domain> {
     let domain = owned(tx.conn, organisation, id)?;
     diesel::delete(domains::table.find(id)).execute(tx.conn)?;
-    let event = Event::DomainRemoved { organisation: organisation.clone(), domain: domain.name.clone() };
-    audit::record(tx, actor, None, event)?;
     Ok(domain)
 }
 
-/// Leads a domain's people to a connection of the organisation, or to none. Where they sign in there only, it has to be
-/// one that was tested.
-pub fn set_connection(
-    tx: &mut Tx,
-    actor: &Actor,
-    organisation: &OrganisationId,
-    id: &DomainId,
-    connection: Option<&ConnectionId>,
-) -> Result<()> {
-    organisation::lock(tx, organisation)?;
-    let domain = owned(tx.conn, organisation, id)?;
-    let chosen = connection.map(|id| connection::owned(tx.conn, organisation, id)).transpose()?;
-    let is_tested = chosen.as_ref().is_some_and(|chosen| chosen.tested_at.is_some() && !chosen.is_paused);
-    if domain.is_enforced && !is_tested {
-        return Err(unfit(
-            "Its people sign in there only: choose a connection that was tested since its last change.",
-        ));
-    }
-    if domain.connection_id.as_ref() == connection {
-        return Ok(());
-    }
+/// Leads a domain's people to a connection, or to none.
+pub fn set_connection(tx: &mut Tx, id: &DomainId, connection: Option<&ConnectionId>) -> Result<()> {
     diesel::update(domains::table.find(id)).set(domains::connection_id.eq(connection)).execute(tx.conn)?;
-    let event = Event::DomainLed {
-        organisation: organisation.clone(),
-        domain: domain.name,
-        connection: connection.cloned(),
-    };
-    audit::record(tx, actor, None, event)
+    Ok(())
 }
 
 /// [`Error::Invalid`] of the whole form.

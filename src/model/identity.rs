@@ -6,12 +6,7 @@
 use diesel::prelude::*;
 use serde_json::{Value, json};
 
-use super::{
-    audit::{self, Actor, Event},
-    connection::Connection,
-    personal_data::{Erasure, ExportSection, PersonalData},
-    user::{self, User},
-};
+use super::personal_data::{Erasure, ExportSection, PersonalData};
 use crate::{
     clock::Timestamp,
     db::{
@@ -60,21 +55,10 @@ fn exported(conn: &mut Conn, owner: &UserId, skip: i64, most: i64) -> Result<Vec
 #[derive(Debug)]
 pub struct Identity;
 
-/// Connects an identity with an account; its person has proved both. [`Error::Conflict`] where it is connected already.
-pub fn link(
-    tx: &mut Tx,
-    actor: &Actor,
-    connection: &Connection,
-    name: &saml::Name,
-    user: &UserId,
-) -> Result<()> {
-    insert(tx, actor, &connection.id, (name.format.as_str(), &name.value), user)
-}
-
-/// The same with the name and its format as they are kept.
+/// Connects an identity, by its name and that name's format, with an account. [`Error::Conflict`] where it is connected
+/// already.
 pub fn insert(
     tx: &mut Tx,
-    actor: &Actor,
     connection: &ConnectionId,
     (format, name): (&str, &str),
     user: &UserId,
@@ -89,8 +73,8 @@ pub fn insert(
         identities::last_used_at.eq(tx.now),
     );
     tx.allow_unique_violation(|conn| diesel::insert_into(identities::table).values(row).execute(conn))?
-        .ok_or(Error::Conflict)?;
-    audit::record(tx, actor, user, Event::IdentityLinked { connection: connection.clone() })
+        .map(drop)
+        .ok_or(Error::Conflict)
 }
 
 /// By which connections an account can be signed in to, with the name it has there, the oldest first.
@@ -100,11 +84,9 @@ pub fn list(conn: &mut Conn, owner: &UserId) -> Result<Vec<(String, String)>> {
     Ok(own.select((connections::name, identities::name)).load(conn)?)
 }
 
-/// Whoever this name stands for at this connection.
-pub fn find(conn: &mut Conn, connection: &ConnectionId, name: &saml::Name) -> Result<Option<User>> {
-    let id: Option<UserId> =
-        row_of(connection, name).select(identities::user_id).get_result(conn).optional()?;
-    id.map(|id| user::by_id(conn, &id)).transpose()
+/// The account that this name stands for at this connection.
+pub fn owner_of(conn: &mut Conn, connection: &ConnectionId, name: &saml::Name) -> Result<Option<UserId>> {
+    Ok(row_of(connection, name).select(identities::user_id).get_result(conn).optional()?)
 }
 
 /// The connection that a person was connected with last.
@@ -120,20 +102,12 @@ pub fn forget(tx: &mut Tx, user: &UserId) -> Result<()> {
     Ok(())
 }
 
-/// Forgets those at an organisation's connections.
-pub fn forget_at(tx: &mut Tx, actor: &Actor, organisation: &OrganisationId, user: &UserId) -> Result<()> {
+/// Forgets those at an organisation's connections. Returns how many there were.
+pub fn forget_at(tx: &mut Tx, organisation: &OrganisationId, user: &UserId) -> Result<usize> {
     let theirs =
         connections::table.filter(connections::organisation_id.eq(organisation)).select(connections::id);
     let own = identities::table.filter(identities::user_id.eq(user));
-    let count = diesel::delete(own.filter(identities::connection_id.eq_any(theirs))).execute(tx.conn)?;
-    note_unlinked(tx, actor, user, count)
-}
-
-fn note_unlinked(tx: &mut Tx, actor: &Actor, user: &UserId, count: usize) -> Result<()> {
-    match count {
-        0 => Ok(()),
-        count => audit::record(tx, actor, user, Event::IdentitiesUnlinked { count }),
-    }
+    Ok(diesel::delete(own.filter(identities::connection_id.eq_any(theirs))).execute(tx.conn)?)
 }
 
 /// Whether a person is known by a connection, under any name.

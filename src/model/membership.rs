@@ -2,16 +2,11 @@
 
 use diesel::prelude::*;
 
-use super::{
-    audit::{self, Actor, Event},
-    organisation::{self, Organisation},
-    user::User,
-};
 use crate::{
     clock::Timestamp,
     db::{
         Conn, Tx,
-        schema::{memberships, organisations, users},
+        schema::{memberships, users},
     },
     error::Result,
     ids::{OrganisationId, UserId},
@@ -61,26 +56,18 @@ pub fn list(
 }
 
 /// The owners of an organisation, in the order in which they came.
-pub fn owners(conn: &mut Conn, organisation: &OrganisationId) -> Result<Vec<User>> {
+pub fn owners(conn: &mut Conn, organisation: &OrganisationId) -> Result<Vec<UserId>> {
     Ok(memberships::table
-        .inner_join(users::table)
         .filter(memberships::organisation_id.eq(organisation))
         .filter(memberships::role.eq(Role::Owner))
         .order((memberships::created_at, memberships::user_id))
-        .select(User::as_select())
+        .select(memberships::user_id)
         .load(conn)?)
 }
 
-/// Makes `user` a member. Somebody who is one keeps their role: `false`. A mere claim to an address owns nothing: it edits
-/// at most.
-pub fn add(
-    tx: &mut Tx,
-    actor: &Actor,
-    organisation: &OrganisationId,
-    user: &UserId,
-    role: Role,
-) -> Result<bool> {
-    organisation::lock(tx, organisation)?;
+/// Makes `user` a member. Returns the role they got; nothing where they are one and keep theirs. A mere claim to an
+/// address owns nothing: it edits at most.
+pub fn add(tx: &mut Tx, organisation: &OrganisationId, user: &UserId, role: Role) -> Result<Option<Role>> {
     let role = fit(tx.conn, user, role)?;
     let row = (
         memberships::organisation_id.eq(organisation),
@@ -90,11 +77,7 @@ pub fn add(
     );
     let added =
         tx.allow_unique_violation(|conn| diesel::insert_into(memberships::table).values(row).execute(conn))?;
-    if added.is_none() {
-        return Ok(false);
-    }
-    audit::record(tx, actor, user, Event::MemberAdded { organisation: organisation.clone(), role })?;
-    Ok(true)
+    Ok(added.map(|_| role))
 }
 
 /// The role of a person, if they are a member.
@@ -104,7 +87,7 @@ pub fn role_of(conn: &mut Conn, organisation: &OrganisationId, user: &UserId) ->
 }
 
 /// The organisations with other members that would be left without an owner if `user` went.
-pub fn left_without_owner(conn: &mut Conn, user: &UserId) -> Result<Vec<Organisation>> {
+pub fn left_without_owner(conn: &mut Conn, user: &UserId) -> Result<Vec<OrganisationId>> {
     Ok(sole_ownerships(conn, user)?
         .into_iter()
         .filter(|(_, others)| *others > 0)
@@ -113,18 +96,17 @@ pub fn left_without_owner(conn: &mut Conn, user: &UserId) -> Result<Vec<Organisa
 }
 
 /// The organisations that nobody but `user` owns, with how many others belong to them.
-pub fn sole_ownerships(conn: &mut Conn, user: &UserId) -> Result<Vec<(Organisation, i64)>> {
-    let owned: Vec<Organisation> = memberships::table
-        .inner_join(organisations::table)
+pub fn sole_ownerships(conn: &mut Conn, user: &UserId) -> Result<Vec<(OrganisationId, i64)>> {
+    let owned: Vec<OrganisationId> = memberships::table
         .filter(memberships::user_id.eq(user))
         .filter(memberships::role.eq(Role::Owner))
-        .order(organisations::id)
-        .select(Organisation::as_select())
+        .order(memberships::organisation_id)
+        .select(memberships::organisation_id)
         .load(conn)?;
     let mut sole = Vec::new();
     for organisation in owned {
         let others = memberships::table
-            .filter(memberships::organisation_id.eq(&organisation.id))
+            .filter(memberships::organisation_id.eq(&organisation))
             .filter(memberships::user_id.ne(user));
         if others.filter(memberships::role.eq(Role::Owner)).count().get_result::<i64>(conn)? == 0 {
             let count = others.count().get_result(conn)?;

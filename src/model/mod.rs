@@ -9,6 +9,8 @@ pub mod domain;
 pub mod identity;
 pub mod job;
 pub mod membership;
+pub mod name;
+pub mod network;
 pub mod organisation;
 pub mod outbox;
 pub mod passkey;

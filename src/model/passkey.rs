@@ -6,20 +6,12 @@
 use diesel::prelude::*;
 use serde_json::{Value, json};
 
-use super::{
-    audit::{self, Actor, Event},
-    personal_data::{Erasure, ExportSection, PersonalData},
-    user::User,
-};
+use super::personal_data::{Erasure, ExportSection, PersonalData};
 use crate::{
     clock::Timestamp,
-    db::{
-        Conn, Tx,
-        schema::{passkeys, users},
-    },
+    db::{Conn, Tx, schema::passkeys},
     error::{Error, Result},
     ids::{Id, PasskeyId, UserId},
-    kinds::Factor,
     webauthn::{Credential, RelyingParty, Use},
 };
 
@@ -123,15 +115,14 @@ impl PasskeyName {
 /// Keeps a new passkey, made for the host `rp_id`. [`Error::PasskeyTaken`] where it belongs to anybody already, its own owner included.
 pub fn add(
     tx: &mut Tx,
-    actor: &Actor,
-    user: &User,
+    user: &UserId,
     rp_id: &str,
     credential: &Credential,
     name: PasskeyName,
 ) -> Result<Passkey> {
     let passkey = Passkey {
         id: Id::random()?,
-        user_id: user.id.clone(),
+        user_id: user.clone(),
         rp_id: rp_id.to_owned(),
         name: name.0,
         is_synced: credential.is_synced(),
@@ -153,8 +144,6 @@ pub fn add(
     );
     tx.allow_unique_violation(|conn| diesel::insert_into(passkeys::table).values(row).execute(conn))?
         .ok_or(Error::PasskeyTaken)?;
-    let added = Event::SecondFactorAdded { factor: Factor::Passkey, passkey: Some(passkey.id.clone()) };
-    audit::record(tx, actor, &user.id, added)?;
     Ok(passkey)
 }
 
@@ -171,14 +160,10 @@ pub fn usable(conn: &mut Conn, owner: &UserId, party: &RelyingParty) -> Result<V
     own.iter().filter(|one| one.copied_at.is_none() && one.rp_id == id).map(Passkey::credential).collect()
 }
 
-/// The passkey that its authenticator calls `credential_id`, and whose it is.
-pub fn by_credential(conn: &mut Conn, credential_id: &str) -> Result<Option<(Passkey, User)>> {
-    let found = passkeys::table
-        .inner_join(users::table)
-        .filter(passkeys::credential_id.eq(credential_id))
-        .select((Passkey::as_select(), User::as_select()))
-        .first(conn);
-    Ok(found.optional()?)
+/// The passkey that its authenticator calls `credential_id`.
+pub fn by_credential(conn: &mut Conn, credential_id: &str) -> Result<Option<Passkey>> {
+    let found = passkeys::table.filter(passkeys::credential_id.eq(credential_id));
+    Ok(found.select(Passkey::as_select()).first(conn).optional()?)
 }
 
 /// Notes that a passkey was used. False where it is gone, or has counted as far by now: there is a copy of it (WebAuthn
@@ -199,12 +184,10 @@ pub fn used(tx: &mut Tx, id: &PasskeyId, told: &Use) -> Result<bool> {
 }
 
 /// Calls one of `owner`'s passkeys something else. Nobody learns whether an id belongs to somebody else.
-pub fn rename(tx: &mut Tx, actor: &Actor, owner: &UserId, id: &PasskeyId, name: &PasskeyName) -> Result<()> {
+pub fn rename(tx: &mut Tx, owner: &UserId, id: &PasskeyId, name: &PasskeyName) -> Result<()> {
     let own = passkeys::table.find(id).filter(passkeys::user_id.eq(owner));
-    if diesel::update(own).set(passkeys::name.eq(&name.0)).execute(tx.conn)? == 0 {
-        return Err(Error::NotFound);
-    }
-    audit::record(tx, actor, owner, Event::PasskeyRenamed { passkey: id.clone() })
+    let renamed = diesel::update(own).set(passkeys::name.eq(&name.0)).execute(tx.conn)?;
+    if renamed == 0 { Err(Error::NotFound) } else { Ok(()) }
 }
 
 /// Removes all of them, and tells nobody.

@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::{
-    audit::{self, Actor, Event},
     crockford,
     personal_data::{Erasure, ExportSection, PersonalData},
 };
@@ -65,7 +64,7 @@ pub fn spelled(plain: &str) -> Zeroizing<String> {
 }
 
 /// Makes ten new codes, as they are to be shown once: `xxxx-xxxx-xxxx`. All older ones are dead.
-pub fn make(tx: &mut Tx, actor: &Actor, user: &UserId) -> Result<Vec<Zeroizing<String>>> {
+pub fn make(tx: &mut Tx, user: &UserId) -> Result<Vec<Zeroizing<String>>> {
     forget(tx, user)?;
     let mut codes = Vec::with_capacity(COUNT);
     for _ in 0..COUNT {
@@ -80,7 +79,6 @@ pub fn make(tx: &mut Tx, actor: &Actor, user: &UserId) -> Result<Vec<Zeroizing<S
             .execute(tx.conn)?;
         codes.push(spelled(&code));
     }
-    audit::record(tx, actor, user, Event::RecoveryCodesMade {})?;
     Ok(codes)
 }
 
@@ -90,7 +88,7 @@ fn hashes(keys: &Keys, user: &UserId, code: &str) -> Result<Vec<String>> {
 }
 
 /// Uses a code, and says how many are left; nothing where it was none. Of many at once, one succeeds.
-pub fn take(tx: &mut Tx, actor: &Actor, user: &UserId, code: &str) -> Result<Option<i64>> {
+pub fn take(tx: &mut Tx, user: &UserId, code: &str) -> Result<Option<i64>> {
     let hashes = hashes(&tx.config.keys, user, code)?;
     let unused = recovery_codes::table
         .filter(recovery_codes::hash.eq_any(hashes))
@@ -100,9 +98,7 @@ pub fn take(tx: &mut Tx, actor: &Actor, user: &UserId, code: &str) -> Result<Opt
     if taken == 0 {
         return Ok(None);
     }
-    let left = left(tx.conn, user)?;
-    audit::record(tx, actor, user, Event::RecoveryCodeUsed { left })?;
-    Ok(Some(left))
+    left(tx.conn, user).map(Some)
 }
 
 /// How many were not used yet.

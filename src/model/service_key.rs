@@ -4,7 +4,6 @@
 
 use diesel::prelude::*;
 
-use super::audit::{self, Actor, Event};
 use crate::{
     clock::Timestamp,
     config::Config,
@@ -51,22 +50,18 @@ pub fn service(conn: &mut Conn, config: &Config) -> Result<Service> {
     })
 }
 
-/// Puts a key in use where there is none yet. Of many at once, one does.
-pub fn begin(tx: &mut Tx, actor: &Actor, key: &ServiceKey) -> Result<()> {
+/// Puts a key in use where there is none yet. Of many at once, one does: `true`.
+pub fn begin(tx: &mut Tx, key: &ServiceKey) -> Result<bool> {
     match insert(tx, State::InUse, key) {
-        Err(Error::Conflict) => Ok(()),
-        inserted => {
-            inserted?;
-            audit::record(tx, actor, None, Event::ServiceKeyMade {})
-        }
+        Err(Error::Conflict) => Ok(false),
+        inserted => inserted.map(|()| true),
     }
 }
 
 /// Announces the next key; one that was announced before, or is retired, goes.
-pub fn announce(tx: &mut Tx, actor: &Actor, key: &ServiceKey) -> Result<()> {
+pub fn announce(tx: &mut Tx, key: &ServiceKey) -> Result<()> {
     diesel::delete(service_keys::table.filter(service_keys::state.ne(State::InUse))).execute(tx.conn)?;
-    insert(tx, State::Announced, key)?;
-    audit::record(tx, actor, None, Event::ServiceKeyMade {})
+    insert(tx, State::Announced, key)
 }
 
 /// When the key in use was made, where there is one.
@@ -76,17 +71,14 @@ pub fn in_use_since(conn: &mut Conn) -> Result<Option<Timestamp>> {
 }
 
 /// Puts the announced key in use; the one before it retires. [`Error::NotFound`] where none is announced.
-pub fn switch(tx: &mut Tx, actor: &Actor) -> Result<()> {
+pub fn switch(tx: &mut Tx) -> Result<()> {
     diesel::update(service_keys::table.filter(service_keys::state.eq(State::InUse)))
         .set(service_keys::state.eq(State::Retired))
         .execute(tx.conn)?;
     let switched = diesel::update(service_keys::table.filter(service_keys::state.eq(State::Announced)))
         .set(service_keys::state.eq(State::InUse))
         .execute(tx.conn)?;
-    if switched == 0 {
-        return Err(Error::NotFound);
-    }
-    audit::record(tx, actor, None, Event::ServiceKeySwitched {})
+    if switched == 0 { Err(Error::NotFound) } else { Ok(()) }
 }
 
 fn insert(tx: &mut Tx, state: State, key: &ServiceKey) -> Result<()> {

@@ -24,11 +24,10 @@ use crate::{
     secret::Secret,
 };
 
-pub use current::{CurrentSession, is_locked, needs_touch, rotate, touch, visitor};
+pub use current::{CurrentSession, is_locked, needs_touch, rotate, touch};
 pub use ending::{
-    count, end, end_by_secret, end_sso, end_twin, hold, hold_of, provider_session_of, revoke,
-    revoke_everybody, revoke_non_sso, revoke_of_passkey, revoke_others, revoke_relying_on,
-    revoke_single_factor, revoke_sso,
+    count, end, end_by_secret, end_twin, hold, of_sso, provider_session_of, revoke, revoke_everybody,
+    revoke_non_sso, revoke_of_passkey, revoke_others, revoke_relying_on, revoke_single_factor, revoke_sso,
 };
 pub use list::{Listed, list};
 pub use user_agent_change::{UserAgentChange, classify, lock, note_version};

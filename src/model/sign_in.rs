@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::{
     device::Device,
+    network::network_prefix,
     personal_data::{Erasure, ExportSection, PersonalData},
-    rate_limit,
 };
 use crate::{
     clock::Timestamp,
@@ -171,7 +171,7 @@ pub fn note(tx: &mut Tx, user: &UserId, attempt: Attempt) -> Result<()> {
         id: Id::random()?,
         user_id: user.clone(),
         at: tx.now,
-        network: rate_limit::network_prefix(&attempt.ip),
+        network: network_prefix(&attempt.ip),
         ip: attempt.ip,
         browser: attempt.device.browser,
         os: attempt.device.os,
@@ -272,7 +272,7 @@ pub fn is_familiar(
     if ip.is_empty() {
         return Ok(false); // Two unknown networks are not alike.
     }
-    let network = rate_limit::network_prefix(ip);
+    let network = network_prefix(ip);
     let alike = || {
         sign_ins::table
             .filter(sign_ins::user_id.eq(user))

@@ -11,7 +11,6 @@ use diesel::prelude::*;
 use serde_json::{Value, json};
 
 use super::{
-    audit::{self, Actor, Event},
     password::PasswordHash,
     personal_data::{Erasure, ExportSection, PersonalData},
 };
@@ -23,6 +22,7 @@ use crate::{
     mail::EmailAddress,
 };
 
+pub use super::name::Name;
 pub use address::{
     Cursor, all_with, at_domain, confirmed, latest_unverified, lock_both, mark_warned, meant_by,
     stale_unverified, start_cursor,
@@ -126,36 +126,6 @@ impl User {
     }
 }
 
-/// What a person wants to be called: 1 to 80 characters, without line breaks. Attackers' text: escaped in pages,
-/// left out of mails where it could be more than a name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Name(String);
-
-impl Name {
-    /// The most characters in a name.
-    pub const MAX_CHARS: usize = 80;
-
-    /// The name as typed, without the blanks around it, or a sentence about what is wrong with it.
-    pub fn parse(typed: &str) -> Result<Self, String> {
-        let name = typed.trim();
-        if name.is_empty() {
-            return Err("Say what you want to be called.".to_owned());
-        }
-        if name.chars().count() > Self::MAX_CHARS {
-            return Err(format!("Use at most {} characters.", Self::MAX_CHARS));
-        }
-        if name.chars().any(char::is_control) {
-            return Err("Use letters, without line breaks or control characters.".to_owned());
-        }
-        Ok(Self(name.to_owned()))
-    }
-
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
 /// What a stranger says of themselves.
 #[derive(Debug, Clone)]
 pub struct NewUser {
@@ -170,13 +140,13 @@ pub struct NewUser {
 }
 
 /// Makes an account whose address is a claim.
-pub fn register(tx: &mut Tx, actor: &Actor, new: NewUser) -> Result<User> {
+pub fn register(tx: &mut Tx, new: NewUser) -> Result<User> {
     let normalized = new.email.normalized();
     let user = User {
         id: Id::random()?,
         email: new.email,
         email_verified_at: None,
-        name: new.name.0,
+        name: new.name.into_string(),
         created_at: tx.now,
         created_from: new.created_from,
         locked_at: None,
@@ -191,7 +161,6 @@ pub fn register(tx: &mut Tx, actor: &Actor, new: NewUser) -> Result<User> {
             users::browsers_known_from.eq(tx.now),
         ))
         .execute(tx.conn)?;
-    audit::record(tx, &actor.known_as(&user.id), &user.id, Event::SignedUp {})?;
     Ok(user)
 }
 
@@ -207,13 +176,13 @@ pub struct ProvisionedUser {
 }
 
 /// Makes an account without a password, whose address is a claim.
-pub fn provision(tx: &mut Tx, actor: &Actor, new: ProvisionedUser) -> Result<User> {
+pub fn provision(tx: &mut Tx, new: ProvisionedUser) -> Result<User> {
     let normalized = new.email.normalized();
     let user = User {
         id: Id::random()?,
         email: new.email,
         email_verified_at: None,
-        name: new.name.map(|name| name.0).unwrap_or_else(|| "Guest".to_owned()),
+        name: new.name.map(Name::into_string).unwrap_or_else(|| "Guest".to_owned()),
         created_at: tx.now,
         created_from: new.created_from,
         locked_at: None,
@@ -223,7 +192,6 @@ pub fn provision(tx: &mut Tx, actor: &Actor, new: ProvisionedUser) -> Result<Use
     diesel::insert_into(users::table)
         .values((&user, users::email_normalized.eq(normalized), users::browsers_known_from.eq(tx.now)))
         .execute(tx.conn)?;
-    audit::record(tx, &actor.known_as(&user.id), &user.id, Event::Provisioned {})?;
     Ok(user)
 }
 
@@ -274,7 +242,7 @@ pub fn seeded(conn: &mut Conn) -> Result<Vec<(String, bool)>> {
 }
 
 /// Changes what a person wants to be called.
-pub fn rename(tx: &mut Tx, actor: &Actor, id: &UserId, name: &Name) -> Result<()> {
+pub fn rename(tx: &mut Tx, id: &UserId, name: &Name) -> Result<()> {
     diesel::update(users::table.find(id)).set(users::name.eq(name.as_str())).execute(tx.conn)?;
-    audit::record(tx, actor, id, Event::Renamed {})
+    Ok(())
 }

@@ -24,7 +24,7 @@ use crate::{
     mail::{EmailAddress, EmailKind, emails},
     model::{
         audit::{self, Event},
-        rate_limit,
+        network, rate_limit,
         session::{self, CurrentSession, NewSession, SessionSecret},
         sign_in::{self, Attempt, Outcome},
         sso_session::SsoSession,
@@ -321,7 +321,7 @@ fn send_new_device_alert(tx: &mut Tx, client: &Client, user: &User, session: Ses
     let device = client.device().name();
     let secret = containment::way_back(tx, user, Some(session), None, &device, &client.ip)?;
     let (site, when) = (&tx.config.site, tx.now.exact());
-    let place = rate_limit::place(&client.ip);
+    let place = network::place(&client.ip);
     let email = emails::new_sign_in(site, &user.email, &user.name, &device, &when, &place, secret.reveal())?;
     tx.mail(Some(&user.id), email)
 }

@@ -15,7 +15,7 @@ use super::{
     together::{self, FirstFound},
 };
 use crate::{
-    accounts::step_up,
+    accounts::{sessions, step_up},
     app::App,
     clock::Timestamp,
     error::{Error, Result, StepUp},
@@ -142,7 +142,7 @@ async fn find(req: &ServiceRequest, secrets: Vec<session::SessionSecret>) -> Res
     let (now, first_read) = (app.now(), together::of(req));
     let (found, is_locked, mut first_found) = app
         .read(move |conn| {
-            let mut found = secrets.iter().map(|secret| session::visitor(conn, secret, now));
+            let mut found = secrets.iter().map(|secret| sessions::visitor(conn, secret, now));
             let found = found.find_map(Result::transpose).transpose()?;
             // Looked at only where nobody is signed in: whoever is pays nothing for it.
             let is_locked = found.is_none() && session::is_locked(conn, &secrets, now)?;
@@ -199,7 +199,7 @@ async fn is_same_device(app: &App, visitor: &Authenticated, user_agent: String) 
                 client = actor.ip,
                 "a session is used from another device and is locked"
             );
-            app.write(move |tx| session::lock(tx, &actor, &owner, &id, &Device::of(&user_agent))).await?;
+            app.write(move |tx| sessions::lock(tx, &actor, &owner, &id, &Device::of(&user_agent))).await?;
             Ok(false)
         }
     }

@@ -2,12 +2,11 @@
 
 use serde_json::json;
 use vestibule::{
-    accounts::factor_reset,
+    accounts::{factor_reset, recovery_codes},
     clock::Timestamp,
     mail::EmailAddress,
     model::{
         audit::Actor,
-        recovery_code,
         totp::{self, SharedSecret},
         user,
     },
@@ -47,7 +46,7 @@ async fn set_up_app(app: &TestApp, address: &str) -> String {
             let secret = SharedSecret::from_bytes(b"one of twenty octets");
             totp::restore(tx, &user.id, &secret)?;
             let secret = secret.base32().to_string();
-            recovery_code::make(tx, &Actor::operator(), &user.id)?;
+            recovery_codes::make(tx, &Actor::operator(), &user.id)?;
             Ok(secret)
         })
         .await

@@ -4,16 +4,14 @@ use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use vestibule::{
-    accounts::organisations,
+    accounts::{connections, domains, organisations, service_keys},
     clock::Clock,
     ids::{ConnectionId, UserId},
     kinds::Role,
     model::{
         audit::Actor,
-        connection::{self, Mapping, NewConnection},
-        domain,
+        connection::{Mapping, NewConnection},
         organisation::{Slug, Title},
-        service_key,
     },
     saml::ServiceKey,
 };
@@ -39,9 +37,9 @@ async fn connect(app: &TestApp, provider: &SimpleSaml) -> ConnectionId {
         let roles = vec![("makers".to_owned(), Role::Editor), ("owners".to_owned(), Role::Owner)];
         let mapping = Mapping { roles, ..Mapping::default() };
         let new = NewConnection { name: "Acme".to_owned(), metadata, metadata_url: None, mapping };
-        let connection = connection::create(tx, &actor, &acme.id, new)?.unwrap();
-        let domain = domain::add(tx, &actor, &acme.id, Some(&connection.id), "example.com")?;
-        domain::verify(tx, &actor, &domain, "operator")?;
+        let connection = connections::create(tx, &actor, &acme.id, new)?.unwrap();
+        let domain = domains::add(tx, &actor, &acme.id, Some(&connection.id), "example.com")?;
+        domains::verify(tx, &actor, &domain, "operator")?;
         Ok(connection.id)
     });
     connected.await.unwrap()
@@ -138,7 +136,7 @@ async fn what_is_encrypted_opens_and_a_change_of_certificates_is_not_noticed() {
     let now = app.clock.now();
     let key = ServiceKey::generate("Vestibule", now, TimeDelta::days(100)).unwrap();
     provider.encrypts_to(&key.certificate_pem().unwrap());
-    let begun = app.inner.write(move |tx| service_key::begin(tx, &Actor::operator(), &key));
+    let begun = app.inner.write(move |tx| service_keys::begin(tx, &Actor::operator(), &key));
     begun.await.unwrap();
     let chromium = Chromium::start();
 

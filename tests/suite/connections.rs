@@ -8,11 +8,12 @@ use flate2::read::DeflateDecoder;
 use futures_util::future::join;
 use serde_json::{Value, json};
 use vestibule::{
+    accounts::{identity_links, members, service_keys},
     clock::Timestamp,
     ids::{ConnectionId, Id, UserId},
     jobs,
     kinds::Role,
-    model::{audit::Actor, connection, identity, membership, service_key},
+    model::{audit::Actor, connection, service_key},
     saml,
 };
 
@@ -63,7 +64,7 @@ pub async fn joins(app: &TestApp, visitor: &Visitor, role: Role) -> String {
     let user = UserId::from_text(id.clone());
     let joined = app
         .inner
-        .write(move |tx| membership::add(tx, &Actor::operator(), &Id::from_text(organisation), &user, role));
+        .write(move |tx| members::add(tx, &Actor::operator(), &Id::from_text(organisation), &user, role));
     assert!(joined.await.unwrap());
     id
 }
@@ -435,12 +436,12 @@ async fn our_next_key_is_announced_before_it_is_used_and_both_open_what_is_encry
     };
 
     let announced = next.clone();
-    app.inner.write(move |tx| service_key::announce(tx, &Actor::operator(), &announced)).await.unwrap();
+    app.inner.write(move |tx| service_keys::announce(tx, &Actor::operator(), &announced)).await.unwrap();
     let text = app.curl().get("/auth/saml/metadata").await.is(200).body;
     assert!(in_metadata(&first, &text) && in_metadata(next.certificate(), &text));
     assert_eq!(service().await.keys[0].certificate(), &first, "the old one signs still");
 
-    app.inner.write(|tx| service_key::switch(tx, &Actor::operator())).await.unwrap();
+    app.inner.write(|tx| service_keys::switch(tx, &Actor::operator())).await.unwrap();
     let keys = service().await.keys;
     assert_eq!(keys[0].certificate(), next.certificate());
     assert_eq!(keys[1].certificate(), &first, "the old one opens still");
@@ -460,7 +461,7 @@ async fn a_connection_that_is_removed_takes_its_identities_with_it_case_30() {
     app.inner
         .write(move |tx| {
             let connection = connection::by_id(tx.conn, &id)?;
-            identity::link(tx, &Actor::operator(), &connection, &known, &bea_id)
+            identity_links::link(tx, &Actor::operator(), &connection.id, &known, &bea_id)
         })
         .await
         .unwrap();
@@ -472,7 +473,7 @@ async fn a_connection_that_is_removed_takes_its_identities_with_it_case_30() {
     ada.get(&path).await.is(404);
     let path = connected(&ada, &[&idp]).await;
     let id = ConnectionId::from_text(path.rsplit('/').next().unwrap());
-    let found = app.inner.read(move |conn| identity::find(conn, &id, &name)).await.unwrap();
+    let found = app.inner.read(move |conn| identity_links::owner_of(conn, &id, &name)).await.unwrap();
     assert!(found.is_none(), "the same provider, connected again, knows nobody");
     assert_eq!(app.count("audit WHERE event = 'connection_removed'").await, 1);
 }

@@ -5,10 +5,11 @@ use std::{collections::BTreeMap, sync::OnceLock};
 use actix_web::http::Method;
 use serde_json::{Value, json};
 use vestibule::{
+    accounts::members,
     error::Error,
     ids::Id,
     kinds::Role,
-    model::{audit::Actor, membership},
+    model::audit::Actor,
     routes::{Entry, entries},
     web::Access,
 };
@@ -209,7 +210,7 @@ pub async fn organisation_of(app: &TestApp, session: &str, second: &str) -> (Str
     let (organisation, user) = (Id::from_text(id), Id::from_text(member.clone()));
     let joined = app
         .inner
-        .write(move |tx| membership::add(tx, &Actor::operator(), &organisation, &user, Role::Owner))
+        .write(move |tx| members::add(tx, &Actor::operator(), &organisation, &user, Role::Owner))
         .await;
     assert!(joined.unwrap());
     (slug, member)

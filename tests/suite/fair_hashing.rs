@@ -7,7 +7,7 @@ use actix_web::rt::task;
 use chrono::TimeDelta;
 use futures_util::future::{join, join_all};
 use serde_json::json;
-use vestibule::model::{audit::Actor, rate_limit};
+use vestibule::{accounts::limits, model::audit::Actor};
 
 use crate::harness::{Answer, PASSWORD, TestApp, Visitor};
 
@@ -104,8 +104,7 @@ async fn an_operator_clears_the_neighbourhood_with_the_network() {
         let late = from(&app, "203.0.113.7");
         tries(&late, "late@example.com", "a wrong guess").await.is(429);
 
-        let cleared =
-            app.inner.write(move |tx| rate_limit::forget(tx, &Actor::operator(), named)).await.unwrap();
+        let cleared = app.inner.write(move |tx| limits::forget(tx, &Actor::operator(), named)).await.unwrap();
 
         assert!(cleared.unwrap() > 0, "{named}");
         tries(&late, "late@example.com", "a wrong guess").await.is(401);

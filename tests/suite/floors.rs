@@ -57,35 +57,6 @@ fn the_map_names_every_module_once() {
     assert_eq!(drawn, expected, "left: the table in src/lib.rs; right: its modules");
 }
 
-// Table files that still name another one. This list only becomes shorter.
-const TABLES_LEFT: [(&str, &str); 25] = [
-    ("connection", "audit"),
-    ("connection", "organisation"),
-    ("connection", "user"),
-    ("domain", "audit"),
-    ("domain", "connection"),
-    ("domain", "organisation"),
-    ("identity", "audit"),
-    ("identity", "connection"),
-    ("identity", "user"),
-    ("membership", "audit"),
-    ("membership", "organisation"),
-    ("membership", "user"),
-    ("organisation", "audit"),
-    ("passkey", "audit"),
-    ("passkey", "user"),
-    ("recovery_code", "audit"),
-    ("service_key", "audit"),
-    ("session", "audit"),
-    ("session", "token"),
-    ("session", "user"),
-    ("sign_in", "rate_limit"),
-    ("rate_limit", "audit"),
-    ("rate_limit", "user"),
-    ("user", "audit"),
-    ("user", "token"),
-];
-
 #[test]
 fn no_files_import_each_other_in_a_circle() {
     let source = Crate::read("src");
@@ -120,11 +91,9 @@ fn a_table_file_names_no_other() {
     for (from, taken) in &imports {
         let Some(from) = unit(from).filter(|from| tables.contains(from)) else { continue };
         let others = taken.keys().filter_map(unit).filter(|to| *to != from && tables.contains(to));
-        found.extend(others.map(|to| (from.clone(), to)));
+        found.extend(others.map(|to| format!("the table {from} names the table {to}")));
     }
-    let left: BTreeSet<_> =
-        TABLES_LEFT.iter().map(|(from, to)| ((*from).to_owned(), (*to).to_owned())).collect();
-    assert_eq!(found, left, "left: found; right: what TABLES_LEFT says");
+    assert!(found.is_empty(), "{found:#?}");
 }
 
 #[test]

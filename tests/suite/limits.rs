@@ -2,8 +2,12 @@
 
 use serde_json::{Value, json};
 use vestibule::{
+    accounts::limits,
     db::Tx,
-    model::rate_limit::{self, Limit},
+    model::{
+        network,
+        rate_limit::{self, Limit},
+    },
 };
 
 use crate::harness::{PASSWORD, TestApp};
@@ -32,7 +36,7 @@ async fn an_operator_names_whom_to_let_try_again_in_any_spelling() {
     app.unverified_user(ADA).await;
     let id = app.texts("SELECT id AS text FROM users").await.remove(0);
     app.db_execute("DELETE FROM throttles").await;
-    let network = |ip: &str| ("login-network", rate_limit::client_network(ip));
+    let network = |ip: &str| ("login-network", network::client_network(ip));
     let address = |spelled: &str| ("login-address-any", spelled.to_owned());
     let account = || ("guess", id.clone());
     // What is counted, what the operator writes, and how many counters that clears.
@@ -59,11 +63,7 @@ async fn an_operator_names_whom_to_let_try_again_in_any_spelling() {
         (vec![network("2001:db8:1:2::1"), network("2001:db8:1:ffff::1")], "2001:db8:1::/48", 2),
         (vec![network("2001:db8:1:2::1")], "2001:db8:1:2:3::/80", 1),
         (vec![network("2001:db8:1:2::1")], "2001:db8:1:3::/64", 0),
-        (
-            vec![network("203.0.113.9"), ("sign-up", rate_limit::client_network("203.0.113.9"))],
-            "203.0.113.9",
-            2,
-        ),
+        (vec![network("203.0.113.9"), ("sign-up", network::client_network("203.0.113.9"))], "203.0.113.9", 2),
         (vec![address(ADA), network("203.0.113.9")], "--all", 2),
         (vec![], "--all", 0),
         (vec![], ADA, 0),
@@ -79,7 +79,7 @@ async fn an_operator_names_whom_to_let_try_again_in_any_spelling() {
         assert_eq!(output.err.contains("nothing was cleared"), cleared == 0, "{named}: {output:?}");
         assert_eq!(app.count("throttles").await, counted.len() as i64 - cleared as i64, "{named}");
         app.inner
-            .write(|tx| rate_limit::forget_all(tx, &vestibule::model::audit::Actor::operator()))
+            .write(|tx| limits::forget_all(tx, &vestibule::model::audit::Actor::operator()))
             .await
             .unwrap();
     }
@@ -89,7 +89,7 @@ async fn an_operator_names_whom_to_let_try_again_in_any_spelling() {
 #[actix_web::test]
 async fn what_is_no_address_is_refused_with_what_to_write() {
     let app = app_with_limits().await;
-    count(&app, vec![("sign-up", rate_limit::client_network("203.0.113.9"))]).await;
+    count(&app, vec![("sign-up", network::client_network("203.0.113.9"))]).await;
     for (wrong, says) in [
         ("ada", "Write one such as"),
         ("203.0.113", "Write one such as"),

@@ -4,11 +4,13 @@ use actix_web::http::Method;
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use vestibule::model::{
-    audit::Actor,
-    recovery_code,
-    totp::{self, SharedSecret},
-    user,
+use vestibule::{
+    accounts::recovery_codes,
+    model::{
+        audit::Actor,
+        totp::{self, SharedSecret},
+        user,
+    },
 };
 
 use crate::harness::{Answer, PASSWORD, TestApp, Visitor, token_in};
@@ -62,7 +64,7 @@ impl App {
                 let secret = SharedSecret::from_bytes(b"one of twenty octets");
                 totp::restore(tx, &user.id, &secret)?;
                 let secret = secret.base32().to_string();
-                let codes = recovery_code::make(tx, &Actor::operator(), &user.id)?;
+                let codes = recovery_codes::make(tx, &Actor::operator(), &user.id)?;
                 Ok((secret, codes.iter().map(|code| code.to_string()).collect()))
             })
             .await

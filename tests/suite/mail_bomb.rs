@@ -3,11 +3,11 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use vestibule::{
-    accounts::email_verification::MOST_UNVERIFIED,
+    accounts::{email_verification::MOST_UNVERIFIED, limits},
     jobs::{self, Job},
     model::{
         audit::Actor,
-        rate_limit::{self, MAILS_TO_UNCONFIRMED, MAILS_TO_UNCONFIRMED_BY_ONE_NETWORK},
+        rate_limit::{MAILS_TO_UNCONFIRMED, MAILS_TO_UNCONFIRMED_BY_ONE_NETWORK},
     },
 };
 
@@ -174,7 +174,7 @@ async fn an_operator_who_clears_the_address_clears_what_each_network_has_had() {
     }
     let before = app.emails_to(ADA).await.len();
 
-    app.inner.write(|tx| rate_limit::forget(tx, &Actor::operator(), ADA)).await.unwrap().unwrap();
+    app.inner.write(|tx| limits::forget(tx, &Actor::operator(), ADA)).await.unwrap().unwrap();
 
     Way::SendAgain.ask(visitor, 9).await;
     assert_eq!(app.emails_to(ADA).await.len(), before + 1);

@@ -4,9 +4,10 @@ use chrono::TimeDelta;
 use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
 use vestibule::{
+    accounts::members,
     ids::{Id, UserId},
     kinds::Role,
-    model::{audit::Actor, membership},
+    model::audit::Actor,
 };
 
 use crate::harness::{PASSWORD, TestApp, Visitor};
@@ -36,7 +37,7 @@ async fn joins(app: &TestApp, visitor: &Visitor, role: Role) -> String {
     let user = UserId::from_text(id.clone());
     app.inner
         .write(move |tx| {
-            membership::add(tx, &Actor::operator(), &Id::from_text(organisation), &user, role).map(drop)
+            members::add(tx, &Actor::operator(), &Id::from_text(organisation), &user, role).map(drop)
         })
         .await
         .unwrap();
@@ -142,9 +143,9 @@ async fn of_two_owners_who_leave_at_once_one_stays_case_102() {
         let second = UserId::from_text(id_of(&owners[1]).await);
         let query = format!("SELECT id AS text FROM organisations WHERE slug = '{slug}'");
         let id = app.texts(&query).await.remove(0);
-        let add = app.inner.write(move |tx| {
-            membership::add(tx, &Actor::operator(), &Id::from_text(id), &second, Role::Owner)
-        });
+        let add = app
+            .inner
+            .write(move |tx| members::add(tx, &Actor::operator(), &Id::from_text(id), &second, Role::Owner));
         assert!(add.await.unwrap());
 
         let path = format!("/organisations/{slug}/leave");

@@ -4,9 +4,10 @@ use actix_web::http::Method;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use vestibule::{
+    accounts::members,
     ids::{Id, UserId},
     kinds::Role,
-    model::{audit::Actor, membership},
+    model::audit::Actor,
 };
 
 use crate::{
@@ -147,7 +148,7 @@ async fn joins(app: &TestApp, address: &str, role: Role) -> Visitor {
     let organisation = app.texts("SELECT id AS text FROM organisations").await.remove(0);
     let add = app
         .inner
-        .write(move |tx| membership::add(tx, &Actor::operator(), &Id::from_text(organisation), &user, role));
+        .write(move |tx| members::add(tx, &Actor::operator(), &Id::from_text(organisation), &user, role));
     assert!(add.await.unwrap());
     curl
 }

@@ -6,10 +6,11 @@ use chrono::TimeDelta;
 use diesel::{QueryableByName, RunQueryDsl, sql_query, sql_types::Text};
 use serde_json::{Value, json};
 use vestibule::{
+    accounts::service_keys,
     clock::Timestamp,
     db::Conn,
     jobs::{self, Job},
-    model::{audit::Actor, secret_key, service_key},
+    model::{audit::Actor, secret_key},
     saml::ServiceKey,
     secret,
 };
@@ -219,7 +220,7 @@ async fn the_doctor_says_what_hangs_on_which_key_until_nothing_does() {
     let app = TestApp::open().await;
     let ada = app.with_app("ada@example.com").await;
     app.unverified_user("ben@example.com").await;
-    app.inner.write(|tx| service_key::begin(tx, &Actor::operator(), &any_service_key())).await.unwrap();
+    app.inner.write(|tx| service_keys::begin(tx, &Actor::operator(), &any_service_key())).await.unwrap();
     let doctor = |app: &TestApp| {
         let output = app.command(&["doctor", "--json"]);
         let found = output.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
@@ -312,7 +313,7 @@ async fn every_column_that_a_key_sealed_is_on_the_list() {
     // Somebody uses whatever seals.
     let ada = app.with_app("ada@example.com").await;
     app.waiting_app(&ada.curl).await;
-    app.inner.write(|tx| service_key::begin(tx, &Actor::operator(), &any_service_key())).await.unwrap();
+    app.inner.write(|tx| service_keys::begin(tx, &Actor::operator(), &any_service_key())).await.unwrap();
     app.curl().post_json("/login/passkey/options", json!({})).await.is(200);
     let there = app.inner.config().keys.seal("sso_session", "a session there").unwrap();
     app.db_execute(&format!("UPDATE sessions SET provider_session = '{there}'")).await;

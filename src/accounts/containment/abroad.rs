@@ -6,12 +6,13 @@ use diesel::prelude::*;
 use serde_json::Value;
 
 use crate::{
+    accounts::members,
     clock::Timestamp,
     db::{Conn, Tx, schema::audit},
     error::{Error, Result},
     ids::{OrganisationId, SessionId, UserId},
     mail::emails::{self, DisownedChange},
-    model::{membership, organisation, user},
+    model::{organisation, user},
 };
 
 /// Tells the owners of each organisation what these sessions of `member` changed there.
@@ -24,7 +25,7 @@ pub(super) fn tell_owners(tx: &mut Tx, member: &UserId, sessions: &HashSet<Sessi
         };
         let member = user::by_id(tx.conn, member)?;
         let path = format!("/organisations/{}", organisation.slug);
-        for owner in membership::owners(tx.conn, &organisation.id)? {
+        for owner in members::owners(tx.conn, &organisation.id)? {
             let site = &tx.config.site;
             let (to, name, address) = (&owner.email, &owner.name, member.email.spelled());
             let email =

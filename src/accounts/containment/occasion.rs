@@ -3,11 +3,12 @@
 //! A session that its own browser gives up, or that its owner signs out from the list, ends by itself and is not in here.
 
 use crate::{
+    accounts::sessions,
     db::Tx,
     error::Result,
     ids::{SessionId, UserId},
     kinds::Factor,
-    model::{audit::Actor, session, token, user},
+    model::{audit::Actor, token, user},
 };
 
 /// What happened to an account. The sessions named are those that stay.
@@ -123,12 +124,12 @@ pub fn end_access(tx: &mut Tx, actor: &Actor, user: &UserId, occasion: Occasion)
     let (sessions, links, devices, password) = occasion.ends();
     let ended = match sessions {
         Sessions::None => 0,
-        Sessions::All => session::revoke_others(tx, actor, user, None)?,
-        Sessions::Others(here) => session::revoke_others(tx, actor, user, here)?,
-        Sessions::BySso => session::revoke_sso(tx, actor, user)?,
-        Sessions::NotBySso(here) => session::revoke_non_sso(tx, actor, user, here)?,
-        Sessions::WithoutSecondFactor(here) => session::revoke_single_factor(tx, actor, user, here)?,
-        Sessions::RelyingOn(here, gone) => session::revoke_relying_on(tx, actor, user, here, gone)?,
+        Sessions::All => sessions::revoke_others(tx, actor, user, None)?,
+        Sessions::Others(here) => sessions::revoke_others(tx, actor, user, here)?,
+        Sessions::BySso => sessions::revoke_sso(tx, actor, user)?,
+        Sessions::NotBySso(here) => sessions::revoke_non_sso(tx, actor, user, here)?,
+        Sessions::WithoutSecondFactor(here) => sessions::revoke_single_factor(tx, actor, user, here)?,
+        Sessions::RelyingOn(here, gone) => sessions::revoke_relying_on(tx, actor, user, here, gone)?,
     };
     if links == Links::All {
         token::revoke_all(tx, user)?;

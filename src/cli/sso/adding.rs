@@ -5,14 +5,14 @@ use std::{fs, path::Path};
 use serde_json::{Value, json};
 
 use crate::{
-    accounts::organisations,
+    accounts::{connections, domains, organisations},
     app::App,
     db::{Conn, Tx},
     error::Result,
     mail::EmailAddress,
     model::{
         audit::Actor,
-        connection::{self, Mapping, NewConnection},
+        connection::{Mapping, NewConnection},
         domain,
         organisation::{self, Organisation, Slug, Title},
         user,
@@ -68,13 +68,13 @@ pub fn add(tx: &mut Tx, new: New) -> Result<std::result::Result<Value, String>> 
         metadata_url: new.metadata_url,
         mapping: new.mapping,
     };
-    let connection = match connection::create(tx, &actor, &owner.id, connected)? {
+    let connection = match connections::create(tx, &actor, &owner.id, connected)? {
         Ok(connection) => connection,
         Err(reason) => return Err(anyhow::anyhow!(reason.sentence()).into()),
     };
-    let domain = domain::add(tx, &actor, &owner.id, Some(&connection.id), &name)?;
+    let domain = domains::add(tx, &actor, &owner.id, Some(&connection.id), &name)?;
     if new.approved {
-        domain::verify(tx, &actor, &domain, "operator")?;
+        domains::verify(tx, &actor, &domain, "operator")?;
     }
     Ok(Ok(json!({
         "id": connection.id,
@@ -128,7 +128,7 @@ pub fn approve(tx: &mut Tx, typed: &str, named: Option<&str>) -> Result<std::res
         Ok(name) => name,
         Err(problem) => return Ok(Err(problem)),
     };
-    let mut listed = domain::listed(tx.conn, &name)?;
+    let mut listed = domains::listed(tx.conn, &name)?;
     if let Some(named) = named {
         listed.retain(|(_, organisation)| organisation.slug == named || organisation.name == named);
     }
@@ -143,7 +143,7 @@ pub fn approve(tx: &mut Tx, typed: &str, named: Option<&str>) -> Result<std::res
     };
     let changed = domain.verified_at.is_none();
     if changed {
-        domain::verify(tx, &Actor::operator(), &domain, "operator")?;
+        domains::verify(tx, &Actor::operator(), &domain, "operator")?;
     }
     Ok(Ok(json!({ "domain": name, "organisation": organisation.slug, "changed": changed })))
 }

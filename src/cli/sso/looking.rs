@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use crate::{
+    accounts::connections,
     app::App,
     cli::{
         out::{print, say, text},
@@ -56,7 +57,7 @@ pub async fn list(app: &App, as_json: bool) -> Outcome {
 
 fn rows(conn: &mut Conn) -> Result<Vec<Value>> {
     let mut rows = Vec::new();
-    for (connection, organisation) in connection::all(conn)? {
+    for (connection, organisation) in connections::all(conn)? {
         let domains: Vec<Value> = domain::domains_of_connection(conn, &connection.id)?
             .into_iter()
             .map(|domain| {

@@ -12,6 +12,7 @@ use crate::{
     kinds::AuthMethod,
     model::{
         audit::{self, Event},
+        network,
         password::PasswordHash,
         rate_limit::{self, Limit},
         sign_in::{self, Attempt, Outcome},
@@ -85,7 +86,7 @@ async fn enter(
 ) -> Result<Entrance> {
     let limits = app.config().limits;
     let minute = TimeDelta::minutes(1);
-    let network = rate_limit::client_network(&client.ip);
+    let network = network::client_network(&client.ip);
     let per_network = Limit::new("login-network", &network, limits.login_per_network, minute);
     let per_neighbourhood =
         known.is_none().then(|| rate_limit::hashes_by_neighbourhood(app.config(), &client.ip));

@@ -18,7 +18,7 @@ use crate::{
     ids::ConnectionId,
     mail::EmailAddress,
     model::{
-        connection, domain, identity, organisation,
+        connection, domain, identity, network, organisation,
         rate_limit::{self, Limit},
         service_key,
         token::{self, AuthnRequestState, SamlRequest, SetUpConnection, SsoIntent},
@@ -240,7 +240,7 @@ async fn send_authn_request(
 ) -> Result<HttpResponse> {
     let limit = Limit::new(
         "saml-request",
-        &rate_limit::client_network(&client.ip),
+        &network::client_network(&client.ip),
         app.config().limits.login_per_network,
         TimeDelta::minutes(1),
     );

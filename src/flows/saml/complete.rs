@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     accounts::{
+        identity_links,
         provisioning::{self, Resolution},
         sso_policy, step_up,
     },
@@ -22,7 +23,7 @@ use crate::{
     mail::EmailAddress,
     model::{
         connection::{self, Connection, MappedProfile},
-        identity, session, sso_attempt,
+        session, sso_attempt,
         token::{self, LinkIdentity, SsoHandoff, SsoIntent},
         user,
     },
@@ -137,7 +138,7 @@ fn complete_sso(
     let name = handoff.name.clone();
     let next = handoff.asked.next.map(|sealed| tx.config.keys.open(SEAL, &sealed)).transpose()?;
     if let SsoIntent::StepUp { user, session } = &handoff.asked.purpose {
-        let owner = identity::find(tx.conn, &connection.id, &name)?;
+        let owner = identity_links::owner_of(tx.conn, &connection.id, &name)?;
         let owner = owner.filter(|owner| owner.id == *user);
         // Their domain may be led elsewhere since they left.
         let way = owner

@@ -14,6 +14,7 @@ use super::{
     sign_out::read_answer,
 };
 use crate::{
+    accounts::sessions,
     app::App,
     db::Tx,
     error::{Error, Result},
@@ -21,8 +22,9 @@ use crate::{
     model::{
         assertion,
         connection::{self, Connection},
+        network,
         rate_limit::{self, Limit},
-        service_key, session,
+        service_key,
         sso_session::SsoSession,
     },
     saml::{self, BindingMessage, Logout, LogoutMessage, UnprovedLogout},
@@ -80,7 +82,7 @@ pub async fn logout_by_post(
 
 /// Counts a message of a client, whatever it is worth.
 async fn count(app: &App, client: &Client) -> Result<()> {
-    let network = rate_limit::client_network(&client.ip);
+    let network = network::client_network(&client.ip);
     let most = app.config().limits.login_per_network;
     let limit = Limit::new("saml-logout", &network, most, TimeDelta::minutes(1));
     app.write(move |tx| rate_limit::consume(tx, &limit)).await
@@ -135,7 +137,7 @@ async fn end_sessions(
             for (connection, _, logout) in &verified {
                 if spend(tx, connection, logout)? {
                     is_fresh = true;
-                    session::end_sso(tx, &actor, &sessions_of(connection, logout))?;
+                    sessions::end_sso(tx, &actor, &sessions_of(connection, logout))?;
                 }
             }
             Ok(is_fresh)

@@ -12,7 +12,7 @@ use super::{
     owners,
 };
 use crate::{
-    accounts::sso_policy,
+    accounts::{domains, sso_policy},
     app::App,
     db::Tx,
     error::{Error, Errors, Result},
@@ -62,7 +62,7 @@ pub async fn add(
         // Where there is one connection only, there is nothing to choose.
         let connections = connection::of(tx.conn, &id)?;
         let only = if let [only] = connections.as_slice() { Some(&only.id) } else { None };
-        domain::add(tx, actor, &id, only, &name)
+        domains::add(tx, actor, &id, only, &name)
     })
     .await;
     match added {
@@ -117,7 +117,7 @@ pub async fn check(
         write(&me, &organisation.id, &app, move |tx, actor| {
             match domain::owned(tx.conn, &domain.organisation_id, &domain.id)?.verified_at {
                 Some(_) => domain::note_found(tx, &domain),
-                None => domain::verify(tx, actor, &domain, "dns"),
+                None => domains::verify(tx, actor, &domain, "dns"),
             }
         })
         .await
@@ -178,7 +178,7 @@ pub async fn choose(
             look(&me, &domain, &app).await?;
         }
         write(&me, &organisation.id, &app, move |tx, actor| {
-            domain::set_connection(tx, actor, &domain.organisation_id, &domain.id, chosen.as_ref())
+            domains::set_connection(tx, actor, &domain.organisation_id, &domain.id, chosen.as_ref())
         })
         .await
     };
@@ -229,7 +229,7 @@ pub async fn remove(
 ) -> Result<Reply> {
     let (organisation, domain) = find(&me, path.into_inner(), &app).await?;
     let (to, of) = (path_of(&organisation), organisation.id.clone());
-    let change = move |tx: &mut Tx, actor: &Actor| domain::remove(tx, actor, &of, &domain.id);
+    let change = move |tx: &mut Tx, actor: &Actor| domains::remove(tx, actor, &of, &domain.id);
     let removed = write(&me, &organisation.id, &app, change).await?;
     Ok(Reply::done(to, format!("{} is no longer in your list.", removed.name)))
 }

@@ -10,13 +10,14 @@ use super::{
     views::{ConnectionView, OrganisationView},
 };
 use crate::{
+    accounts::connections,
     app::App,
     clock::Timestamp,
     error::{Error, Errors, Result},
     ids::ConnectionId,
     jobs, log,
     model::{
-        connection::{self, Connection, upkeep},
+        connection::{self, Connection},
         organisation::Organisation,
     },
     saml::{self, IdentityProvider, Reason},
@@ -156,7 +157,7 @@ pub async fn replace_metadata(
         let left_out = left_out(&provider);
         write(&me, &organisation.id, &app, move |tx, actor| {
             let field = if url.is_some() { "metadataUrl" } else { "metadata" };
-            let replaced = upkeep::replace(tx, actor, &before, provider.metadata(), url)?;
+            let replaced = connections::replace_metadata(tx, actor, &before, &provider.metadata(), url)?;
             replaced.map_err(|unfit| invalid(field, unfit.to_string()))
         })
         .await

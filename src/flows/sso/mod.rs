@@ -30,7 +30,7 @@ use self::{
     views::{ConnectionView, OrganisationView, ServiceView},
 };
 use crate::{
-    accounts::sso_policy,
+    accounts::{members, sso_policy},
     app::App,
     clock::Timestamp,
     db::Conn,
@@ -39,7 +39,6 @@ use crate::{
     model::{
         connection::{self, Connection},
         domain::{self, Domain, GRACE},
-        membership,
         organisation::Organisation,
         sso_attempt,
     },
@@ -143,7 +142,7 @@ impl OverviewPage {
 }
 
 fn owners(conn: &mut Conn, organisation: &OrganisationId) -> Result<Vec<OwnerView>> {
-    let owners = membership::owners(conn, organisation)?;
+    let owners = members::owners(conn, organisation)?;
     owners
         .into_iter()
         .map(|owner| {

@@ -18,7 +18,7 @@ use super::{
     views::{ConnectionView, OrganisationView, ServiceView},
 };
 use crate::{
-    accounts::{connections, setup_link},
+    accounts::{connections, service_keys, setup_link},
     app::App,
     clock::Timestamp,
     db::Tx,
@@ -28,7 +28,7 @@ use crate::{
     log,
     model::{
         audit::Actor,
-        connection::{self, Connection, NewConnection, upkeep},
+        connection::{self, Connection, NewConnection},
         domain, identity,
         organisation::Organisation,
         service_key, sso_attempt,
@@ -169,11 +169,11 @@ async fn make(
     let of = organisation.id.clone();
     write(me, &organisation.id, app, move |tx, actor| {
         if let Some(key) = &key {
-            service_key::begin(tx, actor, key)?;
+            service_keys::begin(tx, actor, key)?;
         }
-        let made = connection::create(tx, actor, &of, new)?;
+        let made = connections::create(tx, actor, &of, new)?;
         let made = made.map_err(|reason| Error::Invalid(Errors::one("metadata", reason.sentence())))?;
-        upkeep::change(tx, actor, &of, &made.id, settings)?;
+        connections::change(tx, actor, &of, &made.id, settings)?;
         connection::by_id(tx.conn, &made.id).map(|made| (made, left_out))
     })
     .await
@@ -270,7 +270,7 @@ pub async fn save(
     let to = format!("{}/{}", path_of(&organisation), connection.id);
     let (now, before, of) = (app.now(), connection.clone(), organisation.id.clone());
     let saved = write(&me, &organisation.id, &app, move |tx, actor| {
-        upkeep::change(tx, actor, &of, &before.id, settings)?;
+        connections::change(tx, actor, &of, &before.id, settings)?;
         connection::owned(tx.conn, &of, &before.id)
     })
     .await;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     kinds::Role,
     mail::EmailAddress,
-    model::user::Name,
+    model::name::Name,
     saml::{NameFormat, Statement},
 };
 

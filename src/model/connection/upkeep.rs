@@ -12,10 +12,6 @@ use crate::{
     },
     error::{Error, Errors, Result},
     ids::{ConnectionId, OrganisationId},
-    model::{
-        audit::{self, Actor, Event},
-        organisation,
-    },
     saml::{NamePolicy, Reason, choose_provider},
 };
 
@@ -47,16 +43,9 @@ pub struct Settings {
     pub asks_second_factor: bool,
 }
 
-/// Sets a connection anew. But for another name, it has to be tested again. [`Error::Invalid`] where people are known by
-/// what identified them so far: by anything else they would be other people.
-pub fn change(
-    tx: &mut Tx,
-    actor: &Actor,
-    organisation: &OrganisationId,
-    id: &ConnectionId,
-    new: Settings,
-) -> Result<()> {
-    organisation::lock(tx, organisation)?;
+/// Sets a connection of the organisation, which has to be locked, anew. But for another name, it has to be tested again.
+/// [`Error::Invalid`] where people are known by what identified them so far: by anything else they would be other people.
+pub fn change(tx: &mut Tx, organisation: &OrganisationId, id: &ConnectionId, new: Settings) -> Result<()> {
     let before = owned(tx.conn, organisation, id)?;
     let mapping = serde_json::to_string(&new.mapping)?;
     if before.identifier != new.identifier && is_anyone_known(tx.conn, id)? {
@@ -82,17 +71,12 @@ pub fn change(
             connections::tested_at.eq(before.tested_at.filter(|_| is_same)),
         ))
         .execute(tx.conn)?;
-    changed(tx, actor, &before)
+    Ok(())
 }
 
 fn is_anyone_known(conn: &mut Conn, id: &ConnectionId) -> Result<bool> {
     let known = identities::table.filter(identities::connection_id.eq(id)).select(identities::id);
     Ok(diesel::select(diesel::dsl::exists(known)).get_result(conn)?)
-}
-
-fn changed(tx: &mut Tx, actor: &Actor, connection: &Connection) -> Result<()> {
-    let (organisation, id) = (connection.organisation_id.clone(), connection.id.clone());
-    audit::record(tx, actor, None, Event::ConnectionChanged { organisation, connection: id })
 }
 
 /// Why metadata cannot take the place of a connection's.
@@ -108,17 +92,15 @@ pub enum Unfit {
     AnotherProvider,
 }
 
-/// Replaces the metadata of a connection by what an owner gave. It has to be tested again. Where the connection comes
+/// Replaces the metadata of a connection, whose organisation has to be locked, by what an owner gave. It has to be tested again. Where the connection comes
 /// without an issuer, it may be of any identity provider.
 pub fn replace(
     tx: &mut Tx,
-    actor: &Actor,
     connection: &Connection,
-    metadata: String,
+    metadata: &str,
     url: Option<String>,
 ) -> Result<Result<(), Unfit>> {
-    organisation::lock(tx, &connection.organisation_id)?;
-    if let Err(unfit) = keep(tx, connection, &metadata)? {
+    if let Err(unfit) = keep(tx, connection, metadata)? {
         return Ok(Err(unfit));
     }
     let fresh = (
@@ -127,7 +109,7 @@ pub fn replace(
         connections::tested_at.eq(None::<Timestamp>),
     );
     diesel::update(connections::table.find(&connection.id)).set(fresh).execute(tx.conn)?;
-    changed(tx, actor, connection).map(Ok)
+    Ok(Ok(()))
 }
 
 /// Takes a connection out of use, or back into it.
@@ -138,16 +120,11 @@ pub fn set_paused(tx: &mut Tx, connection: &ConnectionId, is_paused: bool) -> Re
     Ok(())
 }
 
-/// Keeps what was read at a connection's address. Where it is not fit, the metadata from before stays, with the reason.
-pub fn take_in(
-    tx: &mut Tx,
-    actor: &Actor,
-    connection: &Connection,
-    metadata: String,
-) -> Result<Result<(), Unfit>> {
-    match keep(tx, connection, &metadata)? {
-        Ok(false) => Ok(Ok(())),
-        Ok(true) => changed(tx, actor, connection).map(Ok),
+/// Keeps what was read at a connection's address. Whether it says anything else than what was there. Where it is not fit, the
+/// metadata from before stays, with the reason.
+pub fn take_in(tx: &mut Tx, connection: &Connection, metadata: &str) -> Result<Result<bool, Unfit>> {
+    match keep(tx, connection, metadata)? {
+        Ok(is_new) => Ok(Ok(is_new)),
         Err(unfit) => note_unread(tx, &connection.id, &unfit.to_string()).map(|()| Err(unfit)),
     }
 }

@@ -3,12 +3,11 @@
 use chrono::TimeDelta;
 use diesel::prelude::*;
 
-use super::{Domain, unverify};
+use super::Domain;
 use crate::{
     clock::Timestamp,
     db::{Conn, Tx, schema::domains},
     error::Result,
-    model::audit::Actor,
 };
 
 /// From one look at a TXT record to the next.
@@ -58,12 +57,12 @@ pub enum Gone {
     Since,
     /// It is gone, and the proof stands yet.
     Still,
-    /// It was gone for so long that the proof is gone too.
+    /// It was gone for so long that the proof is to end too.
     TooLong,
 }
 
-/// The record is not there.
-pub fn note_gone(tx: &mut Tx, actor: &Actor, domain: &Domain) -> Result<Gone> {
+/// The record is not there. The proof of one that is gone for too long stands until [`unverify`](super::unverify) ends it.
+pub fn note_gone(tx: &mut Tx, domain: &Domain) -> Result<Gone> {
     // Removed since it was looked for: nothing is left to say.
     let found = domains::table.find(&domain.id).select(Domain::as_select()).get_result(tx.conn).optional()?;
     let Some(now) = found else { return Ok(Gone::Still) };
@@ -76,6 +75,6 @@ pub fn note_gone(tx: &mut Tx, actor: &Actor, domain: &Domain) -> Result<Gone> {
             Ok(Gone::Since)
         }
         Some(since) if tx.now - since < GRACE => Ok(Gone::Still),
-        Some(_) => unverify(tx, actor, domain).map(|()| Gone::TooLong),
+        Some(_) => Ok(Gone::TooLong),
     }
 }

@@ -6,15 +6,10 @@ use diesel::prelude::*;
 use super::{SessionSecret, life};
 use crate::{
     clock::Timestamp,
-    db::{
-        Conn, Tx,
-        schema::{sessions, users},
-    },
-    direct,
+    db::{Conn, Tx, schema::sessions},
     error::{Error, Result},
     ids::SessionId,
     kinds::StepUpMethod,
-    model::user::User,
     secret::Secret,
 };
 
@@ -40,28 +35,6 @@ pub struct CurrentSession {
 
 // Activity is written at most this often.
 const ACTIVITY_STEP: TimeDelta = TimeDelta::minutes(1);
-
-/// The live session with this secret, and whose it is: one indexed query.
-pub fn visitor(
-    conn: &mut Conn,
-    secret: &SessionSecret,
-    now: Timestamp,
-) -> Result<Option<(CurrentSession, User)>> {
-    let digest = secret.digest();
-    // At most one row has the digest. With a `LIMIT` of its own, as `first` has it, SQLite would plan the query anew
-    // each time.
-    let found = direct!(conn => sessions::table
-        .inner_join(users::table)
-        .filter(sessions::secret_hash.eq(&digest))
-        .filter(sessions::expires_at.gt(now))
-        .filter(sessions::idle_expires_at.gt(now))
-        .filter(sessions::created_at.le(now.latest_start()))
-        .filter(sessions::locked_at.is_null())
-        .filter(users::locked_at.is_null())
-        .select((CurrentSession::as_select(), User::as_select()))
-        .get_result(conn));
-    Ok(found.optional()?)
-}
 
 /// Whether one of these secrets, none of which is of a live session, is of one that was locked and has not ended.
 pub fn is_locked(conn: &mut Conn, secrets: &[SessionSecret], now: Timestamp) -> Result<bool> {

@@ -6,11 +6,8 @@ use super::CurrentSession;
 use crate::{
     db::{Tx, schema::sessions},
     error::Result,
-    ids::{SessionId, UserId},
-    model::{
-        audit::{self, Actor, Event},
-        device::{self, Device},
-    },
+    ids::SessionId,
+    model::device::{self, Device},
 };
 
 /// What a changed user agent means for a session.
@@ -42,14 +39,12 @@ pub fn note_version(tx: &mut Tx, id: &SessionId, user_agent: &str) -> Result<()>
     Ok(())
 }
 
-/// Locks a session that is suddenly used from another device. It stays in the list, with a warning, until it ends.
-pub fn lock(tx: &mut Tx, actor: &Actor, owner: &UserId, id: &SessionId, used_by: &Device) -> Result<()> {
+/// Locks a session that is suddenly used from another device. It stays in the list, with a warning, until it ends. Whether
+/// it was not locked before.
+pub fn lock(tx: &mut Tx, id: &SessionId, used_by: &Device) -> Result<bool> {
     let open = sessions::table.find(id).filter(sessions::locked_at.is_null());
     let locked = diesel::update(open)
         .set((sessions::locked_at.eq(tx.now), sessions::locked_by.eq(used_by.name())))
         .execute(tx.conn)?;
-    if locked == 0 {
-        return Ok(());
-    }
-    audit::record(tx, actor, owner, Event::SessionLocked { session: id.clone(), used_by: used_by.name() })
+    Ok(locked > 0)
 }

@@ -9,7 +9,6 @@ use crate::{
     error::Result,
     ids::{Id, UserId},
     mail::EmailAddress,
-    model::token::AddressChange,
 };
 
 /// The one account that has this address confirmed, if any.
@@ -103,8 +102,8 @@ pub fn mark_warned(tx: &mut Tx, id: &UserId) -> Result<bool> {
 
 /// Makes everyone else who means one of the two addresses wait. In the order of their names, so that two moves in
 /// opposite directions take turns.
-pub fn lock_both(tx: &mut Tx, change: &AddressChange) -> Result<()> {
-    let mut names = [change.old.normalized(), change.new.normalized()];
+pub fn lock_both(tx: &mut Tx, addresses: [&EmailAddress; 2]) -> Result<()> {
+    let mut names = addresses.map(EmailAddress::normalized);
     names.sort();
     names.iter().try_for_each(|name| tx.lock(name))
 }

@@ -11,10 +11,7 @@ use crate::{
     error::Result,
     ids::UserId,
     mail::EmailAddress,
-    model::{
-        audit::{self, Actor, Event},
-        password::PasswordHash,
-    },
+    model::password::PasswordHash,
 };
 
 /// Somebody who may hold the password that is offered.
@@ -73,15 +70,12 @@ pub fn block_password(tx: &mut Tx, id: &UserId) -> Result<()> {
     Ok(())
 }
 
-/// Replaces `old` by a stronger hash of the same password, unless the password changed meanwhile.
-pub fn rehash(tx: &mut Tx, actor: &Actor, id: &UserId, old: &PasswordHash, new: &PasswordHash) -> Result<()> {
+/// Replaces `old` by a stronger hash of the same password. Not where the password changed meanwhile: `false`.
+pub fn rehash(tx: &mut Tx, id: &UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool> {
     let changed = diesel::update(users::table.find(id).filter(users::password_hash.eq(old)))
         .set(users::password_hash.eq(new))
         .execute(tx.conn)?;
-    if changed == 0 {
-        return Ok(());
-    }
-    audit::record(tx, actor, id, Event::PasswordRehashed {})
+    Ok(changed > 0)
 }
 
 /// Who may sign in with an address: the account that has it confirmed, and its newest and oldest unverified ones. A

@@ -10,13 +10,12 @@ use chrono::TimeDelta;
 use flate2::read::DeflateDecoder;
 use serde_json::Value;
 use vestibule::{
-    accounts::organisations,
+    accounts::{connections, domains, members, organisations},
     ids::{ConnectionId, OrganisationId, UserId},
     kinds::Role,
     model::{
         audit::Actor,
         connection::{self, Mapping, NewConnection},
-        domain, membership,
         organisation::{Slug, Title},
     },
     secret,
@@ -121,7 +120,7 @@ impl Acme {
                 let roles = vec![("makers".to_owned(), Role::Editor), ("owners".to_owned(), Role::Owner)];
                 let mapping = Mapping { roles, ..Mapping::default() };
                 let new = NewConnection { name: called, metadata, metadata_url: None, mapping };
-                let connection = connection::create(tx, &actor, &made.id, new)?.unwrap();
+                let connection = connections::create(tx, &actor, &made.id, new)?.unwrap();
                 Ok((made.id, connection.id))
             })
             .await
@@ -143,8 +142,8 @@ impl Acme {
             (self.organisation.clone(), self.connection.clone(), name.to_owned());
         let verified = app.inner.write(move |tx| {
             let actor = Actor::operator();
-            let domain = domain::add(tx, &actor, &organisation, Some(&connection), &name)?;
-            domain::verify(tx, &actor, &domain, "operator")
+            let domain = domains::add(tx, &actor, &organisation, Some(&connection), &name)?;
+            domains::verify(tx, &actor, &domain, "operator")
         });
         verified.await.unwrap();
     }
@@ -164,7 +163,7 @@ impl Acme {
             let (organisation, user) = (self.organisation.clone(), UserId::from_text(id));
             let joined = app
                 .inner
-                .write(move |tx| membership::add(tx, &Actor::operator(), &organisation, &user, Role::Owner));
+                .write(move |tx| members::add(tx, &Actor::operator(), &organisation, &user, Role::Owner));
             joined.await.unwrap();
         }
         let set = format!("UPDATE domains SET is_enforced = TRUE, break_glass_id = {owner}");

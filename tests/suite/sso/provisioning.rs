@@ -4,8 +4,9 @@ use chrono::TimeDelta;
 use futures_util::future::join_all;
 use serde_json::json;
 use vestibule::{
+    accounts::identity_links,
     ids::UserId,
-    model::{audit::Actor, connection, identity},
+    model::{audit::Actor, connection},
     saml::{Name, NameFormat},
 };
 
@@ -267,7 +268,7 @@ async fn an_identity_from_before_ends_when_the_mailbox_is_proved_case_21() {
         let linking = app.inner.write(move |tx| {
             let connection = connection::by_id(tx.conn, &connection)?;
             let name = Name { format: NameFormat::Persistent, value: "ada".to_owned() };
-            identity::link(tx, &Actor::operator(), &connection, &name, &UserId::from_text(id))
+            identity_links::link(tx, &Actor::operator(), &connection.id, &name, &UserId::from_text(id))
         });
         linking.await.unwrap();
         let browser = app.browser();

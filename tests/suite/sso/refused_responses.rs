@@ -6,10 +6,10 @@ use actix_web::http::Method;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use futures_util::future::{join, join_all};
 use vestibule::{
+    accounts::service_keys as keys,
     ids::{SessionId, UserId},
     model::{
         audit::Actor,
-        service_key,
         token::{self, AuthnRequestState, SamlRequest, SsoIntent},
     },
     saml::{Presented, Reason},
@@ -489,10 +489,10 @@ async fn asked(app: &TestApp, acme: &Acme, forgery: &Presented, nonce: &str, own
         diesel::update(here).set(connections::metadata.eq(metadata)).execute(tx.conn)?;
         let actor = Actor::operator();
         if let Some(key) = keys.first() {
-            service_key::begin(tx, &actor, key)?;
+            keys::begin(tx, &actor, key)?;
         }
         if let Some(key) = keys.get(1) {
-            service_key::announce(tx, &actor, key)?;
+            keys::announce(tx, &actor, key)?;
         }
         let secret = token::issue_unowned::<SamlRequest>(tx, &asked)?;
         Ok(secret.reveal().to_owned())

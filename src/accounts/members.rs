@@ -1,0 +1,32 @@
+//! Members of organisations, as far as more than their own table is concerned.
+
+use crate::{
+    db::{Conn, Tx},
+    error::Result,
+    ids::{OrganisationId, UserId},
+    kinds::Role,
+    model::{
+        audit::{self, Actor, Event},
+        membership, organisation,
+        user::{self, User},
+    },
+};
+
+/// Makes `user` a member, as [`membership::add`] does, and tells nobody. Whether they were none before.
+pub fn add(
+    tx: &mut Tx,
+    actor: &Actor,
+    organisation: &OrganisationId,
+    user: &UserId,
+    role: Role,
+) -> Result<bool> {
+    organisation::lock(tx, organisation)?;
+    let Some(role) = membership::add(tx, organisation, user, role)? else { return Ok(false) };
+    audit::record(tx, actor, user, Event::MemberAdded { organisation: organisation.clone(), role })?;
+    Ok(true)
+}
+
+/// The owners of an organisation, in the order in which they came.
+pub fn owners(conn: &mut Conn, organisation: &OrganisationId) -> Result<Vec<User>> {
+    membership::owners(conn, organisation)?.iter().map(|owner| user::by_id(conn, owner)).collect()
+}

@@ -1,0 +1,29 @@
+//! Recovery codes are made and used, on record.
+
+use zeroize::Zeroizing;
+
+use crate::{
+    db::Tx,
+    error::Result,
+    ids::UserId,
+    model::{
+        audit::{self, Actor, Event},
+        recovery_code,
+    },
+};
+
+/// Makes ten new codes, as they are to be shown once: `xxxx-xxxx-xxxx`. All older ones are dead.
+pub fn make(tx: &mut Tx, actor: &Actor, user: &UserId) -> Result<Vec<Zeroizing<String>>> {
+    let codes = recovery_code::make(tx, user)?;
+    audit::record(tx, actor, user, Event::RecoveryCodesMade {})?;
+    Ok(codes)
+}
+
+/// Uses a code, and says how many are left; nothing where it was none. Of many at once, one succeeds.
+pub fn take(tx: &mut Tx, actor: &Actor, user: &UserId, code: &str) -> Result<Option<i64>> {
+    let left = recovery_code::take(tx, user, code)?;
+    if let Some(left) = left {
+        audit::record(tx, actor, user, Event::RecoveryCodeUsed { left })?;
+    }
+    Ok(left)
+}

@@ -1,0 +1,155 @@
+//! Sessions, as far as more than their own table is concerned: whose they are, and how they end on record.
+//!
+//! Where sessions of an account end, the sign-ins that wait for a second factor end with them: there may be nothing left to
+//! answer with.
+
+use diesel::prelude::*;
+
+use crate::{
+    clock::Timestamp,
+    db::{
+        Conn, Tx,
+        schema::{sessions as rows, users},
+    },
+    direct,
+    error::Result,
+    ids::{PasskeyId, SessionId, UserId},
+    kinds::Factor,
+    model::{
+        audit::{self, Actor, Event},
+        device::Device,
+        session::{self, CurrentSession, SessionSecret},
+        sso_session::SsoSession,
+        token::{self, PendingSignIn},
+        user::User,
+    },
+};
+
+/// The live session with this secret, and whose it is: one indexed query.
+pub fn visitor(
+    conn: &mut Conn,
+    secret: &SessionSecret,
+    now: Timestamp,
+) -> Result<Option<(CurrentSession, User)>> {
+    let digest = secret.digest();
+    // At most one row has the digest. With a `LIMIT` of its own, as `first` has it, SQLite would plan the query anew
+    // each time.
+    let found = direct!(conn => rows::table
+        .inner_join(users::table)
+        .filter(rows::secret_hash.eq(&digest))
+        .filter(rows::expires_at.gt(now))
+        .filter(rows::idle_expires_at.gt(now))
+        .filter(rows::created_at.le(now.latest_start()))
+        .filter(rows::locked_at.is_null())
+        .filter(users::locked_at.is_null())
+        .select((CurrentSession::as_select(), User::as_select()))
+        .get_result(conn));
+    Ok(found.optional()?)
+}
+
+/// Holds the session that `actor` acts in, where there is one, as [`session::hold`] does.
+pub fn hold_of(tx: &mut Tx, actor: &Actor) -> Result<()> {
+    actor.session.as_ref().map_or(Ok(()), |here| session::hold(tx, here))
+}
+
+/// Locks a session that is suddenly used from another device.
+pub fn lock(tx: &mut Tx, actor: &Actor, owner: &UserId, id: &SessionId, used_by: &Device) -> Result<()> {
+    match session::lock(tx, id, used_by)? {
+        false => Ok(()),
+        true => {
+            let event = Event::SessionLocked { session: id.clone(), used_by: used_by.name() };
+            audit::record(tx, actor, owner, event)
+        }
+    }
+}
+
+/// Signs one of `owner`'s devices out. Nobody learns whether an id belongs to somebody else.
+pub fn revoke(tx: &mut Tx, actor: &Actor, owner: &UserId, id: &SessionId) -> Result<()> {
+    session::revoke(tx, owner, id)?;
+    audit::record(tx, actor, owner, Event::SessionRevoked { session: id.clone() })
+}
+
+/// Signs every device of `owner` out but `keep`. Returns how many devices there were, as all of these do.
+pub fn revoke_others(tx: &mut Tx, actor: &Actor, owner: &UserId, keep: Option<&SessionId>) -> Result<usize> {
+    token::revoke::<PendingSignIn>(tx, owner)?;
+    let count = session::revoke_others(tx, owner, keep)?;
+    note_ended(tx, actor, owner, count)
+}
+
+/// Signs out every device of `owner` but `keep` that did not come in through an organisation.
+pub fn revoke_non_sso(tx: &mut Tx, actor: &Actor, owner: &UserId, keep: Option<&SessionId>) -> Result<usize> {
+    token::revoke::<PendingSignIn>(tx, owner)?;
+    match session::revoke_non_sso(tx, owner, keep)? {
+        0 => Ok(0),
+        count => note_ended(tx, actor, owner, count),
+    }
+}
+
+/// Signs out every device of `owner` that came in through an organisation. Sign-ins that wait for a second factor go on.
+pub fn revoke_sso(tx: &mut Tx, actor: &Actor, owner: &UserId) -> Result<usize> {
+    match session::revoke_sso(tx, owner)? {
+        0 => Ok(0),
+        count => note_ended(tx, actor, owner, count),
+    }
+}
+
+/// Signs out every device of `owner` but `keep` that came in with one factor only.
+pub fn revoke_single_factor(tx: &mut Tx, actor: &Actor, owner: &UserId, keep: &SessionId) -> Result<usize> {
+    token::revoke::<PendingSignIn>(tx, owner)?;
+    let count = session::revoke_single_factor(tx, owner, keep)?;
+    note_ended(tx, actor, owner, count)
+}
+
+/// Signs out every device of `owner` but `keep` that relied on one of `factors`; `keep` no longer relies on it.
+pub fn revoke_relying_on(
+    tx: &mut Tx,
+    actor: &Actor,
+    owner: &UserId,
+    keep: &SessionId,
+    factors: &[Factor],
+) -> Result<usize> {
+    token::revoke::<PendingSignIn>(tx, owner)?;
+    let count = session::revoke_relying_on(tx, owner, keep, factors)?;
+    note_ended(tx, actor, owner, count)
+}
+
+/// Signs out every device of `owner` that came in with this passkey, but `keep`. Sign-ins that wait for a second factor go on.
+pub fn revoke_of_passkey(
+    tx: &mut Tx,
+    actor: &Actor,
+    owner: &UserId,
+    passkey: &PasskeyId,
+    keep: Option<&SessionId>,
+) -> Result<usize> {
+    let count = session::revoke_of_passkey(tx, owner, passkey, keep)?;
+    note_ended(tx, actor, owner, count)
+}
+
+fn note_ended(tx: &mut Tx, actor: &Actor, owner: &UserId, count: usize) -> Result<usize> {
+    audit::record(tx, actor, owner, Event::OtherSessionsRevoked { count })?;
+    Ok(count)
+}
+
+/// Ends the sessions of everybody. Returns how many were live.
+pub fn revoke_everybody(tx: &mut Tx, actor: &Actor) -> Result<i64> {
+    token::revoke_for_all::<PendingSignIn>(tx)?;
+    let count = session::revoke_everybody(tx)?;
+    if count > 0 {
+        audit::record(tx, actor, None, Event::EverySessionRevoked { count })?;
+    }
+    Ok(count)
+}
+
+/// Ends the sessions that came from these at an identity provider, where it ended them. Returns how many there were.
+pub fn end_sso(tx: &mut Tx, actor: &Actor, ended: &[SsoSession]) -> Result<usize> {
+    let mut count = 0;
+    for there in ended {
+        for (id, owner) in session::of_sso(tx.conn, there)? {
+            token::revoke::<PendingSignIn>(tx, &owner)?;
+            session::end(tx, &id)?;
+            audit::record(tx, actor, &owner, Event::SessionRevoked { session: id })?;
+            count += 1;
+        }
+    }
+    Ok(count)
+}
