@@ -13,24 +13,24 @@ pub use judgement::{Doubt, Judgement, doubt_of_move, judge, was_here_before};
 pub use occasion::{Occasion, end_access};
 pub use way_back::{newest_factor, tell_of_password, way_back, way_back_from};
 
-use super::{deletion, email_change, factor_reset::Target, factors, put_back, security_changes, sso_policy};
+use super::{
+    deletion, email_change, factor_removal, factor_reset::Target, put_back, security_changes, sso_policy,
+};
 use crate::{
     clock::{Timestamp, span_in_words},
     db::{
         Conn, Tx,
-        schema::{identities, passkeys, users},
+        schema::{identities, users},
     },
     error::{Error, Result},
-    ids::{SessionId, UserId},
+    ids::{PasskeyId, SessionId, UserId},
     mail::{
         EmailAddress,
         emails::{self, ResetOccasion},
     },
     model::{
         audit::{self, Actor, Event},
-        connection,
-        passkey::{self, Passkey},
-        recovery_code,
+        connection, recovery_code,
         security_change::{self, Kind, NewChange},
         session,
         token::{self, AddressChange, ReportSignIn, ResetPassword, RevertEmailChange},
@@ -140,21 +140,12 @@ pub fn contain(tx: &mut Tx, actor: &Actor, id: &UserId, doubt: &Doubt) -> Result
 }
 
 fn remove_factors(tx: &mut Tx, actor: &Actor, id: &UserId, judged: &Judgement) -> Result<()> {
-    let is_removed = |one: &Passkey| judged.passkeys.iter().any(|(id, _)| *id == one.id);
-    for passkey in passkey::list(tx.conn, id)?.iter().filter(|one| is_removed(one)) {
-        put_back::keep_passkey(tx, actor, passkey)?;
-    }
-    let keys = passkeys::table.filter(passkeys::id.eq_any(judged.passkeys.iter().map(|(id, _)| id)));
-    let mut gone = diesel::delete(keys).execute(tx.conn)?;
+    let passkeys: Vec<PasskeyId> = judged.passkeys.iter().map(|(id, _)| id.clone()).collect();
     totp::forget_setup(tx, id)?;
-    if judged.removes_app {
-        put_back::keep_app(tx, actor, id)?;
-        gone += usize::from(totp::forget(tx, id)?);
-    }
-    let is_second_due = factors::of(tx.conn, id)?.is_second_due();
-    if judged.removes_codes || !is_second_due {
+    let mut gone = factor_removal::take_away(tx, actor, id, &passkeys, judged.removes_app)?;
+    if judged.removes_codes {
         recovery_code::forget(tx, id)?;
-        gone += usize::from(judged.removes_codes);
+        gone += 1;
     }
     match gone {
         0 => Ok(()),

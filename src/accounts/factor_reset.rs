@@ -6,7 +6,7 @@
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{factors, put_back, second_factors};
+use super::{factor_removal, factors};
 use crate::{
     clock::{Timestamp, span_in_words},
     db::{Conn, Tx, schema::users},
@@ -140,7 +140,7 @@ pub fn carry_out(tx: &mut Tx, id: &UserId) -> Result<bool> {
     }
     let Some(only) = only else {
         let now = tx.now.exact();
-        second_factors::remove_all(tx, &Actor::operator(), id)?;
+        factor_removal::remove_all(tx, &Actor::operator(), id)?;
         tell(tx, &user, ResetStep::Done { when: &now })?;
         return Ok(true);
     };
@@ -152,14 +152,6 @@ pub fn carry_out(tx: &mut Tx, id: &UserId) -> Result<bool> {
 pub fn remove_now(tx: &mut Tx, actor: &Actor, user: &User, only: &[Target]) -> Result<()> {
     let id = &user.id;
     let names = names(tx.conn, id, only)?;
-    for passkey in passkey::list(tx.conn, id)? {
-        if only.contains(&Target::Passkey(passkey.id.clone())) {
-            put_back::keep_passkey(tx, actor, &passkey)?;
-        }
-    }
-    if only.contains(&Target::Totp) {
-        put_back::keep_app(tx, actor, id)?;
-    }
     let passkeys: Vec<PasskeyId> = only
         .iter()
         .filter_map(|one| match one {
@@ -167,7 +159,7 @@ pub fn remove_now(tx: &mut Tx, actor: &Actor, user: &User, only: &[Target]) -> R
             Target::Totp => None,
         })
         .collect();
-    second_factors::remove_some(tx, actor, id, &passkeys, only.contains(&Target::Totp))?;
+    factor_removal::remove_some(tx, actor, id, &passkeys, only.contains(&Target::Totp))?;
     let now = tx.now.exact();
     tell(tx, user, ResetStep::SomeDone { when: &now, what: &names })
 }

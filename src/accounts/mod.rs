@@ -7,6 +7,7 @@ pub mod deletion;
 pub mod domains;
 pub mod email_change;
 pub mod email_verification;
+pub mod factor_removal;
 pub mod factor_reset;
 pub mod factors;
 pub mod identity_links;

@@ -1,18 +1,16 @@
-//! Passkeys, as far as more than their own table is concerned: removed, or closed because there is a copy.
+//! Passkeys, as far as more than their own table is concerned: named, or closed because there is a copy.
 
 use diesel::prelude::*;
 
-use super::{factors, second_factors, sessions};
+use super::{second_factors, sessions};
 use crate::{
     db::{Tx, schema::passkeys},
-    error::{Error, Result},
+    error::Result,
     ids::{PasskeyId, UserId},
-    kinds::Factor,
     mail::emails::FactorChange,
     model::{
         audit::{self, Actor, Event},
         passkey::{self, PasskeyName},
-        session::CurrentSession,
         user::User,
     },
 };
@@ -26,26 +24,6 @@ pub fn close(tx: &mut Tx, actor: &Actor, user: &User, id: &PasskeyId, device: &s
     sessions::revoke_of_passkey(tx, actor, &user.id, id, None)?;
     audit::record(tx, actor, &user.id, Event::PasskeyCopied { passkey: id.clone() })?;
     second_factors::tell(tx, actor, user, FactorChange::PasskeyCopied, device)
-}
-
-/// Removes one of `user`'s passkeys, in the session `here`; every other session that it opened ends.
-/// [`Error::LastCredential`] where nothing else opens the account, [`Error::BreakGlassOwner`] where an organisation relies on it.
-pub fn remove(tx: &mut Tx, actor: &Actor, user: &User, here: &CurrentSession, id: &PasskeyId) -> Result<()> {
-    let own = passkeys::table.find(id).filter(passkeys::user_id.eq(&user.id));
-    if diesel::delete(own).execute(tx.conn)? == 0 {
-        return Err(Error::NotFound);
-    }
-    let left = factors::of(tx.conn, &user.id)?;
-    if !left.can_sign_in() {
-        return Err(Error::LastCredential);
-    }
-    second_factors::keep_break_glass_owner(tx, &user.id, &left)?;
-    sessions::revoke_of_passkey(tx, actor, &user.id, id, Some(&here.id))?;
-    if left.passkeys == 0 {
-        second_factors::removed(tx, actor, &user.id, here, Factor::Passkey)?;
-    }
-    let removed = Event::SecondFactorRemoved { factor: Factor::Passkey, passkey: Some(id.clone()) };
-    audit::record(tx, actor, &user.id, removed)
 }
 
 /// Calls one of `owner`'s passkeys something else. Nobody learns whether an id belongs to somebody else.

@@ -4,24 +4,23 @@
 //! live only as long as there is something to stand in for.
 
 use chrono::TimeDelta;
-use diesel::prelude::*;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::{
     containment::{self, Occasion},
-    factors::{self, Factors},
-    recovery_codes, security_changes, sso_policy,
+    factors::Factors,
+    recovery_codes, security_changes,
 };
 use crate::{
-    db::{Tx, schema::passkeys},
-    error::{Error, Result},
-    ids::{PasskeyId, UserId},
+    db::Tx,
+    error::Result,
+    ids::UserId,
     kinds::Factor,
     mail::emails::{self, FactorChange},
     model::{
-        audit::{self, Actor, Event},
-        crockford, passkey,
+        audit::Actor,
+        crockford,
         rate_limit::{self, Limit},
         recovery_code,
         security_change::Kind,
@@ -131,69 +130,10 @@ pub fn added(
     session::set_factor(tx, &here.id, factor)
 }
 
-/// After a second factor was removed: recovery codes go with the last one, there being nothing left to recover.
-/// [`Error::BreakGlassOwner`] where an organisation relies on it.
-pub fn removed(
-    tx: &mut Tx,
-    actor: &Actor,
-    user: &UserId,
-    here: &CurrentSession,
-    factor: Factor,
-) -> Result<()> {
-    let left = factors::of(tx.conn, user)?;
-    keep_break_glass_owner(tx, user, &left)?;
-    let gone: &[Factor] = match left.is_second_due() {
-        true => &[factor],
-        false => {
-            recovery_code::forget(tx, user)?;
-            &[Factor::Totp, Factor::RecoveryCode, Factor::Passkey]
-        }
-    };
-    containment::end_access(tx, actor, user, Occasion::SecondFactorGone(&here.id, gone))?;
-    Ok(())
-}
-
-/// [`Error::BreakGlassOwner`] where an organisation relies on a second factor and none is `left` that works.
-pub fn keep_break_glass_owner(tx: &mut Tx, user: &UserId, left: &Factors) -> Result<()> {
-    match !left.has_usable_second() && sso_policy::is_break_glass_owner(tx.conn, user, None)? {
-        true => Err(Error::BreakGlassOwner),
-        false => Ok(()),
-    }
-}
-
 /// Makes ten new recovery codes, as they are to be shown once. All older ones are dead.
 pub fn make_codes(tx: &mut Tx, actor: &Actor, user: &UserId) -> Result<Vec<Zeroizing<String>>> {
     security_changes::note(tx, actor, user, Kind::CodesMade, None)?;
     recovery_codes::make(tx, actor, user)
-}
-
-/// Takes every second factor away, and every session. What an operator's reset comes to.
-pub fn remove_all(tx: &mut Tx, actor: &Actor, user: &UserId) -> Result<()> {
-    passkey::forget(tx, user)?;
-    totp::forget(tx, user)?;
-    recovery_code::forget(tx, user)?;
-    containment::end_access(tx, actor, user, Occasion::SecondFactorsReset)?;
-    audit::record(tx, actor, user, Event::SecondFactorsReset {})
-}
-
-/// Takes some second factors away, and every session; recovery codes go with the last one.
-pub fn remove_some(
-    tx: &mut Tx,
-    actor: &Actor,
-    user: &UserId,
-    gone: &[PasskeyId],
-    removes_app: bool,
-) -> Result<()> {
-    let own = passkeys::table.filter(passkeys::user_id.eq(user));
-    diesel::delete(own.filter(passkeys::id.eq_any(gone))).execute(tx.conn)?;
-    if removes_app {
-        totp::forget(tx, user)?;
-    }
-    if !factors::of(tx.conn, user)?.is_second_due() {
-        recovery_code::forget(tx, user)?;
-    }
-    containment::end_access(tx, actor, user, Occasion::SecondFactorsReset)?;
-    audit::record(tx, actor, user, Event::SecondFactorsReset {})
 }
 
 /// Tells somebody by mail what became of their second factors, and on which device it was done, with the way back.

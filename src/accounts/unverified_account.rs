@@ -2,7 +2,7 @@
 
 use super::{
     containment::occasion::{Occasion, end_access},
-    email_verification, factors, organisations, second_factors,
+    email_verification, factor_removal, factors, organisations,
 };
 use crate::{
     db::Tx,
@@ -25,7 +25,7 @@ use crate::{
 pub fn clear(tx: &mut Tx, actor: &Actor, user: &User, normalized: &str) -> Result<User> {
     email_verification::confirm(tx, actor, &user.id, normalized)?;
     if factors::of(tx.conn, &user.id)?.is_second_due() {
-        second_factors::remove_all(tx, actor, &user.id)?;
+        factor_removal::remove_all(tx, actor, &user.id)?;
     }
     detach_from_organisations(tx, actor, &user.id)?;
     end_access(tx, actor, &user.id, Occasion::EmailVerified)?;

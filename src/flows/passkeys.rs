@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use crate::{
     accounts::{
         ceremony::{self, CeremonyBinding},
-        factors, passkey_enrolment, passkeys, second_factors, security_changes,
+        factor_removal, factors, passkey_enrolment, passkeys, second_factors, security_changes,
     },
     app::App,
     clock::Timestamp,
@@ -240,9 +240,7 @@ pub async fn remove(
     let (actor, user, here, id) = (me.actor(), me.user.clone(), me.session.clone(), id.into_inner());
     let issued = app
         .write(move |tx| {
-            tx.lock(&user.email.normalized())?;
-            passkeys::remove(tx, &actor, &user, &here, &id)?;
-            second_factors::tell(tx, &actor, &user, FactorChange::PasskeyRemoved, &client.device().name())?;
+            factor_removal::remove_passkey(tx, &actor, &user, &here, &id, &client.device().name())?;
             authentication::rotate(tx, &here)
         })
         .await?;

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     accounts::{
-        factors,
+        factor_removal, factors,
         second_factors::{self, Code},
         security_changes,
     },
@@ -160,33 +160,20 @@ fn finish(
 /// `DELETE /me/2fa/totp` and `POST /me/2fa/totp/disable`. Harmless twice. A set-up that waits is given up as well.
 pub async fn disable(me: SteppedUpVerifiedUser, client: Client, app: Data<App>) -> Result<Reply> {
     let (actor, user, here) = (me.actor(), me.user.clone(), me.session.clone());
-    let removed = app.write(move |tx| remove(tx, &actor, &client, &user, &here)).await?;
-    let Some((issued, is_second_due)) = removed else {
+    let removed = app
+        .write(move |tx| {
+            let left = factor_removal::remove_app(tx, &actor, &user, &here, &client.device().name())?;
+            left.map(|left| Ok((left, authentication::rotate(tx, &here)?))).transpose()
+        })
+        .await?;
+    let Some((left, issued)) = removed else {
         return Ok(Reply::done("/me/2fa", "There is no authenticator app on this account."));
     };
-    let message = match is_second_due {
+    let message = match left.is_second_due() {
         true => "The authenticator app is removed. You are still asked for a second step when you sign in.",
         false => "The authenticator app is removed, and the recovery codes with it.",
     };
     Ok(Reply::done("/me/2fa", message).signed_in(issued))
-}
-
-fn remove(
-    tx: &mut Tx,
-    actor: &Actor,
-    client: &Client,
-    user: &User,
-    here: &CurrentSession,
-) -> Result<Option<(IssuedSession, bool)>> {
-    tx.lock(&user.email.normalized())?;
-    if !totp::forget(tx, &user.id)? {
-        return Ok(None);
-    }
-    second_factors::removed(tx, actor, &user.id, here, Factor::Totp)?;
-    audit::record(tx, actor, &user.id, Event::SecondFactorRemoved { factor: Factor::Totp, passkey: None })?;
-    second_factors::tell(tx, actor, user, FactorChange::AppRemoved, &client.device().name())?;
-    let is_second_due = factors::of(tx.conn, &user.id)?.is_second_due();
-    Ok(Some((authentication::rotate(tx, here)?, is_second_due)))
 }
 
 /// The set-up page once more, with what is wrong with the code.

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use vestibule::{
-    accounts::{containment, second_factors},
+    accounts::{containment, factor_removal},
     ids::UserId,
     model::{audit::Actor, user},
 };
@@ -181,7 +181,7 @@ impl Case {
             Occasion::FactorsReset => {
                 let id = user_id(laptop).await;
                 let reset =
-                    app.inner.write(move |tx| second_factors::remove_all(tx, &Actor::operator(), &id));
+                    app.inner.write(move |tx| factor_removal::remove_all(tx, &Actor::operator(), &id));
                 reset.await.unwrap();
             }
             Occasion::DeletionScheduled => {
