@@ -12,6 +12,7 @@ pub mod factor_reset;
 pub mod factors;
 pub mod identity_links;
 pub mod limits;
+pub mod link_password;
 pub mod linking;
 pub mod magic_link;
 pub mod members;

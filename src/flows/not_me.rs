@@ -14,6 +14,7 @@ use crate::{
     accounts::{
         containment::{self, Contained, Doubt, Judgement},
         factor_reset::{self, Target},
+        link_password,
     },
     app::App,
     clock::{Timestamp, span_in_words},
@@ -24,7 +25,6 @@ use crate::{
     model::{
         device::Device,
         password::Password,
-        rate_limit,
         session::Listed,
         token::{self, ReportSignIn, ReportedEvent},
         user::{self, PasswordCredential},
@@ -241,21 +241,14 @@ pub async fn create(client: Client, Input(answer): Input<Answer>, app: Data<App>
 }
 
 /// What is stored of the account's password, where it is the one that is given: whoever knows it as well as the mailbox may
-/// take away at once what otherwise waits. Counted like any guess behind a link.
+/// take away at once what otherwise waits.
 async fn check_password(app: &App, answer: &Answer) -> Result<Option<PasswordCredential>> {
-    let secret = answer.token.clone();
-    let candidate = app
-        .write(move |tx| {
-            let token = token::peek(tx.conn, &secret)?;
-            if !token.is_live(tx.now) {
-                return Err(Error::DeadLink);
-            }
-            rate_limit::count_guess(tx, token.user_id.as_str())?;
-            user::password_credential(tx.conn, &token.user_id)
-        })
-        .await?;
-    let verdict = app.hasher().verify(answer.password.clone(), [candidate.usable_hash()]).await?;
-    Ok(verdict.matched.map(|_| candidate))
+    let (now, secret) = (app.now(), answer.token.clone());
+    let token = app.read(move |conn| token::peek(conn, &secret)).await?;
+    if !token.is_live(now) {
+        return Err(Error::DeadLink);
+    }
+    link_password::check(app, &token.user_id, &answer.password).await
 }
 
 /// Nobody can ask for another link of this kind; the way on is a new password.
@@ -288,9 +281,8 @@ fn secure(
     let told = token::peek(tx.conn, secret)?.claim;
     let doubt = doubt_of(tx.conn, &id, &told, tx.now)?.but_for(answer.trusted());
     token::redeem(tx, secret)?;
-    // It may have changed, or been blocked, while it was hashed.
     let knows_password = match credential {
-        Some(credential) => user::password_credential(tx.conn, &id)?.is(&credential),
+        Some(checked) => link_password::still_fits(tx, &checked)?,
         None => false,
     };
     let actor = client.actor().known_as(&id);

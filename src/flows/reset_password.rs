@@ -62,10 +62,10 @@ pub struct Link {
 }
 
 /// `GET /reset-password?token=`
-pub async fn open(client: Client, visitor: MaybeUser, link: Query<Link>, app: Data<App>) -> Result<Reply> {
+pub async fn open(visitor: MaybeUser, link: Query<Link>, app: Data<App>) -> Result<Reply> {
     let secret = link.into_inner().token;
     let user = look_up(&app, &secret).await?;
-    Ok(Reply::page(page(&user, &secret, &client, &visitor, Errors::default())))
+    Ok(Reply::page(page(&user, &secret, &visitor, Errors::default())))
 }
 
 /// `POST /reset-password`
@@ -81,7 +81,7 @@ pub async fn create(
     let form = match checked.map_err(Error::internal)? {
         (Ok(()), form) => form,
         (Err(errors), form) => {
-            let page = page(&user, &form.token, &client, &visitor, errors.clone());
+            let page = page(&user, &form.token, &visitor, errors.clone());
             return Ok(Reply::refused(page, Error::Invalid(errors)));
         }
     };
@@ -158,18 +158,11 @@ fn dead_reset_link(error: Error) -> Error {
     }
 }
 
-fn page(
-    user: &User,
-    secret: &Secret<ResetPassword>,
-    client: &Client,
-    visitor: &MaybeUser,
-    errors: Errors,
-) -> ResetPage {
-    let other = visitor.signed_in().filter(|_| !client.holds_session_of(&user.id));
+fn page(user: &User, secret: &Secret<ResetPassword>, visitor: &MaybeUser, errors: Errors) -> ResetPage {
     ResetPage {
         email: user.email.spelled().to_owned(),
         token: secret.reveal().to_owned(),
-        someone_else: other.map(|me| me.user.email.spelled().to_owned()),
+        someone_else: visitor.other_than(&user.id),
         errors,
     }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     accounts::{
         containment::{self, Occasion},
-        email_verification, linking,
+        email_verification, link_password, linking,
     },
     app::App,
     clock::Timestamp,
@@ -120,12 +120,7 @@ pub async fn create(
     if !client.is_browser || client.holds_session_of(&user.id) {
         return confirm(&app, &client, &return_to, form.token, form.keep_identities).await;
     }
-    let guessed = user.id.clone();
-    app.write(move |tx| rate_limit::count_guess(tx, guessed.as_str())).await?;
-    let id = user.id.clone();
-    let candidate = app.read(move |conn| user::password_credential(conn, &id)).await?;
-    let verdict = app.hasher().verify(form.password.clone(), [candidate.password_hash.clone()]).await?;
-    if verdict.matched.is_none() {
+    let Some(checked) = link_password::check(&app, &user.id, &form.password).await? else {
         let sentence = match form.password.is_empty() {
             true => "Enter the password of this account.",
             false => "That is not the password of this account.",
@@ -133,8 +128,8 @@ pub async fn create(
         let errors = Errors::one("password", sentence);
         let page = page(waiting, &form.token, &client, &visitor, errors.clone());
         return Ok(Reply::refused(page, Error::Invalid(errors)));
-    }
-    confirm_and_sign_in(&app, client, form, candidate).await
+    };
+    confirm_and_sign_in(&app, client, form, checked).await
 }
 
 /// `POST /verify-email/disown`: "I did not make this account".
@@ -234,15 +229,12 @@ async fn confirm_and_sign_in(
     app: &App,
     client: Client,
     form: Form,
-    candidate: PasswordCredential,
+    checked: PasswordCredential,
 ) -> Result<Reply> {
     let outcome = app
         .write(move |tx| {
             let id = redeem(tx, &client, &form.token, form.keep_identities)?;
-            // The password may have changed while it was hashed.
-            if user::password_credential(tx.conn, &id)?.password_hash != candidate.password_hash {
-                return Err(Error::DeadLink);
-            }
+            link_password::ensure_still_fits(tx, &checked)?;
             let user = user::by_id(tx.conn, &id)?;
             containment::end_access(tx, &client.actor().known_as(&id), &id, Occasion::Confirmed(None))?;
             authentication::complete_first_factor(tx, &client, &user, AuthMethod::Password, false)
@@ -288,9 +280,6 @@ fn page(
     visitor: &MaybeUser,
     errors: Errors,
 ) -> ConfirmPage {
-    let holds_session = client.holds_session_of(&user.id);
-    let someone_else =
-        visitor.signed_in().filter(|_| !holds_session).map(|me| me.user.email.spelled().to_owned());
     ConfirmPage {
         email: user.email.spelled().to_owned(),
         name: user.name,
@@ -298,8 +287,8 @@ fn page(
         made_from: user.created_from,
         token: secret.reveal().to_owned(),
         identities,
-        someone_else,
-        holds_session,
+        someone_else: visitor.other_than(&user.id),
+        holds_session: client.holds_session_of(&user.id),
         errors,
     }
 }

@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
+    ids::UserId,
     kinds::Strength,
 };
 
@@ -30,6 +31,12 @@ impl MaybeUser {
     /// Who it is, if signed in.
     pub fn signed_in(&self) -> Option<&Authenticated> {
         self.0.as_deref()
+    }
+
+    /// The address of whoever else than `owner` is signed in: the page behind a link to one account says so.
+    pub fn other_than(&self, owner: &UserId) -> Option<String> {
+        let other = self.signed_in().filter(|me| me.user.id != *owner)?;
+        Some(other.user.email.spelled().to_owned())
     }
 }
 

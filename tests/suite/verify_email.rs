@@ -137,6 +137,21 @@ async fn another_browser_confirms_and_signs_in_with_the_accounts_password_case_1
 }
 
 #[actix_web::test]
+async fn a_blocked_password_confirms_nothing_behind_the_link() {
+    let app = TestApp::open().await;
+    app.unverified_user("ada@example.com").await;
+    let token = app.token_for("ada@example.com").await;
+    app.db_execute("UPDATE users SET password_blocked_at = created_at").await;
+    let phone = app.browser();
+
+    let right = [("token", token.as_str()), ("password", PASSWORD)];
+    let page = phone.post("/verify-email", &right).await.is(422);
+
+    page.says("That is not the password of this account.");
+    assert_eq!((phone.cookie("session"), app.count(CONFIRMED).await), (None, 0));
+}
+
+#[actix_web::test]
 async fn a_browser_signed_in_as_somebody_else_is_told_and_swaps_only_with_the_password_case_13() {
     let app = TestApp::open().await;
     app.unverified_user("ada@example.com").await;

@@ -8,7 +8,7 @@ use super::Link;
 use crate::{
     accounts::{
         containment::{self, Occasion},
-        email_change, factors, security_changes, sso_policy,
+        email_change, factors, link_password, security_changes, sso_policy,
     },
     app::App,
     db::Tx,
@@ -17,7 +17,6 @@ use crate::{
     model::{
         audit::{self, Event},
         password::Password,
-        rate_limit,
         token::{self, AddressChange, ChangeEmail},
         user::{self, User},
     },
@@ -74,13 +73,10 @@ pub async fn create(
 ) -> Result<Reply> {
     let (user, change) = look_up(&app, &form.token).await?;
     let own_session = visitor.signed_in().filter(|me| me.user.id == user.id).map(|me| me.session.clone());
+    let mut checked = None;
     if own_session.is_none() {
-        let guessed = user.id.clone();
-        app.write(move |tx| rate_limit::count_guess(tx, guessed.as_str())).await?;
-        let id = user.id.clone();
-        let candidate = app.read(move |conn| user::password_credential(conn, &id)).await?;
-        let verdict = app.hasher().verify(form.password.clone(), [candidate.usable_hash()]).await?;
-        if verdict.matched.is_none() {
+        checked = link_password::check(&app, &user.id, &form.password).await?;
+        if checked.is_none() {
             let errors =
                 Errors::one("password", "Enter the password of the account that moves to this address.");
             let page = page(&user, &change, &form.token, &client, &visitor, errors.clone());
@@ -95,6 +91,7 @@ pub async fn create(
     let keep = own_session.as_ref().map(|session| session.id.clone());
     let issued = app
         .write(move |tx| {
+            checked.iter().try_for_each(|checked| link_password::ensure_still_fits(tx, checked))?;
             apply(tx, &client, &form.token, keep.as_ref())?;
             own_session.map(|session| authentication::rotate(tx, &session)).transpose()
         })
@@ -147,14 +144,12 @@ fn page(
     visitor: &MaybeUser,
     errors: Errors,
 ) -> ConfirmEmailPage {
-    let holds_session = client.holds_session_of(&user.id);
-    let other = visitor.signed_in().filter(|_| !holds_session).map(|me| me.user.email.spelled().to_owned());
     ConfirmEmailPage {
         old: change.old.spelled().to_owned(),
         new: change.new.spelled().to_owned(),
         token: secret.reveal().to_owned(),
-        holds_session,
-        someone_else: other,
+        holds_session: client.holds_session_of(&user.id),
+        someone_else: visitor.other_than(&user.id),
         errors,
     }
 }

@@ -103,7 +103,6 @@ pub async fn open(
         true => None,
         false => Some(ShortCode::open(&app.config().keys, &asked.code)?.shown()),
     };
-    let other = visitor.signed_in().filter(|_| !is_here);
     Ok(Reply::page(OpenPage {
         email: user.email.spelled().to_owned(),
         asked_at: token.created_at,
@@ -113,7 +112,7 @@ pub async fn open(
         code,
         confirms_address: !user.is_verified(),
         token: secret.reveal().to_owned(),
-        someone_else: other.map(|me| me.user.email.spelled().to_owned()),
+        someone_else: visitor.other_than(&user.id),
     }))
 }
 
