@@ -9,13 +9,16 @@ use crate::{
     config::{Config, MailRoute},
     db::{Conn, Database, Tx},
     error::{Error, Outage, Result},
-    mail::{Catcher, Mailer, catcher, somebody_listens},
+    mail::{Mailer, listener, somebody_listens},
     metrics::Metrics,
     model::password::Hasher,
     outbound::Outbound,
     saml::ResponsePool,
     webauthn::RelyingParty,
 };
+
+#[cfg(feature = "development")]
+use crate::mail::Catcher;
 
 /// Where development mail is caught.
 pub const CATCHER_PORT: u16 = 1025;
@@ -57,7 +60,7 @@ impl App {
             Hasher::start(config.hash_threads, config.hash_queue, config.bcrypt_cost, config.keys.clone())?;
         let (mailer, catcher) = open_mail(&config)?;
         let is_elsewhere = matches!(config.mail, MailRoute::Catch) && catcher.is_none();
-        let mail_shown_at = if is_elsewhere { catcher::shown_at(catcher_addr()) } else { None };
+        let mail_shown_at = if is_elsewhere { listener::shown_at(catcher_addr()) } else { None };
         let outbound = Outbound::new(&config);
         let inner = Inner {
             outbound,
@@ -96,7 +99,13 @@ impl App {
         &self.0.mailer
     }
 
+    /// Whether the built-in mail catcher runs here.
+    pub fn catches_mail(&self) -> bool {
+        self.0.catcher.is_some()
+    }
+
     /// The built-in mail catcher, where it runs.
+    #[cfg(feature = "development")]
     pub fn catcher(&self) -> Option<&Catcher> {
         self.0.catcher.as_ref()
     }
@@ -173,13 +182,25 @@ fn open_mail(config: &Config) -> Result<(Mailer, Option<Catcher>)> {
         }
         MailRoute::Smtp(url) => (url, None),
         MailRoute::Catch if somebody_listens(local) => (&local_url, None),
-        MailRoute::Catch => {
-            let catcher = Catcher::start_for(local, &config.site.link("/dev/mail"));
-            (&local_url, Some(catcher.map_err(Error::internal)?))
-        }
+        MailRoute::Catch => (&local_url, Some(start_catcher(config, local)?)),
     };
     let host = config.site.base_url.host_str().unwrap_or_default();
     Ok((Mailer::smtp(url, &config.mail_from).map_err(problem)?.greeting_as(host), catcher))
+}
+
+#[cfg(feature = "development")]
+fn start_catcher(config: &Config, local: SocketAddr) -> Result<Catcher> {
+    Catcher::start_for(local, &config.site.link("/dev/mail")).map_err(Error::internal)
+}
+
+/// There is none in this build.
+#[cfg(not(feature = "development"))]
+enum Catcher {}
+
+#[cfg(not(feature = "development"))]
+fn start_catcher(_: &Config, local: SocketAddr) -> Result<Catcher> {
+    let sentence = "SMTP_URL is missing, this build has no mail catcher of its own, and nothing listens at";
+    Err(problem(format!("{sentence} {local}. Write the mail server's address.")))
 }
 
 fn problem(sentence: String) -> Error {

@@ -12,11 +12,10 @@ use serde_json::json;
 use crate::{
     error::Error,
     flows::{
-        cancel_deletion, confirm, csp_reports, delete, dev_idp, dev_mail, dev_routes, email, export,
-        factor_reset, forgot_password, front, health, login, login_passkey, logins, logout, magic_link, me,
-        methods, metrics, not_me, organisations, passkeys, password, privacy_data, put_back, recovery_codes,
-        reset_password, saml, saved_request, second_factor, security, sessions, signup, sso, totp,
-        use_address, verify_email, well_known,
+        cancel_deletion, confirm, csp_reports, delete, email, export, factor_reset, forgot_password, front,
+        health, login, login_passkey, logins, logout, magic_link, me, methods, metrics, not_me, organisations,
+        passkeys, password, privacy_data, put_back, recovery_codes, reset_password, saml, saved_request,
+        second_factor, security, sessions, signup, sso, totp, use_address, verify_email, well_known,
     },
     web::{
         Access,
@@ -28,6 +27,9 @@ use crate::{
         together::FirstReads,
     },
 };
+
+#[cfg(feature = "development")]
+use crate::flows::{dev_idp, dev_mail, dev_routes};
 
 /// A route.
 pub struct Entry {
@@ -45,7 +47,7 @@ pub struct Entry {
 /// The whole house.
 #[rustfmt::skip]
 pub fn entries() -> Vec<Entry> {
-    vec![
+    let mut entries = vec![
         get("/", "front page, in development with what runs here; signed in: on to `/me`", front::show),
         get("/signup", "the form for a new account", signup::form),
         post("/signup", "`{email, password, name}` → 201 `{user}` and a session", signup::create),
@@ -192,6 +194,15 @@ pub fn entries() -> Vec<Entry> {
         get("/.well-known/passkey-endpoints", "where password managers send people: `{enroll, manage}`", well_known::passkey_endpoints),
         post("/csp-reports", "browsers tell what a page's policy forbade: `{counted}`", csp_reports::create),
         get("/static/{name}", "stylesheet, script, logo", assets::serve),
+    ];
+    entries.extend(development());
+    entries
+}
+
+/// The parts that are there for development.
+#[cfg(feature = "development")]
+fn development() -> Vec<Entry> {
+    vec![
         get("/dev/mail", "caught mail; development, on this machine only", dev_mail::index),
         get("/dev/mail/{id}", "one caught email; the same", dev_mail::show),
         get("/dev/mail/{id}/html", "its HTML, for a frame", dev_mail::html),
@@ -199,6 +210,11 @@ pub fn entries() -> Vec<Entry> {
         get("/dev/idp", "a demonstration identity provider; the same", dev_idp::show),
         get("/dev/idp/metadata", "its metadata; the same", dev_idp::metadata),
     ]
+}
+
+#[cfg(not(feature = "development"))]
+fn development() -> Vec<Entry> {
+    Vec::new()
 }
 
 fn entry<F, Args>(method: Method, path: &'static str, does: &'static str, handler: F) -> Entry

@@ -7,6 +7,7 @@ mod limits;
 mod out;
 mod outcome;
 mod preflight;
+#[cfg(feature = "development")]
 mod seed;
 mod serve;
 mod session;
@@ -44,6 +45,7 @@ enum Command {
     /// Bring the database's schema up.
     Migrate,
     /// Make three people and an organisation to try things with, and print the passwords (development only).
+    #[cfg(feature = "development")]
     Seed {
         /// Print JSON.
         #[arg(long)]
@@ -112,6 +114,7 @@ pub fn run() -> ExitCode {
     end(match arguments.command {
         Command::Serve => serve::run(config),
         Command::Migrate => migrate(&config),
+        #[cfg(feature = "development")]
         Command::Seed { json } => {
             block_on(async { seed::run(preflight::open_and_migrate(config).await?, json).await })
         }

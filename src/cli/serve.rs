@@ -168,8 +168,8 @@ fn greet(app: &App, log: &Log) {
         }
         return;
     }
-    let mail = match (&config.mail, app.catcher()) {
-        (MailRoute::Catch, None) if let Some(page) = app.mail_shown_at() => {
+    let mail = match (&config.mail, app.catches_mail()) {
+        (MailRoute::Catch, false) if let Some(page) = app.mail_shown_at() => {
             tracing::warn!(
                 page,
                 port = CATCHER_PORT,
@@ -177,15 +177,19 @@ fn greet(app: &App, log: &Log) {
             );
             format!("{page} (caught by the instance that was started first)")
         }
-        (_, Some(_)) => format!("{} (caught here, nothing leaves this machine)", site.link("/dev/mail")),
-        (MailRoute::Catch, None) => format!(
+        (_, true) => format!("{} (caught here, nothing leaves this machine)", site.link("/dev/mail")),
+        (MailRoute::Catch, false) => format!(
             "in what listens on localhost:{CATCHER_PORT} (Mailpit and MailHog: http://localhost:8025)"
         ),
         (MailRoute::Folder(path), _) => format!("in the folder {}", path.display()),
         (MailRoute::Smtp(_), _) => "sent to SMTP_URL".to_owned(),
     };
+    let people = match cfg!(feature = "development") {
+        true => "  Three people:       bin/run seed  (or: vestibule seed)\n",
+        false => "",
+    };
     log.print(format!(
-        "\n  {} is open:  {}\n  Mail:               {mail}\n  Three people:       bin/run seed  (or: vestibule seed)\n  \
+        "\n  {} is open:  {}\n  Mail:               {mail}\n{people}  \
          Stop:               Ctrl-C\n\n",
         site.name,
         site.link("/")

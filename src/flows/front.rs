@@ -41,7 +41,7 @@ pub async fn show(me: Option<IncludingScheduledDeletion>, req: HttpRequest, app:
     if me.is_some() {
         return Ok(Reply::go("/me"));
     }
-    if forwarded::only_here(&req, &app).is_err() {
+    if !cfg!(feature = "development") || forwarded::only_here(&req, &app).is_err() {
         return Ok(Reply::page(FrontPage {}));
     }
     // This page says where everything is, also while the database is away.
@@ -52,9 +52,9 @@ pub async fn show(me: Option<IncludingScheduledDeletion>, req: HttpRequest, app:
             DatabaseUrl::Sqlite(_) => "SQLite",
             DatabaseUrl::Postgres(_) => "PostgreSQL",
         },
-        mail: match app.catcher() {
-            Some(_) => Some("/dev/mail".to_owned()),
-            None => app.mail_shown_at().map(str::to_owned),
+        mail: match app.catches_mail() {
+            true => Some("/dev/mail".to_owned()),
+            false => app.mail_shown_at().map(str::to_owned),
         },
         routes: "/dev/routes",
         people: people

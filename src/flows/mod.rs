@@ -4,8 +4,11 @@ pub mod cancel_deletion;
 pub mod confirm;
 pub mod csp_reports;
 pub mod delete;
+#[cfg(feature = "development")]
 pub mod dev_idp;
+#[cfg(feature = "development")]
 pub mod dev_mail;
+#[cfg(feature = "development")]
 pub mod dev_routes;
 pub mod email;
 pub mod export;

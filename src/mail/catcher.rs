@@ -5,22 +5,20 @@
 
 use std::{
     collections::VecDeque,
-    fmt,
-    io::{self, BufRead, BufReader, Read},
-    net::{IpAddr, SocketAddr, TcpListener, TcpStream},
+    fmt, io,
+    net::{IpAddr, SocketAddr, TcpListener},
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
     thread,
-    time::Duration,
 };
 
 use chrono::{DateTime, Utc};
 use mail_parser::MessageParser;
 use mailin_embedded::{Action, Handler, Response, Server, response};
 
-use super::hold;
+use super::{hold, listener::NAME};
 
 /// How many emails are kept; the oldest makes room.
 const EMAILS: usize = 200;
@@ -30,9 +28,6 @@ const LARGEST: usize = 1024 * 1024;
 const RECIPIENTS: usize = 100;
 /// How many senders may be connected at once. Each waits on a thread, also while its connection idles.
 const CONNECTIONS: u32 = 16;
-
-/// How the greeting names it, before the page that shows what it caught.
-const NAME: &str = "vestibule-catcher";
 
 /// The running server. It stops with the process.
 #[derive(Clone)]
@@ -128,22 +123,6 @@ impl fmt::Debug for Catcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Catcher({})", self.addr)
     }
-}
-
-/// Whether something accepts connections at `addr` within 200 ms.
-pub fn somebody_listens(addr: SocketAddr) -> bool {
-    TcpStream::connect_timeout(&addr, Duration::from_millis(200)).is_ok()
-}
-
-/// Where another instance's catcher that listens at `addr` shows what it caught; `None` where something else listens.
-pub fn shown_at(addr: SocketAddr) -> Option<String> {
-    let patience = Duration::from_millis(200);
-    let stream = TcpStream::connect_timeout(&addr, patience).ok()?;
-    stream.set_read_timeout(Some(patience)).ok()?;
-    let mut greeting = String::new();
-    BufReader::new(stream.take(512)).read_line(&mut greeting).ok()?;
-    let (_, rest) = greeting.split_once(NAME)?;
-    rest.split_whitespace().next().filter(|word| word.starts_with("http")).map(str::to_owned)
 }
 
 /// One connection, which may bring several emails one after the other.

@@ -4,8 +4,10 @@
 //! the [`Mailer`] by a worker after the commit. Flows never send.
 
 pub mod address;
+#[cfg(feature = "development")]
 pub mod catcher;
 pub mod emails;
+pub mod listener;
 mod mailer;
 mod smtp;
 
@@ -17,7 +19,9 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 pub use address::{AddressProblem, EmailAddress};
-pub use catcher::{Catcher, Caught, somebody_listens};
+#[cfg(feature = "development")]
+pub use catcher::{Catcher, Caught};
+pub use listener::somebody_listens;
 pub use mailer::Mailer;
 
 /// An email, written and addressed. It may carry a secret link: sealed while it waits, and `Debug` shows

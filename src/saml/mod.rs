@@ -6,6 +6,7 @@
 //! lets only one shape through; samael finds out which bytes the identity provider signed; every check is then made
 //! on those bytes, read again.
 
+#[cfg(feature = "development")]
 pub mod dev_idp;
 mod encrypted_assertion;
 mod engine;
@@ -25,6 +26,7 @@ mod start;
 mod time;
 mod xml;
 
+#[cfg(feature = "development")]
 pub use dev_idp::DevIdp;
 pub use idp::{Endpoints, IdentityProvider, MAX_METADATA, choose_provider, provider_ids, read_provider};
 pub use key::{Certificate, ServiceKey};

@@ -98,7 +98,7 @@ impl Layout {
             remembered: span_in_words(app.config().lifetimes.remembered),
             now: app.now(),
             has_magic_links: app.config().magic_links,
-            is_development: app.config().is_development(),
+            is_development: cfg!(feature = "development") && app.config().is_development(),
         }
     }
 }

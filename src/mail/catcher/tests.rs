@@ -1,7 +1,13 @@
-use std::io::Write;
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::TcpStream,
+};
 
 use super::*;
-use crate::mail::{Email, EmailAddress, EmailKind, Mailer};
+use crate::mail::{
+    Email, EmailAddress, EmailKind, Mailer,
+    listener::{shown_at, somebody_listens},
+};
 
 fn open() -> Catcher {
     Catcher::start(([127, 0, 0, 1], 0).into()).unwrap()
