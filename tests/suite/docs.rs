@@ -8,20 +8,14 @@ use std::{
 };
 
 use vestibule::{
-    accounts::{email_verification, magic_link},
     clock::span_in_words,
     config::{self, SETTINGS},
     error::Error,
-    model::{
-        connection::Mapping,
-        password::{LONGEST, policy},
-        rate_limit,
-        recovery_code::{COUNT, FEW},
-    },
+    model::connection::Mapping,
     routes::entries,
 };
 
-use crate::harness::run_program;
+use crate::harness::{constants::number, run_program};
 
 const README: &str = include_str!("../../README.md");
 
@@ -103,8 +97,8 @@ fn the_numbers_are_the_defaults_of_the_program() {
             format!(
                 "{} to {} characters of any alphabet, blanks included; no rules of composition; common ones, also with digits behind \
                  them, and those made of the address, the name or the product's name, are refused",
-                policy::SHORTEST,
-                LONGEST
+                number("src/model/password/policy.rs", "SHORTEST"),
+                number("src/model/password/mod.rs", "LONGEST")
             ),
         ),
         row("bcrypt's cost", config.bcrypt_cost.to_string()),
@@ -144,7 +138,7 @@ fn the_numbers_are_the_defaults_of_the_program() {
             format!(
                 "works once, for {}; the newest works, older ones die; {} tries at its short code",
                 span_in_words(life.magic_link),
-                magic_link::MOST_CODES
+                number("src/accounts/magic_link.rs", "MOST_CODES")
             ),
         ),
         row(
@@ -204,7 +198,14 @@ fn the_numbers_are_the_defaults_of_the_program() {
             "a sign-in that waits for its second step",
             format!("lives for {}; five wrong codes end it", span_in_words(life.pending_sign_in)),
         ),
-        row("recovery codes", format!("{}, each once; at {} left pages ask for new ones", COUNT, FEW)),
+        row(
+            "recovery codes",
+            format!(
+                "{}, each once; at {} left pages ask for new ones",
+                number("src/model/recovery_code.rs", "COUNT"),
+                number("src/model/recovery_code.rs", "FEW")
+            ),
+        ),
         row("sign-ups", format!("{} an hour from one client", limits.signups_per_network)),
         row(
             "mails of one kind to one address",
@@ -214,15 +215,15 @@ fn the_numbers_are_the_defaults_of_the_program() {
             "mails to an address that nobody confirmed",
             format!(
                 "{} a day of all kinds, {} of them by one network (IPv4: /24, IPv6: /48)",
-                rate_limit::MAILS_TO_UNCONFIRMED,
-                rate_limit::MAILS_TO_UNCONFIRMED_BY_ONE_NETWORK
+                number("src/model/rate_limit.rs", "MAILS_TO_UNCONFIRMED"),
+                number("src/model/rate_limit.rs", "MAILS_TO_UNCONFIRMED_BY_ONE_NETWORK")
             ),
         ),
         row(
             "accounts that wait for one address to be confirmed",
             format!(
                 "{}; one more ends the oldest of the network that made the most",
-                email_verification::MOST_UNVERIFIED
+                number("src/accounts/email_verification.rs", "MOST_UNVERIFIED")
             ),
         ),
         row("a request body", format!("at most {} KiB", config.body_limit / 1024)),

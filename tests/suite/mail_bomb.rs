@@ -3,15 +3,20 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use vestibule::{
-    accounts::{email_verification::MOST_UNVERIFIED, limits},
+    accounts::limits,
     jobs::{self, Job},
-    model::{
-        audit::Actor,
-        rate_limit::{MAILS_TO_UNCONFIRMED, MAILS_TO_UNCONFIRMED_BY_ONE_NETWORK},
-    },
+    model::audit::Actor,
 };
 
-use crate::harness::{PASSWORD, TestApp, Visitor};
+use crate::harness::{PASSWORD, TestApp, Visitor, constants};
+
+fn most_unverified() -> usize {
+    constants::number("src/accounts/email_verification.rs", "MOST_UNVERIFIED")
+}
+
+fn mails(name: &str) -> usize {
+    constants::number("src/model/rate_limit.rs", name)
+}
 
 const ADA: &str = "ada@example.com";
 const OPEN_IT: &str = "If you already have an email from us today, open it";
@@ -78,8 +83,7 @@ async fn with_accounts(app: &TestApp, neighbourhoods: u8) -> Vec<Visitor> {
 
 #[actix_web::test]
 async fn five_emails_a_day_go_to_an_address_that_nobody_confirmed_three_of_them_by_one_network() {
-    let most = [MAILS_TO_UNCONFIRMED_BY_ONE_NETWORK, MAILS_TO_UNCONFIRMED]
-        .map(|most| usize::try_from(most).unwrap());
+    let most = [mails("MAILS_TO_UNCONFIRMED_BY_ONE_NETWORK"), mails("MAILS_TO_UNCONFIRMED")];
     for way in WAYS {
         let app = guarded().await;
         let visitors = with_accounts(&app, 4).await;
@@ -115,7 +119,7 @@ async fn emails_of_all_kinds_count_together() {
         }
         app.wait(TimeDelta::minutes(13));
     }
-    assert_eq!(app.emails_to(ADA).await.len(), usize::try_from(MAILS_TO_UNCONFIRMED).unwrap());
+    assert_eq!(app.emails_to(ADA).await.len(), mails("MAILS_TO_UNCONFIRMED"));
 }
 
 #[actix_web::test]
@@ -158,7 +162,7 @@ async fn a_link_that_is_not_sent_leaves_the_last_one_that_was_good() {
         app.wait(TimeDelta::minutes(13));
     }
     let emails = app.emails_to(ADA).await;
-    assert_eq!(emails.len(), usize::try_from(MAILS_TO_UNCONFIRMED_BY_ONE_NETWORK).unwrap());
+    assert_eq!(emails.len(), mails("MAILS_TO_UNCONFIRMED_BY_ONE_NETWORK"));
 
     let token = app.token_for(ADA).await;
     visitor.post_json("/verify-email", json!({ "token": token })).await.is(200);
@@ -203,19 +207,19 @@ async fn at_most_twenty_accounts_wait_for_one_address_and_the_crowd_makes_room()
     let app = TestApp::with(&[("TRUSTED_PROXIES", "127.0.0.1")]).await;
     // Ada was first, from a network of her own; then came another, and then the crowd.
     let mut visitors = vec![from(&app, 1, 1), from(&app, 2, 1)];
-    visitors.extend((2..MOST_UNVERIFIED).map(|number| from(&app, 3, u8::try_from(number).unwrap())));
+    visitors.extend((2..most_unverified()).map(|number| from(&app, 3, u8::try_from(number).unwrap())));
     for (number, visitor) in visitors.iter().enumerate() {
         Way::SignUp.ask(visitor, number).await;
         app.wait(TimeDelta::seconds(1));
     }
-    assert_eq!(app.count("users").await, i64::try_from(MOST_UNVERIFIED).unwrap());
+    assert_eq!(app.count("users").await, i64::try_from(most_unverified()).unwrap());
 
     for number in 0..2 {
         Way::SignUp.ask(&from(&app, 9, number), 100 + usize::from(number)).await;
         app.wait(TimeDelta::seconds(1));
     }
 
-    assert_eq!(app.count("users").await, i64::try_from(MOST_UNVERIFIED).unwrap());
+    assert_eq!(app.count("users").await, i64::try_from(most_unverified()).unwrap());
     for (number, visitor) in visitors.iter().enumerate() {
         let is_ended = [2, 3].contains(&number);
         visitor.get("/me").await.is(if is_ended { 401 } else { 200 });
@@ -227,7 +231,7 @@ async fn at_most_twenty_accounts_wait_for_one_address_and_the_crowd_makes_room()
 async fn the_oldest_makes_room_where_no_network_is_known() {
     let app = TestApp::open().await;
     let mut visitors = Vec::new();
-    for number in 0..MOST_UNVERIFIED {
+    for number in 0..most_unverified() {
         visitors.push(app.curl());
         Way::SignUp.ask(&visitors[number], number).await;
         app.wait(TimeDelta::seconds(1));

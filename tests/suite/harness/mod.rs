@@ -6,6 +6,7 @@
 #![expect(dead_code, reason = "the browser tests share this house and use less of it")]
 
 pub mod authenticator;
+pub mod constants;
 pub mod outbound;
 mod process;
 mod storage;

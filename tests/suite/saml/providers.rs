@@ -6,12 +6,13 @@ use openssl::{
     pkey::PKey,
     rsa::Rsa,
 };
-use vestibule::saml::{self, KeyKind, MAX_METADATA, Reason};
+use vestibule::saml::{self, KeyKind, Reason};
 
 use super::{
     canary::Canary,
     forger::{IDP, Idp, PROTOCOL, bent, metadata, now},
 };
+use crate::harness::constants;
 
 fn provider(text: &str) -> Result<saml::IdentityProvider, Reason> {
     saml::read_provider(text, now())
@@ -136,7 +137,11 @@ fn metadata_that_leads_nowhere_or_too_far_is_refused() {
             Reason::OnlyCertificate,
         ),
         ("a web page", format!("\n<!DOCTYPE html><html><body>{good}</body></html>"), Reason::WebPage),
-        ("too much", format!("{good}{}", " ".repeat(MAX_METADATA)), Reason::TooLarge),
+        (
+            "too much",
+            format!("{good}{}", " ".repeat(constants::number("src/saml/idp.rs", "MAX_METADATA"))),
+            Reason::TooLarge,
+        ),
         ("too deep", "<a>".repeat(41), Reason::TooDeep),
         ("too wide", format!("<a>{}</a>", "<b/>".repeat(50_000)), Reason::TooManyElements),
     ];
