@@ -54,6 +54,8 @@ async fn nobody_else_sees_that() {
     elsewhere.hides("ada@example.com").hides("/dev/routes").says("href=\"/signup\"");
     let production = [("MODE", "production"), ("BASE_URL", "https://id.example.com"), ("BCRYPT_COST", "10")];
     let app = TestApp::with(&production).await;
-    app.browser().get("/").await.is(200).hides("/dev/").says("href=\"/signup\"");
+    let page = app.browser().get("/").await.is(200).hides("/dev/").says("href=\"/signup\"");
+    // With sheet and script, compressed, ten kilobytes.
+    assert!(page.body.len() < 3_500, "{} bytes", page.body.len());
     assert_eq!(app.curl().get("/").await.is(200).json(), json!({}));
 }
