@@ -23,6 +23,7 @@ has() {
     pgbouncer) version_of pgbouncer >/dev/null || version_of "$root/usr/sbin/pgbouncer" >/dev/null ;;
     chromium) browser >/dev/null ;;
     node) version_of node >/dev/null && version_of npm >/dev/null ;;
+    curl) version_of curl >/dev/null ;;
     # RFC 6238, appendix B.
     oathtool) [ "$(oathtool --totp --base32 --now=@59 GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ 2>/dev/null)" = 287082 ] ;;
     python) python_makes_environments ;;

@@ -58,6 +58,7 @@ postgres    postgresql                  postgresql-server      postgresql       
 pgbouncer   pgbouncer                   pgbouncer              pgbouncer                     pgbouncer       pgbouncer             pgbouncer
 chromium    chromium,chromium-driver    chromium,chromedriver  chromium,chromium-chromedriver chromium       chromium,chromedriver chromium,chromedriver
 node        nodejs,npm                  nodejs,npm             nodejs,npm                    nodejs,npm      nodejs-default,npm-default node
+curl        curl                        curl                   curl                          curl            curl                  curl
 oathtool    oathtool                    oathtool               oath-toolkit-oathtool         oath-toolkit    oath-toolkit          oath-toolkit
 python      python3,python3-venv        python3                python3,py3-pip               python          python3,python3-pip   python
 php         php-cli,php-xml,php-mbstring -                      -                             -               -                     -

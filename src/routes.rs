@@ -13,9 +13,10 @@ use crate::{
     error::Error,
     flows::{
         cancel_deletion, confirm, csp_reports, delete, email, export, factor_reset, forgot_password, front,
-        health, login, login_passkey, logins, logout, magic_link, me, methods, metrics, not_me, organisations,
-        passkeys, password, privacy_data, put_back, recovery_codes, reset_password, saml, saved_request,
-        second_factor, security, sessions, signup, sso, totp, use_address, verify_email, well_known,
+        health, login, login_passkey, logins, logout, magic_link, me, methods, metrics, not_me,
+        organisations, passkeys, password, privacy_data, put_back, recovery_codes, reset_password, saml,
+        saved_request, second_factor, security, sessions, signup, sso, totp, use_address, verify_email,
+        well_known,
     },
     web::{
         Access,

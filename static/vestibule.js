@@ -58,7 +58,7 @@ const copies = (what, text) => {
   });
   return button;
 };
-for (const input of document.querySelectorAll('input[data-copy]')) {
+for (const input of document.querySelectorAll('[data-copy]')) {
   const box = document.createElement('div');
   box.className = 'join';
   const button = copies(input.labels[0].textContent, () => input.value);
@@ -70,6 +70,7 @@ for (const input of document.querySelectorAll('input[data-copy]')) {
 // A form that was sent too often says how long to wait, and when it is over.
 for (const told of document.querySelectorAll('[data-wait]')) {
   const until = Date.now() + told.dataset.wait * 1000;
+  told.textContent = told.textContent.split(' Wait ')[0];
   // Told once by the alert around it; a number that changes is not read out.
   const count = document.createElement('span');
   count.setAttribute('aria-live', 'off');
@@ -77,7 +78,7 @@ for (const told of document.querySelectorAll('[data-wait]')) {
   const show = () => {
     const left = Math.ceil((until - Date.now()) / 1000);
     const clock = left < 60 ? `${left} s` : `${Math.floor(left / 60)}:${String(left % 60).padStart(2, '0')} min`;
-    count.textContent = left > 0 ? `(${clock})` : 'You can try again now.';
+    count.textContent = left > 0 ? `Try again in ${clock}.` : 'You can try again now.';
     if (left > 0) setTimeout(show, 1000);
   };
   show();

@@ -1,5 +1,6 @@
 //! `vestibule jobs`: what runs by itself.
 
+use chrono::TimeDelta;
 use clap::Subcommand;
 use serde_json::json;
 
@@ -87,7 +88,10 @@ fn in_words(app: &App, job: &JobStatus) -> String {
         (false, Some(at)) => format!("last finished {}, {} done", at.ago(now), job.done),
     };
     let trouble = job.last_error.as_ref().map_or(String::new(), |error| format!("; {error}"));
-    format!("{last}; next {}{trouble}", job.next_at.iso())
+    // What runs when there is something to do waits for a moment that never comes.
+    let is_far = job.next_at - now > TimeDelta::days(3_650);
+    let next = if is_far { "when it is needed".to_owned() } else { job.next_at.iso() };
+    format!("{last}; next {next}{trouble}")
 }
 
 async fn run_once(app: &App, name: Option<String>) -> Outcome {

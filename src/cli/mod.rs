@@ -40,7 +40,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the house.
+    /// Run the server.
     Serve,
     /// Bring the database's schema up.
     Migrate,
@@ -51,7 +51,7 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// What runs by itself: see it, run it once, try parked emails again.
+    /// Background jobs: see them, run one, retry emails that were given up.
     Jobs {
         #[command(subcommand)]
         command: jobs::Command,

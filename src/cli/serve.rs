@@ -185,7 +185,7 @@ fn greet(app: &App, log: &Log) {
         (MailRoute::Smtp(_), _) => "sent to SMTP_URL".to_owned(),
     };
     let people = match cfg!(feature = "development") {
-        true => "  Three people:       bin/run seed  (or: vestibule seed)\n",
+        true => "  Sample accounts:    bin/run seed  (or: vestibule seed)\n",
         false => "",
     };
     log.print(format!(

@@ -67,7 +67,7 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Domains of mail addresses.
+    /// Domains of email addresses.
     Domain {
         #[command(subcommand)]
         command: DomainCommand,

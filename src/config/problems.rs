@@ -15,7 +15,7 @@ impl Problems {
 
 impl fmt::Display for Problems {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(out, "The settings need another look:")?;
+        writeln!(out, "Please check the settings:")?;
         self.0.iter().try_for_each(|problem| writeln!(out, "  - {problem}"))
     }
 }

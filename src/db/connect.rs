@@ -238,7 +238,7 @@ fn refused(url: &str, cause: &ConnectionError) -> NoConnection {
     let (advice, may_come) =
         known.map_or(("See that DATABASE_URL is right", false), |(_, advice, may)| (*advice, *may));
     NoConnection {
-        sentence: format!("DATABASE_URL: PostgreSQL lets nobody in ({message}). {advice}."),
+        sentence: format!("DATABASE_URL: cannot connect to PostgreSQL ({message}). {advice}."),
         may_come,
     }
 }

@@ -31,7 +31,7 @@ impl Readiness {
             Ok(()) => None,
             Err(Error::NotReady(reason)) => Some(reason),
             Err(Error::Unavailable(outage)) => {
-                tracing::warn!(cause = format!("{:#}", outage.cause), "not ready: the database cannot");
+                tracing::warn!(cause = format!("{:#}", outage.cause), "not ready: database unavailable");
                 Some(Unready::Database)
             }
             Err(error) => {

@@ -165,7 +165,7 @@ async fn by_code(attempt: Attempt, code: Code, app: &App) -> Result<Verdict> {
 async fn refuse(me: &Authenticated, form: Form, app: &App) -> Result<Reply> {
     let (field, sentence) = match (&form.code, form.password.is_empty()) {
         (Some(Code::Nothing), _) => ("code", "Enter a code."),
-        (Some(_), _) => ("code", "That code is not right, or was used before."),
+        (Some(_), _) => ("code", "That code isn't right or has already been used."),
         (None, true) => ("password", "Enter your password."),
         (None, false) => ("password", "That is not your password."),
     };

@@ -84,7 +84,7 @@ async fn ask(client: Client, form: Form, app: Data<App>) -> Result<Reply> {
         return Err(Error::SsoRequired(way));
     }
     let page = NoticePage {
-        title: "Look at your mail",
+        title: "Check your email",
         message,
         href: Some("/login"),
         label: Some("Back to sign in"),

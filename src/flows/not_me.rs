@@ -224,7 +224,7 @@ pub async fn create(client: Client, Input(answer): Input<Answer>, app: Data<App>
         app.write(move |tx| secure(tx, &client, &answer, credential)).await.map_err(used)?;
     let (then, href, label) = match sent_to {
         Some(address) => (
-            format!("Open the email that we just sent to {address}: it leads you back in."),
+            format!("Open the email that we just sent to {address}: it has a link to get back in."),
             "/login",
             "Back to sign in",
         ),

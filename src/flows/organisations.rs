@@ -127,7 +127,7 @@ pub async fn create(me: VerifiedUser, Input(form): Input<Form>, app: Data<App>) 
         .await;
     match made {
         Ok(made) => {
-            let (to, message) = (path_of(&made.slug), format!("{} is made, and you own it.", made.name));
+            let (to, message) = (path_of(&made.slug), format!("{} is created. You're its owner.", made.name));
             let view = OrganisationView::from((made, Role::Owner));
             Ok(Reply::done(to, message).status(StatusCode::CREATED).with("organisation", view)?)
         }

@@ -113,10 +113,10 @@ pub async fn create(
         Verdict::Last => Err(Error::SignInExpired),
         Verdict::Wrong => {
             let sentence = match field {
-                "recovery" => "That code is not right, or was used before. Each works once.",
+                "recovery" => "That code isn't right or has already been used. Each works once.",
                 _ => {
-                    "That code is not right, or was used before. Wait for the next one; if it fails too, check the \
-                     clock of your phone."
+                    "That code isn't right or has already been used. Wait for the next one and try again. If it \
+                     fails again, check the time on your phone."
                 }
             };
             again(&app, secret, next, Errors::one(field, sentence)).await
@@ -126,7 +126,7 @@ pub async fn create(
 
 /// What whoever came in with a recovery code should know of the others.
 fn spent(left: i64) -> String {
-    let way = "Make new ones under Security, Authenticator app and recovery codes.";
+    let way = "Renew them on the page Two-step verification.";
     match left {
         0 => format!("That was your last recovery code. {way}"),
         1 => format!("That recovery code is used up, and only one is left. {way}"),

@@ -105,7 +105,7 @@ pub async fn confirm(
     let verdict = app.write(move |tx| finish(tx, &actor, &client, &user, &here, &code)).await?;
     match verdict {
         Verdict::Done { issued, codes: Some(codes), .. } => {
-            let what = "Your authenticator app is set up. From now on you are asked for a code of it when you sign in.";
+            let what = "Your authenticator app is set up. We'll ask for a code from it when you sign in.";
             Ok(Reply::page(CodesPage::new(codes, what, &me.user)).signed_in(issued))
         }
         Verdict::Done { issued, codes: None, has_replaced } => {
@@ -116,8 +116,8 @@ pub async fn confirm(
             Ok(Reply::done("/me/2fa", message).signed_in(issued))
         }
         Verdict::Wrong => {
-            let sentence = "That code is not right. Wait for the next one; if it fails too, check the clock of your \
-                            phone, or scan the picture again.";
+            let sentence = "That code isn't right. Wait for the next one and try again. If it fails again, check the \
+                            time on your phone, or scan the QR code again.";
             again(&me, &app, sentence).await
         }
         Verdict::NothingWaits => nothing_waits(&me, &app).await,
@@ -186,7 +186,7 @@ async fn again(me: &Authenticated, app: &App, sentence: &str) -> Result<Reply> {
 }
 
 async fn nothing_waits(me: &Authenticated, app: &App) -> Result<Reply> {
-    let sentence = "No set-up waits for a code: it is finished, or was left for half an hour. Start again, if you need to.";
+    let sentence = "This set-up has already finished or timed out. Start again if you need to.";
     let errors = Errors::one("form", sentence);
     let page = FactorsPage::of(me, app, errors.clone()).await?;
     Ok(Reply::refused(page, Error::Invalid(errors)))

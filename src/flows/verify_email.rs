@@ -75,6 +75,19 @@ pub struct UnverifiedPage {
     next: Option<String>,
 }
 
+/// Nothing is left to do.
+#[derive(Template, Serialize)]
+#[template(path = "notice.html")]
+struct ConfirmedPage {
+    #[serde(skip)]
+    title: &'static str,
+    message: String,
+    #[serde(skip)]
+    href: Option<&'static str>,
+    #[serde(skip)]
+    label: Option<&'static str>,
+}
+
 /// Where to go afterwards.
 #[derive(Deserialize)]
 pub struct ReturnQuery {
@@ -103,8 +116,26 @@ pub async fn open(
             false => Err(Error::ConfirmByPost),
         };
     }
-    let waiting = look_up(&app, &secret).await?;
-    Ok(Reply::page(page(waiting, &secret, &client, &visitor, Errors::default())))
+    match look_up(&app, &secret).await {
+        Ok(waiting) => Ok(Reply::page(page(waiting, &secret, &client, &visitor, Errors::default()))),
+        Err(error) => pressed_twice(error, &visitor),
+    }
+}
+
+/// A link that did its work before, where somebody with a confirmed address is signed in: that is what they wanted.
+fn pressed_twice(error: Error, visitor: &MaybeUser) -> Result<Reply> {
+    match (error, visitor.signed_in()) {
+        (Error::AlreadyConfirmed, Some(me)) if me.user.is_verified() => {
+            let message = format!("{} is confirmed.", me.user.email.spelled());
+            Ok(Reply::page(ConfirmedPage {
+                title: "Your email address is confirmed",
+                message,
+                href: Some("/me"),
+                label: Some("Continue"),
+            }))
+        }
+        (error, _) => Err(error),
+    }
 }
 
 /// `POST /verify-email`
@@ -115,7 +146,10 @@ pub async fn create(
     Input(form): Input<Form>,
     app: Data<App>,
 ) -> Result<Reply> {
-    let waiting = look_up(&app, &form.token).await?;
+    let waiting = match look_up(&app, &form.token).await {
+        Ok(waiting) => waiting,
+        Err(error) => return pressed_twice(error, &visitor),
+    };
     let user = &waiting.0;
     if !client.is_browser || client.holds_session_of(&user.id) {
         return confirm(&app, &client, &return_to, form.token, form.keep_identities).await;

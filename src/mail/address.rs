@@ -45,7 +45,7 @@ pub enum AddressProblem {
     #[error("Enter your email address.")]
     Empty,
     /// There is no `@` with something on both sides, or more than one.
-    #[error("Write the address like name@example.com.")]
+    #[error("Enter an email address like name@example.com.")]
     Shape,
     /// Something that cannot be seen, or a space, is inside.
     #[error("The address contains a space or an invisible character. Type it by hand, without spaces.")]

@@ -13,7 +13,7 @@ impl Name {
     pub fn parse(typed: &str) -> Result<Self, String> {
         let name = typed.trim();
         if name.is_empty() {
-            return Err("Say what you want to be called.".to_owned());
+            return Err("Enter a name.".to_owned());
         }
         if name.chars().count() > Self::MAX_CHARS {
             return Err(format!("Use at most {} characters.", Self::MAX_CHARS));

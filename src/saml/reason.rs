@@ -117,7 +117,7 @@ reasons! {
     NotALogout "not_a_logout" "The document is not a SAML 2.0 logout request."
     LogoutOver "logout_over" "The logout request is too old. Check the clocks."
     // Metadata of an identity provider.
-    NoMetadata "no_metadata" "The metadata of the identity provider is still to come."
+    NoMetadata "no_metadata" "Add the metadata of your identity provider."
     NotMetadata "not_metadata" "The document is not the SAML metadata of one identity provider."
     WebPage "web_page" "This is a web page, not metadata. The link may lead to a sign-in page."
     OnlyCertificate "only_certificate" "This is only a certificate. Enter it by hand, with the entity ID and the sign-in address."

@@ -65,7 +65,7 @@ pub fn log(req: &HttpRequest, error: &Error) {
             tracing::error!(route, user.id = user, client, cause = error.cause(), "request failed")
         }
         Error::Unavailable(_) => {
-            tracing::error!(route, user.id = user, client, cause = error.cause(), "the database cannot");
+            tracing::error!(route, user.id = user, client, cause = error.cause(), "database unavailable");
         }
         Error::Busy | Error::CrossOrigin | Error::PlainHttp(_) | Error::TooManyAttempts(_) => {
             tracing::warn!(route, code, user.id = user, client, "refused");

@@ -20,6 +20,7 @@ use crate::{
     error::{Error, Result},
     ids::UserId,
     kinds::Strength,
+    model::organisation,
 };
 
 /// Anybody, signed in or not. Says in a signature that this is meant. Refused where the database does not tell which; a
@@ -243,6 +244,11 @@ where
             if S::STRENGTH == Strength::Full && visitor.is_stepped_up_in_full(app).await? {
                 body.hand_on();
                 return Ok(who);
+            }
+            // Who may not do it is told so before anything is asked of them: all of these are for owners.
+            if let Some(slug) = req.match_info().get("slug").map(str::to_owned) {
+                let user = visitor.user.id.clone();
+                app.read(move |conn| organisation::owned_by(conn, &slug, &user)).await?;
             }
             let resume = match keeps {
                 true => saved_request::save(app, &visitor, req.path(), body.keep()).await?,

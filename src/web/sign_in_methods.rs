@@ -193,6 +193,15 @@ fn recommend(user: &User, factors: Factors, sso: &Sso) -> Vec<Recommendation> {
         let what = "You have no password. Set one, so that you can confirm it's you when something sensitive changes.";
         add(what.to_owned(), ("/forgot-password", "Set a password"));
     }
+    // Who has no password signs in at an organisation, which asks for what it wants, or by email.
+    if !factors.is_second_due() && !user.has_password {
+        if sso.through.is_empty() {
+            let what = "Signing in takes one step only. Two-step verification keeps your account safe even if someone \
+                        gets into your email.";
+            add(what.to_owned(), ("/me/2fa", "Turn on two-step verification"));
+        }
+        return recommendations;
+    }
     if !factors.is_second_due() {
         let what = "Your account is protected by your password only. Two-step verification keeps it safe even if \
                     someone learns your password.";

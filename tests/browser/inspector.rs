@@ -78,7 +78,9 @@ impl<'a> Inspector<'a> {
         self.read_logs(browser, name).await;
         self.compare_summary(browser, name).await;
         let page = browser.ask("'<!doctype html>' + document.documentElement.outerHTML").await;
-        fs::write(self.pages.path().join(format!("{name}.html")), page.as_str().unwrap()).unwrap();
+        let page = page.as_str().unwrap();
+        fs::write(self.pages.path().join(format!("{name}.html")), page).unwrap();
+        keep(&format!("{name}.html"), page.as_bytes());
         browser.client.execute(&self.axe, vec![]).await.unwrap();
         self.looks += 1;
         let is_met = |place: usize| setting("EVERY_LOOK").is_some() || (place + self.looks) % 3 == 0;
@@ -114,6 +116,11 @@ impl<'a> Inspector<'a> {
         let reach = browser.ask("document.documentElement.scrollWidth").await;
         if reach.as_u64() > Some(u64::from(width)) {
             self.found.push(format!("{place}: reaches to {reach} px"));
+        }
+        let squeezed = "[...document.querySelectorAll('main :is(h1, h2, h3, .name)')].filter(one => one.checkVisibility() \
+            && one.textContent.trim().length > 8 && one.getBoundingClientRect().width < 80).map(one => one.outerHTML)";
+        for one in browser.ask(squeezed).await.as_array().unwrap() {
+            self.found.push(format!("{place}: less than 80 px wide: {one}"));
         }
         let small = "[...document.querySelectorAll('button, .button, summary, .menu a, input:not([type=hidden]):not([type=checkbox]):not(.unseen)')]\
             .filter(one => one.checkVisibility() && one.getBoundingClientRect().height < 44).map(one => one.outerHTML)";
@@ -168,13 +175,19 @@ impl<'a> Inspector<'a> {
     }
 }
 
-/// Keeps a picture where `PICTURES` names a folder: for people to look at.
+/// A picture of the page, for people to look at.
 async fn photograph(browser: &Browser, name: &str) {
-    if let Some(folder) = setting("PICTURES") {
+    if setting("PICTURES").is_some() {
         let picture =
             browser.devtools("Page.captureScreenshot", json!({ "captureBeyondViewport": true })).await;
-        let bytes = STANDARD.decode(picture["data"].as_str().unwrap()).unwrap();
+        keep(&format!("{name}.png"), &STANDARD.decode(picture["data"].as_str().unwrap()).unwrap());
+    }
+}
+
+/// Keeps a file where `PICTURES` names a folder.
+fn keep(name: &str, content: &[u8]) {
+    if let Some(folder) = setting("PICTURES") {
         fs::create_dir_all(&folder).unwrap();
-        fs::write(Path::new(&folder).join(format!("{name}.png")), bytes).unwrap();
+        fs::write(Path::new(&folder).join(name), content).unwrap();
     }
 }

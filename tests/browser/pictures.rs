@@ -38,7 +38,13 @@ async fn pictures_for_the_readme() {
         other.post_json("/login/2fa", json!({ "recovery": code })).await.is(200);
     }
     app.wait(chrono::TimeDelta::minutes(5));
-    ada.open("/me/security").await;
+    ada.open("/auth/confirm").await;
+    ada.press("Confirm with a passkey").await;
+    ada.is_at("/me/security").await;
+    for _ in 0..2 {
+        ada.press("Yes, this was me").await;
+        ada.is_at("/me/security").await;
+    }
     photograph(&ada, "security").await;
 
     assert_eq!(app.command(&["seed"]).code, Some(0));

@@ -161,6 +161,8 @@ const ROWS: &[Row] = &[
         it.program("chromedriver", "echo 'ChromeDriver 140.0.7339.41 (0f5a)'");
     }, true),
 
+    ("curl", "a curl that does not start", |it| it.program("curl", "exit 127"), false),
+    ("curl", "one that answers", |it| it.program("curl", "echo curl 8.9.1"), true),
     ("node", "node without npm", |it| it.program("node", "echo v20.11.1"), false),
     ("node", "npm without node",
         |it| { it.program("npm", "exec env -i PATH=/nowhere /usr/bin/env node --version"); }, false),

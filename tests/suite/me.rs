@@ -56,7 +56,7 @@ async fn a_name_that_will_not_do_is_explained_and_changes_nothing() {
     browser.post("/login", &[("email", "ada@example.com"), ("password", PASSWORD)]).await.goes_to("/me");
 
     for (wrong, says) in [
-        ("  ".to_owned(), "Say what you want to be called."),
+        ("  ".to_owned(), "Enter a name."),
         ("x".repeat(81), "Use at most 80 characters."),
         ("Ada\r\nBcc: eve@example.com".to_owned(), "without line breaks"),
         ("Ada\0".to_owned(), "control characters"),

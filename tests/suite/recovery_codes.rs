@@ -41,7 +41,7 @@ async fn each_code_signs_in_once_and_its_owner_hears_of_each_case_62() {
             (&json!(ada.address), &json!(left))
         );
         let output = answer["message"].as_str().unwrap();
-        assert_eq!(output.contains("Make new ones under Security"), left <= 3, "{output}");
+        assert_eq!(output.contains("Renew them on the page Two-step verification"), left <= 3, "{output}");
         assert!(
             left == 0 || output.contains(&left.to_string()) || (left, output.contains("one")) == (1, true),
             "{output}"
@@ -79,7 +79,7 @@ async fn from_three_left_on_pages_say_so_wherever_they_count_case_62() {
     browser.get("/login/2fa?next=%2Fme").await.is(200).says("Use a recovery code");
     browser.post("/login/2fa", &[("recovery", &ada.recovery_codes[6]), ("next", "/me")]).await.goes_to("/me");
 
-    browser.get("/me").await.is(200).says("only 3 are left. Make new ones under Security");
+    browser.get("/me").await.is(200).says("only 3 are left. Renew them on the page Two-step verification");
 
     browser.get("/me").await.is(200).hides("only 3 are left");
     for (path, says) in

@@ -34,7 +34,7 @@ async fn whoever_forgot_their_password_sets_a_new_one_and_is_signed_in_nowhere_c
     let browser = app.browser();
 
     browser.get("/forgot-password").await.is(200);
-    browser.post("/forgot-password", &[("email", "ada@example.com")]).await.is(200).says("Look at your mail");
+    browser.post("/forgot-password", &[("email", "ada@example.com")]).await.is(200).says("Check your email");
     let token = app.token_for("ada@example.com").await;
     let page = browser.get(&link(&token)).await.is(200).says("value=\"ada@example.com\"");
     page.says("signs you out on every device").hides("This browser is signed in as");

@@ -144,7 +144,7 @@ async fn a_program_learns_which_fields_are_wrong() {
 
     let fields = refusal["fields"].as_object().unwrap();
     assert_eq!(fields.keys().collect::<Vec<_>>(), ["email", "name", "password"]);
-    assert_eq!(fields["email"], "Write the address like name@example.com.");
+    assert_eq!(fields["email"], "Enter an email address like name@example.com.");
     assert_eq!(fields["password"], "Use at least 8 characters.");
 
     let refusal = curl.post_json("/signup", json!({})).await.refuses(422, "invalid").json();
@@ -170,7 +170,7 @@ async fn pass12345_is_good_enough_and_the_commonest_are_not() {
         let refusal = app.curl().post_json("/signup", account("ben@example.com", common)).await;
         let fields = refusal.refuses(422, "invalid").json()["fields"].clone();
         let says = fields["password"].as_str().unwrap_or_default();
-        assert!(says.contains("one of the first that attackers try"), "{common}: {fields}");
+        assert!(says.contains("too common and easy to guess"), "{common}: {fields}");
     }
 }
 

@@ -147,7 +147,7 @@ async fn a_second_set_up_replaces_the_first_and_one_of_both_is_finished() {
 
     curl.get("/me/2fa/totp/confirm").await.refuses(422, "invalid");
     let again = curl.confirms_app(&app.next_code(&second)).await.refuses(422, "invalid");
-    again.says("No set-up waits for a code");
+    again.says("This set-up has already finished or timed out");
 }
 
 #[actix_web::test]
@@ -434,7 +434,7 @@ async fn a_browser_sets_the_app_up_by_forms_alone() {
     codes.says("Save your recovery codes").says("you won't see them again");
     // A reload sends the form again.
     let again = browser.post("/me/2fa/totp/confirm", &[("code", &spaced)]).await.is(422);
-    again.says("No set-up waits for a code").says("10 recovery codes are left");
+    again.says("This set-up has already finished or timed out").says("10 recovery codes are left");
 }
 
 #[actix_web::test]

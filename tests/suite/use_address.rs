@@ -201,9 +201,9 @@ async fn what_is_wrong_with_the_form_is_said_and_the_link_stays_good() {
     let browser = app.browser();
 
     for (name, password, says) in [
-        ("", OWN, "Say what you want to be called."),
+        ("", OWN, "Enter a name."),
         ("Ada", "short", "Use at least 8 characters."),
-        ("Ada", "iloveyou", "one of the first that attackers try"),
+        ("Ada", "iloveyou", "too common and easy to guess"),
         ("Ada", "adaexample", "mostly your address"),
     ] {
         let fields = [("token", token_of(&link)), ("email", ADA), ("name", name), ("password", password)];

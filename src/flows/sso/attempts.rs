@@ -66,7 +66,7 @@ const NAME_ID: [Advice; 9] = [
     Advice {
         provider: "Microsoft Entra ID",
         says: "Under Single sign-on, Attributes & Claims, open Unique User Identifier (Name ID) and set Name identifier \
-               format to Persistent or Email address.",
+               format to Persistent with the source attribute user.objectid, or to Email address.",
     },
     Advice {
         provider: "Google Workspace",

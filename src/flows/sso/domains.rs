@@ -215,7 +215,7 @@ pub async fn release(
 ) -> Result<Reply> {
     let (organisation, domain) = find(&me, path.into_inner(), &app).await?;
     let id = domain.id.clone();
-    let message = format!("People of {} may sign in otherwise again.", domain.name);
+    let message = format!("People at {} can sign in with other methods again.", domain.name);
     let change = move |tx: &mut Tx, actor: &Actor| sso_policy::release(tx, actor, &domain);
     let released = write(&me, &organisation.id, &app, change).await;
     answer(released, &app, organisation, id, message).await

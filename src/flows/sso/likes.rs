@@ -97,8 +97,11 @@ pub const LIKES: [Like; 8] = [
                 ("Audience URI (SP Entity ID)", Value::EntityId),
                 ("Name ID format", Value::Text("Persistent")),
             ],
-            attributes: "Under Attribute Statements, add email with the value user.email and displayName with the value \
-                         user.displayName. Under Group Attribute Statements, add groups with the filter Matches regex .*",
+            attributes: "Finish the wizard, then open Attribute Statements on the Sign On tab. Choose Add expression and add \
+                         email with user.profile.email and displayName with user.profile.displayName; or choose Show legacy \
+                         configuration, and add email with user.email, displayName with user.displayName, and groups under \
+                         Group Attribute Statements with the filter Matches regex .* On the Assignments tab, assign yourself \
+                         before you test.",
             metadata: "On the Sign On tab, copy the Metadata URL.",
         },
     },
@@ -119,9 +122,13 @@ pub const LIKES: [Like; 8] = [
                     "Name identifier format (under Attributes & Claims, Unique User Identifier)",
                     Value::Text("Persistent"),
                 ),
+                (
+                    "Source attribute (under Attributes & Claims, Unique User Identifier)",
+                    Value::Text("user.objectid"),
+                ),
             ],
             attributes: "Under Attributes & Claims the email address is there already. Add a group claim, and map groups by \
-                         their object IDs below.",
+                         their object IDs. Under Users and groups, assign yourself before you test.",
             metadata: "Under SAML Certificates, copy the App Federation Metadata Url.",
         },
     },

@@ -113,9 +113,7 @@ impl NewPage {
     /// Whether the rest of the settings is shown at once: something there is wrong, or differs from an empty form.
     fn opens_advanced(&self) -> bool {
         let usual = ["name", "metadataUrl", "metadata", "entityId", "signInUrl", "certificate"];
-        let is_wrong =
-            self.errors.iter().any(|(field, _)| Errors::is_field(field) && !usual.contains(&field));
-        is_wrong || self.walkthrough.is_some()
+        self.errors.iter().any(|(field, _)| Errors::is_field(field) && !usual.contains(&field))
     }
 }
 

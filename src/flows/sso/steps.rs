@@ -33,7 +33,7 @@ pub fn steps(connection: &Connection, domains: &[Domain]) -> Vec<Step> {
         step("Test the sign-in", connection.tested_at.is_some(), connection.tested_at),
     ];
     let last = [
-        step("Verify a domain and lead it here", verified.is_some(), verified),
+        step("Verify a domain and use it here", verified.is_some(), verified),
         step("Require SSO (optional)", is_required, None),
     ];
     first.into_iter().chain(turned_on).chain(last).collect()

@@ -18,7 +18,7 @@ pub const SHORTEST: usize = 8;
 
 const TOO_SHORT: &str = "Use at least 8 characters.";
 const TOO_LONG: &str = "Use at most 256 characters.";
-const TOO_COMMON: &str = "That password is one of the first that attackers try. Choose another.";
+const TOO_COMMON: &str = "This password is too common and easy to guess. Choose another.";
 const TOO_NEAR: &str =
     "Your password is mostly your address, your name or our name. Choose something that others cannot guess.";
 

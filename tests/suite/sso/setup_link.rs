@@ -61,7 +61,7 @@ async fn a_colleague_without_an_account_sets_it_up_and_an_owner_turns_it_on() {
     let path = blank(&owner).await;
     let idp = Idp::rsa();
     let shown = owner.get(&path).await.is(200).json();
-    assert_eq!(shown["problem"], "The metadata of the identity provider is still to come.");
+    assert_eq!(shown["problem"], "Add the metadata of your identity provider.");
     assert_eq!((&shown["isInUse"], &shown["setupLinkUntil"]), (&json!(false), &Value::Null));
     assert_eq!(shown["steps"][0]["isDone"], false);
     owner.post_json(&format!("{path}/switch-on"), json!({})).await.refuses(422, "invalid");
@@ -275,4 +275,23 @@ async fn a_connection_in_use_has_no_link_and_a_paused_one_lets_nobody_in_or_is_r
     owner.post_json(&format!("{path}/switch-on"), json!({})).await.is(200);
     assert_eq!(opens(&app, &token).await, 422, "people are led to it now");
     owner.post_json(&format!("{path}/setup-link"), json!({})).await.refuses(422, "invalid");
+}
+
+/// Nodes share the database and nothing else.
+#[actix_web::test]
+async fn one_node_makes_the_link_another_is_asked_by_it_and_the_first_one_ends_it() {
+    let app = TestApp::open().await;
+    let other = app.second_node().await;
+    let owner = acme(&app).await;
+    let path = blank(&owner).await;
+    let token = link(&owner, &path).await;
+    let idp = Idp::rsa();
+    saves(&other, &token, &idp).await;
+    let theirs = Acme::made(idp, IDP, path.rsplit('/').next().unwrap(), owner.clone(), &app).await;
+    let came = tests(&other, &theirs, &token).await;
+    assert_eq!(came["tests"][0]["succeeded"], true, "{came}");
+
+    owner.post_json(&format!("{path}/setup-link/revoke"), json!({})).await.is(200);
+
+    assert_eq!(opens(&other, &token).await, 422);
 }

@@ -195,3 +195,18 @@ async fn names_and_indexes_are_kept_as_digests_only() {
     assert_eq!(kept.len(), 1);
     assert!(kept[0].starts_with(acme.connection.as_str()) && !kept[0].contains("rare"), "{kept:?}");
 }
+
+#[actix_web::test]
+async fn a_logout_that_reaches_one_node_ends_what_began_at_another() {
+    let app = TestApp::open().await;
+    let other = app.second_node().await;
+    let acme = acme(&app).await;
+    let laptop = signs_in(&app, &acme, &ada(), "laptop").await;
+    let phone = signs_in(&other, &acme, &ada(), "phone").await;
+
+    let asked = query(&request(&app, &acme, "ada", &["laptop"]), &acme.idp);
+    asks(&other, &asked).await.is(303);
+
+    assert!(is_nobody(&laptop).await);
+    assert!(!is_nobody(&phone).await);
+}
