@@ -158,7 +158,7 @@ pub fn entries() -> Vec<Entry> {
         post("/organisations/{slug}/sso/{connection}/setup-link", "→ 201 `{link, expiresAt}`: someone without an account sets it up by it, while it is not in use", sso::make_setup_link),
         delete("/organisations/{slug}/sso/{connection}/setup-link", "revokes it", sso::revoke_setup_link),
         post("/organisations/{slug}/sso/{connection}/setup-link/revoke", "the same for forms", sso::revoke_setup_link),
-        post("/organisations/{slug}/sso/{connection}/switch-on", "puts into use what a set-up link changed", sso::switch_on),
+        post("/organisations/{slug}/sso/{connection}/switch-on", "`{fingerprint}` of what was shown: puts into use what a set-up link changed", sso::switch_on),
         post("/organisations/{slug}/sso/{connection}/test", "a test sign-in: `{location}` to go to; signs nobody in", saml::test),
         get("/organisations/{slug}/sso/{connection}/attempts/{attempt}", "all that a response said, and each check", sso::attempt),
         post("/organisations/{slug}/sso/domains", "`{domain}` → 201 `{domain}` with the TXT record to set", sso::add),

@@ -3,15 +3,19 @@
 //!
 //! What decides between stop and job is one column, by conditional updates.
 
-use diesel::prelude::*;
+use diesel::{dsl::max, prelude::*};
 use serde::{Deserialize, Serialize};
 
 use super::{factor_removal, factors};
 use crate::{
     clock::{Timestamp, span_in_words},
-    db::{Conn, Tx, schema::users},
+    db::{
+        Conn, Tx,
+        schema::{passkeys, sessions, totp, users},
+    },
     error::Result,
-    ids::{PasskeyId, UserId},
+    ids::{PasskeyId, SessionId, UserId},
+    kinds::Factor,
     mail::{
         EmailAddress,
         emails::{self, KeptCredentials, ResetStep},
@@ -105,6 +109,29 @@ pub fn ask_for(tx: &mut Tx, actor: &Actor, user: &User, only: Option<Vec<Target>
     tell(tx, user, step)?;
     audit::record(tx, actor, &user.id, Event::SecondFactorsResetAsked { at })?;
     Ok(Asked::Until(at))
+}
+
+/// Whether what waits may be stopped from this session. A factor that is to be removed has no vote on that: a session which
+/// it opened only counts where the account knew the browser before the factor was there.
+pub fn may_stop(conn: &mut Conn, user: &UserId, session: &SessionId) -> Result<bool> {
+    type Row = (Option<Factor>, Option<PasskeyId>, Option<Timestamp>);
+    let columns = (sessions::second_factor, sessions::passkey_id, sessions::browser_known_since);
+    let (used, passkey, known_since): Row = sessions::table.find(session).select(columns).first(conn)?;
+    let only = targets(conn, user)?;
+    let is_target = |one: Target| only.as_ref().is_none_or(|only| only.contains(&one));
+    let is_disputed = match used {
+        None => false,
+        Some(Factor::Totp) => is_target(Target::Totp),
+        Some(Factor::Passkey) => passkey.is_none_or(|passkey| is_target(Target::Passkey(passkey))),
+        Some(Factor::RecoveryCode) => true,
+    };
+    if !is_disputed {
+        return Ok(true);
+    }
+    let app: Option<Timestamp> = totp::table.find(user).select(totp::created_at).first(conn).optional()?;
+    let passkeys: Option<Timestamp> =
+        passkeys::table.filter(passkeys::user_id.eq(user)).select(max(passkeys::created_at)).first(conn)?;
+    Ok(known_since.is_some() && known_since < app.max(passkeys))
 }
 
 /// Stops a reset that is under way. `false` where none is: it was stopped before, or has taken effect.

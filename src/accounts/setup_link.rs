@@ -166,15 +166,20 @@ fn hold(tx: &mut Tx, secret: &Secret<SetUpConnection>) -> Result<OpenedLink> {
     Ok(opened)
 }
 
-/// Puts a connection into use that a link has changed.
+/// Puts a connection into use that a link has changed; `seen` is the fingerprint of what its owner looked at.
 pub fn switch_on(
     tx: &mut Tx,
     actor: &Actor,
     organisation: &OrganisationId,
     id: &ConnectionId,
+    seen: &str,
 ) -> Result<Connection> {
     organisation::lock(tx, organisation)?;
     let connection = connection::owned(tx.conn, organisation, id)?;
+    if seen != connection.fingerprint() {
+        let sentence = "It was changed since you looked at it. Check it again, then turn it on.";
+        return Err(Error::Invalid(Errors::one("form", sentence)));
+    }
     if connection.is_blank() {
         let sentence = "It needs the metadata of the identity provider first.";
         return Err(Error::Invalid(Errors::one("form", sentence)));

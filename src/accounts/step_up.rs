@@ -12,14 +12,15 @@ use crate::{
         schema::{connections, identities},
     },
     error::Result,
-    ids::{SessionId, UserId},
+    ids::{OrganisationId, SessionId, UserId},
     kinds::{AuthMethod, Factor, StepUpMethod, Strength},
     mail::emails,
     model::{
         audit::{self, Actor, Event},
+        domain,
         rate_limit::{self, Limit},
         session::{self, CurrentSession},
-        user::User,
+        user::{self, User},
     },
 };
 
@@ -59,12 +60,24 @@ pub fn by_sign_in(method: AuthMethod, second: Option<Factor>) -> Option<StepUpMe
 
 /// Whether the account's own second factor is asked for after a sign-in at its identity provider; nothing where it has none.
 /// Where it is not, the provider asks for one, and a sign-in there is as good here.
-fn provider_leaves_second_factor_to_us(conn: &mut Conn, user: &UserId) -> Result<Option<bool>> {
+fn provider_leaves_second_factor_to_us(conn: &mut Conn, id: &UserId) -> Result<Option<bool>> {
     let newest = identities::table
         .inner_join(connections::table)
-        .filter(identities::user_id.eq(user))
+        .filter(identities::user_id.eq(id))
         .order((identities::created_at.desc(), identities::id.desc()));
-    Ok(newest.select(connections::asks_second_factor).first(conn).optional()?)
+    let of = newest.select((connections::asks_second_factor, connections::organisation_id));
+    let Some((asks, organisation)) = of.first::<(bool, OrganisationId)>(conn).optional()? else {
+        return Ok(None);
+    };
+    let user = user::by_id(conn, id)?;
+    Ok(Some(asks || !stands_in(conn, &organisation, &user)?))
+}
+
+/// Whether an organisation's identity provider may stand in for the second factor of `user`: where the organisation has the
+/// domain of the account's address proved, now.
+pub fn stands_in(conn: &mut Conn, organisation: &OrganisationId, user: &User) -> Result<bool> {
+    let domain = domain::verified(conn, &user.email.domain())?;
+    Ok(user.is_verified() && domain.is_some_and(|domain| domain.organisation_id == *organisation))
 }
 
 // The tenth wrong one in a row ends the session.

@@ -7,7 +7,6 @@ use actix_web::{
     HttpRequest,
     web::{Data, Payload},
 };
-use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
@@ -22,12 +21,8 @@ const LINES: i64 = 10;
 /// Minutes since the Unix epoch, and the lines that were written in the last of them, as one number.
 static WRITTEN: AtomicI64 = AtomicI64::new(0);
 
-/// One report, in either format: what was forbidden.
-#[derive(Deserialize)]
-struct Report {
-    #[serde(alias = "effectiveDirective", alias = "violated-directive", alias = "effective-directive")]
-    directive: Option<String>,
-}
+/// What was forbidden, in either format; the older one may name the directive with its values.
+const NAMES: [&str; 3] = ["effectiveDirective", "effective-directive", "violated-directive"];
 
 /// `POST /csp-reports`. Strangers may send anything: nothing of it is kept but the name of a directive, where it is one.
 pub async fn create(_: HttpRequest, body: Payload, app: Data<App>) -> Result<Reply> {
@@ -42,10 +37,8 @@ pub async fn create(_: HttpRequest, body: Payload, app: Data<App>) -> Result<Rep
     };
     for report in reports.iter().take(10) {
         let Some(body) = report.get("body").or_else(|| report.get("csp-report")) else { continue };
-        let Ok(Report { directive: Some(directive) }) = Report::deserialize(body) else { continue };
-        if !is_directive(&directive) {
-            continue;
-        }
+        let named = NAMES.into_iter().find_map(|name| body.get(name)?.as_str()?.split(' ').next());
+        let Some(directive) = named.filter(|name| is_directive(name)) else { continue };
         counted += 1;
         app.metrics().csp_report();
         if may_write(app.now().unix() / 60) {
@@ -56,7 +49,8 @@ pub async fn create(_: HttpRequest, body: Payload, app: Data<App>) -> Result<Rep
 }
 
 fn is_directive(name: &str) -> bool {
-    name.len() <= 40 && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+    let is_word = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+    is_word && name.contains('-') && (4..=40).contains(&name.len())
 }
 
 fn may_write(minute: i64) -> bool {

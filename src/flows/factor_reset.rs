@@ -9,7 +9,7 @@ use crate::{
     app::App,
     clock::Timestamp,
     db::Conn,
-    error::{Error, Result},
+    error::{Error, Errors, Result},
     ids::UserId,
     model::{
         token::{self, StopFactorReset},
@@ -69,7 +69,18 @@ pub async fn stop_by_link(client: Client, Input(form): Input<Link>, app: Data<Ap
 /// `POST /me/factor-reset/stop`. Needs no step-up: nothing is taken away by it.
 pub async fn stop(me: CurrentUser, app: Data<App>) -> Result<Reply> {
     let (actor, user) = (me.actor(), me.user.clone());
-    let is_stopped = app.write(move |tx| factor_reset::stop(tx, &actor, &user)).await?;
+    let here = me.session.id.clone();
+    let is_stopped = app
+        .write(move |tx| {
+            tx.lock(&user.email.normalized())?;
+            if !factor_reset::may_stop(tx.conn, &user.id, &here)? {
+                let sentence = "You signed in here with what is to be removed, in a browser we didn't know before. To cancel, \
+                                use the link in the email.";
+                return Err(Error::Invalid(Errors::one("form", sentence)));
+            }
+            factor_reset::stop(tx, &actor, &user)
+        })
+        .await?;
     done("/me/security", is_stopped)
 }
 

@@ -37,7 +37,8 @@ pub async fn show(me: CurrentUser, client: Client, query: Query<Resume>, app: Da
         return Err(Error::MethodNotAllowed);
     }
     let (session, secret) = (me.session.id.clone(), query.into_inner().resume);
-    let form = app.write(move |tx| saved_request::consume(tx, &session, &secret)).await?;
+    let browser = client.binding.clone();
+    let form = app.write(move |tx| saved_request::consume(tx, &session, browser.as_deref(), &secret)).await?;
     let (what, destroys) = (what(&form.path), destroys(&form.path));
     Ok(Reply::page(SavedRequestPage { what, destroys, path: form.path, fields: form.fields }))
 }

@@ -148,7 +148,8 @@ pub async fn create(
 ) -> Result<Reply> {
     let waiting = match look_up(&app, &form.token).await {
         Ok(waiting) => waiting,
-        Err(error) => return pressed_twice(error, &visitor),
+        Err(error) if client.is_browser => return pressed_twice(error, &visitor),
+        Err(error) => return Err(error),
     };
     let user = &waiting.0;
     if !client.is_browser || client.holds_session_of(&user.id) {

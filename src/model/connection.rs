@@ -15,6 +15,7 @@ use crate::{
     error::{Error, Errors, Result},
     ids::{ConnectionId, Id, OrganisationId},
     saml::{IdentityProvider, NamePolicy, Reason, read_provider},
+    secret,
 };
 
 /// An identity provider that people of an organisation sign in with.
@@ -64,6 +65,14 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// Stands for what an owner looked at before they turned it on: another one, once anything of it was changed.
+    pub fn fingerprint(&self) -> String {
+        let parts =
+            [&self.name, &self.metadata, &self.mapping, &self.identifier, &self.name_policy.to_string()];
+        let flags = [self.sends_unsigned, self.allows_idp_initiated, self.asks_second_factor];
+        secret::digest(&format!("{parts:?} {flags:?}"))
+    }
+
     /// Whether it has no metadata yet.
     pub fn is_blank(&self) -> bool {
         self.metadata.is_empty()

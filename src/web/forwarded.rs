@@ -58,6 +58,12 @@ const PASSED_ON: &[&str] = &[
     "cf-connecting-ip",
     "true-client-ip",
     "fastly-client-ip",
+    "cf-ray",
+    "fly-client-ip",
+    "ngrok-trace-id",
+    "x-azure-clientip",
+    "x-envoy-external-address",
+    "x-proxyuser-ip",
 ];
 
 /// Development only, from this very machine, by a name that means this machine, and not through a proxy that runs on it;

@@ -245,13 +245,16 @@ where
                 body.hand_on();
                 return Ok(who);
             }
-            // Who may not do it is told so before anything is asked of them: all of these are for owners.
+            // A member who may not do it is told so before anything is asked of them: all of these are for owners.
             if let Some(slug) = req.match_info().get("slug").map(str::to_owned) {
                 let user = visitor.user.id.clone();
-                app.read(move |conn| organisation::owned_by(conn, &slug, &user)).await?;
+                let owned = app.read(move |conn| organisation::owned_by(conn, &slug, &user)).await;
+                if let Err(error @ Error::Forbidden) = owned {
+                    return Err(error);
+                }
             }
             let resume = match keeps {
-                true => saved_request::save(app, &visitor, req.path(), body.keep()).await?,
+                true => saved_request::save(app, &visitor, &req, body.keep()).await?,
                 false => None,
             };
             Err(visitor.step_up_required(app, S::STRENGTH, resume).await?)

@@ -25,7 +25,7 @@ use serde::{
 use url::form_urlencoded;
 
 use self::fields::Fields;
-use super::{app_of, mailed_token::MailedToken};
+use super::{app_of, body_budget::HeldBytes, mailed_token::MailedToken};
 use crate::error::{Error, Result};
 
 /// What was sent, by its `Content-Type`. Unknown fields are ignored, repeated ones refused; null is as if not sent, and a
@@ -175,9 +175,10 @@ pub fn tick<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error
     deserializer.deserialize_any(Tick)
 }
 
-/// A body in full. [`Error::TooLarge`] beyond `limit` bytes.
+/// A body in full. [`Error::TooLarge`] beyond `limit` bytes, [`Error::Busy`] where too many are on their way.
 pub async fn collect(mut payload: Payload, limit: usize) -> Result<Bytes> {
     let mut body = BytesMut::new();
+    let mut held = HeldBytes::here();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|cause| match cause {
             PayloadError::Overflow => Error::TooLarge,
@@ -186,6 +187,7 @@ pub async fn collect(mut payload: Payload, limit: usize) -> Result<Bytes> {
         if body.len() + chunk.len() > limit {
             return Err(Error::TooLarge);
         }
+        held.add(chunk.len())?;
         body.extend_from_slice(&chunk);
     }
     Ok(body.freeze())

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod assets;
 pub mod authentication;
+pub mod body_budget;
 pub mod browser_binding;
 pub mod client;
 pub mod cookies;

@@ -2,12 +2,13 @@
 
 use std::mem;
 
-use actix_web::dev::Payload;
+use actix_session::SessionExt;
+use actix_web::{HttpRequest, dev::Payload};
 use futures_util::{FutureExt, StreamExt};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use super::{input, local_path, visitor::Authenticated};
+use super::{BrowserBinding, input, local_path, visitor::Authenticated};
 use crate::{
     app::App,
     db::Tx,
@@ -23,6 +24,9 @@ const SEAL: &str = "interrupted";
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SavedRequest {
     session: SessionId,
+    /// The digest of the mark of the browser that sent it.
+    #[serde(default)]
+    browser: Option<String>,
     /// Where it was going.
     pub path: String,
     /// What was typed.
@@ -57,7 +61,13 @@ impl HeldBody {
 }
 
 /// Keeps a form; nothing where it holds a secret, which is never kept.
-pub async fn save(app: &App, visitor: &Authenticated, path: &str, body: Payload) -> Result<Option<String>> {
+pub async fn save(
+    app: &App,
+    visitor: &Authenticated,
+    req: &HttpRequest,
+    body: Payload,
+) -> Result<Option<String>> {
+    let (path, browser) = (req.path(), BrowserBinding::digest(&req.get_session()));
     let whole = input::collect(body, app.config().body_limit);
     let whole = tokio::time::timeout(app.config().body_timeout, whole).await.map_err(|_| Error::Timeout)?;
     let bytes = match whole {
@@ -69,7 +79,7 @@ pub async fn save(app: &App, visitor: &Authenticated, path: &str, body: Payload)
     if fields.iter().any(|(name, _)| is_secret(name)) || local_path(Some(path)).is_none() {
         return Ok(None);
     }
-    let form = SavedRequest { session: visitor.session.id.clone(), path: path.to_owned(), fields };
+    let form = SavedRequest { session: visitor.session.id.clone(), browser, path: path.to_owned(), fields };
     let sealed = app.config().keys.seal(SEAL, &serde_json::to_string(&form)?)?;
     let owner = visitor.user.id.clone();
     let address = visitor.user.email.normalized();
@@ -82,11 +92,19 @@ pub async fn save(app: &App, visitor: &Authenticated, path: &str, body: Payload)
     Ok(Some(secret.reveal().to_owned()))
 }
 
-/// Takes a form out again, once, in the session that sent it.
-pub fn consume(tx: &mut Tx, session: &SessionId, secret: &Secret<ResumeRequest>) -> Result<SavedRequest> {
+/// Takes a form out again, once, in the session and the browser that sent it: another holder of the session plants nothing.
+pub fn consume(
+    tx: &mut Tx,
+    session: &SessionId,
+    browser: Option<&str>,
+    secret: &Secret<ResumeRequest>,
+) -> Result<SavedRequest> {
     let (_, sealed) = token::redeem(tx, secret)?;
     let form: SavedRequest = serde_json::from_str(&tx.config.keys.open(SEAL, &sealed)?)?;
-    if form.session == *session { Ok(form) } else { Err(Error::DeadLink) }
+    match form.session == *session && form.browser.as_deref() == browser {
+        true => Ok(form),
+        false => Err(Error::DeadLink),
+    }
 }
 
 /// Where forms come that may be larger than others.

@@ -13,8 +13,7 @@ async fn reports_in_both_formats_are_counted_and_rubbish_is_not() {
     assert!(policy.contains("report-uri /csp-reports; report-to csp"), "{policy}");
     assert_eq!(page.header("reporting-endpoints"), "csp=\"/csp-reports\"");
 
-    let old =
-        json!({ "csp-report": { "violated-directive": "script-src", "document-uri": "https://x/?token=1" } });
+    let old = json!({ "csp-report": { "violated-directive": "script-src 'self'", "effective-directive": "script-src", "document-uri": "https://x/?token=1" } });
     let new = json!([
         { "type": "csp-violation", "body": { "effectiveDirective": "img-src", "documentURL": "https://x/" } },
         { "type": "csp-violation", "body": { "effectiveDirective": "style-src" } },

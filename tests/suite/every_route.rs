@@ -87,6 +87,7 @@ pub const BODIES: &[(&str, &str, &str)] = &[
     ("POST", "/organisations/{slug}/sso", "name=Okta&metadata=$METADATA"),
     ("PUT", "/organisations/{slug}/sso/{connection}", "name=Okta"),
     ("POST", "/organisations/{slug}/sso/{connection}", "name=Okta"),
+    ("POST", "/organisations/{slug}/sso/{connection}/switch-on", "fingerprint=x"),
     ("POST", "/organisations/{slug}/sso/{connection}/metadata", "metadata=$METADATA"),
     ("POST", "/sso/setup", "token=$TOKEN&name=Okta&metadata=$METADATA"),
     ("POST", "/auth/saml/test", "token=$TOKEN"),

@@ -379,7 +379,7 @@ async fn every_form_tells_password_managers_what_goes_where() {
         ("/me/password", &[("", "username"), ("newPassword", "new-password"), ("repeat", "new-password")]),
         ("/me/email", &[("email", "email")]),
         ("/me", &[("name", "name")]),
-        ("/me/2fa/totp/confirm", &[("key", "off"), ("code", "one-time-code")]),
+        ("/me/2fa/totp/confirm", &[("code", "one-time-code")]),
         ("/login/2fa", &[("code", "one-time-code"), ("recovery", "off")]),
         ("/login/magic-link/sent", &[("code", "one-time-code")]),
     ];

@@ -5,6 +5,7 @@ mod account_protection;
 mod assets;
 mod audit_ages;
 mod authentication;
+mod bodies;
 mod cancel_deletion;
 mod certificates;
 mod clock_jumps;

@@ -75,7 +75,7 @@ async fn a_code_is_good_once_and_none_before_it_any_more_case_57() {
 
     let thief = app.curl();
     ada.submits_password(&thief).await.is(200);
-    thief.submits_code(&code).await.refuses(422, "invalid").says("was used before");
+    thief.submits_code(&code).await.refuses(422, "invalid").says("has already been used");
     thief.submits_code(&before).await.refuses(422, "invalid");
     // Nor is it a step-up.
     phone.post_json("/auth/confirm", json!({ "code": code })).await.refuses(422, "invalid");
@@ -110,7 +110,7 @@ async fn a_clock_may_be_off_by_one_step_each_way_and_then_is_named_case_60() {
         let device = app.curl();
         ada.submits_password(&device).await.is(200);
         let refused = device.submits_code(&app.code_off(&ada.secret, off)).await.refuses(422, "invalid");
-        refused.says("check the clock of your phone");
+        refused.says("check the time on your phone");
     }
 }
 

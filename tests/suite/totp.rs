@@ -163,7 +163,7 @@ async fn a_set_up_waits_for_half_an_hour() {
     app.wait(TimeDelta::minutes(1));
 
     curl.get("/me/2fa/totp/confirm").await.refuses(422, "invalid").hides(&secret);
-    curl.confirms_app(&app.code(&secret)).await.refuses(422, "invalid").says("left for half an hour");
+    curl.confirms_app(&app.code(&secret)).await.refuses(422, "invalid").says("already finished or timed out");
     assert_eq!(curl.get("/me/2fa").await.json()["totp"]["enabled"], false);
 }
 
@@ -311,7 +311,7 @@ async fn guesses_at_a_set_up_are_counted_with_all_others() {
     curl.steps_up().await;
     let secret = app.waiting_app(&curl).await;
     for _ in 0..9 {
-        curl.confirms_app("000000").await.refuses(422, "invalid").says("check the clock of your phone");
+        curl.confirms_app("000000").await.refuses(422, "invalid").says("check the time on your phone");
     }
     curl.confirms_app("no code at all").await.refuses(422, "invalid").says("Enter the six digits");
     curl.confirms_app("000000").await.refuses(422, "invalid");
@@ -420,12 +420,11 @@ async fn a_browser_sets_the_app_up_by_forms_alone() {
 
     browser.post("/me/2fa/totp", &[]).await.goes_to("/me/2fa/totp/confirm");
     let page = browser.get("/me/2fa/totp/confirm").await.is(200).says("<svg ").says("href=\"otpauth://totp/");
-    let groups =
-        page.body.split_once("class=\"key\" type=\"text\" value=\"").unwrap().1.split_once('"').unwrap().0;
+    let groups = page.body.split_once("dir=\"ltr\">").unwrap().1.split_once("</textarea>").unwrap().0;
     assert!(groups.split(' ').all(|group| group.len() == 4) && groups.split(' ').count() == 8, "{groups}");
     let secret = groups.replace(' ', "");
     let wrong = browser.post("/me/2fa/totp/confirm", &[("code", "000000")]).await.is(422);
-    wrong.says("check the clock of your phone").says(groups);
+    wrong.says("check the time on your phone").says(groups);
 
     let code = app.code(&secret);
     let spaced = format!("{} {}", &code[..3], &code[3..]);

@@ -132,7 +132,8 @@ pub async fn login(
         return Ok(Reply::done("/login", message).respond_to(&req).map_into_boxed_body());
     };
     match origin::is_foreign(&req) || visitor.signed_in().is_some() {
-        true => confirm_sso(&app, &visitor, &req, id, to).await,
+        // Another site does not choose how long a device stays signed in.
+        true => confirm_sso(&app, &visitor, &req, id, Destination { remember: false, ..to }).await,
         false => send_authn_request(&app, &client, &req, id, SsoIntent::SignIn, to).await,
     }
 }

@@ -167,7 +167,8 @@ fn complete_sso(
         Resolution::Known(user) => {
             sso_attempt::set_user(tx, &handoff.attempt, &user.id)?;
             let ends_at = handoff.session_ends_at.map(Timestamp::from_unix);
-            let asks = connection.asks_second_factor;
+            let asks = connection.asks_second_factor
+                || !step_up::stands_in(tx.conn, &connection.organisation_id, &user)?;
             let there = (handoff.sso, ends_at);
             let remembered = handoff.asked.remembered;
             let outcome = authentication::complete_sso(tx, client, &user, there, asks, remembered)?;

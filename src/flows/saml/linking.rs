@@ -46,12 +46,14 @@ pub async fn link_form(client: Client, visitor: MaybeUser, app: Data<App>) -> Re
     Ok(Reply::page(LinkPage { organisation: connection.name, email, signed_in }))
 }
 
-/// `POST /auth/saml/link`: connects the two. Their sign-in just now is as good as a step-up.
+/// `POST /auth/saml/link`: connects the two. A sign-in in this browser, after it was asked for, is as good as a step-up.
 pub async fn link(me: CurrentUser, client: Client, req: HttpRequest, app: Data<App>) -> Result<Reply> {
     let secret = client.linking.clone().ok_or(Error::DeadLink)?;
-    let here = me.session.id.clone();
-    let began_at = app.read(move |conn| session::began_at(conn, &here)).await?;
-    let is_fresh = began_at + app.config().lifetimes.step_up > me.now;
+    let (here, asked) = (me.session.id.clone(), secret.clone());
+    let (began_at, asked_at) = app
+        .read(move |conn| Ok((session::began_at(conn, &here)?, token::peek(conn, &asked)?.created_at)))
+        .await?;
+    let is_fresh = began_at >= asked_at && began_at + app.config().lifetimes.step_up > me.now;
     if !is_fresh && !me.is_stepped_up_in_full(&app).await? {
         return Err(me.step_up_required(&app, Strength::Full, None).await?);
     }

@@ -75,8 +75,13 @@ pub struct Form {
     pub(super) sends_unsigned: bool,
     #[serde(rename = "takesUnsolicited", deserialize_with = "input::tick")]
     pub(super) allows_idp_initiated: bool,
-    #[serde(deserialize_with = "input::tick")]
+    /// On unless it is turned off: who says nothing of it leaves nobody's second factor out.
+    #[serde(default = "yes", deserialize_with = "input::tick")]
     pub(super) asks_second_factor: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl Form {
@@ -85,6 +90,7 @@ impl Form {
         let form = Self {
             default_role: Role::Viewer.to_string(),
             name_format: NamePolicy::Any.to_string(),
+            asks_second_factor: true,
             ..Self::default()
         };
         form.filled_like(like)

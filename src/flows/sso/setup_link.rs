@@ -5,7 +5,7 @@ use actix_web::{
     web::{Data, Path},
 };
 use askama::Template;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     access::{find, path_of, write},
@@ -17,7 +17,7 @@ use crate::{
     clock::Timestamp,
     error::Result,
     ids::ConnectionId,
-    web::{Reply, SteppedUpVerifiedUser},
+    web::{Input, Reply, SteppedUpVerifiedUser},
 };
 
 /// A link that was just made, which is shown this once.
@@ -29,6 +29,13 @@ pub struct SetupLinkPage {
     connection: ConnectionView,
     link: String,
     expires_at: Timestamp,
+}
+
+/// Which state of a connection its owner looked at.
+#[derive(Deserialize)]
+pub struct SwitchOnForm {
+    #[serde(default)]
+    fingerprint: String,
 }
 
 /// `POST /organisations/{slug}/sso/{connection}/setup-link`
@@ -68,12 +75,13 @@ pub async fn revoke_setup_link(
 pub async fn switch_on(
     me: SteppedUpVerifiedUser,
     path: Path<(String, ConnectionId)>,
+    Input(form): Input<SwitchOnForm>,
     app: Data<App>,
 ) -> Result<Reply> {
     let (organisation, connection) = find(&me, path.into_inner(), &app).await?;
     let (to, of) = (format!("{}/{}", path_of(&organisation), connection.id), organisation.id.clone());
     let on = write(&me, &organisation.id, &app, move |tx, actor| {
-        setup_link::switch_on(tx, actor, &of, &connection.id)
+        setup_link::switch_on(tx, actor, &of, &connection.id, &form.fingerprint)
     })
     .await?;
     let message = format!("{} is turned on.", on.name);

@@ -37,6 +37,8 @@ pub struct ConnectionView {
     pub(super) id: ConnectionId,
     pub(super) name: String,
     pub(super) issuer: String,
+    /// Changes with what it means; turning it on takes the one that was shown.
+    pub(super) fingerprint: String,
     pub(super) metadata_url: Option<String>,
     pub(super) read_at: Timestamp,
     pub(super) read_error: Option<String>,
@@ -74,6 +76,7 @@ impl ServiceView {
 impl ConnectionView {
     pub(super) fn new(connection: Connection, now: Timestamp) -> Self {
         Self {
+            fingerprint: connection.fingerprint(),
             is_blank: connection.is_blank(),
             is_paused: connection.is_paused,
             expires_in_days: (connection.expires_at - now).num_days(),

@@ -479,7 +479,7 @@ async fn one_goes_on_to_where_one_wanted_to_go_and_never_elsewhere() {
     {
         let browser = app.browser();
         let path = format!("/auth/saml/login?email=ada@example.com&next={next}");
-        let request = crate::idp::request_in(&browser.get(&path).await);
+        let request = request_in(&browser.get(&path).await);
         let response = acme.says(&app, &request, &ada());
         comes_back(&app, &browser, &response, &request.relay_state).await.goes_to(wanted);
     }

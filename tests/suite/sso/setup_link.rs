@@ -6,7 +6,7 @@ use vestibule::kinds::Role;
 
 use crate::{
     connections::{acme, again, connected, joins, stepped_up, tested},
-    harness::{TestApp, Visitor},
+    harness::{Answer, TestApp, Visitor},
     idp::{Acme, ada as ada_there, comes_back, later, posts, request_in},
     saml::forger::{IDP, Idp, metadata},
 };
@@ -26,6 +26,12 @@ async fn link(owner: &Visitor, connection: &str) -> String {
     let made = owner.post_json(&format!("{connection}/setup-link"), json!({})).await.is(201).json();
     let link = made["link"].as_str().unwrap();
     link.split_once("/sso/setup?token=").unwrap().1.to_owned()
+}
+
+/// The owner turns on what they see.
+async fn turns_on(owner: &Visitor, connection: &str) -> Answer {
+    let seen = owner.get(connection).await.json()["connection"]["fingerprint"].clone();
+    owner.post_json(&format!("{connection}/switch-on"), json!({ "fingerprint": seen })).await
 }
 
 async fn opens(app: &TestApp, token: &str) -> u16 {
@@ -64,7 +70,7 @@ async fn a_colleague_without_an_account_sets_it_up_and_an_owner_turns_it_on() {
     assert_eq!(shown["problem"], "Add the metadata of your identity provider.");
     assert_eq!((&shown["isInUse"], &shown["setupLinkUntil"]), (&json!(false), &Value::Null));
     assert_eq!(shown["steps"][0]["isDone"], false);
-    owner.post_json(&format!("{path}/switch-on"), json!({})).await.refuses(422, "invalid");
+    turns_on(&owner, &path).await.refuses(422, "invalid");
     let token = link(&owner, &path).await;
     assert!(owner.get(&path).await.json()["setupLinkUntil"].is_string());
 
@@ -99,7 +105,7 @@ async fn a_colleague_without_an_account_sets_it_up_and_an_owner_turns_it_on() {
         .is(200)
         .says("Turn it on")
         .says("Revoke the link");
-    let on = owner.post_json(&format!("{path}/switch-on"), json!({})).await.is(200).json();
+    let on = turns_on(&owner, &path).await.is(200).json();
     assert_eq!(on["connection"]["isPaused"], false);
 
     // In use now, so the link is dead, and no other can be made.
@@ -201,7 +207,7 @@ async fn its_bearer_sees_no_people_and_sets_no_roles() {
     let token = link(&owner, &path).await;
     let form = json!({
         "token": token, "name": "Entra", "identifier": "uid", "roles": "all = owner", "defaultRole": "owner",
-        "takesUnsolicited": true, "asksSecondFactor": true, "emailAttribute": "upn",
+        "takesUnsolicited": true, "asksSecondFactor": false, "emailAttribute": "upn",
     });
 
     app.curl().post_json("/sso/setup", form).await.is(200);
@@ -214,7 +220,7 @@ async fn its_bearer_sees_no_people_and_sets_no_roles() {
         ("roles", json!("owners = editor\n")),
         ("defaultRole", json!("viewer")),
         ("takesUnsolicited", json!(false)),
-        ("asksSecondFactor", json!(false)),
+        ("asksSecondFactor", json!(true)),
     ] {
         assert_eq!(settings[name], value, "{name}");
     }
@@ -272,7 +278,7 @@ async fn a_connection_in_use_has_no_link_and_a_paused_one_lets_nobody_in_or_is_r
     let refused =
         owner.post_json(&format!("{SSO}/domains/{domain}/enforce"), json!({ "breakGlass": boss })).await;
     refused.is(422).says("Switch the connection on first.");
-    owner.post_json(&format!("{path}/switch-on"), json!({})).await.is(200);
+    turns_on(&owner, &path).await.is(200);
     assert_eq!(opens(&app, &token).await, 422, "people are led to it now");
     owner.post_json(&format!("{path}/setup-link"), json!({})).await.refuses(422, "invalid");
 }
@@ -294,4 +300,22 @@ async fn one_node_makes_the_link_another_is_asked_by_it_and_the_first_one_ends_i
     owner.post_json(&format!("{path}/setup-link/revoke"), json!({})).await.is(200);
 
     assert_eq!(opens(&other, &token).await, 422);
+}
+
+/// What the bearer of the link changes while the owner looks is not turned on by the owner's press.
+#[actix_web::test]
+async fn what_is_changed_before_the_press_is_not_turned_on() {
+    let app = TestApp::open().await;
+    let owner = acme(&app).await;
+    let path = blank(&owner).await;
+    let token = link(&owner, &path).await;
+    saves(&app, &token, &Idp::rsa()).await;
+    let seen = owner.get(&path).await.json()["connection"]["fingerprint"].clone();
+    saves(&app, &token, &Idp::rsa()).await;
+
+    for fingerprint in [seen, json!(""), json!("x")] {
+        let form = json!({ "fingerprint": fingerprint });
+        owner.post_json(&format!("{path}/switch-on"), form).await.refuses(422, "invalid");
+    }
+    turns_on(&owner, &path).await.is(200);
 }
