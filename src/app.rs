@@ -120,6 +120,11 @@ impl App {
         &self.0.hasher
     }
 
+    /// How many password hashes wait or run.
+    pub fn hashes_in_hand(&self) -> usize {
+        self.0.hasher.gauge().in_hand()
+    }
+
     /// The counters.
     pub fn metrics(&self) -> &Metrics {
         &self.0.metrics

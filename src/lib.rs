@@ -5,7 +5,7 @@
 //!
 //! | floor | who lives there |
 //! |---|---|
-//! | 6 | [`routes`], [`server`], [`cli`]: every URL on one page; the commands |
+//! | 6 | [`routes`], [`server`], [`cli`]: every URL on one page; the commands; [`internals`]: what the tests look into |
 //! | 5 | [`flows`]: verbs, which never know each other |
 //! | 4 | [`web`]: the vocabulary of HTTP: replies with two faces, inputs, guards, the one door |
 //! | 3 | [`accounts`]: use cases and policy, without HTTP; [`app`], [`jobs`], [`metrics`]: what a request may use; what runs by itself |
@@ -17,6 +17,9 @@
 //! four beats: who may enter (a guard), what was sent (an input), one read or write, one [`web::Reply`]. A write is
 //! one transaction at one moment; its emails lie in the same transaction and leave after it. Whoever proves who
 //! they are comes in through [`web::authentication`], and through nothing else.
+//!
+//! What an application that embeds the house may use is public; everything else is `pub(crate)`, and `unreachable_pub`
+//! keeps it so.
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
@@ -30,21 +33,23 @@ pub mod secret;
 
 pub mod db;
 pub mod mail;
-pub mod outbound;
+mod outbound;
 
-pub mod model;
+mod model;
 pub mod saml;
-pub mod webauthn;
+mod webauthn;
 
-pub mod accounts;
+mod accounts;
 pub mod app;
 pub mod jobs;
-pub mod metrics;
+mod metrics;
 
 pub mod web;
 
-pub mod flows;
+mod flows;
 
 pub mod cli;
+#[doc(hidden)]
+pub mod internals;
 pub mod routes;
 pub mod server;

@@ -125,6 +125,9 @@ mod tests {
         assert_eq!(none.second(), [""; 0]);
         let app = Factors { has_totp: true, ..none };
         assert_eq!(app.second(), ["totp", "recovery_code"]);
+        let all = Factors { has_totp: true, passkeys: 2, usable_passkeys: 2, ..none };
+        assert_eq!(all.second(), ["totp", "passkey", "recovery_code"]);
+        assert_eq!(all.step_up(), ["password", "totp", "passkey", "recovery_code"]);
         let passkey = Factors { passkeys: 1, usable_passkeys: 1, ..none };
         assert_eq!(passkey.step_up(), ["password", "passkey", "recovery_code"]);
         let copied = Factors { usable_passkeys: 0, ..passkey };

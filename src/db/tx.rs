@@ -17,7 +17,7 @@ pub struct Tx<'a> {
     /// Whether an email waits for the commit.
     pub has_mail: bool,
     /// What was audited: each is a line of the log after the commit.
-    pub audited: Vec<Audited>,
+    pub(crate) audited: Vec<Audited>,
 }
 
 impl Tx<'_> {

@@ -16,7 +16,7 @@ use crate::{
     text_enum,
 };
 
-pub use ageing::{ATTEMPTS, SIGN_INS, forget_networks, sweep_attempts, sweep_sign_ins};
+pub use ageing::{forget_networks, sweep_attempts, sweep_sign_ins};
 pub use event::Event;
 
 /// What is held here about a person, and what becomes of it.

@@ -19,7 +19,7 @@ use crate::{
     secret::random_text,
 };
 
-pub use upkeep::{CHECKED_EVERY, GRACE, Gone, due, note_found, note_gone, take_turn};
+pub use upkeep::{GRACE, Gone, due, note_found, note_gone, take_turn};
 
 /// What is held here about a person, and what becomes of it.
 pub const PERSONAL_DATA: PersonalData = PersonalData {

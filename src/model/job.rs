@@ -12,10 +12,6 @@ use crate::{
     ids::NodeId,
 };
 
-/// A process that runs jobs.
-#[derive(Debug)]
-pub struct Node;
-
 /// A job, as an operator sees it.
 #[derive(Debug, Clone, Serialize, Queryable, Selectable)]
 #[diesel(table_name = jobs)]

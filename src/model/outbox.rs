@@ -18,7 +18,7 @@ use crate::{
     secret::Keys,
 };
 
-pub use operator::{Depth, Parked, Trouble, depth, latest_to, parked, retry_parked, troubles};
+pub use operator::{Depth, depth, latest_to, parked, retry_parked, troubles};
 
 const SEAL: &str = "letter";
 
@@ -81,10 +81,6 @@ pub fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
     // Again: an operator may have put one back into the queue.
     Ok(diesel::delete(outbox::table.filter(outbox::id.eq_any(ids)).filter(is_over)).execute(tx.conn)?)
 }
-
-/// An email in the outbox.
-#[derive(Debug)]
-pub struct Posted;
 
 /// An email that this node may send now.
 #[derive(Debug, Clone, Queryable)]

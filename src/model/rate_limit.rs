@@ -20,7 +20,7 @@ use crate::{
     secret,
 };
 
-pub use operator::{Counter, forget_all, forget_digests, page};
+pub use operator::{forget_all, forget_digests, page};
 
 /// What is held here about a person, and what becomes of it.
 pub const PERSONAL_DATA: PersonalData = PersonalData {

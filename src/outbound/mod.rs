@@ -12,8 +12,6 @@ use hickory_resolver::{
     proto::{op::ResponseCode, rr::RData},
 };
 
-pub use document::Unreadable;
-
 use crate::config::Config;
 
 // Once asked and once more, within this.

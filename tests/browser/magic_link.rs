@@ -2,14 +2,9 @@
 
 use serde_json::json;
 use vestibule::{
-    accounts::{factor_reset, recovery_codes},
     clock::Timestamp,
+    internals::{Actor, SharedSecret, ask_for_factor_reset, make_recovery_codes, restore_app},
     mail::EmailAddress,
-    model::{
-        audit::Actor,
-        totp::{self, SharedSecret},
-        user,
-    },
 };
 
 use crate::{
@@ -38,15 +33,14 @@ async fn code_on(browser: &Browser) -> String {
 
 /// An authenticator app behind the pages' back; what it shows a minute later.
 async fn set_up_app(app: &TestApp, address: &str) -> String {
-    let address = EmailAddress::parse(address).unwrap();
+    let user = app.user_id(address).await;
     let secret = app
         .inner
         .write(move |tx| {
-            let user = user::confirmed(tx.conn, &address)?.unwrap();
             let secret = SharedSecret::from_bytes(b"one of twenty octets");
-            totp::restore(tx, &user.id, &secret)?;
+            restore_app(tx, &user, &secret)?;
             let secret = secret.base32().to_string();
-            recovery_codes::make(tx, &Actor::operator(), &user.id)?;
+            make_recovery_codes(tx, &Actor::operator(), &user)?;
             Ok(secret)
         })
         .await
@@ -186,7 +180,7 @@ async fn the_pages_of_links_and_ways_are_fit_for_everybody() {
     )
     .await;
     let email = EmailAddress::parse(address).unwrap();
-    app.inner.write(move |tx| factor_reset::ask(tx, &Actor::operator(), &email)).await.unwrap();
+    app.inner.write(move |tx| ask_for_factor_reset(tx, &Actor::operator(), &email)).await.unwrap();
     let second = chromium.browser(&app, LAPTOP).await;
     second.open("/login").await;
     second.sign_in(address, PASSWORD).await;

@@ -5,7 +5,7 @@ use serde_json::json;
 use vestibule::{
     clock::Timestamp,
     ids::Id,
-    model::sso_attempt::{self, CheckDetail, Detail},
+    internals::{SsoAttemptDetail, SsoCheckDetail, note_sso_attempt},
     saml::ServiceKey,
 };
 
@@ -69,13 +69,13 @@ async fn every_page_about_single_sign_on_is_fit_for_everybody() {
 
     let connection = app.texts("SELECT id AS text FROM connections").await.remove(0);
     let here = format!("/organisations/acme-sons/sso/{connection}");
-    let detail = Detail {
+    let detail = SsoAttemptDetail {
         subject: Some("ada".to_owned()),
         email: Some("ada@acme.example".to_owned()),
         role: Some("Editor".to_owned()),
         account: Some("A new account with this address.".to_owned()),
         checks: [None, Some("The assertion is meant for another service.")]
-            .map(|failed| CheckDetail {
+            .map(|failed| SsoCheckDetail {
                 says: "It is meant for us.".to_owned(),
                 failed: failed.map(str::to_owned),
                 expected: Some("https://app.example/auth/saml/metadata".to_owned()),
@@ -86,12 +86,12 @@ async fn every_page_about_single_sign_on_is_fit_for_everybody() {
             "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress".to_owned(),
             vec!["ada@acme.example".to_owned()],
         )],
-        ..Detail::default()
+        ..SsoAttemptDetail::default()
     };
     let id = Id::from_text(connection);
     let noted = app.inner.write(move |tx| {
-        sso_attempt::note(tx, &id, None, true, "wrong_audience", &detail)?;
-        sso_attempt::note(tx, &id, None, true, "success", &detail)
+        note_sso_attempt(tx, &id, None, true, "wrong_audience", &detail)?;
+        note_sso_attempt(tx, &id, None, true, "success", &detail)
     });
     let noted = noted.await.unwrap();
     ada.open(&format!("{here}/attempts/{noted}")).await;

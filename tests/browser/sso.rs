@@ -4,15 +4,13 @@ use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use vestibule::{
-    accounts::{connections, domains, organisations, service_keys},
     clock::Clock,
     ids::{ConnectionId, UserId},
-    kinds::Role,
-    model::{
-        audit::Actor,
-        connection::{Mapping, NewConnection},
-        organisation::{Slug, Title},
+    internals::{
+        Actor, Mapping, NewConnection, Slug, Title, add_domain, begin_service_key, create_connection,
+        create_organisation, verify_domain,
     },
+    kinds::Role,
     saml::ServiceKey,
 };
 
@@ -33,13 +31,13 @@ async fn connect(app: &TestApp, provider: &SimpleSaml) -> ConnectionId {
     let (title, slug) = (Title::parse("Acme").unwrap(), Slug::parse("acme").unwrap());
     let connected = app.inner.write(move |tx| {
         let actor = Actor::operator();
-        let acme = organisations::create(tx, &actor, &owner, &title, &slug)?;
+        let acme = create_organisation(tx, &actor, &owner, &title, &slug)?;
         let roles = vec![("makers".to_owned(), Role::Editor), ("owners".to_owned(), Role::Owner)];
         let mapping = Mapping { roles, ..Mapping::default() };
         let new = NewConnection { name: "Acme".to_owned(), metadata, metadata_url: None, mapping };
-        let connection = connections::create(tx, &actor, &acme.id, new)?.unwrap();
-        let domain = domains::add(tx, &actor, &acme.id, Some(&connection.id), "example.com")?;
-        domains::verify(tx, &actor, &domain, "operator")?;
+        let connection = create_connection(tx, &actor, &acme.id, new)?.unwrap();
+        let domain = add_domain(tx, &actor, &acme.id, Some(&connection.id), "example.com")?;
+        verify_domain(tx, &actor, &domain, "operator")?;
         Ok(connection.id)
     });
     connected.await.unwrap()
@@ -136,7 +134,7 @@ async fn what_is_encrypted_opens_and_a_change_of_certificates_is_not_noticed() {
     let now = app.clock.now();
     let key = ServiceKey::generate("Vestibule", now, TimeDelta::days(100)).unwrap();
     provider.encrypts_to(&key.certificate_pem().unwrap());
-    let begun = app.inner.write(move |tx| service_keys::begin(tx, &Actor::operator(), &key));
+    let begun = app.inner.write(move |tx| begin_service_key(tx, &Actor::operator(), &key));
     begun.await.unwrap();
     let chromium = Chromium::start();
 

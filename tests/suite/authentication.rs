@@ -9,7 +9,7 @@ use std::{
 use serde_json::json;
 use vestibule::{
     ids::Id,
-    model::totp::{self, SharedSecret},
+    internals::{SharedSecret, restore_app},
 };
 
 use crate::{
@@ -164,7 +164,7 @@ async fn give_app(app: &TestApp, curl: &Visitor) -> String {
     let user = curl.get("/me").await.json()["user"]["id"].as_str().unwrap().to_owned();
     let secret = SharedSecret::from_bytes(b"one of twenty octets");
     let told = secret.base32().to_string();
-    let given = app.inner.write(move |tx| totp::restore(tx, &Id::from_text(user), &secret));
+    let given = app.inner.write(move |tx| restore_app(tx, &Id::from_text(user), &secret));
     given.await.unwrap();
     told
 }

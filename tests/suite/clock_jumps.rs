@@ -3,9 +3,8 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use vestibule::{
-    accounts::factor_reset::{self, Asked},
+    internals::{Actor, FactorResetAsked, ask_for_factor_reset},
     jobs::{self, Job, Outcome},
-    model::audit::Actor,
 };
 
 use crate::harness::{PASSWORD, TestApp, Visitor, token_in};
@@ -329,14 +328,15 @@ async fn a_browser_becomes_known_again_after_all_were_forgotten_in_the_future() 
 async fn a_reset_that_was_asked_for_in_the_future_can_be_asked_for_again() {
     let app = TestApp::open().await;
     app.with_app(ADDRESS).await;
-    let ask = || app.inner.write(|tx| factor_reset::ask(tx, &Actor::operator(), &ADDRESS.parse().unwrap()));
+    let ask =
+        || app.inner.write(|tx| ask_for_factor_reset(tx, &Actor::operator(), &ADDRESS.parse().unwrap()));
     app.wait(ahead());
-    assert!(matches!(ask().await.unwrap(), Asked::Until(_)));
-    assert!(matches!(ask().await.unwrap(), Asked::UnderWay(_)));
+    assert!(matches!(ask().await.unwrap(), FactorResetAsked::Until(_)));
+    assert!(matches!(ask().await.unwrap(), FactorResetAsked::UnderWay(_)));
 
     app.wait(-ahead());
 
-    let Asked::Until(at) = ask().await.unwrap() else { panic!("it waits for the future") };
+    let FactorResetAsked::Until(at) = ask().await.unwrap() else { panic!("it waits for the future") };
     assert!(at - app.clock.now() < TimeDelta::days(30));
-    assert!(matches!(ask().await.unwrap(), Asked::UnderWay(again) if again == at));
+    assert!(matches!(ask().await.unwrap(), FactorResetAsked::UnderWay(again) if again == at));
 }

@@ -8,12 +8,14 @@ use flate2::read::DeflateDecoder;
 use futures_util::future::join;
 use serde_json::{Value, json};
 use vestibule::{
-    accounts::{identity_links, members, service_keys},
     clock::Timestamp,
     ids::{ConnectionId, Id, UserId},
+    internals::{
+        Actor, add_member, announce_service_key, connection_by_id, identity_owner, link_identity,
+        note_connection_test, service_with_keys, switch_service_key,
+    },
     jobs,
     kinds::Role,
-    model::{audit::Actor, connection, service_key},
     saml,
 };
 
@@ -64,7 +66,7 @@ pub async fn joins(app: &TestApp, visitor: &Visitor, role: Role) -> String {
     let user = UserId::from_text(id.clone());
     let joined = app
         .inner
-        .write(move |tx| members::add(tx, &Actor::operator(), &Id::from_text(organisation), &user, role));
+        .write(move |tx| add_member(tx, &Actor::operator(), &Id::from_text(organisation), &user, role));
     assert!(joined.await.unwrap());
     id
 }
@@ -84,8 +86,8 @@ fn asked(location: &str) -> (String, String) {
 fn answer(app: &TestApp, request: &str) -> Draft {
     let (now, later) = (app.inner.now(), app.inner.now() + TimeDelta::seconds(300));
     let here = |text: &str| {
-        text.replace(US, &app.inner.config().site.link("/auth/saml/metadata"))
-            .replace(ACS, &app.inner.config().site.link("/auth/saml/callback"))
+        text.replace(US, &format!("{}/auth/saml/metadata", app.base_url))
+            .replace(ACS, &format!("{}/auth/saml/callback", app.base_url))
             .replace(REQUEST, request)
             .replace(&forger::at(-5), &now.iso())
             .replace(&forger::at(300), &later.iso())
@@ -428,7 +430,7 @@ async fn our_next_key_is_announced_before_it_is_used_and_both_open_what_is_encry
     let next = forger::service_key();
     let service = || async {
         let config = app.inner.config().clone();
-        app.inner.read(move |conn| service_key::service(conn, &config)).await.unwrap()
+        app.inner.read(move |conn| service_with_keys(conn, &config)).await.unwrap()
     };
     let first = service().await.keys.remove(0).certificate().clone();
     let in_metadata = |certificate: &saml::Certificate, text: &str| {
@@ -436,12 +438,12 @@ async fn our_next_key_is_announced_before_it_is_used_and_both_open_what_is_encry
     };
 
     let announced = next.clone();
-    app.inner.write(move |tx| service_keys::announce(tx, &Actor::operator(), &announced)).await.unwrap();
+    app.inner.write(move |tx| announce_service_key(tx, &Actor::operator(), &announced)).await.unwrap();
     let text = app.curl().get("/auth/saml/metadata").await.is(200).body;
     assert!(in_metadata(&first, &text) && in_metadata(next.certificate(), &text));
     assert_eq!(service().await.keys[0].certificate(), &first, "the old one signs still");
 
-    app.inner.write(|tx| service_keys::switch(tx, &Actor::operator())).await.unwrap();
+    app.inner.write(|tx| switch_service_key(tx, &Actor::operator())).await.unwrap();
     let keys = service().await.keys;
     assert_eq!(keys[0].certificate(), next.certificate());
     assert_eq!(keys[1].certificate(), &first, "the old one opens still");
@@ -460,8 +462,8 @@ async fn a_connection_that_is_removed_takes_its_identities_with_it_case_30() {
     let known = name.clone();
     app.inner
         .write(move |tx| {
-            let connection = connection::by_id(tx.conn, &id)?;
-            identity_links::link(tx, &Actor::operator(), &connection.id, &known, &bea_id)
+            let connection = connection_by_id(tx.conn, &id)?;
+            link_identity(tx, &Actor::operator(), &connection.id, &known, &bea_id)
         })
         .await
         .unwrap();
@@ -473,7 +475,7 @@ async fn a_connection_that_is_removed_takes_its_identities_with_it_case_30() {
     ada.get(&path).await.is(404);
     let path = connected(&ada, &[&idp]).await;
     let id = ConnectionId::from_text(path.rsplit('/').next().unwrap());
-    let found = app.inner.read(move |conn| identity_links::owner_of(conn, &id, &name)).await.unwrap();
+    let found = app.inner.read(move |conn| identity_owner(conn, &id, &name)).await.unwrap();
     assert!(found.is_none(), "the same provider, connected again, knows nobody");
     assert_eq!(app.count("audit WHERE event = 'connection_removed'").await, 1);
 }
@@ -488,10 +490,10 @@ async fn settings_changed_while_a_test_is_under_way_are_not_tested() {
     let ada = acme(&app).await;
     let path = connected(&ada, &[&Idp::rsa()]).await;
     let id = ConnectionId::from_text(path.rsplit('/').next().unwrap());
-    let before = app.inner.read(move |conn| connection::by_id(conn, &id)).await.unwrap();
+    let before = app.inner.read(move |conn| connection_by_id(conn, &id)).await.unwrap();
 
     ada.put_json(&path, json!({ "name": "Okta", "defaultRole": "owner" })).await.is(200);
-    app.inner.write(move |tx| connection::note_test(tx, &before)).await.unwrap();
+    app.inner.write(move |tx| note_connection_test(tx, &before)).await.unwrap();
 
     assert_eq!(ada.get(&path).await.json()["connection"]["testedAt"], Value::Null);
     assert!(app.inner.now() > Timestamp::from_unix(0));

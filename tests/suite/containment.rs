@@ -2,9 +2,8 @@
 
 use serde_json::json;
 use vestibule::{
-    accounts::{containment, factor_removal},
     ids::UserId,
-    model::{audit::Actor, user},
+    internals::{AccessOccasion, Actor, end_access, lock_out, remove_second_factors, user_by_id},
 };
 
 use crate::{
@@ -159,8 +158,8 @@ impl Case {
                 let is_compromised = self.occasion == Occasion::LockedAsCompromised;
                 let id = user_id(laptop).await;
                 let locked = app.inner.write(move |tx| {
-                    let user = user::by_id(tx.conn, &id)?;
-                    containment::lock_out(tx, &Actor::operator(), &user, is_compromised)
+                    let user = user_by_id(tx.conn, &id)?;
+                    lock_out(tx, &Actor::operator(), &user, is_compromised)
                 });
                 assert!(locked.await.unwrap());
             }
@@ -180,8 +179,7 @@ impl Case {
             }
             Occasion::FactorsReset => {
                 let id = user_id(laptop).await;
-                let reset =
-                    app.inner.write(move |tx| factor_removal::remove_all(tx, &Actor::operator(), &id));
+                let reset = app.inner.write(move |tx| remove_second_factors(tx, &Actor::operator(), &id));
                 reset.await.unwrap();
             }
             Occasion::DeletionScheduled => {
@@ -193,8 +191,8 @@ impl Case {
                 acme.enforces(app, None).await;
                 let id = user_id(laptop).await;
                 let ended = app.inner.write(move |tx| {
-                    let required = containment::Occasion::SsoRequired(None);
-                    containment::end_access(tx, &Actor::operator(), &id, required)
+                    let required = AccessOccasion::SsoRequired(None);
+                    end_access(tx, &Actor::operator(), &id, required)
                 });
                 ended.await.unwrap();
             }

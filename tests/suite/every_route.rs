@@ -5,11 +5,10 @@ use std::{collections::BTreeMap, sync::OnceLock};
 use actix_web::http::Method;
 use serde_json::{Value, json};
 use vestibule::{
-    accounts::members,
     error::Error,
     ids::Id,
+    internals::{Actor, add_member},
     kinds::Role,
-    model::audit::Actor,
     routes::{Entry, entries},
     web::Access,
 };
@@ -211,7 +210,7 @@ pub async fn organisation_of(app: &TestApp, session: &str, second: &str) -> (Str
     let (organisation, user) = (Id::from_text(id), Id::from_text(member.clone()));
     let joined = app
         .inner
-        .write(move |tx| members::add(tx, &Actor::operator(), &organisation, &user, Role::Owner))
+        .write(move |tx| add_member(tx, &Actor::operator(), &organisation, &user, Role::Owner))
         .await;
     assert!(joined.unwrap());
     (slug, member)
@@ -250,7 +249,7 @@ pub async fn waiting_sign_in(app: &TestApp, owner: &Owner) -> String {
 }
 
 pub fn cookie_name(app: &TestApp) -> &'static str {
-    if app.inner.config().site.is_https() { "__Host-session" } else { "session" }
+    if app.base_url.starts_with("https:") { "__Host-session" } else { "session" }
 }
 
 /// Sends a request and looks at what every answer must have.
@@ -285,7 +284,7 @@ fn check_headers(app: &TestApp, answer: &Answer) {
     let is_file = what.contains(" /static/") && answer.status == 200;
     is("cache-control", if is_file { "public, max-age=31536000, immutable" } else { "no-store" });
     assert!(is_file || answer.header("vary") == "accept, cookie", "{what}: {}", answer.header("vary"));
-    let is_https = app.inner.config().site.is_https();
+    let is_https = app.base_url.starts_with("https:");
     is("strict-transport-security", if is_https { "max-age=63072000; includeSubDomains" } else { "" });
     for (name, _) in &answer.headers {
         let name = name.as_str();

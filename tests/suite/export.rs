@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use diesel::connection::SimpleConnection;
 use serde_json::{Value, json};
-use vestibule::accounts::personal_data;
+use vestibule::internals::PERSONAL_DATA;
 
 use crate::{
     docs::block,
@@ -63,7 +63,7 @@ async fn it_holds_what_the_readme_says_and_no_secrets() {
             assert!(row.contains(&format!("`{key}`")), "{section}.{key} is not in docs/personal-data.md");
         }
     }
-    for section in personal_data::ALL.iter().flat_map(|entry| entry.export) {
+    for section in PERSONAL_DATA.iter().flat_map(|entry| entry.export) {
         assert!(document.get(section.name).is_some(), "{}", section.name);
     }
     let hash = app.texts("SELECT password_hash AS text FROM users WHERE email = 'ada@example.com'").await;

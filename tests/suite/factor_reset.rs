@@ -4,10 +4,9 @@ use chrono::TimeDelta;
 use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
 use vestibule::{
-    accounts::factor_reset::{self, Asked},
+    internals::{Actor, FactorResetAsked, ask_for_factor_reset},
     jobs::{self, Job, Outcome},
     mail::EmailAddress,
-    model::audit::Actor,
 };
 
 use crate::{
@@ -16,9 +15,9 @@ use crate::{
 };
 
 /// An operator asks for it, at the house's own time.
-async fn ask(app: &TestApp, address: &str) -> Asked {
+async fn ask(app: &TestApp, address: &str) -> FactorResetAsked {
     let email = EmailAddress::parse(address).unwrap();
-    app.inner.write(move |tx| factor_reset::ask(tx, &Actor::operator(), &email)).await.unwrap()
+    app.inner.write(move |tx| ask_for_factor_reset(tx, &Actor::operator(), &email)).await.unwrap()
 }
 
 /// Runs the job; from how many it took their second factors.
@@ -47,7 +46,7 @@ async fn after_the_delay_every_second_factor_and_session_is_gone_and_the_owner_i
     let (laptop, _) = guarded(&app, "ada@example.com").await;
     app.send_emails().await;
 
-    let Asked::Until(at) = ask(&app, "Ada@Example.com").await else { panic!("it did not start") };
+    let FactorResetAsked::Until(at) = ask(&app, "Ada@Example.com").await else { panic!("it did not start") };
     assert_eq!(at.iso(), "2026-11-22T14:06:00Z");
     let emails = app.emails_to("ada@example.com").await;
     let asked = &emails[emails.len() - 1];
@@ -187,12 +186,12 @@ async fn it_starts_once_and_only_where_there_is_something_to_reset() {
     app.verified("eve@example.com").await;
     app.unverified_user("bob@example.com").await;
 
-    let Asked::Until(at) = ask(&app, "ada@example.com").await else { panic!("it did not start") };
+    let FactorResetAsked::Until(at) = ask(&app, "ada@example.com").await else { panic!("it did not start") };
     app.wait(TimeDelta::hours(1));
-    assert_eq!(ask(&app, "ada@example.com").await, Asked::UnderWay(at));
-    assert_eq!(ask(&app, "eve@example.com").await, Asked::NothingToReset);
-    assert_eq!(ask(&app, "bob@example.com").await, Asked::Nobody);
-    assert_eq!(ask(&app, "nobody@example.com").await, Asked::Nobody);
+    assert_eq!(ask(&app, "ada@example.com").await, FactorResetAsked::UnderWay(at));
+    assert_eq!(ask(&app, "eve@example.com").await, FactorResetAsked::NothingToReset);
+    assert_eq!(ask(&app, "bob@example.com").await, FactorResetAsked::Nobody);
+    assert_eq!(ask(&app, "nobody@example.com").await, FactorResetAsked::Nobody);
     let emails = app.emails_to("ada@example.com").await;
     assert_eq!(emails.iter().filter(|email| email.text.contains("/factor-reset/stop")).count(), 1);
 }
@@ -278,7 +277,7 @@ async fn the_operator_asks_asks_again_and_stops_it_by_command() {
 async fn the_delay_is_a_setting() {
     let app = TestApp::with(&[("FACTORS_RESET_DELAY", "2d")]).await;
     guarded(&app, "ada@example.com").await;
-    let Asked::Until(at) = ask(&app, "ada@example.com").await else { panic!("it did not start") };
+    let FactorResetAsked::Until(at) = ask(&app, "ada@example.com").await else { panic!("it did not start") };
     assert_eq!(at.iso(), "2026-11-23T14:06:00Z");
     let emails = app.emails_to("ada@example.com").await;
     assert!(emails[emails.len() - 1].text.contains("You have 2 days."));

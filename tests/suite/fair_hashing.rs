@@ -7,7 +7,7 @@ use actix_web::rt::task;
 use chrono::TimeDelta;
 use futures_util::future::{join, join_all};
 use serde_json::json;
-use vestibule::{accounts::limits, model::audit::Actor};
+use vestibule::internals::{Actor, forget_limits};
 
 use crate::harness::{Answer, PASSWORD, TestApp, Visitor};
 
@@ -104,7 +104,7 @@ async fn an_operator_clears_the_neighbourhood_with_the_network() {
         let late = from(&app, "203.0.113.7");
         tries(&late, "late@example.com", "a wrong guess").await.is(429);
 
-        let cleared = app.inner.write(move |tx| limits::forget(tx, &Actor::operator(), named)).await.unwrap();
+        let cleared = app.inner.write(move |tx| forget_limits(tx, &Actor::operator(), named)).await.unwrap();
 
         assert!(cleared.unwrap() > 0, "{named}");
         tries(&late, "late@example.com", "a wrong guess").await.is(401);
@@ -128,7 +128,7 @@ async fn a_known_device_does_not_stand_behind_a_flood() {
         }
     });
     let owner = async {
-        while app.inner.hasher().gauge().in_hand() < 12 {
+        while app.inner.hashes_in_hand() < 12 {
             assert!(served.get() < 40, "the flood was over before it was there");
             task::yield_now().await;
         }

@@ -48,8 +48,9 @@ fn emails_know_nothing_of_pages() {
 #[test]
 fn the_map_names_every_module_once() {
     let source = fs::read_to_string("src/lib.rs").unwrap();
+    let modules = source.lines().map(|line| line.strip_prefix("pub ").unwrap_or(line));
     let declared: Vec<&str> =
-        source.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
+        modules.filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';')).collect();
     let mut drawn: Vec<String> = floors().into_keys().collect();
     let mut expected: Vec<String> = declared.into_iter().map(str::to_owned).collect();
     drawn.sort();

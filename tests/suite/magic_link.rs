@@ -4,14 +4,7 @@ use actix_web::http::Method;
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use vestibule::{
-    accounts::recovery_codes,
-    model::{
-        audit::Actor,
-        totp::{self, SharedSecret},
-        user,
-    },
-};
+use vestibule::internals::{Actor, SharedSecret, make_recovery_codes, restore_app};
 
 use crate::harness::{Answer, PASSWORD, TestApp, Visitor, token_in};
 
@@ -56,15 +49,14 @@ pub struct App {
 impl App {
     /// Set up behind the pages' back, as if it had always been there.
     pub async fn of(app: &TestApp, address: &str) -> Self {
-        let address = vestibule::mail::EmailAddress::parse(address).unwrap();
+        let user = app.user_id(address).await;
         let (secret, codes) = app
             .inner
             .write(move |tx| {
-                let user = user::confirmed(tx.conn, &address)?.unwrap();
                 let secret = SharedSecret::from_bytes(b"one of twenty octets");
-                totp::restore(tx, &user.id, &secret)?;
+                restore_app(tx, &user, &secret)?;
                 let secret = secret.base32().to_string();
-                let codes = recovery_codes::make(tx, &Actor::operator(), &user.id)?;
+                let codes = make_recovery_codes(tx, &Actor::operator(), &user)?;
                 Ok((secret, codes.iter().map(|code| code.to_string()).collect()))
             })
             .await

@@ -3,9 +3,8 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use vestibule::{
-    accounts::limits,
+    internals::{Actor, forget_limits},
     jobs::{self, Job},
-    model::audit::Actor,
 };
 
 use crate::harness::{PASSWORD, TestApp, Visitor, constants};
@@ -178,7 +177,7 @@ async fn an_operator_who_clears_the_address_clears_what_each_network_has_had() {
     }
     let before = app.emails_to(ADA).await.len();
 
-    app.inner.write(|tx| limits::forget(tx, &Actor::operator(), ADA)).await.unwrap().unwrap();
+    app.inner.write(|tx| forget_limits(tx, &Actor::operator(), ADA)).await.unwrap().unwrap();
 
     Way::SendAgain.ask(visitor, 9).await;
     assert_eq!(app.emails_to(ADA).await.len(), before + 1);

@@ -1,8 +1,9 @@
 //! What an operator may do to an account, from the command line.
 
 use chrono::TimeDelta;
+use diesel::prelude::*;
 use serde_json::{Value, json};
-use vestibule::{ids::NodeId, model::job};
+use vestibule::db::schema::jobs;
 
 use crate::harness::{CommandOutput, PASSWORD, TestApp};
 
@@ -273,12 +274,11 @@ async fn an_act_that_did_nothing_says_so() {
 async fn a_job_that_another_node_has_is_not_run_and_a_domain_is_approved_once() {
     let app = TestApp::today().await;
     assert_eq!(app.command(&["jobs", "run", "sweep"]).code, Some(0));
-    let another = NodeId::random().unwrap();
-    app.inner
-        .write(move |tx| job::acquire(tx, "sweep", &another, TimeDelta::minutes(10), true))
-        .await
-        .unwrap()
-        .unwrap();
+    let taken = app.inner.write(|tx| {
+        let lease = (jobs::holder.eq("another"), jobs::held_until.eq(tx.now + TimeDelta::minutes(1)));
+        Ok(diesel::update(jobs::table.find("sweep")).set(lease).execute(tx.conn)?)
+    });
+    assert_eq!(taken.await.unwrap(), 1);
     let output = app.command(&["jobs", "run", "sweep"]);
     assert_eq!((output.code, output.out.as_str()), (Some(1), ""), "{output:?}");
     assert_eq!(output.err, "sweep runs elsewhere right now: nothing was done.\n");

@@ -4,10 +4,9 @@ use chrono::TimeDelta;
 use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
 use vestibule::{
-    accounts::members,
     ids::{Id, UserId},
+    internals::{Actor, add_member},
     kinds::Role,
-    model::audit::Actor,
 };
 
 use crate::harness::{PASSWORD, TestApp, Visitor};
@@ -37,7 +36,7 @@ async fn joins(app: &TestApp, visitor: &Visitor, role: Role) -> String {
     let user = UserId::from_text(id.clone());
     app.inner
         .write(move |tx| {
-            members::add(tx, &Actor::operator(), &Id::from_text(organisation), &user, role).map(drop)
+            add_member(tx, &Actor::operator(), &Id::from_text(organisation), &user, role).map(drop)
         })
         .await
         .unwrap();
@@ -145,7 +144,7 @@ async fn of_two_owners_who_leave_at_once_one_stays_case_102() {
         let id = app.texts(&query).await.remove(0);
         let add = app
             .inner
-            .write(move |tx| members::add(tx, &Actor::operator(), &Id::from_text(id), &second, Role::Owner));
+            .write(move |tx| add_member(tx, &Actor::operator(), &Id::from_text(id), &second, Role::Owner));
         assert!(add.await.unwrap());
 
         let path = format!("/organisations/{slug}/leave");

@@ -6,10 +6,10 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 use vestibule::{
     error::{Error, Result},
-    mail::{Catcher, EmailAddress, emails},
+    mail::{Catcher, EmailAddress},
 };
 
-use crate::harness::{PASSWORD, TestApp, free_port};
+use crate::harness::{PASSWORD, TestApp, an_email, free_port};
 
 const WAITING: &str = "outbox WHERE sent_at IS NULL AND parked_at IS NULL";
 
@@ -30,13 +30,12 @@ fn parked(app: &TestApp) -> Value {
 #[actix_web::test]
 async fn an_email_whose_change_was_rolled_back_is_never_sent() {
     let app = TestApp::open().await;
-    let site = app.inner.config().site.clone();
     let ada = EmailAddress::parse("ada@example.com").unwrap();
 
     let outcome: Result<()> = app
         .inner
         .write(move |tx| {
-            tx.mail(None, emails::test_email(&site, &ada)?)?;
+            tx.mail(None, an_email(ada))?;
             Err(Error::WrongCredentials)
         })
         .await;
@@ -79,8 +78,11 @@ async fn an_email_that_another_node_took_and_never_sent_leaves_when_its_lease_en
     let app = TestApp::open().await;
     app.unverified_user("ada@example.com").await;
     // The node that takes it dies before it sends.
-    let taken =
-        app.inner.write(|tx| vestibule::model::outbox::take_due(tx, 4, &BTreeMap::new(), 4)).await.unwrap();
+    let taken = app
+        .inner
+        .write(|tx| vestibule::internals::take_due_emails(tx, 4, &BTreeMap::new(), 4))
+        .await
+        .unwrap();
     assert_eq!(taken.len(), 1);
 
     assert!(app.emails_to("ada@example.com").await.is_empty());

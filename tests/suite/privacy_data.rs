@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::{QueryableByName, RunQueryDsl, sql_query, sql_types::Text};
 use serde_json::Value;
-use vestibule::{accounts::personal_data, db::Conn, model::personal_data::Erasure};
+use vestibule::{
+    db::Conn,
+    internals::{Erasure, NON_PERSONAL_TABLES, PERSONAL_DATA},
+};
 
 use crate::harness::TestApp;
 
@@ -52,10 +55,10 @@ async fn every_column_that_could_tell_who_somebody_is_has_an_entry_beside_its_ta
     };
     let mut missing = Vec::new();
     for (table, columns) in &schema {
-        if personal_data::NON_PERSONAL_TABLES.iter().any(|(name, _)| name == table) {
+        if NON_PERSONAL_TABLES.iter().any(|(name, _)| name == table) {
             continue;
         }
-        let entry = personal_data::ALL.iter().find(|data| data.table == table);
+        let entry = PERSONAL_DATA.iter().find(|data| data.table == table);
         let named = |column: &str| {
             entry.is_some_and(|entry| {
                 entry.columns.iter().any(|(name, says)| *name == column && !says.is_empty())
@@ -66,7 +69,7 @@ async fn every_column_that_could_tell_who_somebody_is_has_an_entry_beside_its_ta
     }
     assert!(
         missing.is_empty(),
-        "say what these hold about a person in the PERSONAL_DATA beside their table, and list it in personal_data::ALL: {missing:#?}"
+        "say what these hold about a person in the PERSONAL_DATA beside their table, and list it in PERSONAL_DATA: {missing:#?}"
     );
 }
 
@@ -74,15 +77,15 @@ async fn every_column_that_could_tell_who_somebody_is_has_an_entry_beside_its_ta
 async fn every_entry_is_about_a_column_that_is_there() {
     let app = TestApp::open().await;
     let schema = schema(&app).await;
-    let tables: BTreeSet<&str> = personal_data::ALL.iter().map(|entry| entry.table).collect();
-    assert_eq!(tables.len(), personal_data::ALL.len(), "a table has one entry");
-    for entry in personal_data::ALL {
+    let tables: BTreeSet<&str> = PERSONAL_DATA.iter().map(|entry| entry.table).collect();
+    assert_eq!(tables.len(), PERSONAL_DATA.len(), "a table has one entry");
+    for entry in PERSONAL_DATA {
         let columns = schema.get(entry.table).unwrap_or_else(|| panic!("no table {}", entry.table));
         for (name, _) in entry.columns {
             assert!(columns.iter().any(|(column, _)| column == name), "no column {}.{name}", entry.table);
         }
     }
-    for (table, why) in personal_data::NON_PERSONAL_TABLES {
+    for (table, why) in NON_PERSONAL_TABLES {
         assert!(schema.contains_key(*table) && !why.is_empty(), "{table}");
         assert!(!tables.contains(table), "{table} is in both lists");
         let user_columns =
@@ -90,10 +93,10 @@ async fn every_entry_is_about_a_column_that_is_there() {
         assert_eq!(user_columns.count(), 0, "{table}");
     }
     let mut sections: Vec<&str> =
-        personal_data::ALL.iter().flat_map(|entry| entry.export).map(|section| section.name).collect();
+        PERSONAL_DATA.iter().flat_map(|entry| entry.export).map(|section| section.name).collect();
     sections.sort_unstable();
     sections.dedup();
-    let all: usize = personal_data::ALL.iter().map(|entry| entry.export.len()).sum();
+    let all: usize = PERSONAL_DATA.iter().map(|entry| entry.export.len()).sum();
     assert_eq!(sections.len(), all, "a section has a name of its own");
 }
 
@@ -102,8 +105,8 @@ async fn anybody_can_read_what_is_held_why_and_what_becomes_of_it() {
     let app = TestApp::open().await;
     let page = app.browser().get("/privacy/data").await.is(200);
     let told: Value = app.curl().get("/privacy/data").await.is(200).json();
-    assert_eq!(told["holdings"].as_array().unwrap().len(), personal_data::ALL.len());
-    for entry in personal_data::ALL {
+    assert_eq!(told["holdings"].as_array().unwrap().len(), PERSONAL_DATA.len());
+    for entry in PERSONAL_DATA {
         assert!(
             page.body.contains(&format!("<strong class=\"name\">{}<", entry.title.replace('\'', "&#39;"))),
             "{}",

@@ -4,10 +4,9 @@ use actix_web::http::Method;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use vestibule::{
-    accounts::members,
     ids::{Id, UserId},
+    internals::{Actor, add_member},
     kinds::Role,
-    model::audit::Actor,
 };
 
 use crate::{
@@ -148,7 +147,7 @@ async fn joins(app: &TestApp, address: &str, role: Role) -> Visitor {
     let organisation = app.texts("SELECT id AS text FROM organisations").await.remove(0);
     let add = app
         .inner
-        .write(move |tx| members::add(tx, &Actor::operator(), &Id::from_text(organisation), &user, role));
+        .write(move |tx| add_member(tx, &Actor::operator(), &Id::from_text(organisation), &user, role));
     assert!(add.await.unwrap());
     curl
 }

@@ -4,7 +4,6 @@ use actix_web::http::Method;
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use serde_json::json;
-use vestibule::accounts::factors::Factors;
 
 use crate::harness::{Answer, Owner, PASSWORD, TestApp, Visitor};
 
@@ -426,17 +425,6 @@ async fn what_comes_by_mail_is_never_the_second_factor_case_64() {
         visitor.submits_code(word).await.refuses(422, "invalid");
         ada.curl.post_json("/auth/confirm", json!({ "code": word })).await.refuses(422, "invalid");
     }
-    let all = Factors {
-        has_password: true,
-        has_totp: true,
-        passkeys: 2,
-        usable_passkeys: 2,
-        recovery_codes: 10,
-        reset_at: None,
-        is_partial_reset: false,
-    };
-    assert_eq!(all.second(), ["totp", "passkey", "recovery_code"]);
-    assert_eq!(all.step_up(), ["password", "totp", "passkey", "recovery_code"]);
 }
 
 #[actix_web::test]

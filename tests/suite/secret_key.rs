@@ -6,11 +6,10 @@ use chrono::TimeDelta;
 use diesel::{QueryableByName, RunQueryDsl, sql_query, sql_types::Text};
 use serde_json::{Value, json};
 use vestibule::{
-    accounts::service_keys,
     clock::Timestamp,
     db::Conn,
+    internals::{Actor, SEALED_COLUMNS, begin_service_key},
     jobs::{self, Job},
-    model::{audit::Actor, secret_key},
     saml::ServiceKey,
     secret,
 };
@@ -220,7 +219,7 @@ async fn the_doctor_says_what_hangs_on_which_key_until_nothing_does() {
     let app = TestApp::open().await;
     let ada = app.with_app("ada@example.com").await;
     app.unverified_user("ben@example.com").await;
-    app.inner.write(|tx| service_keys::begin(tx, &Actor::operator(), &any_service_key())).await.unwrap();
+    app.inner.write(|tx| begin_service_key(tx, &Actor::operator(), &any_service_key())).await.unwrap();
     let doctor = |app: &TestApp| {
         let output = app.command(&["doctor", "--json"]);
         let found = output.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
@@ -313,14 +312,14 @@ async fn every_column_that_a_key_sealed_is_on_the_list() {
     // Somebody uses whatever seals.
     let ada = app.with_app("ada@example.com").await;
     app.waiting_app(&ada.curl).await;
-    app.inner.write(|tx| service_keys::begin(tx, &Actor::operator(), &any_service_key())).await.unwrap();
+    app.inner.write(|tx| begin_service_key(tx, &Actor::operator(), &any_service_key())).await.unwrap();
     app.curl().post_json("/login/passkey/options", json!({})).await.is(200);
     let there = app.inner.config().keys.seal("sso_session", "a session there").unwrap();
     app.db_execute(&format!("UPDATE sessions SET provider_session = '{there}'")).await;
     app.curl().post_json("/forgot-password", json!({ "email": ada.address })).await.is(200);
     assert_eq!(app.command(&["jobs", "list"]).code, Some(0));
     let listed: BTreeSet<(String, String)> =
-        secret_key::ALL.iter().map(|column| (column.table.to_owned(), column.name.to_owned())).collect();
+        SEALED_COLUMNS.iter().map(|column| (column.table.to_owned(), column.name.to_owned())).collect();
     let columns = text_columns(&app).await;
     assert!(columns.is_superset(&listed), "{listed:?} in {columns:?}");
 

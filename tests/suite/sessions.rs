@@ -10,7 +10,7 @@ use diesel::{
     sql_types::Text,
 };
 use serde_json::{Value, json};
-use vestibule::{db::Conn, ids::Id, model::session};
+use vestibule::{db::Conn, ids::Id, internals::list_sessions};
 
 use crate::harness::{Answer, PASSWORD, TestApp, Visitor};
 
@@ -531,7 +531,7 @@ async fn on_sqlite_the_list_comes_from_an_index_and_reads_no_rows() {
                 told.send(query.to_string()).unwrap();
             }
         });
-        session::list(conn, &owner, now)?;
+        list_sessions(conn, &owner, now)?;
         conn.set_instrumentation(|_: InstrumentationEvent<'_>| {});
         let asked: Vec<String> = asked.iter().collect();
         let [query] = asked.as_slice() else { panic!("one query: {asked:?}") };

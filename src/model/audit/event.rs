@@ -8,7 +8,6 @@ use crate::{
     kinds::{AuthMethod, Factor, Role},
 };
 
-#[expect(missing_docs, reason = "each field is named for what it holds")]
 /// What happened. The variant's name is the event's; its fields are the detail, and never secrets.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "snake_case", rename_all_fields = "camelCase")]

@@ -20,7 +20,7 @@ use icu_normalizer::ComposingNormalizerBorrowed;
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
-pub use hasher::{Hasher, HasherGauge, Verdict};
+pub use hasher::{Hasher, HasherGauge};
 pub use lanes::KnownDevice;
 
 /// The most characters of a password, counted after normalisation (NFC).

@@ -10,14 +10,12 @@ use chrono::TimeDelta;
 use flate2::read::DeflateDecoder;
 use serde_json::Value;
 use vestibule::{
-    accounts::{connections, domains, members, organisations},
     ids::{ConnectionId, OrganisationId, UserId},
-    kinds::Role,
-    model::{
-        audit::Actor,
-        connection::{self, Mapping, NewConnection},
-        organisation::{Slug, Title},
+    internals::{
+        Actor, Mapping, NewConnection, Slug, Title, add_domain, add_member, connection_by_id,
+        create_connection, create_organisation, verify_domain,
     },
+    kinds::Role,
     secret,
 };
 
@@ -116,11 +114,11 @@ impl Acme {
             .inner
             .write(move |tx| {
                 let actor = Actor::operator();
-                let made = organisations::create(tx, &actor, &UserId::from_text(id), &title, &slug)?;
+                let made = create_organisation(tx, &actor, &UserId::from_text(id), &title, &slug)?;
                 let roles = vec![("makers".to_owned(), Role::Editor), ("owners".to_owned(), Role::Owner)];
                 let mapping = Mapping { roles, ..Mapping::default() };
                 let new = NewConnection { name: called, metadata, metadata_url: None, mapping };
-                let connection = connections::create(tx, &actor, &made.id, new)?.unwrap();
+                let connection = create_connection(tx, &actor, &made.id, new)?.unwrap();
                 Ok((made.id, connection.id))
             })
             .await
@@ -132,7 +130,7 @@ impl Acme {
     pub async fn made(idp: Idp, issuer: &str, connection: &str, owner: Visitor, app: &TestApp) -> Self {
         let id = ConnectionId::from_text(connection);
         let asked = id.clone();
-        let row = app.inner.read(move |conn| connection::by_id(conn, &asked)).await.unwrap();
+        let row = app.inner.read(move |conn| connection_by_id(conn, &asked)).await.unwrap();
         Self { idp, issuer: issuer.to_owned(), organisation: row.organisation_id, connection: id, owner }
     }
 
@@ -142,8 +140,8 @@ impl Acme {
             (self.organisation.clone(), self.connection.clone(), name.to_owned());
         let verified = app.inner.write(move |tx| {
             let actor = Actor::operator();
-            let domain = domains::add(tx, &actor, &organisation, Some(&connection), &name)?;
-            domains::verify(tx, &actor, &domain, "operator")
+            let domain = add_domain(tx, &actor, &organisation, Some(&connection), &name)?;
+            verify_domain(tx, &actor, &domain, "operator")
         });
         verified.await.unwrap();
     }
@@ -163,7 +161,7 @@ impl Acme {
             let (organisation, user) = (self.organisation.clone(), UserId::from_text(id));
             let joined = app
                 .inner
-                .write(move |tx| members::add(tx, &Actor::operator(), &organisation, &user, Role::Owner));
+                .write(move |tx| add_member(tx, &Actor::operator(), &organisation, &user, Role::Owner));
             joined.await.unwrap();
         }
         let set = format!("UPDATE domains SET is_enforced = TRUE, break_glass_id = {owner}");

@@ -29,8 +29,10 @@ use diesel::RunQueryDsl;
 use vestibule::{
     app::App,
     clock::{Clock, Timestamp},
-    config, jobs,
-    mail::{Catcher, Caught},
+    config,
+    ids::UserId,
+    jobs,
+    mail::{Catcher, Caught, Email, EmailAddress, EmailKind},
     server,
 };
 
@@ -252,6 +254,13 @@ impl TestApp {
     }
 
     /// Texts in the database: `SELECT … AS text FROM …`.
+    /// The id of the account with this address.
+    pub async fn user_id(&self, address: &str) -> UserId {
+        let address = address.to_lowercase();
+        let query = format!("SELECT id AS text FROM users WHERE email_normalized = '{address}'");
+        UserId::from_text(self.texts(&query).await.remove(0))
+    }
+
     pub async fn texts(&self, query: &str) -> Vec<String> {
         #[derive(diesel::QueryableByName)]
         struct Text {
@@ -351,4 +360,10 @@ pub fn port_1025() -> File {
     let lock = File::create(Path::new(env!("CARGO_TARGET_TMPDIR")).join("port-1025")).unwrap();
     lock.lock().unwrap();
     lock
+}
+
+/// An email that says nothing.
+pub fn an_email(to: EmailAddress) -> Email {
+    let (text, html) = ("This email only shows that emails arrive.".to_owned(), "<p>It does.</p>".to_owned());
+    Email { kind: EmailKind::Test, to, subject: "Test email".to_owned(), text, html }
 }

@@ -1,10 +1,10 @@
 //! Whom mail can be written to, and who it comes from where nobody said.
 
 use serde_json::json;
-use vestibule::mail::{EmailAddress, emails};
+use vestibule::mail::EmailAddress;
 
 use super::{app_that_sends_to, server::MailServer};
-use crate::harness::{PASSWORD, TestApp};
+use crate::harness::{PASSWORD, TestApp, an_email};
 
 /// Whatever sign-up takes, a server that knows SMTPUTF8 gets.
 #[actix_web::test]
@@ -152,7 +152,7 @@ async fn the_sender_that_nobody_chose_can_always_be_written() {
         let mailer = vestibule::mail::Mailer::smtp(&smtp, &config.mail_from);
         let mailer = mailer.unwrap_or_else(|problem| panic!("{name} at {base_url}: {problem}"));
         let to = EmailAddress::parse("ada@example.com").unwrap();
-        let email = emails::test_email(&config.site, &to).unwrap();
+        let email = an_email(to);
 
         mailer.send(&email, "id").await.unwrap_or_else(|refusal| panic!("{name} at {base_url}: {refusal}"));
 

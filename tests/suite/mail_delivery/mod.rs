@@ -7,13 +7,10 @@ mod slow;
 
 use chrono::TimeDelta;
 use serde_json::Value;
-use vestibule::{
-    clock::Clock,
-    mail::{EmailAddress, emails},
-};
+use vestibule::{clock::Clock, mail::EmailAddress};
 
 use self::server::MailServer;
-use crate::harness::TestApp;
+use crate::harness::{TestApp, an_email};
 
 const WAITING: &str = "outbox WHERE sent_at IS NULL AND parked_at IS NULL";
 const GIVEN_UP: &str = "outbox WHERE parked_at IS NOT NULL";
@@ -24,11 +21,10 @@ async fn app_that_sends_to(server: &MailServer) -> TestApp {
 
 /// Emails to these addresses, posted at once.
 async fn post(app: &TestApp, addresses: Vec<String>) {
-    let site = app.inner.config().site.clone();
     let posted = app.inner.write(move |tx| {
         for address in &addresses {
             let to = EmailAddress::parse(address).unwrap();
-            tx.mail(None, emails::test_email(&site, &to)?)?;
+            tx.mail(None, an_email(to))?;
         }
         Ok(())
     });

@@ -27,8 +27,8 @@ async fn each_check_says_what_was_expected_and_what_came() {
     let ada = acme(&app).await;
     let idp = Idp::rsa();
     let path = connected(&ada, &[&idp]).await;
-    let us = app.inner.config().site.link("/auth/saml/metadata");
-    let acs_url = app.inner.config().site.link("/auth/saml/callback");
+    let us = format!("{}/auth/saml/metadata", app.base_url);
+    let acs_url = format!("{}/auth/saml/callback", app.base_url);
     let audience = format!("<saml:Audience>{us}<");
     let recipient = format!("Recipient=\"{acs_url}\"");
 

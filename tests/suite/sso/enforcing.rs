@@ -142,8 +142,8 @@ async fn a_domain_that_is_no_longer_proved_or_lost_its_connection_closes_nothing
 
     let (organisation, connection) = (acme.organisation.clone(), acme.connection.clone());
     let removed = app.inner.write(move |tx| {
-        let actor = vestibule::model::audit::Actor::operator();
-        vestibule::accounts::connections::remove(tx, &actor, &organisation, &connection)
+        let actor = vestibule::internals::Actor::operator();
+        vestibule::internals::remove_connection(tx, &actor, &organisation, &connection)
     });
     removed.await.unwrap();
 

@@ -4,9 +4,8 @@ use chrono::TimeDelta;
 use futures_util::future::join_all;
 use serde_json::json;
 use vestibule::{
-    accounts::identity_links,
     ids::UserId,
-    model::{audit::Actor, connection},
+    internals::{Actor, connection_by_id, link_identity},
     saml::{Name, NameFormat},
 };
 
@@ -266,9 +265,9 @@ async fn an_identity_from_before_ends_when_the_mailbox_is_proved_case_21() {
         let id = id_of(&app.unverified_user("ada@example.com").await).await;
         let connection = evil.connection.clone();
         let linking = app.inner.write(move |tx| {
-            let connection = connection::by_id(tx.conn, &connection)?;
+            let connection = connection_by_id(tx.conn, &connection)?;
             let name = Name { format: NameFormat::Persistent, value: "ada".to_owned() };
-            identity_links::link(tx, &Actor::operator(), &connection.id, &name, &UserId::from_text(id))
+            link_identity(tx, &Actor::operator(), &connection.id, &name, &UserId::from_text(id))
         });
         linking.await.unwrap();
         let browser = app.browser();
@@ -425,7 +424,7 @@ async fn with_its_connection_an_identity_is_gone_case_30() {
     let (organisation, connection) = (acme.organisation.clone(), acme.connection.clone());
     let removed = app.inner.write(move |tx| {
         let actor = Actor::operator();
-        vestibule::accounts::connections::remove(tx, &actor, &organisation, &connection)
+        vestibule::internals::remove_connection(tx, &actor, &organisation, &connection)
     });
     removed.await.unwrap();
 

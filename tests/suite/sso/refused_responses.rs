@@ -6,11 +6,10 @@ use actix_web::http::Method;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use futures_util::future::{join, join_all};
 use vestibule::{
-    accounts::service_keys as keys,
-    ids::{SessionId, UserId},
-    model::{
-        audit::Actor,
-        token::{self, AuthnRequestState, SamlRequest, SsoIntent},
+    ids::{Id, UserId},
+    internals::{
+        Actor, AuthnRequestState, SamlRequest, SsoIntent, announce_service_key, begin_service_key,
+        issue_unowned_token,
     },
     saml::{Presented, Reason},
     secret,
@@ -467,7 +466,7 @@ async fn asked(app: &TestApp, acme: &Acme, forgery: &Presented, nonce: &str, own
     let metadata = saml::forger::metadata(&forgery.provider.entity_id, &[]);
     let metadata = metadata.replace("<md:SingleSignOnService", &format!("{keys}<md:SingleSignOnService"));
     let purpose = match forgery.request.force_authn {
-        true => SsoIntent::StepUp { user: UserId::from_text(owner), session: SessionId::from_text("none") },
+        true => SsoIntent::StepUp { user: UserId::from_text(owner), session: Id::from_text("none") },
         false => SsoIntent::SignIn,
     };
     let asked = AuthnRequestState {
@@ -489,12 +488,12 @@ async fn asked(app: &TestApp, acme: &Acme, forgery: &Presented, nonce: &str, own
         diesel::update(here).set(connections::metadata.eq(metadata)).execute(tx.conn)?;
         let actor = Actor::operator();
         if let Some(key) = keys.first() {
-            keys::begin(tx, &actor, key)?;
+            begin_service_key(tx, &actor, key)?;
         }
         if let Some(key) = keys.get(1) {
-            keys::announce(tx, &actor, key)?;
+            announce_service_key(tx, &actor, key)?;
         }
-        let secret = token::issue_unowned::<SamlRequest>(tx, &asked)?;
+        let secret = issue_unowned_token::<SamlRequest>(tx, &asked)?;
         Ok(secret.reveal().to_owned())
     });
     begun.await.unwrap()
