@@ -21,7 +21,7 @@ use crate::{
 use crate::mail::Catcher;
 
 /// Where development mail is caught.
-pub const CATCHER_PORT: u16 = 1025;
+pub(crate) const CATCHER_PORT: u16 = 1025;
 
 // Responses that are read side by side, and how long one may take, waiting included.
 const SAML_PERMITS: usize = 2;
@@ -48,7 +48,7 @@ struct Inner {
 
 impl App {
     /// Opens the house with the machine's clock.
-    pub fn open(config: Config) -> Result<Self> {
+    pub(crate) fn open(config: Config) -> Result<Self> {
         Self::open_with(config, Clock::system())
     }
 
@@ -95,12 +95,12 @@ impl App {
     }
 
     /// Who carries the emails.
-    pub fn mailer(&self) -> &Mailer {
+    pub(crate) fn mailer(&self) -> &Mailer {
         &self.0.mailer
     }
 
     /// Whether the built-in mail catcher runs here.
-    pub fn catches_mail(&self) -> bool {
+    pub(crate) fn catches_mail(&self) -> bool {
         self.0.catcher.is_some()
     }
 
@@ -111,12 +111,12 @@ impl App {
     }
 
     /// Where another instance on this machine, which was there first, shows the mail that it catches from this one.
-    pub fn mail_shown_at(&self) -> Option<&str> {
+    pub(crate) fn mail_shown_at(&self) -> Option<&str> {
         self.0.mail_shown_at.as_deref()
     }
 
     /// The hashing threads.
-    pub fn hasher(&self) -> &Hasher {
+    pub(crate) fn hasher(&self) -> &Hasher {
         &self.0.hasher
     }
 
@@ -126,12 +126,12 @@ impl App {
     }
 
     /// The counters.
-    pub fn metrics(&self) -> &Metrics {
+    pub(crate) fn metrics(&self) -> &Metrics {
         &self.0.metrics
     }
 
     /// The WebAuthn relying party: this site, as passkeys know it. Cloning is cheap.
-    pub fn relying_party(&self) -> &RelyingParty {
+    pub(crate) fn relying_party(&self) -> &RelyingParty {
         &self.0.passkeys
     }
 
@@ -141,7 +141,7 @@ impl App {
     }
 
     /// Who asks the world.
-    pub fn outbound(&self) -> &Outbound {
+    pub(crate) fn outbound(&self) -> &Outbound {
         &self.0.outbound
     }
 
@@ -169,7 +169,7 @@ impl App {
     }
 
     /// Waits until somebody here posts an email.
-    pub async fn mail_queued(&self) {
+    pub(crate) async fn mail_queued(&self) {
         self.0.mail_notify.notified().await;
     }
 }

@@ -27,13 +27,13 @@ const DRIFT: TimeDelta = TimeDelta::minutes(5);
 // A clock that was wrong for a while leaves times behind that lie far ahead. None of them is believed.
 impl Timestamp {
     /// The latest moment at which something can have begun that is there now.
-    pub fn latest_start(self) -> Self {
+    pub(crate) fn latest_start(self) -> Self {
         self + DRIFT
     }
 
     /// The latest moment until which something can last that is there now and lasts `span`. What says that it lasts
     /// longer is as good as over.
-    pub fn latest_end(self, span: TimeDelta) -> Self {
+    pub(crate) fn latest_end(self, span: TimeDelta) -> Self {
         self.latest_start() + span
     }
 }
@@ -72,7 +72,7 @@ impl Timestamp {
     }
 
     /// The moment in full, for a title: "21 November 2026, 14:05 UTC".
-    pub fn exact(&self) -> String {
+    pub(crate) fn exact(&self) -> String {
         let mut text = self.day();
         text.push_str(", ");
         push_digits(&mut text, self.0.hour(), 2);
@@ -83,7 +83,7 @@ impl Timestamp {
     }
 
     /// The day: "21 November 2026".
-    pub fn day(&self) -> String {
+    pub(crate) fn day(&self) -> String {
         format!("{} {} {}", self.0.day(), self.month(), self.0.year())
     }
 
@@ -119,7 +119,7 @@ impl Timestamp {
     }
 
     /// The moment as a person says it at `now`: "just now", "3 minutes ago", "today at 14:05 UTC".
-    pub fn ago(&self, now: Timestamp) -> String {
+    pub(crate) fn ago(&self, now: Timestamp) -> String {
         let past = now.0 - self.0;
         let minutes = past.num_minutes();
         if minutes < 1 {

@@ -29,21 +29,22 @@ use std::{env::VarError, fs, path::Path};
 
 use sources::Sources;
 
-pub use database_url::DatabaseUrl;
-pub use development::development_key_path;
-pub use private::{make_private_file, make_private_folder, mode_if_shared};
-pub use problems::Problems;
-pub use reader::from_values;
-pub use settings::{SETTINGS, Setting};
-pub use site::Site;
-pub use sources::{Source, file_setting};
-pub use told::Told;
-pub use typed::{Config, Lifetimes, Limits, MailRoute, Mode};
-pub use values::parse_span;
+pub use self::{database_url::DatabaseUrl, reader::from_values, settings::SETTINGS, typed::Config};
+pub(crate) use self::{
+    development::development_key_path,
+    private::{make_private_file, make_private_folder, mode_if_shared},
+    problems::Problems,
+    settings::Setting,
+    site::Site,
+    sources::{Source, file_setting},
+    told::Told,
+    typed::{Lifetimes, Limits, MailRoute, Mode},
+    values::parse_span,
+};
 
 /// Reads the environment and, where it is named, the TOML file: the settings, and each of them as it holds.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
-pub fn read(file: Option<&Path>) -> Result<(Config, Vec<Told>), Problems> {
+pub(crate) fn read(file: Option<&Path>) -> Result<(Config, Vec<Told>), Problems> {
     let mut sources = Sources::default();
     if let Some(path) = file {
         let text = fs::read_to_string(path)

@@ -10,8 +10,10 @@ use std::borrow::Cow;
 
 use serde::{Serialize, Serializer};
 
-pub use database::{POOLER_ADVICE, READ_ONLY_ADVICE};
-pub use outage::Outage;
+pub(crate) use self::{
+    database::{POOLER_ADVICE, READ_ONLY_ADVICE},
+    outage::Outage,
+};
 
 use crate::{kinds::Strength, log::Panicked};
 
@@ -167,7 +169,7 @@ impl Error {
     }
 
     /// What happened, for an operator: more than a visitor is told.
-    pub fn cause(&self) -> String {
+    pub(crate) fn cause(&self) -> String {
         match self {
             Error::Internal(cause) => format!("{cause:#}"),
             Error::Unavailable(outage) => format!("{:#}", outage.cause),
@@ -210,7 +212,7 @@ pub enum Unready {
 
 impl Unready {
     /// The stable name of it.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Unready::Database => "database",
             Unready::Migrations => "migrations",
@@ -253,7 +255,7 @@ pub struct Errors(Vec<(Cow<'static, str>, Vec<String>)>, Option<i64>);
 
 impl Errors {
     /// Adds a sentence to a field.
-    pub fn add(&mut self, field: impl Into<Cow<'static, str>>, sentence: impl Into<String>) {
+    pub(crate) fn add(&mut self, field: impl Into<Cow<'static, str>>, sentence: impl Into<String>) {
         let field = field.into();
         match self.0.iter_mut().find(|(name, _)| *name == field) {
             Some((_, sentences)) => sentences.push(sentence.into()),
@@ -262,7 +264,7 @@ impl Errors {
     }
 
     /// One sentence about one field.
-    pub fn one(field: impl Into<Cow<'static, str>>, sentence: impl Into<String>) -> Self {
+    pub(crate) fn one(field: impl Into<Cow<'static, str>>, sentence: impl Into<String>) -> Self {
         let mut errors = Self::default();
         errors.add(field, sentence);
         errors
@@ -284,32 +286,32 @@ impl Errors {
     }
 
     /// The sentences about one field.
-    pub fn of(&self, field: &str) -> &[String] {
+    pub(crate) fn of(&self, field: &str) -> &[String] {
         self.0.iter().find(|(name, _)| *name == field).map_or(&[], |(_, sentences)| sentences)
     }
 
     /// Whether nothing is wrong.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Every field that has something wrong, with its sentences.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &[String])> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &[String])> {
         self.0.iter().map(|(field, sentences)| (field.as_ref(), sentences.as_slice()))
     }
 
     /// Whether what is wrong is told in a summary: more than one field, or something that is no field.
-    pub fn need_summary(&self) -> bool {
+    pub(crate) fn need_summary(&self) -> bool {
         self.0.len() > 1 || self.0.iter().any(|(field, _)| !Self::is_field(field))
     }
 
     /// Whether this field alone is wrong: then it is told beside the field, which gets the focus.
-    pub fn is_only(&self, field: &str) -> bool {
+    pub(crate) fn is_only(&self, field: &str) -> bool {
         Self::is_field(field) && matches!(self.0.as_slice(), [(only, _)] if only == field)
     }
 
     /// The sentence, where there is one only.
-    pub fn only_sentence(&self) -> Option<&str> {
+    pub(crate) fn only_sentence(&self) -> Option<&str> {
         match self.0.as_slice() {
             [(_, sentences)] if sentences.len() == 1 => sentences.first().map(String::as_str),
             _ => None,
@@ -317,12 +319,12 @@ impl Errors {
     }
 
     /// Whether a person can see and mend this field: the others are a form's own.
-    pub fn is_field(field: &str) -> bool {
+    pub(crate) fn is_field(field: &str) -> bool {
         !["form", "token", "next", "resume"].contains(&field)
     }
 
     /// The first sentence: it stands for the whole where nobody looks at the fields.
-    pub fn first(&self) -> Option<&str> {
+    pub(crate) fn first(&self) -> Option<&str> {
         self.0.iter().flat_map(|(_, sentences)| sentences).next().map(String::as_str)
     }
 }

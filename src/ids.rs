@@ -26,7 +26,7 @@ pub struct Id<T: 'static>(String, PhantomData<fn() -> T>);
 
 impl<T> Id<T> {
     /// A new id.
-    pub fn random() -> Result<Self> {
+    pub(crate) fn random() -> Result<Self> {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).map_err(Error::internal)?;
         Ok(Self(format!("{:032x}", u128::from_be_bytes(bytes)), PhantomData))
@@ -39,7 +39,7 @@ impl<T> Id<T> {
 
     /// An id that somebody types; `None` where it has the shape of none. Anything else was never ours, and PostgreSQL
     /// would fail on a NUL in it instead of finding nothing.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let is_ours = text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         is_ours.then(|| Self::from_text(text))
     }
@@ -114,7 +114,7 @@ where
 }
 
 /// What an id is of. None of these has a value.
-pub mod of {
+pub(crate) mod of {
     macro_rules! of {
         ($($(#[$doc:meta])* $name:ident,)+) => { $($(#[$doc])* #[derive(Debug)] pub enum $name {})+ };
     }
@@ -149,24 +149,24 @@ pub mod of {
 /// A user's id.
 pub type UserId = Id<of::User>;
 /// A session's id; not its secret.
-pub type SessionId = Id<of::Session>;
+pub(crate) type SessionId = Id<of::Session>;
 /// A passkey's id here; not its credential id (WebAuthn §4).
-pub type PasskeyId = Id<of::Passkey>;
+pub(crate) type PasskeyId = Id<of::Passkey>;
 /// An organisation's id.
 pub type OrganisationId = Id<of::Organisation>;
 /// A connection's id.
 pub type ConnectionId = Id<of::Connection>;
 /// A domain's id.
-pub type DomainId = Id<of::Domain>;
+pub(crate) type DomainId = Id<of::Domain>;
 /// A sign-in attempt's id.
-pub type AttemptId = Id<of::Attempt>;
+pub(crate) type AttemptId = Id<of::Attempt>;
 /// An outbox email's id, and the front of its Message-ID.
-pub type EmailId = Id<of::Email>;
+pub(crate) type EmailId = Id<of::Email>;
 /// The id of an entry in the sign-in history.
-pub type SignInId = Id<of::SignIn>;
+pub(crate) type SignInId = Id<of::SignIn>;
 /// The id of a change of how an account is held.
-pub type SecurityChangeId = Id<of::SecurityChange>;
+pub(crate) type SecurityChangeId = Id<of::SecurityChange>;
 /// A node's id, new at each start.
-pub type NodeId = Id<of::Node>;
+pub(crate) type NodeId = Id<of::Node>;
 /// An audit event's id.
-pub type AuditEventId = Id<of::AuditEvent>;
+pub(crate) type AuditEventId = Id<of::AuditEvent>;

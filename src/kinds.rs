@@ -20,7 +20,7 @@ text_enum! {
 
 impl AuthMethod {
     /// The method in words.
-    pub fn words(&self) -> &'static str {
+    pub(crate) fn words(&self) -> &'static str {
         match self {
             AuthMethod::Password => "Password",
             AuthMethod::MagicLink => "Email link",
@@ -80,7 +80,7 @@ text_enum! {
 
 impl StepUpMethod {
     /// Whether it is a second factor.
-    pub fn is_second_factor(self) -> bool {
+    pub(crate) fn is_second_factor(self) -> bool {
         matches!(self, Self::Totp | Self::RecoveryCode | Self::Passkey)
     }
 }
@@ -119,7 +119,7 @@ text_enum! {
 
 impl Role {
     /// The role in words.
-    pub fn words(&self) -> &'static str {
+    pub(crate) fn words(&self) -> &'static str {
         match self {
             Role::Owner => "Owner",
             Role::Editor => "Editor",
@@ -128,7 +128,7 @@ impl Role {
     }
 
     /// Whether it allows less than `other`.
-    pub fn is_below(&self, other: Role) -> bool {
+    pub(crate) fn is_below(&self, other: Role) -> bool {
         let rank = |role: &Role| Role::ALL.iter().position(|one| one == role);
         rank(self) > rank(&other)
     }

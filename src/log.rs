@@ -14,10 +14,13 @@ use std::io::{self, IsTerminal};
 
 use tracing_subscriber::EnvFilter;
 
-pub use audited::{Actor, Audited};
-pub use panics::Panicked;
-pub use request::{Request, current, scope, spawn_blocking, sync_scope};
-pub use writer::lost_lines;
+pub(crate) use self::{
+    audited::{Actor, Audited},
+    panics::Panicked,
+    request::{Request, current, scope, sync_scope},
+    writer::lost_lines,
+};
+pub use request::spawn_blocking;
 
 use format::Format;
 use writer::Lines;

@@ -14,7 +14,7 @@ use crate::{
 
 /// The counters of one process.
 #[derive(Debug, Clone)]
-pub struct Metrics {
+pub(crate) struct Metrics {
     registry: Registry,
     requests: IntCounterVec,
     seconds: Histogram,
@@ -37,7 +37,7 @@ pub struct Metrics {
 
 impl Metrics {
     /// Counters at zero, and a gauge on the hashing queue.
-    pub fn new(hasher: HasherGauge) -> Result<Self> {
+    pub(crate) fn new(hasher: HasherGauge) -> Result<Self> {
         let registry = Registry::new();
         let make = || -> prometheus::Result<Self> {
             let counter = |name: &str, help: &str, labels: &[&str]| {
@@ -119,47 +119,47 @@ impl Metrics {
     }
 
     /// Counts a request. `route` is the pattern, never the path itself.
-    pub fn request(&self, route: &str, status: u16, seconds: f64) {
+    pub(crate) fn request(&self, route: &str, status: u16, seconds: f64) {
         let mut digits = [0; 3];
         self.requests.with_label_values(&[route, three_digits(status, &mut digits)]).inc();
         self.seconds.observe(seconds);
     }
 
     /// Counts a sign-in that succeeded or did not.
-    pub fn sign_in(&self, method: AuthMethod, has_succeeded: bool) {
+    pub(crate) fn sign_in(&self, method: AuthMethod, has_succeeded: bool) {
         let outcome = if has_succeeded { "success" } else { "failure" };
         self.sign_ins.with_label_values(&[method.as_str(), outcome]).inc();
     }
 
     /// Counts a second factor at a sign-in; `None` where it had the shape of none.
-    pub fn second_factor(&self, factor: Option<Factor>, has_succeeded: bool) {
+    pub(crate) fn second_factor(&self, factor: Option<Factor>, has_succeeded: bool) {
         let outcome = if has_succeeded { "success" } else { "failure" };
         let factor = factor.map_or("none", |factor| factor.as_str());
         self.second_factors.with_label_values(&[factor, outcome]).inc();
     }
 
     /// Counts an attempt to send an email: `sent`, `deferred`, `refused` (us, not the email) or `parked`.
-    pub fn email(&self, outcome: &str) {
+    pub(crate) fn email(&self, outcome: &str) {
         self.emails.with_label_values(&[outcome]).inc();
     }
 
     /// Counts a run of a job on this node: `done`, `failed` or `interrupted`.
-    pub fn job_run(&self, job: &str, outcome: &str) {
+    pub(crate) fn job_run(&self, job: &str, outcome: &str) {
         self.job_runs.with_label_values(&[job, outcome]).inc();
     }
 
     /// Counts what a job did: reminders, warnings, removed accounts and rows.
-    pub fn job_items(&self, what: &str, count: usize) {
+    pub(crate) fn job_items(&self, what: &str, count: usize) {
         self.job_items.with_label_values(&[what]).inc_by(count as u64);
     }
 
     /// Counts a reading of an identity provider's metadata: `read`, `refused` or `unreadable`.
-    pub fn metadata(&self, outcome: &str) {
+    pub(crate) fn metadata(&self, outcome: &str) {
         self.metadata.with_label_values(&[outcome]).inc();
     }
 
     /// Counts a look at the record of a domain: `found`, `gone` or `unknown`.
-    pub fn domain(&self, outcome: &str) {
+    pub(crate) fn domain(&self, outcome: &str) {
         self.domains.with_label_values(&[outcome]).inc();
     }
 
@@ -169,7 +169,7 @@ impl Metrics {
     }
 
     /// Everything, in Prometheus's text format; without the outbox where it is not known.
-    pub fn text(&self, outbox: Option<&Depth>, now: Timestamp) -> Result<String> {
+    pub(crate) fn text(&self, outbox: Option<&Depth>, now: Timestamp) -> Result<String> {
         self.hashes.set(i64::try_from(self.hasher.in_hand()).unwrap_or(i64::MAX));
         if let Some(outbox) = outbox {
             self.outbox_waiting.set(outbox.waiting);

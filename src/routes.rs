@@ -247,7 +247,7 @@ macro_rules! verbs {
 verbs!(get => GET, post => POST, put => PUT, delete => DELETE);
 
 /// What pages read together with their visitor.
-pub const FIRST_READS: FirstReads = FirstReads(&[("/me/sessions", sessions::first_read)]);
+pub(crate) const FIRST_READS: FirstReads = FirstReads(&[("/me/sessions", sessions::first_read)]);
 
 /// Every route, for pages that list them.
 pub fn listed() -> ListedRoutes {
@@ -261,7 +261,7 @@ pub fn listed() -> ListedRoutes {
 }
 
 /// Hangs every route into an actix application. A GET answers HEAD as well, without a body.
-pub fn configure(service: &mut ServiceConfig) {
+pub(crate) fn configure(service: &mut ServiceConfig) {
     let mut by_path: BTreeMap<&'static str, Vec<Route>> = BTreeMap::new();
     for entry in entries() {
         by_path.entry(entry.path).or_default().push(entry.route);

@@ -26,7 +26,7 @@ pub struct Secret<T>(String, #[serde(skip)] PhantomData<fn() -> T>);
 
 impl<T> Secret<T> {
     /// 256 random bits, as text that fits in a URL and a cookie.
-    pub fn random() -> Result<Self> {
+    pub(crate) fn random() -> Result<Self> {
         Ok(Self(random_text(32)?, PhantomData))
     }
 
@@ -41,7 +41,7 @@ impl<T> Secret<T> {
     }
 
     /// What is stored instead of the secret.
-    pub fn digest(&self) -> String {
+    pub(crate) fn digest(&self) -> String {
         digest(&self.0)
     }
 }
@@ -83,13 +83,13 @@ pub fn digest(secret: &str) -> String {
 }
 
 /// Whether a key is long enough to be one: at least 32 bytes.
-pub fn is_strong_key(text: &str) -> bool {
+pub(crate) fn is_strong_key(text: &str) -> bool {
     text.trim().len() >= 32
 }
 
 /// What a key is for, by the setting that names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub(crate) enum Role {
     /// `SECRET_KEY`: it makes everything.
     Current,
     /// `SECRET_KEY_NEXT`: other nodes may make things with it already.
@@ -100,7 +100,7 @@ pub enum Role {
 
 impl Role {
     /// The name of the setting.
-    pub fn setting(self) -> &'static str {
+    pub(crate) fn setting(self) -> &'static str {
         match self {
             Role::Current => "SECRET_KEY",
             Role::Next => "SECRET_KEY_NEXT",
@@ -139,7 +139,7 @@ impl Keys {
     }
 
     /// Adds the keys that are announced: they open what other nodes make with them, and are no older than the current one.
-    pub fn with_next(mut self, next: &[String]) -> Result<Self> {
+    pub(crate) fn with_next(mut self, next: &[String]) -> Result<Self> {
         next.iter().try_for_each(|text| self.add(Role::Next, text))?;
         Ok(self)
     }
@@ -154,7 +154,7 @@ impl Keys {
     }
 
     /// The configured keys: what each is for, and its fingerprint. The current one comes first.
-    pub fn fingerprints(&self) -> impl Iterator<Item = (Role, &str)> {
+    pub(crate) fn fingerprints(&self) -> impl Iterator<Item = (Role, &str)> {
         self.0.iter().map(|key| (key.role, key.id.as_str()))
     }
 
@@ -164,7 +164,7 @@ impl Keys {
     }
 
     /// Encrypts `text` for `purpose`: `keyid.base64url(nonce ‖ ciphertext)`.
-    pub fn seal(&self, purpose: &str, text: &str) -> Result<String> {
+    pub(crate) fn seal(&self, purpose: &str, text: &str) -> Result<String> {
         let key = self.0.first().ok_or_else(|| anyhow::anyhow!("there is no key"))?;
         let mut nonce = XNonce::default();
         getrandom::fill(&mut nonce).map_err(Error::internal)?;
@@ -175,17 +175,17 @@ impl Keys {
 
     /// Whether the key called `id` is a previous one, so that what it made is to be made anew. Never the next one: a node
     /// that has it announced leaves alone what another node has moved to it.
-    pub fn is_previous(&self, id: &str) -> bool {
+    pub(crate) fn is_previous(&self, id: &str) -> bool {
         self.0.iter().any(|key| key.id == id && key.role == Role::Previous)
     }
 
     /// Whether a previous key sealed this.
-    pub fn is_outdated(&self, sealed: &str) -> bool {
+    pub(crate) fn is_outdated(&self, sealed: &str) -> bool {
         sealed.split_once('.').is_some_and(|(id, _)| self.is_previous(id))
     }
 
     /// Opens what [`Keys::seal`] made for the same purpose; anything else is an error, never garbage.
-    pub fn open(&self, purpose: &str, sealed: &str) -> Result<String> {
+    pub(crate) fn open(&self, purpose: &str, sealed: &str) -> Result<String> {
         let broken = || anyhow::anyhow!("sealed text for {purpose} does not open");
         let (id, body) = sealed.split_once('.').ok_or_else(broken)?;
         let key = self.0.iter().find(|key| key.id == id).ok_or_else(broken)?;
@@ -198,7 +198,7 @@ impl Keys {
 
     /// The keyed SHA-256 of a password by the key called `id`, as base64: 44 characters, no NUL, so bcrypt
     /// cuts nothing off, and a stolen table alone cannot be guessed at. `None` for a key that is gone.
-    pub fn pepper(&self, id: &str, password: &str) -> Option<Zeroizing<String>> {
+    pub(crate) fn pepper(&self, id: &str, password: &str) -> Option<Zeroizing<String>> {
         let key = self.0.iter().find(|key| key.id == id)?;
         let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(key.pepper.as_slice()).ok()?;
         mac.update(password.as_bytes());
@@ -207,7 +207,7 @@ impl Keys {
 
     /// The keyed SHA-256 of a short secret under which its row is found, `keyid:base64url`, by each key: the current one
     /// first, which is the one to store. A stolen table alone cannot be guessed at.
-    pub fn lookups(&self, purpose: &str, text: &str) -> Result<Vec<String>> {
+    pub(crate) fn lookups(&self, purpose: &str, text: &str) -> Result<Vec<String>> {
         self.0.iter().map(|key| key.lookup(purpose, text)).collect()
     }
 }

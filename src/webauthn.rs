@@ -23,7 +23,7 @@ use crate::{
 
 /// This site as browsers know it (§4, Relying Party): its host, and its origin and no other.
 #[derive(Clone)]
-pub struct RelyingParty(Option<Arc<Party>>);
+pub(crate) struct RelyingParty(Option<Arc<Party>>);
 
 struct Party {
     webauthn: Webauthn,
@@ -32,7 +32,7 @@ struct Party {
 }
 
 /// A challenge that goes out, and what is needed to judge its answer.
-pub struct Challenge {
+pub(crate) struct Challenge {
     /// What the browser is asked, as JSON.
     pub options: Value,
     /// 256 random bits, as base64url.
@@ -42,7 +42,7 @@ pub struct Challenge {
 }
 
 /// What came of an answer.
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// It is right, and its person was verified.
     Right(Box<Use>),
     /// It is signed by the right key, but counts what was counted before: there is a copy of the key (§6.1.1).
@@ -52,7 +52,7 @@ pub enum Verdict {
 }
 
 /// What a right answer tells.
-pub struct Use {
+pub(crate) struct Use {
     /// The credential as it is now.
     pub credential: Credential,
     /// Its counter; 0 where it does not count.
@@ -63,7 +63,7 @@ pub struct Use {
 
 impl RelyingParty {
     /// Passkeys need a name; where people come by a bare address there are none.
-    pub fn of(site: &Site) -> Result<Self> {
+    pub(crate) fn of(site: &Site) -> Result<Self> {
         let Some(id) = site.base_url.domain() else { return Ok(Self(None)) };
         let webauthn = WebauthnBuilder::new(id, &site.base_url)
             .and_then(|builder| builder.rp_name(&site.name).timeout(timeout()).build())
@@ -76,12 +76,12 @@ impl RelyingParty {
     }
 
     /// The host that passkeys are made for. [`Error::NotFound`] where there can be none.
-    pub fn id(&self) -> Result<&str> {
+    pub(crate) fn id(&self) -> Result<&str> {
         Ok(&self.party()?.id)
     }
 
     /// Asks for a new passkey that can be found without an address being typed, beside those that `user` has.
-    pub fn ask_for_new(&self, user: &User, held: &[Credential]) -> Result<Challenge> {
+    pub(crate) fn ask_for_new(&self, user: &User, held: &[Credential]) -> Result<Challenge> {
         let held = held.iter().map(|credential| credential.0.cred_id().clone()).collect();
         let display = if user.name.is_empty() { user.email.spelled() } else { &user.name };
         let (asked, state) = self
@@ -96,7 +96,7 @@ impl RelyingParty {
     }
 
     /// Asks for any passkey of this site, or for one of `allowed`.
-    pub fn ask(&self, allowed: Option<&[Credential]>) -> Result<Challenge> {
+    pub(crate) fn ask(&self, allowed: Option<&[Credential]>) -> Result<Challenge> {
         let webauthn = &self.party()?.webauthn;
         let (asked, state) = match allowed {
             None => {
@@ -114,7 +114,7 @@ impl RelyingParty {
     }
 
     /// Judges a new passkey (§7.1). `None` where it is not right.
-    pub fn judge_new(&self, answer: &Registration, state: &str) -> Result<Option<Credential>> {
+    pub(crate) fn judge_new(&self, answer: &Registration, state: &str) -> Result<Option<Credential>> {
         let party = self.party()?;
         let state: PasskeyRegistration = serde_json::from_str(state)?;
         if !party.is_from_here(&answer.0.response.client_data_json) {
@@ -130,7 +130,7 @@ impl RelyingParty {
     }
 
     /// Judges what a passkey signed (§7.2).
-    pub fn judge(&self, answer: &Assertion, state: &str, credential: &Credential) -> Result<Verdict> {
+    pub(crate) fn judge(&self, answer: &Assertion, state: &str, credential: &Credential) -> Result<Verdict> {
         let party = self.party()?;
         if !party.is_from_here(&answer.0.response.client_data_json) {
             return Ok(Verdict::Wrong);
@@ -187,21 +187,21 @@ impl Challenge {
 /// A passkey's public half, and what its authenticator said of itself.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Credential(RawPasskey);
+pub(crate) struct Credential(RawPasskey);
 
 impl Credential {
     /// How its authenticator named it, as base64url.
-    pub fn id(&self) -> String {
+    pub(crate) fn id(&self) -> String {
         BASE64.encode(self.0.cred_id())
     }
 
     /// Its counter; 0 where it does not count.
-    pub fn counter(&self) -> i64 {
+    pub(crate) fn counter(&self) -> i64 {
         self.raw().counter.into()
     }
 
     /// Whether a password manager keeps it on several devices (§6.1, flag BS).
-    pub fn is_synced(&self) -> bool {
+    pub(crate) fn is_synced(&self) -> bool {
         self.raw().backup_state
     }
 
@@ -213,16 +213,16 @@ impl Credential {
 /// A browser's answer with a new passkey: `RegistrationResponseJSON` (§5.1.8).
 #[derive(Debug, Clone, Deserialize)]
 #[serde(transparent)]
-pub struct Registration(RegisterPublicKeyCredential);
+pub(crate) struct Registration(RegisterPublicKeyCredential);
 
 impl Registration {
     /// The challenge that it answers.
-    pub fn challenge(&self) -> Option<String> {
+    pub(crate) fn challenge(&self) -> Option<String> {
         Some(ClientData::read(&self.0.response.client_data_json)?.challenge)
     }
 
     /// How the authenticator named it, as base64url.
-    pub fn credential_id(&self) -> String {
+    pub(crate) fn credential_id(&self) -> String {
         BASE64.encode(&self.0.raw_id)
     }
 }
@@ -230,27 +230,27 @@ impl Registration {
 /// A browser's answer with what a passkey signed: `AuthenticationResponseJSON` (§5.1.8).
 #[derive(Debug, Clone, Deserialize)]
 #[serde(transparent)]
-pub struct Assertion(PublicKeyCredential);
+pub(crate) struct Assertion(PublicKeyCredential);
 
 impl Assertion {
     /// The challenge that it answers.
-    pub fn challenge(&self) -> Option<String> {
+    pub(crate) fn challenge(&self) -> Option<String> {
         Some(ClientData::read(&self.0.response.client_data_json)?.challenge)
     }
 
     /// Which passkey it was, as base64url.
-    pub fn credential_id(&self) -> String {
+    pub(crate) fn credential_id(&self) -> String {
         BASE64.encode(&self.0.raw_id)
     }
 
     /// Whose it is, as the passkey says (§5.4.3, user handle).
-    pub fn user(&self) -> Option<UserId> {
+    pub(crate) fn user(&self) -> Option<UserId> {
         let bytes = <[u8; 16]>::try_from(self.handle()?).ok()?;
         Some(Id::from_text(format!("{:032x}", u128::from_be_bytes(bytes))))
     }
 
     /// Whether it says whose it is, understood or not.
-    pub fn names_user(&self) -> bool {
+    pub(crate) fn names_user(&self) -> bool {
         self.handle().is_some()
     }
 

@@ -29,7 +29,7 @@ const SEAL: &str = "passkey_ceremony";
 
 /// Where a challenge was asked for, and may be answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum CeremonyBinding {
+pub(crate) enum CeremonyBinding {
     /// In a session.
     Session(SessionId),
     /// In a sign-in that waits for its second factor. Holds the digest of its secret.
@@ -40,12 +40,12 @@ pub enum CeremonyBinding {
 
 impl CeremonyBinding {
     /// A sign-in that waits.
-    pub fn pending(secret: &Secret<PendingSignIn>) -> Self {
+    pub(crate) fn pending(secret: &Secret<PendingSignIn>) -> Self {
         CeremonyBinding::Pending(secret.digest())
     }
 
     /// A browser with this mark.
-    pub fn browser(mark: &str) -> Self {
+    pub(crate) fn browser(mark: &str) -> Self {
         CeremonyBinding::Browser(secret::digest(mark))
     }
 }
@@ -59,7 +59,7 @@ struct Ceremony {
 
 /// What came of an answer.
 #[derive(Debug)]
-pub enum AssertionOutcome {
+pub(crate) enum AssertionOutcome {
     /// It is right: who it is, and with which passkey, which is noted as used.
     Right(Box<User>, PasskeyId),
     /// It is not right, though the passkey is one of theirs.
@@ -69,7 +69,7 @@ pub enum AssertionOutcome {
 }
 
 /// Asks `user` for a new passkey. Returns what the browser takes.
-pub fn ask_for_new(
+pub(crate) fn ask_for_new(
     tx: &mut Tx,
     party: &RelyingParty,
     user: &User,
@@ -82,21 +82,26 @@ pub fn ask_for_new(
 }
 
 /// Asks `user` for one of their passkeys.
-pub fn ask(tx: &mut Tx, party: &RelyingParty, user: &UserId, binding: CeremonyBinding) -> Result<Value> {
+pub(crate) fn ask(
+    tx: &mut Tx,
+    party: &RelyingParty,
+    user: &UserId,
+    binding: CeremonyBinding,
+) -> Result<Value> {
     let allowed = passkey::usable(tx.conn, user, party)?;
     let challenge = party.ask(Some(&allowed))?;
     send_out::<UsePasskey>(tx, challenge, Some(user), binding)
 }
 
 /// Asks whoever it is for a passkey of this site.
-pub fn ask_anybody(tx: &mut Tx, party: &RelyingParty, binding: CeremonyBinding) -> Result<Value> {
+pub(crate) fn ask_anybody(tx: &mut Tx, party: &RelyingParty, binding: CeremonyBinding) -> Result<Value> {
     token::discard_expired::<UsePasskey>(tx)?;
     let challenge = party.ask(None)?;
     send_out::<UsePasskey>(tx, challenge, None, binding)
 }
 
 /// Counts a challenge for a client before it is made: each is a row.
-pub fn count_challenge(tx: &mut Tx, ip: &str) -> Result<()> {
+pub(crate) fn count_challenge(tx: &mut Tx, ip: &str) -> Result<()> {
     let most = tx.config.limits.passkeys_per_network;
     let network = network::client_network(ip);
     rate_limit::consume(tx, &Limit::new("passkey-challenges", &network, most, TimeDelta::minutes(1)))
@@ -131,7 +136,7 @@ fn consume_challenge<P: Purpose<Claim = String>>(
 }
 
 /// Judges a new passkey of `user`. `None` where it is not right; the challenge is used up either way.
-pub fn judge_new(
+pub(crate) fn judge_new(
     tx: &mut Tx,
     party: &RelyingParty,
     user: &UserId,
@@ -150,7 +155,7 @@ pub fn judge_new(
 
 /// Judges what a passkey signed, and notes its use. Of one answer sent many times, one is judged. A passkey that turns
 /// out to be copied is closed, and its owner told; `device` is what it was used from.
-pub fn judge(
+pub(crate) fn judge(
     tx: &mut Tx,
     party: &RelyingParty,
     actor: &Actor,

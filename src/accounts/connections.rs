@@ -37,14 +37,14 @@ pub fn create(
 }
 
 /// Every connection with its organisation, by the organisation's slug.
-pub fn all(conn: &mut Conn) -> Result<Vec<(Connection, Organisation)>> {
+pub(crate) fn all(conn: &mut Conn) -> Result<Vec<(Connection, Organisation)>> {
     let all = connection::all(conn)?.into_iter();
     all.map(|one| organisation::by_id(conn, &one.organisation_id).map(|whose| (one, whose))).collect()
 }
 
 /// Sets a connection anew. But for another name, it has to be tested again. [`Error::Invalid`] where people are known by
 /// what identified them so far: by anything else they would be other people.
-pub fn change(
+pub(crate) fn change(
     tx: &mut Tx,
     actor: &Actor,
     organisation: &OrganisationId,
@@ -58,7 +58,7 @@ pub fn change(
 
 /// Replaces the metadata of a connection by what an owner gave. It has to be tested again. Where the connection comes
 /// without an issuer, it may be of any identity provider.
-pub fn replace_metadata(
+pub(crate) fn replace_metadata(
     tx: &mut Tx,
     actor: &Actor,
     connection: &Connection,
@@ -73,7 +73,7 @@ pub fn replace_metadata(
 }
 
 /// Keeps what was read at a connection's address. Where it is not fit, the metadata from before stays, with the reason.
-pub fn take_in(
+pub(crate) fn take_in(
     tx: &mut Tx,
     actor: &Actor,
     connection: &Connection,

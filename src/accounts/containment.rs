@@ -1,17 +1,19 @@
 //! What is undone when an account may be in other hands: one judgement, used by every way back.
 
 mod abroad;
-pub mod judgement;
-pub mod occasion;
-pub mod way_back;
+pub(crate) mod judgement;
+pub(crate) mod occasion;
+pub(crate) mod way_back;
 
 use std::collections::HashSet;
 
 use diesel::prelude::*;
 
-pub use judgement::{Doubt, Judgement, doubt_of_move, judge, was_here_before};
+pub(crate) use self::{
+    judgement::{Doubt, Judgement, doubt_of_move, judge, was_here_before},
+    way_back::{newest_factor, tell_of_password, way_back, way_back_from},
+};
 pub use occasion::{Occasion, end_access};
-pub use way_back::{newest_factor, tell_of_password, way_back, way_back_from};
 
 use super::{
     deletion, email_change, factor_removal, factor_reset::Target, put_back, security_changes, sso_policy,
@@ -42,7 +44,13 @@ use crate::{
 
 /// Notes in the session `here`, which is stepped up, that the sign-in that began `session` was its person's: no alert puts
 /// that in doubt, unless it puts `here` in doubt as well. [`Error::NotFound`] where no alert tells of it, or it is not younger.
-pub fn vouch(tx: &mut Tx, actor: &Actor, user: &UserId, here: &SessionId, session: &SessionId) -> Result<()> {
+pub(crate) fn vouch(
+    tx: &mut Tx,
+    actor: &Actor,
+    user: &UserId,
+    here: &SessionId,
+    session: &SessionId,
+) -> Result<()> {
     let by = security_change::session_of(tx.conn, here)?.ok_or(Error::NotFound)?;
     let other = security_change::session_of(tx.conn, session)?.ok_or(Error::NotFound)?;
     if !unanswered(tx.conn, user, tx.now)?.contains(session) || other.began_at <= by.began_at {
@@ -53,7 +61,7 @@ pub fn vouch(tx: &mut Tx, actor: &Actor, user: &UserId, here: &SessionId, sessio
 }
 
 /// The sessions that an alert tells of and that nobody answered for.
-pub fn unanswered(conn: &mut Conn, user: &UserId, now: Timestamp) -> Result<HashSet<SessionId>> {
+pub(crate) fn unanswered(conn: &mut Conn, user: &UserId, now: Timestamp) -> Result<HashSet<SessionId>> {
     let outstanding = token::all_outstanding::<ReportSignIn>(conn, user, now)?;
     let mut told: HashSet<SessionId> =
         outstanding.into_iter().filter(|told| told.what.is_none()).filter_map(|told| told.session).collect();
@@ -68,7 +76,7 @@ pub fn unanswered(conn: &mut Conn, user: &UserId, now: Timestamp) -> Result<Hash
 
 /// Notes that the sign-in of which a link tells was answered with "yes, this was me": no other alert puts it in doubt. The link
 /// goes on working.
-pub fn confirm_sign_in(tx: &mut Tx, actor: &Actor, secret: &Secret<ReportSignIn>) -> Result<()> {
+pub(crate) fn confirm_sign_in(tx: &mut Tx, actor: &Actor, secret: &Secret<ReportSignIn>) -> Result<()> {
     let token = token::peek(tx.conn, secret)?;
     let id = token.user_id.clone();
     let session =
@@ -90,7 +98,7 @@ pub fn confirm_sign_in(tx: &mut Tx, actor: &Actor, secret: &Secret<ReportSignIn>
 
 /// What came of [`contain`].
 #[derive(Debug)]
-pub struct Contained {
+pub(crate) struct Contained {
     /// The account as it is then.
     pub user: User,
     /// Whether it got an earlier address back.
@@ -104,7 +112,7 @@ pub struct Contained {
 ///
 /// Links about what is undone are spent, but where they were told to the mailbox that the account had first; those in
 /// mailboxes that it got later are, once it has moved back.
-pub fn contain(tx: &mut Tx, actor: &Actor, id: &UserId, doubt: &Doubt) -> Result<Contained> {
+pub(crate) fn contain(tx: &mut Tx, actor: &Actor, id: &UserId, doubt: &Doubt) -> Result<Contained> {
     let user = user::by_id(tx.conn, id)?;
     let judged = judge(tx.conn, &user, doubt, &tx.config.keys)?;
     end_access(tx, actor, id, Occasion::Contained)?;
@@ -169,7 +177,7 @@ fn move_back(tx: &mut Tx, actor: &Actor, user: &User, old: EmailAddress) -> Resu
 
 /// Sends the link for a new password after [`contain`], or an operator's; where people of the domain sign in through their
 /// organisation only, the way there.
-pub fn send_reset(tx: &mut Tx, user: &User, occasion: ResetOccasion) -> Result<()> {
+pub(crate) fn send_reset(tx: &mut Tx, user: &User, occasion: ResetOccasion) -> Result<()> {
     if let Some(connection) = sso_policy::required_connection(tx.conn, user)? {
         let connection = connection::by_id(tx.conn, &connection)?;
         let email = emails::sign_in_again(&tx.config.site, &user.email, &user.name, &connection.name)?;
@@ -187,14 +195,14 @@ pub fn send_reset(tx: &mut Tx, user: &User, occasion: ResetOccasion) -> Result<(
 
 /// Tells the present address after [`contain`], where the link was pressed in a mailbox that the account has left and stays
 /// away from: it may be that of whoever moved it, and gets no link of its own.
-pub fn tell_present_address(tx: &mut Tx, user: &User) -> Result<()> {
+pub(crate) fn tell_present_address(tx: &mut Tx, user: &User) -> Result<()> {
     let email = emails::secured_elsewhere(&tx.config.site, &user.email, &user.name)?;
     tx.mail(Some(&user.id), email)
 }
 
 /// Locks every address that an account in doubt may go back to, with the one that it has, in the order of their names: two
 /// moves in opposite directions take turns. Returns the account.
-pub fn lock(tx: &mut Tx, id: &UserId) -> Result<User> {
+pub(crate) fn lock(tx: &mut Tx, id: &UserId) -> Result<User> {
     let user = user::find(tx.conn, id)?.ok_or(Error::DeadLink)?;
     let mut names = vec![user.email.normalized()];
     for change in security_change::list(tx.conn, id)?.iter().filter(|one| one.kind == Kind::EmailChanged) {
@@ -213,7 +221,7 @@ pub fn lock(tx: &mut Tx, id: &UserId) -> Result<User> {
 }
 
 /// Signs an account out everywhere. Says whether it was signed in anywhere.
-pub fn sign_out(tx: &mut Tx, actor: &Actor, user: &User) -> Result<bool> {
+pub(crate) fn sign_out(tx: &mut Tx, actor: &Actor, user: &User) -> Result<bool> {
     tx.lock(&user.email.normalized())?;
     if session::list(tx.conn, &user.id, tx.now)?.is_empty() {
         return Ok(false);
@@ -245,7 +253,7 @@ pub fn lock_out(tx: &mut Tx, actor: &Actor, user: &User, is_compromised: bool) -
 }
 
 /// Lets the person of a locked account in again. Says whether that changed anything.
-pub fn unlock(tx: &mut Tx, actor: &Actor, user: &User) -> Result<bool> {
+pub(crate) fn unlock(tx: &mut Tx, actor: &Actor, user: &User) -> Result<bool> {
     tx.lock(&user.email.normalized())?;
     let locked = users::table.find(&user.id).filter(users::locked_at.is_not_null());
     if diesel::update(locked).set(users::locked_at.eq(None::<Timestamp>)).execute(tx.conn)? == 0 {

@@ -32,14 +32,14 @@ use crate::{
 const ASKED: &str = "Your account is to be deleted";
 
 /// The days that are left, as a person counts them: 30 on the day one asks, and 1 on the last day.
-pub fn days_left(deletes_at: Timestamp, now: Timestamp) -> i64 {
+pub(crate) fn days_left(deletes_at: Timestamp, now: Timestamp) -> i64 {
     const DAY: i64 = 24 * 60 * 60 * 1_000;
     ((deletes_at - now).num_milliseconds().max(0) + DAY - 1) / DAY
 }
 
 /// Asks for an account to be deleted once `grace` is over. Signs out every session but `keep` and kills every link. Asking
 /// again does not put it off. Returns when it is deleted.
-pub fn schedule(
+pub(crate) fn schedule(
     tx: &mut Tx,
     actor: &Actor,
     user: &User,
@@ -82,7 +82,7 @@ pub fn schedule(
 }
 
 /// Keeps an account. Says whether it was to be deleted. [`Error::SignIn`] where it is gone already.
-pub fn cancel(tx: &mut Tx, actor: &Actor, user: &User) -> Result<bool> {
+pub(crate) fn cancel(tx: &mut Tx, actor: &Actor, user: &User) -> Result<bool> {
     tx.lock(&user.email.normalized())?;
     let kept = diesel::update(users::table.find(&user.id).filter(users::deletes_at.is_not_null()))
         .set((users::deletes_at.eq(None::<Timestamp>), users::warned_at.eq(None::<Timestamp>)))
@@ -100,7 +100,7 @@ pub fn cancel(tx: &mut Tx, actor: &Actor, user: &User) -> Result<bool> {
 }
 
 /// Keeps an account by the link in the mail. [`Error::DeadLink`] where it was used, or the account is gone.
-pub fn cancel_by_link(tx: &mut Tx, actor: &Actor, secret: &Secret<CancelDeletion>) -> Result<UserId> {
+pub(crate) fn cancel_by_link(tx: &mut Tx, actor: &Actor, secret: &Secret<CancelDeletion>) -> Result<UserId> {
     let waiting = token::peek(tx.conn, secret)?;
     let user = user::find_locked(tx, &waiting.user_id)?.ok_or(Error::DeadLink)?;
     let (id, ()) = token::redeem(tx, secret)?;
@@ -111,7 +111,7 @@ pub fn cancel_by_link(tx: &mut Tx, actor: &Actor, secret: &Secret<CancelDeletion
 }
 
 /// Keeps an account from being purged, for a reason, or (`None`) lets it go on. Says whether that changed anything.
-pub fn hold(tx: &mut Tx, actor: &Actor, user: &User, reason: Option<&str>) -> Result<bool> {
+pub(crate) fn hold(tx: &mut Tx, actor: &Actor, user: &User, reason: Option<&str>) -> Result<bool> {
     tx.lock(&user.email.normalized())?;
     let row = users::table.find(&user.id);
     let changed = match reason {
@@ -136,12 +136,12 @@ pub fn hold(tx: &mut Tx, actor: &Actor, user: &User, reason: Option<&str>) -> Re
 }
 
 /// Why an operator keeps an account from being purged.
-pub fn held_because(conn: &mut Conn, id: &UserId) -> Result<Option<String>> {
+pub(crate) fn held_because(conn: &mut Conn, id: &UserId) -> Result<Option<String>> {
     Ok(users::table.find(id).select(users::deletion_hold).first(conn)?)
 }
 
 /// Up to `most` accounts whose time is up by `by` and that nobody holds, in the order of their times, after `after`.
-pub fn due(conn: &mut Conn, by: Timestamp, after: &Cursor, most: i64) -> Result<Vec<Cursor>> {
+pub(crate) fn due(conn: &mut Conn, by: Timestamp, after: &Cursor, most: i64) -> Result<Vec<Cursor>> {
     Ok(users::table
         .filter(users::deletes_at.assume_not_null().le(by))
         .filter(is_after(after))
@@ -153,7 +153,7 @@ pub fn due(conn: &mut Conn, by: Timestamp, after: &Cursor, most: i64) -> Result<
 }
 
 /// The same of those who were not reminded yet.
-pub fn to_remind(conn: &mut Conn, by: Timestamp, after: &Cursor, most: i64) -> Result<Vec<Cursor>> {
+pub(crate) fn to_remind(conn: &mut Conn, by: Timestamp, after: &Cursor, most: i64) -> Result<Vec<Cursor>> {
     Ok(users::table
         .filter(users::deletes_at.assume_not_null().le(by))
         .filter(is_after(after))
@@ -174,7 +174,7 @@ fn is_after<'a>(cursor: &'a Cursor) -> _ {
 }
 
 /// Reminds somebody, once, that their account is about to be deleted. Says whether it did.
-pub fn remind(tx: &mut Tx, id: &UserId) -> Result<bool> {
+pub(crate) fn remind(tx: &mut Tx, id: &UserId) -> Result<bool> {
     let Some(user) = user::find_locked(tx, id)? else { return Ok(false) };
     // Perhaps the last owner of something by now: it waits for a successor.
     if !membership::left_without_owner(tx.conn, id)?.is_empty() {
@@ -205,7 +205,7 @@ pub fn remind(tx: &mut Tx, id: &UserId) -> Result<bool> {
 
 /// Deletes an account whose time is up, with everything that is held about it. Says whether it did: whoever keeps the
 /// account, or holds it, a moment before wins, and doing it twice does nothing.
-pub fn purge(tx: &mut Tx, actor: &Actor, id: &UserId) -> Result<bool> {
+pub(crate) fn purge(tx: &mut Tx, actor: &Actor, id: &UserId) -> Result<bool> {
     let Some(user) = user::find_locked(tx, id)? else { return Ok(false) };
     let due =
         users::table.find(id).filter(users::deletes_at.le(tx.now)).filter(users::deletion_hold.is_null());

@@ -35,7 +35,7 @@ pub fn verify(tx: &mut Tx, actor: &Actor, domain: &Domain, by: &'static str) -> 
 }
 
 /// Notes that a domain's record is not there. The proof of one that is gone for too long ends.
-pub fn note_gone(tx: &mut Tx, actor: &Actor, domain: &Domain) -> Result<Gone> {
+pub(crate) fn note_gone(tx: &mut Tx, actor: &Actor, domain: &Domain) -> Result<Gone> {
     let gone = domain::note_gone(tx, domain)?;
     if gone == Gone::TooLong && domain::unverify(tx, domain)? {
         let (organisation, name) = (domain.organisation_id.clone(), domain.name.clone());
@@ -45,7 +45,7 @@ pub fn note_gone(tx: &mut Tx, actor: &Actor, domain: &Domain) -> Result<Gone> {
 }
 
 /// Everybody who says that a domain is theirs.
-pub fn listed(conn: &mut Conn, name: &str) -> Result<Vec<(Domain, Organisation)>> {
+pub(crate) fn listed(conn: &mut Conn, name: &str) -> Result<Vec<(Domain, Organisation)>> {
     let listed = domain::listed(conn, name)?.into_iter();
     listed
         .map(|domain| organisation::by_id(conn, &domain.organisation_id).map(|whose| (domain, whose)))
@@ -54,7 +54,7 @@ pub fn listed(conn: &mut Conn, name: &str) -> Result<Vec<(Domain, Organisation)>
 
 /// Leads a domain's people to a connection of the organisation, or to none. Where they sign in there only, it has to be
 /// one that was tested.
-pub fn set_connection(
+pub(crate) fn set_connection(
     tx: &mut Tx,
     actor: &Actor,
     organisation: &OrganisationId,
@@ -83,7 +83,12 @@ pub fn set_connection(
 }
 
 /// Takes a domain off the list, its proof and its rule with it.
-pub fn remove(tx: &mut Tx, actor: &Actor, organisation: &OrganisationId, id: &DomainId) -> Result<Domain> {
+pub(crate) fn remove(
+    tx: &mut Tx,
+    actor: &Actor,
+    organisation: &OrganisationId,
+    id: &DomainId,
+) -> Result<Domain> {
     let domain = domain::remove(tx, organisation, id)?;
     let event = Event::DomainRemoved { organisation: organisation.clone(), domain: domain.name.clone() };
     audit::record(tx, actor, None, event)?;

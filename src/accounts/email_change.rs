@@ -20,7 +20,7 @@ use crate::{
 ///
 /// [`Error::DeadLink`] where the account is no longer at `change.old`, or the new address is confirmed by somebody
 /// else by now: the two are told alike.
-pub fn move_address(tx: &mut Tx, actor: &Actor, id: &UserId, change: &AddressChange) -> Result<()> {
+pub(crate) fn move_address(tx: &mut Tx, actor: &Actor, id: &UserId, change: &AddressChange) -> Result<()> {
     let (old, new) = (change.old.normalized(), change.new.normalized());
     user::lock_both(tx, [&change.old, &change.new])?;
     let kept = tx.config.lifetimes.email_undo;
@@ -54,7 +54,7 @@ pub fn move_address(tx: &mut Tx, actor: &Actor, id: &UserId, change: &AddressCha
 }
 
 /// Tells the mailbox that an account had, which has moved away from it, with a link to take the address back.
-pub fn notify_previous_address(tx: &mut Tx, user: &User, change: &AddressChange) -> Result<()> {
+pub(crate) fn notify_previous_address(tx: &mut Tx, user: &User, change: &AddressChange) -> Result<()> {
     let config = tx.config;
     let undo = token::issue_with::<RevertEmailChange>(tx, &user.id, change, config.lifetimes.email_undo)?;
     let (new, valid_for) = (change.new.spelled(), span_in_words(config.lifetimes.email_undo));

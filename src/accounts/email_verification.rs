@@ -20,7 +20,7 @@ use crate::{
 
 /// Tells whoever a claimed address belongs to, once, that the account ends unless it is confirmed. Says whether there was
 /// anything to tell: an owner who has the address confirmed is not bothered.
-pub fn warn_before_removal(tx: &mut Tx, id: &UserId) -> Result<bool> {
+pub(crate) fn warn_before_removal(tx: &mut Tx, id: &UserId) -> Result<bool> {
     let Some(user) = user::find_locked(tx, id)? else { return Ok(false) };
     if !user::mark_warned(tx, id)? || user::confirmed(tx.conn, &user.email)?.is_some() {
         return Ok(false);
@@ -46,7 +46,7 @@ pub fn warn_before_removal(tx: &mut Tx, id: &UserId) -> Result<bool> {
 /// got as many emails as it may in a day, none goes out and the older links stay good.
 ///
 /// What the visitor is told is the same either way: strangers must not learn who is here.
-pub fn send_link(tx: &mut Tx, actor: &Actor, user: &User) -> Result<()> {
+pub(crate) fn send_link(tx: &mut Tx, actor: &Actor, user: &User) -> Result<()> {
     let config = tx.config;
     if let Some(owner) = user::confirmed(tx.conn, &user.email)? {
         // Made at the same cost; nobody ever sees it.
@@ -72,12 +72,12 @@ pub fn send_link(tx: &mut Tx, actor: &Actor, user: &User) -> Result<()> {
 
 /// A link by which the reader of an email to an address that nobody confirmed starts with that address, whatever becomes of
 /// the account that the email is about.
-pub fn start_link(tx: &mut Tx, to: &EmailAddress) -> Result<Secret<UseAddress>> {
+pub(crate) fn start_link(tx: &mut Tx, to: &EmailAddress) -> Result<Secret<UseAddress>> {
     token::issue_unowned(tx, &digest(to.spelled()))
 }
 
 /// The same where nobody confirmed the address; elsewhere as much work for nothing.
-pub fn start_link_where(
+pub(crate) fn start_link_where(
     tx: &mut Tx,
     to: &EmailAddress,
     is_unconfirmed: bool,
@@ -90,7 +90,7 @@ pub fn start_link_where(
 
 /// Whether such a link would be good now. [`Error::DeadLink`] where it is dead or was sent to another address,
 /// [`Error::AlreadyConfirmed`] where somebody has confirmed the address meanwhile.
-pub fn can_start(
+pub(crate) fn can_start(
     conn: &mut Conn,
     link: &Secret<UseAddress>,
     email: &EmailAddress,
@@ -107,7 +107,7 @@ pub fn can_start(
 
 /// Uses such a link: makes an account, confirms its address, and ends every other that waits for it. The same errors as
 /// [`can_start`].
-pub fn start(tx: &mut Tx, actor: &Actor, link: &Secret<UseAddress>, new: NewUser) -> Result<User> {
+pub(crate) fn start(tx: &mut Tx, actor: &Actor, link: &Secret<UseAddress>, new: NewUser) -> Result<User> {
     let (normalized, spelled) = (new.email.normalized(), new.email.spelled().to_owned());
     tx.lock(&normalized)?;
     if token::redeem_unowned(tx, link)? != digest(&spelled) {
@@ -119,11 +119,11 @@ pub fn start(tx: &mut Tx, actor: &Actor, link: &Secret<UseAddress>, new: NewUser
 }
 
 /// How many accounts may wait for one address to be confirmed.
-pub const MOST_UNVERIFIED: usize = 20;
+pub(crate) const MOST_UNVERIFIED: usize = 20;
 
 /// Makes room for one more account at an address, which is locked. Where as many wait as may, the oldest ends of those
 /// that began in the neighbourhood of the network where most of them did; the oldest of all where no network is known.
-pub fn make_room(tx: &mut Tx, actor: &Actor, email: &EmailAddress) -> Result<()> {
+pub(crate) fn make_room(tx: &mut Tx, actor: &Actor, email: &EmailAddress) -> Result<()> {
     let mut waiting: Vec<UserId> = users::table
         .filter(users::email_normalized.eq(email.normalized()))
         .filter(users::email_verified_at.is_null())
@@ -155,7 +155,7 @@ pub fn make_room(tx: &mut Tx, actor: &Actor, email: &EmailAddress) -> Result<()>
 /// [`Error::DeadLink`] where `normalized` (what the link was sent for) is no longer this account's address,
 /// [`Error::AlreadyConfirmed`] where it is confirmed already, here or by another account, [`Error::AddressReserved`] where
 /// another account left it and can take it back.
-pub fn confirm(tx: &mut Tx, actor: &Actor, id: &UserId, normalized: &str) -> Result<()> {
+pub(crate) fn confirm(tx: &mut Tx, actor: &Actor, id: &UserId, normalized: &str) -> Result<()> {
     tx.lock(normalized)?;
     let holders: Vec<(UserId, Option<Timestamp>)> = users::table
         .filter(users::email_normalized.eq(normalized))
@@ -186,7 +186,7 @@ pub fn confirm(tx: &mut Tx, actor: &Actor, id: &UserId, normalized: &str) -> Res
 }
 
 /// Ends an account whose address was never proved, with everything that is held about it. A confirmed one is refused.
-pub fn remove_unverified(tx: &mut Tx, actor: &Actor, id: &UserId, disowned: bool) -> Result<()> {
+pub(crate) fn remove_unverified(tx: &mut Tx, actor: &Actor, id: &UserId, disowned: bool) -> Result<()> {
     // From here on nobody else confirms it.
     let ended = diesel::update(users::table.find(id).filter(users::email_verified_at.is_null()))
         .set(users::locked_at.eq(tx.now))
@@ -200,7 +200,7 @@ pub fn remove_unverified(tx: &mut Tx, actor: &Actor, id: &UserId, disowned: bool
 
 /// Ends a claim that nobody confirmed in time, with everything that is held about it. Says whether it did: whoever
 /// confirms it, or asks for it to be deleted in their own time, a moment before wins.
-pub fn expire_unverified(tx: &mut Tx, actor: &Actor, id: &UserId) -> Result<bool> {
+pub(crate) fn expire_unverified(tx: &mut Tx, actor: &Actor, id: &UserId) -> Result<bool> {
     if user::find_locked(tx, id)?.is_none() {
         return Ok(false);
     }

@@ -25,7 +25,7 @@ use crate::{
 
 /// Removes the authenticator app of `user`, in the session `here` on a device. Returns what is left then; nothing where there
 /// is no app. [`Error::BreakGlassOwner`] where an organisation relies on it.
-pub fn remove_app(
+pub(crate) fn remove_app(
     tx: &mut Tx,
     actor: &Actor,
     user: &User,
@@ -44,7 +44,7 @@ pub fn remove_app(
 /// Removes one of `user`'s passkeys, in the session `here` on a device; every other session that it opened ends.
 /// [`Error::NotFound`] where it is not theirs, [`Error::LastCredential`] where nothing else opens the account,
 /// [`Error::BreakGlassOwner`] where an organisation relies on it.
-pub fn remove_passkey(
+pub(crate) fn remove_passkey(
     tx: &mut Tx,
     actor: &Actor,
     user: &User,
@@ -114,7 +114,7 @@ pub fn remove_all(tx: &mut Tx, actor: &Actor, user: &UserId) -> Result<()> {
 }
 
 /// Takes some second factors away, and every session.
-pub fn remove_some(
+pub(crate) fn remove_some(
     tx: &mut Tx,
     actor: &Actor,
     user: &UserId,
@@ -128,7 +128,7 @@ pub fn remove_some(
 
 /// Takes some second factors away, which can be put back for a while, and nothing else than the recovery codes that go with the
 /// last one. Returns how many there were. Neither noted nor told: whoever calls it ends sessions, and does both.
-pub fn take_away(
+pub(crate) fn take_away(
     tx: &mut Tx,
     actor: &Actor,
     user: &UserId,

@@ -41,7 +41,7 @@ fn over() -> Over {
 /// A second factor of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Target {
+pub(crate) enum Target {
     /// The authenticator app.
     Totp,
     /// A passkey.
@@ -72,7 +72,7 @@ pub fn ask(tx: &mut Tx, actor: &Actor, email: &EmailAddress) -> Result<Asked> {
 
 /// Starts the removal of some second factors of an account whose address is locked, or of all (`None`), and tells its
 /// owner. Some join those that wait already, and all of them wait as long as the last.
-pub fn ask_for(tx: &mut Tx, actor: &Actor, user: &User, only: Option<Vec<Target>>) -> Result<Asked> {
+pub(crate) fn ask_for(tx: &mut Tx, actor: &Actor, user: &User, only: Option<Vec<Target>>) -> Result<Asked> {
     let factors = factors::of(tx.conn, &user.id)?;
     let delay = tx.config.lifetimes.factors_reset;
     let waiting = factors.reset_at.filter(|at| *at <= tx.now.latest_end(delay));
@@ -135,7 +135,7 @@ pub fn may_stop(conn: &mut Conn, user: &UserId, session: &SessionId) -> Result<b
 }
 
 /// Stops a reset that is under way. `false` where none is: it was stopped before, or has taken effect.
-pub fn stop(tx: &mut Tx, actor: &Actor, user: &User) -> Result<bool> {
+pub(crate) fn stop(tx: &mut Tx, actor: &Actor, user: &User) -> Result<bool> {
     tx.lock(&user.email.normalized())?;
     let under_way = users::table.find(&user.id).filter(users::factors_reset_at.is_not_null());
     let stopped = diesel::update(under_way).set(over()).execute(tx.conn)?;
@@ -149,7 +149,7 @@ pub fn stop(tx: &mut Tx, actor: &Actor, user: &User) -> Result<bool> {
 }
 
 /// Up to `most` people whose reset has waited long enough at `now`, in the order of their times, after `after`.
-pub fn due(conn: &mut Conn, now: Timestamp, after: &Cursor, most: i64) -> Result<Vec<Cursor>> {
+pub(crate) fn due(conn: &mut Conn, now: Timestamp, after: &Cursor, most: i64) -> Result<Vec<Cursor>> {
     let at = users::factors_reset_at.assume_not_null();
     let is_after = at.gt(after.0).or(at.eq(after.0).and(users::id.gt(&after.1)));
     let due = users::table.filter(users::factors_reset_at.le(now)).filter(is_after);
@@ -158,7 +158,7 @@ pub fn due(conn: &mut Conn, now: Timestamp, after: &Cursor, most: i64) -> Result
 
 /// Takes the second factors and every session of `id` away, and tells the owner. `false` where it is no longer due:
 /// stopped, or done by another node.
-pub fn carry_out(tx: &mut Tx, id: &UserId) -> Result<bool> {
+pub(crate) fn carry_out(tx: &mut Tx, id: &UserId) -> Result<bool> {
     let Some(user) = user::find_locked(tx, id)? else { return Ok(false) };
     let only = targets(tx.conn, id)?;
     let due = users::table.find(id).filter(users::factors_reset_at.le(tx.now));
@@ -176,7 +176,7 @@ pub fn carry_out(tx: &mut Tx, id: &UserId) -> Result<bool> {
 }
 
 /// Takes these second factors and every session away at once, and tells the owner. They can be put back for a while.
-pub fn remove_now(tx: &mut Tx, actor: &Actor, user: &User, only: &[Target]) -> Result<()> {
+pub(crate) fn remove_now(tx: &mut Tx, actor: &Actor, user: &User, only: &[Target]) -> Result<()> {
     let id = &user.id;
     let names = names(tx.conn, id, only)?;
     let passkeys: Vec<PasskeyId> = only

@@ -19,7 +19,7 @@ use crate::{
 
 /// What an account can prove.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Factors {
+pub(crate) struct Factors {
     /// Whether a password opens it.
     pub has_password: bool,
     /// Whether an authenticator app is set up.
@@ -38,27 +38,27 @@ pub struct Factors {
 
 impl Factors {
     /// Whether a first factor is not enough.
-    pub fn is_second_due(&self) -> bool {
+    pub(crate) fn is_second_due(&self) -> bool {
         self.has_totp || self.passkeys > 0
     }
 
     /// Whether a second factor is due, and there is one that is neither a recovery code nor a copied passkey.
-    pub fn has_usable_second(&self) -> bool {
+    pub(crate) fn has_usable_second(&self) -> bool {
         self.has_totp || self.usable_passkeys > 0
     }
 
     /// Whether anything opens the account by itself, an email to its address aside.
-    pub fn can_sign_in(&self) -> bool {
+    pub(crate) fn can_sign_in(&self) -> bool {
         self.has_password || self.usable_passkeys > 0
     }
 
     /// Whether it is time for new recovery codes.
-    pub fn is_running_out(&self) -> bool {
+    pub(crate) fn is_running_out(&self) -> bool {
         self.is_second_due() && self.recovery_codes <= recovery_code::FEW
     }
 
     /// What the second factor may be.
-    pub fn second(&self) -> Vec<&'static str> {
+    pub(crate) fn second(&self) -> Vec<&'static str> {
         let offers = [
             (self.has_totp, Factor::Totp),
             (self.usable_passkeys > 0, Factor::Passkey),
@@ -68,13 +68,13 @@ impl Factors {
     }
 
     /// What a step-up may be. A link by mail is never one.
-    pub fn step_up(&self) -> Vec<&'static str> {
+    pub(crate) fn step_up(&self) -> Vec<&'static str> {
         self.has_password.then_some("password").into_iter().chain(self.second()).collect()
     }
 }
 
 /// What `user` can prove.
-pub fn of(conn: &mut Conn, user: &UserId) -> Result<Factors> {
+pub(crate) fn of(conn: &mut Conn, user: &UserId) -> Result<Factors> {
     let has_password = users::password_hash.is_not_null().and(users::password_blocked_at.is_null());
     let own = passkeys::table.filter(passkeys::user_id.eq(user));
     let usable = own.filter(passkeys::copied_at.is_null());

@@ -25,7 +25,7 @@ pub fn link(
 }
 
 /// Connects an identity of which the format and the name are there as they were kept, as [`link`] does.
-pub fn link_kept(
+pub(crate) fn link_kept(
     tx: &mut Tx,
     actor: &Actor,
     connection: &ConnectionId,
@@ -43,7 +43,12 @@ pub fn owner_of(conn: &mut Conn, connection: &ConnectionId, name: &saml::Name) -
 }
 
 /// Forgets the identities of an account at an organisation's connections.
-pub fn forget_at(tx: &mut Tx, actor: &Actor, organisation: &OrganisationId, user: &UserId) -> Result<()> {
+pub(crate) fn forget_at(
+    tx: &mut Tx,
+    actor: &Actor,
+    organisation: &OrganisationId,
+    user: &UserId,
+) -> Result<()> {
     match identity::forget_at(tx, organisation, user)? {
         0 => Ok(()),
         count => audit::record(tx, actor, user, Event::IdentitiesUnlinked { count }),

@@ -34,7 +34,7 @@ pub fn forget(tx: &mut Tx, actor: &Actor, whom: &str) -> Result<Result<usize, St
 }
 
 /// Forgets what is counted for everybody. Returns how many counters that were.
-pub fn forget_all(tx: &mut Tx, actor: &Actor) -> Result<usize> {
+pub(crate) fn forget_all(tx: &mut Tx, actor: &Actor) -> Result<usize> {
     let count = rate_limit::forget_all(tx)?;
     note_cleared(tx, actor, None, count)
 }

@@ -15,7 +15,7 @@ use crate::{
 
 /// What is stored of the account's password, where it is the one that is given. Each is counted as a guess before it is looked
 /// at. One that is blocked opens nothing.
-pub async fn check(app: &App, owner: &UserId, given: &Password) -> Result<Option<PasswordCredential>> {
+pub(crate) async fn check(app: &App, owner: &UserId, given: &Password) -> Result<Option<PasswordCredential>> {
     let owner = owner.clone();
     let credential = app
         .write(move |tx| {
@@ -28,11 +28,11 @@ pub async fn check(app: &App, owner: &UserId, given: &Password) -> Result<Option
 }
 
 /// Whether the account's password is still what [`check`] found: it may have changed, or been blocked, while it was hashed.
-pub fn still_fits(tx: &mut Tx, checked: &PasswordCredential) -> Result<bool> {
+pub(crate) fn still_fits(tx: &mut Tx, checked: &PasswordCredential) -> Result<bool> {
     Ok(user::password_credential(tx.conn, &checked.id)?.is(checked))
 }
 
 /// The same as a condition. [`Error::DeadLink`] where it is another by now: what changes a password ends the account's links.
-pub fn ensure_still_fits(tx: &mut Tx, checked: &PasswordCredential) -> Result<()> {
+pub(crate) fn ensure_still_fits(tx: &mut Tx, checked: &PasswordCredential) -> Result<()> {
     if still_fits(tx, checked)? { Ok(()) } else { Err(Error::DeadLink) }
 }

@@ -23,7 +23,7 @@ use crate::{
 
 /// Connects an account that is there with an identity, on a device, and tells its owner. [`Error::Conflict`]
 /// where the identity is connected already.
-pub fn link(
+pub(crate) fn link(
     tx: &mut Tx,
     actor: &Actor,
     connection: &Connection,
@@ -37,7 +37,7 @@ pub fn link(
 
 /// The same for an identity that was there before: its connection, and its format and name as they were kept.
 /// [`Error::NotFound`] where that connection has ended.
-pub fn link_again(
+pub(crate) fn link_again(
     tx: &mut Tx,
     actor: &Actor,
     connection: &ConnectionId,
@@ -69,7 +69,7 @@ fn tell(
 }
 
 /// The identities at organisations that do not speak for the account's address: their ids, and their connections' names.
-pub fn unproved(conn: &mut Conn, user: &User) -> Result<Vec<(String, String)>> {
+pub(crate) fn unproved(conn: &mut Conn, user: &User) -> Result<Vec<(String, String)>> {
     let speaks = domain::verified(conn, &user.email.domain())?.map(|domain| domain.organisation_id);
     let own = identities::table.inner_join(connections::table).filter(identities::user_id.eq(&user.id));
     let own: Vec<(String, String, OrganisationId)> =
@@ -79,7 +79,7 @@ pub fn unproved(conn: &mut Conn, user: &User) -> Result<Vec<(String, String)>> {
 }
 
 /// Disconnects them: whoever proves the mailbox has said nothing of them.
-pub fn forget_unproved(tx: &mut Tx, actor: &Actor, user: &User) -> Result<()> {
+pub(crate) fn forget_unproved(tx: &mut Tx, actor: &Actor, user: &User) -> Result<()> {
     let gone: Vec<String> = unproved(tx.conn, user)?.into_iter().map(|(id, _)| id).collect();
     match diesel::delete(identities::table.filter(identities::id.eq_any(gone))).execute(tx.conn)? {
         0 => Ok(()),

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// How many short codes may be offered for one link.
-pub const MOST_CODES: i32 = 5;
+pub(crate) const MOST_CODES: i32 = 5;
 
 const LENGTH: usize = 6;
 const SEAL: &str = "magic_link";
@@ -32,7 +32,7 @@ const SEAL: &str = "magic_link";
 /// What stands for a link in the browser that asked for it: six letters and digits, 30 random bits. Five tries within
 /// ten minutes are too few for a guess.
 #[derive(Clone)]
-pub struct ShortCode(Zeroizing<String>);
+pub(crate) struct ShortCode(Zeroizing<String>);
 
 impl ShortCode {
     fn random() -> Result<Self> {
@@ -40,17 +40,17 @@ impl ShortCode {
     }
 
     /// Reads a code as it was typed: see [`crockford::fold`].
-    pub fn read(typed: &str) -> Self {
+    pub(crate) fn read(typed: &str) -> Self {
         Self(Zeroizing::new(crockford::fold(typed)))
     }
 
     /// Whether nothing was typed.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// The code as it is shown: `7h2-m0q`.
-    pub fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         let (first, second) = self.0.split_at_checked(LENGTH / 2).unwrap_or((&self.0, ""));
         format!("{first}-{second}")
     }
@@ -65,7 +65,7 @@ impl ShortCode {
     }
 
     /// Opens a code that a token keeps.
-    pub fn open(keys: &Keys, sealed: &str) -> Result<Self> {
+    pub(crate) fn open(keys: &Keys, sealed: &str) -> Result<Self> {
         Ok(Self(Zeroizing::new(keys.open(SEAL, sealed)?)))
     }
 }
@@ -78,7 +78,7 @@ impl<'de> Deserialize<'de> for ShortCode {
 
 /// Who asks for a link, and how.
 #[derive(Debug)]
-pub struct Asker {
+pub(crate) struct Asker {
     /// The address, as it was typed.
     pub email: EmailAddress,
     /// What the browser holds that asks.
@@ -97,7 +97,7 @@ pub struct Asker {
 /// the address by using it. Older links die.
 ///
 /// Whether there is an account or not, the same is counted and about the same is done.
-pub fn ask(tx: &mut Tx, actor: &Actor, asker: Asker) -> Result<()> {
+pub(crate) fn ask(tx: &mut Tx, actor: &Actor, asker: Asker) -> Result<()> {
     let (config, address) = (tx.config, asker.email.normalized());
     tx.lock(&address)?;
     let found = user::meant_by(tx.conn, &asker.email)?;
@@ -146,7 +146,7 @@ fn nobodys_link() -> Result<String> {
 
 /// What came of a short code.
 #[derive(Debug)]
-pub enum Offer {
+pub(crate) enum Offer {
     /// It was right, and its link is used by it.
     Right(UserId, MagicLinkRequest),
     /// It was another one.
@@ -157,7 +157,7 @@ pub enum Offer {
 
 /// Takes a short code from the browser that asked, counted before it is looked at. [`Error::DeadLink`] where it waits for
 /// none, or its link is dead. Of many at once, with the link or the code, one is right.
-pub fn offer(tx: &mut Tx, browser: &Secret<MagicLinkBrowser>, typed: &ShortCode) -> Result<Offer> {
+pub(crate) fn offer(tx: &mut Tx, browser: &Secret<MagicLinkBrowser>, typed: &ShortCode) -> Result<Offer> {
     let (_, asked, left) = token::count_attempt_unowned(tx, browser, MOST_CODES)?;
     if typed.is(&ShortCode::open(&tx.config.keys, &asked.code)?) {
         let (user, link) = token::redeem_by_digest::<MagicLink>(tx, &asked.link)?;
@@ -174,7 +174,12 @@ pub fn offer(tx: &mut Tx, browser: &Secret<MagicLinkBrowser>, typed: &ShortCode)
 
 /// The account of a link that was used just now, where it still has the address that the link was sent to, and whether
 /// the link proved that address. [`Error::DeadLink`] where the address is another one by now.
-pub fn owner(tx: &mut Tx, actor: &Actor, id: &UserId, link: &MagicLinkRequest) -> Result<(User, bool)> {
+pub(crate) fn owner(
+    tx: &mut Tx,
+    actor: &Actor,
+    id: &UserId,
+    link: &MagicLinkRequest,
+) -> Result<(User, bool)> {
     let user = user::by_id(tx.conn, id)?;
     if user.email.normalized() != link.address {
         return Err(Error::DeadLink);

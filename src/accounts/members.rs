@@ -27,6 +27,6 @@ pub fn add(
 }
 
 /// The owners of an organisation, in the order in which they came.
-pub fn owners(conn: &mut Conn, organisation: &OrganisationId) -> Result<Vec<User>> {
+pub(crate) fn owners(conn: &mut Conn, organisation: &OrganisationId) -> Result<Vec<User>> {
     membership::owners(conn, organisation)?.iter().map(|owner| user::by_id(conn, owner)).collect()
 }

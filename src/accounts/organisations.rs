@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// What is held here about a person, and what becomes of it.
-pub const PERSONAL_DATA: PersonalData = PersonalData {
+pub(crate) const PERSONAL_DATA: PersonalData = PersonalData {
     table: "memberships",
     title: "Your organisations",
     why: "So that you and the others who belong to an organisation can work together. It stays until you leave.",
@@ -85,7 +85,7 @@ pub fn create(
 
 /// Makes `user` a member, as [`members::add`] does; somebody who owns the organisation from now on, and the other owners,
 /// hear of it.
-pub fn add_member(
+pub(crate) fn add_member(
     tx: &mut Tx,
     actor: &Actor,
     organisation: &OrganisationId,
@@ -102,7 +102,7 @@ pub fn add_member(
 /// Gives a member another role, whose sessions have to step up again before they use it. [`Error::NotFound`] where they are
 /// none, [`Error::LastOwner`] where nobody would own the organisation afterwards, [`Error::BreakGlassOwner`] where they keep that of
 /// a domain.
-pub fn set_role(
+pub(crate) fn set_role(
     tx: &mut Tx,
     actor: &Actor,
     organisation: &OrganisationId,
@@ -176,7 +176,7 @@ fn tell(tx: &mut Tx, reader: &User, organisation: &Organisation, change: Members
 
 /// Makes `user` a member in this role, or gives them this role, as their identity provider says; but never takes the last
 /// owner away, nor the one who keeps a spare key.
-pub fn sync_role(
+pub(crate) fn sync_role(
     tx: &mut Tx,
     actor: &Actor,
     organisation: &OrganisationId,
@@ -204,7 +204,12 @@ pub fn sync_role(
 
 /// Ends a membership: one leaves, or is removed. Nor does the organisation's sign-in know them any more. The same errors
 /// as [`set_role`].
-pub fn remove_member(tx: &mut Tx, actor: &Actor, organisation: &OrganisationId, user: &UserId) -> Result<()> {
+pub(crate) fn remove_member(
+    tx: &mut Tx,
+    actor: &Actor,
+    organisation: &OrganisationId,
+    user: &UserId,
+) -> Result<()> {
     sessions::hold_of(tx, actor)?;
     organisation::lock(tx, organisation)?;
     if sso_policy::is_break_glass_owner(tx.conn, user, Some(organisation))? {
@@ -231,7 +236,7 @@ pub fn remove_member(tx: &mut Tx, actor: &Actor, organisation: &OrganisationId, 
 /// Takes a person out of every organisation, without a row of its own in the audit: they are gone for good, or were never
 /// who they were said to be. Those in which nobody else is end with them;
 /// [`Error::LastOwner`] where others would be left without an owner.
-pub fn withdraw(tx: &mut Tx, actor: &Actor, user: &UserId) -> Result<()> {
+pub(crate) fn withdraw(tx: &mut Tx, actor: &Actor, user: &UserId) -> Result<()> {
     let mine: Vec<OrganisationId> = memberships::table
         .filter(memberships::user_id.eq(user))
         .order(memberships::organisation_id)

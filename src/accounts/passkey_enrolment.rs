@@ -14,7 +14,7 @@ use crate::{
 
 /// Keeps a new passkey of `user`, made for the host `rp_id`. [`Error::PasskeyTaken`](crate::error::Error::PasskeyTaken) where
 /// it belongs to anybody already, its own owner included.
-pub fn add(
+pub(crate) fn add(
     tx: &mut Tx,
     actor: &Actor,
     user: &UserId,

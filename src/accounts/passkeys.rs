@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Closes a passkey that was copied, signs out whoever came in with it, and tells its owner. Harmless twice.
-pub fn close(tx: &mut Tx, actor: &Actor, user: &User, id: &PasskeyId, device: &str) -> Result<()> {
+pub(crate) fn close(tx: &mut Tx, actor: &Actor, user: &User, id: &PasskeyId, device: &str) -> Result<()> {
     let open = passkeys::table.find(id).filter(passkeys::copied_at.is_null());
     if diesel::update(open).set(passkeys::copied_at.eq(tx.now)).execute(tx.conn)? == 0 {
         return Ok(());
@@ -27,7 +27,13 @@ pub fn close(tx: &mut Tx, actor: &Actor, user: &User, id: &PasskeyId, device: &s
 }
 
 /// Calls one of `owner`'s passkeys something else. Nobody learns whether an id belongs to somebody else.
-pub fn rename(tx: &mut Tx, actor: &Actor, owner: &UserId, id: &PasskeyId, name: &PasskeyName) -> Result<()> {
+pub(crate) fn rename(
+    tx: &mut Tx,
+    actor: &Actor,
+    owner: &UserId,
+    id: &PasskeyId,
+    name: &PasskeyName,
+) -> Result<()> {
     passkey::rename(tx, owner, id, name)?;
     audit::record(tx, actor, owner, Event::PasskeyRenamed { passkey: id.clone() })
 }

@@ -12,7 +12,13 @@ use crate::{
 };
 
 /// Replaces `old` by a stronger hash of the same password, unless the password changed meanwhile.
-pub fn rehash(tx: &mut Tx, actor: &Actor, id: &UserId, old: &PasswordHash, new: &PasswordHash) -> Result<()> {
+pub(crate) fn rehash(
+    tx: &mut Tx,
+    actor: &Actor,
+    id: &UserId,
+    old: &PasswordHash,
+    new: &PasswordHash,
+) -> Result<()> {
     match user::rehash(tx, id, old, new)? {
         true => audit::record(tx, actor, id, Event::PasswordRehashed {}),
         false => Ok(()),

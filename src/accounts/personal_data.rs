@@ -46,7 +46,7 @@ pub const NON_PERSONAL_TABLES: &[(&str, &str)] = &[
 ];
 
 /// Ends everything that is held about `id`, at once: afterwards nothing says that there was such a person.
-pub fn erase(tx: &mut Tx, id: &UserId) -> Result<()> {
+pub(crate) fn erase(tx: &mut Tx, id: &UserId) -> Result<()> {
     let pseudonym = Id::random()?;
     // Others refer to the row of `users`, which is first on the list.
     ALL.iter().rev().try_for_each(|entry| (entry.erase)(tx, id, &pseudonym))

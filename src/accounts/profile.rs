@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Changes what a person wants to be called.
-pub fn rename(tx: &mut Tx, actor: &Actor, id: &UserId, name: &Name) -> Result<()> {
+pub(crate) fn rename(tx: &mut Tx, actor: &Actor, id: &UserId, name: &Name) -> Result<()> {
     user::rename(tx, id, name)?;
     audit::record(tx, actor, id, Event::Renamed {})
 }

@@ -16,7 +16,7 @@ use crate::{
 
 /// Offers to end the session at the identity provider that a session came from, before that one is gone. Nothing where it
 /// came from none, or its identity provider takes no requests for a logout.
-pub fn offer(tx: &mut Tx, id: &SessionId) -> Result<Option<Secret<SignOutThere>>> {
+pub(crate) fn offer(tx: &mut Tx, id: &SessionId) -> Result<Option<Secret<SignOutThere>>> {
     let Some((connection, session)) = session::provider_session_of(tx.conn, id)? else { return Ok(None) };
     let offer = LogoutOffer { connection, session };
     match provider(tx.conn, &offer, tx.now)? {
@@ -26,13 +26,13 @@ pub fn offer(tx: &mut Tx, id: &SessionId) -> Result<Option<Secret<SignOutThere>>
 }
 
 /// The host of the identity provider of an offer that can still be taken.
-pub fn host(conn: &mut Conn, secret: &Secret<SignOutThere>, now: Timestamp) -> Result<Option<String>> {
+pub(crate) fn host(conn: &mut Conn, secret: &Secret<SignOutThere>, now: Timestamp) -> Result<Option<String>> {
     let offer = token::peek_unowned(conn, secret, now)?;
     Ok(provider(conn, &offer, now)?.and_then(|(_, provider)| provider.host()))
 }
 
 /// Takes an offer: the request with which the browser is sent there. Nothing where nobody takes it any more.
-pub fn ask(tx: &mut Tx, secret: &Secret<SignOutThere>) -> Result<Option<BindingMessage>> {
+pub(crate) fn ask(tx: &mut Tx, secret: &Secret<SignOutThere>) -> Result<Option<BindingMessage>> {
     let offer = token::redeem_unowned(tx, secret)?;
     let Some((connection, provider)) = provider(tx.conn, &offer, tx.now)? else { return Ok(None) };
     let Ok(there) = sso_session::unseal(&offer.session, &tx.config.keys) else { return Ok(None) };

@@ -23,7 +23,7 @@ use crate::{
 
 /// Who it is that arrives.
 #[derive(Debug)]
-pub enum Resolution {
+pub(crate) enum Resolution {
     /// Somebody who was here before, or has an account since just now.
     Known(User),
     /// An account has the address. Its person has to sign in once the old way to connect the two.
@@ -34,7 +34,7 @@ pub enum Resolution {
 
 /// Why somebody may not come in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ProvisioningError {
+pub(crate) enum ProvisioningError {
     /// No address is said of them, or one that no mail can reach.
     NoAddress,
     /// The organisation has not proved the domain of the address, and does not speak for it.
@@ -49,7 +49,7 @@ pub enum ProvisioningError {
 
 impl ProvisioningError {
     /// Its name.
-    pub fn code(self) -> &'static str {
+    pub(crate) fn code(self) -> &'static str {
         match self {
             ProvisioningError::NoAddress => "no_address",
             ProvisioningError::DomainNotVerified => "domain_not_proved",
@@ -60,7 +60,7 @@ impl ProvisioningError {
     }
 
     /// The reason in a sentence for an owner.
-    pub fn sentence(self) -> &'static str {
+    pub(crate) fn sentence(self) -> &'static str {
         match self {
             ProvisioningError::NoAddress => {
                 "The identity provider does not tell the person's address. Map the attribute that holds it."
@@ -82,7 +82,7 @@ impl ProvisioningError {
 }
 
 /// Decides who arrives, makes the account of somebody new, and brings name, address and role up to date.
-pub fn resolve(
+pub(crate) fn resolve(
     tx: &mut Tx,
     actor: &Actor,
     connection: &Connection,
@@ -179,7 +179,7 @@ fn match_account(
 }
 
 /// What [`resolve`] would come to, in a sentence for an owner. Nothing is changed.
-pub fn dry_run(
+pub(crate) fn dry_run(
     conn: &mut Conn,
     connection: &Connection,
     name: &saml::Name,
@@ -198,7 +198,7 @@ pub fn dry_run(
 
 /// Brings name, address and role of somebody known up to what their identity provider says now. An account that is locked
 /// or on its way out stays as it is.
-pub fn sync_profile(
+pub(crate) fn sync_profile(
     tx: &mut Tx,
     actor: &Actor,
     connection: &Connection,

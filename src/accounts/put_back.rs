@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// How long what was removed can be put back.
-pub const OFFERED_FOR: TimeDelta = TimeDelta::days(7);
+pub(crate) const OFFERED_FOR: TimeDelta = TimeDelta::days(7);
 
 /// A credential as it is kept: all that it takes to put it back.
 #[derive(Serialize, Deserialize)]
@@ -44,7 +44,7 @@ enum Kept {
 
 /// Something that was removed and can be put back.
 #[derive(Debug)]
-pub struct Removed {
+pub(crate) struct Removed {
     /// By which it is asked for.
     pub id: SecurityChangeId,
     /// `passkey`, `totp` or `identity`.
@@ -59,7 +59,7 @@ pub struct Removed {
 
 /// What came of putting something back.
 #[derive(Debug)]
-pub struct PutBack {
+pub(crate) struct PutBack {
     /// The same names as [`Removed::kind`].
     pub kind: &'static str,
     /// New recovery codes, where it is the first second factor again.
@@ -99,7 +99,7 @@ fn keep(tx: &mut Tx, actor: &Actor, user: &UserId, kept: &Kept) -> Result<()> {
 }
 
 /// What can be put back, the newest first.
-pub fn list(conn: &mut Conn, keys: &Keys, owner: &UserId, now: Timestamp) -> Result<Vec<Removed>> {
+pub(crate) fn list(conn: &mut Conn, keys: &Keys, owner: &UserId, now: Timestamp) -> Result<Vec<Removed>> {
     let mut found = Vec::new();
     for (id, sealed, at) in security_change::removed(conn, owner, now - OFFERED_FOR)? {
         let (kind, name) = match open(keys, &sealed)? {
@@ -124,7 +124,7 @@ fn open(keys: &Keys, sealed: &str) -> Result<Kept> {
 
 /// Puts something back, once, in the session `here` on a device, and tells its owner. [`Error::NotFound`] where it is not
 /// there, not `user`'s, or was put back; [`Error::Invalid`] where something else has taken its place.
-pub fn put_back(
+pub(crate) fn put_back(
     tx: &mut Tx,
     actor: &Actor,
     user: &User,

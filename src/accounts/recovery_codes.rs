@@ -20,7 +20,7 @@ pub fn make(tx: &mut Tx, actor: &Actor, user: &UserId) -> Result<Vec<Zeroizing<S
 }
 
 /// Uses a code, and says how many are left; nothing where it was none. Of many at once, one succeeds.
-pub fn take(tx: &mut Tx, actor: &Actor, user: &UserId, code: &str) -> Result<Option<i64>> {
+pub(crate) fn take(tx: &mut Tx, actor: &Actor, user: &UserId, code: &str) -> Result<Option<i64>> {
     let left = recovery_code::take(tx, user, code)?;
     if let Some(left) = left {
         audit::record(tx, actor, user, Event::RecoveryCodeUsed { left })?;

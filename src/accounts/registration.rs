@@ -10,14 +10,14 @@ use crate::{
 };
 
 /// Makes an account whose address is a claim.
-pub fn register(tx: &mut Tx, actor: &Actor, new: NewUser) -> Result<User> {
+pub(crate) fn register(tx: &mut Tx, actor: &Actor, new: NewUser) -> Result<User> {
     let user = user::register(tx, new)?;
     audit::record(tx, &actor.known_as(&user.id), &user.id, Event::SignedUp {})?;
     Ok(user)
 }
 
 /// Makes an account without a password, whose address is a claim.
-pub fn provision(tx: &mut Tx, actor: &Actor, new: ProvisionedUser) -> Result<User> {
+pub(crate) fn provision(tx: &mut Tx, actor: &Actor, new: ProvisionedUser) -> Result<User> {
     let user = user::provision(tx, new)?;
     audit::record(tx, &actor.known_as(&user.id), &user.id, Event::Provisioned {})?;
     Ok(user)

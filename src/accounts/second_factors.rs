@@ -32,7 +32,7 @@ use crate::{
 
 /// A code as somebody types it, of either kind, folded: see [`crockford::fold`].
 #[derive(Debug, Clone, Default)]
-pub enum Code {
+pub(crate) enum Code {
     /// Six digits from an authenticator app.
     Totp(String),
     /// A recovery code.
@@ -46,7 +46,7 @@ pub enum Code {
 
 impl Code {
     /// Reads a code; what has the shape of neither is [`Code::Other`].
-    pub fn read(typed: &str) -> Self {
+    pub(crate) fn read(typed: &str) -> Self {
         let folded = crockford::fold(typed);
         if folded.is_empty() {
             return Code::Nothing;
@@ -58,7 +58,7 @@ impl Code {
     }
 
     /// What it would prove, by its shape.
-    pub fn factor(&self) -> Option<Factor> {
+    pub(crate) fn factor(&self) -> Option<Factor> {
         match self {
             Code::Totp(_) => Some(Factor::Totp),
             Code::Recovery(_) => Some(Factor::RecoveryCode),
@@ -75,7 +75,13 @@ impl<'de> Deserialize<'de> for Code {
 
 /// Uses a code of `user`, once, on a device; they are told of a recovery code by mail. `None` where it is not right, or was
 /// used before.
-pub fn take(tx: &mut Tx, actor: &Actor, user: &User, code: &Code, device: &str) -> Result<Option<Factor>> {
+pub(crate) fn take(
+    tx: &mut Tx,
+    actor: &Actor,
+    user: &User,
+    code: &Code,
+    device: &str,
+) -> Result<Option<Factor>> {
     match code {
         Code::Totp(code) => Ok(totp::take(tx, &user.id, code)?.then_some(Factor::Totp)),
         Code::Recovery(code) => {
@@ -93,13 +99,13 @@ pub fn take(tx: &mut Tx, actor: &Actor, user: &User, code: &Code, device: &str) 
 
 /// Counts a guess at the codes of an account at a sign-in or a set-up, whichever kind, apart from those at its password. A
 /// browser that was let in before has a counter of its own: nobody is locked out by others.
-pub fn count_guess(tx: &mut Tx, user: &UserId, is_known_device: bool) -> Result<()> {
+pub(crate) fn count_guess(tx: &mut Tx, user: &UserId, is_known_device: bool) -> Result<()> {
     let streak = guesses(tx, user, is_known_device);
     rate_limit::consume(tx, &streak)
 }
 
 /// The code was right: the guesses in a row are over.
-pub fn clear_guesses(tx: &mut Tx, user: &UserId, is_known_device: bool) -> Result<()> {
+pub(crate) fn clear_guesses(tx: &mut Tx, user: &UserId, is_known_device: bool) -> Result<()> {
     let streak = guesses(tx, user, is_known_device);
     rate_limit::clear(tx, &streak)
 }
@@ -113,7 +119,7 @@ fn guesses(tx: &Tx, user: &UserId, is_known_device: bool) -> Limit {
 
 /// After a second factor was added in the session `here`. With the first one, every other device that came in with one
 /// proof is signed out; where it took the place of another app, every other device that relied on that one.
-pub fn added(
+pub(crate) fn added(
     tx: &mut Tx,
     actor: &Actor,
     user: &UserId,
@@ -131,13 +137,19 @@ pub fn added(
 }
 
 /// Makes ten new recovery codes, as they are to be shown once. All older ones are dead.
-pub fn make_codes(tx: &mut Tx, actor: &Actor, user: &UserId) -> Result<Vec<Zeroizing<String>>> {
+pub(crate) fn make_codes(tx: &mut Tx, actor: &Actor, user: &UserId) -> Result<Vec<Zeroizing<String>>> {
     security_changes::note(tx, actor, user, Kind::CodesMade, None)?;
     recovery_codes::make(tx, actor, user)
 }
 
 /// Tells somebody by mail what became of their second factors, and on which device it was done, with the way back.
-pub fn tell(tx: &mut Tx, actor: &Actor, user: &User, change: FactorChange, device: &str) -> Result<()> {
+pub(crate) fn tell(
+    tx: &mut Tx,
+    actor: &Actor,
+    user: &User,
+    change: FactorChange,
+    device: &str,
+) -> Result<()> {
     rate_limit::count_change(tx, "factor-changes", user.id.as_str())?;
     let not_me = containment::way_back_from(tx, actor, user, change.words(), device)?;
     let (site, when) = (&tx.config.site, tx.now.exact());

@@ -17,14 +17,20 @@ use crate::{
 };
 
 /// Notes a change that `actor` makes in their session.
-pub fn note(tx: &mut Tx, actor: &Actor, user: &UserId, kind: Kind, target: Option<&str>) -> Result<()> {
+pub(crate) fn note(
+    tx: &mut Tx,
+    actor: &Actor,
+    user: &UserId,
+    kind: Kind,
+    target: Option<&str>,
+) -> Result<()> {
     let by = session_of(tx.conn, actor)?;
     let network = network_of(actor);
     security_change::note(tx, user, NewChange { kind, target, before: None, by, network })
 }
 
 /// Notes that a way in is removed because the account was in doubt, with what it takes to put it back.
-pub fn note_removed(tx: &mut Tx, actor: &Actor, user: &UserId, kept: &str) -> Result<()> {
+pub(crate) fn note_removed(tx: &mut Tx, actor: &Actor, user: &UserId, kept: &str) -> Result<()> {
     let network = network_of(actor);
     let change =
         NewChange { kind: Kind::CredentialRemoved, target: None, before: Some(kept), by: None, network };
@@ -33,7 +39,7 @@ pub fn note_removed(tx: &mut Tx, actor: &Actor, user: &UserId, kept: &str) -> Re
 
 /// Notes that an account moved from one address to another. Who did it is whoever asked for it: the link is opened
 /// anywhere.
-pub fn note_move(tx: &mut Tx, actor: &Actor, user: &UserId, change: &AddressChange) -> Result<()> {
+pub(crate) fn note_move(tx: &mut Tx, actor: &Actor, user: &UserId, change: &AddressChange) -> Result<()> {
     let by = match asked(&security_change::list(tx.conn, user)?, change) {
         Some(asked) => asked.by.clone(),
         None => session_of(tx.conn, actor)?,
@@ -55,7 +61,7 @@ pub fn note_move(tx: &mut Tx, actor: &Actor, user: &UserId, change: &AddressChan
 
 /// Whether another account than `user` left this address lately and can still take it back: until then nobody else gets it
 /// confirmed.
-pub fn is_reserved(
+pub(crate) fn is_reserved(
     conn: &mut Conn,
     normalized: &str,
     user: Option<&UserId>,
@@ -75,14 +81,14 @@ pub fn is_reserved(
 }
 
 /// The last time that a move to this address was asked for.
-pub fn asked<'a>(changes: &'a [SecurityChange], change: &AddressChange) -> Option<&'a SecurityChange> {
+pub(crate) fn asked<'a>(changes: &'a [SecurityChange], change: &AddressChange) -> Option<&'a SecurityChange> {
     let key = address_key(&change.new.normalized());
     let mut asked = changes.iter().filter(|one| one.kind == Kind::EmailChangeAsked);
     asked.rfind(|one| one.target.as_deref() == Some(&key))
 }
 
 /// What stands for an address in [`SecurityChange::target`].
-pub fn address_key(normalized: &str) -> String {
+pub(crate) fn address_key(normalized: &str) -> String {
     secret::digest(normalized)
 }
 

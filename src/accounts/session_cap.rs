@@ -16,7 +16,7 @@ use crate::{
 
 /// Ends sessions of `owner` until there is room for one more: each time the least recently used of those that began in the
 /// neighbourhood of the network with the most of them. So a flood of sign-ins from one place ends its own.
-pub fn make_room(tx: &mut Tx, actor: &Actor, owner: &UserId) -> Result<()> {
+pub(crate) fn make_room(tx: &mut Tx, actor: &Actor, owner: &UserId) -> Result<()> {
     let live: Vec<(SessionId, String)> = sessions::table
         .filter(sessions::user_id.eq(owner))
         .filter(sessions::expires_at.gt(tx.now))

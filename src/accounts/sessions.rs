@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// The live session with this secret, and whose it is: one indexed query.
-pub fn visitor(
+pub(crate) fn visitor(
     conn: &mut Conn,
     secret: &SessionSecret,
     now: Timestamp,
@@ -48,12 +48,18 @@ pub fn visitor(
 }
 
 /// Holds the session that `actor` acts in, where there is one, as [`session::hold`] does.
-pub fn hold_of(tx: &mut Tx, actor: &Actor) -> Result<()> {
+pub(crate) fn hold_of(tx: &mut Tx, actor: &Actor) -> Result<()> {
     actor.session.as_ref().map_or(Ok(()), |here| session::hold(tx, here))
 }
 
 /// Locks a session that is suddenly used from another device.
-pub fn lock(tx: &mut Tx, actor: &Actor, owner: &UserId, id: &SessionId, used_by: &Device) -> Result<()> {
+pub(crate) fn lock(
+    tx: &mut Tx,
+    actor: &Actor,
+    owner: &UserId,
+    id: &SessionId,
+    used_by: &Device,
+) -> Result<()> {
     match session::lock(tx, id, used_by)? {
         false => Ok(()),
         true => {
@@ -64,20 +70,30 @@ pub fn lock(tx: &mut Tx, actor: &Actor, owner: &UserId, id: &SessionId, used_by:
 }
 
 /// Signs one of `owner`'s devices out. Nobody learns whether an id belongs to somebody else.
-pub fn revoke(tx: &mut Tx, actor: &Actor, owner: &UserId, id: &SessionId) -> Result<()> {
+pub(crate) fn revoke(tx: &mut Tx, actor: &Actor, owner: &UserId, id: &SessionId) -> Result<()> {
     session::revoke(tx, owner, id)?;
     audit::record(tx, actor, owner, Event::SessionRevoked { session: id.clone() })
 }
 
 /// Signs every device of `owner` out but `keep`. Returns how many devices there were, as all of these do.
-pub fn revoke_others(tx: &mut Tx, actor: &Actor, owner: &UserId, keep: Option<&SessionId>) -> Result<usize> {
+pub(crate) fn revoke_others(
+    tx: &mut Tx,
+    actor: &Actor,
+    owner: &UserId,
+    keep: Option<&SessionId>,
+) -> Result<usize> {
     token::revoke::<PendingSignIn>(tx, owner)?;
     let count = session::revoke_others(tx, owner, keep)?;
     note_ended(tx, actor, owner, count)
 }
 
 /// Signs out every device of `owner` but `keep` that did not come in through an organisation.
-pub fn revoke_non_sso(tx: &mut Tx, actor: &Actor, owner: &UserId, keep: Option<&SessionId>) -> Result<usize> {
+pub(crate) fn revoke_non_sso(
+    tx: &mut Tx,
+    actor: &Actor,
+    owner: &UserId,
+    keep: Option<&SessionId>,
+) -> Result<usize> {
     token::revoke::<PendingSignIn>(tx, owner)?;
     match session::revoke_non_sso(tx, owner, keep)? {
         0 => Ok(0),
@@ -86,7 +102,7 @@ pub fn revoke_non_sso(tx: &mut Tx, actor: &Actor, owner: &UserId, keep: Option<&
 }
 
 /// Signs out every device of `owner` that came in through an organisation. Sign-ins that wait for a second factor go on.
-pub fn revoke_sso(tx: &mut Tx, actor: &Actor, owner: &UserId) -> Result<usize> {
+pub(crate) fn revoke_sso(tx: &mut Tx, actor: &Actor, owner: &UserId) -> Result<usize> {
     match session::revoke_sso(tx, owner)? {
         0 => Ok(0),
         count => note_ended(tx, actor, owner, count),
@@ -94,14 +110,19 @@ pub fn revoke_sso(tx: &mut Tx, actor: &Actor, owner: &UserId) -> Result<usize> {
 }
 
 /// Signs out every device of `owner` but `keep` that came in with one factor only.
-pub fn revoke_single_factor(tx: &mut Tx, actor: &Actor, owner: &UserId, keep: &SessionId) -> Result<usize> {
+pub(crate) fn revoke_single_factor(
+    tx: &mut Tx,
+    actor: &Actor,
+    owner: &UserId,
+    keep: &SessionId,
+) -> Result<usize> {
     token::revoke::<PendingSignIn>(tx, owner)?;
     let count = session::revoke_single_factor(tx, owner, keep)?;
     note_ended(tx, actor, owner, count)
 }
 
 /// Signs out every device of `owner` but `keep` that relied on one of `factors`; `keep` no longer relies on it.
-pub fn revoke_relying_on(
+pub(crate) fn revoke_relying_on(
     tx: &mut Tx,
     actor: &Actor,
     owner: &UserId,
@@ -114,7 +135,7 @@ pub fn revoke_relying_on(
 }
 
 /// Signs out every device of `owner` that came in with this passkey, but `keep`. Sign-ins that wait for a second factor go on.
-pub fn revoke_of_passkey(
+pub(crate) fn revoke_of_passkey(
     tx: &mut Tx,
     actor: &Actor,
     owner: &UserId,
@@ -131,7 +152,7 @@ fn note_ended(tx: &mut Tx, actor: &Actor, owner: &UserId, count: usize) -> Resul
 }
 
 /// Ends the sessions of everybody. Returns how many were live.
-pub fn revoke_everybody(tx: &mut Tx, actor: &Actor) -> Result<i64> {
+pub(crate) fn revoke_everybody(tx: &mut Tx, actor: &Actor) -> Result<i64> {
     token::revoke_for_all::<PendingSignIn>(tx)?;
     let count = session::revoke_everybody(tx)?;
     if count > 0 {
@@ -141,7 +162,7 @@ pub fn revoke_everybody(tx: &mut Tx, actor: &Actor) -> Result<i64> {
 }
 
 /// Ends the sessions that came from these at an identity provider, where it ended them. Returns how many there were.
-pub fn end_sso(tx: &mut Tx, actor: &Actor, ended: &[SsoSession]) -> Result<usize> {
+pub(crate) fn end_sso(tx: &mut Tx, actor: &Actor, ended: &[SsoSession]) -> Result<usize> {
     let mut count = 0;
     for there in ended {
         for (id, owner) in session::of_sso(tx.conn, there)? {

@@ -29,7 +29,7 @@ const MOST_USES: i32 = 30;
 
 /// What a link opens.
 #[derive(Debug)]
-pub struct OpenedLink {
+pub(crate) struct OpenedLink {
     /// The organisation that it belongs to.
     pub organisation: Organisation,
     /// The connection that it sets up.
@@ -41,10 +41,10 @@ pub struct OpenedLink {
 }
 
 /// Metadata that a link's bearer gave, and where it came from, if it is to be read anew.
-pub type GivenMetadata = (String, Option<String>);
+pub(crate) type GivenMetadata = (String, Option<String>);
 
 /// Whether people sign in by a connection, or are led to it: a link changes nothing of it then.
-pub fn is_in_use(conn: &mut Conn, connection: &Connection) -> Result<bool> {
+pub(crate) fn is_in_use(conn: &mut Conn, connection: &Connection) -> Result<bool> {
     if connection.is_paused {
         return Ok(false);
     }
@@ -52,7 +52,7 @@ pub fn is_in_use(conn: &mut Conn, connection: &Connection) -> Result<bool> {
 }
 
 /// Makes a link to a connection that is not in use; older ones to it die. Every owner is told.
-pub fn make(
+pub(crate) fn make(
     tx: &mut Tx,
     actor: &Actor,
     organisation: &Organisation,
@@ -77,7 +77,7 @@ pub fn make(
 }
 
 /// Until when a link to a connection works, where there is one.
-pub fn outstanding(
+pub(crate) fn outstanding(
     conn: &mut Conn,
     organisation: &OrganisationId,
     id: &ConnectionId,
@@ -93,7 +93,12 @@ pub fn outstanding(
 }
 
 /// Kills the links to a connection.
-pub fn revoke(tx: &mut Tx, actor: &Actor, organisation: &Organisation, id: &ConnectionId) -> Result<()> {
+pub(crate) fn revoke(
+    tx: &mut Tx,
+    actor: &Actor,
+    organisation: &Organisation,
+    id: &ConnectionId,
+) -> Result<()> {
     connection::owned(tx.conn, &organisation.id, id)?;
     kill(tx, organisation, id)?;
     let event = Event::SetupLinkRevoked { organisation: organisation.id.clone(), connection: id.clone() };
@@ -109,7 +114,7 @@ fn kill(tx: &mut Tx, organisation: &Organisation, id: &ConnectionId) -> Result<(
 
 /// What a link opens at `now`. [`Error::DeadLink`] where it is unknown, over or revoked, its maker owns the organisation no
 /// more, or the connection is in use or gone.
-pub fn open(conn: &mut Conn, secret: &Secret<SetUpConnection>, now: Timestamp) -> Result<OpenedLink> {
+pub(crate) fn open(conn: &mut Conn, secret: &Secret<SetUpConnection>, now: Timestamp) -> Result<OpenedLink> {
     let token = token::peek(conn, secret)?;
     if !token.is_live(now) {
         return Err(Error::DeadLink);
@@ -129,7 +134,7 @@ pub fn open(conn: &mut Conn, secret: &Secret<SetUpConnection>, now: Timestamp) -
 
 /// Changes a connection by a link, which takes it out of use until an owner switches it on. Nobody is known by it, so it may
 /// become one to another identity provider.
-pub fn change(
+pub(crate) fn change(
     tx: &mut Tx,
     actor: &Actor,
     secret: &Secret<SetUpConnection>,
@@ -150,7 +155,11 @@ pub fn change(
 }
 
 /// Notes that a link's bearer tests the connection.
-pub fn note_test(tx: &mut Tx, actor: &Actor, secret: &Secret<SetUpConnection>) -> Result<ConnectionId> {
+pub(crate) fn note_test(
+    tx: &mut Tx,
+    actor: &Actor,
+    secret: &Secret<SetUpConnection>,
+) -> Result<ConnectionId> {
     let OpenedLink { organisation, connection, .. } = hold(tx, secret)?;
     note_use(tx, actor, &organisation, &connection, SetupLinkUse::Tested)?;
     Ok(connection.id)

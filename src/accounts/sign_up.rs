@@ -13,7 +13,12 @@ use crate::{
 
 /// Makes an account without a password and sends its person a link with which they choose one, which proves the address.
 /// Nothing where there is an account with the address, confirmed or not.
-pub fn create(tx: &mut Tx, actor: &Actor, email: EmailAddress, name: Option<Name>) -> Result<Option<User>> {
+pub(crate) fn create(
+    tx: &mut Tx,
+    actor: &Actor,
+    email: EmailAddress,
+    name: Option<Name>,
+) -> Result<Option<User>> {
     tx.lock(&email.normalized())?;
     if !user::all_with(tx.conn, &email)?.is_empty() {
         return Ok(None);
@@ -28,7 +33,7 @@ pub fn create(tx: &mut Tx, actor: &Actor, email: EmailAddress, name: Option<Name
 }
 
 /// Sends a link for a new password to an account's address, as its person may ask for one.
-pub fn send_reset(tx: &mut Tx, actor: &Actor, user: &User) -> Result<()> {
+pub(crate) fn send_reset(tx: &mut Tx, actor: &Actor, user: &User) -> Result<()> {
     tx.lock(&user.email.normalized())?;
     audit::record(tx, actor, &user.id, Event::ResetRequested {})?;
     containment::send_reset(tx, user, ResetOccasion::ByOperator)

@@ -22,19 +22,19 @@ use crate::{
 };
 
 /// The domain of an address, where its people sign in through their organisation only.
-pub fn enforced(conn: &mut Conn, email: &EmailAddress) -> Result<Option<Domain>> {
+pub(crate) fn enforced(conn: &mut Conn, email: &EmailAddress) -> Result<Option<Domain>> {
     Ok(domain::verified(conn, &email.domain())?
         .filter(|domain| domain.is_enforced && domain.connection_id.is_some()))
 }
 
 /// The connection that `user` has to sign in with, if they may not sign in otherwise.
-pub fn required_connection(conn: &mut Conn, user: &User) -> Result<Option<ConnectionId>> {
+pub(crate) fn required_connection(conn: &mut Conn, user: &User) -> Result<Option<ConnectionId>> {
     let Some(domain) = enforced(conn, &user.email)? else { return Ok(None) };
     Ok(if is_break_glass(conn, &domain, &user.id)? { None } else { domain.connection_id })
 }
 
 /// The same, while nobody changes it: who comes in otherwise, and whoever closes that, take turns.
-pub fn lock_required_connection(tx: &mut Tx, user: &User) -> Result<Option<ConnectionId>> {
+pub(crate) fn lock_required_connection(tx: &mut Tx, user: &User) -> Result<Option<ConnectionId>> {
     let name = user.email.domain();
     // Where nobody has the domain proved there is nothing to wait for.
     if domain::verified(tx.conn, &name)?.is_none() {
@@ -45,20 +45,20 @@ pub fn lock_required_connection(tx: &mut Tx, user: &User) -> Result<Option<Conne
 }
 
 /// Whether the people of a verified domain are led to a connection.
-pub fn is_led_to(conn: &mut Conn, connection: &ConnectionId) -> Result<bool> {
+pub(crate) fn is_led_to(conn: &mut Conn, connection: &ConnectionId) -> Result<bool> {
     let led = domain::domains_of_connection(conn, connection)?;
     Ok(led.iter().any(|domain| domain.verified_at.is_some()))
 }
 
 /// Whether `user` is the one owner who may come in otherwise.
-pub fn is_break_glass(conn: &mut Conn, domain: &Domain, user: &UserId) -> Result<bool> {
+pub(crate) fn is_break_glass(conn: &mut Conn, domain: &Domain, user: &UserId) -> Result<bool> {
     // Named once, and still an owner: whoever was put out of the organisation has no key to it.
     let is_named = domain.break_glass_id.as_ref() == Some(user);
     Ok(is_named && membership::role_of(conn, &domain.organisation_id, user)? == Some(Role::Owner))
 }
 
 /// Whether `user` is that one owner at any domain, or at any of one organisation.
-pub fn is_break_glass_owner(
+pub(crate) fn is_break_glass_owner(
     conn: &mut Conn,
     user: &UserId,
     organisation: Option<&OrganisationId>,
@@ -76,7 +76,7 @@ pub fn is_break_glass_owner(
 
 /// Whether an address may become `user`'s, as far as organisations have a say: who signs in through one only keeps the
 /// address it knows, and nobody moves into a domain like that by themselves.
-pub fn allows_move(conn: &mut Conn, user: &User, new: &EmailAddress) -> Result<Result<(), Errors>> {
+pub(crate) fn allows_move(conn: &mut Conn, user: &User, new: &EmailAddress) -> Result<Result<(), Errors>> {
     let sentence = if required_connection(conn, user)?.is_some() {
         "Your organisation decides about your address."
     } else if enforced(conn, new)?.is_some() {
@@ -90,7 +90,7 @@ pub fn allows_move(conn: &mut Conn, user: &User, new: &EmailAddress) -> Result<R
 /// From now on the people of a domain sign in by its connection only, but for one owner with a password and a second
 /// factor of their own. Whoever came in otherwise is signed out, but in the session `here`. [`Error::Invalid`] where that
 /// would lock everybody out.
-pub fn enforce(
+pub(crate) fn enforce(
     tx: &mut Tx,
     actor: &Actor,
     organisation: &OrganisationId,
@@ -147,7 +147,7 @@ pub fn enforce(
 }
 
 /// Whether somebody comes in here without an identity provider, with two proofs.
-pub fn can_break_glass(conn: &mut Conn, user: &UserId) -> Result<bool> {
+pub(crate) fn can_break_glass(conn: &mut Conn, user: &UserId) -> Result<bool> {
     let factors = factors::of(conn, user)?;
     Ok(factors.has_password && factors.has_usable_second())
 }
@@ -157,7 +157,7 @@ fn unfit_owner(sentence: &str) -> Error {
 }
 
 /// The people of a domain may sign in otherwise again.
-pub fn release(tx: &mut Tx, actor: &Actor, domain: &Domain) -> Result<()> {
+pub(crate) fn release(tx: &mut Tx, actor: &Actor, domain: &Domain) -> Result<()> {
     let enforced = domains::table.find(&domain.id).filter(domains::is_enforced);
     let released = diesel::update(enforced)
         .set((domains::is_enforced.eq(false), domains::break_glass_id.eq(None::<UserId>)))

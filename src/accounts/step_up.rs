@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// The methods by which `user` can make a step-up of this strength.
-pub fn methods(conn: &mut Conn, user: &User, strength: Strength) -> Result<Vec<&'static str>> {
+pub(crate) fn methods(conn: &mut Conn, user: &User, strength: Strength) -> Result<Vec<&'static str>> {
     let factors = factors::of(conn, &user.id)?;
     let needs_second = strength == Strength::Full && factors.is_second_due();
     let mut methods = if needs_second { factors.second() } else { factors.step_up() };
@@ -41,7 +41,7 @@ pub fn methods(conn: &mut Conn, user: &User, strength: Strength) -> Result<Vec<&
 }
 
 /// Whether a step-up by this method, no second factor, is as strong as a sign-in to the account.
-pub fn is_full(conn: &mut Conn, user: &UserId, with: Option<StepUpMethod>) -> Result<bool> {
+pub(crate) fn is_full(conn: &mut Conn, user: &UserId, with: Option<StepUpMethod>) -> Result<bool> {
     if !factors::of(conn, user)?.is_second_due() {
         return Ok(true);
     }
@@ -84,7 +84,7 @@ pub fn stands_in(conn: &mut Conn, organisation: &OrganisationId, user: &User) ->
 const MOST_WRONG: i32 = 9;
 
 /// Counts a password that is about to be checked in a session: each costs a hash.
-pub fn count_password(tx: &mut Tx, session: &SessionId) -> Result<()> {
+pub(crate) fn count_password(tx: &mut Tx, session: &SessionId) -> Result<()> {
     let most = tx.config.limits.login_per_address;
     rate_limit::consume(tx, &Limit::new("step-up", session.as_str(), most, TimeDelta::minutes(1)))
 }
@@ -94,7 +94,7 @@ fn wrong_in_a_row(session: &SessionId) -> Limit {
 }
 
 /// Notes a step-up of `user` that was right.
-pub fn passed(
+pub(crate) fn passed(
     tx: &mut Tx,
     actor: &Actor,
     user: &UserId,
@@ -111,7 +111,7 @@ pub fn passed(
 
 /// What a wrong step-up comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Missed {
+pub(crate) enum Missed {
     /// It may be tried again.
     Again,
     /// It was one too many: the session is over.
@@ -120,7 +120,7 @@ pub enum Missed {
 
 /// Notes a step-up that was wrong; one too many in a row ends the session that made them, and no other. `with` is the kind
 /// of what was given, `device` what it was given from.
-pub fn missed(
+pub(crate) fn missed(
     tx: &mut Tx,
     actor: &Actor,
     user: &User,

@@ -22,7 +22,7 @@ use crate::{
 /// organisations and their names for it, the history. The owner sets a password of their own by mail when they want one.
 /// A reset does the same, but that it brings a new password along; a confirmation link asks for the password instead, and
 /// so may leave it.
-pub fn clear(tx: &mut Tx, actor: &Actor, user: &User, normalized: &str) -> Result<User> {
+pub(crate) fn clear(tx: &mut Tx, actor: &Actor, user: &User, normalized: &str) -> Result<User> {
     email_verification::confirm(tx, actor, &user.id, normalized)?;
     if factors::of(tx.conn, &user.id)?.is_second_due() {
         factor_removal::remove_all(tx, actor, &user.id)?;
@@ -36,7 +36,7 @@ pub fn clear(tx: &mut Tx, actor: &Actor, user: &User, normalized: &str) -> Resul
 
 /// Takes an account whose address was a claim until now out of every organisation: any organisation could have said that
 /// it is one of its people.
-pub fn detach_from_organisations(tx: &mut Tx, actor: &Actor, user: &UserId) -> Result<()> {
+pub(crate) fn detach_from_organisations(tx: &mut Tx, actor: &Actor, user: &UserId) -> Result<()> {
     identity::forget(tx, user)?;
     organisations::withdraw(tx, actor, user)
 }

@@ -19,7 +19,7 @@ use crate::{
 };
 
 #[derive(Debug, Args)]
-pub struct Command {
+pub(crate) struct Command {
     /// Only what was done by or to this account: its address, or its id.
     #[arg(long, value_name = "ADDRESS")]
     user: Option<String>,
@@ -45,7 +45,7 @@ const PACE: Duration = Duration::from_secs(1);
 const LATE: TimeDelta = TimeDelta::seconds(30);
 
 /// Prints the record, the oldest entry first.
-pub async fn run(app: App, command: Command) -> Outcome {
+pub(crate) async fn run(app: App, command: Command) -> Outcome {
     let user = match &command.user {
         Some(who) => Some(user::find(&app, who).await?.id),
         None => None,

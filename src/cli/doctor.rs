@@ -22,7 +22,7 @@ use crate::{
 const WRITTEN: i64 = 1_790_000_000;
 
 /// Where the settings themselves are wrong, there is nothing else to look at.
-pub fn settings_only(problems: &Problems, as_json: bool) -> Outcome {
+pub(crate) fn settings_only(problems: &Problems, as_json: bool) -> Outcome {
     report(
         problems.sentences().iter().map(|says| finding("settings", Health::Problem, says)).collect(),
         as_json,
@@ -30,7 +30,7 @@ pub fn settings_only(problems: &Problems, as_json: bool) -> Outcome {
 }
 
 /// Looks at everything.
-pub async fn run(config: Config, as_json: bool, mail_to: Option<String>) -> Outcome {
+pub(crate) async fn run(config: Config, as_json: bool, mail_to: Option<String>) -> Outcome {
     let mut findings: Vec<Finding> =
         config.warnings.iter().map(|says| finding("settings", Health::Warning, says)).collect();
     findings.extend(config.hints.iter().map(|says| finding("settings", Health::Fine, says)));

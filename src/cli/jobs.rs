@@ -18,7 +18,7 @@ use crate::{
 };
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// What runs by itself and when it last did; what waits, what was given up, and why.
     List {
         /// Print JSON.
@@ -35,7 +35,7 @@ pub enum Command {
 }
 
 /// Runs one of them.
-pub async fn run(app: App, command: Command) -> Outcome {
+pub(crate) async fn run(app: App, command: Command) -> Outcome {
     match command {
         Command::List { json } => list(&app, json).await,
         Command::Run { name } => run_once(&app, name).await,

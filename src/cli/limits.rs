@@ -14,7 +14,7 @@ use crate::{
 };
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// What is counted now, and until when. For whom is kept as a digest only.
     List {
         /// Print JSON, a line for each.
@@ -39,7 +39,7 @@ pub enum Command {
 const PAGE: i64 = 500;
 
 /// Runs one of them.
-pub async fn run(app: App, command: Command) -> Outcome {
+pub(crate) async fn run(app: App, command: Command) -> Outcome {
     match command {
         Command::List { json } => list(&app, json).await,
         Command::Clear { whom, json, .. } => clear(&app, whom, json).await,

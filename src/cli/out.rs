@@ -20,7 +20,7 @@ macro_rules! say {
 pub(crate) use say;
 
 /// Prints a line on stdout, unless one before it could not be printed.
-pub fn line(words: fmt::Arguments<'_>) {
+pub(crate) fn line(words: fmt::Arguments<'_>) {
     let mut trouble = TROUBLE.lock().unwrap_or_else(PoisonError::into_inner);
     if trouble.is_none() {
         *trouble = writeln!(io::stdout(), "{words}").err().map(|cause| cause.kind());
@@ -28,7 +28,7 @@ pub fn line(words: fmt::Arguments<'_>) {
 }
 
 /// Whether lines still arrive. Who prints a long list stops where they do not.
-pub fn is_open() -> bool {
+pub(crate) fn is_open() -> bool {
     TROUBLE.lock().unwrap_or_else(PoisonError::into_inner).is_none()
 }
 
@@ -36,7 +36,7 @@ pub fn is_open() -> bool {
 ///
 /// # Errors
 /// A sentence, where they were lost for another reason than that the reader had enough.
-pub fn finish() -> super::outcome::Outcome {
+pub(crate) fn finish() -> super::outcome::Outcome {
     let flushed = io::stdout().flush().err().map(|cause| cause.kind());
     let trouble = TROUBLE.lock().unwrap_or_else(PoisonError::into_inner).or(flushed);
     match trouble {
@@ -46,12 +46,12 @@ pub fn finish() -> super::outcome::Outcome {
 }
 
 /// Prints a line on stderr, where somebody may or may not read it.
-pub fn complain(words: impl fmt::Display) {
+pub(crate) fn complain(words: impl fmt::Display) {
     let _ = writeln!(io::stderr(), "{words}");
 }
 
 /// Prints a value as JSON, or these words.
-pub fn print(value: &Value, as_json: bool, words: &str) {
+pub(crate) fn print(value: &Value, as_json: bool, words: &str) {
     match as_json {
         true => say!("{value}"),
         false => say!("{words}"),
@@ -59,6 +59,6 @@ pub fn print(value: &Value, as_json: bool, words: &str) {
 }
 
 /// A member of a JSON object; empty where it is no text.
-pub fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+pub(crate) fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or_default()
 }

@@ -5,21 +5,21 @@ use std::fmt::Display;
 use crate::{config::DatabaseUrl, error::Result};
 
 /// What a command says when it cannot.
-pub type Outcome = std::result::Result<(), String>;
+pub(crate) type Outcome = std::result::Result<(), String>;
 
 /// It cannot, or there is nothing to do.
-pub fn refused(sentence: impl Display) -> Outcome {
+pub(crate) fn refused(sentence: impl Display) -> Outcome {
     Err(sentence.to_string())
 }
 
-pub fn sentence<T>(outcome: Result<T>) -> std::result::Result<T, String> {
+pub(crate) fn sentence<T>(outcome: Result<T>) -> std::result::Result<T, String> {
     outcome.map_err(|error| error.cause())
 }
 
-pub fn block_on<T>(work: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> T {
     actix_web::rt::System::new().block_on(work)
 }
 
-pub fn describe(database: &DatabaseUrl) -> String {
+pub(crate) fn describe(database: &DatabaseUrl) -> String {
     format!("{database:?}")
 }

@@ -12,7 +12,7 @@ use crate::{
 
 /// Opens the app for a command that only uses what is there: refuses where the database is not there, its schema is not this
 /// program's, or the key is not right. It never brings the schema up: the nodes that run may be older.
-pub async fn open(config: Config) -> Result<App, String> {
+pub(crate) async fn open(config: Config) -> Result<App, String> {
     if let DatabaseUrl::Sqlite(path) = &config.database
         && fs::metadata(path).is_err_and(|cause| cause.kind() == ErrorKind::NotFound)
     {
@@ -26,7 +26,7 @@ pub async fn open(config: Config) -> Result<App, String> {
 }
 
 /// Opens the app for `serve` and `seed`: brings the schema up first, unless `MIGRATE` is off.
-pub async fn open_and_migrate(config: Config) -> Result<App, String> {
+pub(crate) async fn open_and_migrate(config: Config) -> Result<App, String> {
     let migrates = config.migrate;
     open_with(config, migrates).await
 }
@@ -86,7 +86,7 @@ async fn check_key(app: &App) -> Result<(), String> {
 }
 
 /// What is said where no configured key is the key of the database.
-pub fn wrong_key(config: &Config, key: &str) -> String {
+pub(crate) fn wrong_key(config: &Config, key: &str) -> String {
     let configured: Vec<String> =
         config.keys.fingerprints().map(|(role, id)| format!("{} {id}", role.setting())).collect();
     format!(

@@ -32,7 +32,7 @@ const PEOPLE: [(&str, &str, bool); 3] =
 const DOMAIN: &str = "demo.example";
 
 /// Makes them and prints their passwords. Who is there already stays as they are.
-pub async fn run(app: App, as_json: bool) -> Outcome {
+pub(crate) async fn run(app: App, as_json: bool) -> Outcome {
     if !app.config().is_development() {
         return Err(
             "seed makes people with printed passwords, so it runs in development mode only.".to_owned()

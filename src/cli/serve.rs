@@ -21,14 +21,14 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// From here on no SIGHUP ends the process: what handles it stays when the runtime that it was set up in has gone. It comes
 /// before the settings are read, which may take its time.
-pub fn outlive_hangups() {
+pub(crate) fn outlive_hangups() {
     let outlived = [SignalKind::hangup(), SignalKind::user_defined1(), SignalKind::user_defined2()];
     let outlive = async { outlived.into_iter().try_for_each(|kind| signal(kind).map(drop)) };
     block_on(outlive).unwrap_or_default();
 }
 
 /// Runs the house until it is told to stop: requests in flight finish, emails under way are noted.
-pub fn run(config: Config) -> Outcome {
+pub(crate) fn run(config: Config) -> Outcome {
     if let Some(refusal) = &config.unfit_to_serve {
         return Err(refusal.clone());
     }

@@ -14,7 +14,7 @@ use crate::{
 };
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Sign everybody out everywhere, and end each sign-in that waits for its second factor.
     RevokeAll {
         /// Yes, everybody.
@@ -27,7 +27,7 @@ pub enum Command {
 }
 
 /// Runs one of them.
-pub async fn run(app: App, command: Command) -> Outcome {
+pub(crate) async fn run(app: App, command: Command) -> Outcome {
     let Command::RevokeAll { yes, json } = command;
     if !yes {
         let now = app.now();

@@ -6,7 +6,7 @@ use super::out::say;
 use crate::config::Told;
 
 /// Prints every setting. Secrets are hidden.
-pub fn print(settings: &[Told], as_json: bool) {
+pub(crate) fn print(settings: &[Told], as_json: bool) {
     for Told { name, value, source } in settings {
         match as_json {
             true => {

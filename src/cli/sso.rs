@@ -25,7 +25,7 @@ use crate::{
 const KEY_LIFE: TimeDelta = TimeDelta::days(3650);
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// The connections, with their domains.
     List {
         /// Print JSON.
@@ -80,7 +80,7 @@ pub enum Command {
 }
 
 #[derive(Debug, Subcommand)]
-pub enum DomainCommand {
+pub(crate) enum DomainCommand {
     /// A domain is the organisation's: you have made sure.
     Approve {
         /// The domain.
@@ -95,7 +95,7 @@ pub enum DomainCommand {
 }
 
 #[derive(Debug, Subcommand)]
-pub enum KeyCommand {
+pub(crate) enum KeyCommand {
     /// Make the next key and put it in the metadata. Where there is none yet it is in use at once.
     Announce {
         /// Print JSON.
@@ -121,7 +121,7 @@ fn group(text: &str) -> Result<(String, Role), String> {
 }
 
 /// Runs one of them.
-pub async fn run(app: App, command: Command) -> Outcome {
+pub(crate) async fn run(app: App, command: Command) -> Outcome {
     match command {
         Command::List { json } => looking::list(&app, json).await,
         Command::Add { organisation, owner, metadata, domain, approved, group, default_role, json } => {

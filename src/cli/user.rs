@@ -28,7 +28,7 @@ use crate::{
 };
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Everybody who has an account.
     List {
         /// Print JSON, a line for each.
@@ -99,7 +99,7 @@ pub enum Command {
 
 /// Which account.
 #[derive(Debug, Args)]
-pub struct Whom {
+pub(crate) struct Whom {
     /// The address; or the id, where several accounts claim the address.
     #[arg(value_name = "ADDRESS")]
     who: String,
@@ -112,7 +112,7 @@ pub struct Whom {
 const PAGE: i64 = 500;
 
 /// Runs one of them.
-pub async fn run(app: App, command: Command) -> Outcome {
+pub(crate) async fn run(app: App, command: Command) -> Outcome {
     match command {
         Command::List { json } => list(&app, json).await,
         Command::Show(whom) => {

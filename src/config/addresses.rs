@@ -14,7 +14,7 @@ use super::{
 
 impl Reader {
     /// The house's name and address.
-    pub fn site(&mut self, development: bool, listen: SocketAddr) -> Option<Site> {
+    pub(crate) fn site(&mut self, development: bool, listen: SocketAddr) -> Option<Site> {
         let base_url = self.base_url(development, listen);
         let accent = self.text("BRAND_ACCENT");
         if let Some(accent) = accent.as_deref().filter(|accent| !is_colour(accent)) {
@@ -99,7 +99,7 @@ impl Reader {
     }
 
     /// Where emails go.
-    pub fn mail(&mut self, development: bool) -> MailRoute {
+    pub(crate) fn mail(&mut self, development: bool) -> MailRoute {
         let Some(text) = self.text("SMTP_URL") else {
             if !development && !self.unreadable.contains("SMTP_URL") {
                 let hint = "smtps://user:password@mail.example.com";
@@ -145,7 +145,7 @@ impl Reader {
     }
 
     /// What is open to more than is said anywhere.
-    pub fn warn_of_exposure(&mut self, development: bool, listen: SocketAddr, proxies: &[IpNet]) {
+    pub(crate) fn warn_of_exposure(&mut self, development: bool, listen: SocketAddr, proxies: &[IpNet]) {
         let here = SocketAddr::from(([127, 0, 0, 1], listen.port()));
         let told = match (development, proxies.is_empty()) {
             _ if listen.ip().to_canonical().is_loopback() => None,

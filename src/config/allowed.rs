@@ -4,7 +4,7 @@ use super::{insecure::Insecurity, site::Site, values::Reader};
 
 impl Reader {
     /// Reads `ALLOW_INSECURE`.
-    pub fn read_allowed(&mut self) {
+    pub(crate) fn read_allowed(&mut self) {
         for word in self.list("ALLOW_INSECURE") {
             match Insecurity::WORDS.iter().find(|(known, _)| known.eq_ignore_ascii_case(&word)) {
                 Some((_, what)) => self.allowed.push(*what),
@@ -18,13 +18,13 @@ impl Reader {
     }
 
     /// Refuses what `is` unsafe, or only warns of it where `ALLOW_INSECURE` names it. `instead` is what to write.
-    pub fn refuse_insecure(&mut self, what: Insecurity, is: &str, instead: &str) {
+    pub(crate) fn refuse_insecure(&mut self, what: Insecurity, is: &str, instead: &str) {
         let refusal = self.unless_allowed(what, is, instead, "where that is meant");
         self.problems.extend(refusal);
     }
 
     /// Why `serve` does not start where development mode could be reached by others: it is for the machine it runs on.
-    pub fn exposed_development(&mut self, site: &Site, is_set: bool) -> Option<String> {
+    pub(crate) fn exposed_development(&mut self, site: &Site, is_set: bool) -> Option<String> {
         if site.is_loopback() {
             return None;
         }

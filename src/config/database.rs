@@ -19,7 +19,7 @@ const SHAPES: &str = "sqlite://data/vestibule.db or postgres://user:password@hos
 
 impl Reader {
     /// Reads `DATABASE_URL`. The address is a secret: what is wrong is said without repeating it.
-    pub fn database(&mut self, development: bool) -> DatabaseUrl {
+    pub(crate) fn database(&mut self, development: bool) -> DatabaseUrl {
         let text = self.text("DATABASE_URL").unwrap_or_else(|| "sqlite://data/vestibule.db".to_owned());
         let parsed = parse(&text);
         if let (Ok(DatabaseUrl::Postgres(_)), false) = (&parsed, development)

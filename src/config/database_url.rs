@@ -29,7 +29,7 @@ fn place(url: &str) -> &str {
 }
 
 /// The address with one parameter more behind its `?`.
-pub fn with_parameter(url: &str, parameter: &str) -> String {
+pub(crate) fn with_parameter(url: &str, parameter: &str) -> String {
     let separator = if url.contains('?') { '&' } else { '?' };
     format!("{url}{separator}{parameter}")
 }

@@ -17,12 +17,12 @@ fn data_folder(database: &DatabaseUrl) -> PathBuf {
 }
 
 /// Where development keeps its key.
-pub fn development_key_path(database: &DatabaseUrl) -> PathBuf {
+pub(crate) fn development_key_path(database: &DatabaseUrl) -> PathBuf {
     data_folder(database).join("secret.key")
 }
 
 /// The key that development makes once and keeps, readable by its owner only.
-pub fn development_key(database: &DatabaseUrl) -> io::Result<String> {
+pub(crate) fn development_key(database: &DatabaseUrl) -> io::Result<String> {
     use std::{io::Write, os::unix::fs::OpenOptionsExt};
     let folder = data_folder(database);
     let path = development_key_path(database);

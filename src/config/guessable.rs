@@ -8,7 +8,7 @@ const PAIRS: &str = "th he in er an re on at en nd ti es or te of ed is it al ar
 const WORDY: usize = 36;
 
 /// Whether a key is made of words, repetitions, sequences or dates rather than by chance.
-pub fn is_guessable(key: &str) -> bool {
+pub(crate) fn is_guessable(key: &str) -> bool {
     // It counts to the largest number there is, which words in a long row reach as well.
     zxcvbn::zxcvbn(key, &[]).guesses() < u64::MAX || is_made_of_words(key)
 }

@@ -2,7 +2,7 @@
 
 /// Something that is not safe, and that an operator may want all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Insecurity {
+pub(crate) enum Insecurity {
     /// Confirming an address by GET.
     VerifyOnGet,
     /// A secret key that can be guessed.
@@ -17,7 +17,7 @@ pub enum Insecurity {
 
 impl Insecurity {
     /// Each with its word in `ALLOW_INSECURE`.
-    pub const WORDS: [(&str, Insecurity); 5] = [
+    pub(crate) const WORDS: [(&str, Insecurity); 5] = [
         ("verify_on_get", Insecurity::VerifyOnGet),
         ("weak_key", Insecurity::WeakKey),
         ("smtp", Insecurity::Smtp),
@@ -26,7 +26,7 @@ impl Insecurity {
     ];
 
     /// Its word.
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         Self::WORDS.iter().find(|(_, what)| *what == self).map_or("", |(word, _)| word)
     }
 }

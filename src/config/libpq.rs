@@ -1,10 +1,10 @@
 //! What PostgreSQL's own library takes from an address and from the environment.
 
 /// What may lead libpq to another machine than the address, or there without TLS (PostgreSQL, libpq-envars).
-pub const VARIABLES: [&str; 5] = ["PGHOST", "PGHOSTADDR", "PGSERVICE", "PGSERVICEFILE", "PGSSLMODE"];
+pub(crate) const VARIABLES: [&str; 5] = ["PGHOST", "PGHOSTADDR", "PGSERVICE", "PGSERVICEFILE", "PGSSLMODE"];
 
 /// What libpq takes behind the `?` (PostgreSQL 18, "Parameter Key Words"), and `ssl`, which it translates.
-pub const OPTIONS: &[&str] = &[
+pub(crate) const OPTIONS: &[&str] = &[
     "host",
     "hostaddr",
     "port",
@@ -60,7 +60,7 @@ pub const OPTIONS: &[&str] = &[
 ];
 
 /// Options of other programs, and what does here what they do there.
-pub const FOREIGN: &[(&[&str], &str)] = &[
+pub(crate) const FOREIGN: &[(&[&str], &str)] = &[
     (
         &["pgbouncer", "supa", "prepareThreshold", "prepared_statements", "statement_cache_size", "prepare"],
         "it without that, and DATABASE_POOLER=transaction where a pooler such as PgBouncer is in between",
@@ -78,4 +78,4 @@ pub const FOREIGN: &[(&[&str], &str)] = &[
 ];
 
 /// What libpq knows as `sslmode`.
-pub const MODES: &[&str] = &["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
+pub(crate) const MODES: &[&str] = &["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];

@@ -5,7 +5,7 @@ use strsim::osa_distance;
 use super::SETTINGS;
 
 /// The setting that `name` was probably meant to be. `None` where it is one, and where nothing is near.
-pub fn meant_by(name: &str) -> Option<&'static str> {
+pub(crate) fn meant_by(name: &str) -> Option<&'static str> {
     if SETTINGS.iter().any(|setting| setting.name == name) {
         return None;
     }
@@ -30,7 +30,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
 ];
 
 /// The setting that other programs call `name`.
-pub fn called_elsewhere(name: &str) -> Option<&'static str> {
+pub(crate) fn called_elsewhere(name: &str) -> Option<&'static str> {
     FOREIGN.iter().find(|(_, names)| names.contains(&name)).map(|(ours, _)| *ours)
 }
 

@@ -38,7 +38,7 @@ const PAIRS: &[Pair] = &[
 
 impl Reader {
     /// Refuses pairs of settings of which one makes nonsense of the other.
-    pub fn compare_pairs(&mut self) {
+    pub(crate) fn compare_pairs(&mut self) {
         for pair in PAIRS {
             let (Some((less, less_is_set)), Some((more, more_is_set))) =
                 (self.or_default(pair.less), self.or_default(pair.more))

@@ -9,7 +9,7 @@ use super::{
 
 impl Reader {
     /// Puts the password that stands by itself into the address, as PostgreSQL's own parameter (libpq `password`).
-    pub fn with_password(&mut self, database: DatabaseUrl) -> DatabaseUrl {
+    pub(crate) fn with_password(&mut self, database: DatabaseUrl) -> DatabaseUrl {
         // As it is: a blank may be part of it.
         let password = match self.text("DATABASE_PASSWORD") {
             Some(_) => self.values.get("DATABASE_PASSWORD").cloned().unwrap_or_default(),

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Makes a folder that only its owner may look into (0700), where it is missing.
-pub fn make_private_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn make_private_folder(folder: &Path) -> io::Result<()> {
     if folder.as_os_str().is_empty() {
         return Ok(());
     }
@@ -16,7 +16,7 @@ pub fn make_private_folder(folder: &Path) -> io::Result<()> {
 
 /// Makes an empty file that only its owner may read (0600), where it is missing. What SQLite puts beside its file is as
 /// open or closed as that file.
-pub fn make_private_file(path: &Path) -> io::Result<()> {
+pub(crate) fn make_private_file(path: &Path) -> io::Result<()> {
     match fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Err(cause) if cause.kind() != io::ErrorKind::AlreadyExists => Err(cause),
         _ => Ok(()),
@@ -24,7 +24,7 @@ pub fn make_private_file(path: &Path) -> io::Result<()> {
 }
 
 /// The permission bits of a file or folder where others than its owner may do something with it.
-pub fn mode_if_shared(path: &Path) -> Option<u32> {
+pub(crate) fn mode_if_shared(path: &Path) -> Option<u32> {
     let mode = fs::metadata(path).ok()?.permissions().mode() & 0o777;
     (mode & 0o077 != 0).then_some(mode)
 }

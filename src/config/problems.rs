@@ -8,7 +8,7 @@ pub struct Problems(pub(super) Vec<String>);
 
 impl Problems {
     /// The sentences.
-    pub fn sentences(&self) -> &[String] {
+    pub(crate) fn sentences(&self) -> &[String] {
         &self.0
     }
 }

@@ -19,7 +19,7 @@ use crate::secret::{self, Keys};
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 3000);
 
 /// The file → settings by name, in upper case. The error says where and what is wrong, and never repeats a line.
-pub fn parse_file(text: &str) -> Result<BTreeMap<String, String>, String> {
+pub(crate) fn parse_file(text: &str) -> Result<BTreeMap<String, String>, String> {
     let table = text.parse::<toml::Table>().map_err(|cause| slip(text, &cause))?;
     let mut values = BTreeMap::new();
     for (key, value) in table {
@@ -93,7 +93,7 @@ pub fn from_values(values: BTreeMap<String, String>) -> Result<Config, Problems>
 }
 
 /// What was written → a config and each setting as it holds, or everything that is wrong with them.
-pub fn from_sources(sources: Sources) -> Result<(Config, Vec<Told>), Problems> {
+pub(crate) fn from_sources(sources: Sources) -> Result<(Config, Vec<Told>), Problems> {
     let Resolved { values, sources, problems, unreadable, libpq } = sources.resolve();
     let mut reader = Reader { values, problems, unreadable, libpq, ..Reader::default() };
     let config = reader.config();

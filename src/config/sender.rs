@@ -6,7 +6,7 @@ use super::{Site, values::Reader};
 
 impl Reader {
     /// `MAIL_FROM`, a name and an address; where nobody wrote one, one that is always right.
-    pub fn mail_from(&mut self, site: Option<&Site>) -> String {
+    pub(crate) fn mail_from(&mut self, site: Option<&Site>) -> String {
         let Some(from) = self.text("MAIL_FROM") else { return usual_sender(site) };
         let address = match from.strip_suffix('>').and_then(|rest| rest.rsplit_once('<')) {
             Some((_, address)) => address,

@@ -21,7 +21,7 @@ pub struct Site {
 
 impl Site {
     /// The full address of a local path. Always from the settings, never from a request.
-    pub fn link(&self, path: &str) -> String {
+    pub(crate) fn link(&self, path: &str) -> String {
         format!("{}{path}", self.origin())
     }
 
@@ -31,18 +31,18 @@ impl Site {
     }
 
     /// Whether people come over https.
-    pub fn is_https(&self) -> bool {
+    pub(crate) fn is_https(&self) -> bool {
         self.base_url.scheme() == "https"
     }
 
     /// Whether it can only be reached from the machine that it runs on.
-    pub fn is_loopback(&self) -> bool {
+    pub(crate) fn is_loopback(&self) -> bool {
         self.base_url.host_str().is_some_and(is_loopback)
     }
 }
 
 /// Whether a host's name or address, in brackets or not, is always this machine (RFC 6761 §6.3).
-pub fn is_loopback(host: &str) -> bool {
+pub(crate) fn is_loopback(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.').to_ascii_lowercase();
     host == "localhost"
         || host.ends_with(".localhost")

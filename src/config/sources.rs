@@ -18,7 +18,7 @@ const LARGEST: u64 = 64 * 1024;
 
 /// Where a setting was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
+pub(crate) enum Source {
     /// Nowhere.
     Default,
     /// In the environment.
@@ -33,7 +33,7 @@ pub enum Source {
 
 impl Source {
     /// Its kind in a word, and the file where there is one.
-    pub fn parts(&self) -> (&'static str, Option<&Path>) {
+    pub(crate) fn parts(&self) -> (&'static str, Option<&Path>) {
         match self {
             Source::Default => ("default", None),
             Source::Environment => ("environment", None),
@@ -56,7 +56,7 @@ impl fmt::Display for Source {
 
 /// Texts by the name of the setting, each with where it was written.
 #[derive(Debug, Default)]
-pub struct Sources {
+pub(crate) struct Sources {
     written: BTreeMap<String, (String, Source)>,
     credentials: Option<PathBuf>,
     problems: Vec<String>,
@@ -65,7 +65,7 @@ pub struct Sources {
 }
 
 /// The same once the files are read.
-pub struct Resolved {
+pub(crate) struct Resolved {
     /// Texts by name.
     pub values: BTreeMap<String, String>,
     /// Where each was written.
@@ -80,22 +80,22 @@ pub struct Resolved {
 
 impl Sources {
     /// Notes what was written; a later source wins over an earlier one.
-    pub fn write(&mut self, name: impl Into<String>, text: impl Into<String>, source: Source) {
+    pub(crate) fn write(&mut self, name: impl Into<String>, text: impl Into<String>, source: Source) {
         self.written.insert(name.into(), (text.into(), source));
     }
 
     /// Notes that libpq would take this variable where the address says nothing of it.
-    pub fn note_libpq(&mut self, name: &'static str) {
+    pub(crate) fn note_libpq(&mut self, name: &'static str) {
         self.libpq.push(name);
     }
 
     /// The folder where systemd puts credentials.
-    pub fn look_for_credentials(&mut self, folder: PathBuf) {
+    pub(crate) fn look_for_credentials(&mut self, folder: PathBuf) {
         self.credentials = Some(folder);
     }
 
     /// Reads the files of what is secret.
-    pub fn resolve(mut self) -> Resolved {
+    pub(crate) fn resolve(mut self) -> Resolved {
         let in_production =
             self.text("MODE").is_some_and(|mode| mode.trim().eq_ignore_ascii_case("production"));
         for setting in SETTINGS.iter().filter(|setting| setting.is_secret) {
@@ -160,7 +160,7 @@ impl Sources {
 }
 
 /// The setting that names the file of a secret one.
-pub fn file_setting(name: &str) -> String {
+pub(crate) fn file_setting(name: &str) -> String {
     format!("{name}_FILE")
 }
 

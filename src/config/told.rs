@@ -7,7 +7,7 @@ use crate::secret::Role;
 
 /// A setting as it holds.
 #[derive(Debug)]
-pub struct Told {
+pub(crate) struct Told {
     /// Its name.
     pub name: &'static str,
     /// Its value; of a secret only what may be shown.
@@ -17,7 +17,7 @@ pub struct Told {
 }
 
 /// Every setting as it holds.
-pub fn tell(reader: &Reader, sources: &BTreeMap<String, Source>, config: &Config) -> Vec<Told> {
+pub(crate) fn tell(reader: &Reader, sources: &BTreeMap<String, Source>, config: &Config) -> Vec<Told> {
     let tell = |setting: &Setting| Told {
         name: setting.name,
         value: if setting.is_secret {

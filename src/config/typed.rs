@@ -193,7 +193,7 @@ pub struct Config {
 
 impl Config {
     /// Whether this is development mode.
-    pub fn is_development(&self) -> bool {
+    pub(crate) fn is_development(&self) -> bool {
         self.mode == Mode::Development
     }
 }

@@ -15,7 +15,7 @@ use super::insecure::Insecurity;
 
 /// The texts of the settings by name, and what is wrong with them so far.
 #[derive(Default)]
-pub struct Reader {
+pub(crate) struct Reader {
     /// By name, as they were written.
     pub values: BTreeMap<String, String>,
     /// What `ALLOW_INSECURE` names.
@@ -34,7 +34,7 @@ pub struct Reader {
 
 impl Reader {
     /// What was written, unless it is blank, without the quotes that env files of containers keep around a value.
-    pub fn text(&self, name: &str) -> Option<String> {
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
         let value = trimmed(self.values.get(name)?);
         let unquoted = ['"', '\''].iter().find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote));
         let value = trimmed(unquoted.unwrap_or(value));
@@ -42,13 +42,13 @@ impl Reader {
     }
 
     /// The items between commas, or on lines of their own.
-    pub fn list(&self, name: &str) -> Vec<String> {
+    pub(crate) fn list(&self, name: &str) -> Vec<String> {
         let text = self.text(name).unwrap_or_default();
         text.split([',', '\n']).map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
     }
 
     /// A whole number in `range`.
-    pub fn whole<T>(&mut self, name: &'static str, default: T, range: RangeInclusive<T>) -> T
+    pub(crate) fn whole<T>(&mut self, name: &'static str, default: T, range: RangeInclusive<T>) -> T
     where
         T: FromStr + PartialOrd + Display + Copy,
     {
@@ -77,7 +77,7 @@ impl Reader {
     }
 
     /// The value of one of these words, in upper or lower case.
-    pub fn choice<T: Copy>(&mut self, name: &'static str, choices: &[(&str, T)]) -> Option<T> {
+    pub(crate) fn choice<T: Copy>(&mut self, name: &'static str, choices: &[(&str, T)]) -> Option<T> {
         let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
         self.choice_or(name, choices, &words.join(" or "))
     }
@@ -93,7 +93,7 @@ impl Reader {
     }
 
     /// On or off.
-    pub fn switch(&mut self, name: &'static str, default: bool) -> bool {
+    pub(crate) fn switch(&mut self, name: &'static str, default: bool) -> bool {
         let words = [
             ("on", true),
             ("off", false),
@@ -110,7 +110,7 @@ impl Reader {
     }
 
     /// A time such as `30m`.
-    pub fn span(&mut self, name: &'static str, default: &str) -> TimeDelta {
+    pub(crate) fn span(&mut self, name: &'static str, default: &str) -> TimeDelta {
         let text = self.text(name).unwrap_or_else(|| default.to_owned());
         self.held.insert(name, text.clone());
         parse_span(&text).unwrap_or_else(|| {
@@ -124,7 +124,7 @@ impl Reader {
     }
 
     /// An address and a port, with what is usually left out of it put back in for the advice.
-    pub fn socket(&mut self, name: &'static str, example: SocketAddr) -> Option<SocketAddr> {
+    pub(crate) fn socket(&mut self, name: &'static str, example: SocketAddr) -> Option<SocketAddr> {
         let text = self.text(name)?;
         let parsed = text.parse().ok();
         if parsed.is_none() {
@@ -135,7 +135,7 @@ impl Reader {
     }
 
     /// Networks and single addresses, or none.
-    pub fn networks(&mut self, name: &'static str, default: &[&str]) -> Vec<IpNet> {
+    pub(crate) fn networks(&mut self, name: &'static str, default: &[&str]) -> Vec<IpNet> {
         let given = self.text(name);
         let words: Vec<&str> = match &given {
             None => default.to_vec(),
@@ -164,7 +164,7 @@ impl Reader {
     }
 
     /// Notes that a setting is `found`, and what to write instead.
-    pub fn problem(&mut self, name: &str, found: &str, expected: &str) {
+    pub(crate) fn problem(&mut self, name: &str, found: &str, expected: &str) {
         let shown: String = found.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SHOWN).collect();
         let cut = if shown.len() < found.len() { "…" } else { "" };
         let tidy = match found {
@@ -187,7 +187,7 @@ fn trimmed(value: &str) -> &str {
 const UNITS: [(&str, i64); 4] = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
 
 /// `30m` → 30 minutes; more than zero, at most ten years.
-pub fn parse_span(text: &str) -> Option<TimeDelta> {
+pub(crate) fn parse_span(text: &str) -> Option<TimeDelta> {
     let unit = text.chars().next_back()?;
     let number: i64 = text.strip_suffix(unit)?.trim().parse().ok()?;
     let (_, seconds) = UNITS.iter().find(|(name, _)| name.starts_with(unit))?;

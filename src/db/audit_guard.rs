@@ -13,7 +13,7 @@ const REMOVABLE: &str = "'signed_in', 'second_factor_asked', 'stepped_up', 'sign
 
 /// Puts the triggers before the table, which is there. The two databases have no word of it in common, so it is no
 /// migration.
-pub fn put(conn: &mut Conn) -> Result<()> {
+pub(crate) fn put(conn: &mut Conn) -> Result<()> {
     let sql = match conn {
         Conn::Sqlite(_) => sqlite(),
         Conn::Postgres(_) => postgres(),

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// How long a request waits for a connection, or for another writer, before it is told to come back.
-pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
 // What holds where DATABASE_URL does not say otherwise (libpq's names). A host that vanished is given up within ten
 // seconds: four to connect, or six for what was sent and never acknowledged.
@@ -35,7 +35,7 @@ const DEFAULTS: [(&str, &str); 5] = [
 
 /// Where rows are, and how one gets there.
 #[derive(Clone)]
-pub enum Target {
+pub(crate) enum Target {
     /// A file.
     Sqlite(PathBuf),
     /// A server, or a pooler in front of it that gives each transaction another connection.
@@ -58,7 +58,7 @@ pub struct NoConnection {
 
 impl Target {
     /// The target of an address.
-    pub fn of(url: &DatabaseUrl, is_pooled: bool) -> Self {
+    pub(crate) fn of(url: &DatabaseUrl, is_pooled: bool) -> Self {
         match url {
             DatabaseUrl::Sqlite(path) => Target::Sqlite(path.clone()),
             DatabaseUrl::Postgres(url) => Target::Postgres { url: with_defaults(url), is_pooled },
@@ -66,7 +66,7 @@ impl Target {
     }
 
     /// A connection. A file that is gone is not made anew, and only `file` is opened where it is given.
-    pub fn connect(&self, file: Option<FileNumber>) -> Result<Conn, ConnectionError> {
+    pub(crate) fn connect(&self, file: Option<FileNumber>) -> Result<Conn, ConnectionError> {
         match self {
             Target::Sqlite(path) => open_sqlite(path, "rw", "", file),
             Target::Postgres { url, is_pooled } => {
@@ -86,7 +86,7 @@ impl Target {
 
     /// The very first connection, with a look at what is at its other end. On SQLite file and folder are made where they
     /// are missing.
-    pub fn connect_first(&self) -> Result<Conn, NoConnection> {
+    pub(crate) fn connect_first(&self) -> Result<Conn, NoConnection> {
         match self {
             Target::Sqlite(path) => first_sqlite(path),
             Target::Postgres { url, is_pooled } => {
@@ -108,7 +108,7 @@ impl Target {
 /// FULL: a commit survives the loss of power, not only of the process. What is deleted is overwritten: a free page keeps
 /// nobody's address. A connection keeps up to 16 MB of what it read since somebody else last committed. The file is not
 /// mapped: with each commit SQLite would map it anew, and the next look-ups would fault it in page by page.
-pub fn open_sqlite(
+pub(crate) fn open_sqlite(
     path: &Path,
     mode: &str,
     more: &str,
@@ -129,10 +129,10 @@ pub fn open_sqlite(
 }
 
 /// A file itself, whatever it is called: device and inode.
-pub type FileNumber = (u64, u64);
+pub(crate) type FileNumber = (u64, u64);
 
 /// Which file lies there.
-pub fn file_number(path: &Path) -> io::Result<FileNumber> {
+pub(crate) fn file_number(path: &Path) -> io::Result<FileNumber> {
     fs::metadata(path).map(|file| (file.dev(), file.ino()))
 }
 

@@ -34,7 +34,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Database(pub(super) Arc<Inner>);
 
-pub struct Inner {
+pub(crate) struct Inner {
     // SQLite: the one writer. PostgreSQL: everything.
     pub pool: Pool,
     // Tells this database's readers from another's on the same thread.
@@ -78,7 +78,7 @@ impl Database {
     }
 
     /// Looks whether the database lets somebody in, and goes again.
-    pub fn try_connect(url: &DatabaseUrl, is_pooled: bool) -> Result<(), NoConnection> {
+    pub(crate) fn try_connect(url: &DatabaseUrl, is_pooled: bool) -> Result<(), NoConnection> {
         Target::of(url, is_pooled).connect_first().map(drop)
     }
 
@@ -97,7 +97,7 @@ impl Database {
     }
 
     /// How the schema and this program stand to each other. Nothing is changed.
-    pub async fn standing(&self) -> Result<Standing> {
+    pub(crate) async fn standing(&self) -> Result<Standing> {
         self.blocking(|inner| {
             inner.with_conn(|conn| {
                 // In a transaction: behind a pooler, what is prepared is executed on the same connection only there.
@@ -117,7 +117,7 @@ impl Database {
 
     /// A read: one connection. On SQLite what a request reads before it waits is of one moment; elsewhere each statement
     /// is of its own. Where the connection turns out to be broken, it is tried once more on a new one.
-    pub async fn read<T, F>(&self, query: F) -> Result<T>
+    pub(crate) async fn read<T, F>(&self, query: F) -> Result<T>
     where
         T: Send + 'static,
         F: Fn(&mut Conn) -> Result<T> + Send + 'static,
@@ -165,7 +165,12 @@ impl Database {
     }
 
     /// A write: all of it or none of it, at the moment `now`. Says whether an email was posted.
-    pub async fn write<T, F>(&self, config: Arc<Config>, now: Timestamp, change: F) -> Result<(T, bool)>
+    pub(crate) async fn write<T, F>(
+        &self,
+        config: Arc<Config>,
+        now: Timestamp,
+        change: F,
+    ) -> Result<(T, bool)>
     where
         T: Send + 'static,
         F: FnOnce(&mut Tx) -> Result<T> + Send + 'static,
@@ -188,7 +193,7 @@ impl Database {
     }
 
     /// Work on the blocking pool, where it may wait.
-    pub async fn blocking<T, W>(&self, work: W) -> Result<T>
+    pub(crate) async fn blocking<T, W>(&self, work: W) -> Result<T>
     where
         T: Send + 'static,
         W: FnOnce(&Inner) -> Result<T> + Send + 'static,
@@ -233,7 +238,7 @@ impl Inner {
 
     /// Work in a transaction that has begun, and that the work ends. What has not begun is begun once more on a new
     /// connection: this one may only have been idle while the server restarted. Nothing else is done twice.
-    pub fn with_transaction<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+    pub(crate) fn with_transaction<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
         self.look_after_file()?;
         let mut held = self.pool.take()?;
         match self.work_with(&mut held, |conn| self.begin(conn)) {
@@ -308,7 +313,7 @@ impl Inner {
     }
 }
 
-pub type Manager = <Conn as Connection>::TransactionManager;
+pub(crate) type Manager = <Conn as Connection>::TransactionManager;
 
 #[derive(QueryableByName)]
 struct Checkpoint {

@@ -20,8 +20,5 @@ pub mod schema;
 mod tx;
 mod versions;
 
-pub use conn::Conn;
-pub use connect::NoConnection;
-pub use database::Database;
-pub use tx::Tx;
-pub use versions::Standing;
+pub(crate) use self::versions::Standing;
+pub use self::{conn::Conn, database::Database, tx::Tx};

@@ -23,7 +23,7 @@ const MAX_AGE: Duration = Duration::from_secs(30 * 60);
 const MAX_AGE_IN_DOUBT: Duration = Duration::from_secs(1);
 
 /// The connections to one database.
-pub struct Pool {
+pub(crate) struct Pool {
     target: Target,
     file: Option<FileNumber>,
     size: usize,
@@ -56,25 +56,25 @@ impl State {
 
 impl Pool {
     /// A pool that holds at most `size` connections. `first` is one that is open already, on SQLite to `file`.
-    pub fn new(target: Target, file: Option<FileNumber>, size: usize, first: Conn) -> Self {
+    pub(crate) fn new(target: Target, file: Option<FileNumber>, size: usize, first: Conn) -> Self {
         let slot = Slot { conn: first, born: Instant::now() };
         let state = State { idle: vec![slot], open: 1, ..State::default() };
         Self { target, file, size, state: Mutex::new(state), changed: Condvar::new() }
     }
 
     /// Where the connections lead.
-    pub fn target(&self) -> &Target {
+    pub(crate) fn target(&self) -> &Target {
         &self.target
     }
 
     /// The file that the connections have open; nothing on PostgreSQL.
-    pub fn file(&self) -> Option<FileNumber> {
+    pub(crate) fn file(&self) -> Option<FileNumber> {
         self.file
     }
 
     /// A connection: an idle one, a new one, or the next that is given back. [`Error::Busy`] where there is none for
     /// [`ACQUIRE_TIMEOUT`]; [`Error::Unavailable`] at once where the database takes none.
-    pub fn take(&self) -> Result<Held<'_>> {
+    pub(crate) fn take(&self) -> Result<Held<'_>> {
         let deadline = Instant::now() + ACQUIRE_TIMEOUT;
         let mut refusal = None;
         // Closed when nobody waits for the lock any more.
@@ -126,7 +126,7 @@ impl Pool {
     }
 
     /// The server or the file went away, or it is another one now: no connection from before is used again.
-    pub fn lose(&self) {
+    pub(crate) fn lose(&self) {
         let mut state = self.lock();
         state.lost_at = Some(Instant::now());
         state.is_in_doubt = true;
@@ -138,7 +138,7 @@ impl Pool {
     }
 
     /// Something was written: the database is what it should be again. What was opened before that is still not used.
-    pub fn trust(&self) {
+    pub(crate) fn trust(&self) {
         let mut state = self.lock();
         if state.is_in_doubt {
             state.is_in_doubt = false;
@@ -153,7 +153,7 @@ impl Pool {
 }
 
 /// A connection in use. It goes back when this is dropped, unless it is broken.
-pub struct Held<'a> {
+pub(crate) struct Held<'a> {
     pool: &'a Pool,
     // There until it is dropped.
     slot: Option<Slot>,
@@ -163,7 +163,7 @@ pub struct Held<'a> {
 impl Held<'_> {
     /// Says whether somebody else may use the connection afterwards. Until then it is broken: a panic must not hand it to
     /// the next one.
-    pub fn is_whole(&mut self, is_whole: bool) {
+    pub(crate) fn is_whole(&mut self, is_whole: bool) {
         self.is_broken = !is_whole;
     }
 }

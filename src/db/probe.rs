@@ -21,7 +21,7 @@ const REMEMBERED: Duration = Duration::from_secs(1);
 
 impl Database {
     /// What keeps this node from being ready, if anything. `outbox` looks whether the outbox can be read.
-    pub async fn unready<F>(&self, outbox: F) -> Option<Unready>
+    pub(crate) async fn unready<F>(&self, outbox: F) -> Option<Unready>
     where
         F: FnOnce(&mut Conn) -> Result<()> + Send + 'static,
     {
@@ -29,7 +29,7 @@ impl Database {
     }
 
     /// The same write, which is taken back, for whoever wants to know what the database says to it.
-    pub async fn try_write(&self) -> Result<()> {
+    pub(crate) async fn try_write(&self) -> Result<()> {
         self.blocking(|inner| inner.probe(|_| Ok(()))).await
     }
 }

@@ -54,7 +54,7 @@ struct Reader {
 
 /// Reads on this thread, and in the snapshot of the request that has its turn. A reader of another epoch is not used, and
 /// another `file` is not opened.
-pub fn read<T>(
+pub(crate) fn read<T>(
     database: u64,
     epoch: u64,
     path: &Path,
@@ -82,7 +82,7 @@ pub fn read<T>(
 }
 
 /// Runs `poll` as the turn of a request.
-pub fn turn<T>(database: u64, poll: impl FnOnce() -> T) -> T {
+pub(crate) fn turn<T>(database: u64, poll: impl FnOnce() -> T) -> T {
     struct Turn(u64);
 
     impl Drop for Turn {
@@ -98,7 +98,7 @@ pub fn turn<T>(database: u64, poll: impl FnOnce() -> T) -> T {
 }
 
 /// Lets go of what this thread reads from; the next read sees what is there by then.
-pub fn end_snapshot(database: u64) {
+pub(crate) fn end_snapshot(database: u64) {
     READERS.with_borrow_mut(|readers| {
         if let Some(reader) = readers.get_mut(&database).filter(|reader| reader.has_snapshot) {
             reader.has_snapshot = false;

@@ -16,11 +16,11 @@ const LEAST_ROOM: u64 = 1 << 20;
 
 /// What was found last, and when.
 #[derive(Default)]
-pub struct Readiness(Mutex<Option<(Instant, Option<Unready>)>>);
+pub(crate) struct Readiness(Mutex<Option<(Instant, Option<Unready>)>>);
 
 impl Readiness {
     /// What was found a moment ago, or what `probe` finds now; others wait for it meanwhile.
-    pub async fn found(&self, probe: impl Future<Output = Result<()>>) -> Option<Unready> {
+    pub(crate) async fn found(&self, probe: impl Future<Output = Result<()>>) -> Option<Unready> {
         let mut last = self.0.lock().await;
         if let Some((at, found)) = *last
             && at.elapsed() < LASTS
@@ -45,7 +45,7 @@ impl Readiness {
 }
 
 /// [`Error::Unavailable`] where the disk below a file is full.
-pub fn has_room(path: &Path) -> Result<()> {
+pub(crate) fn has_room(path: &Path) -> Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let disk = rustix::fs::statvfs(folder).map_err(|cause| {
         Error::Unavailable(Outage::lost(format!("{} is not there: {cause}", folder.display())))

@@ -26,7 +26,7 @@ impl Tx<'_> {
     /// Whoever writes more than one row of a person locks the person's normalised address first. Confirming a claim
     /// deletes others with all their rows, and PostgreSQL breaks off one of two transactions that wait for each
     /// other's rows.
-    pub fn lock(&mut self, name: &str) -> Result<()> {
+    pub(crate) fn lock(&mut self, name: &str) -> Result<()> {
         match self.conn {
             // BEGIN IMMEDIATE already lets one writer in at a time.
             Conn::Sqlite(_) => {}
@@ -41,7 +41,7 @@ impl Tx<'_> {
 
     /// Runs a statement that a unique index may refuse. How many rows it changed; `None` where it was refused, and the
     /// transaction goes on.
-    pub fn allow_unique_violation(
+    pub(crate) fn allow_unique_violation(
         &mut self,
         statement: impl FnOnce(&mut Conn) -> QueryResult<usize>,
     ) -> Result<Option<usize>> {

@@ -21,7 +21,7 @@ const PROGRAM: &str = env!("CARGO_PKG_VERSION");
 
 /// How the schema of a database and this program stand to each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub(crate) struct Standing {
     /// Whether no migration ever ran: the database is new.
     pub is_empty: bool,
     /// Migrations that the program has and the database has not.
@@ -43,7 +43,7 @@ struct Version {
 }
 
 /// Compares both ways. Nothing is changed.
-pub fn standing(conn: &mut Conn) -> Result<Standing> {
+pub(crate) fn standing(conn: &mut Conn) -> Result<Standing> {
     let (applied, known) = (applied(conn)?, known()?);
     let unknown: Vec<&String> = applied.difference(&known).collect();
     let too_new = match unknown.last() {
@@ -54,7 +54,7 @@ pub fn standing(conn: &mut Conn) -> Result<Standing> {
 }
 
 /// Runs the migrations that wait, and notes who did. The caller holds the transaction, and lets one node in at a time.
-pub fn run(conn: &mut Conn) -> Result<usize> {
+pub(crate) fn run(conn: &mut Conn) -> Result<usize> {
     let standing = standing(conn)?;
     if let Some(sentence) = standing.too_new {
         return Err(anyhow::anyhow!(sentence).into());

@@ -49,7 +49,7 @@ impl Error {
     ];
 
     /// The stable name of this error.
-    pub fn code(&self) -> &'static str {
+    pub(crate) fn code(&self) -> &'static str {
         match self {
             Error::SignIn => "sign_in_required",
             Error::SessionLocked => "session_locked",
@@ -96,7 +96,7 @@ impl Error {
     }
 
     /// The HTTP status of this error (RFC 9110 §15).
-    pub fn status(&self) -> u16 {
+    pub(crate) fn status(&self) -> u16 {
         let code = self.code();
         Self::CODES.iter().find(|(name, _)| *name == code).map_or(500, |(_, status)| *status)
     }

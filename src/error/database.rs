@@ -12,11 +12,11 @@ use diesel::{
 use super::{Error, Outage};
 
 /// Said where named statements meet a pooler that hands each transaction another server connection.
-pub const POOLER_ADVICE: &str =
+pub(crate) const POOLER_ADVICE: &str =
     "This looks like PgBouncer in transaction mode: set DATABASE_POOLER=transaction";
 
 /// Said where PostgreSQL writes nothing.
-pub const READ_ONLY_ADVICE: &str = "PostgreSQL writes nothing here: DATABASE_URL leads to a standby, or \
+pub(crate) const READ_ONLY_ADVICE: &str = "PostgreSQL writes nothing here: DATABASE_URL leads to a standby, or \
                                     default_transaction_read_only is on in it or for its role or database";
 
 enum Verdict {
@@ -149,7 +149,7 @@ impl From<ConnectionError> for Error {
 
 impl Error {
     /// The same where PostgreSQL said it: what it does not say of the statement, it says of itself.
-    pub fn as_postgres_means(self) -> Self {
+    pub(crate) fn as_postgres_means(self) -> Self {
         match self {
             Error::Internal(cause) => match cause.downcast::<Cause>() {
                 Ok(cause @ Cause::DatabaseError(Kind::Unknown, _)) => {

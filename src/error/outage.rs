@@ -11,7 +11,7 @@ pub struct Outage {
 
 impl Outage {
     /// Something that only an operator sees, in a sentence.
-    pub fn lost(sentence: impl Into<String>) -> Self {
+    pub(crate) fn lost(sentence: impl Into<String>) -> Self {
         Self { is_lost: true, cause: anyhow::anyhow!(sentence.into()) }
     }
 }

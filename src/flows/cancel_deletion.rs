@@ -21,7 +21,7 @@ use crate::{
 #[derive(Template, Serialize)]
 #[template(path = "cancel_deletion.html")]
 #[serde(rename_all = "camelCase")]
-pub struct CancelPage {
+pub(crate) struct CancelPage {
     email: String,
     delete_at: Timestamp,
     #[serde(skip)]
@@ -30,13 +30,13 @@ pub struct CancelPage {
 
 /// The link.
 #[derive(Deserialize)]
-pub struct Link {
+pub(crate) struct Link {
     #[serde(default)]
     token: Secret<CancelDeletion>,
 }
 
 /// `GET /cancel-deletion?token=`
-pub async fn open(link: Query<Link>, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn open(link: Query<Link>, app: Data<App>) -> Result<Reply> {
     let (now, secret) = (app.now(), link.into_inner().token);
     let page = app
         .read(move |conn| {
@@ -52,7 +52,7 @@ pub async fn open(link: Query<Link>, app: Data<App>) -> Result<Reply> {
 }
 
 /// `POST /cancel-deletion`. It keeps the account and signs nobody in.
-pub async fn create(client: Client, Input(form): Input<Link>, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn create(client: Client, Input(form): Input<Link>, app: Data<App>) -> Result<Reply> {
     let held = client.current_session.clone();
     let owner = app.write(move |tx| deletion::cancel_by_link(tx, &client.actor(), &form.token)).await?;
     let is_here = held.is_some_and(|(held, _)| held == owner);

@@ -1,7 +1,7 @@
 //! Step-up: before anything dangerous, in this session and for five minutes, "it is still you".
 
 mod attempt;
-pub mod passkey;
+pub(crate) mod passkey;
 
 use actix_web::web::Data;
 use askama::Template;
@@ -29,7 +29,7 @@ use crate::{
 /// The methods of this account that are strong enough.
 #[derive(Template, Serialize)]
 #[template(path = "confirm.html")]
-pub struct ConfirmPage {
+pub(crate) struct ConfirmPage {
     methods: Vec<&'static str>,
     #[serde(skip)]
     next: Option<String>,
@@ -49,7 +49,7 @@ pub struct ConfirmPage {
 
 /// A proof, and what goes on afterwards.
 #[derive(Deserialize)]
-pub struct Form {
+pub(crate) struct Form {
     #[serde(default)]
     password: Password,
     code: Option<Code>,
@@ -63,14 +63,14 @@ pub struct Form {
 /// What goes on afterwards, and how strong a step-up it needs: as strong as a sign-in unless it says otherwise. What goes
 /// on asks for its own strength; this one is for the page.
 #[derive(Deserialize)]
-pub struct ReturnQuery {
+pub(crate) struct ReturnQuery {
     next: Option<String>,
     resume: Option<String>,
     strength: Option<String>,
 }
 
 /// `GET /auth/confirm`
-pub async fn form(me: CurrentUser, query: Query<ReturnQuery>, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn form(me: CurrentUser, query: Query<ReturnQuery>, app: Data<App>) -> Result<Reply> {
     let ReturnQuery { next, resume, strength } = query.into_inner();
     let (next, strength) = (local_path(next.as_deref()), strength_of(strength.as_deref()));
     page(&me, &app, strength, next, resume, Errors::default()).await.map(Reply::page)
@@ -81,7 +81,7 @@ fn strength_of(word: Option<&str>) -> Strength {
 }
 
 /// `POST /auth/confirm`. The session gets a new secret; the window counts from now.
-pub async fn create(
+pub(crate) async fn create(
     me: CurrentUser,
     client: Client,
     Input(form): Input<Form>,

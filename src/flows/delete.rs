@@ -18,7 +18,7 @@ use crate::{
 #[derive(Template, Serialize)]
 #[template(path = "delete.html")]
 #[serde(rename_all = "camelCase")]
-pub struct DeletePage {
+pub(crate) struct DeletePage {
     delete_at: Timestamp,
     #[serde(skip)]
     grace: String,
@@ -35,12 +35,12 @@ pub struct DeletePage {
 
 /// The account's address once more, which the page asks for: nobody deletes an account with one press.
 #[derive(Deserialize)]
-pub struct Form {
+pub(crate) struct Form {
     email: Option<String>,
 }
 
 /// `GET /me/delete`
-pub async fn form(me: SteppedUpUser, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn form(me: SteppedUpUser, app: Data<App>) -> Result<Reply> {
     Ok(Reply::page(page(&me, &app, String::new(), Errors::default())))
 }
 
@@ -58,7 +58,7 @@ fn page(me: &SteppedUpUser, app: &App, typed: String, errors: Errors) -> DeleteP
 }
 
 /// `POST /me/delete`. It needs no body: a program has said what it means by the route.
-pub async fn create(me: SteppedUpUser, form: Option<Input<Form>>, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn create(me: SteppedUpUser, form: Option<Input<Form>>, app: Data<App>) -> Result<Reply> {
     let typed = form.and_then(|Input(form)| form.email);
     if let Some(typed) = typed.filter(|typed| !is_address_of(&me.user, typed)) {
         let errors = Errors::one("email", "Enter the email address of this account to confirm.");
@@ -90,7 +90,7 @@ fn is_address_of(user: &User, typed: &str) -> bool {
 #[derive(Template, Serialize)]
 #[template(path = "delete_status.html")]
 #[serde(rename_all = "camelCase")]
-pub struct StatusPage {
+pub(crate) struct StatusPage {
     scheduled: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     days_remaining: Option<i64>,
@@ -101,7 +101,7 @@ pub struct StatusPage {
 }
 
 /// `GET /me/delete/status`
-pub async fn status(me: IncludingScheduledDeletion) -> Result<Reply> {
+pub(crate) async fn status(me: IncludingScheduledDeletion) -> Result<Reply> {
     let delete_at = me.user.deletes_at;
     Ok(Reply::page(StatusPage {
         scheduled: delete_at.is_some(),
@@ -112,7 +112,7 @@ pub async fn status(me: IncludingScheduledDeletion) -> Result<Reply> {
 }
 
 /// `POST /me/delete/cancel`. Without a step-up: it takes nothing from anybody.
-pub async fn cancel(me: IncludingScheduledDeletion, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn cancel(me: IncludingScheduledDeletion, app: Data<App>) -> Result<Reply> {
     let (actor, user) = (me.actor(), me.user.clone());
     let message = match app.write(move |tx| deletion::cancel(tx, &actor, &user)).await? {
         true => "Your account won't be deleted.",

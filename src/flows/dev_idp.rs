@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The people it knows: one for each role in the organisation that `vestibule seed` makes.
-pub const PEOPLE: [dev_idp::Known; 3] = [
+pub(crate) const PEOPLE: [dev_idp::Known; 3] = [
     dev_idp::Known { subject: "dora", email: "dora@demo.example", name: "Dora", group: Some("owners") },
     dev_idp::Known { subject: "emil", email: "emil@demo.example", name: "Emil", group: Some("editors") },
     dev_idp::Known { subject: "finn", email: "finn@demo.example", name: "Finn", group: None },
@@ -40,7 +40,7 @@ struct Choice {
 
 /// What a service provider asks.
 #[derive(Deserialize)]
-pub struct Asked {
+pub(crate) struct Asked {
     #[serde(rename = "SAMLRequest", default)]
     request: String,
     #[serde(rename = "RelayState", default)]
@@ -48,7 +48,7 @@ pub struct Asked {
 }
 
 /// `GET /dev/idp`: whoever comes with a request chooses who to be.
-pub async fn show(req: HttpRequest, query: Query<Asked>, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn show(req: HttpRequest, query: Query<Asked>, app: Data<App>) -> Result<Reply> {
     forwarded::only_here(&req, &app)?;
     let config = app.config().clone();
     let service = app.read(move |conn| service_key::service(conn, &config)).await?;
@@ -66,14 +66,14 @@ pub async fn show(req: HttpRequest, query: Query<Asked>, app: Data<App>) -> Resu
 }
 
 /// `GET /dev/idp/metadata`
-pub async fn metadata(req: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
+pub(crate) async fn metadata(req: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
     forwarded::only_here(&req, &app)?;
     let document = of(&app)?.metadata()?;
     Ok(HttpResponse::Ok().content_type("application/samlmetadata+xml").body(document))
 }
 
 /// The identity provider of this house.
-pub fn of(app: &App) -> Result<DevIdp> {
+pub(crate) fn of(app: &App) -> Result<DevIdp> {
     let (site, keys) = (&app.config().site, &app.config().keys);
     DevIdp::of(keys, site.link("/dev/idp/metadata"), site.link("/dev/idp"))
 }

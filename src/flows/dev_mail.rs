@@ -68,7 +68,7 @@ impl From<Caught> for CaughtView {
 }
 
 /// `GET /dev/mail`
-pub async fn index(req: HttpRequest, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn index(req: HttpRequest, app: Data<App>) -> Result<Reply> {
     forwarded::only_here(&req, &app)?;
     let emails = app.catcher().map(|catcher| catcher.emails()).unwrap_or_default();
     let emails = emails.into_iter().map(CaughtView::from).collect();
@@ -81,7 +81,7 @@ const FRAMED: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'n
     frame-ancestors 'self'; sandbox allow-popups allow-top-navigation-by-user-activation";
 
 /// `GET /dev/mail/{id}/html`. Its links open in the window around the frame.
-pub async fn html(req: HttpRequest, id: Path<u64>, app: Data<App>) -> Result<HttpResponse> {
+pub(crate) async fn html(req: HttpRequest, id: Path<u64>, app: Data<App>) -> Result<HttpResponse> {
     forwarded::only_here(&req, &app)?;
     let email = app.catcher().and_then(|catcher| catcher.email(*id)).ok_or(Error::NotFound)?;
     let framed = email.html.replacen("<head>", "<head><base target=\"_top\">", 1);
@@ -93,7 +93,7 @@ pub async fn html(req: HttpRequest, id: Path<u64>, app: Data<App>) -> Result<Htt
 }
 
 /// `GET /dev/mail/{id}`, with the HTML in a frame.
-pub async fn show(req: HttpRequest, id: Path<u64>, app: Data<App>) -> Result<HttpResponse> {
+pub(crate) async fn show(req: HttpRequest, id: Path<u64>, app: Data<App>) -> Result<HttpResponse> {
     forwarded::only_here(&req, &app)?;
     let email = app.catcher().and_then(|catcher| catcher.email(*id)).ok_or(Error::NotFound)?;
     let mut answer = Reply::page(DevEmailPage { email: email.into() }).respond_to(&req);

@@ -1,7 +1,7 @@
 //! Another address. Nothing changes until the link sent to the new address is used; the old one is told, and can stop it.
 
-pub mod confirm;
-pub mod undo;
+pub(crate) mod confirm;
+pub(crate) mod undo;
 
 use actix_web::web::Data;
 use askama::Template;
@@ -30,7 +30,7 @@ use crate::{
 /// The form for another address.
 #[derive(Template, Serialize)]
 #[template(path = "email.html")]
-pub struct EmailPage {
+pub(crate) struct EmailPage {
     current: String,
     #[serde(skip)]
     email: String,
@@ -41,7 +41,7 @@ pub struct EmailPage {
 
 /// The new address.
 #[derive(Deserialize)]
-pub struct Form {
+pub(crate) struct Form {
     #[serde(default)]
     email: String,
 }
@@ -49,13 +49,13 @@ pub struct Form {
 /// A link.
 #[derive(Deserialize)]
 #[serde(bound = "")]
-pub struct Link<P> {
+pub(crate) struct Link<P> {
     #[serde(default)]
     token: Secret<P>,
 }
 
 /// `GET /me/email`
-pub async fn form(me: SteppedUpVerifiedUser, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn form(me: SteppedUpVerifiedUser, app: Data<App>) -> Result<Reply> {
     let (owner, now) = (me.user.id.clone(), me.now);
     let pending = app.read(move |conn| token::outstanding::<ChangeEmail>(conn, &owner, now)).await?;
     let pending = pending.map(|change| change.new.spelled().to_owned());
@@ -102,7 +102,7 @@ async fn send(me: SteppedUpVerifiedUser, form: Form, app: Data<App>) -> Result<R
 }
 
 /// `POST /me/email/cancel`. Without a step-up: it takes nothing from anybody.
-pub async fn cancel(me: CurrentUser, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn cancel(me: CurrentUser, app: Data<App>) -> Result<Reply> {
     let (actor, owner) = (me.actor(), me.user.id.clone());
     let was_asked = app
         .write(move |tx| {

@@ -29,7 +29,7 @@ const PAGE: i64 = 200;
 
 /// `GET /me/export`. For whoever has the address confirmed: what is held about a mere claim would tell a stranger what
 /// goes on with the address. It changes nothing, so that any step-up is enough.
-pub async fn show(
+pub(crate) async fn show(
     me: SteppedUp<VerifiedUser, Any>,
     req: HttpRequest,
     app: Data<App>,

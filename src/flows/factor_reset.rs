@@ -23,7 +23,7 @@ use crate::{
 #[derive(Template, Serialize)]
 #[template(path = "factor_reset.html")]
 #[serde(rename_all = "camelCase")]
-pub struct StopPage {
+pub(crate) struct StopPage {
     email: String,
     /// When it takes effect; nothing where it was stopped, or has.
     takes_effect_at: Option<Timestamp>,
@@ -35,13 +35,13 @@ pub struct StopPage {
 
 /// The link.
 #[derive(Deserialize)]
-pub struct Link {
+pub(crate) struct Link {
     #[serde(default)]
     token: Secret<StopFactorReset>,
 }
 
 /// `GET /factor-reset/stop?token=`
-pub async fn open(link: Query<Link>, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn open(link: Query<Link>, app: Data<App>) -> Result<Reply> {
     let (now, secret) = (app.now(), link.into_inner().token);
     let page = app
         .read(move |conn| {
@@ -56,7 +56,7 @@ pub async fn open(link: Query<Link>, app: Data<App>) -> Result<Reply> {
 }
 
 /// `POST /factor-reset/stop`
-pub async fn stop_by_link(client: Client, Input(form): Input<Link>, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn stop_by_link(client: Client, Input(form): Input<Link>, app: Data<App>) -> Result<Reply> {
     let is_stopped = app
         .write(move |tx| {
             let user = owner(tx.conn, &form.token, tx.now)?;
@@ -67,7 +67,7 @@ pub async fn stop_by_link(client: Client, Input(form): Input<Link>, app: Data<Ap
 }
 
 /// `POST /me/factor-reset/stop`. Needs no step-up: nothing is taken away by it.
-pub async fn stop(me: CurrentUser, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn stop(me: CurrentUser, app: Data<App>) -> Result<Reply> {
     let (actor, user) = (me.actor(), me.user.clone());
     let here = me.session.id.clone();
     let is_stopped = app

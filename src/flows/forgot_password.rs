@@ -28,7 +28,7 @@ use crate::{
 /// The form for a link.
 #[derive(Template, Serialize)]
 #[template(path = "forgot_password.html")]
-pub struct ForgotPage {
+pub(crate) struct ForgotPage {
     email: String,
     #[serde(skip)]
     errors: Errors,
@@ -37,7 +37,7 @@ pub struct ForgotPage {
 /// What is said to everybody alike.
 #[derive(Template, Serialize)]
 #[template(path = "notice.html")]
-pub struct NoticePage {
+pub(crate) struct NoticePage {
     #[serde(skip)]
     title: &'static str,
     message: String,
@@ -49,13 +49,13 @@ pub struct NoticePage {
 
 /// Whose password is forgotten.
 #[derive(Deserialize)]
-pub struct Form {
+pub(crate) struct Form {
     #[serde(default)]
     email: String,
 }
 
 /// `GET /forgot-password`
-pub async fn form() -> Result<Reply> {
+pub(crate) async fn form() -> Result<Reply> {
     Ok(Reply::page(ForgotPage { email: String::new(), errors: Errors::default() }))
 }
 

@@ -19,12 +19,12 @@ struct HealthPage {
 }
 
 /// `GET /healthz`: the process answers.
-pub async fn alive() -> Result<Reply> {
+pub(crate) async fn alive() -> Result<Reply> {
     Ok(Reply::page(HealthPage { status: "ok" }))
 }
 
 /// `GET /readyz`: a row can be written, the schema is up, the outbox can be read. Else 503 and the `reason`.
-pub async fn ready(app: Data<App>) -> Result<Reply> {
+pub(crate) async fn ready(app: Data<App>) -> Result<Reply> {
     match app.db().unready(|conn| outbox::depth(conn).map(drop)).await {
         None => Ok(Reply::page(HealthPage { status: "ready" })),
         Some(reason) => Err(Error::NotReady(reason)),

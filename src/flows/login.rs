@@ -27,7 +27,7 @@ use crate::{
 /// The form.
 #[derive(Template, Serialize)]
 #[template(path = "login.html")]
-pub struct LoginPage {
+pub(crate) struct LoginPage {
     email: String,
     remember: bool,
     next: Option<String>,
@@ -42,7 +42,7 @@ pub struct LoginPage {
 #[derive(Template, Serialize)]
 #[template(path = "login_leave.html")]
 #[serde(rename_all = "camelCase")]
-pub struct LeavePage {
+pub(crate) struct LeavePage {
     email: String,
     sign_in: String,
     #[serde(skip)]
@@ -51,7 +51,7 @@ pub struct LeavePage {
 
 /// What somebody offers.
 #[derive(Deserialize)]
-pub struct Form {
+pub(crate) struct Form {
     #[serde(default)]
     email: String,
     #[serde(default)]
@@ -67,7 +67,7 @@ pub struct Form {
 
 /// Who wants to sign in, how, and where to go afterwards.
 #[derive(Deserialize)]
-pub struct LoginQuery {
+pub(crate) struct LoginQuery {
     email: Option<String>,
     with: Option<String>,
     next: Option<String>,
@@ -77,7 +77,7 @@ pub struct LoginQuery {
 
 /// `GET /login?email=&next=&remember=`. Where there is any organisation to sign in through, the address is asked for first, and
 /// leads there where its domain does: whether there is such a person is not looked at.
-pub async fn form(
+pub(crate) async fn form(
     me: Option<IncludingScheduledDeletion>,
     mark: BrowserBinding,
     query: Query<LoginQuery>,

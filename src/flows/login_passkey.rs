@@ -20,7 +20,7 @@ use crate::{
 
 /// What the passkey signed, unchanged, and what goes on afterwards.
 #[derive(Deserialize)]
-pub struct Form {
+pub(crate) struct Form {
     #[serde(flatten)]
     answer: Option<Assertion>,
     #[serde(default, deserialize_with = "tick")]
@@ -33,7 +33,7 @@ pub struct Form {
 }
 
 /// `POST /login/passkey/options`. Good in the browser that asks.
-pub async fn options(client: Client, mark: BrowserBinding, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn options(client: Client, mark: BrowserBinding, app: Data<App>) -> Result<Reply> {
     let (binding, party) = (CeremonyBinding::browser(&mark.get_or_create()?), app.relying_party().clone());
     let options = app
         .write(move |tx| {
@@ -45,7 +45,7 @@ pub async fn options(client: Client, mark: BrowserBinding, app: Data<App>) -> Re
 }
 
 /// `POST /login/passkey`
-pub async fn create(
+pub(crate) async fn create(
     client: Client,
     mark: BrowserBinding,
     Input(form): Input<Form>,

@@ -17,19 +17,19 @@ const PAGE: usize = 50;
 /// A page of the history.
 #[derive(Template, Serialize)]
 #[template(path = "logins.html")]
-pub struct LoginsPage {
+pub(crate) struct LoginsPage {
     logins: Vec<LoginView>,
     next: Option<String>,
 }
 
 /// Where to go on.
 #[derive(Deserialize)]
-pub struct Cursor {
+pub(crate) struct Cursor {
     cursor: Option<SignInId>,
 }
 
 /// `GET /me/logins`
-pub async fn index(me: CurrentUser, query: Query<Cursor>, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn index(me: CurrentUser, query: Query<Cursor>, app: Data<App>) -> Result<Reply> {
     let (person, cursor) = (me.user.clone(), query.into_inner().cursor);
     // One more than a page tells whether there is another.
     let more = i64::try_from(PAGE).unwrap_or(i64::MAX) + 1;

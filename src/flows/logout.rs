@@ -18,7 +18,7 @@ const SIGN_OUT_THERE: &str = "/auth/saml/sign-out";
 
 /// `POST /logout`. Harmless twice: whoever is not signed in is signed out already. Whoever came by an identity provider that
 /// ends sessions as well is asked whether it should.
-pub async fn create(
+pub(crate) async fn create(
     visitor: MaybeUser,
     waiting: Option<PendingLogin>,
     req: HttpRequest,

@@ -4,7 +4,7 @@
 //! asked, and leaves two ways: the short code, typed where the link was asked for, or going on here, by a button. Opening
 //! the link changes nothing, so neither scanners nor previews use it up.
 
-pub mod verify;
+pub(crate) mod verify;
 
 use actix_web::web::Data;
 use askama::Template;
@@ -28,7 +28,7 @@ use crate::{
 /// The form for a link.
 #[derive(Template, Serialize)]
 #[template(path = "magic_link.html")]
-pub struct AskPage {
+pub(crate) struct AskPage {
     email: String,
     remember: bool,
     next: Option<String>,
@@ -39,7 +39,7 @@ pub struct AskPage {
 /// What the browser that asked can do until the link arrives.
 #[derive(Template, Serialize)]
 #[template(path = "magic_link_sent.html")]
-pub struct SentPage {
+pub(crate) struct SentPage {
     email: String,
     #[serde(skip)]
     errors: Errors,
@@ -47,7 +47,7 @@ pub struct SentPage {
 
 /// Who asks, and where to go afterwards.
 #[derive(Deserialize)]
-pub struct AskForm {
+pub(crate) struct AskForm {
     #[serde(default)]
     email: String,
     #[serde(default, deserialize_with = "tick")]
@@ -57,12 +57,12 @@ pub struct AskForm {
 
 /// Where to go afterwards.
 #[derive(Deserialize)]
-pub struct ReturnQuery {
+pub(crate) struct ReturnQuery {
     next: Option<String>,
 }
 
 /// `GET /login/magic-link`
-pub async fn form(
+pub(crate) async fn form(
     _: MagicLinkRequester,
     me: Option<IncludingScheduledDeletion>,
     query: Query<ReturnQuery>,
@@ -75,7 +75,7 @@ pub async fn form(
 }
 
 /// `POST /login/magic-link`. The same answer for every address.
-pub async fn create(
+pub(crate) async fn create(
     browser: MagicLinkRequester,
     client: Client,
     Input(form): Input<AskForm>,
@@ -126,7 +126,7 @@ async fn ask(
 }
 
 /// `GET /login/magic-link/sent`: where the browser that asked waits, with a field for the short code.
-pub async fn sent(browser: MagicLinkRequester) -> Result<Reply> {
+pub(crate) async fn sent(browser: MagicLinkRequester) -> Result<Reply> {
     let Some(held) = browser.state() else { return Ok(Reply::go("/login/magic-link")) };
     Ok(Reply::page(SentPage { email: held.email().spelled().to_owned(), errors: Errors::default() }))
 }

@@ -18,7 +18,7 @@ use crate::{
 /// The overview.
 #[derive(Template, Serialize)]
 #[template(path = "me.html")]
-pub struct MePage {
+pub(crate) struct MePage {
     user: UserView,
     /// The address that waits to take the place of the present one.
     #[serde(rename = "pendingEmail", skip_serializing_if = "Option::is_none")]
@@ -31,13 +31,13 @@ pub struct MePage {
 
 /// A new name.
 #[derive(Deserialize)]
-pub struct NameForm {
+pub(crate) struct NameForm {
     #[serde(default)]
     name: String,
 }
 
 /// `GET /me`
-pub async fn show(me: CurrentUser, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn show(me: CurrentUser, app: Data<App>) -> Result<Reply> {
     let (owner, now, name) = (me.user.id.clone(), me.now, me.user.name.clone());
     let pending = app.read(move |conn| token::outstanding::<ChangeEmail>(conn, &owner, now)).await?;
     let pending = pending.map(|change| change.new.spelled().to_owned());
@@ -45,7 +45,7 @@ pub async fn show(me: CurrentUser, app: Data<App>) -> Result<Reply> {
 }
 
 /// `PUT POST /me/name`
-pub async fn rename(me: CurrentUser, Input(form): Input<NameForm>, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn rename(me: CurrentUser, Input(form): Input<NameForm>, app: Data<App>) -> Result<Reply> {
     let mut user = UserView::from(&me.user);
     let name = match Name::parse(&form.name) {
         Ok(name) => name,

@@ -16,7 +16,7 @@ use crate::{
 /// The ways in, the usual one first.
 #[derive(Template, Serialize)]
 #[template(path = "methods.html")]
-pub struct MethodsPage {
+pub(crate) struct MethodsPage {
     methods: Vec<AuthMethod>,
     #[serde(skip)]
     email: String,
@@ -26,14 +26,14 @@ pub struct MethodsPage {
 
 /// Whose ways in.
 #[derive(Deserialize)]
-pub struct Form {
+pub(crate) struct Form {
     #[serde(default)]
     email: String,
 }
 
 /// `POST /auth/methods`. From the settings alone: no account is looked at, so that nobody learns who is here, nor by the
 /// time it takes.
-pub async fn show(Input(form): Input<Form>, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn show(Input(form): Input<Form>, app: Data<App>) -> Result<Reply> {
     let methods = ways_in(app.config());
     match EmailAddress::parse(&form.email) {
         Ok(_) => Ok(Reply::page(MethodsPage { methods, email: form.email, errors: Errors::default() })),

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// `GET /metrics`, for the networks that the settings name.
-pub async fn show(req: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
+pub(crate) async fn show(req: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
     // What counts them may stand beside the proxy: then nobody says who it is.
     let ip = forwarded::ip(&req).or_else(|| forwarded::direct_peer(&req));
     let may_read = ip.is_some_and(|ip| app.config().metrics_from.iter().any(|network| network.contains(&ip)));

@@ -5,7 +5,7 @@ pub mod confirm;
 pub mod csp_reports;
 pub mod delete;
 #[cfg(feature = "development")]
-pub mod dev_idp;
+pub(crate) mod dev_idp;
 #[cfg(feature = "development")]
 pub mod dev_mail;
 #[cfg(feature = "development")]

@@ -37,7 +37,7 @@ use crate::{
 #[derive(Template, Serialize)]
 #[template(path = "not_me.html")]
 #[serde(rename_all = "camelCase")]
-pub struct NotMePage {
+pub(crate) struct NotMePage {
     email: String,
     what: Option<String>,
     when: Timestamp,
@@ -60,13 +60,13 @@ pub struct NotMePage {
 
 /// The link.
 #[derive(Deserialize)]
-pub struct Link {
+pub(crate) struct Link {
     #[serde(default)]
     token: Secret<ReportSignIn>,
 }
 
 /// `GET /not-me?token=`
-pub async fn open(link: Query<Link>, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn open(link: Query<Link>, app: Data<App>) -> Result<Reply> {
     Ok(Reply::page(load(&app, link.into_inner().token, Errors::default()).await?))
 }
 
@@ -156,7 +156,7 @@ fn kept(judged: &Judgement, removal_takes: &str) -> Kept {
 /// What somebody says about it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Answer {
+pub(crate) struct Answer {
     #[serde(default)]
     token: Secret<ReportSignIn>,
     /// Sign-ins that the reader stands by.
@@ -196,7 +196,7 @@ impl Answer {
 /// What the button came to, and how to get in again.
 #[derive(Template, Serialize)]
 #[template(path = "notice.html")]
-pub struct DonePage {
+pub(crate) struct DonePage {
     #[serde(skip)]
     title: &'static str,
     message: String,
@@ -207,7 +207,7 @@ pub struct DonePage {
 }
 
 /// `POST /not-me`
-pub async fn create(client: Client, Input(answer): Input<Answer>, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn create(client: Client, Input(answer): Input<Answer>, app: Data<App>) -> Result<Reply> {
     let held = client.current_session.clone();
     let credential = match answer.password.is_empty() {
         true => None,
@@ -260,7 +260,7 @@ fn used(error: Error) -> Error {
 }
 
 /// `POST /not-me/was-me`: "yes, this was me".
-pub async fn was_me(client: Client, Input(form): Input<Link>, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn was_me(client: Client, Input(form): Input<Link>, app: Data<App>) -> Result<Reply> {
     app.write(move |tx| containment::confirm_sign_in(tx, &client.actor(), &form.token))
         .await
         .map_err(used)?;

@@ -32,7 +32,7 @@ const MOST_A_DAY: i32 = 10;
 /// One's organisations, and the form for another.
 #[derive(Template, Serialize)]
 #[template(path = "organisations.html")]
-pub struct OrganisationsPage {
+pub(crate) struct OrganisationsPage {
     organisations: Vec<OrganisationView>,
     #[serde(skip)]
     name: String,
@@ -45,7 +45,7 @@ pub struct OrganisationsPage {
 /// Who belongs to an organisation, as its members see it.
 #[derive(Template, Serialize)]
 #[template(path = "organisation.html")]
-pub struct MembersPage {
+pub(crate) struct MembersPage {
     organisation: OrganisationView,
     members: Vec<MemberView>,
     next: Option<UserId>,
@@ -56,7 +56,7 @@ pub struct MembersPage {
 /// An organisation as one of its members sees it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct OrganisationView {
+pub(crate) struct OrganisationView {
     id: OrganisationId,
     name: String,
     slug: String,
@@ -66,7 +66,7 @@ pub struct OrganisationView {
 
 /// A member as the others see them.
 #[derive(Serialize)]
-pub struct MemberView {
+pub(crate) struct MemberView {
     id: UserId,
     name: String,
     email: String,
@@ -77,7 +77,7 @@ pub struct MemberView {
 
 /// What a new organisation is called.
 #[derive(Deserialize)]
-pub struct Form {
+pub(crate) struct Form {
     #[serde(default)]
     name: String,
     #[serde(default)]
@@ -86,19 +86,19 @@ pub struct Form {
 
 /// A role.
 #[derive(Deserialize)]
-pub struct RoleForm {
+pub(crate) struct RoleForm {
     #[serde(default)]
     role: String,
 }
 
 /// Where the page before ended.
 #[derive(Deserialize)]
-pub struct Cursor {
+pub(crate) struct Cursor {
     next: Option<UserId>,
 }
 
 /// `GET /organisations`
-pub async fn index(me: VerifiedUser, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn index(me: VerifiedUser, app: Data<App>) -> Result<Reply> {
     Ok(Reply::page(
         mine(&me, &app, Form { name: String::new(), slug: String::new() }, Errors::default()).await?,
     ))
@@ -112,7 +112,7 @@ async fn mine(me: &VerifiedUser, app: &App, typed: Form, errors: Errors) -> Resu
 }
 
 /// `POST /organisations`
-pub async fn create(me: VerifiedUser, Input(form): Input<Form>, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn create(me: VerifiedUser, Input(form): Input<Form>, app: Data<App>) -> Result<Reply> {
     let (title, slug) = match form.check() {
         Ok(checked) => checked,
         Err(errors) => return refuse(&me, &app, form, errors).await,
@@ -142,7 +142,7 @@ async fn refuse(me: &VerifiedUser, app: &App, form: Form, errors: Errors) -> Res
 }
 
 /// `GET /organisations/{slug}`: for its members; for everybody else there is nothing here.
-pub async fn show(
+pub(crate) async fn show(
     me: VerifiedUser,
     slug: Path<String>,
     cursor: Query<Cursor>,
@@ -171,7 +171,7 @@ pub async fn show(
 }
 
 /// `PUT /organisations/{slug}/members/{member}` and `POST …/role`: an owner gives a member another role.
-pub async fn set_role(
+pub(crate) async fn set_role(
     me: SteppedUpVerifiedUser,
     path: Path<(String, UserId)>,
     Input(form): Input<RoleForm>,
@@ -191,7 +191,7 @@ pub async fn set_role(
 }
 
 /// `DELETE /organisations/{slug}/members/{member}` and `POST …/remove`: an owner takes a member out.
-pub async fn remove(
+pub(crate) async fn remove(
     me: SteppedUpVerifiedUser,
     path: Path<(String, UserId)>,
     app: Data<App>,
@@ -208,7 +208,7 @@ pub async fn remove(
 }
 
 /// `POST /organisations/{slug}/leave`
-pub async fn leave(me: VerifiedUser, slug: Path<String>, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn leave(me: VerifiedUser, slug: Path<String>, app: Data<App>) -> Result<Reply> {
     let (actor, id, slug) = (me.actor(), me.user.id.clone(), slug.into_inner());
     let left = app
         .write(move |tx| {

@@ -39,7 +39,7 @@ use crate::{
 #[derive(Template, Serialize)]
 #[template(path = "passkeys.html")]
 #[serde(rename_all = "camelCase")]
-pub struct PasskeysPage {
+pub(crate) struct PasskeysPage {
     passkeys: Vec<PasskeyView>,
     #[serde(skip)]
     is_verified: bool,
@@ -60,7 +60,7 @@ impl PasskeysPage {
 /// A passkey as its owner sees it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct PasskeyView {
+pub(crate) struct PasskeyView {
     id: PasskeyId,
     name: String,
     created_at: Timestamp,
@@ -76,7 +76,7 @@ struct Renaming {
 
 /// A new passkey as its browser tells it: the answer itself, or in a form as the text of one field.
 #[derive(Deserialize)]
-pub struct NewForm {
+pub(crate) struct NewForm {
     #[serde(flatten)]
     answer: Option<Registration>,
     credential: Option<String>,
@@ -86,13 +86,13 @@ pub struct NewForm {
 
 /// What a passkey is to be called.
 #[derive(Deserialize)]
-pub struct NameForm {
+pub(crate) struct NameForm {
     #[serde(default)]
     name: String,
 }
 
 /// `GET /me/passkeys`
-pub async fn index(me: CurrentUser, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn index(me: CurrentUser, app: Data<App>) -> Result<Reply> {
     page(&me, &app, None, Errors::default()).await.map(Reply::page)
 }
 
@@ -110,7 +110,7 @@ async fn page(
 }
 
 /// `POST /me/passkeys/options`
-pub async fn options(me: SteppedUpVerifiedUser, client: Client, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn options(me: SteppedUpVerifiedUser, client: Client, app: Data<App>) -> Result<Reply> {
     let (user, binding, party) =
         (me.user.clone(), CeremonyBinding::Session(me.session.id.clone()), app.relying_party().clone());
     let options = app
@@ -127,7 +127,7 @@ pub async fn options(me: SteppedUpVerifiedUser, client: Client, app: Data<App>) 
 }
 
 /// `POST /me/passkeys`
-pub async fn create(
+pub(crate) async fn create(
     me: SteppedUpVerifiedUser,
     client: Client,
     Input(form): Input<NewForm>,
@@ -209,7 +209,7 @@ struct Added {
 }
 
 /// `PUT /me/passkeys/{id}` and `POST /me/passkeys/{id}/rename`
-pub async fn rename(
+pub(crate) async fn rename(
     me: CurrentUser,
     id: Path<PasskeyId>,
     Input(form): Input<NameForm>,
@@ -231,7 +231,7 @@ pub async fn rename(
 }
 
 /// `DELETE /me/passkeys/{id}` and `POST /me/passkeys/{id}/remove`. The last way in stays.
-pub async fn remove(
+pub(crate) async fn remove(
     me: SteppedUpVerifiedUser,
     client: Client,
     id: Path<PasskeyId>,

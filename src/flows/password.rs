@@ -31,7 +31,7 @@ use crate::{
 #[derive(Template, Serialize)]
 #[template(path = "password.html")]
 #[serde(rename_all = "camelCase")]
-pub struct PasswordPage {
+pub(crate) struct PasswordPage {
     #[serde(skip)]
     email: String,
     has_password: bool,
@@ -43,7 +43,7 @@ pub struct PasswordPage {
 /// The current password where it is asked for, and the new one; a page asks for that twice.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Form {
+pub(crate) struct Form {
     #[serde(default)]
     current_password: Password,
     #[serde(default)]
@@ -52,12 +52,12 @@ pub struct Form {
 }
 
 /// `GET /me/password`
-pub async fn form(me: SteppedUpUser) -> Result<Reply> {
+pub(crate) async fn form(me: SteppedUpUser) -> Result<Reply> {
     Ok(Reply::page(page(&me, Errors::default())))
 }
 
 /// `PUT POST /me/password`
-pub async fn change(
+pub(crate) async fn change(
     me: SteppedUpUser,
     client: Client,
     Input(form): Input<Form>,

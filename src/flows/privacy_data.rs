@@ -16,7 +16,7 @@ use crate::{
 #[derive(Template, Serialize)]
 #[template(path = "privacy_data.html")]
 #[serde(rename_all = "camelCase")]
-pub struct PrivacyDataPage {
+pub(crate) struct PrivacyDataPage {
     #[serde(rename = "holdings")]
     personal_data: Vec<PersonalDataView>,
     #[serde(skip)]
@@ -24,7 +24,7 @@ pub struct PrivacyDataPage {
 }
 
 /// `GET /privacy/data`
-pub async fn show(app: Data<App>) -> Result<Reply> {
+pub(crate) async fn show(app: Data<App>) -> Result<Reply> {
     let grace = span_in_words(app.config().lifetimes.deletion_grace);
     Ok(Reply::page(PrivacyDataPage { personal_data: PersonalDataView::all(), grace }))
 }

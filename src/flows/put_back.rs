@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// `POST /me/security/removed/{id}/put-back`
-pub async fn create(
+pub(crate) async fn create(
     me: SteppedUpVerifiedUser,
     client: Client,
     id: Path<SecurityChangeId>,

@@ -25,13 +25,13 @@ use crate::{
 
 /// Which set is to be replaced, where a page asks.
 #[derive(Deserialize)]
-pub struct Form {
+pub(crate) struct Form {
     replaces: Option<String>,
 }
 
 /// Codes that are on somebody's page.
 #[derive(Deserialize)]
-pub struct Shown {
+pub(crate) struct Shown {
     #[serde(default)]
     codes: Zeroizing<String>,
 }
@@ -53,7 +53,7 @@ enum Made {
 }
 
 /// `POST /me/2fa/recovery-codes`: ten new ones; all older ones are dead.
-pub async fn create(
+pub(crate) async fn create(
     me: SteppedUpVerifiedUser,
     client: Client,
     form: Option<Input<Form>>,
@@ -101,7 +101,11 @@ fn make(
 
 /// `POST /me/2fa/recovery-codes/download`: codes that a page shows, sent back as a file, so that saving them needs no
 /// script. It knows nothing: what has the shape of recovery codes comes back, whatever it opens.
-pub async fn download(me: CurrentUser, Input(shown): Input<Shown>, app: Data<App>) -> Result<HttpResponse> {
+pub(crate) async fn download(
+    me: CurrentUser,
+    Input(shown): Input<Shown>,
+    app: Data<App>,
+) -> Result<HttpResponse> {
     let codes: Option<Vec<_>> = shown.codes.split_whitespace().map(read).collect();
     let Some(codes) = codes.filter(|codes| (1..=recovery_code::COUNT).contains(&codes.len())) else {
         return Err(Error::Invalid(Errors::one("codes", "These are not recovery codes.")));

@@ -34,7 +34,7 @@ use crate::{
 /// The form for a new password.
 #[derive(Template, Serialize)]
 #[template(path = "reset_password.html")]
-pub struct ResetPage {
+pub(crate) struct ResetPage {
     email: String,
     #[serde(skip)]
     token: String,
@@ -46,7 +46,7 @@ pub struct ResetPage {
 
 /// The link, and the new password; a page asks for it twice.
 #[derive(Deserialize)]
-pub struct Form {
+pub(crate) struct Form {
     #[serde(default)]
     token: Secret<ResetPassword>,
     #[serde(default)]
@@ -56,20 +56,20 @@ pub struct Form {
 
 /// The link.
 #[derive(Deserialize)]
-pub struct Link {
+pub(crate) struct Link {
     #[serde(default)]
     token: Secret<ResetPassword>,
 }
 
 /// `GET /reset-password?token=`
-pub async fn open(visitor: MaybeUser, link: Query<Link>, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn open(visitor: MaybeUser, link: Query<Link>, app: Data<App>) -> Result<Reply> {
     let secret = link.into_inner().token;
     let user = look_up(&app, &secret).await?;
     Ok(Reply::page(page(&user, &secret, &visitor, Errors::default())))
 }
 
 /// `POST /reset-password`
-pub async fn create(
+pub(crate) async fn create(
     client: Client,
     visitor: MaybeUser,
     Input(form): Input<Form>,

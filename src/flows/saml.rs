@@ -33,12 +33,14 @@ use crate::{
     web::{Client, Reply, cookies::Own, local_path},
 };
 
-pub use acs::{assertion_consumer_service, say_refused};
-pub use authn_request::{go, login, step_up, test, test_by_link};
-pub use complete::complete;
-pub use linking::{link, link_form};
-pub use logout::{logout, logout_by_post};
-pub use sign_out::{offer_sign_out, sign_out};
+pub(crate) use self::{
+    acs::{assertion_consumer_service, say_refused},
+    authn_request::{go, login, step_up, test, test_by_link},
+    complete::complete,
+    linking::{link, link_form},
+    logout::{logout, logout_by_post},
+    sign_out::{offer_sign_out, sign_out},
+};
 
 const SEAL: &str = "saml_arrival";
 
@@ -87,7 +89,7 @@ struct Linking {
 /// Somebody could not be signed in; why is for their administrator.
 #[derive(Template, Serialize)]
 #[template(path = "saml_refused.html")]
-pub struct RefusedPage {
+pub(crate) struct RefusedPage {
     reference: Option<String>,
 }
 
@@ -147,7 +149,7 @@ impl From<Box<Refusal>> for Fault {
 }
 
 /// `GET /auth/saml/metadata`
-pub async fn metadata(app: Data<App>) -> Result<HttpResponse> {
+pub(crate) async fn metadata(app: Data<App>) -> Result<HttpResponse> {
     let config = app.config().clone();
     let (service, are_all_signed) = app
         .read(move |conn| Ok((service_key::service(conn, &config)?, !connection::is_any_unsigned(conn)?)))
@@ -158,7 +160,7 @@ pub async fn metadata(app: Data<App>) -> Result<HttpResponse> {
 }
 
 /// `GET /auth/saml/certificate`: the certificate of the key in use, as a file, where an identity provider asks for that.
-pub async fn certificate(app: Data<App>) -> Result<HttpResponse> {
+pub(crate) async fn certificate(app: Data<App>) -> Result<HttpResponse> {
     let config = app.config().clone();
     let service = app.read(move |conn| service_key::service(conn, &config)).await?;
     let key = service.keys.first().ok_or(Error::NotFound)?;

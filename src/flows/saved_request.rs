@@ -15,7 +15,7 @@ use crate::{
 /// The interrupted form, filled.
 #[derive(Template, Serialize)]
 #[template(path = "saved_request.html")]
-pub struct SavedRequestPage {
+pub(crate) struct SavedRequestPage {
     path: String,
     what: &'static str,
     /// Whether it takes something away: then a person presses the button once more.
@@ -26,13 +26,18 @@ pub struct SavedRequestPage {
 
 /// The interrupted form's secret.
 #[derive(Deserialize)]
-pub struct Resume {
+pub(crate) struct Resume {
     #[serde(default)]
     resume: Secret<ResumeRequest>,
 }
 
 /// `GET /auth/continue?resume=`: the interrupted form comes back filled, once.
-pub async fn show(me: CurrentUser, client: Client, query: Query<Resume>, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn show(
+    me: CurrentUser,
+    client: Client,
+    query: Query<Resume>,
+    app: Data<App>,
+) -> Result<Reply> {
     if !client.is_navigation {
         return Err(Error::MethodNotAllowed);
     }

@@ -1,7 +1,7 @@
 //! The second factor of a sign-in. Between the two there is no session.
 
-pub mod passkey;
-pub mod settings;
+pub(crate) mod passkey;
+pub(crate) mod settings;
 mod verdict;
 
 use actix_web::web::Data;
@@ -33,7 +33,7 @@ use crate::{
 #[derive(Template, Serialize)]
 #[template(path = "second_factor.html")]
 #[serde(rename_all = "camelCase")]
-pub struct SecondFactorPage {
+pub(crate) struct SecondFactorPage {
     methods: Vec<&'static str>,
     newest: Option<NewestView>,
     #[serde(skip)]
@@ -53,7 +53,7 @@ struct NewestView {
 
 /// A proof, and what goes on afterwards. A code may be of either kind; a page has a field for each.
 #[derive(Deserialize)]
-pub struct Form {
+pub(crate) struct Form {
     #[serde(default)]
     code: Code,
     recovery: Option<Code>,
@@ -64,18 +64,18 @@ pub struct Form {
 
 /// What goes on afterwards.
 #[derive(Deserialize)]
-pub struct ReturnQuery {
+pub(crate) struct ReturnQuery {
     next: Option<String>,
 }
 
 /// `GET /login/2fa`
-pub async fn form(pending: PendingLogin, query: Query<ReturnQuery>, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn form(pending: PendingLogin, query: Query<ReturnQuery>, app: Data<App>) -> Result<Reply> {
     let next = local_path(query.next.as_deref());
     page(&app, pending.0, next, Errors::default()).await.map(Reply::page)
 }
 
 /// `POST /login/2fa`
-pub async fn create(
+pub(crate) async fn create(
     pending: PendingLogin,
     client: Client,
     Input(form): Input<Form>,

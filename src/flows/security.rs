@@ -24,7 +24,7 @@ use crate::{
 #[derive(Template, Serialize)]
 #[template(path = "security.html")]
 #[serde(rename_all = "camelCase")]
-pub struct SecurityPage {
+pub(crate) struct SecurityPage {
     #[serde(rename = "ways")]
     sign_in_methods: SignInMethods,
     sessions: Vec<SessionView>,
@@ -53,7 +53,7 @@ const FEW: usize = 4;
 const RECENT: i64 = 5;
 
 /// `GET /me/security`
-pub async fn show(me: CurrentUser, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn show(me: CurrentUser, app: Data<App>) -> Result<Reply> {
     let (person, keys, now) = (me.user.clone(), app.config().keys.clone(), me.now);
     let (second_factors, logins, removed, unanswered, sso) = app
         .read(move |conn| {

@@ -29,7 +29,7 @@ use crate::{
 /// A page of the list of devices.
 #[derive(Template, Serialize)]
 #[template(path = "sessions.html")]
-pub struct SessionsPage {
+pub(crate) struct SessionsPage {
     sessions: Vec<SessionView>,
     next: Option<String>,
     #[serde(skip)]
@@ -40,7 +40,7 @@ pub struct SessionsPage {
 
 /// Where to go on.
 #[derive(Deserialize)]
-pub struct Cursor {
+pub(crate) struct Cursor {
     cursor: Option<SessionId>,
 }
 
@@ -48,7 +48,12 @@ pub struct Cursor {
 const PAGE: usize = 50;
 
 /// `GET /me/sessions?cursor=`
-pub async fn index(me: CurrentUser, query: Query<Cursor>, req: HttpRequest, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn index(
+    me: CurrentUser,
+    query: Query<Cursor>,
+    req: HttpRequest,
+    app: Data<App>,
+) -> Result<Reply> {
     let cursor = query.into_inner().cursor;
     let is_continued = cursor.is_some();
     let DeviceList { sessions, next, others } = match together::take::<Vec<Listed>>(&req) {
@@ -59,12 +64,12 @@ pub async fn index(me: CurrentUser, query: Query<Cursor>, req: HttpRequest, app:
 }
 
 /// What [`index`] reads.
-pub fn first_read(conn: &mut Conn, owner: &UserId, now: Timestamp) -> Result<Box<dyn Any + Send>> {
+pub(crate) fn first_read(conn: &mut Conn, owner: &UserId, now: Timestamp) -> Result<Box<dyn Any + Send>> {
     Ok(Box::new(session::list(conn, owner, now)?))
 }
 
 /// `DELETE /me/sessions/{id}` and `POST /me/sessions/{id}/revoke`. The current one is signed out as by `/logout`.
-pub async fn revoke(me: CurrentUser, id: Path<SessionId>, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn revoke(me: CurrentUser, id: Path<SessionId>, app: Data<App>) -> Result<Reply> {
     let (actor, owner, id) = (me.actor(), me.user.id.clone(), id.into_inner());
     if id == me.session.id {
         app.write(move |tx| {
@@ -80,14 +85,14 @@ pub async fn revoke(me: CurrentUser, id: Path<SessionId>, app: Data<App>) -> Res
 
 /// `POST /me/sessions/{id}/was-me`: "yes, this was me", of a device that an alert told of. Counts where this one was signed
 /// in before it.
-pub async fn was_me(me: SteppedUpUser, id: Path<SessionId>, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn was_me(me: SteppedUpUser, id: Path<SessionId>, app: Data<App>) -> Result<Reply> {
     let (actor, owner, here, id) = (me.actor(), me.user.id.clone(), me.session.id.clone(), id.into_inner());
     app.write(move |tx| containment::vouch(tx, &actor, &owner, &here, &id)).await?;
     Ok(Reply::done("/me/security", "Thank you. That sign-in counts as yours from now on."))
 }
 
 /// `POST /me/sessions/revoke-all`
-pub async fn revoke_all(me: CurrentUser, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn revoke_all(me: CurrentUser, app: Data<App>) -> Result<Reply> {
     let (actor, user, keep) = (me.actor(), me.user.clone(), me.session.id.clone());
     let count = app
         .write(move |tx| {

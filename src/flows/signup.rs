@@ -31,7 +31,7 @@ use crate::{
 /// The form for a new account.
 #[derive(Template, Serialize)]
 #[template(path = "signup.html")]
-pub struct SignupPage {
+pub(crate) struct SignupPage {
     name: String,
     email: String,
     next: Option<String>,
@@ -41,7 +41,7 @@ pub struct SignupPage {
 
 /// What a stranger says of themselves.
 #[derive(Deserialize)]
-pub struct Form {
+pub(crate) struct Form {
     #[serde(default)]
     name: String,
     #[serde(default)]
@@ -57,12 +57,12 @@ pub struct Form {
 
 /// Where to go afterwards.
 #[derive(Deserialize)]
-pub struct ReturnQuery {
+pub(crate) struct ReturnQuery {
     next: Option<String>,
 }
 
 /// `GET /signup`
-pub async fn form(
+pub(crate) async fn form(
     me: Option<IncludingScheduledDeletion>,
     mark: BrowserBinding,
     query: Query<ReturnQuery>,

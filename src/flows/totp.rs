@@ -35,7 +35,7 @@ use crate::{
 #[derive(Template, Serialize)]
 #[template(path = "totp.html")]
 #[serde(rename_all = "camelCase")]
-pub struct SetupPage {
+pub(crate) struct SetupPage {
     secret: String,
     otpauth_uri: String,
     qr_svg: String,
@@ -55,7 +55,7 @@ enum Before {
 
 /// The app's first code.
 #[derive(Deserialize)]
-pub struct Form {
+pub(crate) struct Form {
     #[serde(default)]
     code: Code,
 }
@@ -68,7 +68,7 @@ enum Verdict {
 }
 
 /// `POST /me/2fa/totp`: a fresh secret. It gates nothing, and an app that is in use stays in use, until the first code.
-pub async fn start(me: SteppedUpVerifiedUser, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn start(me: SteppedUpVerifiedUser, app: Data<App>) -> Result<Reply> {
     let (user, here) = (me.user.clone(), me.session.id.clone());
     let secret = app
         .write(move |tx| {
@@ -84,7 +84,7 @@ pub async fn start(me: SteppedUpVerifiedUser, app: Data<App>) -> Result<Reply> {
 }
 
 /// `GET /me/2fa/totp/confirm`: the set-up that waits. A step-up in the middle of it leads back here.
-pub async fn form(me: SteppedUpVerifiedUser, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn form(me: SteppedUpVerifiedUser, app: Data<App>) -> Result<Reply> {
     match waiting(&me, &app, Errors::default()).await? {
         Some(page) => Ok(Reply::page(page)),
         None => nothing_waits(&me, &app).await,
@@ -92,7 +92,7 @@ pub async fn form(me: SteppedUpVerifiedUser, app: Data<App>) -> Result<Reply> {
 }
 
 /// `POST /me/2fa/totp/confirm`
-pub async fn confirm(
+pub(crate) async fn confirm(
     me: SteppedUpVerifiedUser,
     client: Client,
     Input(form): Input<Form>,
@@ -158,7 +158,7 @@ fn finish(
 }
 
 /// `DELETE /me/2fa/totp` and `POST /me/2fa/totp/disable`. Harmless twice. A set-up that waits is given up as well.
-pub async fn disable(me: SteppedUpVerifiedUser, client: Client, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn disable(me: SteppedUpVerifiedUser, client: Client, app: Data<App>) -> Result<Reply> {
     let (actor, user, here) = (me.actor(), me.user.clone(), me.session.clone());
     let removed = app
         .write(move |tx| {

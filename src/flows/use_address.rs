@@ -28,7 +28,7 @@ use crate::{
 /// The form behind the link.
 #[derive(Template, Serialize)]
 #[template(path = "use_address.html")]
-pub struct UseAddressPage {
+pub(crate) struct UseAddressPage {
     email: String,
     name: String,
     #[serde(skip)]
@@ -44,7 +44,7 @@ pub struct UseAddressPage {
 
 /// The link: its token, and the address that it was sent to.
 #[derive(Deserialize)]
-pub struct Link {
+pub(crate) struct Link {
     #[serde(default)]
     token: Secret<UseAddress>,
     #[serde(default)]
@@ -53,7 +53,7 @@ pub struct Link {
 
 /// The link, and what its reader says of themselves.
 #[derive(Deserialize)]
-pub struct Form {
+pub(crate) struct Form {
     #[serde(default)]
     token: Secret<UseAddress>,
     #[serde(default)]
@@ -69,14 +69,14 @@ pub struct Form {
 }
 
 /// `GET /use-address?token=&email=`. Changes nothing, whoever asks.
-pub async fn open(visitor: MaybeUser, link: Query<Link>, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn open(visitor: MaybeUser, link: Query<Link>, app: Data<App>) -> Result<Reply> {
     let Link { token, email } = link.into_inner();
     let email = look_up(&app, &token, &email).await?;
     Ok(Reply::page(page(&email, &token, &visitor, String::new(), Errors::default())))
 }
 
 /// `POST /use-address`. The account is new and confirmed, and every other that waits for the address ends.
-pub async fn create(
+pub(crate) async fn create(
     client: Client,
     visitor: MaybeUser,
     Input(form): Input<Form>,

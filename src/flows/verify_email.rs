@@ -37,7 +37,7 @@ use crate::{
 #[derive(Template, Serialize)]
 #[template(path = "verify_email.html")]
 #[serde(rename_all = "camelCase")]
-pub struct ConfirmPage {
+pub(crate) struct ConfirmPage {
     email: String,
     name: String,
     made_at: Timestamp,
@@ -57,7 +57,7 @@ pub struct ConfirmPage {
 /// The link's token, the account's password where it is asked for, and whether identities that were there before stay.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Form {
+pub(crate) struct Form {
     #[serde(default)]
     token: Secret<VerifyEmail>,
     #[serde(default)]
@@ -69,7 +69,7 @@ pub struct Form {
 /// Why it does not go on yet.
 #[derive(Template, Serialize)]
 #[template(path = "unverified.html")]
-pub struct UnverifiedPage {
+pub(crate) struct UnverifiedPage {
     email: String,
     #[serde(skip)]
     next: Option<String>,
@@ -90,19 +90,19 @@ struct ConfirmedPage {
 
 /// Where to go afterwards.
 #[derive(Deserialize)]
-pub struct ReturnQuery {
+pub(crate) struct ReturnQuery {
     next: Option<String>,
 }
 
 /// The link.
 #[derive(Deserialize)]
-pub struct Link {
+pub(crate) struct Link {
     #[serde(default)]
     token: Secret<VerifyEmail>,
 }
 
 /// `GET /verify-email?token=`
-pub async fn open(
+pub(crate) async fn open(
     client: Client,
     visitor: MaybeUser,
     return_to: ReturnTo,
@@ -139,7 +139,7 @@ fn pressed_twice(error: Error, visitor: &MaybeUser) -> Result<Reply> {
 }
 
 /// `POST /verify-email`
-pub async fn create(
+pub(crate) async fn create(
     client: Client,
     visitor: MaybeUser,
     return_to: ReturnTo,
@@ -168,7 +168,7 @@ pub async fn create(
 }
 
 /// `POST /verify-email/disown`: "I did not make this account".
-pub async fn disown(client: Client, Input(form): Input<Form>, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn disown(client: Client, Input(form): Input<Form>, app: Data<App>) -> Result<Reply> {
     app.write(move |tx| {
         let waiting = token::peek(tx.conn, &form.token)?;
         tx.lock(&waiting.claim)?;
@@ -183,7 +183,7 @@ pub async fn disown(client: Client, Input(form): Input<Form>, app: Data<App>) ->
 }
 
 /// `POST /verify-email/resend`
-pub async fn resend(me: CurrentUser, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn resend(me: CurrentUser, app: Data<App>) -> Result<Reply> {
     if me.user.is_verified() {
         return Err(Error::AlreadyConfirmed);
     }
@@ -202,7 +202,7 @@ pub async fn resend(me: CurrentUser, app: Data<App>) -> Result<Reply> {
 }
 
 /// `GET /verify-email/needed?next=`: where somebody is led who may not go on with a mere claim.
-pub async fn needed(me: CurrentUser, return_to: ReturnTo, query: Query<ReturnQuery>) -> Result<Reply> {
+pub(crate) async fn needed(me: CurrentUser, return_to: ReturnTo, query: Query<ReturnQuery>) -> Result<Reply> {
     let next = local_path(query.next.as_deref());
     if me.user.is_verified() {
         return Ok(Reply::go(next.unwrap_or_else(|| "/me".to_owned())));

@@ -15,7 +15,7 @@ use crate::{
 const PAGE: i64 = 200;
 
 /// Reminds, then purges.
-pub async fn deletions(run: &mut Run<'_>) -> Result<(), Stop> {
+pub(crate) async fn deletions(run: &mut Run<'_>) -> Result<(), Stop> {
     let (now, reminder) = (run.app.now(), run.app.config().lifetimes.deletion_reminder);
     run.for_each(
         "reminders",
@@ -32,7 +32,7 @@ pub async fn deletions(run: &mut Run<'_>) -> Result<(), Stop> {
 }
 
 /// Warns, then ends.
-pub async fn unconfirmed(run: &mut Run<'_>) -> Result<(), Stop> {
+pub(crate) async fn unconfirmed(run: &mut Run<'_>) -> Result<(), Stop> {
     let (now, lifetimes) = (run.app.now(), run.app.config().lifetimes);
     run.for_each(
         "warnings",
@@ -54,7 +54,7 @@ pub async fn unconfirmed(run: &mut Run<'_>) -> Result<(), Stop> {
 }
 
 /// Takes the second factors away from everybody whose reset has waited long enough and was not stopped.
-pub async fn factor_resets(run: &mut Run<'_>) -> Result<(), Stop> {
+pub(crate) async fn factor_resets(run: &mut Run<'_>) -> Result<(), Stop> {
     let now = run.app.now();
     run.for_each(
         "factor_resets",

@@ -16,8 +16,7 @@ use std::{panic::AssertUnwindSafe, time::Duration};
 use futures_util::FutureExt;
 use tokio::{sync::watch, task::JoinHandle};
 
-pub use outbox::run as run_outbox;
-pub use schedule::Job;
+pub use self::{outbox::run as run_outbox, schedule::Job};
 
 use crate::{
     app::App,
@@ -28,7 +27,7 @@ use crate::{
 };
 
 /// The name of the job that sends emails.
-pub const OUTBOX: &str = "outbox";
+pub(crate) const OUTBOX: &str = "outbox";
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

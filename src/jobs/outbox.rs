@@ -40,7 +40,7 @@ const PACE: Duration = Duration::from_secs(2);
 const STOP: Duration = Duration::from_secs(20);
 
 /// Sends emails until it is told to stop.
-pub async fn send_emails(app: App, mut stopping: Stopping) {
+pub(crate) async fn send_emails(app: App, mut stopping: Stopping) {
     let mut sending = Sending::default();
     while !*stopping.borrow() {
         if let Err(error) = sending.start_due(&app).await {

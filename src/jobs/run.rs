@@ -14,10 +14,10 @@ use crate::{
 };
 
 /// Says when to stop.
-pub type Stopping = watch::Receiver<bool>;
+pub(crate) type Stopping = watch::Receiver<bool>;
 
 /// A run of a job, step by step.
-pub struct Run<'a> {
+pub(crate) struct Run<'a> {
     pub app: &'a App,
     pub lease: Lease,
     pub stopping: &'a Stopping,
@@ -26,12 +26,12 @@ pub struct Run<'a> {
 }
 
 /// The run ends here: it was told to, or another node has the job by now.
-pub struct Stop;
+pub(crate) struct Stop;
 
 impl Run<'_> {
     /// One step: a transaction, in which the lease is renewed as well. What fails is logged, and the next step may go
     /// better: `None`.
-    pub async fn step<T, F>(&mut self, change: F) -> Result<Option<T>, Stop>
+    pub(crate) async fn step<T, F>(&mut self, change: F) -> Result<Option<T>, Stop>
     where
         T: Send + 'static,
         F: FnOnce(&mut Tx) -> Result<T> + Send + 'static,
@@ -56,7 +56,7 @@ impl Run<'_> {
 
     /// Does `step` for everyone that `find` finds after a place, a page at a time, each in a transaction of its own. `step`
     /// says whether there was something to do.
-    pub async fn for_each<F, S>(&mut self, what: &str, find: F, step: S) -> Result<(), Stop>
+    pub(crate) async fn for_each<F, S>(&mut self, what: &str, find: F, step: S) -> Result<(), Stop>
     where
         F: Fn(&mut Conn, &Cursor) -> Result<Vec<Cursor>> + Copy + Send + 'static,
         S: Fn(&mut Tx, &UserId) -> Result<bool> + Copy + Send + 'static,
@@ -78,12 +78,12 @@ impl Run<'_> {
         }
     }
 
-    pub fn count(&mut self, what: &str, count: usize) {
+    pub(crate) fn count(&mut self, what: &str, count: usize) {
         self.done += count;
         self.app.metrics().job_items(what, count);
     }
 
-    pub fn fail(&mut self, error: &Error) {
+    pub(crate) fn fail(&mut self, error: &Error) {
         self.failed += 1;
         tracing::error!(cause = error.cause(), "a step of a job failed");
     }

@@ -37,7 +37,7 @@ impl Job {
     }
 
     /// What it does, in a few words.
-    pub fn does(self) -> &'static str {
+    pub(crate) fn does(self) -> &'static str {
         match self {
             Job::Deletions => "reminds who is about to be deleted, and purges whose time is up",
             Job::Unconfirmed => "warns and ends accounts whose address nobody confirms",
@@ -51,7 +51,7 @@ impl Job {
     }
 
     /// From one run to the next.
-    pub fn pause(self) -> TimeDelta {
+    pub(crate) fn pause(self) -> TimeDelta {
         match self {
             Job::Deletions => TimeDelta::minutes(1),
             Job::Unconfirmed => TimeDelta::hours(1),

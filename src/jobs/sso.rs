@@ -27,7 +27,7 @@ const AT_ONCE: i64 = 100;
 const SIDE_BY_SIDE: usize = 10;
 
 /// Does all that is due. Returns how many connections and domains that were.
-pub async fn run(app: &App) -> Result<usize> {
+pub(crate) async fn run(app: &App) -> Result<usize> {
     Ok(read_metadata(app).await? + warn_of_expiry(app).await? + check_domains(app).await?)
 }
 
@@ -48,7 +48,7 @@ where
 }
 
 /// Reads the metadata of one connection now; false where another node does just then.
-pub async fn read_now(app: &App, connection: Connection) -> Result<bool> {
+pub(crate) async fn read_now(app: &App, connection: Connection) -> Result<bool> {
     let turn = connection.clone();
     match app.write(move |tx| upkeep::take_turn(tx, &turn)).await? {
         true => read_one(app, connection).await.map(|()| true),

@@ -37,7 +37,7 @@ const BROOMS: &[(&str, Broom)] = &[
 const AT_ONCE: i64 = 200;
 
 /// Sweeps every table.
-pub async fn all(run: &mut Run<'_>) -> Result<(), Stop> {
+pub(crate) async fn all(run: &mut Run<'_>) -> Result<(), Stop> {
     for (what, broom) in BROOMS {
         loop {
             let began = Instant::now();

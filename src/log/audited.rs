@@ -4,7 +4,7 @@ use super::current;
 
 /// What is told of an audit event: no more than ids.
 #[derive(Debug)]
-pub struct Audited {
+pub(crate) struct Audited {
     /// The event's name.
     pub event: String,
     /// By which method somebody proved, or failed to prove, who they are.
@@ -19,7 +19,7 @@ pub struct Audited {
 
 /// Who did it, and from where.
 #[derive(Debug)]
-pub struct Actor {
+pub(crate) struct Actor {
     /// `user`, `operator` or `job`.
     pub kind: &'static str,
     /// The account, where it is one.
@@ -32,7 +32,7 @@ pub struct Actor {
 
 impl Audited {
     /// Writes the line. Once, after the transaction that it happened in is committed.
-    pub fn write(&self) {
+    pub(crate) fn write(&self) {
         let client = self.actor.client.clone().filter(|client| !client.is_empty());
         let client = client.or_else(|| current().map(|request| request.client.clone()));
         tracing::info!(

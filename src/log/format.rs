@@ -20,7 +20,7 @@ use tracing_subscriber::{
 };
 
 /// The format of all lines.
-pub struct Format {
+pub(crate) struct Format {
     /// JSON, or else text.
     pub is_json: bool,
 }

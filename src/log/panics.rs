@@ -5,10 +5,10 @@ use std::panic::{self, PanicHookInfo};
 /// Work that panicked. The log has its line already.
 #[derive(Debug, thiserror::Error)]
 #[error("it panicked, as the log says")]
-pub struct Panicked;
+pub(crate) struct Panicked;
 
 /// Makes each panic of this process a line of the log.
-pub fn install() {
+pub(crate) fn install() {
     panic::set_hook(Box::new(|info| {
         let location = info.location().map(|at| format!("{}:{}", at.file(), at.line()));
         let thread = std::thread::current();

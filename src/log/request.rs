@@ -10,7 +10,7 @@ tokio::task_local! {
 
 /// A request, as the log knows it.
 #[derive(Debug)]
-pub struct Request {
+pub(crate) struct Request {
     /// Its id.
     pub id: String,
     /// The client's address on the network, or `unknown`.
@@ -20,34 +20,34 @@ pub struct Request {
 
 impl Request {
     /// A request of nobody yet.
-    pub fn new(id: String, client: String) -> Self {
+    pub(crate) fn new(id: String, client: String) -> Self {
         Self { id, client, user: OnceLock::new() }
     }
 
     /// It is this user's, by their session.
-    pub fn set_user(&self, id: &str) {
+    pub(crate) fn set_user(&self, id: &str) {
         // A request is one user's: the first word counts.
         let _ = self.user.set(id.to_owned());
     }
 
     /// Whose it is, where somebody is signed in.
-    pub fn user(&self) -> Option<&str> {
+    pub(crate) fn user(&self) -> Option<&str> {
         self.user.get().map(String::as_str)
     }
 }
 
 /// The request that this task or thread works for, if it is one.
-pub fn current() -> Option<Arc<Request>> {
+pub(crate) fn current() -> Option<Arc<Request>> {
     CURRENT.try_with(Arc::clone).ok()
 }
 
 /// Runs a future as the work of a request.
-pub async fn scope<F: Future>(request: Arc<Request>, work: F) -> F::Output {
+pub(crate) async fn scope<F: Future>(request: Arc<Request>, work: F) -> F::Output {
     CURRENT.scope(request, work).await
 }
 
 /// Runs a closure, on another thread, as the work of the request that was [`current`] where it came from.
-pub fn sync_scope<T>(request: Option<Arc<Request>>, work: impl FnOnce() -> T) -> T {
+pub(crate) fn sync_scope<T>(request: Option<Arc<Request>>, work: impl FnOnce() -> T) -> T {
     match request {
         Some(request) => CURRENT.sync_scope(request, work),
         None => work(),

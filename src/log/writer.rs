@@ -32,7 +32,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 static LOST: AtomicU64 = AtomicU64::new(0);
 
 /// How many lines this process could not write.
-pub fn lost_lines() -> u64 {
+pub(crate) fn lost_lines() -> u64 {
     LOST.load(Ordering::Relaxed)
 }
 
@@ -43,11 +43,11 @@ enum Message {
 
 /// Where lines are handed in. Cloning is cheap.
 #[derive(Clone)]
-pub struct Lines(SyncSender<Message>);
+pub(crate) struct Lines(SyncSender<Message>);
 
 impl Lines {
     /// Starts the thread, which writes to stdout.
-    pub fn start() -> io::Result<Self> {
+    pub(crate) fn start() -> io::Result<Self> {
         // The file itself: `io::stdout` would keep what it could not write, and try it again.
         let out = File::from(io::stdout().as_fd().try_clone_to_owned()?);
         let sink = Sink { out, is_torn: false };
@@ -57,14 +57,14 @@ impl Lines {
     }
 
     /// Hands a line in, or counts it as lost.
-    pub fn push(&self, line: Vec<u8>) {
+    pub(crate) fn push(&self, line: Vec<u8>) {
         if self.0.try_send(Message::Line(line)).is_err() {
             LOST.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// Waits until everything before this is written, but not for long.
-    pub fn flush(&self) {
+    pub(crate) fn flush(&self) {
         let (done, is_done) = sync_channel(1);
         let mut message = Message::Flush(done);
         let tries = LAST_WORDS.as_millis() / PAUSE.as_millis();
@@ -91,7 +91,7 @@ impl MakeWriter<'_> for Lines {
 }
 
 /// One line on its way: `tracing` writes each whole.
-pub struct Line(Lines);
+pub(crate) struct Line(Lines);
 
 impl Write for Line {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {

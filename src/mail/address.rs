@@ -103,7 +103,7 @@ impl EmailAddress {
     }
 
     /// The address as its owner spells it: where mail goes, and what people are shown.
-    pub fn spelled(&self) -> &str {
+    pub(crate) fn spelled(&self) -> &str {
         &self.0
     }
 
@@ -112,7 +112,7 @@ impl EmailAddress {
     ///
     /// # Errors
     /// What is wrong with it, for the person who typed it.
-    pub fn parse_new(typed: &str, is_production: bool) -> Result<Self, AddressProblem> {
+    pub(crate) fn parse_new(typed: &str, is_production: bool) -> Result<Self, AddressProblem> {
         let address = Self::parse(typed)?;
         if is_production {
             address.check_public()?;
@@ -146,7 +146,7 @@ impl EmailAddress {
     ///
     /// One form for two mailboxes does no harm: the second cannot be confirmed, and mail still goes to
     /// each stored spelling.
-    pub fn normalized(&self) -> String {
+    pub(crate) fn normalized(&self) -> String {
         let (local, domain) = split(&self.0).unwrap_or((&self.0, ""));
         let decomposed = DecomposingNormalizer::new_nfd().normalize(local);
         let folded = CaseMapper::new().fold_string(&decomposed);
@@ -158,14 +158,14 @@ impl EmailAddress {
     }
 
     /// The domain as its lower-case A-label: what DNS is asked, and what an organisation proves.
-    pub fn domain(&self) -> String {
+    pub(crate) fn domain(&self) -> String {
         let domain = split(&self.0).map_or("", |(_, domain)| domain);
         ascii_domain(domain).unwrap_or_else(|_| domain.to_owned())
     }
 
     /// The part of [`domain`](Self::domain) that somebody registered, who has as many names below it as they like: its last
     /// two labels, or three below a country's `co.uk`. Below registries that are not known here neighbours share one.
-    pub fn registered_domain(&self) -> String {
+    pub(crate) fn registered_domain(&self) -> String {
         let domain = self.domain();
         let labels: Vec<&str> = domain.split('.').collect();
         let count = match labels[..] {
@@ -182,7 +182,7 @@ impl EmailAddress {
     /// # Errors
     /// Never for a parsed address. One that was changed in the database is looked at again here, so that
     /// nothing in it can reach the wire as a command.
-    pub fn mailbox(&self) -> Result<lettre::Address, AddressProblem> {
+    pub(crate) fn mailbox(&self) -> Result<lettre::Address, AddressProblem> {
         let Self(checked) = Self::parse(&self.0)?;
         let (local, domain) = split(&checked).ok_or(AddressProblem::Shape)?;
         // lettre's own check refuses combining marks, without which many languages cannot be written.

@@ -76,7 +76,7 @@ impl Catcher {
     ///
     /// # Errors
     /// When the address is taken or the thread cannot start.
-    pub fn start_for(addr: SocketAddr, shown_at: &str) -> io::Result<Self> {
+    pub(crate) fn start_for(addr: SocketAddr, shown_at: &str) -> io::Result<Self> {
         let listener = TcpListener::bind(addr)?;
         let addr = listener.local_addr()?;
         let kept = Arc::new(Kept::default());
@@ -104,7 +104,7 @@ impl Catcher {
     }
 
     /// One email, while it is kept.
-    pub fn email(&self, id: u64) -> Option<Caught> {
+    pub(crate) fn email(&self, id: u64) -> Option<Caught> {
         hold(&self.kept.emails).iter().find(|message| message.id == id).cloned()
     }
 

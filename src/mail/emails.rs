@@ -52,20 +52,22 @@ mod organisation;
 mod second_factors;
 mod sign_in;
 
-pub use credentials::{
-    FactorChange, KeptCredentials, ResetOccasion, factor_changed, identity_linked, password_changed,
-    reset_password, reset_password_unconfirmed, secured_elsewhere, sign_in_again, wrong_step_ups,
+pub(crate) use self::{
+    credentials::{
+        FactorChange, KeptCredentials, ResetOccasion, factor_changed, identity_linked, password_changed,
+        reset_password, reset_password_unconfirmed, secured_elsewhere, sign_in_again, wrong_step_ups,
+    },
+    deletion::{
+        deletion_cancelled, deletion_done, deletion_reminder, deletion_scheduled, unverified_account_ends,
+    },
+    email_change::{address_change_asked, address_changed, confirm_new_address},
+    organisation::{
+        DisownedChange, MembershipChange, SetupLinkUse, certificate_expires, disowned_changes,
+        domain_record_gone, membership_changed, setup_link_used,
+    },
+    second_factors::{ResetStep, factor_reset, recovery_code_used, wrong_codes},
+    sign_in::{AskedFrom, already_registered, magic_link, new_sign_in, verify_email},
 };
-pub use deletion::{
-    deletion_cancelled, deletion_done, deletion_reminder, deletion_scheduled, unverified_account_ends,
-};
-pub use email_change::{address_change_asked, address_changed, confirm_new_address};
-pub use organisation::{
-    DisownedChange, MembershipChange, SetupLinkUse, certificate_expires, disowned_changes,
-    domain_record_gone, membership_changed, setup_link_used,
-};
-pub use second_factors::{ResetStep, factor_reset, recovery_code_used, wrong_codes};
-pub use sign_in::{AskedFrom, already_registered, magic_link, new_sign_in, verify_email};
 
 // The accent where the operator has none: `--fill` of the stylesheet.
 const ACCENT: &str = "#13695f";
@@ -117,7 +119,7 @@ email_templates!(Test, "mail/test.txt", "mail/test.html");
 ///
 /// # Errors
 /// When a template cannot be rendered.
-pub fn test_email(site: &Site, to: &EmailAddress) -> askama::Result<Email> {
+pub(crate) fn test_email(site: &Site, to: &EmailAddress) -> askama::Result<Email> {
     let words = Test { head: EmailHeader::of(site, ""), link: site.link("/") };
     write(EmailKind::Test, to, format!("Test email from {}", site.name), &words)
 }

@@ -10,12 +10,12 @@ use std::{
 pub(super) const NAME: &str = "vestibule-catcher";
 
 /// Whether something accepts connections at `addr` within 200 ms.
-pub fn somebody_listens(addr: SocketAddr) -> bool {
+pub(crate) fn somebody_listens(addr: SocketAddr) -> bool {
     TcpStream::connect_timeout(&addr, Duration::from_millis(200)).is_ok()
 }
 
 /// Where another instance's catcher that listens at `addr` shows what it caught; `None` where something else listens.
-pub fn shown_at(addr: SocketAddr) -> Option<String> {
+pub(crate) fn shown_at(addr: SocketAddr) -> Option<String> {
     let patience = Duration::from_millis(200);
     let stream = TcpStream::connect_timeout(&addr, patience).ok()?;
     stream.set_read_timeout(Some(patience)).ok()?;

@@ -44,7 +44,7 @@ impl Mailer {
 
     /// The same, which greets the server by the name of the host that the site is at: many refuse a bare address of this
     /// machine's network.
-    pub fn greeting_as(mut self, host: &str) -> Self {
+    pub(crate) fn greeting_as(mut self, host: &str) -> Self {
         if let Way::Smtp(smtp) = &mut self.way {
             smtp.greet_as(host);
         }
@@ -55,7 +55,7 @@ impl Mailer {
     ///
     /// # Errors
     /// A sentence about `from`.
-    pub fn folder(folder: impl Into<PathBuf>, from: &str) -> Result<Self, String> {
+    pub(crate) fn folder(folder: impl Into<PathBuf>, from: &str) -> Result<Self, String> {
         Ok(Self { from: sender(from)?, way: Way::Folder(folder.into()) })
     }
 
@@ -63,7 +63,7 @@ impl Mailer {
     ///
     /// # Errors
     /// A sentence about `from`.
-    pub fn memory(from: &str) -> Result<Self, String> {
+    pub(crate) fn memory(from: &str) -> Result<Self, String> {
         Ok(Self { from: sender(from)?, way: Way::Memory(Mutex::default()) })
     }
 
@@ -95,7 +95,7 @@ impl Mailer {
     ///
     /// # Errors
     /// A [`Refusal`] that says what is in the way.
-    pub async fn check(&self) -> Result<(), Refusal> {
+    pub(crate) async fn check(&self) -> Result<(), Refusal> {
         match &self.way {
             Way::Smtp(smtp) => smtp.check().await,
             Way::Folder(folder) => make_private_folder(folder)
@@ -105,7 +105,7 @@ impl Mailer {
     }
 
     /// The emails kept by [`memory`](Self::memory), oldest first; none from any other.
-    pub fn sent(&self) -> Vec<Email> {
+    pub(crate) fn sent(&self) -> Vec<Email> {
         match &self.way {
             Way::Memory(sent) => hold(sent).clone(),
             Way::Smtp(_) | Way::Folder(_) => Vec::new(),
@@ -113,7 +113,7 @@ impl Mailer {
     }
 
     /// Where emails go, in words for the operator: no credentials.
-    pub fn way(&self) -> String {
+    pub(crate) fn way(&self) -> String {
         match &self.way {
             Way::Smtp(smtp) => format!("over SMTP to {}", smtp.name()),
             Way::Folder(folder) => format!("into the folder {}", folder.display()),

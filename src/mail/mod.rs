@@ -3,11 +3,11 @@
 //! An email is written by [`emails`], kept by the outbox in the transaction that caused it, and handed to
 //! the [`Mailer`] by a worker after the commit. Flows never send.
 
-pub mod address;
+pub(crate) mod address;
 #[cfg(feature = "development")]
-pub mod catcher;
-pub mod emails;
-pub mod listener;
+pub(crate) mod catcher;
+pub(crate) mod emails;
+pub(crate) mod listener;
 mod mailer;
 mod smtp;
 
@@ -18,11 +18,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-pub use address::{AddressProblem, EmailAddress};
+pub(crate) use self::listener::somebody_listens;
+pub use self::{address::EmailAddress, mailer::Mailer};
 #[cfg(feature = "development")]
 pub use catcher::{Catcher, Caught};
-pub use listener::somebody_listens;
-pub use mailer::Mailer;
 
 /// An email, written and addressed. It may carry a secret link: sealed while it waits, and `Debug` shows
 /// neither the text nor the person.
@@ -107,7 +106,7 @@ pub enum EmailKind {
 
 impl EmailKind {
     /// The name in the database and in metrics; also its name in JSON.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::VerifyEmail => "verify_email",
             Self::AlreadyRegistered => "already_registered",
@@ -189,11 +188,11 @@ mod tests {
     use super::*;
 
     /// Runs a future to its end on a small runtime of its own.
-    pub fn run<T>(future: impl Future<Output = T>) -> T {
+    pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
     }
 
-    pub fn an_email() -> Email {
+    pub(crate) fn an_email() -> Email {
         Email {
             kind: EmailKind::VerifyEmail,
             to: EmailAddress::parse("ada@example.com").unwrap(),

@@ -11,7 +11,12 @@ use crate::{
 };
 
 /// Uses an assertion: the insert is the check. Of many at once, one succeeds; the others get `false`.
-pub fn spend(tx: &mut Tx, connection: &ConnectionId, assertion: &str, until: Timestamp) -> Result<bool> {
+pub(crate) fn spend(
+    tx: &mut Tx,
+    connection: &ConnectionId,
+    assertion: &str,
+    until: Timestamp,
+) -> Result<bool> {
     let row = (
         assertions::hash.eq(secret::digest(&format!("{connection}\n{assertion}"))),
         assertions::expires_at.eq(until),
@@ -22,7 +27,7 @@ pub fn spend(tx: &mut Tx, connection: &ConnectionId, assertion: &str, until: Tim
 }
 
 /// Forgets up to `most` assertions that are too old to be taken anyway. Returns how many there were.
-pub fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
+pub(crate) fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
     let over = assertions::table.filter(assertions::expires_at.le(tx.now));
     let found: Vec<String> =
         over.order(assertions::expires_at).limit(most).select(assertions::hash).load(tx.conn)?;

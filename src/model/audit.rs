@@ -16,11 +16,13 @@ use crate::{
     text_enum,
 };
 
-pub use ageing::{forget_networks, sweep_attempts, sweep_sign_ins};
-pub use event::Event;
+pub(crate) use self::{
+    ageing::{forget_networks, sweep_attempts, sweep_sign_ins},
+    event::Event,
+};
 
 /// What is held here about a person, and what becomes of it.
-pub const PERSONAL_DATA: PersonalData = PersonalData {
+pub(crate) const PERSONAL_DATA: PersonalData = PersonalData {
     table: "audit",
     title: "The record of what was done to your account",
     why: "So that it can be found out afterwards who changed what, also when something went wrong. Network addresses, and \
@@ -122,12 +124,12 @@ impl Actor {
     }
 
     /// The program itself.
-    pub fn job() -> Self {
+    pub(crate) fn job() -> Self {
         Self { kind: ActorKind::Job, user: None, session: None, ip: None }
     }
 
     /// The same visitor, now known to be `user`. Operators and jobs stay who they are.
-    pub fn known_as(&self, user: &UserId) -> Self {
+    pub(crate) fn known_as(&self, user: &UserId) -> Self {
         if self.kind != ActorKind::User {
             return self.clone();
         }
@@ -138,7 +140,7 @@ impl Actor {
 
 /// Writes the row, and the line of the log that follows the commit. `subject` is the user it is about, `None` where
 /// nobody is known.
-pub fn record<'a>(
+pub(crate) fn record<'a>(
     tx: &mut Tx,
     actor: &Actor,
     subject: impl Into<Option<&'a UserId>>,
@@ -186,7 +188,7 @@ pub fn record<'a>(
 
 /// Which entries of the record are asked for.
 #[derive(Debug, Clone, Default)]
-pub struct Wanted {
+pub(crate) struct Wanted {
     /// Those by or about this account.
     pub user: Option<UserId>,
     /// Those of this event.
@@ -198,7 +200,7 @@ pub struct Wanted {
 /// An entry of the record.
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = audit)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// Its id.
     pub id: AuditEventId,
     /// When it happened.
@@ -220,12 +222,12 @@ pub struct Entry {
 }
 
 /// The events that the record has, by their names.
-pub fn events(conn: &mut Conn) -> Result<Vec<String>> {
+pub(crate) fn events(conn: &mut Conn) -> Result<Vec<String>> {
     Ok(audit::table.select(audit::event).distinct().order(audit::event).load(conn)?)
 }
 
 /// Up to `most` entries after `after` (its time and id), the oldest first.
-pub fn page(
+pub(crate) fn page(
     conn: &mut Conn,
     wanted: &Wanted,
     after: Option<&(Timestamp, AuditEventId)>,

@@ -1,11 +1,12 @@
 //! Connections: an organisation's identity provider, what its attributes mean here, and how far it is trusted.
 
 mod mapping;
-pub mod upkeep;
+pub(crate) mod upkeep;
 
 use diesel::prelude::*;
 
-pub use self::mapping::{MappedProfile, Mapping};
+pub(crate) use self::mapping::MappedProfile;
+pub use self::mapping::Mapping;
 use crate::{
     clock::Timestamp,
     db::{
@@ -74,27 +75,27 @@ impl Connection {
     }
 
     /// Whether it has no metadata yet.
-    pub fn is_blank(&self) -> bool {
+    pub(crate) fn is_blank(&self) -> bool {
         self.metadata.is_empty()
     }
 
     /// The identity provider's entity ID, where it is known.
-    pub fn known_issuer(&self) -> Option<&str> {
+    pub(crate) fn known_issuer(&self) -> Option<&str> {
         Some(self.issuer.as_str()).filter(|issuer| !issuer.is_empty())
     }
 
     /// What its attributes mean.
-    pub fn mapping(&self) -> Result<Mapping> {
+    pub(crate) fn mapping(&self) -> Result<Mapping> {
         Ok(serde_json::from_str(&self.mapping)?)
     }
 
     /// The attribute that identifies people, where one does.
-    pub fn identifier(&self) -> Option<String> {
+    pub(crate) fn identifier(&self) -> Option<String> {
         Some(self.identifier.clone()).filter(|name| !name.is_empty())
     }
 
     /// The identity provider, from the metadata as it was read. Refused again where it would be refused today.
-    pub fn provider(&self, now: Timestamp) -> Result<IdentityProvider, Reason> {
+    pub(crate) fn provider(&self, now: Timestamp) -> Result<IdentityProvider, Reason> {
         if self.is_blank() { Err(Reason::NoMetadata) } else { read_provider(&self.metadata, now) }
     }
 }
@@ -117,7 +118,7 @@ const MOST: i64 = 10;
 
 /// Connects an identity provider; the organisation has to be locked. [`Reason`] where its metadata is not good enough,
 /// [`Error::Invalid`] where the organisation has enough of them.
-pub fn create(
+pub(crate) fn create(
     tx: &mut Tx,
     organisation: &OrganisationId,
     new: NewConnection,
@@ -161,7 +162,7 @@ pub fn create(
 }
 
 /// When nothing that the identity provider signs is accepted any more.
-pub fn last_expiry(provider: &IdentityProvider, now: Timestamp) -> Timestamp {
+pub(crate) fn last_expiry(provider: &IdentityProvider, now: Timestamp) -> Timestamp {
     provider.certificates.iter().map(|certificate| certificate.not_after).max().unwrap_or(now)
 }
 
@@ -171,26 +172,26 @@ pub fn by_id(conn: &mut Conn, id: &ConnectionId) -> Result<Connection> {
 }
 
 /// The connection with this id, where the organisation has it.
-pub fn owned(conn: &mut Conn, organisation: &OrganisationId, id: &ConnectionId) -> Result<Connection> {
+pub(crate) fn owned(conn: &mut Conn, organisation: &OrganisationId, id: &ConnectionId) -> Result<Connection> {
     let own = connections::table.find(id).filter(connections::organisation_id.eq(organisation));
     Ok(own.select(Connection::as_select()).get_result(conn)?)
 }
 
 /// An organisation's connections, the oldest first.
-pub fn of(conn: &mut Conn, organisation: &OrganisationId) -> Result<Vec<Connection>> {
+pub(crate) fn of(conn: &mut Conn, organisation: &OrganisationId) -> Result<Vec<Connection>> {
     let own = connections::table.filter(connections::organisation_id.eq(organisation));
     Ok(own.order((connections::created_at, connections::id)).select(Connection::as_select()).load(conn)?)
 }
 
 /// The connections of an issuer, the oldest first.
-pub fn by_issuer(conn: &mut Conn, issuer: &str, most: i64) -> Result<Vec<Connection>> {
+pub(crate) fn by_issuer(conn: &mut Conn, issuer: &str, most: i64) -> Result<Vec<Connection>> {
     let own = connections::table.filter(connections::issuer.eq(issuer));
     let own = own.order((connections::created_at, connections::id)).limit(most);
     Ok(own.select(Connection::as_select()).load(conn)?)
 }
 
 /// Every connection, by its organisation's slug.
-pub fn all(conn: &mut Conn) -> Result<Vec<Connection>> {
+pub(crate) fn all(conn: &mut Conn) -> Result<Vec<Connection>> {
     Ok(connections::table
         .inner_join(organisations::table)
         .order((organisations::slug, connections::created_at, connections::id))
@@ -200,7 +201,7 @@ pub fn all(conn: &mut Conn) -> Result<Vec<Connection>> {
 
 /// The one connection of this issuer that takes sign-ins that begin there. Anybody may have copied the metadata, so only
 /// a verified domain that leads to the connection tells whose it is. Nothing where that leaves several.
-pub fn unsolicited_from(conn: &mut Conn, issuer: &str) -> Result<Option<Connection>> {
+pub(crate) fn unsolicited_from(conn: &mut Conn, issuer: &str) -> Result<Option<Connection>> {
     let led = domains::table
         .filter(domains::verified_at.is_not_null())
         .filter(domains::connection_id.is_not_null())
@@ -217,12 +218,12 @@ pub fn unsolicited_from(conn: &mut Conn, issuer: &str) -> Result<Option<Connecti
 }
 
 /// Whether any organisation has a connection.
-pub fn is_any(conn: &mut Conn) -> Result<bool> {
+pub(crate) fn is_any(conn: &mut Conn) -> Result<bool> {
     Ok(diesel::select(diesel::dsl::exists(connections::table.select(connections::id))).get_result(conn)?)
 }
 
 /// Whether the requests of any connection go unsigned.
-pub fn is_any_unsigned(conn: &mut Conn) -> Result<bool> {
+pub(crate) fn is_any_unsigned(conn: &mut Conn) -> Result<bool> {
     let unsigned = connections::table.filter(connections::sends_unsigned).select(connections::id);
     Ok(diesel::select(diesel::dsl::exists(unsigned)).get_result(conn)?)
 }

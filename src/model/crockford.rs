@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
 /// `length` random letters, of 5 bits each.
-pub fn random(length: usize) -> Result<Zeroizing<String>> {
+pub(crate) fn random(length: usize) -> Result<Zeroizing<String>> {
     let mut bytes = Zeroizing::new(vec![0; length]);
     getrandom::fill(&mut bytes).map_err(Error::internal)?;
     // 256 is a multiple of 32, so every letter is as likely.
@@ -26,13 +26,13 @@ const MOST: usize = 64;
 /// have a counterpart there (NFKC; the decimal digits of any alphabet), and those that are easily mistaken as what they
 /// were mistaken for. Blanks, dashes, punctuation, symbols and what is not seen at all do not count. Anything else stays,
 /// so that a code with it is wrong, and not a shorter one.
-pub fn fold(typed: &str) -> String {
+pub(crate) fn fold(typed: &str) -> String {
     let composed = ComposingNormalizerBorrowed::new_nfkc().normalize_iter(typed.chars());
     composed.filter(|c| is_part(*c)).map(plain).take(MOST).collect()
 }
 
 /// Whether a code of this alphabet, folded, has this shape.
-pub fn is_code(folded: &str, length: usize) -> bool {
+pub(crate) fn is_code(folded: &str, length: usize) -> bool {
     folded.len() == length && folded.bytes().all(|character| ALPHABET.contains(&character))
 }
 

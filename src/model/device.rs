@@ -13,11 +13,11 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use woothee::parser::Parser;
 
-pub use engine::can_be_one;
+pub(crate) use engine::can_be_one;
 use words::{BARE, BOTS, DISGUISED, PARTICULAR, PLAIN, PROGRAMS, TEXT_BROWSERS};
 
 /// What stands in [`Device::browser`] or [`Device::os`] where the user agent does not say.
-pub const UNKNOWN: &str = "Unknown";
+pub(crate) const UNKNOWN: &str = "Unknown";
 
 /// How much of a user agent is read, in characters. Real ones stay under 400.
 const READ: usize = 512;
@@ -26,7 +26,7 @@ static PARSER: Parser = Parser {};
 
 /// A browser or a program, and what it runs on. Each field is at most 64 characters of plain text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Device {
+pub(crate) struct Device {
     /// The browser or program as people call it, without its version, or [`UNKNOWN`].
     pub browser: String,
     /// The system, or the device where people know that better (`iPhone`), or [`UNKNOWN`].
@@ -38,7 +38,7 @@ pub struct Device {
 /// What sort of thing a [`Device`] is; in rows and JSON the lower-case word.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum DeviceKind {
+pub(crate) enum DeviceKind {
     /// A desktop or laptop computer.
     Computer,
     /// A telephone.
@@ -54,7 +54,7 @@ pub enum DeviceKind {
 
 impl Device {
     /// Reads a `User-Agent` header. Never fails: what it cannot place is [`UNKNOWN`].
-    pub fn of(user_agent: &str) -> Device {
+    pub(crate) fn of(user_agent: &str) -> Device {
         let agent: String = user_agent.chars().take(READ).filter(|c| !c.is_control()).collect();
         let agent = agent.trim();
         let parsed = PARSER.parse(agent).unwrap_or_default();
@@ -68,12 +68,12 @@ impl Device {
     }
 
     /// What is kept of one, in a few words.
-    pub fn name_of(browser: &str, os: &str) -> String {
+    pub(crate) fn name_of(browser: &str, os: &str) -> String {
         Self { browser: browser.to_owned(), os: os.to_owned(), kind: DeviceKind::Unknown }.name()
     }
 
     /// The device in a few words, fit to stand alone or after "from": "Chrome on macOS", "curl".
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         let (knows_browser, knows_os) = (self.browser != UNKNOWN, self.os != UNKNOWN);
         match (self.kind, knows_browser, knows_os) {
             (DeviceKind::Program, false, _) => "A program".into(),
@@ -87,7 +87,7 @@ impl Device {
 
 impl DeviceKind {
     /// The word kept in rows and shown in JSON.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             DeviceKind::Computer => "computer",
             DeviceKind::Phone => "phone",

@@ -19,10 +19,10 @@ use crate::{
     secret::random_text,
 };
 
-pub use upkeep::{GRACE, Gone, due, note_found, note_gone, take_turn};
+pub(crate) use upkeep::{GRACE, Gone, due, note_found, note_gone, take_turn};
 
 /// What is held here about a person, and what becomes of it.
-pub const PERSONAL_DATA: PersonalData = PersonalData {
+pub(crate) const PERSONAL_DATA: PersonalData = PersonalData {
     table: "domains",
     title: "Domains you are the emergency owner of",
     why: "So that one owner can still sign in when an organisation's own sign-in fails.",
@@ -77,7 +77,7 @@ pub struct Domain {
 }
 
 /// A domain's name as addresses have it, or a sentence about what is wrong with it.
-pub fn parse(typed: &str) -> Result<String, String> {
+pub(crate) fn parse(typed: &str) -> Result<String, String> {
     let typed = typed.trim().trim_start_matches('@');
     EmailAddress::parse(&format!("somebody@{typed}"))
         .map(|address| address.domain())
@@ -85,7 +85,7 @@ pub fn parse(typed: &str) -> Result<String, String> {
 }
 
 /// Adds a domain, unproved.
-pub fn add(
+pub(crate) fn add(
     tx: &mut Tx,
     organisation: &OrganisationId,
     connection: Option<&ConnectionId>,
@@ -113,18 +113,18 @@ pub fn add(
 impl Domain {
     /// Where the TXT record is looked for. A name of its own, so that nothing else is in the way and a wildcard never
     /// answers for it by accident.
-    pub fn record_name(&self) -> String {
+    pub(crate) fn record_name(&self) -> String {
         format!("_vestibule.{}", self.name)
     }
 
     /// Whether the record is among those that were found.
-    pub fn is_verified_by(&self, texts: &[String]) -> bool {
+    pub(crate) fn is_verified_by(&self, texts: &[String]) -> bool {
         texts.iter().any(|text| text.trim() == self.challenge)
     }
 }
 
 /// Marks a domain as proved. [`Error::DomainTaken`] where another organisation has it proved: of many at once, one does.
-pub fn verify(tx: &mut Tx, domain: &Domain, by: &'static str) -> Result<()> {
+pub(crate) fn verify(tx: &mut Tx, domain: &Domain, by: &'static str) -> Result<()> {
     let verification = (
         domains::verified_at.eq(tx.now),
         domains::verified_by.eq(by),
@@ -141,7 +141,7 @@ pub fn verify(tx: &mut Tx, domain: &Domain, by: &'static str) -> Result<()> {
 }
 
 /// The proof no longer holds: the domain leads nobody and enforces nothing. Whether there was one.
-pub fn unverify(tx: &mut Tx, domain: &Domain) -> Result<bool> {
+pub(crate) fn unverify(tx: &mut Tx, domain: &Domain) -> Result<bool> {
     let verified = domains::table.find(&domain.id).filter(domains::verified_at.is_not_null());
     let gone = diesel::update(verified)
         .set((
@@ -156,24 +156,24 @@ pub fn unverify(tx: &mut Tx, domain: &Domain) -> Result<bool> {
 }
 
 /// An organisation's domains, by name.
-pub fn of(conn: &mut Conn, organisation: &OrganisationId) -> Result<Vec<Domain>> {
+pub(crate) fn of(conn: &mut Conn, organisation: &OrganisationId) -> Result<Vec<Domain>> {
     let own = domains::table.filter(domains::organisation_id.eq(organisation));
     Ok(own.order(domains::name).select(Domain::as_select()).load(conn)?)
 }
 
 /// A domain as it stands in the list of everybody who says that it is theirs.
-pub fn listed(conn: &mut Conn, name: &str) -> Result<Vec<Domain>> {
+pub(crate) fn listed(conn: &mut Conn, name: &str) -> Result<Vec<Domain>> {
     Ok(domains::table.filter(domains::name.eq(name)).select(Domain::as_select()).load(conn)?)
 }
 
 /// Who has a domain proved, if anybody has.
-pub fn verified(conn: &mut Conn, name: &str) -> Result<Option<Domain>> {
+pub(crate) fn verified(conn: &mut Conn, name: &str) -> Result<Option<Domain>> {
     let found = domains::table.filter(domains::name.eq(name)).filter(domains::verified_at.is_not_null());
     Ok(found.select(Domain::as_select()).get_result(conn).optional()?)
 }
 
 /// The connection that an address is led to: that of its domain, where it is proved and has one that is in use.
-pub fn connection_for_email(conn: &mut Conn, email: &EmailAddress) -> Result<Option<ConnectionId>> {
+pub(crate) fn connection_for_email(conn: &mut Conn, email: &EmailAddress) -> Result<Option<ConnectionId>> {
     let led = verified(conn, &email.domain())?.and_then(|domain| domain.connection_id);
     let Some(led) = led else { return Ok(None) };
     let in_use = connections::table.find(led).filter(connections::is_paused.eq(false));
@@ -181,36 +181,36 @@ pub fn connection_for_email(conn: &mut Conn, email: &EmailAddress) -> Result<Opt
 }
 
 /// Makes everyone else who decides about the people of this domain wait.
-pub fn lock(tx: &mut Tx, name: &str) -> Result<()> {
+pub(crate) fn lock(tx: &mut Tx, name: &str) -> Result<()> {
     tx.lock(&format!("domain {name}"))
 }
 
 /// One of an organisation's domains.
-pub fn owned(conn: &mut Conn, organisation: &OrganisationId, id: &DomainId) -> Result<Domain> {
+pub(crate) fn owned(conn: &mut Conn, organisation: &OrganisationId, id: &DomainId) -> Result<Domain> {
     let own = domains::table.find(id).filter(domains::organisation_id.eq(organisation));
     Ok(own.select(Domain::as_select()).get_result(conn)?)
 }
 
 /// Takes a domain off the list, its proof and its rule with it.
-pub fn remove(tx: &mut Tx, organisation: &OrganisationId, id: &DomainId) -> Result<Domain> {
+pub(crate) fn remove(tx: &mut Tx, organisation: &OrganisationId, id: &DomainId) -> Result<Domain> {
     let domain = owned(tx.conn, organisation, id)?;
     diesel::delete(domains::table.find(id)).execute(tx.conn)?;
     Ok(domain)
 }
 
 /// Leads a domain's people to a connection, or to none.
-pub fn set_connection(tx: &mut Tx, id: &DomainId, connection: Option<&ConnectionId>) -> Result<()> {
+pub(crate) fn set_connection(tx: &mut Tx, id: &DomainId, connection: Option<&ConnectionId>) -> Result<()> {
     diesel::update(domains::table.find(id)).set(domains::connection_id.eq(connection)).execute(tx.conn)?;
     Ok(())
 }
 
 /// [`Error::Invalid`] of the whole form.
-pub fn unfit(sentence: &str) -> Error {
+pub(crate) fn unfit(sentence: &str) -> Error {
     Error::Invalid(Errors::one("form", sentence))
 }
 
 /// The domains whose people are led to a connection.
-pub fn domains_of_connection(conn: &mut Conn, connection: &ConnectionId) -> Result<Vec<Domain>> {
+pub(crate) fn domains_of_connection(conn: &mut Conn, connection: &ConnectionId) -> Result<Vec<Domain>> {
     let led = domains::table.filter(domains::connection_id.eq(connection));
     Ok(led.order(domains::name).select(Domain::as_select()).load(conn)?)
 }

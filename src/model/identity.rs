@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// What is held here about a person, and what becomes of it.
-pub const PERSONAL_DATA: PersonalData = PersonalData {
+pub(crate) const PERSONAL_DATA: PersonalData = PersonalData {
     table: "identities",
     title: "How your organisations know you",
     why: "So that you can sign in through your organisation. It stays as long as the organisation's sign-in does.",
@@ -53,11 +53,11 @@ fn exported(conn: &mut Conn, owner: &UserId, skip: i64, most: i64) -> Result<Vec
 
 /// Who somebody is at an identity provider.
 #[derive(Debug)]
-pub struct Identity;
+pub(crate) struct Identity;
 
 /// Connects an identity, by its name and that name's format, with an account. [`Error::Conflict`] where it is connected
 /// already.
-pub fn insert(
+pub(crate) fn insert(
     tx: &mut Tx,
     connection: &ConnectionId,
     (format, name): (&str, &str),
@@ -78,32 +78,36 @@ pub fn insert(
 }
 
 /// By which connections an account can be signed in to, with the name it has there, the oldest first.
-pub fn list(conn: &mut Conn, owner: &UserId) -> Result<Vec<(String, String)>> {
+pub(crate) fn list(conn: &mut Conn, owner: &UserId) -> Result<Vec<(String, String)>> {
     let own = identities::table.inner_join(connections::table).filter(identities::user_id.eq(owner));
     let own = own.order((identities::created_at, identities::id));
     Ok(own.select((connections::name, identities::name)).load(conn)?)
 }
 
 /// The account that this name stands for at this connection.
-pub fn owner_of(conn: &mut Conn, connection: &ConnectionId, name: &saml::Name) -> Result<Option<UserId>> {
+pub(crate) fn owner_of(
+    conn: &mut Conn,
+    connection: &ConnectionId,
+    name: &saml::Name,
+) -> Result<Option<UserId>> {
     Ok(row_of(connection, name).select(identities::user_id).get_result(conn).optional()?)
 }
 
 /// The connection that a person was connected with last.
-pub fn newest_connection(conn: &mut Conn, user: &UserId) -> Result<Option<ConnectionId>> {
+pub(crate) fn newest_connection(conn: &mut Conn, user: &UserId) -> Result<Option<ConnectionId>> {
     let own = identities::table.filter(identities::user_id.eq(user));
     let newest = own.order((identities::created_at.desc(), identities::id.desc()));
     Ok(newest.select(identities::connection_id).first(conn).optional()?)
 }
 
 /// Forgets every identity of an account, and tells nobody.
-pub fn forget(tx: &mut Tx, user: &UserId) -> Result<()> {
+pub(crate) fn forget(tx: &mut Tx, user: &UserId) -> Result<()> {
     diesel::delete(identities::table.filter(identities::user_id.eq(user))).execute(tx.conn)?;
     Ok(())
 }
 
 /// Forgets those at an organisation's connections. Returns how many there were.
-pub fn forget_at(tx: &mut Tx, organisation: &OrganisationId, user: &UserId) -> Result<usize> {
+pub(crate) fn forget_at(tx: &mut Tx, organisation: &OrganisationId, user: &UserId) -> Result<usize> {
     let theirs =
         connections::table.filter(connections::organisation_id.eq(organisation)).select(connections::id);
     let own = identities::table.filter(identities::user_id.eq(user));
@@ -111,7 +115,7 @@ pub fn forget_at(tx: &mut Tx, organisation: &OrganisationId, user: &UserId) -> R
 }
 
 /// Whether a person is known by a connection, under any name.
-pub fn is_known(conn: &mut Conn, connection: &ConnectionId, user: &UserId) -> Result<bool> {
+pub(crate) fn is_known(conn: &mut Conn, connection: &ConnectionId, user: &UserId) -> Result<bool> {
     let own = identities::table
         .filter(identities::connection_id.eq(connection))
         .filter(identities::user_id.eq(user));
@@ -119,14 +123,14 @@ pub fn is_known(conn: &mut Conn, connection: &ConnectionId, user: &UserId) -> Re
 }
 
 /// How many people are known by a connection.
-pub fn count(conn: &mut Conn, connection: &ConnectionId) -> Result<i64> {
+pub(crate) fn count(conn: &mut Conn, connection: &ConnectionId) -> Result<i64> {
     let own = identities::table.filter(identities::connection_id.eq(connection));
     Ok(own.count().get_result(conn)?)
 }
 
 /// The row of a name at a connection.
 #[diesel::dsl::auto_type(no_type_alias)]
-pub fn row_of<'a>(connection: &'a ConnectionId, name: &'a saml::Name) -> _ {
+pub(crate) fn row_of<'a>(connection: &'a ConnectionId, name: &'a saml::Name) -> _ {
     let format: &'static str = name.format.as_str();
     let value: &'a str = name.value.as_str();
     identities::table

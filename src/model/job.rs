@@ -16,7 +16,7 @@ use crate::{
 #[derive(Debug, Clone, Serialize, Queryable, Selectable)]
 #[diesel(table_name = jobs)]
 #[serde(rename_all = "camelCase")]
-pub struct JobStatus {
+pub(crate) struct JobStatus {
     /// Its name.
     pub name: String,
     /// The node that runs it now, or that died doing so.
@@ -37,14 +37,14 @@ pub struct JobStatus {
 
 /// The right to run a job, for a while.
 #[derive(Debug, Clone)]
-pub struct Lease {
+pub(crate) struct Lease {
     name: &'static str,
     holder: NodeId,
 }
 
 /// Takes a job that is due, or, where `force`, at any time; nothing where another node has it or had it just now.
 /// `pause` is what it rests from one run to the next.
-pub fn acquire(
+pub(crate) fn acquire(
     tx: &mut Tx,
     name: &'static str,
     node: &NodeId,
@@ -75,7 +75,7 @@ fn latest_ends(now: Timestamp, lifetimes: &Lifetimes, pause: TimeDelta) -> (Time
 }
 
 /// Whether somebody could take a job now that rests for `pause` from one run to the next.
-pub fn is_due(
+pub(crate) fn is_due(
     conn: &mut Conn,
     name: &str,
     lifetimes: &Lifetimes,
@@ -107,7 +107,7 @@ const SHARE: i32 = 1_000;
 
 /// Has a job run soon that otherwise waits until it is asked for: at once, or when it rested long enough after its last
 /// run.
-pub fn ask_for(tx: &mut Tx, name: &str) -> Result<()> {
+pub(crate) fn ask_for(tx: &mut Tx, name: &str) -> Result<()> {
     introduce(tx, name)?;
     let times: (Option<Timestamp>, Option<Timestamp>) =
         jobs::table.find(name).select((jobs::began_at, jobs::ended_at)).first(tx.conn)?;
@@ -125,7 +125,7 @@ pub fn ask_for(tx: &mut Tx, name: &str) -> Result<()> {
 }
 
 /// Holds a job for another while. `false` where another node took it over: this one has to stop.
-pub fn renew(tx: &mut Tx, lease: &Lease) -> Result<bool> {
+pub(crate) fn renew(tx: &mut Tx, lease: &Lease) -> Result<bool> {
     let kept = diesel::update(own(lease))
         .set(jobs::held_until.eq(tx.now + tx.config.lifetimes.job_lease))
         .execute(tx.conn)?;
@@ -133,7 +133,13 @@ pub fn renew(tx: &mut Tx, lease: &Lease) -> Result<bool> {
 }
 
 /// Notes that a job did what there was to do, and when it is due again.
-pub fn finish(tx: &mut Tx, lease: &Lease, done: usize, error: Option<&str>, pause: TimeDelta) -> Result<()> {
+pub(crate) fn finish(
+    tx: &mut Tx,
+    lease: &Lease,
+    done: usize,
+    error: Option<&str>,
+    pause: TimeDelta,
+) -> Result<()> {
     diesel::update(own(lease))
         .set((
             jobs::holder.eq(None::<String>),
@@ -148,7 +154,7 @@ pub fn finish(tx: &mut Tx, lease: &Lease, done: usize, error: Option<&str>, paus
 }
 
 /// Lays a job down in the middle: another node may go on at once.
-pub fn release(tx: &mut Tx, lease: &Lease) -> Result<()> {
+pub(crate) fn release(tx: &mut Tx, lease: &Lease) -> Result<()> {
     diesel::update(own(lease))
         .set((jobs::holder.eq(None::<String>), jobs::held_until.eq(None::<Timestamp>)))
         .execute(tx.conn)?;
@@ -163,6 +169,6 @@ fn own<'a>(lease: &'a Lease) -> _ {
 }
 
 /// The jobs that ever ran, by name.
-pub fn list(conn: &mut Conn) -> Result<Vec<JobStatus>> {
+pub(crate) fn list(conn: &mut Conn) -> Result<Vec<JobStatus>> {
     Ok(jobs::table.order(jobs::name).select(JobStatus::as_select()).load(conn)?)
 }

@@ -16,7 +16,7 @@ use crate::{
 
 /// A person in an organisation.
 #[derive(Debug, Clone, Queryable)]
-pub struct Member {
+pub(crate) struct Member {
     /// Who.
     pub user_id: UserId,
     /// What they want to be called.
@@ -30,7 +30,7 @@ pub struct Member {
 }
 
 /// The members, in the order in which they came, up to `most` from the one after `cursor`.
-pub fn list(
+pub(crate) fn list(
     conn: &mut Conn,
     organisation: &OrganisationId,
     cursor: Option<&UserId>,
@@ -56,7 +56,7 @@ pub fn list(
 }
 
 /// The owners of an organisation, in the order in which they came.
-pub fn owners(conn: &mut Conn, organisation: &OrganisationId) -> Result<Vec<UserId>> {
+pub(crate) fn owners(conn: &mut Conn, organisation: &OrganisationId) -> Result<Vec<UserId>> {
     Ok(memberships::table
         .filter(memberships::organisation_id.eq(organisation))
         .filter(memberships::role.eq(Role::Owner))
@@ -67,7 +67,12 @@ pub fn owners(conn: &mut Conn, organisation: &OrganisationId) -> Result<Vec<User
 
 /// Makes `user` a member. Returns the role they got; nothing where they are one and keep theirs. A mere claim to an
 /// address owns nothing: it edits at most.
-pub fn add(tx: &mut Tx, organisation: &OrganisationId, user: &UserId, role: Role) -> Result<Option<Role>> {
+pub(crate) fn add(
+    tx: &mut Tx,
+    organisation: &OrganisationId,
+    user: &UserId,
+    role: Role,
+) -> Result<Option<Role>> {
     let role = fit(tx.conn, user, role)?;
     let row = (
         memberships::organisation_id.eq(organisation),
@@ -81,13 +86,13 @@ pub fn add(tx: &mut Tx, organisation: &OrganisationId, user: &UserId, role: Role
 }
 
 /// The role of a person, if they are a member.
-pub fn role_of(conn: &mut Conn, organisation: &OrganisationId, user: &UserId) -> Result<Option<Role>> {
+pub(crate) fn role_of(conn: &mut Conn, organisation: &OrganisationId, user: &UserId) -> Result<Option<Role>> {
     let row = memberships::table.find((organisation, user)).select(memberships::role);
     Ok(row.get_result(conn).optional()?)
 }
 
 /// The organisations with other members that would be left without an owner if `user` went.
-pub fn left_without_owner(conn: &mut Conn, user: &UserId) -> Result<Vec<OrganisationId>> {
+pub(crate) fn left_without_owner(conn: &mut Conn, user: &UserId) -> Result<Vec<OrganisationId>> {
     Ok(sole_ownerships(conn, user)?
         .into_iter()
         .filter(|(_, others)| *others > 0)
@@ -96,7 +101,7 @@ pub fn left_without_owner(conn: &mut Conn, user: &UserId) -> Result<Vec<Organisa
 }
 
 /// The organisations that nobody but `user` owns, with how many others belong to them.
-pub fn sole_ownerships(conn: &mut Conn, user: &UserId) -> Result<Vec<(OrganisationId, i64)>> {
+pub(crate) fn sole_ownerships(conn: &mut Conn, user: &UserId) -> Result<Vec<(OrganisationId, i64)>> {
     let owned: Vec<OrganisationId> = memberships::table
         .filter(memberships::user_id.eq(user))
         .filter(memberships::role.eq(Role::Owner))
@@ -117,7 +122,7 @@ pub fn sole_ownerships(conn: &mut Conn, user: &UserId) -> Result<Vec<(Organisati
 }
 
 /// The role that a person may have: whose address is a mere claim edits at most.
-pub fn fit(conn: &mut Conn, user: &UserId, role: Role) -> Result<Role> {
+pub(crate) fn fit(conn: &mut Conn, user: &UserId, role: Role) -> Result<Role> {
     let row = users::table.find(user).select(users::email_verified_at.is_not_null());
     Ok(if role == Role::Owner && !row.get_result(conn)? { Role::Editor } else { role })
 }

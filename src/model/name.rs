@@ -3,14 +3,14 @@
 /// What a person wants to be called: 1 to 80 characters, without line breaks. Attackers' text: escaped in pages,
 /// left out of mails where it could be more than a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Name(String);
+pub(crate) struct Name(String);
 
 impl Name {
     /// The most characters in a name.
-    pub const MAX_CHARS: usize = 80;
+    pub(crate) const MAX_CHARS: usize = 80;
 
     /// The name as typed, without the blanks around it, or a sentence about what is wrong with it.
-    pub fn parse(typed: &str) -> Result<Self, String> {
+    pub(crate) fn parse(typed: &str) -> Result<Self, String> {
         let name = typed.trim();
         if name.is_empty() {
             return Err("Enter a name.".to_owned());
@@ -25,12 +25,12 @@ impl Name {
     }
 
     /// The name as text.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
     /// The name as text of its own.
-    pub fn into_string(self) -> String {
+    pub(crate) fn into_string(self) -> String {
         self.0
     }
 }

@@ -3,17 +3,17 @@
 use std::net::IpAddr;
 
 /// The client that an address on the network stands for: itself, or its /64 in IPv6, where one household has many.
-pub fn client_network(ip: &str) -> String {
+pub(crate) fn client_network(ip: &str) -> String {
     prefix(ip, 32, 64)
 }
 
 /// The neighbourhood of an address: its /24, or its /48 in IPv6.
-pub fn network_prefix(ip: &str) -> String {
+pub(crate) fn network_prefix(ip: &str) -> String {
     prefix(ip, 24, 48)
 }
 
 /// The neighbourhood of an address, in the words of an email.
-pub fn place(ip: &str) -> String {
+pub(crate) fn place(ip: &str) -> String {
     match ip.is_empty() {
         true => "a network that is not known".to_owned(),
         false => format!("the network {}", network_prefix(ip)),

@@ -33,7 +33,7 @@ pub struct Title(String);
 
 impl Title {
     /// The name as text.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
@@ -49,7 +49,7 @@ impl Title {
     }
 
     /// A slug made of it, as far as it has letters for one.
-    pub fn slug(&self) -> String {
+    pub(crate) fn slug(&self) -> String {
         let words = self.0.to_lowercase();
         let words = words.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
         let mut slug = words.collect::<Vec<_>>().join("-");
@@ -66,7 +66,7 @@ impl Slug {
     const LONGEST: usize = 40;
 
     /// The slug as text.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
@@ -87,7 +87,7 @@ impl Slug {
 }
 
 /// The organisations of a person, with their role, by name.
-pub fn of(conn: &mut Conn, user: &UserId) -> Result<Vec<(Organisation, Role)>> {
+pub(crate) fn of(conn: &mut Conn, user: &UserId) -> Result<Vec<(Organisation, Role)>> {
     let found = memberships::table
         .inner_join(organisations::table)
         .filter(memberships::user_id.eq(user))
@@ -99,7 +99,7 @@ pub fn of(conn: &mut Conn, user: &UserId) -> Result<Vec<(Organisation, Role)>> {
 
 /// The organisation with this slug and the role that `user` has in it. [`Error::NotFound`] for everybody else: nobody
 /// learns which there are.
-pub fn seen_by(conn: &mut Conn, slug: &str, user: &UserId) -> Result<(Organisation, Role)> {
+pub(crate) fn seen_by(conn: &mut Conn, slug: &str, user: &UserId) -> Result<(Organisation, Role)> {
     // What is no slug is nobody's. PostgreSQL would fail on a NUL instead of finding nothing.
     let slug = Slug::parse(slug)
         .ok()
@@ -115,7 +115,7 @@ pub fn seen_by(conn: &mut Conn, slug: &str, user: &UserId) -> Result<(Organisati
 }
 
 /// The same for an owner; [`Error::Forbidden`] for any other member.
-pub fn owned_by(conn: &mut Conn, slug: &str, user: &UserId) -> Result<Organisation> {
+pub(crate) fn owned_by(conn: &mut Conn, slug: &str, user: &UserId) -> Result<Organisation> {
     match seen_by(conn, slug, user)? {
         (organisation, Role::Owner) => Ok(organisation),
         _ => Err(Error::Forbidden),
@@ -123,7 +123,7 @@ pub fn owned_by(conn: &mut Conn, slug: &str, user: &UserId) -> Result<Organisati
 }
 
 /// The organisations that somebody may mean: the one with this slug, else those with this name.
-pub fn called(conn: &mut Conn, named: &str) -> Result<Vec<Organisation>> {
+pub(crate) fn called(conn: &mut Conn, named: &str) -> Result<Vec<Organisation>> {
     let by_slug = organisations::table.filter(organisations::slug.eq(named));
     let found: Vec<Organisation> = by_slug.select(Organisation::as_select()).load(conn)?;
     if !found.is_empty() {
@@ -134,22 +134,22 @@ pub fn called(conn: &mut Conn, named: &str) -> Result<Vec<Organisation>> {
 }
 
 /// The organisation with this id.
-pub fn by_id(conn: &mut Conn, id: &OrganisationId) -> Result<Organisation> {
+pub(crate) fn by_id(conn: &mut Conn, id: &OrganisationId) -> Result<Organisation> {
     Ok(organisations::table.find(id).select(Organisation::as_select()).get_result(conn)?)
 }
 
 /// The slug of an organisation.
-pub fn slug_of(conn: &mut Conn, id: &OrganisationId) -> Result<String> {
+pub(crate) fn slug_of(conn: &mut Conn, id: &OrganisationId) -> Result<String> {
     Ok(organisations::table.find(id).select(organisations::slug).get_result(conn)?)
 }
 
 /// Holds up every other change of an organisation until this one is done.
-pub fn lock(tx: &mut Tx, organisation: &OrganisationId) -> Result<()> {
+pub(crate) fn lock(tx: &mut Tx, organisation: &OrganisationId) -> Result<()> {
     tx.lock(&format!("organisation {organisation}"))
 }
 
 /// Ends an organisation with everything that is its own.
-pub fn end(tx: &mut Tx, id: &OrganisationId) -> Result<()> {
+pub(crate) fn end(tx: &mut Tx, id: &OrganisationId) -> Result<()> {
     diesel::delete(organisations::table.find(id)).execute(tx.conn)?;
     Ok(())
 }

@@ -18,7 +18,7 @@ use crate::{
     secret::Keys,
 };
 
-pub use operator::{Depth, depth, latest_to, parked, retry_parked, troubles};
+pub(crate) use operator::{Depth, depth, latest_to, parked, retry_parked, troubles};
 
 const SEAL: &str = "letter";
 
@@ -34,7 +34,7 @@ const SERVER: &str = "server";
 const US: &str = "us";
 
 /// What is held here about a person, and what becomes of it.
-pub const PERSONAL_DATA: PersonalData = PersonalData {
+pub(crate) const PERSONAL_DATA: PersonalData = PersonalData {
     table: "outbox",
     title: "Mail to you",
     why: "So that mail arrives even when a server fails. The words of an email are encrypted while it waits and wiped \
@@ -73,7 +73,7 @@ fn exported(conn: &mut Conn, owner: &UserId, skip: i64, most: i64) -> Result<Vec
 }
 
 /// Removes up to `most` emails that were sent, or given up, long ago. Returns how many there were.
-pub fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
+pub(crate) fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
     let is_over = outbox::sent_at.is_not_null().or(outbox::parked_at.is_not_null());
     let old =
         outbox::table.filter(is_over).filter(outbox::created_at.lt(tx.now - tx.config.lifetimes.history));
@@ -99,7 +99,7 @@ pub struct Due {
 
 impl Due {
     /// Opens the email.
-    pub fn open(&self, keys: &Keys) -> Result<Email> {
+    pub(crate) fn open(&self, keys: &Keys) -> Result<Email> {
         let sealed = self.sealed.as_deref().ok_or_else(|| anyhow::anyhow!("the email is wiped"))?;
         Ok(serde_json::from_str(&keys.open(SEAL, sealed)?)?)
     }
@@ -193,7 +193,7 @@ fn take(tx: &mut Tx, id: &EmailId) -> Result<Option<Due>> {
 }
 
 /// Holds an email for another while that is being sent.
-pub fn renew(tx: &mut Tx, id: &EmailId) -> Result<()> {
+pub(crate) fn renew(tx: &mut Tx, id: &EmailId) -> Result<()> {
     diesel::update(outbox::table.find(id).filter(outbox::sent_at.is_null()))
         .set(outbox::due_at.eq(tx.now + tx.config.lifetimes.mail_lease))
         .execute(tx.conn)?;
@@ -201,7 +201,7 @@ pub fn renew(tx: &mut Tx, id: &EmailId) -> Result<()> {
 }
 
 /// Notes that an email is gone, and wipes it. Those that waited for the mail server to take anything at all are due.
-pub fn sent(tx: &mut Tx, id: &EmailId) -> Result<()> {
+pub(crate) fn sent(tx: &mut Tx, id: &EmailId) -> Result<()> {
     diesel::update(outbox::table.find(id))
         .set((
             outbox::sent_at.eq(tx.now),
@@ -220,7 +220,7 @@ pub fn sent(tx: &mut Tx, id: &EmailId) -> Result<()> {
 
 /// Notes that an email could not be sent. Where nobody will ever take it, it is parked; otherwise it is tried again, for
 /// days. Where the trouble is the mail server's, or with us as a whole, all that are due wait with it.
-pub fn failed(tx: &mut Tx, due: &Due, about: About, reason: &str) -> Result<()> {
+pub(crate) fn failed(tx: &mut Tx, due: &Due, about: About, reason: &str) -> Result<()> {
     let attempts = due.attempts.saturating_add(1);
     let waits_since = due.requeued_at.unwrap_or(due.created_at);
     let is_over = about == About::Email || tx.now - waits_since >= KEPT_FOR;

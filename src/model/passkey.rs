@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// What is held here about a person, and what becomes of it.
-pub const PERSONAL_DATA: PersonalData = PersonalData {
+pub(crate) const PERSONAL_DATA: PersonalData = PersonalData {
     table: "passkeys",
     title: "Your passkeys",
     why: "So that you can sign in with them. Each stays until you remove it.",
@@ -56,12 +56,12 @@ fn exported(conn: &mut Conn, owner: &UserId, skip: i64, most: i64) -> Result<Vec
 }
 
 /// How many one person may have.
-pub const MOST: i64 = 20;
+pub(crate) const MOST: i64 = 20;
 
 /// A passkey.
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = passkeys)]
-pub struct Passkey {
+pub(crate) struct Passkey {
     /// Opaque.
     pub id: PasskeyId,
     /// Whose it is.
@@ -83,21 +83,21 @@ pub struct Passkey {
 
 impl Passkey {
     /// Its public half.
-    pub fn credential(&self) -> Result<Credential> {
+    pub(crate) fn credential(&self) -> Result<Credential> {
         Ok(serde_json::from_str(&self.credential)?)
     }
 }
 
 /// What a passkey is called: 1 to 60 characters, without line breaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PasskeyName(String);
+pub(crate) struct PasskeyName(String);
 
 impl PasskeyName {
     /// The most characters in a name.
-    pub const MAX_CHARS: usize = 60;
+    pub(crate) const MAX_CHARS: usize = 60;
 
     /// The name as typed, without the blanks around it, or a sentence about what is wrong with it.
-    pub fn parse(typed: &str) -> Result<Self, String> {
+    pub(crate) fn parse(typed: &str) -> Result<Self, String> {
         let name = typed.trim();
         if name.is_empty() {
             return Err("Give this passkey a name.".to_owned());
@@ -113,7 +113,7 @@ impl PasskeyName {
 }
 
 /// Keeps a new passkey, made for the host `rp_id`. [`Error::PasskeyTaken`] where it belongs to anybody already, its own owner included.
-pub fn add(
+pub(crate) fn add(
     tx: &mut Tx,
     user: &UserId,
     rp_id: &str,
@@ -148,27 +148,27 @@ pub fn add(
 }
 
 /// `owner`'s passkeys, the oldest first.
-pub fn list(conn: &mut Conn, owner: &UserId) -> Result<Vec<Passkey>> {
+pub(crate) fn list(conn: &mut Conn, owner: &UserId) -> Result<Vec<Passkey>> {
     let own = passkeys::table.filter(passkeys::user_id.eq(owner));
     Ok(own.order((passkeys::created_at, passkeys::id)).select(Passkey::as_select()).load(conn)?)
 }
 
 /// Those of `owner`'s passkeys that open something at this host.
-pub fn usable(conn: &mut Conn, owner: &UserId, party: &RelyingParty) -> Result<Vec<Credential>> {
+pub(crate) fn usable(conn: &mut Conn, owner: &UserId, party: &RelyingParty) -> Result<Vec<Credential>> {
     let id = party.id()?;
     let own = list(conn, owner)?;
     own.iter().filter(|one| one.copied_at.is_none() && one.rp_id == id).map(Passkey::credential).collect()
 }
 
 /// The passkey that its authenticator calls `credential_id`.
-pub fn by_credential(conn: &mut Conn, credential_id: &str) -> Result<Option<Passkey>> {
+pub(crate) fn by_credential(conn: &mut Conn, credential_id: &str) -> Result<Option<Passkey>> {
     let found = passkeys::table.filter(passkeys::credential_id.eq(credential_id));
     Ok(found.select(Passkey::as_select()).first(conn).optional()?)
 }
 
 /// Notes that a passkey was used. False where it is gone, or has counted as far by now: there is a copy of it (WebAuthn
 /// §6.1.1).
-pub fn used(tx: &mut Tx, id: &PasskeyId, told: &Use) -> Result<bool> {
+pub(crate) fn used(tx: &mut Tx, id: &PasskeyId, told: &Use) -> Result<bool> {
     // One that does not count stays at 0.
     let is_newer = passkeys::counter.lt(told.counter.max(1));
     let fit = passkeys::table.find(id).filter(passkeys::copied_at.is_null()).filter(is_newer);
@@ -184,20 +184,20 @@ pub fn used(tx: &mut Tx, id: &PasskeyId, told: &Use) -> Result<bool> {
 }
 
 /// Calls one of `owner`'s passkeys something else. Nobody learns whether an id belongs to somebody else.
-pub fn rename(tx: &mut Tx, owner: &UserId, id: &PasskeyId, name: &PasskeyName) -> Result<()> {
+pub(crate) fn rename(tx: &mut Tx, owner: &UserId, id: &PasskeyId, name: &PasskeyName) -> Result<()> {
     let own = passkeys::table.find(id).filter(passkeys::user_id.eq(owner));
     let renamed = diesel::update(own).set(passkeys::name.eq(&name.0)).execute(tx.conn)?;
     if renamed == 0 { Err(Error::NotFound) } else { Ok(()) }
 }
 
 /// Removes all of them, and tells nobody.
-pub fn forget(tx: &mut Tx, user: &UserId) -> Result<()> {
+pub(crate) fn forget(tx: &mut Tx, user: &UserId) -> Result<()> {
     diesel::delete(passkeys::table.filter(passkeys::user_id.eq(user))).execute(tx.conn)?;
     Ok(())
 }
 
 /// The hosts other than this one that there are passkeys for. They do not work here.
-pub fn elsewhere(conn: &mut Conn, party: &RelyingParty) -> Result<Vec<(String, i64)>> {
+pub(crate) fn elsewhere(conn: &mut Conn, party: &RelyingParty) -> Result<Vec<(String, i64)>> {
     let others = passkeys::table.filter(passkeys::rp_id.ne(party.id().unwrap_or_default().to_owned()));
     let counted = others.group_by(passkeys::rp_id).select((passkeys::rp_id, diesel::dsl::count_star()));
     Ok(counted.order(passkeys::rp_id).load(conn)?)

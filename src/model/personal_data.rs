@@ -54,7 +54,7 @@ pub struct ExportSection {
 }
 
 /// Removes the rows of a user, or puts a pseudonym (the second id) in their place. Doing it twice does no harm.
-pub type Erase = fn(&mut Tx, &UserId, &UserId) -> Result<()>;
+pub(crate) type Erase = fn(&mut Tx, &UserId, &UserId) -> Result<()>;
 
 /// Reads entries about a user, oldest first: how many to skip, and how many to read at the most. Secrets stay out.
-pub type Read = fn(&mut Conn, &UserId, i64, i64) -> Result<Vec<Value>>;
+pub(crate) type Read = fn(&mut Conn, &UserId, i64, i64) -> Result<Vec<Value>>;

@@ -20,10 +20,10 @@ use crate::{
     secret,
 };
 
-pub use operator::{forget_all, forget_digests, page};
+pub(crate) use operator::{forget_all, forget_digests, page};
 
 /// What is held here about a person, and what becomes of it.
-pub const PERSONAL_DATA: PersonalData = PersonalData {
+pub(crate) const PERSONAL_DATA: PersonalData = PersonalData {
     table: "throttles",
     title: "Short-lived rate-limit counters",
     why: "So that nobody can try passwords, or have mail sent, without end.",
@@ -41,7 +41,7 @@ pub const PERSONAL_DATA: PersonalData = PersonalData {
 const LONGEST: TimeDelta = TimeDelta::days(1);
 
 /// How many emails a day go to an address that nobody confirmed, whatever their kind and whoever has them sent.
-pub const MAILS_TO_UNCONFIRMED: i32 = 5;
+pub(crate) const MAILS_TO_UNCONFIRMED: i32 = 5;
 
 // Nobody chooses a new password more often.
 const HASHES_A_MINUTE: i32 = 5;
@@ -50,10 +50,10 @@ const HASHES_A_MINUTE: i32 = 5;
 const CHANGES_AN_HOUR: i32 = 30;
 
 /// How many of them one neighbourhood of the network has sent.
-pub const MAILS_TO_UNCONFIRMED_BY_ONE_NETWORK: i32 = 3;
+pub(crate) const MAILS_TO_UNCONFIRMED_BY_ONE_NETWORK: i32 = 3;
 
 /// Removes up to `most` counters whose time is up. Returns how many there were.
-pub fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
+pub(crate) fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
     let longest = LONGEST.max(tx.config.limits.login_cool_down);
     let over = throttles::ends_at.le(tx.now).or(throttles::ends_at.gt(tx.now.latest_end(longest)));
     let found = throttles::table.filter(over).order(throttles::ends_at).limit(most);
@@ -64,7 +64,7 @@ pub fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
 
 /// What is limited, and for whom.
 #[derive(Debug, Clone)]
-pub struct Limit {
+pub(crate) struct Limit {
     key: String,
     most: i32,
     span: TimeDelta,
@@ -74,12 +74,12 @@ pub struct Limit {
 
 impl Limit {
     /// At most `most` of `what` for `whom` in `span`. Whoever it is, only a digest is kept.
-    pub fn new(what: &str, whom: &str, most: i32, span: TimeDelta) -> Self {
+    pub(crate) fn new(what: &str, whom: &str, most: i32, span: TimeDelta) -> Self {
         Self { key: format!("{what}:{}", secret::digest(whom)), most, span, cool_down: None }
     }
 
     /// Whoever reaches the limit waits this long from then on.
-    pub fn cooling_down_for(self, cool_down: TimeDelta) -> Self {
+    pub(crate) fn cooling_down_for(self, cool_down: TimeDelta) -> Self {
         Self { cool_down: Some(cool_down), ..self }
     }
 
@@ -90,7 +90,7 @@ impl Limit {
 }
 
 /// Counts one try. [`Error::TooManyAttempts`] where the limit is reached.
-pub fn consume(tx: &mut Tx, limit: &Limit) -> Result<()> {
+pub(crate) fn consume(tx: &mut Tx, limit: &Limit) -> Result<()> {
     if !tx.config.limits.are_on {
         return Ok(());
     }
@@ -141,13 +141,13 @@ fn count(tx: &mut Tx, limit: &Limit) -> Result<bool> {
 }
 
 /// Forgets what was counted: the person proved who they are.
-pub fn clear(tx: &mut Tx, limit: &Limit) -> Result<()> {
+pub(crate) fn clear(tx: &mut Tx, limit: &Limit) -> Result<()> {
     diesel::delete(throttles::table.find(&limit.key)).execute(tx.conn)?;
     Ok(())
 }
 
 /// Takes one try back: it was none of those that are counted.
-pub fn give_back(tx: &mut Tx, limit: &Limit) -> Result<()> {
+pub(crate) fn give_back(tx: &mut Tx, limit: &Limit) -> Result<()> {
     diesel::update(throttles::table.find(&limit.key).filter(throttles::count.gt(0)))
         .set(throttles::count.eq(throttles::count - 1))
         .execute(tx.conn)?;
@@ -156,7 +156,7 @@ pub fn give_back(tx: &mut Tx, limit: &Limit) -> Result<()> {
 
 /// Counts a guess at the password of a known account behind a link: so many a minute, and after so many in a row a
 /// cool-down.
-pub fn count_guess(tx: &mut Tx, user: &str) -> Result<()> {
+pub(crate) fn count_guess(tx: &mut Tx, user: &str) -> Result<()> {
     let per_minute = Limit::new("guess", user, tx.config.limits.login_per_address, TimeDelta::minutes(1));
     consume(tx, &per_minute)?;
     let streak = guess_streak(tx, user);
@@ -164,18 +164,18 @@ pub fn count_guess(tx: &mut Tx, user: &str) -> Result<()> {
 }
 
 /// Counts a hash that is made for somebody who is signed in or holds a link, for the account or address that it is of.
-pub fn count_hash(tx: &mut Tx, whom: &str) -> Result<()> {
+pub(crate) fn count_hash(tx: &mut Tx, whom: &str) -> Result<()> {
     consume(tx, &Limit::new("hash", whom, HASHES_A_MINUTE, TimeDelta::minutes(1)))
 }
 
 /// Counts a change of how an account is held, or of what its owner may do somewhere, that is told by email: so many that no
 /// alert is buried under others.
-pub fn count_change(tx: &mut Tx, what: &str, whom: &str) -> Result<()> {
+pub(crate) fn count_change(tx: &mut Tx, what: &str, whom: &str) -> Result<()> {
     consume(tx, &Limit::new(what, whom, CHANGES_AN_HOUR, TimeDelta::hours(1)))
 }
 
 /// The password was right: the guesses in a row are over.
-pub fn clear_guesses(tx: &mut Tx, user: &str) -> Result<()> {
+pub(crate) fn clear_guesses(tx: &mut Tx, user: &str) -> Result<()> {
     let streak = guess_streak(tx, user);
     clear(tx, &streak)
 }
@@ -187,12 +187,12 @@ fn guess_streak(tx: &Tx, user: &str) -> Limit {
 }
 
 /// Whether one more email of this kind may go to this address now; it is then counted.
-pub fn try_consume_mail(tx: &mut Tx, kind: EmailKind, to: &EmailAddress) -> Result<bool> {
+pub(crate) fn try_consume_mail(tx: &mut Tx, kind: EmailKind, to: &EmailAddress) -> Result<bool> {
     is_admitted(consume_mail(tx, kind, to))
 }
 
 /// Whether there is room for one more try, which is then counted.
-pub fn try_consume(tx: &mut Tx, limit: &Limit) -> Result<bool> {
+pub(crate) fn try_consume(tx: &mut Tx, limit: &Limit) -> Result<bool> {
     is_admitted(consume(tx, limit))
 }
 
@@ -204,7 +204,7 @@ fn is_admitted(outcome: Result<()>) -> Result<bool> {
 }
 
 /// Counts one email of this kind to this address, or says how long to wait.
-pub fn consume_mail(tx: &mut Tx, kind: EmailKind, to: &EmailAddress) -> Result<()> {
+pub(crate) fn consume_mail(tx: &mut Tx, kind: EmailKind, to: &EmailAddress) -> Result<()> {
     let limits = tx.config.limits;
     let to = to.normalized();
     consume(
@@ -217,7 +217,7 @@ pub fn consume_mail(tx: &mut Tx, kind: EmailKind, to: &EmailAddress) -> Result<(
 /// Whether one more email may go to this address where nobody confirmed it, whatever its kind; it is then counted.
 /// `network` is the address of the client that has it sent, nothing for a job. For any other address the same is counted
 /// apart, and admitted: as much work, and no email is lost to it.
-pub fn try_consume_mail_to_unconfirmed(
+pub(crate) fn try_consume_mail_to_unconfirmed(
     tx: &mut Tx,
     to: &EmailAddress,
     network: Option<&str>,
@@ -238,14 +238,14 @@ pub fn try_consume_mail_to_unconfirmed(
 }
 
 /// Wrong passwords in a row at an address (`any`), or in browsers that its account knows (`known`).
-pub fn login_streak(config: &Config, kind: &str, whom: &str) -> Limit {
+pub(crate) fn login_streak(config: &Config, kind: &str, whom: &str) -> Limit {
     let limits = config.limits;
     Limit::new(&format!("login-streak-{kind}"), whom, limits.login_failures, TimeDelta::days(1))
         .cooling_down_for(limits.login_cool_down)
 }
 
 /// Password hashes that one neighbourhood of the network has made, whichever clients and addresses it shares them among.
-pub fn hashes_by_neighbourhood(config: &Config, ip: &str) -> Limit {
+pub(crate) fn hashes_by_neighbourhood(config: &Config, ip: &str) -> Limit {
     let most = config.limits.login_per_neighbourhood;
     Limit::new("login-neighbourhood", &network_prefix(ip), most, TimeDelta::minutes(1))
 }

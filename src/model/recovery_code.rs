@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// What is held here about a person, and what becomes of it.
-pub const PERSONAL_DATA: PersonalData = PersonalData {
+pub(crate) const PERSONAL_DATA: PersonalData = PersonalData {
     table: "recovery_codes",
     title: "Your recovery codes",
     why: "So that each can be checked once. They stay until you make new ones or remove your last second factor.",
@@ -44,27 +44,27 @@ fn exported(conn: &mut Conn, owner: &UserId, skip: i64, most: i64) -> Result<Vec
 }
 
 /// How many there are in a set.
-pub const COUNT: usize = 10;
+pub(crate) const COUNT: usize = 10;
 
 /// From here on down, their owner is told to make new ones.
-pub const FEW: i64 = 3;
+pub(crate) const FEW: i64 = 3;
 
 const LENGTH: usize = 12;
 
 /// What a typed code is compared as, folded; `None` where it cannot be one.
-pub fn read(typed: &str) -> Option<String> {
+pub(crate) fn read(typed: &str) -> Option<String> {
     let folded = crockford::fold(typed);
     crockford::is_code(&folded, LENGTH).then_some(folded)
 }
 
 /// A code as people read it best, from its plain letters: `xxxx-xxxx-xxxx`.
-pub fn spelled(plain: &str) -> Zeroizing<String> {
+pub(crate) fn spelled(plain: &str) -> Zeroizing<String> {
     let parts = plain.as_bytes().chunks(4).map(String::from_utf8_lossy).collect::<Vec<_>>();
     Zeroizing::new(parts.join("-"))
 }
 
 /// Makes ten new codes, as they are to be shown once: `xxxx-xxxx-xxxx`. All older ones are dead.
-pub fn make(tx: &mut Tx, user: &UserId) -> Result<Vec<Zeroizing<String>>> {
+pub(crate) fn make(tx: &mut Tx, user: &UserId) -> Result<Vec<Zeroizing<String>>> {
     forget(tx, user)?;
     let mut codes = Vec::with_capacity(COUNT);
     for _ in 0..COUNT {
@@ -88,7 +88,7 @@ fn hashes(keys: &Keys, user: &UserId, code: &str) -> Result<Vec<String>> {
 }
 
 /// Uses a code, and says how many are left; nothing where it was none. Of many at once, one succeeds.
-pub fn take(tx: &mut Tx, user: &UserId, code: &str) -> Result<Option<i64>> {
+pub(crate) fn take(tx: &mut Tx, user: &UserId, code: &str) -> Result<Option<i64>> {
     let hashes = hashes(&tx.config.keys, user, code)?;
     let unused = recovery_codes::table
         .filter(recovery_codes::hash.eq_any(hashes))
@@ -102,7 +102,7 @@ pub fn take(tx: &mut Tx, user: &UserId, code: &str) -> Result<Option<i64>> {
 }
 
 /// How many were not used yet.
-pub fn left(conn: &mut Conn, user: &UserId) -> Result<i64> {
+pub(crate) fn left(conn: &mut Conn, user: &UserId) -> Result<i64> {
     let unused = recovery_codes::table
         .filter(recovery_codes::user_id.eq(user))
         .filter(recovery_codes::used_at.is_null());
@@ -111,7 +111,7 @@ pub fn left(conn: &mut Conn, user: &UserId) -> Result<i64> {
 
 /// Names the set that `user` has now, used codes included, and tells nothing of the codes. Each new set has another
 /// name.
-pub fn edition(conn: &mut Conn, user: &UserId) -> Result<String> {
+pub(crate) fn edition(conn: &mut Conn, user: &UserId) -> Result<String> {
     let mut hashes: Vec<String> = recovery_codes::table
         .filter(recovery_codes::user_id.eq(user))
         .select(recovery_codes::hash)
@@ -121,7 +121,7 @@ pub fn edition(conn: &mut Conn, user: &UserId) -> Result<String> {
 }
 
 /// Removes all of them.
-pub fn forget(tx: &mut Tx, user: &UserId) -> Result<()> {
+pub(crate) fn forget(tx: &mut Tx, user: &UserId) -> Result<()> {
     diesel::delete(recovery_codes::table.filter(recovery_codes::user_id.eq(user))).execute(tx.conn)?;
     Ok(())
 }

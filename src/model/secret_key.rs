@@ -82,7 +82,7 @@ pub const ALL: &[Column] = &[
 ];
 
 /// What hangs on a key: so many rows of each kind.
-pub type Held = Vec<(&'static str, i64)>;
+pub(crate) type Held = Vec<(&'static str, i64)>;
 
 #[derive(QueryableByName)]
 struct Found {
@@ -94,7 +94,7 @@ struct Found {
 
 /// What hangs on which key, by the key's fingerprint; also on keys that are not configured, but for what is
 /// [`Form::Inside`].
-pub fn held(conn: &mut Conn, keys: &Keys) -> Result<BTreeMap<String, Held>> {
+pub(crate) fn held(conn: &mut Conn, keys: &Keys) -> Result<BTreeMap<String, Held>> {
     let mut held: BTreeMap<String, Held> = BTreeMap::new();
     for column in ALL.iter().filter(|column| column.form != Form::Sealed(CANARY)) {
         let Column { table, name, live, what, .. } = column;
@@ -129,7 +129,7 @@ fn is_fingerprint(text: &str) -> bool {
 
 /// What the canary says of the configured keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Check {
+pub(crate) enum Check {
     /// One of them is the key of this database.
     Fits,
     /// One of them is, or nothing hangs on any key yet; the canary is to be sealed with today's.
@@ -139,7 +139,7 @@ pub enum Check {
 }
 
 /// Whether a configured key is the key of this database.
-pub fn check(conn: &mut Conn, keys: &Keys) -> Result<Check> {
+pub(crate) fn check(conn: &mut Conn, keys: &Keys) -> Result<Check> {
     let canary: Option<String> =
         key_checks::table.find(CANARY).select(key_checks::sealed).first(conn).optional()?;
     if let Some(sealed) = canary {
@@ -159,7 +159,7 @@ pub fn check(conn: &mut Conn, keys: &Keys) -> Result<Check> {
 }
 
 /// Seals the canary with today's key. Of many nodes at once one does; look with [`check`] again whose key it was.
-pub fn seal_canary(tx: &mut Tx) -> Result<()> {
+pub(crate) fn seal_canary(tx: &mut Tx) -> Result<()> {
     let sealed = tx.config.keys.seal(CANARY, CANARY)?;
     let now = tx.now;
     let row = (key_checks::id.eq(CANARY), key_checks::sealed.eq(&sealed), key_checks::sealed_at.eq(now));
@@ -186,7 +186,7 @@ struct Sealed {
 }
 
 /// Seals up to `most` texts of each kind anew that a previous key sealed. Returns how many that was.
-pub fn renew(tx: &mut Tx, most: i64) -> Result<usize> {
+pub(crate) fn renew(tx: &mut Tx, most: i64) -> Result<usize> {
     let mut renewed = 0;
     for column in ALL {
         if let Form::Sealed(purpose) = column.form {

@@ -50,7 +50,7 @@ text_enum! {
 }
 
 /// What is held here about a person, and what becomes of it.
-pub const PERSONAL_DATA: PersonalData = PersonalData {
+pub(crate) const PERSONAL_DATA: PersonalData = PersonalData {
     table: "security_changes",
     title: "Changes of how you sign in",
     why: "So that what someone else did with your account can be undone. They are removed after 400 days.",
@@ -89,7 +89,7 @@ const KEPT: TimeDelta = TimeDelta::days(400);
 const SEAL: &str = "security_change";
 
 /// Removes up to `most` changes that are too old. Returns how many there were.
-pub fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
+pub(crate) fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
     let old = security_changes::table.filter(security_changes::at.le(tx.now - KEPT));
     let ids: Vec<SecurityChangeId> =
         old.order(security_changes::at).limit(most).select(security_changes::id).load(tx.conn)?;
@@ -98,7 +98,7 @@ pub fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
 }
 
 /// Removes up to `most` times what was kept to be put back, where its time is over. Returns how many there were.
-pub fn sweep_removed(tx: &mut Tx, most: i64, kept_for: TimeDelta) -> Result<usize> {
+pub(crate) fn sweep_removed(tx: &mut Tx, most: i64, kept_for: TimeDelta) -> Result<usize> {
     let over = security_changes::table
         .filter(security_changes::kind.eq(Kind::CredentialRemoved))
         .filter(security_changes::sealed.is_not_null())
@@ -110,7 +110,7 @@ pub fn sweep_removed(tx: &mut Tx, most: i64, kept_for: TimeDelta) -> Result<usiz
 }
 
 /// What was removed of an account since a moment and can be put back: its id, what is sealed, and when; the newest first.
-pub fn removed(
+pub(crate) fn removed(
     conn: &mut Conn,
     user: &UserId,
     since: Timestamp,
@@ -126,7 +126,7 @@ pub fn removed(
 }
 
 /// The accounts that left an address since a moment, for which `key` stands.
-pub fn left(conn: &mut Conn, key: &str, since: Timestamp) -> Result<Vec<UserId>> {
+pub(crate) fn left(conn: &mut Conn, key: &str, since: Timestamp) -> Result<Vec<UserId>> {
     let left = security_changes::table
         .filter(security_changes::kind.eq(Kind::AddressLeft))
         .filter(security_changes::target_id.eq(key))
@@ -135,14 +135,14 @@ pub fn left(conn: &mut Conn, key: &str, since: Timestamp) -> Result<Vec<UserId>>
 }
 
 /// What was there before, as it was kept.
-pub fn open(keys: &Keys, sealed: &str) -> Result<String> {
+pub(crate) fn open(keys: &Keys, sealed: &str) -> Result<String> {
     keys.open(SEAL, sealed)
 }
 
 /// A session, as far as it is judged by.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = sessions)]
-pub struct Beginning {
+pub(crate) struct Beginning {
     /// Which one.
     pub id: SessionId,
     /// When it began.
@@ -156,7 +156,7 @@ pub struct Beginning {
 
 /// One change.
 #[derive(Debug, Clone)]
-pub struct SecurityChange {
+pub(crate) struct SecurityChange {
     /// What changed.
     pub kind: Kind,
     /// Of what was added, its id.
@@ -170,14 +170,14 @@ pub struct SecurityChange {
 
 impl SecurityChange {
     /// What was there before.
-    pub fn before(&self, keys: &Keys) -> Result<Option<String>> {
+    pub(crate) fn before(&self, keys: &Keys) -> Result<Option<String>> {
         self.before.as_deref().map(|sealed| open(keys, sealed)).transpose()
     }
 }
 
 /// A change that is to be noted.
 #[derive(Debug)]
-pub struct NewChange<'a> {
+pub(crate) struct NewChange<'a> {
     /// What changes.
     pub kind: Kind,
     /// Of what is added, its id.
@@ -191,7 +191,7 @@ pub struct NewChange<'a> {
 }
 
 /// Notes a change.
-pub fn note(tx: &mut Tx, user: &UserId, new: NewChange<'_>) -> Result<()> {
+pub(crate) fn note(tx: &mut Tx, user: &UserId, new: NewChange<'_>) -> Result<()> {
     let NewChange { kind, target, before, by, network } = new;
     let before = before.map(|before| tx.config.keys.seal(SEAL, before)).transpose()?;
     let row = (
@@ -212,7 +212,7 @@ pub fn note(tx: &mut Tx, user: &UserId, new: NewChange<'_>) -> Result<()> {
 }
 
 /// What changed about an account, the oldest first.
-pub fn list(conn: &mut Conn, user: &UserId) -> Result<Vec<SecurityChange>> {
+pub(crate) fn list(conn: &mut Conn, user: &UserId) -> Result<Vec<SecurityChange>> {
     type By = (Option<SessionId>, Option<Timestamp>, Option<Timestamp>, Option<PasskeyId>);
     type Row = (Kind, Option<String>, Option<String>, By, Timestamp);
     let found: Vec<Row> = security_changes::table
@@ -245,12 +245,12 @@ pub fn list(conn: &mut Conn, user: &UserId) -> Result<Vec<SecurityChange>> {
 }
 
 /// The session with this id, where it has not ended.
-pub fn session_of(conn: &mut Conn, id: &SessionId) -> Result<Option<Beginning>> {
+pub(crate) fn session_of(conn: &mut Conn, id: &SessionId) -> Result<Option<Beginning>> {
     Ok(sessions::table.find(id).select(Beginning::as_select()).first(conn).optional()?)
 }
 
 /// The sessions of an account that have not ended.
-pub fn sessions_of(conn: &mut Conn, user: &UserId) -> Result<Vec<Beginning>> {
+pub(crate) fn sessions_of(conn: &mut Conn, user: &UserId) -> Result<Vec<Beginning>> {
     let own = sessions::table.filter(sessions::user_id.eq(user));
     Ok(own.select(Beginning::as_select()).load(conn)?)
 }

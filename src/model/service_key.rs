@@ -51,7 +51,7 @@ pub fn service(conn: &mut Conn, config: &Config) -> Result<Service> {
 }
 
 /// Puts a key in use where there is none yet. Of many at once, one does: `true`.
-pub fn begin(tx: &mut Tx, key: &ServiceKey) -> Result<bool> {
+pub(crate) fn begin(tx: &mut Tx, key: &ServiceKey) -> Result<bool> {
     match insert(tx, State::InUse, key) {
         Err(Error::Conflict) => Ok(false),
         inserted => inserted.map(|()| true),
@@ -59,7 +59,7 @@ pub fn begin(tx: &mut Tx, key: &ServiceKey) -> Result<bool> {
 }
 
 /// Announces the next key; one that was announced before, or is retired, goes.
-pub fn announce(tx: &mut Tx, key: &ServiceKey) -> Result<()> {
+pub(crate) fn announce(tx: &mut Tx, key: &ServiceKey) -> Result<()> {
     diesel::delete(service_keys::table.filter(service_keys::state.ne(State::InUse))).execute(tx.conn)?;
     insert(tx, State::Announced, key)
 }
@@ -71,7 +71,7 @@ pub fn in_use_since(conn: &mut Conn) -> Result<Option<Timestamp>> {
 }
 
 /// Puts the announced key in use; the one before it retires. [`Error::NotFound`] where none is announced.
-pub fn switch(tx: &mut Tx) -> Result<()> {
+pub(crate) fn switch(tx: &mut Tx) -> Result<()> {
     diesel::update(service_keys::table.filter(service_keys::state.eq(State::InUse)))
         .set(service_keys::state.eq(State::Retired))
         .execute(tx.conn)?;

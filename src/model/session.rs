@@ -24,16 +24,20 @@ use crate::{
     secret::Secret,
 };
 
-pub use current::{CurrentSession, is_locked, needs_touch, rotate, touch};
-pub use ending::{
-    count, end, end_by_secret, end_twin, hold, of_sso, provider_session_of, revoke, revoke_everybody,
-    revoke_non_sso, revoke_of_passkey, revoke_others, revoke_relying_on, revoke_single_factor, revoke_sso,
+pub(crate) use self::{
+    current::{CurrentSession, is_locked, needs_touch, rotate, touch},
+    ending::{
+        count, end, end_by_secret, end_twin, hold, of_sso, provider_session_of, revoke, revoke_everybody,
+        revoke_non_sso, revoke_of_passkey, revoke_others, revoke_relying_on, revoke_single_factor,
+        revoke_sso,
+    },
+    list::Listed,
+    user_agent_change::{UserAgentChange, classify, lock, note_version},
 };
-pub use list::{Listed, list};
-pub use user_agent_change::{UserAgentChange, classify, lock, note_version};
+pub use list::list;
 
 /// What is held here about a person, and what becomes of it.
-pub const PERSONAL_DATA: PersonalData = PersonalData {
+pub(crate) const PERSONAL_DATA: PersonalData = PersonalData {
     table: "sessions",
     title: "Where you are signed in",
     why: "So that you stay signed in, see your devices, and notice when a session changes hands. A session that has \
@@ -106,7 +110,7 @@ fn exported(conn: &mut Conn, owner: &UserId, skip: i64, most: i64) -> Result<Vec
 }
 
 /// Removes up to `most` sessions that have ended. Returns how many there were.
-pub fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
+pub(crate) fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
     // One that reached its end is not used any more, so the other end comes as well.
     let ended = sessions::table.filter(sessions::idle_expires_at.le(tx.now)).order(sessions::idle_expires_at);
     let ids: Vec<SessionId> = ended.limit(most).select(sessions::id).load(tx.conn)?;
@@ -119,7 +123,7 @@ pub fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
 /// A browser or program that is signed in.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = sessions)]
-pub struct Session {
+pub(crate) struct Session {
     /// Public, for the list.
     pub id: SessionId,
     /// Whose it is.
@@ -172,7 +176,7 @@ pub struct Session {
 
 /// What a session is started with.
 #[derive(Debug, Clone)]
-pub struct NewSession {
+pub(crate) struct NewSession {
     /// How the person proved who they are.
     pub method: AuthMethod,
     /// Whether to remember the device.
@@ -201,7 +205,7 @@ pub struct NewSession {
 
 /// What a browser tells of itself. Every part may be empty.
 #[derive(Debug, Clone, Default)]
-pub struct Fingerprint {
+pub(crate) struct Fingerprint {
     /// `User-Agent`, at most [`Fingerprint::MAX`] bytes of it.
     pub user_agent: String,
     /// The first language of `Accept-Language`.
@@ -214,14 +218,14 @@ pub struct Fingerprint {
 
 impl Fingerprint {
     /// The most bytes of a user agent that are kept.
-    pub const MAX: usize = 400;
+    pub(crate) const MAX: usize = 400;
 }
 
 /// A session's secret, as the cookie carries it.
-pub type SessionSecret = Secret<Session>;
+pub(crate) type SessionSecret = Secret<Session>;
 
 /// How long a session may go unused, and how long it lasts at the most.
-pub fn life(lifetimes: &Lifetimes, remembered: bool) -> (TimeDelta, TimeDelta) {
+pub(crate) fn life(lifetimes: &Lifetimes, remembered: bool) -> (TimeDelta, TimeDelta) {
     match remembered {
         true => (lifetimes.remembered_idle, lifetimes.remembered),
         false => (lifetimes.session_idle, lifetimes.session),
@@ -229,7 +233,7 @@ pub fn life(lifetimes: &Lifetimes, remembered: bool) -> (TimeDelta, TimeDelta) {
 }
 
 /// Starts a session and returns it with its secret, of which only the digest is kept.
-pub fn start(tx: &mut Tx, user: &UserId, new: NewSession) -> Result<(Session, SessionSecret)> {
+pub(crate) fn start(tx: &mut Tx, user: &UserId, new: NewSession) -> Result<(Session, SessionSecret)> {
     let secret = SessionSecret::random()?;
     let (idle, absolute) = life(&tx.config.lifetimes, new.remembered);
     let session = Session {
@@ -276,7 +280,7 @@ pub fn start(tx: &mut Tx, user: &UserId, new: NewSession) -> Result<(Session, Se
 }
 
 /// Notes a step-up, from which its window counts.
-pub fn mark_stepped_up(tx: &mut Tx, id: &SessionId, with: StepUpMethod) -> Result<()> {
+pub(crate) fn mark_stepped_up(tx: &mut Tx, id: &SessionId, with: StepUpMethod) -> Result<()> {
     diesel::update(sessions::table.find(id))
         .set((sessions::stepped_up_at.eq(tx.now), sessions::stepped_up_with.eq(with)))
         .execute(tx.conn)?;
@@ -284,7 +288,7 @@ pub fn mark_stepped_up(tx: &mut Tx, id: &SessionId, with: StepUpMethod) -> Resul
 }
 
 /// Drops the step-ups in every session of `user`.
-pub fn drop_step_ups(tx: &mut Tx, user: &UserId) -> Result<()> {
+pub(crate) fn drop_step_ups(tx: &mut Tx, user: &UserId) -> Result<()> {
     diesel::update(sessions::table.filter(sessions::user_id.eq(user)))
         .set((
             sessions::stepped_up_at.eq(None::<Timestamp>),
@@ -296,7 +300,7 @@ pub fn drop_step_ups(tx: &mut Tx, user: &UserId) -> Result<()> {
 
 /// Notes a second factor that was just set up in a session. It was shown to work, so the step-up behind which it was set up
 /// counts as one with it: its window stays as it is.
-pub fn set_factor(tx: &mut Tx, id: &SessionId, factor: Factor) -> Result<()> {
+pub(crate) fn set_factor(tx: &mut Tx, id: &SessionId, factor: Factor) -> Result<()> {
     diesel::update(sessions::table.find(id))
         .set((sessions::second_factor.eq(factor), sessions::stepped_up_with.eq(StepUpMethod::from(factor))))
         .execute(tx.conn)?;
@@ -304,6 +308,6 @@ pub fn set_factor(tx: &mut Tx, id: &SessionId, factor: Factor) -> Result<()> {
 }
 
 /// When a session began.
-pub fn began_at(conn: &mut Conn, id: &SessionId) -> Result<Timestamp> {
+pub(crate) fn began_at(conn: &mut Conn, id: &SessionId) -> Result<Timestamp> {
     Ok(sessions::table.find(id).select(sessions::created_at).first(conn)?)
 }

@@ -43,7 +43,7 @@ text_enum! {
 
 impl Outcome {
     /// Why not, in words; nothing where it succeeded.
-    pub fn reason(&self) -> Option<&'static str> {
+    pub(crate) fn reason(&self) -> Option<&'static str> {
         match self {
             Outcome::Success => None,
             Outcome::WrongPassword => Some("wrong password"),
@@ -58,7 +58,7 @@ impl Outcome {
 }
 
 /// What is held here about a person, and what becomes of it.
-pub const PERSONAL_DATA: PersonalData = PersonalData {
+pub(crate) const PERSONAL_DATA: PersonalData = PersonalData {
     table: "sign_ins",
     title: "Sign-ins",
     why: "So that you see who tried to get into your account, and we ask you about a browser we have not seen before. \
@@ -107,7 +107,7 @@ fn exported(conn: &mut Conn, owner: &UserId, skip: i64, most: i64) -> Result<Vec
 }
 
 /// Removes up to `most` attempts that are too old for the history. Returns how many there were.
-pub fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
+pub(crate) fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
     let old = sign_ins::at.lt(tx.now - tx.config.lifetimes.history);
     let found = sign_ins::table.filter(old).order(sign_ins::at).limit(most);
     let ids: Vec<SignInId> = found.select(sign_ins::id).load(tx.conn)?;
@@ -117,7 +117,7 @@ pub fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
 /// One attempt.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = sign_ins)]
-pub struct SignIn {
+pub(crate) struct SignIn {
     /// Opaque; also the cursor.
     pub id: SignInId,
     /// Whose account.
@@ -148,7 +148,7 @@ pub struct SignIn {
 
 /// What is noted of an attempt.
 #[derive(Debug, Clone)]
-pub struct Attempt {
+pub(crate) struct Attempt {
     /// From which address on the network.
     pub ip: String,
     /// From which device.
@@ -166,7 +166,7 @@ pub struct Attempt {
 }
 
 /// Notes an attempt, and forgets what is too old.
-pub fn note(tx: &mut Tx, user: &UserId, attempt: Attempt) -> Result<()> {
+pub(crate) fn note(tx: &mut Tx, user: &UserId, attempt: Attempt) -> Result<()> {
     let row = SignIn {
         id: Id::random()?,
         user_id: user.clone(),
@@ -193,7 +193,7 @@ pub fn note(tx: &mut Tx, user: &UserId, attempt: Attempt) -> Result<()> {
 
 /// As much of its history as the account's person sees, as [`list`] has it. Whoever only claims the address is not told
 /// who else tries: they may be a stranger, who would learn from it whether anybody has the address.
-pub fn shown(
+pub(crate) fn shown(
     conn: &mut Conn,
     user: &UserId,
     is_verified: bool,
@@ -204,7 +204,7 @@ pub fn shown(
 }
 
 /// Up to `most` attempts, newest first.
-pub fn list(conn: &mut Conn, user: &UserId, most: i64) -> Result<Vec<SignIn>> {
+pub(crate) fn list(conn: &mut Conn, user: &UserId, most: i64) -> Result<Vec<SignIn>> {
     among(conn, user, false, None, most)
 }
 
@@ -234,14 +234,14 @@ fn among(
 }
 
 /// Whether this person was ever let in, by signing up included.
-pub fn has_any(conn: &mut Conn, user: &UserId) -> Result<bool> {
+pub(crate) fn has_any(conn: &mut Conn, user: &UserId) -> Result<bool> {
     let earlier =
         sign_ins::table.filter(sign_ins::user_id.eq(user)).filter(sign_ins::outcome.eq(Outcome::Success));
     Ok(diesel::select(diesel::dsl::exists(earlier)).get_result(conn)?)
 }
 
 /// The neighbourhood of the network where each of these accounts came in first, where that is known.
-pub fn first_networks(conn: &mut Conn, users: &[UserId]) -> Result<HashMap<UserId, String>> {
+pub(crate) fn first_networks(conn: &mut Conn, users: &[UserId]) -> Result<HashMap<UserId, String>> {
     let rows: Vec<(UserId, String)> = sign_ins::table
         .filter(sign_ins::user_id.eq_any(users))
         .filter(sign_ins::outcome.eq(Outcome::Success))
@@ -254,7 +254,7 @@ pub fn first_networks(conn: &mut Conn, users: &[UserId]) -> Result<HashMap<UserI
 }
 
 /// Forgets the history: it is that of whoever claimed the address before.
-pub fn forget(tx: &mut Tx, user: &UserId) -> Result<()> {
+pub(crate) fn forget(tx: &mut Tx, user: &UserId) -> Result<()> {
     diesel::delete(sign_ins::table.filter(sign_ins::user_id.eq(user))).execute(tx.conn)?;
     Ok(())
 }
@@ -262,7 +262,7 @@ pub fn forget(tx: &mut Tx, user: &UserId) -> Result<()> {
 /// Whether this person was let in since `since` from the same neighbourhood with the same kind of browser: the fallback
 /// for people whose browsers keep no cookies. Where one of that kind ever brought a cookie from there, a browser without one
 /// is another: a colleague's, or a neighbour's.
-pub fn is_familiar(
+pub(crate) fn is_familiar(
     conn: &mut Conn,
     user: &UserId,
     ip: &str,

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// What is held here about a person, and what becomes of it.
-pub const PERSONAL_DATA: PersonalData = PersonalData {
+pub(crate) const PERSONAL_DATA: PersonalData = PersonalData {
     table: "attempts",
     title: "What your organisation said when you signed in through it",
     why: "So that its owners see why a sign-in failed. The last sixty of each connection stay.",
@@ -50,7 +50,7 @@ const KEPT_UNSIGNED: i64 = 10;
 /// A response that came.
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = attempts)]
-pub struct SsoAttempt {
+pub(crate) struct SsoAttempt {
     /// Opaque.
     pub id: AttemptId,
     /// At which connection.
@@ -106,7 +106,7 @@ pub struct CheckDetail {
 }
 
 /// The number of an attempt that a person can read out: eight digits of its id.
-pub fn reference(id: &AttemptId) -> String {
+pub(crate) fn reference(id: &AttemptId) -> String {
     let number =
         id.as_str().get(..8).and_then(|digits| u32::from_str_radix(digits, 16).ok()).unwrap_or_default();
     format!("{:04}-{:04}", number / 10_000 % 10_000, number % 10_000)
@@ -114,7 +114,7 @@ pub fn reference(id: &AttemptId) -> String {
 
 impl SsoAttempt {
     /// What was said and checked.
-    pub fn detail(&self, keys: &Keys) -> Result<Detail> {
+    pub(crate) fn detail(&self, keys: &Keys) -> Result<Detail> {
         Ok(serde_json::from_str(&keys.open(SEAL, &self.sealed)?)?)
     }
 }
@@ -132,7 +132,7 @@ pub fn note(
 }
 
 /// The same of a test by the bearer of a set-up link.
-pub fn note_by_link(
+pub(crate) fn note_by_link(
     tx: &mut Tx,
     connection: &ConnectionId,
     is_signed: bool,
@@ -190,7 +190,7 @@ fn sealed(tx: &Tx, detail: &Detail) -> Result<String> {
 }
 
 /// Says that a response which passed every check let nobody in after all, and why.
-pub fn refuse(tx: &mut Tx, id: &AttemptId, outcome: &str, reason: &str) -> Result<()> {
+pub(crate) fn refuse(tx: &mut Tx, id: &AttemptId, outcome: &str, reason: &str) -> Result<()> {
     let row = attempts::table.find(id).select(SsoAttempt::as_select());
     let Some(row) = row.get_result::<SsoAttempt>(tx.conn).optional()? else { return Ok(()) };
     let detail =
@@ -201,13 +201,13 @@ pub fn refuse(tx: &mut Tx, id: &AttemptId, outcome: &str, reason: &str) -> Resul
 }
 
 /// Says whom a response let in.
-pub fn set_user(tx: &mut Tx, id: &AttemptId, user: &UserId) -> Result<()> {
+pub(crate) fn set_user(tx: &mut Tx, id: &AttemptId, user: &UserId) -> Result<()> {
     diesel::update(attempts::table.find(id)).set(attempts::user_id.eq(user)).execute(tx.conn)?;
     Ok(())
 }
 
 /// A connection's responses, the newest first.
-pub fn of(conn: &mut Conn, connection: &ConnectionId) -> Result<Vec<SsoAttempt>> {
+pub(crate) fn of(conn: &mut Conn, connection: &ConnectionId) -> Result<Vec<SsoAttempt>> {
     Ok(attempts::table
         .filter(attempts::connection_id.eq(connection))
         .order((attempts::at.desc(), attempts::id))
@@ -217,7 +217,11 @@ pub fn of(conn: &mut Conn, connection: &ConnectionId) -> Result<Vec<SsoAttempt>>
 }
 
 /// The tests at a connection by bearers of set-up links since `moment`, the newest first.
-pub fn by_link(conn: &mut Conn, connection: &ConnectionId, moment: Timestamp) -> Result<Vec<SsoAttempt>> {
+pub(crate) fn by_link(
+    conn: &mut Conn,
+    connection: &ConnectionId,
+    moment: Timestamp,
+) -> Result<Vec<SsoAttempt>> {
     Ok(attempts::table
         .filter(attempts::connection_id.eq(connection))
         .filter(attempts::is_test)
@@ -230,7 +234,7 @@ pub fn by_link(conn: &mut Conn, connection: &ConnectionId, moment: Timestamp) ->
 }
 
 /// The signed responses at an organisation's connections, the newest first.
-pub fn seen_by(conn: &mut Conn, organisation: &OrganisationId) -> Result<Vec<SsoAttempt>> {
+pub(crate) fn seen_by(conn: &mut Conn, organisation: &OrganisationId) -> Result<Vec<SsoAttempt>> {
     Ok(attempts::table
         .inner_join(connections::table)
         .filter(connections::organisation_id.eq(organisation))
@@ -242,7 +246,7 @@ pub fn seen_by(conn: &mut Conn, organisation: &OrganisationId) -> Result<Vec<Sso
 }
 
 /// One of them.
-pub fn one(conn: &mut Conn, connection: &ConnectionId, id: &AttemptId) -> Result<SsoAttempt> {
+pub(crate) fn one(conn: &mut Conn, connection: &ConnectionId, id: &AttemptId) -> Result<SsoAttempt> {
     let row = attempts::table.find(id).filter(attempts::connection_id.eq(connection));
     Ok(row.select(SsoAttempt::as_select()).get_result(conn)?)
 }

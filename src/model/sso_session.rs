@@ -14,7 +14,7 @@ const SEAL: &str = "sso_session";
 /// A session at an identity provider. What that calls it and its person is recognised by digests; it can be read only with
 /// the secret key, to ask the identity provider to end it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SsoSession {
+pub(crate) struct SsoSession {
     /// At which connection.
     pub connection: ConnectionId,
     /// The digest of its person's NameID there.
@@ -28,7 +28,7 @@ pub struct SsoSession {
 
 impl SsoSession {
     /// The one of this NameID and index (saml-core §2.7.2).
-    pub fn new(connection: &ConnectionId, name_id: &str, index: Option<&str>) -> Self {
+    pub(crate) fn new(connection: &ConnectionId, name_id: &str, index: Option<&str>) -> Self {
         let digest = |kind: &str, parts: &[&str]| {
             // Lengths first: no two lists of parts are one text.
             let parts: String = parts.iter().map(|part| format!("\n{} {part}", part.len())).collect();
@@ -43,7 +43,7 @@ impl SsoSession {
     }
 
     /// The one of this name, which can be read again.
-    pub fn sealed(connection: &ConnectionId, there: &ProviderSession, keys: &Keys) -> Result<Self> {
+    pub(crate) fn sealed(connection: &ConnectionId, there: &ProviderSession, keys: &Keys) -> Result<Self> {
         let sealed = keys.seal(SEAL, &serde_json::to_string(there)?)?;
         let digests = Self::new(connection, &there.name_id.value, there.index.as_deref());
         Ok(Self { sealed: Some(sealed), ..digests })
@@ -51,6 +51,6 @@ impl SsoSession {
 }
 
 /// What an identity provider calls a session.
-pub fn unseal(sealed: &str, keys: &Keys) -> Result<ProviderSession> {
+pub(crate) fn unseal(sealed: &str, keys: &Keys) -> Result<ProviderSession> {
     Ok(serde_json::from_str(&keys.open(SEAL, sealed)?)?)
 }

@@ -17,18 +17,21 @@ use crate::{
     secret::Secret,
 };
 
-pub use purpose::{
-    AddressChange, AuthnRequestState, CancelDeletion, ChangeEmail, FirstFactor, LinkIdentity, LogoutOffer,
-    LogoutSent, MagicLink, MagicLinkBrowser, MagicLinkCode, MagicLinkRequest, PASSKEY_CEREMONY,
-    PendingSignIn, Purpose, RegisterPasskey, ReportSignIn, ReportedEvent, ResetPassword, ResumeRequest,
-    RevertEmailChange, SamlRequest, SetUpConnection, SetupLinkState, SignOutThere, SsoHandoff, SsoIntent,
-    StopFactorReset, UsePasskey, VerifyEmail,
+pub(crate) use self::{
+    purpose::{
+        AddressChange, CancelDeletion, ChangeEmail, FirstFactor, LinkIdentity, LogoutOffer, LogoutSent,
+        MagicLink, MagicLinkBrowser, MagicLinkCode, MagicLinkRequest, PASSKEY_CEREMONY, PendingSignIn,
+        Purpose, RegisterPasskey, ReportSignIn, ReportedEvent, ResetPassword, ResumeRequest,
+        RevertEmailChange, SetUpConnection, SetupLinkState, SignOutThere, SsoHandoff, StopFactorReset,
+        UsePasskey, VerifyEmail,
+    },
+    reading::{Token, all_outstanding, is_live, is_used, outstanding, peek, peek_unowned},
+    use_address::UseAddress,
 };
-pub use reading::{Token, all_outstanding, is_live, is_used, outstanding, peek, peek_unowned};
-pub use use_address::UseAddress;
+pub use purpose::{AuthnRequestState, SamlRequest, SsoIntent};
 
 /// What is held here about a person, and what becomes of it.
-pub const PERSONAL_DATA: PersonalData = PersonalData {
+pub(crate) const PERSONAL_DATA: PersonalData = PersonalData {
     table: "tokens",
     title: "Links we sent you, and steps under way",
     why: "So that a link works once and not too long. What has expired is removed a week later; until then it can be \
@@ -70,7 +73,7 @@ fn exported(conn: &mut Conn, owner: &UserId, skip: i64, most: i64) -> Result<Vec
 const KEPT_EXPIRED: TimeDelta = TimeDelta::days(7);
 
 /// Removes up to `most` tokens that expired a while ago. Returns how many there were.
-pub fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
+pub(crate) fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
     let gone = tokens::expires_at.le(tx.now - KEPT_EXPIRED);
     let old = tokens::table.filter(gone).order(tokens::expires_at).limit(most);
     let hashes: Vec<String> = old.select(tokens::hash).load(tx.conn)?;
@@ -88,14 +91,14 @@ fn made_by(is_way_back: bool, now: Timestamp) -> Timestamp {
 }
 
 /// Makes a token; older ones of the same purpose die.
-pub fn issue<P: Purpose>(tx: &mut Tx, user: &UserId, claim: &P::Claim) -> Result<Secret<P>> {
+pub(crate) fn issue<P: Purpose>(tx: &mut Tx, user: &UserId, claim: &P::Claim) -> Result<Secret<P>> {
     revoke::<P>(tx, user)?;
     let life = P::life(&tx.config.lifetimes);
     issue_with(tx, user, claim, life)
 }
 
 /// The same beside older ones, which stay, and with a life of its own.
-pub fn issue_with<P: Purpose>(
+pub(crate) fn issue_with<P: Purpose>(
     tx: &mut Tx,
     user: &UserId,
     claim: &P::Claim,
@@ -107,7 +110,7 @@ pub fn issue_with<P: Purpose>(
 }
 
 /// Makes a token of a secret that is there already, for `user` or for whoever will turn out to hold it.
-pub fn store<P: Purpose>(
+pub(crate) fn store<P: Purpose>(
     tx: &mut Tx,
     secret: &Secret<P>,
     user: Option<&UserId>,
@@ -146,29 +149,32 @@ pub fn issue_unowned<P: Purpose>(tx: &mut Tx, claim: &P::Claim) -> Result<Secret
 }
 
 /// The same with a secret that was made before.
-pub fn store_unowned<P: Purpose>(tx: &mut Tx, secret: &Secret<P>, claim: &P::Claim) -> Result<()> {
+pub(crate) fn store_unowned<P: Purpose>(tx: &mut Tx, secret: &Secret<P>, claim: &P::Claim) -> Result<()> {
     let life = P::life(&tx.config.lifetimes);
     store(tx, secret, None, claim, life)
 }
 
 /// Uses a token that is nobody's. Of many at once, one succeeds; the others get [`Error::DeadLink`].
-pub fn redeem_unowned<P: Purpose>(tx: &mut Tx, secret: &Secret<P>) -> Result<P::Claim> {
+pub(crate) fn redeem_unowned<P: Purpose>(tx: &mut Tx, secret: &Secret<P>) -> Result<P::Claim> {
     redeem_optional(tx, secret).map(|(_, claim)| claim)
 }
 
 /// Uses a token. Of many at once, one succeeds; the others get [`Error::DeadLink`].
-pub fn redeem<P: Purpose>(tx: &mut Tx, secret: &Secret<P>) -> Result<(UserId, P::Claim)> {
+pub(crate) fn redeem<P: Purpose>(tx: &mut Tx, secret: &Secret<P>) -> Result<(UserId, P::Claim)> {
     redeem_by_digest::<P>(tx, &secret.digest())
 }
 
 /// The same by the digest of its secret, where something else stands for the secret.
-pub fn redeem_by_digest<P: Purpose>(tx: &mut Tx, digest: &str) -> Result<(UserId, P::Claim)> {
+pub(crate) fn redeem_by_digest<P: Purpose>(tx: &mut Tx, digest: &str) -> Result<(UserId, P::Claim)> {
     let (user_id, claim) = use_up::<P>(tx, digest)?;
     Ok((user_id.ok_or(Error::DeadLink)?, claim))
 }
 
 /// The same for a token that need not be anybody's.
-pub fn redeem_optional<P: Purpose>(tx: &mut Tx, secret: &Secret<P>) -> Result<(Option<UserId>, P::Claim)> {
+pub(crate) fn redeem_optional<P: Purpose>(
+    tx: &mut Tx,
+    secret: &Secret<P>,
+) -> Result<(Option<UserId>, P::Claim)> {
     use_up::<P>(tx, &secret.digest())
 }
 
@@ -196,7 +202,7 @@ fn live<'a>(purpose: &'static str, digest: &'a str, now: Timestamp) -> _ {
 
 /// Counts one code that is offered with a token, before it is looked at. [`Error::DeadLink`] where the token is not live
 /// or `most` were offered already.
-pub fn count_attempt<P: Purpose>(
+pub(crate) fn count_attempt<P: Purpose>(
     tx: &mut Tx,
     secret: &Secret<P>,
     most: i32,
@@ -206,7 +212,7 @@ pub fn count_attempt<P: Purpose>(
 }
 
 /// The same with a token that may be nobody's.
-pub fn count_attempt_unowned<P: Purpose>(
+pub(crate) fn count_attempt_unowned<P: Purpose>(
     tx: &mut Tx,
     secret: &Secret<P>,
     most: i32,
@@ -223,38 +229,38 @@ pub fn count_attempt_unowned<P: Purpose>(
 }
 
 /// Kills one token that was not used, by its secret. Harmless twice.
-pub fn discard<P: Purpose>(tx: &mut Tx, secret: &Secret<P>) -> Result<()> {
+pub(crate) fn discard<P: Purpose>(tx: &mut Tx, secret: &Secret<P>) -> Result<()> {
     discard_by_digest::<P>(tx, &secret.digest())
 }
 
 /// The same by the digest of its secret.
-pub fn discard_by_digest<P: Purpose>(tx: &mut Tx, digest: &str) -> Result<()> {
+pub(crate) fn discard_by_digest<P: Purpose>(tx: &mut Tx, digest: &str) -> Result<()> {
     diesel::delete(tokens::table.find(digest).filter(tokens::purpose.eq(P::NAME))).execute(tx.conn)?;
     Ok(())
 }
 
 /// Keeps a token that is nobody's, with a secret that was made elsewhere; an older one with the same secret is replaced.
-pub fn replace_unowned<P: Purpose>(tx: &mut Tx, secret: &Secret<P>, claim: &P::Claim) -> Result<()> {
+pub(crate) fn replace_unowned<P: Purpose>(tx: &mut Tx, secret: &Secret<P>, claim: &P::Claim) -> Result<()> {
     discard(tx, secret)?;
     store_unowned(tx, secret, claim)
 }
 
 /// Forgets the tokens of one purpose that are nobody's and no longer work.
-pub fn discard_expired<P: Purpose>(tx: &mut Tx) -> Result<()> {
+pub(crate) fn discard_expired<P: Purpose>(tx: &mut Tx) -> Result<()> {
     let nobodys = tokens::table.filter(tokens::user_id.is_null()).filter(tokens::purpose.eq(P::NAME));
     diesel::delete(nobodys.filter(tokens::expires_at.le(tx.now))).execute(tx.conn)?;
     Ok(())
 }
 
 /// Kills the tokens of one purpose that `user` has and did not use.
-pub fn revoke<P: Purpose>(tx: &mut Tx, user: &UserId) -> Result<()> {
+pub(crate) fn revoke<P: Purpose>(tx: &mut Tx, user: &UserId) -> Result<()> {
     let open = tokens::table.filter(tokens::user_id.eq(user)).filter(tokens::used_at.is_null());
     diesel::delete(open.filter(tokens::purpose.eq(P::NAME))).execute(tx.conn)?;
     Ok(())
 }
 
 /// Kills the tokens of one purpose that anybody has and did not use.
-pub fn revoke_for_all<P: Purpose>(tx: &mut Tx) -> Result<()> {
+pub(crate) fn revoke_for_all<P: Purpose>(tx: &mut Tx) -> Result<()> {
     let open = tokens::table.filter(tokens::purpose.eq(P::NAME)).filter(tokens::used_at.is_null());
     diesel::delete(open).execute(tx.conn)?;
     Ok(())
@@ -263,14 +269,14 @@ pub fn revoke_for_all<P: Purpose>(tx: &mut Tx) -> Result<()> {
 /// Kills every token of `user` that was not used yet, but for the ways back: for the old mailbox after a change of
 /// address, from a sign-in that was somebody else's, from a deletion, and from a reset of the second factors. Whoever took
 /// an account over must not be able to close them.
-pub fn revoke_all(tx: &mut Tx, user: &UserId) -> Result<()> {
+pub(crate) fn revoke_all(tx: &mut Tx, user: &UserId) -> Result<()> {
     let open = tokens::table.filter(tokens::user_id.eq(user)).filter(tokens::used_at.is_null());
     diesel::delete(open.filter(tokens::purpose.ne_all(WAYS_BACK))).execute(tx.conn)?;
     Ok(())
 }
 
 /// Kills the tokens of one purpose that `user` got since `moment` and did not use.
-pub fn revoke_since<P: Purpose>(tx: &mut Tx, user: &UserId, moment: Timestamp) -> Result<()> {
+pub(crate) fn revoke_since<P: Purpose>(tx: &mut Tx, user: &UserId, moment: Timestamp) -> Result<()> {
     let open = tokens::table.filter(tokens::user_id.eq(user)).filter(tokens::used_at.is_null());
     diesel::delete(open.filter(tokens::purpose.eq(P::NAME)).filter(tokens::created_at.ge(moment)))
         .execute(tx.conn)?;
@@ -278,7 +284,7 @@ pub fn revoke_since<P: Purpose>(tx: &mut Tx, user: &UserId, moment: Timestamp) -
 }
 
 /// Kills those tokens of a purpose that `user` has and did not use of which `is_spent` says so.
-pub fn revoke_where<P: Purpose>(
+pub(crate) fn revoke_where<P: Purpose>(
     tx: &mut Tx,
     user: &UserId,
     is_spent: impl Fn(&P::Claim) -> bool,
@@ -296,7 +302,7 @@ pub fn revoke_where<P: Purpose>(
 }
 
 /// Does what [`issue`] does, for nobody: the same work where there is nobody to make a token for.
-pub fn dummy_issue<P: Purpose>(tx: &mut Tx) -> Result<()> {
+pub(crate) fn dummy_issue<P: Purpose>(tx: &mut Tx) -> Result<()> {
     let secret = Secret::<P>::random()?;
     diesel::delete(tokens::table.find(secret.digest())).execute(tx.conn)?;
     insert(tx, &secret, None, "null".to_owned(), TimeDelta::zero())

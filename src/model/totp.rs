@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// What is held here about a person, and what becomes of it.
-pub const PERSONAL_DATA: PersonalData = PersonalData {
+pub(crate) const PERSONAL_DATA: PersonalData = PersonalData {
     table: "totp",
     title: "Your authenticator app",
     why: "So that a code from your app can be checked. It stays until you remove the app.",
@@ -34,7 +34,7 @@ pub const PERSONAL_DATA: PersonalData = PersonalData {
 };
 
 /// What is held here about a person, and what becomes of it.
-pub const SETUP_PERSONAL_DATA: PersonalData = PersonalData {
+pub(crate) const SETUP_PERSONAL_DATA: PersonalData = PersonalData {
     table: "totp_setups",
     title: "An authenticator app that waits for its first code",
     why: "So that setting one up can be finished, for half an hour.",
@@ -58,7 +58,7 @@ fn exported(conn: &mut Conn, owner: &UserId, skip: i64, _: i64) -> Result<Vec<Va
 }
 
 /// Removes up to `most` set-ups that were not finished in time. Returns how many there were.
-pub fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
+pub(crate) fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
     let over = totp_setups::table.filter(totp_setups::expires_at.le(tx.now)).order(totp_setups::expires_at);
     let ids: Vec<SessionId> = over.limit(most).select(totp_setups::session_id).load(tx.conn)?;
     let gone = totp_setups::table.filter(totp_setups::session_id.eq_any(ids));
@@ -66,7 +66,7 @@ pub fn sweep(tx: &mut Tx, most: i64) -> Result<usize> {
 }
 
 /// How many digits a code has.
-pub const DIGITS: usize = 6;
+pub(crate) const DIGITS: usize = 6;
 
 // RFC 6238 §5.2: one step of delay each way.
 const SKEW: i64 = 1;
@@ -92,7 +92,7 @@ impl SharedSecret {
     }
 
     /// The secret that [`SharedSecret::base32`] wrote.
-    pub fn from_base32(base32: &str) -> Result<Self> {
+    pub(crate) fn from_base32(base32: &str) -> Result<Self> {
         let secret = totp_rs::Secret::try_from_base32(base32).map_err(Error::internal)?;
         Ok(Self::from_bytes(secret.as_bytes()))
     }
@@ -103,7 +103,7 @@ impl SharedSecret {
     }
 
     /// `otpauth://totp/…`, as a QR code carries it.
-    pub fn uri(&self, issuer: &str, account: &str) -> Result<Zeroizing<String>> {
+    pub(crate) fn uri(&self, issuer: &str, account: &str) -> Result<Zeroizing<String>> {
         // A colon would end the issuer's part of the label.
         let plain = |text: &str| text.replace(':', " ");
         let named = self.builder().with_issuer(Some(plain(issuer))).with_account_name(plain(account));
@@ -144,7 +144,7 @@ impl SharedSecret {
 
 /// Starts a set-up with a fresh secret; one that this session did not finish is replaced. An app that is in use stays in use.
 /// No other session sees or finishes it.
-pub fn start(tx: &mut Tx, user: &UserId, here: &SessionId) -> Result<SharedSecret> {
+pub(crate) fn start(tx: &mut Tx, user: &UserId, here: &SessionId) -> Result<SharedSecret> {
     let secret = SharedSecret::random()?;
     diesel::delete(totp_setups::table.find(here)).execute(tx.conn)?;
     diesel::insert_into(totp_setups::table)
@@ -160,7 +160,7 @@ pub fn start(tx: &mut Tx, user: &UserId, here: &SessionId) -> Result<SharedSecre
 }
 
 /// The secret of a set-up that waits for its first code in this session, if there is one.
-pub fn waiting(
+pub(crate) fn waiting(
     conn: &mut Conn,
     keys: &Keys,
     here: &SessionId,
@@ -180,7 +180,7 @@ fn sealed_setup(conn: &mut Conn, here: &SessionId, now: Timestamp) -> Result<Opt
 
 /// Finishes a set-up with the app's first code, which is spent by it (RFC 6238 §5.2). `false` where the code is not
 /// right; [`Error::DeadLink`] where no set-up waits. Of many at once, one succeeds.
-pub fn confirm(tx: &mut Tx, user: &UserId, here: &SessionId, code: &str) -> Result<bool> {
+pub(crate) fn confirm(tx: &mut Tx, user: &UserId, here: &SessionId, code: &str) -> Result<bool> {
     let sealed = sealed_setup(tx.conn, here, tx.now)?.ok_or(Error::DeadLink)?;
     let secret = SharedSecret::open(&tx.config.keys, &sealed)?;
     let Some(step) = secret.step_of(code, tx.now) else { return Ok(false) };
@@ -208,7 +208,7 @@ fn insert(tx: &mut Tx, user: &UserId, sealed: &str, step: i64) -> Result<()> {
 }
 
 /// The secret of the app that is in use, where there is one.
-pub fn secret(conn: &mut Conn, keys: &Keys, user: &UserId) -> Result<Option<SharedSecret>> {
+pub(crate) fn secret(conn: &mut Conn, keys: &Keys, user: &UserId) -> Result<Option<SharedSecret>> {
     let sealed: Option<String> = totp::table.find(user).select(totp::sealed).get_result(conn).optional()?;
     sealed.map(|sealed| SharedSecret::open(keys, &sealed)).transpose()
 }
@@ -222,7 +222,7 @@ pub fn restore(tx: &mut Tx, user: &UserId, secret: &SharedSecret) -> Result<()> 
 
 /// Uses a code. Each step is good once, and none before it any more: of many at once, one succeeds. A secret that an
 /// older key sealed moves to the current one with it; where that key is gone, no code is right.
-pub fn take(tx: &mut Tx, user: &UserId, code: &str) -> Result<bool> {
+pub(crate) fn take(tx: &mut Tx, user: &UserId, code: &str) -> Result<bool> {
     let sealed: Option<String> =
         totp::table.find(user).select(totp::sealed).get_result(tx.conn).optional()?;
     let Some(sealed) = sealed else { return Ok(false) };
@@ -246,19 +246,19 @@ pub fn take(tx: &mut Tx, user: &UserId, code: &str) -> Result<bool> {
 }
 
 /// Since when an app is set up, and when it was last used.
-pub fn since(conn: &mut Conn, user: &UserId) -> Result<Option<(Timestamp, Timestamp)>> {
+pub(crate) fn since(conn: &mut Conn, user: &UserId) -> Result<Option<(Timestamp, Timestamp)>> {
     let row = totp::table.find(user).select((totp::created_at, totp::last_used_at));
     Ok(row.get_result(conn).optional()?)
 }
 
 /// Removes the set-ups that wait for their first codes.
-pub fn forget_setup(tx: &mut Tx, user: &UserId) -> Result<()> {
+pub(crate) fn forget_setup(tx: &mut Tx, user: &UserId) -> Result<()> {
     diesel::delete(totp_setups::table.filter(totp_setups::user_id.eq(user))).execute(tx.conn)?;
     Ok(())
 }
 
 /// Removes the app and any set-up. Whether there was an app.
-pub fn forget(tx: &mut Tx, user: &UserId) -> Result<bool> {
+pub(crate) fn forget(tx: &mut Tx, user: &UserId) -> Result<bool> {
     forget_setup(tx, user)?;
     Ok(diesel::delete(totp::table.find(user)).execute(tx.conn)? == 1)
 }

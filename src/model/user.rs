@@ -22,19 +22,21 @@ use crate::{
     mail::EmailAddress,
 };
 
-pub use super::name::Name;
-pub use address::{
-    Cursor, all_with, at_domain, confirmed, latest_unverified, lock_both, mark_warned, meant_by,
-    stale_unverified, start_cursor,
+pub(crate) use self::{
+    address::{
+        Cursor, all_with, at_domain, confirmed, latest_unverified, lock_both, mark_warned, meant_by,
+        stale_unverified, start_cursor,
+    },
+    known_devices::{forget_known_devices, known_from},
+    password::{
+        PasswordCredential, PasswordCredentials, begun_in, block_password, drop_password,
+        password_credential, password_credentials, rehash, set_password,
+    },
 };
-pub use known_devices::{forget_known_devices, known_from};
-pub use password::{
-    PasswordCredential, PasswordCredentials, begun_in, block_password, drop_password, password_credential,
-    password_credentials, rehash, set_password,
-};
+pub(crate) use super::name::Name;
 
 /// What is held here about a person, and what becomes of it.
-pub const PERSONAL_DATA: PersonalData = PersonalData {
+pub(crate) const PERSONAL_DATA: PersonalData = PersonalData {
     table: "users",
     title: "Your account",
     why: "So that you can sign in, and we can write to you.",
@@ -111,24 +113,24 @@ pub struct User {
 
 impl User {
     /// Whether the address is proved.
-    pub fn is_verified(&self) -> bool {
+    pub(crate) fn is_verified(&self) -> bool {
         self.email_verified_at.is_some()
     }
 
     /// What an email calls them: nothing where nobody confirmed the address, for a stranger may have typed the name.
-    pub fn name_for_emails(&self) -> &str {
+    pub(crate) fn name_for_emails(&self) -> &str {
         if self.is_verified() { &self.name } else { "" }
     }
 
     /// Whether it waits to be deleted.
-    pub fn is_leaving(&self) -> bool {
+    pub(crate) fn is_leaving(&self) -> bool {
         self.deletes_at.is_some()
     }
 }
 
 /// What a stranger says of themselves.
 #[derive(Debug, Clone)]
-pub struct NewUser {
+pub(crate) struct NewUser {
     /// The address they claim.
     pub email: EmailAddress,
     /// What they want to be called.
@@ -140,7 +142,7 @@ pub struct NewUser {
 }
 
 /// Makes an account whose address is a claim.
-pub fn register(tx: &mut Tx, new: NewUser) -> Result<User> {
+pub(crate) fn register(tx: &mut Tx, new: NewUser) -> Result<User> {
     let normalized = new.email.normalized();
     let user = User {
         id: Id::random()?,
@@ -166,7 +168,7 @@ pub fn register(tx: &mut Tx, new: NewUser) -> Result<User> {
 
 /// Somebody who comes in by single sign-on for the first time.
 #[derive(Debug, Clone)]
-pub struct ProvisionedUser {
+pub(crate) struct ProvisionedUser {
     /// The address that is said of them. A claim, like any other.
     pub email: EmailAddress,
     /// What they want to be called, where that is said.
@@ -176,7 +178,7 @@ pub struct ProvisionedUser {
 }
 
 /// Makes an account without a password, whose address is a claim.
-pub fn provision(tx: &mut Tx, new: ProvisionedUser) -> Result<User> {
+pub(crate) fn provision(tx: &mut Tx, new: ProvisionedUser) -> Result<User> {
     let normalized = new.email.normalized();
     let user = User {
         id: Id::random()?,
@@ -201,12 +203,12 @@ pub fn by_id(conn: &mut Conn, id: &UserId) -> Result<User> {
 }
 
 /// The user with this id, if there is one.
-pub fn find(conn: &mut Conn, id: &UserId) -> Result<Option<User>> {
+pub(crate) fn find(conn: &mut Conn, id: &UserId) -> Result<Option<User>> {
     Ok(users::table.find(id).select(User::as_select()).first(conn).optional()?)
 }
 
 /// The user with this id, if there is one, while everyone else who means their address waits.
-pub fn find_locked(tx: &mut Tx, id: &UserId) -> Result<Option<User>> {
+pub(crate) fn find_locked(tx: &mut Tx, id: &UserId) -> Result<Option<User>> {
     let Some(user) = find(tx.conn, id)? else { return Ok(None) };
     tx.lock(&user.email.normalized())?;
     // Again: it may have changed while this one waited.
@@ -218,12 +220,12 @@ pub fn find_locked(tx: &mut Tx, id: &UserId) -> Result<Option<User>> {
 ///
 /// # Errors
 /// [`Error::AccountLocked`].
-pub fn ensure_not_locked(user: &User) -> Result<()> {
+pub(crate) fn ensure_not_locked(user: &User) -> Result<()> {
     if user.locked_at.is_some() { Err(Error::AccountLocked) } else { Ok(()) }
 }
 
 /// Up to `most` users, in the order of their ids, after the one called `after`.
-pub fn page(conn: &mut Conn, after: &UserId, most: i64) -> Result<Vec<User>> {
+pub(crate) fn page(conn: &mut Conn, after: &UserId, most: i64) -> Result<Vec<User>> {
     Ok(users::table
         .filter(users::id.gt(after))
         .order(users::id)
@@ -242,7 +244,7 @@ pub fn seeded(conn: &mut Conn) -> Result<Vec<(String, bool)>> {
 }
 
 /// Changes what a person wants to be called.
-pub fn rename(tx: &mut Tx, id: &UserId, name: &Name) -> Result<()> {
+pub(crate) fn rename(tx: &mut Tx, id: &UserId, name: &Name) -> Result<()> {
     diesel::update(users::table.find(id)).set(users::name.eq(name.as_str())).execute(tx.conn)?;
     Ok(())
 }

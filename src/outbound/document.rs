@@ -31,7 +31,7 @@ const MOST_ADDRESSES: usize = 16;
 
 /// Why a document could not be read, in a sentence for whoever gave its address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Unreadable {
+pub(crate) enum Unreadable {
     /// The operator switched this off.
     #[error("This site reads no metadata from links. Paste it instead.")]
     Off,
@@ -66,7 +66,7 @@ pub enum Unreadable {
 
 impl Outbound {
     /// The document at an address, up to a mebibyte of UTF-8. Redirects are not followed.
-    pub async fn fetch(&self, address: &str) -> Result<String, Unreadable> {
+    pub(crate) async fn fetch(&self, address: &str) -> Result<String, Unreadable> {
         if !self.may_fetch {
             return Err(Unreadable::Off);
         }

@@ -20,7 +20,7 @@ const ATTEMPT: Duration = Duration::from_secs(2);
 
 /// Asks the world.
 #[derive(Debug, Clone)]
-pub struct Outbound {
+pub(crate) struct Outbound {
     dns_server: Option<SocketAddr>,
     may_fetch: bool,
     may_be_private: bool,
@@ -30,11 +30,11 @@ pub struct Outbound {
 /// Nobody could say, this time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("The DNS did not answer in time. Try again in a moment.")]
-pub struct DnsUnavailable;
+pub(crate) struct DnsUnavailable;
 
 impl Outbound {
     /// Asks as the settings say.
-    pub fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config) -> Self {
         Self {
             dns_server: config.dns_server,
             may_fetch: config.metadata_links,
@@ -45,7 +45,7 @@ impl Outbound {
 
     /// The TXT records of a name, each put together from its parts (RFC 1035 §3.3.14); none where the DNS says that there
     /// are none. [`DnsUnavailable`] where it does not say.
-    pub async fn lookup_txt(&self, name: &str) -> Result<Vec<String>, DnsUnavailable> {
+    pub(crate) async fn lookup_txt(&self, name: &str) -> Result<Vec<String>, DnsUnavailable> {
         let resolver = self.resolver()?;
         let asked = tokio::time::timeout(PATIENCE, resolver.txt_lookup(format!("{name}."))).await;
         match asked.map_err(|_| DnsUnavailable)? {

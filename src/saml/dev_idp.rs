@@ -32,7 +32,7 @@ use crate::{
 const MAX_REQUEST: u64 = 16 * 1024;
 
 /// The identity provider, with a key that follows from the secret of this house: nothing of it is kept.
-pub struct DevIdp {
+pub(crate) struct DevIdp {
     key: EcKey<Private>,
     entity_id: String,
     sign_in: String,
@@ -40,7 +40,7 @@ pub struct DevIdp {
 
 /// Somebody it knows.
 #[derive(Debug, Clone, Copy)]
-pub struct Known {
+pub(crate) struct Known {
     /// Their name there: it stays.
     pub subject: &'static str,
     /// Their address.
@@ -53,7 +53,7 @@ pub struct Known {
 
 impl DevIdp {
     /// The one of this house, called `entity_id`, where people sign in at `sign_in`.
-    pub fn of(keys: &Keys, entity_id: String, sign_in: String) -> Result<Self> {
+    pub(crate) fn of(keys: &Keys, entity_id: String, sign_in: String) -> Result<Self> {
         let digest =
             keys.lookups("demonstration", "identity provider")?.into_iter().next().unwrap_or_default();
         let digest = digest.rsplit(':').next().unwrap_or_default();
@@ -63,7 +63,7 @@ impl DevIdp {
     }
 
     /// What a connection is made of (saml-metadata §2.4.3).
-    pub fn metadata(&self) -> Result<String> {
+    pub(crate) fn metadata(&self) -> Result<String> {
         let certificate = self.certificate().and_then(|certificate| certificate.to_der());
         let certificate = BASE64_STANDARD.encode(certificate.map_err(Error::internal)?);
         Ok(format!(
@@ -84,7 +84,13 @@ impl DevIdp {
     }
 
     /// The answer to a request (saml-profiles §4.1.4.2), as the field `SAMLResponse`.
-    pub fn answer(&self, request: &str, who: &Known, service: &Service, now: Timestamp) -> Result<String> {
+    pub(crate) fn answer(
+        &self,
+        request: &str,
+        who: &Known,
+        service: &Service,
+        now: Timestamp,
+    ) -> Result<String> {
         let (us, acs_url, issuer) = (&service.entity_id, &service.acs_url, &self.entity_id);
         let (at, until) = (now.iso(), (now + TimeDelta::minutes(5)).iso());
         let (response_id, assertion_id) =
@@ -152,7 +158,7 @@ impl DevIdp {
 }
 
 /// The ID of a request, from the field `SAMLRequest` of the redirect binding (saml-bindings §3.4.4.1).
-pub fn request_id(field: &str) -> Result<String> {
+pub(crate) fn request_id(field: &str) -> Result<String> {
     let unreadable = || Error::Malformed("this is no request for a sign-in".to_owned());
     let packed = BASE64_STANDARD.decode(field).map_err(|_| unreadable())?;
     let mut text = String::new();

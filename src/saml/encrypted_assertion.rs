@@ -145,7 +145,7 @@ fn cipher_value(element: &Element) -> Result<Vec<u8>, Reason> {
 
 impl EncryptedAssertion {
     /// Opens it with the first of our keys that fits; what comes out is as good as its signature.
-    pub fn open(&self, ours: &[ServiceKey]) -> Result<String, Reason> {
+    pub(crate) fn open(&self, ours: &[ServiceKey]) -> Result<String, Reason> {
         if ours.is_empty() {
             return Err(Reason::NoDecryptionKey);
         }

@@ -17,7 +17,7 @@ use super::{
 use crate::clock::Timestamp;
 
 /// The largest metadata that is read, in bytes.
-pub const MAX_METADATA: usize = 1024 * 1024;
+pub(crate) const MAX_METADATA: usize = 1024 * 1024;
 
 const LIMITS: Limits = Limits {
     bytes: MAX_METADATA,
@@ -74,12 +74,12 @@ pub struct Endpoints {
 
 impl Endpoints {
     /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.redirect.is_none() && self.post.is_none()
     }
 
     /// Both, as far as there are any.
-    pub fn both(&self) -> (Option<&str>, Option<&str>) {
+    pub(crate) fn both(&self) -> (Option<&str>, Option<&str>) {
         (self.redirect.as_deref(), self.post.as_deref())
     }
 }
@@ -140,7 +140,7 @@ impl IdentityProvider {
     }
 
     /// The host of its sign-in address, as people know it.
-    pub fn host(&self) -> Option<String> {
+    pub(crate) fn host(&self) -> Option<String> {
         let address = self.redirect.as_deref().or(self.post.as_deref())?;
         Url::parse(address).ok()?.host_str().map(str::to_owned)
     }

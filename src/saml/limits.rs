@@ -6,7 +6,7 @@ use super::{
 };
 
 /// The largest `SAMLResponse` that is read, in characters of base64.
-pub const MAX_RESPONSE: usize = 256 * 1024;
+pub(crate) const MAX_RESPONSE: usize = 256 * 1024;
 
 const LIMITS: Limits = Limits {
     bytes: MAX_RESPONSE,
@@ -22,6 +22,6 @@ const LIMITS: Limits = Limits {
 };
 
 /// Reads a text within the limits of a response.
-pub fn read(text: &str) -> Result<Element, Reason> {
+pub(crate) fn read(text: &str) -> Result<Element, Reason> {
     xml::read(text, &LIMITS)
 }

@@ -51,7 +51,7 @@ enum Signature {
 
 /// What an identity provider asks for.
 #[derive(Debug)]
-pub struct Logout {
+pub(crate) struct Logout {
     /// The ID of the request.
     pub id: String,
     /// Who signed out there.
@@ -64,7 +64,7 @@ pub struct Logout {
 
 impl UnprovedLogout {
     /// Reads a request, small and of one shape. Nothing of it is proved.
-    pub fn read(message: &LogoutMessage) -> Result<Self, Reason> {
+    pub(crate) fn read(message: &LogoutMessage) -> Result<Self, Reason> {
         let (text, detached) = match message {
             LogoutMessage::Post(field) => {
                 if field.len() > 2 * MAX_MESSAGE {
@@ -89,12 +89,12 @@ impl UnprovedLogout {
     }
 
     /// Who it claims to be from.
-    pub fn issuer(&self) -> &str {
+    pub(crate) fn issuer(&self) -> &str {
         &self.issuer
     }
 
     /// What is asked for, where this identity provider signed it for us just now.
-    pub fn verify(
+    pub(crate) fn verify(
         &self,
         provider: &IdentityProvider,
         service: &Service,
@@ -150,7 +150,7 @@ fn check(root: &Element, service: &Service, now: Timestamp) -> Result<Logout, Re
 }
 
 /// The answer to a request (saml-core §3.7.3.2), to where its identity provider takes answers; nothing where it takes none.
-pub fn answer_logout(
+pub(crate) fn answer_logout(
     service: &Service,
     provider: &IdentityProvider,
     in_response_to: &str,

@@ -16,7 +16,7 @@ use crate::{clock::Timestamp, error::Result, secret};
 
 /// What an identity provider calls a session of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProviderSession {
+pub(crate) struct ProviderSession {
     /// Whose it is.
     pub name_id: NameId,
     /// Which one, where it has an index (saml-core §2.7.2).
@@ -25,7 +25,7 @@ pub struct ProviderSession {
 
 /// Our request for a logout, which can be sent.
 #[derive(Debug)]
-pub struct PreparedLogout {
+pub(crate) struct PreparedLogout {
     /// Its ID, which the answer names.
     pub id: String,
     /// How the browser is sent there.
@@ -42,7 +42,7 @@ pub struct LogoutAnswer {
 }
 
 /// Asks an identity provider to end a session (saml-core §3.7.1); nothing where it takes no such requests.
-pub fn ask_for_logout(
+pub(crate) fn ask_for_logout(
     service: &Service,
     provider: &IdentityProvider,
     session: &ProviderSession,

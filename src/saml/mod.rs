@@ -7,7 +7,7 @@
 //! on those bytes, read again.
 
 #[cfg(feature = "development")]
-pub mod dev_idp;
+pub(crate) mod dev_idp;
 mod encrypted_assertion;
 mod engine;
 mod idp;
@@ -26,23 +26,31 @@ mod start;
 mod time;
 mod xml;
 
-#[cfg(feature = "development")]
-pub use dev_idp::DevIdp;
-pub use idp::{Endpoints, IdentityProvider, MAX_METADATA, choose_provider, provider_ids, read_provider};
-pub use key::{Certificate, ServiceKey};
-pub use key_kind::KeyKind;
-pub use limits::MAX_RESPONSE;
-pub use logout::{Logout, LogoutMessage, UnprovedLogout, answer_logout};
-pub use logout_there::{LogoutAnswer, PreparedLogout, ProviderSession, ask_for_logout, read_logout_answer};
-pub use metadata::metadata;
-pub use reason::Reason;
-pub use response::{
-    Attribute, Check, Name, NameFormat, NameId, Presented, Refusal, Request, ResponseOrigin, Service,
-    Statement, read_origin, read_response,
+pub(crate) use self::{
+    idp::MAX_METADATA,
+    limits::MAX_RESPONSE,
+    logout::{Logout, answer_logout},
+    logout_there::{LogoutAnswer, PreparedLogout, ProviderSession, ask_for_logout},
+    response::{Attribute, Check, NameId, ResponseOrigin},
+    start::PreparedRequest,
+    time::SKEW,
 };
-pub use response_pool::ResponsePool;
-pub use start::{AuthnRequestParams, BindingMessage, NamePolicy, PreparedRequest, start};
-pub use time::SKEW;
+pub use self::{
+    idp::{IdentityProvider, choose_provider, provider_ids, read_provider},
+    key::{Certificate, ServiceKey},
+    key_kind::KeyKind,
+    logout::{LogoutMessage, UnprovedLogout},
+    logout_there::read_logout_answer,
+    metadata::metadata,
+    reason::Reason,
+    response::{
+        Name, NameFormat, Presented, Refusal, Request, Service, Statement, read_origin, read_response,
+    },
+    response_pool::ResponsePool,
+    start::{AuthnRequestParams, BindingMessage, NamePolicy, start},
+};
+#[cfg(feature = "development")]
+pub(crate) use dev_idp::DevIdp;
 
 // Names of SAML, XML Signature and XML Encryption.
 const ASSERTION: &str = "urn:oasis:names:tc:SAML:2.0:assertion";

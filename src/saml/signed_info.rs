@@ -62,7 +62,7 @@ pub(super) struct SignedInfo {
 
 impl SignedInfo {
     /// Nothing where the element is longer than any honest one.
-    pub fn new(
+    pub(crate) fn new(
         element: &Element,
         method: &'static Method,
         prefixes: Vec<String>,
@@ -77,12 +77,12 @@ impl SignedInfo {
     }
 
     /// The kind of key that makes such a signature.
-    pub fn kind(&self) -> KeyKind {
+    pub(crate) fn kind(&self) -> KeyKind {
         self.method.kind
     }
 
     /// The certificate whose key made the signature.
-    pub fn signer<'a>(&self, certificates: &'a [Certificate]) -> Option<&'a Certificate> {
+    pub(crate) fn signer<'a>(&self, certificates: &'a [Certificate]) -> Option<&'a Certificate> {
         let canonical = engine::canonical(&self.text, &self.prefixes)?;
         self.method.signer(&canonical, &self.value, certificates)
     }
@@ -90,12 +90,12 @@ impl SignedInfo {
 
 impl Method {
     /// The one with this URI.
-    pub fn from_uri(uri: &str) -> Option<&'static Self> {
+    pub(crate) fn from_uri(uri: &str) -> Option<&'static Self> {
         METHODS.iter().find(|method| method.uri == uri)
     }
 
     /// The certificate whose key signed these bytes.
-    pub fn signer<'a>(
+    pub(crate) fn signer<'a>(
         &self,
         signed: &[u8],
         value: &[u8],

@@ -8,10 +8,10 @@ use crate::clock::Timestamp;
 const WITHOUT_ZONE: &str = "%Y-%m-%dT%H:%M:%S%.f";
 
 /// How far two clocks may be apart, in either direction.
-pub const SKEW: TimeDelta = TimeDelta::seconds(90);
+pub(crate) const SKEW: TimeDelta = TimeDelta::seconds(90);
 
 /// A time of SAML (saml-core §1.3.3), if it is there. One without a zone is UTC, as all of them are to be.
-pub fn instant(element: &Element, name: &str) -> Result<Option<Timestamp>, Reason> {
+pub(crate) fn instant(element: &Element, name: &str) -> Result<Option<Timestamp>, Reason> {
     let Some(text) = element.attribute(name) else { return Ok(None) };
     let text = text.trim();
     let moment = DateTime::parse_from_rfc3339(text).map(|moment| moment.to_utc());
@@ -23,7 +23,7 @@ pub fn instant(element: &Element, name: &str) -> Result<Option<Timestamp>, Reaso
 }
 
 /// A time, or the beginning of a day.
-pub fn instant_or_date(element: &Element, name: &str) -> Result<Option<Timestamp>, Reason> {
+pub(crate) fn instant_or_date(element: &Element, name: &str) -> Result<Option<Timestamp>, Reason> {
     let day =
         element.attribute(name).and_then(|text| NaiveDate::parse_from_str(text.trim(), "%Y-%m-%d").ok());
     match day.and_then(|day| day.and_hms_opt(0, 0, 0)) {
@@ -33,11 +33,11 @@ pub fn instant_or_date(element: &Element, name: &str) -> Result<Option<Timestamp
 }
 
 /// Whether what begins `at` a moment has begun `now`, to the skew: the moment itself belongs to it.
-pub fn has_begun(at: Timestamp, now: Timestamp) -> bool {
+pub(crate) fn has_begun(at: Timestamp, now: Timestamp) -> bool {
     now >= at - SKEW
 }
 
 /// Whether what lasts until a moment is over `now`, to the skew: the moment itself no longer belongs to it.
-pub fn is_over(at: Timestamp, now: Timestamp) -> bool {
+pub(crate) fn is_over(at: Timestamp, now: Timestamp) -> bool {
     now >= at + SKEW
 }

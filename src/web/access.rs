@@ -33,13 +33,13 @@ pub enum Access {
     message = "`{Self}` does not say who may call this handler",
     note = "the first argument of a handler is a guard of `web::guard`, or an extractor that lets anyone in"
 )]
-pub trait Guard {
+pub(crate) trait Guard {
     /// Whom it lets in.
     const ACCESS: Access;
 }
 
 /// The arguments of a handler. The first one decides who may call it; where there is none, anyone may.
-pub trait Arguments {
+pub(crate) trait Arguments {
     /// Who may call the handler.
     const ACCESS: Access;
 }

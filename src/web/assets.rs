@@ -24,7 +24,7 @@ const ICON_ACCENT: &str = "#13695f";
 
 /// What is served below `/static/`, and where it is.
 #[derive(Debug)]
-pub struct Assets {
+pub(crate) struct Assets {
     /// The name of the house.
     pub brand: Arc<str>,
     /// The site's address.
@@ -52,7 +52,7 @@ struct File {
 
 impl Assets {
     /// Reads what the settings name, and names everything by its content.
-    pub fn load(site: &Site) -> Result<Self> {
+    pub(crate) fn load(site: &Site) -> Result<Self> {
         let mut style = STYLESHEET.to_owned();
         if let Some(accent) = &site.accent {
             style += &format!("\n:root {{ --accent: {accent}; }}\n");
@@ -101,7 +101,11 @@ impl File {
 }
 
 /// `GET /static/{name}`.
-pub async fn serve(name: Path<String>, assets: Data<Assets>, req: HttpRequest) -> Result<HttpResponse> {
+pub(crate) async fn serve(
+    name: Path<String>,
+    assets: Data<Assets>,
+    req: HttpRequest,
+) -> Result<HttpResponse> {
     let address = format!("/static/{name}");
     let file = assets.files.iter().find(|file| *file.address == *address).ok_or(Error::NotFound)?;
     let takes_gzip = |value: &HeaderValue| value.to_str().is_ok_and(|value| value.contains("gzip"));

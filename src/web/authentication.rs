@@ -36,7 +36,7 @@ use crate::{
 
 /// What came of a first factor.
 #[derive(Debug)]
-pub enum SignInOutcome {
+pub(crate) enum SignInOutcome {
     /// It was enough.
     Complete(IssuedSession),
     /// A second one is due.
@@ -45,7 +45,7 @@ pub enum SignInOutcome {
 
 /// A sign-in that waits for its second factor, to be handed to its browser.
 #[derive(Debug)]
-pub struct PendingSecondFactor {
+pub(crate) struct PendingSecondFactor {
     /// Opens `/login/2fa` and nothing else.
     pub secret: Secret<PendingSignIn>,
     /// What the second factor may be.
@@ -54,7 +54,7 @@ pub struct PendingSecondFactor {
 
 /// A session secret that was just made, to be handed to its browser.
 #[derive(Debug)]
-pub struct IssuedSession {
+pub(crate) struct IssuedSession {
     secret: SessionSecret,
     remembered: bool,
     // How somebody came in; nothing where a session only got a new secret.
@@ -65,7 +65,7 @@ pub struct IssuedSession {
 
 impl IssuedSession {
     /// The cookies that carry it, and the count of one more sign-in.
-    pub fn cookies(self, req: &HttpRequest) -> Vec<Cookie<'static>> {
+    pub(crate) fn cookies(self, req: &HttpRequest) -> Vec<Cookie<'static>> {
         let mut cookie = session_cookie::of(req, self.secret.reveal().to_owned());
         let Some(app) = req.app_data::<Data<App>>() else { return vec![cookie] };
         if self.remembered {
@@ -86,7 +86,7 @@ impl IssuedSession {
 }
 
 /// Takes a first factor of `user`. Where a second one is due, the sign-in waits for it.
-pub fn complete_first_factor(
+pub(crate) fn complete_first_factor(
     tx: &mut Tx,
     client: &Client,
     user: &User,
@@ -105,7 +105,7 @@ pub fn complete_first_factor(
 
 /// Takes what an identity provider said of `user`. Its session ends with the one there, and no later than that is said to;
 /// the second factor of the account here is asked for where the connection says so.
-pub fn complete_sso(
+pub(crate) fn complete_sso(
     tx: &mut Tx,
     client: &Client,
     user: &User,
@@ -135,13 +135,13 @@ fn enforce_sso_policy(tx: &mut Tx, client: &Client, user: &User) -> Result<()> {
 }
 
 /// Whether this browser is about to connect `user` with what an organisation says of them.
-pub fn is_about_to_link(conn: &mut Conn, client: &Client, user: &UserId, now: Timestamp) -> bool {
+pub(crate) fn is_about_to_link(conn: &mut Conn, client: &Client, user: &UserId, now: Timestamp) -> bool {
     let Some(link) = &client.linking else { return false };
     token::peek(conn, link).is_ok_and(|token| token.user_id == *user && token.is_live(now))
 }
 
 /// Where people with this address sign in through their organisation.
-pub fn sso_login_url(email: &EmailAddress) -> String {
+pub(crate) fn sso_login_url(email: &EmailAddress) -> String {
     let query = serde_urlencoded::to_string([("email", email.spelled())]).unwrap_or_default();
     format!("/auth/saml/login?{query}")
 }
@@ -163,7 +163,7 @@ fn wait(
 
 /// Ends the wait of a sign-in whose second factor was checked in this transaction. Of many at once, one succeeds;
 /// [`crate::error::Error::DeadLink`] for the others.
-pub fn finish(
+pub(crate) fn finish(
     tx: &mut Tx,
     client: &Client,
     user: &User,
@@ -179,7 +179,7 @@ pub fn finish(
 }
 
 /// Takes a passkey that verified its person (WebAuthn §6.1, flag UV): two proofs in one.
-pub fn complete_passkey(
+pub(crate) fn complete_passkey(
     tx: &mut Tx,
     client: &Client,
     user: &User,
@@ -194,7 +194,7 @@ pub fn complete_passkey(
 
 /// A second factor that was right.
 #[derive(Debug)]
-pub struct PassedSecondFactor {
+pub(crate) struct PassedSecondFactor {
     /// What it was.
     pub factor: Factor,
     /// Which passkey, where it was one.
@@ -266,7 +266,7 @@ fn establish_session(
 }
 
 /// Gives the visitor's session a new secret; the old one is dead at once.
-pub fn rotate(tx: &mut Tx, session: &CurrentSession) -> Result<IssuedSession> {
+pub(crate) fn rotate(tx: &mut Tx, session: &CurrentSession) -> Result<IssuedSession> {
     Ok(IssuedSession {
         secret: session::rotate(tx, session)?,
         remembered: session.remembered,
@@ -277,7 +277,7 @@ pub fn rotate(tx: &mut Tx, session: &CurrentSession) -> Result<IssuedSession> {
 
 /// The same where the password was changed: whoever knew the old one is a stranger again, and the account forgets every
 /// browser but this one, which it has known since its cookie says so and counts.
-pub fn change_password_here(
+pub(crate) fn change_password_here(
     tx: &mut Tx,
     client: &Client,
     user: &UserId,

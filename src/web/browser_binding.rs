@@ -13,21 +13,21 @@ use crate::{
 const KEY: &str = "mark";
 
 /// The mark of the browser at the other end.
-pub struct BrowserBinding(Session);
+pub(crate) struct BrowserBinding(Session);
 
 impl BrowserBinding {
     /// The mark that this browser holds.
-    pub fn get(&self) -> Option<String> {
+    pub(crate) fn get(&self) -> Option<String> {
         self.0.get(KEY).ok().flatten()
     }
 
     /// The digest of the mark that a browser holds.
-    pub fn digest(session: &Session) -> Option<String> {
+    pub(crate) fn digest(session: &Session) -> Option<String> {
         Self(session.clone()).get().map(|mark| secret::digest(&mark))
     }
 
     /// The same, or a new one where it holds none.
-    pub fn get_or_create(&self) -> Result<String> {
+    pub(crate) fn get_or_create(&self) -> Result<String> {
         if let Some(mark) = self.get() {
             return Ok(mark);
         }

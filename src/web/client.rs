@@ -31,7 +31,7 @@ use crate::{
 
 /// The other end of the wire, as it bears on signing in.
 #[derive(Debug, Clone)]
-pub struct Client {
+pub(crate) struct Client {
     /// Its address on the network; empty where it is not known.
     pub ip: String,
     /// What it calls itself.
@@ -58,7 +58,7 @@ pub struct Client {
 
 /// What a small script tells of a browser, in hidden fields of the form. Empty without scripts.
 #[derive(Debug, Clone, Default)]
-pub struct ClientHints {
+pub(crate) struct ClientHints {
     /// The time zone's name.
     pub zone: String,
     /// The size of the screen.
@@ -67,12 +67,12 @@ pub struct ClientHints {
 
 impl Client {
     /// The same, with what its script told.
-    pub fn with_hints(self, zone: &str, screen: &str) -> Self {
+    pub(crate) fn with_hints(self, zone: &str, screen: &str) -> Self {
         Self { hints: ClientHints { zone: short(zone), screen: short(screen) }, ..self }
     }
 
     /// What is kept of it with its session.
-    pub fn fingerprint(&self) -> Fingerprint {
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
         Fingerprint {
             user_agent: self.user_agent.clone(),
             language: self.language.clone(),
@@ -82,24 +82,24 @@ impl Client {
     }
 
     /// The device, as its user agent tells.
-    pub fn device(&self) -> Device {
+    pub(crate) fn device(&self) -> Device {
         Device::of(&self.user_agent)
     }
 
     /// The visitor as an actor in the audit.
-    pub fn actor(&self) -> Actor {
+    pub(crate) fn actor(&self) -> Actor {
         let (user, session) = self.current_session.clone().unzip();
         Actor { kind: ActorKind::User, user, session, ip: Some(self.ip.clone()) }
     }
 
     /// Whether `user` was let in from this browser before, and stands by it.
-    pub fn is_known_to(&self, conn: &mut Conn, user: &UserId) -> Result<bool> {
+    pub(crate) fn is_known_to(&self, conn: &mut Conn, user: &UserId) -> Result<bool> {
         let known_from = user::password_credential(conn, user)?.browsers_known_from;
         Ok(self.known.knows(user, known_from))
     }
 
     /// Whether this browser is signed in as `user`.
-    pub fn holds_session_of(&self, user: &UserId) -> bool {
+    pub(crate) fn holds_session_of(&self, user: &UserId) -> bool {
         self.current_session.as_ref().is_some_and(|(held, _)| held == user)
     }
 }

@@ -18,7 +18,7 @@ use crate::app::App;
 
 /// A cookie of this site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Own {
+pub(crate) enum Own {
     /// The session's secret.
     Session,
     /// The accounts that were let in from this browser before.
@@ -36,7 +36,7 @@ impl Own {
     const ALL: [Self; 4] = [Self::Session, Self::Known, Self::State, Self::Saml];
 
     /// Its name. `__Host-` keeps a neighbouring subdomain from planting one; browsers take it over https only.
-    pub const fn name(self, is_https: bool) -> &'static str {
+    pub(crate) const fn name(self, is_https: bool) -> &'static str {
         match (self, is_https) {
             (Self::Session, true) => "__Host-session",
             (Self::Session, false) => "session",
@@ -51,7 +51,7 @@ impl Own {
 
     /// The values that a request presents under its name and that `is_ours` takes for one of ours, in the order in which
     /// they were sent: several where a neighbour uses the same name, at most eight.
-    pub fn values<'a>(
+    pub(crate) fn values<'a>(
         self,
         req: &'a HttpRequest,
         is_ours: impl Fn(&str) -> bool + 'a,
@@ -83,7 +83,7 @@ fn octets(value: &[u8]) -> Option<&str> {
 
 /// Leaves nothing in the request but the cookies of this site, and of those that share the name of the encrypted one the
 /// one that it opens: what reads it looks at one only, and at none where any cookie in the line is not UTF-8.
-pub async fn only_ours<B: MessageBody>(
+pub(crate) async fn only_ours<B: MessageBody>(
     mut req: ServiceRequest,
     next: Next<B>,
 ) -> actix_web::Result<ServiceResponse<B>> {

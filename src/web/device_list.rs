@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// A page of the devices.
-pub struct DeviceList {
+pub(crate) struct DeviceList {
     /// The devices, the one that asks first.
     pub sessions: Vec<SessionView>,
     /// What the next page is found by.
@@ -20,13 +20,23 @@ pub struct DeviceList {
 
 impl DeviceList {
     /// Reads up to `most` after the one that `cursor` names; none where it has ended meanwhile.
-    pub async fn read(me: &Authenticated, app: &App, cursor: Option<SessionId>, most: usize) -> Result<Self> {
+    pub(crate) async fn read(
+        me: &Authenticated,
+        app: &App,
+        cursor: Option<SessionId>,
+        most: usize,
+    ) -> Result<Self> {
         let (owner, now) = (me.user.id.clone(), me.now);
         Ok(Self::page(me, app.read(move |conn| session::list(conn, &owner, now)).await?, cursor, most))
     }
 
     /// The same where `all` of them were read before. The device that asks comes first.
-    pub fn page(me: &Authenticated, mut all: Vec<Listed>, cursor: Option<SessionId>, most: usize) -> Self {
+    pub(crate) fn page(
+        me: &Authenticated,
+        mut all: Vec<Listed>,
+        cursor: Option<SessionId>,
+        most: usize,
+    ) -> Self {
         all.sort_by_key(|session| session.id != me.session.id);
         let others = all.len().saturating_sub(1);
         let start = cursor.map_or(0, |cursor| {

@@ -10,12 +10,16 @@ use super::matched;
 use crate::{error::Error, log};
 
 /// The status of an error, as actix knows it.
-pub fn status_of(error: &Error) -> StatusCode {
+pub(crate) fn status_of(error: &Error) -> StatusCode {
     StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 /// `{"error", "code", "fields"?, "requestId"?}`.
-pub fn json(answer: &mut HttpResponseBuilder, error: &Error, request_id: Option<String>) -> HttpResponse {
+pub(crate) fn json(
+    answer: &mut HttpResponseBuilder,
+    error: &Error,
+    request_id: Option<String>,
+) -> HttpResponse {
     let mut body = json!({ "error": error.to_string(), "code": error.code() });
     if let Error::Invalid(errors) = error {
         if let Some(first) = errors.first() {

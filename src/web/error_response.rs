@@ -37,7 +37,7 @@ impl ResponseError for Error {
 /// A refusal as a page.
 #[derive(Template, Serialize)]
 #[template(path = "error.html")]
-pub struct ErrorPage {
+pub(crate) struct ErrorPage {
     status: u16,
     title: &'static str,
     message: String,
@@ -47,7 +47,7 @@ pub struct ErrorPage {
 }
 
 /// Turns every error into the face that was asked for, once.
-pub async fn render_errors(
+pub(crate) async fn render_errors(
     req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> actix_web::Result<ServiceResponse<BoxBody>> {
@@ -86,7 +86,7 @@ fn by_status(status: StatusCode) -> Error {
 }
 
 /// The answer to a request that is refused.
-pub fn render(req: &HttpRequest, error: &Error) -> HttpResponse {
+pub(crate) fn render(req: &HttpRequest, error: &Error) -> HttpResponse {
     let request_id = matched::request_id();
     error_body::log(req, error);
     let shown = matches!(error, Error::Internal(_)).then_some(request_id);
@@ -151,7 +151,7 @@ fn way_back(req: &HttpRequest) -> Option<String> {
 }
 
 /// What an answer takes where the request itself is gone: its handler, or a middleware, panicked.
-pub struct AfterPanic {
+pub(crate) struct AfterPanic {
     app: Data<App>,
     assets: Data<Assets>,
     path: String,
@@ -160,14 +160,14 @@ pub struct AfterPanic {
 
 impl AfterPanic {
     /// Keeps it in mind, in case.
-    pub fn of(req: &HttpRequest) -> crate::error::Result<Self> {
+    pub(crate) fn of(req: &HttpRequest) -> crate::error::Result<Self> {
         let (app, assets) = layout::app_and_assets(req)?;
         let path = req.path().to_owned();
         Ok(Self { app: app.clone(), assets: assets.clone(), path, wants_html: wants_html(req.headers()) })
     }
 
     /// The page or JSON of every 500.
-    pub fn render(&self, request_id: &str) -> HttpResponse {
+    pub(crate) fn render(&self, request_id: &str) -> HttpResponse {
         let error = Error::internal(log::Panicked);
         let mut answer = HttpResponse::build(status_of(&error));
         let request_id = Some(request_id.to_owned());

@@ -6,14 +6,14 @@ use actix_web::HttpRequest;
 const FLASH: &str = "flash";
 
 /// Keeps a sentence for the next page.
-pub fn set(req: &HttpRequest, message: &str) {
+pub(crate) fn set(req: &HttpRequest, message: &str) {
     if let Err(cause) = req.get_session().insert(FLASH, message) {
         tracing::error!(%cause, "the flash could not be kept");
     }
 }
 
 /// Takes the sentence out, to be shown now.
-pub fn take(req: &HttpRequest) -> Option<String> {
+pub(crate) fn take(req: &HttpRequest) -> Option<String> {
     let session = req.get_session();
     let flash = session.get::<String>(FLASH).ok().flatten()?;
     session.remove(FLASH);

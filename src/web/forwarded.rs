@@ -27,19 +27,19 @@ use crate::{
 
 /// The client's address: the socket's peer, or what a proxy named in the settings says of it. Nothing where that cannot be
 /// read, or was not said.
-pub fn ip(req: &HttpRequest) -> Option<IpAddr> {
+pub(crate) fn ip(req: &HttpRequest) -> Option<IpAddr> {
     let proxies = req.app_data::<Data<App>>().map_or(&[][..], |app| &app.config().trusted_proxies);
     real_ip(req.head(), proxies)
 }
 
 /// The peer of the socket, where no proxy says that it passes this request on.
-pub fn direct_peer(req: &HttpRequest) -> Option<IpAddr> {
+pub(crate) fn direct_peer(req: &HttpRequest) -> Option<IpAddr> {
     let peer = req.peer_addr()?.ip().to_canonical();
     is_direct(req.headers()).then_some(peer)
 }
 
 /// Whether no proxy says that it passes this request on.
-pub fn is_direct(headers: &HeaderMap) -> bool {
+pub(crate) fn is_direct(headers: &HeaderMap) -> bool {
     !headers.keys().any(|name| {
         PASSED_ON.contains(&name.as_str())
             || name.as_str().starts_with("x-forwarded")
@@ -69,7 +69,7 @@ const PASSED_ON: &[&str] = &[
 /// Development only, from this very machine, by a name that means this machine, and not through a proxy that runs on it;
 /// [`Error::NotFound`] otherwise. By the name, so that no site can let its own lead here (DNS rebinding). HTTP/1.0 is what
 /// nginx passes on with, and no browser speaks it.
-pub fn only_here(req: &HttpRequest, app: &App) -> Result<()> {
+pub(crate) fn only_here(req: &HttpRequest, app: &App) -> Result<()> {
     let is_loopback = direct_peer(req).is_some_and(|peer| peer.is_loopback());
     let asked_for = req.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     let is_called_so = asked_for.and_then(host).is_some_and(|host| {

@@ -26,16 +26,16 @@ use crate::{
 /// Anybody, signed in or not. Says in a signature that this is meant. Refused where the database does not tell which; a
 /// page that needs no database takes an `Option` of a guard, and is then as for a stranger.
 #[derive(Debug, Clone)]
-pub struct MaybeUser(Option<Rc<Authenticated>>);
+pub(crate) struct MaybeUser(Option<Rc<Authenticated>>);
 
 impl MaybeUser {
     /// Who it is, if signed in.
-    pub fn signed_in(&self) -> Option<&Authenticated> {
+    pub(crate) fn signed_in(&self) -> Option<&Authenticated> {
         self.0.as_deref()
     }
 
     /// The address of whoever else than `owner` is signed in: the page behind a link to one account says so.
-    pub fn other_than(&self, owner: &UserId) -> Option<String> {
+    pub(crate) fn other_than(&self, owner: &UserId) -> Option<String> {
         let other = self.signed_in().filter(|me| me.user.id != *owner)?;
         Some(other.user.email.spelled().to_owned())
     }
@@ -43,37 +43,37 @@ impl MaybeUser {
 
 /// Someone who is signed in, also while their account waits to be deleted: for the pages on that, and the way back.
 #[derive(Debug, Clone)]
-pub struct IncludingScheduledDeletion(Rc<Authenticated>);
+pub(crate) struct IncludingScheduledDeletion(Rc<Authenticated>);
 
 /// Someone who is signed in.
 #[derive(Debug, Clone)]
-pub struct CurrentUser(Rc<Authenticated>);
+pub(crate) struct CurrentUser(Rc<Authenticated>);
 
 /// Someone signed in whose address is confirmed.
 #[derive(Debug, Clone)]
-pub struct VerifiedUser(CurrentUser);
+pub(crate) struct VerifiedUser(CurrentUser);
 
 /// Someone who also confirmed, in this session and within the step-up window, that it is them; as strongly as at a sign-in,
 /// or by [`Any`] method.
 #[derive(Debug, Clone)]
-pub struct SteppedUp<G, S = Full>(G, PhantomData<S>);
+pub(crate) struct SteppedUp<G, S = Full>(G, PhantomData<S>);
 
 /// Signed in and recently proved; the address may be a claim.
-pub type SteppedUpUser = SteppedUp<CurrentUser>;
+pub(crate) type SteppedUpUser = SteppedUp<CurrentUser>;
 
 /// Confirmed and recently proved: what changes who owns an account asks for.
-pub type SteppedUpVerifiedUser = SteppedUp<VerifiedUser>;
+pub(crate) type SteppedUpVerifiedUser = SteppedUp<VerifiedUser>;
 
 /// A step-up by any method is enough.
 #[derive(Debug, Clone)]
-pub struct Any;
+pub(crate) struct Any;
 
 /// A step-up has to be as strong as a sign-in: see [`crate::accounts::step_up::is_full`].
 #[derive(Debug, Clone)]
-pub struct Full;
+pub(crate) struct Full;
 
 /// How strong a step-up has to be.
-pub trait Strong {
+pub(crate) trait Strong {
     /// The strength as a value.
     const STRENGTH: Strength;
 }

@@ -14,13 +14,13 @@ use actix_web::{
 use crate::app::App;
 
 /// The policy of a page whose form goes to `action`, somewhere else (CSP 3 §6.4.1).
-pub fn policy_with_form_to(action: &url::Url) -> Option<HeaderValue> {
+pub(crate) fn policy_with_form_to(action: &url::Url) -> Option<HeaderValue> {
     let to = format!("form-action {}", action.origin().ascii_serialization());
     HeaderValue::from_str(&CSP.replace("form-action 'self'", &to)).ok()
 }
 
 /// The policy of a page that shows another one of this site in a frame.
-pub fn policy_with_frames() -> HeaderValue {
+pub(crate) fn policy_with_frames() -> HeaderValue {
     HeaderValue::from_static(WITH_FRAMES)
 }
 
@@ -85,7 +85,7 @@ impl Transport {
 }
 
 /// Adds the headers to whatever the house answers, refusals included.
-pub async fn secure<B: MessageBody + 'static>(
+pub(crate) async fn secure<B: MessageBody + 'static>(
     req: ServiceRequest,
     next: Next<B>,
 ) -> actix_web::Result<ServiceResponse<B>> {

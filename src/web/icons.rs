@@ -7,17 +7,17 @@ macro_rules! icon {
 }
 
 /// The mark beside a brand's name, until the operator sets a logo: an arch with a door ajar.
-pub const MARK: &str = r#"<svg class="mark" viewBox="0 0 32 32" aria-hidden="true"><rect width="32" height="32" rx="8"/><path d="M8.5 25V14.5a7.5 7.5 0 0 1 15 0V25M6 25h20" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round"/><path d="M16 11a3.5 3.5 0 0 0-3.5 3.5V25H16z" fill="currentColor"/><path d="M16 11a3.5 3.5 0 0 1 3.5 3.5V25H16z" fill="currentColor" opacity=".4"/></svg>"#;
+pub(crate) const MARK: &str = r#"<svg class="mark" viewBox="0 0 32 32" aria-hidden="true"><rect width="32" height="32" rx="8"/><path d="M8.5 25V14.5a7.5 7.5 0 0 1 15 0V25M6 25h20" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round"/><path d="M16 11a3.5 3.5 0 0 0-3.5 3.5V25H16z" fill="currentColor"/><path d="M16 11a3.5 3.5 0 0 1 3.5 3.5V25H16z" fill="currentColor" opacity=".4"/></svg>"#;
 
 /// The door of a page that leads nowhere.
-pub const ARCH: &str = r#"<svg class="icon art" viewBox="0 0 60 52" aria-hidden="true"><path d="M4 48h52M17 48V25a13 13 0 0 1 26 0v23" opacity=".45"/><path d="M22 48V26.5a8 8 0 0 1 16 0V48z" fill="currentColor" fill-opacity=".12"/><path d="M26 38h.01" stroke-width="2.5"/></svg>"#;
+pub(crate) const ARCH: &str = r#"<svg class="icon art" viewBox="0 0 60 52" aria-hidden="true"><path d="M4 48h52M17 48V25a13 13 0 0 1 26 0v23" opacity=".45"/><path d="M22 48V26.5a8 8 0 0 1 16 0V48z" fill="currentColor" fill-opacity=".12"/><path d="M26 38h.01" stroke-width="2.5"/></svg>"#;
 
 /// What turns when more is shown.
-pub const TURN: &str = r#"<svg class="icon turn" viewBox="0 0 20 20" aria-hidden="true"><path d="m7.5 4.5 5.5 5.5-5.5 5.5"/></svg>"#;
+pub(crate) const TURN: &str = r#"<svg class="icon turn" viewBox="0 0 20 20" aria-hidden="true"><path d="m7.5 4.5 5.5 5.5-5.5 5.5"/></svg>"#;
 
 /// The icon of this name, as SVG; a question mark where there is none. Names of sign-in methods and kinds of devices are
 /// those of the JSON.
-pub fn icon(name: &str) -> &'static str {
+pub(crate) fn icon(name: &str) -> &'static str {
     match name {
         "profile" | "sign_up" => icon!(
             r#"<circle cx="10" cy="6.75" r="3.25"/><path d="M3.75 17c.5-3.2 3-5 6.25-5s5.75 1.8 6.25 5"/>"#

@@ -31,22 +31,22 @@ use crate::error::{Error, Result};
 /// What was sent, by its `Content-Type`. Unknown fields are ignored, repeated ones refused; null is as if not sent, and a
 /// field of another shape than it should have is refused by its name.
 #[derive(Debug)]
-pub struct Input<T>(pub T);
+pub(crate) struct Input<T>(pub T);
 
 /// The same where a document comes along: up to a mebibyte, or the limit of all others where that is more.
 #[derive(Debug)]
-pub struct Document<T>(pub T);
+pub(crate) struct Document<T>(pub T);
 
 const DOCUMENT_LIMIT: usize = 1024 * 1024;
 
 /// The query of the address. Of a parameter that is there more than once the first counts; an empty one is as if it were
 /// not there.
 #[derive(Debug)]
-pub struct Query<T>(T);
+pub(crate) struct Query<T>(T);
 
 impl<T> Query<T> {
     /// What it says.
-    pub fn into_inner(self) -> T {
+    pub(crate) fn into_inner(self) -> T {
         self.0
     }
 }
@@ -154,7 +154,7 @@ fn is_utf8(req: &HttpRequest) -> bool {
 }
 
 /// A checkbox in a form is a word, in JSON a boolean.
-pub fn tick<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+pub(crate) fn tick<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     struct Tick;
     impl Visitor<'_> for Tick {
         type Value = bool;
@@ -209,12 +209,12 @@ fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
 }
 
 /// Reads a form.
-pub fn from_form<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+pub(crate) fn from_form<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     Fields::of_pairs(pairs(bytes)?).read()
 }
 
 /// The fields of a form, one by one.
-pub fn pairs(bytes: &[u8]) -> Result<Vec<(String, String)>> {
+pub(crate) fn pairs(bytes: &[u8]) -> Result<Vec<(String, String)>> {
     let bytes = without_mark(bytes);
     // Where it is not, the parser would put U+FFFD in silence, and two passwords could become one.
     if !is_unicode(bytes) {

@@ -23,7 +23,7 @@ const LIFE: Duration = Duration::days(400);
 
 /// The accounts that this browser is known to.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct KnownDeviceCookie(Vec<Entry>);
+pub(crate) struct KnownDeviceCookie(Vec<Entry>);
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Entry {
@@ -39,14 +39,14 @@ struct Entry {
 
 impl KnownDeviceCookie {
     /// What the request's cookie says; nothing where it is not ours.
-    pub fn of(req: &HttpRequest) -> Self {
+    pub(crate) fn of(req: &HttpRequest) -> Self {
         let Some(app) = req.app_data::<Data<App>>() else { return Self::default() };
         let open = |value| serde_json::from_str(&app.config().keys.open(SEAL, value).ok()?).ok();
         Own::Known.values(req, |_| true).find_map(open).unwrap_or_default()
     }
 
     /// Whether `user` was let in here, or proved the mailbox here, and has not forgotten its browsers since.
-    pub fn knows(&self, user: &UserId, known_from: Timestamp) -> bool {
+    pub(crate) fn knows(&self, user: &UserId, known_from: Timestamp) -> bool {
         self.entry(user, known_from).is_some()
     }
 
@@ -55,19 +55,19 @@ impl KnownDeviceCookie {
     }
 
     /// Since when `user` has been let in here, unless they forgot their browsers since.
-    pub fn known_since(&self, user: &UserId, known_from: Timestamp) -> Option<Timestamp> {
+    pub(crate) fn known_since(&self, user: &UserId, known_from: Timestamp) -> Option<Timestamp> {
         let entry = self.entry(user, known_from).filter(|entry| !entry.is_spared)?;
         Some(Timestamp::from_unix(entry.first.unwrap_or(entry.at)))
     }
 
     /// The same with `user`, let in at `now`, and `first` before that.
-    pub fn with(&self, user: &UserId, now: Timestamp, first: Option<Timestamp>) -> Self {
+    pub(crate) fn with(&self, user: &UserId, now: Timestamp, first: Option<Timestamp>) -> Self {
         let first = Some(first.unwrap_or(now).unix());
         self.with_entry(Entry { user: user.clone(), at: now.unix(), first, is_spared: false })
     }
 
     /// The same with `user`, who proved the mailbox here at `now`.
-    pub fn sparing(&self, user: &UserId, now: Timestamp) -> Self {
+    pub(crate) fn sparing(&self, user: &UserId, now: Timestamp) -> Self {
         self.with_entry(Entry { user: user.clone(), at: now.unix(), first: None, is_spared: true })
     }
 
@@ -80,7 +80,7 @@ impl KnownDeviceCookie {
     }
 
     /// The cookie to keep, for this request's site.
-    pub fn cookie_for(&self, req: &HttpRequest) -> Option<Cookie<'static>> {
+    pub(crate) fn cookie_for(&self, req: &HttpRequest) -> Option<Cookie<'static>> {
         let app = req.app_data::<Data<App>>()?;
         self.cookie(app.config())
             .inspect_err(|error| tracing::error!(cause = error.cause(), "no cookie"))
@@ -88,7 +88,7 @@ impl KnownDeviceCookie {
     }
 
     /// The cookie to keep.
-    pub fn cookie(&self, config: &Config) -> Result<Cookie<'static>> {
+    pub(crate) fn cookie(&self, config: &Config) -> Result<Cookie<'static>> {
         let value = config.keys.seal(SEAL, &serde_json::to_string(self)?)?;
         let cookie = Cookie::build(Own::Known.name(config.site.is_https()), value)
             .path("/")

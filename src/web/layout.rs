@@ -13,7 +13,7 @@ use crate::{
 
 /// Around a page: the brand, who is signed in, and what just happened.
 #[derive(Debug, Clone)]
-pub struct Layout {
+pub(crate) struct Layout {
     /// The name of the house.
     pub brand: Arc<str>,
     /// The stylesheet's address.
@@ -48,7 +48,7 @@ pub struct Layout {
 
 /// Who is signed in, as the page's head shows them.
 #[derive(Debug, Clone)]
-pub struct LayoutUser {
+pub(crate) struct LayoutUser {
     /// What they want to be called.
     pub name: String,
     /// Their initials.
@@ -63,7 +63,7 @@ pub struct LayoutUser {
 
 impl Layout {
     /// The layout for an answer to `req`.
-    pub fn around(req: &HttpRequest, flash: Option<String>) -> Result<Self> {
+    pub(crate) fn around(req: &HttpRequest, flash: Option<String>) -> Result<Self> {
         let (app, assets) = app_and_assets(req)?;
         let visitor = visitor::of(req).ok().flatten();
         let bare = Self::bare(app, assets, req.path());
@@ -82,7 +82,7 @@ impl Layout {
     }
 
     /// The layout where nothing is known of the request but its path.
-    pub fn bare(app: &App, assets: &Assets, path: &str) -> Self {
+    pub(crate) fn bare(app: &App, assets: &Assets, path: &str) -> Self {
         Self {
             brand: Arc::clone(&assets.brand),
             stylesheet: Arc::clone(&assets.stylesheet),
@@ -105,7 +105,7 @@ impl Layout {
 
 impl Layout {
     /// How the menu marks the entry with this address: as this page, as the part that it belongs to, or not at all.
-    pub fn current(&self, href: &str) -> &'static str {
+    pub(crate) fn current(&self, href: &str) -> &'static str {
         let is_below = |path: &str| {
             self.path == path || self.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'))
         };
@@ -124,7 +124,7 @@ impl Layout {
 }
 
 /// The first letters of the first and the last word, as capitals: "AL" for Ada Lovelace. A picture, not a name.
-pub fn initials(name: &str) -> String {
+pub(crate) fn initials(name: &str) -> String {
     let mut words = name.split_whitespace();
     let (first, last) = (words.next(), words.next_back());
     let first_of = |word: &str| word.chars().find(|c| c.is_alphanumeric());
@@ -132,7 +132,7 @@ pub fn initials(name: &str) -> String {
 }
 
 /// The house and its assets, which a request came to.
-pub fn app_and_assets(req: &HttpRequest) -> Result<(&Data<App>, &Data<Assets>)> {
+pub(crate) fn app_and_assets(req: &HttpRequest) -> Result<(&Data<App>, &Data<Assets>)> {
     let app = app_of(req)?;
     let assets =
         req.app_data::<Data<Assets>>().ok_or_else(|| anyhow::anyhow!("no Assets in this service"))?;

@@ -17,7 +17,7 @@ use super::{error_response, mailed_token::MailedToken, negotiation};
 use crate::error::Error;
 
 /// The pages that mailed links lead to.
-pub const PATHS: [&str; 10] = [
+pub(crate) const PATHS: [&str; 10] = [
     "/cancel-deletion",
     "/factor-reset/stop",
     "/login/magic-link/verify",
@@ -37,7 +37,7 @@ const LENGTH: usize = 43;
 const LONGEST: usize = 128;
 
 /// Takes the token of a mailed link out of the address that a browser asks for, and keeps it for the page itself.
-pub async fn keep_out_of_address(
+pub(crate) async fn keep_out_of_address(
     req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> actix_web::Result<ServiceResponse<BoxBody>> {

@@ -5,7 +5,7 @@ const LONGEST_PATH: usize = 8 * 1024;
 
 /// Where to go afterwards: a path on this site, or nothing. What is not ASCII in it, as a person copies it, is
 /// percent-encoded in UTF-8 (RFC 3987 §3.1).
-pub fn local_path(next: Option<&str>) -> Option<String> {
+pub(crate) fn local_path(next: Option<&str>) -> Option<String> {
     let typed = next?;
     // A browser reads `\` as `/` and drops tabs and newlines, so `/\evil` and `/<tab>/evil` leave this site. U+FFFD stands
     // for what could not be read.

@@ -18,7 +18,7 @@ use crate::{
 const KEY: &str = "magic_link";
 
 /// A browser at the pages of links by mail. There is nothing here where they are switched off.
-pub struct MagicLinkRequester {
+pub(crate) struct MagicLinkRequester {
     session: Session,
     held: Option<MagicLinkState>,
     // Until when a link that is asked for now works, and now, in seconds since the Unix epoch.
@@ -28,7 +28,7 @@ pub struct MagicLinkRequester {
 
 /// What the cookie keeps.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct MagicLinkState {
+pub(crate) struct MagicLinkState {
     nonce: String,
     email: EmailAddress,
     until: i64,
@@ -36,19 +36,19 @@ pub struct MagicLinkState {
 
 impl MagicLinkState {
     /// What this browser holds for one normalised address.
-    pub fn secret(&self, address: &str) -> Secret<MagicLinkBrowser> {
+    pub(crate) fn secret(&self, address: &str) -> Secret<MagicLinkBrowser> {
         Secret::from_text(format!("{} {address}", self.nonce))
     }
 
     /// The address that it asked with last, as it was typed.
-    pub fn email(&self) -> &EmailAddress {
+    pub(crate) fn email(&self) -> &EmailAddress {
         &self.email
     }
 }
 
 impl MagicLinkRequester {
     /// Keeps the address, and what binds links to this browser. Asked twice, both links are bound to it.
-    pub fn ask(&self, email: &EmailAddress) -> Result<Secret<MagicLinkBrowser>> {
+    pub(crate) fn ask(&self, email: &EmailAddress) -> Result<Secret<MagicLinkBrowser>> {
         let nonce = match self.state() {
             Some(held) => held.nonce.clone(),
             None => random_text(32)?,
@@ -60,18 +60,18 @@ impl MagicLinkRequester {
     }
 
     /// What this browser holds, while what it asked for can still work.
-    pub fn state(&self) -> Option<&MagicLinkState> {
+    pub(crate) fn state(&self) -> Option<&MagicLinkState> {
         let latest = Timestamp::from_unix(self.until).latest_start().unix();
         self.held.as_ref().filter(|held| (self.now + 1..=latest).contains(&held.until))
     }
 
     /// Whether `link` was asked for here.
-    pub fn asked_for(&self, link: &MagicLinkRequest) -> bool {
+    pub(crate) fn asked_for(&self, link: &MagicLinkRequest) -> bool {
         self.state().is_some_and(|held| held.secret(&link.address).digest() == link.browser)
     }
 
     /// Forgets it: the person is in.
-    pub fn forget(&self) {
+    pub(crate) fn forget(&self) {
         self.session.remove(KEY);
     }
 }

@@ -4,11 +4,11 @@ use actix_web::{HttpMessage, HttpRequest};
 
 /// The token of the link that led to the page that is asked for.
 #[derive(Debug, Clone)]
-pub struct MailedToken(pub String);
+pub(crate) struct MailedToken(pub String);
 
 impl MailedToken {
     /// That of this request, where it waited in the cookie.
-    pub fn of(req: &HttpRequest) -> Option<Self> {
+    pub(crate) fn of(req: &HttpRequest) -> Option<Self> {
         req.extensions().get::<Self>().cloned()
     }
 }

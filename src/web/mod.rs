@@ -43,21 +43,23 @@ pub mod visitor;
 
 use actix_web::{HttpRequest, web::Data};
 
-pub use access::Access;
-pub use browser_binding::BrowserBinding;
-pub use client::Client;
-pub use guard::{
-    Any, CurrentUser, IncludingScheduledDeletion, MaybeUser, SteppedUp, SteppedUpUser, SteppedUpVerifiedUser,
-    VerifiedUser,
+pub(crate) use self::{
+    browser_binding::BrowserBinding,
+    client::Client,
+    guard::{
+        Any, CurrentUser, IncludingScheduledDeletion, MaybeUser, SteppedUp, SteppedUpUser,
+        SteppedUpVerifiedUser, VerifiedUser,
+    },
+    input::{Document, Input, Query},
+    layout::Layout,
+    local_path::local_path,
+    magic_link_cookie::MagicLinkRequester,
+    pending::PendingLogin,
+    reply::Reply,
+    return_to::ReturnTo,
+    visitor::Authenticated,
 };
-pub use input::{Document, Input, Query};
-pub use layout::Layout;
-pub use local_path::local_path;
-pub use magic_link_cookie::MagicLinkRequester;
-pub use pending::PendingLogin;
-pub use reply::Reply;
-pub use return_to::ReturnTo;
-pub use visitor::Authenticated;
+pub use access::Access;
 
 use crate::{app::App, error::Result};
 

@@ -8,7 +8,7 @@ use actix_web::{
 use crate::model::session::Fingerprint;
 
 /// Only someone who asks for `text/html` by name is a browser.
-pub fn wants_html(headers: &HeaderMap) -> bool {
+pub(crate) fn wants_html(headers: &HeaderMap) -> bool {
     headers
         .get(header::ACCEPT)
         .and_then(|accept| accept.to_str().ok())
@@ -16,7 +16,7 @@ pub fn wants_html(headers: &HeaderMap) -> bool {
 }
 
 /// What the request's `User-Agent` says, as much of it as is kept with a session.
-pub fn user_agent(req: &HttpRequest) -> String {
+pub(crate) fn user_agent(req: &HttpRequest) -> String {
     let mut text = header_text(req, header::USER_AGENT).unwrap_or_default();
     let end = text.floor_char_boundary(Fingerprint::MAX);
     text.truncate(end);
@@ -24,6 +24,6 @@ pub fn user_agent(req: &HttpRequest) -> String {
 }
 
 /// A header of the request as text; what is not UTF-8 in it is replaced.
-pub fn header_text(req: &HttpRequest, name: HeaderName) -> Option<String> {
+pub(crate) fn header_text(req: &HttpRequest, name: HeaderName) -> Option<String> {
     req.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
 }

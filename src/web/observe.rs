@@ -36,7 +36,7 @@ const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 const LONGEST_ID: usize = 128;
 
 /// Gives the request its id, which its log lines, its answer and a 500 page share; counts it and logs it.
-pub async fn observe<B: MessageBody + 'static>(
+pub(crate) async fn observe<B: MessageBody + 'static>(
     req: ServiceRequest,
     next: Next<B>,
 ) -> actix_web::Result<ServiceResponse<B>> {

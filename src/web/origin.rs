@@ -17,7 +17,7 @@ use crate::{app::App, error::Error};
 const FROM_ELSEWHERE: [&str; 2] = ["/auth/saml/callback", "/auth/saml/logout"];
 
 /// Refuses an unsafe method from another site (Fetch Metadata; `Origin` where a browser does not send it).
-pub async fn same_origin_writes(
+pub(crate) async fn same_origin_writes(
     req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> actix_web::Result<ServiceResponse<BoxBody>> {
@@ -29,7 +29,7 @@ pub async fn same_origin_writes(
 }
 
 /// Whether another site made this request, as far as it can be told.
-pub fn is_foreign(req: &HttpRequest) -> bool {
+pub(crate) fn is_foreign(req: &HttpRequest) -> bool {
     let origin = req.app_data::<Data<App>>().map(|app| app.config().site.origin()).unwrap_or_default();
     let text = |headers: &HeaderMap, name| {
         headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())

@@ -15,7 +15,7 @@ const KEY: &str = "pending";
 
 /// The secret of a sign-in that waits in this browser. It opens `/login/2fa` and nothing else.
 #[derive(Debug, Clone)]
-pub struct PendingLogin(pub Secret<PendingSignIn>);
+pub(crate) struct PendingLogin(pub Secret<PendingSignIn>);
 
 impl FromRequest for PendingLogin {
     type Error = Error;
@@ -28,38 +28,38 @@ impl FromRequest for PendingLogin {
 }
 
 /// Hands a browser the secret.
-pub fn keep(session: &Session, secret: &Secret<PendingSignIn>) {
+pub(crate) fn keep(session: &Session, secret: &Secret<PendingSignIn>) {
     if let Err(cause) = session.insert(KEY, secret.reveal()) {
         tracing::error!(%cause, "the pending sign-in could not be kept");
     }
 }
 
 /// Takes it back.
-pub fn forget(session: &Session) {
+pub(crate) fn forget(session: &Session) {
     session.remove(KEY);
 }
 
 const LINKING: &str = "linking";
 
 /// The SSO identity to link after the next password or passkey sign-in.
-pub fn linking(session: &Session) -> Option<Secret<LinkIdentity>> {
+pub(crate) fn linking(session: &Session) -> Option<Secret<LinkIdentity>> {
     session.get::<String>(LINKING).ok().flatten().map(Secret::from_text)
 }
 
 /// Remembers it, or forgets it.
-pub fn set_linking(session: &Session, secret: Option<&Secret<LinkIdentity>>) {
+pub(crate) fn set_linking(session: &Session, secret: Option<&Secret<LinkIdentity>>) {
     set(session, LINKING, secret);
 }
 
 const SIGNING_OUT: &str = "signing_out";
 
 /// The offer to sign out at the identity provider as well.
-pub fn signing_out(session: &Session) -> Option<Secret<SignOutThere>> {
+pub(crate) fn signing_out(session: &Session) -> Option<Secret<SignOutThere>> {
     session.get::<String>(SIGNING_OUT).ok().flatten().map(Secret::from_text)
 }
 
 /// Remembers it, or forgets it.
-pub fn set_signing_out(session: &Session, secret: Option<&Secret<SignOutThere>>) {
+pub(crate) fn set_signing_out(session: &Session, secret: Option<&Secret<SignOutThere>>) {
     set(session, SIGNING_OUT, secret);
 }
 

@@ -14,7 +14,7 @@ use crate::{app::App, error::Error};
 
 /// Refuses a write, or a session's secret in a program's request, that came over plain http to a site that has https: by
 /// the word of a trusted proxy. It is not led on to https: what sent it would do so each time, and be read each time.
-pub async fn refuse_plain_http(
+pub(crate) async fn refuse_plain_http(
     req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> actix_web::Result<ServiceResponse<BoxBody>> {

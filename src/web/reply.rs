@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// A struct that is both a page and its JSON.
-pub trait Page {
+pub(crate) trait Page {
     /// The page.
     fn html(&self, values: &dyn askama::Values) -> askama::Result<String>;
     /// The same as JSON.
@@ -46,7 +46,7 @@ impl<T: Template + Serialize> Page for T {
 }
 
 /// An answer. Browsers and programs get the face they asked for.
-pub struct Reply {
+pub(crate) struct Reply {
     status: StatusCode,
     body: Body,
     session: SessionCookie,
@@ -68,12 +68,12 @@ enum SessionCookie {
 
 impl Reply {
     /// A page, or its JSON.
-    pub fn page(page: impl Page + 'static) -> Self {
+    pub(crate) fn page(page: impl Page + 'static) -> Self {
         Self::new(Body::Page(Box::new(page)))
     }
 
     /// The same form again, with what was typed and what is wrong with it.
-    pub fn refused(page: impl Page + 'static, error: Error) -> Self {
+    pub(crate) fn refused(page: impl Page + 'static, error: Error) -> Self {
         let status = status_of(&error);
         Self { status, ..Self::new(Body::Refused(Box::new(page), error)) }
     }
@@ -94,17 +94,17 @@ impl Reply {
     }
 
     /// A thing was done: a browser goes to `to` (303) and reads `message` there; a program gets `{"message"}`.
-    pub fn done(to: impl Into<String>, message: impl Into<String>) -> Self {
+    pub(crate) fn done(to: impl Into<String>, message: impl Into<String>) -> Self {
         Self::new(Body::Done { to: to.into(), message: Some(message.into()), more: json!({}) })
     }
 
     /// A browser goes to `to` without a word; a program gets what is added by [`Reply::with`].
-    pub fn go(to: impl Into<String>) -> Self {
+    pub(crate) fn go(to: impl Into<String>) -> Self {
         Self::new(Body::Done { to: to.into(), message: None, more: json!({}) })
     }
 
     /// A program gets `value`, an object, as it is; a browser that asked for a page goes to `to`.
-    pub fn data(to: impl Into<String>, value: Value) -> Self {
+    pub(crate) fn data(to: impl Into<String>, value: Value) -> Self {
         Self::new(Body::Done { to: to.into(), message: None, more: value })
     }
 
@@ -113,7 +113,7 @@ impl Reply {
     }
 
     /// Adds a key to the JSON of something done.
-    pub fn with(mut self, key: &str, value: impl Serialize) -> Result<Self> {
+    pub(crate) fn with(mut self, key: &str, value: impl Serialize) -> Result<Self> {
         if let Body::Done { more: Value::Object(more), .. } = &mut self.body {
             more.insert(key.to_owned(), serde_json::to_value(value)?);
         }
@@ -121,23 +121,23 @@ impl Reply {
     }
 
     /// Another status than 200; browsers still get 303 for something done.
-    pub fn status(self, status: StatusCode) -> Self {
+    pub(crate) fn status(self, status: StatusCode) -> Self {
         Self { status, ..self }
     }
 
     /// Hands the browser the session it arrived with.
-    pub fn signed_in(self, issued: IssuedSession) -> Self {
+    pub(crate) fn signed_in(self, issued: IssuedSession) -> Self {
         Self { session: SessionCookie::Set(issued), ..self }
     }
 
     /// The browser is known as this cookie says.
-    pub fn known_as(self, known: KnownDeviceCookie) -> Self {
+    pub(crate) fn known_as(self, known: KnownDeviceCookie) -> Self {
         Self { known: Some(known), ..self }
     }
 
     /// What a first factor came to: the session, or the way to the second factor. There a browser is asked for it and then
     /// goes on to where this reply goes; a program gets `{"twoFactorRequired": true, "methods": […]}`.
-    pub fn sign_in(self, outcome: SignInOutcome) -> Self {
+    pub(crate) fn sign_in(self, outcome: SignInOutcome) -> Self {
         let waiting = match outcome {
             SignInOutcome::Complete(issued) => return self.signed_in(issued),
             SignInOutcome::SecondFactorRequired(waiting) => waiting,
@@ -154,7 +154,7 @@ impl Reply {
 
     /// Takes the session cookie back. No `Clear-Site-Data`: its `"cache"` holds browsers up for seconds, and no page for
     /// somebody signed in is ever kept (`Cache-Control: no-store`).
-    pub fn signed_out(self) -> Self {
+    pub(crate) fn signed_out(self) -> Self {
         Self { session: SessionCookie::Clear, ..self }
     }
 }
@@ -217,12 +217,12 @@ impl Responder for Reply {
 }
 
 /// The page inside the layout.
-pub fn html(req: &HttpRequest, page: &dyn Page) -> Result<String> {
+pub(crate) fn html(req: &HttpRequest, page: &dyn Page) -> Result<String> {
     html_within(&Layout::around(req, flash::take(req))?, page)
 }
 
 /// The page inside the layout that `chrome` tells of.
-pub fn html_within(layout: &Layout, page: &dyn Page) -> Result<String> {
+pub(crate) fn html_within(layout: &Layout, page: &dyn Page) -> Result<String> {
     let values: (&str, &dyn Any) = ("layout", layout);
     Ok(page.html(&values)?)
 }

@@ -14,11 +14,11 @@ const KEY: &str = "next";
 const LONGEST: usize = 2_100;
 
 /// The way on, kept from one page to another.
-pub struct ReturnTo(Session);
+pub(crate) struct ReturnTo(Session);
 
 impl ReturnTo {
     /// Keeps a path on this site; anything else is forgotten, and what would not fit into a cookie with the rest.
-    pub fn remember(&self, next: Option<&str>) {
+    pub(crate) fn remember(&self, next: Option<&str>) {
         if let Some(path) = local_path(next)
             && path.len() <= LONGEST
             && let Err(cause) = self.0.insert(KEY, path)
@@ -28,7 +28,7 @@ impl ReturnTo {
     }
 
     /// The path that was kept, once.
-    pub fn take(&self) -> Option<String> {
+    pub(crate) fn take(&self) -> Option<String> {
         let path = self.0.get::<String>(KEY).ok().flatten()?;
         self.0.remove(KEY);
         local_path(Some(&path))

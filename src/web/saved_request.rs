@@ -22,7 +22,7 @@ const SEAL: &str = "interrupted";
 
 /// What was interrupted.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct SavedRequest {
+pub(crate) struct SavedRequest {
     session: SessionId,
     /// The digest of the mark of the browser that sent it.
     #[serde(default)]
@@ -34,14 +34,14 @@ pub struct SavedRequest {
 }
 
 /// A body, held back from the input behind a guard until that guard knows whether the request goes through.
-pub struct HeldBody {
+pub(crate) struct HeldBody {
     body: Payload,
     reader: oneshot::Sender<Payload>,
 }
 
 impl HeldBody {
     /// Takes a body; whoever reads it waits.
-    pub fn take(payload: &mut Payload) -> Self {
+    pub(crate) fn take(payload: &mut Payload) -> Self {
         let (reader, body) = oneshot::channel();
         let later = body.map(|body| body.unwrap_or(Payload::None)).flatten_stream();
         let body = mem::replace(payload, Payload::Stream { payload: later.boxed_local() });
@@ -49,13 +49,13 @@ impl HeldBody {
     }
 
     /// Hands it on to the input.
-    pub fn hand_on(self) {
+    pub(crate) fn hand_on(self) {
         // Nobody reads it where the input gave up.
         drop(self.reader.send(self.body));
     }
 
     /// Keeps it from the input.
-    pub fn keep(self) -> Payload {
+    pub(crate) fn keep(self) -> Payload {
         self.body
     }
 }

@@ -18,7 +18,7 @@ use crate::{
 /// The second factors of an account, as its owner sees them.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct FactorsView {
+pub(crate) struct FactorsView {
     /// The authenticator app.
     pub totp: AppView,
     /// How many recovery codes were not used yet.
@@ -33,7 +33,7 @@ pub struct FactorsView {
 /// An authenticator app, as its owner sees it.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct AppView {
+pub(crate) struct AppView {
     /// Whether one is set up.
     pub enabled: bool,
     /// Since when.
@@ -44,7 +44,7 @@ pub struct AppView {
 
 impl FactorsView {
     /// What `user` has, who has `factors`.
-    pub fn of(conn: &mut Conn, user: &UserId, factors: Factors) -> Result<Self> {
+    pub(crate) fn of(conn: &mut Conn, user: &UserId, factors: Factors) -> Result<Self> {
         let (since, last_used_at) = totp::since(conn, user)?.unzip();
         Ok(Self {
             totp: AppView { enabled: factors.has_totp, since, last_used_at },
@@ -58,7 +58,7 @@ impl FactorsView {
 /// The second factors on a page of their own.
 #[derive(Template, Serialize)]
 #[template(path = "second_factors.html")]
-pub struct FactorsPage {
+pub(crate) struct FactorsPage {
     #[serde(flatten)]
     second_factors: FactorsView,
     // Which set of codes the page offers to replace: sent twice, its form makes new ones once.
@@ -70,7 +70,7 @@ pub struct FactorsPage {
 
 impl FactorsPage {
     /// The page of whoever is signed in, with what was wrong.
-    pub async fn of(me: &Authenticated, app: &App, errors: Errors) -> Result<Self> {
+    pub(crate) async fn of(me: &Authenticated, app: &App, errors: Errors) -> Result<Self> {
         let id = me.user.id.clone();
         app.read(move |conn| {
             let factors = factors::of(conn, &id)?;
@@ -88,7 +88,7 @@ impl FactorsPage {
 #[derive(Template, Serialize)]
 #[template(path = "recovery_codes.html")]
 #[serde(rename_all = "camelCase")]
-pub struct CodesPage {
+pub(crate) struct CodesPage {
     #[serde(serialize_with = "texts")]
     recovery_codes: Vec<Zeroizing<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -103,13 +103,13 @@ pub struct CodesPage {
 
 impl CodesPage {
     /// The codes of `user`, after a sentence on `what` has just happened.
-    pub fn new(recovery_codes: Vec<Zeroizing<String>>, what: &'static str, user: &User) -> Self {
+    pub(crate) fn new(recovery_codes: Vec<Zeroizing<String>>, what: &'static str, user: &User) -> Self {
         let email = user.email.spelled().to_owned();
         Self { recovery_codes, passkey: None, what, email, on: "/me/2fa" }
     }
 
     /// The same, made because of this first passkey.
-    pub fn because_of(self, passkey: impl Serialize) -> Result<Self> {
+    pub(crate) fn because_of(self, passkey: impl Serialize) -> Result<Self> {
         Ok(Self { passkey: Some(serde_json::to_value(passkey)?), on: "/me/passkeys", ..self })
     }
 

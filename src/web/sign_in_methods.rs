@@ -14,7 +14,7 @@ use crate::{
 /// Every way, as its owner sees it.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct SignInMethods {
+pub(crate) struct SignInMethods {
     /// The ways, those that open the account first.
     pub list: Vec<SignInMethod>,
     /// What is missing, the most pressing first; empty where nothing is.
@@ -30,7 +30,7 @@ pub struct SignInMethods {
 /// One way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct SignInMethod {
+pub(crate) struct SignInMethod {
     /// `sso`, `password`, `magic_link`, `passkey`, `totp` or `recovery_code`.
     pub method: &'static str,
     /// Its name.
@@ -53,12 +53,12 @@ pub struct SignInMethod {
 
 impl SignInMethod {
     /// Whether it is about to run out.
-    pub fn is_scarce(&self) -> bool {
+    pub(crate) fn is_scarce(&self) -> bool {
         self.method == Factor::RecoveryCode.as_str() && self.count <= recovery_code::FEW
     }
 
     /// What the verb of its link is about.
-    pub fn what(&self) -> String {
+    pub(crate) fn what(&self) -> String {
         self.name.to_lowercase()
     }
 }
@@ -66,7 +66,7 @@ impl SignInMethod {
 /// Something that is missing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Recommendation {
+pub(crate) struct Recommendation {
     /// What, and why it matters.
     pub what: String,
     /// Where to mend it, and the words for that.
@@ -76,7 +76,7 @@ pub struct Recommendation {
 
 impl SignInMethods {
     /// The ways of `user`, who has these second factors and comes in through these organisations, perhaps only so.
-    pub fn of(user: &User, second: &FactorsView, sso: &Sso, config: &Config) -> Self {
+    pub(crate) fn of(user: &User, second: &FactorsView, sso: &Sso, config: &Config) -> Self {
         let factors = second.factors;
         let mut list = Vec::new();
         if !sso.is_required {
@@ -98,7 +98,7 @@ impl SignInMethods {
 
 /// How somebody comes in through organisations.
 #[derive(Debug, Clone, Default)]
-pub struct Sso {
+pub(crate) struct Sso {
     /// The names of the connections that know them.
     pub through: Vec<String>,
     /// Whether they may not come in otherwise.

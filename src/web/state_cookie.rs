@@ -22,10 +22,10 @@ type State = HashMap<String, String>;
 
 /// Keeps the state in the cookie itself, sealed.
 #[derive(Debug)]
-pub struct SealedState(Keys);
+pub(crate) struct SealedState(Keys);
 
 /// The middleware that reads the cookie and sets it.
-pub fn middleware(app: &App) -> SessionMiddleware<SealedState> {
+pub(crate) fn middleware(app: &App) -> SessionMiddleware<SealedState> {
     let is_https = app.config().site.is_https();
     SessionMiddleware::builder(SealedState(app.config().keys.clone()), signature())
         .cookie_name(Own::State.name(is_https).to_owned())

@@ -5,10 +5,10 @@ use actix_web::cookie::{Cookie, CookieJar, Key};
 use crate::secret::Keys;
 
 /// What it is sealed for.
-pub const SEAL: &str = "state_cookie";
+pub(crate) const SEAL: &str = "state_cookie";
 
 /// Whether the value of a cookie called `name` is one that we set.
-pub fn opens(keys: &Keys, name: &str, value: &str) -> bool {
+pub(crate) fn opens(keys: &Keys, name: &str, value: &str) -> bool {
     let mut jar = CookieJar::new();
     let Ok(cookie) = Cookie::parse_encoded(format!("{name}={value}")) else { return false };
     jar.add_original(cookie.into_owned());
@@ -17,6 +17,6 @@ pub fn opens(keys: &Keys, name: &str, value: &str) -> bool {
 
 /// The middleware knows one key of its own and cannot change it without forgetting everybody. What it signs is
 /// authenticated by the seal already, so this key is no secret.
-pub fn signature() -> Key {
+pub(crate) fn signature() -> Key {
     Key::from(&[0; 64])
 }

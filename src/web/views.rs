@@ -19,7 +19,7 @@ use crate::{
 /// A person, as they see themselves.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct UserView {
+pub(crate) struct UserView {
     /// Opaque.
     pub id: UserId,
     /// As they wrote it.
@@ -47,7 +47,7 @@ impl From<&User> for UserView {
 /// A device that is signed in, as its owner sees it.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct SessionView {
+pub(crate) struct SessionView {
     /// For signing it out.
     pub id: SessionId,
     /// Whether it is the one that asks.
@@ -83,7 +83,7 @@ pub struct SessionView {
 
 impl SessionView {
     /// `session` as `current` sees it.
-    pub fn new(session: Listed, current: &SessionId) -> Self {
+    pub(crate) fn new(session: Listed, current: &SessionId) -> Self {
         let kind = session.device_type.parse().unwrap_or(DeviceKind::Unknown);
         let device = Device { browser: session.browser, os: session.os, kind };
         Self {
@@ -108,7 +108,7 @@ impl SessionView {
     }
 
     /// Its JSON, over several lines. askama's own filter writes it letter by letter: a twentieth of what the page costs.
-    pub fn pretty(&self) -> serde_json::Result<String> {
+    pub(crate) fn pretty(&self) -> serde_json::Result<String> {
         serde_json::to_string_pretty(self)
     }
 }
@@ -116,7 +116,7 @@ impl SessionView {
 /// An attempt to sign in, as its account's owner sees it.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct LoginView {
+pub(crate) struct LoginView {
     /// When.
     pub at: Timestamp,
     /// From which address on the network.
@@ -161,7 +161,7 @@ impl From<SignIn> for LoginView {
 /// What a table holds, as its person reads it.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct PersonalDataView {
+pub(crate) struct PersonalDataView {
     /// The title of it.
     pub title: &'static str,
     /// What it is held for.
@@ -189,7 +189,7 @@ impl From<&PersonalData> for PersonalDataView {
 
 impl PersonalDataView {
     /// What every table holds.
-    pub fn all() -> Vec<Self> {
+    pub(crate) fn all() -> Vec<Self> {
         personal_data::ALL.iter().map(|entry| Self::from(*entry)).collect()
     }
 }

@@ -31,7 +31,7 @@ use crate::{
 
 /// Somebody who is signed in, and the session that says so.
 #[derive(Debug)]
-pub struct Authenticated {
+pub(crate) struct Authenticated {
     /// Who.
     pub user: User,
     /// Through which session.
@@ -44,35 +44,35 @@ pub struct Authenticated {
 
 impl Authenticated {
     /// Until when the last step-up in this session is good.
-    pub fn stepped_up_until(&self) -> Option<Timestamp> {
+    pub(crate) fn stepped_up_until(&self) -> Option<Timestamp> {
         let stepped_up_at = self.session.stepped_up_at.filter(|at| *at <= self.now.latest_start())?;
         Some(stepped_up_at + self.step_up)
     }
 
     /// Whether they confirmed lately that it is them.
-    pub fn is_stepped_up(&self) -> bool {
+    pub(crate) fn is_stepped_up(&self) -> bool {
         self.stepped_up_until().is_some_and(|until| until > self.now)
     }
 
     /// Whether they confirmed it with a second factor.
-    pub fn is_stepped_up_with_second_factor(&self) -> bool {
+    pub(crate) fn is_stepped_up_with_second_factor(&self) -> bool {
         self.is_stepped_up() && self.session.stepped_up_with.is_some_and(StepUpMethod::is_second_factor)
     }
 
     /// Whether what they confirmed it with is as strong as a sign-in.
-    pub async fn is_stepped_up_in_full(&self, app: &App) -> Result<bool> {
+    pub(crate) async fn is_stepped_up_in_full(&self, app: &App) -> Result<bool> {
         let (user, with) = (self.user.id.clone(), self.session.stepped_up_with);
         Ok(self.is_stepped_up() && app.read(move |conn| step_up::is_full(conn, &user, with)).await?)
     }
 
     /// The methods by which this person can make a step-up of this strength.
-    pub async fn methods(&self, app: &App, strength: Strength) -> Result<Vec<&'static str>> {
+    pub(crate) async fn methods(&self, app: &App, strength: Strength) -> Result<Vec<&'static str>> {
         let user = self.user.clone();
         app.read(move |conn| step_up::methods(conn, &user, strength)).await
     }
 
     /// The refusal of what needs a step-up of this strength; `resume` names the form that was kept.
-    pub async fn step_up_required(
+    pub(crate) async fn step_up_required(
         &self,
         app: &App,
         strength: Strength,
@@ -83,7 +83,7 @@ impl Authenticated {
     }
 
     /// This person as an actor in the audit.
-    pub fn actor(&self) -> Actor {
+    pub(crate) fn actor(&self) -> Actor {
         Actor {
             kind: ActorKind::User,
             user: Some(self.user.id.clone()),
@@ -107,7 +107,7 @@ enum Presented {
 }
 
 /// The visitor of this request, if signed in; an error where the database did not tell.
-pub fn of(req: &HttpRequest) -> Result<Option<Rc<Authenticated>>> {
+pub(crate) fn of(req: &HttpRequest) -> Result<Option<Rc<Authenticated>>> {
     match req.extensions().get() {
         Some(Presented::Live(visitor)) => Ok(Some(Rc::clone(visitor))),
         Some(Presented::Unknown(cause)) => Err(cause.take().unwrap_or(Error::Busy)),
@@ -116,12 +116,12 @@ pub fn of(req: &HttpRequest) -> Result<Option<Rc<Authenticated>>> {
 }
 
 /// Whether the session that this request presents is locked.
-pub fn is_locked(req: &HttpRequest) -> bool {
+pub(crate) fn is_locked(req: &HttpRequest) -> bool {
     matches!(req.extensions().get(), Some(Presented::Locked))
 }
 
 /// Loads the visitor once, for everyone after it, and notes the activity at most once a minute.
-pub async fn load(
+pub(crate) async fn load(
     req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> actix_web::Result<ServiceResponse<BoxBody>> {

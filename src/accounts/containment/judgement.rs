@@ -36,7 +36,7 @@ use crate::{
 
 /// Since when an account is in doubt, the session that the pressed link tells of, and the address that was told.
 #[derive(Debug, Clone)]
-pub struct Doubt {
+pub(crate) struct Doubt {
     // The sign-ins that were told of, and which sessions they began.
     told: Vec<(Timestamp, Option<SessionId>)>,
     pressed: Timestamp,
@@ -53,7 +53,7 @@ pub struct Doubt {
 impl Doubt {
     /// The doubt of a link that tells of something at `moment`. It reaches back to the earliest sign-in that was told of
     /// and that nobody answered for.
-    pub fn since(
+    pub(crate) fn since(
         conn: &mut Conn,
         user: &UserId,
         moment: Timestamp,
@@ -73,7 +73,7 @@ impl Doubt {
     }
 
     /// The same, but for sessions that its person stands by. Never for the one that the link tells of.
-    pub fn but_for(mut self, trusted: impl IntoIterator<Item = SessionId>) -> Self {
+    pub(crate) fn but_for(mut self, trusted: impl IntoIterator<Item = SessionId>) -> Self {
         self.trusted.extend(trusted);
         self
     }
@@ -112,7 +112,12 @@ fn answers(changes: &[SecurityChange]) -> (HashSet<SessionId>, Vec<(SessionId, S
 }
 
 /// The doubt of a link that undoes a move: since it was asked for, and about the session that asked.
-pub fn doubt_of_move(tx: &mut Tx, id: &UserId, change: &AddressChange, asked_at: Timestamp) -> Result<Doubt> {
+pub(crate) fn doubt_of_move(
+    tx: &mut Tx,
+    id: &UserId,
+    change: &AddressChange,
+    asked_at: Timestamp,
+) -> Result<Doubt> {
     let changes = security_change::list(tx.conn, id)?;
     let by =
         security_changes::asked(&changes, change).and_then(|one| one.by.as_ref()).map(|by| by.id.clone());
@@ -121,7 +126,7 @@ pub fn doubt_of_move(tx: &mut Tx, id: &UserId, change: &AddressChange, asked_at:
 
 /// Whether the account had its present address before it had the one that a move at `moment` took away: the mailbox of
 /// that one came later, and has no say.
-pub fn was_here_before(tx: &mut Tx, user: &User, moment: Timestamp) -> Result<bool> {
+pub(crate) fn was_here_before(tx: &mut Tx, user: &User, moment: Timestamp) -> Result<bool> {
     for change in security_change::list(tx.conn, &user.id)? {
         let before = change.before(&tx.config.keys)?;
         if change.at < moment && before.is_some_and(|before| before == user.email.spelled()) {
@@ -133,7 +138,7 @@ pub fn was_here_before(tx: &mut Tx, user: &User, moment: Timestamp) -> Result<bo
 
 /// What is taken back of an account, and what of it is said before the button is pressed.
 #[derive(Debug)]
-pub struct Judgement {
+pub(crate) struct Judgement {
     /// The sessions that are disowned, also those that have ended.
     pub sessions: HashSet<SessionId>,
     /// Those of them that are still signed in, and can be told of.
@@ -160,7 +165,7 @@ pub struct Judgement {
 }
 
 /// Judges what happened to an account in doubt. Changes nothing.
-pub fn judge(conn: &mut Conn, user: &User, doubt: &Doubt, keys: &Keys) -> Result<Judgement> {
+pub(crate) fn judge(conn: &mut Conn, user: &User, doubt: &Doubt, keys: &Keys) -> Result<Judgement> {
     let changes = security_change::list(conn, &user.id)?;
     let disowned = Disowned::of(conn, &user.id, doubt, &changes)?;
     let from = disowned.from();

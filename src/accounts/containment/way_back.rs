@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Makes the link for an email that tells of `what` (nothing: a sign-in) in `session`, from `device`.
-pub fn way_back(
+pub(crate) fn way_back(
     tx: &mut Tx,
     user: &User,
     session: Option<SessionId>,
@@ -41,7 +41,7 @@ pub fn way_back(
 }
 
 /// Makes the link for an email that tells of what `actor` did in their session.
-pub fn way_back_from(
+pub(crate) fn way_back_from(
     tx: &mut Tx,
     actor: &Actor,
     user: &User,
@@ -54,7 +54,7 @@ pub fn way_back_from(
 
 /// What told of the newest second factor of an account that got a new password by mail since, while the way back in that
 /// email works: a reset leaves every factor, and perhaps somebody else added this one.
-pub fn newest_factor(conn: &mut Conn, user: &UserId, now: Timestamp) -> Result<Option<ReportedEvent>> {
+pub(crate) fn newest_factor(conn: &mut Conn, user: &UserId, now: Timestamp) -> Result<Option<ReportedEvent>> {
     let added = [FactorChange::AppAdded, FactorChange::AppReplaced, FactorChange::PasskeyAdded];
     let told = token::all_outstanding::<ReportSignIn>(conn, user, now)?;
     let is_added = |what: &str| added.iter().any(|change| change.words() == what);
@@ -66,7 +66,7 @@ pub fn newest_factor(conn: &mut Conn, user: &UserId, now: Timestamp) -> Result<O
 }
 
 /// The device of the session that `actor` acts in, in words; empty where there is none.
-pub fn device_of(conn: &mut Conn, actor: &Actor) -> Result<String> {
+pub(crate) fn device_of(conn: &mut Conn, actor: &Actor) -> Result<String> {
     let Some(session) = &actor.session else { return Ok(String::new()) };
     let row = sessions::table.find(session).select((sessions::browser, sessions::os));
     let found: Option<(String, String)> = row.first(conn).optional()?;
@@ -74,7 +74,7 @@ pub fn device_of(conn: &mut Conn, actor: &Actor) -> Result<String> {
 }
 
 /// Tells somebody that their password is a new one, with the way back.
-pub fn tell_of_password(tx: &mut Tx, actor: &Actor, user: &User, device: &str) -> Result<()> {
+pub(crate) fn tell_of_password(tx: &mut Tx, actor: &Actor, user: &User, device: &str) -> Result<()> {
     let not_me = way_back_from(tx, actor, user, "Your password was changed", device)?;
     let passkeys = passkey::list(tx.conn, &user.id)?.into_iter().map(|one| one.name).collect();
     let organisations = identity::list(tx.conn, &user.id)?.into_iter().map(|(by, _)| by).collect();

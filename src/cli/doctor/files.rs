@@ -6,7 +6,7 @@ use super::finding::{Finding, Health, finding};
 use crate::config::{Config, DatabaseUrl, MailRoute, development_key_path, mode_if_shared};
 
 /// Which of them others may look into.
-pub fn files(config: &Config) -> Finding {
+pub(crate) fn files(config: &Config) -> Finding {
     let mut files = Vec::new();
     if let DatabaseUrl::Sqlite(path) = &config.database {
         files.extend(["", "-wal", "-shm"].map(|more| beside(path, more)));

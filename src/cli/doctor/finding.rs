@@ -4,19 +4,19 @@ use serde::Serialize;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Health {
+pub(crate) enum Health {
     Fine,
     Warning,
     Problem,
 }
 
 #[derive(Debug, Serialize)]
-pub struct Finding {
+pub(crate) struct Finding {
     pub what: &'static str,
     pub health: Health,
     pub says: String,
 }
 
-pub fn finding(what: &'static str, health: Health, says: impl Into<String>) -> Finding {
+pub(crate) fn finding(what: &'static str, health: Health, says: impl Into<String>) -> Finding {
     Finding { what, health, says: says.into() }
 }

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What hangs on each configured key, and on others.
-pub async fn keys(app: &App) -> Finding {
+pub(crate) async fn keys(app: &App) -> Finding {
     let keys = app.config().keys.clone();
     let look = move |conn: &mut _| Ok((secret_key::check(conn, &keys)?, secret_key::held(conn, &keys)?));
     let Ok((check, mut held)) = app.read(look).await else {

@@ -21,7 +21,10 @@ use crate::{
 };
 
 /// The metadata that is behind a link, with that link, or in a file; more than is ever read is not taken in.
-pub async fn metadata(app: &App, place: String) -> std::result::Result<(String, Option<String>), String> {
+pub(crate) async fn metadata(
+    app: &App,
+    place: String,
+) -> std::result::Result<(String, Option<String>), String> {
     if place.starts_with("https://") || place.starts_with("http://") {
         let document = app.outbound().fetch(&place).await.map_err(|why| why.to_string())?;
         return Ok((document, Some(place)));
@@ -35,7 +38,7 @@ pub async fn metadata(app: &App, place: String) -> std::result::Result<(String, 
 }
 
 /// What an operator says of a connection.
-pub struct New {
+pub(crate) struct New {
     pub organisation: String,
     pub owner: Option<String>,
     pub metadata: String,
@@ -46,7 +49,7 @@ pub struct New {
 }
 
 /// What was made, or a sentence why nothing was.
-pub fn add(tx: &mut Tx, new: New) -> Result<std::result::Result<Value, String>> {
+pub(crate) fn add(tx: &mut Tx, new: New) -> Result<std::result::Result<Value, String>> {
     let actor = Actor::operator();
     let name = match domain::parse(&new.domain) {
         Ok(name) => name,
@@ -123,7 +126,11 @@ fn make(
 }
 
 /// Proves a domain by the operator's word; a sentence where it is not clear whose it is.
-pub fn approve(tx: &mut Tx, typed: &str, named: Option<&str>) -> Result<std::result::Result<Value, String>> {
+pub(crate) fn approve(
+    tx: &mut Tx,
+    typed: &str,
+    named: Option<&str>,
+) -> Result<std::result::Result<Value, String>> {
     let name = match domain::parse(typed) {
         Ok(name) => name,
         Err(problem) => return Ok(Err(problem)),

@@ -24,7 +24,7 @@ use crate::{
 const SOON: TimeDelta = TimeDelta::days(30);
 
 /// Prints the connections, with their domains.
-pub async fn list(app: &App, as_json: bool) -> Outcome {
+pub(crate) async fn list(app: &App, as_json: bool) -> Outcome {
     let rows = sentence(app.read(rows).await)?;
     if !as_json && rows.is_empty() {
         say!("No organisation signs in by itself yet.");
@@ -78,7 +78,7 @@ fn rows(conn: &mut Conn) -> Result<Vec<Value>> {
 }
 
 /// Prints what stands in the way of a sign-in, and where to try one.
-pub async fn test(app: &App, id: ConnectionId, as_json: bool) -> Outcome {
+pub(crate) async fn test(app: &App, id: ConnectionId, as_json: bool) -> Outcome {
     let (now, config) = (app.now(), app.config().clone());
     let found = app
         .read(move |conn| {

@@ -28,7 +28,7 @@ use crate::{
     },
 };
 
-pub fn told(user: &User) -> Value {
+pub(crate) fn told(user: &User) -> Value {
     json!({
         "id": user.id,
         "email": user.email.spelled(),
@@ -40,7 +40,7 @@ pub fn told(user: &User) -> Value {
     })
 }
 
-pub fn state(user: &User) -> String {
+pub(crate) fn state(user: &User) -> String {
     let mut words =
         vec![if user.is_verified() { "confirmed".to_owned() } else { "not confirmed".to_owned() }];
     words.extend(user.locked_at.map(|_| "locked".to_owned()));
@@ -49,7 +49,7 @@ pub fn state(user: &User) -> String {
 }
 
 /// Prints what there is to know of an account.
-pub async fn run(app: &App, user: User, as_json: bool) -> Outcome {
+pub(crate) async fn run(app: &App, user: User, as_json: bool) -> Outcome {
     let (id, now) = (user.id.clone(), app.now());
     let more = sentence(app.read(move |conn| More::about(conn, &id, now)).await)?;
     if as_json {

@@ -13,11 +13,11 @@ use crate::{
 };
 
 /// A new secret for the session, or what a wrong one comes to.
-pub type Verdict = Result<IssuedSession, Missed>;
+pub(crate) type Verdict = Result<IssuedSession, Missed>;
 
 /// Who makes a step-up, and where.
 #[derive(Debug, Clone)]
-pub struct Attempt {
+pub(crate) struct Attempt {
     pub user: User,
     pub actor: Actor,
     pub here: CurrentSession,
@@ -25,19 +25,19 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    pub fn of(me: &Authenticated, client: &Client) -> Self {
+    pub(crate) fn of(me: &Authenticated, client: &Client) -> Self {
         let device = client.device().name();
         Self { user: me.user.clone(), actor: me.actor(), here: me.session.clone(), device }
     }
 
     /// It was right.
-    pub fn passed(&self, tx: &mut Tx, with: StepUpMethod) -> Result<Verdict> {
+    pub(crate) fn passed(&self, tx: &mut Tx, with: StepUpMethod) -> Result<Verdict> {
         step_up::passed(tx, &self.actor, &self.user.id, &self.here, with)?;
         authentication::rotate(tx, &self.here).map(Ok)
     }
 
     /// It was wrong.
-    pub fn missed(&self, tx: &mut Tx, with: &'static str) -> Result<Verdict> {
+    pub(crate) fn missed(&self, tx: &mut Tx, with: &'static str) -> Result<Verdict> {
         step_up::missed(tx, &self.actor, &self.user, &self.here.id, with, &self.device).map(Err)
     }
 }

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// `POST /auth/confirm/passkey/options`. Good in this session.
-pub async fn options(me: CurrentUser, client: Client, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn options(me: CurrentUser, client: Client, app: Data<App>) -> Result<Reply> {
     let (owner, binding, party) =
         (me.user.id.clone(), CeremonyBinding::Session(me.session.id.clone()), app.relying_party().clone());
     let options = app
@@ -26,7 +26,7 @@ pub async fn options(me: CurrentUser, client: Client, app: Data<App>) -> Result<
 }
 
 /// Takes what a passkey signed.
-pub async fn check(attempt: Attempt, answer: Assertion, app: &App) -> Result<Verdict> {
+pub(crate) async fn check(attempt: Attempt, answer: Assertion, app: &App) -> Result<Verdict> {
     let party = app.relying_party().clone();
     app.write(move |tx| {
         tx.lock(&attempt.user.email.normalized())?;

@@ -27,7 +27,7 @@ use crate::{
 /// What the reader of the new mailbox should know before anything changes.
 #[derive(Template, Serialize)]
 #[template(path = "email_confirm.html")]
-pub struct ConfirmEmailPage {
+pub(crate) struct ConfirmEmailPage {
     // Shown in the account's own browser only: a mistyped mailbox learns nobody's address.
     #[serde(skip)]
     old: String,
@@ -44,7 +44,7 @@ pub struct ConfirmEmailPage {
 
 /// A link, and the account's password where it is asked for.
 #[derive(Deserialize)]
-pub struct ConfirmForm {
+pub(crate) struct ConfirmForm {
     #[serde(default)]
     token: Secret<ChangeEmail>,
     #[serde(default)]
@@ -52,7 +52,7 @@ pub struct ConfirmForm {
 }
 
 /// `GET /me/email/confirm?token=`
-pub async fn open(
+pub(crate) async fn open(
     client: Client,
     visitor: MaybeUser,
     link: Query<Link<ChangeEmail>>,
@@ -65,7 +65,7 @@ pub async fn open(
 
 /// `POST /me/email/confirm`. In the account's own browser the link is enough; anywhere else the password as well, for
 /// the link may have gone to a stranger's mailbox by a slip of the finger.
-pub async fn create(
+pub(crate) async fn create(
     client: Client,
     visitor: MaybeUser,
     Input(form): Input<ConfirmForm>,

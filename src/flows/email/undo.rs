@@ -25,7 +25,7 @@ use crate::{
 #[derive(Template, Serialize)]
 #[template(path = "email_undo.html")]
 #[serde(rename_all = "camelCase")]
-pub struct UndoEmailPage {
+pub(crate) struct UndoEmailPage {
     old: String,
     new: String,
     is_changed: bool,
@@ -36,7 +36,7 @@ pub struct UndoEmailPage {
 }
 
 /// `GET /me/email/undo?token=`
-pub async fn open(link: Query<Link<RevertEmailChange>>, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn open(link: Query<Link<RevertEmailChange>>, app: Data<App>) -> Result<Reply> {
     let (now, secret) = (app.now(), link.into_inner().token);
     let page = app
         .read(move |conn| {
@@ -61,7 +61,7 @@ pub async fn open(link: Query<Link<RevertEmailChange>>, app: Data<App>) -> Resul
 
 /// `POST /me/email/undo`. Before the change: stops it. After: takes the old address back, signs everything out, and asks
 /// for a new password.
-pub async fn create(
+pub(crate) async fn create(
     client: Client,
     Input(form): Input<Link<RevertEmailChange>>,
     app: Data<App>,

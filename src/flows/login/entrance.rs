@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// The door that an attempt came through.
-pub struct Entrance {
+pub(crate) struct Entrance {
     /// What counts the failures in a row there.
     streak: Limit,
     /// The one candidate whose password is looked at; every one where there is none.
@@ -33,14 +33,14 @@ pub struct Entrance {
 
 impl Entrance {
     /// What the password is offered to.
-    pub fn hashes(&self, candidates: &PasswordCredentials) -> [Option<PasswordHash>; 3] {
+    pub(crate) fn hashes(&self, candidates: &PasswordCredentials) -> [Option<PasswordHash>; 3] {
         let is_looked_at = |index: usize| self.only.is_none_or(|only| only == index);
         array::from_fn(|index| candidates[index].as_ref().filter(|_| is_looked_at(index))?.usable_hash())
     }
 
     /// The failures in a row are over. Whoever signs in to a mere claim proves nothing to the account that has the
     /// address confirmed, so there only this one try is taken back, whether or not there is such an account.
-    pub fn succeeded(&self, tx: &mut Tx, is_owner: bool) -> Result<()> {
+    pub(crate) fn succeeded(&self, tx: &mut Tx, is_owner: bool) -> Result<()> {
         match is_owner || self.only.is_some() {
             true => rate_limit::clear(tx, &self.streak),
             false => rate_limit::give_back(tx, &self.streak),
@@ -53,7 +53,7 @@ impl Entrance {
 /// Strangers who fail ten times in a row close the door to everybody for a while. A browser that was let in before has
 /// a second one, with counters of its own account, behind which only that account's password is looked at: nobody is
 /// locked out by others, and the counters tell nobody who has an address confirmed.
-pub async fn count_attempt(
+pub(crate) async fn count_attempt(
     app: &App,
     client: &Client,
     who: &str,
@@ -137,7 +137,7 @@ fn attempt(client: &Client, outcome: Outcome) -> Attempt {
 }
 
 /// Notes a wrong password.
-pub async fn note_failure(app: &App, client: &Client, candidates: PasswordCredentials) -> Result<()> {
+pub(crate) async fn note_failure(app: &App, client: &Client, candidates: PasswordCredentials) -> Result<()> {
     app.metrics().sign_in(AuthMethod::Password, false);
     let actor = client.actor();
     let tried = tried(&candidates).cloned();

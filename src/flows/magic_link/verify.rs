@@ -33,7 +33,7 @@ use crate::{
 #[derive(Template, Serialize)]
 #[template(path = "magic_link_open.html")]
 #[serde(rename_all = "camelCase")]
-pub struct OpenPage {
+pub(crate) struct OpenPage {
     email: String,
     asked_at: Timestamp,
     asked_from: String,
@@ -52,7 +52,7 @@ pub struct OpenPage {
 
 /// The link, or the short code that stands for it.
 #[derive(Deserialize)]
-pub struct EnterForm {
+pub(crate) struct EnterForm {
     #[serde(default)]
     token: Secret<MagicLink>,
     code: Option<ShortCode>,
@@ -64,7 +64,7 @@ pub struct EnterForm {
 
 /// The link.
 #[derive(Deserialize)]
-pub struct Link {
+pub(crate) struct Link {
     #[serde(default)]
     token: Secret<MagicLink>,
 }
@@ -78,7 +78,7 @@ struct Entered {
 }
 
 /// `GET /login/magic-link/verify?token=`. Changes nothing, whoever asks.
-pub async fn open(
+pub(crate) async fn open(
     browser: MagicLinkRequester,
     client: Client,
     visitor: MaybeUser,
@@ -117,7 +117,7 @@ pub async fn open(
 }
 
 /// `POST /login/magic-link/verify`
-pub async fn create(
+pub(crate) async fn create(
     browser: MagicLinkRequester,
     client: Client,
     Input(form): Input<EnterForm>,

@@ -10,7 +10,7 @@ use crate::{
 /// A sign-in in doubt that goes on until the button is pressed.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct DoubtfulView {
+pub(crate) struct DoubtfulView {
     pub id: SessionId,
     pub device: String,
     pub ip: String,
@@ -22,7 +22,7 @@ pub struct DoubtfulView {
 /// What was added since then by browsers that were known before, and stays.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Kept {
+pub(crate) struct Kept {
     pub passkeys: Vec<KeptPasskey>,
     pub authenticator_app: bool,
     pub is_app_told_of: bool,
@@ -32,7 +32,7 @@ pub struct Kept {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct KeptPasskey {
+pub(crate) struct KeptPasskey {
     pub id: PasskeyId,
     pub name: String,
     // Whether the link tells of the session that added it: whoever presses the button then means it, too.
@@ -42,7 +42,7 @@ pub struct KeptPasskey {
 /// What else the button takes back: what somebody else seems to have done.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Undone {
+pub(crate) struct Undone {
     pub passkeys: Vec<String>,
     pub authenticator_app: bool,
     pub recovery_codes: bool,

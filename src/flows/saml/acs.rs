@@ -48,7 +48,7 @@ struct AcsForm {
 }
 
 /// `POST /auth/saml/callback`, the assertion consumer service (saml-profiles §4.1.4).
-pub async fn assertion_consumer_service(
+pub(crate) async fn assertion_consumer_service(
     client: Client,
     visitor: MaybeUser,
     req: HttpRequest,
@@ -276,7 +276,7 @@ async fn unsolicited(
 
 /// What the page for a refused sign-in is about.
 #[derive(Deserialize)]
-pub struct RefusedQuery {
+pub(crate) struct RefusedQuery {
     reference: Option<String>,
     #[serde(default, deserialize_with = "input::tick")]
     answered: bool,
@@ -284,7 +284,7 @@ pub struct RefusedQuery {
 
 /// `GET /auth/saml/refused`: why signing in did not work; the reason is for their administrator. Whoever
 /// only loaded a page again, and is signed in, goes on.
-pub async fn say_refused(visitor: MaybeUser, query: Query<RefusedQuery>) -> Result<Reply> {
+pub(crate) async fn say_refused(visitor: MaybeUser, query: Query<RefusedQuery>) -> Result<Reply> {
     let RefusedQuery { reference, answered } = query.into_inner();
     if answered && visitor.signed_in().is_some() {
         return Ok(Reply::go("/me"));

@@ -35,7 +35,7 @@ use crate::{
 #[derive(Template, Serialize)]
 #[template(path = "saml_post_binding.html")]
 #[serde(rename_all = "camelCase")]
-pub struct PostBindingPage {
+pub(crate) struct PostBindingPage {
     action: String,
     /// `SAMLRequest` or `SAMLResponse`.
     field: &'static str,
@@ -48,7 +48,7 @@ pub struct PostBindingPage {
 /// Somebody leaves for their identity provider by a link.
 #[derive(Template, Serialize)]
 #[template(path = "saml_redirect.html")]
-pub struct RedirectPage {
+pub(crate) struct RedirectPage {
     location: String,
     #[serde(skip)]
     errand: Errand,
@@ -56,7 +56,7 @@ pub struct RedirectPage {
 
 /// What a browser is sent to an identity provider for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Errand {
+pub(crate) enum Errand {
     /// To sign in.
     SignIn,
     /// To sign out there as well.
@@ -69,7 +69,7 @@ pub enum Errand {
 #[derive(Template, Serialize)]
 #[template(path = "saml_ask.html")]
 #[serde(rename_all = "camelCase")]
-pub struct AskPage {
+pub(crate) struct AskPage {
     organisation: String,
     connection: ConnectionId,
     /// The host of the identity provider's sign-in address.
@@ -82,7 +82,7 @@ pub struct AskPage {
 
 /// Who wants to sign in, and where to go afterwards.
 #[derive(Deserialize)]
-pub struct LoginQuery {
+pub(crate) struct LoginQuery {
     email: Option<String>,
     connection: Option<ConnectionId>,
     next: Option<String>,
@@ -92,14 +92,14 @@ pub struct LoginQuery {
 
 /// The link by which a connection is set up.
 #[derive(Deserialize)]
-pub struct SetupLinkForm {
+pub(crate) struct SetupLinkForm {
     #[serde(default)]
     token: Secret<SetUpConnection>,
 }
 
 /// Who said yes, to which connection.
 #[derive(Deserialize)]
-pub struct GoForm {
+pub(crate) struct GoForm {
     #[serde(default)]
     connection: String,
     next: Option<String>,
@@ -110,7 +110,7 @@ pub struct GoForm {
 /// `GET /auth/saml/login?email=&next=&remember=`, or `?connection=`: to the identity provider.
 ///
 /// The answer depends on the domain alone, never on whether there is such a person.
-pub async fn login(
+pub(crate) async fn login(
     client: Client,
     visitor: MaybeUser,
     req: HttpRequest,
@@ -139,7 +139,7 @@ pub async fn login(
 }
 
 /// `POST /auth/saml/login`: the same for whoever was asked first, and said yes.
-pub async fn go(
+pub(crate) async fn go(
     client: Client,
     req: HttpRequest,
     Input(form): Input<GoForm>,
@@ -153,7 +153,7 @@ pub async fn go(
 
 /// Another site brought the browser here, or it is signed in already: its person says whether they want to sign in, and
 /// where, before they do. Else any site could sign its visitors in to an account of its own.
-pub async fn confirm_sso(
+pub(crate) async fn confirm_sso(
     app: &App,
     visitor: &MaybeUser,
     req: &HttpRequest,
@@ -175,7 +175,7 @@ pub async fn confirm_sso(
 }
 
 /// `GET /auth/saml/confirm?next=`: whoever has no password here confirms at their identity provider that it is them.
-pub async fn step_up(
+pub(crate) async fn step_up(
     me: CurrentUser,
     client: Client,
     req: HttpRequest,
@@ -191,7 +191,7 @@ pub async fn step_up(
 }
 
 /// `POST /organisations/{slug}/sso/{connection}/test`: an owner tries a connection. Nobody is signed in by it.
-pub async fn test(
+pub(crate) async fn test(
     me: SteppedUpVerifiedUser,
     client: Client,
     req: HttpRequest,
@@ -211,7 +211,7 @@ pub async fn test(
 }
 
 /// `POST /auth/saml/test`: the bearer of a set-up link tries its connection. Nobody is signed in by it.
-pub async fn test_by_link(
+pub(crate) async fn test_by_link(
     client: Client,
     req: HttpRequest,
     Input(form): Input<SetupLinkForm>,
@@ -298,7 +298,11 @@ async fn send_authn_request(
 }
 
 /// Sends the browser to the identity provider with a message.
-pub fn send_message(req: &HttpRequest, message: BindingMessage, errand: Errand) -> Result<HttpResponse> {
+pub(crate) fn send_message(
+    req: &HttpRequest,
+    message: BindingMessage,
+    errand: Errand,
+) -> Result<HttpResponse> {
     Ok(match message {
         // Where a form was sent, a redirect to elsewhere would be held against the policy for forms (CSP 3 §6.4.1).
         BindingMessage::Redirect(location) if wants_html(req.headers()) && req.method() == Verb::POST => {

@@ -33,13 +33,13 @@ use crate::{
 
 /// The secret of a response that passed.
 #[derive(Deserialize)]
-pub struct HandoffQuery {
+pub(crate) struct HandoffQuery {
     #[serde(default)]
     handoff: Secret<SsoHandoff>,
 }
 
 /// `GET /auth/saml/arrive?handoff=`: the browser comes for what was proved, with its cookies.
-pub async fn complete(
+pub(crate) async fn complete(
     client: Client,
     visitor: MaybeUser,
     req: HttpRequest,

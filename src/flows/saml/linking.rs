@@ -19,14 +19,14 @@ use crate::{
 #[derive(Template, Serialize)]
 #[template(path = "saml_link.html")]
 #[serde(rename_all = "camelCase")]
-pub struct LinkPage {
+pub(crate) struct LinkPage {
     organisation: String,
     email: String,
     signed_in: bool,
 }
 
 /// `GET /auth/saml/link`: somebody has an account here already, and signs in to it once the old way.
-pub async fn link_form(client: Client, visitor: MaybeUser, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn link_form(client: Client, visitor: MaybeUser, app: Data<App>) -> Result<Reply> {
     let secret = client.linking.clone().ok_or(Error::DeadLink)?;
     let now = app.now();
     let (user, sealed_identity) = app

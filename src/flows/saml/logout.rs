@@ -49,7 +49,7 @@ struct LogoutForm {
 }
 
 /// `GET /auth/saml/logout`: a request in the address (saml-bindings §3.4), or the answer to one of ours.
-pub async fn logout(client: Client, req: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
+pub(crate) async fn logout(client: Client, req: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
     if req.method() != Method::GET {
         return Err(Error::MethodNotAllowed);
     }
@@ -63,7 +63,7 @@ pub async fn logout(client: Client, req: HttpRequest, app: Data<App>) -> Result<
 }
 
 /// `POST /auth/saml/logout`: a request in a form (saml-bindings §3.5), or the answer to one of ours.
-pub async fn logout_by_post(
+pub(crate) async fn logout_by_post(
     client: Client,
     req: HttpRequest,
     body: Payload,

@@ -19,13 +19,13 @@ use crate::{
 /// Whoever signed out here is asked whether to sign out there.
 #[derive(Template, Serialize)]
 #[template(path = "saml_sign_out.html")]
-pub struct SignOutPage {
+pub(crate) struct SignOutPage {
     /// The host of the identity provider.
     host: String,
 }
 
 /// `GET /auth/saml/sign-out`
-pub async fn offer_sign_out(req: HttpRequest, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn offer_sign_out(req: HttpRequest, app: Data<App>) -> Result<Reply> {
     let Some(secret) = pending::signing_out(&req.get_session()) else { return Ok(Reply::go("/")) };
     let now = app.now();
     match app.read(move |conn| provider_logout::host(conn, &secret, now)).await {
@@ -36,7 +36,7 @@ pub async fn offer_sign_out(req: HttpRequest, app: Data<App>) -> Result<Reply> {
 }
 
 /// `POST /auth/saml/sign-out`
-pub async fn sign_out(req: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
+pub(crate) async fn sign_out(req: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
     let taken = pending::signing_out(&req.get_session());
     pending::set_signing_out(&req.get_session(), None);
     let message = match taken {
@@ -57,7 +57,7 @@ pub async fn sign_out(req: HttpRequest, app: Data<App>) -> Result<HttpResponse> 
 }
 
 /// The identity provider answers. Its answer changes nothing here; it is told to whoever asked.
-pub async fn read_answer(
+pub(crate) async fn read_answer(
     app: &App,
     req: &HttpRequest,
     message: LogoutMessage,

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// `POST /login/2fa/passkey/options`. Good for the sign-in that waits.
-pub async fn options(pending: PendingLogin, client: Client, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn options(pending: PendingLogin, client: Client, app: Data<App>) -> Result<Reply> {
     let (secret, party) = (pending.0, app.relying_party().clone());
     let options = app
         .write(move |tx| {
@@ -36,7 +36,7 @@ pub async fn options(pending: PendingLogin, client: Client, app: Data<App>) -> R
 }
 
 /// `POST /login/2fa` with what a passkey signed.
-pub async fn create(
+pub(crate) async fn create(
     secret: Secret<PendingSignIn>,
     client: Client,
     answer: Assertion,

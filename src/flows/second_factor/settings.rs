@@ -9,6 +9,6 @@ use crate::{
 };
 
 /// `GET /me/2fa`
-pub async fn show(me: CurrentUser, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn show(me: CurrentUser, app: Data<App>) -> Result<Reply> {
     Ok(Reply::page(FactorsPage::of(&me, &app, Errors::default()).await?))
 }

@@ -18,17 +18,17 @@ use crate::{
 };
 
 // Wrong codes end the sign-in; whoever has the app in hand needs fewer.
-pub const MOST_CODES: i32 = 5;
+pub(crate) const MOST_CODES: i32 = 5;
 
 /// What came of a code.
-pub enum Verdict {
+pub(crate) enum Verdict {
     Right { user: Box<User>, issued: IssuedSession, factor: Factor, codes_left: i64 },
     Wrong,
     Last,
 }
 
 /// Notes a proof that was not right; the last one ends the sign-in.
-pub fn missed(
+pub(crate) fn missed(
     tx: &mut Tx,
     client: &Client,
     user: &User,
@@ -66,7 +66,7 @@ fn note_failure(tx: &mut Tx, client: &Client, user: &UserId, first: &FirstFactor
 }
 
 /// The sign-in ended, or its account did.
-pub fn ended(error: Error) -> Error {
+pub(crate) fn ended(error: Error) -> Error {
     match error {
         Error::DeadLink | Error::NotFound => Error::SignInExpired,
         other => other,

@@ -22,7 +22,7 @@ use crate::{
 /// A response of an identity provider, in words.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct AttemptView {
+pub(crate) struct AttemptView {
     pub(super) id: AttemptId,
     pub(super) connection_id: ConnectionId,
     pub(super) at: Timestamp,
@@ -40,7 +40,7 @@ pub struct AttemptView {
 /// What came of a response, in full.
 #[derive(Template, Serialize)]
 #[template(path = "sso_attempt.html")]
-pub struct AttemptPage {
+pub(crate) struct AttemptPage {
     organisation: OrganisationView,
     connection: ConnectionView,
     attempt: AttemptView,
@@ -50,7 +50,7 @@ pub struct AttemptPage {
 
 /// What to set at an identity provider.
 #[derive(Debug, Clone, Copy, Serialize)]
-pub struct Advice {
+pub(crate) struct Advice {
     /// The identity provider.
     provider: &'static str,
     /// Where and what.
@@ -123,7 +123,7 @@ impl AttemptView {
 }
 
 /// `GET /organisations/{slug}/sso/{connection}/attempts/{attempt}`: all that a response said, and each check.
-pub async fn attempt(
+pub(crate) async fn attempt(
     me: SteppedUpVerifiedUser,
     path: Path<(String, ConnectionId, AttemptId)>,
     app: Data<App>,

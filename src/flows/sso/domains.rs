@@ -28,14 +28,14 @@ use crate::{
 
 /// A domain as it is typed.
 #[derive(Deserialize)]
-pub struct NewForm {
+pub(crate) struct NewForm {
     #[serde(default)]
     domain: String,
 }
 
 /// A connection to lead a domain's people to; empty for none.
 #[derive(Deserialize)]
-pub struct ChoiceForm {
+pub(crate) struct ChoiceForm {
     #[serde(default)]
     connection: String,
 }
@@ -43,13 +43,13 @@ pub struct ChoiceForm {
 /// The owner who comes in when the identity provider does not work.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct EnforceForm {
+pub(crate) struct EnforceForm {
     #[serde(default)]
     break_glass: String,
 }
 
 /// `POST /organisations/{slug}/sso/domains`
-pub async fn add(
+pub(crate) async fn add(
     me: SteppedUpVerifiedUser,
     slug: Path<String>,
     Input(form): Input<NewForm>,
@@ -104,7 +104,7 @@ async fn find(
 }
 
 /// `POST /organisations/{slug}/sso/domains/{domain}/check`: looks for the TXT record now.
-pub async fn check(
+pub(crate) async fn check(
     me: SteppedUpVerifiedUser,
     path: Path<(String, DomainId)>,
     app: Data<App>,
@@ -161,7 +161,7 @@ async fn look(me: &SteppedUpVerifiedUser, domain: &Domain, app: &App) -> Result<
 
 /// `POST /organisations/{slug}/sso/domains/{domain}/connection`: where its people sign in. The record of a proved domain is
 /// looked for again: what it was set for years ago is not what it is used for now.
-pub async fn choose(
+pub(crate) async fn choose(
     me: SteppedUpVerifiedUser,
     path: Path<(String, DomainId)>,
     Input(form): Input<ChoiceForm>,
@@ -186,7 +186,7 @@ pub async fn choose(
 }
 
 /// `POST /organisations/{slug}/sso/domains/{domain}/enforce`: from now on its people sign in there only.
-pub async fn enforce(
+pub(crate) async fn enforce(
     me: SteppedUpVerifiedUser,
     path: Path<(String, DomainId)>,
     Input(form): Input<EnforceForm>,
@@ -208,7 +208,7 @@ pub async fn enforce(
 }
 
 /// `POST /organisations/{slug}/sso/domains/{domain}/release`: its people may sign in otherwise again.
-pub async fn release(
+pub(crate) async fn release(
     me: SteppedUpVerifiedUser,
     path: Path<(String, DomainId)>,
     app: Data<App>,
@@ -222,7 +222,7 @@ pub async fn release(
 }
 
 /// `DELETE /organisations/{slug}/sso/domains/{domain}` and `POST …/remove`
-pub async fn remove(
+pub(crate) async fn remove(
     me: SteppedUpVerifiedUser,
     path: Path<(String, DomainId)>,
     app: Data<App>,

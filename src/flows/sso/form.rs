@@ -18,7 +18,7 @@ const MOST_GROUPS: usize = 200;
 /// Where the identity provider's metadata comes from, as it is typed: a link, a document, or by hand.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct Source {
+pub(crate) struct Source {
     #[serde(skip_serializing)]
     pub(super) metadata: String,
     pub(super) metadata_url: String,
@@ -33,7 +33,7 @@ pub struct Source {
 
 impl Source {
     /// What to say where something was typed beside the link that is there already, and would not count.
-    pub fn contradiction(&self, known_link: Option<&str>) -> Option<Errors> {
+    pub(crate) fn contradiction(&self, known_link: Option<&str>) -> Option<Errors> {
         let is_kept = known_link.is_some() && Some(self.metadata_url.trim()) == known_link;
         let sentence = "Clear this link to use what you entered below.";
         let ignored = [&self.metadata, &self.sign_in_url, &self.certificate];
@@ -42,7 +42,7 @@ impl Source {
     }
 
     /// Whether nothing was typed but the link that is known already.
-    pub fn says_nothing_beside(&self, known_link: Option<&str>) -> bool {
+    pub(crate) fn says_nothing_beside(&self, known_link: Option<&str>) -> bool {
         let link = self.metadata_url.trim();
         let typed = [&self.metadata, &self.entity_id, &self.sign_in_url, &self.certificate];
         (link.is_empty() || Some(link) == known_link) && typed.iter().all(|typed| typed.trim().is_empty())
@@ -52,7 +52,7 @@ impl Source {
 /// A connection as it is typed. An empty attribute stands for the usual names.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct Form {
+pub(crate) struct Form {
     /// The common identity provider whose names were filled in.
     pub(super) like: String,
     pub(super) name: String,
@@ -86,7 +86,7 @@ fn yes() -> bool {
 
 impl Form {
     /// A new connection, with the names of a common identity provider where one is named.
-    pub fn blank(like: Option<&str>) -> Self {
+    pub(crate) fn blank(like: Option<&str>) -> Self {
         let form = Self {
             default_role: Role::Viewer.to_string(),
             name_format: NamePolicy::Any.to_string(),
@@ -97,7 +97,7 @@ impl Form {
     }
 
     /// A connection as it is now.
-    pub fn of(connection: &Connection, mapping: &Mapping) -> Self {
+    pub(crate) fn of(connection: &Connection, mapping: &Mapping) -> Self {
         Self {
             like: String::new(),
             name: connection.name.clone(),
@@ -120,7 +120,7 @@ impl Form {
     }
 
     /// The same with one more group, as a viewer until its owners say otherwise.
-    pub fn with_group(mut self, group: Option<&str>) -> Self {
+    pub(crate) fn with_group(mut self, group: Option<&str>) -> Self {
         let group = group.filter(|group| !group.trim().is_empty() && !group.chars().any(char::is_control));
         if let Some(group) = group {
             let before = self.roles.trim_end();
@@ -131,7 +131,7 @@ impl Form {
     }
 
     /// The same with the names of a common identity provider.
-    pub fn filled_like(self, like: Option<&str>) -> Self {
+    pub(crate) fn filled_like(self, like: Option<&str>) -> Self {
         match LIKES.iter().find(|one| Some(one.key) == like) {
             None => self,
             Some(like) => Self {
@@ -145,7 +145,7 @@ impl Form {
     }
 
     /// What it comes to, or what is wrong with it.
-    pub fn check(&self) -> Result<Settings, Errors> {
+    pub(crate) fn check(&self) -> Result<Settings, Errors> {
         let mut errors = Errors::default();
         let name = self.name.trim();
         if name.is_empty() || name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {

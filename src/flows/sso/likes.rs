@@ -7,7 +7,7 @@ use super::views::ServiceView;
 
 /// An identity provider that many have, with the attributes it sends.
 #[derive(Debug, Clone, Copy, Serialize)]
-pub struct Like {
+pub(crate) struct Like {
     /// In the address of the form.
     pub(super) key: &'static str,
     /// As its makers call it.
@@ -48,7 +48,7 @@ enum Value {
 
 /// How an identity provider is set up, with our own values.
 #[derive(Debug, Clone, Serialize)]
-pub struct WalkthroughView {
+pub(crate) struct WalkthroughView {
     pub(super) name: &'static str,
     pub(super) path: &'static str,
     pub(super) fields: Vec<FieldView>,
@@ -58,14 +58,14 @@ pub struct WalkthroughView {
 
 /// A field there, and what to copy into it.
 #[derive(Debug, Clone, Serialize)]
-pub struct FieldView {
+pub(crate) struct FieldView {
     pub(super) name: &'static str,
     pub(super) value: String,
 }
 
 impl WalkthroughView {
     /// The one of the identity provider with this key.
-    pub fn of(like: Option<&str>, service: &ServiceView) -> Option<Self> {
+    pub(crate) fn of(like: Option<&str>, service: &ServiceView) -> Option<Self> {
         let like = LIKES.iter().find(|one| Some(one.key) == like)?;
         let Walkthrough { path, fields, attributes, metadata } = like.walkthrough;
         let value = |value: &Value| match value {
@@ -83,7 +83,7 @@ impl WalkthroughView {
 }
 
 /// Those that are known here.
-pub const LIKES: [Like; 8] = [
+pub(crate) const LIKES: [Like; 8] = [
     Like {
         key: "okta",
         name: "Okta",

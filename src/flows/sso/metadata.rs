@@ -31,7 +31,7 @@ const MOST_LISTED: usize = 20;
 #[derive(Template, Serialize)]
 #[template(path = "sso_metadata.html")]
 #[serde(rename_all = "camelCase")]
-pub struct MetadataPage {
+pub(crate) struct MetadataPage {
     organisation: OrganisationView,
     connection: ConnectionView,
     #[serde(flatten)]
@@ -110,7 +110,7 @@ pub(super) fn left_out(provider: &IdentityProvider) -> String {
 }
 
 /// `GET /organisations/{slug}/sso/{connection}/metadata`
-pub async fn metadata_form(
+pub(crate) async fn metadata_form(
     me: SteppedUpVerifiedUser,
     path: Path<(String, ConnectionId)>,
     app: Data<App>,
@@ -140,7 +140,7 @@ impl MetadataPage {
 }
 
 /// `POST /organisations/{slug}/sso/{connection}/metadata`: other metadata of the same identity provider.
-pub async fn replace_metadata(
+pub(crate) async fn replace_metadata(
     me: SteppedUpVerifiedUser,
     path: Path<(String, ConnectionId)>,
     Document(form): Document<Source>,
@@ -176,7 +176,7 @@ pub async fn replace_metadata(
 }
 
 /// `POST /organisations/{slug}/sso/{connection}/metadata/read`: reads what is behind the link now.
-pub async fn read_now(
+pub(crate) async fn read_now(
     me: SteppedUpVerifiedUser,
     path: Path<(String, ConnectionId)>,
     app: Data<App>,

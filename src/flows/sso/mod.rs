@@ -17,12 +17,14 @@ use actix_web::web::{Data, Path};
 use askama::Template;
 use serde::Serialize;
 
-pub use attempts::attempt;
-pub use domains::{add, check, choose, enforce, release, remove as remove_domain};
-pub use metadata::{metadata_form, read_now, replace_metadata};
-pub use settings::{create, new, remove as remove_connection, save, show};
-pub use setup::{set_up, show_setup};
-pub use setup_link::{make_setup_link, revoke_setup_link, switch_on};
+pub(crate) use self::{
+    attempts::attempt,
+    domains::{add, check, choose, enforce, release, remove as remove_domain},
+    metadata::{metadata_form, read_now, replace_metadata},
+    settings::{create, new, remove as remove_connection, save, show},
+    setup::{set_up, show_setup},
+    setup_link::{make_setup_link, revoke_setup_link, switch_on},
+};
 
 use self::{
     access::owned,
@@ -49,7 +51,7 @@ use crate::{
 #[derive(Template, Serialize)]
 #[template(path = "sso.html")]
 #[serde(rename_all = "camelCase")]
-pub struct OverviewPage {
+pub(crate) struct OverviewPage {
     organisation: OrganisationView,
     service: ServiceView,
     connections: Vec<ConnectionView>,
@@ -65,7 +67,7 @@ pub struct OverviewPage {
 /// A domain in the list.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct DomainView {
+pub(crate) struct DomainView {
     id: DomainId,
     name: String,
     connection_id: Option<ConnectionId>,
@@ -88,7 +90,7 @@ pub struct DomainView {
 /// An owner, and whether they can come in when the identity provider does not work.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct OwnerView {
+pub(crate) struct OwnerView {
     id: UserId,
     name: String,
     email: String,
@@ -96,7 +98,7 @@ pub struct OwnerView {
 }
 
 /// `GET /organisations/{slug}/sso`
-pub async fn overview(me: SteppedUpVerifiedUser, slug: Path<String>, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn overview(me: SteppedUpVerifiedUser, slug: Path<String>, app: Data<App>) -> Result<Reply> {
     let organisation = owned(&me, &slug, &app).await?;
     Ok(Reply::page(OverviewPage::of(&app, organisation, Errors::default()).await?))
 }

@@ -43,7 +43,7 @@ const KEY_LIFE: TimeDelta = TimeDelta::days(3_650);
 /// The form for a new connection.
 #[derive(Template, Serialize)]
 #[template(path = "sso_new.html")]
-pub struct NewPage {
+pub(crate) struct NewPage {
     organisation: OrganisationView,
     service: ServiceView,
     #[serde(rename = "connection")]
@@ -60,7 +60,7 @@ pub struct NewPage {
 #[derive(Template, Serialize)]
 #[template(path = "sso_connection.html")]
 #[serde(rename_all = "camelCase")]
-pub struct ConnectionPage {
+pub(crate) struct ConnectionPage {
     organisation: OrganisationView,
     connection: ConnectionView,
     service: ServiceView,
@@ -87,13 +87,13 @@ pub struct ConnectionPage {
 
 /// What to fill in: the names of an identity provider, or a group.
 #[derive(Deserialize)]
-pub struct Alike {
+pub(crate) struct Alike {
     like: Option<String>,
     group: Option<String>,
 }
 
 /// `GET /organisations/{slug}/sso/new`
-pub async fn new(
+pub(crate) async fn new(
     me: SteppedUpVerifiedUser,
     slug: Path<String>,
     query: Query<Alike>,
@@ -118,7 +118,7 @@ impl NewPage {
 }
 
 /// `POST /organisations/{slug}/sso`
-pub async fn create(
+pub(crate) async fn create(
     me: SteppedUpVerifiedUser,
     slug: Path<String>,
     Document(form): Document<Form>,
@@ -189,7 +189,7 @@ async fn missing_key(app: &App) -> Result<Option<ServiceKey>> {
 }
 
 /// `GET /organisations/{slug}/sso/{connection}`
-pub async fn show(
+pub(crate) async fn show(
     me: SteppedUpVerifiedUser,
     path: Path<(String, ConnectionId)>,
     query: Query<Alike>,
@@ -251,7 +251,7 @@ impl ConnectionPage {
 }
 
 /// `PUT /organisations/{slug}/sso/{connection}` and `POST` for forms: other settings. It has to be tested again.
-pub async fn save(
+pub(crate) async fn save(
     me: SteppedUpVerifiedUser,
     path: Path<(String, ConnectionId)>,
     Input(form): Input<Form>,
@@ -287,7 +287,7 @@ pub async fn save(
 }
 
 /// `DELETE /organisations/{slug}/sso/{connection}` and `POST …/remove`: ends it and every identity it vouched for.
-pub async fn remove(
+pub(crate) async fn remove(
     me: SteppedUpVerifiedUser,
     path: Path<(String, ConnectionId)>,
     app: Data<App>,

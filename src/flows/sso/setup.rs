@@ -34,7 +34,7 @@ use crate::{
 #[derive(Template, Serialize)]
 #[template(path = "sso_setup.html")]
 #[serde(rename_all = "camelCase")]
-pub struct SetupPage {
+pub(crate) struct SetupPage {
     organisation: String,
     expires_at: Timestamp,
     connection: ConnectionView,
@@ -57,7 +57,7 @@ pub struct SetupPage {
 
 /// The link, which test to show, and whose console to walk through.
 #[derive(Deserialize)]
-pub struct SetupQuery {
+pub(crate) struct SetupQuery {
     #[serde(default)]
     token: Secret<SetUpConnection>,
     attempt: Option<AttemptId>,
@@ -66,7 +66,7 @@ pub struct SetupQuery {
 
 /// What the bearer of a link types. Roles and what follows a sign-in are for owners to set.
 #[derive(Deserialize)]
-pub struct SetupForm {
+pub(crate) struct SetupForm {
     #[serde(default)]
     token: Secret<SetUpConnection>,
     #[serde(flatten)]
@@ -74,7 +74,7 @@ pub struct SetupForm {
 }
 
 /// `GET /sso/setup?token=`
-pub async fn show_setup(query: Query<SetupQuery>, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn show_setup(query: Query<SetupQuery>, app: Data<App>) -> Result<Reply> {
     let SetupQuery { token, attempt, like } = query.into_inner();
     let opened = open(&app, &token).await?;
     let form = Form::of(&opened.connection, &opened.connection.mapping()?).filled_like(like.as_deref());
@@ -135,7 +135,11 @@ async fn certificates(
 }
 
 /// `POST /sso/setup`: the identity provider, and how it tells who people are. What is left empty of the metadata stays.
-pub async fn set_up(client: Client, Document(sent): Document<SetupForm>, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn set_up(
+    client: Client,
+    Document(sent): Document<SetupForm>,
+    app: Data<App>,
+) -> Result<Reply> {
     let SetupForm { token, form } = sent;
     let opened = open(&app, &token).await?;
     match change(&app, &client, &token, &opened.connection, &form).await {

@@ -24,7 +24,7 @@ use crate::{
 #[derive(Template, Serialize)]
 #[template(path = "sso_setup_link.html")]
 #[serde(rename_all = "camelCase")]
-pub struct SetupLinkPage {
+pub(crate) struct SetupLinkPage {
     organisation: OrganisationView,
     connection: ConnectionView,
     link: String,
@@ -39,7 +39,7 @@ pub struct SwitchOnForm {
 }
 
 /// `POST /organisations/{slug}/sso/{connection}/setup-link`
-pub async fn make_setup_link(
+pub(crate) async fn make_setup_link(
     me: SteppedUpVerifiedUser,
     path: Path<(String, ConnectionId)>,
     app: Data<App>,
@@ -59,7 +59,7 @@ pub async fn make_setup_link(
 }
 
 /// `DELETE /organisations/{slug}/sso/{connection}/setup-link` and `POST …/revoke`
-pub async fn revoke_setup_link(
+pub(crate) async fn revoke_setup_link(
     me: SteppedUpVerifiedUser,
     path: Path<(String, ConnectionId)>,
     app: Data<App>,
@@ -72,7 +72,7 @@ pub async fn revoke_setup_link(
 }
 
 /// `POST /organisations/{slug}/sso/{connection}/switch-on`: people may sign in by it as a link has set it up.
-pub async fn switch_on(
+pub(crate) async fn switch_on(
     me: SteppedUpVerifiedUser,
     path: Path<(String, ConnectionId)>,
     Input(form): Input<SwitchOnForm>,

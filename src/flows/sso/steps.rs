@@ -14,7 +14,7 @@ use crate::{
 /// One step of the set-up.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Step {
+pub(crate) struct Step {
     pub(super) says: &'static str,
     pub(super) is_done: bool,
     /// Since when, where that is known.
@@ -22,7 +22,7 @@ pub struct Step {
 }
 
 /// The steps of a connection with the domains that lead to it, in their order.
-pub fn steps(connection: &Connection, domains: &[Domain]) -> Vec<Step> {
+pub(crate) fn steps(connection: &Connection, domains: &[Domain]) -> Vec<Step> {
     let verified = domains.iter().filter_map(|domain| domain.verified_at).min();
     let is_required = domains.iter().any(|domain| domain.is_enforced);
     let step = |says, is_done, at| Step { says, is_done, at };
@@ -42,7 +42,7 @@ pub fn steps(connection: &Connection, domains: &[Domain]) -> Vec<Step> {
 /// An attribute that is wanted.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct AttributeView {
+pub(crate) struct AttributeView {
     pub(super) says: &'static str,
     pub(super) is_required: bool,
     /// The names that are looked for.
@@ -52,7 +52,11 @@ pub struct AttributeView {
 }
 
 /// The attributes that a connection wants, with what came lately.
-pub fn attributes(connection: &Connection, mapping: &Mapping, latest: Option<&Detail>) -> Vec<AttributeView> {
+pub(crate) fn attributes(
+    connection: &Connection,
+    mapping: &Mapping,
+    latest: Option<&Detail>,
+) -> Vec<AttributeView> {
     let came = |names: &[String]| {
         let sent = latest.map(|detail| detail.attributes.as_slice()).unwrap_or_default();
         let found = names.iter().find_map(|name| sent.iter().find(|(sent, _)| sent == name));

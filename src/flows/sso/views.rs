@@ -14,7 +14,7 @@ use crate::{
 
 /// The organisation that it is about.
 #[derive(Debug, Clone, Serialize)]
-pub struct OrganisationView {
+pub(crate) struct OrganisationView {
     pub(super) name: String,
     pub(super) slug: String,
 }
@@ -22,7 +22,7 @@ pub struct OrganisationView {
 /// What an identity provider has to be told about this house.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ServiceView {
+pub(crate) struct ServiceView {
     pub(super) entity_id: String,
     pub(super) acs_url: String,
     pub(super) logout_url: String,
@@ -33,7 +33,7 @@ pub struct ServiceView {
 /// A connection in the list.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ConnectionView {
+pub(crate) struct ConnectionView {
     pub(super) id: ConnectionId,
     pub(super) name: String,
     pub(super) issuer: String,

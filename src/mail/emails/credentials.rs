@@ -11,7 +11,7 @@ use crate::{
 
 /// Why somebody gets a link for a new password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ResetOccasion {
+pub(crate) enum ResetOccasion {
     /// Somebody asked for it.
     Asked,
     /// "This wasn't me" blocked the password.
@@ -38,7 +38,7 @@ email_templates!(ResetPassword, "mail/reset_password.txt", "mail/reset_password.
 ///
 /// # Errors
 /// When a template cannot be rendered.
-pub fn reset_password(
+pub(crate) fn reset_password(
     site: &Site,
     to: &EmailAddress,
     name: &str,
@@ -55,7 +55,7 @@ pub fn reset_password(
 ///
 /// # Errors
 /// When a template cannot be rendered.
-pub fn secured_elsewhere(site: &Site, to: &EmailAddress, name: &str) -> askama::Result<Email> {
+pub(crate) fn secured_elsewhere(site: &Site, to: &EmailAddress, name: &str) -> askama::Result<Email> {
     reset(site, to, name, ResetOccasion::SecuredElsewhere, site.link("/forgot-password"), None, "")
 }
 
@@ -64,7 +64,7 @@ pub fn secured_elsewhere(site: &Site, to: &EmailAddress, name: &str) -> askama::
 ///
 /// # Errors
 /// When a template cannot be rendered.
-pub fn reset_password_unconfirmed(
+pub(crate) fn reset_password_unconfirmed(
     site: &Site,
     to: &EmailAddress,
     token: &str,
@@ -103,7 +103,12 @@ email_templates!(SignInAgain, "mail/sign_in_again.txt", "mail/sign_in_again.html
 ///
 /// # Errors
 /// When a template cannot be rendered.
-pub fn sign_in_again(site: &Site, to: &EmailAddress, name: &str, connection: &str) -> askama::Result<Email> {
+pub(crate) fn sign_in_again(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    connection: &str,
+) -> askama::Result<Email> {
     let connection = plain(connection).unwrap_or("your organisation");
     let email: String = form_urlencoded::byte_serialize(to.spelled().as_bytes()).collect();
     let words = SignInAgain {
@@ -125,7 +130,7 @@ struct PasswordChanged<'a> {
 
 /// What opens an account besides its password, and still does.
 #[derive(Debug, Default)]
-pub struct KeptCredentials {
+pub(crate) struct KeptCredentials {
     /// The names of its passkeys.
     pub passkeys: Vec<String>,
     /// The names of connections that it is signed in to through.
@@ -136,7 +141,7 @@ pub struct KeptCredentials {
 
 impl KeptCredentials {
     /// Whether there is nothing.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.words().is_empty()
     }
 
@@ -161,7 +166,7 @@ email_templates!(PasswordChanged, "mail/password_changed.txt", "mail/password_ch
 ///
 /// # Errors
 /// When a template cannot be rendered.
-pub fn password_changed(
+pub(crate) fn password_changed(
     site: &Site,
     to: &EmailAddress,
     name: &str,
@@ -181,7 +186,7 @@ pub fn password_changed(
 
 /// A change of the ways to sign in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FactorChange {
+pub(crate) enum FactorChange {
     /// An authenticator app was set up.
     AppAdded,
     /// Another authenticator app took the place of the one before.
@@ -204,7 +209,7 @@ pub enum FactorChange {
 
 impl FactorChange {
     /// What happened, as a sentence without its full stop.
-    pub fn words(self) -> &'static str {
+    pub(crate) fn words(self) -> &'static str {
         match self {
             Self::AppAdded => "An authenticator app was added",
             Self::AppReplaced => "Your authenticator app was replaced by another",
@@ -248,7 +253,7 @@ email_templates!(FactorChanged, "mail/factor_changed.txt", "mail/factor_changed.
 ///
 /// # Errors
 /// When a template cannot be rendered.
-pub fn factor_changed(
+pub(crate) fn factor_changed(
     site: &Site,
     to: &EmailAddress,
     name: &str,
@@ -265,7 +270,7 @@ pub fn factor_changed(
 ///
 /// # Errors
 /// When a template cannot be rendered.
-pub fn identity_linked(
+pub(crate) fn identity_linked(
     site: &Site,
     to: &EmailAddress,
     name: &str,
@@ -310,7 +315,7 @@ email_templates!(WrongStepUps, "mail/wrong_step_ups.txt", "mail/wrong_step_ups.h
 ///
 /// # Errors
 /// When a template cannot be rendered.
-pub fn wrong_step_ups(
+pub(crate) fn wrong_step_ups(
     site: &Site,
     to: &EmailAddress,
     name: &str,

@@ -35,7 +35,7 @@ impl<'a> Deletion<'a> {
 ///
 /// # Errors
 /// When a template cannot be rendered.
-pub fn deletion_scheduled(
+pub(crate) fn deletion_scheduled(
     site: &Site,
     to: &EmailAddress,
     name: &str,
@@ -50,7 +50,7 @@ pub fn deletion_scheduled(
 ///
 /// # Errors
 /// When a template cannot be rendered.
-pub fn deletion_reminder(
+pub(crate) fn deletion_reminder(
     site: &Site,
     to: &EmailAddress,
     name: &str,
@@ -76,7 +76,12 @@ email_templates!(DeletionCancelled, "mail/deletion_cancelled.txt", "mail/deletio
 ///
 /// # Errors
 /// When a template cannot be rendered.
-pub fn deletion_cancelled(site: &Site, to: &EmailAddress, name: &str, when: &str) -> askama::Result<Email> {
+pub(crate) fn deletion_cancelled(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    when: &str,
+) -> askama::Result<Email> {
     let words =
         DeletionCancelled { head: EmailHeader::of(site, name), link: site.link("/forgot-password"), when };
     write(EmailKind::DeletionCancelled, to, format!("Your account at {} won't be deleted", site.name), &words)
@@ -93,7 +98,7 @@ email_templates!(DeletionDone, "mail/deletion_done.txt", "mail/deletion_done.htm
 ///
 /// # Errors
 /// When a template cannot be rendered.
-pub fn deletion_done(site: &Site, to: &EmailAddress, name: &str) -> askama::Result<Email> {
+pub(crate) fn deletion_done(site: &Site, to: &EmailAddress, name: &str) -> askama::Result<Email> {
     let words = DeletionDone { head: EmailHeader::of(site, name), link: site.link("/privacy/data") };
     write(EmailKind::DeletionDone, to, format!("Your account at {} is deleted", site.name), &words)
 }
@@ -116,7 +121,7 @@ email_templates!(
 ///
 /// # Errors
 /// When a template cannot be rendered.
-pub fn unverified_account_ends(
+pub(crate) fn unverified_account_ends(
     site: &Site,
     to: &EmailAddress,
     when: &str,

@@ -21,7 +21,7 @@ email_templates!(ConfirmNewAddress, "mail/confirm_new_address.txt", "mail/confir
 ///
 /// # Errors
 /// When a template cannot be rendered.
-pub fn confirm_new_address(
+pub(crate) fn confirm_new_address(
     site: &Site,
     to: &EmailAddress,
     token: &str,
@@ -62,7 +62,7 @@ email_templates!(AddressMove, "mail/address_move.txt", "mail/address_move.html")
 ///
 /// # Errors
 /// When a template cannot be rendered.
-pub fn address_change_asked(
+pub(crate) fn address_change_asked(
     site: &Site,
     to: &EmailAddress,
     name: &str,
@@ -79,7 +79,7 @@ pub fn address_change_asked(
 ///
 /// # Errors
 /// When a template cannot be rendered.
-pub fn address_changed(
+pub(crate) fn address_changed(
     site: &Site,
     to: &EmailAddress,
     name: &str,

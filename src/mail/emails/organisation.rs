@@ -24,7 +24,7 @@ email_templates!(CertificateExpires, "mail/certificate_expires.txt", "mail/certi
 ///
 /// # Errors
 /// When a template cannot be rendered.
-pub fn certificate_expires(
+pub(crate) fn certificate_expires(
     site: &Site,
     to: &EmailAddress,
     name: &str,
@@ -64,7 +64,7 @@ email_templates!(DomainRecordGone, "mail/domain_record_gone.txt", "mail/domain_r
 ///
 /// # Errors
 /// When a template cannot be rendered.
-pub fn domain_record_gone(
+pub(crate) fn domain_record_gone(
     site: &Site,
     to: &EmailAddress,
     name: &str,
@@ -91,7 +91,7 @@ pub fn domain_record_gone(
 
 /// What became of a membership.
 #[derive(Debug, Clone, Copy)]
-pub enum MembershipChange<'a> {
+pub(crate) enum MembershipChange<'a> {
     /// Whoever reads it owns the organisation now.
     MadeOwner,
     /// They may do less in it: their role, in words, is `to` now.
@@ -122,7 +122,7 @@ email_templates!(MembershipChanged, "mail/membership_changed.txt", "mail/members
 ///
 /// # Errors
 /// When a template cannot be rendered.
-pub fn membership_changed(
+pub(crate) fn membership_changed(
     site: &Site,
     to: &EmailAddress,
     name: &str,
@@ -150,7 +150,7 @@ pub fn membership_changed(
 
 /// Something that was done in an organisation by a session that its account disowned.
 #[derive(Debug)]
-pub struct DisownedChange {
+pub(crate) struct DisownedChange {
     /// Like `21 November 2026, 14:05 UTC`.
     pub when: String,
     /// What happened, like `member removed`.
@@ -174,7 +174,7 @@ email_templates!(DisownedChanges, "mail/disowned_changes.txt", "mail/disowned_ch
 ///
 /// # Errors
 /// When a template cannot be rendered.
-pub fn disowned_changes(
+pub(crate) fn disowned_changes(
     site: &Site,
     to: &EmailAddress,
     name: &str,
@@ -199,7 +199,7 @@ pub fn disowned_changes(
 
 /// What became of a set-up link of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SetupLinkUse {
+pub(crate) enum SetupLinkUse {
     /// An owner made it.
     Made,
     /// Its bearer changed the connection.
@@ -210,7 +210,7 @@ pub enum SetupLinkUse {
 
 impl SetupLinkUse {
     /// The word for it, in the audit.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Made => "making",
             Self::Changed => "change",
@@ -235,7 +235,7 @@ email_templates!(SetupLinkUsed, "mail/setup_link_used.txt", "mail/setup_link_use
 ///
 /// # Errors
 /// When a template cannot be rendered.
-pub fn setup_link_used(
+pub(crate) fn setup_link_used(
     site: &Site,
     to: &EmailAddress,
     name: &str,

@@ -21,7 +21,7 @@ email_templates!(RecoveryCodeUsed, "mail/recovery_code_used.txt", "mail/recovery
 ///
 /// # Errors
 /// When a template cannot be rendered.
-pub fn recovery_code_used(
+pub(crate) fn recovery_code_used(
     site: &Site,
     to: &EmailAddress,
     name: &str,
@@ -47,7 +47,7 @@ email_templates!(WrongCodes, "mail/wrong_codes.txt", "mail/wrong_codes.html");
 ///
 /// # Errors
 /// When a template cannot be rendered.
-pub fn wrong_codes(
+pub(crate) fn wrong_codes(
     site: &Site,
     to: &EmailAddress,
     name: &str,
@@ -65,7 +65,7 @@ pub fn wrong_codes(
 
 /// How far an operator's reset of the second factors is.
 #[derive(Debug, Clone, Copy)]
-pub enum ResetStep<'a> {
+pub(crate) enum ResetStep<'a> {
     /// Asked for; it takes effect `at` this time, after this `delay`, unless the link with the `token` stops it.
     Asked {
         /// Like `21 November 2026, 14:05 UTC`.
@@ -118,7 +118,12 @@ email_templates!(FactorReset, "mail/factor_reset.txt", "mail/factor_reset.html")
 ///
 /// # Errors
 /// When a template cannot be rendered.
-pub fn factor_reset(site: &Site, to: &EmailAddress, name: &str, step: ResetStep) -> askama::Result<Email> {
+pub(crate) fn factor_reset(
+    site: &Site,
+    to: &EmailAddress,
+    name: &str,
+    step: ResetStep,
+) -> askama::Result<Email> {
     let (link, subject) = match step {
         ResetStep::Asked { token, .. } | ResetStep::SomeAsked { token, .. } => (
             token_link(site, "/factor-reset/stop", token),

@@ -22,7 +22,7 @@ email_templates!(VerifyEmail, "mail/verify_email.txt", "mail/verify_email.html")
 ///
 /// # Errors
 /// When a template cannot be rendered.
-pub fn verify_email(
+pub(crate) fn verify_email(
     site: &Site,
     to: &EmailAddress,
     token: &str,
@@ -51,7 +51,7 @@ email_templates!(AlreadyRegistered, "mail/already_registered.txt", "mail/already
 ///
 /// # Errors
 /// When a template cannot be rendered.
-pub fn already_registered(site: &Site, to: &EmailAddress, name: &str) -> askama::Result<Email> {
+pub(crate) fn already_registered(site: &Site, to: &EmailAddress, name: &str) -> askama::Result<Email> {
     let words = AlreadyRegistered {
         head: EmailHeader::of(site, name),
         link: site.link("/login"),
@@ -62,7 +62,7 @@ pub fn already_registered(site: &Site, to: &EmailAddress, name: &str) -> askama:
 
 /// From where a link to sign in was asked for.
 #[derive(Debug, Clone, Copy)]
-pub struct AskedFrom<'a> {
+pub(crate) struct AskedFrom<'a> {
     /// The device, like `Chrome on macOS`.
     pub device: &'a str,
     /// When, like `21 November 2026, 14:05 UTC`.
@@ -88,7 +88,7 @@ email_templates!(MagicLink, "mail/magic_link.txt", "mail/magic_link.html");
 ///
 /// # Errors
 /// When a template cannot be rendered.
-pub fn magic_link(
+pub(crate) fn magic_link(
     site: &Site,
     to: &EmailAddress,
     name: &str,
@@ -124,7 +124,7 @@ email_templates!(NewSignIn, "mail/new_sign_in.txt", "mail/new_sign_in.html");
 ///
 /// # Errors
 /// When a template cannot be rendered.
-pub fn new_sign_in(
+pub(crate) fn new_sign_in(
     site: &Site,
     to: &EmailAddress,
     name: &str,

@@ -20,21 +20,21 @@ use tokio::{
 };
 
 #[expect(deprecated, reason = "the only way to stand between TLS and the library's reader")]
-pub type Network = AsyncNetworkStream;
+pub(crate) type Network = AsyncNetworkStream;
 
 /// What is read here is a reply that the library understands; what is written goes out as it is.
-pub struct Lenient {
+pub(crate) struct Lenient {
     network: Arc<Mutex<Network>>,
     lines: Lines,
 }
 
 impl Lenient {
-    pub fn new(network: Arc<Mutex<Network>>) -> Self {
+    pub(crate) fn new(network: Arc<Mutex<Network>>) -> Self {
         Self { network, lines: Lines::default() }
     }
 
     /// On a connection that was greeted before: the library waits for a greeting, and the server for an EHLO.
-    pub fn greeted(network: Arc<Mutex<Network>>) -> Self {
+    pub(crate) fn greeted(network: Arc<Mutex<Network>>) -> Self {
         let mut lines = Lines::default();
         lines.take_in(b"220 -\r\n");
         Self { network, lines }

@@ -55,7 +55,7 @@ const PATIENCE: Patience = Patience {
 };
 
 /// A mail server, and the connections to it that wait for the next email.
-pub struct Smtp {
+pub(crate) struct Smtp {
     server: Server,
     idle: Mutex<Vec<(AsyncSmtpConnection, Instant)>>,
     patience: Patience,
@@ -63,24 +63,24 @@ pub struct Smtp {
 
 impl Smtp {
     /// [`Mailer::smtp`](super::Mailer::smtp) says how the address looks.
-    pub fn to(url: &str) -> Result<Self, String> {
+    pub(crate) fn to(url: &str) -> Result<Self, String> {
         Ok(Self { server: Server::parse(url)?, idle: Mutex::default(), patience: PATIENCE })
     }
 
     /// How this machine calls itself: by this host, unless it is one that only this machine knows.
-    pub fn greet_as(&mut self, host: &str) {
+    pub(crate) fn greet_as(&mut self, host: &str) {
         if host.contains('.') && host.parse::<IpAddr>().is_err() {
             self.server.hello = ClientId::Domain(host.to_owned());
         }
     }
 
     /// Host and port, without credentials.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.server.name
     }
 
     /// Hands an email over.
-    pub async fn send(&self, message: &Message) -> Result<(), Refusal> {
+    pub(crate) async fn send(&self, message: &Message) -> Result<(), Refusal> {
         let mut connection = self.connection().await?;
         let outcome = self.hand_over(&mut connection, message).await;
         // After anything else a late answer would be taken for the next email's.
@@ -91,7 +91,7 @@ impl Smtp {
     }
 
     /// Connects and greets.
-    pub async fn check(&self) -> Result<(), Refusal> {
+    pub(crate) async fn check(&self) -> Result<(), Refusal> {
         let connection = self.open(CHECK.min(self.patience.opening)).await?;
         self.keep(connection);
         Ok(())

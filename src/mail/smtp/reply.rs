@@ -14,7 +14,7 @@ use super::super::{About, Refusal};
 
 /// A part of the conversation with a mail server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
+pub(crate) enum Stage {
     /// Connecting, the greeting, and EHLO.
     Greeting,
     /// Turning TLS on.
@@ -67,7 +67,7 @@ impl Reply {
 }
 
 /// What an error at `stage` means. `host` is the name that the server's certificate has to carry.
-pub fn refusal(stage: Stage, error: &Error, host: &str) -> Refusal {
+pub(crate) fn refusal(stage: Stage, error: &Error, host: &str) -> Refusal {
     let words = error.source().map(ToString::to_string).unwrap_or_default();
     if let Some(code) = error.status().map(u16::from) {
         return refused(stage, code, &words);
@@ -83,7 +83,7 @@ pub fn refusal(stage: Stage, error: &Error, host: &str) -> Refusal {
 }
 
 /// No answer in time.
-pub fn silence(stage: Stage) -> Refusal {
+pub(crate) fn silence(stage: Stage) -> Refusal {
     let (about, reason) = match stage.is_before_recipients() {
         true => (About::Server, "The mail server did not answer in time."),
         false => (About::Moment, "The mail server did not answer in time about this recipient."),
@@ -92,7 +92,7 @@ pub fn silence(stage: Stage) -> Refusal {
 }
 
 /// The answer is a success, and not the one that was asked for.
-pub fn misunderstanding(stage: Stage) -> Refusal {
+pub(crate) fn misunderstanding(stage: Stage) -> Refusal {
     let about = if stage.is_before_recipients() { About::Server } else { About::Moment };
     Refusal { about, reason: "The mail server's answer could not be understood.".to_owned() }
 }

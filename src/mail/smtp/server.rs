@@ -21,7 +21,7 @@ use super::{
 const CONNECT: Duration = Duration::from_secs(20);
 
 /// A mail server, as `SMTP_URL` names it.
-pub struct Server {
+pub(crate) struct Server {
     /// Host and, where it was written, port: for the operator, without credentials.
     pub name: String,
     /// The host alone: the name that its certificate has to carry.
@@ -46,7 +46,7 @@ impl Server {
     ///
     /// # Errors
     /// A sentence that says what to write instead, without the address: there is a password in it.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let shape = || {
             "Write the mail server like smtps://user:password@mail.example.com or \
              smtp://mail.example.com:587?tls=required, with special characters percent-encoded."
@@ -99,7 +99,7 @@ impl Server {
     ///
     /// # Errors
     /// What went wrong, and in which part of it.
-    pub async fn connect(&self) -> Result<AsyncSmtpConnection, (Stage, Error)> {
+    pub(crate) async fn connect(&self) -> Result<AsyncSmtpConnection, (Stage, Error)> {
         let from_the_start = match &self.tls {
             Tls::FromTheStart(parameters) => Some(parameters.clone()),
             _ => None,

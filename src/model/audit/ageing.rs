@@ -11,10 +11,10 @@ use crate::{
 };
 
 /// What happens at sign-ins that work. They go with the history of sign-ins.
-pub const SIGN_INS: [&str; 4] = ["signed_in", "second_factor_asked", "stepped_up", "signed_out"];
+pub(crate) const SIGN_INS: [&str; 4] = ["signed_in", "second_factor_asked", "stepped_up", "signed_out"];
 
 /// What anybody can cause who knows an address, as often as they like: sign-ins that fail, and links that are asked for.
-pub const ATTEMPTS: [&str; 6] = [
+pub(crate) const ATTEMPTS: [&str; 6] = [
     "sign_in_failed",
     "second_factor_failed",
     "step_up_failed",
@@ -24,7 +24,7 @@ pub const ATTEMPTS: [&str; 6] = [
 ];
 
 /// Forgets from where up to `most` things were done that are older than the history. Returns how many there were.
-pub fn forget_networks(tx: &mut Tx, most: i64) -> Result<usize> {
+pub(crate) fn forget_networks(tx: &mut Tx, most: i64) -> Result<usize> {
     let old: Vec<AuditEventId> = audit::table
         .filter(audit::ip.is_not_null())
         .filter(audit::at.lt(tx.now - tx.config.lifetimes.history))
@@ -37,12 +37,12 @@ pub fn forget_networks(tx: &mut Tx, most: i64) -> Result<usize> {
 }
 
 /// Removes up to `most` sign-ins that are older than the history. Returns how many there were.
-pub fn sweep_sign_ins(tx: &mut Tx, most: i64) -> Result<usize> {
+pub(crate) fn sweep_sign_ins(tx: &mut Tx, most: i64) -> Result<usize> {
     sweep(tx, &SIGN_INS, tx.config.lifetimes.history, most)
 }
 
 /// Removes up to `most` attempts whose time is up. Returns how many there were.
-pub fn sweep_attempts(tx: &mut Tx, most: i64) -> Result<usize> {
+pub(crate) fn sweep_attempts(tx: &mut Tx, most: i64) -> Result<usize> {
     sweep(tx, &ATTEMPTS, tx.config.lifetimes.failed_sign_in, most)
 }
 

@@ -11,7 +11,7 @@ use crate::{
 /// What happened. The variant's name is the event's; its fields are the detail, and never secrets.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "snake_case", rename_all_fields = "camelCase")]
-pub enum Event {
+pub(crate) enum Event {
     /// An account was made. Its address is a claim.
     SignedUp {},
     /// A session began.

@@ -43,7 +43,7 @@ impl Default for Mapping {
 
 impl Mapping {
     /// The names that common identity providers use: for the address, the name, and the groups.
-    pub const DEFAULT_ATTRIBUTE_NAMES: [&'static [&'static str]; 3] = [
+    pub(crate) const DEFAULT_ATTRIBUTE_NAMES: [&'static [&'static str]; 3] = [
         &[
             "email",
             "mail",
@@ -75,17 +75,17 @@ impl Mapping {
     ];
 
     /// The attributes that say who the person is. Each may have one value.
-    pub fn identity_attributes(&self) -> Vec<String> {
+    pub(crate) fn identity_attributes(&self) -> Vec<String> {
         [(&self.email, 0), (&self.name, 1)].into_iter().flat_map(|(name, kind)| names(name, kind)).collect()
     }
 
     /// The names that are looked for: of the address, the name, and the groups.
-    pub fn attribute_names(&self) -> [Vec<String>; 3] {
+    pub(crate) fn attribute_names(&self) -> [Vec<String>; 3] {
         [names(&self.email, 0), names(&self.name, 1), names(&self.groups, 2)]
     }
 
     /// Who a statement is about, and what they may do.
-    pub fn profile(&self, statement: &Statement) -> MappedProfile {
+    pub(crate) fn profile(&self, statement: &Statement) -> MappedProfile {
         let first = |name: &str, kind| values(statement, name, kind).into_iter().next();
         let name_id = statement.name_id.as_ref();
         let named = name_id.filter(|one| NameFormat::from_uri(&one.format) == Some(NameFormat::Email));
@@ -104,7 +104,7 @@ impl Mapping {
 
 /// Who a statement is about, as this house understands it.
 #[derive(Debug, Clone, Serialize)]
-pub struct MappedProfile {
+pub(crate) struct MappedProfile {
     /// Their address, where there is a good one.
     pub email: Option<EmailAddress>,
     /// What they want to be called, where that is said.

@@ -16,17 +16,17 @@ use crate::{
 };
 
 /// From one reading of metadata behind an address to the next.
-pub const READ_EVERY: TimeDelta = TimeDelta::days(1);
+pub(crate) const READ_EVERY: TimeDelta = TimeDelta::days(1);
 
 /// From one reading to the next at the least, where a signature does not fit.
 const READ_AGAIN_AFTER: TimeDelta = TimeDelta::hours(1);
 
 /// How many days before the last certificate expires its owners are warned, once each.
-pub const WARNINGS: [i32; 3] = [30, 7, 1];
+pub(crate) const WARNINGS: [i32; 3] = [30, 7, 1];
 
 /// What an owner sets.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// What the connection is called.
     pub name: String,
     /// What the attributes mean.
@@ -45,7 +45,12 @@ pub struct Settings {
 
 /// Sets a connection of the organisation, which has to be locked, anew. But for another name, it has to be tested again.
 /// [`Error::Invalid`] where people are known by what identified them so far: by anything else they would be other people.
-pub fn change(tx: &mut Tx, organisation: &OrganisationId, id: &ConnectionId, new: Settings) -> Result<()> {
+pub(crate) fn change(
+    tx: &mut Tx,
+    organisation: &OrganisationId,
+    id: &ConnectionId,
+    new: Settings,
+) -> Result<()> {
     let before = owned(tx.conn, organisation, id)?;
     let mapping = serde_json::to_string(&new.mapping)?;
     if before.identifier != new.identifier && is_anyone_known(tx.conn, id)? {
@@ -81,7 +86,7 @@ fn is_anyone_known(conn: &mut Conn, id: &ConnectionId) -> Result<bool> {
 
 /// Why metadata cannot take the place of a connection's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Unfit {
+pub(crate) enum Unfit {
     /// It is not good enough.
     #[error("{0}")]
     Reason(Reason),
@@ -94,7 +99,7 @@ pub enum Unfit {
 
 /// Replaces the metadata of a connection, whose organisation has to be locked, by what an owner gave. It has to be tested again. Where the connection comes
 /// without an issuer, it may be of any identity provider.
-pub fn replace(
+pub(crate) fn replace(
     tx: &mut Tx,
     connection: &Connection,
     metadata: &str,
@@ -113,7 +118,7 @@ pub fn replace(
 }
 
 /// Takes a connection out of use, or back into it.
-pub fn set_paused(tx: &mut Tx, connection: &ConnectionId, is_paused: bool) -> Result<()> {
+pub(crate) fn set_paused(tx: &mut Tx, connection: &ConnectionId, is_paused: bool) -> Result<()> {
     diesel::update(connections::table.find(connection))
         .set(connections::is_paused.eq(is_paused))
         .execute(tx.conn)?;
@@ -122,7 +127,7 @@ pub fn set_paused(tx: &mut Tx, connection: &ConnectionId, is_paused: bool) -> Re
 
 /// Keeps what was read at a connection's address. Whether it says anything else than what was there. Where it is not fit, the
 /// metadata from before stays, with the reason.
-pub fn take_in(tx: &mut Tx, connection: &Connection, metadata: &str) -> Result<Result<bool, Unfit>> {
+pub(crate) fn take_in(tx: &mut Tx, connection: &Connection, metadata: &str) -> Result<Result<bool, Unfit>> {
     match keep(tx, connection, metadata)? {
         Ok(is_new) => Ok(Ok(is_new)),
         Err(unfit) => note_unread(tx, &connection.id, &unfit.to_string()).map(|()| Err(unfit)),
@@ -158,13 +163,13 @@ fn keep(tx: &mut Tx, connection: &Connection, metadata: &str) -> Result<Result<b
 }
 
 /// Notes why the metadata could not be read; what was read before stays.
-pub fn note_unread(tx: &mut Tx, id: &ConnectionId, why: &str) -> Result<()> {
+pub(crate) fn note_unread(tx: &mut Tx, id: &ConnectionId, why: &str) -> Result<()> {
     diesel::update(connections::table.find(id)).set(connections::read_error.eq(why)).execute(tx.conn)?;
     Ok(())
 }
 
 /// Connections whose metadata it is time to read again.
-pub fn due(conn: &mut Conn, now: Timestamp, most: i64) -> Result<Vec<Connection>> {
+pub(crate) fn due(conn: &mut Conn, now: Timestamp, most: i64) -> Result<Vec<Connection>> {
     Ok(connections::table
         .filter(connections::metadata_url.is_not_null())
         .filter(connections::read_at.le(now - READ_EVERY).or(connections::read_at.gt(now.latest_start())))
@@ -175,19 +180,19 @@ pub fn due(conn: &mut Conn, now: Timestamp, most: i64) -> Result<Vec<Connection>
 }
 
 /// Whether the metadata may be read again because a signature does not fit it.
-pub fn may_be_read_again(connection: &Connection, now: Timestamp) -> bool {
+pub(crate) fn may_be_read_again(connection: &Connection, now: Timestamp) -> bool {
     connection.read_at <= now - READ_AGAIN_AFTER || connection.read_at > now.latest_start()
 }
 
 /// Takes the turn to read a connection's metadata. Of many nodes at once, one does.
-pub fn take_turn(tx: &mut Tx, connection: &Connection) -> Result<bool> {
+pub(crate) fn take_turn(tx: &mut Tx, connection: &Connection) -> Result<bool> {
     let unread = connections::table.find(&connection.id).filter(connections::read_at.eq(connection.read_at));
     let taken = diesel::update(unread).set(connections::read_at.eq(tx.now)).execute(tx.conn)?;
     Ok(taken == 1)
 }
 
 /// Connections whose last certificate expires soon.
-pub fn expiring(conn: &mut Conn, now: Timestamp) -> Result<Vec<Connection>> {
+pub(crate) fn expiring(conn: &mut Conn, now: Timestamp) -> Result<Vec<Connection>> {
     let soon = now + TimeDelta::days(i64::from(WARNINGS[0]));
     let unwarned = connections::warned_days.is_null().or(connections::warned_days.gt(WARNINGS[2]));
     Ok(connections::table
@@ -200,14 +205,14 @@ pub fn expiring(conn: &mut Conn, now: Timestamp) -> Result<Vec<Connection>> {
 }
 
 /// The warning that is due, in days before the last certificate expires; the last one where several are.
-pub fn warning(connection: &Connection, now: Timestamp) -> Option<i32> {
+pub(crate) fn warning(connection: &Connection, now: Timestamp) -> Option<i32> {
     let left = connection.expires_at - now;
     let due = WARNINGS.into_iter().filter(|days| left <= TimeDelta::days(i64::from(*days))).min()?;
     (connection.warned_days.is_none_or(|warned| warned > due)).then_some(due)
 }
 
 /// Notes that owners are warned. Of many nodes at once, one does.
-pub fn note_warning(tx: &mut Tx, connection: &Connection, days: i32) -> Result<bool> {
+pub(crate) fn note_warning(tx: &mut Tx, connection: &Connection, days: i32) -> Result<bool> {
     let unwarned = connections::table
         .find(&connection.id)
         .filter(connections::expires_at.eq(connection.expires_at))

@@ -65,7 +65,7 @@ const RENDERERS: &[&str] = &[
 /// A browser changes its name by itself: the desktop site, for which an iPhone is a Mac and an Android phone is Linux, an
 /// app that shows a page, another mode, a newer version, a name that privacy froze. None of these changes its engine, but
 /// for modes within one system. And what passes its cookie on, a proxy or a program, may give a name of its own, or none.
-pub fn can_be_one(one: &str, other: &str) -> bool {
+pub(crate) fn can_be_one(one: &str, other: &str) -> bool {
     match (traits(one), traits(other)) {
         (Some((engine, family)), Some((other_engine, other_family))) => {
             engine == other_engine || family == other_family

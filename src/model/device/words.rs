@@ -1,7 +1,7 @@
 //! How user agents spell programs, browsers and systems, and what people call them.
 
 /// How programs begin their user agents (lower case), and what to call them.
-pub const PROGRAMS: &[(&str, &str)] = &[
+pub(crate) const PROGRAMS: &[(&str, &str)] = &[
     ("curl/", "curl"),
     ("libcurl", "curl"),
     ("wget", "Wget"),
@@ -41,7 +41,7 @@ pub const PROGRAMS: &[(&str, &str)] = &[
 ];
 
 /// How browsers of the terminal begin their user agents (lower case), and what to call them.
-pub const TEXT_BROWSERS: &[(&str, &str)] = &[
+pub(crate) const TEXT_BROWSERS: &[(&str, &str)] = &[
     ("lynx/", "Lynx"),
     ("w3m/", "w3m"),
     ("links (", "Links"),
@@ -59,7 +59,7 @@ pub const TEXT_BROWSERS: &[(&str, &str)] = &[
 ];
 
 /// The crawlers that people have heard of, where the parser knows them only as crawlers.
-pub const BOTS: &[(&str, &str)] = &[
+pub(crate) const BOTS: &[(&str, &str)] = &[
     ("Googlebot", "Googlebot"),
     ("bingbot", "Bingbot"),
     ("DuckDuckBot", "DuckDuckBot"),
@@ -77,7 +77,7 @@ pub const BOTS: &[(&str, &str)] = &[
 ];
 
 /// Browsers that the parser takes for the one they are built on.
-pub const DISGUISED: &[(&str, &str)] = &[
+pub(crate) const DISGUISED: &[(&str, &str)] = &[
     ("Edg/", "Edge"),
     ("EdgA/", "Edge"),
     ("EdgiOS/", "Edge"),
@@ -112,7 +112,7 @@ pub const DISGUISED: &[(&str, &str)] = &[
 ];
 
 /// Browsers by their bare token, for user agents that are no more than `Chrome/120 macOS`.
-pub const PLAIN: &[(&str, &str)] = &[
+pub(crate) const PLAIN: &[(&str, &str)] = &[
     ("Firefox", "Firefox"),
     ("Chromium", "Chrome"),
     ("Chrome", "Chrome"),
@@ -123,7 +123,7 @@ pub const PLAIN: &[(&str, &str)] = &[
 ];
 
 /// Systems that the parser does not know or takes for another, most particular first.
-pub const PARTICULAR: &[(&str, &str)] = &[
+pub(crate) const PARTICULAR: &[(&str, &str)] = &[
     ("Windows Phone", "Windows Phone"),
     ("CrOS", "ChromeOS"),
     ("ChromeOS", "ChromeOS"),
@@ -144,7 +144,7 @@ pub const PARTICULAR: &[(&str, &str)] = &[
 ];
 
 /// Systems by their bare name, for user agents that are no more than `Chrome/120 macOS`.
-pub const BARE: &[(&str, &str)] = &[
+pub(crate) const BARE: &[(&str, &str)] = &[
     ("iPhone", "iPhone"),
     ("iPad", "iPad"),
     ("iPod", "iPod"),

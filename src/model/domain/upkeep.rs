@@ -11,13 +11,13 @@ use crate::{
 };
 
 /// From one look at a TXT record to the next.
-pub const CHECKED_EVERY: TimeDelta = TimeDelta::days(1);
+pub(crate) const CHECKED_EVERY: TimeDelta = TimeDelta::days(1);
 
 /// How long a record may be gone until the proof is.
-pub const GRACE: TimeDelta = TimeDelta::days(7);
+pub(crate) const GRACE: TimeDelta = TimeDelta::days(7);
 
 /// Domains proved by their record that it is time to look at again, the longest unseen first.
-pub fn due(conn: &mut Conn, now: Timestamp, most: i64) -> Result<Vec<Domain>> {
+pub(crate) fn due(conn: &mut Conn, now: Timestamp, most: i64) -> Result<Vec<Domain>> {
     Ok(domains::table
         .filter(domains::verified_by.eq("dns"))
         .filter(
@@ -33,7 +33,7 @@ pub fn due(conn: &mut Conn, now: Timestamp, most: i64) -> Result<Vec<Domain>> {
 }
 
 /// Takes the turn to look at a domain's record. Of many nodes at once, one does.
-pub fn take_turn(tx: &mut Tx, domain: &Domain) -> Result<bool> {
+pub(crate) fn take_turn(tx: &mut Tx, domain: &Domain) -> Result<bool> {
     let row = domains::table.find(&domain.id);
     let set = domains::checked_at.eq(tx.now);
     let taken = match domain.checked_at {
@@ -44,7 +44,7 @@ pub fn take_turn(tx: &mut Tx, domain: &Domain) -> Result<bool> {
 }
 
 /// The record is there.
-pub fn note_found(tx: &mut Tx, domain: &Domain) -> Result<()> {
+pub(crate) fn note_found(tx: &mut Tx, domain: &Domain) -> Result<()> {
     let gone = domains::table.find(&domain.id).filter(domains::gone_since.is_not_null());
     diesel::update(gone).set(domains::gone_since.eq(None::<Timestamp>)).execute(tx.conn)?;
     Ok(())
@@ -52,7 +52,7 @@ pub fn note_found(tx: &mut Tx, domain: &Domain) -> Result<()> {
 
 /// What follows from a record that is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Gone {
+pub(crate) enum Gone {
     /// It was there the last time.
     Since,
     /// It is gone, and the proof stands yet.
@@ -62,7 +62,7 @@ pub enum Gone {
 }
 
 /// The record is not there. The proof of one that is gone for too long stands until [`unverify`](super::unverify) ends it.
-pub fn note_gone(tx: &mut Tx, domain: &Domain) -> Result<Gone> {
+pub(crate) fn note_gone(tx: &mut Tx, domain: &Domain) -> Result<Gone> {
     // Removed since it was looked for: nothing is left to say.
     let found = domains::table.find(&domain.id).select(Domain::as_select()).get_result(tx.conn).optional()?;
     let Some(now) = found else { return Ok(Gone::Still) };

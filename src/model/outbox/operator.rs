@@ -14,7 +14,7 @@ use crate::{
 /// An email that was given up, as an operator sees it: without its words and its recipient.
 #[derive(Debug, Clone, Serialize, Queryable)]
 #[serde(rename_all = "camelCase")]
-pub struct Parked {
+pub(crate) struct Parked {
     /// Its row.
     pub id: EmailId,
     /// What kind of email.
@@ -30,7 +30,7 @@ pub struct Parked {
 /// How much waits.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Depth {
+pub(crate) struct Depth {
     /// Emails that wait.
     pub waiting: i64,
     /// When the oldest of them was written.
@@ -44,7 +44,7 @@ pub struct Depth {
 /// Why emails wait that were tried, and how many do for this reason.
 #[derive(Debug, Clone, Serialize, Queryable)]
 #[serde(rename_all = "camelCase")]
-pub struct Trouble {
+pub(crate) struct Trouble {
     /// What the mail server said last.
     pub last_error: Option<String>,
     /// `server` where it takes nothing from us, `us` where it does not for these recipients; nothing where it is about them.
@@ -54,7 +54,7 @@ pub struct Trouble {
 }
 
 /// How much waits, how much was given up, and how much the mail server refuses.
-pub fn depth(conn: &mut Conn) -> Result<Depth> {
+pub(crate) fn depth(conn: &mut Conn) -> Result<Depth> {
     Ok(Depth {
         waiting: waiting().count().get_result(conn)?,
         oldest_at: waiting().select(diesel::dsl::min(outbox::created_at)).first(conn)?,
@@ -64,7 +64,7 @@ pub fn depth(conn: &mut Conn) -> Result<Depth> {
 }
 
 /// Why emails wait that were tried, the commonest reason first.
-pub fn troubles(conn: &mut Conn) -> Result<Vec<Trouble>> {
+pub(crate) fn troubles(conn: &mut Conn) -> Result<Vec<Trouble>> {
     Ok(waiting()
         .filter(outbox::last_error.is_not_null())
         .group_by((outbox::last_error, outbox::trouble))
@@ -74,7 +74,7 @@ pub fn troubles(conn: &mut Conn) -> Result<Vec<Trouble>> {
 }
 
 /// The emails that were given up, oldest first.
-pub fn parked(conn: &mut Conn) -> Result<Vec<Parked>> {
+pub(crate) fn parked(conn: &mut Conn) -> Result<Vec<Parked>> {
     Ok(outbox::table
         .filter(outbox::parked_at.is_not_null())
         .order(outbox::created_at)
@@ -83,7 +83,7 @@ pub fn parked(conn: &mut Conn) -> Result<Vec<Parked>> {
 }
 
 /// The last `most` emails to an account, the newest first: kind, when it was written, and what became of it.
-pub fn latest_to(
+pub(crate) fn latest_to(
     conn: &mut Conn,
     user: &UserId,
     most: i64,
@@ -108,7 +108,7 @@ pub fn latest_to(
 
 /// Puts the emails that were given up back in the queue, and lets those be tried now that the mail server refused.
 /// Returns how many there are of both.
-pub fn retry_parked(tx: &mut Tx) -> Result<usize> {
+pub(crate) fn retry_parked(tx: &mut Tx) -> Result<usize> {
     let again = diesel::update(outbox::table.filter(outbox::parked_at.is_not_null()))
         .set((
             outbox::parked_at.eq(None::<Timestamp>),

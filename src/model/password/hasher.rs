@@ -31,7 +31,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// What came of offering a password to some hashes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Verdict {
+pub(crate) struct Verdict {
     /// Which of the hashes it belongs to.
     pub matched: Option<usize>,
     /// Whether that hash is weaker than what would be made today.
@@ -40,7 +40,7 @@ pub struct Verdict {
 
 /// How busy the hashing threads are.
 #[derive(Debug, Clone, Default)]
-pub struct HasherGauge(Arc<Busy>);
+pub(crate) struct HasherGauge(Arc<Busy>);
 
 #[derive(Debug, Default)]
 struct Busy {
@@ -51,7 +51,7 @@ struct Busy {
 
 impl HasherGauge {
     /// Jobs that wait or run.
-    pub fn in_hand(&self) -> usize {
+    pub(crate) fn in_hand(&self) -> usize {
         self.lane(true).load(Ordering::Relaxed) + self.lane(false).load(Ordering::Relaxed)
     }
 
@@ -89,7 +89,7 @@ impl Drop for Entry {
 
 /// The hashing threads. They end when the last clone is dropped.
 #[derive(Clone)]
-pub struct Hasher {
+pub(crate) struct Hasher {
     entry: Arc<Entry>,
     threads: usize,
     gauge: HasherGauge,
@@ -105,7 +105,7 @@ impl std::fmt::Debug for Hasher {
 
 impl Hasher {
     /// Starts `threads` threads with room for `waiting` jobs before them, and as many for browsers that are known.
-    pub fn start(threads: usize, waiting: usize, cost: u32, keys: Keys) -> Result<Self> {
+    pub(crate) fn start(threads: usize, waiting: usize, cost: u32, keys: Keys) -> Result<Self> {
         let lanes = Arc::new(Lanes::new(threads, waiting));
         let entry = Arc::new(Entry(Arc::clone(&lanes)));
         for number in 0..threads {
@@ -117,12 +117,12 @@ impl Hasher {
     }
 
     /// How busy the threads are.
-    pub fn gauge(&self) -> HasherGauge {
+    pub(crate) fn gauge(&self) -> HasherGauge {
         self.gauge.clone()
     }
 
     /// Hashes a new password. [`Error::Busy`] where the queue is full or too slow.
-    pub async fn hash(&self, password: Password) -> Result<PasswordHash> {
+    pub(crate) async fn hash(&self, password: Password) -> Result<PasswordHash> {
         let (keys, cost) = (self.keys.clone(), self.cost);
         self.run(None, move || {
             let id = keys.current_id();
@@ -136,7 +136,7 @@ impl Hasher {
 
     /// Offers a password to several hashes in turn, up to the first that fits. Where there is no hash the same
     /// work is done on a dummy, so a refusal costs the same whoever exists.
-    pub async fn verify<const N: usize>(
+    pub(crate) async fn verify<const N: usize>(
         &self,
         password: Password,
         hashes: [Option<PasswordHash>; N],
@@ -146,7 +146,7 @@ impl Hasher {
 
     /// The same for a device that the account knows for which it asks: it does not stand behind strangers. One at a time for
     /// each account, its devices in turns, on half of the threads at most.
-    pub async fn verify_known<const N: usize>(
+    pub(crate) async fn verify_known<const N: usize>(
         &self,
         known: Option<KnownDevice>,
         password: Password,

@@ -9,11 +9,11 @@ use std::{
 use crate::ids::UserId;
 
 /// Work for a thread.
-pub type Job = Box<dyn FnOnce() + Send>;
+pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
 /// A device that its account knows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct KnownDevice {
+pub(crate) struct KnownDevice {
     /// The account.
     pub account: UserId,
     /// Which device of it: its session, or where it signs in from.
@@ -21,7 +21,7 @@ pub struct KnownDevice {
 }
 
 /// The lanes, and what runs.
-pub struct Lanes {
+pub(crate) struct Lanes {
     state: Mutex<State>,
     changed: Condvar,
     /// The most jobs that wait in one lane.
@@ -44,17 +44,17 @@ struct State {
 }
 
 /// A lane is full.
-pub struct Full;
+pub(crate) struct Full;
 
 impl Lanes {
     /// Lanes before `threads` threads, with room for `room` jobs in each.
-    pub fn new(threads: usize, room: usize) -> Self {
+    pub(crate) fn new(threads: usize, room: usize) -> Self {
         let known_at_once = (threads / 2).max(1);
         Self { state: Mutex::default(), changed: Condvar::new(), room, known_at_once }
     }
 
     /// Has a job wait: for anybody, or for a device that its account knows.
-    pub fn push(&self, known: Option<KnownDevice>, job: Job) -> Result<(), Full> {
+    pub(crate) fn push(&self, known: Option<KnownDevice>, job: Job) -> Result<(), Full> {
         let mut state = self.state();
         let waiting = if known.is_some() { state.known.len() } else { state.common.len() };
         if waiting >= self.room {
@@ -70,7 +70,7 @@ impl Lanes {
     }
 
     /// The next job, once there is one that may run; nothing once the lanes are closed and empty.
-    pub fn next(&self) -> Option<Turn<'_>> {
+    pub(crate) fn next(&self) -> Option<Turn<'_>> {
         let mut state = self.state();
         loop {
             if let Some((account, job)) = state.take(self.known_at_once) {
@@ -84,7 +84,7 @@ impl Lanes {
     }
 
     /// What waits is still done.
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         self.state().is_over = true;
         self.changed.notify_all();
     }
@@ -125,7 +125,7 @@ impl State {
 }
 
 /// A job that a thread has taken.
-pub struct Turn<'a> {
+pub(crate) struct Turn<'a> {
     lanes: &'a Lanes,
     account: Option<UserId>,
     job: Option<Job>,
@@ -133,7 +133,7 @@ pub struct Turn<'a> {
 
 impl Turn<'_> {
     /// Does it.
-    pub fn run(mut self) {
+    pub(crate) fn run(mut self) {
         if let Some(job) = self.job.take() {
             job();
         }

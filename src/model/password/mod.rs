@@ -5,7 +5,7 @@
 
 mod hasher;
 mod lanes;
-pub mod policy;
+pub(crate) mod policy;
 
 use std::fmt;
 
@@ -20,35 +20,37 @@ use icu_normalizer::ComposingNormalizerBorrowed;
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
-pub use hasher::{Hasher, HasherGauge};
-pub use lanes::KnownDevice;
+pub(crate) use self::{
+    hasher::{Hasher, HasherGauge},
+    lanes::KnownDevice,
+};
 
 /// The most characters of a password, counted after normalisation (NFC).
-pub const LONGEST: usize = 256;
+pub(crate) const LONGEST: usize = 256;
 
 /// A password as somebody typed it, in NFC (NIST SP 800-63B §3.1.1.2). Never trimmed, never printed.
 #[derive(Clone, Default)]
-pub struct Password(Zeroizing<String>);
+pub(crate) struct Password(Zeroizing<String>);
 
 impl Password {
     /// The password as typed, composed so that the same letters are the same bytes on every keyboard.
-    pub fn new(typed: &str) -> Self {
+    pub(crate) fn new(typed: &str) -> Self {
         let nfc = ComposingNormalizerBorrowed::new_nfc();
         Self(Zeroizing::new(nfc.normalize(typed).into_owned()))
     }
 
     /// The password itself.
-    pub fn reveal(&self) -> &str {
+    pub(crate) fn reveal(&self) -> &str {
         &self.0
     }
 
     /// Whether nothing was typed.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Whether it is longer than any password that was accepted.
-    pub fn is_too_long(&self) -> bool {
+    pub(crate) fn is_too_long(&self) -> bool {
         self.0.chars().nth(LONGEST).is_some()
     }
 }
@@ -69,7 +71,7 @@ impl<'de> Deserialize<'de> for Password {
 /// What is stored of a password: the key's id, a colon, and a bcrypt string.
 #[derive(Clone, PartialEq, Eq, AsExpression, FromSqlRow)]
 #[diesel(sql_type = sql_types::Text)]
-pub struct PasswordHash(String);
+pub(crate) struct PasswordHash(String);
 
 impl fmt::Debug for PasswordHash {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -14,7 +14,7 @@ use super::{LONGEST, Password};
 use crate::error::Errors;
 
 /// The fewest characters of a password, counted after normalisation (NFC).
-pub const SHORTEST: usize = 8;
+pub(crate) const SHORTEST: usize = 8;
 
 const TOO_SHORT: &str = "Use at least 8 characters.";
 const TOO_LONG: &str = "Use at most 256 characters.";
@@ -24,7 +24,7 @@ const TOO_NEAR: &str =
 
 /// What somebody who knows of the account would try first.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Context<'a> {
+pub(crate) struct Context<'a> {
     /// The account's address as it was spelled, or nothing.
     pub address: &'a str,
     /// The person's name, or nothing.
@@ -37,7 +37,7 @@ pub struct Context<'a> {
 ///
 /// Any Unicode is taken, NUL and other control characters too. This is work for the processor (about 0.1 ms,
 /// a few at most, and 12 ms once), so it belongs outside transactions.
-pub fn weaknesses(password: &str, context: &Context) -> Vec<&'static str> {
+pub(crate) fn weaknesses(password: &str, context: &Context) -> Vec<&'static str> {
     // NFC makes one character of three jamo or a letter and three accents, so of 12 bytes at the very most:
     // what is longer than this is too long whatever it says, and is not worth normalising.
     if password.len() > LONGEST * 12 {
@@ -225,7 +225,7 @@ fn bare(text: &str) -> &str {
 }
 
 /// Judges a new password, typed twice where `repeat` is there; `field` is the input that its weaknesses belong to.
-pub fn judge(
+pub(crate) fn judge(
     field: &'static str,
     password: &Password,
     repeat: Option<&Password>,

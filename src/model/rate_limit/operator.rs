@@ -15,7 +15,7 @@ const AT_ONCE: usize = 500;
 
 /// A counter: what is counted for whom, how often it happened, and when it is forgotten.
 #[derive(Debug, Clone, Queryable)]
-pub struct Counter {
+pub(crate) struct Counter {
     /// `what:digest`
     pub key: String,
     /// How often.
@@ -26,7 +26,7 @@ pub struct Counter {
 
 impl Counter {
     /// What is counted, and the digest of for whom.
-    pub fn parts(&self) -> (&str, &str) {
+    pub(crate) fn parts(&self) -> (&str, &str) {
         parts(&self.key)
     }
 }
@@ -36,7 +36,7 @@ fn parts(key: &str) -> (&str, &str) {
 }
 
 /// Up to `most` counters whose time is not up, in the order of their keys, after the one called `after`.
-pub fn page(conn: &mut Conn, now: Timestamp, after: &str, most: i64) -> Result<Vec<Counter>> {
+pub(crate) fn page(conn: &mut Conn, now: Timestamp, after: &str, most: i64) -> Result<Vec<Counter>> {
     let live = throttles::table.filter(throttles::ends_at.gt(now)).filter(throttles::key.gt(after));
     Ok(live
         .order(throttles::key)
@@ -46,12 +46,12 @@ pub fn page(conn: &mut Conn, now: Timestamp, after: &str, most: i64) -> Result<V
 }
 
 /// Forgets what is counted for whom these are the digests. Returns how many counters that were.
-pub fn forget_digests(tx: &mut Tx, digests: &BTreeSet<String>) -> Result<usize> {
+pub(crate) fn forget_digests(tx: &mut Tx, digests: &BTreeSet<String>) -> Result<usize> {
     remove(tx, |key| digests.contains(parts(key).1))
 }
 
 /// Forgets what is counted for everybody. Returns how many counters that were.
-pub fn forget_all(tx: &mut Tx) -> Result<usize> {
+pub(crate) fn forget_all(tx: &mut Tx) -> Result<usize> {
     remove(tx, |_| true)
 }
 

@@ -16,7 +16,7 @@ use crate::{
 /// The visitor's own session, with as little as a page needs.
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = sessions)]
-pub struct CurrentSession {
+pub(crate) struct CurrentSession {
     /// Public.
     pub id: SessionId,
     /// Whether "remember this device" was chosen.
@@ -37,7 +37,7 @@ pub struct CurrentSession {
 const ACTIVITY_STEP: TimeDelta = TimeDelta::minutes(1);
 
 /// Whether one of these secrets, none of which is of a live session, is of one that was locked and has not ended.
-pub fn is_locked(conn: &mut Conn, secrets: &[SessionSecret], now: Timestamp) -> Result<bool> {
+pub(crate) fn is_locked(conn: &mut Conn, secrets: &[SessionSecret], now: Timestamp) -> Result<bool> {
     let locked = sessions::table
         .filter(sessions::secret_hash.eq_any(secrets.iter().map(Secret::digest)))
         .filter(sessions::expires_at.gt(now))
@@ -47,12 +47,12 @@ pub fn is_locked(conn: &mut Conn, secrets: &[SessionSecret], now: Timestamp) -> 
 }
 
 /// Whether `session` was last noted as used long enough ago to note it again.
-pub fn needs_touch(session: &CurrentSession, now: Timestamp) -> bool {
+pub(crate) fn needs_touch(session: &CurrentSession, now: Timestamp) -> bool {
     now - session.last_active_at >= ACTIVITY_STEP || session.last_active_at > now.latest_start()
 }
 
 /// Notes that a session is used; of many at once, one writes.
-pub fn touch(tx: &mut Tx, session: &CurrentSession) -> Result<()> {
+pub(crate) fn touch(tx: &mut Tx, session: &CurrentSession) -> Result<()> {
     let (idle, _) = life(&tx.config.lifetimes, session.remembered);
     let is_stale = sessions::last_active_at
         .le(tx.now - ACTIVITY_STEP)
@@ -65,7 +65,7 @@ pub fn touch(tx: &mut Tx, session: &CurrentSession) -> Result<()> {
 
 /// Gives a session a new secret; the old one is dead at once. [`Error::SignIn`] where the session has ended, or the
 /// secret that was presented is no longer its own: whoever holds an old one must not be handed the new one.
-pub fn rotate(tx: &mut Tx, session: &CurrentSession) -> Result<SessionSecret> {
+pub(crate) fn rotate(tx: &mut Tx, session: &CurrentSession) -> Result<SessionSecret> {
     let secret = SessionSecret::random()?;
     let turned = diesel::update(
         sessions::table.find(&session.id).filter(sessions::secret_hash.eq(&session.secret_hash)),

@@ -14,14 +14,14 @@ use crate::{
 };
 
 /// Ends one of `owner`'s sessions. Nobody learns whether an id belongs to somebody else.
-pub fn revoke(tx: &mut Tx, owner: &UserId, id: &SessionId) -> Result<()> {
+pub(crate) fn revoke(tx: &mut Tx, owner: &UserId, id: &SessionId) -> Result<()> {
     let gone =
         diesel::delete(sessions::table.find(id).filter(sessions::user_id.eq(owner))).execute(tx.conn)?;
     if gone == 0 { Err(Error::NotFound) } else { Ok(()) }
 }
 
 /// Ends every session of `owner` but `keep`. Returns how many there were, as all of these do.
-pub fn revoke_others(tx: &mut Tx, owner: &UserId, keep: Option<&SessionId>) -> Result<usize> {
+pub(crate) fn revoke_others(tx: &mut Tx, owner: &UserId, keep: Option<&SessionId>) -> Result<usize> {
     let others = sessions::table.filter(sessions::user_id.eq(owner)).filter(sessions::id.ne(kept(keep)));
     Ok(diesel::delete(others).execute(tx.conn)?)
 }
@@ -32,20 +32,20 @@ fn kept(keep: Option<&SessionId>) -> SessionId {
 }
 
 /// Ends every session of `owner` but `keep` that did not begin by single sign-on.
-pub fn revoke_non_sso(tx: &mut Tx, owner: &UserId, keep: Option<&SessionId>) -> Result<usize> {
+pub(crate) fn revoke_non_sso(tx: &mut Tx, owner: &UserId, keep: Option<&SessionId>) -> Result<usize> {
     let others = sessions::table.filter(sessions::user_id.eq(owner)).filter(sessions::id.ne(kept(keep)));
     Ok(diesel::delete(others.filter(sessions::method.ne(AuthMethod::Sso))).execute(tx.conn)?)
 }
 
 /// Ends every session of `owner` that began by single sign-on.
-pub fn revoke_sso(tx: &mut Tx, owner: &UserId) -> Result<usize> {
+pub(crate) fn revoke_sso(tx: &mut Tx, owner: &UserId) -> Result<usize> {
     let own = sessions::table.filter(sessions::user_id.eq(owner));
     Ok(diesel::delete(own.filter(sessions::method.eq(AuthMethod::Sso))).execute(tx.conn)?)
 }
 
 /// Holds a session while a transaction relies on it: whatever ends it waits, or has ended it. [`Error::SignIn`] where it is
 /// over by now.
-pub fn hold(tx: &mut Tx, here: &SessionId) -> Result<()> {
+pub(crate) fn hold(tx: &mut Tx, here: &SessionId) -> Result<()> {
     let live = sessions::table.find(here).filter(sessions::locked_at.is_null());
     match diesel::update(live).set(sessions::id.eq(here)).execute(tx.conn)? {
         0 => Err(Error::SignIn),
@@ -54,13 +54,18 @@ pub fn hold(tx: &mut Tx, here: &SessionId) -> Result<()> {
 }
 
 /// Ends every session of `owner` but `keep` that began with one factor only.
-pub fn revoke_single_factor(tx: &mut Tx, owner: &UserId, keep: &SessionId) -> Result<usize> {
+pub(crate) fn revoke_single_factor(tx: &mut Tx, owner: &UserId, keep: &SessionId) -> Result<usize> {
     let others = sessions::table.filter(sessions::user_id.eq(owner)).filter(sessions::id.ne(keep));
     Ok(diesel::delete(others.filter(sessions::second_factor.is_null())).execute(tx.conn)?)
 }
 
 /// Ends every session of `owner` but `keep` that relied on one of `factors`; `keep` no longer relies on it.
-pub fn revoke_relying_on(tx: &mut Tx, owner: &UserId, keep: &SessionId, factors: &[Factor]) -> Result<usize> {
+pub(crate) fn revoke_relying_on(
+    tx: &mut Tx,
+    owner: &UserId,
+    keep: &SessionId,
+    factors: &[Factor],
+) -> Result<usize> {
     let relying = || {
         sessions::table.filter(sessions::user_id.eq(owner)).filter(sessions::second_factor.eq_any(factors))
     };
@@ -72,7 +77,7 @@ pub fn revoke_relying_on(tx: &mut Tx, owner: &UserId, keep: &SessionId, factors:
 }
 
 /// Ends every session of `owner` that began with this passkey, but `keep`.
-pub fn revoke_of_passkey(
+pub(crate) fn revoke_of_passkey(
     tx: &mut Tx,
     owner: &UserId,
     passkey: &PasskeyId,
@@ -84,20 +89,20 @@ pub fn revoke_of_passkey(
 }
 
 /// How many sessions are live.
-pub fn count(conn: &mut Conn, now: Timestamp) -> Result<i64> {
+pub(crate) fn count(conn: &mut Conn, now: Timestamp) -> Result<i64> {
     let live = sessions::table.filter(sessions::expires_at.gt(now)).filter(sessions::idle_expires_at.gt(now));
     Ok(live.count().get_result(conn)?)
 }
 
 /// Ends the sessions of everybody. Returns how many were live.
-pub fn revoke_everybody(tx: &mut Tx) -> Result<i64> {
+pub(crate) fn revoke_everybody(tx: &mut Tx) -> Result<i64> {
     let count = count(tx.conn, tx.now)?;
     diesel::delete(sessions::table).execute(tx.conn)?;
     Ok(count)
 }
 
 /// Ends the session that a browser presents, locked or not: it is about to get another.
-pub fn end_by_secret(tx: &mut Tx, secret: &SessionSecret) -> Result<()> {
+pub(crate) fn end_by_secret(tx: &mut Tx, secret: &SessionSecret) -> Result<()> {
     diesel::delete(sessions::table.filter(sessions::secret_hash.eq(secret.digest()))).execute(tx.conn)?;
     Ok(())
 }
@@ -107,7 +112,7 @@ const TWICE: TimeDelta = TimeDelta::seconds(10);
 
 /// Ends the session that the same form, sent twice, began in the same browser just now: its cookie is about to be
 /// overwritten.
-pub fn end_twin(tx: &mut Tx, owner: &UserId, binding: &str) -> Result<()> {
+pub(crate) fn end_twin(tx: &mut Tx, owner: &UserId, binding: &str) -> Result<()> {
     let twin = sessions::table
         .filter(sessions::user_id.eq(owner))
         .filter(sessions::binding.eq(binding))
@@ -118,7 +123,7 @@ pub fn end_twin(tx: &mut Tx, owner: &UserId, binding: &str) -> Result<()> {
 
 /// The sessions that came from this one at an identity provider, and whose they are; of one without an index, all that came
 /// of its name.
-pub fn of_sso(conn: &mut Conn, there: &SsoSession) -> Result<Vec<(SessionId, UserId)>> {
+pub(crate) fn of_sso(conn: &mut Conn, there: &SsoSession) -> Result<Vec<(SessionId, UserId)>> {
     let theirs = sessions::table.filter(sessions::name_id_hash.eq(&there.name_id_hash));
     Ok(match &there.sid_hash {
         Some(sid) => {
@@ -129,7 +134,7 @@ pub fn of_sso(conn: &mut Conn, there: &SsoSession) -> Result<Vec<(SessionId, Use
 }
 
 /// The connection that a session came by, and what the identity provider calls its own session, sealed; where it came by one.
-pub fn provider_session_of(conn: &mut Conn, id: &SessionId) -> Result<Option<(ConnectionId, String)>> {
+pub(crate) fn provider_session_of(conn: &mut Conn, id: &SessionId) -> Result<Option<(ConnectionId, String)>> {
     type Row = (Option<ConnectionId>, Option<String>);
     let row = sessions::table.find(id).select((sessions::connection_id, sessions::provider_session));
     let row: Option<Row> = row.get_result(conn).optional()?;
@@ -137,7 +142,7 @@ pub fn provider_session_of(conn: &mut Conn, id: &SessionId) -> Result<Option<(Co
 }
 
 /// Ends a session that its own browser gives up, or guesses in.
-pub fn end(tx: &mut Tx, id: &SessionId) -> Result<()> {
+pub(crate) fn end(tx: &mut Tx, id: &SessionId) -> Result<()> {
     diesel::delete(sessions::table.find(id)).execute(tx.conn)?;
     Ok(())
 }

@@ -12,7 +12,7 @@ use crate::{
 
 /// What a changed user agent means for a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UserAgentChange {
+pub(crate) enum UserAgentChange {
     /// The same browser, perhaps a newer version of it.
     Version,
     /// Another name that the same device may give, or that something in between gives.
@@ -22,7 +22,7 @@ pub enum UserAgentChange {
 }
 
 /// Judges a user agent that is not the one the session began with.
-pub fn classify(session: &CurrentSession, user_agent: &str) -> UserAgentChange {
+pub(crate) fn classify(session: &CurrentSession, user_agent: &str) -> UserAgentChange {
     if !device::can_be_one(&session.user_agent, user_agent) {
         return UserAgentChange::Device;
     }
@@ -34,14 +34,14 @@ pub fn classify(session: &CurrentSession, user_agent: &str) -> UserAgentChange {
 }
 
 /// Keeps the newer version of a session's browser.
-pub fn note_version(tx: &mut Tx, id: &SessionId, user_agent: &str) -> Result<()> {
+pub(crate) fn note_version(tx: &mut Tx, id: &SessionId, user_agent: &str) -> Result<()> {
     diesel::update(sessions::table.find(id)).set(sessions::user_agent.eq(user_agent)).execute(tx.conn)?;
     Ok(())
 }
 
 /// Locks a session that is suddenly used from another device. It stays in the list, with a warning, until it ends. Whether
 /// it was not locked before.
-pub fn lock(tx: &mut Tx, id: &SessionId, used_by: &Device) -> Result<bool> {
+pub(crate) fn lock(tx: &mut Tx, id: &SessionId, used_by: &Device) -> Result<bool> {
     let open = sessions::table.find(id).filter(sessions::locked_at.is_null());
     let locked = diesel::update(open)
         .set((sessions::locked_at.eq(tx.now), sessions::locked_by.eq(used_by.name())))

@@ -9,9 +9,9 @@ use crate::{
     config::Lifetimes, ids::SessionId, kinds::AuthMethod, mail::EmailAddress, model::sso_session::SsoSession,
 };
 
-pub use sso::{
-    AuthnRequestState, LinkIdentity, LogoutOffer, LogoutSent, SamlRequest, SetUpConnection, SetupLinkState,
-    SignOutThere, SsoHandoff, SsoIntent,
+pub use sso::{AuthnRequestState, SamlRequest, SsoIntent};
+pub(crate) use sso::{
+    LinkIdentity, LogoutOffer, LogoutSent, SetUpConnection, SetupLinkState, SignOutThere, SsoHandoff,
 };
 
 /// What a token is for. A token of one purpose cannot be redeemed as another.
@@ -26,7 +26,7 @@ pub trait Purpose: 'static {
 
 /// Proves the address of an account. Claims the normalised address that the link was sent to.
 #[derive(Debug)]
-pub struct VerifyEmail;
+pub(crate) struct VerifyEmail;
 
 impl Purpose for VerifyEmail {
     const NAME: &'static str = "verify_email";
@@ -39,7 +39,7 @@ impl Purpose for VerifyEmail {
 
 /// Opens the page for a new password. Claims the normalised address that the link was sent to.
 #[derive(Debug)]
-pub struct ResetPassword;
+pub(crate) struct ResetPassword;
 
 impl Purpose for ResetPassword {
     const NAME: &'static str = "reset_password";
@@ -52,7 +52,7 @@ impl Purpose for ResetPassword {
 
 /// Moves an account to a new address. The link goes to the new address.
 #[derive(Debug)]
-pub struct ChangeEmail;
+pub(crate) struct ChangeEmail;
 
 impl Purpose for ChangeEmail {
     const NAME: &'static str = "change_email";
@@ -65,7 +65,7 @@ impl Purpose for ChangeEmail {
 
 /// Stops a change of address, or takes the old one back. The link goes to the old address.
 #[derive(Debug)]
-pub struct RevertEmailChange;
+pub(crate) struct RevertEmailChange;
 
 impl Purpose for RevertEmailChange {
     const NAME: &'static str = "undo_email";
@@ -78,7 +78,7 @@ impl Purpose for RevertEmailChange {
 
 /// From which address to which.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AddressChange {
+pub(crate) struct AddressChange {
     /// The address before.
     pub old: EmailAddress,
     /// The address after.
@@ -87,7 +87,7 @@ pub struct AddressChange {
 
 /// Keeps an account that was to be deleted. Works until then.
 #[derive(Debug)]
-pub struct CancelDeletion;
+pub(crate) struct CancelDeletion;
 
 impl Purpose for CancelDeletion {
     const NAME: &'static str = "cancel_deletion";
@@ -100,11 +100,11 @@ impl Purpose for CancelDeletion {
 
 /// "This wasn't me": secures the account after what somebody else may have done. Claims what was told of it.
 #[derive(Debug)]
-pub struct ReportSignIn;
+pub(crate) struct ReportSignIn;
 
 impl ReportSignIn {
     /// How long it works: as long as somebody may be away from their mail.
-    pub const LIFE: TimeDelta = TimeDelta::days(7);
+    pub(crate) const LIFE: TimeDelta = TimeDelta::days(7);
 }
 
 impl Purpose for ReportSignIn {
@@ -118,7 +118,7 @@ impl Purpose for ReportSignIn {
 
 /// A sign-in or a change, as its email told of it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct ReportedEvent {
+pub(crate) struct ReportedEvent {
     /// When, in seconds since the Unix epoch.
     pub at: i64,
     /// From which device.
@@ -138,7 +138,7 @@ pub struct ReportedEvent {
 
 /// A form that a step-up interrupted. Claims it sealed.
 #[derive(Debug)]
-pub struct ResumeRequest;
+pub(crate) struct ResumeRequest;
 
 impl Purpose for ResumeRequest {
     const NAME: &'static str = "interrupted";
@@ -151,11 +151,11 @@ impl Purpose for ResumeRequest {
 
 /// A sign-in between its first factor and its second. It opens `/login/2fa` and nothing else.
 #[derive(Debug)]
-pub struct PendingSignIn;
+pub(crate) struct PendingSignIn;
 
 /// The first factor of a sign-in that waits for its second.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct FirstFactor {
+pub(crate) struct FirstFactor {
     /// What was proved.
     pub method: AuthMethod,
     /// Whether "remember this device" was chosen.
@@ -179,11 +179,11 @@ impl Purpose for PendingSignIn {
 
 /// Signs somebody in. The link goes to the address that it claims.
 #[derive(Debug)]
-pub struct MagicLink;
+pub(crate) struct MagicLink;
 
 /// How a link to sign in was asked for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct MagicLinkRequest {
+pub(crate) struct MagicLinkRequest {
     /// The normalised address that it was sent to.
     pub address: String,
     /// The digest of what the browser that asked holds.
@@ -212,11 +212,11 @@ impl Purpose for MagicLink {
 /// A browser that asked for a link to sign in and may be told its short code. It is nobody's, so that it is the same
 /// whether or not there is an account.
 #[derive(Debug)]
-pub struct MagicLinkBrowser;
+pub(crate) struct MagicLinkBrowser;
 
 /// Which link a short code stands for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct MagicLinkCode {
+pub(crate) struct MagicLinkCode {
     /// The digest of the link's secret.
     pub link: String,
     /// The short code, sealed.
@@ -234,7 +234,7 @@ impl Purpose for MagicLinkBrowser {
 
 /// Stops an operator's reset of the second factors. Outlives the delay, so that a late reader learns what happened.
 #[derive(Debug)]
-pub struct StopFactorReset;
+pub(crate) struct StopFactorReset;
 
 impl Purpose for StopFactorReset {
     const NAME: &'static str = "stop_factor_reset";
@@ -247,11 +247,11 @@ impl Purpose for StopFactorReset {
 
 /// The challenge to make a passkey (WebAuthn §7.1), which is the secret itself. Claims its ceremony, sealed.
 #[derive(Debug)]
-pub struct RegisterPasskey;
+pub(crate) struct RegisterPasskey;
 
 /// The challenge to use a passkey (WebAuthn §7.2), which is the secret itself. Claims its ceremony, sealed.
 #[derive(Debug)]
-pub struct UsePasskey;
+pub(crate) struct UsePasskey;
 
 impl Purpose for RegisterPasskey {
     const NAME: &'static str = "register_passkey";
@@ -272,4 +272,4 @@ impl Purpose for UsePasskey {
 }
 
 /// How long a browser may take to answer a challenge (WebAuthn §15.1).
-pub const PASSKEY_CEREMONY: TimeDelta = TimeDelta::minutes(5);
+pub(crate) const PASSKEY_CEREMONY: TimeDelta = TimeDelta::minutes(5);

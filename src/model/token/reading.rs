@@ -13,7 +13,7 @@ use crate::{
 
 /// A token whose secret somebody holds.
 #[derive(Debug, Clone)]
-pub struct Token<C> {
+pub(crate) struct Token<C> {
     /// Whose it is.
     pub user_id: UserId,
     /// What it says.
@@ -29,20 +29,24 @@ pub struct Token<C> {
 
 impl<C> Token<C> {
     /// Whether it would be redeemed at `now`.
-    pub fn is_live(&self, now: Timestamp) -> bool {
+    pub(crate) fn is_live(&self, now: Timestamp) -> bool {
         self.used_at.is_none() && self.expires_at > now && self.created_at <= made_by(self.is_way_back, now)
     }
 }
 
 /// Whether a token was redeemed.
-pub fn is_used<P: Purpose>(conn: &mut Conn, secret: &Secret<P>) -> Result<bool> {
+pub(crate) fn is_used<P: Purpose>(conn: &mut Conn, secret: &Secret<P>) -> Result<bool> {
     let used = tokens::table.find(secret.digest()).filter(tokens::purpose.eq(P::NAME));
     let used = used.filter(tokens::used_at.is_not_null()).select(tokens::hash);
     Ok(diesel::select(diesel::dsl::exists(used)).get_result(conn)?)
 }
 
 /// Reads the payload of a live token without an owner; does not redeem it.
-pub fn peek_unowned<P: Purpose>(conn: &mut Conn, secret: &Secret<P>, now: Timestamp) -> Result<P::Claim> {
+pub(crate) fn peek_unowned<P: Purpose>(
+    conn: &mut Conn,
+    secret: &Secret<P>,
+    now: Timestamp,
+) -> Result<P::Claim> {
     let digest = secret.digest();
     let claim: Option<String> =
         live(P::NAME, &digest, now).select(tokens::claim).get_result(conn).optional()?;
@@ -50,7 +54,7 @@ pub fn peek_unowned<P: Purpose>(conn: &mut Conn, secret: &Secret<P>, now: Timest
 }
 
 /// Looks at a token without using it, whether it is live or not. [`Error::DeadLink`] where there is none.
-pub fn peek<P: Purpose>(conn: &mut Conn, secret: &Secret<P>) -> Result<Token<P::Claim>> {
+pub(crate) fn peek<P: Purpose>(conn: &mut Conn, secret: &Secret<P>) -> Result<Token<P::Claim>> {
     type Row = (Option<UserId>, String, Option<Timestamp>, Timestamp, Timestamp);
     let (user_id, claim, used_at, created_at, expires_at) = tokens::table
         .find(secret.digest())
@@ -70,18 +74,26 @@ pub fn peek<P: Purpose>(conn: &mut Conn, secret: &Secret<P>) -> Result<Token<P::
 }
 
 /// Whether a token, anybody's or nobody's, would be redeemed at `now`.
-pub fn is_live<P: Purpose>(conn: &mut Conn, secret: &Secret<P>, now: Timestamp) -> Result<bool> {
+pub(crate) fn is_live<P: Purpose>(conn: &mut Conn, secret: &Secret<P>, now: Timestamp) -> Result<bool> {
     let digest = secret.digest();
     Ok(diesel::select(diesel::dsl::exists(live(P::NAME, &digest, now))).get_result(conn)?)
 }
 
 /// What the newest live token of a purpose says that `user` has.
-pub fn outstanding<P: Purpose>(conn: &mut Conn, user: &UserId, now: Timestamp) -> Result<Option<P::Claim>> {
+pub(crate) fn outstanding<P: Purpose>(
+    conn: &mut Conn,
+    user: &UserId,
+    now: Timestamp,
+) -> Result<Option<P::Claim>> {
     Ok(all_outstanding::<P>(conn, user, now)?.pop())
 }
 
 /// What the tokens of a purpose say that `user` has and that still work, the oldest first.
-pub fn all_outstanding<P: Purpose>(conn: &mut Conn, user: &UserId, now: Timestamp) -> Result<Vec<P::Claim>> {
+pub(crate) fn all_outstanding<P: Purpose>(
+    conn: &mut Conn,
+    user: &UserId,
+    now: Timestamp,
+) -> Result<Vec<P::Claim>> {
     let claims: Vec<String> = tokens::table
         .filter(tokens::user_id.eq(user))
         .filter(tokens::purpose.eq(P::NAME))

@@ -8,7 +8,7 @@ use crate::config::Lifetimes;
 /// Proves an address, and makes an account with it. It is nobody's, so that no end of an account ends it; claims a digest
 /// of the normalised address.
 #[derive(Debug)]
-pub struct UseAddress;
+pub(crate) struct UseAddress;
 
 impl Purpose for UseAddress {
     const NAME: &'static str = "use_address";

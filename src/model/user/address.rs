@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The one account that has this address confirmed, if any.
-pub fn confirmed(conn: &mut Conn, email: &EmailAddress) -> Result<Option<User>> {
+pub(crate) fn confirmed(conn: &mut Conn, email: &EmailAddress) -> Result<Option<User>> {
     let found = users::table
         .filter(users::email_normalized.eq(email.normalized()))
         .filter(users::email_verified_at.is_not_null())
@@ -22,7 +22,7 @@ pub fn confirmed(conn: &mut Conn, email: &EmailAddress) -> Result<Option<User>> 
 }
 
 /// The newest account that claims this address, if any.
-pub fn latest_unverified(conn: &mut Conn, email: &EmailAddress) -> Result<Option<User>> {
+pub(crate) fn latest_unverified(conn: &mut Conn, email: &EmailAddress) -> Result<Option<User>> {
     let found = users::table
         .filter(users::email_normalized.eq(email.normalized()))
         .filter(users::email_verified_at.is_null())
@@ -33,7 +33,7 @@ pub fn latest_unverified(conn: &mut Conn, email: &EmailAddress) -> Result<Option
 }
 
 /// The account that somebody means who gives this address: the one that has it confirmed, else its newest claim.
-pub fn meant_by(conn: &mut Conn, email: &EmailAddress) -> Result<Option<User>> {
+pub(crate) fn meant_by(conn: &mut Conn, email: &EmailAddress) -> Result<Option<User>> {
     match confirmed(conn, email)? {
         Some(user) => Ok(Some(user)),
         None => latest_unverified(conn, email),
@@ -41,13 +41,13 @@ pub fn meant_by(conn: &mut Conn, email: &EmailAddress) -> Result<Option<User>> {
 }
 
 /// Everybody with an address of this domain, claims included.
-pub fn at_domain(conn: &mut Conn, domain: &str) -> Result<Vec<UserId>> {
+pub(crate) fn at_domain(conn: &mut Conn, domain: &str) -> Result<Vec<UserId>> {
     let theirs = users::table.filter(users::email_normalized.like(format!("%@{domain}")));
     Ok(theirs.order(users::id).select(users::id).load(conn)?)
 }
 
 /// Everybody with this address: who has it confirmed first, then its claims, the newest first.
-pub fn all_with(conn: &mut Conn, email: &EmailAddress) -> Result<Vec<User>> {
+pub(crate) fn all_with(conn: &mut Conn, email: &EmailAddress) -> Result<Vec<User>> {
     let mut found: Vec<User> = users::table
         .filter(users::email_normalized.eq(email.normalized()))
         .order((users::created_at.desc(), users::id))
@@ -58,17 +58,17 @@ pub fn all_with(conn: &mut Conn, email: &EmailAddress) -> Result<Vec<User>> {
 }
 
 /// Where somebody stands in a list that is ordered by time.
-pub type Cursor = (Timestamp, UserId);
+pub(crate) type Cursor = (Timestamp, UserId);
 
 /// Before everybody.
-pub fn start_cursor() -> Cursor {
+pub(crate) fn start_cursor() -> Cursor {
     (Timestamp::from_unix(0), Id::from_text(""))
 }
 
 /// Up to `most` claims made by `made_by`, in the order in which they were made, after `after`: those that were warned by
 /// a moment, or (`None`) those that were not warned yet. Whoever asked to be deleted has a date of their own, and whom an
 /// operator holds has none.
-pub fn stale_unverified(
+pub(crate) fn stale_unverified(
     conn: &mut Conn,
     made_by: Timestamp,
     warned_by: Option<Timestamp>,
@@ -91,7 +91,7 @@ pub fn stale_unverified(
 }
 
 /// Notes that a claim's person was told that its end is near; of many at once, one is told so.
-pub fn mark_warned(tx: &mut Tx, id: &UserId) -> Result<bool> {
+pub(crate) fn mark_warned(tx: &mut Tx, id: &UserId) -> Result<bool> {
     let unwarned = users::table
         .find(id)
         .filter(users::email_verified_at.is_null())
@@ -102,7 +102,7 @@ pub fn mark_warned(tx: &mut Tx, id: &UserId) -> Result<bool> {
 
 /// Makes everyone else who means one of the two addresses wait. In the order of their names, so that two moves in
 /// opposite directions take turns.
-pub fn lock_both(tx: &mut Tx, addresses: [&EmailAddress; 2]) -> Result<()> {
+pub(crate) fn lock_both(tx: &mut Tx, addresses: [&EmailAddress; 2]) -> Result<()> {
     let mut names = addresses.map(EmailAddress::normalized);
     names.sort();
     names.iter().try_for_each(|name| tx.lock(name))

@@ -17,7 +17,7 @@ use crate::{
 /// Somebody who may hold the password that is offered.
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = users)]
-pub struct PasswordCredential {
+pub(crate) struct PasswordCredential {
     /// Who.
     pub id: UserId,
     /// What is stored of their password.
@@ -30,23 +30,23 @@ pub struct PasswordCredential {
 
 impl PasswordCredential {
     /// Whether this is the same account with the same password as when `other` was read.
-    pub fn is(&self, other: &PasswordCredential) -> bool {
+    pub(crate) fn is(&self, other: &PasswordCredential) -> bool {
         self.id == other.id && self.usable_hash() == other.usable_hash()
     }
 
     /// The hash that a password may be offered to.
-    pub fn usable_hash(&self) -> Option<PasswordHash> {
+    pub(crate) fn usable_hash(&self) -> Option<PasswordHash> {
         self.password_hash.clone().filter(|_| self.password_blocked_at.is_none())
     }
 }
 
 /// One user with what is stored of their password.
-pub fn password_credential(conn: &mut Conn, id: &UserId) -> Result<PasswordCredential> {
+pub(crate) fn password_credential(conn: &mut Conn, id: &UserId) -> Result<PasswordCredential> {
     Ok(users::table.find(id).select(PasswordCredential::as_select()).first(conn)?)
 }
 
 /// Sets a password.
-pub fn set_password(tx: &mut Tx, id: &UserId, hash: &PasswordHash) -> Result<()> {
+pub(crate) fn set_password(tx: &mut Tx, id: &UserId, hash: &PasswordHash) -> Result<()> {
     diesel::update(users::table.find(id))
         .set((users::password_hash.eq(hash), users::password_blocked_at.eq(None::<Timestamp>)))
         .execute(tx.conn)?;
@@ -54,7 +54,7 @@ pub fn set_password(tx: &mut Tx, id: &UserId, hash: &PasswordHash) -> Result<()>
 }
 
 /// Leaves an account without a password.
-pub fn drop_password(tx: &mut Tx, id: &UserId) -> Result<()> {
+pub(crate) fn drop_password(tx: &mut Tx, id: &UserId) -> Result<()> {
     diesel::update(users::table.find(id))
         .set((
             users::password_hash.eq(None::<PasswordHash>),
@@ -65,13 +65,13 @@ pub fn drop_password(tx: &mut Tx, id: &UserId) -> Result<()> {
 }
 
 /// Blocks the password until a new one is set.
-pub fn block_password(tx: &mut Tx, id: &UserId) -> Result<()> {
+pub(crate) fn block_password(tx: &mut Tx, id: &UserId) -> Result<()> {
     diesel::update(users::table.find(id)).set(users::password_blocked_at.eq(tx.now)).execute(tx.conn)?;
     Ok(())
 }
 
 /// Replaces `old` by a stronger hash of the same password. Not where the password changed meanwhile: `false`.
-pub fn rehash(tx: &mut Tx, id: &UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool> {
+pub(crate) fn rehash(tx: &mut Tx, id: &UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool> {
     let changed = diesel::update(users::table.find(id).filter(users::password_hash.eq(old)))
         .set(users::password_hash.eq(new))
         .execute(tx.conn)?;
@@ -80,11 +80,11 @@ pub fn rehash(tx: &mut Tx, id: &UserId, old: &PasswordHash, new: &PasswordHash) 
 
 /// Who may sign in with an address: the account that has it confirmed, and its newest and oldest unverified ones. A
 /// password is offered to so many hashes, whether there are so many accounts or none.
-pub type PasswordCredentials = [Option<PasswordCredential>; 3];
+pub(crate) type PasswordCredentials = [Option<PasswordCredential>; 3];
 
 /// Who may sign in with this address. Whoever signed up twice, with another password each time, comes in with either,
 /// and those who sign up later never keep the first one out.
-pub fn password_credentials(conn: &mut Conn, email: &EmailAddress) -> Result<PasswordCredentials> {
+pub(crate) fn password_credentials(conn: &mut Conn, email: &EmailAddress) -> Result<PasswordCredentials> {
     let here = users::table.filter(users::email_normalized.eq(email.normalized()));
     // These first: one that is confirmed between the queries is found by both, and not by neither.
     let unverified = here.clone().filter(users::email_verified_at.is_null());
@@ -113,7 +113,7 @@ pub fn password_credentials(conn: &mut Conn, email: &EmailAddress) -> Result<Pas
 
 /// The unverified account that this browser signed up before with this address: it holds a session of it, or began one.
 /// One that an operator holds is let alone, and one that an organisation made, which has no password.
-pub fn begun_in(
+pub(crate) fn begun_in(
     conn: &mut Conn,
     email: &EmailAddress,
     binding: Option<&str>,

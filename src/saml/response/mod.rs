@@ -13,10 +13,8 @@ use super::{
     },
     xml::Element,
 };
-pub use statement::{
-    Attribute, Check, Name, NameFormat, NameId, Presented, Refusal, Request, ResponseOrigin, Service,
-    Statement,
-};
+pub(crate) use statement::{Attribute, Check, NameId, ResponseOrigin};
+pub use statement::{Name, NameFormat, Presented, Refusal, Request, Service, Statement};
 pub(super) use subject::name_id_in;
 
 /// Reads who a response claims to be from, to find the connection it may belong to.

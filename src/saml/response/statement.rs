@@ -117,7 +117,7 @@ text_enum! {
 
 impl NameFormat {
     /// The format of a `NameID` that SAML calls this.
-    pub fn from_uri(uri: &str) -> Option<Self> {
+    pub(crate) fn from_uri(uri: &str) -> Option<Self> {
         match uri {
             PERSISTENT_NAME => Some(NameFormat::Persistent),
             EMAIL_NAME => Some(NameFormat::Email),
@@ -185,11 +185,11 @@ pub struct ResponseOrigin {
 
 /// The checks so far.
 #[derive(Default)]
-pub struct Checks(pub Vec<Check>);
+pub(crate) struct Checks(pub Vec<Check>);
 
 impl Checks {
     /// Notes one check, and passes on what it found.
-    pub fn note<T>(
+    pub(crate) fn note<T>(
         &mut self,
         says: &'static str,
         outcome: Result<T, Reason>,

@@ -63,18 +63,18 @@ pub(super) enum Node {
 
 impl Element {
     /// Whether this is the element `name` of `namespace`.
-    pub fn is(&self, namespace: &str, name: &str) -> bool {
+    pub(crate) fn is(&self, namespace: &str, name: &str) -> bool {
         self.name == name && &*self.namespace == namespace
     }
 
     /// The value of an attribute in no namespace.
-    pub fn attribute(&self, name: &str) -> Option<&str> {
+    pub(crate) fn attribute(&self, name: &str) -> Option<&str> {
         let found = self.attributes.iter().find(|one| one.name == name && one.namespace.is_empty());
         found.map(|one| one.value.as_str())
     }
 
     /// The elements directly inside.
-    pub fn elements(&self) -> impl Iterator<Item = &Element> {
+    pub(crate) fn elements(&self) -> impl Iterator<Item = &Element> {
         self.nodes.iter().filter_map(|node| match node {
             Node::Element(element) => Some(element),
             Node::Text(_) => None,
@@ -82,18 +82,22 @@ impl Element {
     }
 
     /// The elements `name` of `namespace` directly inside.
-    pub fn children<'a>(&'a self, namespace: &'a str, name: &'a str) -> impl Iterator<Item = &'a Element> {
+    pub(crate) fn children<'a>(
+        &'a self,
+        namespace: &'a str,
+        name: &'a str,
+    ) -> impl Iterator<Item = &'a Element> {
         self.elements().filter(move |element| element.is(namespace, name))
     }
 
     /// The one element `name` of `namespace` directly inside; none where there are several.
-    pub fn only(&self, namespace: &str, name: &str) -> Option<&Element> {
+    pub(crate) fn only(&self, namespace: &str, name: &str) -> Option<&Element> {
         let mut found = self.elements().filter(|element| element.is(namespace, name));
         found.next().filter(|_| found.next().is_none())
     }
 
     /// The text of an element that holds nothing else, without the blanks around it.
-    pub fn text(&self) -> Option<String> {
+    pub(crate) fn text(&self) -> Option<String> {
         let mut text = String::new();
         for node in &self.nodes {
             match node {
@@ -105,7 +109,7 @@ impl Element {
     }
 
     /// All text inside, however deep, without the blanks around it.
-    pub fn whole_text(&self) -> String {
+    pub(crate) fn whole_text(&self) -> String {
         let mut text = String::new();
         self.gather(&mut text);
         trimmed(&text).to_owned()
@@ -121,7 +125,7 @@ impl Element {
     }
 
     /// Calls `visit` on this element and on every one below it, parents first.
-    pub fn walk<'a>(
+    pub(crate) fn walk<'a>(
         &'a self,
         visit: &mut impl FnMut(&'a Element) -> Result<(), Reason>,
     ) -> Result<(), Reason> {

@@ -15,16 +15,16 @@ use serde_json::Value;
 use crate::error::{Error, Errors, Result};
 
 /// Names and values, in the order in which they were sent. A name may stand there twice.
-pub struct Fields(Vec<(String, Value)>);
+pub(crate) struct Fields(Vec<(String, Value)>);
 
 impl Fields {
     /// The fields of a form or of a query.
-    pub fn of_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
+    pub(crate) fn of_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
         Self(pairs.into_iter().map(|(name, value)| (name, Value::String(value))).collect())
     }
 
     /// Reads them. What is null was not sent; what the struct does not know is left aside.
-    pub fn read<T: DeserializeOwned>(self) -> Result<T> {
+    pub(crate) fn read<T: DeserializeOwned>(self) -> Result<T> {
         let fields = self.0.into_iter().filter(|(_, value)| !value.is_null());
         T::deserialize(MapAccessDeserializer::new(Named { fields, at: None })).map_err(Error::from)
     }
@@ -55,7 +55,7 @@ impl<'de> Deserialize<'de> for Fields {
 
 /// What is wrong with fields, in the words of whoever sends them.
 #[derive(Debug)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// It was sent more than once.
     Twice(String),
     /// It has to be sent.

@@ -56,11 +56,11 @@ pub enum SsoIntent {
 
 /// Sets a connection up that is not in use, for whoever has the link. It is used as often as needed.
 #[derive(Debug)]
-pub struct SetUpConnection;
+pub(crate) struct SetUpConnection;
 
 /// What a set-up link opens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SetupLinkState {
+pub(crate) struct SetupLinkState {
     /// Which connection.
     pub connection: ConnectionId,
     /// Until when, in seconds since the Unix epoch.
@@ -78,11 +78,11 @@ impl Purpose for SetUpConnection {
 
 /// Offers whoever signed out here to sign out at the identity provider as well.
 #[derive(Debug)]
-pub struct SignOutThere;
+pub(crate) struct SignOutThere;
 
 /// The session at an identity provider that a session here came from.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct LogoutOffer {
+pub(crate) struct LogoutOffer {
     /// At which connection.
     pub connection: ConnectionId,
     /// What the identity provider calls it, sealed.
@@ -100,7 +100,7 @@ impl Purpose for SignOutThere {
 
 /// A request for a logout on its way to an identity provider. Its secret is the RelayState; it claims the ID.
 #[derive(Debug)]
-pub struct LogoutSent;
+pub(crate) struct LogoutSent;
 
 impl Purpose for LogoutSent {
     const NAME: &'static str = "logout_sent";
@@ -123,7 +123,7 @@ impl Purpose for SamlRequest {
 /// A response that passed every check and waits for its browser to come by itself, out of the cross-site POST. Claims it
 /// sealed.
 #[derive(Debug)]
-pub struct SsoHandoff;
+pub(crate) struct SsoHandoff;
 
 impl Purpose for SsoHandoff {
     const NAME: &'static str = "saml_arrival";
@@ -136,7 +136,7 @@ impl Purpose for SsoHandoff {
 
 /// Connects an identity with the account of whoever signs in to it once the old way. Claims the identity sealed.
 #[derive(Debug)]
-pub struct LinkIdentity;
+pub(crate) struct LinkIdentity;
 
 impl Purpose for LinkIdentity {
     const NAME: &'static str = "link_identity";
