@@ -114,6 +114,7 @@ where
 }
 
 /// What an id is of. None of these has a value.
+#[expect(unreachable_pub, reason = "of some of them only ids inside of the crate are")]
 pub(crate) mod of {
     macro_rules! of {
         ($($(#[$doc:meta])* $name:ident,)+) => { $($(#[$doc])* #[derive(Debug)] pub enum $name {})+ };

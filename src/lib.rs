@@ -21,7 +21,7 @@
 //! What an application that embeds the house may use is public; everything else is `pub(crate)`, and `unreachable_pub`
 //! keeps it so.
 
-#![warn(clippy::print_stdout, clippy::print_stderr)]
+#![warn(clippy::print_stdout, clippy::print_stderr, unreachable_pub)]
 
 pub mod clock;
 pub mod config;

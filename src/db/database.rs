@@ -21,6 +21,7 @@ use super::{
     pool::{Held, Pool},
     reader,
     readiness::Readiness,
+    shrinking::{truncate_wal, write_anew},
     versions,
 };
 use crate::{
@@ -225,7 +226,7 @@ impl Inner {
         let outcome = work(held);
         let outcome = match &**held {
             Conn::Sqlite(_) => outcome,
-            Conn::Postgres(_) => outcome.map_err(Error::as_postgres_means),
+            Conn::Postgres(_) => outcome.map_err(Error::in_terms_of_postgres),
         };
         let is_closed =
             matches!(Manager::transaction_manager_status_mut(&mut **held).transaction_depth(), Ok(None));
@@ -314,31 +315,6 @@ impl Inner {
 }
 
 pub(crate) type Manager = <Conn as Connection>::TransactionManager;
-
-#[derive(QueryableByName)]
-struct Checkpoint {
-    #[diesel(sql_type = diesel::sql_types::Integer)]
-    busy: i32,
-}
-
-/// A page that was split or joined keeps copies of rows between its rows; only writing the whole file anew drops them.
-fn write_anew(conn: &mut Conn) -> Result<()> {
-    if let Conn::Sqlite(conn) = conn {
-        conn.batch_execute("VACUUM")?;
-    }
-    Ok(())
-}
-
-fn truncate_wal(conn: &mut Conn) -> Result<bool> {
-    match conn {
-        Conn::Sqlite(conn) => {
-            let outcome: Checkpoint =
-                diesel::sql_query("PRAGMA wal_checkpoint(TRUNCATE)").get_result(conn)?;
-            Ok(outcome.busy == 0)
-        }
-        Conn::Postgres(_) => Ok(true),
-    }
-}
 
 fn finish<T>(conn: &mut Conn, outcome: Result<T>) -> Result<T> {
     match outcome {

@@ -17,6 +17,7 @@ mod reader;
 mod readiness;
 #[expect(missing_docs, reason = "the tables are described in the migrations")]
 pub mod schema;
+mod shrinking;
 mod tx;
 mod versions;
 

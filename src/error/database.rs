@@ -149,7 +149,7 @@ impl From<ConnectionError> for Error {
 
 impl Error {
     /// The same where PostgreSQL said it: what it does not say of the statement, it says of itself.
-    pub(crate) fn as_postgres_means(self) -> Self {
+    pub(crate) fn in_terms_of_postgres(self) -> Self {
         match self {
             Error::Internal(cause) => match cause.downcast::<Cause>() {
                 Ok(cause @ Cause::DatabaseError(Kind::Unknown, _)) => {
@@ -200,7 +200,7 @@ mod tests {
 
     fn outcome(kind: Kind, message: ServerMessage, is_postgres: bool) -> (&'static str, bool) {
         let error = Error::from(Cause::DatabaseError(kind, Box::new(message)));
-        let error = if is_postgres { error.as_postgres_means() } else { error };
+        let error = if is_postgres { error.in_terms_of_postgres() } else { error };
         let is_lost = matches!(&error, Error::Unavailable(outage) if outage.is_lost);
         (error.code(), is_lost)
     }

@@ -1,10 +1,11 @@
-//! How emails leave: over SMTP, into a folder, or into memory.
+//! How emails leave: over SMTP, into a folder, or, in tests, into memory.
 
+#[cfg(test)]
+use std::sync::Mutex;
 use std::{
     fmt, fs,
     io::{self, Write},
     path::{Path, PathBuf},
-    sync::Mutex,
 };
 
 use lettre::{
@@ -17,7 +18,9 @@ use lettre::{
 };
 use tokio::task;
 
-use super::{Email, Refusal, hold, smtp::Smtp};
+#[cfg(test)]
+use super::hold;
+use super::{Email, Refusal, smtp::Smtp};
 use crate::config::make_private_folder;
 
 /// Where emails go.
@@ -29,6 +32,7 @@ pub struct Mailer {
 enum Way {
     Smtp(Box<Smtp>),
     Folder(PathBuf),
+    #[cfg(test)]
     Memory(Mutex<Vec<Email>>),
 }
 
@@ -63,6 +67,7 @@ impl Mailer {
     ///
     /// # Errors
     /// A sentence about `from`.
+    #[cfg(test)]
     pub(crate) fn memory(from: &str) -> Result<Self, String> {
         Ok(Self { from: sender(from)?, way: Way::Memory(Mutex::default()) })
     }
@@ -84,6 +89,7 @@ impl Mailer {
                     .flatten()
                     .map_err(|error| Refusal::of_server(format!("The mail folder: {}.", error.kind())))
             }
+            #[cfg(test)]
             Way::Memory(sent) => {
                 hold(sent).push(email.clone());
                 Ok(())
@@ -100,13 +106,16 @@ impl Mailer {
             Way::Smtp(smtp) => smtp.check().await,
             Way::Folder(folder) => make_private_folder(folder)
                 .map_err(|error| Refusal::of_server(format!("The mail folder: {}.", error.kind()))),
+            #[cfg(test)]
             Way::Memory(_) => Ok(()),
         }
     }
 
     /// The emails kept by [`memory`](Self::memory), oldest first; none from any other.
+    #[cfg(test)]
     pub(crate) fn sent(&self) -> Vec<Email> {
         match &self.way {
+            #[cfg(test)]
             Way::Memory(sent) => hold(sent).clone(),
             Way::Smtp(_) | Way::Folder(_) => Vec::new(),
         }
@@ -117,6 +126,7 @@ impl Mailer {
         match &self.way {
             Way::Smtp(smtp) => format!("over SMTP to {}", smtp.name()),
             Way::Folder(folder) => format!("into the folder {}", folder.display()),
+            #[cfg(test)]
             Way::Memory(_) => "into memory".into(),
         }
     }

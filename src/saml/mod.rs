@@ -28,12 +28,9 @@ mod xml;
 
 pub(crate) use self::{
     idp::MAX_METADATA,
-    limits::MAX_RESPONSE,
     logout::{Logout, answer_logout},
-    logout_there::{LogoutAnswer, PreparedLogout, ProviderSession, ask_for_logout},
-    response::{Attribute, Check, NameId, ResponseOrigin},
-    start::PreparedRequest,
-    time::SKEW,
+    logout_there::{ProviderSession, ask_for_logout},
+    response::{Attribute, Check},
 };
 pub use self::{
     idp::{IdentityProvider, choose_provider, provider_ids, read_provider},

@@ -57,8 +57,6 @@ pub(crate) struct LayoutUser {
     pub email: String,
     /// Whether the address is proved.
     pub is_verified: bool,
-    /// Whether the account waits to be deleted.
-    pub is_leaving: bool,
 }
 
 impl Layout {
@@ -73,7 +71,6 @@ impl Layout {
                 initials: initials(&visitor.user.name),
                 email: visitor.user.email.spelled().to_owned(),
                 is_verified: visitor.user.is_verified(),
-                is_leaving: visitor.user.is_leaving(),
             }),
             flash: flash.or_else(|| visitor::is_locked(req).then(|| Error::SessionLocked.to_string())),
             now: visitor.map_or(bare.now, |visitor| visitor.now),

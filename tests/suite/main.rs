@@ -82,6 +82,7 @@ mod password;
 mod peers;
 mod pgbouncer;
 mod privacy_data;
+mod public_surface;
 mod put_back;
 mod races;
 mod rate_limit;
