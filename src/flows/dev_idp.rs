@@ -9,7 +9,7 @@ use crate::{
     error::Result,
     model::service_key,
     saml::{DevIdp, dev_idp},
-    web::{Query, Reply, forwarded},
+    web::{Query, Reply, local_visitor},
 };
 
 /// The people it knows: one for each role in the organisation that `vestibule seed` makes.
@@ -49,7 +49,7 @@ pub(crate) struct Asked {
 
 /// `GET /dev/idp`: whoever comes with a request chooses who to be.
 pub(crate) async fn show(req: HttpRequest, query: Query<Asked>, app: Data<App>) -> Result<Reply> {
-    forwarded::only_here(&req, &app)?;
+    local_visitor::only_here(&req, &app)?;
     let config = app.config().clone();
     let service = app.read(move |conn| service_key::service(conn, &config)).await?;
     let (provider, now) = (of(&app)?, app.now());
@@ -67,7 +67,7 @@ pub(crate) async fn show(req: HttpRequest, query: Query<Asked>, app: Data<App>) 
 
 /// `GET /dev/idp/metadata`
 pub(crate) async fn metadata(req: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
-    forwarded::only_here(&req, &app)?;
+    local_visitor::only_here(&req, &app)?;
     let document = of(&app)?.metadata()?;
     Ok(HttpResponse::Ok().content_type("application/samlmetadata+xml").body(document))
 }

@@ -13,7 +13,7 @@ use crate::{
     clock::Timestamp,
     error::{Error, Result},
     mail::Caught,
-    web::{Reply, forwarded, headers},
+    web::{Reply, headers, local_visitor},
 };
 
 /// What was caught, newest first.
@@ -69,7 +69,7 @@ impl From<Caught> for CaughtView {
 
 /// `GET /dev/mail`
 pub(crate) async fn index(req: HttpRequest, app: Data<App>) -> Result<Reply> {
-    forwarded::only_here(&req, &app)?;
+    local_visitor::only_here(&req, &app)?;
     let emails = app.catcher().map(|catcher| catcher.emails()).unwrap_or_default();
     let emails = emails.into_iter().map(CaughtView::from).collect();
     let shown_at = app.mail_shown_at().map(str::to_owned);
@@ -82,7 +82,7 @@ const FRAMED: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'n
 
 /// `GET /dev/mail/{id}/html`. Its links open in the window around the frame.
 pub(crate) async fn html(req: HttpRequest, id: Path<u64>, app: Data<App>) -> Result<HttpResponse> {
-    forwarded::only_here(&req, &app)?;
+    local_visitor::only_here(&req, &app)?;
     let email = app.catcher().and_then(|catcher| catcher.email(*id)).ok_or(Error::NotFound)?;
     let framed = email.html.replacen("<head>", "<head><base target=\"_top\">", 1);
     Ok(HttpResponse::Ok()
@@ -94,7 +94,7 @@ pub(crate) async fn html(req: HttpRequest, id: Path<u64>, app: Data<App>) -> Res
 
 /// `GET /dev/mail/{id}`, with the HTML in a frame.
 pub(crate) async fn show(req: HttpRequest, id: Path<u64>, app: Data<App>) -> Result<HttpResponse> {
-    forwarded::only_here(&req, &app)?;
+    local_visitor::only_here(&req, &app)?;
     let email = app.catcher().and_then(|catcher| catcher.email(*id)).ok_or(Error::NotFound)?;
     let mut answer = Reply::page(DevEmailPage { email: email.into() }).respond_to(&req);
     answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, headers::policy_with_frames());

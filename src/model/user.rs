@@ -22,10 +22,12 @@ use crate::{
     mail::EmailAddress,
 };
 
+#[cfg(feature = "development")]
+pub(crate) use self::address::latest_unverified;
 pub(crate) use self::{
     address::{
-        Cursor, all_with, at_domain, confirmed, latest_unverified, lock_both, mark_warned, meant_by,
-        stale_unverified, start_cursor,
+        Cursor, all_with, at_domain, confirmed, lock_both, mark_warned, meant_by, stale_unverified,
+        start_cursor,
     },
     known_devices::{forget_known_devices, known_from},
     password::{

@@ -20,10 +20,12 @@ pub(crate) fn policy_with_form_to(action: &url::Url) -> Option<HeaderValue> {
 }
 
 /// The policy of a page that shows another one of this site in a frame.
+#[cfg(feature = "development")]
 pub(crate) fn policy_with_frames() -> HeaderValue {
     HeaderValue::from_static(WITH_FRAMES)
 }
 
+#[cfg(feature = "development")]
 const WITH_FRAMES: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; frame-src 'self'; \
     form-action 'self'; base-uri 'none'; frame-ancestors 'none'; report-uri /csp-reports; report-to csp";
 

@@ -139,6 +139,7 @@ pub(crate) enum Event {
     /// Somebody is no longer a member.
     MemberRemoved { organisation: OrganisationId },
     /// Demonstration data was made.
+    #[cfg(feature = "development")]
     Seeded {},
     /// The account is to be deleted.
     DeletionScheduled { delete_at: Timestamp },
