@@ -259,6 +259,15 @@ impl ToSql<sql_types::Timestamp, Sqlite> for Timestamp {
 }
 
 /// The clock of the house: the machine's, or one that a test moves.
+///
+/// ```
+/// use chrono::TimeDelta;
+/// use vestibule::clock::{Clock, Timestamp};
+///
+/// let clock = Clock::test(Timestamp::from_unix(1_763_733_900));
+/// clock.advance(TimeDelta::days(1));
+/// assert_eq!(clock.now().iso(), "2025-11-22T14:05:00Z");
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Clock(Option<Arc<Mutex<Timestamp>>>);
 

@@ -18,6 +18,34 @@
 //! one transaction at one moment; its emails lie in the same transaction and leave after it. Whoever proves who
 //! they are comes in through [`web::authentication`], and through nothing else.
 //!
+//! An application that embeds it opens it with settings, brings the schema up and serves it on a socket of its own:
+//!
+//! ```
+//! use std::{collections::BTreeMap, error::Error, net::TcpListener};
+//!
+//! use vestibule::{app::App, clock::Clock, config, server};
+//!
+//! # fn main() -> Result<(), Box<dyn Error>> {
+//! #     actix_web::rt::System::new().block_on(serve())
+//! # }
+//! async fn serve() -> Result<(), Box<dyn Error>> {
+//!     # let folder = tempfile::tempdir()?;
+//!     # let database = format!("sqlite://{}/house.db", folder.path().display());
+//!     let settings = [
+//!         ("DATABASE_URL", database.as_str()),
+//!         ("SECRET_KEY", "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKL"),
+//!         ("SMTP_URL", "smtp://localhost:2525"),
+//!     ];
+//!     let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+//!     let app = App::open_with(config::from_values(BTreeMap::from(settings))?, Clock::system())?;
+//!     app.db().migrate()?;
+//!     let server = server::start(&app, TcpListener::bind("127.0.0.1:0")?)?;
+//!     # let handle = server.handle();
+//!     # actix_web::rt::spawn(async move { handle.stop(true).await });
+//!     Ok(server.await?)
+//! }
+//! ```
+//!
 //! What an application that embeds the house may use is public; everything else is `pub(crate)`, and `unreachable_pub`
 //! keeps it so.
 

@@ -86,6 +86,14 @@ fn no_place(database: &DatabaseUrl, cause: &io::Error) -> Option<String> {
 }
 
 /// Settings by name → a config, or everything that is wrong with them.
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use vestibule::config;
+///
+/// let refused = config::from_values(BTreeMap::from([("LISTEN".to_owned(), "somewhere".to_owned())]));
+/// assert!(refused.unwrap_err().to_string().contains("LISTEN is `somewhere`"));
+/// ```
 pub fn from_values(values: BTreeMap<String, String>) -> Result<Config, Problems> {
     let mut sources = Sources::default();
     values.into_iter().for_each(|(name, text)| sources.write(name, text, Source::Environment));

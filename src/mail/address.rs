@@ -78,6 +78,13 @@ impl EmailAddress {
     /// stripped. Refused are quoted local parts, IP addresses, names without a dot (`localhost` excepted),
     /// everything that cannot be seen, and what a mail server could not be told.
     ///
+    /// ```
+    /// use vestibule::mail::EmailAddress;
+    ///
+    /// assert!(EmailAddress::parse(" ada@example.com ").is_ok());
+    /// assert!(EmailAddress::parse("ada@example").is_err(), "no mail leaves for there");
+    /// ```
+    ///
     /// # Errors
     /// The first problem found.
     pub fn parse(typed: &str) -> Result<Self, AddressProblem> {
