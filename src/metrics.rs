@@ -164,7 +164,7 @@ impl Metrics {
     }
 
     /// Counts a browser's report of what a page's policy forbade.
-    pub fn csp_report(&self) {
+    pub(crate) fn csp_report(&self) {
         self.csp_reports.inc();
     }
 

@@ -113,7 +113,7 @@ pub(crate) fn ask_for(tx: &mut Tx, actor: &Actor, user: &User, only: Option<Vec<
 
 /// Whether what waits may be stopped from this session. A factor that is to be removed has no vote on that: a session which
 /// it opened only counts where the account knew the browser before the factor was there.
-pub fn may_stop(conn: &mut Conn, user: &UserId, session: &SessionId) -> Result<bool> {
+pub(crate) fn may_stop(conn: &mut Conn, user: &UserId, session: &SessionId) -> Result<bool> {
     type Row = (Option<Factor>, Option<PasskeyId>, Option<Timestamp>);
     let columns = (sessions::second_factor, sessions::passkey_id, sessions::browser_known_since);
     let (used, passkey, known_since): Row = sessions::table.find(session).select(columns).first(conn)?;

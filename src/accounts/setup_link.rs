@@ -176,7 +176,7 @@ fn hold(tx: &mut Tx, secret: &Secret<SetUpConnection>) -> Result<OpenedLink> {
 }
 
 /// Puts a connection into use that a link has changed; `seen` is the fingerprint of what its owner looked at.
-pub fn switch_on(
+pub(crate) fn switch_on(
     tx: &mut Tx,
     actor: &Actor,
     organisation: &OrganisationId,

@@ -50,7 +50,7 @@ pub(crate) fn is_full(conn: &mut Conn, user: &UserId, with: Option<StepUpMethod>
 
 /// The step-up that a sign-in counts as where `STEP_UP_AFTER_SIGN_IN` is on: by password or passkey, with the second factor
 /// where one was due. A link by mail never does, nor does what an identity provider says.
-pub fn by_sign_in(method: AuthMethod, second: Option<Factor>) -> Option<StepUpMethod> {
+pub(crate) fn by_sign_in(method: AuthMethod, second: Option<Factor>) -> Option<StepUpMethod> {
     match method {
         AuthMethod::Password => Some(second.map_or(StepUpMethod::Password, StepUpMethod::from)),
         AuthMethod::Passkey => Some(second.map_or(StepUpMethod::Passkey, StepUpMethod::from)),
@@ -75,7 +75,7 @@ fn provider_leaves_second_factor_to_us(conn: &mut Conn, id: &UserId) -> Result<O
 
 /// Whether an organisation's identity provider may stand in for the second factor of `user`: where the organisation has the
 /// domain of the account's address proved, now.
-pub fn stands_in(conn: &mut Conn, organisation: &OrganisationId, user: &User) -> Result<bool> {
+pub(crate) fn stands_in(conn: &mut Conn, organisation: &OrganisationId, user: &User) -> Result<bool> {
     let domain = domain::verified(conn, &user.email.domain())?;
     Ok(user.is_verified() && domain.is_some_and(|domain| domain.organisation_id == *organisation))
 }

@@ -25,7 +25,7 @@ static WRITTEN: AtomicI64 = AtomicI64::new(0);
 const NAMES: [&str; 3] = ["effectiveDirective", "effective-directive", "violated-directive"];
 
 /// `POST /csp-reports`. Strangers may send anything: nothing of it is kept but the name of a directive, where it is one.
-pub async fn create(_: HttpRequest, body: Payload, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn create(_: HttpRequest, body: Payload, app: Data<App>) -> Result<Reply> {
     let mut counted = 0;
     let whole = input::collect(body.into_inner(), app.config().body_limit);
     let bytes =

@@ -8,8 +8,9 @@ use crate::{
     app::App,
     error::{Error, Result},
     web::{
-        Reply, forwarded,
+        Reply,
         listed_routes::{ListedRoute, ListedRoutes},
+        local_visitor,
     },
 };
 
@@ -21,8 +22,8 @@ struct DevRoutesPage {
 }
 
 /// `GET /dev/routes`
-pub async fn show(req: HttpRequest, app: Data<App>) -> Result<Reply> {
-    forwarded::only_here(&req, &app)?;
+pub(crate) async fn show(req: HttpRequest, app: Data<App>) -> Result<Reply> {
+    local_visitor::only_here(&req, &app)?;
     let listed = req.app_data::<Data<ListedRoutes>>().ok_or(Error::NotFound)?;
     Ok(Reply::page(DevRoutesPage { routes: listed.0.clone() }))
 }

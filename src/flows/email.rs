@@ -64,7 +64,11 @@ pub(crate) async fn form(me: SteppedUpVerifiedUser, app: Data<App>) -> Result<Re
 }
 
 /// `PUT POST /me/email`. The same answer whether or not the new address is somebody's.
-pub async fn ask(me: SteppedUpVerifiedUser, Input(form): Input<Form>, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn ask(
+    me: SteppedUpVerifiedUser,
+    Input(form): Input<Form>,
+    app: Data<App>,
+) -> Result<Reply> {
     let (current, email) = (me.user.email.spelled().to_owned(), form.email.clone());
     let outcome = send(me, form, app).await;
     Reply::or_again(outcome, |errors| EmailPage { current, email, pending: None, errors })

@@ -60,7 +60,7 @@ pub(crate) async fn form() -> Result<Reply> {
 }
 
 /// `POST /forgot-password`. The same answer for every address.
-pub async fn create(client: Client, Input(form): Input<Form>, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn create(client: Client, Input(form): Input<Form>, app: Data<App>) -> Result<Reply> {
     let email = form.email.clone();
     Reply::or_again(ask(client, form, app).await, |errors| ForgotPage { email, errors })
 }

@@ -138,7 +138,7 @@ async fn has_organisations(app: &App) -> Result<bool> {
 }
 
 /// `POST /login`
-pub async fn create(client: Client, Input(form): Input<Form>, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn create(client: Client, Input(form): Input<Form>, app: Data<App>) -> Result<Reply> {
     let page = form.again(Errors::default());
     Reply::or_again(sign_in(client, form, app).await, |errors| LoginPage { errors, ..page })
 }

@@ -51,14 +51,14 @@ const REFUSED: &str = "/auth/saml/refused";
 
 /// Where a sign-in goes that comes back, and whether its device is remembered.
 #[derive(Default, Serialize)]
-pub struct Destination {
+pub(crate) struct Destination {
     next: Option<String>,
     remember: bool,
 }
 
 impl Destination {
     /// `next` where it is a path of this site.
-    pub fn new(next: Option<&str>, remember: bool) -> Self {
+    pub(crate) fn new(next: Option<&str>, remember: bool) -> Self {
         Self { next: local_path(next), remember }
     }
 }

@@ -76,7 +76,7 @@ pub(crate) async fn form(
 }
 
 /// `POST /signup`
-pub async fn create(client: Client, Input(form): Input<Form>, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn create(client: Client, Input(form): Input<Form>, app: Data<App>) -> Result<Reply> {
     let page = form.again(Errors::default());
     Reply::or_again(sign_up(client, form, app).await, |errors| SignupPage { errors, ..page })
 }

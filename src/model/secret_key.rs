@@ -174,7 +174,7 @@ pub(crate) fn seal_canary(tx: &mut Tx) -> Result<()> {
 }
 
 /// Since when today's key is in use, where that is known: the key of a database from before it was noted may be older.
-pub fn in_use_since(conn: &mut Conn) -> Result<Option<Timestamp>> {
+pub(crate) fn in_use_since(conn: &mut Conn) -> Result<Option<Timestamp>> {
     let canary = key_checks::table.find(CANARY).select(key_checks::sealed_at);
     Ok(canary.first::<Option<Timestamp>>(conn).optional()?.flatten())
 }

@@ -65,7 +65,7 @@ pub(crate) fn announce(tx: &mut Tx, key: &ServiceKey) -> Result<()> {
 }
 
 /// When the key in use was made, where there is one.
-pub fn in_use_since(conn: &mut Conn) -> Result<Option<Timestamp>> {
+pub(crate) fn in_use_since(conn: &mut Conn) -> Result<Option<Timestamp>> {
     let in_use = service_keys::table.filter(service_keys::state.eq(State::InUse));
     Ok(in_use.select(service_keys::created_at).first(conn).optional()?)
 }

@@ -21,6 +21,8 @@ pub mod layout;
 pub mod link_token;
 pub mod listed_routes;
 pub mod local_path;
+#[cfg(feature = "development")]
+pub mod local_visitor;
 pub mod magic_link_cookie;
 pub mod mailed_token;
 pub mod matched;

@@ -79,7 +79,7 @@ impl Reply {
     }
 
     /// What came of a form; where it was sent too often or at a bad moment, that form again with what was typed.
-    pub fn or_again<P: Page + 'static>(
+    pub(crate) fn or_again<P: Page + 'static>(
         outcome: Result<Self>,
         again: impl FnOnce(Errors) -> P,
     ) -> Result<Self> {

@@ -61,7 +61,7 @@ impl HeldBody {
 }
 
 /// Keeps a form; nothing where it holds a secret, which is never kept.
-pub async fn save(
+pub(crate) async fn save(
     app: &App,
     visitor: &Authenticated,
     req: &HttpRequest,
@@ -93,7 +93,7 @@ pub async fn save(
 }
 
 /// Takes a form out again, once, in the session and the browser that sent it: another holder of the session plants nothing.
-pub fn consume(
+pub(crate) fn consume(
     tx: &mut Tx,
     session: &SessionId,
     browser: Option<&str>,

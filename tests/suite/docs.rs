@@ -11,7 +11,6 @@ use vestibule::{
     clock::span_in_words,
     config::{self, SETTINGS},
     error::Error,
-    model::connection::Mapping,
     routes::entries,
 };
 
@@ -267,9 +266,14 @@ fn snake_case(name: &str) -> String {
 
 #[test]
 fn the_usual_names_of_attributes_are_those_of_the_program() {
+    let source = fs::read_to_string("src/model/connection/mapping.rs").unwrap();
+    let (_, lists) = source.split_once("const DEFAULT_ATTRIBUTE_NAMES").unwrap();
+    let (_, lists) = lists.split_once(" = [").unwrap();
+    let (lists, _) = lists.split_once("];").unwrap();
     let titles = ["Email attribute", "Name attribute", "Groups attribute"];
-    let rows = titles.into_iter().zip(Mapping::DEFAULT_ATTRIBUTE_NAMES).map(|(title, names)| {
-        let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    let rows = titles.into_iter().zip(lists.split("&[").skip(1)).map(|(title, names)| {
+        let names: Vec<String> =
+            names.split('"').skip(1).step_by(2).map(|name| format!("`{name}`")).collect();
         [title.to_owned(), names.join(", ")]
     });
     assert_block("usual names", &table(["setting", "names that are looked for when it is empty"], rows));

@@ -54,7 +54,7 @@ const SECRET_KEY_LIFE: TimeDelta = TimeDelta::days(2 * 365);
 const SAML_KEY_LIFE: TimeDelta = TimeDelta::days(3 * 365);
 
 /// How old the keys in use are.
-pub async fn ages(app: &App) -> Finding {
+pub(crate) async fn ages(app: &App) -> Finding {
     let look = |conn: &mut _| Ok((secret_key::in_use_since(conn)?, service_key::in_use_since(conn)?));
     let Ok((secret, saml)) = app.read(look).await else {
         return finding("key ages", Health::Warning, "cannot be read until the schema is up.");

@@ -47,7 +47,7 @@ pub(crate) async fn link_form(client: Client, visitor: MaybeUser, app: Data<App>
 }
 
 /// `POST /auth/saml/link`: connects the two. A sign-in in this browser, after it was asked for, is as good as a step-up.
-pub async fn link(me: CurrentUser, client: Client, req: HttpRequest, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn link(me: CurrentUser, client: Client, req: HttpRequest, app: Data<App>) -> Result<Reply> {
     let secret = client.linking.clone().ok_or(Error::DeadLink)?;
     let (here, asked) = (me.session.id.clone(), secret.clone());
     let (began_at, asked_at) = app

@@ -33,7 +33,7 @@ pub(crate) struct SetupLinkPage {
 
 /// Which state of a connection its owner looked at.
 #[derive(Deserialize)]
-pub struct SwitchOnForm {
+pub(crate) struct SwitchOnForm {
     #[serde(default)]
     fingerprint: String,
 }
