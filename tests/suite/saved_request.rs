@@ -84,3 +84,17 @@ async fn only_what_takes_something_away_waits_for_another_press() {
         assert_eq!(page.body.contains(" data-continue"), goes_on, "{path}");
     }
 }
+
+/// Another holder of the session cannot have its owner send something: the form belongs to the browser that sent it.
+#[actix_web::test]
+async fn a_form_that_another_browser_planted_does_not_go_on() {
+    let app = TestApp::open().await;
+    let browser = signed_in(&app).await;
+    let thief = app.browser();
+    thief.get("/login").await.is(200);
+    thief.set_cookie("session", &browser.cookie("session").unwrap());
+    let planted = thief.post("/me/email", &[("email", "evil@example.com")]).await.is(303);
+    let resume = planted.header("location").split_once("resume=").unwrap().1.to_owned();
+
+    browser.get(&format!("/auth/continue?resume={resume}")).await.is(422).hides("evil@example.com");
+}

@@ -511,6 +511,21 @@ async fn the_second_factor_is_asked_for_unless_the_connection_says_otherwise() {
     assert!(is_nobody(&browser).await);
     acme.sets(&app, "asks_second_factor = FALSE").await;
     acme.signs_in(&app, &app.browser(), &ada()).await.goes_to("/me");
+    // An organisation that has nothing proved any more vouches for no second factor.
+    app.db_execute("UPDATE domains SET verified_at = NULL").await;
+    acme.signs_in(&app, &app.browser(), &ada()).await.goes_to("/login/2fa?next=%2Fme");
+}
+
+#[actix_web::test]
+async fn a_sign_in_from_before_connects_nothing_without_a_step_up() {
+    let app = TestApp::open().await;
+    let acme = Acme::of(&app).await;
+    let browser = resident(&app, "ada@example.com").await.with("accept", "text/html");
+    app.wait(TimeDelta::minutes(1));
+    acme.signs_in(&app, &browser, &ada()).await.goes_to("/auth/saml/link");
+    let answer = browser.post("/auth/saml/link", &[]).await.is(303);
+    assert!(answer.header("location").starts_with("/auth/confirm"), "{}", answer.header("location"));
+    assert_eq!(app.count("identities").await, 0);
 }
 
 #[actix_web::test]
