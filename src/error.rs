@@ -271,7 +271,7 @@ impl Errors {
     }
 
     /// About the whole form: it was sent too often, or at a bad moment. Nothing where `error` is no matter of waiting.
-    pub fn of_waiting(error: &Error) -> Option<Self> {
+    pub(crate) fn of_waiting(error: &Error) -> Option<Self> {
         let seconds = match error {
             Error::TooManyAttempts(seconds) => Some(*seconds),
             Error::Busy | Error::Unavailable(_) | Error::Timeout => None,
@@ -281,7 +281,7 @@ impl Errors {
     }
 
     /// Seconds until the form may be sent again, where that is what is wrong.
-    pub fn wait(&self) -> Option<i64> {
+    pub(crate) fn wait(&self) -> Option<i64> {
         self.1
     }
 

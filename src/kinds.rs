@@ -31,7 +31,7 @@ impl AuthMethod {
     }
 
     /// The method with what was given after it, in words: "Password + recovery code".
-    pub fn with(&self, second: &Option<Factor>) -> String {
+    pub(crate) fn with(&self, second: &Option<Factor>) -> String {
         match second {
             None => self.words().to_owned(),
             Some(second) => format!("{} + {}", self.words(), second.words()),
@@ -53,7 +53,7 @@ text_enum! {
 
 impl Factor {
     /// The factor in words, within a sentence.
-    pub fn words(&self) -> &'static str {
+    pub(crate) fn words(&self) -> &'static str {
         match self {
             Factor::Totp => "authenticator app",
             Factor::RecoveryCode => "recovery code",

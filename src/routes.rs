@@ -250,7 +250,7 @@ verbs!(get => GET, post => POST, put => PUT, delete => DELETE);
 pub(crate) const FIRST_READS: FirstReads = FirstReads(&[("/me/sessions", sessions::first_read)]);
 
 /// Every route, for pages that list them.
-pub fn listed() -> ListedRoutes {
+pub(crate) fn listed() -> ListedRoutes {
     let listed = entries().into_iter().map(|entry| ListedRoute {
         method: entry.method.to_string(),
         path: entry.path,

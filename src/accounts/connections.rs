@@ -2,11 +2,15 @@
 
 use diesel::prelude::*;
 
-use super::sso_policy;
+use super::{
+    sso_changes::{self, Target},
+    sso_policy,
+};
 use crate::{
     db::{Conn, Tx, schema::connections},
     error::{Error, Result},
     ids::{ConnectionId, OrganisationId},
+    mail::emails::SsoChange,
     model::{
         audit::{self, Actor, Event},
         connection::{
@@ -36,6 +40,24 @@ pub fn create(
     Ok(made)
 }
 
+/// The same as its owner wants it, set at once; every owner hears of it.
+pub(crate) fn make(
+    tx: &mut Tx,
+    actor: &Actor,
+    organisation: &OrganisationId,
+    new: NewConnection,
+    settings: Settings,
+) -> Result<Result<Connection, Reason>> {
+    let made = match create(tx, actor, organisation, new)? {
+        Ok(made) => made,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    set(tx, actor, organisation, &made.id, settings)?;
+    let change = SsoChange::Made { connection: &made.name };
+    sso_changes::note(tx, actor, organisation, Target::Connection(&made.id), change)?;
+    connection::by_id(tx.conn, &made.id).map(Ok)
+}
+
 /// Every connection with its organisation, by the organisation's slug.
 pub(crate) fn all(conn: &mut Conn) -> Result<Vec<(Connection, Organisation)>> {
     let all = connection::all(conn)?.into_iter();
@@ -43,7 +65,7 @@ pub(crate) fn all(conn: &mut Conn) -> Result<Vec<(Connection, Organisation)>> {
 }
 
 /// Sets a connection anew. But for another name, it has to be tested again. [`Error::Invalid`] where people are known by
-/// what identified them so far: by anything else they would be other people.
+/// what identified them so far: by anything else they would be other people. Every owner hears of it.
 pub(crate) fn change(
     tx: &mut Tx,
     actor: &Actor,
@@ -51,14 +73,50 @@ pub(crate) fn change(
     id: &ConnectionId,
     new: Settings,
 ) -> Result<()> {
-    organisation::lock(tx, organisation)?;
-    upkeep::change(tx, organisation, id, new)?;
-    note_changed(tx, actor, organisation, id)
+    let before = connection::owned(tx.conn, organisation, id)?;
+    let drops_second_factor = before.asks_second_factor && !new.asks_second_factor;
+    if !set(tx, actor, organisation, id, new)? {
+        return Ok(());
+    }
+    let change = match drops_second_factor {
+        true => SsoChange::SecondFactorDropped { connection: &before.name },
+        false => SsoChange::Settings { connection: &before.name },
+    };
+    sso_changes::note(tx, actor, organisation, Target::Connection(id), change)
 }
 
-/// Replaces the metadata of a connection by what an owner gave. It has to be tested again. Where the connection comes
-/// without an issuer, it may be of any identity provider.
+/// The same, and nobody hears of it. Says whether it is set to anything else than before.
+pub(crate) fn set(
+    tx: &mut Tx,
+    actor: &Actor,
+    organisation: &OrganisationId,
+    id: &ConnectionId,
+    new: Settings,
+) -> Result<bool> {
+    organisation::lock(tx, organisation)?;
+    let is_new = upkeep::change(tx, organisation, id, new)?;
+    note_changed(tx, actor, organisation, id).map(|()| is_new)
+}
+
+/// Replaces the metadata of a connection by what an owner gave, as [`set_metadata`] does; every owner hears of it.
 pub(crate) fn replace_metadata(
+    tx: &mut Tx,
+    actor: &Actor,
+    connection: &Connection,
+    metadata: &str,
+    url: Option<String>,
+) -> Result<Result<(), Unfit>> {
+    if let Err(unfit) = set_metadata(tx, actor, connection, metadata, url)? {
+        return Ok(Err(unfit));
+    }
+    let change = SsoChange::Metadata { connection: &connection.name };
+    let target = Target::Connection(&connection.id);
+    sso_changes::note(tx, actor, &connection.organisation_id, target, change).map(Ok)
+}
+
+/// Replaces the metadata of a connection. It has to be tested again. Where the connection comes without an issuer, it may be
+/// of any identity provider.
+pub(crate) fn set_metadata(
     tx: &mut Tx,
     actor: &Actor,
     connection: &Connection,

@@ -3,6 +3,7 @@
 mod abroad;
 pub(crate) mod judgement;
 pub(crate) mod occasion;
+pub(crate) mod single_sign_on;
 pub(crate) mod way_back;
 
 use std::collections::HashSet;
@@ -140,7 +141,7 @@ pub(crate) fn contain(tx: &mut Tx, actor: &Actor, id: &UserId, doubt: &Doubt) ->
         let came_later = told.told_to.as_ref().is_some_and(|told_to| *told_to != here);
         (is_first && is_undone) || (has_moved && came_later)
     })?;
-    abroad::tell_owners(tx, id, &judged.sessions)?;
+    abroad::contain(tx, actor, id, &judged.sessions)?;
     audit::record(tx, actor, id, Event::AccountSecured {})?;
     let passkeys = judged.kept_passkeys.into_iter().map(|(id, _)| Target::Passkey(id));
     let removable = passkeys.chain(judged.keeps_app.then_some(Target::Totp)).collect();
@@ -243,6 +244,12 @@ pub fn lock_out(tx: &mut Tx, actor: &Actor, user: &User, is_compromised: bool) -
     let is_newly_blocked = is_compromised && has_open_password;
     if !is_locked && !is_newly_blocked {
         return Ok(false);
+    }
+    if is_compromised {
+        // What nobody answered for is in doubt.
+        let doubt = Doubt::since(tx.conn, &user.id, tx.now, None, None, tx.now)?;
+        let judged = judge(tx.conn, user, &doubt, &tx.config.keys)?;
+        abroad::contain(tx, actor, &user.id, &judged.sessions)?;
     }
     let occasion = if is_compromised { Occasion::LockedAsCompromised } else { Occasion::Locked };
     end_access(tx, actor, &user.id, occasion)?;

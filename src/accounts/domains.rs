@@ -1,9 +1,11 @@
 //! Domains of organisations, as far as more than their own table is concerned: named, proved and led, on record.
 
+use super::sso_changes::{self, Target};
 use crate::{
     db::{Conn, Tx},
     error::Result,
     ids::{ConnectionId, DomainId, OrganisationId},
+    mail::emails::SsoChange,
     model::{
         audit::{self, Actor, Event},
         connection,
@@ -23,6 +25,10 @@ pub fn add(
     let domain = domain::add(tx, organisation, connection, name)?;
     let event = Event::DomainAdded { organisation: organisation.clone(), domain: name.to_owned() };
     audit::record(tx, actor, None, event)?;
+    if let Some(connection) = connection {
+        let connection = connection::by_id(tx.conn, connection)?;
+        note_led(tx, actor, &domain, Some(&connection.name), None)?;
+    }
     Ok(domain)
 }
 
@@ -73,13 +79,37 @@ pub(crate) fn set_connection(
     if domain.connection_id.as_ref() == connection {
         return Ok(());
     }
-    domain::set_connection(tx, id, connection)?;
+    lead(tx, actor, &domain, connection)?;
+    let name = chosen.as_ref().map(|chosen| chosen.name.as_str());
+    note_led(tx, actor, &domain, name, domain.connection_id.as_ref())
+}
+
+/// Leads a domain's people to a connection, or to none, whatever speaks against it; nobody hears of it.
+pub(crate) fn lead(
+    tx: &mut Tx,
+    actor: &Actor,
+    domain: &Domain,
+    connection: Option<&ConnectionId>,
+) -> Result<()> {
+    domain::set_connection(tx, &domain.id, connection)?;
     let event = Event::DomainLed {
-        organisation: organisation.clone(),
-        domain: domain.name,
+        organisation: domain.organisation_id.clone(),
+        domain: domain.name.clone(),
         connection: connection.cloned(),
     };
     audit::record(tx, actor, None, event)
+}
+
+/// Notes that an owner led a domain's people to another connection than `before`.
+fn note_led(
+    tx: &mut Tx,
+    actor: &Actor,
+    domain: &Domain,
+    connection: Option<&str>,
+    before: Option<&ConnectionId>,
+) -> Result<()> {
+    let change = SsoChange::Led { domain: &domain.name, connection };
+    sso_changes::note(tx, actor, &domain.organisation_id, Target::Led { domain: &domain.id, before }, change)
 }
 
 /// Takes a domain off the list, its proof and its rule with it.
@@ -92,5 +122,9 @@ pub(crate) fn remove(
     let domain = domain::remove(tx, organisation, id)?;
     let event = Event::DomainRemoved { organisation: organisation.clone(), domain: domain.name.clone() };
     audit::record(tx, actor, None, event)?;
+    if domain.is_enforced {
+        let change = SsoChange::Released { domain: &domain.name };
+        sso_changes::note(tx, actor, organisation, Target::Domain(id), change)?;
+    }
     Ok(domain)
 }

@@ -34,6 +34,7 @@ pub(crate) mod session_cap;
 pub(crate) mod sessions;
 pub(crate) mod setup_link;
 pub(crate) mod sign_up;
+pub(crate) mod sso_changes;
 pub(crate) mod sso_policy;
 pub(crate) mod step_up;
 pub(crate) mod unverified_account;

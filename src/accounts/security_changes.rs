@@ -24,9 +24,21 @@ pub(crate) fn note(
     kind: Kind,
     target: Option<&str>,
 ) -> Result<()> {
+    note_after(tx, actor, user, kind, target, None)
+}
+
+/// The same, with what was there before.
+pub(crate) fn note_after(
+    tx: &mut Tx,
+    actor: &Actor,
+    user: &UserId,
+    kind: Kind,
+    target: Option<&str>,
+    before: Option<&str>,
+) -> Result<()> {
     let by = session_of(tx.conn, actor)?;
     let network = network_of(actor);
-    security_change::note(tx, user, NewChange { kind, target, before: None, by, network })
+    security_change::note(tx, user, NewChange { kind, target, before, by, network })
 }
 
 /// Notes that a way in is removed because the account was in doubt, with what it takes to put it back.

@@ -13,7 +13,7 @@ use crate::{
     },
     direct,
     error::Result,
-    ids::{PasskeyId, SessionId, UserId},
+    ids::{ConnectionId, PasskeyId, SessionId, UserId},
     kinds::Factor,
     model::{
         audit::{self, Actor, Event},
@@ -159,6 +159,20 @@ pub(crate) fn revoke_everybody(tx: &mut Tx, actor: &Actor) -> Result<i64> {
         audit::record(tx, actor, None, Event::EverySessionRevoked { count })?;
     }
     Ok(count)
+}
+
+/// Ends the sessions that came by a connection since a moment.
+pub(crate) fn end_of_connection(
+    tx: &mut Tx,
+    actor: &Actor,
+    connection: &ConnectionId,
+    since: Timestamp,
+) -> Result<()> {
+    for (id, owner) in session::of_connection(tx.conn, connection, since)? {
+        session::end(tx, &id)?;
+        audit::record(tx, actor, &owner, Event::SessionRevoked { session: id })?;
+    }
+    Ok(())
 }
 
 /// Ends the sessions that came from these at an identity provider, where it ended them. Returns how many there were.

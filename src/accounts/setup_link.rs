@@ -5,14 +5,18 @@
 
 use chrono::TimeDelta;
 
-use super::{connections, members, sso_policy};
+use super::{
+    connections, members,
+    sso_changes::{self, Target},
+    sso_policy,
+};
 use crate::{
     clock::Timestamp,
     db::{Conn, Tx},
     error::{Error, Errors, Result},
     ids::{ConnectionId, OrganisationId, UserId},
     kinds::Role,
-    mail::emails::{self, SetupLinkUse},
+    mail::emails::{self, SetupLinkUse, SsoChange},
     model::{
         audit::{self, Actor, Event},
         connection::{self, Connection, upkeep, upkeep::Settings},
@@ -43,12 +47,12 @@ pub(crate) struct OpenedLink {
 /// Metadata that a link's bearer gave, and where it came from, if it is to be read anew.
 pub(crate) type GivenMetadata = (String, Option<String>);
 
-/// Whether people sign in by a connection, or are led to it: a link changes nothing of it then.
+/// Whether people are known by a connection, or are led to it: a link changes nothing of it then.
 pub(crate) fn is_in_use(conn: &mut Conn, connection: &Connection) -> Result<bool> {
-    if connection.is_paused {
-        return Ok(false);
+    if identity::count(conn, &connection.id)? > 0 {
+        return Ok(true);
     }
-    Ok(identity::count(conn, &connection.id)? > 0 || sso_policy::is_led_to(conn, &connection.id)?)
+    Ok(!connection.is_paused && sso_policy::is_led_to(conn, &connection.id)?)
 }
 
 /// Makes a link to a connection that is not in use; older ones to it die. Every owner is told.
@@ -144,11 +148,11 @@ pub(crate) fn change(
     let OpenedLink { organisation, connection, .. } = hold(tx, secret)?;
     if let Some((metadata, url)) = given {
         let anew = Connection { issuer: String::new(), ..connection.clone() };
-        if let Err(unfit) = connections::replace_metadata(tx, actor, &anew, &metadata, url)? {
+        if let Err(unfit) = connections::set_metadata(tx, actor, &anew, &metadata, url)? {
             return Ok(Err(unfit));
         }
     }
-    connections::change(tx, actor, &organisation.id, &connection.id, settings)?;
+    connections::set(tx, actor, &organisation.id, &connection.id, settings)?;
     upkeep::set_paused(tx, &connection.id, true)?;
     note_use(tx, actor, &organisation, &connection, SetupLinkUse::Changed)?;
     connection::by_id(tx.conn, &connection.id).map(Ok)
@@ -175,7 +179,8 @@ fn hold(tx: &mut Tx, secret: &Secret<SetUpConnection>) -> Result<OpenedLink> {
     Ok(opened)
 }
 
-/// Puts a connection into use that a link has changed; `seen` is the fingerprint of what its owner looked at.
+/// Puts a connection into use that a link has changed, or that was paused as somebody else may have changed it; `seen` is the
+/// fingerprint of what its owner looked at.
 pub(crate) fn switch_on(
     tx: &mut Tx,
     actor: &Actor,
@@ -198,6 +203,8 @@ pub(crate) fn switch_on(
         let event =
             Event::ConnectionSwitchedOn { organisation: organisation.clone(), connection: id.clone() };
         audit::record(tx, actor, None, event)?;
+        let change = SsoChange::SwitchedOn { connection: &connection.name };
+        sso_changes::note(tx, actor, organisation, Target::Connection(id), change)?;
     }
     connection::by_id(tx.conn, id)
 }

@@ -5,13 +5,14 @@ use diesel::prelude::*;
 use super::{
     containment::occasion::{Occasion, end_access},
     factors,
+    sso_changes::{self, Target},
 };
 use crate::{
     db::{Conn, Tx, schema::domains},
     error::{Error, Errors, Result},
     ids::{ConnectionId, DomainId, OrganisationId, SessionId, UserId},
     kinds::Role,
-    mail::EmailAddress,
+    mail::{EmailAddress, emails::SsoChange},
     model::{
         audit::{self, Actor, Event},
         connection,
@@ -21,10 +22,15 @@ use crate::{
     },
 };
 
-/// The domain of an address, where its people sign in through their organisation only.
+/// The domain of an address, where its people sign in through their organisation only. A connection that is out of use is
+/// nobody's only way in.
 pub(crate) fn enforced(conn: &mut Conn, email: &EmailAddress) -> Result<Option<Domain>> {
-    Ok(domain::verified(conn, &email.domain())?
-        .filter(|domain| domain.is_enforced && domain.connection_id.is_some()))
+    let enforced = domain::verified(conn, &email.domain())?.filter(|domain| domain.is_enforced);
+    let Some(way) = enforced.as_ref().and_then(|domain| domain.connection_id.clone()) else {
+        return Ok(None);
+    };
+    let is_paused = connection::by_id(conn, &way)?.is_paused;
+    Ok(enforced.filter(|_| !is_paused))
 }
 
 /// The connection that `user` has to sign in with, if they may not sign in otherwise.
@@ -140,9 +146,11 @@ pub(crate) fn enforce(
     for person in user::at_domain(tx.conn, &domain.name)?.iter().filter(|person| *person != break_glass) {
         end_access(tx, actor, person, Occasion::SsoRequired(Some(here)))?;
     }
-    let (organisation, name) = (organisation.clone(), domain.name.clone());
-    let event = Event::DomainEnforced { organisation, domain: name, break_glass: break_glass.clone() };
+    let (of, name) = (organisation.clone(), domain.name.clone());
+    let event = Event::DomainEnforced { organisation: of, domain: name, break_glass: break_glass.clone() };
     audit::record(tx, actor, break_glass, event)?;
+    let required = SsoChange::Required { domain: &domain.name, emergency_owner: owner.email.spelled() };
+    sso_changes::note(tx, actor, organisation, Target::Domain(id), required)?;
     domain::owned(tx.conn, &domain.organisation_id, id)
 }
 
@@ -156,15 +164,24 @@ fn unfit_owner(sentence: &str) -> Error {
     Error::Invalid(Errors::one("breakGlass", sentence))
 }
 
-/// The people of a domain may sign in otherwise again.
+/// The people of a domain may sign in otherwise again, as `actor` wants it; every owner hears of it.
 pub(crate) fn release(tx: &mut Tx, actor: &Actor, domain: &Domain) -> Result<()> {
+    if !lift(tx, actor, domain)? {
+        return Ok(());
+    }
+    let released = SsoChange::Released { domain: &domain.name };
+    sso_changes::note(tx, actor, &domain.organisation_id, Target::Domain(&domain.id), released)
+}
+
+/// The people of a domain may sign in otherwise again. Says whether they could not.
+pub(crate) fn lift(tx: &mut Tx, actor: &Actor, domain: &Domain) -> Result<bool> {
     let enforced = domains::table.find(&domain.id).filter(domains::is_enforced);
     let released = diesel::update(enforced)
         .set((domains::is_enforced.eq(false), domains::break_glass_id.eq(None::<UserId>)))
         .execute(tx.conn)?;
     if released == 0 {
-        return Ok(());
+        return Ok(false);
     }
     let (organisation, name) = (domain.organisation_id.clone(), domain.name.clone());
-    audit::record(tx, actor, None, Event::DomainReleased { organisation, domain: name })
+    audit::record(tx, actor, None, Event::DomainReleased { organisation, domain: name }).map(|()| true)
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 use self::views::{DoubtfulView, Kept, KeptPasskey, Undone};
 use crate::{
     accounts::{
-        containment::{self, Contained, Doubt, Judgement},
+        containment::{self, Contained, Doubt, Judgement, single_sign_on},
         factor_reset::{self, Target},
         link_password,
     },
@@ -85,7 +85,9 @@ async fn load(app: &App, secret: Secret<ReportSignIn>, errors: Errors) -> Result
         let judged = containment::judge(conn, &user, &doubt, &keys)?;
         let address = judged.address.as_ref().map(|address| address.spelled().to_owned());
         let (sign_ins, kept) = (sign_ins(&judged, &told), kept(&judged, &removal_takes));
+        let changed = single_sign_on::changed(conn, &keys, &user.id, &judged.sessions)?;
         let undone = Undone {
+            connections: changed.connections().map(str::to_owned).collect(),
             identities: judged.identities.len(),
             authenticator_app: judged.removes_app,
             recovery_codes: judged.removes_codes,

@@ -51,6 +51,7 @@ mod email_change;
 mod organisation;
 mod second_factors;
 mod sign_in;
+mod single_sign_on;
 
 pub(crate) use self::{
     credentials::{
@@ -62,11 +63,12 @@ pub(crate) use self::{
     },
     email_change::{address_change_asked, address_changed, confirm_new_address},
     organisation::{
-        DisownedChange, MembershipChange, SetupLinkUse, certificate_expires, disowned_changes,
+        DisownedChange, MembershipChange, SetupLinkUse, Withdrawn, certificate_expires, disowned_changes,
         domain_record_gone, membership_changed, setup_link_used,
     },
     second_factors::{ResetStep, factor_reset, recovery_code_used, wrong_codes},
     sign_in::{AskedFrom, already_registered, magic_link, new_sign_in, verify_email},
+    single_sign_on::{SsoChange, SsoChangedBy, sso_changed},
 };
 
 // The accent where the operator has none: `--fill` of the stylesheet.

@@ -100,6 +100,8 @@ pub enum EmailKind {
     DisownedChanges,
     /// A link by which somebody without an account sets single sign-on up was made or used.
     SetupLinkUsed,
+    /// An owner changed an organisation's single sign-on.
+    SsoChanged,
     /// Sent by `vestibule doctor` to see that mail arrives.
     Test,
 }
@@ -133,6 +135,7 @@ impl EmailKind {
             Self::MembershipChanged => "membership_changed",
             Self::DisownedChanges => "disowned_changes",
             Self::SetupLinkUsed => "setup_link_used",
+            Self::SsoChanged => "sso_changed",
             Self::Test => "test",
         }
     }

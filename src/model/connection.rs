@@ -67,7 +67,7 @@ pub struct Connection {
 
 impl Connection {
     /// Stands for what an owner looked at before they turned it on: another one, once anything of it was changed.
-    pub fn fingerprint(&self) -> String {
+    pub(crate) fn fingerprint(&self) -> String {
         let parts =
             [&self.name, &self.metadata, &self.mapping, &self.identifier, &self.name_policy.to_string()];
         let flags = [self.sends_unsigned, self.allows_idp_initiated, self.asks_second_factor];

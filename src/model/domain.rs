@@ -214,3 +214,8 @@ pub(crate) fn domains_of_connection(conn: &mut Conn, connection: &ConnectionId) 
     let led = domains::table.filter(domains::connection_id.eq(connection));
     Ok(led.order(domains::name).select(Domain::as_select()).load(conn)?)
 }
+
+/// The domain with this id, where it is still on a list.
+pub(crate) fn by_id(conn: &mut Conn, id: &DomainId) -> Result<Option<Domain>> {
+    Ok(domains::table.find(id).select(Domain::as_select()).get_result(conn).optional()?)
+}

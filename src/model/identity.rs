@@ -114,6 +114,19 @@ pub(crate) fn forget_at(tx: &mut Tx, organisation: &OrganisationId, user: &UserI
     Ok(diesel::delete(own.filter(identities::connection_id.eq_any(theirs))).execute(tx.conn)?)
 }
 
+/// Forgets who came by a connection for the first time since a moment. Returns everyone who came by it since.
+pub(crate) fn forget_since(tx: &mut Tx, connection: &ConnectionId, since: Timestamp) -> Result<Vec<UserId>> {
+    let used = identities::table
+        .filter(identities::connection_id.eq(connection))
+        .filter(identities::last_used_at.ge(since));
+    let people = used.select(identities::user_id).distinct().load(tx.conn)?;
+    let first_seen = identities::table
+        .filter(identities::connection_id.eq(connection))
+        .filter(identities::created_at.ge(since));
+    diesel::delete(first_seen).execute(tx.conn)?;
+    Ok(people)
+}
+
 /// Whether a person is known by a connection, under any name.
 pub(crate) fn is_known(conn: &mut Conn, connection: &ConnectionId, user: &UserId) -> Result<bool> {
     let own = identities::table

@@ -46,6 +46,8 @@ text_enum! {
         AddressLeft => "address_left",
         /// A way in was removed by a containment; before is what it takes to put it back.
         CredentialRemoved => "credential_removed",
+        /// An owner changed an organisation's single sign-on; the target is the connection or the domain.
+        SsoChanged => "sso_changed",
     }
 }
 

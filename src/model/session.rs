@@ -27,9 +27,9 @@ use crate::{
 pub(crate) use self::{
     current::{CurrentSession, is_locked, needs_touch, rotate, touch},
     ending::{
-        count, end, end_by_secret, end_twin, hold, of_sso, provider_session_of, revoke, revoke_everybody,
-        revoke_non_sso, revoke_of_passkey, revoke_others, revoke_relying_on, revoke_single_factor,
-        revoke_sso,
+        count, end, end_by_secret, end_twin, hold, of_connection, of_sso, provider_session_of, revoke,
+        revoke_everybody, revoke_non_sso, revoke_of_passkey, revoke_others, revoke_relying_on,
+        revoke_single_factor, revoke_sso,
     },
     list::Listed,
     user_agent_change::{UserAgentChange, classify, lock, note_version},

@@ -22,14 +22,14 @@ const MOST_OF_ONE: usize = 16 * MIB;
 static HELD: Mutex<BTreeMap<String, usize>> = Mutex::new(BTreeMap::new());
 
 /// What is held of one body; given back when it is dropped.
-pub struct HeldBytes {
+pub(crate) struct HeldBytes {
     client: String,
     bytes: usize,
 }
 
 impl HeldBytes {
     /// Of the request that is answered, nothing yet.
-    pub fn here() -> Self {
+    pub(crate) fn here() -> Self {
         Self {
             client: log::current().map(|request| request.client.to_string()).unwrap_or_default(),
             bytes: 0,
@@ -37,7 +37,7 @@ impl HeldBytes {
     }
 
     /// [`Error::Busy`] where too much is held already.
-    pub fn add(&mut self, more: usize) -> Result<()> {
+    pub(crate) fn add(&mut self, more: usize) -> Result<()> {
         let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
         let all: usize = held.values().sum();
         let own = held.get(&self.client).copied().unwrap_or(0);

@@ -44,7 +44,7 @@ pub(crate) fn json(
 }
 
 /// Says when a request may be sent again, where that is what is wrong.
-pub fn put_retry_after(answer: &mut HttpResponseBuilder, error: &Error) {
+pub(crate) fn put_retry_after(answer: &mut HttpResponseBuilder, error: &Error) {
     match error {
         Error::Busy | Error::Unavailable(_) | Error::NotReady(_) => {
             answer.insert_header((header::RETRY_AFTER, "5"));
@@ -57,7 +57,7 @@ pub fn put_retry_after(answer: &mut HttpResponseBuilder, error: &Error) {
 }
 
 /// Refused access is told at `info`, with who it was: 403, and 404 at a route, which is what somebody else's things are.
-pub fn log(req: &HttpRequest, error: &Error) {
+pub(crate) fn log(req: &HttpRequest, error: &Error) {
     let (route, code) = (matched::route(req), error.code());
     let request = log::current();
     let client = request.as_ref().map(|request| request.client.as_str());

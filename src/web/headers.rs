@@ -57,7 +57,7 @@ const fn fixed(name: &'static str, value: &'static str) -> (HeaderName, HeaderVa
 
 /// How browsers reach this site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Transport {
+pub(crate) enum Transport {
     /// By http.
     Plain,
     /// By https, which browsers remember.
@@ -68,7 +68,7 @@ pub enum Transport {
 
 impl Transport {
     /// As the settings have it.
-    pub fn of(app: &App) -> Self {
+    pub(crate) fn of(app: &App) -> Self {
         match (app.config().site.is_https(), app.config().hsts_preload) {
             (false, _) => Self::Plain,
             (true, false) => Self::Https,
@@ -104,7 +104,7 @@ pub(crate) async fn secure<B: MessageBody + 'static>(
 }
 
 /// Adds the headers to those of one answer.
-pub fn put_all(headers: &mut HeaderMap, transport: Transport) {
+pub(crate) fn put_all(headers: &mut HeaderMap, transport: Transport) {
     for (name, value) in &ALWAYS {
         // A page whose form goes to an identity provider says so itself, and one that is shown in a frame.
         if !headers.contains_key(name) {

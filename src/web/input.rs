@@ -176,7 +176,7 @@ pub(crate) fn tick<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D
 }
 
 /// A body in full. [`Error::TooLarge`] beyond `limit` bytes, [`Error::Busy`] where too many are on their way.
-pub async fn collect(mut payload: Payload, limit: usize) -> Result<Bytes> {
+pub(crate) async fn collect(mut payload: Payload, limit: usize) -> Result<Bytes> {
     let mut body = BytesMut::new();
     let mut held = HeldBytes::here();
     while let Some(chunk) = payload.next().await {

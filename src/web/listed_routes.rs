@@ -7,11 +7,11 @@ use serde::{Serialize, Serializer};
 use super::Access;
 
 /// Every route, in the order of `routes.rs`.
-pub struct ListedRoutes(pub Vec<ListedRoute>);
+pub(crate) struct ListedRoutes(pub Vec<ListedRoute>);
 
 /// One route.
 #[derive(Clone, Serialize)]
-pub struct ListedRoute {
+pub(crate) struct ListedRoute {
     /// `GET`.
     pub method: String,
     /// The path's pattern.

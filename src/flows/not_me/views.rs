@@ -47,6 +47,8 @@ pub(crate) struct Undone {
     pub authenticator_app: bool,
     pub recovery_codes: bool,
     pub identities: usize,
+    // Single sign-on that organisations have by it, which is turned off.
+    pub connections: Vec<String>,
     // Shown to whoever reads the mailbox that had the account first.
     pub address: Option<String>,
     pub deletion: bool,

@@ -169,10 +169,9 @@ async fn make(
         if let Some(key) = &key {
             service_keys::begin(tx, actor, key)?;
         }
-        let made = connections::create(tx, actor, &of, new)?;
+        let made = connections::make(tx, actor, &of, new, settings)?;
         let made = made.map_err(|reason| Error::Invalid(Errors::one("metadata", reason.sentence())))?;
-        connections::change(tx, actor, &of, &made.id, settings)?;
-        connection::by_id(tx.conn, &made.id).map(|made| (made, left_out))
+        Ok((made, left_out))
     })
     .await
 }

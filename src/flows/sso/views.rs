@@ -50,7 +50,7 @@ pub(crate) struct ConnectionView {
     pub(super) created_at: Timestamp,
     /// Whether its metadata is still to come.
     pub(super) is_blank: bool,
-    /// Whether a set-up link changed it, and no owner has turned it on since.
+    /// Whether a set-up link or somebody else changed it, and no owner has turned it on since.
     pub(super) is_paused: bool,
 }
 

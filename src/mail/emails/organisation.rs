@@ -159,27 +159,76 @@ pub(crate) struct DisownedChange {
     pub about: Option<String>,
 }
 
+/// What of it was taken out of use.
+#[derive(Debug)]
+pub(crate) enum Withdrawn {
+    /// Nobody signs in by a connection until an owner turns it on.
+    Paused {
+        /// Its name.
+        connection: String,
+        /// How many people came by it since it was changed.
+        people: usize,
+    },
+    /// People of a domain may sign in otherwise again.
+    Released {
+        /// The domain.
+        domain: String,
+    },
+    /// People of a domain are led where they were before.
+    LedBack {
+        /// The domain.
+        domain: String,
+        /// The connection, if there was one.
+        connection: Option<String>,
+    },
+}
+
+impl Withdrawn {
+    fn sentence(&self) -> String {
+        let called = |name: &str| plain(name).unwrap_or("An identity provider").to_owned();
+        match self {
+            Self::Paused { connection, people: 0 } => format!("{} is turned off.", called(connection)),
+            Self::Paused { connection, people } => {
+                let who = if *people == 1 { "one person" } else { "people" };
+                let count = if *people == 1 { String::new() } else { format!("{people} ") };
+                format!(
+                    "{} is turned off. Since the change, {count}{who} signed in with it.",
+                    called(connection)
+                )
+            }
+            Self::Released { domain } => format!("Single sign-on is no longer required for {domain}."),
+            Self::LedBack { domain, connection: Some(connection) } => {
+                format!("People at {domain} sign in with {} again.", called(connection))
+            }
+            Self::LedBack { domain, connection: None } => {
+                format!("People at {domain} no longer sign in with single sign-on.")
+            }
+        }
+    }
+}
+
 struct DisownedChanges<'a> {
     head: EmailHeader<'a>,
     link: String,
     organisation: &'a str,
     address: &'a str,
     changes: Vec<String>,
+    withdrawn: Vec<String>,
 }
 
 email_templates!(DisownedChanges, "mail/disowned_changes.txt", "mail/disowned_changes.html");
 
 /// Tells an owner of an organisation what was changed there from the account of the member with this address, while
-/// somebody else was signed in to it. `path` leads to the organisation.
+/// somebody else was signed in to it, and what of it was taken out of use. `path` leads to the organisation.
 ///
 /// # Errors
 /// When a template cannot be rendered.
 pub(crate) fn disowned_changes(
     site: &Site,
-    to: &EmailAddress,
-    name: &str,
+    (to, name): (&EmailAddress, &str),
     (organisation, address): (&str, &str),
     changes: &[DisownedChange],
+    withdrawn: &[Withdrawn],
     path: &str,
 ) -> askama::Result<Email> {
     let organisation = plain(organisation).unwrap_or("your organisation");
@@ -193,6 +242,7 @@ pub(crate) fn disowned_changes(
         organisation,
         address,
         changes: changes.iter().map(told).collect(),
+        withdrawn: withdrawn.iter().map(Withdrawn::sentence).collect(),
     };
     write(EmailKind::DisownedChanges, to, format!("Someone else made changes in {organisation}"), &words)
 }

@@ -23,11 +23,31 @@ fn setup_link(used: SetupLinkUse) -> Email {
         .unwrap()
 }
 
+fn sso_change(change: SsoChange, not_me: Option<&str>) -> Email {
+    let (device, when) = ("Chrome on macOS", "today");
+    let by = SsoChangedBy { name: "Bea", address: "bea@example.com", when, device };
+    sso_changed(&site(), (&ada(), "Ada"), "Acme", change, by, not_me, "/organisations/acme/sso").unwrap()
+}
+
+fn disowned(changes: &[DisownedChange], withdrawn: &[Withdrawn]) -> Email {
+    let of = ("Acme", "bea@example.com");
+    disowned_changes(&site(), (&ada(), "Ada"), of, changes, withdrawn, "/organisations/acme").unwrap()
+}
+
 fn all() -> Vec<Email> {
     let (site, ada) = (site(), ada());
     let asked = AskedFrom { device: "Chrome on macOS", when: "today", place: "the network 203.0.113.0/24" };
     let about = Some("eve@example.com".into());
     let changes = [DisownedChange { when: "today".into(), event: "member added".into(), about }];
+    let (connection, domain) = ("Okta".to_owned(), "acme.example".to_owned());
+    let withdrawn = [
+        Withdrawn::Paused { connection: connection.clone(), people: 0 },
+        Withdrawn::Paused { connection: connection.clone(), people: 1 },
+        Withdrawn::Paused { connection: connection.clone(), people: 2 },
+        Withdrawn::Released { domain: domain.clone() },
+        Withdrawn::LedBack { domain: domain.clone(), connection: Some(connection) },
+        Withdrawn::LedBack { domain, connection: None },
+    ];
     let reset = |occasion| reset_password(&site, &ada, "Ada", occasion, "t0ken", "1 hour").unwrap();
     let laptop = KeptCredentials { passkeys: vec!["Laptop".into()], ..KeptCredentials::default() };
     vec![
@@ -68,8 +88,20 @@ fn all() -> Vec<Email> {
         membership("today", MembershipChange::MadeOwner),
         membership("today", MembershipChange::Demoted { to: "Viewer" }),
         sign_in_again(&site, &ada, "Ada", "Okta").unwrap(),
-        disowned_changes(&site, &ada, "Ada", ("Acme", "bea@example.com"), &changes, "/organisations/acme")
-            .unwrap(),
+        disowned(&changes, &[]),
+        disowned(&changes, &withdrawn),
+        sso_change(SsoChange::Made { connection: "Okta" }, None),
+        sso_change(SsoChange::Metadata { connection: "Okta" }, Some("t0ken")),
+        sso_change(SsoChange::SwitchedOn { connection: "Okta" }, None),
+        sso_change(SsoChange::Settings { connection: "Okta" }, None),
+        sso_change(SsoChange::SecondFactorDropped { connection: "Okta" }, Some("t0ken")),
+        sso_change(SsoChange::Led { domain: "acme.example", connection: Some("Okta") }, None),
+        sso_change(SsoChange::Led { domain: "acme.example", connection: None }, None),
+        sso_change(
+            SsoChange::Required { domain: "acme.example", emergency_owner: "bea@example.com" },
+            Some("t0ken"),
+        ),
+        sso_change(SsoChange::Released { domain: "acme.example" }, None),
         membership("today", MembershipChange::Removed),
         membership("today", MembershipChange::AnotherOwner { address: "bea@example.com" }),
         magic_link(&site, &ada, "Ada", asked, "t0ken", None, "10 minutes").unwrap(),

@@ -45,12 +45,13 @@ pub(crate) struct Settings {
 
 /// Sets a connection of the organisation, which has to be locked, anew. But for another name, it has to be tested again.
 /// [`Error::Invalid`] where people are known by what identified them so far: by anything else they would be other people.
+/// Says whether it is set to anything else than before.
 pub(crate) fn change(
     tx: &mut Tx,
     organisation: &OrganisationId,
     id: &ConnectionId,
     new: Settings,
-) -> Result<()> {
+) -> Result<bool> {
     let before = owned(tx.conn, organisation, id)?;
     let mapping = serde_json::to_string(&new.mapping)?;
     if before.identifier != new.identifier && is_anyone_known(tx.conn, id)? {
@@ -76,7 +77,7 @@ pub(crate) fn change(
             connections::tested_at.eq(before.tested_at.filter(|_| is_same)),
         ))
         .execute(tx.conn)?;
-    Ok(())
+    Ok(!is_same)
 }
 
 fn is_anyone_known(conn: &mut Conn, id: &ConnectionId) -> Result<bool> {
@@ -121,6 +122,14 @@ pub(crate) fn replace(
 pub(crate) fn set_paused(tx: &mut Tx, connection: &ConnectionId, is_paused: bool) -> Result<()> {
     diesel::update(connections::table.find(connection))
         .set(connections::is_paused.eq(is_paused))
+        .execute(tx.conn)?;
+    Ok(())
+}
+
+/// Takes a connection out of use that may lead to somebody else's identity provider: it has to be tested again as well.
+pub(crate) fn withdraw(tx: &mut Tx, connection: &ConnectionId) -> Result<()> {
+    diesel::update(connections::table.find(connection))
+        .set((connections::is_paused.eq(true), connections::tested_at.eq(None::<Timestamp>)))
         .execute(tx.conn)?;
     Ok(())
 }

@@ -133,6 +133,17 @@ pub(crate) fn of_sso(conn: &mut Conn, there: &SsoSession) -> Result<Vec<(Session
     })
 }
 
+/// The sessions that came by a connection since a moment, and whose they are.
+pub(crate) fn of_connection(
+    conn: &mut Conn,
+    connection: &ConnectionId,
+    since: Timestamp,
+) -> Result<Vec<(SessionId, UserId)>> {
+    let theirs =
+        sessions::table.filter(sessions::connection_id.eq(connection)).filter(sessions::created_at.ge(since));
+    Ok(theirs.select((sessions::id, sessions::user_id)).load(conn)?)
+}
+
 /// The connection that a session came by, and what the identity provider calls its own session, sealed; where it came by one.
 pub(crate) fn provider_session_of(conn: &mut Conn, id: &SessionId) -> Result<Option<(ConnectionId, String)>> {
     type Row = (Option<ConnectionId>, Option<String>);

@@ -1,6 +1,7 @@
 //! Single sign-on through the front door: people leave for their identity provider and come back.
 
 mod attempts;
+mod contained;
 mod enforcing;
 mod identifying;
 mod operating;

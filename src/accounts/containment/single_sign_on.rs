@@ -1,0 +1,191 @@
+//! What disowned sessions changed of an organisation's single sign-on goes out of use: by it they sign in as anybody.
+//!
+//! Connections are paused, what was required of a domain's people is released, and whoever came by such a connection since is
+//! out again. A session that came by one is disowned with it, and what it changed of single sign-on as well.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::{
+    accounts::{domains, members, sessions, sso_changes::Circumstances, sso_policy},
+    clock::Timestamp,
+    db::{Conn, Tx},
+    error::{Error, Result},
+    ids::{ConnectionId, DomainId, OrganisationId, SessionId, UserId},
+    mail::emails::Withdrawn,
+    model::{
+        audit::{self, Actor, Event},
+        connection::{self, Connection, upkeep},
+        domain::{self, Domain},
+        identity, organisation,
+        security_change::{self, Kind, SecurityChange},
+        session,
+        token::{self, PendingSignIn},
+    },
+    secret::Keys,
+};
+
+/// What disowned sessions changed, since when.
+#[derive(Debug, Default)]
+pub(crate) struct Changed {
+    connections: HashMap<ConnectionId, (Connection, Timestamp)>,
+    // Where each domain's people were led before, if they are led elsewhere.
+    domains: HashMap<DomainId, (Domain, Option<Option<ConnectionId>>)>,
+    /// The sessions that are disowned, with those that came by what they changed.
+    pub(super) sessions: HashSet<SessionId>,
+    /// Whose they may be.
+    pub(super) people: HashSet<UserId>,
+}
+
+impl Changed {
+    /// What the connections are called that go out of use.
+    pub(crate) fn connections(&self) -> impl Iterator<Item = &str> {
+        self.connections.values().map(|(connection, _)| connection.name.as_str())
+    }
+
+    /// Since when people may have come by what was changed.
+    pub(super) fn since(&self) -> Option<Timestamp> {
+        self.connections.values().map(|(_, since)| *since).min()
+    }
+
+    /// Whether anything of an organisation was changed.
+    pub(super) fn is_of(&self, organisation: &OrganisationId) -> bool {
+        let mut connections = self.connections.values();
+        connections.any(|(connection, _)| connection.organisation_id == *organisation)
+    }
+
+    fn size(&self) -> usize {
+        self.connections.len() + self.domains.len() + self.sessions.len() + self.people.len()
+    }
+
+    fn organisations(&self) -> HashSet<OrganisationId> {
+        let of_connections = self.connections.values().map(|(one, _)| one.organisation_id.clone());
+        of_connections.chain(self.domains.values().map(|(one, _)| one.organisation_id.clone())).collect()
+    }
+}
+
+/// What these sessions of `user` changed of single sign-on, wherever that is. Changes nothing.
+pub(crate) fn changed(
+    conn: &mut Conn,
+    keys: &Keys,
+    user: &UserId,
+    sessions: &HashSet<SessionId>,
+) -> Result<Changed> {
+    let people = HashSet::from([user.clone()]);
+    let mut changed = Changed { sessions: sessions.clone(), people, ..Changed::default() };
+    // Each round may find a connection by which others came.
+    loop {
+        let before = changed.size();
+        for organisation in changed.organisations() {
+            changed.people.extend(members::owners(conn, &organisation)?.into_iter().map(|owner| owner.id));
+        }
+        for person in &changed.people.clone() {
+            for change in security_change::list(conn, person)? {
+                if change.kind == Kind::SsoChanged {
+                    look_at(conn, keys, &mut changed, &change)?;
+                }
+            }
+        }
+        for (connection, since) in changed.connections.values() {
+            let came = session::of_connection(conn, &connection.id, *since)?;
+            changed.sessions.extend(came.into_iter().map(|(session, _)| session));
+        }
+        if changed.size() == before {
+            return Ok(changed);
+        }
+    }
+}
+
+fn look_at(conn: &mut Conn, keys: &Keys, changed: &mut Changed, change: &SecurityChange) -> Result<()> {
+    let (Some(by), Some(target)) = (&change.by, &change.target) else { return Ok(()) };
+    let kept = change.before(keys)?;
+    let Circumstances { is_led, led_before, came_by } =
+        kept.map(|kept| serde_json::from_str(&kept)).transpose()?.unwrap_or_default();
+    // Of a session that has ended, this is what tells how it came in.
+    let way = came_by.and_then(|way| changed.connections.get(&way));
+    if way.is_some_and(|(_, since)| by.began_at >= *since) {
+        changed.sessions.insert(by.id.clone());
+    }
+    if !changed.sessions.contains(&by.id) {
+        return Ok(());
+    }
+    let (connection, domain) = (ConnectionId::from_text(target), DomainId::from_text(target));
+    match connection::by_id(conn, &connection) {
+        Ok(found) => {
+            let known = changed.connections.entry(connection).or_insert((found, change.at));
+            known.1 = known.1.min(change.at);
+            return Ok(());
+        }
+        Err(Error::NotFound) => {}
+        Err(error) => return Err(error),
+    }
+    // Neither is there any more where nothing is found.
+    if let Some(found) = domain::by_id(conn, &domain)? {
+        let known = changed.domains.entry(domain).or_insert((found, None));
+        // The oldest comes first.
+        known.1 = known.1.take().or(is_led.then_some(led_before));
+    }
+    Ok(())
+}
+
+/// Takes out of use what was changed. Returns what that was, by organisation, for its owners.
+pub(super) fn withdraw(
+    tx: &mut Tx,
+    actor: &Actor,
+    changed: &Changed,
+) -> Result<HashMap<OrganisationId, Vec<Withdrawn>>> {
+    let mut organisations: Vec<OrganisationId> = changed.organisations().into_iter().collect();
+    organisations.sort_by(|one, other| one.as_str().cmp(other.as_str()));
+    organisations.iter().try_for_each(|organisation| organisation::lock(tx, organisation))?;
+    let mut withdrawn: HashMap<OrganisationId, Vec<Withdrawn>> = HashMap::new();
+    for (connection, since) in changed.connections.values() {
+        let told = withdrawn.entry(connection.organisation_id.clone()).or_default();
+        told.push(pause(tx, actor, connection, *since)?);
+        for domain in domain::domains_of_connection(tx.conn, &connection.id)? {
+            told.extend(release(tx, actor, &domain)?);
+        }
+    }
+    for (domain, led_before) in changed.domains.values() {
+        let told = withdrawn.entry(domain.organisation_id.clone()).or_default();
+        told.extend(release(tx, actor, domain)?);
+        if let Some(before) = led_before {
+            told.extend(lead_back(tx, actor, domain, before.as_ref())?);
+        }
+    }
+    Ok(withdrawn)
+}
+
+/// Nobody signs in by a connection until an owner switches it on, and who came by it since is out.
+fn pause(tx: &mut Tx, actor: &Actor, connection: &Connection, since: Timestamp) -> Result<Withdrawn> {
+    upkeep::withdraw(tx, &connection.id)?;
+    let (organisation, id) = (connection.organisation_id.clone(), connection.id.clone());
+    audit::record(tx, actor, None, Event::ConnectionChanged { organisation, connection: id })?;
+    sessions::end_of_connection(tx, actor, &connection.id, since)?;
+    let people = identity::forget_since(tx, &connection.id, since)?;
+    people.iter().try_for_each(|person| token::revoke::<PendingSignIn>(tx, person))?;
+    Ok(Withdrawn::Paused { connection: connection.name.clone(), people: people.len() })
+}
+
+fn release(tx: &mut Tx, actor: &Actor, domain: &Domain) -> Result<Option<Withdrawn>> {
+    let is_released = sso_policy::lift(tx, actor, domain)?;
+    Ok(is_released.then(|| Withdrawn::Released { domain: domain.name.clone() }))
+}
+
+/// A domain's people are led where they were before, if that is still there.
+fn lead_back(
+    tx: &mut Tx,
+    actor: &Actor,
+    domain: &Domain,
+    before: Option<&ConnectionId>,
+) -> Result<Option<Withdrawn>> {
+    let before = match before.map(|before| connection::owned(tx.conn, &domain.organisation_id, before)) {
+        None | Some(Err(Error::NotFound)) => None,
+        Some(found) => Some(found?),
+    };
+    let id = before.as_ref().map(|before| &before.id);
+    if domain.connection_id.as_ref() == id {
+        return Ok(None);
+    }
+    domains::lead(tx, actor, domain, id)?;
+    let connection = before.map(|before| before.name);
+    Ok(Some(Withdrawn::LedBack { domain: domain.name.clone(), connection }))
+}
