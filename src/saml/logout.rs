@@ -64,7 +64,7 @@ pub(crate) struct Logout {
 
 impl UnprovedLogout {
     /// Reads a request, small and of one shape. Nothing of it is proved.
-    pub(crate) fn read(message: &LogoutMessage) -> Result<Self, Reason> {
+    pub fn read(message: &LogoutMessage) -> Result<Self, Reason> {
         let (text, detached) = match message {
             LogoutMessage::Post(field) => {
                 if field.len() > 2 * MAX_MESSAGE {
