@@ -4,7 +4,8 @@ use std::{
     fs, io,
     os::unix::{ffi::OsStrExt, fs::MetadataExt},
     path::{Path, PathBuf},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use diesel::{
@@ -124,8 +125,19 @@ pub(crate) fn open_sqlite(
          PRAGMA secure_delete = ON; PRAGMA cache_size = -16000; {more}",
         ACQUIRE_TIMEOUT.as_millis()
     );
-    conn.batch_execute(&pragmas).map_err(ConnectionError::CouldntSetupConfiguration)?;
-    Ok(Conn::Sqlite(conn))
+    // The journal of a new file is changed by one process at a time, and SQLite has the others wait for nothing.
+    let start = Instant::now();
+    loop {
+        match conn.batch_execute(&pragmas) {
+            Ok(()) => return Ok(Conn::Sqlite(conn)),
+            Err(cause)
+                if cause.to_string().contains("locked") && start.elapsed() < Duration::from_secs(1) =>
+            {
+                thread::sleep(Duration::from_millis(10));
+            }
+            Err(cause) => return Err(ConnectionError::CouldntSetupConfiguration(cause)),
+        }
+    }
 }
 
 /// A file itself, whatever it is called: device and inode.

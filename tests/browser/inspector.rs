@@ -83,7 +83,7 @@ impl<'a> Inspector<'a> {
         keep(&format!("{name}.html"), page.as_bytes());
         browser.client.execute(&self.axe, vec![]).await.unwrap();
         self.looks += 1;
-        let is_met = |place: usize| setting("EVERY_LOOK").is_some() || (place + self.looks) % 3 == 0;
+        let is_met = |place: usize| setting("EVERY_LOOK").is_some() || (place + self.looks).is_multiple_of(3);
         let rest = REST.into_iter().enumerate().filter(|(place, _)| is_met(*place)).map(|(_, look)| look);
         let looks: Vec<_> = [(PHONE, Scheme::Light), (PHONE, Scheme::Dark)].into_iter().chain(rest).collect();
         for (width, scheme) in looks {

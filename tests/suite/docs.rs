@@ -301,7 +301,8 @@ fn pools_waits_and_retries_have_the_numbers_of_their_constants() {
                 continue;
             };
             let units = [1, 60, 3_600, 86_400, 1_024, 1_048_576];
-            let fits = |n: &u64| units.iter().any(|unit| n % unit == 0 && numbers.contains(&(n / unit)));
+            let fits =
+                |n: &u64| units.iter().any(|unit| n.is_multiple_of(*unit) && numbers.contains(&(n / unit)));
             let is_daily = told.contains("daily") || told.contains("hourly");
             assert!(is_daily || value.iter().any(fits), "{file} {word} is {value:?}, not as in {told}");
             held += 1;

@@ -208,7 +208,8 @@ async fn metadata_that_an_intruder_replaced_signs_in_nobody_after_this_wasn_t_me
     owner.post_json(&format!("{path}/setup-link"), json!({})).await.refuses(422, "invalid");
     let restored = json!({ "metadata": metadata(IDP, &[&good]) });
     owner.post_json(&format!("{path}/metadata"), restored).await.is(200);
-    owner.post_json(&format!("{path}/switch-on"), json!({})).await.is(200);
+    let seen = owner.get(&path).await.is(200).json()["connection"]["fingerprint"].clone();
+    owner.post_json(&format!("{path}/switch-on"), json!({ "fingerprint": seen })).await.is(200);
     firm.was_told(BEA, "Okta was turned on", 1).await;
     let theirs = firm.theirs(good, &path, &owner).await;
     app.wait(TimeDelta::seconds(1));
