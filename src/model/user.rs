@@ -237,9 +237,11 @@ pub(crate) fn page(conn: &mut Conn, after: &UserId, most: i64) -> Result<Vec<Use
 }
 
 /// What stands for the device of people whom `vestibule seed` made.
+#[cfg(feature = "development")]
 pub(crate) const SEED: &str = "vestibule seed";
 
 /// The few people whom `vestibule seed` made: their addresses, and whether these are confirmed. Development only: no index.
+#[cfg(feature = "development")]
 pub(crate) fn seeded(conn: &mut Conn) -> Result<Vec<(String, bool)>> {
     let seeded = users::table.filter(users::created_from.eq(SEED)).order(users::email_normalized).limit(10);
     Ok(seeded.select((users::email_normalized, users::email_verified_at.is_not_null())).load(conn)?)

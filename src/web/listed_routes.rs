@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 use super::Access;
 
 /// Every route, in the order of `routes.rs`.
+#[cfg_attr(not(feature = "development"), expect(dead_code, reason = "the page is for developers"))]
 pub(crate) struct ListedRoutes(pub Vec<ListedRoute>);
 
 /// One route.

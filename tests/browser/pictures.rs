@@ -45,6 +45,7 @@ async fn pictures_for_the_readme() {
         ada.press("Yes, this was me").await;
         ada.is_at("/me/security").await;
     }
+    ada.open("/me/security").await;
     photograph(&ada, "security").await;
 
     assert_eq!(app.command(&["seed"]).code, Some(0));
