@@ -5,6 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::sync::Notify;
 
 use crate::{
+    accounts::permissions,
     clock::{Clock, Timestamp},
     config::{Config, MailRoute},
     db::{Conn, Database, Tx},
@@ -166,6 +167,16 @@ impl App {
             self.0.mail_notify.notify_one();
         }
         Ok(value)
+    }
+
+    /// Brings the catalogue of the application's permissions up to what its file declares, where there is one.
+    pub(crate) fn declare_permissions(&self) -> Result<()> {
+        let config = self.config();
+        let Some(declared) = &config.permissions else { return Ok(()) };
+        let declare = |tx: &mut Tx| permissions::declare(tx, declared);
+        let retired = self.0.db.write_blocking(config, self.now(), declare)?;
+        tracing::info!(declared = declared.len(), retired, "permissions of the application are declared");
+        Ok(())
     }
 
     /// Waits until somebody here posts an email.

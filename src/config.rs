@@ -14,6 +14,7 @@ mod libpq;
 mod names;
 mod pairs;
 mod password;
+mod permissions;
 mod private;
 mod problems;
 mod reader;
@@ -32,6 +33,7 @@ use sources::Sources;
 pub use self::{database_url::DatabaseUrl, reader::from_values, settings::SETTINGS, typed::Config};
 pub(crate) use self::{
     development::development_key_path,
+    permissions::DeclaredPermission,
     private::{make_private_file, make_private_folder, mode_if_shared},
     problems::Problems,
     settings::Setting,

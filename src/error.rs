@@ -52,9 +52,12 @@ pub enum Error {
         "This came over plain http, where others can read it, so nothing was done. Send it to {0} instead."
     )]
     PlainHttp(String),
-    /// Signed in, and not allowed.
-    #[error("Only an owner of this organisation can do that.")]
-    Forbidden,
+    /// A member who may not. Holds the permission that it takes.
+    #[error("You may not do that here. An owner can let you.")]
+    Forbidden(String),
+    /// Members have the role. Holds how many.
+    #[error("{}. Choose another role for them first.", members_have_it(*.0))]
+    RoleInUse(i64),
     /// Somebody else did it first, or it is done already.
     #[error("That is done already, or someone else did it first. Check and try again.")]
     Conflict,
@@ -245,6 +248,13 @@ fn in_minutes(seconds: i64) -> String {
     match (seconds + 59) / 60 {
         0 | 1 => "a minute".to_owned(),
         minutes => format!("{minutes} minutes"),
+    }
+}
+
+fn members_have_it(count: i64) -> String {
+    match count {
+        1 => "One member has this role".to_owned(),
+        count => format!("{count} members have this role"),
     }
 }
 

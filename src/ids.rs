@@ -128,6 +128,8 @@ pub(crate) mod of {
         Passkey,
         /// An organisation.
         Organisation,
+        /// A role that an organisation made for itself.
+        CustomRole,
         /// A connection of an organisation to its identity provider.
         Connection,
         /// A domain that an organisation says is its own.
@@ -155,6 +157,8 @@ pub(crate) type SessionId = Id<of::Session>;
 pub(crate) type PasskeyId = Id<of::Passkey>;
 /// An organisation's id.
 pub type OrganisationId = Id<of::Organisation>;
+/// The id of an organisation's own role.
+pub(crate) type RoleId = Id<of::CustomRole>;
 /// A connection's id.
 pub type ConnectionId = Id<of::Connection>;
 /// A domain's id.

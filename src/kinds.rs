@@ -134,6 +134,73 @@ impl Role {
     }
 }
 
+text_enum! {
+    /// What the program itself asks for in an organisation: a closed list. An application adds to it by its catalogue.
+    Permission {
+        /// The organisation's page and one's own role.
+        OrganisationRead => "organisation:read",
+        /// Names and addresses of members.
+        MembersRead => "members:read",
+        /// Invite people.
+        MembersInvite => "members:invite",
+        /// Give roles and remove members, owners excepted.
+        MembersManage => "members:manage",
+        /// The organisation's own roles.
+        RolesManage => "roles:manage",
+        /// Name, short name and policies.
+        SettingsManage => "settings:manage",
+        /// API keys.
+        KeysManage => "keys:manage",
+        /// The organisation's record.
+        AuditRead => "audit:read",
+        /// Make and unmake owners.
+        OwnersManage => "owners:manage",
+        /// Delete the organisation, and restore it.
+        OrganisationDelete => "organisation:delete",
+        /// Connections and domains.
+        SsoManage => "sso:manage",
+        /// Provisioning by an identity provider.
+        ScimManage => "scim:manage",
+    }
+}
+
+impl Permission {
+    /// Whether a custom role may hold it. Whoever can change how people sign in, or who owns the organisation, is an owner
+    /// under another name.
+    pub(crate) fn fits_custom_roles(&self) -> bool {
+        !matches!(
+            self,
+            Permission::OwnersManage
+                | Permission::OrganisationDelete
+                | Permission::SsoManage
+                | Permission::ScimManage
+        )
+    }
+
+    /// Whether a built-in role has it.
+    pub(crate) fn is_of(&self, role: Role) -> bool {
+        role == Role::Owner || matches!(self, Permission::OrganisationRead | Permission::MembersRead)
+    }
+
+    /// What it allows, in words.
+    pub(crate) fn title(&self) -> &'static str {
+        match self {
+            Permission::OrganisationRead => "Open the organisation's page",
+            Permission::MembersRead => "See names and email addresses of members",
+            Permission::MembersInvite => "Invite people",
+            Permission::MembersManage => "Change roles and remove members, but not owners",
+            Permission::RolesManage => "Manage roles",
+            Permission::SettingsManage => "Change name, short name and policies",
+            Permission::KeysManage => "Manage API keys",
+            Permission::AuditRead => "Read the audit log",
+            Permission::OwnersManage => "Add and remove owners",
+            Permission::OrganisationDelete => "Delete the organisation",
+            Permission::SsoManage => "Manage single sign-on",
+            Permission::ScimManage => "Manage provisioning",
+        }
+    }
+}
+
 /// Declares an enum that is one word in a TEXT column and in JSON.
 #[macro_export]
 macro_rules! text_enum {

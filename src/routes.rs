@@ -12,12 +12,13 @@ use serde_json::json;
 use crate::{
     error::Error,
     flows::{
-        cancel_deletion, confirm, csp_reports, delete, email, export, factor_reset, forgot_password, front,
-        health, login, login_passkey, logins, logout, magic_link, me, methods, metrics, not_me,
-        organisations, passkeys, password, privacy_data, put_back, recovery_codes, reset_password, saml,
-        saved_request, second_factor, security, sessions, signup, sso, totp, use_address, verify_email,
+        cancel_deletion, check, confirm, csp_reports, delete, email, export, factor_reset, forgot_password,
+        front, health, login, login_passkey, logins, logout, magic_link, me, methods, metrics, not_me,
+        organisations, passkeys, password, privacy_data, put_back, recovery_codes, reset_password, roles,
+        saml, saved_request, second_factor, security, sessions, signup, sso, totp, use_address, verify_email,
         well_known,
     },
+    kinds::Permission,
     web::{
         Access,
         access::Arguments,
@@ -40,6 +41,8 @@ pub struct Entry {
     pub path: &'static str,
     /// Who may enter, as the handler's first argument has it.
     pub access: Access,
+    /// What that takes in the organisation of the path, as the same argument has it.
+    pub needs: Option<Permission>,
     /// What it does, in a few words.
     pub does: &'static str,
     route: Route,
@@ -72,6 +75,7 @@ pub fn entries() -> Vec<Entry> {
         get("/login/magic-link/verify", "the link in the mail: who asked; elsewhere also the short code", magic_link::verify::open),
         post("/login/magic-link/verify", "`{token}`, or `{code}` where it was asked for → `{user}` and a session, or `{twoFactorRequired, methods}`", magic_link::verify::create),
         post("/auth/methods", "`{email}` → `{methods}`: the same for every address", methods::show),
+        post("/auth/check", "`{organisation, permission, owner?, activity?}` → `{allowed, why?, organisation, user, role}`; `{organisation, checks}` → `{results}`", check::create),
         post("/logout", "ends this session, or a sign-in that waits for its second step", logout::create),
         get("/forgot-password", "the form for a reset link", forgot_password::form),
         post("/forgot-password", "`{email}`: emails a link; the same answer for every address", forgot_password::create),
@@ -137,12 +141,19 @@ pub fn entries() -> Vec<Entry> {
 
         get("/organisations", "`{organisations}`: where one belongs", organisations::index),
         post("/organisations", "`{name, slug?}` → 201 `{organisation}`; its maker owns it", organisations::create),
-        get("/organisations/{slug}", "`{organisation, members, next}`, for its members", organisations::show),
+        get("/organisations/{slug}", "`{organisation, you, members, next}`, for its members; `?q=` and `?role=` narrow the list", organisations::show),
         post("/organisations/{slug}/leave", "ends one's own membership; not the last owner's", organisations::leave),
-        put("/organisations/{slug}/members/{member}", "`{role}`: an owner gives a member another role", organisations::set_role),
+        put("/organisations/{slug}/members/{member}", "`{role}`, a word or an id: gives a member another role → `{member}`", organisations::set_role),
         post("/organisations/{slug}/members/{member}/role", "the same for forms", organisations::set_role),
-        delete("/organisations/{slug}/members/{member}", "an owner takes a member out", organisations::remove),
+        delete("/organisations/{slug}/members/{member}", "takes a member out", organisations::remove),
         post("/organisations/{slug}/members/{member}/remove", "the same for forms", organisations::remove),
+        get("/organisations/{slug}/roles", "`{roles, catalogue}`: the built-in roles and the organisation's own, and what they are made of", roles::index),
+        post("/organisations/{slug}/roles", "`{name, permissions}` → 201 `{role}`", roles::create),
+        get("/organisations/{slug}/roles/{role}", "`{role, catalogue}`: one of its own", roles::show),
+        put("/organisations/{slug}/roles/{role}", "`{name?, permissions?}` → `{role}`", roles::save),
+        post("/organisations/{slug}/roles/{role}", "the same for forms", roles::save),
+        delete("/organisations/{slug}/roles/{role}", "removes it; `?replaceWith=viewer` where members have it", roles::remove),
+        post("/organisations/{slug}/roles/{role}/remove", "`{replaceWith?}`: the same for forms", roles::remove_by_form),
 
         get("/organisations/{slug}/sso", "single sign-on for its owners: `{service, connections, domains, owners, attempts}`", sso::overview),
         post("/organisations/{slug}/sso", "`{name, metadata or metadataUrl, …}` → 201 `{connection}`; up to 1 MiB", sso::create),
@@ -228,7 +239,7 @@ where
         Method::GET => web::route().guard(guard::Any(guard::Get()).or(guard::Head())),
         _ => web::method(method.clone()),
     };
-    Entry { route: route.to(handler), method, path, access: Args::ACCESS, does }
+    Entry { route: route.to(handler), method, path, access: Args::ACCESS, needs: Args::NEEDS, does }
 }
 
 macro_rules! verbs {
@@ -255,6 +266,7 @@ pub(crate) fn listed() -> ListedRoutes {
         method: entry.method.to_string(),
         path: entry.path,
         who: entry.access,
+        needs: entry.needs,
         does: entry.does,
     });
     ListedRoutes(listed.collect())

@@ -34,6 +34,7 @@ pub fn start_with(
     listener: TcpListener,
     more: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
 ) -> Result<Server> {
+    app.declare_permissions()?;
     let assets = Data::new(Assets::load(&app.config().site)?);
     let (workers, stop_after) = (app.config().workers, app.config().shutdown_timeout.as_secs());
     let house = Data::new(app.clone());

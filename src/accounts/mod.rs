@@ -1,6 +1,7 @@
 //! Use cases and policy, without HTTP: what may happen to an account or an organisation, as transactions.
 
 pub(crate) mod ceremony;
+pub(crate) mod checks;
 pub(crate) mod connections;
 pub(crate) mod containment;
 pub(crate) mod deletion;
@@ -20,13 +21,16 @@ pub(crate) mod organisations;
 pub(crate) mod passkey_enrolment;
 pub(crate) mod passkeys;
 pub(crate) mod passwords;
+pub(crate) mod permissions;
 pub(crate) mod personal_data;
+pub(crate) mod policy;
 pub(crate) mod profile;
 pub(crate) mod provider_logout;
 pub(crate) mod provisioning;
 pub(crate) mod put_back;
 pub(crate) mod recovery_codes;
 pub(crate) mod registration;
+pub(crate) mod roles;
 pub(crate) mod second_factors;
 pub(crate) mod security_changes;
 pub(crate) mod service_keys;

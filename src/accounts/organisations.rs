@@ -7,21 +7,25 @@ use serde_json::{Value, json};
 
 use super::{
     containment::occasion::{Occasion, end_access},
-    identity_links, members, sessions, sso_policy,
+    identity_links, members,
+    policy::{self, Membership},
+    sessions, sso_policy,
 };
 use crate::{
     clock::Timestamp,
     db::{
         Conn, Tx,
-        schema::{memberships, organisations},
+        schema::{memberships, organisations, roles},
     },
     error::{Error, Errors, Result},
     ids::{Id, OrganisationId, UserId},
-    kinds::Role,
+    kinds::{Permission, Role},
     mail::emails::{self, MembershipChange},
     model::{
         audit::{self, Actor, Event},
-        domain, membership,
+        domain,
+        held_role::HeldRole,
+        membership,
         organisation::{self, Organisation, Slug, Title},
         personal_data::{Erasure, ExportSection, PersonalData},
         rate_limit, session,
@@ -38,6 +42,7 @@ pub(crate) const PERSONAL_DATA: PersonalData = PersonalData {
         ("organisation_id", "the organisation"),
         ("user_id", "that you belong to it"),
         ("role", "what you may do there"),
+        ("role_id", "the role that it made for you and others, if it did"),
     ],
     erasure: Erasure::Removed,
     afterwards: "An organisation in which nobody else is ends with your account.",
@@ -46,17 +51,19 @@ pub(crate) const PERSONAL_DATA: PersonalData = PersonalData {
 };
 
 fn exported(conn: &mut Conn, owner: &UserId, skip: i64, most: i64) -> Result<Vec<Value>> {
-    let found: Vec<(String, Role, Timestamp)> = memberships::table
+    let found: Vec<(String, Role, Option<String>, Timestamp)> = memberships::table
         .inner_join(organisations::table)
+        .left_join(roles::table.on(memberships::role_id.eq(roles::id.nullable())))
         .filter(memberships::user_id.eq(owner))
         .order((memberships::created_at, memberships::organisation_id))
         .offset(skip)
         .limit(most)
-        .select((organisations::name, memberships::role, memberships::created_at))
+        .select((organisations::name, memberships::role, roles::name.nullable(), memberships::created_at))
         .load(conn)?;
-    let told = found.into_iter().map(
-        |(organisation, role, since)| json!({ "organisation": organisation, "role": role, "since": since }),
-    );
+    let told = found.into_iter().map(|(organisation, role, custom, since)| {
+        let role = custom.unwrap_or_else(|| role.to_string());
+        json!({ "organisation": organisation, "role": role, "since": since })
+    });
     Ok(told.collect())
 }
 
@@ -99,42 +106,67 @@ pub(crate) fn add_member(
     }
 }
 
+/// Gives a member another role, as `by` wants it and may: the errors are those of [`set_role`], and
+/// [`Membership::require_change`]'s.
+pub(crate) fn change_role(
+    tx: &mut Tx,
+    actor: &Actor,
+    by: &Membership,
+    user: &UserId,
+    role: &HeldRole,
+) -> Result<()> {
+    let organisation = &by.organisation.id;
+    let before = membership::held_role(tx.conn, organisation, user)?.ok_or(Error::NotFound)?;
+    by.require_change(tx.conn, &before, role)?;
+    set_role(tx, actor, organisation, user, role)
+}
+
 /// Gives a member another role, whose sessions have to step up again before they use it. [`Error::NotFound`] where they are
 /// none, [`Error::LastOwner`] where nobody would own the organisation afterwards, [`Error::BreakGlassOwner`] where they keep that of
 /// a domain.
-pub(crate) fn set_role(
+fn set_role(
     tx: &mut Tx,
     actor: &Actor,
     organisation: &OrganisationId,
     user: &UserId,
-    role: Role,
+    role: &HeldRole,
 ) -> Result<()> {
     sessions::hold_of(tx, actor)?;
     organisation::lock(tx, organisation)?;
-    let before = membership::role_of(tx.conn, organisation, user)?.ok_or(Error::NotFound)?;
-    if before == role {
+    let before = membership::held_role(tx.conn, organisation, user)?.ok_or(Error::NotFound)?;
+    if before == *role {
         return Ok(());
     }
     rate_limit::count_change(tx, "role-changes", &format!("{organisation} {user}"))?;
-    if membership::fit(tx.conn, user, role)? != role {
+    if membership::fit(tx.conn, user, role.built_in())? != role.built_in() {
         let sentence = "They have to confirm their address before they can own anything.";
         return Err(Error::Invalid(Errors::one("role", sentence)));
     }
-    if before == Role::Owner && sso_policy::is_break_glass_owner(tx.conn, user, Some(organisation))? {
+    if before.is_owner() && sso_policy::is_break_glass_owner(tx.conn, user, Some(organisation))? {
         return Err(Error::BreakGlassOwner);
     }
-    diesel::update(memberships::table.find((organisation, user)))
-        .set(memberships::role.eq(role))
-        .execute(tx.conn)?;
-    keep_an_owner(tx, organisation)?;
-    let event = Event::RoleChanged { organisation: organisation.clone(), from: before, to: role };
-    audit::record(tx, actor, user, event)?;
-    match role {
-        Role::Owner => follow_role(tx, organisation, user, MembershipChange::MadeOwner),
-        lower if lower.is_below(before) => {
-            follow_role(tx, organisation, user, MembershipChange::Demoted { to: lower.words() })
-        }
-        _ => session::drop_step_ups(tx, user),
+    replace_role(tx, actor, organisation, user, &before, role)?;
+    keep_an_owner(tx, organisation)
+}
+
+/// Puts one role into the place of another, on record; whoever owns it now, or may do less, hears of it.
+pub(crate) fn replace_role(
+    tx: &mut Tx,
+    actor: &Actor,
+    organisation: &OrganisationId,
+    user: &UserId,
+    before: &HeldRole,
+    role: &HeldRole,
+) -> Result<()> {
+    membership::set(tx, organisation, user, role)?;
+    let (from, to) = (before.audited(), role.audited());
+    audit::record(tx, actor, user, Event::RoleChanged { organisation: organisation.clone(), from, to })?;
+    if role.is_owner() {
+        follow_role(tx, organisation, user, MembershipChange::MadeOwner)
+    } else if policy::is_below(tx.conn, role, before)? {
+        follow_role(tx, organisation, user, MembershipChange::Demoted { to: role.words() })
+    } else {
+        session::drop_step_ups(tx, user)
     }
 }
 
@@ -175,7 +207,8 @@ fn tell(tx: &mut Tx, reader: &User, organisation: &Organisation, change: Members
 }
 
 /// Makes `user` a member in this role, or gives them this role, as their identity provider says; but never takes the last
-/// owner away, nor the one who keeps a spare key.
+/// owner away, nor the one who keeps a spare key. It knows the built-in roles: whom it calls a viewer keeps a role of the
+/// organisation's own.
 pub(crate) fn sync_role(
     tx: &mut Tx,
     actor: &Actor,
@@ -199,7 +232,18 @@ pub(crate) fn sync_role(
     if is_only_owner || sso_policy::is_break_glass_owner(tx.conn, user, Some(organisation))? {
         return Ok(());
     }
-    set_role(tx, actor, organisation, user, role)
+    set_role(tx, actor, organisation, user, &HeldRole::BuiltIn(role))
+}
+
+/// Takes a member out, as `by` wants it and may: nobody below an owner takes one out. The errors besides are those of
+/// [`remove_member`].
+pub(crate) fn take_out(tx: &mut Tx, actor: &Actor, by: &Membership, user: &UserId) -> Result<()> {
+    let organisation = &by.organisation.id;
+    let role = membership::role_of(tx.conn, organisation, user)?.ok_or(Error::NotFound)?;
+    if role == Role::Owner {
+        by.require(Permission::OwnersManage)?;
+    }
+    remove_member(tx, actor, organisation, user)
 }
 
 /// Ends a membership: one leaves, or is removed. Nor does the organisation's sign-in know them any more. The same errors

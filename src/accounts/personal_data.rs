@@ -38,6 +38,9 @@ pub const ALL: &[&PersonalData] = &[
 pub const NON_PERSONAL_TABLES: &[(&str, &str)] = &[
     ("jobs", "when which job ran, and on which node"),
     ("organisations", "what organisations are called"),
+    ("permissions", "what the application behind this site lets people do"),
+    ("roles", "what organisations call roles of their own"),
+    ("role_permissions", "what those roles allow"),
     ("connections", "the identity providers of organisations"),
     ("service_keys", "the keys of this site towards them"),
     ("key_checks", "whether the secret key of this site is the right one"),

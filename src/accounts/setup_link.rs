@@ -6,7 +6,7 @@
 use chrono::TimeDelta;
 
 use super::{
-    connections, members,
+    connections, members, policy,
     sso_changes::{self, Target},
     sso_policy,
 };
@@ -15,13 +15,13 @@ use crate::{
     db::{Conn, Tx},
     error::{Error, Errors, Result},
     ids::{ConnectionId, OrganisationId, UserId},
-    kinds::Role,
+    kinds::Permission,
     mail::emails::{self, SetupLinkUse, SsoChange},
     model::{
         audit::{self, Actor, Event},
         connection::{self, Connection, upkeep, upkeep::Settings},
-        identity, membership,
-        organisation::{self, Organisation},
+        identity,
+        organisation::{self, Named, Organisation},
         rate_limit::{self, Limit},
         token::{self, SetUpConnection, SetupLinkState},
     },
@@ -127,8 +127,8 @@ pub(crate) fn open(conn: &mut Conn, secret: &Secret<SetUpConnection>, now: Times
         Error::NotFound => Error::DeadLink,
         error => error,
     })?;
-    let role = membership::role_of(conn, &connection.organisation_id, &token.user_id)?;
-    if role != Some(Role::Owner) || is_in_use(conn, &connection)? {
+    let of = Named::Id(&connection.organisation_id);
+    if !policy::may(conn, of, &token.user_id, Permission::SsoManage)? || is_in_use(conn, &connection)? {
         return Err(Error::DeadLink);
     }
     let organisation = organisation::by_id(conn, &connection.organisation_id)?;

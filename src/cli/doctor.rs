@@ -3,6 +3,7 @@
 mod files;
 mod finding;
 mod keys;
+mod permissions;
 
 use super::{
     doctor::finding::{Finding, Health, finding},
@@ -48,6 +49,7 @@ pub(crate) async fn run(config: Config, as_json: bool, mail_to: Option<String>) 
             findings.push(mail(&app).await);
             findings.push(waiting(&app).await);
             findings.push(passkeys(&app).await);
+            findings.push(permissions::permissions(&app).await);
             if let Some(address) = mail_to {
                 findings.push(test_email(&app, &address).await);
             }

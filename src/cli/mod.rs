@@ -6,6 +6,7 @@ mod jobs;
 mod limits;
 mod out;
 mod outcome;
+mod permission;
 mod preflight;
 #[cfg(feature = "development")]
 mod seed;
@@ -78,6 +79,11 @@ enum Command {
         #[command(subcommand)]
         command: sso::Command,
     },
+    /// What the roles of organisations can be made of.
+    Permission {
+        #[command(subcommand)]
+        command: permission::Command,
+    },
     /// Print every setting as it holds, and where it was written. Secrets are hidden.
     Settings {
         /// Print JSON.
@@ -124,6 +130,7 @@ pub fn run() -> ExitCode {
         Command::Limits { command } => with_app(config, |app| limits::run(app, command)),
         Command::Session { command } => with_app(config, |app| session::run(app, command)),
         Command::Sso { command } => with_app(config, |app| sso::run(app, command)),
+        Command::Permission { command } => with_app(config, |app| permission::run(app, command)),
         Command::Settings { json } => {
             settings::print(&settings, json);
             Ok(())

@@ -187,6 +187,7 @@ impl Reader {
                 job_lease: self.span("JOB_LEASE", "60s"),
             },
             limits: self.limits(development),
+            permissions: self.permissions(),
             body_limit: self.whole("BODY_LIMIT", 65_536, 1_024..=16_777_216),
             body_timeout: self.span("BODY_TIMEOUT", "30s").to_std().unwrap_or_default(),
             shutdown_timeout: self.span("SHUTDOWN_TIMEOUT", "30s").to_std().unwrap_or_default(),

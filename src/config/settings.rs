@@ -163,6 +163,11 @@ pub const SETTINGS: &[Setting] = &[
         "90d",
         "how long failed sign-ins, and links that were asked for, are kept in the audit",
     ),
+    setting(
+        "PERMISSIONS_FILE",
+        "none",
+        "a TOML file with the permissions of the application behind this site, read at start",
+    ),
     setting("JOB_LEASE", "60s", "how long one node holds a job before another may take it over"),
     setting("THROTTLE", "on", "`off` lifts every limit below, for load tests; production refuses it"),
     setting("LOGIN_PER_ADDRESS", "5", "sign-in attempts a minute for one address"),

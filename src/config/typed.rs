@@ -5,7 +5,7 @@ use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 use chrono::TimeDelta;
 use ipnet::IpNet;
 
-use super::{database_url::DatabaseUrl, site::Site};
+use super::{database_url::DatabaseUrl, permissions::DeclaredPermission, site::Site};
 use crate::secret::Keys;
 
 /// Whether real people's accounts are at stake.
@@ -169,6 +169,8 @@ pub struct Config {
     pub lifetimes: Lifetimes,
     /// How often things may be tried.
     pub limits: Limits,
+    /// The catalogue of the application; nothing where no file declares one.
+    pub(crate) permissions: Option<Vec<DeclaredPermission>>,
     /// Bytes in a request body.
     pub body_limit: usize,
     /// How long a body may take.

@@ -178,19 +178,18 @@ impl Database {
     {
         reader::end_snapshot(self.0.number);
         let is_remote = matches!(self.0.pool.target(), Target::Postgres { .. });
-        let write = self.blocking(move |inner| {
-            let written = inner.with_transaction(|conn| {
-                let mut tx = Tx { conn, now, config: &config, has_mail: false, audited: Vec::new() };
-                let outcome = change(&mut tx).map(|value| (value, tx.has_mail));
-                let committed = finish(tx.conn, outcome)?;
-                // Here and not where the write is waited for: that one may be gone, and this happened all the same.
-                tx.audited.iter().for_each(Audited::write);
-                Ok(committed)
-            });
-            inner.note(&written);
-            written
-        });
+        let write = self.blocking(move |inner| inner.write(&config, now, change));
         if is_remote { in_time(write).await } else { write.await }
+    }
+
+    /// The same on this thread, which waits: for what is written before anybody is served.
+    pub(crate) fn write_blocking<T>(
+        &self,
+        config: &Config,
+        now: Timestamp,
+        change: impl FnOnce(&mut Tx) -> Result<T>,
+    ) -> Result<T> {
+        self.0.write(config, now, change).map(|(value, _)| value)
     }
 
     /// Work on the blocking pool, where it may wait.
@@ -235,6 +234,24 @@ impl Inner {
             self.lose();
         }
         outcome
+    }
+
+    fn write<T>(
+        &self,
+        config: &Config,
+        now: Timestamp,
+        change: impl FnOnce(&mut Tx) -> Result<T>,
+    ) -> Result<(T, bool)> {
+        let written = self.with_transaction(|conn| {
+            let mut tx = Tx { conn, now, config, has_mail: false, audited: Vec::new() };
+            let outcome = change(&mut tx).map(|value| (value, tx.has_mail));
+            let committed = finish(tx.conn, outcome)?;
+            // Here and not where the write is waited for: that one may be gone, and this happened all the same.
+            tx.audited.iter().for_each(Audited::write);
+            Ok(committed)
+        });
+        self.note(&written);
+        written
     }
 
     /// Work in a transaction that has begun, and that the work ends. What has not begun is begun once more on a new

@@ -215,6 +215,33 @@ diesel::table! {
         user_id -> Text,
         role -> Text,
         created_at -> Timestamp,
+        role_id -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    permissions (name) {
+        name -> Text,
+        title -> Text,
+        roles -> Text,
+        retired_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    roles (id) {
+        id -> Text,
+        organisation_id -> Text,
+        name -> Text,
+        name_folded -> Text,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    role_permissions (role_id, permission) {
+        role_id -> Text,
+        permission -> Text,
     }
 }
 
@@ -326,6 +353,7 @@ diesel::joinable!(memberships -> organisations (organisation_id));
 diesel::joinable!(memberships -> users (user_id));
 diesel::joinable!(passkeys -> users (user_id));
 diesel::joinable!(recovery_codes -> users (user_id));
+diesel::joinable!(role_permissions -> roles (role_id));
 diesel::joinable!(security_changes -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(sign_ins -> users (user_id));
@@ -347,6 +375,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     passkeys,
     organisations,
     memberships,
+    permissions,
+    roles,
+    role_permissions,
     service_keys,
     connections,
     domains,

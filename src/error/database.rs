@@ -22,8 +22,10 @@ pub(crate) const READ_ONLY_ADVICE: &str = "PostgreSQL writes nothing here: DATAB
 enum Verdict {
     // No row.
     Missing,
-    // A row that others hang on is gone.
+    // The user that a row hangs on is gone.
     OwnerGone,
+    // Another row that it hangs on is gone, or still has others that hang on it.
+    Overtaken,
     // Somebody else was writing, for too long.
     Waited,
     // The server or the file went away, or it is the wrong one.
@@ -73,8 +75,12 @@ fn verdict(cause: &Cause) -> Verdict {
         Cause::BrokenTransactionManager => Verdict::Lost,
         Cause::RollbackErrorOnCommit { commit_error, .. } => verdict(commit_error),
         Cause::DatabaseError(kind, told) => match kind {
-            // A user, nearly always: the account ended while this was under way.
-            Kind::ForeignKeyViolation => Verdict::OwnerGone,
+            // The account ended while this was under way; or, by the name of the key (table_column_fkey), something else did.
+            // SQLite tells no name: there one write follows the other, and each looks first at what it hangs on.
+            Kind::ForeignKeyViolation => match told.constraint_name() {
+                Some(name) if !name.ends_with("user_id_fkey") => Verdict::Overtaken,
+                _ => Verdict::OwnerGone,
+            },
             // 57P01 to 57P03 and 08xxx end the connection. 25006: a standby, or the operator's switch.
             Kind::ClosedConnection | Kind::UnableToSendCommand | Kind::ReadOnlyTransaction => Verdict::Lost,
             Kind::SerializationFailure => Verdict::Waited,
@@ -119,6 +125,7 @@ impl From<Cause> for Error {
         match verdict(&cause) {
             Verdict::Missing => Error::NotFound,
             Verdict::OwnerGone => Error::SignIn,
+            Verdict::Overtaken => Error::Conflict,
             Verdict::Waited => Error::Busy,
             Verdict::Input => Error::Malformed("a text in it has a character that cannot be kept".to_owned()),
             Verdict::Lost => Error::Unavailable(Outage { is_lost: true, cause: explained(cause) }),
@@ -171,7 +178,7 @@ impl Error {
 mod tests {
     use super::*;
 
-    /// What a database says: the sentence, and where it points.
+    /// What a database says: the sentence, and where it points. One about a key is its name.
     struct ServerMessage(&'static str, Option<i32>);
 
     impl DatabaseErrorInformation for ServerMessage {
@@ -191,7 +198,7 @@ mod tests {
             None
         }
         fn constraint_name(&self) -> Option<&str> {
-            None
+            Some(self.0).filter(|name| name.ends_with("_fkey"))
         }
         fn statement_position(&self) -> Option<i32> {
             self.1
@@ -285,6 +292,19 @@ mod tests {
                 expected,
                 "SQLite: {message}"
             );
+        }
+    }
+
+    #[test]
+    fn a_row_whose_owner_is_gone_is_told_from_one_that_something_else_overtook() {
+        for (message, code) in [
+            ("FOREIGN KEY constraint failed", "sign_in_required"),
+            ("sessions_user_id_fkey", "sign_in_required"),
+            ("memberships_role_id_fkey", "conflict"),
+            ("roles_organisation_id_fkey", "conflict"),
+        ] {
+            let told = ServerMessage(message, None);
+            assert_eq!(outcome(Kind::ForeignKeyViolation, told, true).0, code, "{message}");
         }
     }
 

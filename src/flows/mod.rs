@@ -1,6 +1,7 @@
 //! Verbs: each file one thing a person does, with its forms, pages and handlers. Flows never know each other.
 
 pub(crate) mod cancel_deletion;
+pub(crate) mod check;
 pub(crate) mod confirm;
 pub(crate) mod csp_reports;
 pub(crate) mod delete;
@@ -32,6 +33,7 @@ pub(crate) mod privacy_data;
 pub(crate) mod put_back;
 pub(crate) mod recovery_codes;
 pub(crate) mod reset_password;
+pub(crate) mod roles;
 pub(crate) mod saml;
 pub(crate) mod saved_request;
 pub(crate) mod second_factor;

@@ -69,8 +69,9 @@ fn what(path: &str) -> &'static str {
 }
 
 impl SavedRequestPage {
-    /// What says something to a person. Which set of codes is to be replaced is for the program.
+    /// What says something to a person. Which set of codes is to be replaced, and that a list of permissions comes along
+    /// with those that are ticked, is for the program.
     fn told(&self) -> Vec<&(String, String)> {
-        self.fields.iter().filter(|(name, _)| name != "replaces").collect()
+        self.fields.iter().filter(|(name, _)| !["replaces", "permissions"].contains(&name.as_str())).collect()
     }
 }

@@ -222,7 +222,7 @@ fn split(address: &str) -> Option<(&str, &str)> {
 }
 
 /// Whether a character has nothing to show: white space, controls, formatting, fillers, private use.
-pub(super) fn is_invisible(c: char) -> bool {
+pub(crate) fn is_invisible(c: char) -> bool {
     use GeneralCategory as Category;
     let ascii = c.is_ascii();
     if ascii {

@@ -1,21 +1,24 @@
 //! Who belongs to which organisation, in one role each.
 
+use std::collections::BTreeMap;
+
 use diesel::prelude::*;
 
+use super::held_role::HeldRole;
 use crate::{
     clock::Timestamp,
     db::{
         Conn, Tx,
-        schema::{memberships, users},
+        schema::{memberships, roles, users},
     },
     error::Result,
-    ids::{OrganisationId, UserId},
+    ids::{OrganisationId, RoleId, UserId},
     kinds::Role,
     mail::EmailAddress,
 };
 
 /// A person in an organisation.
-#[derive(Debug, Clone, Queryable)]
+#[derive(Debug, Clone)]
 pub(crate) struct Member {
     /// Who.
     pub user_id: UserId,
@@ -24,23 +27,45 @@ pub(crate) struct Member {
     /// Their address.
     pub email: EmailAddress,
     /// What they may do.
-    pub role: Role,
+    pub role: HeldRole,
     /// Since when they belong to it.
     pub since: Timestamp,
 }
 
-/// The members, in the order in which they came, up to `most` from the one after `cursor`.
+type Row = (UserId, String, EmailAddress, Role, Option<RoleId>, Option<String>, Timestamp);
+
+impl From<Row> for Member {
+    fn from((user_id, name, email, role, role_id, role_name, since): Row) -> Self {
+        Self { user_id, name, email, role: HeldRole::of(role, role_id, role_name), since }
+    }
+}
+
+/// Which members are looked for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Search {
+    /// Only those after this one.
+    pub cursor: Option<UserId>,
+    /// What their name or address begins with, as it was typed.
+    pub beginning: Option<String>,
+    /// Their role.
+    pub role: Option<HeldRole>,
+    /// Only this one.
+    pub user: Option<UserId>,
+}
+
+/// The members that `search` finds, in the order in which they came, at most `most`.
 pub(crate) fn list(
     conn: &mut Conn,
     organisation: &OrganisationId,
-    cursor: Option<&UserId>,
+    search: &Search,
     most: i64,
 ) -> Result<Vec<Member>> {
     let mut query = memberships::table
         .inner_join(users::table)
+        .left_join(roles::table.on(memberships::role_id.eq(roles::id.nullable())))
         .filter(memberships::organisation_id.eq(organisation))
         .into_boxed();
-    if let Some(cursor) = cursor {
+    if let Some(cursor) = &search.cursor {
         let row = memberships::table.find((organisation, cursor)).select(memberships::created_at);
         let Some(at) = row.get_result::<Timestamp>(conn).optional()? else { return Ok(Vec::new()) };
         let is_later = memberships::created_at
@@ -48,11 +73,103 @@ pub(crate) fn list(
             .or(memberships::created_at.eq(at).and(memberships::user_id.gt(cursor)));
         query = query.filter(is_later);
     }
-    Ok(query
+    if let Some(typed) = &search.beginning {
+        // What is capital in another alphabet than ours, SQLite does not know: both are looked for.
+        let [address, name, capital] = [folded_address(typed), typed.to_lowercase(), capitalised(typed)];
+        let lower = diesel::dsl::sql::<diesel::sql_types::Text>("lower(users.name)");
+        query = query.filter(
+            users::email_normalized
+                .like(pattern(&address))
+                .escape('\\')
+                .or(lower.like(pattern(&name)).escape('\\'))
+                .or(users::name.like(pattern(typed)).escape('\\'))
+                .or(users::name.like(pattern(&capital)).escape('\\')),
+        );
+    }
+    match &search.role {
+        None => {}
+        Some(HeldRole::Custom { id, .. }) => {
+            query = query.filter(memberships::role_id.eq(id)).filter(memberships::role.eq(Role::Viewer));
+        }
+        Some(HeldRole::BuiltIn(Role::Viewer)) => {
+            query = query.filter(memberships::role.eq(Role::Viewer)).filter(memberships::role_id.is_null());
+        }
+        Some(HeldRole::BuiltIn(role)) => query = query.filter(memberships::role.eq(role)),
+    }
+    if let Some(user) = &search.user {
+        query = query.filter(memberships::user_id.eq(user));
+    }
+    let found: Vec<Row> = query
         .order((memberships::created_at, memberships::user_id))
         .limit(most)
-        .select((memberships::user_id, users::name, users::email, memberships::role, memberships::created_at))
+        .select((
+            memberships::user_id,
+            users::name,
+            users::email,
+            memberships::role,
+            memberships::role_id,
+            roles::name.nullable(),
+            memberships::created_at,
+        ))
+        .load(conn)?;
+    Ok(found.into_iter().map(Member::from).collect())
+}
+
+/// What begins with `text`, as LIKE has it.
+fn pattern(text: &str) -> String {
+    let mut pattern = String::new();
+    for c in text.chars() {
+        if ['%', '_', '\\'].contains(&c) {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern + "%"
+}
+
+/// The beginning of an address as addresses are compared; it may end anywhere.
+fn folded_address(typed: &str) -> String {
+    EmailAddress::parse(typed).map_or_else(|_| typed.to_lowercase(), |address| address.normalized())
+}
+
+fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    chars
+        .next()
+        .map(|first| first.to_uppercase().chain(chars.flat_map(char::to_lowercase)).collect())
+        .unwrap_or_default()
+}
+
+/// Who has one of the organisation's own roles, in the order in which they came.
+pub(crate) fn with_role(conn: &mut Conn, role: &RoleId) -> Result<Vec<UserId>> {
+    Ok(memberships::table
+        .filter(memberships::role_id.eq(role))
+        .filter(memberships::role.eq(Role::Viewer))
+        .order((memberships::created_at, memberships::user_id))
+        .select(memberships::user_id)
         .load(conn)?)
+}
+
+/// Nobody's row names a role any more: an older program leaves the id where it gives another built-in role.
+pub(crate) fn forget_role(tx: &mut Tx, role: &RoleId) -> Result<()> {
+    diesel::update(memberships::table.filter(memberships::role_id.eq(role)))
+        .set(memberships::role_id.eq(None::<RoleId>))
+        .execute(tx.conn)?;
+    Ok(())
+}
+
+/// How many members have each role of an organisation, by its word or id.
+pub(crate) fn counts(conn: &mut Conn, organisation: &OrganisationId) -> Result<BTreeMap<String, i64>> {
+    let found: Vec<(Role, Option<RoleId>, i64)> = memberships::table
+        .filter(memberships::organisation_id.eq(organisation))
+        .group_by((memberships::role, memberships::role_id))
+        .select((memberships::role, memberships::role_id, diesel::dsl::count_star()))
+        .load(conn)?;
+    let mut counts = BTreeMap::new();
+    for (role, id, count) in found {
+        *counts.entry(HeldRole::of(role, id, Some(String::new())).to_string()).or_default() += count;
+    }
+    Ok(counts)
 }
 
 /// The owners of an organisation, in the order in which they came.
@@ -85,7 +202,30 @@ pub(crate) fn add(
     Ok(added.map(|_| role))
 }
 
-/// The role of a person, if they are a member.
+/// The role that a person has, if they are a member.
+pub(crate) fn held_role(
+    conn: &mut Conn,
+    organisation: &OrganisationId,
+    user: &UserId,
+) -> Result<Option<HeldRole>> {
+    let row = memberships::table
+        .left_join(roles::table.on(memberships::role_id.eq(roles::id.nullable())))
+        .filter(memberships::organisation_id.eq(organisation))
+        .filter(memberships::user_id.eq(user))
+        .select((memberships::role, memberships::role_id, roles::name.nullable()));
+    let found = row.get_result::<(Role, Option<RoleId>, Option<String>)>(conn).optional()?;
+    Ok(found.map(|(role, id, name)| HeldRole::of(role, id, name)))
+}
+
+/// Gives a member a role.
+pub(crate) fn set(tx: &mut Tx, organisation: &OrganisationId, user: &UserId, role: &HeldRole) -> Result<()> {
+    diesel::update(memberships::table.find((organisation, user)))
+        .set((memberships::role.eq(role.built_in()), memberships::role_id.eq(role.custom())))
+        .execute(tx.conn)?;
+    Ok(())
+}
+
+/// The built-in role of a person, if they are a member; `viewer` with one of the organisation's own.
 pub(crate) fn role_of(conn: &mut Conn, organisation: &OrganisationId, user: &UserId) -> Result<Option<Role>> {
     let row = memberships::table.find((organisation, user)).select(memberships::role);
     Ok(row.get_result(conn).optional()?)

@@ -2,14 +2,15 @@
 
 use diesel::prelude::*;
 
+use super::held_role::HeldRole;
 use crate::{
     clock::Timestamp,
     db::{
         Conn, Tx,
-        schema::{memberships, organisations},
+        schema::{memberships, organisations, roles},
     },
-    error::{Error, Result},
-    ids::{OrganisationId, UserId},
+    error::Result,
+    ids::{OrganisationId, RoleId, UserId},
     kinds::Role,
 };
 
@@ -86,40 +87,51 @@ impl Slug {
     }
 }
 
+/// Which organisation is meant: what a URL has, or what an application knows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Named<'a> {
+    /// By its slug.
+    Slug(&'a str),
+    /// By its id.
+    Id(&'a OrganisationId),
+}
+
+type Row = (Organisation, Role, Option<RoleId>, Option<String>);
+
+fn with_role((organisation, role, id, name): Row) -> (Organisation, HeldRole) {
+    (organisation, HeldRole::of(role, id, name))
+}
+
 /// The organisations of a person, with their role, by name.
-pub(crate) fn of(conn: &mut Conn, user: &UserId) -> Result<Vec<(Organisation, Role)>> {
-    let found = memberships::table
+pub(crate) fn of(conn: &mut Conn, user: &UserId) -> Result<Vec<(Organisation, HeldRole)>> {
+    let found: Vec<Row> = memberships::table
         .inner_join(organisations::table)
+        .left_join(roles::table.on(memberships::role_id.eq(roles::id.nullable())))
         .filter(memberships::user_id.eq(user))
         .order((organisations::name, organisations::id))
-        .select((Organisation::as_select(), memberships::role))
+        .select((Organisation::as_select(), memberships::role, memberships::role_id, roles::name.nullable()))
         .load(conn)?;
-    Ok(found)
+    Ok(found.into_iter().map(with_role).collect())
 }
 
-/// The organisation with this slug and the role that `user` has in it. [`Error::NotFound`] for everybody else: nobody
-/// learns which there are.
-pub(crate) fn seen_by(conn: &mut Conn, slug: &str, user: &UserId) -> Result<(Organisation, Role)> {
-    // What is no slug is nobody's. PostgreSQL would fail on a NUL instead of finding nothing.
-    let slug = Slug::parse(slug)
-        .ok()
-        .map(|parsed| parsed.0)
-        .filter(|parsed| parsed == slug)
-        .ok_or(Error::NotFound)?;
-    Ok(memberships::table
+/// An organisation and the role that `user` has in it; nothing where there is none, or they are no member.
+pub(crate) fn with_member(
+    conn: &mut Conn,
+    named: Named,
+    user: &UserId,
+) -> Result<Option<(Organisation, HeldRole)>> {
+    let query = memberships::table
         .inner_join(organisations::table)
-        .filter(organisations::slug.eq(slug))
+        .left_join(roles::table.on(memberships::role_id.eq(roles::id.nullable())))
         .filter(memberships::user_id.eq(user))
-        .select((Organisation::as_select(), memberships::role))
-        .get_result(conn)?)
-}
-
-/// The same for an owner; [`Error::Forbidden`] for any other member.
-pub(crate) fn owned_by(conn: &mut Conn, slug: &str, user: &UserId) -> Result<Organisation> {
-    match seen_by(conn, slug, user)? {
-        (organisation, Role::Owner) => Ok(organisation),
-        _ => Err(Error::Forbidden),
-    }
+        .select((Organisation::as_select(), memberships::role, memberships::role_id, roles::name.nullable()));
+    let found: Option<Row> = match named {
+        // What is no slug is nobody's. PostgreSQL would fail on a NUL instead of finding nothing.
+        Named::Slug(slug) if !Slug::parse(slug).is_ok_and(|parsed| parsed.0 == slug) => None,
+        Named::Slug(slug) => query.filter(organisations::slug.eq(slug)).get_result(conn).optional()?,
+        Named::Id(id) => query.filter(memberships::organisation_id.eq(id)).get_result(conn).optional()?,
+    };
+    Ok(found.map(with_role))
 }
 
 /// The organisations that somebody may mean: the one with this slug, else those with this name.

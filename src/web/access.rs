@@ -6,6 +6,7 @@ use actix_web::{
 };
 
 use super::{Client, Input, MagicLinkRequester, PendingLogin, Query};
+use crate::kinds::Permission;
 
 /// Who may call a handler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,22 +37,28 @@ pub enum Access {
 pub(crate) trait Guard {
     /// Whom it lets in.
     const ACCESS: Access;
+    /// What they need in the organisation of the path.
+    const NEEDS: Option<Permission> = None;
 }
 
 /// The arguments of a handler. The first one decides who may call it; where there is none, anyone may.
 pub(crate) trait Arguments {
     /// Who may call the handler.
     const ACCESS: Access;
+    /// What they need in the organisation of the path.
+    const NEEDS: Option<Permission>;
 }
 
 impl Arguments for () {
     const ACCESS: Access = Access::Anyone;
+    const NEEDS: Option<Permission> = None;
 }
 
 macro_rules! first_of {
     ($($others:ident)*) => {
         impl<G: Guard, $($others),*> Arguments for (G, $($others,)*) {
             const ACCESS: Access = G::ACCESS;
+            const NEEDS: Option<Permission> = G::NEEDS;
         }
     };
 }

@@ -34,6 +34,12 @@ pub(crate) fn json(
     if let Error::SsoRequired(way) = error {
         body["signIn"] = way.as_str().into();
     }
+    if let Error::Forbidden(permission) = error {
+        body["permission"] = permission.as_str().into();
+    }
+    if let Error::RoleInUse(members) = error {
+        body["members"] = (*members).into();
+    }
     if let Error::NotReady(reason) = error {
         body["reason"] = reason.name().into();
     }

@@ -196,7 +196,7 @@ impl ErrorPage {
     /// `back`: where the person was, if that is known. What passes is tried again there.
     fn about(error: &Error, request_id: Option<String>, back: Option<String>) -> Self {
         let (title, href, label) = match error {
-            Error::Forbidden | Error::LastOwner | Error::BreakGlassOwner => {
+            Error::Forbidden(_) | Error::LastOwner | Error::BreakGlassOwner | Error::RoleInUse(_) => {
                 ("That is not possible", "/organisations", "Your organisations")
             }
             Error::SsoRefused => ("You are not signed in", "/login", "Back to sign in"),

@@ -17,10 +17,10 @@ use super::{
     visitor::{self, Authenticated},
 };
 use crate::{
+    accounts::policy::AccessRequest,
     error::{Error, Result},
     ids::UserId,
     kinds::Strength,
-    model::organisation,
 };
 
 /// Anybody, signed in or not. Says in a signature that this is meant. Refused where the database does not tell which; a
@@ -147,8 +147,14 @@ impl Guard for SteppedUp<VerifiedUser, Any> {
 }
 
 /// A requirement that can be looked up without waiting.
-trait Requirement: Sized {
+pub(super) trait Requirement: Sized {
+    /// Looks it up.
     fn check(req: &HttpRequest) -> Result<Self>;
+
+    /// What is asked in an organisation besides, once there is a connection to ask with.
+    fn access(&self) -> Option<AccessRequest> {
+        None
+    }
 }
 
 impl Requirement for IncludingScheduledDeletion {
@@ -245,13 +251,11 @@ where
                 body.hand_on();
                 return Ok(who);
             }
-            // A member who may not do it is told so before anything is asked of them: all of these are for owners.
-            if let Some(slug) = req.match_info().get("slug").map(str::to_owned) {
-                let user = visitor.user.id.clone();
-                let owned = app.read(move |conn| organisation::owned_by(conn, &slug, &user)).await;
-                if let Err(error @ Error::Forbidden) = owned {
-                    return Err(error);
-                }
+            // A member who may not do it is told so before anything is asked of them.
+            if let Some(access) = who.0.access()
+                && let Err(error @ Error::Forbidden(_)) = app.read(move |conn| access.decide(conn)).await
+            {
+                return Err(error);
             }
             let resume = match keeps {
                 true => saved_request::save(app, &visitor, &req, body.keep()).await?,

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use super::Access;
+use crate::kinds::Permission;
 
 /// Every route, in the order of `routes.rs`.
 #[cfg_attr(not(feature = "development"), expect(dead_code, reason = "the page is for developers"))]
@@ -20,6 +21,8 @@ pub(crate) struct ListedRoute {
     /// Who may call it.
     #[serde(serialize_with = "in_words")]
     pub who: Access,
+    /// What that takes in the organisation of the path.
+    pub needs: Option<Permission>,
     /// What it does; identifiers and JSON are between backticks.
     pub does: &'static str,
 }

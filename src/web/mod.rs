@@ -26,6 +26,7 @@ pub(crate) mod local_visitor;
 pub(crate) mod magic_link_cookie;
 pub(crate) mod mailed_token;
 pub(crate) mod matched;
+pub(crate) mod member;
 pub(crate) mod negotiation;
 pub(crate) mod observe;
 pub(crate) mod origin;
@@ -56,6 +57,7 @@ pub(crate) use self::{
     layout::Layout,
     local_path::local_path,
     magic_link_cookie::MagicLinkRequester,
+    member::{Member, SteppedUpMember},
     pending::PendingLogin,
     reply::Reply,
     return_to::ReturnTo,

@@ -29,6 +29,9 @@ use crate::{
     },
 };
 
+// Its body says whether it counts as activity.
+const NOTES_ACTIVITY_ITSELF: &str = "/auth/check";
+
 /// Somebody who is signed in, and the session that says so.
 #[derive(Debug)]
 pub(crate) struct Authenticated {
@@ -80,6 +83,17 @@ impl Authenticated {
     ) -> Result<Error> {
         let methods = self.methods(app, strength).await?;
         Ok(Error::StepUp(Box::new(StepUp { methods, strength, resume })))
+    }
+
+    /// Notes that the session is used, at most once a minute. A full disk must not sign anybody out.
+    pub(crate) async fn note_activity(&self, app: &App) {
+        if !session::needs_touch(&self.session, self.now) {
+            return;
+        }
+        let touched = self.session.clone();
+        if let Err(error) = app.write(move |tx| session::touch(tx, &touched)).await {
+            tracing::warn!(cause = error.cause(), "activity was not noted");
+        }
     }
 
     /// This person as an actor in the audit.
@@ -162,14 +176,10 @@ async fn find(req: &ServiceRequest, secrets: Vec<session::SessionSecret>) -> Res
     if visitor.session.user_agent != user_agent && !is_same_device(app, &visitor, user_agent).await? {
         return Ok(Presented::Locked);
     }
-    if session::needs_touch(&visitor.session, now) {
+    if session::needs_touch(&visitor.session, now) && req.path() != NOTES_ACTIVITY_ITSELF {
         // What was read is from before that.
         first_found = None;
-        let touched = visitor.session.clone();
-        // A full disk must not sign anybody out.
-        if let Err(error) = app.write(move |tx| session::touch(tx, &touched)).await {
-            tracing::warn!(cause = error.cause(), "activity was not noted");
-        }
+        visitor.note_activity(app).await;
     }
     if let Some(found) = first_found {
         req.extensions_mut().insert(FirstFound(found));

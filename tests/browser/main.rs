@@ -14,6 +14,7 @@ mod journey;
 mod keyboard;
 mod magic_link;
 mod pages;
+mod pages_organisations;
 mod pages_sso;
 mod passkeys;
 mod pictures;

@@ -60,7 +60,11 @@ fn the_settings_are_those_of_the_program() {
 #[test]
 fn the_routes_are_those_of_the_program() {
     let rows = entries().into_iter().map(|entry| {
-        [format!("`{} {}`", entry.method, entry.path), entry.access.to_string(), entry.does.to_owned()]
+        let who = match entry.needs {
+            Some(needs) => format!("{} with `{needs}`", entry.access),
+            None => entry.access.to_string(),
+        };
+        [format!("`{} {}`", entry.method, entry.path), who, entry.does.to_owned()]
     });
     assert_block("routes", &table(["route", "who", "what it does"], rows));
 }
@@ -347,6 +351,7 @@ fn every_command_is_told() {
         (&["user", "--help"], "vestibule user"),
         (&["limits", "--help"], "vestibule limits"),
         (&["session", "--help"], "vestibule session"),
+        (&["permission", "--help"], "vestibule permission"),
     ] {
         let help = run_program::<&str, &str>(arguments, []).out;
         let (_, commands) = help.split_once("Commands:\n").unwrap();

@@ -17,9 +17,10 @@ use crate::{
 };
 
 /// Who runs a shell block: a test here, or what calls it.
-const RUNNERS: [(&str, &str, &str); 9] = [
+const RUNNERS: [(&str, &str, &str); 10] = [
     ("README.md", "bin/run ", "bin/fresh, and .ci/run calls bin/test"),
     ("CONTRIBUTING.md", "bin/run ", "the same"),
+    ("docs/organisations.md", "# May the visitor", "an_application_asks_what_its_visitor_may"),
     ("docs/tour.md", "BASE=", "the_tour_with_curl"),
     ("docs/tour.md", "# The laptop shows", "the_tour_with_curl"),
     ("docs/operating.md", "MODE=production", "settings_production.rs, which starts with these settings"),
@@ -142,6 +143,29 @@ async fn the_tour_with_curl() {
     }
     let last: Value = serde_json::from_str(printed.trim().lines().last().unwrap()).unwrap();
     assert_eq!(last["user"]["email"], "test@example.com", "{printed}");
+}
+
+#[actix_web::test]
+async fn an_application_asks_what_its_visitor_may() {
+    let page = fs::read_to_string("docs/organisations.md").unwrap();
+    let (_, catalogue) = page.split_once("```toml\n").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("permissions.toml");
+    fs::write(&file, catalogue.split_once("```").unwrap().0).unwrap();
+    let ground = Ground::with(&[("PERMISSIONS_FILE", file.to_str().unwrap()), ("BCRYPT_COST", "4")]);
+    let vestibule = ground.serve().await;
+    let (_, block) = blocks(Some("docs/organisations.md")).remove(0);
+    let ada = json!({ "email": "ada@example.com", "password": PASSWORD, "name": "Ada" });
+    let script = format!(
+        "BASE=http://localhost:{}\ncurl -sS -c cookies.txt $BASE/signup -H 'Content-Type: application/json' -d '{ada}'\n{block}",
+        vestibule.port
+    );
+
+    let printed = types(&ground, script, &[]).await;
+
+    // She belongs to no organisation; it is the shape of the answers that is shown.
+    assert_eq!(printed.matches("{\"allowed\":false").count(), 4, "{printed}");
+    assert_eq!(printed.matches("\"why\":\"not_a_member\"").count(), 4, "{printed}");
 }
 
 #[actix_web::test]

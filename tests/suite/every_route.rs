@@ -8,7 +8,7 @@ use vestibule::{
     error::Error,
     ids::Id,
     internals::{Actor, add_member},
-    kinds::Role,
+    kinds::{Permission, Role},
     routes::{Entry, entries},
     web::Access,
 };
@@ -29,6 +29,7 @@ pub struct Row {
     pub method: Method,
     pub path: &'static str,
     pub access: Access,
+    pub needs: Option<Permission>,
     pub body: Option<&'static str>,
 }
 
@@ -38,7 +39,7 @@ pub fn rows() -> Vec<Row> {
         let is_its_own =
             |(method, path, _): &&(&str, &str, &str)| (entry.method.as_str(), entry.path) == (*method, *path);
         let body = BODIES.iter().find(is_its_own).map(|(.., body)| *body);
-        Row { method: entry.method, path: entry.path, access: entry.access, body }
+        Row { method: entry.method, path: entry.path, access: entry.access, needs: entry.needs, body }
     };
     entries().into_iter().map(row).collect()
 }
@@ -80,6 +81,11 @@ pub const BODIES: &[(&str, &str, &str)] = &[
     ("POST", "/organisations", "name=$NEW"),
     ("PUT", "/organisations/{slug}/members/{member}", "role=viewer"),
     ("POST", "/organisations/{slug}/members/{member}/role", "role=viewer"),
+    ("POST", "/auth/check", "organisation={slug}&permission=members:read"),
+    ("POST", "/organisations/{slug}/roles", "name=Billing&permissions=organisation:read"),
+    ("PUT", "/organisations/{slug}/roles/{role}", "name=Billing"),
+    ("POST", "/organisations/{slug}/roles/{role}", "name=Billing"),
+    ("POST", "/organisations/{slug}/roles/{role}/remove", "replaceWith=viewer"),
     ("POST", "/auth/saml/login", "connection=x"),
     ("POST", "/auth/saml/callback", "SAMLResponse=x"),
     ("POST", "/auth/saml/logout", "SAMLRequest=x"),
@@ -141,9 +147,19 @@ pub struct Person {
     pub member: String,
     pub connection: String,
     pub domain: String,
+    pub role: String,
 }
 
 impl Person {
+    /// Links that do not work, so that nobody changes who they are on the way.
+    pub fn nobody() -> Self {
+        let [other, member, connection, domain, role] = [NOBODY; 5].map(str::to_owned);
+        let [token, reset, slug] = ["none", "none", "nowhere"].map(str::to_owned);
+        let (address, session) = ("someone@example.com".to_owned(), String::new());
+        let code = "123456".to_owned();
+        Self { address, session, other, token, reset, code, slug, member, connection, domain, role }
+    }
+
     /// Signs up under `address`; its links are in the mail that arrived.
     pub async fn arrive(app: &TestApp, address: &str) -> Self {
         let here = app.unverified_user(address).await;
@@ -155,9 +171,10 @@ impl Person {
         there.post_json("/login", json!({ "email": address, "password": PASSWORD })).await.is(200);
         let session = here.cookie(cookie_name(app)).unwrap();
         let (other, code) = (there.session_id().await, "123456".to_owned());
-        let [slug, member, connection, domain] = ["nowhere", NOBODY, NOBODY, NOBODY].map(str::to_owned);
+        let [slug, member, connection, domain, role] =
+            ["nowhere", NOBODY, NOBODY, NOBODY, NOBODY].map(str::to_owned);
         let address = address.to_owned();
-        Self { address, session, other, token, reset, code, slug, member, connection, domain }
+        Self { address, session, other, token, reset, code, slug, member, connection, domain, role }
     }
 
     pub fn fill(&self, text: &str) -> String {
@@ -165,6 +182,7 @@ impl Person {
             .replace("{slug}", &self.slug)
             .replace("{member}", &self.member)
             .replace("{connection}", &self.connection)
+            .replace("{role}", &self.role)
             .replace("{domain}", &self.domain)
             .replace("$METADATA", &metadata())
             .replace("{attempt}", NOBODY)
@@ -232,6 +250,14 @@ pub async fn sso_of(names: &Names, app: &TestApp, session: &str, slug: &str) -> 
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     names.set(&text(&added["domain"]["recordName"]), Record::Text(text(&added["domain"]["recordText"])));
     (text(&made["connection"]["id"]), text(&added["domain"]["id"]))
+}
+
+/// A role of an organisation's own that nobody has: its id.
+pub async fn role_of(app: &TestApp, session: &str, slug: &str) -> String {
+    let curl = Face::Json.visitor(app, Some(session));
+    let form = json!({ "name": "Support", "permissions": [] });
+    let made = curl.post_json(&format!("/organisations/{slug}/roles"), form).await.is(201).json();
+    made["role"]["id"].as_str().unwrap().to_owned()
 }
 
 /// The session of somebody confirmed who stepped up just now, has an app, and sets up another, which shows this code.
@@ -334,6 +360,8 @@ fn check_face(face: Face, method: &Method, path: &str, answer: &Answer) {
         "fields" => body[key].is_object(),
         "confirm" | "methods" => code == "reauthentication_required",
         "signIn" => code == "sso_required",
+        "permission" => code == "forbidden",
+        "members" => code == "role_in_use",
         _ => false,
     };
     let mut more = body.as_object().unwrap().keys().filter(|key| !["error", "code"].contains(&key.as_str()));

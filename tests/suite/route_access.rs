@@ -5,7 +5,7 @@ use serde_json::json;
 use vestibule::{routes::entries, web::Access};
 
 use crate::{
-    every_route::{BODIES, FACES, Face, NOBODY, Person, ask, rows, waiting_sign_in},
+    every_route::{BODIES, FACES, Face, Person, ask, rows, waiting_sign_in},
     harness::{Answer, PASSWORD, TestApp},
 };
 
@@ -127,19 +127,7 @@ fn every_body_belongs_to_a_route() {
 #[actix_web::test]
 async fn whoever_may_enter_enters_and_nobody_else_case_77() {
     let app = TestApp::open().await;
-    // Links that do not work, so that nobody changes their standing on the way.
-    let someone = Person {
-        address: "someone@example.com".to_owned(),
-        session: String::new(),
-        other: NOBODY.to_owned(),
-        slug: "nowhere".to_owned(),
-        member: NOBODY.to_owned(),
-        connection: NOBODY.to_owned(),
-        domain: NOBODY.to_owned(),
-        token: "none".to_owned(),
-        reset: "none".to_owned(),
-        code: "123456".to_owned(),
-    };
+    let someone = Person::nobody();
     app.unverified_user("unverified@example.com").await;
     app.verified("verified@example.com").await;
     let owner = app.with_app("pending@example.com").await;

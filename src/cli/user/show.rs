@@ -16,8 +16,8 @@ use crate::{
     db::Conn,
     error::Error,
     ids::UserId,
-    kinds::Role,
     model::{
+        held_role::HeldRole,
         identity,
         organisation::{self, Organisation},
         outbox,
@@ -68,7 +68,7 @@ pub(crate) async fn run(app: &App, user: User, as_json: bool) -> Outcome {
         told["organisations"] = more
             .organisations
             .iter()
-            .map(|(one, role)| json!({ "slug": one.slug, "name": one.name, "role": role.as_str() }))
+            .map(|(one, role)| json!({ "slug": one.slug, "name": one.name, "role": role.audited() }))
             .collect();
         told["emails"] = more
             .emails
@@ -101,7 +101,7 @@ pub(crate) async fn run(app: &App, user: User, as_json: bool) -> Outcome {
         say!("  codes      {} recovery codes are left", more.factors.recovery_codes);
     }
     for (one, role) in &more.organisations {
-        say!("  belongs to {} ({}), as {}", printable(&one.name), one.slug, role.as_str());
+        say!("  belongs to {} ({}), as {}", printable(&one.name), one.slug, printable(&role.audited()));
     }
     for (state, line) in more.sessions {
         say!("  {state:<9}  {line}");
@@ -130,7 +130,7 @@ struct More {
     passkeys: Vec<Passkey>,
     // The connection, and the name there.
     identities: Vec<(String, String)>,
-    organisations: Vec<(Organisation, Role)>,
+    organisations: Vec<(Organisation, HeldRole)>,
     // Kind, when it was written, and what became of it.
     emails: Vec<(String, Timestamp, &'static str)>,
 }

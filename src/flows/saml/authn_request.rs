@@ -26,8 +26,8 @@ use crate::{
     saml::{self, AuthnRequestParams, BindingMessage, Reason},
     secret::{self, Secret},
     web::{
-        Client, CurrentUser, Input, MaybeUser, Query, Reply, SteppedUpVerifiedUser, cookies::Own,
-        headers::policy_with_form_to, input::tick, negotiation::wants_html, origin,
+        Client, CurrentUser, Input, MaybeUser, Query, Reply, SteppedUpMember, cookies::Own,
+        headers::policy_with_form_to, input::tick, member::SsoManage, negotiation::wants_html, origin,
     },
 };
 
@@ -192,17 +192,16 @@ pub(crate) async fn step_up(
 
 /// `POST /organisations/{slug}/sso/{connection}/test`: an owner tries a connection. Nobody is signed in by it.
 pub(crate) async fn test(
-    me: SteppedUpVerifiedUser,
+    me: SteppedUpMember<SsoManage>,
     client: Client,
     req: HttpRequest,
     path: Path<(String, ConnectionId)>,
     app: Data<App>,
 ) -> Result<HttpResponse> {
-    let (slug, id) = path.into_inner();
-    let user = me.user.id.clone();
+    let (access, (_, id)) = (me.access(), path.into_inner());
     let connection = app
         .read(move |conn| {
-            let organisation = organisation::owned_by(conn, &slug, &user)?;
+            let organisation = access.decide(conn)?.organisation;
             connection::owned(conn, &organisation.id, &id)
         })
         .await?;

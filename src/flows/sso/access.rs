@@ -1,4 +1,4 @@
-//! Whose single sign-on it is: its organisation's owners'.
+//! Who may manage single sign-on: an organisation's owners.
 
 use chrono::TimeDelta;
 
@@ -7,30 +7,31 @@ use crate::{
     db::Tx,
     error::{Error, Result},
     ids::{ConnectionId, OrganisationId},
-    kinds::Role,
     model::{
         audit::Actor,
         connection::{self, Connection},
-        membership,
-        organisation::{self, Organisation},
+        organisation::Organisation,
         rate_limit::{self, Limit},
         session,
     },
-    web::SteppedUpVerifiedUser,
+    web::{SteppedUpMember, member::SsoManage},
 };
 
 // Questions to the world that one owner, or one set-up link, may have asked in an hour: the DNS and other people's servers answer them.
 const MOST_QUESTIONS: i32 = 60;
 
-/// The organisation, for its owners; see [`organisation::owned_by`].
-pub(super) async fn owned(me: &SteppedUpVerifiedUser, slug: &str, app: &App) -> Result<Organisation> {
-    let (slug, id) = (slug.to_owned(), me.user.id.clone());
-    app.read(move |conn| organisation::owned_by(conn, &slug, &id)).await
+/// Who manages single sign-on.
+pub(super) type SsoAdmin = SteppedUpMember<SsoManage>;
+
+/// The organisation, for those who may manage its single sign-on.
+pub(super) async fn owned(me: &SsoAdmin, app: &App) -> Result<Organisation> {
+    let access = me.access();
+    Ok(app.read(move |conn| access.decide(conn)).await?.organisation)
 }
 
-/// A write of one of its owners, in their session: whoever was signed out meanwhile, or owns it no more, changes nothing.
+/// A write of one of them, in their session: whoever was signed out meanwhile, or may no more, changes nothing.
 pub(super) async fn write<T, F>(
-    me: &SteppedUpVerifiedUser,
+    me: &SsoAdmin,
     organisation: &OrganisationId,
     app: &App,
     change: F,
@@ -39,13 +40,12 @@ where
     T: Send + 'static,
     F: FnOnce(&mut Tx, &Actor) -> Result<T> + Send + 'static,
 {
-    let (actor, here, owner, of) =
-        (me.actor(), me.session.id.clone(), me.user.id.clone(), organisation.clone());
+    let (access, here, of) = (me.access(), me.session.id.clone(), organisation.clone());
     app.write(move |tx| {
         session::hold(tx, &here)?;
-        match membership::role_of(tx.conn, &of, &owner)? {
-            Some(Role::Owner) => change(tx, &actor),
-            _ => Err(Error::NotFound),
+        match access.decide(tx.conn)?.organisation.id == of {
+            true => change(tx, &access.actor),
+            false => Err(Error::NotFound),
         }
     })
     .await
@@ -64,11 +64,11 @@ pub(super) fn path_of(organisation: &Organisation) -> String {
 
 /// One of its connections, with the organisation.
 pub(super) async fn find(
-    me: &SteppedUpVerifiedUser,
-    (slug, id): (String, ConnectionId),
+    me: &SsoAdmin,
+    (_, id): (String, ConnectionId),
     app: &App,
 ) -> Result<(Organisation, Connection)> {
-    let organisation = owned(me, &slug, app).await?;
+    let organisation = owned(me, app).await?;
     let of = organisation.id.clone();
     let connection = app.read(move |conn| connection::owned(conn, &of, &id)).await?;
     Ok((organisation, connection))

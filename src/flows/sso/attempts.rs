@@ -5,7 +5,7 @@ use askama::Template;
 use serde::Serialize;
 
 use super::{
-    access::find,
+    access::{SsoAdmin, find},
     views::{ConnectionView, OrganisationView},
 };
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     model::sso_attempt::{self, Detail, SsoAttempt},
     saml::Reason,
     secret::Keys,
-    web::{Reply, SteppedUpVerifiedUser},
+    web::Reply,
 };
 
 /// A response of an identity provider, in words.
@@ -124,7 +124,7 @@ impl AttemptView {
 
 /// `GET /organisations/{slug}/sso/{connection}/attempts/{attempt}`: all that a response said, and each check.
 pub(crate) async fn attempt(
-    me: SteppedUpVerifiedUser,
+    me: SsoAdmin,
     path: Path<(String, ConnectionId, AttemptId)>,
     app: Data<App>,
 ) -> Result<Reply> {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::{
     DomainView, OverviewPage,
-    access::{count_question, owned, path_of, write},
+    access::{SsoAdmin, count_question, owned, path_of, write},
     owners,
 };
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
         domain::{self, Domain},
         organisation::Organisation,
     },
-    web::{Input, Reply, SteppedUpVerifiedUser},
+    web::{Input, Reply},
 };
 
 /// A domain as it is typed.
@@ -49,13 +49,8 @@ pub(crate) struct EnforceForm {
 }
 
 /// `POST /organisations/{slug}/sso/domains`
-pub(crate) async fn add(
-    me: SteppedUpVerifiedUser,
-    slug: Path<String>,
-    Input(form): Input<NewForm>,
-    app: Data<App>,
-) -> Result<Reply> {
-    let organisation = owned(&me, &slug, &app).await?;
+pub(crate) async fn add(me: SsoAdmin, Input(form): Input<NewForm>, app: Data<App>) -> Result<Reply> {
+    let organisation = owned(&me, &app).await?;
     let (id, typed) = (organisation.id.clone(), form.domain.clone());
     let added = write(&me, &organisation.id, &app, move |tx, actor| {
         let name = domain::parse(&typed).map_err(|problem| Error::Invalid(Errors::one("domain", problem)))?;
@@ -92,23 +87,15 @@ async fn view(app: &App, organisation: &Organisation, id: DomainId) -> Result<Do
     .await
 }
 
-async fn find(
-    me: &SteppedUpVerifiedUser,
-    (slug, id): (String, DomainId),
-    app: &App,
-) -> Result<(Organisation, Domain)> {
-    let organisation = owned(me, &slug, app).await?;
+async fn find(me: &SsoAdmin, (_, id): (String, DomainId), app: &App) -> Result<(Organisation, Domain)> {
+    let organisation = owned(me, app).await?;
     let of = organisation.id.clone();
     let domain = app.read(move |conn| domain::owned(conn, &of, &id)).await?;
     Ok((organisation, domain))
 }
 
 /// `POST /organisations/{slug}/sso/domains/{domain}/check`: looks for the TXT record now.
-pub(crate) async fn check(
-    me: SteppedUpVerifiedUser,
-    path: Path<(String, DomainId)>,
-    app: Data<App>,
-) -> Result<Reply> {
+pub(crate) async fn check(me: SsoAdmin, path: Path<(String, DomainId)>, app: Data<App>) -> Result<Reply> {
     let (organisation, domain) = find(&me, path.into_inner(), &app).await?;
     let id = domain.id.clone();
     let message = format!("{} is verified: it belongs to {}.", domain.name, organisation.name);
@@ -141,7 +128,7 @@ async fn answer(
 }
 
 /// Looks for a domain's record. [`Error::Invalid`] where it is not there.
-async fn look(me: &SteppedUpVerifiedUser, domain: &Domain, app: &App) -> Result<()> {
+async fn look(me: &SsoAdmin, domain: &Domain, app: &App) -> Result<()> {
     count_question(me.user.id.as_str(), app).await?;
     let found = app.outbound().lookup_txt(&domain.record_name()).await;
     let (outcome, sentence) = match found {
@@ -162,7 +149,7 @@ async fn look(me: &SteppedUpVerifiedUser, domain: &Domain, app: &App) -> Result<
 /// `POST /organisations/{slug}/sso/domains/{domain}/connection`: where its people sign in. The record of a proved domain is
 /// looked for again: what it was set for years ago is not what it is used for now.
 pub(crate) async fn choose(
-    me: SteppedUpVerifiedUser,
+    me: SsoAdmin,
     path: Path<(String, DomainId)>,
     Input(form): Input<ChoiceForm>,
     app: Data<App>,
@@ -187,20 +174,22 @@ pub(crate) async fn choose(
 
 /// `POST /organisations/{slug}/sso/domains/{domain}/enforce`: from now on its people sign in there only.
 pub(crate) async fn enforce(
-    me: SteppedUpVerifiedUser,
+    me: SsoAdmin,
     path: Path<(String, DomainId)>,
     Input(form): Input<EnforceForm>,
     app: Data<App>,
 ) -> Result<Reply> {
     let (organisation, domain) = find(&me, path.into_inner(), &app).await?;
-    let (actor, id, here) = (me.actor(), domain.id.clone(), me.session.id.clone());
+    let (access, id, here) = (me.access(), domain.id.clone(), me.session.id.clone());
     let message = format!("People of {} sign in through {} only.", domain.name, organisation.name);
     let enforced = async {
         let Some(owner) = UserId::parse(&form.break_glass) else {
             return Err(Error::Invalid(Errors::one("breakGlass", "Choose one of the owners.")));
         };
+        // It locks an address before it touches a session, as everything does.
         app.write(move |tx| {
-            sso_policy::enforce(tx, &actor, &domain.organisation_id, &domain.id, &owner, &here).map(drop)
+            let of = access.decide(tx.conn)?.organisation.id;
+            sso_policy::enforce(tx, &access.actor, &of, &domain.id, &owner, &here).map(drop)
         })
         .await
     };
@@ -208,11 +197,7 @@ pub(crate) async fn enforce(
 }
 
 /// `POST /organisations/{slug}/sso/domains/{domain}/release`: its people may sign in otherwise again.
-pub(crate) async fn release(
-    me: SteppedUpVerifiedUser,
-    path: Path<(String, DomainId)>,
-    app: Data<App>,
-) -> Result<Reply> {
+pub(crate) async fn release(me: SsoAdmin, path: Path<(String, DomainId)>, app: Data<App>) -> Result<Reply> {
     let (organisation, domain) = find(&me, path.into_inner(), &app).await?;
     let id = domain.id.clone();
     let message = format!("People at {} can sign in with other methods again.", domain.name);
@@ -222,11 +207,7 @@ pub(crate) async fn release(
 }
 
 /// `DELETE /organisations/{slug}/sso/domains/{domain}` and `POST …/remove`
-pub(crate) async fn remove(
-    me: SteppedUpVerifiedUser,
-    path: Path<(String, DomainId)>,
-    app: Data<App>,
-) -> Result<Reply> {
+pub(crate) async fn remove(me: SsoAdmin, path: Path<(String, DomainId)>, app: Data<App>) -> Result<Reply> {
     let (organisation, domain) = find(&me, path.into_inner(), &app).await?;
     let (to, of) = (path_of(&organisation), organisation.id.clone());
     let change = move |tx: &mut Tx, actor: &Actor| domains::remove(tx, actor, &of, &domain.id);

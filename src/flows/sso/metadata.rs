@@ -5,7 +5,7 @@ use askama::Template;
 use serde::Serialize;
 
 use super::{
-    access::{count_question, find, path_of, write},
+    access::{SsoAdmin, count_question, find, path_of, write},
     form::Source,
     views::{ConnectionView, OrganisationView},
 };
@@ -21,7 +21,7 @@ use crate::{
         organisation::Organisation,
     },
     saml::{self, IdentityProvider, Reason},
-    web::{Document, Reply, SteppedUpVerifiedUser},
+    web::{Document, Reply},
 };
 
 // Of the identity providers that a document describes, so many are named.
@@ -111,7 +111,7 @@ pub(super) fn left_out(provider: &IdentityProvider) -> String {
 
 /// `GET /organisations/{slug}/sso/{connection}/metadata`
 pub(crate) async fn metadata_form(
-    me: SteppedUpVerifiedUser,
+    me: SsoAdmin,
     path: Path<(String, ConnectionId)>,
     app: Data<App>,
 ) -> Result<Reply> {
@@ -141,7 +141,7 @@ impl MetadataPage {
 
 /// `POST /organisations/{slug}/sso/{connection}/metadata`: other metadata of the same identity provider.
 pub(crate) async fn replace_metadata(
-    me: SteppedUpVerifiedUser,
+    me: SsoAdmin,
     path: Path<(String, ConnectionId)>,
     Document(form): Document<Source>,
     app: Data<App>,
@@ -177,7 +177,7 @@ pub(crate) async fn replace_metadata(
 
 /// `POST /organisations/{slug}/sso/{connection}/metadata/read`: reads what is behind the link now.
 pub(crate) async fn read_now(
-    me: SteppedUpVerifiedUser,
+    me: SsoAdmin,
     path: Path<(String, ConnectionId)>,
     app: Data<App>,
 ) -> Result<Reply> {

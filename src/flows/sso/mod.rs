@@ -13,7 +13,7 @@ mod setup_link;
 mod steps;
 mod views;
 
-use actix_web::web::{Data, Path};
+use actix_web::web::Data;
 use askama::Template;
 use serde::Serialize;
 
@@ -27,7 +27,7 @@ pub(crate) use self::{
 };
 
 use self::{
-    access::owned,
+    access::{SsoAdmin, owned},
     attempts::AttemptView,
     views::{ConnectionView, OrganisationView, ServiceView},
 };
@@ -44,7 +44,7 @@ use crate::{
         organisation::Organisation,
         sso_attempt,
     },
-    web::{Reply, SteppedUpVerifiedUser},
+    web::Reply,
 };
 
 /// All that owners see of single sign-on.
@@ -98,8 +98,8 @@ pub(crate) struct OwnerView {
 }
 
 /// `GET /organisations/{slug}/sso`
-pub(crate) async fn overview(me: SteppedUpVerifiedUser, slug: Path<String>, app: Data<App>) -> Result<Reply> {
-    let organisation = owned(&me, &slug, &app).await?;
+pub(crate) async fn overview(me: SsoAdmin, app: Data<App>) -> Result<Reply> {
+    let organisation = owned(&me, &app).await?;
     Ok(Reply::page(OverviewPage::of(&app, organisation, Errors::default()).await?))
 }
 

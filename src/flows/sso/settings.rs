@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    access::{find, owned, path_of, write},
+    access::{SsoAdmin, find, owned, path_of, write},
     attempts::AttemptView,
     form::Form,
     likes::{LIKES, Like, WalkthroughView},
@@ -34,7 +34,7 @@ use crate::{
         service_key, sso_attempt,
     },
     saml::{Certificate, ServiceKey},
-    web::{Document, Input, Query, Reply, SteppedUpVerifiedUser},
+    web::{Document, Input, Query, Reply},
 };
 
 // The key of this house: replaced by its operator, not by a date.
@@ -93,13 +93,8 @@ pub(crate) struct Alike {
 }
 
 /// `GET /organisations/{slug}/sso/new`
-pub(crate) async fn new(
-    me: SteppedUpVerifiedUser,
-    slug: Path<String>,
-    query: Query<Alike>,
-    app: Data<App>,
-) -> Result<Reply> {
-    let organisation = owned(&me, &slug, &app).await?;
+pub(crate) async fn new(me: SsoAdmin, query: Query<Alike>, app: Data<App>) -> Result<Reply> {
+    let organisation = owned(&me, &app).await?;
     Ok(Reply::page(NewPage::of(&app, &organisation, Form::blank(query.like.as_deref()), Errors::default())))
 }
 
@@ -118,13 +113,8 @@ impl NewPage {
 }
 
 /// `POST /organisations/{slug}/sso`
-pub(crate) async fn create(
-    me: SteppedUpVerifiedUser,
-    slug: Path<String>,
-    Document(form): Document<Form>,
-    app: Data<App>,
-) -> Result<Reply> {
-    let organisation = owned(&me, &slug, &app).await?;
+pub(crate) async fn create(me: SsoAdmin, Document(form): Document<Form>, app: Data<App>) -> Result<Reply> {
+    let organisation = owned(&me, &app).await?;
     match make(&me, &organisation, &form, &app).await {
         Ok((made, left_out)) => {
             let to = format!("{}/{}", path_of(&organisation), made.id);
@@ -144,7 +134,7 @@ pub(crate) async fn create(
 }
 
 async fn make(
-    me: &SteppedUpVerifiedUser,
+    me: &SsoAdmin,
     organisation: &Organisation,
     form: &Form,
     app: &App,
@@ -189,7 +179,7 @@ async fn missing_key(app: &App) -> Result<Option<ServiceKey>> {
 
 /// `GET /organisations/{slug}/sso/{connection}`
 pub(crate) async fn show(
-    me: SteppedUpVerifiedUser,
+    me: SsoAdmin,
     path: Path<(String, ConnectionId)>,
     query: Query<Alike>,
     app: Data<App>,
@@ -251,7 +241,7 @@ impl ConnectionPage {
 
 /// `PUT /organisations/{slug}/sso/{connection}` and `POST` for forms: other settings. It has to be tested again.
 pub(crate) async fn save(
-    me: SteppedUpVerifiedUser,
+    me: SsoAdmin,
     path: Path<(String, ConnectionId)>,
     Input(form): Input<Form>,
     app: Data<App>,
@@ -287,7 +277,7 @@ pub(crate) async fn save(
 
 /// `DELETE /organisations/{slug}/sso/{connection}` and `POST …/remove`: ends it and every identity it vouched for.
 pub(crate) async fn remove(
-    me: SteppedUpVerifiedUser,
+    me: SsoAdmin,
     path: Path<(String, ConnectionId)>,
     app: Data<App>,
 ) -> Result<Reply> {

@@ -8,7 +8,7 @@ use askama::Template;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    access::{find, path_of, write},
+    access::{SsoAdmin, find, path_of, write},
     views::{ConnectionView, OrganisationView},
 };
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     clock::Timestamp,
     error::Result,
     ids::ConnectionId,
-    web::{Input, Reply, SteppedUpVerifiedUser},
+    web::{Input, Reply},
 };
 
 /// A link that was just made, which is shown this once.
@@ -40,7 +40,7 @@ pub(crate) struct SwitchOnForm {
 
 /// `POST /organisations/{slug}/sso/{connection}/setup-link`
 pub(crate) async fn make_setup_link(
-    me: SteppedUpVerifiedUser,
+    me: SsoAdmin,
     path: Path<(String, ConnectionId)>,
     app: Data<App>,
 ) -> Result<Reply> {
@@ -60,7 +60,7 @@ pub(crate) async fn make_setup_link(
 
 /// `DELETE /organisations/{slug}/sso/{connection}/setup-link` and `POST …/revoke`
 pub(crate) async fn revoke_setup_link(
-    me: SteppedUpVerifiedUser,
+    me: SsoAdmin,
     path: Path<(String, ConnectionId)>,
     app: Data<App>,
 ) -> Result<Reply> {
@@ -73,7 +73,7 @@ pub(crate) async fn revoke_setup_link(
 
 /// `POST /organisations/{slug}/sso/{connection}/switch-on`: people may sign in by it as a link has set it up.
 pub(crate) async fn switch_on(
-    me: SteppedUpVerifiedUser,
+    me: SsoAdmin,
     path: Path<(String, ConnectionId)>,
     Input(form): Input<SwitchOnForm>,
     app: Data<App>,

@@ -138,6 +138,13 @@ pub(crate) fn membership_changed(
         MembershipChange::Removed => format!("You no longer belong to {organisation}"),
         MembershipChange::AnotherOwner { .. } => format!("There is a new owner of {organisation}"),
     };
+    let change = match change {
+        // What an organisation calls a role of its own is somebody's text.
+        MembershipChange::Demoted { to } => {
+            MembershipChange::Demoted { to: plain(to).unwrap_or("another role") }
+        }
+        change => change,
+    };
     let words = MembershipChanged {
         head: EmailHeader::of(site, name),
         link: site.link(path),

@@ -1,12 +1,23 @@
 //! Everything that the record can say happened.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use crate::{
     clock::Timestamp,
-    ids::{ConnectionId, OrganisationId, PasskeyId, SessionId, UserId},
+    ids::{ConnectionId, OrganisationId, PasskeyId, RoleId, SessionId, UserId},
     kinds::{AuthMethod, Factor, Role},
 };
+
+/// A custom role at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct RoleState {
+    /// What it was called.
+    pub name: String,
+    /// What it held.
+    pub permissions: BTreeSet<String>,
+}
 
 /// What happened. The variant's name is the event's; its fields are the detail, and never secrets.
 #[derive(Debug, Clone, Serialize)]
@@ -134,8 +145,19 @@ pub(crate) enum Event {
     OrganisationEnded { organisation: OrganisationId },
     /// Somebody became a member.
     MemberAdded { organisation: OrganisationId, role: Role },
-    /// A member got another role.
-    RoleChanged { organisation: OrganisationId, from: Role, to: Role },
+    /// A member got another role: built in, or by its name.
+    RoleChanged { organisation: OrganisationId, from: String, to: String },
+    /// An organisation made a role of its own.
+    CustomRoleMade {
+        organisation: OrganisationId,
+        role_id: RoleId,
+        name: String,
+        permissions: BTreeSet<String>,
+    },
+    /// Such a role got another name, or other permissions.
+    CustomRoleChanged { organisation: OrganisationId, role_id: RoleId, before: RoleState, after: RoleState },
+    /// Such a role was removed.
+    CustomRoleRemoved { organisation: OrganisationId, role_id: RoleId, name: String },
     /// Somebody is no longer a member.
     MemberRemoved { organisation: OrganisationId },
     /// Demonstration data was made.

@@ -7,6 +7,7 @@
 
 pub mod authenticator;
 pub mod constants;
+pub mod organisations;
 pub mod outbound;
 mod process;
 mod storage;

@@ -1,0 +1,137 @@
+//! What the application asks: whether somebody may do something in an organisation.
+//!
+//! Nothing is cached: a role that changed counts at the next check. It takes three reads at most: the membership with its
+//! organisation, the permissions by their names, and what a custom role holds.
+
+use std::collections::BTreeSet;
+
+use super::{
+    permissions,
+    policy::{self, Membership},
+};
+use crate::{
+    db::Conn,
+    error::{Error, Errors, Result},
+    ids::{Id, OrganisationId, UserId},
+    kinds::Permission,
+    model::{
+        organisation::Named,
+        permission::{self, CatalogueEntry},
+    },
+};
+
+/// Checks in one request.
+pub(crate) const MOST_CHECKS: usize = 50;
+
+// Of a permission that counts for one's own things only.
+const OWN: &str = "-own";
+
+/// One question.
+#[derive(Debug, Clone)]
+pub(crate) struct Check {
+    /// `resource:action`.
+    pub permission: String,
+    /// Whose the thing is that it is about.
+    pub owner: Option<String>,
+}
+
+/// Why something is not allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// No organisation was named.
+    NoOrganisation,
+    /// They do not belong to it, or there is none.
+    NotAMember,
+    /// Their role does not have the permission.
+    NotPermitted,
+    /// The permission is in the catalogue no more.
+    Retired,
+}
+
+impl Why {
+    /// The stable word for it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::NoOrganisation => "no_organisation",
+            Self::NotAMember => "not_a_member",
+            Self::NotPermitted => "not_permitted",
+            Self::Retired => "retired",
+        }
+    }
+}
+
+/// The answers, in the order of the questions.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    /// What they are about, where the asker belongs to it.
+    pub membership: Option<Membership>,
+    /// For each: nothing where it is allowed.
+    pub results: Vec<Option<Why>>,
+}
+
+/// Answers whether `user` may, in the organisation with this slug or id. [`Error::Invalid`] for a permission that there never
+/// was: a word that is misspelt must not look like a refusal.
+pub(crate) fn check(
+    conn: &mut Conn,
+    user: &UserId,
+    organisation: Option<&str>,
+    checks: &[Check],
+) -> Result<Checked> {
+    let names = checks.iter().map(|check| check.permission.as_str());
+    let names = names.filter(|name| Permission::from_word(name).is_none());
+    // Who may change everybody's needs no permission for their own.
+    let names: BTreeSet<String> = names.flat_map(|name| [name.to_owned(), format!("{name}{OWN}")]).collect();
+    let catalogue = if names.is_empty() { Vec::new() } else { permission::named(conn, &names)? };
+    let mut errors = Errors::default();
+    for Check { permission, .. } in checks {
+        if Permission::from_word(permission).is_none() && known(&catalogue, permission).is_none() {
+            errors.add("permission", permissions::unknown(permission));
+        }
+    }
+    if !errors.is_empty() {
+        return Err(Error::Invalid(errors));
+    }
+    let Some(organisation) = organisation else {
+        return Ok(Checked { membership: None, results: vec![Some(Why::NoOrganisation); checks.len()] });
+    };
+    // What looks like an id is one: nobody can call an organisation so that it is taken for another.
+    let id: Option<OrganisationId> = Id::parse(organisation);
+    let named = id.as_ref().map_or(Named::Slug(organisation), Named::Id);
+    let Some(membership) = policy::membership(conn, named, user)? else {
+        return Ok(Checked { membership: None, results: vec![Some(Why::NotAMember); checks.len()] });
+    };
+    let results = checks.iter().map(|check| decide(&membership, &catalogue, check));
+    let results = results.collect::<Result<_>>()?;
+    Ok(Checked { membership: Some(membership), results })
+}
+
+fn find<'a>(catalogue: &'a [CatalogueEntry], name: &str) -> Option<&'a CatalogueEntry> {
+    catalogue.iter().find(|entry| entry.name == name)
+}
+
+/// The entry of a permission; or, where nobody may do it to everybody's, that of one's own.
+fn known<'a>(catalogue: &'a [CatalogueEntry], name: &str) -> Option<&'a CatalogueEntry> {
+    find(catalogue, name).or_else(|| find(catalogue, &format!("{name}{OWN}")))
+}
+
+fn decide(membership: &Membership, catalogue: &[CatalogueEntry], check: &Check) -> Result<Option<Why>> {
+    let why = |is_allowed: bool| (!is_allowed).then_some(Why::NotPermitted);
+    if let Some(permission) = Permission::from_word(&check.permission) {
+        return Ok(why(membership.may(permission)));
+    }
+    let has = |name: &str| match find(catalogue, name).filter(|entry| entry.retired_at.is_none()) {
+        Some(entry) => membership.has(entry),
+        None => Ok(false),
+    };
+    let is_retired = known(catalogue, &check.permission).is_some_and(|entry| entry.retired_at.is_some());
+    if is_retired {
+        return Ok(Some(Why::Retired));
+    }
+    let is_owner = check.owner.as_deref().map(|owner| owner == membership.user.as_str());
+    let is_allowed = if check.permission.ends_with(OWN) {
+        is_owner != Some(false) && has(&check.permission)?
+    } else {
+        has(&check.permission)? || (is_owner == Some(true) && has(&format!("{}{OWN}", check.permission))?)
+    };
+    Ok(why(is_allowed))
+}

@@ -1,0 +1,240 @@
+//! The members of an organisation: who they are, their roles, and taking one out.
+
+use std::collections::BTreeSet;
+
+use actix_web::web::{Data, Path};
+use askama::Template;
+use serde::{Deserialize, Serialize};
+
+use super::{OrganisationView, path_of};
+use crate::{
+    accounts::{
+        organisations,
+        policy::{self, Membership},
+        roles,
+    },
+    app::App,
+    clock::Timestamp,
+    db::Conn,
+    error::{Error, Result},
+    ids::UserId,
+    kinds::Permission,
+    model::{
+        held_role::HeldRole,
+        membership::{self, Search},
+        role,
+    },
+    web::{
+        Input, Member, Query, Reply, SteppedUpMember,
+        member::{MembersManage, OrganisationRead},
+    },
+};
+
+// Members on one page.
+const A_PAGE: usize = 50;
+
+/// Who belongs to an organisation, as its members see it.
+#[derive(Template, Serialize)]
+#[template(path = "organisation.html")]
+pub(crate) struct MembersPage {
+    organisation: OrganisationView,
+    you: You,
+    members: Vec<MemberView>,
+    next: Option<UserId>,
+    /// What was searched for, and every role there is: those that the reader may give come with `true`.
+    #[serde(skip)]
+    query: SearchQuery,
+    #[serde(skip)]
+    roles: Vec<(HeldRole, bool)>,
+    #[serde(skip)]
+    may: May,
+}
+
+/// What the reader may do here.
+#[derive(Serialize)]
+struct You {
+    role: HeldRole,
+    permissions: BTreeSet<String>,
+}
+
+/// Which parts of the page are there for the reader.
+struct May {
+    see_members: bool,
+    manage_members: bool,
+    manage_owners: bool,
+    manage_roles: bool,
+    manage_sso: bool,
+}
+
+/// A member as the others see them.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct MemberView {
+    id: UserId,
+    name: String,
+    email: String,
+    role: HeldRole,
+    role_name: String,
+    since: Timestamp,
+    you: bool,
+}
+
+/// A role: the word of a built-in one, or the id of one of the organisation's own.
+#[derive(Deserialize)]
+pub(crate) struct RoleForm {
+    #[serde(default)]
+    role: String,
+}
+
+/// Who is looked for, and where the page before ended.
+#[derive(Deserialize)]
+pub(crate) struct SearchQuery {
+    q: Option<String>,
+    role: Option<String>,
+    next: Option<UserId>,
+}
+
+impl SearchQuery {
+    /// The address of the page after this one begins so.
+    fn more(&self, next: &UserId) -> String {
+        let fields =
+            [("q", self.q.as_deref()), ("role", self.role.as_deref()), ("next", Some(next.as_str()))];
+        let fields = fields.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        serde_urlencoded::to_string(fields.collect::<Vec<_>>()).unwrap_or_default()
+    }
+
+    fn is_narrowed(&self) -> bool {
+        self.q.is_some() || self.role.is_some()
+    }
+
+    fn is_for(&self, role: &HeldRole) -> bool {
+        self.role.as_deref() == Some(role.to_string().as_str())
+    }
+}
+
+impl May {
+    fn of(mine: &Membership) -> Self {
+        Self {
+            see_members: mine.may(Permission::MembersRead),
+            manage_members: mine.may(Permission::MembersManage),
+            manage_owners: mine.may(Permission::OwnersManage),
+            manage_roles: mine.may(Permission::RolesManage),
+            manage_sso: mine.may(Permission::SsoManage),
+        }
+    }
+
+    /// Whether the reader may change or take out a member.
+    fn manage(&self, member: &MemberView) -> bool {
+        !member.you && self.manage_members && (self.manage_owners || !member.role.is_owner())
+    }
+}
+
+/// `GET /organisations/{slug}`: for its members; for everybody else there is nothing here.
+pub(crate) async fn show(
+    me: Member<OrganisationRead>,
+    query: Query<SearchQuery>,
+    app: Data<App>,
+) -> Result<Reply> {
+    let (access, query) = (me.access(), query.into_inner());
+    let search = (query.q.clone(), query.role.clone(), query.next.clone());
+    let (mine, permissions, roles, mut found) = app
+        .read(move |conn| {
+            let mine = access.decide(conn)?;
+            let (beginning, role, cursor) = search.clone();
+            let role = role.map(|role| roles::named(conn, &mine.organisation.id, &role)).transpose()?;
+            let mut search = Search { cursor, beginning, role, user: None };
+            // Whoever may not see the others sees themselves.
+            if !mine.may(Permission::MembersRead) {
+                search = Search { user: Some(mine.user.clone()), ..Search::default() };
+            }
+            // One more than a page tells whether there is another.
+            let most = i64::try_from(A_PAGE + 1).map_err(Error::internal)?;
+            let found = membership::list(conn, &mine.organisation.id, &search, most)?;
+            let permissions = mine.permissions(conn)?;
+            Ok((mine.clone(), permissions, choices(conn, &mine)?, found))
+        })
+        .await?;
+    let has_more = found.len() > A_PAGE;
+    found.truncate(A_PAGE);
+    let may = May::of(&mine);
+    Ok(Reply::page(MembersPage {
+        next: found.last().filter(|_| has_more).map(|last| last.user_id.clone()),
+        members: found.into_iter().map(|member| MemberView::new(member, &mine.user)).collect(),
+        you: You { role: mine.role.clone(), permissions },
+        organisation: OrganisationView::from((mine.organisation, mine.role)),
+        query,
+        roles,
+        may,
+    }))
+}
+
+/// Every role of the organisation, and whether `mine` may give it.
+fn choices(conn: &mut Conn, mine: &Membership) -> Result<Vec<(HeldRole, bool)>> {
+    let own = role::of(conn, &mine.organisation.id)?.into_iter().map(HeldRole::from);
+    let mut choices = Vec::new();
+    for role in policy::built_in().chain(own) {
+        let can_give = match mine.require(Permission::MembersManage) {
+            Ok(()) => mine.require_change(conn, &role, &role),
+            refused => refused,
+        };
+        let can_give = match can_give {
+            Ok(()) => true,
+            Err(Error::Forbidden(_)) => false,
+            Err(error) => return Err(error),
+        };
+        choices.push((role, can_give));
+    }
+    Ok(choices)
+}
+
+/// `PUT /organisations/{slug}/members/{member}` and `POST …/role`: gives a member another role.
+pub(crate) async fn set_role(
+    me: SteppedUpMember<MembersManage>,
+    path: Path<(String, UserId)>,
+    Input(form): Input<RoleForm>,
+    app: Data<App>,
+) -> Result<Reply> {
+    let (access, (slug, member)) = (me.access(), path.into_inner());
+    let (mine, changed) = app
+        .write(move |tx| {
+            let mine = access.decide_locked(tx)?;
+            let of = &mine.organisation.id;
+            let role = roles::named(tx.conn, of, &form.role)?;
+            organisations::change_role(tx, &access.actor, &mine, &member, &role)?;
+            let search = Search { user: Some(member), ..Search::default() };
+            let changed = membership::list(tx.conn, of, &search, 1)?.pop().ok_or(Error::NotFound)?;
+            Ok((mine.user, changed))
+        })
+        .await?;
+    Reply::done(path_of(&slug), "The role is changed.").with("member", MemberView::new(changed, &mine))
+}
+
+/// `DELETE /organisations/{slug}/members/{member}` and `POST …/remove`: takes a member out.
+pub(crate) async fn remove(
+    me: SteppedUpMember<MembersManage>,
+    path: Path<(String, UserId)>,
+    app: Data<App>,
+) -> Result<Reply> {
+    let (access, (slug, member)) = (me.access(), path.into_inner());
+    let to = if member == me.user.id { "/organisations".to_owned() } else { path_of(&slug) };
+    app.write(move |tx| {
+        let mine = access.decide_locked(tx)?;
+        organisations::take_out(tx, &access.actor, &mine, &member)
+    })
+    .await?;
+    Ok(Reply::done(to, "They no longer belong to the organisation."))
+}
+
+impl MemberView {
+    fn new(member: membership::Member, me: &UserId) -> Self {
+        Self {
+            you: member.user_id == *me,
+            id: member.user_id,
+            name: member.name,
+            email: member.email.spelled().to_owned(),
+            role_name: member.role.words().to_owned(),
+            role: member.role,
+            since: member.since,
+        }
+    }
+}
