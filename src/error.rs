@@ -4,16 +4,14 @@
 
 mod codes;
 mod database;
+mod inputs;
 mod outage;
-
-use std::borrow::Cow;
-
-use serde::{Serialize, Serializer};
 
 pub(crate) use self::{
     database::{POOLER_ADVICE, READ_ONLY_ADVICE},
     outage::Outage,
 };
+pub use inputs::Errors;
 
 use crate::{kinds::Strength, log::Panicked};
 
@@ -58,6 +56,18 @@ pub enum Error {
     /// Members have the role. Holds how many.
     #[error("{}. Choose another role for them first.", members_have_it(*.0))]
     RoleInUse(i64),
+    /// The organisation is to be deleted, and does nothing else meanwhile. Holds its slug. Told to its owners only.
+    #[error("This organisation is going to be deleted. Restore it to use it again.")]
+    OrganisationLeaving(String),
+    /// The organisation has another slug now, which this holds. Told to its members only.
+    #[error("This organisation has another short name now: {0}.")]
+    OrganisationMoved(String),
+    /// Whoever runs the site creates organisations.
+    #[error("New organisations are created by the people who run this site. Ask them for one.")]
+    OrganisationsByOperators,
+    /// The people of a domain have no other way in than by the organisation.
+    #[error("A domain of this organisation requires single sign-on. Stop requiring it first.")]
+    DomainInForce,
     /// Somebody else did it first, or it is done already.
     #[error("That is done already, or someone else did it first. Check and try again.")]
     Conflict,
@@ -184,6 +194,18 @@ impl Error {
     }
 }
 
+impl Errors {
+    /// About the whole form: it was sent too often, or at a bad moment. Nothing where `error` is no matter of waiting.
+    pub(crate) fn of_waiting(error: &Error) -> Option<Self> {
+        let seconds = match error {
+            Error::TooManyAttempts(seconds) => Some(*seconds),
+            Error::Busy | Error::Unavailable(_) | Error::Timeout => None,
+            _ => return None,
+        };
+        Some(Self::waiting(error.to_string(), seconds))
+    }
+}
+
 impl From<anyhow::Error> for Error {
     fn from(cause: anyhow::Error) -> Self {
         Error::Internal(cause)
@@ -255,92 +277,5 @@ fn members_have_it(count: i64) -> String {
     match count {
         1 => "One member has this role".to_owned(),
         count => format!("{count} members have this role"),
-    }
-}
-
-/// What is wrong with which input: field name → sentences, in the order they were found. The field `form` stands for
-/// the whole form.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Errors(Vec<(Cow<'static, str>, Vec<String>)>, Option<i64>);
-
-impl Errors {
-    /// Adds a sentence to a field.
-    pub(crate) fn add(&mut self, field: impl Into<Cow<'static, str>>, sentence: impl Into<String>) {
-        let field = field.into();
-        match self.0.iter_mut().find(|(name, _)| *name == field) {
-            Some((_, sentences)) => sentences.push(sentence.into()),
-            None => self.0.push((field, vec![sentence.into()])),
-        }
-    }
-
-    /// One sentence about one field.
-    pub(crate) fn one(field: impl Into<Cow<'static, str>>, sentence: impl Into<String>) -> Self {
-        let mut errors = Self::default();
-        errors.add(field, sentence);
-        errors
-    }
-
-    /// About the whole form: it was sent too often, or at a bad moment. Nothing where `error` is no matter of waiting.
-    pub(crate) fn of_waiting(error: &Error) -> Option<Self> {
-        let seconds = match error {
-            Error::TooManyAttempts(seconds) => Some(*seconds),
-            Error::Busy | Error::Unavailable(_) | Error::Timeout => None,
-            _ => return None,
-        };
-        Some(Self { 1: seconds, ..Self::one("form", error.to_string()) })
-    }
-
-    /// Seconds until the form may be sent again, where that is what is wrong.
-    pub(crate) fn wait(&self) -> Option<i64> {
-        self.1
-    }
-
-    /// The sentences about one field.
-    pub(crate) fn of(&self, field: &str) -> &[String] {
-        self.0.iter().find(|(name, _)| *name == field).map_or(&[], |(_, sentences)| sentences)
-    }
-
-    /// Whether nothing is wrong.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Every field that has something wrong, with its sentences.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &[String])> {
-        self.0.iter().map(|(field, sentences)| (field.as_ref(), sentences.as_slice()))
-    }
-
-    /// Whether what is wrong is told in a summary: more than one field, or something that is no field.
-    pub(crate) fn need_summary(&self) -> bool {
-        self.0.len() > 1 || self.0.iter().any(|(field, _)| !Self::is_field(field))
-    }
-
-    /// Whether this field alone is wrong: then it is told beside the field, which gets the focus.
-    pub(crate) fn is_only(&self, field: &str) -> bool {
-        Self::is_field(field) && matches!(self.0.as_slice(), [(only, _)] if only == field)
-    }
-
-    /// The sentence, where there is one only.
-    pub(crate) fn only_sentence(&self) -> Option<&str> {
-        match self.0.as_slice() {
-            [(_, sentences)] if sentences.len() == 1 => sentences.first().map(String::as_str),
-            _ => None,
-        }
-    }
-
-    /// Whether a person can see and mend this field: the others are a form's own.
-    pub(crate) fn is_field(field: &str) -> bool {
-        !["form", "token", "next", "resume"].contains(&field)
-    }
-
-    /// The first sentence: it stands for the whole where nobody looks at the fields.
-    pub(crate) fn first(&self) -> Option<&str> {
-        self.0.iter().flat_map(|(_, sentences)| sentences).next().map(String::as_str)
-    }
-}
-
-impl Serialize for Errors {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(field, sentences)| (field, sentences.join(" "))))
     }
 }

@@ -135,6 +135,42 @@ impl Role {
 }
 
 text_enum! {
+    /// What becomes of an owner who hands an organisation over.
+    AfterHandOver {
+        /// They become an editor.
+        Editor => "editor",
+        /// They become a viewer.
+        Viewer => "viewer",
+        /// They leave.
+        Leave => "leave",
+        /// They stay an owner.
+        Owner => "owner",
+    }
+}
+
+impl AfterHandOver {
+    /// What the owner becomes, in words.
+    pub(crate) fn words(&self) -> &'static str {
+        match self {
+            Self::Editor => "becomes an editor",
+            Self::Viewer => "becomes a viewer",
+            Self::Leave => "leaves the organisation",
+            Self::Owner => "stays an owner",
+        }
+    }
+
+    /// The same, to the owner.
+    pub(crate) fn yours(&self) -> &'static str {
+        match self {
+            Self::Editor => "You become an editor",
+            Self::Viewer => "You become a viewer",
+            Self::Leave => "You leave the organisation",
+            Self::Owner => "You stay an owner",
+        }
+    }
+}
+
+text_enum! {
     /// What the program itself asks for in an organisation: a closed list. An application adds to it by its catalogue.
     Permission {
         /// The organisation's page and one's own role.

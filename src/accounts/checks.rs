@@ -10,6 +10,7 @@ use super::{
     policy::{self, Membership},
 };
 use crate::{
+    clock::Timestamp,
     db::Conn,
     error::{Error, Errors, Result},
     ids::{Id, OrganisationId, UserId},
@@ -46,6 +47,8 @@ pub(crate) enum Why {
     NotPermitted,
     /// The permission is in the catalogue no more.
     Retired,
+    /// They own the organisation, which waits to be deleted.
+    Leaving,
 }
 
 impl Why {
@@ -56,6 +59,7 @@ impl Why {
             Self::NotAMember => "not_a_member",
             Self::NotPermitted => "not_permitted",
             Self::Retired => "retired",
+            Self::Leaving => "organisation_leaving",
         }
     }
 }
@@ -69,13 +73,14 @@ pub(crate) struct Checked {
     pub results: Vec<Option<Why>>,
 }
 
-/// Answers whether `user` may, in the organisation with this slug or id. [`Error::Invalid`] for a permission that there never
+/// Answers whether `user` may, in the organisation with this slug or id, or that had this slug before. [`Error::Invalid`] for a permission that there never
 /// was: a word that is misspelt must not look like a refusal.
 pub(crate) fn check(
     conn: &mut Conn,
     user: &UserId,
     organisation: Option<&str>,
     checks: &[Check],
+    now: Timestamp,
 ) -> Result<Checked> {
     let names = checks.iter().map(|check| check.permission.as_str());
     let names = names.filter(|name| Permission::from_word(name).is_none());
@@ -97,9 +102,17 @@ pub(crate) fn check(
     // What looks like an id is one: nobody can call an organisation so that it is taken for another.
     let id: Option<OrganisationId> = Id::parse(organisation);
     let named = id.as_ref().map_or(Named::Slug(organisation), Named::Id);
-    let Some(membership) = policy::membership(conn, named, user)? else {
+    let membership = match policy::membership(conn, named, user)? {
+        // Nor by a slug that it had before.
+        None if id.is_none() => policy::membership_by_former_slug(conn, organisation, user, now)?,
+        found => found,
+    };
+    let Some(membership) = membership else {
         return Ok(Checked { membership: None, results: vec![Some(Why::NotAMember); checks.len()] });
     };
+    if membership.organisation.is_leaving() {
+        return Ok(Checked { membership: Some(membership), results: vec![Some(Why::Leaving); checks.len()] });
+    }
     let results = checks.iter().map(|check| decide(&membership, &catalogue, check));
     let results = results.collect::<Result<_>>()?;
     Ok(Checked { membership: Some(membership), results })

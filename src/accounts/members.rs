@@ -2,7 +2,7 @@
 
 use crate::{
     db::{Conn, Tx},
-    error::Result,
+    error::{Error, Result},
     ids::{OrganisationId, UserId},
     kinds::Role,
     model::{
@@ -12,7 +12,8 @@ use crate::{
     },
 };
 
-/// Makes `user` a member, as [`membership::add`] does, and tells nobody. Whether they were none before.
+/// Makes `user` a member, as [`membership::add`] does, and tells nobody. Whether they were none before. [`Error::Conflict`] where
+/// the organisation waits to be deleted.
 pub fn add(
     tx: &mut Tx,
     actor: &Actor,
@@ -21,6 +22,9 @@ pub fn add(
     role: Role,
 ) -> Result<bool> {
     organisation::lock(tx, organisation)?;
+    if organisation::by_id(tx.conn, organisation)?.is_leaving() {
+        return Err(Error::Conflict);
+    }
     let Some(role) = membership::add(tx, organisation, user, role)? else { return Ok(false) };
     audit::record(tx, actor, user, Event::MemberAdded { organisation: organisation.clone(), role })?;
     Ok(true)

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     containment::occasion::{Occasion, end_access},
-    identity_links, members,
+    hand_over_offers, identity_links, members, organisation_names,
     policy::{self, Membership},
     sessions, sso_policy,
 };
@@ -67,7 +67,7 @@ fn exported(conn: &mut Conn, owner: &UserId, skip: i64, most: i64) -> Result<Vec
     Ok(told.collect())
 }
 
-/// Makes an organisation; its maker owns it. [`Error::Invalid`] where the slug is taken.
+/// Makes an organisation; its maker owns it. [`Error::Invalid`] where the slug is taken, or was lately.
 pub fn create(
     tx: &mut Tx,
     actor: &Actor,
@@ -80,11 +80,13 @@ pub fn create(
         name: title.as_str().to_owned(),
         slug: slug.as_str().to_owned(),
         created_at: tx.now,
+        deletes_at: None,
     };
+    organisation_names::reserve(tx, &organisation.slug, None)?;
     tx.allow_unique_violation(|conn| {
         diesel::insert_into(organisations::table).values(&organisation).execute(conn)
     })?
-    .ok_or_else(|| Error::Invalid(Errors::one("slug", "Another organisation has that. Choose another.")))?;
+    .ok_or_else(organisation_names::taken)?;
     audit::record(tx, actor, maker, Event::OrganisationMade { organisation: organisation.id.clone() })?;
     members::add(tx, actor, &organisation.id, maker, Role::Owner)?;
     Ok(organisation)
@@ -124,7 +126,7 @@ pub(crate) fn change_role(
 /// Gives a member another role, whose sessions have to step up again before they use it. [`Error::NotFound`] where they are
 /// none, [`Error::LastOwner`] where nobody would own the organisation afterwards, [`Error::BreakGlassOwner`] where they keep that of
 /// a domain.
-fn set_role(
+pub(crate) fn set_role(
     tx: &mut Tx,
     actor: &Actor,
     organisation: &OrganisationId,
@@ -158,6 +160,9 @@ pub(crate) fn replace_role(
     before: &HeldRole,
     role: &HeldRole,
 ) -> Result<()> {
+    if before.is_owner() || role.is_owner() {
+        hand_over_offers::revoke(tx, organisation, Some(user))?;
+    }
     membership::set(tx, organisation, user, role)?;
     let (from, to) = (before.audited(), role.audited());
     audit::record(tx, actor, user, Event::RoleChanged { organisation: organisation.clone(), from, to })?;
@@ -254,11 +259,28 @@ pub(crate) fn remove_member(
     organisation: &OrganisationId,
     user: &UserId,
 ) -> Result<()> {
+    let is_leaving = actor.user.as_ref() == Some(user);
+    end_membership(tx, actor, organisation, user, is_leaving)
+}
+
+/// Ends the membership of somebody who wanted that, and let `actor` bring it about. The same errors.
+pub(crate) fn let_go(tx: &mut Tx, actor: &Actor, organisation: &OrganisationId, user: &UserId) -> Result<()> {
+    end_membership(tx, actor, organisation, user, true)
+}
+
+fn end_membership(
+    tx: &mut Tx,
+    actor: &Actor,
+    organisation: &OrganisationId,
+    user: &UserId,
+    is_leaving: bool,
+) -> Result<()> {
     sessions::hold_of(tx, actor)?;
     organisation::lock(tx, organisation)?;
     if sso_policy::is_break_glass_owner(tx.conn, user, Some(organisation))? {
         return Err(Error::BreakGlassOwner);
     }
+    hand_over_offers::revoke(tx, organisation, Some(user))?;
     let gone = diesel::delete(memberships::table.find((organisation, user))).execute(tx.conn)?;
     if gone == 0 {
         return Err(Error::NotFound);
@@ -270,7 +292,6 @@ pub(crate) fn remove_member(
     let person = user::by_id(tx.conn, user)?;
     let speaks = domain::verified(tx.conn, &person.email.domain())?;
     let speaks = speaks.is_some_and(|domain| domain.organisation_id == *organisation);
-    let is_leaving = actor.user.as_ref() == Some(user);
     let occasion = Occasion::MembershipEnded { has_spoken: speaks && !is_leaving };
     end_access(tx, actor, user, occasion)?;
     let (organisation, reader) = (organisation::by_id(tx.conn, organisation)?, user::by_id(tx.conn, user)?);
@@ -287,11 +308,14 @@ pub(crate) fn withdraw(tx: &mut Tx, actor: &Actor, user: &UserId) -> Result<()> 
         .select(memberships::organisation_id)
         .load(tx.conn)?;
     mine.iter().try_for_each(|organisation| organisation::lock(tx, organisation))?;
+    mine.iter().try_for_each(|organisation| hand_over_offers::revoke(tx, organisation, Some(user)))?;
     for (organisation, others) in membership::sole_ownerships(tx.conn, user)? {
         if others > 0 {
             return Err(Error::LastOwner);
         }
+        let slug = organisation::slug_of(tx.conn, &organisation)?;
         organisation::end(tx, &organisation)?;
+        organisation_names::keep_back(tx, &slug)?;
         audit::record(tx, actor, None, Event::OrganisationEnded { organisation })?;
     }
     diesel::delete(memberships::table.filter(memberships::user_id.eq(user))).execute(tx.conn)?;

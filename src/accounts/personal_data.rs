@@ -38,6 +38,7 @@ pub const ALL: &[&PersonalData] = &[
 pub const NON_PERSONAL_TABLES: &[(&str, &str)] = &[
     ("jobs", "when which job ran, and on which node"),
     ("organisations", "what organisations are called"),
+    ("former_slugs", "what organisations were called before"),
     ("permissions", "what the application behind this site lets people do"),
     ("roles", "what organisations call roles of their own"),
     ("role_permissions", "what those roles allow"),

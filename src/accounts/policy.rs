@@ -1,21 +1,24 @@
 //! Who may do what in an organisation. Nothing else decides, and what is not allowed is refused.
 //!
 //! It is asked inside the read or write that acts, so that nobody is demoted between the question and the act. The first
-//! that applies: no membership (404), a permission that is missing (403). What an organisation asks of its members besides
-//! comes after that, in [`require`]: nobody learns a rule of an area that they have no business in.
+//! that applies: no membership (404), an organisation that waits to be deleted (404, and 403 for its owners), a permission
+//! that is missing (403). What an organisation asks of its members besides comes after that, in [`require`]: nobody learns a
+//! rule of an area that they have no business in.
 
 use std::collections::BTreeSet;
 
 use super::sessions;
 use crate::{
+    clock::Timestamp,
     db::{Conn, Tx},
     error::{Error, Result},
     ids::UserId,
     kinds::{Permission, Role},
     model::{
         audit::Actor,
+        former_slug,
         held_role::HeldRole,
-        organisation::{self, Named, Organisation},
+        organisation::{self, Named, Organisation, Slug},
         permission, role,
     },
 };
@@ -42,24 +45,59 @@ pub(crate) struct AccessRequest {
     pub slug: String,
     /// What it takes.
     pub permission: Permission,
+    /// When.
+    pub now: Timestamp,
 }
 
 impl AccessRequest {
-    /// The answer, in a read, or in a write that takes locks of its own. The errors are those of [`require`].
+    /// The answer, in a read, or in a write that takes locks of its own. The errors are those of [`require`], and
+    /// [`Error::OrganisationMoved`] for members who use a former slug.
     pub(crate) fn decide(&self, conn: &mut Conn) -> Result<Membership> {
-        require(conn, &self.actor, Named::Slug(&self.slug), self.permission)
+        match require(conn, &self.actor, Named::Slug(&self.slug), self.permission) {
+            Err(Error::NotFound) => Err(self.moved(conn)?),
+            decided => decided,
+        }
+    }
+
+    /// The same for an organisation that may wait to be deleted.
+    pub(crate) fn decide_even_leaving(&self, conn: &mut Conn) -> Result<Membership> {
+        let user = self.actor.user.as_ref().ok_or(Error::NotFound)?;
+        let Some(membership) = membership(conn, Named::Slug(&self.slug), user)? else {
+            return Err(self.moved(conn)?);
+        };
+        membership.require_even_leaving(self.permission)?;
+        Ok(membership)
+    }
+
+    fn moved(&self, conn: &mut Conn) -> Result<Error> {
+        let user = self.actor.user.as_ref().ok_or(Error::NotFound)?;
+        let moved = membership_by_former_slug(conn, &self.slug, user, self.now)?;
+        Ok(moved.map_or(Error::NotFound, |moved| Error::OrganisationMoved(moved.organisation.slug)))
     }
 
     /// The answer in a write, while nobody else changes the organisation or ends the session that acts.
     pub(crate) fn decide_locked(&self, tx: &mut Tx) -> Result<Membership> {
+        self.decide_by(tx, Self::decide)
+    }
+
+    /// The same for an organisation that may wait to be deleted.
+    pub(crate) fn decide_even_leaving_locked(&self, tx: &mut Tx) -> Result<Membership> {
+        self.decide_by(tx, Self::decide_even_leaving)
+    }
+
+    fn decide_by(
+        &self,
+        tx: &mut Tx,
+        decide: fn(&Self, &mut Conn) -> Result<Membership>,
+    ) -> Result<Membership> {
         sessions::hold_of(tx, &self.actor)?;
-        let found = self.decide(tx.conn)?;
+        let found = decide(self, tx.conn)?;
         organisation::lock(tx, &found.organisation.id)?;
-        self.decide(tx.conn)
+        decide(self, tx.conn)
     }
 }
 
-/// The membership of `user`, if there is one.
+/// The membership of `user`, if there is one. In an organisation that waits to be deleted, owners have one.
 pub(crate) fn membership(conn: &mut Conn, named: Named, user: &UserId) -> Result<Option<Membership>> {
     let Some((organisation, role)) = organisation::with_member(conn, named, user)? else { return Ok(None) };
     let custom = match role.custom() {
@@ -69,8 +107,26 @@ pub(crate) fn membership(conn: &mut Conn, named: Named, user: &UserId) -> Result
     Ok(Some(Membership { organisation, user: user.clone(), role, custom }))
 }
 
+/// The membership of `user` in the organisation that had this slug before, while that leads to it.
+pub(crate) fn membership_by_former_slug(
+    conn: &mut Conn,
+    slug: &str,
+    user: &UserId,
+    now: Timestamp,
+) -> Result<Option<Membership>> {
+    // What is no slug never was one. PostgreSQL would fail on a NUL instead of finding nothing.
+    if !Slug::parse(slug).is_ok_and(|parsed| parsed.as_str() == slug) {
+        return Ok(None);
+    }
+    match former_slug::organisation_of(conn, slug, now)? {
+        Some(id) => membership(conn, Named::Id(&id), user),
+        None => Ok(None),
+    }
+}
+
 /// The membership of whoever acts, and that they may: [`Error::NotFound`] for strangers, who learn nothing of which
-/// organisations there are, [`Error::Forbidden`] for members without the permission.
+/// organisations there are, [`Error::OrganisationLeaving`] for owners of one that waits to be deleted, [`Error::Forbidden`]
+/// for members without the permission.
 pub(crate) fn require(
     conn: &mut Conn,
     actor: &Actor,
@@ -84,8 +140,12 @@ pub(crate) fn require(
 }
 
 impl Membership {
-    /// Whether they may do what the program itself asks for.
+    /// Whether they may do what the program itself asks for. Nobody may anything while the organisation waits to be deleted.
     pub(crate) fn may(&self, permission: Permission) -> bool {
+        !self.organisation.is_leaving() && self.holds(permission)
+    }
+
+    fn holds(&self, permission: Permission) -> bool {
         match &self.role {
             HeldRole::BuiltIn(role) => permission.is_of(*role),
             // Whatever its rows say: an owner's permission is an owner's.
@@ -96,9 +156,16 @@ impl Membership {
         }
     }
 
-    /// [`Error::Forbidden`] where they may not.
+    /// [`Error::Forbidden`] where they may not, [`Error::OrganisationLeaving`] where nobody may.
     pub(crate) fn require(&self, permission: Permission) -> Result<()> {
-        if self.may(permission) { Ok(()) } else { Err(Error::Forbidden(permission.to_string())) }
+        if self.organisation.is_leaving() {
+            return Err(Error::OrganisationLeaving(self.organisation.slug.clone()));
+        }
+        self.require_even_leaving(permission)
+    }
+
+    fn require_even_leaving(&self, permission: Permission) -> Result<()> {
+        if self.holds(permission) { Ok(()) } else { Err(Error::Forbidden(permission.to_string())) }
     }
 
     /// Whether their role has a permission of the catalogue, retired or not.

@@ -1,11 +1,15 @@
-//! What an account's person wants to be called.
+//! What an account's person wants to be called, and which of their organisations they use where.
 
+use super::policy;
 use crate::{
     db::Tx,
-    error::Result,
-    ids::UserId,
+    error::{Error, Result},
+    ids::{SessionId, UserId},
+    kinds::Permission,
     model::{
         audit::{self, Actor, Event},
+        organisation::{Named, Organisation},
+        session,
         user::{self, Name},
     },
 };
@@ -14,4 +18,28 @@ use crate::{
 pub(crate) fn rename(tx: &mut Tx, actor: &Actor, id: &UserId, name: &Name) -> Result<()> {
     user::rename(tx, id, name)?;
     audit::record(tx, actor, id, Event::Renamed {})
+}
+
+/// Sets the organisation in use in a session, by its slug, or none. [`Error::NotFound`] where the person does not belong to it,
+/// [`Error::OrganisationLeaving`] where it waits to be deleted.
+pub(crate) fn use_organisation(
+    tx: &mut Tx,
+    user: &UserId,
+    here: &SessionId,
+    slug: Option<&str>,
+) -> Result<Option<Organisation>> {
+    let chosen = match slug {
+        None => None,
+        Some(slug) => {
+            let found = match policy::membership(tx.conn, Named::Slug(slug), user)? {
+                None => policy::membership_by_former_slug(tx.conn, slug, user, tx.now)?,
+                found => found,
+            };
+            let mine = found.ok_or(Error::NotFound)?;
+            mine.require(Permission::OrganisationRead)?;
+            Some(mine.organisation)
+        }
+    };
+    session::set_organisation(tx, here, chosen.as_ref().map(|chosen| &chosen.id))?;
+    Ok(chosen)
 }

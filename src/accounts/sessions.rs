@@ -9,7 +9,7 @@ use crate::{
     clock::Timestamp,
     db::{
         Conn, Tx,
-        schema::{sessions as rows, users},
+        schema::{memberships, organisations, sessions as rows, users},
     },
     direct,
     error::Result,
@@ -18,6 +18,7 @@ use crate::{
     model::{
         audit::{self, Actor, Event},
         device::Device,
+        organisation::CurrentOrganisation,
         session::{self, CurrentSession, SessionSecret},
         sso_session::SsoSession,
         token::{self, PendingSignIn},
@@ -25,24 +26,34 @@ use crate::{
     },
 };
 
-/// The live session with this secret, and whose it is: one indexed query.
-pub(crate) fn visitor(
-    conn: &mut Conn,
-    secret: &SessionSecret,
-    now: Timestamp,
-) -> Result<Option<(CurrentSession, User)>> {
+/// Who sends a request, in which session, and the organisation in use in it.
+pub(crate) type Visitor = (CurrentSession, User, Option<CurrentOrganisation>);
+
+/// The live session with this secret, whose it is, and the organisation in use, as long as they belong to it: one indexed query.
+pub(crate) fn visitor(conn: &mut Conn, secret: &SessionSecret, now: Timestamp) -> Result<Option<Visitor>> {
+    let is_member = memberships::user_id
+        .eq(rows::user_id)
+        .and(memberships::organisation_id.nullable().eq(rows::organisation_id));
+    let is_in_use =
+        organisations::id.eq(memberships::organisation_id).and(organisations::deletes_at.is_null());
     let digest = secret.digest();
     // At most one row has the digest. With a `LIMIT` of its own, as `first` has it, SQLite would plan the query anew
     // each time.
     let found = direct!(conn => rows::table
         .inner_join(users::table)
+        .left_join(memberships::table.on(is_member))
+        .left_join(organisations::table.on(is_in_use))
         .filter(rows::secret_hash.eq(&digest))
         .filter(rows::expires_at.gt(now))
         .filter(rows::idle_expires_at.gt(now))
         .filter(rows::created_at.le(now.latest_start()))
         .filter(rows::locked_at.is_null())
         .filter(users::locked_at.is_null())
-        .select((CurrentSession::as_select(), User::as_select()))
+        .select((
+            CurrentSession::as_select(),
+            User::as_select(),
+            Option::<CurrentOrganisation>::as_select(),
+        ))
         .get_result(conn));
     Ok(found.optional()?)
 }

@@ -15,7 +15,7 @@ use crate::{
     mail::{EmailAddress, emails::SsoChange},
     model::{
         audit::{self, Actor, Event},
-        connection,
+        connection::{self, Connection},
         domain::{self, Domain},
         membership, organisation,
         user::{self, User},
@@ -31,6 +31,11 @@ pub(crate) fn enforced(conn: &mut Conn, email: &EmailAddress) -> Result<Option<D
     };
     let is_paused = connection::by_id(conn, &way)?.is_paused;
     Ok(enforced.filter(|_| !is_paused))
+}
+
+/// Whether nobody signs in through a connection: an owner has to turn it on first, or its organisation waits to be deleted.
+pub(crate) fn is_out_of_use(conn: &mut Conn, connection: &Connection) -> Result<bool> {
+    Ok(connection.is_paused || organisation::by_id(conn, &connection.organisation_id)?.is_leaving())
 }
 
 /// The connection that `user` has to sign in with, if they may not sign in otherwise.

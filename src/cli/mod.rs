@@ -4,6 +4,7 @@ mod audit;
 mod doctor;
 mod jobs;
 mod limits;
+mod organisation;
 mod out;
 mod outcome;
 mod permission;
@@ -79,6 +80,11 @@ enum Command {
         #[command(subcommand)]
         command: sso::Command,
     },
+    /// The organisations: look them up, give them an owner, delete and restore them.
+    Organisation {
+        #[command(subcommand)]
+        command: organisation::Command,
+    },
     /// What the roles of organisations can be made of.
     Permission {
         #[command(subcommand)]
@@ -130,6 +136,7 @@ pub fn run() -> ExitCode {
         Command::Limits { command } => with_app(config, |app| limits::run(app, command)),
         Command::Session { command } => with_app(config, |app| session::run(app, command)),
         Command::Sso { command } => with_app(config, |app| sso::run(app, command)),
+        Command::Organisation { command } => with_app(config, |app| organisation::run(app, command)),
         Command::Permission { command } => with_app(config, |app| permission::run(app, command)),
         Command::Settings { json } => {
             settings::print(&settings, json);

@@ -178,6 +178,9 @@ impl Reader {
                 factors_reset: self.span("FACTORS_RESET_DELAY", "24h"),
                 email_change: self.span("EMAIL_CHANGE_LIFE", "24h"),
                 email_undo: self.span("EMAIL_UNDO_LIFE", "7d"),
+                hand_over: self.span("HAND_OVER_LIFE", "7d"),
+                organisation_grace: self.span("ORGANISATION_GRACE", "14d"),
+                former_slug: self.span("FORMER_SLUG_LIFE", "90d"),
                 deletion_grace: self.span("DELETION_GRACE", "30d"),
                 deletion_reminder: self.span("DELETION_REMINDER", "3d"),
                 unconfirmed_warning: self.span("UNCONFIRMED_WARNING", "5d"),
@@ -187,6 +190,9 @@ impl Reader {
                 job_lease: self.span("JOB_LEASE", "60s"),
             },
             limits: self.limits(development),
+            organisations_by_operators: self
+                .choice("ORGANISATIONS_BY", &[("anyone", false), ("operators", true)])
+                .unwrap_or(false),
             permissions: self.permissions(),
             body_limit: self.whole("BODY_LIMIT", 65_536, 1_024..=16_777_216),
             body_timeout: self.span("BODY_TIMEOUT", "30s").to_std().unwrap_or_default(),

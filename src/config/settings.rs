@@ -163,6 +163,14 @@ pub const SETTINGS: &[Setting] = &[
         "90d",
         "how long failed sign-ins, and links that were asked for, are kept in the audit",
     ),
+    setting("ORGANISATIONS_BY", "anyone", "who may create an organisation: `anyone` or `operators`"),
+    setting("HAND_OVER_LIFE", "7d", "how long a member may take to accept an organisation"),
+    setting("ORGANISATION_GRACE", "14d", "how long owners can restore an organisation that they deleted"),
+    setting(
+        "FORMER_SLUG_LIFE",
+        "90d",
+        "how long a former short name leads to its organisation, and that of a deleted one stays taken",
+    ),
     setting(
         "PERMISSIONS_FILE",
         "none",

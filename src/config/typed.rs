@@ -71,6 +71,12 @@ pub struct Lifetimes {
     pub email_change: TimeDelta,
     /// The old address's way back, after the change.
     pub email_undo: TimeDelta,
+    /// The offer of an organisation to one of its members.
+    pub hand_over: TimeDelta,
+    /// From deleting an organisation to its end.
+    pub organisation_grace: TimeDelta,
+    /// A short name that an organisation had.
+    pub former_slug: TimeDelta,
     /// From asking to be deleted to being deleted.
     pub deletion_grace: TimeDelta,
     /// From the reminder to the deletion.
@@ -169,6 +175,8 @@ pub struct Config {
     pub lifetimes: Lifetimes,
     /// How often things may be tried.
     pub limits: Limits,
+    /// Whether operators alone create organisations.
+    pub organisations_by_operators: bool,
     /// The catalogue of the application; nothing where no file declares one.
     pub(crate) permissions: Option<Vec<DeclaredPermission>>,
     /// Bytes in a request body.

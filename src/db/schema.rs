@@ -52,6 +52,7 @@ diesel::table! {
         name_id_hash -> Nullable<Text>,
         sid_hash -> Nullable<Text>,
         provider_session -> Nullable<Text>,
+        organisation_id -> Nullable<Text>,
     }
 }
 
@@ -206,6 +207,15 @@ diesel::table! {
         name -> Text,
         slug -> Text,
         created_at -> Timestamp,
+        deletes_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    former_slugs (slug) {
+        slug -> Text,
+        organisation_id -> Nullable<Text>,
+        until -> Timestamp,
     }
 }
 
@@ -374,6 +384,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     security_changes,
     passkeys,
     organisations,
+    former_slugs,
     memberships,
     permissions,
     roles,

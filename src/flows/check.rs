@@ -35,9 +35,12 @@ pub(crate) async fn create(me: CurrentUser, Input(form): Input<Form>, app: Data<
         me.note_activity(&app).await;
     }
     let is_batch = form.checks.is_some();
-    let (user, organisation, questions) = (me.user.id.clone(), form.organisation.clone(), form.questions()?);
+    // Where none is named, the one in use in this session is meant.
+    let current = me.organisation.as_ref().map(|current| current.id.as_str().to_owned());
+    let (user, now, organisation) = (me.user.id.clone(), me.now, form.organisation.clone().or(current));
+    let questions = form.questions()?;
     let checked =
-        app.read(move |conn| checks::check(conn, &user, organisation.as_deref(), &questions)).await?;
+        app.read(move |conn| checks::check(conn, &user, organisation.as_deref(), &questions, now)).await?;
     let results: Vec<Value> = checked.results.iter().map(|why| result(*why)).collect();
     let mut answer = match (is_batch, results.first()) {
         (false, Some(only)) => only.clone(),

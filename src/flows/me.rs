@@ -3,6 +3,7 @@
 use actix_web::web::Data;
 use askama::Template;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::{
     accounts::profile,
@@ -12,7 +13,7 @@ use crate::{
         token::{self, ChangeEmail},
         user::Name,
     },
-    web::{CurrentUser, Input, Reply, views::UserView},
+    web::{CurrentUser, Input, Reply, VerifiedUser, views::UserView},
 };
 
 /// The overview.
@@ -34,6 +35,12 @@ pub(crate) struct MePage {
 pub(crate) struct NameForm {
     #[serde(default)]
     name: String,
+}
+
+/// The slug of an organisation.
+#[derive(Deserialize)]
+pub(crate) struct OrganisationForm {
+    organisation: Option<String>,
 }
 
 /// `GET /me`
@@ -61,4 +68,22 @@ pub(crate) async fn rename(me: CurrentUser, Input(form): Input<NameForm>, app: D
     let (actor, id) = (me.actor(), me.user.id.clone());
     app.write(move |tx| profile::rename(tx, &actor, &id, &name)).await?;
     Reply::done("/me", "Your name is changed.").with("user", user)
+}
+
+/// `PUT POST /me/organisation`: the organisation in use in this session, by its slug; none where that is empty. It is a hint
+/// for pages and for `POST /auth/check`, and gives no right.
+pub(crate) async fn use_organisation(
+    me: VerifiedUser,
+    Input(form): Input<OrganisationForm>,
+    app: Data<App>,
+) -> Result<Reply> {
+    let slug = form.organisation.filter(|slug| !slug.is_empty());
+    let (user, here) = (me.user.id.clone(), me.session.id.clone());
+    let chosen = app.write(move |tx| profile::use_organisation(tx, &user, &here, slug.as_deref())).await?;
+    let message = match &chosen {
+        Some(chosen) => format!("You are using {} now.", chosen.name),
+        None => "You are using no organisation now.".to_owned(),
+    };
+    let told = chosen.map(|chosen| json!({ "id": chosen.id, "name": chosen.name, "slug": chosen.slug }));
+    Reply::done("/organisations", message).with("organisation", told)
 }

@@ -16,6 +16,7 @@ pub(crate) mod export;
 pub(crate) mod factor_reset;
 pub(crate) mod forgot_password;
 pub(crate) mod front;
+pub(crate) mod hand_over;
 pub(crate) mod health;
 pub(crate) mod login;
 pub(crate) mod login_passkey;

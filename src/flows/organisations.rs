@@ -1,13 +1,19 @@
 //! Organisations: making one, seeing who belongs to it, and changing that.
 
+mod deletion;
 mod members;
+mod settings;
 
 use actix_web::{http::StatusCode, web::Data};
 use askama::Template;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::members::{remove, set_role, show};
+pub(crate) use self::{
+    deletion::{delete, delete_form, restore, restore_form},
+    members::{remove, set_role, show},
+    settings::{rename, settings},
+};
 
 use crate::{
     accounts::organisations,
@@ -21,7 +27,7 @@ use crate::{
         organisation::{self, Organisation, Slug, Title},
         rate_limit::{self, Limit},
     },
-    web::{Input, Member, Reply, VerifiedUser, member::OrganisationRead},
+    web::{Authenticated, Input, Member, Reply, VerifiedUser, member::OrganisationRead},
 };
 
 // Enough for anybody; a limit on those who would take every name.
@@ -32,6 +38,8 @@ const MOST_A_DAY: i32 = 10;
 #[template(path = "organisations.html")]
 pub(crate) struct OrganisationsPage {
     organisations: Vec<OrganisationView>,
+    #[serde(skip)]
+    can_create: bool,
     #[serde(skip)]
     name: String,
     #[serde(skip)]
@@ -50,6 +58,8 @@ pub(crate) struct OrganisationView {
     role: HeldRole,
     role_name: String,
     created_at: Timestamp,
+    current: bool,
+    leaving: bool,
 }
 
 /// What a new organisation is called.
@@ -71,12 +81,18 @@ pub(crate) async fn index(me: VerifiedUser, app: Data<App>) -> Result<Reply> {
 async fn mine(me: &VerifiedUser, app: &App, typed: Form, errors: Errors) -> Result<OrganisationsPage> {
     let id = me.user.id.clone();
     let mine = app.read(move |conn| organisation::of(conn, &id)).await?;
-    let organisations = mine.into_iter().map(OrganisationView::from).collect();
-    Ok(OrganisationsPage { organisations, name: typed.name, slug: typed.slug, errors })
+    let current = current_of(me);
+    let organisations =
+        mine.into_iter().map(|(one, role)| OrganisationView::new(one, role, current)).collect();
+    let can_create = !app.config().organisations_by_operators;
+    Ok(OrganisationsPage { organisations, can_create, name: typed.name, slug: typed.slug, errors })
 }
 
 /// `POST /organisations`
 pub(crate) async fn create(me: VerifiedUser, Input(form): Input<Form>, app: Data<App>) -> Result<Reply> {
+    if app.config().organisations_by_operators {
+        return Err(Error::OrganisationsByOperators);
+    }
     let (title, slug) = match form.check() {
         Ok(checked) => checked,
         Err(errors) => return refuse(&me, &app, form, errors).await,
@@ -92,7 +108,7 @@ pub(crate) async fn create(me: VerifiedUser, Input(form): Input<Form>, app: Data
     match made {
         Ok(made) => {
             let (to, message) = (path_of(&made.slug), format!("{} is created. You're its owner.", made.name));
-            let view = OrganisationView::from((made, HeldRole::BuiltIn(Role::Owner)));
+            let view = OrganisationView::new(made, HeldRole::BuiltIn(Role::Owner), None);
             Ok(Reply::done(to, message).status(StatusCode::CREATED).with("organisation", view)?)
         }
         Err(Error::Invalid(errors)) => refuse(&me, &app, form, errors).await,
@@ -118,6 +134,11 @@ pub(crate) async fn leave(me: Member<OrganisationRead>, app: Data<App>) -> Resul
     Ok(Reply::done("/organisations", format!("You no longer belong to {}.", left.name)))
 }
 
+/// The organisation in use.
+fn current_of(me: &Authenticated) -> Option<&OrganisationId> {
+    me.organisation.as_ref().map(|current| &current.id)
+}
+
 fn path_of(slug: &str) -> String {
     format!("/organisations/{slug}")
 }
@@ -138,9 +159,18 @@ impl Form {
     }
 }
 
-impl From<(Organisation, HeldRole)> for OrganisationView {
-    fn from((organisation, role): (Organisation, HeldRole)) -> Self {
-        let Organisation { id, name, slug, created_at } = organisation;
-        Self { id, name, slug, role_name: role.words().to_owned(), role, created_at }
+impl OrganisationView {
+    /// `current`: the organisation in use.
+    fn new(organisation: Organisation, role: HeldRole, current: Option<&OrganisationId>) -> Self {
+        Self {
+            role_name: role.words().to_owned(),
+            role,
+            current: current == Some(&organisation.id),
+            leaving: organisation.is_leaving(),
+            id: organisation.id,
+            name: organisation.name,
+            slug: organisation.slug,
+            created_at: organisation.created_at,
+        }
     }
 }

@@ -1,22 +1,28 @@
-//! Accounts whose time is up: those whose people asked for it, and those whose address nobody confirmed.
+//! Organisations and accounts whose time is up: those whose people asked for it, and those whose address nobody confirmed.
 
 use super::{
     run::{Run, Stop},
     schedule::Job,
 };
 use crate::{
-    accounts::{deletion, email_verification, factor_reset},
+    accounts::{deletion, email_verification, factor_reset, organisation_deletion},
     db::Tx,
     error::Result,
-    model::{audit::Actor, job, user},
+    model::{audit::Actor, job, organisation, user},
 };
 
 // Ids looked up at a time.
 const PAGE: i64 = 200;
 
-/// Reminds, then purges.
+/// Ends organisations, then reminds people and purges their accounts: the last owner of one that ends may wait for that.
 pub(crate) async fn deletions(run: &mut Run<'_>) -> Result<(), Stop> {
     let (now, reminder) = (run.app.now(), run.app.config().lifetimes.deletion_reminder);
+    run.for_each(
+        "organisations",
+        move |conn, after| organisation::due(conn, now, after, PAGE),
+        |tx, id| organisation_deletion::end(tx, &Actor::job(), id),
+    )
+    .await?;
     run.for_each(
         "reminders",
         move |conn, after| deletion::to_remind(conn, now + reminder, after, PAGE),

@@ -4,13 +4,11 @@ use tokio::sync::watch;
 
 use crate::{
     app::App,
+    clock::Timestamp,
     db::{Conn, Tx},
     error::{Error, Result},
-    ids::UserId,
-    model::{
-        job::{self, Lease},
-        user::{self, Cursor},
-    },
+    ids::Id,
+    model::job::{self, Lease},
 };
 
 /// Says when to stop.
@@ -56,12 +54,13 @@ impl Run<'_> {
 
     /// Does `step` for everyone that `find` finds after a place, a page at a time, each in a transaction of its own. `step`
     /// says whether there was something to do.
-    pub(crate) async fn for_each<F, S>(&mut self, what: &str, find: F, step: S) -> Result<(), Stop>
+    pub(crate) async fn for_each<T, F, S>(&mut self, what: &str, find: F, step: S) -> Result<(), Stop>
     where
-        F: Fn(&mut Conn, &Cursor) -> Result<Vec<Cursor>> + Copy + Send + 'static,
-        S: Fn(&mut Tx, &UserId) -> Result<bool> + Copy + Send + 'static,
+        T: 'static,
+        F: Fn(&mut Conn, &(Timestamp, Id<T>)) -> Result<Vec<(Timestamp, Id<T>)>> + Copy + Send + 'static,
+        S: Fn(&mut Tx, &Id<T>) -> Result<bool> + Copy + Send + 'static,
     {
-        let mut after = user::start_cursor();
+        let mut after = (Timestamp::from_unix(0), Id::from_text(""));
         loop {
             let page = self.app.read(move |conn| find(conn, &after)).await;
             let found = page.map_err(|error| {

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 /// A job that runs on one node at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Job {
-    /// Reminds people whose account is about to be deleted, and purges those whose time is up.
+    /// Reminds people whose account is about to be deleted, and ends accounts and organisations whose time is up.
     Deletions,
     /// Warns and ends accounts whose address nobody confirms.
     Unconfirmed,
@@ -39,7 +39,9 @@ impl Job {
     /// What it does, in a few words.
     pub(crate) fn does(self) -> &'static str {
         match self {
-            Job::Deletions => "reminds who is about to be deleted, and purges whose time is up",
+            Job::Deletions => {
+                "reminds who is about to be deleted, and ends accounts and organisations whose time is up"
+            }
             Job::Unconfirmed => "warns and ends accounts whose address nobody confirms",
             Job::FactorResets => {
                 "takes the second factors away from those who lost everything, after the delay"

@@ -8,7 +8,8 @@ use crate::{
     db::Tx,
     error::Result,
     model::{
-        assertion, audit, outbox, rate_limit, secret_key, security_change, session, sign_in, token, totp,
+        assertion, audit, former_slug, outbox, rate_limit, secret_key, security_change, session, sign_in,
+        token, totp,
     },
 };
 
@@ -25,6 +26,7 @@ const BROOMS: &[(&str, Broom)] = &[
     ("sign_ins", sign_in::sweep),
     ("security_changes", security_change::sweep),
     ("removed_credentials", |tx, most| security_change::sweep_removed(tx, most, put_back::OFFERED_FOR)),
+    ("former_slugs", former_slug::sweep),
     ("emails", outbox::sweep),
     ("audit_networks", audit::forget_networks),
     ("audit_sign_ins", audit::sweep_sign_ins),

@@ -96,6 +96,14 @@ pub enum EmailKind {
     DomainRecordGone,
     /// Somebody owns an organisation now, may do less in it, or no longer belongs to it.
     MembershipChanged,
+    /// An owner offers an organisation to a member.
+    HandOver,
+    /// An organisation was deleted, and can be restored for a while.
+    OrganisationLeaving,
+    /// It was restored.
+    OrganisationRestored,
+    /// It is gone for good.
+    OrganisationGone,
     /// What somebody else changed in an organisation from a member's account.
     DisownedChanges,
     /// A link by which somebody without an account sets single sign-on up was made or used.
@@ -133,6 +141,10 @@ impl EmailKind {
             Self::CertificateExpires => "certificate_expires",
             Self::DomainRecordGone => "domain_record_gone",
             Self::MembershipChanged => "membership_changed",
+            Self::HandOver => "hand_over",
+            Self::OrganisationLeaving => "organisation_leaving",
+            Self::OrganisationRestored => "organisation_restored",
+            Self::OrganisationGone => "organisation_gone",
             Self::DisownedChanges => "disowned_changes",
             Self::SetupLinkUsed => "setup_link_used",
             Self::SsoChanged => "sso_changed",

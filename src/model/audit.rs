@@ -18,7 +18,7 @@ use crate::{
 
 pub(crate) use self::{
     ageing::{forget_networks, sweep_attempts, sweep_sign_ins},
-    event::{Event, RoleState},
+    event::{Event, OrganisationState, RoleState},
 };
 
 /// What is held here about a person, and what becomes of it.

@@ -209,7 +209,9 @@ pub(crate) fn unsolicited_from(conn: &mut Conn, issuer: &str) -> Result<Option<C
     let mut found: Vec<Connection> = connections::table
         .filter(connections::issuer.eq(issuer))
         .filter(connections::allows_idp_initiated)
+        .inner_join(organisations::table)
         .filter(connections::is_paused.eq(false))
+        .filter(organisations::deletes_at.is_null())
         .filter(connections::id.eq_any(led))
         .limit(2)
         .select(Connection::as_select())

@@ -11,7 +11,7 @@ use crate::{
     clock::Timestamp,
     db::{
         Conn, Tx,
-        schema::{connections, domains},
+        schema::{connections, domains, organisations},
     },
     error::{Error, Errors, Result},
     ids::{ConnectionId, DomainId, Id, OrganisationId, UserId},
@@ -172,11 +172,16 @@ pub(crate) fn verified(conn: &mut Conn, name: &str) -> Result<Option<Domain>> {
     Ok(found.select(Domain::as_select()).get_result(conn).optional()?)
 }
 
-/// The connection that an address is led to: that of its domain, where it is proved and has one that is in use.
+/// The connection that an address is led to: that of its domain, where it is proved and has one that is in use, of an organisation that
+/// does not wait to be deleted.
 pub(crate) fn connection_for_email(conn: &mut Conn, email: &EmailAddress) -> Result<Option<ConnectionId>> {
     let led = verified(conn, &email.domain())?.and_then(|domain| domain.connection_id);
     let Some(led) = led else { return Ok(None) };
-    let in_use = connections::table.find(led).filter(connections::is_paused.eq(false));
+    let in_use = connections::table
+        .inner_join(organisations::table)
+        .filter(connections::id.eq(led))
+        .filter(connections::is_paused.eq(false))
+        .filter(organisations::deletes_at.is_null());
     Ok(in_use.select(connections::id).get_result(conn).optional()?)
 }
 

@@ -172,6 +172,15 @@ pub(crate) fn counts(conn: &mut Conn, organisation: &OrganisationId) -> Result<B
     Ok(counts)
 }
 
+/// Who belongs to an organisation, with their built-in role, in the order in which they came.
+pub(crate) fn all(conn: &mut Conn, organisation: &OrganisationId) -> Result<Vec<(UserId, Role)>> {
+    Ok(memberships::table
+        .filter(memberships::organisation_id.eq(organisation))
+        .order((memberships::created_at, memberships::user_id))
+        .select((memberships::user_id, memberships::role))
+        .load(conn)?)
+}
+
 /// The owners of an organisation, in the order in which they came.
 pub(crate) fn owners(conn: &mut Conn, organisation: &OrganisationId) -> Result<Vec<UserId>> {
     Ok(memberships::table

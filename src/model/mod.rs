@@ -6,6 +6,7 @@ pub(crate) mod connection;
 pub(crate) mod crockford;
 pub(crate) mod device;
 pub(crate) mod domain;
+pub(crate) mod former_slug;
 pub(crate) mod held_role;
 pub(crate) mod identity;
 pub(crate) mod job;

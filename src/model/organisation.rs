@@ -26,6 +26,25 @@ pub struct Organisation {
     pub slug: String,
     /// When it was made.
     pub created_at: Timestamp,
+    /// From when it ends; an owner asked for that, and can still restore it.
+    pub deletes_at: Option<Timestamp>,
+}
+
+impl Organisation {
+    /// Whether it waits to be deleted.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.deletes_at.is_some()
+    }
+}
+
+/// The organisation in use in a session, as long as its person belongs to it.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = organisations)]
+pub(crate) struct CurrentOrganisation {
+    /// Its id.
+    pub id: OrganisationId,
+    /// As its owners call it.
+    pub name: String,
 }
 
 /// What an organisation is called: 1 to 80 characters, without control characters. Somebody's text.
@@ -102,19 +121,21 @@ fn with_role((organisation, role, id, name): Row) -> (Organisation, HeldRole) {
     (organisation, HeldRole::of(role, id, name))
 }
 
-/// The organisations of a person, with their role, by name.
+/// The organisations of a person, with their role, by name; of those that wait to be deleted, the ones that they own.
 pub(crate) fn of(conn: &mut Conn, user: &UserId) -> Result<Vec<(Organisation, HeldRole)>> {
     let found: Vec<Row> = memberships::table
         .inner_join(organisations::table)
         .left_join(roles::table.on(memberships::role_id.eq(roles::id.nullable())))
         .filter(memberships::user_id.eq(user))
+        .filter(organisations::deletes_at.is_null().or(memberships::role.eq(Role::Owner)))
         .order((organisations::name, organisations::id))
         .select((Organisation::as_select(), memberships::role, memberships::role_id, roles::name.nullable()))
         .load(conn)?;
     Ok(found.into_iter().map(with_role).collect())
 }
 
-/// An organisation and the role that `user` has in it; nothing where there is none, or they are no member.
+/// An organisation and the role that `user` has in it; nothing where there is none, or they are no member. One that waits to
+/// be deleted is there for its owners only.
 pub(crate) fn with_member(
     conn: &mut Conn,
     named: Named,
@@ -124,6 +145,7 @@ pub(crate) fn with_member(
         .inner_join(organisations::table)
         .left_join(roles::table.on(memberships::role_id.eq(roles::id.nullable())))
         .filter(memberships::user_id.eq(user))
+        .filter(organisations::deletes_at.is_null().or(memberships::role.eq(Role::Owner)))
         .select((Organisation::as_select(), memberships::role, memberships::role_id, roles::name.nullable()));
     let found: Option<Row> = match named {
         // What is no slug is nobody's. PostgreSQL would fail on a NUL instead of finding nothing.
@@ -158,6 +180,57 @@ pub(crate) fn slug_of(conn: &mut Conn, id: &OrganisationId) -> Result<String> {
 /// Holds up every other change of an organisation until this one is done.
 pub(crate) fn lock(tx: &mut Tx, organisation: &OrganisationId) -> Result<()> {
     tx.lock(&format!("organisation {organisation}"))
+}
+
+/// Gives an organisation another name and slug; `None` where another has the slug.
+pub(crate) fn rename(tx: &mut Tx, id: &OrganisationId, name: &str, slug: &str) -> Result<Option<usize>> {
+    let names = (organisations::name.eq(name), organisations::slug.eq(slug));
+    let row = diesel::update(organisations::table.find(id)).set(names);
+    tx.allow_unique_violation(|conn| row.execute(conn))
+}
+
+/// Deletes an organisation at a moment, unless that is so already, or sooner. Says whether that changed anything.
+pub(crate) fn schedule_deletion(tx: &mut Tx, id: &OrganisationId, at: Timestamp) -> Result<bool> {
+    let is_later = organisations::deletes_at.is_null().or(organisations::deletes_at.gt(at));
+    let asked = diesel::update(organisations::table.find(id).filter(is_later));
+    Ok(asked.set(organisations::deletes_at.eq(at)).execute(tx.conn)? == 1)
+}
+
+/// Keeps an organisation that was to be deleted. Says whether it was.
+pub(crate) fn cancel_deletion(tx: &mut Tx, id: &OrganisationId) -> Result<bool> {
+    let waiting = organisations::table.find(id).filter(organisations::deletes_at.is_not_null());
+    let kept = diesel::update(waiting).set(organisations::deletes_at.eq(None::<Timestamp>));
+    Ok(kept.execute(tx.conn)? == 1)
+}
+
+/// Up to `most` organisations whose time is up by `by`, in the order of their times, after `after`.
+pub(crate) fn due(
+    conn: &mut Conn,
+    by: Timestamp,
+    after: &(Timestamp, OrganisationId),
+    most: i64,
+) -> Result<Vec<(Timestamp, OrganisationId)>> {
+    let at = organisations::deletes_at.assume_not_null();
+    let is_after = at.gt(after.0).or(at.eq(after.0).and(organisations::id.gt(&after.1)));
+    Ok(organisations::table
+        .filter(at.le(by))
+        .filter(is_after)
+        .order((organisations::deletes_at, organisations::id))
+        .limit(most)
+        .select((at, organisations::id))
+        .load(conn)?)
+}
+
+/// Ends an organisation whose time is up, with everything that is its own. Says whether it did.
+pub(crate) fn end_due(tx: &mut Tx, id: &OrganisationId) -> Result<bool> {
+    let due = organisations::table.find(id).filter(organisations::deletes_at.le(tx.now));
+    Ok(diesel::delete(due).execute(tx.conn)? == 1)
+}
+
+/// Every organisation, by its slug, up to `most` of those after `after`.
+pub(crate) fn page(conn: &mut Conn, after: &str, most: i64) -> Result<Vec<Organisation>> {
+    let later = organisations::table.filter(organisations::slug.gt(after));
+    Ok(later.order(organisations::slug).limit(most).select(Organisation::as_select()).load(conn)?)
 }
 
 /// Ends an organisation with everything that is its own.

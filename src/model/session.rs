@@ -19,7 +19,7 @@ use crate::{
     config::Lifetimes,
     db::{Conn, Tx, schema::sessions},
     error::Result,
-    ids::{Id, PasskeyId, SessionId, UserId},
+    ids::{Id, OrganisationId, PasskeyId, SessionId, UserId},
     kinds::{AuthMethod, Factor, StepUpMethod},
     secret::Secret,
 };
@@ -63,6 +63,7 @@ pub(crate) const PERSONAL_DATA: PersonalData = PersonalData {
         ("name_id_hash", "a fingerprint of what your organisation calls you"),
         ("sid_hash", "a fingerprint of your session at your organisation"),
         ("provider_session", "what your organisation calls you and that session, encrypted"),
+        ("organisation_id", "the organisation that you use there"),
         ("stepped_up_with", "what you last confirmed with that it is you"),
     ],
     erasure: Erasure::Removed,
@@ -303,6 +304,18 @@ pub(crate) fn drop_step_ups(tx: &mut Tx, user: &UserId) -> Result<()> {
 pub(crate) fn set_factor(tx: &mut Tx, id: &SessionId, factor: Factor) -> Result<()> {
     diesel::update(sessions::table.find(id))
         .set((sessions::second_factor.eq(factor), sessions::stepped_up_with.eq(StepUpMethod::from(factor))))
+        .execute(tx.conn)?;
+    Ok(())
+}
+
+/// Sets the organisation in use in a session, or none.
+pub(crate) fn set_organisation(
+    tx: &mut Tx,
+    id: &SessionId,
+    organisation: Option<&OrganisationId>,
+) -> Result<()> {
+    diesel::update(sessions::table.find(id))
+        .set(sessions::organisation_id.eq(organisation))
         .execute(tx.conn)?;
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! One-time secrets that travel by mail. A link proves one thing: its [`Purpose`].
 
+mod hand_over;
 mod purpose;
 mod reading;
 mod use_address;
@@ -18,6 +19,7 @@ use crate::{
 };
 
 pub(crate) use self::{
+    hand_over::{HandOver, HandOverOffer},
     purpose::{
         AddressChange, CancelDeletion, ChangeEmail, FirstFactor, LinkIdentity, LogoutOffer, LogoutSent,
         MagicLink, MagicLinkBrowser, MagicLinkCode, MagicLinkRequest, PASSKEY_CEREMONY, PendingSignIn,

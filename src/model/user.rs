@@ -25,10 +25,7 @@ use crate::{
 #[cfg(feature = "development")]
 pub(crate) use self::address::latest_unverified;
 pub(crate) use self::{
-    address::{
-        Cursor, all_with, at_domain, confirmed, lock_both, mark_warned, meant_by, stale_unverified,
-        start_cursor,
-    },
+    address::{Cursor, all_with, at_domain, confirmed, lock_both, mark_warned, meant_by, stale_unverified},
     known_devices::{forget_known_devices, known_from},
     password::{
         PasswordCredential, PasswordCredentials, begun_in, block_password, drop_password,

@@ -52,10 +52,11 @@ pub(crate) async fn render_errors(
     next: Next<impl MessageBody + 'static>,
 ) -> actix_web::Result<ServiceResponse<BoxBody>> {
     let res = next.call(req).await?.map_into_boxed_body();
-    if !res.status().is_client_error() && !res.status().is_server_error() {
+    let own = res.response().error().and_then(|error| error.as_error::<Error>());
+    let is_fine = !res.status().is_client_error() && !res.status().is_server_error();
+    if is_fine && own.is_none() {
         return Ok(res);
     }
-    let own = res.response().error().and_then(|error| error.as_error::<Error>());
     let answer = match own {
         Some(error) => render(res.request(), error),
         // Already said by a page of its own.
@@ -92,6 +93,12 @@ pub(crate) fn render(req: &HttpRequest, error: &Error) -> HttpResponse {
     let shown = matches!(error, Error::Internal(_)).then_some(request_id);
     let mut answer = HttpResponse::build(status_of(error));
     error_body::put_retry_after(&mut answer, error);
+    if let Error::OrganisationMoved(slug) = error {
+        answer.insert_header((header::LOCATION, moved_to(req, slug)));
+        if wants_html(req.headers()) {
+            return answer.finish();
+        }
+    }
     if matches!(error, Error::ConfirmByPost) {
         answer.insert_header((header::ALLOW, "POST"));
     }
@@ -106,6 +113,14 @@ pub(crate) fn render(req: &HttpRequest, error: &Error) -> HttpResponse {
     }
     let page = ErrorPage::about(error, shown, way_back(req));
     in_page(&mut answer, html(req, &page), page.message)
+}
+
+/// The address of a request with an organisation's present slug in place of a former one.
+fn moved_to(req: &HttpRequest, slug: &str) -> String {
+    let rest = req.path().strip_prefix("/organisations/").and_then(|rest| rest.split_once('/'));
+    let path = rest.map_or_else(String::new, |(_, rest)| format!("/{rest}"));
+    let query = if req.query_string().is_empty() { "" } else { "?" };
+    format!("/organisations/{slug}{path}{query}{}", req.query_string())
 }
 
 /// Where a browser puts it right, and the way back from there.
@@ -123,6 +138,7 @@ fn recovery_redirect(req: &HttpRequest, error: &Error) -> Option<String> {
         Error::SignInExpired | Error::StepUpsExhausted => Some("/login".to_owned()),
         Error::EmailUnverified => Some(with("/verify-email/needed", "next", local_path(asked_for))),
         Error::DeletionScheduled => Some("/me/delete/status".to_owned()),
+        Error::OrganisationLeaving(slug) => Some(format!("/organisations/{slug}/restore")),
         Error::StepUp(step_up) => {
             let goes_on = match &step_up.resume {
                 Some(secret) => Some(("resume", secret.clone())),
@@ -196,7 +212,12 @@ impl ErrorPage {
     /// `back`: where the person was, if that is known. What passes is tried again there.
     fn about(error: &Error, request_id: Option<String>, back: Option<String>) -> Self {
         let (title, href, label) = match error {
-            Error::Forbidden(_) | Error::LastOwner | Error::BreakGlassOwner | Error::RoleInUse(_) => {
+            Error::Forbidden(_)
+            | Error::LastOwner
+            | Error::BreakGlassOwner
+            | Error::RoleInUse(_)
+            | Error::DomainInForce
+            | Error::OrganisationsByOperators => {
                 ("That is not possible", "/organisations", "Your organisations")
             }
             Error::SsoRefused => ("You are not signed in", "/login", "Back to sign in"),

@@ -251,9 +251,13 @@ where
                 body.hand_on();
                 return Ok(who);
             }
-            // A member who may not do it is told so before anything is asked of them.
+            // A member who may not do it, or not there, is told so before anything is asked of them.
             if let Some(access) = who.0.access()
-                && let Err(error @ Error::Forbidden(_)) = app.read(move |conn| access.decide(conn)).await
+                && let Err(
+                    error @ (Error::Forbidden(_)
+                    | Error::OrganisationLeaving(_)
+                    | Error::OrganisationMoved(_)),
+                ) = app.read(move |conn| access.decide(conn)).await
             {
                 return Err(error);
             }

@@ -57,6 +57,8 @@ pub(crate) struct LayoutUser {
     pub email: String,
     /// Whether the address is proved.
     pub is_verified: bool,
+    /// The name of the organisation in use.
+    pub organisation: Option<String>,
 }
 
 impl Layout {
@@ -71,6 +73,7 @@ impl Layout {
                 initials: initials(&visitor.user.name),
                 email: visitor.user.email.spelled().to_owned(),
                 is_verified: visitor.user.is_verified(),
+                organisation: visitor.organisation.as_ref().map(|current| current.name.clone()),
             }),
             flash: flash.or_else(|| visitor::is_locked(req).then(|| Error::SessionLocked.to_string())),
             now: visitor.map_or(bare.now, |visitor| visitor.now),

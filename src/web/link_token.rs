@@ -17,9 +17,10 @@ use super::{error_response, mailed_token::MailedToken, negotiation};
 use crate::error::Error;
 
 /// The pages that mailed links lead to.
-pub(crate) const PATHS: [&str; 10] = [
+pub(crate) const PATHS: [&str; 11] = [
     "/cancel-deletion",
     "/factor-reset/stop",
+    "/hand-over",
     "/login/magic-link/verify",
     "/me/email/confirm",
     "/me/email/undo",
@@ -35,6 +36,9 @@ const LENGTH: usize = 43;
 
 // Longer than any of ours. What is longer is no link, and the cookie has little room.
 const LONGEST: usize = 128;
+
+// Those of them that only somebody signed in opens: without a token they say so first.
+const SIGNED_IN: [&str; 1] = ["/hand-over"];
 
 /// Takes the token of a mailed link out of the address that a browser asks for, and keeps it for the page itself.
 pub(crate) async fn keep_out_of_address(
@@ -56,6 +60,9 @@ pub(crate) async fn keep_out_of_address(
             return Ok(req.into_response(answer));
         }
         let Some(token) = req.get_session().get::<String>(&key)? else {
+            if SIGNED_IN.contains(&path) {
+                return Ok(next.call(req).await?.map_into_boxed_body());
+            }
             let answer = error_response::render(req.request(), &Error::LinkMissing);
             return Ok(req.into_response(answer));
         };

@@ -37,7 +37,15 @@ macro_rules! needed {
     };
 }
 
-needed!(OrganisationRead, MembersManage, RolesManage, SsoManage);
+needed!(
+    OrganisationRead,
+    MembersManage,
+    RolesManage,
+    SettingsManage,
+    OwnersManage,
+    OrganisationDelete,
+    SsoManage
+);
 
 /// Someone with a confirmed address at a route of the organisation in its path, which needs `P`. Whether they have it is
 /// asked in the read or write that acts, by [`Member::access`].
@@ -54,7 +62,8 @@ pub(crate) type SteppedUpMember<P> = SteppedUp<Member<P>>;
 impl<P: Needed> Member<P> {
     /// The question that the handler has to ask.
     pub(crate) fn access(&self) -> AccessRequest {
-        AccessRequest { actor: self.actor(), slug: self.slug.clone(), permission: P::PERMISSION }
+        let (actor, slug) = (self.actor(), self.slug.clone());
+        AccessRequest { actor, slug, permission: P::PERMISSION, now: self.now }
     }
 }
 

@@ -24,6 +24,7 @@ use crate::{
     model::{
         audit::{Actor, ActorKind},
         device::Device,
+        organisation::CurrentOrganisation,
         session::{self, CurrentSession, UserAgentChange},
         user::User,
     },
@@ -39,6 +40,8 @@ pub(crate) struct Authenticated {
     pub user: User,
     /// Through which session.
     pub session: CurrentSession,
+    /// The organisation in use: a hint, never a right.
+    pub organisation: Option<CurrentOrganisation>,
     /// When this request arrived.
     pub now: Timestamp,
     ip: Option<IpAddr>,
@@ -161,17 +164,18 @@ async fn find(req: &ServiceRequest, secrets: Vec<session::SessionSecret>) -> Res
             // Looked at only where nobody is signed in: whoever is pays nothing for it.
             let is_locked = found.is_none() && session::is_locked(conn, &secrets, now)?;
             let first_found = match (&found, first_read) {
-                (Some((_, user)), Some(read)) => Some(read(conn, &user.id, now)?),
+                (Some((_, user, _)), Some(read)) => Some(read(conn, &user.id, now)?),
                 _ => None,
             };
             Ok((found, is_locked, first_found))
         })
         .await?;
-    let Some((session, user)) = found else {
+    let Some((session, user, organisation)) = found else {
         return Ok(if is_locked { Presented::Locked } else { Presented::Dead });
     };
     let ip = forwarded::ip(req.request());
-    let visitor = Authenticated { user, session, now, ip, step_up: app.config().lifetimes.step_up };
+    let visitor =
+        Authenticated { user, session, organisation, now, ip, step_up: app.config().lifetimes.step_up };
     let user_agent = negotiation::user_agent(req.request());
     if visitor.session.user_agent != user_agent && !is_same_device(app, &visitor, user_agent).await? {
         return Ok(Presented::Locked);

@@ -41,3 +41,41 @@ async fn every_page_about_members_and_roles_is_fit_for_everybody() {
 
     inspector.report();
 }
+
+#[actix_web::test]
+async fn every_page_about_the_life_of_an_organisation_is_fit_for_everybody() {
+    let app = TestApp::open().await;
+    let chromium = Chromium::start();
+    let ada = chromium.browser(&app, LAPTOP).await;
+    let mut inspector = Inspector::new(&app);
+    app.verified("ada@example.com").await;
+    ada.arrives("ada@example.com").await;
+    ada.open("/organisations").await;
+    ada.fill("Name", "Acme & Sons").await;
+    ada.press("Create organisation").await;
+    ada.is_at("/organisations/acme-sons").await;
+    ada.open("/organisations").await;
+    ada.press("Use Acme & Sons").await;
+    ada.reads("You are using Acme & Sons now.").await;
+    inspector.look(&ada, "organisation-in-use").await;
+    ada.open("/organisations/acme-sons/settings").await;
+    inspector.look(&ada, "organisation-settings").await;
+    ada.open("/organisations/acme-sons/hand-over").await;
+    inspector.look(&ada, "hand-over").await;
+
+    ada.open("/organisations/acme-sons/delete").await;
+    ada.fill("Password", PASSWORD).await;
+    ada.press("Confirm").await;
+    ada.open("/organisations/acme-sons/delete").await;
+    inspector.look(&ada, "organisation-delete").await;
+    ada.fill("Enter the name of the organisation to confirm", "Acme & Sons").await;
+    ada.press("Delete organisation in 14 days").await;
+    ada.is_at("/organisations").await;
+    inspector.look(&ada, "organisation-leaving").await;
+    ada.open("/organisations/acme-sons/restore").await;
+    inspector.look(&ada, "organisation-restore").await;
+    ada.press("Restore organisation").await;
+    ada.reads("Acme & Sons is restored.").await;
+
+    inspector.report();
+}

@@ -351,6 +351,7 @@ fn every_command_is_told() {
         (&["user", "--help"], "vestibule user"),
         (&["limits", "--help"], "vestibule limits"),
         (&["session", "--help"], "vestibule session"),
+        (&["organisation", "--help"], "vestibule organisation"),
         (&["permission", "--help"], "vestibule permission"),
     ] {
         let help = run_program::<&str, &str>(arguments, []).out;

@@ -98,7 +98,7 @@ async fn the_old_address_can_take_itself_back_for_seven_days_case_12() {
     let link = token(&app, "thief@example.com", "/me/email/confirm").await;
     thief.post_json("/me/email/confirm", json!({ "token": link })).await.is(200);
     for planted in [
-        "INSERT INTO organisations SELECT 'o', 'Evil', 'evil', created_at FROM users",
+        "INSERT INTO organisations (id, name, slug, created_at) SELECT 'o', 'Evil', 'evil', created_at FROM users",
         "INSERT INTO connections (id, organisation_id, name, issuer, metadata, read_at, expires_at, mapping, \
          sends_unsigned, allows_idp_initiated, asks_second_factor, created_at) SELECT 'c', 'o', 'Evil', 'i', '', \
          created_at, created_at, '{}', FALSE, FALSE, FALSE, created_at FROM users",

@@ -22,7 +22,8 @@ fn every_route_of_an_organisation_says_what_it_needs() {
         if entry.path.starts_with("/organisations/{slug}/sso") {
             assert_eq!(entry.needs, Some(Permission::SsoManage), "{}", entry.path);
         }
-        let is_for_all = ["/organisations/{slug}", "/organisations/{slug}/leave"].contains(&entry.path);
+        let is_for_all = ["GET /organisations/{slug}", "POST /organisations/{slug}/leave"]
+            .contains(&format!("{} {}", entry.method, entry.path).as_str());
         assert_eq!(entry.needs == Some(Permission::OrganisationRead), is_for_all, "{}", entry.path);
     }
 }
@@ -36,7 +37,10 @@ fn has(asker: &str, needs: Permission) -> bool {
         "owner" => true,
         "viewer" | "editor" => matches!(needs, Permission::OrganisationRead | Permission::MembersRead),
         // Rows that nobody could have written give no owner's permission; and every member sees the page.
-        "only" => needs != Permission::SsoManage,
+        "only" => !matches!(
+            needs,
+            Permission::OwnersManage | Permission::OrganisationDelete | Permission::SsoManage
+        ),
         _ => needs == Permission::OrganisationRead,
     }
 }
@@ -57,6 +61,9 @@ async fn at_every_door_of_an_organisation_the_permission_decides_and_strangers_l
         Permission::OrganisationRead,
         Permission::MembersManage,
         Permission::RolesManage,
+        Permission::SettingsManage,
+        Permission::OwnersManage,
+        Permission::OrganisationDelete,
         Permission::SsoManage,
     ] {
         let without = all.iter().copied().filter(|name| *name != needs.as_str()).collect::<Vec<_>>();

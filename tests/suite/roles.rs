@@ -4,18 +4,12 @@ use actix_web::http::Method;
 use futures_util::future::join;
 use serde_json::{Value, json};
 
-use crate::harness::organisations::{Acme, stepped_up};
+use crate::harness::organisations::{Acme, rounds, stepped_up};
 
 const ROLES: &str = "/organisations/acme/roles";
 
 fn path(id: &str) -> String {
     format!("{ROLES}/{id}")
-}
-
-/// How often races are run: `RACE_ROUNDS`, or twenty times.
-#[expect(clippy::disallowed_methods, reason = "tests learn from the environment where they run")]
-fn rounds() -> usize {
-    std::env::var("RACE_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(20)
 }
 
 #[actix_web::test]

@@ -79,6 +79,7 @@ const SENSITIVE: [(Access, &[&str]); 4] = [
             "/me/2fa/recovery-codes",
             "/me/passkeys/options",
             "/me/passkeys/{id}/remove",
+            "/organisations/{slug}/delete",
             "/organisations/{slug}/members/{member}",
             "/organisations/{slug}/members/{member}/role",
             "/organisations/{slug}/members/{member}/remove",

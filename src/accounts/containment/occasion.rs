@@ -47,6 +47,8 @@ pub enum Occasion<'a> {
         /// It does, and did.
         has_spoken: bool,
     },
+    /// An organisation that its person belongs to is to be deleted.
+    OrganisationLeaving,
     /// Its domain signs in through its organisation only from now on.
     SsoRequired(Option<&'a SessionId>),
 }
@@ -110,7 +112,7 @@ impl<'a> Occasion<'a> {
             Self::SecondFactorsReset => (Sessions::All, Links::None, Kept, Password::Kept),
             Self::DeletionScheduled(here) => (Sessions::Others(here), Links::All, Kept, Password::Kept),
             Self::MembershipEnded { has_spoken: true } => (Sessions::All, Links::All, Kept, Password::Kept),
-            Self::MembershipEnded { has_spoken: false } => {
+            Self::MembershipEnded { has_spoken: false } | Self::OrganisationLeaving => {
                 (Sessions::BySso, Links::None, Kept, Password::Kept)
             }
             Self::SsoRequired(here) => (Sessions::NotBySso(here), Links::All, Kept, Password::Kept),

@@ -6,7 +6,7 @@ use actix_web::web::{Data, Path};
 use askama::Template;
 use serde::{Deserialize, Serialize};
 
-use super::{OrganisationView, path_of};
+use super::{OrganisationView, current_of, path_of};
 use crate::{
     accounts::{
         organisations,
@@ -63,6 +63,7 @@ struct May {
     manage_members: bool,
     manage_owners: bool,
     manage_roles: bool,
+    manage_settings: bool,
     manage_sso: bool,
 }
 
@@ -119,6 +120,7 @@ impl May {
             manage_members: mine.may(Permission::MembersManage),
             manage_owners: mine.may(Permission::OwnersManage),
             manage_roles: mine.may(Permission::RolesManage),
+            manage_settings: mine.may(Permission::SettingsManage),
             manage_sso: mine.may(Permission::SsoManage),
         }
     }
@@ -161,7 +163,7 @@ pub(crate) async fn show(
         next: found.last().filter(|_| has_more).map(|last| last.user_id.clone()),
         members: found.into_iter().map(|member| MemberView::new(member, &mine.user)).collect(),
         you: You { role: mine.role.clone(), permissions },
-        organisation: OrganisationView::from((mine.organisation, mine.role)),
+        organisation: OrganisationView::new(mine.organisation, mine.role, current_of(&me)),
         query,
         roles,
         may,

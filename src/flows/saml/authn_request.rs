@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Destination, SEAL, nonces_of};
 use crate::{
-    accounts::setup_link,
+    accounts::{setup_link, sso_policy},
     app::App,
     error::{Error, Errors, Result},
     ids::ConnectionId,
@@ -259,7 +259,7 @@ async fn send_authn_request(
         .write(move |tx| {
             rate_limit::consume(tx, &limit)?;
             let connection = connection::by_id(tx.conn, &id)?;
-            if connection.is_paused && !is_test {
+            if !is_test && sso_policy::is_out_of_use(tx.conn, &connection)? {
                 return Err(Error::SsoRefused);
             }
             let provider = connection.provider(tx.now).map_err(|_| Error::SsoRefused)?;

@@ -60,7 +60,7 @@ pub(crate) async fn complete(
             if !is_asking_browser(&nonces, &handoff.asked) {
                 return refuse(tx, &client, &connection, &handoff.attempt, ANOTHER_BROWSER);
             }
-            if connection.is_paused {
+            if sso_policy::is_out_of_use(tx.conn, &connection)? {
                 let why = ("paused", "An owner has to turn the connection on first.");
                 return refuse(tx, &client, &connection, &handoff.attempt, why);
             }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Linking, SEAL};
 use crate::{
-    accounts::{linking, organisations},
+    accounts::{linking, organisations, sso_policy},
     app::App,
     error::{Error, Result},
     kinds::Strength,
@@ -66,7 +66,7 @@ pub(crate) async fn link(me: CurrentUser, client: Client, req: HttpRequest, app:
         }
         let linking: Linking = serde_json::from_str(&tx.config.keys.open(SEAL, &sealed)?)?;
         let connection = connection::by_id(tx.conn, &linking.connection)?;
-        if connection.is_paused {
+        if sso_policy::is_out_of_use(tx.conn, &connection)? {
             return Err(Error::DeadLink);
         }
         linking::link(tx, &actor, &connection, &linking.name, &user, &client.device().name())?;

@@ -1,4 +1,5 @@
 use super::*;
+use crate::{clock::Timestamp, kinds::AfterHandOver};
 
 fn site() -> Site {
     Site {
@@ -16,6 +17,15 @@ fn ada() -> EmailAddress {
 
 fn membership(when: &str, change: MembershipChange) -> Email {
     membership_changed(&site(), &ada(), "Ada", "Acme", change, when, "/organisations/acme").unwrap()
+}
+
+fn offer(then: AfterHandOver) -> Email {
+    let (by, until) = (("Bea", "bea@example.com"), "28 November 2026, 14:05 UTC");
+    hand_over(&site(), (&ada(), "Ada"), ("Acme", then), by, until, "t0ken").unwrap()
+}
+
+fn news(news: OrganisationNews) -> Email {
+    organisation_news(&site(), (&ada(), "Ada"), "Acme", news, "/organisations").unwrap()
 }
 
 fn setup_link(used: SetupLinkUse) -> Email {
@@ -159,6 +169,14 @@ fn all() -> Vec<Email> {
             "/organisations/acme/sso",
         )
         .unwrap(),
+        offer(AfterHandOver::Editor),
+        offer(AfterHandOver::Viewer),
+        offer(AfterHandOver::Leave),
+        offer(AfterHandOver::Owner),
+        news(OrganisationNews::Leaving { is_owner: true, until: Timestamp::from_unix(1_795_269_900) }),
+        news(OrganisationNews::Leaving { is_owner: false, until: Timestamp::from_unix(1_795_269_900) }),
+        news(OrganisationNews::Restored),
+        news(OrganisationNews::Gone),
         setup_link(SetupLinkUse::Made),
         setup_link(SetupLinkUse::Changed),
         setup_link(SetupLinkUse::Tested),

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     clock::Timestamp,
     ids::{ConnectionId, OrganisationId, PasskeyId, RoleId, SessionId, UserId},
-    kinds::{AuthMethod, Factor, Role},
+    kinds::{AfterHandOver, AuthMethod, Factor, Role},
 };
 
 /// A custom role at one moment.
@@ -17,6 +17,15 @@ pub(crate) struct RoleState {
     pub name: String,
     /// What it held.
     pub permissions: BTreeSet<String>,
+}
+
+/// What an organisation is called at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct OrganisationState {
+    /// Its name.
+    pub name: String,
+    /// Its part of a URL.
+    pub slug: String,
 }
 
 /// What happened. The variant's name is the event's; its fields are the detail, and never secrets.
@@ -141,6 +150,18 @@ pub(crate) enum Event {
     ServiceKeySwitched {},
     /// An organisation was made.
     OrganisationMade { organisation: OrganisationId },
+    /// It got another name, or another short name.
+    OrganisationRenamed { organisation: OrganisationId, before: OrganisationState, after: OrganisationState },
+    /// An owner deleted it; it ends after the grace.
+    OrganisationDeletionScheduled { organisation: OrganisationId, delete_at: Timestamp },
+    /// It was restored in time.
+    OrganisationRestored { organisation: OrganisationId },
+    /// An owner offered it to a member.
+    HandOverOffered { organisation: OrganisationId, then: AfterHandOver },
+    /// That offer was taken back.
+    HandOverTakenBack { organisation: OrganisationId },
+    /// The member accepted; the owner who offered it became what was said.
+    HandedOver { organisation: OrganisationId, then: AfterHandOver },
     /// An organisation ended.
     OrganisationEnded { organisation: OrganisationId },
     /// Somebody became a member.

@@ -7,7 +7,7 @@ use crate::{
     clock::Timestamp,
     db::{Conn, Tx, schema::users},
     error::Result,
-    ids::{Id, UserId},
+    ids::UserId,
     mail::EmailAddress,
 };
 
@@ -59,11 +59,6 @@ pub(crate) fn all_with(conn: &mut Conn, email: &EmailAddress) -> Result<Vec<User
 
 /// Where somebody stands in a list that is ordered by time.
 pub(crate) type Cursor = (Timestamp, UserId);
-
-/// Before everybody.
-pub(crate) fn start_cursor() -> Cursor {
-    (Timestamp::from_unix(0), Id::from_text(""))
-}
 
 /// Up to `most` claims made by `made_by`, in the order in which they were made, after `after`: those that were warned by
 /// a moment, or (`None`) those that were not warned yet. Whoever asked to be deleted has a date of their own, and whom an

@@ -113,3 +113,9 @@ pub async fn stepped_up(app: &TestApp, address: &str) -> Visitor {
     curl.steps_up().await;
     curl
 }
+
+/// How often races are run: `RACE_ROUNDS`, or twenty times.
+#[expect(clippy::disallowed_methods, reason = "tests learn from the environment where they run")]
+pub fn rounds() -> usize {
+    std::env::var("RACE_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(20)
+}

@@ -1,0 +1,76 @@
+//! What organisations are called: which slugs are free, giving an organisation another, and what becomes of the one before.
+//!
+//! Whoever takes a slug or gives one up holds its name, so that no slug is an organisation's own and kept for another.
+
+use super::policy::Membership;
+use crate::{
+    db::Tx,
+    error::{Error, Errors, Result},
+    ids::OrganisationId,
+    model::{
+        audit::{self, Actor, Event, OrganisationState},
+        former_slug,
+        organisation::{self, Organisation, Slug, Title},
+        rate_limit,
+    },
+};
+
+/// Makes sure that nobody but `organisation` had a slug lately, and that nobody takes it meanwhile. [`Error::Invalid`] where
+/// it is kept for another, or was one's that is deleted.
+pub(crate) fn reserve(tx: &mut Tx, slug: &str, organisation: Option<&OrganisationId>) -> Result<()> {
+    lock(tx, slug)?;
+    match former_slug::is_kept_from(tx.conn, slug, organisation, tx.now)? {
+        true => Err(taken()),
+        false => former_slug::release(tx, slug),
+    }
+}
+
+/// Somebody else has the slug, or had it lately.
+pub(crate) fn taken() -> Error {
+    Error::Invalid(Errors::one("slug", "Another organisation has that. Choose another."))
+}
+
+/// Gives an organisation another name, another slug, or both. The one before leads to it for a while. The caller holds the
+/// organisation's lock. [`Error::Invalid`] where the slug is taken.
+pub(crate) fn rename(
+    tx: &mut Tx,
+    actor: &Actor,
+    mine: &Membership,
+    title: Option<&Title>,
+    slug: Option<&Slug>,
+) -> Result<Organisation> {
+    let of = &mine.organisation;
+    let before = OrganisationState { name: of.name.clone(), slug: of.slug.clone() };
+    let after = OrganisationState {
+        name: title.map_or(&before.name[..], Title::as_str).to_owned(),
+        slug: slug.map_or(&before.slug[..], Slug::as_str).to_owned(),
+    };
+    if after == before {
+        return Ok(of.clone());
+    }
+    rate_limit::count_change(tx, "organisation-names", of.id.as_str())?;
+    if after.slug != before.slug {
+        // In one order, so that two organisations that swap theirs take turns.
+        let mut both = [&before.slug, &after.slug];
+        both.sort();
+        both.iter().try_for_each(|slug| lock(tx, slug))?;
+        reserve(tx, &after.slug, Some(&of.id))?;
+        let until = tx.now + tx.config.lifetimes.former_slug;
+        former_slug::keep(tx, &before.slug, Some(&of.id), until)?;
+    }
+    organisation::rename(tx, &of.id, &after.name, &after.slug)?.ok_or_else(taken)?;
+    let event = Event::OrganisationRenamed { organisation: of.id.clone(), before, after };
+    audit::record(tx, actor, None, event)?;
+    organisation::by_id(tx.conn, &of.id)
+}
+
+/// Keeps the slug of an organisation that ends back for a while, so that old links lead to nobody else.
+pub(crate) fn keep_back(tx: &mut Tx, slug: &str) -> Result<()> {
+    lock(tx, slug)?;
+    let until = tx.now + tx.config.lifetimes.former_slug;
+    former_slug::keep(tx, slug, None, until)
+}
+
+fn lock(tx: &mut Tx, slug: &str) -> Result<()> {
+    tx.lock(&format!("slug {slug}"))
+}
