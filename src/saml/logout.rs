@@ -51,7 +51,7 @@ enum Signature {
 
 /// What an identity provider asks for.
 #[derive(Debug)]
-pub(crate) struct Logout {
+pub struct Logout {
     /// The ID of the request.
     pub id: String,
     /// Who signed out there.
@@ -94,7 +94,10 @@ impl UnprovedLogout {
     }
 
     /// What is asked for, where this identity provider signed it for us just now.
-    pub(crate) fn verify(
+    ///
+    /// # Errors
+    /// The [`Reason`] why it is not believed.
+    pub fn verify(
         &self,
         provider: &IdentityProvider,
         service: &Service,

@@ -257,3 +257,28 @@ fn unfold<'a>(base: &[String], source: &'a str, found: &mut Vec<Vec<String>>) ->
         }
     }
 }
+
+/// askama names a template relative to the file of the macro, and the compiler reads that name relative to the file of the
+/// caller: in another folder, it is only found where the crate is the one that is built, and no application could embed it.
+#[test]
+fn macros_that_name_templates_stand_in_the_folder_of_their_callers() {
+    let files = files_below("src", &["rs"]);
+    let sources: Vec<_> = files.iter().map(|file| (file, fs::read_to_string(file).unwrap())).collect();
+    let mut seen = 0;
+    for (file, source) in &sources {
+        for (_, rest) in
+            source.match_indices("macro_rules! ").map(|(at, found)| (at, &source[at + found.len()..]))
+        {
+            let body = rest.split("\n}").next().unwrap();
+            if !body.contains("#[template(path = $") {
+                continue;
+            }
+            let call = format!("{}!(", rest.split(' ').next().unwrap());
+            for (caller, _) in sources.iter().filter(|(_, source)| source.contains(&call)) {
+                assert_eq!(caller.parent(), file.parent(), "{} calls {call}", caller.display());
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 5, "how templates are named is not understood any more");
+}
