@@ -1,6 +1,8 @@
 //! What is undone when an account may be in other hands: one judgement, used by every way back.
 
 mod abroad;
+mod disowned;
+mod doubt;
 pub(crate) mod judgement;
 pub(crate) mod occasion;
 pub(crate) mod single_sign_on;
@@ -11,13 +13,16 @@ use std::collections::HashSet;
 use diesel::prelude::*;
 
 pub(crate) use self::{
-    judgement::{Doubt, Judgement, doubt_of_move, judge, was_here_before},
+    doubt::{Doubt, doubt_of_move},
+    judgement::{Judgement, Kept, judge, was_here_before},
     way_back::{newest_factor, tell_of_password, way_back, way_back_from},
 };
 pub use occasion::{Occasion, end_access};
 
 use super::{
-    deletion, email_change, factor_removal, factor_reset::Target, put_back, security_changes, sso_policy,
+    deletion, email_change, factor_removal,
+    factor_reset::{self, Target},
+    open_invitations, put_back, security_changes, sso_policy,
 };
 use crate::{
     clock::{Timestamp, span_in_words},
@@ -104,8 +109,8 @@ pub(crate) struct Contained {
     pub user: User,
     /// Whether it got an earlier address back.
     pub has_moved: bool,
-    /// The second factors that stay and may be asked to be removed: see [`Judgement::kept_passkeys`].
-    pub removable: Vec<Target>,
+    /// The second factors that stay for now.
+    pub kept: Vec<Kept>,
 }
 
 /// Takes back what somebody else did: ends every session and waiting step, blocks the password, forgets known devices,
@@ -116,6 +121,7 @@ pub(crate) struct Contained {
 pub(crate) fn contain(tx: &mut Tx, actor: &Actor, id: &UserId, doubt: &Doubt) -> Result<Contained> {
     let user = user::by_id(tx.conn, id)?;
     let judged = judge(tx.conn, &user, doubt, &tx.config.keys)?;
+    let kept = judged.kept.clone();
     end_access(tx, actor, id, Occasion::Contained)?;
     remove_factors(tx, actor, id, &judged)?;
     if !judged.identities.is_empty() {
@@ -135,17 +141,23 @@ pub(crate) fn contain(tx: &mut Tx, actor: &Actor, id: &UserId, doubt: &Doubt) ->
     };
     let user = user::by_id(tx.conn, id)?;
     let here = user.email.normalized();
-    let is_first = doubt.told_to.as_ref().is_none_or(|told_to| *told_to == here);
+    let added_what_stays: HashSet<&SessionId> = kept.iter().filter_map(|one| one.by.as_ref()).collect();
     token::revoke_where::<ReportSignIn>(tx, id, |told| {
-        let is_undone = told.session.as_ref().is_none_or(|session| judged.sessions.contains(session));
+        // What it tells of may stay for now: then the link is still the way to have it removed.
+        let is_undone = told
+            .session
+            .as_ref()
+            .is_none_or(|session| judged.sessions.contains(session) && !added_what_stays.contains(session));
+        // A mailbox has no say about what another was told, unless it was there first.
+        let is_of_this_mailbox = doubt.told_to.is_none() || told.told_to == doubt.told_to;
         let came_later = told.told_to.as_ref().is_some_and(|told_to| *told_to != here);
-        (is_first && is_undone) || (has_moved && came_later)
+        (is_of_this_mailbox && is_undone) || (has_moved && came_later)
     })?;
     abroad::contain(tx, actor, id, &judged.sessions)?;
+    // Whoever was invited in this name may be whoever it was.
+    open_invitations::end_since(tx, actor, id, judged.since)?;
     audit::record(tx, actor, id, Event::AccountSecured {})?;
-    let passkeys = judged.kept_passkeys.into_iter().map(|(id, _)| Target::Passkey(id));
-    let removable = passkeys.chain(judged.keeps_app.then_some(Target::Totp)).collect();
-    Ok(Contained { user, has_moved, removable })
+    Ok(Contained { user, has_moved, kept })
 }
 
 fn remove_factors(tx: &mut Tx, actor: &Actor, id: &UserId, judged: &Judgement) -> Result<()> {
@@ -174,6 +186,23 @@ fn move_back(tx: &mut Tx, actor: &Actor, user: &User, old: EmailAddress) -> Resu
     let (from, to) = (back.old.spelled().to_owned(), back.new.spelled().to_owned());
     audit::record(tx, actor, &user.id, Event::EmailChangeUndone { from, to })?;
     Ok(true)
+}
+
+/// Asks for the removal of second factors that stay after [`contain`]: those that are `chosen`, or else all that a disowned session
+/// added. Until they are gone they let nobody in by themselves.
+pub(crate) fn dispute(
+    tx: &mut Tx,
+    actor: &Actor,
+    user: &User,
+    kept: Vec<Kept>,
+    chosen: Option<&dyn Fn(&Target) -> bool>,
+) -> Result<()> {
+    let is_asked = |one: &Kept| chosen.map_or(one.is_disowned, |chosen| chosen(&one.factor));
+    let asked: Vec<Target> = kept.into_iter().filter(is_asked).map(|one| one.factor).collect();
+    match asked.is_empty() {
+        true => Ok(()),
+        false => factor_reset::ask_for(tx, actor, user, Some(asked)).map(drop),
+    }
 }
 
 /// Sends the link for a new password after [`contain`], or an operator's; where people of the domain sign in through their

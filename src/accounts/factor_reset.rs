@@ -100,6 +100,9 @@ pub(crate) fn ask_for(tx: &mut Tx, actor: &Actor, user: &User, only: Option<Vec<
     diesel::update(users::table.find(&user.id))
         .set((users::factors_reset_at.eq(at), users::factors_reset_only.eq(kept)))
         .execute(tx.conn)?;
+    if let Some(only) = &only {
+        set_disputed(tx, &user.id, Some(only), Some(tx.now))?;
+    }
     let secret = token::issue::<StopFactorReset>(tx, &user.id, &())?;
     let (at_words, delay, token) = (at.exact(), span_in_words(delay), secret.reveal());
     let step = match &names {
@@ -112,11 +115,12 @@ pub(crate) fn ask_for(tx: &mut Tx, actor: &Actor, user: &User, only: Option<Vec<
 }
 
 /// Whether what waits may be stopped from this session. A factor that is to be removed has no vote on that: a session which
-/// it opened only counts where the account knew the browser before the factor was there.
+/// it opened only counts where the account knew the browser before the factor was there, though it has forgotten all of them
+/// since.
 pub(crate) fn may_stop(conn: &mut Conn, user: &UserId, session: &SessionId) -> Result<bool> {
     type Row = (Option<Factor>, Option<PasskeyId>, Option<Timestamp>);
-    let columns = (sessions::second_factor, sessions::passkey_id, sessions::browser_known_since);
-    let (used, passkey, known_since): Row = sessions::table.find(session).select(columns).first(conn)?;
+    let columns = (sessions::second_factor, sessions::passkey_id, sessions::browser_seen_since);
+    let (used, passkey, seen_since): Row = sessions::table.find(session).select(columns).first(conn)?;
     let only = targets(conn, user)?;
     let is_target = |one: Target| only.as_ref().is_none_or(|only| only.contains(&one));
     let is_disputed = match used {
@@ -131,7 +135,7 @@ pub(crate) fn may_stop(conn: &mut Conn, user: &UserId, session: &SessionId) -> R
     let app: Option<Timestamp> = totp::table.find(user).select(totp::created_at).first(conn).optional()?;
     let passkeys: Option<Timestamp> =
         passkeys::table.filter(passkeys::user_id.eq(user)).select(max(passkeys::created_at)).first(conn)?;
-    Ok(known_since.is_some() && known_since < app.max(passkeys))
+    Ok(seen_since.is_some() && seen_since < app.max(passkeys))
 }
 
 /// Stops a reset that is under way. `false` where none is: it was stopped before, or has taken effect.
@@ -142,6 +146,7 @@ pub(crate) fn stop(tx: &mut Tx, actor: &Actor, user: &User) -> Result<bool> {
     if stopped == 0 {
         return Ok(false);
     }
+    set_disputed(tx, &user.id, None, None)?;
     let now = tx.now.exact();
     tell(tx, user, ResetStep::Stopped { when: &now })?;
     audit::record(tx, actor, &user.id, Event::SecondFactorsResetStopped {})?;
@@ -171,24 +176,46 @@ pub(crate) fn carry_out(tx: &mut Tx, id: &UserId) -> Result<bool> {
         tell(tx, &user, ResetStep::Done { when: &now })?;
         return Ok(true);
     };
-    remove_now(tx, &Actor::job(), &user, &only)?;
+    let names = names(tx.conn, id, &only)?;
+    let passkeys: Vec<PasskeyId> = only.iter().filter_map(passkey_of).collect();
+    // They can be put back for a while.
+    factor_removal::remove_some(tx, &Actor::job(), id, &passkeys, only.contains(&Target::Totp))?;
+    let now = tx.now.exact();
+    tell(tx, &user, ResetStep::SomeDone { when: &now, what: &names })?;
     Ok(true)
 }
 
-/// Takes these second factors and every session away at once, and tells the owner. They can be put back for a while.
-pub(crate) fn remove_now(tx: &mut Tx, actor: &Actor, user: &User, only: &[Target]) -> Result<()> {
-    let id = &user.id;
-    let names = names(tx.conn, id, only)?;
-    let passkeys: Vec<PasskeyId> = only
-        .iter()
-        .filter_map(|one| match one {
-            Target::Passkey(passkey) => Some(passkey.clone()),
-            Target::Totp => None,
-        })
-        .collect();
-    factor_removal::remove_some(tx, actor, id, &passkeys, only.contains(&Target::Totp))?;
-    let now = tx.now.exact();
-    tell(tx, user, ResetStep::SomeDone { when: &now, what: &names })
+/// Says since when passkeys are in dispute: these, or all.
+fn set_disputed(
+    tx: &mut Tx,
+    user: &UserId,
+    only: Option<&Vec<Target>>,
+    since: Option<Timestamp>,
+) -> Result<()> {
+    let mut own = diesel::update(passkeys::table.filter(passkeys::user_id.eq(user)))
+        .set(passkeys::disputed_at.eq(since))
+        .into_boxed();
+    if let Some(only) = only {
+        let ids: Vec<PasskeyId> = only.iter().filter_map(passkey_of).collect();
+        own = own.filter(passkeys::id.eq_any(ids));
+    }
+    own.execute(tx.conn)?;
+    Ok(())
+}
+
+fn passkey_of(target: &Target) -> Option<PasskeyId> {
+    match target {
+        Target::Passkey(passkey) => Some(passkey.clone()),
+        Target::Totp => None,
+    }
+}
+
+/// Whether somebody said that this passkey was never theirs. Until it is removed, or that is stopped, it lets nobody in by
+/// itself, whatever else is to be removed meanwhile; beside a password it is still asked for, or whoever reads the mailbox
+/// would be rid of it at once.
+pub(crate) fn is_disputed(conn: &mut Conn, passkey: &PasskeyId) -> Result<bool> {
+    let row = passkeys::table.find(passkey).select(passkeys::disputed_at.is_not_null());
+    Ok(row.first(conn).optional()?.unwrap_or(false))
 }
 
 /// What a removal that waits takes away, where it is not all.

@@ -27,12 +27,11 @@ pub(crate) async fn check(app: &App, owner: &UserId, given: &Password) -> Result
     Ok(verdict.matched.map(|_| credential))
 }
 
-/// Whether the account's password is still what [`check`] found: it may have changed, or been blocked, while it was hashed.
-pub(crate) fn still_fits(tx: &mut Tx, checked: &PasswordCredential) -> Result<bool> {
-    Ok(user::password_credential(tx.conn, &checked.id)?.is(checked))
-}
-
-/// The same as a condition. [`Error::DeadLink`] where it is another by now: what changes a password ends the account's links.
+/// That the account's password is still what [`check`] found: it may have changed, or been blocked, while it was hashed.
+/// [`Error::DeadLink`] where it is another by now: what changes a password ends the account's links.
 pub(crate) fn ensure_still_fits(tx: &mut Tx, checked: &PasswordCredential) -> Result<()> {
-    if still_fits(tx, checked)? { Ok(()) } else { Err(Error::DeadLink) }
+    match user::password_credential(tx.conn, &checked.id)?.is(checked) {
+        true => Ok(()),
+        false => Err(Error::DeadLink),
+    }
 }

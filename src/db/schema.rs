@@ -52,6 +52,7 @@ diesel::table! {
         name_id_hash -> Nullable<Text>,
         sid_hash -> Nullable<Text>,
         provider_session -> Nullable<Text>,
+        browser_seen_since -> Nullable<Timestamp>,
         organisation_id -> Nullable<Text>,
     }
 }
@@ -69,6 +70,9 @@ diesel::table! {
         browser_known_since -> Nullable<Timestamp>,
         passkey_id -> Nullable<Text>,
         at -> Timestamp,
+        session_method -> Nullable<Text>,
+        session_factor -> Nullable<Text>,
+        session_connection -> Nullable<Text>,
     }
 }
 
@@ -185,6 +189,7 @@ diesel::table! {
         created_at -> Timestamp,
         last_used_at -> Nullable<Timestamp>,
         copied_at -> Nullable<Timestamp>,
+        disputed_at -> Nullable<Timestamp>,
     }
 }
 
@@ -354,11 +359,30 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    invitations (id) {
+        id -> Text,
+        organisation_id -> Text,
+        email -> Text,
+        email_normalized -> Text,
+        role -> Text,
+        role_id -> Nullable<Text>,
+        invited_by -> Nullable<Text>,
+        state -> Text,
+        emails_sent -> Integer,
+        created_at -> Timestamp,
+        sent_at -> Timestamp,
+        expires_at -> Timestamp,
+        ended_at -> Nullable<Timestamp>,
+    }
+}
+
 diesel::joinable!(attempts -> connections (connection_id));
 diesel::joinable!(connections -> organisations (organisation_id));
 diesel::joinable!(domains -> organisations (organisation_id));
 diesel::joinable!(identities -> connections (connection_id));
 diesel::joinable!(identities -> users (user_id));
+diesel::joinable!(invitations -> organisations (organisation_id));
 diesel::joinable!(memberships -> organisations (organisation_id));
 diesel::joinable!(memberships -> users (user_id));
 diesel::joinable!(passkeys -> users (user_id));
@@ -393,6 +417,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     connections,
     domains,
     identities,
+    invitations,
     assertions,
     attempts,
 );

@@ -4,14 +4,17 @@ use actix_web::web::Data;
 use serde::Deserialize;
 
 use crate::{
-    accounts::ceremony::{self, AssertionOutcome, CeremonyBinding},
+    accounts::{
+        ceremony::{self, AssertionOutcome, CeremonyBinding},
+        factor_reset,
+    },
     app::App,
     db::Tx,
     error::{Error, Errors, Result},
     kinds::AuthMethod,
     model::{
         audit::{self, Event},
-        sign_in::{self, Attempt},
+        sign_in::{self, Attempt, Outcome},
         user::User,
     },
     web::{BrowserBinding, Client, Input, Reply, authentication, input::tick, local_path, views::UserView},
@@ -76,7 +79,14 @@ fn establish_session(
     remember: bool,
 ) -> Result<Option<(User, authentication::IssuedSession)>> {
     let device = client.device();
-    match ceremony::judge(tx, party, &client.actor(), &device.name(), binding, answer)? {
+    let judged = ceremony::judge(tx, party, &client.actor(), &device.name(), binding, answer)?;
+    let judged = match judged {
+        AssertionOutcome::Right(user, passkey) if factor_reset::is_disputed(tx.conn, &passkey)? => {
+            AssertionOutcome::Wrong(user, Outcome::DisputedPasskey)
+        }
+        judged => judged,
+    };
+    match judged {
         AssertionOutcome::Right(user, passkey) => {
             let issued = authentication::complete_passkey(tx, client, &user, passkey, remember)?;
             Ok(Some((*user, issued)))

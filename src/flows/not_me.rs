@@ -9,25 +9,23 @@ use askama::Template;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use self::views::{DoubtfulView, Kept, KeptPasskey, Undone};
+use self::views::{DoubtfulView, KeptPasskey, KeptView, Undone};
 use crate::{
     accounts::{
         containment::{self, Contained, Doubt, Judgement, single_sign_on},
-        factor_reset::{self, Target},
-        link_password,
+        factor_reset::Target,
     },
     app::App,
     clock::{Timestamp, span_in_words},
     db::{Conn, Tx},
-    error::{Error, Errors, Result},
+    error::{Error, Result},
     ids::{SessionId, UserId},
     mail::emails::ResetOccasion,
     model::{
         device::Device,
-        password::Password,
         session::Listed,
         token::{self, ReportSignIn, ReportedEvent},
-        user::{self, PasswordCredential},
+        user,
     },
     secret::Secret,
     web::{Client, Input, Query, Reply},
@@ -45,17 +43,13 @@ pub(crate) struct NotMePage {
     ip: String,
     undone: Undone,
     sign_ins: Vec<DoubtfulView>,
-    kept: Kept,
+    kept: KeptView,
     // Whether it is a sign-in that its person can stand by, and whether they did.
     #[serde(skip)]
     can_be_confirmed: bool,
     is_confirmed: bool,
     #[serde(skip)]
-    has_password: bool,
-    #[serde(skip)]
     token: String,
-    #[serde(skip)]
-    errors: Errors,
 }
 
 /// The link.
@@ -67,10 +61,10 @@ pub(crate) struct Link {
 
 /// `GET /not-me?token=`
 pub(crate) async fn open(link: Query<Link>, app: Data<App>) -> Result<Reply> {
-    Ok(Reply::page(load(&app, link.into_inner().token, Errors::default()).await?))
+    Ok(Reply::page(load(&app, link.into_inner().token).await?))
 }
 
-async fn load(app: &App, secret: Secret<ReportSignIn>, errors: Errors) -> Result<NotMePage> {
+async fn load(app: &App, secret: Secret<ReportSignIn>) -> Result<NotMePage> {
     let (now, keys) = (app.now(), app.config().keys.clone());
     let removal_takes = span_in_words(app.config().lifetimes.factors_reset);
     app.read(move |conn| {
@@ -116,9 +110,7 @@ async fn load(app: &App, secret: Secret<ReportSignIn>, errors: Errors) -> Result
             kept,
             can_be_confirmed,
             is_confirmed,
-            has_password: user.has_password,
             token,
-            errors: errors.clone(),
         })
     })
     .await
@@ -141,18 +133,19 @@ fn sign_ins(judged: &Judgement, told: &ReportedEvent) -> Vec<DoubtfulView> {
     judged.in_doubt.iter().map(view).collect()
 }
 
-fn kept(judged: &Judgement, removal_takes: &str) -> Kept {
-    let passkeys = judged.kept_passkeys.iter().cloned().map(|(id, name)| KeptPasskey {
-        is_told_of: judged.told_of.contains(&Target::Passkey(id.clone())),
-        id,
-        name,
-    });
-    Kept {
-        passkeys: passkeys.collect(),
-        authenticator_app: judged.keeps_app,
-        is_app_told_of: judged.told_of.contains(&Target::Totp),
-        removal_takes: removal_takes.to_owned(),
+fn kept(judged: &Judgement, removal_takes: &str) -> KeptView {
+    let mut view = KeptView { removal_takes: removal_takes.to_owned(), ..KeptView::default() };
+    for one in &judged.kept {
+        match &one.factor {
+            Target::Totp => (view.authenticator_app, view.is_app_disowned) = (true, one.is_disowned),
+            Target::Passkey(id) => view.passkeys.push(KeptPasskey {
+                id: id.clone(),
+                name: one.name.clone(),
+                is_disowned: one.is_disowned,
+            }),
+        }
     }
+    view
 }
 
 /// What somebody says about it.
@@ -167,13 +160,9 @@ pub(crate) struct Answer {
     /// Those that the page listed, with spaces between; each has a box `disown-…`, and stands if that is not ticked.
     #[serde(default)]
     listed: String,
-    /// Second factors that would stay and are asked to be removed: `totp`, or the id of a passkey. A form has a box
-    /// `remove-…` for each.
-    #[serde(default)]
-    remove_factors: Vec<String>,
-    /// The account's password, where the reader still knows it: what is to be removed goes at once.
-    #[serde(default)]
-    password: Password,
+    /// Second factors that would stay and are asked to be removed: `totp`, or the id of a passkey; left out, all that one of
+    /// the sign-ins in doubt added. A form has a box `remove-…` for each.
+    remove_factors: Option<Vec<String>>,
     #[serde(flatten)]
     boxes: BTreeMap<String, Value>,
 }
@@ -185,12 +174,21 @@ impl Answer {
         self.trusted.iter().cloned().chain(unticked.map(SessionId::from_text)).collect()
     }
 
+    /// Whether its reader said which second factors are to be removed. A form says so of those that its page offered.
+    fn chooses(&self) -> bool {
+        self.is_form() || self.remove_factors.is_some()
+    }
+
+    fn is_form(&self) -> bool {
+        self.boxes.contains_key("offered")
+    }
+
     fn removes(&self, factor: &Target) -> bool {
         let name = match factor {
             Target::Totp => "totp",
             Target::Passkey(id) => id.as_str(),
         };
-        self.remove_factors.iter().any(|one| one == name)
+        self.remove_factors.iter().flatten().any(|one| one == name)
             || self.boxes.contains_key(&format!("remove-{name}"))
     }
 }
@@ -211,19 +209,7 @@ pub(crate) struct DonePage {
 /// `POST /not-me`
 pub(crate) async fn create(client: Client, Input(answer): Input<Answer>, app: Data<App>) -> Result<Reply> {
     let held = client.current_session.clone();
-    let credential = match answer.password.is_empty() {
-        true => None,
-        false => match check_password(&app, &answer).await.map_err(used)? {
-            Some(credential) => Some(credential),
-            None => {
-                let errors = Errors::one("password", "That is not the password of this account.");
-                let page = load(&app, answer.token, errors.clone()).await?;
-                return Ok(Reply::refused(page, Error::Invalid(errors)));
-            }
-        },
-    };
-    let (owner, sent_to) =
-        app.write(move |tx| secure(tx, &client, &answer, credential)).await.map_err(used)?;
+    let (owner, sent_to) = app.write(move |tx| secure(tx, &client, &answer)).await.map_err(used)?;
     let (then, href, label) = match sent_to {
         Some(address) => (
             format!("Open the email that we just sent to {address}: it has a link to get back in."),
@@ -240,17 +226,6 @@ pub(crate) async fn create(client: Client, Input(answer): Input<Answer>, app: Da
     let title = "Your account is secured";
     let done = Reply::page(DonePage { title, message, href: Some(href), label: Some(label) });
     Ok(if held.is_some_and(|(held, _)| held == owner) { done.signed_out() } else { done })
-}
-
-/// What is stored of the account's password, where it is the one that is given: whoever knows it as well as the mailbox may
-/// take away at once what otherwise waits.
-async fn check_password(app: &App, answer: &Answer) -> Result<Option<PasswordCredential>> {
-    let (now, secret) = (app.now(), answer.token.clone());
-    let token = app.read(move |conn| token::peek(conn, &secret)).await?;
-    if !token.is_live(now) {
-        return Err(Error::DeadLink);
-    }
-    link_password::check(app, &token.user_id, &answer.password).await
 }
 
 /// Nobody can ask for another link of this kind; the way on is a new password.
@@ -271,35 +246,22 @@ pub(crate) async fn was_me(client: Client, Input(form): Input<Link>, app: Data<A
 
 /// Signs everything out, blocks the password, and starts a reset. Returns whose account it is, and the address to which an
 /// email leads back in.
-fn secure(
-    tx: &mut Tx,
-    client: &Client,
-    answer: &Answer,
-    credential: Option<PasswordCredential>,
-) -> Result<(UserId, Option<String>)> {
+fn secure(tx: &mut Tx, client: &Client, answer: &Answer) -> Result<(UserId, Option<String>)> {
     let secret = &answer.token;
     let id = token::peek(tx.conn, secret)?.user_id;
     containment::lock(tx, &id)?;
     let told = token::peek(tx.conn, secret)?.claim;
     let doubt = doubt_of(tx.conn, &id, &told, tx.now)?.but_for(answer.trusted());
     token::redeem(tx, secret)?;
-    let knows_password = match credential {
-        Some(checked) => link_password::still_fits(tx, &checked)?,
-        None => false,
-    };
     let actor = client.actor().known_as(&id);
-    let Contained { user, has_moved, removable } = containment::contain(tx, &actor, &id, &doubt)?;
+    let Contained { user, has_moved, kept } = containment::contain(tx, &actor, &id, &doubt)?;
     // Never to a mailbox that the account got since: it may be that of whoever moved it.
     let is_sent = has_moved || told.told_to.is_none_or(|told_to| told_to == user.email.normalized());
     match is_sent {
         true => containment::send_reset(tx, &user, ResetOccasion::Secured)?,
         false => containment::tell_present_address(tx, &user)?,
     }
-    let asked: Vec<Target> = removable.into_iter().filter(|one| answer.removes(one)).collect();
-    if knows_password && !asked.is_empty() {
-        factor_reset::remove_now(tx, &actor, &user, &asked)?;
-    } else if !asked.is_empty() {
-        factor_reset::ask_for(tx, &actor, &user, Some(asked))?;
-    }
+    let chosen = |factor: &Target| answer.removes(factor);
+    containment::dispute(tx, &actor, &user, kept, answer.chooses().then_some(&chosen))?;
     Ok((id, is_sent.then(|| user.email.spelled().to_owned())))
 }

@@ -14,7 +14,8 @@ use crate::{
         schema::{security_changes, sessions},
     },
     error::Result,
-    ids::{PasskeyId, SecurityChangeId, SessionId, UserId},
+    ids::{ConnectionId, PasskeyId, SecurityChangeId, SessionId, UserId},
+    kinds::{AuthMethod, Factor},
     secret::Keys,
     text_enum,
 };
@@ -65,6 +66,9 @@ pub(crate) const PERSONAL_DATA: PersonalData = PersonalData {
         ("network", "the neighbourhood of the network address it came from"),
         ("session_id", "a number that stands for the device"),
         ("passkey_id", "a number that stands for the passkey that device signed in with"),
+        ("session_method", "how that device signed in"),
+        ("session_factor", "with which second factor, where it gave one"),
+        ("session_connection", "a number that stands for the organisation's sign-in it came through"),
     ],
     erasure: Erasure::Removed,
     afterwards: "",
@@ -136,6 +140,14 @@ pub(crate) fn left(conn: &mut Conn, key: &str, since: Timestamp) -> Result<Vec<U
     Ok(left.select(security_changes::user_id).load(conn)?)
 }
 
+/// The accounts that made a change of this kind to one of `targets`.
+pub(crate) fn changers(conn: &mut Conn, kind: Kind, targets: &[String]) -> Result<Vec<UserId>> {
+    let made = security_changes::table
+        .filter(security_changes::kind.eq(kind))
+        .filter(security_changes::target_id.eq_any(targets));
+    Ok(made.select(security_changes::user_id).distinct().load(conn)?)
+}
+
 /// What was there before, as it was kept.
 pub(crate) fn open(keys: &Keys, sealed: &str) -> Result<String> {
     keys.open(SEAL, sealed)
@@ -154,6 +166,13 @@ pub(crate) struct Beginning {
     pub browser_known_since: Option<Timestamp>,
     /// The passkey it began with.
     pub passkey_id: Option<PasskeyId>,
+    /// How it began. Nothing in notes from before this was kept.
+    #[diesel(select_expression = sessions::method.nullable())]
+    pub method: Option<AuthMethod>,
+    /// The second factor it began with.
+    pub second_factor: Option<Factor>,
+    /// The connection it came through.
+    pub connection_id: Option<ConnectionId>,
 }
 
 /// One change.
@@ -206,7 +225,10 @@ pub(crate) fn note(tx: &mut Tx, user: &UserId, new: NewChange<'_>) -> Result<()>
         security_changes::session_id.eq(by.as_ref().map(|by| by.id.clone())),
         security_changes::session_began_at.eq(by.as_ref().map(|by| by.began_at)),
         security_changes::browser_known_since.eq(by.as_ref().and_then(|by| by.browser_known_since)),
-        security_changes::passkey_id.eq(by.and_then(|by| by.passkey_id)),
+        security_changes::passkey_id.eq(by.as_ref().and_then(|by| by.passkey_id.clone())),
+        security_changes::session_method.eq(by.as_ref().and_then(|by| by.method)),
+        security_changes::session_factor.eq(by.as_ref().and_then(|by| by.second_factor)),
+        security_changes::session_connection.eq(by.and_then(|by| by.connection_id)),
         security_changes::at.eq(tx.now),
     );
     diesel::insert_into(security_changes::table).values(row).execute(tx.conn)?;
@@ -215,7 +237,8 @@ pub(crate) fn note(tx: &mut Tx, user: &UserId, new: NewChange<'_>) -> Result<()>
 
 /// What changed about an account, the oldest first.
 pub(crate) fn list(conn: &mut Conn, user: &UserId) -> Result<Vec<SecurityChange>> {
-    type By = (Option<SessionId>, Option<Timestamp>, Option<Timestamp>, Option<PasskeyId>);
+    type With = (Option<PasskeyId>, Option<AuthMethod>, Option<Factor>, Option<ConnectionId>);
+    type By = (Option<SessionId>, Option<Timestamp>, Option<Timestamp>, With);
     type Row = (Kind, Option<String>, Option<String>, By, Timestamp);
     let found: Vec<Row> = security_changes::table
         .filter(security_changes::user_id.eq(user))
@@ -228,18 +251,27 @@ pub(crate) fn list(conn: &mut Conn, user: &UserId) -> Result<Vec<SecurityChange>
                 security_changes::session_id,
                 security_changes::session_began_at,
                 security_changes::browser_known_since,
-                security_changes::passkey_id,
+                (
+                    security_changes::passkey_id,
+                    security_changes::session_method,
+                    security_changes::session_factor,
+                    security_changes::session_connection,
+                ),
             ),
             security_changes::at,
         ))
         .load(conn)?;
     let read = |(kind, target, before, by, at): Row| {
-        let (id, began_at, browser_known_since, passkey_id) = by;
+        let (id, began_at, browser_known_since, with) = by;
+        let (passkey_id, method, second_factor, connection_id) = with;
         let by = id.zip(began_at).map(|(id, began_at)| Beginning {
             id,
             began_at,
             browser_known_since,
             passkey_id,
+            method,
+            second_factor,
+            connection_id,
         });
         SecurityChange { kind, target, by, at, before }
     };

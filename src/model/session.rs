@@ -173,6 +173,8 @@ pub(crate) struct Session {
     pub stepped_up_with: Option<StepUpMethod>,
     /// Since when the account had known the browser then.
     pub browser_known_since: Option<Timestamp>,
+    /// The same, also where the account has forgotten its browsers since.
+    pub browser_seen_since: Option<Timestamp>,
 }
 
 /// What a session is started with.
@@ -202,6 +204,8 @@ pub(crate) struct NewSession {
     pub binding: Option<String>,
     /// Since when the account has known the browser, this sign-in aside.
     pub browser_known_since: Option<Timestamp>,
+    /// The same, also where the account has forgotten its browsers since.
+    pub browser_seen_since: Option<Timestamp>,
 }
 
 /// What a browser tells of itself. Every part may be empty.
@@ -262,6 +266,7 @@ pub(crate) fn start(tx: &mut Tx, user: &UserId, new: NewSession) -> Result<(Sess
         binding: new.binding,
         stepped_up_with: new.stepped_up_with,
         browser_known_since: new.browser_known_since,
+        browser_seen_since: new.browser_seen_since,
     };
     let (connection, name_id_hash, sid_hash, there) = match new.sso {
         Some(sso) => (Some(sso.connection), Some(sso.name_id_hash), sso.sid_hash, sso.sealed),

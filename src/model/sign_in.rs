@@ -36,6 +36,8 @@ text_enum! {
         WrongPasskey => "wrong_passkey",
         /// The passkey's counter went back: there is a copy of it.
         CopiedPasskey => "copied_passkey",
+        /// The passkey waits to be removed: somebody said that it was never theirs.
+        DisputedPasskey => "disputed_passkey",
         /// Too many had been tried before; the password was not looked at.
         Throttled => "throttled",
     }
@@ -51,6 +53,7 @@ impl Outcome {
             Outcome::WrongLinkCode => Some("a link was asked for, wrong code"),
             Outcome::WrongPasskey => Some("the passkey's answer was not right"),
             Outcome::CopiedPasskey => Some("someone has a copy of this passkey"),
+            Outcome::DisputedPasskey => Some("this passkey waits to be removed"),
             Outcome::Throttled => Some("too many attempts before"),
             Outcome::Blocked => Some("signing in with that password is blocked"),
         }

@@ -253,6 +253,7 @@ fn establish_session(
         binding,
         // The browser in which an account begins is known to it from then on.
         browser_known_since: known_since.or((method == AuthMethod::SignUp).then_some(tx.now)),
+        browser_seen_since: client.known.seen_since(&user.id),
     };
     let actor = client.actor().known_as(&user.id);
     session_cap::make_room(tx, &actor, &user.id)?;

@@ -111,13 +111,14 @@ impl FromRequest for Client {
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
         let is_speculative = ["sec-purpose", "purpose"].iter().any(|name| req.headers().contains_key(*name));
         let held = visitor::of(req);
+        let user_agent = user_agent(req);
         ready(held.map(|held| Self {
             ip: forwarded::ip(req).map(|ip| ip.to_string()).unwrap_or_default(),
-            user_agent: user_agent(req),
             language: short(&header_text(req, header::ACCEPT_LANGUAGE).unwrap_or_default()),
             hints: ClientHints::default(),
             presented: session_cookie::presented(req),
-            known: KnownDeviceCookie::of(req),
+            known: KnownDeviceCookie::of(req, &user_agent),
+            user_agent,
             binding: BrowserBinding::digest(&req.get_session()),
             linking: pending::linking(&req.get_session()),
             current_session: held.map(|visitor| (visitor.user.id.clone(), visitor.session.id.clone())),

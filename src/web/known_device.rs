@@ -11,19 +11,25 @@ use actix_web::{
 use serde::{Deserialize, Serialize};
 
 use super::cookies::Own;
-use crate::{app::App, clock::Timestamp, config::Config, error::Result, ids::UserId};
+use crate::{app::App, clock::Timestamp, config::Config, error::Result, ids::UserId, model::device::Device};
 
 const SEAL: &str = "known_browser";
 
 // A family at one computer. More would let the cookie grow.
-const MOST: usize = 5;
+const MOST: usize = 8;
 
 // As long as browsers keep a cookie.
 const LIFE: Duration = Duration::days(400);
 
 /// The accounts that this browser is known to.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(crate) struct KnownDeviceCookie(Vec<Entry>);
+#[serde(transparent)]
+pub(crate) struct KnownDeviceCookie {
+    entries: Vec<Entry>,
+    // What presents it now.
+    #[serde(skip)]
+    user_agent: String,
+}
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Entry {
@@ -35,48 +41,73 @@ struct Entry {
     // Its person proved the mailbox here and was not let in yet: spared what strangers' guesses cause, and nothing else.
     #[serde(default)]
     is_spared: bool,
+    // When it was let in first, whatever was forgotten since.
+    #[serde(default)]
+    seen: Option<i64>,
+    // The system it was given to, as `Device` names it. A copy on another one tells nothing.
+    #[serde(default)]
+    os: Option<String>,
 }
 
 impl KnownDeviceCookie {
     /// What the request's cookie says; nothing where it is not ours.
-    pub(crate) fn of(req: &HttpRequest) -> Self {
+    pub(crate) fn of(req: &HttpRequest, user_agent: &str) -> Self {
         let Some(app) = req.app_data::<Data<App>>() else { return Self::default() };
         let open = |value| serde_json::from_str(&app.config().keys.open(SEAL, value).ok()?).ok();
-        Own::Known.values(req, |_| true).find_map(open).unwrap_or_default()
+        let found: Self = Own::Known.values(req, |_| true).find_map(open).unwrap_or_default();
+        Self { user_agent: user_agent.to_owned(), ..found }
     }
 
     /// Whether `user` was let in here, or proved the mailbox here, and has not forgotten its browsers since.
     pub(crate) fn knows(&self, user: &UserId, known_from: Timestamp) -> bool {
-        self.entry(user, known_from).is_some()
+        self.entry(user).is_some_and(|entry| entry.at >= known_from.unix())
     }
 
-    fn entry(&self, user: &UserId, known_from: Timestamp) -> Option<&Entry> {
-        self.0.iter().find(|entry| entry.user == *user && entry.at >= known_from.unix())
+    /// The entry of `user` on this system. A copy on another one tells nothing.
+    fn entry(&self, user: &UserId) -> Option<&Entry> {
+        let os = self.os();
+        let is_here = |entry: &&Entry| entry.os.as_ref().is_none_or(|given| *given == os);
+        self.entries.iter().filter(|entry| entry.user == *user).find(is_here)
     }
 
     /// Since when `user` has been let in here, unless they forgot their browsers since.
     pub(crate) fn known_since(&self, user: &UserId, known_from: Timestamp) -> Option<Timestamp> {
-        let entry = self.entry(user, known_from).filter(|entry| !entry.is_spared)?;
+        let entry = self.entry(user).filter(|entry| !entry.is_spared && entry.at >= known_from.unix())?;
         Some(Timestamp::from_unix(entry.first.unwrap_or(entry.at)))
+    }
+
+    /// Since when `user` has been let in here, whether or not they forgot their browsers since.
+    pub(crate) fn seen_since(&self, user: &UserId) -> Option<Timestamp> {
+        let entry = self.entry(user)?;
+        let let_in = entry.first.unwrap_or(entry.at);
+        entry.seen.or((!entry.is_spared).then_some(let_in)).map(Timestamp::from_unix)
     }
 
     /// The same with `user`, let in at `now`, and `first` before that.
     pub(crate) fn with(&self, user: &UserId, now: Timestamp, first: Option<Timestamp>) -> Self {
         let first = Some(first.unwrap_or(now).unix());
-        self.with_entry(Entry { user: user.clone(), at: now.unix(), first, is_spared: false })
+        self.with_entry(user, now, first, false)
     }
 
     /// The same with `user`, who proved the mailbox here at `now`.
     pub(crate) fn sparing(&self, user: &UserId, now: Timestamp) -> Self {
-        self.with_entry(Entry { user: user.clone(), at: now.unix(), first: None, is_spared: true })
+        self.with_entry(user, now, None, true)
     }
 
-    fn with_entry(&self, entry: Entry) -> Self {
-        let user = &entry.user.clone();
-        let mut entries = vec![entry];
-        entries.extend(self.0.iter().filter(|entry| entry.user != *user).cloned());
+    fn os(&self) -> String {
+        Device::of(&self.user_agent).os
+    }
+
+    fn with_entry(&self, user: &UserId, now: Timestamp, first: Option<i64>, is_spared: bool) -> Self {
+        let os = Some(self.os());
+        let seen = self.seen_since(user).or((!is_spared).then_some(now)).map(|seen| seen.unix());
+        // One for each system: a phone that asked for the desktop site is still the phone.
+        let is_another = |entry: &&Entry| entry.user != *user || (entry.os.is_some() && entry.os != os);
+        let mut entries = vec![];
+        entries.extend(self.entries.iter().filter(is_another).cloned());
+        entries.insert(0, Entry { user: user.clone(), at: now.unix(), first, is_spared, seen, os });
         entries.truncate(MOST);
-        Self(entries)
+        Self { entries, user_agent: self.user_agent.clone() }
     }
 
     /// The cookie to keep, for this request's site.

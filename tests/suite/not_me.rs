@@ -81,7 +81,7 @@ async fn a_factor_of_a_known_device_goes_the_delayed_way_where_that_is_asked_for
     let kept = app.curl().get(&format!("/not-me?token={told}")).await.json()["kept"].clone();
     let id = kept["passkeys"][0]["id"].as_str().unwrap();
     let page = app.browser().get(&format!("/not-me?token={told}")).await.is(200);
-    page.says("Added since then in a browser you used before").says("Remove the passkey");
+    page.says("Passkeys and apps that may not be yours").says("Remove the passkey");
 
     app.curl().post_json("/not-me", json!({ "token": told, "removeFactors": [id] })).await.is(200);
 

@@ -30,7 +30,7 @@ async fn of_two_factors_the_one_that_was_ticked_is_removed_after_the_delay() {
     assert_eq!(kept["passkeys"].as_array().unwrap().len(), 2, "{kept}");
     let id = kept["passkeys"][1]["id"].as_str().unwrap();
     let (form, ticked) = (app.browser(), format!("remove-{id}"));
-    form.post("/not-me", &[("token", &told), (&ticked, "true")]).await.is(200);
+    form.post("/not-me", &[("token", &told), ("offered", "true"), (&ticked, "true")]).await.is(200);
     assert_eq!(app.count("passkeys").await, 2);
     app.wait(TimeDelta::hours(25));
 

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::{
     harness::{PASSWORD, TestApp, token_in},
     idp::{Acme, ada, id_of},
-    magic_link, passkeys,
+    magic_link,
     recovery::{ADA, LATER, X, Y, adds_passkey, gets_back, intruder, not_me, signs_in, ways_back},
 };
 
@@ -18,35 +18,6 @@ async fn newest(app: &TestApp, address: &str, words: &str) -> String {
     let emails = app.emails_to(address).await;
     let found = emails.iter().rev().find(|email| email.text.contains(words));
     token_in(&found.unwrap_or_else(|| panic!("no email with {words}")).text).unwrap()
-}
-
-/// Whoever had a browser that the account knew adds a factor there. Its owner knows mailbox and password, and the factor
-/// goes at once: the session that it opens later stops nothing.
-#[actix_web::test]
-async fn mailbox_and_password_together_remove_a_factor_of_a_known_browser_at_once() {
-    for (offered, status, left) in
-        [(Some(PASSWORD), 200, 0), (Some("not the password at all"), 422, 1), (None, 200, 1)]
-    {
-        let app = TestApp::open().await;
-        let stolen = app.verified(ADA).await;
-        app.wait(TimeDelta::minutes(2));
-        stolen.steps_up().await;
-        let mut device = adds_passkey(&app, &stolen).await;
-        let told = ways_back(&app, ADA, false).await.remove(0);
-        let kept = app.curl().get(&format!("/not-me?token={told}")).await.json()["kept"].clone();
-        assert_eq!(kept["passkeys"][0]["isToldOf"], true, "{kept}");
-        app.browser().get(&format!("/not-me?token={told}")).await.says("Your password, if you still know it");
-
-        let form =
-            json!({ "token": told, "removeFactors": [kept["passkeys"][0]["id"]], "password": offered });
-        app.curl().post_json("/not-me", form).await.is(status);
-
-        assert_eq!(app.count("passkeys").await, left, "{offered:?}");
-        let is_open = passkeys::signs_in(&app.curl(), &mut device).await.status == 200;
-        assert_eq!(is_open, left == 1);
-        let ended = stolen.get("/me").await.status == 401;
-        assert_eq!(ended, status == 200, "a wrong password changes nothing");
-    }
 }
 
 /// A set-up that waits for its first code is of the session that began it: nobody else reads or replaces it.

@@ -5,21 +5,23 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::way_back::way_back;
 use crate::{
-    accounts::{domains, members, sessions, sso_changes::Circumstances, sso_policy},
+    accounts::{domains, sessions, sso_changes::Circumstances, sso_policy},
     clock::Timestamp,
     db::{Conn, Tx},
     error::{Error, Result},
     ids::{ConnectionId, DomainId, OrganisationId, SessionId, UserId},
-    mail::emails::Withdrawn,
+    mail::emails::{self, Withdrawn},
     model::{
         audit::{self, Actor, Event},
         connection::{self, Connection, upkeep},
         domain::{self, Domain},
-        identity, organisation,
+        identity, network, organisation,
         security_change::{self, Kind, SecurityChange},
         session,
         token::{self, PendingSignIn},
+        user,
     },
     secret::Keys,
 };
@@ -75,8 +77,12 @@ pub(crate) fn changed(
     // Each round may find a connection by which others came.
     loop {
         let before = changed.size();
+        // Whoever changed anything of it may have done so by this, whatever they are there now.
         for organisation in changed.organisations() {
-            changed.people.extend(members::owners(conn, &organisation)?.into_iter().map(|owner| owner.id));
+            let connections = connection::of(conn, &organisation)?.into_iter().map(|one| one.id.to_string());
+            let domains = domain::of(conn, &organisation)?.into_iter().map(|one| one.id.to_string());
+            let targets: Vec<String> = connections.chain(domains).collect();
+            changed.people.extend(security_change::changers(conn, Kind::SsoChanged, &targets)?);
         }
         for person in &changed.people.clone() {
             for change in security_change::list(conn, person)? {
@@ -87,7 +93,9 @@ pub(crate) fn changed(
         }
         for (connection, since) in changed.connections.values() {
             let came = session::of_connection(conn, &connection.id, *since)?;
-            changed.sessions.extend(came.into_iter().map(|(session, _)| session));
+            let (sessions, people): (Vec<_>, Vec<_>) = came.into_iter().unzip();
+            changed.sessions.extend(sessions);
+            changed.people.extend(people);
         }
         if changed.size() == before {
             return Ok(changed);
@@ -157,12 +165,33 @@ pub(super) fn withdraw(
 /// Nobody signs in by a connection until an owner switches it on, and who came by it since is out.
 fn pause(tx: &mut Tx, actor: &Actor, connection: &Connection, since: Timestamp) -> Result<Withdrawn> {
     upkeep::withdraw(tx, &connection.id)?;
+    tell_who_was_entered(tx, connection, since)?;
     let (organisation, id) = (connection.organisation_id.clone(), connection.id.clone());
     audit::record(tx, actor, None, Event::ConnectionChanged { organisation, connection: id })?;
     sessions::end_of_connection(tx, actor, &connection.id, since)?;
     let people = identity::forget_since(tx, &connection.id, since)?;
     people.iter().try_for_each(|person| token::revoke::<PendingSignIn>(tx, person))?;
     Ok(Withdrawn::Paused { connection: connection.name.clone(), people: people.len() })
+}
+
+/// Whoever's account somebody came into by a connection that is withdrawn is asked about it, once more and whatever their
+/// alert said then: by the link they undo what was added there.
+fn tell_who_was_entered(tx: &mut Tx, connection: &Connection, since: Timestamp) -> Result<()> {
+    let came = session::of_connection(tx.conn, &connection.id, since)?;
+    let mut told = HashSet::new();
+    for (session, person) in came {
+        if !told.insert(person.clone()) {
+            continue;
+        }
+        let person = user::by_id(tx.conn, &person)?;
+        let device = format!("single sign-on with {}", connection.name);
+        let secret = way_back(tx, &person, Some(session), None, &device, "")?;
+        let (site, when) = (&tx.config.site, tx.now.exact());
+        let (to, name, place) = (&person.email, &person.name, network::place(""));
+        let email = emails::new_sign_in(site, to, name, &device, &when, &place, secret.reveal())?;
+        tx.mail(Some(&person.id), email)?;
+    }
+    Ok(())
 }
 
 fn release(tx: &mut Tx, actor: &Actor, domain: &Domain) -> Result<Option<Withdrawn>> {

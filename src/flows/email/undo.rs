@@ -6,7 +6,10 @@ use serde::Serialize;
 
 use super::Link;
 use crate::{
-    accounts::{containment, email_change, security_changes},
+    accounts::{
+        containment::{self, Contained},
+        email_change, security_changes,
+    },
     app::App,
     db::Tx,
     error::{Error, Errors, Result},
@@ -127,7 +130,7 @@ fn take_back(tx: &mut Tx, client: &Client, secret: &Secret<RevertEmailChange>) -
     // account's end.
     let doubt = containment::doubt_of_move(tx, &id, &waiting.claim, waiting.created_at)?;
     token::redeem(tx, secret)?;
-    let secured = containment::contain(tx, &actor, &id, &doubt)?.user;
+    let Contained { user: secured, kept, .. } = containment::contain(tx, &actor, &id, &doubt)?;
     if secured.email.spelled() == user.email.spelled() {
         // What moved it was not noted, or was somebody's who was known.
         let back = AddressChange { old: user.email.clone(), new: old.clone() };
@@ -144,7 +147,10 @@ fn take_back(tx: &mut Tx, client: &Client, secret: &Secret<RevertEmailChange>) -
         audit::record(tx, &actor, &id, Event::EmailChangeUndone { from, to })?;
     } else if secured.email.normalized() != old.normalized() {
         containment::send_reset(tx, &secured, ResetOccasion::Secured)?;
+        containment::dispute(tx, &actor, &secured, kept, None)?;
         return Ok(Undone::FurtherBack);
     }
+    let secured = user::by_id(tx.conn, &id)?;
+    containment::dispute(tx, &actor, &secured, kept, None)?;
     token::issue::<ResetPassword>(tx, &id, &old.normalized()).map(Undone::Back)
 }

@@ -19,13 +19,13 @@ pub(crate) struct DoubtfulView {
     pub is_told_of: bool,
 }
 
-/// What was added since then by browsers that were known before, and stays.
-#[derive(Serialize)]
+/// Second factors that stay for now.
+#[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Kept {
+pub(crate) struct KeptView {
     pub passkeys: Vec<KeptPasskey>,
     pub authenticator_app: bool,
-    pub is_app_told_of: bool,
+    pub is_app_disowned: bool,
     // How long it takes until they are removed, where that is asked for.
     pub removal_takes: String,
 }
@@ -35,8 +35,8 @@ pub(crate) struct Kept {
 pub(crate) struct KeptPasskey {
     pub id: PasskeyId,
     pub name: String,
-    // Whether the link tells of the session that added it: whoever presses the button then means it, too.
-    pub is_told_of: bool,
+    // Whether one of the sign-ins in doubt added it: then it is removed unless the reader says otherwise.
+    pub is_disowned: bool,
 }
 
 /// What else the button takes back: what somebody else seems to have done.

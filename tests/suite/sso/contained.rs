@@ -216,6 +216,39 @@ async fn metadata_that_an_intruder_replaced_signs_in_nobody_after_this_wasn_t_me
     theirs.signs_in(app, &app.browser(), &colleague).await.goes_to("/me");
 }
 
+/// Somebody who came by the intruder's provider made another connection, and is no owner any more, or no member.
+#[actix_web::test]
+async fn what_was_changed_by_whoever_came_by_it_is_found_whatever_they_are_now() {
+    for now in
+        ["UPDATE memberships SET role = 'viewer' WHERE user_id =", "DELETE FROM memberships WHERE user_id ="]
+    {
+        let firm = Firm::with(&[]).await;
+        let app = &firm.app;
+        let thief = firm.thief().await;
+        let evil = Idp::rsa();
+        let path = connected(&thief, &[&evil]).await;
+        tested(app, &thief, &path, &evil, |draft| draft).await;
+        let theirs = firm.theirs(evil, &path, &thief).await;
+        let browser = app.browser();
+        app.wait(TimeDelta::seconds(1));
+        theirs.signs_in(app, &browser, &ada().at("new@example.com").called("new")).await.goes_to("/me");
+        let new = "(SELECT id FROM users WHERE email = 'new@example.com')";
+        app.db_execute(&format!("UPDATE memberships SET role = 'owner' WHERE user_id = {new}")).await;
+        app.db_execute(
+            "UPDATE sessions SET stepped_up_at = created_at, stepped_up_with = 'sso' WHERE method = 'sso'",
+        )
+        .await;
+        let more = json!({ "name": "Backup", "metadata": metadata("urn:backup", &[&theirs.idp]) });
+        browser.clone().with("accept", "application/json").post_json(SSO, more).await.is(201);
+        app.db_execute(&format!("{now} {new}")).await;
+
+        firm.disowns().await;
+
+        assert_eq!(app.count("connections WHERE NOT is_paused").await, 0, "{now}");
+        firm.was_told("new@example.com", "single sign-on with Okta", 1).await;
+    }
+}
+
 #[actix_web::test]
 async fn what_the_owner_s_own_session_changed_stays() {
     let firm = Firm::with(&[]).await;
