@@ -7,22 +7,23 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use diesel::{
-    connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
+    connection::{AnsiTransactionManager, TransactionManager},
     prelude::*,
 };
 
 use super::{
-    Conn, Standing, Tx,
+    Conn, Tx,
     connect::{NoConnection, Target, file_number},
+    files_beside::FilesBeside,
     pool::{Held, Pool},
     reader,
     readiness::Readiness,
     shrinking::{truncate_wal, write_anew},
-    versions,
+    silence::Silence,
 };
 use crate::{
     clock::Timestamp,
@@ -44,6 +45,8 @@ pub(crate) struct Inner {
     epoch: AtomicU64,
     // Another file lies in the place of the one that was opened.
     is_replaced: AtomicBool,
+    beside: FilesBeside,
+    pub silence: Silence,
     pub refused_at: Mutex<Option<Instant>>,
     pub readiness: Readiness,
 }
@@ -68,7 +71,10 @@ impl Database {
             }
             Target::Postgres { .. } => (pool_size.max(1) as usize, None),
         };
+        let beside = FilesBeside::of(&target, file)?;
         Ok(Self(Arc::new(Inner {
+            beside,
+            silence: Silence::default(),
             pool: Pool::new(target, file, size, first),
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             epoch: AtomicU64::new(0),
@@ -81,39 +87,6 @@ impl Database {
     /// Looks whether the database lets somebody in, and goes again.
     pub(crate) fn try_connect(url: &DatabaseUrl, is_pooled: bool) -> Result<(), NoConnection> {
         Target::of(url, is_pooled).connect_first().map(drop)
-    }
-
-    /// Brings the schema up, once, however many nodes start together. The number of migrations that ran; an error with a
-    /// sentence where the schema is newer than this program.
-    pub fn migrate(&self) -> Result<usize> {
-        self.0.with_conn(|conn| {
-            self.0.begin(conn)?;
-            let outcome = match conn {
-                Conn::Sqlite(_) => Ok(()),
-                Conn::Postgres(conn) => conn.batch_execute("SELECT pg_advisory_xact_lock(7001)"),
-            };
-            let ran = outcome.map_err(Error::from).and_then(|()| versions::run(conn));
-            finish(conn, ran)
-        })
-    }
-
-    /// How the schema and this program stand to each other. Nothing is changed.
-    pub(crate) async fn standing(&self) -> Result<Standing> {
-        self.blocking(|inner| {
-            inner.with_conn(|conn| {
-                // In a transaction: behind a pooler, what is prepared is executed on the same connection only there.
-                inner.begin(conn)?;
-                let found = versions::standing(conn);
-                Manager::rollback_transaction(conn)?;
-                found
-            })
-        })
-        .await
-    }
-
-    /// How many migrations this program has that the database has not. Nothing is changed.
-    pub async fn pending_migrations(&self) -> Result<usize> {
-        Ok(self.standing().await?.pending)
     }
 
     /// A read: one connection. On SQLite what a request reads before it waits is of one moment; elsewhere each statement
@@ -140,7 +113,7 @@ impl Database {
                     }
                     outcome => outcome,
                 });
-                in_time(read).await
+                self.in_time(read).await
             }
         }
     }
@@ -179,7 +152,7 @@ impl Database {
         reader::end_snapshot(self.0.number);
         let is_remote = matches!(self.0.pool.target(), Target::Postgres { .. });
         let write = self.blocking(move |inner| inner.write(&config, now, change));
-        if is_remote { in_time(write).await } else { write.await }
+        if is_remote { self.in_time(write).await } else { write.await }
     }
 
     /// The same on this thread, which waits: for what is written before anybody is served.
@@ -190,6 +163,13 @@ impl Database {
         change: impl FnOnce(&mut Tx) -> Result<T>,
     ) -> Result<T> {
         self.0.write(config, now, change).map(|(value, _)| value)
+    }
+
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let question = self.blocking(|inner| {
+            inner.with_conn(|conn| Ok(diesel::sql_query("SELECT 1").execute(conn).map(drop)?))
+        });
+        self.0.silence.in_time(work, question).await
     }
 
     /// Work on the blocking pool, where it may wait.
@@ -203,19 +183,9 @@ impl Database {
     }
 }
 
-// Longer than a lock is waited for.
-const LONGEST: Duration = Duration::from_secs(15);
-
-/// What a server that hangs keeps waiting is not waited for: frozen, cut off, or itself waiting for a standby. The thread
-/// and its connection come back when it answers; whether a write happened is not known until then.
-async fn in_time<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    let hangs = || Outage::lost(format!("PostgreSQL has not answered for {} s", LONGEST.as_secs()));
-    tokio::time::timeout(LONGEST, work).await.unwrap_or_else(|_| Err(Error::Unavailable(hangs())))
-}
-
 impl Inner {
     /// Work on a connection, which goes back only if it is whole.
-    fn with_conn<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+    pub(super) fn with_conn<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
         self.look_after_file()?;
         let mut held = self.pool.take()?;
         self.work_with(&mut held, work)
@@ -271,7 +241,7 @@ impl Inner {
         self.work_with(&mut held, work)
     }
 
-    fn begin(&self, conn: &mut Conn) -> Result<()> {
+    pub(super) fn begin(&self, conn: &mut Conn) -> Result<()> {
         match (conn, self.pool.target()) {
             (Conn::Sqlite(conn), _) => {
                 AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN IMMEDIATE")?
@@ -299,8 +269,14 @@ impl Inner {
             Error::Unavailable(Outage::lost(format!("{} was moved or removed: {cause}", path.display())))
         })?;
         if Some(found) == self.pool.file() {
-            self.is_replaced.store(false, Ordering::Relaxed);
-            return Ok(());
+            let Some(name) = self.beside.replaced(path) else {
+                self.is_replaced.store(false, Ordering::Relaxed);
+                return Ok(());
+            };
+            if !self.is_replaced.swap(true, Ordering::Relaxed) {
+                tracing::error!("{name} was removed or replaced while the program ran. Restart it");
+            }
+            return Err(Error::Unavailable(Outage::lost(format!("{name} was removed or replaced"))));
         }
         if !self.is_replaced.swap(true, Ordering::Relaxed) {
             let path = path.display();
@@ -333,7 +309,7 @@ impl Inner {
 
 pub(crate) type Manager = <Conn as Connection>::TransactionManager;
 
-fn finish<T>(conn: &mut Conn, outcome: Result<T>) -> Result<T> {
+pub(super) fn finish<T>(conn: &mut Conn, outcome: Result<T>) -> Result<T> {
     match outcome {
         Ok(value) => {
             Manager::commit_transaction(conn)?;

@@ -11,6 +11,8 @@ mod audit_guard;
 mod conn;
 mod connect;
 mod database;
+mod files_beside;
+mod migrating;
 mod pool;
 mod probe;
 mod reader;
@@ -18,6 +20,7 @@ mod readiness;
 #[expect(missing_docs, reason = "the tables are described in the migrations")]
 pub mod schema;
 mod shrinking;
+mod silence;
 mod tx;
 mod versions;
 

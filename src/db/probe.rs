@@ -25,7 +25,8 @@ impl Database {
     where
         F: FnOnce(&mut Conn) -> Result<()> + Send + 'static,
     {
-        self.0.readiness.found(self.blocking(move |inner| inner.probe(outbox))).await
+        let probe = self.blocking(move |inner| inner.probe(outbox));
+        self.0.readiness.found(self.0.silence.shortly(probe)).await
     }
 
     /// The same write, which is taken back, for whoever wants to know what the database says to it.

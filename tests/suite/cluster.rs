@@ -74,6 +74,15 @@ impl Cluster {
             .arg(self.data()));
     }
 
+    /// Stops the time of every process of it (`STOP`), or lets it go on (`CONT`): meanwhile the kernel takes what is sent to them.
+    pub fn signal(&self, signal: &str) {
+        let pid = fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
+        let pid = pid.lines().next().unwrap().to_owned();
+        // The first of them makes no others while it stands still.
+        run(Command::new("kill").args([&format!("-{signal}"), &pid]));
+        let _ = Command::new("pkill").args([&format!("-{signal}"), "-P", &pid]).status();
+    }
+
     /// Makes a standby the primary, and waits until it takes writes.
     pub fn promote(&self) {
         run(server_program("pg_ctl").args(["promote", "--wait", "--silent", "--pgdata"]).arg(self.data()));

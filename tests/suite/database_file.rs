@@ -28,6 +28,30 @@ async fn a_file_that_was_moved_away_is_missed_and_found_again() {
     assert!(!fs::read_dir(path.parent().unwrap()).unwrap().flatten().any(|entry| entry.path() == elsewhere));
 }
 
+/// Without its log what is written now would be gone at the next start: nothing is, and it is said.
+#[actix_web::test]
+async fn a_log_that_was_removed_or_replaced_beside_the_file_is_missed() {
+    for (suffix, is_replaced) in [("db-wal", false), ("db-shm", false), ("db-wal", true)] {
+        let app = TestApp::open().await;
+        let Some(path) = app.settings["DATABASE_URL"].strip_prefix("sqlite://").map(PathBuf::from) else {
+            return;
+        };
+        let ada = app.unverified_user("ada@example.com").await;
+        app.inner.db().truncate_wal().await.unwrap();
+        app.unverified_user("bob@example.com").await;
+        ada.get("/me").await.is(200);
+        fs::remove_file(path.with_extension(suffix)).unwrap();
+        if is_replaced {
+            fs::write(path.with_extension(suffix), "").unwrap();
+        }
+
+        app.curl().post_json("/signup", credentials("cleo@example.com")).await.refuses(503, "unavailable");
+
+        let ready = app.curl().get("/readyz").await.is(503).json();
+        assert_eq!(ready["reason"], "database", "{suffix} {is_replaced}");
+    }
+}
+
 /// Its log lies beside the file that took its place: neither is touched until the program starts again.
 #[actix_web::test]
 async fn a_file_that_was_put_in_the_place_of_another_is_left_alone() {

@@ -131,6 +131,18 @@ async fn a_server_that_dies_and_comes_back_is_found_again() {
     drill(&app, &ada, "read", || cluster.stop(), || cluster.resume()).await;
 }
 
+/// It takes what is sent and answers nothing. That is found out once, and then told at once.
+#[actix_web::test]
+async fn a_server_that_stands_still_is_given_up_and_found_again() {
+    if test_server().is_none() {
+        return;
+    }
+    let cluster = Cluster::start("");
+    let app = TestApp::with(&[("DATABASE_URL", &cluster.url())]).await;
+    let ada = app.verified("ada@example.com").await;
+    drill(&app, &ada, "read", || cluster.signal("STOP"), || cluster.signal("CONT")).await;
+}
+
 #[actix_web::test]
 async fn a_wire_that_is_cut_and_mended_is_used_again() {
     let Some(server) = test_server() else { return };
