@@ -58,6 +58,17 @@ pub(crate) fn make(
     connection::by_id(tx.conn, &made.id).map(Ok)
 }
 
+/// Holds up whoever changes a connection until this is done. [`Error::Conflict`] where it was changed, or paused, since it was
+/// read: whoever is about to be known by it was vouched for by another one.
+pub(crate) fn hold(tx: &mut Tx, seen: &Connection) -> Result<()> {
+    organisation::lock(tx, &seen.organisation_id)?;
+    let found = connection::by_id(tx.conn, &seen.id)?;
+    match !found.is_paused && found.fingerprint() == seen.fingerprint() {
+        true => Ok(()),
+        false => Err(Error::Conflict),
+    }
+}
+
 /// Every connection with its organisation, by the organisation's slug.
 pub(crate) fn all(conn: &mut Conn) -> Result<Vec<(Connection, Organisation)>> {
     let all = connection::all(conn)?.into_iter();

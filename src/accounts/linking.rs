@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use super::{containment, identity_links, security_changes};
+use super::{connections::hold, containment, identity_links, security_changes};
 use crate::{
     db::{
         Conn, Tx,
@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Connects an account that is there with an identity, on a device, and tells its owner. [`Error::Conflict`]
-/// where the identity is connected already.
+/// where the identity is connected already, or the connection has changed since it was read.
 pub(crate) fn link(
     tx: &mut Tx,
     actor: &Actor,
@@ -31,6 +31,7 @@ pub(crate) fn link(
     user: &User,
     device: &str,
 ) -> Result<()> {
+    hold(tx, connection)?;
     identity_links::link(tx, actor, &connection.id, name, &user.id)?;
     tell(tx, actor, &connection.id, &connection.name, user, device)
 }

@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 
 use super::{
+    connections,
     containment::occasion::{Occasion, end_access},
     email_change, email_verification, identity_links, linking, organisations, profile, registration,
     sso_policy,
@@ -106,6 +107,7 @@ pub(crate) fn resolve(
         }
         AccountMatch::Unlinked(owner) => Ok(Resolution::Unlinked(owner)),
         AccountMatch::New { email } => {
+            connections::hold(tx, connection)?;
             let shown = profile.name.clone().or_else(|| user::Name::parse(local_part(email.spelled())).ok());
             let provisioned =
                 ProvisionedUser { email: email.clone(), name: shown, created_from: created_from.to_owned() };

@@ -99,7 +99,7 @@ impl Form {
     /// A connection as it is now.
     pub(crate) fn of(connection: &Connection, mapping: &Mapping) -> Self {
         Self {
-            like: String::new(),
+            like: mapping.like.clone(),
             name: connection.name.clone(),
             source: Source {
                 metadata_url: connection.metadata_url.clone().unwrap_or_default(),
@@ -187,6 +187,10 @@ impl Form {
             groups: self.groups_attribute.trim().to_owned(),
             roles,
             default_role,
+            like: LIKES
+                .iter()
+                .find(|one| one.key == self.like)
+                .map_or_else(String::new, |one| one.key.to_owned()),
         };
         Ok(Settings {
             name: name.to_owned(),

@@ -27,6 +27,9 @@ pub struct Mapping {
     pub roles: Vec<(String, Role)>,
     /// What everybody else may do.
     pub default_role: Role,
+    /// Which common identity provider it is set up like, by its key; empty for any other.
+    #[serde(default)]
+    pub like: String,
 }
 
 impl Default for Mapping {
@@ -37,6 +40,7 @@ impl Default for Mapping {
             groups: String::new(),
             roles: Vec::new(),
             default_role: Role::Viewer,
+            like: String::new(),
         }
     }
 }

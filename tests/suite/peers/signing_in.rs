@@ -31,7 +31,10 @@ async fn samlp_names_people_unspecified_and_an_attribute_of_its_identifies_them(
     let attempt = house.last_attempt().await;
     assert_eq!(attempt["attempt"]["outcome"], "name_format");
     assert!(attempt["attempt"]["says"].as_str().unwrap().contains("nameid-format:unspecified"));
-    assert_eq!(attempt["advice"].as_array().unwrap().len(), 8);
+    assert!(
+        attempt["advice"].as_array().unwrap().iter().any(|advice| advice["provider"] == "Okta"),
+        "{attempt}"
+    );
     assert_eq!(attempt["detail"]["nameId"], "eve");
 
     let form = json!({ "name": "Peer", "identifier": NAME_CLAIM });

@@ -1,12 +1,13 @@
 //! A set-up link lets an IT contact without an account here set one connection up, while it is not in use.
 
 use chrono::TimeDelta;
+use futures_util::future::join;
 use serde_json::{Value, json};
 use vestibule::kinds::Role;
 
 use crate::{
     connections::{acme, again, connected, joins, stepped_up, tested},
-    harness::{Answer, TestApp, Visitor},
+    harness::{Answer, TestApp, Visitor, rounds},
     idp::{Acme, ada as ada_there, comes_back, later, posts, request_in},
     saml::forger::{IDP, Idp, metadata},
 };
@@ -281,6 +282,34 @@ async fn a_connection_in_use_has_no_link_and_a_paused_one_lets_nobody_in_or_is_r
     turns_on(&owner, &path).await.is(200);
     assert_eq!(opens(&app, &token).await, 422, "people are led to it now");
     owner.post_json(&format!("{path}/setup-link"), json!({})).await.refuses(422, "invalid");
+}
+
+/// Somebody's first sign-in beside the bearer's change: nobody is ever known by a connection that has become another one since.
+#[actix_web::test]
+async fn a_first_sign_in_and_a_change_by_the_link_take_turns() {
+    for _ in 0..rounds() {
+        let app = TestApp::open().await;
+        let acme = Acme::unproved(&app, "Acme", "boss@acme.example").await;
+        acme.verifies(&app, "acme.example").await;
+        app.db_execute("UPDATE domains SET connection_id = NULL").await;
+        let owner = again(&app, "boss@acme.example").await;
+        let token = link(&owner, &format!("{SSO}/{}", acme.connection)).await;
+        let browser = app.browser();
+        let request = acme.leave_for(&browser).await;
+        let response = acme.says(&app, &request, &ada_there().at("new@acme.example").called("new"));
+        let form = json!({ "token": token, "name": "Okta", "metadata": metadata("urn:other", &[&acme.idp]) });
+        let bearer = app.curl();
+
+        let (came, saved) = join(
+            comes_back(&app, &browser, &response, &request.relay_state),
+            bearer.post_json("/sso/setup", form),
+        )
+        .await;
+
+        let known = app.count("identities").await;
+        let is_another = app.count("connections WHERE issuer = 'urn:other'").await;
+        assert_eq!(known + is_another, 1, "{} {}", came.status, saved.status);
+    }
 }
 
 /// Nodes share the database and nothing else.
