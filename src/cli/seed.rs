@@ -38,6 +38,7 @@ pub(crate) async fn run(app: App, as_json: bool) -> Outcome {
             "seed makes people with printed passwords, so it runs in development mode only.".to_owned()
         );
     }
+    let mut were_there = false;
     for (name, address, is_confirmed) in PEOPLE {
         let password = sentence(secret::random_text(9))?;
         let made = sentence(make(&app, name, address, is_confirmed, &password).await)?;
@@ -51,8 +52,14 @@ pub(crate) async fn run(app: App, as_json: bool) -> Outcome {
                 );
             }
             (false, true) => say!("{address:<20} {password:<14} {state}"),
-            (false, false) => say!("{address:<20} is there already"),
+            (false, false) => {
+                were_there = true;
+                say!("{address:<20} is there already");
+            }
         }
+    }
+    if were_there {
+        say!("Their passwords are shown once. For a new one: vestibule user send-reset ada@example.com");
     }
     let provider = sentence(dev_idp::of(&app).and_then(|provider| provider.metadata()))?;
     let made = sentence(app.write(move |tx| organise_once(tx, provider)).await)?;

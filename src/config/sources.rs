@@ -3,6 +3,7 @@
 //! A secret setting `NAME` is also read from the file that `NAME_FILE` names, and from `$CREDENTIALS_DIRECTORY/name`, where
 //! systemd puts it. Files are read once, at start.
 
+use rustix::fs::{StatVfsMountFlags, statvfs};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -180,9 +181,13 @@ fn read_secret(path: &Path, in_production: bool) -> Result<String, String> {
     if about.is_dir() {
         return Err("which is a folder. Write the path of the file in it.".to_owned());
     }
-    if in_production && about.is_file() && mode & 0o004 != 0 {
+    // On a mount that is read-only nobody changes a mode: whoever mounted it, as containers are given secrets, let in whom
+    // they meant.
+    let is_mounted = || statvfs(path).is_ok_and(|at| at.f_flag.contains(StatVfsMountFlags::RDONLY));
+    if in_production && about.is_file() && mode & 0o004 != 0 && !is_mounted() {
         return Err(format!(
-            "which everybody on this machine can read (mode {mode:04o}). Run `chmod 600 {}`, or mount it with the mode 0400.",
+            "which everybody on this machine can read (mode {mode:04o}). Run `chmod 600 {}`, or mount it read-only, or with the \
+             mode 0440 and the group of this program.",
             path.display()
         ));
     }

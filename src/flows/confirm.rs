@@ -31,6 +31,9 @@ use crate::{
 #[template(path = "confirm.html")]
 pub(crate) struct ConfirmPage {
     methods: Vec<&'static str>,
+    /// What one is about to do, where that is known.
+    #[serde(skip)]
+    act: Option<&'static str>,
     #[serde(skip)]
     next: Option<String>,
     #[serde(skip)]
@@ -190,13 +193,31 @@ async fn page(
     let goes_on = goes_on(resume.as_deref(), next.as_deref());
     let query = serde_urlencoded::to_string([("next", goes_on)]).unwrap_or_default();
     let sso = format!("/auth/saml/confirm?{query}");
-    Ok(ConfirmPage { methods, next, resume, strength, is_stuck, sso, errors })
+    let act = next.as_deref().and_then(act);
+    Ok(ConfirmPage { methods, act, next, resume, strength, is_stuck, sso, errors })
 }
 
 impl Form {
     fn goes_on(&self) -> String {
         goes_on(self.resume.as_deref(), self.next.as_deref())
     }
+}
+
+// After "Before you".
+const ACTS: [(&str, &str); 8] = [
+    ("/me/2fa/recovery-codes", "make new recovery codes"),
+    ("/me/2fa", "change your authenticator app"),
+    ("/me/passkeys", "change your passkeys"),
+    ("/me/password", "change your password"),
+    ("/me/email", "change your email address"),
+    ("/me/delete", "delete your account"),
+    ("/me/export", "download your data"),
+    ("/organisations/", "change this organisation"),
+];
+
+/// What somebody is about to do who goes on to `path`.
+fn act(path: &str) -> Option<&'static str> {
+    ACTS.iter().find(|(below, _)| path.starts_with(below)).map(|(_, act)| *act)
 }
 
 /// Where somebody goes who has confirmed.

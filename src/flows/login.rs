@@ -12,7 +12,7 @@ use crate::{
     db::Tx,
     error::{Error, Errors, Result},
     kinds::AuthMethod,
-    mail::EmailAddress,
+    mail::{EmailAddress, address::is_invisible},
     model::{
         connection, domain,
         password::{KnownDevice, Password, PasswordHash},
@@ -150,7 +150,8 @@ async fn sign_in(client: Client, form: Form, app: Data<App>) -> Result<Reply> {
     }
     let client = client.with_hints(&form.zone, &form.screen);
     // An address that cannot exist costs as much and is told the same as one that does not.
-    let email = EmailAddress::parse(&form.email).ok();
+    // What nobody sees around a pasted one was not meant.
+    let email = EmailAddress::parse(form.email.trim_matches(is_invisible)).ok();
     let who = email.as_ref().map_or_else(|| form.email.clone(), EmailAddress::normalized);
     let closed = email.as_ref().map(authentication::sso_login_url);
     let (candidates, is_closed) = match email {

@@ -20,7 +20,7 @@ pub use self::{outbox::run as run_outbox, schedule::Job};
 
 use crate::{
     app::App,
-    error::Result,
+    error::{Error, Result},
     ids::NodeId,
     jobs::run::{Run, Stop, Stopping},
     model::job,
@@ -81,15 +81,32 @@ impl Jobs {
 async fn run_due_jobs(app: App, mut stopping: Stopping) {
     // A process that was killed may have left something in the log.
     let mut is_log_clean = false;
+    let mut is_database_away = false;
     while !*stopping.borrow() {
         for job in Job::ALL {
-            match run(&app, job, &stopping, false).await {
+            let ended = run(&app, job, &stopping, false).await;
+            if is_database_away && ended.is_ok() {
+                is_database_away = false;
+                tracing::info!("the database is back, and the jobs run again");
+            }
+            match ended {
                 Ok(Outcome::Done(0) | Outcome::NotOurs) => {}
                 Ok(_) => is_log_clean = false,
+                // All of them need it: one line tells of an outage, and the next look is after the pause.
+                Err(Error::Unavailable(outage)) => {
+                    if !is_database_away {
+                        tracing::error!(
+                            cause = format!("{:#}", outage.cause),
+                            "the jobs wait for the database"
+                        );
+                    }
+                    is_database_away = true;
+                    break;
+                }
                 Err(error) => tracing::error!(cause = error.cause(), job = job.name(), "a job failed"),
             }
         }
-        if !is_log_clean {
+        if !is_log_clean && !is_database_away {
             is_log_clean = app.db().truncate_wal().await.unwrap_or_else(|error| {
                 tracing::warn!(cause = error.cause(), "the log still holds what was deleted");
                 false

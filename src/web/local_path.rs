@@ -14,6 +14,8 @@ pub(crate) fn local_path(next: Option<&str>) -> Option<String> {
         || typed.starts_with("//")
         || typed.len() > LONGEST_PATH
         || typed.contains(is_strange)
+        // Nobody signs in to be signed out, and it is no page.
+        || typed.split(['?', '#']).next() == Some("/logout")
     {
         return None;
     }
@@ -58,6 +60,8 @@ mod tests {
             "/a\u{85}b",
             "/\u{0}",
             " /me",
+            "/logout",
+            "/logout?x=1",
             &long,
             &long_when_encoded,
         ] {

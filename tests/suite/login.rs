@@ -365,3 +365,16 @@ async fn an_endless_password_is_wrong_and_costs_nothing_more_case_36() {
     }
     sign_in(&app.curl(), "ada@example.com", &"x".repeat(70_000)).await.refuses(413, "too_large");
 }
+
+/// What a pasted address brings along that nobody sees.
+#[actix_web::test]
+async fn an_address_is_found_among_what_is_invisible_around_it() {
+    let app = TestApp::open().await;
+    app.verified("ada@example.com").await;
+    for typed in
+        ["\u{200b}ada@example.com", "\u{202a}ada@example.com\u{202c}", "\u{feff}ada@example.com\u{200f} "]
+    {
+        let form = json!({ "email": typed, "password": PASSWORD });
+        app.curl().post_json("/login", form).await.is(200);
+    }
+}

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use crate::harness::{
     PASSWORD, TestApp, Visitor,
-    organisations::{Acme, rounds, stepped_up},
+    organisations::{Acme, stepped_up},
+    rounds,
 };
 
 const BEA: &str = "bea@example.com";
@@ -156,7 +157,7 @@ async fn the_one_in_use_is_a_hint_for_this_session_and_never_a_right_case_19() {
     // In this session only.
     assert_eq!(current(&elsewhere).await, Vec::<String>::new());
     let page = bea.clone().with("accept", "text/html");
-    page.get("/me").await.is(200).says("aria-label=\"Organisation in use: Acme\"");
+    page.get("/me").await.is(200).says("Organisation in use: </span><bdi>Acme</bdi>");
     page.get("/organisations").await.is(200).says("In use").hides(">Use<");
     elsewhere.clone().with("accept", "text/html").get("/organisations").await.is(200).says(">Use<");
 

@@ -180,7 +180,7 @@ fn hopeless(stage: Stage, reply: Reply, words: &str) -> Option<&'static str> {
         (_, Some((2, 3) | (3, 4))) => Some("the email is too big"),
         (552, None) if says(&SIZE) && !says(&FULL) => Some("the email is too big"),
         (_, Some((6, detail))) if is_seen || detail == 7 => Some("the email's content cannot be carried"),
-        _ if stage.is_before_recipients() => None,
+        _ if stage.is_before_recipients() || says(&["sender", "this server does not accept"]) => None,
         // A domain without any email, too (RFC 7504 §3, RFC 7505 §4.2).
         (556, _) | (_, Some((1, 1 | 2 | 3 | 6 | 10))) => Some(NOBODY),
         (551, None) if !says(&POLICY) && !says(&["full", "quota"]) => Some(NOBODY),
