@@ -5,15 +5,19 @@
 mod codes;
 mod database;
 mod inputs;
+mod invitation;
 mod outage;
+mod step_up;
 
 pub(crate) use self::{
     database::{POOLER_ADVICE, READ_ONLY_ADVICE},
+    inputs::Errors,
     outage::Outage,
+    step_up::StepUp,
 };
-pub use inputs::Errors;
 
-use crate::{kinds::Strength, log::Panicked};
+use self::invitation::dead_invitation;
+use crate::{clock::Timestamp, kinds::DeadInvitation, log::Panicked};
 
 /// What can be refused, or go wrong.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +57,13 @@ pub enum Error {
     /// A member who may not. Holds the permission that it takes.
     #[error("You may not do that here. An owner can let you.")]
     Forbidden(String),
+    /// An invitation is for another address than one's own. Holds it as `a•••@example.com`.
+    #[error("This invitation is for {0}. Sign in with that address, or ask for an invitation to yours.")]
+    InvitationForAnother(String),
+    /// An invitation that nobody can answer any more.
+    /// Holds what became of it, and until when it could have been.
+    #[error("{}", dead_invitation(*.0, *.1))]
+    DeadInvitation(DeadInvitation, Timestamp),
     /// Members have the role. Holds how many.
     #[error("{}. Choose another role for them first.", members_have_it(*.0))]
     RoleInUse(i64),
@@ -252,17 +263,6 @@ impl Unready {
             Unready::Outbox => "its outbox cannot be read",
         }
     }
-}
-
-/// How somebody can confirm that it is them, and what goes on afterwards.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StepUp {
-    /// The methods of this account that are strong enough.
-    pub methods: Vec<&'static str>,
-    /// How strong it has to be.
-    pub strength: Strength,
-    /// The secret of the interrupted form, where there was one.
-    pub resume: Option<String>,
 }
 
 /// "a minute", "15 minutes": rounded up, so that trying again then works.

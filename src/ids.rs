@@ -142,6 +142,8 @@ pub(crate) mod of {
         SignIn,
         /// A change of how an account is held.
         SecurityChange,
+        /// An invitation to an organisation.
+        Invitation,
         /// A running process of this program.
         Node,
         /// An audit event.
@@ -159,6 +161,8 @@ pub(crate) type PasskeyId = Id<of::Passkey>;
 pub type OrganisationId = Id<of::Organisation>;
 /// The id of an organisation's own role.
 pub(crate) type RoleId = Id<of::CustomRole>;
+/// An invitation's id.
+pub(crate) type InvitationId = Id<of::Invitation>;
 /// A connection's id.
 pub type ConnectionId = Id<of::Connection>;
 /// A domain's id.

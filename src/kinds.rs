@@ -3,6 +3,24 @@
 use crate::text_enum;
 
 text_enum! {
+    /// Why an invitation cannot be answered.
+    DeadInvitation {
+        /// There is none, or no more.
+        Unknown => "unknown",
+        /// A later email has another link.
+        Replaced => "replaced",
+        /// It was taken back, or whoever sent it may invite nobody any more.
+        Revoked => "revoked",
+        /// Somebody joined by it.
+        Accepted => "accepted",
+        /// Its reader said no.
+        Declined => "declined",
+        /// Nobody answered in time.
+        Expired => "expired",
+    }
+}
+
+text_enum! {
     /// How a session began.
     AuthMethod {
         /// With a password.
@@ -256,7 +274,7 @@ macro_rules! text_enum {
             }
 
             /// The one with this word.
-            pub fn from_word(word: &str) -> Option<Self> {
+            pub(crate) fn from_word(word: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|one| one.as_str() == word)
             }
         }

@@ -1,22 +1,18 @@
 //! Every URL of the house on one page. Who may enter stands in the signature of each handler.
 
+mod elsewhere;
+
 use std::{collections::BTreeMap, sync::OnceLock};
 
-use actix_web::{
-    FromRequest, Handler, HttpRequest, HttpResponse, Responder, Route, guard,
-    http::{Method, header},
-    web::{self, ServiceConfig},
-};
-use serde_json::json;
-
+use self::elsewhere::nothing_here;
 use crate::{
     error::Error,
     flows::{
         cancel_deletion, check, confirm, csp_reports, delete, email, export, factor_reset, forgot_password,
-        front, hand_over, health, login, login_passkey, logins, logout, magic_link, me, methods, metrics,
-        not_me, organisations, passkeys, password, privacy_data, put_back, recovery_codes, reset_password,
-        roles, saml, saved_request, second_factor, security, sessions, signup, sso, totp, use_address,
-        verify_email, well_known,
+        front, hand_over, health, invitations, login, login_passkey, logins, logout, magic_link, me, methods,
+        metrics, not_me, organisations, passkeys, password, privacy_data, put_back, recovery_codes,
+        reset_password, roles, saml, saved_request, second_factor, security, sessions, signup, sso, totp,
+        use_address, verify_email, well_known,
     },
     kinds::Permission,
     web::{
@@ -24,10 +20,13 @@ use crate::{
         access::Arguments,
         assets, error_response,
         listed_routes::{ListedRoute, ListedRoutes},
-        local_path,
-        negotiation::wants_html,
         together::FirstReads,
     },
+};
+use actix_web::{
+    FromRequest, Handler, HttpRequest, HttpResponse, Responder, Route, guard,
+    http::{Method, header},
+    web::{self, ServiceConfig},
 };
 
 #[cfg(feature = "development")]
@@ -139,6 +138,13 @@ pub fn entries() -> Vec<Entry> {
         post("/cancel-deletion", "`{token}`: the account stays; nobody is signed in", cancel_deletion::create),
         get("/privacy/data", "what is held about people, why, and what becomes of it", privacy_data::show),
 
+        get("/invitations/accept", "the link in an invitation: `{invitation, you}`", invitations::accept::open),
+        post("/invitations/accept", "`{token}`, signed in: joins: `{organisation}`; `{token, name, password}`, signed in as nobody → 201 `{user, organisation}`", invitations::accept::create),
+        post("/invitations/ask", "`{token}` of one that ran out: asks for another", invitations::accept::ask),
+        post("/invitations/decline", "`{token}`: says no", invitations::accept::decline),
+        post("/invitations/switch", "`{token}`: signs out here, to come back as the person who is invited", invitations::accept::switch),
+        post("/me/invitations/{invitation}/accept", "joins, where one's own address is invited: `{organisation}`", invitations::own::accept),
+        post("/me/invitations/{invitation}/decline", "says no", invitations::own::decline),
         get("/organisations", "`{organisations}`: where one belongs", organisations::index),
         post("/organisations", "`{name, slug?}` → 201 `{organisation}`; its maker owns it", organisations::create),
         put("/me/organisation", "`{organisation}`, a slug or null: the one in use in this session; it gives no right", me::use_organisation),
@@ -162,6 +168,11 @@ pub fn entries() -> Vec<Entry> {
         post("/organisations/{slug}/members/{member}/role", "the same for forms", organisations::set_role),
         delete("/organisations/{slug}/members/{member}", "takes a member out", organisations::remove),
         post("/organisations/{slug}/members/{member}/remove", "the same for forms", organisations::remove),
+        get("/organisations/{slug}/invitations", "`{invitations, next}`: the open ones, and those that ended lately", invitations::index),
+        post("/organisations/{slug}/invitations", "`{email, role}` or `{emails, role}`, at most 50 → 201 `{invitations, refused}`", invitations::create),
+        post("/organisations/{slug}/invitations/{invitation}/resend", "another email with another link; older ones die: `{invitation}`", invitations::resend),
+        delete("/organisations/{slug}/invitations/{invitation}", "takes it back", invitations::revoke),
+        post("/organisations/{slug}/invitations/{invitation}/revoke", "the same for forms", invitations::revoke),
         get("/organisations/{slug}/roles", "`{roles, catalogue}`: the built-in roles and the organisation's own, and what they are made of", roles::index),
         post("/organisations/{slug}/roles", "`{name, permissions}` → 201 `{role}`", roles::create),
         get("/organisations/{slug}/roles/{role}", "`{role, catalogue}`: one of its own", roles::show),
@@ -320,30 +331,4 @@ async fn wrong_method(req: HttpRequest) -> HttpResponse {
         answer.headers_mut().insert(header::ALLOW, value);
     }
     answer
-}
-
-// Pages that moved: what links to the old address still arrives (RFC 9110 §15.4.9).
-const MOVED: [(&str, &str); 1] = [("/what-we-hold", "/privacy/data")];
-
-/// 404; but the address of a page that moved leads to the new one, and one with a slash too many at its end to the one
-/// without, for every method and with its query.
-async fn nothing_here(req: HttpRequest) -> Result<HttpResponse, Error> {
-    let moved = MOVED.iter().find(|(from, _)| *from == req.path()).map(|(_, to)| *to);
-    let is_there = |path: &&str| !["", "/"].contains(path) && req.resource_map().has_resource(path);
-    let path = moved.or_else(|| req.path().strip_suffix('/').filter(is_there)).ok_or(Error::NotFound)?;
-    let whole = if req.query_string().is_empty() {
-        path.to_owned()
-    } else {
-        format!("{path}?{}", req.query_string())
-    };
-    let location = local_path(Some(&whole)).ok_or(Error::NotFound)?;
-    let mut answer = HttpResponse::PermanentRedirect();
-    answer.insert_header((header::LOCATION, location.as_str()));
-    match wants_html(req.headers()) {
-        true => Ok(answer.finish()),
-        false => {
-            let body = json!({ "location": location }).to_string();
-            Ok(answer.content_type("application/json; charset=utf-8").body(body))
-        }
-    }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     containment::occasion::{Occasion, end_access},
-    hand_over_offers, identity_links, members, organisation_names,
+    hand_over_offers, identity_links, members, open_invitations, organisation_names,
     policy::{self, Membership},
     sessions, sso_policy,
 };
@@ -123,6 +123,21 @@ pub(crate) fn change_role(
     set_role(tx, actor, organisation, user, role)
 }
 
+/// The same in any role of the organisation's. Whoever belongs to it keeps theirs.
+pub(crate) fn add_in_role(
+    tx: &mut Tx,
+    actor: &Actor,
+    organisation: &OrganisationId,
+    user: &UserId,
+    role: &HeldRole,
+) -> Result<()> {
+    if membership::role_of(tx.conn, organisation, user)?.is_some() {
+        return Ok(());
+    }
+    add_member(tx, actor, organisation, user, role.built_in())?;
+    membership::set(tx, organisation, user, role)
+}
+
 /// Gives a member another role, whose sessions have to step up again before they use it. [`Error::NotFound`] where they are
 /// none, [`Error::LastOwner`] where nobody would own the organisation afterwards, [`Error::BreakGlassOwner`] where they keep that of
 /// a domain.
@@ -166,6 +181,7 @@ pub(crate) fn replace_role(
     membership::set(tx, organisation, user, role)?;
     let (from, to) = (before.audited(), role.audited());
     audit::record(tx, actor, user, Event::RoleChanged { organisation: organisation.clone(), from, to })?;
+    open_invitations::recheck(tx, actor, organisation, user)?;
     if role.is_owner() {
         follow_role(tx, organisation, user, MembershipChange::MadeOwner)
     } else if policy::is_below(tx.conn, role, before)? {
@@ -288,6 +304,7 @@ fn end_membership(
     keep_an_owner(tx, organisation)?;
     identity_links::forget_at(tx, actor, organisation, user)?;
     audit::record(tx, actor, user, Event::MemberRemoved { organisation: organisation.clone() })?;
+    open_invitations::recheck(tx, actor, organisation, user)?;
     // Whoever leaves by themselves keeps what is theirs.
     let person = user::by_id(tx.conn, user)?;
     let speaks = domain::verified(tx.conn, &person.email.domain())?;

@@ -9,8 +9,8 @@ use crate::{
     error::Result,
     ids::{Id, UserId},
     model::{
-        audit, domain, identity, outbox, passkey, personal_data::PersonalData, rate_limit, recovery_code,
-        security_change, session, sign_in, sso_attempt, token, totp, user,
+        audit, domain, identity, invitation, outbox, passkey, personal_data::PersonalData, rate_limit,
+        recovery_code, security_change, session, sign_in, sso_attempt, token, totp, user,
     },
 };
 
@@ -25,6 +25,7 @@ pub const ALL: &[&PersonalData] = &[
     &recovery_code::PERSONAL_DATA,
     &passkey::PERSONAL_DATA,
     &organisations::PERSONAL_DATA,
+    &invitation::PERSONAL_DATA,
     &domain::PERSONAL_DATA,
     &identity::PERSONAL_DATA,
     &sso_attempt::PERSONAL_DATA,

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{organisations, permissions, policy::Membership};
+use super::{open_invitations, organisations, permissions, policy::Membership};
 use crate::{
     db::{Conn, Tx},
     error::{Error, Errors, Result},
@@ -95,9 +95,10 @@ pub(crate) fn change(
     }
     if after.permissions != before.permissions {
         role::set_permissions(tx, id, &after.permissions)?;
-        membership::with_role(tx.conn, id)?
-            .iter()
-            .try_for_each(|member| session::drop_step_ups(tx, member))?;
+        membership::with_role(tx.conn, id)?.iter().try_for_each(|member| {
+            session::drop_step_ups(tx, member)?;
+            open_invitations::recheck(tx, actor, organisation, member)
+        })?;
     }
     if after != before {
         let event = Event::CustomRoleChanged {
@@ -146,6 +147,7 @@ pub(crate) fn remove(
         None if members.is_empty() => {}
         None => return Err(Error::RoleInUse(i64::try_from(members.len()).map_err(Error::internal)?)),
     }
+    open_invitations::end_with_role(tx, actor, id)?;
     membership::forget_role(tx, id)?;
     role::remove(tx, id)?;
     let event = Event::CustomRoleRemoved {

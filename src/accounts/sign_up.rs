@@ -1,14 +1,16 @@
-//! Accounts that an operator makes for somebody.
+//! Accounts that somebody else asked for: an operator, or whoever invited their person.
 
-use super::{containment, registration};
+use super::{containment, email_verification, invitations, registration};
 use crate::{
     db::Tx,
-    error::Result,
+    error::{Error, Result},
     mail::{EmailAddress, emails::ResetOccasion},
     model::{
         audit::{self, Actor, Event},
-        user::{self, Name, ProvisionedUser, User},
+        token::Invite,
+        user::{self, Name, NewUser, ProvisionedUser, User},
     },
+    secret::Secret,
 };
 
 /// Makes an account without a password and sends its person a link with which they choose one, which proves the address.
@@ -37,4 +39,19 @@ pub(crate) fn send_reset(tx: &mut Tx, actor: &Actor, user: &User) -> Result<()> 
     tx.lock(&user.email.normalized())?;
     audit::record(tx, actor, &user.id, Event::ResetRequested {})?;
     containment::send_reset(tx, user, ResetOccasion::ByOperator)
+}
+
+/// Makes an account for whoever reads the email of an invitation, which proves the address: every other account that waits for
+/// it ends. [`Error::SsoRequired`] where people of its domain sign in through their organisation, [`Error::AlreadyConfirmed`]
+/// where somebody has it confirmed, [`Error::DeadInvitation`](crate::error::Error::DeadInvitation) where the link is dead.
+pub(crate) fn by_invitation(tx: &mut Tx, actor: &Actor, link: &Secret<Invite>, new: NewUser) -> Result<User> {
+    let normalized = new.email.normalized();
+    tx.lock(&normalized)?;
+    invitations::open(tx.conn, link, tx.now)?;
+    if user::confirmed(tx.conn, &new.email)?.is_some() {
+        return Err(Error::AlreadyConfirmed);
+    }
+    let user = registration::register(tx, actor, new)?;
+    email_verification::confirm(tx, &actor.known_as(&user.id), &user.id, &normalized)?;
+    user::by_id(tx.conn, &user.id)
 }

@@ -175,6 +175,7 @@ impl Reader {
                 magic_link: self.span("MAGIC_LINK_LIFE", "10m"),
                 saml_request: self.span("SAML_REQUEST_LIFE", "60m"),
                 sso_setup_link: self.span("SSO_SETUP_LINK_LIFE", "7d"),
+                invitation: self.span("INVITATION_LIFE", "7d"),
                 factors_reset: self.span("FACTORS_RESET_DELAY", "24h"),
                 email_change: self.span("EMAIL_CHANGE_LIFE", "24h"),
                 email_undo: self.span("EMAIL_UNDO_LIFE", "7d"),

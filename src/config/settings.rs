@@ -134,6 +134,7 @@ pub const SETTINGS: &[Setting] = &[
         "7d",
         "how long a link works by which an IT contact sets single sign-on up",
     ),
+    setting("INVITATION_LIFE", "7d", "how long an invitation to an organisation can be answered"),
     setting(
         "FACTORS_RESET_DELAY",
         "24h",

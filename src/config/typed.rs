@@ -65,6 +65,8 @@ pub struct Lifetimes {
     pub saml_request: TimeDelta,
     /// A link by which an IT contact sets a connection up.
     pub sso_setup_link: TimeDelta,
+    /// An invitation to an organisation, until it is answered.
+    pub invitation: TimeDelta,
     /// From an operator's reset of second factors until it takes effect.
     pub factors_reset: TimeDelta,
     /// The link to a new address.

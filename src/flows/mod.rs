@@ -18,6 +18,7 @@ pub(crate) mod forgot_password;
 pub(crate) mod front;
 pub(crate) mod hand_over;
 pub(crate) mod health;
+pub(crate) mod invitations;
 pub(crate) mod login;
 pub(crate) mod login_passkey;
 pub(crate) mod logins;

@@ -16,14 +16,16 @@ pub(crate) use self::{
 };
 
 use crate::{
-    accounts::organisations,
+    accounts::{invitations, organisations},
     app::App,
     clock::Timestamp,
+    db::Conn,
     error::{Error, Errors, Result},
-    ids::OrganisationId,
+    ids::{InvitationId, OrganisationId},
     kinds::Role,
     model::{
         held_role::HeldRole,
+        invitation::Invitation,
         organisation::{self, Organisation, Slug, Title},
         rate_limit::{self, Limit},
     },
@@ -38,6 +40,7 @@ const MOST_A_DAY: i32 = 10;
 #[template(path = "organisations.html")]
 pub(crate) struct OrganisationsPage {
     organisations: Vec<OrganisationView>,
+    invitations: Vec<OwnInvitationView>,
     #[serde(skip)]
     can_create: bool,
     #[serde(skip)]
@@ -62,6 +65,29 @@ pub(crate) struct OrganisationView {
     leaving: bool,
 }
 
+/// An invitation to one's own address.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OwnInvitationView {
+    id: InvitationId,
+    organisation: String,
+    role: String,
+    invited_by: String,
+    expires_at: Timestamp,
+}
+
+impl OwnInvitationView {
+    fn new(conn: &mut Conn, one: &Invitation) -> Result<Self> {
+        Ok(Self {
+            id: one.id.clone(),
+            organisation: organisation::by_id(conn, &one.organisation_id)?.name,
+            role: one.role.words().to_owned(),
+            invited_by: one.inviter.clone(),
+            expires_at: one.expires_at,
+        })
+    }
+}
+
 /// What a new organisation is called.
 #[derive(Deserialize)]
 pub(crate) struct Form {
@@ -79,13 +105,19 @@ pub(crate) async fn index(me: VerifiedUser, app: Data<App>) -> Result<Reply> {
 }
 
 async fn mine(me: &VerifiedUser, app: &App, typed: Form, errors: Errors) -> Result<OrganisationsPage> {
-    let id = me.user.id.clone();
-    let mine = app.read(move |conn| organisation::of(conn, &id)).await?;
+    let (user, now) = (me.user.clone(), app.now());
+    let read = app.read(move |conn| {
+        let invited = invitations::to(conn, &user, now)?;
+        let invited = invited.iter().map(|one| OwnInvitationView::new(conn, one)).collect::<Result<_>>()?;
+        Ok((organisation::of(conn, &user.id)?, invited))
+    });
+    let (mine, invitations) = read.await?;
     let current = current_of(me);
     let organisations =
         mine.into_iter().map(|(one, role)| OrganisationView::new(one, role, current)).collect();
     let can_create = !app.config().organisations_by_operators;
-    Ok(OrganisationsPage { organisations, can_create, name: typed.name, slug: typed.slug, errors })
+    let Form { name, slug } = typed;
+    Ok(OrganisationsPage { organisations, invitations, can_create, name, slug, errors })
 }
 
 /// `POST /organisations`

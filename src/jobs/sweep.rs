@@ -8,8 +8,8 @@ use crate::{
     db::Tx,
     error::Result,
     model::{
-        assertion, audit, former_slug, outbox, rate_limit, secret_key, security_change, session, sign_in,
-        token, totp,
+        assertion, audit, former_slug, invitation, outbox, rate_limit, secret_key, security_change, session,
+        sign_in, token, totp,
     },
 };
 
@@ -20,6 +20,7 @@ type Broom = fn(&mut Tx, i64) -> Result<usize>;
 const BROOMS: &[(&str, Broom)] = &[
     ("sessions", session::sweep),
     ("tokens", token::sweep),
+    ("invitations", invitation::sweep),
     ("totp_setups", totp::sweep),
     ("throttles", rate_limit::sweep),
     ("assertions", assertion::sweep),

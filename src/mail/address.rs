@@ -140,6 +140,13 @@ impl EmailAddress {
         Ok(())
     }
 
+    /// What whoever knows it recognises and nobody else learns: `a•••@example.com`.
+    pub(crate) fn masked(&self) -> String {
+        let (local, domain) = self.spelled().rsplit_once('@').unwrap_or((self.spelled(), ""));
+        let first: String = local.chars().take(1).collect();
+        format!("{first}•••@{domain}")
+    }
+
     /// The form in which two spellings of one address are the same text.
     ///
     /// The local part is folded by Unicode's canonical caseless match (Unicode §3.13, D145) and composed;

@@ -3,7 +3,6 @@
 //! Lifetimes and times come in as words, from whoever keeps the rule, so that email and rule cannot
 //! disagree. Names are what somebody typed, perhaps about somebody else: see `greeting`.
 
-use askama::Template;
 use url::form_urlencoded;
 
 use super::{Email, EmailAddress, EmailKind, address};
@@ -18,41 +17,19 @@ trait EmailBody {
     fn html(&self, subject: &str) -> askama::Result<String>;
 }
 
-/// Ties an email to its two templates, which know its fields as `email`.
-macro_rules! email_templates {
-    ($words:ident, $text:tt, $html:tt) => {
-        impl EmailBody for $words<'_> {
-            fn text(&self) -> askama::Result<String> {
-                #[derive(Template)]
-                #[template(path = $text)]
-                struct Text<'a> {
-                    email: &'a $words<'a>,
-                }
-                Text { email: self }.render()
-            }
+#[macro_use]
+mod templates;
 
-            fn html(&self, subject: &str) -> askama::Result<String> {
-                #[derive(Template)]
-                #[template(path = $html)]
-                struct Html<'a> {
-                    email: &'a $words<'a>,
-                    subject: &'a str,
-                }
-                Html { email: self, subject }.render()
-            }
-        }
-    };
-}
-
-// After the macro, which they use.
 mod credentials;
 mod deletion;
 mod email_change;
+mod invitation;
 mod organisation;
 mod organisation_life;
 mod second_factors;
 mod sign_in;
 mod single_sign_on;
+mod test_email;
 
 pub(crate) use self::{
     credentials::{
@@ -63,6 +40,7 @@ pub(crate) use self::{
         deletion_cancelled, deletion_done, deletion_reminder, deletion_scheduled, unverified_account_ends,
     },
     email_change::{address_change_asked, address_changed, confirm_new_address},
+    invitation::{InvitationAnswer, invitation, invitation_answered},
     organisation::{
         DisownedChange, MembershipChange, SetupLinkUse, Withdrawn, certificate_expires, disowned_changes,
         domain_record_gone, membership_changed, setup_link_used,
@@ -71,6 +49,7 @@ pub(crate) use self::{
     second_factors::{ResetStep, factor_reset, recovery_code_used, wrong_codes},
     sign_in::{AskedFrom, already_registered, magic_link, new_sign_in, verify_email},
     single_sign_on::{SsoChange, SsoChangedBy, sso_changed},
+    test_email::test_email,
 };
 
 // The accent where the operator has none: `--fill` of the stylesheet.
@@ -110,22 +89,6 @@ fn on_fill(fill: &str) -> &'static str {
     let luminance = 0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5);
     // Where both have the same contrast: (L + 0.05)² = 0.05 × 1.05.
     if luminance > 0.179 { "#000000" } else { "#ffffff" }
-}
-
-struct Test<'a> {
-    head: EmailHeader<'a>,
-    link: String,
-}
-
-email_templates!(Test, "mail/test.txt", "mail/test.html");
-
-/// An email that only shows that emails arrive.
-///
-/// # Errors
-/// When a template cannot be rendered.
-pub(crate) fn test_email(site: &Site, to: &EmailAddress) -> askama::Result<Email> {
-    let words = Test { head: EmailHeader::of(site, ""), link: site.link("/") };
-    write(EmailKind::Test, to, format!("Test email from {}", site.name), &words)
 }
 
 fn write(

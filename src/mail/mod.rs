@@ -110,6 +110,10 @@ pub enum EmailKind {
     SetupLinkUsed,
     /// An owner changed an organisation's single sign-on.
     SsoChanged,
+    /// Somebody is invited to an organisation.
+    Invitation,
+    /// What became of an invitation that its reader sent.
+    InvitationAnswered,
     /// Sent by `vestibule doctor` to see that mail arrives.
     Test,
 }
@@ -148,6 +152,8 @@ impl EmailKind {
             Self::DisownedChanges => "disowned_changes",
             Self::SetupLinkUsed => "setup_link_used",
             Self::SsoChanged => "sso_changed",
+            Self::Invitation => "invitation",
+            Self::InvitationAnswered => "invitation_answered",
             Self::Test => "test",
         }
     }

@@ -9,6 +9,7 @@ pub(crate) mod domain;
 pub(crate) mod former_slug;
 pub(crate) mod held_role;
 pub(crate) mod identity;
+pub(crate) mod invitation;
 pub(crate) mod job;
 pub(crate) mod membership;
 pub(crate) mod name;

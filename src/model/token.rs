@@ -1,6 +1,7 @@
 //! One-time secrets that travel by mail. A link proves one thing: its [`Purpose`].
 
 mod hand_over;
+mod invite;
 mod purpose;
 mod reading;
 mod use_address;
@@ -20,6 +21,7 @@ use crate::{
 
 pub(crate) use self::{
     hand_over::{HandOver, HandOverOffer},
+    invite::{Invite, Invited},
     purpose::{
         AddressChange, CancelDeletion, ChangeEmail, FirstFactor, LinkIdentity, LogoutOffer, LogoutSent,
         MagicLink, MagicLinkBrowser, MagicLinkCode, MagicLinkRequest, PASSKEY_CEREMONY, PendingSignIn,

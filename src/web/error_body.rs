@@ -37,6 +37,9 @@ pub(crate) fn json(
     if let Error::Forbidden(permission) = error {
         body["permission"] = permission.as_str().into();
     }
+    if let Error::InvitationForAnother(invited) = error {
+        body["invited"] = invited.as_str().into();
+    }
     if let Error::OrganisationMoved(slug) = error {
         body["slug"] = slug.as_str().into();
     }

@@ -220,6 +220,12 @@ impl ErrorPage {
             | Error::OrganisationsByOperators => {
                 ("That is not possible", "/organisations", "Your organisations")
             }
+            Error::InvitationForAnother(_) => {
+                ("This invitation is for someone else", "/organisations", "Your organisations")
+            }
+            Error::DeadInvitation(..) => {
+                ("This invitation no longer works", "/organisations", "Your organisations")
+            }
             Error::SsoRefused => ("You are not signed in", "/login", "Back to sign in"),
             // By a link, not a redirect: browsers do not let what a form was answered with lead to another site.
             Error::SsoRequired(way) => {

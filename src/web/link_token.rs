@@ -17,9 +17,10 @@ use super::{error_response, mailed_token::MailedToken, negotiation};
 use crate::error::Error;
 
 /// The pages that mailed links lead to.
-pub(crate) const PATHS: [&str; 11] = [
+pub(crate) const PATHS: [&str; 12] = [
     "/cancel-deletion",
     "/factor-reset/stop",
+    "/invitations/accept",
     "/hand-over",
     "/login/magic-link/verify",
     "/me/email/confirm",

@@ -39,6 +39,7 @@ macro_rules! needed {
 
 needed!(
     OrganisationRead,
+    MembersInvite,
     MembersManage,
     RolesManage,
     SettingsManage,

@@ -10,6 +10,7 @@ mod chromium;
 mod confirm;
 mod history;
 mod inspector;
+mod invitations;
 mod journey;
 mod keyboard;
 mod magic_link;

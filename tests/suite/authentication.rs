@@ -15,6 +15,7 @@ use vestibule::{
 use crate::{
     harness::{PASSWORD, TestApp, Visitor, token_in},
     idp::{self, Acme},
+    invitations::link_of,
     magic_link, passkeys,
 };
 
@@ -51,6 +52,18 @@ async fn go_in_by(flow: &str, app: &TestApp) -> Way {
             let visitor = app.curl();
             let form = json!({ "token": token, "email": email, "name": "Ada", "password": PASSWORD });
             visitor.post_json("/use-address", form).await.is(201);
+            Way::MakesAnother { visitor, is_confirmed: true }
+        }
+        "invitations" => {
+            let host = app.verified("host@example.com").await;
+            host.post_json("/organisations", json!({ "name": "Guests" })).await.is(201);
+            let unverified_user = app.unverified_user("guest@example.com").await;
+            give_app(app, &unverified_user).await;
+            let form = json!({ "email": "guest@example.com", "role": "viewer" });
+            host.post_json("/organisations/guests/invitations", form).await.is(201);
+            let form = json!({ "token": link_of(app, "guest@example.com").await, "name": "Ada", "password": PASSWORD });
+            let visitor = app.curl();
+            visitor.post_json("/invitations/accept", form).await.is(201);
             Way::MakesAnother { visitor, is_confirmed: true }
         }
         "verify_email" => {

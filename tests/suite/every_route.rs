@@ -89,6 +89,11 @@ pub const BODIES: &[(&str, &str, &str)] = &[
     ("PUT", "/organisations/{slug}/members/{member}", "role=viewer"),
     ("POST", "/organisations/{slug}/members/{member}/role", "role=viewer"),
     ("POST", "/auth/check", "organisation={slug}&permission=members:read"),
+    ("POST", "/invitations/accept", "token=$TOKEN"),
+    ("POST", "/invitations/ask", "token=$TOKEN"),
+    ("POST", "/invitations/decline", "token=$TOKEN"),
+    ("POST", "/invitations/switch", "token=$TOKEN"),
+    ("POST", "/organisations/{slug}/invitations", "email=$NEW&role=viewer"),
     ("POST", "/organisations/{slug}/roles", "name=Billing&permissions=organisation:read"),
     ("PUT", "/organisations/{slug}/roles/{role}", "name=Billing"),
     ("POST", "/organisations/{slug}/roles/{role}", "name=Billing"),
@@ -155,16 +160,30 @@ pub struct Person {
     pub connection: String,
     pub domain: String,
     pub role: String,
+    pub invitation: String,
 }
 
 impl Person {
     /// Links that do not work, so that nobody changes who they are on the way.
     pub fn nobody() -> Self {
-        let [other, member, connection, domain, role] = [NOBODY; 5].map(str::to_owned);
+        let [other, member, connection, domain, role, invitation] = [NOBODY; 6].map(str::to_owned);
         let [token, reset, slug] = ["none", "none", "nowhere"].map(str::to_owned);
         let (address, session) = ("someone@example.com".to_owned(), String::new());
         let code = "123456".to_owned();
-        Self { address, session, other, token, reset, code, slug, member, connection, domain, role }
+        Self {
+            address,
+            session,
+            other,
+            token,
+            reset,
+            code,
+            slug,
+            member,
+            connection,
+            domain,
+            role,
+            invitation,
+        }
     }
 
     /// Signs up under `address`; its links are in the mail that arrived.
@@ -178,10 +197,23 @@ impl Person {
         there.post_json("/login", json!({ "email": address, "password": PASSWORD })).await.is(200);
         let session = here.cookie(cookie_name(app)).unwrap();
         let (other, code) = (there.session_id().await, "123456".to_owned());
-        let [slug, member, connection, domain, role] =
-            ["nowhere", NOBODY, NOBODY, NOBODY, NOBODY].map(str::to_owned);
+        let [slug, member, connection, domain, role, invitation] =
+            ["nowhere", NOBODY, NOBODY, NOBODY, NOBODY, NOBODY].map(str::to_owned);
         let address = address.to_owned();
-        Self { address, session, other, token, reset, code, slug, member, connection, domain, role }
+        Self {
+            address,
+            session,
+            other,
+            token,
+            reset,
+            code,
+            slug,
+            member,
+            connection,
+            domain,
+            role,
+            invitation,
+        }
     }
 
     pub fn fill(&self, text: &str) -> String {
@@ -190,6 +222,7 @@ impl Person {
             .replace("{member}", &self.member)
             .replace("{connection}", &self.connection)
             .replace("{role}", &self.role)
+            .replace("{invitation}", &self.invitation)
             .replace("{domain}", &self.domain)
             .replace("$METADATA", &metadata())
             .replace("{attempt}", NOBODY)
@@ -265,6 +298,14 @@ pub async fn role_of(app: &TestApp, session: &str, slug: &str) -> String {
     let form = json!({ "name": "Support", "permissions": [] });
     let made = curl.post_json(&format!("/organisations/{slug}/roles"), form).await.is(201).json();
     made["role"]["id"].as_str().unwrap().to_owned()
+}
+
+/// An open invitation to an organisation: its id.
+pub async fn invitation_of(app: &TestApp, session: &str, slug: &str) -> String {
+    let curl = Face::Json.visitor(app, Some(session));
+    let form = json!({ "email": format!("guest-{slug}@example.com"), "role": "viewer" });
+    let made = curl.post_json(&format!("/organisations/{slug}/invitations"), form).await.is(201).json();
+    made["invitations"][0]["id"].as_str().unwrap().to_owned()
 }
 
 /// The session of somebody confirmed who stepped up just now, has an app, and sets up another, which shows this code.

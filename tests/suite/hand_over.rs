@@ -8,7 +8,8 @@ use vestibule::jobs::{self, Job};
 
 use crate::harness::{
     Answer, TestApp, Visitor,
-    organisations::{Acme, rounds, stepped_up},
+    organisations::{Acme, stepped_up},
+    rounds,
 };
 
 const OFFER: &str = "/organisations/acme/hand-over";

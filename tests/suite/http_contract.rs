@@ -8,8 +8,8 @@ use vestibule::web::Access;
 
 use crate::{
     every_route::{
-        FACES, FROM_ELSEWHERE, Face, Person, Row, ask, asks_for_more, code, organisation_of, role_of, rows,
-        sso_of, stepped_up_session, waiting_sign_in,
+        FACES, FROM_ELSEWHERE, Face, Person, Row, ask, asks_for_more, code, invitation_of, organisation_of,
+        role_of, rows, sso_of, stepped_up_session, waiting_sign_in,
     },
     harness::{TestApp, outbound::Names},
 };
@@ -205,6 +205,9 @@ async fn a_write_from_another_site_is_refused_at_every_door_and_changes_nothing_
         if row.path.contains("{role}") {
             ada.role = role_of(&app, &ada.session, &ada.slug).await;
         }
+        if row.path.contains("{slug}/invitations/") {
+            ada.invitation = invitation_of(&app, &ada.session, &ada.slug).await;
+        }
         let waiting = match row.access {
             Access::Pending => {
                 let owner = app.with_app(&format!("pending{number}@example.com")).await;
@@ -255,6 +258,12 @@ async fn a_write_from_another_site_is_refused_at_every_door_and_changes_nothing_
                     "/me/2fa/recovery-codes/download",
                     "/login/magic-link/verify",
                     "/auth/check",
+                    "/invitations/accept",
+                    "/invitations/ask",
+                    "/invitations/decline",
+                    "/invitations/switch",
+                    "/me/invitations/{invitation}/accept",
+                    "/me/invitations/{invitation}/decline",
                     "/auth/methods",
                     "/csp-reports",
                     "/factor-reset/stop",
@@ -446,10 +455,18 @@ async fn a_route_that_needs_no_body_ignores_one() {
         if row.path.contains("{role}") {
             ada.role = role_of(&app, &ada.session, &ada.slug).await;
         }
+        if row.path.contains("{slug}/invitations/") {
+            ada.invitation = invitation_of(&app, &ada.session, &ada.slug).await;
+        }
         let visitor = Face::Json.visitor(&app, Some(&ada.session));
         let body = Some(("text/plain", "{".to_owned()));
         // Nobody here has a passkey, or was told of a sign-in.
-        let is_absent = ["/me/passkeys/{id}", "/me/security/removed/{id}", "/me/sessions/{id}/was-me"];
+        let is_absent = [
+            "/me/invitations/",
+            "/me/passkeys/{id}",
+            "/me/security/removed/{id}",
+            "/me/sessions/{id}/was-me",
+        ];
         let status = match row.path {
             path if is_absent.iter().any(|absent| path.starts_with(absent)) => 404,
             path if path.ends_with("/setup-link") && row.method == Method::POST => 201,

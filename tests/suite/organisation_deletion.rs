@@ -9,7 +9,8 @@ use vestibule::jobs::{self, Job, Outcome};
 use crate::{
     harness::{
         PASSWORD, TestApp, Visitor,
-        organisations::{Acme, rounds, stepped_up},
+        organisations::{Acme, stepped_up},
+        rounds,
     },
     idp::{self, ada, is_nobody},
 };

@@ -4,7 +4,10 @@ use actix_web::http::Method;
 use futures_util::future::join;
 use serde_json::{Value, json};
 
-use crate::harness::organisations::{Acme, rounds, stepped_up};
+use crate::harness::{
+    organisations::{Acme, stepped_up},
+    rounds,
+};
 
 const ROLES: &str = "/organisations/acme/roles";
 

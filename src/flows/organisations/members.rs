@@ -21,6 +21,7 @@ use crate::{
     kinds::Permission,
     model::{
         held_role::HeldRole,
+        invitation,
         membership::{self, Search},
         role,
     },
@@ -41,6 +42,8 @@ pub(crate) struct MembersPage {
     you: You,
     members: Vec<MemberView>,
     next: Option<UserId>,
+    /// How many invitations are open, for those who may invite; nobody else is told.
+    invited: i64,
     /// What was searched for, and every role there is: those that the reader may give come with `true`.
     #[serde(skip)]
     query: SearchQuery,
@@ -60,6 +63,7 @@ struct You {
 /// Which parts of the page are there for the reader.
 struct May {
     see_members: bool,
+    invite_members: bool,
     manage_members: bool,
     manage_owners: bool,
     manage_roles: bool,
@@ -117,6 +121,7 @@ impl May {
     fn of(mine: &Membership) -> Self {
         Self {
             see_members: mine.may(Permission::MembersRead),
+            invite_members: mine.may(Permission::MembersInvite),
             manage_members: mine.may(Permission::MembersManage),
             manage_owners: mine.may(Permission::OwnersManage),
             manage_roles: mine.may(Permission::RolesManage),
@@ -139,7 +144,8 @@ pub(crate) async fn show(
 ) -> Result<Reply> {
     let (access, query) = (me.access(), query.into_inner());
     let search = (query.q.clone(), query.role.clone(), query.next.clone());
-    let (mine, permissions, roles, mut found) = app
+    let now = app.now();
+    let (mine, permissions, roles, invited, mut found) = app
         .read(move |conn| {
             let mine = access.decide(conn)?;
             let (beginning, role, cursor) = search.clone();
@@ -153,7 +159,11 @@ pub(crate) async fn show(
             let most = i64::try_from(A_PAGE + 1).map_err(Error::internal)?;
             let found = membership::list(conn, &mine.organisation.id, &search, most)?;
             let permissions = mine.permissions(conn)?;
-            Ok((mine.clone(), permissions, choices(conn, &mine)?, found))
+            let invited = match mine.may(Permission::MembersInvite) {
+                true => invitation::count_open(conn, &mine.organisation.id, now)?,
+                false => 0,
+            };
+            Ok((mine.clone(), permissions, choices(conn, &mine)?, invited, found))
         })
         .await?;
     let has_more = found.len() > A_PAGE;
@@ -164,6 +174,7 @@ pub(crate) async fn show(
         members: found.into_iter().map(|member| MemberView::new(member, &mine.user)).collect(),
         you: You { role: mine.role.clone(), permissions },
         organisation: OrganisationView::new(mine.organisation, mine.role, current_of(&me)),
+        invited,
         query,
         roles,
         may,

@@ -59,6 +59,9 @@ fn all() -> Vec<Email> {
         Withdrawn::LedBack { domain, connection: None },
     ];
     let reset = |occasion| reset_password(&site, &ada, "Ada", occasion, "t0ken", "1 hour").unwrap();
+    let answered = |answer| {
+        invitation_answered(&site, (&ada, "Ada"), ("Acme", "acme"), "eve@example.com", answer).unwrap()
+    };
     let laptop = KeptCredentials { passkeys: vec!["Laptop".into()], ..KeptCredentials::default() };
     vec![
         verify_email(&site, &ada, "t0ken", "5tart", "24 hours").unwrap(),
@@ -67,6 +70,10 @@ fn all() -> Vec<Email> {
         reset(ResetOccasion::Secured),
         reset(ResetOccasion::AccountMade),
         reset(ResetOccasion::ByOperator),
+        invitation(&site, &ada, ("Bea", "Acme"), "Editor", "tomorrow", "t0ken").unwrap(),
+        answered(InvitationAnswer::Accepted),
+        answered(InvitationAnswer::Declined),
+        answered(InvitationAnswer::AskedAgain),
         secured_elsewhere(&site, &ada, "Ada").unwrap(),
         reset_password_unconfirmed(&site, &ada, "t0ken", "5tart", "1 hour").unwrap(),
         password_changed(

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     clock::Timestamp,
-    ids::{ConnectionId, OrganisationId, PasskeyId, RoleId, SessionId, UserId},
+    ids::{ConnectionId, InvitationId, OrganisationId, PasskeyId, RoleId, SessionId, UserId},
     kinds::{AfterHandOver, AuthMethod, Factor, Role},
 };
 
@@ -166,6 +166,16 @@ pub(crate) enum Event {
     OrganisationEnded { organisation: OrganisationId },
     /// Somebody became a member.
     MemberAdded { organisation: OrganisationId, role: Role },
+    /// Somebody was invited, in a role: built in, or by its name.
+    MemberInvited { organisation: OrganisationId, invitation: InvitationId, role: String },
+    /// An invitation was sent again.
+    InvitationResent { organisation: OrganisationId, invitation: InvitationId },
+    /// An invitation was taken back, or ended because whoever sent it may give that role no more.
+    InvitationRevoked { organisation: OrganisationId, invitation: InvitationId },
+    /// Somebody who was invited joined.
+    InvitationAccepted { organisation: OrganisationId, invitation: InvitationId },
+    /// Somebody who was invited did not want to.
+    InvitationDeclined { organisation: OrganisationId, invitation: InvitationId },
     /// A member got another role: built in, or by its name.
     RoleChanged { organisation: OrganisationId, from: String, to: String },
     /// An organisation made a role of its own.

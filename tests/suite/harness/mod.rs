@@ -345,6 +345,12 @@ pub fn run_program<N: AsRef<OsStr>, V: AsRef<OsStr>>(
     CommandOutput::of(Command::new(program()).args(arguments).env_clear().envs(settings).output().unwrap())
 }
 
+/// How often a race is run: `RACE_ROUNDS`, or twenty times.
+#[expect(clippy::disallowed_methods, reason = "tests learn from the environment where they run")]
+pub fn rounds() -> usize {
+    std::env::var("RACE_ROUNDS").map_or(20, |rounds| rounds.parse().expect("RACE_ROUNDS is a number"))
+}
+
 /// The token of the first link in a text.
 pub fn token_in(text: &str) -> Option<String> {
     let (_, rest) = text.split_once("token=")?;

@@ -67,14 +67,14 @@ impl Acme {
 
     /// Somebody is a member in this role, whatever they were before.
     pub async fn enters(&self, user: &UserId, role: &str) {
-        let built_in = Role::from_word(role).unwrap_or(Role::Viewer);
+        let built_in = role_of(role).unwrap_or(Role::Viewer);
         let (organisation, member) = (Id::from_text(self.id.clone()), user.clone());
         let join = self
             .app
             .inner
             .write(move |tx| add_member(tx, &Actor::operator(), &organisation, &member, built_in).map(drop));
         join.await.unwrap();
-        let role_id = if Role::from_word(role).is_some() { "NULL".to_owned() } else { format!("'{role}'") };
+        let role_id = if role_of(role).is_some() { "NULL".to_owned() } else { format!("'{role}'") };
         let set = format!("UPDATE memberships SET role = '{built_in}', role_id = {role_id}");
         self.app.db_execute(&format!("{set} WHERE user_id = '{user}'")).await;
     }
@@ -114,8 +114,6 @@ pub async fn stepped_up(app: &TestApp, address: &str) -> Visitor {
     curl
 }
 
-/// How often races are run: `RACE_ROUNDS`, or twenty times.
-#[expect(clippy::disallowed_methods, reason = "tests learn from the environment where they run")]
-pub fn rounds() -> usize {
-    std::env::var("RACE_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(20)
+fn role_of(word: &str) -> Option<Role> {
+    Role::ALL.iter().copied().find(|role| role.as_str() == word)
 }
