@@ -39,6 +39,9 @@ const MOST_A_DAY: i32 = 50;
 /// How many emails about one invitation go to one address in a day.
 const MOST_EMAILS_A_DAY: i32 = 3;
 
+/// How many emails about invitations go to one address in a day, however many organisations somebody makes.
+const MOST_EMAILS_A_DAY_TO_ONE: i32 = 10;
+
 /// Why somebody was not invited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NotInvited {
@@ -113,8 +116,9 @@ pub(crate) fn invite(
     if !rate_limit::try_consume(tx, &Limit::new("invitations", organisation.id.as_str(), MOST_A_DAY, day))? {
         return Ok(Err(NotInvited::TooMany));
     }
-    if !may_email(tx, organisation, email)? {
-        return Ok(Err(NotInvited::TooOften));
+    match count_email(tx, organisation, email) {
+        Err(Error::TooManyAttempts(_)) => return Ok(Err(NotInvited::TooOften)),
+        counted => counted?,
     }
     let expires_at = tx.now + tx.config.lifetimes.invitation;
     let Some(id) = invitation::insert(tx, &organisation.id, email, role, &by.user, expires_at)? else {
@@ -135,8 +139,7 @@ pub(crate) fn resend(tx: &mut Tx, actor: &Actor, by: &Membership, id: &Invitatio
     let organisation = &by.organisation;
     let found = owned(tx.conn, organisation, id)?;
     open_invitations::may_invite(tx.conn, by, &found.role)?;
-    rate_limit::consume(tx, &emails_to(organisation, &found.email))?;
-    rate_limit::consume_mail(tx, EmailKind::Invitation, &found.email)?;
+    count_email(tx, organisation, &found.email)?;
     if !invitation::note_sent(tx, id, &by.user, tx.now + tx.config.lifetimes.invitation)? {
         return Err(Error::Conflict);
     }
@@ -157,14 +160,14 @@ fn owned(conn: &mut Conn, organisation: &Organisation, id: &InvitationId) -> Res
     found.filter(|one| one.organisation_id == organisation.id).ok_or(Error::NotFound)
 }
 
-fn emails_to(organisation: &Organisation, email: &EmailAddress) -> Limit {
-    let whom = format!("{} {}", organisation.id, email.normalized());
-    Limit::new("invitation-emails", &whom, MOST_EMAILS_A_DAY, TimeDelta::days(1))
-}
-
-fn may_email(tx: &mut Tx, organisation: &Organisation, email: &EmailAddress) -> Result<bool> {
-    Ok(rate_limit::try_consume(tx, &emails_to(organisation, email))?
-        && rate_limit::try_consume_mail(tx, EmailKind::Invitation, email)?)
+/// Counts one more email to an address. [`Error::TooManyAttempts`] where it got as many as it may: from this organisation,
+/// from all of them, or in this hour.
+fn count_email(tx: &mut Tx, organisation: &Organisation, email: &EmailAddress) -> Result<()> {
+    let (to, day) = (email.normalized(), TimeDelta::days(1));
+    let from_here = format!("{} {to}", organisation.id);
+    rate_limit::consume(tx, &Limit::new("invitation-emails", &from_here, MOST_EMAILS_A_DAY, day))?;
+    rate_limit::consume(tx, &Limit::new("invitation-emails-to", &to, MOST_EMAILS_A_DAY_TO_ONE, day))?;
+    rate_limit::consume_mail(tx, EmailKind::Invitation, email)
 }
 
 /// Sends the email of an invitation, as it stands.

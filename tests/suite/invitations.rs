@@ -164,6 +164,26 @@ async fn an_organisation_a_person_and_an_address_have_their_limits() {
     invites(&owner, "q1@example.com", "viewer").await;
 }
 
+/// However many organisations somebody makes, no mailbox is filled with their invitations.
+#[actix_web::test]
+async fn ten_invitations_a_day_go_to_one_address() {
+    let app = TestApp::with(&[("THROTTLE", "on")]).await;
+    let mut sent = 0;
+    for turn in 0..12 {
+        app.wait(TimeDelta::hours(1));
+        let maker = app.verified(&format!("maker{turn}@example.com")).await;
+        let name = format!("Org {turn}");
+        maker.post_json("/organisations", json!({ "name": name })).await.is(201);
+        let path = format!("/organisations/org-{turn}/invitations");
+        sent += usize::from(
+            maker.post_json(&path, json!({ "email": BEN, "role": "viewer" })).await.status == 201,
+        );
+    }
+
+    assert_eq!(sent, 10);
+    assert_eq!(app.emails_that_say(BEN, "invites you").await, 10);
+}
+
 /// Sent again: a new end and a new link, and the older link is dead.
 #[actix_web::test]
 async fn of_several_emails_the_newest_link_works() {
