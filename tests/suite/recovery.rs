@@ -56,6 +56,8 @@ pub async fn gets_back(app: &TestApp) -> Visitor {
 
 /// Sets the password by mail.
 pub async fn resets(app: &TestApp) {
+    // What waits goes out first: of emails that leave together, none is the newest.
+    app.send_emails().await;
     app.curl().post_json("/forgot-password", json!({ "email": ADA })).await.is(200);
     let reset = reset_link(app).await;
     app.curl().post_json("/reset-password", json!({ "token": reset, "password": LATER })).await.is(200);
