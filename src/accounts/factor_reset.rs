@@ -101,7 +101,10 @@ pub(crate) fn ask_for(tx: &mut Tx, actor: &Actor, user: &User, only: Option<Vec<
         .set((users::factors_reset_at.eq(at), users::factors_reset_only.eq(kept)))
         .execute(tx.conn)?;
     if let Some(only) = &only {
-        set_disputed(tx, &user.id, Some(only), Some(tx.now))?;
+        let disputed: Vec<PasskeyId> = only.iter().filter_map(passkey_of).collect();
+        diesel::update(passkeys::table.filter(passkeys::id.eq_any(disputed)))
+            .set(passkeys::disputed_at.eq(tx.now))
+            .execute(tx.conn)?;
     }
     let secret = token::issue::<StopFactorReset>(tx, &user.id, &())?;
     let (at_words, delay, token) = (at.exact(), span_in_words(delay), secret.reveal());
@@ -146,7 +149,9 @@ pub(crate) fn stop(tx: &mut Tx, actor: &Actor, user: &User) -> Result<bool> {
     if stopped == 0 {
         return Ok(false);
     }
-    set_disputed(tx, &user.id, None, None)?;
+    diesel::update(passkeys::table.filter(passkeys::user_id.eq(&user.id)))
+        .set(passkeys::disputed_at.eq(None::<Timestamp>))
+        .execute(tx.conn)?;
     let now = tx.now.exact();
     tell(tx, user, ResetStep::Stopped { when: &now })?;
     audit::record(tx, actor, &user.id, Event::SecondFactorsResetStopped {})?;
@@ -183,24 +188,6 @@ pub(crate) fn carry_out(tx: &mut Tx, id: &UserId) -> Result<bool> {
     let now = tx.now.exact();
     tell(tx, &user, ResetStep::SomeDone { when: &now, what: &names })?;
     Ok(true)
-}
-
-/// Says since when passkeys are in dispute: these, or all.
-fn set_disputed(
-    tx: &mut Tx,
-    user: &UserId,
-    only: Option<&Vec<Target>>,
-    since: Option<Timestamp>,
-) -> Result<()> {
-    let mut own = diesel::update(passkeys::table.filter(passkeys::user_id.eq(user)))
-        .set(passkeys::disputed_at.eq(since))
-        .into_boxed();
-    if let Some(only) = only {
-        let ids: Vec<PasskeyId> = only.iter().filter_map(passkey_of).collect();
-        own = own.filter(passkeys::id.eq_any(ids));
-    }
-    own.execute(tx.conn)?;
-    Ok(())
 }
 
 fn passkey_of(target: &Target) -> Option<PasskeyId> {

@@ -111,7 +111,10 @@ pub(crate) fn invite(
     if before.iter().any(|one| one.is_open(tx.now)) {
         return Ok(Err(NotInvited::Invited));
     }
-    invitation::expire(tx)?;
+    // One that ran out stands in the way until it is ended.
+    if before.iter().any(|one| one.state == State::Open) {
+        invitation::expire(tx)?;
+    }
     let day = TimeDelta::days(1);
     if !rate_limit::try_consume(tx, &Limit::new("invitations", organisation.id.as_str(), MOST_A_DAY, day))? {
         return Ok(Err(NotInvited::TooMany));

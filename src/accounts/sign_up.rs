@@ -3,10 +3,14 @@
 use super::{containment, email_verification, invitations, registration};
 use crate::{
     db::Tx,
-    error::{Error, Result},
+    error::{Error, Errors, Result},
     mail::{EmailAddress, emails::ResetOccasion},
     model::{
         audit::{self, Actor, Event},
+        password::{
+            Password,
+            policy::{Context, weaknesses},
+        },
         token::Invite,
         user::{self, Name, NewUser, ProvisionedUser, User},
     },
@@ -54,4 +58,21 @@ pub(crate) fn by_invitation(tx: &mut Tx, actor: &Actor, link: &Secret<Invite>, n
     let user = registration::register(tx, actor, new)?;
     email_verification::confirm(tx, &actor.known_as(&user.id), &user.id, &normalized)?;
     user::by_id(tx.conn, &user.id)
+}
+
+/// Looks at the name and the password of somebody who makes an account by a link to `address`, at both at once. Not for a thread
+/// that answers requests: judging a password takes milliseconds.
+pub(crate) fn check(
+    name: &str,
+    password: &Password,
+    address: &EmailAddress,
+    app: &str,
+) -> Result<Name, Errors> {
+    let context = Context { address: address.spelled(), name, app };
+    let mut errors = Errors::default();
+    let name = Name::parse(name).map_err(|problem| errors.add("name", problem)).ok();
+    for weakness in weaknesses(password.reveal(), &context) {
+        errors.add("password", weakness);
+    }
+    name.filter(|_| errors.is_empty()).ok_or(errors)
 }

@@ -6,21 +6,13 @@ use askama::Template;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    accounts::{email_verification, sso_policy},
+    accounts::{email_verification, sign_up, sso_policy},
     app::App,
     error::{Error, Errors, Result},
     kinds::AuthMethod,
     log,
     mail::EmailAddress,
-    model::{
-        password::{
-            Password,
-            policy::{Context, weaknesses},
-        },
-        rate_limit,
-        token::UseAddress,
-        user::{Name, NewUser},
-    },
+    model::{password::Password, rate_limit, token::UseAddress, user::NewUser},
     secret::Secret,
     web::{Client, Input, MaybeUser, Query, Reply, authentication, views::UserView},
 };
@@ -88,7 +80,9 @@ pub(crate) async fn create(
         return Err(Error::SsoRequired(authentication::sso_login_url(&email)));
     }
     let (app_name, address) = (app.config().site.name.clone(), email.clone());
-    let checked = log::spawn_blocking(move || (form.check(&address, &app_name), form)).await;
+    let checked =
+        log::spawn_blocking(move || (sign_up::check(&form.name, &form.password, &address, &app_name), form))
+            .await;
     let (name, form) = match checked.map_err(Error::internal)? {
         (Ok(name), form) => (name, form),
         (Err(errors), form) => {
@@ -135,18 +129,5 @@ fn page(
         someone_else: visitor.signed_in().map(|me| me.user.email.spelled().to_owned()),
         has_own: visitor.signed_in().is_some_and(|me| me.user.email.normalized() == email.normalized()),
         errors,
-    }
-}
-
-impl Form {
-    /// Looks at everything at once. Not for a thread that answers requests: judging a password takes milliseconds.
-    fn check(&self, email: &EmailAddress, app_name: &str) -> Result<Name, Errors> {
-        let context = Context { address: email.spelled(), name: &self.name, app: app_name };
-        let mut errors = Errors::default();
-        let name = Name::parse(&self.name).map_err(|problem| errors.add("name", problem)).ok();
-        for weakness in weaknesses(self.password.reveal(), &context) {
-            errors.add("password", weakness);
-        }
-        name.filter(|_| errors.is_empty()).ok_or(errors)
     }
 }

@@ -20,13 +20,10 @@ use crate::{
         audit::{self, Event},
         invitation::Invitation,
         organisation::{self, Organisation},
-        password::{
-            Password,
-            policy::{Context, weaknesses},
-        },
+        password::Password,
         rate_limit, session,
         token::Invite,
-        user::{self, Name, NewUser},
+        user::{self, NewUser},
     },
     secret::Secret,
     web::{Client, CurrentUser, Input, MaybeUser, Query, Reply, authentication, views::UserView},
@@ -178,7 +175,7 @@ pub(crate) async fn create(
     Input(form): Input<Form>,
     app: Data<App>,
 ) -> Result<Reply> {
-    let Some(me) = visitor.signed_in() else { return sign_up(client, &visitor, form, &app).await };
+    let Some(me) = visitor.signed_in() else { return join_as_newcomer(client, &visitor, form, &app).await };
     let (actor, user, which) = (me.actor(), me.user.clone(), Which::Link(form.token));
     let organisation = app
         .write(move |tx| {
@@ -197,11 +194,13 @@ pub(super) fn joined(organisation: Organisation) -> Result<Reply> {
     Reply::done(format!("/organisations/{slug}"), message).with("organisation", view)
 }
 
-async fn sign_up(client: Client, visitor: &MaybeUser, form: Form, app: &App) -> Result<Reply> {
+async fn join_as_newcomer(client: Client, visitor: &MaybeUser, form: Form, app: &App) -> Result<Reply> {
     let (now, link) = (app.now(), form.token.clone());
     let email = app.read(move |conn| Ok(invitations::open(conn, &link, now)?.email)).await?;
     let (app_name, address) = (app.config().site.name.clone(), email.clone());
-    let checked = log::spawn_blocking(move || (form.check(address.spelled(), &app_name), form)).await;
+    let checked =
+        log::spawn_blocking(move || (sign_up::check(&form.name, &form.password, &address, &app_name), form))
+            .await;
     let (name, form) = match checked.map_err(Error::internal)? {
         (Ok(name), form) => (name, form),
         (Err(errors), form) => {
@@ -257,17 +256,4 @@ pub(crate) async fn switch(me: CurrentUser, Input(form): Input<Link>, app: Data<
     };
     let back = format!("/invitations/accept?{}", query("token", form.token.reveal()));
     Ok(Reply::go(format!("/login?{}", query("next", &back))).signed_out())
-}
-
-impl Form {
-    /// Looks at everything at once. Not for a thread that answers requests: judging a password takes milliseconds.
-    fn check(&self, address: &str, app_name: &str) -> Result<Name, Errors> {
-        let context = Context { address, name: &self.name, app: app_name };
-        let mut errors = Errors::default();
-        let name = Name::parse(&self.name).map_err(|problem| errors.add("name", problem)).ok();
-        for weakness in weaknesses(self.password.reveal(), &context) {
-            errors.add("password", weakness);
-        }
-        name.filter(|_| errors.is_empty()).ok_or(errors)
-    }
 }
