@@ -162,7 +162,11 @@ impl Browser {
 
     /// Presses the button with these words; the first, where several have them.
     pub async fn press(&self, words: &str) {
-        self.button(words).await.click().await.unwrap();
+        let button = self.button(words).await;
+        // A refusal that is on the page already answers nothing that is pressed now.
+        let mark = "document.querySelectorAll('[role=alert]').forEach(old => old.dataset.answered = '')";
+        self.client.execute(mark, vec![]).await.unwrap();
+        button.click().await.unwrap();
     }
 
     /// The button with these words.
@@ -273,9 +277,9 @@ impl Browser {
         self.client.execute(&format!("return {expression}"), vec![]).await.unwrap()
     }
 
-    /// The form came back with what is wrong with it.
+    /// The form that was pressed last came back with what is wrong with it.
     pub async fn is_refused(&self) {
-        self.find("//*[@role='alert']").await;
+        self.find("//*[@role='alert'][not(@data-answered)]").await;
     }
 
     /// What has the focus is an alert or the field that one is about, or will be in a moment.
