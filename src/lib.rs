@@ -16,7 +16,7 @@
 //! A request comes in through [`server`], is matched in [`routes`], and ends in a flow. The flow's handler has
 //! four beats: who may enter (a guard), what was sent (an input), one read or write, one [`web::Reply`]. A write is
 //! one transaction at one moment; its emails lie in the same transaction and leave after it. Whoever proves who
-//! they are comes in through [`web::authentication`], and through nothing else.
+//! they are comes in through [`accounts::authentication`], and through nothing else.
 //!
 //! An application that embeds it opens it with settings, brings the schema up and serves it on a socket of its own:
 //!

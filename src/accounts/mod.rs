@@ -1,7 +1,9 @@
 //! Use cases and policy, without HTTP: what may happen to an account or an organisation, as transactions.
 
+pub(crate) mod authentication;
 pub(crate) mod ceremony;
 pub(crate) mod checks;
+pub(crate) mod client_facts;
 pub(crate) mod connections;
 pub(crate) mod containment;
 pub(crate) mod deletion;
@@ -15,6 +17,7 @@ pub(crate) mod hand_over;
 pub(crate) mod hand_over_offers;
 pub(crate) mod identity_links;
 pub(crate) mod invitations;
+pub(crate) mod known_devices;
 pub(crate) mod limits;
 pub(crate) mod link_password;
 pub(crate) mod linking;

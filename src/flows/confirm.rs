@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use self::attempt::{Attempt, Verdict};
 use crate::{
     accounts::{
-        factors,
+        authentication, factors,
         second_factors::{self, Code},
         sso_policy,
         step_up::{self, Missed},
@@ -22,7 +22,7 @@ use crate::{
         password::{KnownDevice, Password},
         rate_limit, user,
     },
-    web::{Authenticated, Client, CurrentUser, Input, Query, Reply, authentication, local_path},
+    web::{Authenticated, Client, CurrentUser, Input, Query, Reply, local_path},
     webauthn::Assertion,
 };
 

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    accounts::{email_verification, sso_policy},
+    accounts::{authentication, email_verification, sso_policy},
     app::App,
     clock::span_in_words,
     db::Tx,
@@ -22,7 +22,7 @@ use crate::{
         token::{self, ResetPassword},
         user,
     },
-    web::{Client, Input, Reply, authentication},
+    web::{Client, Input, Reply},
 };
 
 /// The form for a link.

@@ -7,7 +7,7 @@ use askama::Template;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    accounts::{passwords, sso_policy},
+    accounts::{authentication, passwords, sso_policy},
     app::App,
     db::Tx,
     error::{Error, Errors, Result},
@@ -19,8 +19,8 @@ use crate::{
         user::{self, PasswordCredential, PasswordCredentials},
     },
     web::{
-        BrowserBinding, Client, IncludingScheduledDeletion, Input, Query, Reply, authentication, input::tick,
-        local_path, views::UserView,
+        BrowserBinding, Client, IncludingScheduledDeletion, Input, Query, Reply, input::tick, local_path,
+        views::UserView,
     },
 };
 

@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use crate::{
     accounts::{
+        authentication,
         ceremony::{self, AssertionOutcome, CeremonyBinding},
         factor_reset,
     },
@@ -17,7 +18,7 @@ use crate::{
         sign_in::{self, Attempt, Outcome},
         user::User,
     },
-    web::{BrowserBinding, Client, Input, Reply, authentication, input::tick, local_path, views::UserView},
+    web::{BrowserBinding, Client, Input, Reply, input::tick, local_path, views::UserView},
     webauthn::{Assertion, RelyingParty},
 };
 

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     accounts::{
+        authentication::{self, IssuedSession},
         ceremony::{self, CeremonyBinding},
         factor_removal, factors, passkey_enrolment, passkeys, second_factors, security_changes,
     },
@@ -28,9 +29,7 @@ use crate::{
         user::User,
     },
     web::{
-        Authenticated, Client, CurrentUser, Input, Reply, SteppedUpVerifiedUser,
-        authentication::{self, IssuedSession},
-        second_factors::CodesPage,
+        Authenticated, Client, CurrentUser, Input, Reply, SteppedUpVerifiedUser, second_factors::CodesPage,
     },
     webauthn::{Registration, RelyingParty},
 };

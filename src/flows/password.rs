@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     accounts::{
-        containment, security_changes,
+        authentication, containment, security_changes,
         step_up::{self, Missed},
     },
     app::App,
@@ -24,7 +24,7 @@ use crate::{
         security_change::Kind,
         user::{self, PasswordCredential},
     },
-    web::{Client, Input, Reply, SteppedUpUser, authentication},
+    web::{Client, Input, Reply, SteppedUpUser},
 };
 
 /// The form.

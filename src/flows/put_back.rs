@@ -3,11 +3,11 @@
 use actix_web::web::{Data, Path};
 
 use crate::{
-    accounts::put_back,
+    accounts::{authentication, put_back},
     app::App,
     error::Result,
     ids::SecurityChangeId,
-    web::{Client, Reply, SteppedUpVerifiedUser, authentication, second_factors::CodesPage},
+    web::{Client, Reply, SteppedUpVerifiedUser, second_factors::CodesPage},
 };
 
 /// `POST /me/security/removed/{id}/put-back`

@@ -10,7 +10,10 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use crate::{
-    accounts::{factors, second_factors},
+    accounts::{
+        authentication::{self, IssuedSession},
+        factors, second_factors,
+    },
     app::App,
     db::Tx,
     error::{Error, Errors, Result},
@@ -18,7 +21,6 @@ use crate::{
     model::{audit::Actor, recovery_code, session::CurrentSession, user::User},
     web::{
         Client, CurrentUser, Input, Reply, SteppedUpVerifiedUser,
-        authentication::{self, IssuedSession},
         second_factors::{CodesPage, FactorsPage},
     },
 };

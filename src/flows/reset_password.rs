@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     accounts::{
+        authentication,
         containment::{self, Occasion},
         email_verification, linking, second_factors, security_changes, sso_policy, unverified_account,
     },
@@ -28,7 +29,7 @@ use crate::{
         user::{self, User},
     },
     secret::Secret,
-    web::{Client, Input, MaybeUser, Query, Reply, authentication},
+    web::{Client, Input, MaybeUser, Query, Reply},
 };
 
 /// The form for a new password.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::second_factor::verdict::{MOST_CODES, Verdict, ended, missed};
 use crate::{
     accounts::{
-        containment, factors,
+        authentication, containment, factors,
         second_factors::{self, Code},
     },
     app::App,
@@ -25,7 +25,7 @@ use crate::{
         user,
     },
     secret::Secret,
-    web::{Client, Input, PendingLogin, Query, Reply, authentication, local_path, views::UserView},
+    web::{Client, Input, PendingLogin, Query, Reply, local_path, views::UserView},
     webauthn::Assertion,
 };
 

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    accounts::{email_verification, registration, sso_policy},
+    accounts::{authentication, email_verification, registration, sso_policy},
     app::App,
     db::Tx,
     error::{Error, Errors, Result},
@@ -23,8 +23,7 @@ use crate::{
         user::{self, Name, NewUser, PasswordCredential, User},
     },
     web::{
-        BrowserBinding, Client, IncludingScheduledDeletion, Input, Query, Reply, authentication, local_path,
-        views::UserView,
+        BrowserBinding, Client, IncludingScheduledDeletion, Input, Query, Reply, local_path, views::UserView,
     },
 };
 

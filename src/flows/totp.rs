@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     accounts::{
+        authentication::{self, IssuedSession},
         factor_removal, factors,
         second_factors::{self, Code},
         security_changes,
@@ -26,7 +27,6 @@ use crate::{
     },
     web::{
         Authenticated, Client, Input, Reply, SteppedUpVerifiedUser,
-        authentication::{self, IssuedSession},
         second_factors::{CodesPage, FactorsPage},
     },
 };

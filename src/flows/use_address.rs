@@ -6,7 +6,7 @@ use askama::Template;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    accounts::{email_verification, sign_up, sso_policy},
+    accounts::{authentication, email_verification, sign_up, sso_policy},
     app::App,
     error::{Error, Errors, Result},
     kinds::AuthMethod,
@@ -14,7 +14,7 @@ use crate::{
     mail::EmailAddress,
     model::{password::Password, rate_limit, token::UseAddress, user::NewUser},
     secret::Secret,
-    web::{Client, Input, MaybeUser, Query, Reply, authentication, views::UserView},
+    web::{Client, Input, MaybeUser, Query, Reply, views::UserView},
 };
 
 /// The form behind the link.

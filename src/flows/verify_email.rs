@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     accounts::{
+        authentication,
         containment::{self, Occasion},
         email_verification, link_password, linking,
     },
@@ -27,10 +28,7 @@ use crate::{
         user::{self, PasswordCredential, User},
     },
     secret::Secret,
-    web::{
-        Client, CurrentUser, Input, MaybeUser, Query, Reply, ReturnTo, authentication, input::tick,
-        local_path,
-    },
+    web::{Client, CurrentUser, Input, MaybeUser, Query, Reply, ReturnTo, input::tick, local_path},
 };
 
 /// What the recipient of a link should know before anything happens.

@@ -1,6 +1,9 @@
-//! Who is at the other end of the wire: address, device, and the session this browser already holds.
+//! Who is at the other end of the wire.
 
-use std::future::{Ready, ready};
+use std::{
+    future::{Ready, ready},
+    ops::Deref,
+};
 
 use actix_session::SessionExt;
 use actix_web::{
@@ -10,97 +13,37 @@ use actix_web::{
 };
 
 use super::{
-    BrowserBinding, forwarded,
-    known_device::KnownDeviceCookie,
+    BrowserBinding, forwarded, known_device,
     negotiation::{self, header_text, user_agent},
     pending, session_cookie, visitor,
 };
 use crate::{
-    db::Conn,
+    accounts::client_facts::{ClientFacts, ClientHints, short},
     error::{Error, Result},
-    ids::{SessionId, UserId},
-    model::{
-        audit::{Actor, ActorKind},
-        device::Device,
-        session::{Fingerprint, SessionSecret},
-        token::LinkIdentity,
-        user,
-    },
-    secret::Secret,
 };
 
-/// The other end of the wire, as it bears on signing in.
+/// The other end of the wire: what use cases know of it, and what only the answer depends on.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
-    /// Its address on the network; empty where it is not known.
-    pub ip: String,
-    /// What it calls itself.
-    pub user_agent: String,
-    /// The first language it asks for.
-    pub language: String,
-    /// What its script told, where it runs one.
-    pub hints: ClientHints,
-    /// The session secrets it presents, live or not.
-    pub presented: Vec<SessionSecret>,
-    /// The accounts that were let in from this browser before.
-    pub known: KnownDeviceCookie,
-    /// The digest of its mark, where it holds one.
-    pub binding: Option<String>,
-    /// What this browser is about to connect with the account that signs in, if anything.
-    pub linking: Option<Secret<LinkIdentity>>,
-    /// The session this browser holds, and whose.
-    pub current_session: Option<(UserId, SessionId)>,
+    facts: ClientFacts,
     /// Whether it asked for pages.
     pub is_browser: bool,
     /// Whether a person is going there: not a HEAD, a prefetch or a preview.
     pub is_navigation: bool,
 }
 
-/// What a small script tells of a browser, in hidden fields of the form. Empty without scripts.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct ClientHints {
-    /// The time zone's name.
-    pub zone: String,
-    /// The size of the screen.
-    pub screen: String,
-}
-
 impl Client {
     /// The same, with what its script told.
     pub(crate) fn with_hints(self, zone: &str, screen: &str) -> Self {
-        Self { hints: ClientHints { zone: short(zone), screen: short(screen) }, ..self }
+        Self { facts: self.facts.with_hints(zone, screen), ..self }
     }
+}
 
-    /// What is kept of it with its session.
-    pub(crate) fn fingerprint(&self) -> Fingerprint {
-        Fingerprint {
-            user_agent: self.user_agent.clone(),
-            language: self.language.clone(),
-            time_zone: self.hints.zone.clone(),
-            screen: self.hints.screen.clone(),
-        }
-    }
+impl Deref for Client {
+    type Target = ClientFacts;
 
-    /// The device, as its user agent tells.
-    pub(crate) fn device(&self) -> Device {
-        Device::of(&self.user_agent)
-    }
-
-    /// The visitor as an actor in the audit.
-    pub(crate) fn actor(&self) -> Actor {
-        let (user, session) = self.current_session.clone().unzip();
-        Actor { kind: ActorKind::User, user, session, ip: Some(self.ip.clone()) }
-    }
-
-    /// Whether `user` was let in from this browser before, and stands by it.
-    pub(crate) fn is_known_to(&self, conn: &mut Conn, user: &UserId) -> Result<bool> {
-        let known_from = user::password_credential(conn, user)?.browsers_known_from;
-        Ok(self.known.knows(user, known_from))
-    }
-
-    /// Whether this browser is signed in as `user`.
-    pub(crate) fn holds_session_of(&self, user: &UserId) -> bool {
-        self.current_session.as_ref().is_some_and(|(held, _)| held == user)
+    fn deref(&self) -> &ClientFacts {
+        &self.facts
     }
 }
 
@@ -113,22 +56,19 @@ impl FromRequest for Client {
         let held = visitor::of(req);
         let user_agent = user_agent(req);
         ready(held.map(|held| Self {
-            ip: forwarded::ip(req).map(|ip| ip.to_string()).unwrap_or_default(),
-            language: short(&header_text(req, header::ACCEPT_LANGUAGE).unwrap_or_default()),
-            hints: ClientHints::default(),
-            presented: session_cookie::presented(req),
-            known: KnownDeviceCookie::of(req, &user_agent),
-            user_agent,
-            binding: BrowserBinding::digest(&req.get_session()),
-            linking: pending::linking(&req.get_session()),
-            current_session: held.map(|visitor| (visitor.user.id.clone(), visitor.session.id.clone())),
+            facts: ClientFacts {
+                ip: forwarded::ip(req).map(|ip| ip.to_string()).unwrap_or_default(),
+                language: short(&header_text(req, header::ACCEPT_LANGUAGE).unwrap_or_default()),
+                hints: ClientHints::default(),
+                presented: session_cookie::presented(req),
+                known: known_device::of(req, &user_agent),
+                user_agent,
+                binding: BrowserBinding::digest(&req.get_session()),
+                linking: pending::linking(&req.get_session()),
+                current_session: held.map(|visitor| (visitor.user.id.clone(), visitor.session.id.clone())),
+            },
             is_browser: negotiation::wants_html(req.headers()),
             is_navigation: req.method() != Method::HEAD && !is_speculative,
         }))
     }
-}
-
-/// The first word of a list, and not much of that.
-fn short(text: &str) -> String {
-    text.split([',', ';']).next().unwrap_or_default().chars().filter(|c| !c.is_control()).take(60).collect()
 }

@@ -2,7 +2,6 @@
 
 pub(crate) mod access;
 pub(crate) mod assets;
-pub(crate) mod authentication;
 pub(crate) mod body_budget;
 pub(crate) mod browser_binding;
 pub(crate) mod client;
@@ -16,6 +15,7 @@ pub(crate) mod guard;
 pub(crate) mod headers;
 pub(crate) mod icons;
 pub(crate) mod input;
+pub(crate) mod issued_session;
 pub(crate) mod known_device;
 pub(crate) mod layout;
 pub(crate) mod link_token;

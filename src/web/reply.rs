@@ -13,15 +13,17 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    authentication::{IssuedSession, SignInOutcome},
     error_body::{self, status_of},
-    flash,
-    known_device::KnownDeviceCookie,
+    flash, issued_session, known_device,
     layout::Layout,
     negotiation::wants_html,
     pending, session_cookie,
 };
 use crate::{
+    accounts::{
+        authentication::{IssuedSession, SignInOutcome},
+        known_devices::KnownDevices,
+    },
     error::{Error, Errors, Result},
     model::token::PendingSignIn,
     secret::Secret,
@@ -50,7 +52,7 @@ pub(crate) struct Reply {
     status: StatusCode,
     body: Body,
     session: SessionCookie,
-    known: Option<KnownDeviceCookie>,
+    known: Option<KnownDevices>,
 }
 
 enum Body {
@@ -131,7 +133,7 @@ impl Reply {
     }
 
     /// The browser is known as this cookie says.
-    pub(crate) fn known_as(self, known: KnownDeviceCookie) -> Self {
+    pub(crate) fn known_as(self, known: KnownDevices) -> Self {
         Self { known: Some(known), ..self }
     }
 
@@ -169,7 +171,7 @@ impl Responder for Reply {
             SessionCookie::Pending(secret) => pending::keep(&req.get_session(), &secret),
             SessionCookie::Set(issued) => {
                 pending::forget(&req.get_session());
-                for cookie in issued.cookies(req) {
+                for cookie in issued_session::cookies(issued, req) {
                     answer.cookie(cookie);
                 }
             }
@@ -178,7 +180,7 @@ impl Responder for Reply {
                 answer.cookie(session_cookie::removal(req));
             }
         }
-        if let Some(cookie) = self.known.and_then(|known| known.cookie_for(req)) {
+        if let Some(cookie) = self.known.and_then(|known| known_device::cookie_for(&known, req)) {
             answer.cookie(cookie);
         }
         if let Body::Refused(_, error) = &self.body {

@@ -137,7 +137,7 @@ fn no_session_is_started_but_at_the_one_door() {
     let starts = |source: &str| source.contains("session::start(");
     let found: Vec<_> = sources("src").into_iter().filter(|(_, source)| starts(source)).collect();
     let files: Vec<_> = found.iter().map(|(path, _)| path.display().to_string()).collect();
-    assert_eq!(files, ["src/web/authentication.rs"]);
+    assert_eq!(files, ["src/accounts/authentication.rs"]);
 }
 
 /// The flows that call the door, by their names.

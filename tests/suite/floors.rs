@@ -156,7 +156,7 @@ fn every_way_of_reaching_up_is_noticed() {
         (&model, "use crate::{clock::Timestamp, db::{Conn, Id, Tx, schema::users}, error::Result};"),
         (&model, "use super::audit::{self, Event};"),
         (&model, "//! Unlike crate::web, a noun has no page.\nuse crate::mail;"),
-        (&login, "use crate::{app::App, web::{Reply, authentication}};"),
+        (&login, "use crate::{app::App, web::Reply, accounts::authentication};"),
         (&login, "use crate::flows::login::page;"),
         (&part, "use super::LoginPage;"),
         (&login, "#[cfg(test)]\nmod tests {\n    use super::*;\n}"),

@@ -1,15 +1,13 @@
 //! What a step-up comes to, whatever it is made with.
 
 use crate::{
+    accounts::authentication::{self, IssuedSession},
     accounts::step_up::{self, Missed},
     db::Tx,
     error::Result,
     kinds::StepUpMethod,
     model::{audit::Actor, session::CurrentSession, user::User},
-    web::{
-        Authenticated, Client,
-        authentication::{self, IssuedSession},
-    },
+    web::{Authenticated, Client},
 };
 
 /// A new secret for the session, or what a wrong one comes to.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Link;
 use crate::{
     accounts::{
+        authentication,
         containment::{self, Occasion},
         email_change, factors, link_password, security_changes, sso_policy,
     },
@@ -21,7 +22,7 @@ use crate::{
         user::{self, User},
     },
     secret::Secret,
-    web::{Client, Input, MaybeUser, Query, Reply, authentication},
+    web::{Client, Input, MaybeUser, Query, Reply},
 };
 
 /// What the reader of the new mailbox should know before anything changes.

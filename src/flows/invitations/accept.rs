@@ -7,6 +7,7 @@ use url::form_urlencoded;
 
 use crate::{
     accounts::{
+        authentication,
         invitations::{self, Which},
         sign_up,
     },
@@ -26,7 +27,7 @@ use crate::{
         user::{self, NewUser},
     },
     secret::Secret,
-    web::{Client, CurrentUser, Input, MaybeUser, Query, Reply, authentication, views::UserView},
+    web::{Client, CurrentUser, Input, MaybeUser, Query, Reply, views::UserView},
 };
 
 /// What somebody is invited to, and what they can do about it as who they are.

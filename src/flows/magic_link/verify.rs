@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{SentPage, way_on};
 use crate::{
+    accounts::authentication::{self, SignInOutcome},
     accounts::magic_link::{self, Offer, ShortCode},
     app::App,
     clock::Timestamp,
@@ -22,9 +23,7 @@ use crate::{
     },
     secret::Secret,
     web::{
-        Client, Input, MagicLinkRequester, MaybeUser, Query, Reply,
-        authentication::{self, SignInOutcome},
-        magic_link_cookie::MagicLinkState,
+        Client, Input, MagicLinkRequester, MaybeUser, Query, Reply, magic_link_cookie::MagicLinkState,
         views::UserView,
     },
 };

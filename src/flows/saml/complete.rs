@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     accounts::{
-        identity_links,
+        authentication, identity_links,
         provisioning::{self, Resolution},
         sso_policy, step_up,
     },
@@ -28,7 +28,7 @@ use crate::{
         user,
     },
     secret::Secret,
-    web::{Client, MaybeUser, Query, Reply, authentication, pending, views::UserView},
+    web::{Client, MaybeUser, Query, Reply, pending, views::UserView},
 };
 
 /// The secret of a response that passed.

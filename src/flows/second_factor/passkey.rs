@@ -4,6 +4,7 @@ use actix_web::web::Data;
 
 use super::verdict::{MOST_CODES, Verdict, ended, missed};
 use crate::{
+    accounts::authentication,
     accounts::ceremony::{self, AssertionOutcome, CeremonyBinding},
     app::App,
     db::Tx,
@@ -14,7 +15,7 @@ use crate::{
         user,
     },
     secret::Secret,
-    web::{Client, PendingLogin, Reply, authentication, views::UserView},
+    web::{Client, PendingLogin, Reply, views::UserView},
     webauthn::{Assertion, RelyingParty},
 };
 

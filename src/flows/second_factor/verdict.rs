@@ -1,6 +1,7 @@
 //! What a second factor comes to, whatever it is.
 
 use crate::{
+    accounts::authentication::IssuedSession,
     db::Tx,
     error::{Error, Result},
     ids::UserId,
@@ -14,7 +15,7 @@ use crate::{
         user::User,
     },
     secret::Secret,
-    web::{Client, authentication::IssuedSession},
+    web::Client,
 };
 
 // Wrong codes end the sign-in; whoever has the app in hand needs fewer.

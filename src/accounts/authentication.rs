@@ -2,20 +2,14 @@
 //!
 //! Where a second factor is due there is no session yet, only a sign-in that waits: see [`SignInOutcome::SecondFactorRequired`].
 
-use actix_web::{
-    HttpRequest,
-    cookie::{Cookie, time::Duration},
-    web::Data,
+use super::{
+    client_facts::ClientFacts,
+    containment::{self, Occasion},
+    factors::{self, Factors},
+    known_devices::KnownDevices,
+    session_cap, sso_policy, step_up,
 };
-
-use super::{Client, known_device::KnownDeviceCookie, session_cookie};
 use crate::{
-    accounts::{
-        containment::{self, Occasion},
-        factors::{self, Factors},
-        session_cap, sso_policy, step_up,
-    },
-    app::App,
     clock::Timestamp,
     db::{Conn, Tx},
     error::{Error, Result},
@@ -55,40 +49,20 @@ pub(crate) struct PendingSecondFactor {
 /// A session secret that was just made, to be handed to its browser.
 #[derive(Debug)]
 pub(crate) struct IssuedSession {
-    secret: SessionSecret,
-    remembered: bool,
-    // How somebody came in; nothing where a session only got a new secret.
-    method: Option<AuthMethod>,
-    // Says that the account knows this browser, where that is news.
-    known: Option<KnownDeviceCookie>,
-}
-
-impl IssuedSession {
-    /// The cookies that carry it, and the count of one more sign-in.
-    pub(crate) fn cookies(self, req: &HttpRequest) -> Vec<Cookie<'static>> {
-        let mut cookie = session_cookie::of(req, self.secret.reveal().to_owned());
-        let Some(app) = req.app_data::<Data<App>>() else { return vec![cookie] };
-        if self.remembered {
-            cookie.set_max_age(Duration::seconds(app.config().lifetimes.remembered.num_seconds()));
-        }
-        if let Some(method) = self.method {
-            app.metrics().sign_in(method, true);
-        }
-        let Some(known) = self.known else { return vec![cookie] };
-        match known.cookie(app.config()) {
-            Ok(known) => vec![cookie, known],
-            Err(error) => {
-                tracing::error!(cause = error.cause(), "the browser is not remembered as known");
-                vec![cookie]
-            }
-        }
-    }
+    /// What the session's cookie holds.
+    pub secret: SessionSecret,
+    /// Whether its cookie outlives the browser.
+    pub remembered: bool,
+    /// How somebody came in; nothing where a session only got a new secret.
+    pub method: Option<AuthMethod>,
+    /// Says that the account knows this browser, where that is news.
+    pub known: Option<KnownDevices>,
 }
 
 /// Takes a first factor of `user`. Where a second one is due, the sign-in waits for it.
 pub(crate) fn complete_first_factor(
     tx: &mut Tx,
-    client: &Client,
+    client: &ClientFacts,
     user: &User,
     method: AuthMethod,
     remembered: bool,
@@ -107,7 +81,7 @@ pub(crate) fn complete_first_factor(
 /// the second factor of the account here is asked for where the connection says so.
 pub(crate) fn complete_sso(
     tx: &mut Tx,
-    client: &Client,
+    client: &ClientFacts,
     user: &User,
     (sso, ends_at): (Option<SsoSession>, Option<Timestamp>),
     asks_second_factor: bool,
@@ -125,7 +99,7 @@ pub(crate) fn complete_sso(
 
 /// People of a domain that signs in through its organisation only come in no other way; but whoever is about to connect
 /// the two accounts does so once.
-fn enforce_sso_policy(tx: &mut Tx, client: &Client, user: &User) -> Result<()> {
+fn enforce_sso_policy(tx: &mut Tx, client: &ClientFacts, user: &User) -> Result<()> {
     if sso_policy::lock_required_connection(tx, user)?.is_none()
         || is_about_to_link(tx.conn, client, &user.id, tx.now)
     {
@@ -135,7 +109,7 @@ fn enforce_sso_policy(tx: &mut Tx, client: &Client, user: &User) -> Result<()> {
 }
 
 /// Whether this browser is about to connect `user` with what an organisation says of them.
-pub(crate) fn is_about_to_link(conn: &mut Conn, client: &Client, user: &UserId, now: Timestamp) -> bool {
+pub(crate) fn is_about_to_link(conn: &mut Conn, client: &ClientFacts, user: &UserId, now: Timestamp) -> bool {
     let Some(link) = &client.linking else { return false };
     token::peek(conn, link).is_ok_and(|token| token.user_id == *user && token.is_live(now))
 }
@@ -148,7 +122,7 @@ pub(crate) fn sso_login_url(email: &EmailAddress) -> String {
 
 fn wait(
     tx: &mut Tx,
-    client: &Client,
+    client: &ClientFacts,
     user: &User,
     first: FirstFactor,
     factors: &Factors,
@@ -165,7 +139,7 @@ fn wait(
 /// [`crate::error::Error::DeadLink`] for the others.
 pub(crate) fn finish(
     tx: &mut Tx,
-    client: &Client,
+    client: &ClientFacts,
     user: &User,
     pending: &Secret<PendingSignIn>,
     second: PassedSecondFactor,
@@ -181,7 +155,7 @@ pub(crate) fn finish(
 /// Takes a passkey that verified its person (WebAuthn §6.1, flag UV): two proofs in one.
 pub(crate) fn complete_passkey(
     tx: &mut Tx,
-    client: &Client,
+    client: &ClientFacts,
     user: &User,
     passkey: PasskeyId,
     remembered: bool,
@@ -204,7 +178,7 @@ pub(crate) struct PassedSecondFactor {
 /// A fresh session with a fresh secret. The one that this browser held ends.
 fn establish_session(
     tx: &mut Tx,
-    client: &Client,
+    client: &ClientFacts,
     user: &User,
     first: FirstFactor,
     second: Option<PassedSecondFactor>,
@@ -280,7 +254,7 @@ pub(crate) fn rotate(tx: &mut Tx, session: &CurrentSession) -> Result<IssuedSess
 /// browser but this one, which it has known since its cookie says so and counts.
 pub(crate) fn change_password_here(
     tx: &mut Tx,
-    client: &Client,
+    client: &ClientFacts,
     user: &UserId,
     session: &CurrentSession,
 ) -> Result<IssuedSession> {
@@ -297,7 +271,7 @@ pub(crate) fn change_password_here(
 /// about somebody's account.
 fn is_new(
     tx: &mut Tx,
-    client: &Client,
+    client: &ClientFacts,
     user: &User,
     method: AuthMethod,
     known_from: Timestamp,
@@ -315,7 +289,7 @@ fn is_new(
     Ok(!sign_in::is_familiar(tx.conn, &user.id, &client.ip, &client.device(), known_from)?)
 }
 
-fn send_new_device_alert(tx: &mut Tx, client: &Client, user: &User, session: SessionId) -> Result<()> {
+fn send_new_device_alert(tx: &mut Tx, client: &ClientFacts, user: &User, session: SessionId) -> Result<()> {
     if !rate_limit::try_consume_mail(tx, EmailKind::NewSignIn, &user.email)? {
         return Ok(());
     }
