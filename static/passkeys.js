@@ -3,7 +3,9 @@
 
 (() => {
   const boxes = document.querySelectorAll('[data-passkey]');
-  if (!window.PublicKeyCredential || !navigator.credentials) return;
+  // A site without a name can have none (WebAuthn §5.1.3, the effective domain).
+  const isBareAddress = /^\[|^[\d.]+$/.test(location.hostname);
+  if (!window.PublicKeyCredential || !navigator.credentials || isBareAddress) return;
 
   // WebAuthn's JSON (Level 3, §5.1.8 to §5.1.10) to bytes and back, for browsers that do not have it yet.
   const bytes = (text) => Uint8Array.from(atob(text.replace(/-/g, '+').replace(/_/g, '/')), (c) => c.charCodeAt(0));

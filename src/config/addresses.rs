@@ -68,7 +68,7 @@ impl Reader {
             self.problem("BASE_URL", &text, &expected);
             return None;
         }
-        if matches!(url.host_str(), Some("0.0.0.0" | "[::]")) {
+        if url.host_str().is_some_and(|host| matches!(host, "0.0.0.0" | "[::]") || host.contains('*')) {
             self.problem("BASE_URL", &text, &format!("a name that people can type, such as {example}"));
             return None;
         }
@@ -229,7 +229,7 @@ fn smtp_server(text: &str) -> Result<MailServer, (String, String)> {
         let key: String = key.chars().filter(char::is_ascii_alphanumeric).collect();
         return wrong(
             &format!("with `{key}`, an option that is not known"),
-            "tls=required, the only one there is",
+            "tls=required or tls=opportunistic, and no other option",
         );
     }
     let is_required = match tls.as_deref() {

@@ -32,7 +32,7 @@ impl fmt::Debug for MailRoute {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             MailRoute::Catch => out.write_str("catch"),
-            MailRoute::Smtp(_) => out.write_str("smtp://***"),
+            MailRoute::Smtp(url) => write!(out, "{}://***", url.split(':').next().unwrap_or_default()),
             MailRoute::Folder(path) => write!(out, "folder:{}", path.display()),
         }
     }

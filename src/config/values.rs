@@ -220,6 +220,10 @@ fn span_meant(text: &str) -> Option<String> {
 fn socket_meant(text: &str, example: SocketAddr) -> Option<SocketAddr> {
     let bare = text.split_once("://").map_or(text, |(_, rest)| rest).trim_end_matches('/');
     let named = match bare.rsplit_once(':') {
+        // `::1:3000` is an address as well, and nobody means it.
+        Some((host, port)) if port.len() > 2 && host.contains(':') && host.parse::<IpAddr>().is_ok() => {
+            Some((host, port))
+        }
         _ if bare.parse::<IpAddr>().is_ok() => None,
         Some((host, port)) => Some((host, port)),
         None => Some(("", bare)),

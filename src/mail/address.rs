@@ -276,10 +276,11 @@ fn is_mark(c: char) -> bool {
     matches!(category, Category::NonspacingMark | Category::SpacingMark | Category::EnclosingMark)
 }
 
-/// The domain as its lower-case A-label, by UTS 46 with every check on.
+/// The domain as its lower-case A-label, by UTS 46 with every check on but one: labels such as `r3---sn` are in the DNS,
+/// though they have the two hyphens that A-labels have.
 fn ascii_domain(domain: &str) -> Result<String, AddressProblem> {
     let ascii = Uts46::new()
-        .to_ascii(domain.as_bytes(), AsciiDenyList::STD3, Hyphens::Check, DnsLength::Verify)
+        .to_ascii(domain.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Verify)
         .map_err(|_| if domain.starts_with('[') { AddressProblem::Number } else { AddressProblem::Domain })?;
     let last = ascii.rsplit('.').next().unwrap_or_default();
     // No top-level domain is a number (RFC 3696 §2): this is an IPv4 address, or half of one.

@@ -210,6 +210,11 @@ fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
 
 /// Reads a form.
 pub(crate) fn from_form<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    // What curl sends with `-d` alone. No form begins so.
+    if without_mark(bytes).trim_ascii_start().starts_with(b"{") {
+        let problem = "JSON came as a form. Send it with the header Content-Type: application/json";
+        return Err(Error::Malformed(problem.to_owned()));
+    }
     Fields::of_pairs(pairs(bytes)?).read()
 }
 

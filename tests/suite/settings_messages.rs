@@ -63,6 +63,14 @@ fn a_value_that_cannot_be_read_is_named_with_its_setting_and_what_to_write() {
                 "LISTEN is `localhost:4000`. Write an address in digits and a port, such as 127.0.0.1:4000.",
             ),
             (
+                &[("LISTEN", "::1:3000")],
+                "LISTEN is `::1:3000`. Write an address in digits and a port, such as [::1]:3000.",
+            ),
+            (
+                &[("LISTEN", "fd00::7")],
+                "LISTEN is `fd00::7`. Write an address in digits and a port, such as [fd00::7]:3000.",
+            ),
+            (
                 &[("LISTEN", "10.0.0.5")],
                 "LISTEN is `10.0.0.5`. Write an address in digits and a port, such as 10.0.0.5:3000.",
             ),
@@ -102,6 +110,10 @@ fn a_value_that_cannot_be_read_is_named_with_its_setting_and_what_to_write() {
             (
                 &[("BASE_URL", "http://0.0.0.0:3000")],
                 "BASE_URL is `http://0.0.0.0:3000`. Write a name that people can type, such as http://localhost:3000.",
+            ),
+            (
+                &[("BASE_URL", "https://*.example.com")],
+                "BASE_URL is `https://*.example.com`. Write a name that people can type, such as http://localhost:3000.",
             ),
             (
                 &[("BASE_URL", "http://localhost:3000 # what people type")],

@@ -85,6 +85,8 @@ fn all_names_below_a_registered_domain_are_its_owners() {
         ("a.b.example.com.au", "example.com.au"),
         ("mail.example.or.jp", "example.or.jp"),
         // No registry, however short.
+        ("r3---sn.example.com", "example.com"),
+        ("ab--cd.com", "ab--cd.com"),
         ("s1.abc.com", "abc.com"),
         ("s1.abc.de", "abc.de"),
         ("s1.co.com", "co.com"),
@@ -137,6 +139,7 @@ fn what_is_not_an_address_is_refused_with_the_reason() {
         ("ada@example.com.", Domain),
         ("ada@exa_mple.com", Domain),
         ("ada@-example.com", Domain),
+        ("ada@example-.com", Domain),
         ("ada@example.com>", Domain),
         ("ada@xn--a.example", Domain),
         ("ada@127.0.0.1", Number),
