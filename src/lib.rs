@@ -11,7 +11,7 @@
 //! | 3 | [`accounts`]: use cases and policy, without HTTP; [`app`], [`jobs`], [`metrics`]: what a request may use; what runs by itself |
 //! | 2 | [`model`], [`saml`], [`webauthn`]: tables: rows and queries; SAML and passkeys on the wire |
 //! | 1 | [`db`], [`mail`]: rows and emails; [`outbound`]: what is asked of the world |
-//! | 0 | [`clock`], [`config`], [`error`], [`ids`], [`kinds`], [`log`], [`secret`] |
+//! | 0 | [`clock`], [`config`], [`error`], [`ids`], [`kinds`], [`log`], [`secret`], [`urls`] |
 //!
 //! A request comes in through [`server`], is matched in [`routes`], and ends in a flow. The flow's handler has
 //! four beats: who may enter (a guard), what was sent (an input), one read or write, one [`web::Reply`]. A write is
@@ -58,6 +58,7 @@ pub mod ids;
 pub mod kinds;
 pub mod log;
 pub mod secret;
+mod urls;
 
 pub mod db;
 pub mod mail;

@@ -15,7 +15,7 @@ use crate::{
     error::{Error, Result},
     ids::{PasskeyId, SessionId, UserId},
     kinds::{AuthMethod, Factor},
-    mail::{EmailAddress, EmailKind, emails},
+    mail::{EmailKind, emails},
     model::{
         audit::{self, Event},
         network, rate_limit,
@@ -26,6 +26,7 @@ use crate::{
         user::{self, User},
     },
     secret::Secret,
+    urls,
 };
 
 /// What came of a first factor.
@@ -105,19 +106,13 @@ fn enforce_sso_policy(tx: &mut Tx, client: &ClientFacts, user: &User) -> Result<
     {
         return Ok(());
     }
-    Err(Error::SsoRequired(sso_login_url(&user.email)))
+    Err(Error::SsoRequired(urls::sso_login(user.email.spelled())))
 }
 
 /// Whether this browser is about to connect `user` with what an organisation says of them.
 pub(crate) fn is_about_to_link(conn: &mut Conn, client: &ClientFacts, user: &UserId, now: Timestamp) -> bool {
     let Some(link) = &client.linking else { return false };
     token::peek(conn, link).is_ok_and(|token| token.user_id == *user && token.is_live(now))
-}
-
-/// Where people with this address sign in through their organisation.
-pub(crate) fn sso_login_url(email: &EmailAddress) -> String {
-    let query = serde_urlencoded::to_string([("email", email.spelled())]).unwrap_or_default();
-    format!("/auth/saml/login?{query}")
 }
 
 fn wait(

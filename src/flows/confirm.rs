@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use self::attempt::{Attempt, Verdict};
 use crate::{
     accounts::{
-        authentication, factors,
+        factors,
         second_factors::{self, Code},
         sso_policy,
         step_up::{self, Missed},
@@ -22,6 +22,7 @@ use crate::{
         password::{KnownDevice, Password},
         rate_limit, user,
     },
+    urls,
     web::{Authenticated, Client, CurrentUser, Input, Query, Reply, local_path},
     webauthn::Assertion,
 };
@@ -132,7 +133,7 @@ async fn by_password(attempt: Attempt, password: &Password, app: &App) -> Result
         })
         .await?;
     if closed.is_some() {
-        return Err(Error::SsoRequired(authentication::sso_login_url(&attempt.user.email)));
+        return Err(Error::SsoRequired(urls::sso_login(attempt.user.email.spelled())));
     }
     let known = attempt.user.is_verified().then(|| KnownDevice {
         account: attempt.user.id.clone(),
@@ -191,8 +192,7 @@ async fn page(
     // A password that somebody sets then is none of the methods either.
     let is_stuck = methods.is_empty() && app.read(move |conn| factors::of(conn, &id)).await?.is_second_due();
     let goes_on = goes_on(resume.as_deref(), next.as_deref());
-    let query = serde_urlencoded::to_string([("next", goes_on)]).unwrap_or_default();
-    let sso = format!("/auth/saml/confirm?{query}");
+    let sso = urls::with_query("/auth/saml/confirm", [("next", goes_on)]);
     let act = next.as_deref().and_then(act);
     Ok(ConfirmPage { methods, act, next, resume, strength, is_stuck, sso, errors })
 }
@@ -223,10 +223,7 @@ fn act(path: &str) -> Option<&'static str> {
 /// Where somebody goes who has confirmed.
 fn goes_on(resume: Option<&str>, next: Option<&str>) -> String {
     match (resume, local_path(next)) {
-        (Some(secret), _) => {
-            let query = serde_urlencoded::to_string([("resume", secret)]).unwrap_or_default();
-            format!("/auth/continue?{query}")
-        }
+        (Some(secret), _) => urls::with_query("/auth/continue", [("resume", secret)]),
         (None, Some(next)) => next,
         (None, None) => "/me/security".to_owned(),
     }

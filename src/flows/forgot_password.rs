@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    accounts::{authentication, email_verification, sso_policy},
+    accounts::{email_verification, sso_policy},
     app::App,
     clock::span_in_words,
     db::Tx,
@@ -22,6 +22,7 @@ use crate::{
         token::{self, ResetPassword},
         user,
     },
+    urls,
     web::{Client, Input, Reply},
 };
 
@@ -79,7 +80,7 @@ async fn ask(client: Client, form: Form, app: Data<App>) -> Result<Reply> {
          today, open it.",
         email.spelled()
     );
-    let way = authentication::sso_login_url(&email);
+    let way = urls::sso_login(email.spelled());
     if app.write(move |tx| send_link(tx, &client, &email)).await? {
         return Err(Error::SsoRequired(way));
     }

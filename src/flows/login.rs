@@ -18,6 +18,7 @@ use crate::{
         password::{KnownDevice, Password, PasswordHash},
         user::{self, PasswordCredential, PasswordCredentials},
     },
+    urls,
     web::{
         BrowserBinding, Client, IncludingScheduledDeletion, Input, Query, Reply, input::tick, local_path,
         views::UserView,
@@ -116,13 +117,10 @@ pub(crate) async fn form(
     let asked = email.clone();
     match app.read(move |conn| domain::connection_for_email(conn, &asked)).await? {
         Some(_) => {
-            let mut sign_in = authentication::sso_login_url(&email);
-            let next = next.as_deref().map(|next| ("next", next));
-            let query: Vec<_> = next.into_iter().chain(remember.then_some(("remember", "true"))).collect();
-            if !query.is_empty() {
-                let query = serde_urlencoded::to_string(query).unwrap_or_default();
-                sign_in = format!("{sign_in}&{query}");
-            }
+            let more = next.as_deref().map(|next| ("next", next));
+            let more = more.into_iter().chain(remember.then_some(("remember", "true")));
+            let sign_in =
+                urls::with_query(urls::SSO_LOGIN, [("email", email.spelled())].into_iter().chain(more));
             Ok(Reply::page(LeavePage { email: typed, sign_in, next: page.next }))
         }
         None => Ok(Reply::page(page)),
@@ -153,7 +151,7 @@ async fn sign_in(client: Client, form: Form, app: Data<App>) -> Result<Reply> {
     // What nobody sees around a pasted one was not meant.
     let email = EmailAddress::parse(form.email.trim_matches(is_invisible)).ok();
     let who = email.as_ref().map_or_else(|| form.email.clone(), EmailAddress::normalized);
-    let closed = email.as_ref().map(authentication::sso_login_url);
+    let closed = email.as_ref().map(|email| urls::sso_login(email.spelled()));
     let (candidates, is_closed) = match email {
         Some(email) => look_up(&app, &client, email).await?,
         None => (PasswordCredentials::default(), false),

@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     accounts::{
-        authentication,
         containment::{self, Occasion},
         email_verification, linking, second_factors, security_changes, sso_policy, unverified_account,
     },
@@ -29,6 +28,7 @@ use crate::{
         user::{self, User},
     },
     secret::Secret,
+    urls,
     web::{Client, Input, MaybeUser, Query, Reply},
 };
 
@@ -112,7 +112,7 @@ fn set(
     let (id, normalized): (UserId, String) = token::redeem(tx, secret)?;
     let user = user::by_id(tx.conn, &id)?;
     if sso_policy::required_connection(tx.conn, &user)?.is_some() {
-        return Err(Error::SsoRequired(authentication::sso_login_url(&user.email)));
+        return Err(Error::SsoRequired(urls::sso_login(user.email.spelled())));
     }
     let actor = client.actor().known_as(&id);
     if !user.is_verified() {

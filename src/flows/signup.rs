@@ -22,6 +22,7 @@ use crate::{
         rate_limit::{self, Limit},
         user::{self, Name, NewUser, PasswordCredential, User},
     },
+    urls,
     web::{
         BrowserBinding, Client, IncludingScheduledDeletion, Input, Query, Reply, local_path, views::UserView,
     },
@@ -103,7 +104,7 @@ async fn sign_up(client: Client, form: Form, app: Data<App>) -> Result<Reply> {
     // Before an account is looked for: everybody of the domain is told the same.
     let asked = email.clone();
     if app.read(move |conn| sso_policy::enforced(conn, &asked)).await?.is_some() {
-        return Err(Error::SsoRequired(authentication::sso_login_url(&email)));
+        return Err(Error::SsoRequired(urls::sso_login(email.spelled())));
     }
     let password_hash = app.hasher().hash(form.password.clone()).await?;
     let new = NewUser { email, name, password_hash, created_from: client.device().name() };

@@ -14,6 +14,7 @@ use crate::{
     mail::EmailAddress,
     model::{password::Password, rate_limit, token::UseAddress, user::NewUser},
     secret::Secret,
+    urls,
     web::{Client, Input, MaybeUser, Query, Reply, views::UserView},
 };
 
@@ -77,7 +78,7 @@ pub(crate) async fn create(
     let email = look_up(&app, &form.token, &form.email).await?;
     let asked = email.clone();
     if app.read(move |conn| sso_policy::enforced(conn, &asked)).await?.is_some() {
-        return Err(Error::SsoRequired(authentication::sso_login_url(&email)));
+        return Err(Error::SsoRequired(urls::sso_login(email.spelled())));
     }
     let (app_name, address) = (app.config().site.name.clone(), email.clone());
     let checked =

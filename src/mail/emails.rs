@@ -3,10 +3,8 @@
 //! Lifetimes and times come in as words, from whoever keeps the rule, so that email and rule cannot
 //! disagree. Names are what somebody typed, perhaps about somebody else: see `greeting`.
 
-use url::form_urlencoded;
-
 use super::{Email, EmailAddress, EmailKind, address};
-use crate::config::Site;
+use crate::{config::Site, urls};
 
 /// The longest name that is repeated to its owner, in characters.
 const LONGEST_NAME: usize = 60;
@@ -102,14 +100,12 @@ fn write(
 }
 
 fn token_link(site: &Site, path: &str, token: &str) -> String {
-    let token: String = form_urlencoded::byte_serialize(token.as_bytes()).collect();
-    site.link(&format!("{path}?token={token}"))
+    site.link(&urls::with_query(path, [("token", token)]))
 }
 
 /// Where the reader of an email to an address that nobody confirmed starts with it.
 fn start_link(site: &Site, to: &EmailAddress, token: &str) -> String {
-    let email: String = form_urlencoded::byte_serialize(to.spelled().as_bytes()).collect();
-    format!("{}&email={email}", token_link(site, "/use-address", token))
+    site.link(&urls::with_query("/use-address", [("token", token), ("email", to.spelled())]))
 }
 
 /// `Hello Ada,`, or `Hello,` where the name could be more than a name.

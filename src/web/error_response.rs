@@ -22,7 +22,7 @@ use super::{
     negotiation::wants_html,
     reply::{html, html_within},
 };
-use crate::{app::App, error::Error, kinds::Strength, log};
+use crate::{app::App, error::Error, kinds::Strength, log, urls};
 
 impl ResponseError for Error {
     fn status_code(&self) -> StatusCode {
@@ -128,15 +128,12 @@ fn recovery_redirect(req: &HttpRequest, error: &Error) -> Option<String> {
     let target = req.uri().path_and_query().map_or("/", |path| path.as_str());
     let is_read = matches!(*req.method(), Method::GET | Method::HEAD);
     let asked_for = Some(target).filter(|_| is_read);
-    let with = |path: &str, name: &str, value: Option<String>| match value {
-        Some(value) => format!("{path}?{}", serde_urlencoded::to_string([(name, value)]).unwrap_or_default()),
-        None => path.to_owned(),
-    };
+    let before = |path| urls::with_query(path, local_path(asked_for).map(|next| ("next", next)));
     match error {
         // That page says why, as every page does.
-        Error::SignIn | Error::SessionLocked => Some(with("/login", "next", local_path(asked_for))),
+        Error::SignIn | Error::SessionLocked => Some(before("/login")),
         Error::SignInExpired | Error::StepUpsExhausted => Some("/login".to_owned()),
-        Error::EmailUnverified => Some(with("/verify-email/needed", "next", local_path(asked_for))),
+        Error::EmailUnverified => Some(before("/verify-email/needed")),
         Error::DeletionScheduled => Some("/me/delete/status".to_owned()),
         Error::OrganisationLeaving(slug) => Some(format!("/organisations/{slug}/restore")),
         Error::StepUp(step_up) => {
@@ -147,8 +144,7 @@ fn recovery_redirect(req: &HttpRequest, error: &Error) -> Option<String> {
             };
             // Else the page offers what is enough for everything.
             let strength = Some(("strength", "any".to_owned())).filter(|_| step_up.strength == Strength::Any);
-            let query: Vec<_> = goes_on.into_iter().chain(strength).collect();
-            Some(format!("/auth/confirm?{}", serde_urlencoded::to_string(query).unwrap_or_default()))
+            Some(urls::with_query("/auth/confirm", goes_on.into_iter().chain(strength)))
         }
         _ => None,
     }

@@ -27,6 +27,7 @@ use crate::{
     error::{Error, Errors, Result},
     model::token::PendingSignIn,
     secret::Secret,
+    urls,
 };
 
 /// A struct that is both a page and its JSON.
@@ -148,9 +149,8 @@ impl Reply {
             Body::Done { to, .. } => to,
             _ => "/me".to_owned(),
         };
-        let query = serde_urlencoded::to_string([("next", next)]).unwrap_or_default();
         let more = json!({ "twoFactorRequired": true, "methods": waiting.methods });
-        let body = Body::Done { to: format!("/login/2fa?{query}"), message: None, more };
+        let body = Body::Done { to: urls::with_query("/login/2fa", [("next", next)]), message: None, more };
         Self { session: SessionCookie::Pending(waiting.secret), ..Self::new(body) }
     }
 

@@ -1,10 +1,10 @@
-//! What pages lead to is a route.
+//! What pages lead to is a route, and so is every path that code names.
 
 use std::fs;
 
 use vestibule::routes::entries;
 
-use crate::imports::files_below;
+use crate::imports::{files_below, is_for_tests};
 
 #[test]
 fn every_link_and_form_of_a_page_leads_to_a_route() {
@@ -27,6 +27,30 @@ fn every_link_and_form_of_a_page_leads_to_a_route() {
     }
     assert!(found.is_empty(), "these lead nowhere:\n{}", found.join("\n"));
     assert!(looked_at > 80, "the links were not understood: {looked_at}");
+}
+
+#[test]
+fn every_path_that_code_names_is_a_route() {
+    let routes: Vec<&str> = entries().iter().map(|entry| entry.path).collect();
+    let (mut found, mut looked_at) = (Vec::new(), 0);
+    for file in files_below("src", &["rs"]).into_iter().filter(|file| !is_for_tests(file)) {
+        let source = fs::read_to_string(&file).unwrap();
+        let source = source.split("#[cfg(test)]").next().unwrap();
+        let lines = source.lines().filter(|line| !line.trim_start().starts_with("//"));
+        for literal in lines.flat_map(|line| line.split('"').skip(1).step_by(2)) {
+            let begins = literal.strip_prefix('/').is_some_and(|rest| rest.starts_with(char::is_alphabetic));
+            let path = literal.split(['?', '#', '\\']).next().unwrap();
+            let path = path.split('/').map(|part| if part.contains('{') { "x" } else { part });
+            let path = path.collect::<Vec<_>>().join("/");
+            looked_at += usize::from(begins);
+            // What is only compared with the end of a path is the end of one.
+            if begins && !routes.iter().any(|route| is_of(&path, route) || route.ends_with(&path)) {
+                found.push(format!("{}: {literal}", file.display()));
+            }
+        }
+    }
+    assert!(found.is_empty(), "these lead nowhere:\n{}", found.join("\n"));
+    assert!(looked_at > 200, "the paths were not understood: {looked_at}");
 }
 
 /// A path in a template up to its query, with `x` where the page fills something in.

@@ -21,6 +21,7 @@ use crate::{
         user,
     },
     secret::Secret,
+    urls,
     web::{Client, Input, Query, Reply},
 };
 
@@ -72,9 +73,8 @@ pub(crate) async fn create(
     let undone = app.write(move |tx| take_back(tx, &client, &form.token)).await?;
     Ok(match undone {
         Undone::Stopped(secret) => {
-            let query = serde_urlencoded::to_string([("token", secret.reveal())]).unwrap_or_default();
             let message = "The change is stopped. The address stays as it was.";
-            Reply::done(format!("/not-me?{query}"), message)
+            Reply::done(urls::with_query("/not-me", [("token", secret.reveal())]), message)
         }
         Undone::FurtherBack => {
             let message = "Every device is signed out, and the address that the account had first is back. A link for a \
@@ -87,9 +87,8 @@ pub(crate) async fn create(
             Reply::done("/login", message)
         }
         Undone::Back(secret) => {
-            let query = serde_urlencoded::to_string([("token", secret.reveal())]).unwrap_or_default();
             let message = "Your address is back, and every device is signed out. Choose a new password.";
-            Reply::done(format!("/reset-password?{query}"), message)
+            Reply::done(urls::with_query("/reset-password", [("token", secret.reveal())]), message)
         }
     })
 }

@@ -3,7 +3,6 @@
 use actix_web::{http::StatusCode, web::Data};
 use askama::Template;
 use serde::{Deserialize, Serialize};
-use url::form_urlencoded;
 
 use crate::{
     accounts::{
@@ -27,6 +26,7 @@ use crate::{
         user::{self, NewUser},
     },
     secret::Secret,
+    urls,
     web::{Client, CurrentUser, Input, MaybeUser, Query, Reply, views::UserView},
 };
 
@@ -252,9 +252,6 @@ pub(crate) async fn switch(me: CurrentUser, Input(form): Input<Link>, app: Data<
         audit::record(tx, &actor, &user, Event::SignedOut {})
     })
     .await?;
-    let query = |name: &str, value: &str| {
-        form_urlencoded::Serializer::new(String::new()).append_pair(name, value).finish()
-    };
-    let back = format!("/invitations/accept?{}", query("token", form.token.reveal()));
-    Ok(Reply::go(format!("/login?{}", query("next", &back))).signed_out())
+    let back = urls::with_query("/invitations/accept", [("token", form.token.reveal())]);
+    Ok(Reply::go(urls::with_query("/login", [("next", back)])).signed_out())
 }

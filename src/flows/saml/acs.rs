@@ -29,6 +29,7 @@ use crate::{
     },
     saml::{self, Presented, ProviderSession, Refusal, Request, Service, Statement},
     secret::Secret,
+    urls,
     web::{Client, MaybeUser, Query, Reply, input},
 };
 
@@ -216,8 +217,7 @@ fn consume_response(
     };
     let sealed = tx.config.keys.seal(SEAL, &serde_json::to_string(&handoff)?)?;
     let secret = token::issue_unowned::<SsoHandoff>(tx, &sealed)?;
-    let query = serde_urlencoded::to_string([("handoff", secret.reveal())]).unwrap_or_default();
-    Ok(format!("/auth/saml/arrive?{query}"))
+    Ok(urls::with_query("/auth/saml/arrive", [("handoff", secret.reveal())]))
 }
 
 fn attempt_detail(

@@ -1,12 +1,12 @@
 //! Emails about what opens an account: set, changed, added, removed, or wrong too often.
 
 use askama::Template;
-use url::form_urlencoded;
 
 use super::{EmailBody, EmailHeader, device_name, plain, start_link, token_link, write};
 use crate::{
     config::Site,
     mail::{Email, EmailAddress, EmailKind},
+    urls,
 };
 
 /// Why somebody gets a link for a new password.
@@ -110,10 +110,9 @@ pub(crate) fn sign_in_again(
     connection: &str,
 ) -> askama::Result<Email> {
     let connection = plain(connection).unwrap_or("your organisation");
-    let email: String = form_urlencoded::byte_serialize(to.spelled().as_bytes()).collect();
     let words = SignInAgain {
         head: EmailHeader::of(site, name),
-        link: site.link(&format!("/auth/saml/login?email={email}")),
+        link: site.link(&urls::sso_login(to.spelled())),
         label: format!("Sign in with {connection}"),
         connection,
     };

@@ -1,0 +1,43 @@
+//! Addresses on this site in which something is filled in: how, is said here once.
+//!
+//! A short name and an id stand in a path as they are: neither has a character that would have to be escaped.
+
+use url::form_urlencoded::Serializer;
+
+/// `path`, with these fields as its query where there are any.
+pub(crate) fn with_query<'a>(
+    path: &str,
+    fields: impl IntoIterator<Item = (&'a str, impl AsRef<str>)>,
+) -> String {
+    match Serializer::new(String::new()).extend_pairs(fields).finish() {
+        query if query.is_empty() => path.to_owned(),
+        query => format!("{path}?{query}"),
+    }
+}
+
+/// Where people sign in through their organisation.
+pub(crate) const SSO_LOGIN: &str = "/auth/saml/login";
+
+/// Where somebody with this address does.
+pub(crate) fn sso_login(email: &str) -> String {
+    with_query(SSO_LOGIN, [("email", email)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_filled_into_a_query_stays_one_value() {
+        for (value, filled) in [
+            ("ada@example.com", "ada%40example.com"),
+            ("a+b&c=d#e", "a%2Bb%26c%3Dd%23e"),
+            ("/me?x=1", "%2Fme%3Fx%3D1"),
+            ("ä b\r\n", "%C3%A4+b%0D%0A"),
+        ] {
+            assert_eq!(with_query("/login", [("next", value)]), format!("/login?next={filled}"));
+        }
+        assert_eq!(with_query("/login", [("a", "1"), ("b", "")]), "/login?a=1&b=");
+        assert_eq!(with_query("/login", Vec::<(&str, &str)>::new()), "/login");
+    }
+}
