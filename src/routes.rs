@@ -136,7 +136,7 @@ pub fn entries() -> Vec<Entry> {
         post("/me/delete/cancel", "the account stays: `{scheduled}`", delete::cancel),
         get("/cancel-deletion", "the link in the mail about a deletion", cancel_deletion::open),
         post("/cancel-deletion", "`{token}`: the account stays; nobody is signed in", cancel_deletion::create),
-        get("/privacy/data", "what is held about people, why, and what becomes of it", privacy_data::show),
+        get("/privacy/data", "what is held about people, why, and what becomes of it; `?mine=on`: only what is held about oneself", privacy_data::show),
 
         get("/invitations/accept", "the link in an invitation: `{invitation, you}`", invitations::accept::open),
         post("/invitations/accept", "`{token}`, signed in: joins: `{organisation}`; `{token, name, password}`, signed in as nobody → 201 `{user, organisation}`", invitations::accept::create),

@@ -5,7 +5,7 @@
 
 use super::organisations;
 use crate::{
-    db::Tx,
+    db::{Conn, Tx},
     error::Result,
     ids::{Id, UserId},
     model::{
@@ -49,6 +49,19 @@ pub const NON_PERSONAL_TABLES: &[(&str, &str)] = &[
     ("schema_versions", "which version of the program made which table"),
     ("assertions", "fingerprints of what they said, each good once"),
 ];
+
+/// The entries of [`ALL`] under which something is held about `id` now. What cannot be looked up by person is among them.
+pub(crate) fn of(conn: &mut Conn, id: &UserId) -> Result<Vec<&'static PersonalData>> {
+    let mut found = Vec::new();
+    for entry in ALL.iter().copied() {
+        let mut is_held = entry.export.is_empty();
+        for section in entry.export {
+            is_held = is_held || !(section.read)(conn, id, 0, 1)?.is_empty();
+        }
+        found.extend(is_held.then_some(entry));
+    }
+    Ok(found)
+}
 
 /// Ends everything that is held about `id`, at once: afterwards nothing says that there was such a person.
 pub(crate) fn erase(tx: &mut Tx, id: &UserId) -> Result<()> {

@@ -398,6 +398,8 @@ async fn every_page_on_the_way_out_is_fit_for_everybody() {
     app.verified("ada@example.com").await;
     ada.arrives("ada@example.com").await;
     inspector.look(&ada, "me-with-data").await;
+    ada.open("/privacy/data?mine=on").await;
+    inspector.look(&ada, "what-we-hold-about-ada").await;
     ada.open("/me/delete/status").await;
     inspector.look(&ada, "deletion-none").await;
 

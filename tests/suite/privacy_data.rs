@@ -129,6 +129,36 @@ async fn anybody_can_read_what_is_held_why_and_what_becomes_of_it() {
 }
 
 #[actix_web::test]
+async fn people_can_see_only_what_is_held_about_themselves() {
+    let app = TestApp::open().await;
+    let ada = app.verified("ada@example.com").await;
+    let titles = async |of: &str| {
+        let told: Value = ada.get(of).await.is(200).json();
+        let of = |entry: &Value| entry["title"].as_str().unwrap().to_owned();
+        told["holdings"].as_array().unwrap().iter().map(of).collect::<Vec<_>>()
+    };
+    let before = titles("/privacy/data?mine=on").await;
+    assert!(before.iter().any(|title| title == "Your account"), "{before:?}");
+    assert!(
+        before.len() < PERSONAL_DATA.len() && !before.iter().any(|title| title == "Your passkeys"),
+        "{before:?}"
+    );
+    assert_eq!(titles("/privacy/data?mine=off").await.len(), PERSONAL_DATA.len());
+
+    ada.post_json("/organisations", serde_json::json!({ "name": "Acme" })).await.is(201);
+    let after = titles("/privacy/data?mine=on").await;
+    assert_eq!(after.len(), before.len() + 1, "{after:?}");
+
+    let page = ada.clone().with("accept", "text/html");
+    page.get("/privacy/data").await.is(200).says("href=\"/privacy/data?mine=on#holdings-heading\"");
+    page.get("/privacy/data?mine=on").await.is(200).says("What we hold about you").says("Show everything");
+    app.curl().get("/privacy/data?mine=on").await.refuses(401, "sign_in_required");
+    let stranger = app.unverified_user("eve@example.com").await;
+    stranger.get("/privacy/data?mine=on").await.refuses(403, "email_unverified");
+    stranger.with("accept", "text/html").get("/privacy/data").await.is(200).hides("Only what I have");
+}
+
+#[actix_web::test]
 async fn the_old_address_of_the_page_leads_to_the_new_one() {
     let app = TestApp::open().await;
     let moved = app.browser().get("/what-we-hold").await.is(308);
