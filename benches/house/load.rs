@@ -47,6 +47,25 @@ pub fn login(address: &str, connection: usize, user_agent: &str) -> Vec<u8> {
     post("/login", &body.to_string(), connection, user_agent)
 }
 
+/// What the application asks about `permissions` in an organisation, with the cookie of its visitor.
+pub fn check(organisation: &str, permissions: &[String], cookie: &str) -> Vec<u8> {
+    let body = match permissions {
+        [permission] => json!({ "organisation": organisation, "permission": permission }),
+        several => {
+            let checks: Vec<_> =
+                several.iter().map(|permission| json!({ "permission": permission })).collect();
+            json!({ "organisation": organisation, "checks": checks })
+        }
+    };
+    let body = body.to_string();
+    format!(
+        "POST /auth/check HTTP/1.1\r\nHost: localhost\r\nUser-Agent: {FIREFOX}\r\nAccept: application/json\r\n\
+         Cookie: {cookie}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
 fn post(path: &str, body: &str, connection: usize, user_agent: &str) -> Vec<u8> {
     format!(
         "POST {path} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: {user_agent}\r\nAccept: application/json\r\n\

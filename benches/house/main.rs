@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a measurement that cannot go on has failed")]
 
 mod by_hand;
+mod checks;
 mod load;
 mod process;
 mod rows;
@@ -80,7 +81,7 @@ struct Arguments {
     #[arg(long)]
     big: bool,
     /// Only these parts.
-    #[arg(long, value_delimiter = ',', default_value = "start,page,bcrypt,flood,signup")]
+    #[arg(long, value_delimiter = ',', default_value = "start,page,check,bcrypt,flood,signup")]
     parts: Vec<String>,
     /// Serve the bare pages on this port; how this program starts itself.
     #[arg(long, hide = true, value_names = ["PORT", "HTML", "JSON"], num_args = 3)]
@@ -151,7 +152,7 @@ impl Bench {
             }
         }
         // Later than all that: a large file is written to the disk for a while.
-        if self.wants("page") {
+        if self.wants("page") || self.wants("check") {
             let mut places = vec![Place { name: "SQLite", url: &sqlite, rows: &small }];
             let url = format!("sqlite://{}", self.scratch.join("big.db").display());
             let rows = self.big.then(|| self.furnish(&url, 1_000_000, 3));
@@ -160,15 +161,22 @@ impl Bench {
                 url: &url,
                 rows,
             }));
-            for scene in &SCENES {
-                self.pages(scene, &places);
+            if self.wants("page") {
+                SCENES.iter().for_each(|scene| self.pages(scene, &places));
+            }
+            if self.wants("check") {
+                self.checks(&places);
             }
         }
         // At last: what a server does with ten thousand new people, it does for a while.
-        if let Some(server) = self.postgres.clone().filter(|_| self.wants("page")) {
+        if let Some(server) = self.postgres.clone().filter(|_| self.wants("page") || self.wants("check")) {
             let rows = self.furnish(&server, 10_000, 1);
-            for scene in &SCENES[..2] {
-                self.pages(scene, &[Place { name: "PostgreSQL", url: &server, rows: &rows }]);
+            let places = [Place { name: "PostgreSQL", url: &server, rows: &rows }];
+            if self.wants("page") {
+                SCENES[..2].iter().for_each(|scene| self.pages(scene, &places));
+            }
+            if self.wants("check") {
+                self.checks(&places);
             }
             self.table.note("On PostgreSQL only this program's own CPU is counted, not the database's.");
         }

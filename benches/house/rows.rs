@@ -32,14 +32,10 @@ impl Rows {
     /// Copies the one person who is there, with the sessions, until there are `people`, each with `sessions` of them
     /// but the visitors, who have three.
     pub fn fill(database: &str, people: usize, sessions: usize) -> Self {
-        let (mut conn, id) = match database.strip_prefix("sqlite://") {
-            Some(path) => {
-                (Conn::Sqlite(SqliteConnection::establish(path).unwrap()), "lower(hex(randomblob(16)))")
-            }
-            None => (
-                Conn::Postgres(PgConnection::establish(database).unwrap()),
-                "md5(random()::text || clock_timestamp()::text)",
-            ),
+        let mut conn = open(database);
+        let id = match conn {
+            Conn::Sqlite(_) => "lower(hex(randomblob(16)))",
+            Conn::Postgres(_) => "md5(random()::text || clock_timestamp()::text)",
         };
         if matches!(conn, Conn::Sqlite(_)) {
             conn.batch_execute(
@@ -93,6 +89,52 @@ impl Rows {
             people: people.into_iter().map(|one| one.value).collect(),
             cookies: secrets.iter().map(|secret| format!("session={secret}")).collect(),
         }
+    }
+}
+
+/// How many permissions the application's catalogue has, and roles its one organisation.
+const PERMISSIONS: usize = 50;
+const ROLES: usize = 20;
+
+/// The short name of an organisation to which everybody belongs.
+pub const ORGANISATION: &str = "acme";
+
+/// Makes everybody a member of one organisation, with one of its own roles, of which each has half of the application's
+/// permissions. Returns the names of all of these.
+pub fn organise(database: &str) -> Vec<String> {
+    let mut conn = open(database);
+    let names: Vec<String> = (0..PERMISSIONS).map(|number| format!("things:do-{number}")).collect();
+    let list = |rows: Vec<String>| rows.join(", ");
+    let permissions = list(names.iter().map(|name| format!("('{name}', '{name}', '[]')")).collect());
+    // Everybody's id begins with one of sixteen digits.
+    let role = |number: usize| format!("role-{number:x}");
+    let roles = (0..ROLES).map(role).map(|id| format!("('{id}', 'acme', '{id}', '{id}', CURRENT_TIMESTAMP)"));
+    let roles = list(roles.collect());
+    let held = (0..ROLES).flat_map(|number| {
+        names.iter().step_by(2).map(move |name| format!("('{}', '{name}')", role(number)))
+    });
+    let held = list(held.collect());
+    conn.batch_execute(&format!(
+        "BEGIN;
+         INSERT INTO organisations (id, name, slug, created_at) VALUES ('acme', 'Acme', '{ORGANISATION}', CURRENT_TIMESTAMP);
+         INSERT INTO permissions (name, title, roles) VALUES {permissions};
+         INSERT INTO roles (id, organisation_id, name, name_folded, created_at) VALUES {roles};
+         INSERT INTO role_permissions (role_id, permission) VALUES {held};
+         INSERT INTO memberships (organisation_id, user_id, role, created_at, role_id)
+           SELECT 'acme', id, 'viewer', created_at, 'role-' || substr(id, 1, 1) FROM users;
+         COMMIT;"
+    ))
+    .unwrap();
+    if matches!(conn, Conn::Postgres(_)) {
+        conn.batch_execute("ANALYZE").unwrap();
+    }
+    names
+}
+
+fn open(database: &str) -> Conn {
+    match database.strip_prefix("sqlite://") {
+        Some(path) => Conn::Sqlite(SqliteConnection::establish(path).unwrap()),
+        None => Conn::Postgres(PgConnection::establish(database).unwrap()),
     }
 }
 
