@@ -133,7 +133,7 @@ impl Timestamp {
             1 => self.0.format("yesterday at %H:%M UTC").to_string(),
             days @ 2..=6 => plural(days, "day") + " ago",
             _ if self.0.year() == now.0.year() => self.0.format("on %-d %B").to_string(),
-            _ => self.0.format("on %-d %B %Y").to_string(),
+            _ => self.0.format("on %-d %b %Y").to_string(),
         }
     }
 

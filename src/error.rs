@@ -124,7 +124,7 @@ pub enum Error {
     #[error("Please check the fields below.")]
     Invalid(Errors),
     /// A link or token that is unknown, expired, or replaced by a newer one.
-    #[error("That link has expired, or a newer one replaced it. Ask for a new one.")]
+    #[error("That link has expired, was used before, or a newer one replaced it.")]
     DeadLink,
     /// Another account left this address lately and can take it back.
     #[error(

@@ -52,6 +52,8 @@ impl AuthMethod {
     pub(crate) fn with(&self, second: &Option<Factor>) -> String {
         match second {
             None => self.words().to_owned(),
+            // Which is both by itself.
+            Some(Factor::Passkey) if *self == Self::Passkey => self.words().to_owned(),
             Some(second) => format!("{} + {}", self.words(), second.words()),
         }
     }

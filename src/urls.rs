@@ -15,6 +15,11 @@ pub(crate) fn with_query<'a>(
     }
 }
 
+/// A page of an organisation, by what comes after its short name.
+pub(crate) fn organisation_page(slug: &str, page: &str) -> String {
+    format!("/organisations/{slug}/{page}")
+}
+
 /// Where people sign in through their organisation.
 pub(crate) const SSO_LOGIN: &str = "/auth/saml/login";
 

@@ -28,8 +28,8 @@ for (const input of document.querySelectorAll('input[type=password]')) {
   input.after(button);
 }
 
-// Times in the visitor's own zone: in the title, and in the text where it says "today at" or "yesterday at".
-const exact = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeStyle: 'short' });
+// Times in the visitor's own zone in the text; the title keeps them in UTC.
+const exact = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
 const hour = new Intl.DateTimeFormat('en-GB', { timeStyle: 'short' });
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 const days = (date) => Math.round((new Date().setHours(0, 0, 0, 0) - new Date(date).setHours(0, 0, 0, 0)) / 864e5);
@@ -38,7 +38,7 @@ for (const time of document.querySelectorAll('time[datetime]')) {
   if (Number.isNaN(at.getTime())) continue;
   const day = { 0: 'today', 1: 'yesterday' }[days(at)];
   if (/^(today|yesterday) at/.test(time.textContent)) time.textContent = day ? `${day} at ${hour.format(at)}` : exact.format(at);
-  time.title = `${exact.format(at)}, ${zone}`;
+  else if (time.textContent.endsWith('UTC')) time.textContent = exact.format(at);
 }
 
 // What a session keeps of its browser, so that a change can be seen.

@@ -29,7 +29,7 @@ use crate::{
     db::Database,
 };
 
-/// The entry room of your application: sign-up, sign-in and devices in one program.
+/// Accounts and sign-in for your application, in one binary.
 #[derive(Debug, Parser)]
 #[command(name = "vestibule", version, about)]
 struct Arguments {

@@ -51,7 +51,7 @@ fn page(me: &SteppedUpUser, app: &App, typed: String, errors: Errors) -> DeleteP
         grace: span_in_words(grace),
         email: me.user.email.spelled().to_owned(),
         is_verified: me.user.is_verified(),
-        personal_data: PersonalDataView::all(),
+        personal_data: PersonalDataView::all(&app.config().lifetimes),
         typed,
         errors,
     }

@@ -23,7 +23,7 @@ use crate::{
         user,
     },
     urls,
-    web::{Client, Input, Reply},
+    web::{Client, IncludingScheduledDeletion, Input, Query, Reply},
 };
 
 /// The form for a link.
@@ -55,9 +55,11 @@ pub(crate) struct Form {
     email: String,
 }
 
-/// `GET /forgot-password`
-pub(crate) async fn form() -> Result<Reply> {
-    Ok(Reply::page(ForgotPage { email: String::new(), errors: Errors::default() }))
+/// `GET /forgot-password?email=`. Somebody who is signed in means their own.
+pub(crate) async fn form(typed: Query<Form>, me: Option<IncludingScheduledDeletion>) -> Result<Reply> {
+    let own = me.map(|me| me.user.email.spelled().to_owned());
+    let email = Some(typed.into_inner().email).filter(|typed| !typed.is_empty()).or(own).unwrap_or_default();
+    Ok(Reply::page(ForgotPage { email, errors: Errors::default() }))
 }
 
 /// `POST /forgot-password`. The same answer for every address.

@@ -4,6 +4,7 @@ pub(crate) mod accept;
 pub(crate) mod own;
 
 use actix_web::{
+    HttpRequest,
     http::StatusCode,
     web::{Data, Path},
 };
@@ -26,7 +27,7 @@ use crate::{
         organisation::Organisation,
         rate_limit::{self, Limit},
     },
-    web::{Input, Member, Query, Reply, member::MembersInvite},
+    web::{Client, Input, Member, Query, Reply, member::MembersInvite, saved_request},
 };
 
 /// Invitations on one page.
@@ -164,35 +165,51 @@ impl InvitationsPage {
 pub(crate) async fn create(
     me: Member<MembersInvite>,
     Input(form): Input<Form>,
+    client: Client,
+    req: HttpRequest,
     app: Data<App>,
 ) -> Result<Reply> {
     if form.role.as_deref() == Some("owner") && !me.is_stepped_up_in_full(&app).await? {
-        return Err(me.step_up_required(&app, Strength::Full, None).await?);
+        let fields = vec![("emails".to_owned(), form.text()), ("role".to_owned(), "owner".to_owned())];
+        let resume = match client.is_browser {
+            true => saved_request::keep(&app, &me, &req, fields).await?,
+            false => None,
+        };
+        return Err(me.step_up_required(&app, Strength::Full, resume).await?);
     }
     match invite(&me, &form, &app).await {
         Ok((organisation, made, refused)) => {
-            let to = format!("/organisations/{}/invitations", organisation.slug);
             let sent = match made.len() {
-                1 => "An email is on its way.".to_owned(),
-                count => format!("{count} emails are on their way."),
+                1 => "One invitation sent.".to_owned(),
+                count => format!("{count} invitations sent."),
             };
-            let not: String = refused.iter().map(|one| format!(" {}", one.words)).collect();
-            Reply::done(to, sent + &not)
+            if client.is_browser && !refused.is_empty() {
+                // What was not sent stays in the form.
+                let words: String = refused.iter().map(|one| format!(" {}", one.words)).collect();
+                let left = refused.into_iter().map(|one| one.email).collect();
+                let form = Form { email: String::new(), emails: left, ..form };
+                return again(&me, form, Errors::one("emails", sent + " Not sent:" + &words), &app).await;
+            }
+            let to = format!("/organisations/{}/invitations", organisation.slug);
+            Reply::done(to, sent)
                 .status(StatusCode::CREATED)
                 .with("invitations", made)?
                 .with("refused", refused)
         }
-        Err(Error::Invalid(errors)) => {
-            let (access, now, shown) = (me.access(), app.now(), errors.clone());
-            let page = app.read(move |conn| {
-                let mine = access.decide(conn)?;
-                InvitationsPage::of(conn, &mine, 0, now)
-            });
-            let page = InvitationsPage { form, errors: shown, ..page.await? };
-            Ok(Reply::refused(page, Error::Invalid(errors)))
-        }
+        Err(Error::Invalid(errors)) => again(&me, form, errors, &app).await,
         Err(error) => Err(error),
     }
+}
+
+/// The page with the form, and what is wrong with it.
+async fn again(me: &Member<MembersInvite>, form: Form, errors: Errors, app: &App) -> Result<Reply> {
+    let (access, now) = (me.access(), app.now());
+    let page = app.read(move |conn| {
+        let mine = access.decide(conn)?;
+        InvitationsPage::of(conn, &mine, 0, now)
+    });
+    let page = InvitationsPage { form, errors: errors.clone(), ..page.await? };
+    Ok(Reply::refused(page, Error::Invalid(errors)))
 }
 
 type Invited = (Organisation, Vec<InvitationView>, Vec<Refused>);

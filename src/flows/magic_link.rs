@@ -58,6 +58,8 @@ pub(crate) struct AskForm {
 /// Where to go afterwards.
 #[derive(Deserialize)]
 pub(crate) struct ReturnQuery {
+    #[serde(default)]
+    email: String,
     next: Option<String>,
 }
 
@@ -71,7 +73,12 @@ pub(crate) async fn form(
     if me.is_some() {
         return Ok(Reply::go(way_on(next.as_deref())));
     }
-    Ok(Reply::page(AskPage { email: String::new(), remember: false, next, errors: Errors::default() }))
+    Ok(Reply::page(AskPage {
+        email: query.into_inner().email,
+        remember: false,
+        next,
+        errors: Errors::default(),
+    }))
 }
 
 /// `POST /login/magic-link`. The same answer for every address.

@@ -114,7 +114,6 @@ async fn load(app: &App, secret: Secret<ReportSignIn>) -> Result<NotMePage> {
         })
     })
     .await
-    .map_err(used)
 }
 
 fn doubt_of(conn: &mut Conn, user: &UserId, told: &ReportedEvent, now: Timestamp) -> Result<Doubt> {
@@ -209,7 +208,7 @@ pub(crate) struct DonePage {
 /// `POST /not-me`
 pub(crate) async fn create(client: Client, Input(answer): Input<Answer>, app: Data<App>) -> Result<Reply> {
     let held = client.current_session.clone();
-    let (owner, sent_to) = app.write(move |tx| secure(tx, &client, &answer)).await.map_err(used)?;
+    let (owner, sent_to) = app.write(move |tx| secure(tx, &client, &answer)).await?;
     let (then, href, label) = match sent_to {
         Some(address) => (
             format!("Open the email that we just sent to {address}: it has a link to get back in."),
@@ -228,19 +227,9 @@ pub(crate) async fn create(client: Client, Input(answer): Input<Answer>, app: Da
     Ok(if held.is_some_and(|(held, _)| held == owner) { done.signed_out() } else { done })
 }
 
-/// Nobody can ask for another link of this kind; the way on is a new password.
-fn used(error: Error) -> Error {
-    match error {
-        Error::DeadLink => Error::DeadResetLink,
-        other => other,
-    }
-}
-
 /// `POST /not-me/was-me`: "yes, this was me".
 pub(crate) async fn was_me(client: Client, Input(form): Input<Link>, app: Data<App>) -> Result<Reply> {
-    app.write(move |tx| containment::confirm_sign_in(tx, &client.actor(), &form.token))
-        .await
-        .map_err(used)?;
+    app.write(move |tx| containment::confirm_sign_in(tx, &client.actor(), &form.token)).await?;
     Ok(Reply::done("/login", "Thank you. That sign-in counts as yours from now on."))
 }
 

@@ -42,6 +42,9 @@ pub(crate) struct PasskeysPage {
     passkeys: Vec<PasskeyView>,
     #[serde(skip)]
     is_verified: bool,
+    // Whether the first one comes with recovery codes, and is asked for from then on.
+    #[serde(skip)]
+    is_first_factor: bool,
     // The one whose new name was refused.
     #[serde(skip)]
     renaming: Option<Renaming>,
@@ -102,10 +105,12 @@ async fn page(
     errors: Errors,
 ) -> Result<PasskeysPage> {
     let owner = me.user.id.clone();
-    let passkeys = app.read(move |conn| passkey::list(conn, &owner)).await?;
+    let (passkeys, is_first_factor) = app
+        .read(move |conn| Ok((passkey::list(conn, &owner)?, !factors::of(conn, &owner)?.is_second_due())))
+        .await?;
     let here = app.relying_party().id().ok();
     let passkeys = passkeys.into_iter().map(|passkey| PasskeyView::of(passkey, here)).collect();
-    Ok(PasskeysPage { passkeys, is_verified: me.user.is_verified(), renaming, errors })
+    Ok(PasskeysPage { passkeys, is_verified: me.user.is_verified(), is_first_factor, renaming, errors })
 }
 
 /// `POST /me/passkeys/options`

@@ -43,7 +43,8 @@ pub(crate) async fn show(shown: Query<Shown>, app: Data<App>, me: Result<Verifie
         }
         false => personal_data::ALL.to_vec(),
     };
-    let personal_data = entries.into_iter().map(PersonalDataView::from).collect();
-    let grace = span_in_words(app.config().lifetimes.deletion_grace);
+    let lifetimes = &app.config().lifetimes;
+    let personal_data = entries.into_iter().map(|entry| PersonalDataView::new(entry, lifetimes)).collect();
+    let grace = span_in_words(lifetimes.deletion_grace);
     Ok(Reply::page(PrivacyDataPage { personal_data, is_own: shown.mine, grace }))
 }

@@ -1,9 +1,12 @@
 //! The form that a step-up interrupted.
 
+mod words;
+
 use actix_web::web::Data;
 use askama::Template;
 use serde::{Deserialize, Serialize};
 
+use self::words::Words;
 use crate::{
     app::App,
     error::{Error, Result},
@@ -17,10 +20,8 @@ use crate::{
 #[template(path = "saved_request.html")]
 pub(crate) struct SavedRequestPage {
     path: String,
-    what: &'static str,
-    /// Whether it takes something away: then a person presses the button once more.
-    #[serde(skip)]
-    destroys: bool,
+    #[serde(flatten)]
+    words: Words,
     fields: Vec<(String, String)>,
 }
 
@@ -42,36 +43,29 @@ pub(crate) async fn show(
         return Err(Error::MethodNotAllowed);
     }
     let (session, secret) = (me.session.id.clone(), query.into_inner().resume);
-    let browser = client.binding.clone();
-    let form = app.write(move |tx| saved_request::consume(tx, &session, browser.as_deref(), &secret)).await?;
-    let (what, destroys) = (what(&form.path), destroys(&form.path));
-    Ok(Reply::page(SavedRequestPage { what, destroys, path: form.path, fields: form.fields }))
-}
-
-/// Whether a form takes something away: whatever is removed, turned off, replaced, or decided about somebody else.
-fn destroys(path: &str) -> bool {
-    let harmless = ["/me/email", "/me/2fa/totp", "/organisations", "/me/name"];
-    let ends = ["/test", "/metadata/read", "/setup-link", "/check", "/domains", "/put-back"];
-    !harmless.contains(&path) && !ends.iter().any(|end| path.ends_with(end))
-}
-
-fn what(path: &str) -> &'static str {
-    match path {
-        "/me/email" => "Change your email address",
-        "/me/password" => "Change your password",
-        "/me/2fa/totp" => "Set up an authenticator app",
-        "/me/2fa/totp/disable" => "Remove authenticator app",
-        "/me/2fa/recovery-codes" => "Renew recovery codes",
-        path if path.starts_with("/me/passkeys/") && path.ends_with("/remove") => "Remove the passkey",
-        "/me/delete" => "Delete your account",
-        _ => "Continue",
-    }
+    let (browser, user) = (client.binding.clone(), me.user.id.clone());
+    let (form, words) = app
+        .write(move |tx| {
+            let form = saved_request::consume(tx, &session, browser.as_deref(), &secret)?;
+            let words = Words::of(tx.conn, &user, &form)?;
+            Ok((form, words))
+        })
+        .await?;
+    Ok(Reply::page(SavedRequestPage { words, path: form.path, fields: form.fields }))
 }
 
 impl SavedRequestPage {
-    /// What says something to a person. Which set of codes is to be replaced, and that a list of permissions comes along
-    /// with those that are ticked, is for the program.
-    fn told(&self) -> Vec<&(String, String)> {
-        self.fields.iter().filter(|(name, _)| !["replaces", "permissions"].contains(&name.as_str())).collect()
+    /// What says something to a person, with the words for it.
+    fn told(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let shown = [
+            ("email", "Email address"),
+            ("emails", "Email addresses"),
+            ("name", "Name"),
+            ("slug", "Short name"),
+            ("domain", "Domain"),
+        ];
+        let value =
+            |name| self.fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str());
+        shown.into_iter().filter_map(move |(name, words)| Some((words, value(name)?)))
     }
 }

@@ -26,8 +26,7 @@ pub(crate) const PERSONAL_DATA: PersonalData = PersonalData {
     table: "audit",
     title: "The record of what was done to your account",
     why: "So that it can be found out afterwards who changed what, also when something went wrong. Network addresses, and \
-          what happens at each sign-in, are removed after a while: 90 days, unless the people who run this site chose \
-          otherwise.",
+          what happens at each sign-in, are removed after {history}.",
     columns: &[
         ("id", "a number that stands for the entry"),
         ("actor_kind", "whether a person, the people who run this site, or the program itself did it"),

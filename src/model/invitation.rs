@@ -227,6 +227,23 @@ pub(crate) fn count_open(conn: &mut Conn, organisation: &OrganisationId, now: Ti
         .get_result(conn)?)
 }
 
+/// How many of them each of `senders` sent, who sent any.
+pub(crate) fn count_open_by(
+    conn: &mut Conn,
+    organisation: &OrganisationId,
+    senders: &[&UserId],
+    now: Timestamp,
+) -> Result<Vec<(Option<UserId>, i64)>> {
+    Ok(invitations::table
+        .filter(invitations::organisation_id.eq(organisation))
+        .filter(invitations::invited_by.eq_any(senders))
+        .filter(invitations::state.eq(State::Open))
+        .filter(invitations::expires_at.gt(now))
+        .group_by(invitations::invited_by)
+        .select((invitations::invited_by, diesel::dsl::count_star()))
+        .load(conn)?)
+}
+
 /// Notes an invitation whose first email goes out now. `None` where one to the same address is open.
 pub(crate) fn insert(
     tx: &mut Tx,

@@ -36,10 +36,9 @@ const US: &str = "us";
 /// What is held here about a person, and what becomes of it.
 pub(crate) const PERSONAL_DATA: PersonalData = PersonalData {
     table: "outbox",
-    title: "Mail to you",
+    title: "Emails to you",
     why: "So that mail arrives even when a server fails. The words of an email are encrypted while it waits and wiped \
-          once it is sent; that it was sent is removed after a while: 90 days, unless the people who run this site chose \
-          otherwise.",
+          once it is sent; that it was sent is removed after {history}.",
     columns: &[
         ("id", "a number that stands for the email"),
         ("user_id", "that it is to you"),

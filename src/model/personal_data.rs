@@ -28,7 +28,7 @@ pub struct PersonalData {
     pub table: &'static str,
     /// What it is to its person, as a heading.
     pub title: &'static str,
-    /// Why it is held, and how long: whole sentences.
+    /// Why it is held, and how long: whole sentences. `{history}` stands for the span of `HISTORY_LIFE`.
     pub why: &'static str,
     /// Every column of text, and what it says of its person. Times and counts say nothing without them.
     pub columns: &'static [(&'static str, &'static str)],

@@ -63,7 +63,7 @@ pub(crate) const PERSONAL_DATA: PersonalData = PersonalData {
         ("kind", "what changed"),
         ("target_id", "a number that stands for what was added"),
         ("sealed", "what was there before, such as your earlier address, encrypted"),
-        ("network", "the neighbourhood of the network address it came from"),
+        ("network", "the network it came from"),
         ("session_id", "a number that stands for the device"),
         ("passkey_id", "a number that stands for the passkey that device signed in with"),
         ("session_method", "how that device signed in"),

@@ -40,7 +40,7 @@ pub use list::list;
 pub(crate) const PERSONAL_DATA: PersonalData = PersonalData {
     table: "sessions",
     title: "Where you are signed in",
-    why: "So that you stay signed in, see your devices, and notice when a session changes hands. A session that has \
+    why: "So that you stay signed in, see your devices, and spot someone else using your session. A session that has \
           ended is removed within the hour.",
     columns: &[
         ("id", "a number that stands for the device"),

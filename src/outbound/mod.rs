@@ -12,6 +12,8 @@ use hickory_resolver::{
     proto::{op::ResponseCode, rr::RData},
 };
 
+use url::Origin;
+
 use crate::config::Config;
 
 // Once asked and once more, within this.
@@ -24,6 +26,8 @@ pub(crate) struct Outbound {
     dns_server: Option<SocketAddr>,
     may_fetch: bool,
     may_be_private: bool,
+    // Where the demonstration provider is, in development.
+    own_origin: Option<Origin>,
     may_be_plain: bool,
 }
 
@@ -39,6 +43,7 @@ impl Outbound {
             dns_server: config.dns_server,
             may_fetch: config.metadata_links,
             may_be_private: config.private_metadata,
+            own_origin: config.is_development().then(|| config.site.base_url.origin()),
             may_be_plain: config.is_development(),
         }
     }

@@ -1,5 +1,7 @@
 //! The devices where one is signed in, page by page.
 
+use chrono::TimeDelta;
+
 use super::{Authenticated, views::SessionView};
 use crate::{
     app::App,
@@ -7,6 +9,9 @@ use crate::{
     ids::SessionId,
     model::session::{self, Listed},
 };
+
+// From so many on, those that were used lately stand apart.
+const MANY: usize = 10;
 
 /// A page of the devices.
 pub(crate) struct DeviceList {
@@ -44,7 +49,16 @@ impl DeviceList {
         });
         let has_more = all.len() > start + most;
         let page = all.into_iter().skip(start).take(most);
-        let sessions: Vec<_> = page.map(|session| SessionView::new(session, &me.session.id)).collect();
+        let mut sessions: Vec<_> = page.map(|session| SessionView::new(session, &me.session.id)).collect();
+        if others >= MANY {
+            let mut above = None;
+            for session in sessions.iter_mut().filter(|session| !session.current) {
+                let is_of_this_week = session.last_active_at > me.now - TimeDelta::days(7);
+                let heading = Some(if is_of_this_week { "Active this week" } else { "Older" });
+                session.heading = heading.filter(|_| heading != above);
+                above = heading;
+            }
+        }
         let next = sessions.last().filter(|_| has_more).map(|last| last.id.to_string());
         Self { sessions, next, others }
     }

@@ -17,6 +17,7 @@ use url::{Position, Url};
 use super::{
     Layout, app_of,
     assets::Assets,
+    dead_link,
     error_body::{self, status_of},
     flash, layout, local_path, matched,
     negotiation::wants_html,
@@ -111,7 +112,7 @@ pub(crate) fn render(req: &HttpRequest, error: &Error) -> HttpResponse {
         }
         return HttpResponse::SeeOther().insert_header((header::LOCATION, way)).finish();
     }
-    let page = ErrorPage::about(error, shown, way_back(req));
+    let page = ErrorPage::about(error, shown, req.path(), way_back(req));
     in_page(&mut answer, html(req, &page), page.message)
 }
 
@@ -186,7 +187,7 @@ impl AfterPanic {
         if !self.wants_html {
             return error_body::json(&mut answer, &error, request_id);
         }
-        let page = ErrorPage::about(&error, request_id, None);
+        let page = ErrorPage::about(&error, request_id, &self.path, None);
         let layout = Layout::bare(&self.app, &self.assets, &self.path);
         in_page(&mut answer, html_within(&layout, &page), page.message)
     }
@@ -205,8 +206,9 @@ fn in_page(
 }
 
 impl ErrorPage {
-    /// `back`: where the person was, if that is known. What passes is tried again there.
-    fn about(error: &Error, request_id: Option<String>, back: Option<String>) -> Self {
+    /// About what came of `path`. `back`: where the person was, if that is known. What passes is tried again there.
+    fn about(error: &Error, request_id: Option<String>, path: &str, back: Option<String>) -> Self {
+        let way_on = dead_link::way_on(path);
         let (title, href, label) = match error {
             Error::Forbidden(_)
             | Error::LastOwner
@@ -231,7 +233,7 @@ impl ErrorPage {
             Error::MethodNotAllowed | Error::ConfirmByPost => {
                 ("This page can't be opened this way", "/", "Go to the home page")
             }
-            Error::DeadLink => ("This link no longer works", "/login", "Sign in to get a new one"),
+            Error::DeadLink => ("This link no longer works", way_on.href, way_on.label),
             Error::AddressReserved => ("This address is not free yet", "/", "Go to the home page"),
             Error::LinkMissing => ("Open the link in the email again", "/", "Go to the home page"),
             Error::DeadMagicLink => ("This link no longer works", "/login/magic-link", "Send me a new link"),
@@ -265,6 +267,7 @@ impl ErrorPage {
         };
         let message = match error {
             Error::Invalid(errors) => errors.first().map_or_else(|| error.to_string(), str::to_owned),
+            Error::DeadLink => format!("{error} {}", way_on.says).trim_end().to_owned(),
             error => error.to_string(),
         };
         Self { status: error.status(), title, message, request_id, href, label }

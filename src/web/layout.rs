@@ -8,6 +8,7 @@ use super::{app_of, assets::Assets, visitor};
 use crate::{
     app::App,
     clock::{Timestamp, span_in_words},
+    config::Lifetimes,
     error::{Error, Result},
 };
 
@@ -38,6 +39,8 @@ pub(crate) struct Layout {
     pub shows_curl: bool,
     /// How long a remembered device stays signed in: "30 days".
     pub remembered: String,
+    /// How long everything lasts.
+    pub lifetimes: Lifetimes,
     /// Now.
     pub now: Timestamp,
     /// Whether a link by mail signs people in.
@@ -96,6 +99,7 @@ impl Layout {
             base_url: Arc::clone(&assets.base_url),
             shows_curl: app.config().shows_curl,
             remembered: span_in_words(app.config().lifetimes.remembered),
+            lifetimes: app.config().lifetimes,
             now: app.now(),
             has_magic_links: app.config().magic_links,
             is_development: cfg!(feature = "development") && app.config().is_development(),

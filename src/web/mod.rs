@@ -6,6 +6,7 @@ pub(crate) mod body_budget;
 pub(crate) mod browser_binding;
 pub(crate) mod client;
 pub(crate) mod cookies;
+pub(crate) mod dead_link;
 pub(crate) mod device_list;
 pub(crate) mod error_body;
 pub(crate) mod error_response;

@@ -67,7 +67,7 @@ pub(crate) async fn save(
     req: &HttpRequest,
     body: Payload,
 ) -> Result<Option<String>> {
-    let (path, browser) = (req.path(), BrowserBinding::digest(&req.get_session()));
+    let path = req.path();
     let whole = input::collect(body, app.config().body_limit);
     let whole = tokio::time::timeout(app.config().body_timeout, whole).await.map_err(|_| Error::Timeout)?;
     let bytes = match whole {
@@ -75,7 +75,17 @@ pub(crate) async fn save(
         Err(Error::TooLarge) if is_document(path) => return Ok(None),
         whole => whole?,
     };
-    let fields = input::pairs(&bytes)?;
+    keep(app, visitor, req, input::pairs(&bytes)?).await
+}
+
+/// The same for a form that was read already.
+pub(crate) async fn keep(
+    app: &App,
+    visitor: &Authenticated,
+    req: &HttpRequest,
+    fields: Vec<(String, String)>,
+) -> Result<Option<String>> {
+    let (path, browser) = (req.path(), BrowserBinding::digest(&req.get_session()));
     if fields.iter().any(|(name, _)| is_secret(name)) || local_path(Some(path)).is_none() {
         return Ok(None);
     }

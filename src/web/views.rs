@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use crate::{
     accounts::personal_data,
-    clock::Timestamp,
+    clock::{Timestamp, span_in_words},
+    config::Lifetimes,
     ids::{SessionId, UserId},
     kinds::{AuthMethod, Factor},
     model::{
@@ -76,6 +77,9 @@ pub(crate) struct SessionView {
     pub remembered: bool,
     /// What changed in mid-session, where something did.
     pub warning: Option<String>,
+    /// What stands over it and those that follow, in a long list.
+    #[serde(skip)]
+    pub heading: Option<&'static str>,
     /// Whether an alert tells of it that nobody answered, and the one that asks may.
     #[serde(skip)]
     pub can_be_confirmed: bool,
@@ -103,6 +107,7 @@ impl SessionView {
             warning: session
                 .locked_by
                 .map(|by| format!("It was suddenly used from {by}. It has to sign in again.")),
+            heading: None,
             can_be_confirmed: false,
         }
     }
@@ -165,7 +170,7 @@ pub(crate) struct PersonalDataView {
     /// The title of it.
     pub title: &'static str,
     /// What it is held for.
-    pub why: &'static str,
+    pub why: String,
     /// What is held, item by item.
     pub holds: Vec<&'static str>,
     /// What becomes of it when the account is deleted.
@@ -175,21 +180,20 @@ pub(crate) struct PersonalDataView {
     pub afterwards: &'static str,
 }
 
-impl From<&PersonalData> for PersonalDataView {
-    fn from(entry: &PersonalData) -> Self {
+impl PersonalDataView {
+    /// What one table holds.
+    pub(crate) fn new(entry: &PersonalData, lifetimes: &Lifetimes) -> Self {
         Self {
             title: entry.title,
-            why: entry.why,
+            why: entry.why.replace("{history}", &span_in_words(lifetimes.history)),
             holds: entry.columns.iter().map(|(_, says)| *says).collect(),
             when_deleted: entry.erasure,
             afterwards: entry.afterwards,
         }
     }
-}
 
-impl PersonalDataView {
     /// What every table holds.
-    pub(crate) fn all() -> Vec<Self> {
-        personal_data::ALL.iter().map(|entry| Self::from(*entry)).collect()
+    pub(crate) fn all(lifetimes: &Lifetimes) -> Vec<Self> {
+        personal_data::ALL.iter().map(|entry| Self::new(entry, lifetimes)).collect()
     }
 }

@@ -176,7 +176,7 @@ impl<'a> Inspector<'a> {
 }
 
 /// A picture of the page, for people to look at.
-async fn photograph(browser: &Browser, name: &str) {
+pub async fn photograph(browser: &Browser, name: &str) {
     if setting("PICTURES").is_some() {
         let picture =
             browser.devtools("Page.captureScreenshot", json!({ "captureBeyondViewport": true })).await;

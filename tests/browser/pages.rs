@@ -7,7 +7,7 @@ use vestibule::jobs::{self, Job};
 use crate::{
     chromium::{Chromium, LAPTOP, PHONE, link_in},
     harness::{PASSWORD, TestApp, port_1025},
-    inspector::Inspector,
+    inspector::{Inspector, photograph},
 };
 
 #[actix_web::test]
@@ -36,21 +36,40 @@ async fn a_page_weighs_little_with_all_it_asks_for() {
 
 #[actix_web::test]
 async fn the_page_of_sign_in_and_security_is_short_on_a_phone() {
-    let app = TestApp::open().await;
+    let app = TestApp::with(&[
+        ("TRUSTED_PROXIES", "127.0.0.1"),
+        ("REMEMBER_IDLE", "60d"),
+        ("REMEMBER_LIFE", "60d"),
+    ])
+    .await;
     let chromium = Chromium::start();
-    let ada = chromium.browser(&app, PHONE).await;
     app.verified("ada@example.com").await;
-    ada.arrives("ada@example.com").await;
-    let form = json!({ "email": "ada@example.com", "password": PASSWORD });
-    for (devices, most) in [(0, 1_300), (30, 1_600)] {
+    let form = json!({ "email": "ada@example.com", "password": PASSWORD, "remember": true });
+    // As they came, on the day after, and in the year after; from addresses of either kind.
+    for (devices, from, passes, most) in [
+        (0, "203.0.113.145", 0, 1_300),
+        (30, "203.0.113.145", 0, 1_600),
+        (0, "203.0.113.145", 1, 1_600),
+        (0, "203.0.113.145", 45, 1_600),
+        (30, "2001:db8:1234:5678:9abc:def0:1234:5678", 0, 1_600),
+        (0, "203.0.113.145", 1, 1_600),
+    ] {
         for _ in 0..devices {
-            app.curl().post_json("/login", form.clone()).await.is(200);
+            let one = app.curl().with("x-forwarded-for", from);
+            one.post_json("/login", form.clone()).await.is(200);
         }
+        app.wait(TimeDelta::days(passes));
+        let ada = chromium.browser(&app, PHONE).await;
+        ada.arrives("ada@example.com").await;
         ada.open("/me/security").await;
         let size = json!({ "width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": true });
         ada.devtools("Emulation.setDeviceMetricsOverride", size).await;
+        photograph(&ada, &format!("security-{devices}-{passes}-{}", from.len())).await;
         let height = ada.ask("document.documentElement.scrollHeight").await;
-        assert!(height.as_u64() <= Some(most), "{height} px with {devices} devices more");
+        assert!(
+            height.as_u64() <= Some(most),
+            "{height} px: {devices} more from {from}, {passes} days later"
+        );
     }
 }
 
@@ -418,7 +437,7 @@ async fn every_page_on_the_way_out_is_fit_for_everybody() {
     ada.press("Confirm").await;
     ada.reads("Delete your account").await;
     inspector.look(&ada, "delete-continue").await;
-    ada.press("Continue").await;
+    ada.press("Delete account").await;
     ada.is_at("/me/delete/status").await;
     ada.reads("You have 30 days left").await;
     inspector.look(&ada, "deletion-status").await;

@@ -200,7 +200,7 @@ async fn two_passkeys_are_kept_renamed_and_removed() {
     ada.press("Remove The old laptop").await;
     ada.press("Confirm with a passkey").await;
     ada.reads("Remove the passkey").await;
-    ada.press("Continue").await;
+    ada.press("Remove passkey").await;
     ada.reads("That passkey is removed.").await;
     ada.hides("The old laptop").await;
     assert_eq!(app.count("passkeys").await, 1);

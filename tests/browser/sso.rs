@@ -54,6 +54,7 @@ async fn signs_in(app: &TestApp, browser: &Browser) {
     browser.open("/login").await;
     browser.fill("Email address", "ada@example.com").await;
     browser.press("Continue").await;
+    browser.follow("Continue").await;
 }
 
 /// After the identity provider the browser is back in the house, at this path.

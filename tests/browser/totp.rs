@@ -93,8 +93,8 @@ async fn travel(app: &TestApp, laptop: &Browser, has_scripts: bool) {
     laptop.hides("Forgot your password?").await;
     laptop.fill("Code", &app.next_code(&secret)).await;
     laptop.press("Confirm with this code").await;
-    laptop.reads("Renew recovery codes").await;
-    laptop.press("Continue").await;
+    laptop.reads("Replace your recovery codes").await;
+    laptop.press("Make new codes").await;
     laptop.reads("The older ones no longer work.").await;
     let others = codes_on(laptop).await;
     assert!(others.len() == 10 && others.iter().all(|code| !codes.contains(code)));

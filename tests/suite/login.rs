@@ -48,7 +48,7 @@ async fn wrong_unknown_and_claimed_are_answered_alike_case_35() {
 
     let (mut programs, mut browsers) = (Vec::new(), Vec::new());
     for address in
-        ["settled@example.com", "claimed@example.com", "unknown@example.com", "rubbish at no.where"]
+        ["settled@example.com", "claimed@example.com", "unknown@example.com", "rubbish@no..where.x"]
     {
         let answer = sign_in(&app.curl(), address, "somebody else's").await;
         programs.push(answer.refuses(401, "wrong_credentials").outline(address));

@@ -245,19 +245,18 @@ async fn what_is_no_http_is_noise_of_clients_and_no_error_of_ours() {
     for (filter, is_told) in [("info", false), ("trace", false), ("info,actix_http=error", true)] {
         let ground = Ground::with(&[("LOG_FORMAT", "json"), ("LOG", filter)]);
         let vestibule = ground.serve().await;
-        for garbage in GARBAGE {
+        let long = [b"GET /".as_slice(), &[b'a'; 200_000], b" HTTP/1.1\r\n\r\n"].concat();
+        for garbage in GARBAGE.iter().map(|garbage| garbage.to_vec()).chain([long]) {
             let port = vestibule.port;
             let taken = tokio::task::spawn_blocking(move || {
                 let mut wire = TcpStream::connect(("127.0.0.1", port)).unwrap();
-                wire.write_all(garbage)?;
+                wire.write_all(&garbage)?;
                 wire.shutdown(Shutdown::Write)?;
                 wire.read_to_end(&mut Vec::new())
             });
             // It may be cut off meanwhile.
             let _ = taken.await.unwrap();
         }
-        let long = [b"GET /".as_slice(), &[b'a'; 200_000], b" HTTP/1.1\r\n\r\n"].concat();
-        let _ = TcpStream::connect(("127.0.0.1", vestibule.port)).unwrap().write_all(&long);
 
         let log = log_after_stop(&ground, vestibule);
 

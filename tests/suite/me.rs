@@ -108,3 +108,27 @@ async fn what_cannot_be_an_id_is_nobodys() {
     }
     ada.get("/me").await.is(200);
 }
+
+/// What the settings say is what pages say.
+#[actix_web::test]
+async fn pages_name_the_spans_that_hold() {
+    let settings = [
+        ("DELETION_GRACE", "7d"),
+        ("STEP_UP_WINDOW", "15m"),
+        ("HISTORY_LIFE", "30d"),
+        ("EMAIL_CHANGE_LIFE", "6h"),
+        ("EMAIL_UNDO_LIFE", "2d"),
+        ("RESET_LINK_LIFE", "20m"),
+    ];
+    let app = TestApp::with(&settings).await;
+    let ada = app.verified("ada@example.com").await;
+    let page = ada.clone().with("accept", "text/html");
+    page.get("/me").await.is(200).says("after 7 days");
+    page.get("/auth/confirm").await.is(200).says("We won&#39;t ask again for 15 minutes");
+    page.get("/me/logins").await.is(200).says("in the last 30 days");
+    page.get("/privacy/data").await.is(200).says("removed after 30 days").hides("{history}").hides("90 days");
+    page.get("/forgot-password").await.is(200).says("for 20 minutes").says("value=\"ada@example.com\"");
+    ada.steps_up().await;
+    let page = ada.clone().with("accept", "text/html");
+    page.get("/me/email").await.is(200).says("stopped for 6 hours").says("undone for 2 days");
+}

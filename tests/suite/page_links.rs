@@ -34,7 +34,8 @@ fn every_path_that_code_names_is_a_route() {
     let routes: Vec<&str> = entries().iter().map(|entry| entry.path).collect();
     let (mut found, mut looked_at) = (Vec::new(), 0);
     // Where the addresses stand, the former ones too.
-    let is_map = |file: &Path| file.starts_with("src/routes") || file.ends_with("routes.rs");
+    let maps = ["src/routes.rs", "src/urls.rs"].map(Path::new);
+    let is_map = |file: &Path| file.starts_with("src/routes") || maps.contains(&file);
     for file in files_below("src", &["rs"]).into_iter().filter(|file| !is_for_tests(file) && !is_map(file)) {
         let source = fs::read_to_string(&file).unwrap();
         let source = source.split("#[cfg(test)]").next().unwrap();
@@ -53,6 +54,29 @@ fn every_path_that_code_names_is_a_route() {
     }
     assert!(found.is_empty(), "these lead nowhere:\n{}", found.join("\n"));
     assert!(looked_at > 200, "the paths were not understood: {looked_at}");
+}
+
+/// How long something lasts is a setting, or a constant beside its rule: a page that names it says what holds.
+#[test]
+fn no_page_names_a_span_by_itself() {
+    let units = ["second", "minute", "hour", "day", "week", "month"];
+    let numbers = ["one", "two", "three", "five", "seven", "ten", "fourteen", "thirty", "ninety"];
+    let is_number = |word: &str| word.parse::<u32>().is_ok() || numbers.contains(&word);
+    let mut found = Vec::new();
+    for file in files_below("templates", &["html", "txt"]) {
+        let page = fs::read_to_string(&file).unwrap();
+        let words: Vec<&str> = page.split_whitespace().collect();
+        for pair in words.windows(2) {
+            let (number, unit) =
+                (pair[0].rsplit('>').next().unwrap(), pair[1].trim_end_matches(['.', ',', 's']));
+            if is_number(number) && units.contains(&unit) {
+                found.push(format!("{}: {number} {}", file.display(), pair[1]));
+            }
+        }
+    }
+    // "1 day left", beside "N days left".
+    found.retain(|one| !one.ends_with(": 1 day"));
+    assert!(found.is_empty(), "these name a span: {found:#?}");
 }
 
 /// A path in a template up to its query, with `x` where the page fills something in.

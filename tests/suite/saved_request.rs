@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use crate::{
     confirm::signed_in,
-    harness::{PASSWORD, TestApp},
+    harness::{PASSWORD, TestApp, organisations::Acme},
 };
 
 #[actix_web::test]
@@ -70,19 +70,54 @@ async fn only_what_takes_something_away_waits_for_another_press() {
     for (path, goes_on) in [
         ("/me/email", true),
         ("/me/2fa/totp", true),
-        ("/organisations/acme/sso/domains", true),
         ("/me/2fa/totp/disable", false),
         ("/me/2fa/recovery-codes", false),
         ("/me/passkeys/0123456789abcdef0123456789abcdef/remove", false),
         ("/me/delete", false),
-        ("/organisations/acme/members/0123456789abcdef0123456789abcdef/remove", false),
-        ("/organisations/acme/members/0123456789abcdef0123456789abcdef/role", false),
     ] {
         let interrupted = browser.post(path, &[("email", "new@example.com")]).await.is(303);
         let resume = interrupted.header("location").split_once("resume=").unwrap().1.to_owned();
         let page = browser.get(&format!("/auth/continue?resume={resume}")).await.is(200);
         assert_eq!(page.body.contains(" data-continue"), goes_on, "{path}");
     }
+}
+
+/// It says what is about to happen, with names for members of the organisation, and leads back to the form.
+#[actix_web::test]
+async fn an_interrupted_form_of_an_organisation_says_what_it_does() {
+    let acme = Acme::open().await;
+    let (bea, bea_id) = acme.joins("bea@example.com", "viewer").await;
+    let ada = acme.app.browser();
+    ada.post("/login", &[("email", "ada@example.com"), ("password", PASSWORD)]).await.is(303);
+    let member = Acme::member_path(&bea_id);
+    let nobody = Acme::member_path("0123456789abcdef0123456789abcdef");
+    for (path, form, says, button) in [
+        (format!("{member}/remove"), vec![], "Remove Ada from Acme", Some("Remove Ada")),
+        (format!("{nobody}/remove"), vec![], "Remove this member from Acme", Some("Remove this member")),
+        (format!("{member}/role"), vec![("role", "editor")], "Change the role of Ada", None),
+        (
+            "/organisations/acme/hand-over".to_owned(),
+            vec![("member", bea_id.as_str()), ("then", "viewer")],
+            "Ada becomes an owner when they accept. You become a viewer.",
+            Some("Offer to hand over"),
+        ),
+        ("/organisations/acme".to_owned(), vec![("name", "Acme & Sons")], "Acme &#38; Sons", None),
+        ("/organisations/acme/sso/domains".to_owned(), vec![("domain", "example.com")], "example.com", None),
+        (
+            "/organisations/acme/delete".to_owned(),
+            vec![("name", "Acme")],
+            "Delete Acme",
+            Some("Delete organisation"),
+        ),
+    ] {
+        let interrupted = ada.post(&path, &form).await.is(303);
+        let resume = interrupted.header("location").split_once("resume=").unwrap().1.to_owned();
+        let page = ada.get(&format!("/auth/continue?resume={resume}")).await.is(200).says(says);
+        assert_eq!(page.body.contains(" data-continue"), button.is_none(), "{path}");
+        page.says(button.unwrap_or("Continue")).says("href=\"/organisations/acme").hides("<dt>member</dt>");
+    }
+    // Whoever is asked to do it by an address that they may not see is told so before.
+    bea.clone().with("accept", "text/html").post(&format!("{member}/remove"), &[]).await.is(403);
 }
 
 /// Another holder of the session cannot have its owner send something: the form belongs to the browser that sent it.

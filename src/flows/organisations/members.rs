@@ -69,6 +69,7 @@ struct May {
     manage_roles: bool,
     manage_settings: bool,
     manage_sso: bool,
+    leave: bool,
 }
 
 /// A member as the others see them.
@@ -82,6 +83,9 @@ pub(crate) struct MemberView {
     role_name: String,
     since: Timestamp,
     you: bool,
+    /// How many invitations they sent are open, for those who manage members: these end with the right to send them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    open_invitations: Option<i64>,
 }
 
 /// A role: the word of a built-in one, or the id of one of the organisation's own.
@@ -118,7 +122,7 @@ impl SearchQuery {
 }
 
 impl May {
-    fn of(mine: &Membership) -> Self {
+    fn of(mine: &Membership, owners: usize) -> Self {
         Self {
             see_members: mine.may(Permission::MembersRead),
             invite_members: mine.may(Permission::MembersInvite),
@@ -127,6 +131,8 @@ impl May {
             manage_roles: mine.may(Permission::RolesManage),
             manage_settings: mine.may(Permission::SettingsManage),
             manage_sso: mine.may(Permission::SsoManage),
+            // The last owner stays.
+            leave: !mine.role.is_owner() || owners > 1,
         }
     }
 
@@ -145,7 +151,7 @@ pub(crate) async fn show(
     let (access, query) = (me.access(), query.into_inner());
     let search = (query.q.clone(), query.role.clone(), query.next.clone());
     let now = app.now();
-    let (mine, permissions, roles, invited, mut found) = app
+    let (mine, permissions, roles, owners, invited, sent, mut found) = app
         .read(move |conn| {
             let mine = access.decide(conn)?;
             let (beginning, role, cursor) = search.clone();
@@ -163,15 +169,27 @@ pub(crate) async fn show(
                 true => invitation::count_open(conn, &mine.organisation.id, now)?,
                 false => 0,
             };
-            Ok((mine.clone(), permissions, choices(conn, &mine)?, invited, found))
+            let shown: Vec<_> = found.iter().map(|member| &member.user_id).collect();
+            let sent = match mine.may(Permission::MembersManage) {
+                true => invitation::count_open_by(conn, &mine.organisation.id, &shown, now)?,
+                false => Vec::new(),
+            };
+            let owners = membership::owners(conn, &mine.organisation.id)?.len();
+            Ok((mine.clone(), permissions, choices(conn, &mine)?, owners, invited, sent, found))
         })
         .await?;
     let has_more = found.len() > A_PAGE;
     found.truncate(A_PAGE);
-    let may = May::of(&mine);
+    let next = found.last().filter(|_| has_more).map(|last| last.user_id.clone());
+    let may = May::of(&mine, owners);
+    let mut members: Vec<_> = found.into_iter().map(|member| MemberView::new(member, &mine.user)).collect();
+    for member in members.iter_mut().filter(|_| may.manage_members) {
+        let sent = sent.iter().find(|(sender, _)| sender.as_ref() == Some(&member.id));
+        member.open_invitations = Some(sent.map_or(0, |(_, count)| *count));
+    }
     Ok(Reply::page(MembersPage {
-        next: found.last().filter(|_| has_more).map(|last| last.user_id.clone()),
-        members: found.into_iter().map(|member| MemberView::new(member, &mine.user)).collect(),
+        next,
+        members,
         you: You { role: mine.role.clone(), permissions },
         organisation: OrganisationView::new(mine.organisation, mine.role, current_of(&me)),
         invited,
@@ -248,6 +266,7 @@ impl MemberView {
             role_name: member.role.words().to_owned(),
             role: member.role,
             since: member.since,
+            open_invitations: None,
         }
     }
 }

@@ -166,6 +166,10 @@ fn complete_sso(
     match provisioning::resolve(tx, &client.actor(), &connection, &name, &profile, &created_from)? {
         Resolution::Known(user) => {
             sso_attempt::set_user(tx, &handoff.attempt, &user.id)?;
+            // Who came in by it has tested it.
+            if connection.tested_at.is_none() {
+                connection::note_test(tx, &connection)?;
+            }
             let ends_at = handoff.session_ends_at.map(Timestamp::from_unix);
             let asks = connection.asks_second_factor
                 || !step_up::stands_in(tx.conn, &connection.organisation_id, &user)?;

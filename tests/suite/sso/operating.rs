@@ -248,6 +248,8 @@ async fn the_whole_way_can_be_clicked_after_seeding() {
     let organisations =
         browser.clone().with("accept", "application/json").get("/organisations").await.is(200);
     assert_eq!(organisations.json()["organisations"][0]["role"], "owner");
+    // Whoever came in has tried the connection.
+    assert_eq!(app.count("connections WHERE tested_at IS NOT NULL").await, 1);
     assert!(!id_of(&browser).await.is_empty());
     browser.get("/dev/idp").await.is(200).says("Nothing has been asked yet");
     browser.get("/dev/idp?SAMLRequest=rubbish").await.is(400);
