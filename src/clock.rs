@@ -14,7 +14,7 @@ use diesel::{
     sql_types,
     sqlite::{Sqlite, SqliteValue},
 };
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A moment in UTC, to the microsecond, the same in both databases. JSON: RFC 3339 with `Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, AsExpression, FromSqlRow)]
@@ -137,6 +137,19 @@ impl Timestamp {
         }
     }
 
+    /// The moment as RFC 3339 writes it, or the beginning of a day: `2026-11-21T14:05:00Z`, `2026-11-21`.
+    pub(crate) fn from_text(text: &str) -> Option<Self> {
+        let moment =
+            DateTime::parse_from_rfc3339(text).ok().map(|moment| moment.naive_utc().trunc_subsecs(6));
+        let day = || text.parse::<NaiveDate>().ok()?.and_hms_opt(0, 0, 0);
+        moment.or_else(day).filter(|moment| (0..10_000).contains(&moment.year())).map(Self)
+    }
+
+    /// The day as RFC 3339 writes it: `2026-11-21`.
+    pub(crate) fn iso_day(&self) -> String {
+        self.0.date().to_string()
+    }
+
     /// Seconds since the Unix epoch.
     pub fn unix(&self) -> i64 {
         self.0.and_utc().timestamp()
@@ -174,6 +187,13 @@ fn plural(count: i64, unit: &str) -> String {
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.iso())
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::from_text(&text).ok_or_else(|| de::Error::custom("no moment as RFC 3339 writes it"))
     }
 }
 

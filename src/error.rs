@@ -7,6 +7,7 @@ mod database;
 mod inputs;
 mod invitation;
 mod outage;
+mod policy;
 mod step_up;
 
 pub(crate) use self::{
@@ -17,7 +18,11 @@ pub(crate) use self::{
 };
 
 use self::invitation::dead_invitation;
-use crate::{clock::Timestamp, kinds::DeadInvitation, log::Panicked};
+use crate::{
+    clock::Timestamp,
+    kinds::{AuthMethod, DeadInvitation},
+    log::Panicked,
+};
 
 /// What can be refused, or go wrong.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +78,23 @@ pub enum Error {
     /// The organisation has another slug now, which this holds. Told to its members only.
     #[error("This organisation has another short name now: {0}.")]
     OrganisationMoved(String),
+    /// An organisation cannot be used from the visitor's network. Holds its name.
+    #[error(
+        "{0} can't be used from this network. Connect from a network that it allows, or ask one of its owners."
+    )]
+    NetworkNotAllowed(String),
+    /// An organisation takes other ways to sign in than the session began with. Holds its name, and which.
+    #[error("{}", policy::sign_in_methods(.0, .1))]
+    SignInMethodNotAllowed(String, Vec<AuthMethod>),
+    /// The session is too old for an organisation, or was unused for too long. Holds its name.
+    #[error("You signed in too long ago for {0}, or were away for too long. Sign in again to use it.")]
+    SessionTooOld(String),
+    /// An organisation asks for a second factor. Holds its name, and whether the account has one.
+    #[error("{}", policy::second_factor(.0, *.1))]
+    SecondFactorRequired(String, bool),
+    /// An organisation takes no members with an address at this domain. Holds its name.
+    #[error("{0} doesn't take members with an email address at this domain. Use another address.")]
+    DomainNotInvited(String),
     /// Whoever runs the site creates organisations.
     #[error("New organisations are created by the people who run this site. Ask them for one.")]
     OrganisationsByOperators,

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::{
+    organisation_policy::{SessionTraits, Unmet},
     permissions,
     policy::{self, Membership},
 };
@@ -49,6 +50,8 @@ pub(crate) enum Why {
     Retired,
     /// They own the organisation, which waits to be deleted.
     Leaving,
+    /// The organisation asks for more than their session has.
+    Unmet(Unmet),
 }
 
 impl Why {
@@ -60,6 +63,7 @@ impl Why {
             Self::NotPermitted => "not_permitted",
             Self::Retired => "retired",
             Self::Leaving => "organisation_leaving",
+            Self::Unmet(what) => what.code(),
         }
     }
 }
@@ -73,11 +77,11 @@ pub(crate) struct Checked {
     pub results: Vec<Option<Why>>,
 }
 
-/// Answers whether `user` may, in the organisation with this slug or id, or that had this slug before. [`Error::Invalid`] for a permission that there never
-/// was: a word that is misspelt must not look like a refusal.
+/// Answers whether `user` may, in this session and in the organisation with this slug or id, or that had this slug before.
+/// [`Error::Invalid`] for a permission that there never was: a word that is misspelt must not look like a refusal.
 pub(crate) fn check(
     conn: &mut Conn,
-    user: &UserId,
+    (user, session): (&UserId, &SessionTraits),
     organisation: Option<&str>,
     checks: &[Check],
     now: Timestamp,
@@ -113,7 +117,9 @@ pub(crate) fn check(
     if membership.organisation.is_leaving() {
         return Ok(Checked { membership: Some(membership), results: vec![Some(Why::Leaving); checks.len()] });
     }
-    let results = checks.iter().map(|check| decide(&membership, &catalogue, check));
+    // Nobody learns what is asked for where they may not.
+    let unmet = membership.unmet(conn, session, now)?.map(Why::Unmet);
+    let results = checks.iter().map(|check| Ok(decide(&membership, &catalogue, check)?.or(unmet)));
     let results = results.collect::<Result<_>>()?;
     Ok(Checked { membership: Some(membership), results })
 }

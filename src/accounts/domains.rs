@@ -1,6 +1,9 @@
 //! Domains of organisations, as far as more than their own table is concerned: named, proved and led, on record.
 
-use super::sso_changes::{self, Target};
+use super::{
+    sso_changes::{self, Target},
+    sso_policy,
+};
 use crate::{
     db::{Conn, Tx},
     error::Result,
@@ -119,6 +122,8 @@ pub(crate) fn remove(
     organisation: &OrganisationId,
     id: &DomainId,
 ) -> Result<Domain> {
+    let found = domain::owned(tx.conn, organisation, id)?;
+    sso_policy::ensure_can_do_without(tx.conn, &found)?;
     let domain = domain::remove(tx, organisation, id)?;
     let event = Event::DomainRemoved { organisation: organisation.clone(), domain: domain.name.clone() };
     audit::record(tx, actor, None, event)?;

@@ -53,6 +53,8 @@ pub(crate) enum NotInvited {
     TooMany,
     /// The address got as many emails as it may.
     TooOften,
+    /// The organisation invites nobody at its domain.
+    OtherDomain,
 }
 
 impl NotInvited {
@@ -63,6 +65,7 @@ impl NotInvited {
             Self::Invited => "invited",
             Self::TooMany => "too_many",
             Self::TooOften => "too_often",
+            Self::OtherDomain => "domain_not_invited",
         }
     }
 
@@ -73,6 +76,7 @@ impl NotInvited {
             Self::Invited => "is invited already",
             Self::TooMany => "can be invited tomorrow: an organisation invites 50 people a day",
             Self::TooOften => "got enough emails for now: try again tomorrow",
+            Self::OtherDomain => "is at a domain that the organisation's policy doesn't take",
         }
     }
 }
@@ -100,6 +104,9 @@ pub(crate) fn invite(
     role: &HeldRole,
 ) -> Result<Result<Invitation, NotInvited>> {
     let organisation = &by.organisation;
+    if !organisation.takes(email) {
+        return Ok(Err(NotInvited::OtherDomain));
+    }
     if let Some(user) = user::confirmed(tx.conn, email)?
         && membership::role_of(tx.conn, &organisation.id, &user.id)?.is_some()
     {
@@ -142,6 +149,7 @@ pub(crate) fn resend(tx: &mut Tx, actor: &Actor, by: &Membership, id: &Invitatio
     let organisation = &by.organisation;
     let found = owned(tx.conn, organisation, id)?;
     open_invitations::may_invite(tx.conn, by, &found.role)?;
+    ensure_taken(organisation, &found.email)?;
     count_email(tx, organisation, &found.email)?;
     if !invitation::note_sent(tx, id, &by.user, tx.now + tx.config.lifetimes.invitation)? {
         return Err(Error::Conflict);
@@ -275,6 +283,7 @@ pub(crate) fn accept(tx: &mut Tx, actor: &Actor, which: &Which, user: &UserId) -
         found => found?,
     };
     ensure_theirs(&found, &user)?;
+    ensure_taken(&organisation::by_id(tx.conn, &found.organisation_id)?, &found.email)?;
     if !invitation::end(tx, &found.id, State::Accepted)? {
         return Err(Error::Conflict);
     }
@@ -294,6 +303,14 @@ pub(crate) fn ensure_theirs(invitation: &Invitation, user: &User) -> Result<()> 
         return Err(Error::InvitationForAnother(invitation.email.masked()));
     }
     if user.is_verified() { Ok(()) } else { Err(Error::EmailUnverified) }
+}
+
+/// That the organisation takes members with this address: its policy may have changed since somebody was invited.
+fn ensure_taken(organisation: &Organisation, email: &EmailAddress) -> Result<()> {
+    match organisation.takes(email) {
+        true => Ok(()),
+        false => Err(Error::DomainNotInvited(organisation.name.clone())),
+    }
 }
 
 /// Says no. Whoever sent it is told.

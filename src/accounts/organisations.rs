@@ -75,13 +75,7 @@ pub fn create(
     title: &Title,
     slug: &Slug,
 ) -> Result<Organisation> {
-    let organisation = Organisation {
-        id: Id::random()?,
-        name: title.as_str().to_owned(),
-        slug: slug.as_str().to_owned(),
-        created_at: tx.now,
-        deletes_at: None,
-    };
+    let organisation = Organisation::new(Id::random()?, title, slug, tx.now);
     organisation_names::reserve(tx, &organisation.slug, None)?;
     tx.allow_unique_violation(|conn| {
         diesel::insert_into(organisations::table).values(&organisation).execute(conn)

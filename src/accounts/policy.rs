@@ -2,12 +2,15 @@
 //!
 //! It is asked inside the read or write that acts, so that nobody is demoted between the question and the act. The first
 //! that applies: no membership (404), an organisation that waits to be deleted (404, and 403 for its owners), a permission
-//! that is missing (403). What an organisation asks of its members besides comes after that, in [`require`]: nobody learns a
-//! rule of an area that they have no business in.
+//! that is missing (403), and what the organisation asks of the session besides (403, see [`organisation_policy`]): nobody
+//! learns a rule of an area that they have no business in.
 
 use std::collections::BTreeSet;
 
-use super::sessions;
+use super::{
+    organisation_policy::{self, SessionTraits, Unmet},
+    sessions,
+};
 use crate::{
     clock::Timestamp,
     db::{Conn, Tx},
@@ -41,6 +44,8 @@ pub(crate) struct Membership {
 pub(crate) struct AccessRequest {
     /// Who acts, and in which session.
     pub actor: Actor,
+    /// What the organisation may ask of that.
+    pub session: SessionTraits,
     /// Where.
     pub slug: String,
     /// What it takes.
@@ -50,16 +55,25 @@ pub(crate) struct AccessRequest {
 }
 
 impl AccessRequest {
-    /// The answer, in a read, or in a write that takes locks of its own. The errors are those of [`require`], and
-    /// [`Error::OrganisationMoved`] for members who use a former slug.
+    /// The answer, in a read, or in a write that takes locks of its own. The errors are those of [`Self::decide_unbound`],
+    /// and of [`organisation_policy::require`].
     pub(crate) fn decide(&self, conn: &mut Conn) -> Result<Membership> {
+        let mine = self.decide_unbound(conn)?;
+        organisation_policy::require(conn, mine.who(), &self.session, self.now)?;
+        Ok(mine)
+    }
+
+    /// The same whatever the organisation asks of the session: to see why, and to leave. The errors are those of [`require`],
+    /// and [`Error::OrganisationMoved`] for members who use a former slug.
+    pub(crate) fn decide_unbound(&self, conn: &mut Conn) -> Result<Membership> {
         match require(conn, &self.actor, Named::Slug(&self.slug), self.permission) {
             Err(Error::NotFound) => Err(self.moved(conn)?),
             decided => decided,
         }
     }
 
-    /// The same for an organisation that may wait to be deleted.
+    /// The same for an organisation that may wait to be deleted, whatever it asks of the session: what is asked for takes
+    /// nothing from anybody.
     pub(crate) fn decide_even_leaving(&self, conn: &mut Conn) -> Result<Membership> {
         let user = self.actor.user.as_ref().ok_or(Error::NotFound)?;
         let Some(membership) = membership(conn, Named::Slug(&self.slug), user)? else {
@@ -78,6 +92,11 @@ impl AccessRequest {
     /// The answer in a write, while nobody else changes the organisation or ends the session that acts.
     pub(crate) fn decide_locked(&self, tx: &mut Tx) -> Result<Membership> {
         self.decide_by(tx, Self::decide)
+    }
+
+    /// The same whatever the organisation asks of the session.
+    pub(crate) fn decide_unbound_locked(&self, tx: &mut Tx) -> Result<Membership> {
+        self.decide_by(tx, Self::decide_unbound)
     }
 
     /// The same for an organisation that may wait to be deleted.
@@ -140,6 +159,21 @@ pub(crate) fn require(
 }
 
 impl Membership {
+    /// Who it is, where and as what.
+    pub(crate) fn who(&self) -> (&Organisation, &HeldRole, &UserId) {
+        (&self.organisation, &self.role, &self.user)
+    }
+
+    /// What `session` lacks to act in the organisation.
+    pub(crate) fn unmet(
+        &self,
+        conn: &mut Conn,
+        session: &SessionTraits,
+        now: Timestamp,
+    ) -> Result<Option<Unmet>> {
+        organisation_policy::unmet(conn, self.who(), session, now)
+    }
+
     /// Whether they may do what the program itself asks for. Nobody may anything while the organisation waits to be deleted.
     pub(crate) fn may(&self, permission: Permission) -> bool {
         !self.organisation.is_leaving() && self.holds(permission)

@@ -9,11 +9,11 @@ use crate::{
     clock::Timestamp,
     db::{
         Conn, Tx,
-        schema::{memberships, organisations, sessions as rows, users},
+        schema::{connections, memberships, organisations, sessions as rows, users},
     },
     direct,
     error::Result,
-    ids::{ConnectionId, PasskeyId, SessionId, UserId},
+    ids::{ConnectionId, OrganisationId, PasskeyId, SessionId, UserId},
     kinds::Factor,
     model::{
         audit::{self, Actor, Event},
@@ -26,10 +26,11 @@ use crate::{
     },
 };
 
-/// Who sends a request, in which session, and the organisation in use in it.
-pub(crate) type Visitor = (CurrentSession, User, Option<CurrentOrganisation>);
+/// Who sends a request, in which session, the organisation in use in it, and the one whose identity provider it came by.
+pub(crate) type Visitor = (CurrentSession, User, Option<CurrentOrganisation>, Option<OrganisationId>);
 
-/// The live session with this secret, whose it is, and the organisation in use, as long as they belong to it: one indexed query.
+/// The live session with this secret, whose it is, the organisation in use, as long as they belong to it, and the one whose
+/// identity provider it came by: one indexed query.
 pub(crate) fn visitor(conn: &mut Conn, secret: &SessionSecret, now: Timestamp) -> Result<Option<Visitor>> {
     let is_member = memberships::user_id
         .eq(rows::user_id)
@@ -43,6 +44,7 @@ pub(crate) fn visitor(conn: &mut Conn, secret: &SessionSecret, now: Timestamp) -
         .inner_join(users::table)
         .left_join(memberships::table.on(is_member))
         .left_join(organisations::table.on(is_in_use))
+        .left_join(connections::table.on(connections::id.nullable().eq(rows::connection_id)))
         .filter(rows::secret_hash.eq(&digest))
         .filter(rows::expires_at.gt(now))
         .filter(rows::idle_expires_at.gt(now))
@@ -53,6 +55,7 @@ pub(crate) fn visitor(conn: &mut Conn, secret: &SessionSecret, now: Timestamp) -
             CurrentSession::as_select(),
             User::as_select(),
             Option::<CurrentOrganisation>::as_select(),
+            connections::organisation_id.nullable(),
         ))
         .get_result(conn));
     Ok(found.optional()?)

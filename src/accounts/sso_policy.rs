@@ -169,8 +169,26 @@ fn unfit_owner(sentence: &str) -> Error {
     Error::Invalid(Errors::one("breakGlass", sentence))
 }
 
-/// The people of a domain may sign in otherwise again, as `actor` wants it; every owner hears of it.
+/// That an organisation whose members sign in by single sign-on only keeps an emergency owner without `domain`: nobody could
+/// mend its identity provider.
+pub(crate) fn ensure_can_do_without(conn: &mut Conn, domain: &Domain) -> Result<()> {
+    let policy = organisation::by_id(conn, &domain.organisation_id)?.policy;
+    if !domain.is_enforced || !policy.is_sso_only() {
+        return Ok(());
+    }
+    let all = domain::of(conn, &domain.organisation_id)?;
+    if all.iter().any(|other| other.id != domain.id && other.is_enforced && other.break_glass_id.is_some()) {
+        return Ok(());
+    }
+    let sentence =
+        "Members sign in with single sign-on only. Allow another method in the organisation's policy first.";
+    Err(Error::Invalid(Errors::one("form", sentence)))
+}
+
+/// The people of a domain may sign in otherwise again, as `actor` wants it; every owner hears of it. The errors are those of
+/// [`ensure_can_do_without`].
 pub(crate) fn release(tx: &mut Tx, actor: &Actor, domain: &Domain) -> Result<()> {
+    ensure_can_do_without(tx.conn, domain)?;
     if !lift(tx, actor, domain)? {
         return Ok(());
     }

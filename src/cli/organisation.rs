@@ -12,7 +12,7 @@ use crate::{
     accounts::{
         members,
         organisation_deletion::{self, Extent},
-        organisations,
+        organisations, policy_changes,
     },
     app::App,
     db::{Conn, Tx},
@@ -24,6 +24,7 @@ use crate::{
         held_role::HeldRole,
         membership,
         organisation::{self, Organisation, Slug, Title},
+        organisation_policy::OrganisationPolicy,
         user::User,
     },
 };
@@ -79,6 +80,14 @@ pub(crate) enum Command {
     },
     /// Keep an organisation that is going to be deleted.
     Restore(Which),
+    /// What an organisation asks of its members' sessions. Clear a part of it where its owners are locked out.
+    Policy {
+        #[command(flatten)]
+        which: Which,
+        /// Ask for this no more; may be there more than once.
+        #[arg(long, value_name = "NAME", value_parser = OrganisationPolicy::SETTINGS)]
+        clear: Vec<String>,
+    },
 }
 
 /// Which organisation.
@@ -119,6 +128,15 @@ pub(crate) async fn run(app: App, command: Command) -> Outcome {
             let done = if now { "is deleted" } else { "is going to be deleted" };
             let words = [done.to_owned(), "was going to be deleted already".to_owned()];
             act(&app, &which, words, move |tx, found| delete(tx, found, now)).await
+        }
+        Command::Policy { which, clear } if clear.is_empty() => show_policy(&app, &which).await,
+        Command::Policy { which, clear } => {
+            let names = clear.join(", ");
+            let words = [format!("asks for {names} no more"), format!("did not ask for {names}")];
+            let change = move |tx: &mut Tx, found: &Organisation| {
+                policy_changes::clear(tx, &Actor::operator(), found, &clear)
+            };
+            act(&app, &which, words, change).await
         }
         Command::Restore(which) => {
             let words = ["is restored".to_owned(), "was not going to be deleted".to_owned()];
@@ -236,6 +254,23 @@ async fn show(app: &App, which: &Which) -> Outcome {
     say!("  owned by {}", list("owners"));
     say!("  {} members, {} connections", told["members"], told["connections"]);
     say!("  domains: {}", list("domains"));
+    Ok(())
+}
+
+async fn show_policy(app: &App, which: &Which) -> Outcome {
+    let policy = json!(find(app, &which.slug).await?.policy);
+    if which.json {
+        say!("{policy}");
+        return Ok(());
+    }
+    for setting in OrganisationPolicy::SETTINGS {
+        let value = match &policy[setting] {
+            Value::Null => "-".to_owned(),
+            Value::String(text) => text.clone(),
+            value => value.to_string(),
+        };
+        say!("{setting:<18}{value}");
+    }
     Ok(())
 }
 

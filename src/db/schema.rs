@@ -54,6 +54,7 @@ diesel::table! {
         provider_session -> Nullable<Text>,
         browser_seen_since -> Nullable<Timestamp>,
         organisation_id -> Nullable<Text>,
+        longest_idle -> Integer,
     }
 }
 
@@ -213,6 +214,7 @@ diesel::table! {
         slug -> Text,
         created_at -> Timestamp,
         deletes_at -> Nullable<Timestamp>,
+        policy -> Nullable<Text>,
     }
 }
 

@@ -38,9 +38,11 @@ pub(crate) async fn create(me: CurrentUser, Input(form): Input<Form>, app: Data<
     // Where none is named, the one in use in this session is meant.
     let current = me.organisation.as_ref().map(|current| current.id.as_str().to_owned());
     let (user, now, organisation) = (me.user.id.clone(), me.now, form.organisation.clone().or(current));
+    let session = me.traits();
     let questions = form.questions()?;
-    let checked =
-        app.read(move |conn| checks::check(conn, &user, organisation.as_deref(), &questions, now)).await?;
+    let checked = app
+        .read(move |conn| checks::check(conn, (&user, &session), organisation.as_deref(), &questions, now))
+        .await?;
     let results: Vec<Value> = checked.results.iter().map(|why| result(*why)).collect();
     let mut answer = match (is_batch, results.first()) {
         (false, Some(only)) => only.clone(),

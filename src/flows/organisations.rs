@@ -2,6 +2,7 @@
 
 mod deletion;
 mod members;
+mod policy;
 mod settings;
 
 use actix_web::{http::StatusCode, web::Data};
@@ -12,11 +13,16 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::{
     deletion::{delete, delete_form, restore, restore_form},
     members::{remove, set_role, show},
+    policy::{policy, set_policy},
     settings::{rename, settings},
 };
 
 use crate::{
-    accounts::{invitations, organisations},
+    accounts::{
+        invitations,
+        organisation_policy::{self, Unmet},
+        organisations,
+    },
     app::App,
     clock::Timestamp,
     db::Conn,
@@ -39,7 +45,7 @@ const MOST_A_DAY: i32 = 10;
 #[derive(Template, Serialize)]
 #[template(path = "organisations.html")]
 pub(crate) struct OrganisationsPage {
-    organisations: Vec<OrganisationView>,
+    organisations: Vec<OwnView>,
     invitations: Vec<OwnInvitationView>,
     #[serde(skip)]
     can_create: bool,
@@ -63,6 +69,17 @@ pub(crate) struct OrganisationView {
     created_at: Timestamp,
     current: bool,
     leaving: bool,
+}
+
+/// One of one's own organisations, and what one's session lacks to use it.
+#[derive(Serialize)]
+pub(crate) struct OwnView {
+    #[serde(flatten)]
+    organisation: OrganisationView,
+    unmet: Option<&'static str>,
+    /// The same in words, and what to do.
+    #[serde(skip)]
+    lacking: Option<String>,
 }
 
 /// An invitation to one's own address.
@@ -105,16 +122,23 @@ pub(crate) async fn index(me: VerifiedUser, app: Data<App>) -> Result<Reply> {
 }
 
 async fn mine(me: &VerifiedUser, app: &App, typed: Form, errors: Errors) -> Result<OrganisationsPage> {
-    let (user, now) = (me.user.clone(), app.now());
+    let (user, now, session) = (me.user.clone(), app.now(), me.traits());
+    let current = current_of(me).cloned();
     let read = app.read(move |conn| {
         let invited = invitations::to(conn, &user, now)?;
         let invited = invited.iter().map(|one| OwnInvitationView::new(conn, one)).collect::<Result<_>>()?;
-        Ok((organisation::of(conn, &user.id)?, invited))
+        let mut mine = Vec::new();
+        for (one, role) in organisation::of(conn, &user.id)? {
+            let member = (&one, &role, &user.id);
+            let unmet = organisation_policy::unmet(conn, member, &session, now)?;
+            let refusal = unmet.map(|what| organisation_policy::refusal(conn, member, what)).transpose()?;
+            let lacking = refusal.map(|refusal| refusal.to_string());
+            let organisation = OrganisationView::new(one, role, current.as_ref());
+            mine.push(OwnView { organisation, unmet: unmet.map(Unmet::code), lacking });
+        }
+        Ok((mine, invited))
     });
-    let (mine, invitations) = read.await?;
-    let current = current_of(me);
-    let organisations =
-        mine.into_iter().map(|(one, role)| OrganisationView::new(one, role, current)).collect();
+    let (organisations, invitations) = read.await?;
     let can_create = !app.config().organisations_by_operators;
     let Form { name, slug } = typed;
     Ok(OrganisationsPage { organisations, invitations, can_create, name, slug, errors })
@@ -158,7 +182,8 @@ pub(crate) async fn leave(me: Member<OrganisationRead>, app: Data<App>) -> Resul
     let access = me.access();
     let left = app
         .write(move |tx| {
-            let mine = access.decide_locked(tx)?;
+            // Nobody is kept in by what the organisation asks for.
+            let mine = access.decide_unbound_locked(tx)?;
             organisations::remove_member(tx, &access.actor, &mine.organisation.id, &mine.user)?;
             Ok(mine.organisation)
         })

@@ -12,7 +12,8 @@ use crate::{
     accounts::{
         authentication::{self, IssuedSession},
         ceremony::{self, CeremonyBinding},
-        factor_removal, factors, passkey_enrolment, passkeys, second_factors, security_changes,
+        factor_removal, factors, organisation_policy, passkey_enrolment, passkeys, second_factors,
+        security_changes,
     },
     app::App,
     clock::Timestamp,
@@ -45,6 +46,9 @@ pub(crate) struct PasskeysPage {
     // Whether the first one comes with recovery codes, and is asked for from then on.
     #[serde(skip)]
     is_first_factor: bool,
+    // Which organisations ask for the second factor that nothing but the only passkey is, in a sentence.
+    #[serde(skip)]
+    asked: Option<String>,
     // The one whose new name was refused.
     #[serde(skip)]
     renaming: Option<Renaming>,
@@ -105,12 +109,21 @@ async fn page(
     errors: Errors,
 ) -> Result<PasskeysPage> {
     let owner = me.user.id.clone();
-    let (passkeys, is_first_factor) = app
-        .read(move |conn| Ok((passkey::list(conn, &owner)?, !factors::of(conn, &owner)?.is_second_due())))
+    let (passkeys, factors, asked) = app
+        .read(move |conn| {
+            let (passkeys, factors) = (passkey::list(conn, &owner)?, factors::of(conn, &owner)?);
+            let is_last = passkeys.len() == 1 && !factors.has_totp;
+            let asked = match is_last {
+                true => organisation_policy::asked_second_factor(conn, &owner)?,
+                false => None,
+            };
+            Ok((passkeys, factors, asked))
+        })
         .await?;
     let here = app.relying_party().id().ok();
     let passkeys = passkeys.into_iter().map(|passkey| PasskeyView::of(passkey, here)).collect();
-    Ok(PasskeysPage { passkeys, is_verified: me.user.is_verified(), is_first_factor, renaming, errors })
+    let (is_verified, is_first_factor) = (me.user.is_verified(), !factors.is_second_due());
+    Ok(PasskeysPage { passkeys, is_verified, is_first_factor, asked, renaming, errors })
 }
 
 /// `POST /me/passkeys/options`
@@ -242,13 +255,19 @@ pub(crate) async fn remove(
     app: Data<App>,
 ) -> Result<Reply> {
     let (actor, user, here, id) = (me.actor(), me.user.clone(), me.session.clone(), id.into_inner());
-    let issued = app
+    let (asked, issued) = app
         .write(move |tx| {
             factor_removal::remove_passkey(tx, &actor, &user, &here, &id, &client.device().name())?;
-            authentication::rotate(tx, &here)
+            let asked = match factors::of(tx.conn, &user.id)?.has_usable_second() {
+                true => None,
+                false => organisation_policy::asked_second_factor(tx.conn, &user.id)?,
+            };
+            Ok((asked, authentication::rotate(tx, &here)?))
         })
         .await?;
-    Ok(Reply::done("/me/passkeys", "That passkey is removed.").signed_in(issued))
+    let removed = "That passkey is removed.";
+    let message = asked.map_or_else(|| removed.to_owned(), |asked| format!("{removed} {asked}"));
+    Ok(Reply::done("/me/passkeys", message).signed_in(issued))
 }
 
 impl NewForm {

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use crate::{
     accounts::{
         authentication::{self, IssuedSession},
-        factor_removal, factors,
+        factor_removal, factors, organisation_policy,
         second_factors::{self, Code},
         security_changes,
     },
@@ -163,15 +163,21 @@ pub(crate) async fn disable(me: SteppedUpVerifiedUser, client: Client, app: Data
     let removed = app
         .write(move |tx| {
             let left = factor_removal::remove_app(tx, &actor, &user, &here, &client.device().name())?;
-            left.map(|left| Ok((left, authentication::rotate(tx, &here)?))).transpose()
+            let Some(left) = left else { return Ok(None) };
+            let asked = organisation_policy::asked_second_factor(tx.conn, &user.id)?;
+            Ok(Some((left, asked, authentication::rotate(tx, &here)?)))
         })
         .await?;
-    let Some((left, issued)) = removed else {
+    let Some((left, asked, issued)) = removed else {
         return Ok(Reply::done("/me/2fa", "There is no authenticator app on this account."));
     };
     let message = match left.is_second_due() {
-        true => "The authenticator app is removed. You are still asked for a second step when you sign in.",
-        false => "The authenticator app is removed, and the recovery codes with it.",
+        true => "The authenticator app is removed. You are still asked for a second step when you sign in."
+            .to_owned(),
+        false => {
+            let removed = "The authenticator app is removed, and the recovery codes with it.";
+            asked.map_or_else(|| removed.to_owned(), |asked| format!("{removed} {asked}"))
+        }
     };
     Ok(Reply::done("/me/2fa", message).signed_in(issued))
 }

@@ -104,6 +104,8 @@ pub enum EmailKind {
     OrganisationRestored,
     /// It is gone for good.
     OrganisationGone,
+    /// An organisation asks for a second factor from a moment on.
+    PolicyAhead,
     /// What somebody else changed in an organisation from a member's account.
     DisownedChanges,
     /// A link by which somebody without an account sets single sign-on up was made or used.
@@ -149,6 +151,7 @@ impl EmailKind {
             Self::OrganisationLeaving => "organisation_leaving",
             Self::OrganisationRestored => "organisation_restored",
             Self::OrganisationGone => "organisation_gone",
+            Self::PolicyAhead => "policy_ahead",
             Self::DisownedChanges => "disowned_changes",
             Self::SetupLinkUsed => "setup_link_used",
             Self::SsoChanged => "sso_changed",

@@ -15,6 +15,7 @@ pub(crate) mod membership;
 pub(crate) mod name;
 pub(crate) mod network;
 pub(crate) mod organisation;
+pub(crate) mod organisation_policy;
 pub(crate) mod outbox;
 pub(crate) mod passkey;
 pub(crate) mod password;

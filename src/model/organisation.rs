@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use super::held_role::HeldRole;
+use super::{held_role::HeldRole, organisation_policy::OrganisationPolicy};
 use crate::{
     clock::Timestamp,
     db::{
@@ -12,6 +12,7 @@ use crate::{
     error::Result,
     ids::{OrganisationId, RoleId, UserId},
     kinds::Role,
+    mail::EmailAddress,
 };
 
 /// An organisation.
@@ -28,12 +29,26 @@ pub struct Organisation {
     pub created_at: Timestamp,
     /// From when it ends; an owner asked for that, and can still restore it.
     pub deletes_at: Option<Timestamp>,
+    /// What it asks of whoever acts in it.
+    #[diesel(skip_insertion, deserialize_as = Option<String>)]
+    pub(crate) policy: OrganisationPolicy,
 }
 
 impl Organisation {
+    /// One that asks nothing of its members yet.
+    pub(crate) fn new(id: OrganisationId, title: &Title, slug: &Slug, created_at: Timestamp) -> Self {
+        let (name, slug) = (title.as_str().to_owned(), slug.as_str().to_owned());
+        Self { id, name, slug, created_at, deletes_at: None, policy: OrganisationPolicy::default() }
+    }
+
     /// Whether it waits to be deleted.
     pub(crate) fn is_leaving(&self) -> bool {
         self.deletes_at.is_some()
+    }
+
+    /// Whether people with this address can be invited.
+    pub(crate) fn takes(&self, email: &EmailAddress) -> bool {
+        self.policy.invites(&email.domain())
     }
 }
 
@@ -187,6 +202,14 @@ pub(crate) fn rename(tx: &mut Tx, id: &OrganisationId, name: &str, slug: &str) -
     let names = (organisations::name.eq(name), organisations::slug.eq(slug));
     let row = diesel::update(organisations::table.find(id)).set(names);
     tx.allow_unique_violation(|conn| row.execute(conn))
+}
+
+/// Sets what an organisation asks of whoever acts in it.
+pub(crate) fn set_policy(tx: &mut Tx, id: &OrganisationId, policy: &OrganisationPolicy) -> Result<()> {
+    let is_default = *policy == OrganisationPolicy::default();
+    let kept = (!is_default).then(|| serde_json::to_string(policy)).transpose()?;
+    diesel::update(organisations::table.find(id)).set(organisations::policy.eq(kept)).execute(tx.conn)?;
+    Ok(())
 }
 
 /// Deletes an organisation at a moment, unless that is so already, or sooner. Says whether that changed anything.

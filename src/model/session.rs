@@ -285,11 +285,16 @@ pub(crate) fn start(tx: &mut Tx, user: &UserId, new: NewSession) -> Result<(Sess
     Ok((session, secret))
 }
 
-/// Notes a step-up, from which its window counts.
+/// Notes a step-up, from which its window counts. Made with a second factor, it is that of a session that began without.
 pub(crate) fn mark_stepped_up(tx: &mut Tx, id: &SessionId, with: StepUpMethod) -> Result<()> {
     diesel::update(sessions::table.find(id))
         .set((sessions::stepped_up_at.eq(tx.now), sessions::stepped_up_with.eq(with)))
         .execute(tx.conn)?;
+    if let Some(factor) = Factor::from_word(with.as_str()) {
+        diesel::update(sessions::table.find(id).filter(sessions::second_factor.is_null()))
+            .set(sessions::second_factor.eq(factor))
+            .execute(tx.conn)?;
+    }
     Ok(())
 }
 

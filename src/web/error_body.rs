@@ -40,6 +40,16 @@ pub(crate) fn json(
     if let Error::InvitationForAnother(invited) = error {
         body["invited"] = invited.as_str().into();
     }
+    match error {
+        Error::SecondFactorRequired(_, true) => body["confirm"] = "/auth/confirm".into(),
+        Error::SecondFactorRequired(_, false) => body["setUp"] = "/me/2fa".into(),
+        Error::SessionTooOld(_) => body["signIn"] = "/login".into(),
+        Error::SignInMethodNotAllowed(_, methods) => {
+            body["signIn"] = "/login".into();
+            body["signInMethods"] = json!(methods);
+        }
+        _ => {}
+    }
     if let Error::OrganisationMoved(slug) = error {
         body["slug"] = slug.as_str().into();
     }

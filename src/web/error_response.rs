@@ -45,6 +45,10 @@ pub(crate) struct ErrorPage {
     request_id: Option<String>,
     href: String,
     label: &'static str,
+    /// Whether what helps is a POST.
+    is_form: bool,
+    /// Whether it is about an organisation: a link leads to all of them.
+    is_of_organisation: bool,
 }
 
 /// Turns every error into the face that was asked for, once.
@@ -218,6 +222,14 @@ impl ErrorPage {
             | Error::OrganisationsByOperators => {
                 ("That is not possible", "/organisations", "Your organisations")
             }
+            Error::NetworkNotAllowed(_) => ("Not from this network", "/organisations", "Your organisations"),
+            Error::SignInMethodNotAllowed(..) => ("Sign in another way", "/logout", "Sign in again"),
+            Error::SessionTooOld(_) => ("Sign in again", "/logout", "Sign in again"),
+            Error::SecondFactorRequired(_, true) => ("Confirm it's you", "/auth/confirm", "Continue"),
+            Error::SecondFactorRequired(_, false) => {
+                ("Two-step verification is needed", "/me/2fa", "Turn on two-step verification")
+            }
+            Error::DomainNotInvited(_) => ("You can't join", "/organisations", "Your organisations"),
             Error::InvitationForAnother(_) => {
                 ("This invitation is for someone else", "/organisations", "Your organisations")
             }
@@ -263,6 +275,15 @@ impl ErrorPage {
                 Error::Busy | Error::Unavailable(_) | Error::Timeout | Error::TooManyAttempts(_),
                 Some(back),
             ) => (back, "Try again"),
+            (
+                Error::SignInMethodNotAllowed(..)
+                | Error::SessionTooOld(_)
+                | Error::SecondFactorRequired(_, true),
+                Some(back),
+            ) => {
+                let query = serde_urlencoded::to_string([("next", back)]).unwrap_or_default();
+                (format!("{href}?{query}"), label)
+            }
             _ => (href.to_owned(), label),
         };
         let message = match error {
@@ -270,6 +291,8 @@ impl ErrorPage {
             Error::DeadLink => format!("{error} {}", way_on.says).trim_end().to_owned(),
             error => error.to_string(),
         };
-        Self { status: error.status(), title, message, request_id, href, label }
+        let is_form = matches!(error, Error::SignInMethodNotAllowed(..) | Error::SessionTooOld(_));
+        let is_of_organisation = is_form || matches!(error, Error::SecondFactorRequired(..));
+        Self { status: error.status(), title, message, request_id, href, label, is_form, is_of_organisation }
     }
 }

@@ -255,6 +255,10 @@ where
             if let Some(access) = who.0.access()
                 && let Err(
                     error @ (Error::Forbidden(_)
+                    | Error::NetworkNotAllowed(_)
+                    | Error::SignInMethodNotAllowed(..)
+                    | Error::SessionTooOld(_)
+                    | Error::SecondFactorRequired(_, false)
                     | Error::OrganisationLeaving(_)
                     | Error::OrganisationMoved(_)),
                 ) = app.read(move |conn| access.decide(conn)).await

@@ -63,8 +63,8 @@ pub(crate) type SteppedUpMember<P> = SteppedUp<Member<P>>;
 impl<P: Needed> Member<P> {
     /// The question that the handler has to ask.
     pub(crate) fn access(&self) -> AccessRequest {
-        let (actor, slug) = (self.actor(), self.slug.clone());
-        AccessRequest { actor, slug, permission: P::PERMISSION, now: self.now }
+        let (actor, session, slug) = (self.actor(), self.traits(), self.slug.clone());
+        AccessRequest { actor, session, slug, permission: P::PERMISSION, now: self.now }
     }
 }
 

@@ -6,7 +6,10 @@ use zeroize::Zeroizing;
 
 use super::visitor::Authenticated;
 use crate::{
-    accounts::factors::{self, Factors},
+    accounts::{
+        factors::{self, Factors},
+        organisation_policy,
+    },
     app::App,
     clock::Timestamp,
     db::Conn,
@@ -64,6 +67,9 @@ pub(crate) struct FactorsPage {
     // Which set of codes the page offers to replace: sent twice, its form makes new ones once.
     #[serde(skip)]
     edition: String,
+    // Which organisations ask for a second factor, in a sentence.
+    #[serde(skip)]
+    asked: Option<String>,
     #[serde(skip)]
     errors: Errors,
 }
@@ -75,7 +81,9 @@ impl FactorsPage {
         app.read(move |conn| {
             let factors = factors::of(conn, &id)?;
             let second_factors = FactorsView::of(conn, &id, factors)?;
-            Ok(Self { second_factors, edition: recovery_code::edition(conn, &id)?, errors: errors.clone() })
+            let asked = organisation_policy::asked_second_factor(conn, &id)?;
+            let edition = recovery_code::edition(conn, &id)?;
+            Ok(Self { second_factors, edition, asked, errors: errors.clone() })
         })
         .await
     }

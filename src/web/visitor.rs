@@ -15,10 +15,11 @@ use super::{
     together::{self, FirstFound},
 };
 use crate::{
-    accounts::{sessions, step_up},
+    accounts::{organisation_policy::SessionTraits, sessions, step_up},
     app::App,
     clock::Timestamp,
     error::{Error, Result, StepUp},
+    ids::OrganisationId,
     kinds::{StepUpMethod, Strength},
     log,
     model::{
@@ -44,6 +45,7 @@ pub(crate) struct Authenticated {
     pub organisation: Option<CurrentOrganisation>,
     /// When this request arrived.
     pub now: Timestamp,
+    provider: Option<OrganisationId>,
     ip: Option<IpAddr>,
     step_up: TimeDelta,
 }
@@ -97,6 +99,11 @@ impl Authenticated {
         if let Err(error) = app.write(move |tx| session::touch(tx, &touched)).await {
             tracing::warn!(cause = error.cause(), "activity was not noted");
         }
+    }
+
+    /// What an organisation may ask of this session.
+    pub(crate) fn traits(&self) -> SessionTraits {
+        SessionTraits::of(&self.session, self.provider.clone(), self.ip, self.now)
     }
 
     /// This person as an actor in the audit.
@@ -164,18 +171,18 @@ async fn find(req: &ServiceRequest, secrets: Vec<session::SessionSecret>) -> Res
             // Looked at only where nobody is signed in: whoever is pays nothing for it.
             let is_locked = found.is_none() && session::is_locked(conn, &secrets, now)?;
             let first_found = match (&found, first_read) {
-                (Some((_, user, _)), Some(read)) => Some(read(conn, &user.id, now)?),
+                (Some((_, user, ..)), Some(read)) => Some(read(conn, &user.id, now)?),
                 _ => None,
             };
             Ok((found, is_locked, first_found))
         })
         .await?;
-    let Some((session, user, organisation)) = found else {
+    let Some((session, user, organisation, provider)) = found else {
         return Ok(if is_locked { Presented::Locked } else { Presented::Dead });
     };
     let ip = forwarded::ip(req.request());
-    let visitor =
-        Authenticated { user, session, organisation, now, ip, step_up: app.config().lifetimes.step_up };
+    let step_up = app.config().lifetimes.step_up;
+    let visitor = Authenticated { user, session, organisation, now, provider, ip, step_up };
     let user_agent = negotiation::user_agent(req.request());
     if visitor.session.user_agent != user_agent && !is_same_device(app, &visitor, user_agent).await? {
         return Ok(Presented::Locked);

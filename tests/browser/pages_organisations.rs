@@ -78,3 +78,63 @@ async fn every_page_about_the_life_of_an_organisation_is_fit_for_everybody() {
 
     inspector.report();
 }
+
+#[actix_web::test]
+async fn every_page_about_a_policy_is_fit_for_everybody_and_no_trap() {
+    let app = TestApp::open().await;
+    let chromium = Chromium::start();
+    let ada = chromium.browser(&app, LAPTOP).await;
+    let mut inspector = Inspector::new(&app);
+    app.verified("ada@example.com").await;
+    ada.arrives("ada@example.com").await;
+    ada.open("/organisations").await;
+    ada.fill("Name", "Acme & Sons").await;
+    ada.press("Create organisation").await;
+    ada.is_at("/organisations/acme-sons").await;
+    ada.follow("Manage policy").await;
+    inspector.look(&ada, "policy").await;
+
+    ada.fill("Networks, one on each line", "203.0.113.0/24").await;
+    ada.press("Save policy").await;
+    ada.fill("Password", PASSWORD).await;
+    ada.press("Confirm").await;
+    ada.press("Continue").await;
+    ada.is_refused().await;
+    ada.reads("Your own address, 127.0.0.1, is in none of these networks.").await;
+    inspector.look(&ada, "policy-error").await;
+    ada.fill("Networks, one on each line", "127.0.0.0/8").await;
+    ada.fill("Minutes without activity", "20").await;
+    ada.press("See who is affected").await;
+    ada.reads("Nothing is saved yet").await;
+    inspector.look(&ada, "policy-ahead").await;
+    ada.press("Save policy").await;
+    ada.reads("The policy is saved.").await;
+
+    let policy = async |policy: &str| {
+        app.db_execute(&format!("UPDATE organisations SET policy = '{policy}'")).await;
+    };
+    policy(r#"{"networks": ["203.0.113.0/24"]}"#).await;
+    ada.open("/organisations/acme-sons").await;
+    inspector.look(&ada, "policy-network").await;
+    ada.follow("Your organisations").await;
+    inspector.look(&ada, "organisations-unmet").await;
+    ada.follow("Policy of Acme & Sons").await;
+    ada.reads("Until then you can see this policy, but not change it.").await;
+    inspector.look(&ada, "policy-unmet").await;
+    policy(r#"{"secondFactorFrom": "2026-01-01T00:00:00Z"}"#).await;
+    ada.open("/organisations/acme-sons").await;
+    inspector.look(&ada, "policy-second-factor").await;
+    ada.follow("Turn on two-step verification").await;
+    ada.is_at("/me/2fa").await;
+    policy(r#"{"signInMethods": ["passkey"]}"#).await;
+    ada.open("/organisations/acme-sons").await;
+    inspector.look(&ada, "policy-method").await;
+    policy("{}").await;
+    ada.press("Sign in again").await;
+    ada.fill("Email", "ada@example.com").await;
+    ada.fill("Password", PASSWORD).await;
+    ada.press("Sign in").await;
+    ada.is_at("/organisations/acme-sons").await;
+
+    inspector.report();
+}

@@ -83,6 +83,8 @@ pub const BODIES: &[(&str, &str, &str)] = &[
     ("POST", "/me/organisation", "organisation={slug}"),
     ("PUT", "/organisations/{slug}", "name=Acme"),
     ("POST", "/organisations/{slug}", "name=Acme"),
+    ("PUT", "/organisations/{slug}/policy", "secondFactorFrom=&sessionIdle=30"),
+    ("POST", "/organisations/{slug}/policy", "secondFactorFrom=&sessionIdle=40"),
     ("POST", "/organisations/{slug}/delete", "name=$NEW"),
     ("POST", "/organisations/{slug}/hand-over", "member=x&then=editor"),
     ("POST", "/hand-over", "token=$TOKEN"),

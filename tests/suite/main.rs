@@ -81,6 +81,7 @@ mod operators_accounts;
 mod operators_organisations;
 mod organisation_deletion;
 mod organisation_names;
+mod organisation_policy;
 mod organisations;
 mod outages;
 mod outbox;

@@ -288,7 +288,7 @@ async fn a_link_works_for_24_hours() {
             page.is(200).says("Confirm and sign in");
             answer.is(200);
         } else {
-            page.is(422).says("This link no longer works").says("href=\"/login\"");
+            page.is(422).says("This link no longer works").says("href=\"/verify-email/needed\"");
             answer.refuses(422, "dead_link");
         }
     }

@@ -1,4 +1,4 @@
-//! Emails about the life of an organisation: who owns it, and its end.
+//! Emails about the life of an organisation: who owns it, what it asks of its members, and its end.
 
 use askama::Template;
 
@@ -98,4 +98,31 @@ pub(crate) fn organisation_news(
     };
     let words = News { head: EmailHeader::of(site, name), link: site.link(path), organisation, news };
     write(kind, to, subject, &words)
+}
+
+struct PolicyAhead<'a> {
+    head: EmailHeader<'a>,
+    link: String,
+    organisation: &'a str,
+    from: Option<&'a str>,
+}
+
+email_templates!(PolicyAhead, "mail/policy_ahead.txt", "mail/policy_ahead.html");
+
+/// Tells a member without a second factor that an organisation asks for one: `from` a moment on
+/// (`21 November 2026, 14:05 UTC`), or now.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub(crate) fn policy_ahead(
+    site: &Site,
+    (to, name): (&EmailAddress, &str),
+    organisation: &str,
+    from: Option<&str>,
+) -> askama::Result<Email> {
+    let organisation = plain(organisation).unwrap_or("Your organisation");
+    let words =
+        PolicyAhead { head: EmailHeader::of(site, name), link: site.link("/me/2fa"), organisation, from };
+    let subject = format!("{organisation} at {} asks for two-step verification", site.name);
+    write(EmailKind::PolicyAhead, to, subject, &words)
 }

@@ -184,6 +184,8 @@ fn all() -> Vec<Email> {
         news(OrganisationNews::Leaving { is_owner: false, until: Timestamp::from_unix(1_795_269_900) }),
         news(OrganisationNews::Restored),
         news(OrganisationNews::Gone),
+        policy_ahead(&site, (&ada, "Ada"), "Acme", Some("28 November 2026, 14:05 UTC")).unwrap(),
+        policy_ahead(&site, (&ada, "Ada"), "Acme", None).unwrap(),
         setup_link(SetupLinkUse::Made),
         setup_link(SetupLinkUse::Changed),
         setup_link(SetupLinkUse::Tested),

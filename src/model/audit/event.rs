@@ -8,6 +8,7 @@ use crate::{
     clock::Timestamp,
     ids::{ConnectionId, InvitationId, OrganisationId, PasskeyId, RoleId, SessionId, UserId},
     kinds::{AfterHandOver, AuthMethod, Factor, Role},
+    model::organisation_policy::OrganisationPolicy,
 };
 
 /// A custom role at one moment.
@@ -152,6 +153,12 @@ pub(crate) enum Event {
     OrganisationMade { organisation: OrganisationId },
     /// It got another name, or another short name.
     OrganisationRenamed { organisation: OrganisationId, before: OrganisationState, after: OrganisationState },
+    /// What it asks of whoever acts in it changed.
+    OrganisationPolicyChanged {
+        organisation: OrganisationId,
+        before: OrganisationPolicy,
+        after: OrganisationPolicy,
+    },
     /// An owner deleted it; it ends after the grace.
     OrganisationDeletionScheduled { organisation: OrganisationId, delete_at: Timestamp },
     /// It was restored in time.

@@ -9,7 +9,7 @@ use crate::{
     db::{Conn, Tx, schema::sessions},
     error::{Error, Result},
     ids::SessionId,
-    kinds::StepUpMethod,
+    kinds::{AuthMethod, Factor, StepUpMethod},
     secret::Secret,
 };
 
@@ -31,6 +31,21 @@ pub(crate) struct CurrentSession {
     pub user_agent: String,
     /// The digest of the secret that was presented.
     pub secret_hash: String,
+    /// How it began.
+    pub method: AuthMethod,
+    /// What was proved besides the first, if anything was.
+    pub second_factor: Option<Factor>,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// The longest time that it went unused before it was used again, in seconds.
+    pub longest_idle: i32,
+}
+
+impl CurrentSession {
+    /// The longest time that it went unused by `now`.
+    pub(crate) fn longest_idle_at(&self, now: Timestamp) -> TimeDelta {
+        (now - self.last_active_at).max(TimeDelta::seconds(self.longest_idle.into()))
+    }
 }
 
 // Activity is written at most this often.
@@ -54,11 +69,16 @@ pub(crate) fn needs_touch(session: &CurrentSession, now: Timestamp) -> bool {
 /// Notes that a session is used; of many at once, one writes.
 pub(crate) fn touch(tx: &mut Tx, session: &CurrentSession) -> Result<()> {
     let (idle, _) = life(&tx.config.lifetimes, session.remembered);
+    let longest = i32::try_from(session.longest_idle_at(tx.now).num_seconds()).unwrap_or(i32::MAX);
     let is_stale = sessions::last_active_at
         .le(tx.now - ACTIVITY_STEP)
         .or(sessions::last_active_at.gt(tx.now.latest_start()));
     diesel::update(sessions::table.find(&session.id).filter(is_stale))
-        .set((sessions::last_active_at.eq(tx.now), sessions::idle_expires_at.eq(tx.now + idle)))
+        .set((
+            sessions::last_active_at.eq(tx.now),
+            sessions::idle_expires_at.eq(tx.now + idle),
+            sessions::longest_idle.eq(longest),
+        ))
         .execute(tx.conn)?;
     Ok(())
 }

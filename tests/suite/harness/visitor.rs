@@ -278,7 +278,7 @@ impl Answer {
             });
         }
         headers.sort();
-        let mut body = self.body.replace(address, "ADDRESS");
+        let mut body = self.body.replace(address, "ADDRESS").replace(&address.replace('@', "%40"), "ADDRESS");
         if let Ok(json) = serde_json::from_str::<Value>(&body)
             && let Some(id) = json["user"]["id"].as_str()
         {

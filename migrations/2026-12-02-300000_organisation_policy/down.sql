@@ -1,0 +1,2 @@
+ALTER TABLE sessions DROP COLUMN longest_idle;
+ALTER TABLE organisations DROP COLUMN policy;

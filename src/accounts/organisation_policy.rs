@@ -1,0 +1,204 @@
+//! What an organisation asks of the session of whoever acts in it, besides a permission.
+//!
+//! It binds acting in the organisation and never the account: whoever does not meet it stays a member, sees why and what to
+//! do, can leave, and uses their other organisations as before.
+
+use std::net::IpAddr;
+
+use chrono::TimeDelta;
+
+use super::factors;
+use crate::{
+    clock::Timestamp,
+    db::Conn,
+    error::{Error, Result},
+    ids::{OrganisationId, UserId},
+    kinds::AuthMethod,
+    model::{
+        domain,
+        held_role::HeldRole,
+        organisation::{self, Organisation},
+        organisation_policy::OrganisationPolicy,
+        session::CurrentSession,
+    },
+};
+
+/// A session, as far as an organisation may ask something of it.
+#[derive(Debug, Clone)]
+pub(crate) struct SessionTraits {
+    /// How it began.
+    pub method: AuthMethod,
+    /// Whether something was proved besides the first factor.
+    pub has_second_factor: bool,
+    /// Whose identity provider it came by, where it came by one.
+    pub provider: Option<OrganisationId>,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// The longest time that it went unused by now.
+    pub longest_idle: TimeDelta,
+    /// Where its client is; nothing where that is not known.
+    pub ip: Option<IpAddr>,
+}
+
+/// What a session lacks for an organisation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unmet {
+    /// Its client is in none of the networks.
+    Network,
+    /// It began in another way than the organisation takes.
+    SignInMethod,
+    /// It began too long ago, or went unused for too long.
+    SessionTooOld,
+    /// It has one factor only.
+    SecondFactor,
+}
+
+impl Unmet {
+    /// Each, in the order in which it is told: what cannot be helped first, then what signing in again may bring along.
+    const ALL: [Self; 4] = [Self::Network, Self::SignInMethod, Self::SessionTooOld, Self::SecondFactor];
+
+    /// The code of the error, which is also the `why` of a check.
+    pub(crate) fn code(self) -> &'static str {
+        match self {
+            Self::Network => "network_not_allowed",
+            Self::SignInMethod => "sign_in_method_not_allowed",
+            Self::SessionTooOld => "session_too_old",
+            Self::SecondFactor => "second_factor_required",
+        }
+    }
+}
+
+impl SessionTraits {
+    /// Those of the visitor's own session. `provider`: whose identity provider it came by.
+    pub(crate) fn of(
+        session: &CurrentSession,
+        provider: Option<OrganisationId>,
+        ip: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            method: session.method,
+            has_second_factor: session.second_factor.is_some(),
+            provider,
+            created_at: session.created_at,
+            longest_idle: session.longest_idle_at(now),
+            ip,
+        }
+    }
+
+    /// Whether the session has what `policy`, that of `organisation`, asks for in this respect.
+    pub(crate) fn meets(
+        &self,
+        policy: &OrganisationPolicy,
+        what: Unmet,
+        organisation: &OrganisationId,
+        now: Timestamp,
+    ) -> bool {
+        // Another organisation's identity provider says nothing here.
+        let is_own_sso = self.provider.as_ref() == Some(organisation);
+        match what {
+            Unmet::Network => policy.networks.as_ref().is_none_or(|networks| {
+                self.ip.is_some_and(|ip| networks.iter().any(|network| network.contains(&ip)))
+            }),
+            Unmet::SignInMethod => policy.sign_in_methods.as_ref().is_none_or(|methods| match self.method {
+                AuthMethod::Sso => is_own_sso && methods.contains(&AuthMethod::Sso),
+                // An account begins with a password.
+                AuthMethod::SignUp => methods.contains(&AuthMethod::Password),
+                method => methods.contains(&method),
+            }),
+            Unmet::SessionTooOld => {
+                policy.idle().is_none_or(|idle| self.longest_idle < idle)
+                    && policy.life().is_none_or(|life| now - self.created_at < life)
+            }
+            Unmet::SecondFactor => {
+                policy.second_factor_from.is_none_or(|from| now < from)
+                    || self.has_second_factor
+                    || is_own_sso
+            }
+        }
+    }
+}
+
+/// What the session of a member in this role lacks, the first of it; nothing where it has what the organisation asks for.
+pub(crate) fn unmet(
+    conn: &mut Conn,
+    (organisation, role, user): (&Organisation, &HeldRole, &UserId),
+    session: &SessionTraits,
+    now: Timestamp,
+) -> Result<Option<Unmet>> {
+    for what in Unmet::ALL {
+        if !session.meets(&organisation.policy, what, &organisation.id, now)
+            && !is_excused(conn, (organisation, role, user), session, what)?
+        {
+            return Ok(Some(what));
+        }
+    }
+    Ok(None)
+}
+
+/// Where the identity provider fails, the emergency owner comes in with password and second factor, to mend it.
+pub(crate) fn is_excused(
+    conn: &mut Conn,
+    (organisation, role, user): (&Organisation, &HeldRole, &UserId),
+    session: &SessionTraits,
+    what: Unmet,
+) -> Result<bool> {
+    let comes_so = what == Unmet::SignInMethod
+        && role.is_owner()
+        && session.method == AuthMethod::Password
+        && session.has_second_factor;
+    Ok(comes_so
+        && domain::of(conn, &organisation.id)?
+            .iter()
+            .any(|domain| domain.is_enforced && domain.break_glass_id.as_ref() == Some(user)))
+}
+
+/// What somebody should know who has no second factor, or removes the last: the organisations that ask for one.
+pub(crate) fn asked_second_factor(conn: &mut Conn, user: &UserId) -> Result<Option<String>> {
+    let mine = organisation::of(conn, user)?.into_iter().map(|(organisation, _)| organisation);
+    let asks = |one: &Organisation| one.policy.second_factor_from.is_some();
+    let names: Vec<String> = mine.filter(asks).map(|organisation| organisation.name).collect();
+    Ok(match names.as_slice() {
+        [] => None,
+        [one] => Some(format!("{one} asks for two-step verification: without it you can't use {one}.")),
+        several => {
+            let names = several.join(", ");
+            Some(format!(
+                "These organisations ask for two-step verification, and can't be used without it: {names}."
+            ))
+        }
+    })
+}
+
+/// That a session has what the organisation asks for; else the error that says what it lacks.
+pub(crate) fn require(
+    conn: &mut Conn,
+    member: (&Organisation, &HeldRole, &UserId),
+    session: &SessionTraits,
+    now: Timestamp,
+) -> Result<()> {
+    match unmet(conn, member, session, now)? {
+        None => Ok(()),
+        Some(what) => Err(refusal(conn, member, what)?),
+    }
+}
+
+/// What a member is told whose session lacks something.
+pub(crate) fn refusal(
+    conn: &mut Conn,
+    (organisation, _, user): (&Organisation, &HeldRole, &UserId),
+    what: Unmet,
+) -> Result<Error> {
+    let name = organisation.name.clone();
+    Ok(match what {
+        Unmet::Network => Error::NetworkNotAllowed(name),
+        Unmet::SignInMethod => {
+            let methods = organisation.policy.sign_in_methods.clone();
+            Error::SignInMethodNotAllowed(name, methods.unwrap_or_default())
+        }
+        Unmet::SessionTooOld => Error::SessionTooOld(name),
+        Unmet::SecondFactor => {
+            Error::SecondFactorRequired(name, factors::of(conn, user)?.has_usable_second())
+        }
+    })
+}

@@ -1,0 +1,217 @@
+//! What an organisation asks of whoever acts in it, and a look at whom a change would keep out.
+
+mod form;
+
+use actix_web::web::Data;
+use askama::Template;
+use chrono::TimeDelta;
+use serde::Serialize;
+
+use self::form::{DryQuery, PolicyForm};
+use super::path_of;
+use crate::{
+    accounts::{
+        organisation_policy,
+        policy::{AccessRequest, Membership},
+        policy_changes::{self, LEAST_MINUTES},
+        policy_effects::{self, Effects},
+    },
+    app::App,
+    clock::Timestamp,
+    db::Conn,
+    error::{Error, Errors, Result},
+    kinds::AuthMethod,
+    model::{organisation::Organisation, organisation_policy::OrganisationPolicy},
+    web::{Authenticated, Input, Member, Query, Reply, SteppedUpMember, member::SettingsManage},
+};
+
+// From when the page proposes to ask for a second factor.
+const AHEAD: TimeDelta = TimeDelta::days(7);
+
+/// The policy, whom it keeps out, and the form to change it.
+#[derive(Template, Serialize)]
+#[template(path = "organisations_policy.html")]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PolicyPage {
+    #[serde(flatten)]
+    policy: OrganisationPolicy,
+    effects: Effects,
+    /// Where the reader is, as networks count it.
+    your_address: Option<String>,
+    /// The code of what the reader's own session lacks.
+    unmet: Option<&'static str>,
+    #[serde(skip)]
+    organisation: Organisation,
+    #[serde(skip)]
+    form: PolicyForm,
+    /// What the reader's own session lacks, in words.
+    #[serde(skip)]
+    lacking: Option<String>,
+    /// Whether this is what would be, and is not yet.
+    #[serde(skip)]
+    is_dry: bool,
+    /// The day that the page proposes for a second factor.
+    #[serde(skip)]
+    proposed: String,
+    #[serde(skip)]
+    errors: Errors,
+}
+
+impl PolicyPage {
+    /// The methods to choose from: each with its field in the form, and whether it is chosen.
+    fn methods(&self) -> impl Iterator<Item = (&'static str, AuthMethod, bool)> {
+        let chosen = self.form.chosen_methods();
+        form::METHODS.into_iter().map(move |(field, method)| (field, method, chosen.contains(&method)))
+    }
+
+    /// The day in the date's field.
+    fn day(&self) -> String {
+        self.form.day().unwrap_or_else(|| self.proposed.clone())
+    }
+
+    fn least_minutes(&self) -> (i32, i32) {
+        LEAST_MINUTES
+    }
+
+    /// Whom it would keep out, a sentence each.
+    fn sentences(&self) -> Vec<String> {
+        let effects = &self.effects;
+        let of = |count: usize, all: usize, what: &str| format!("{count} of {all} {what}");
+        let members = usize::try_from(effects.members).unwrap_or_default();
+        let mut sentences = vec![of(
+            effects.without_second_factor,
+            members,
+            "members without two-step verification or this organisation's single sign-on.",
+        )];
+        let signed_in = [
+            (effects.sessions_too_old, "signed-in members would have to sign in again."),
+            (effects.other_sign_in_methods, "signed-in members would have to sign in with another method."),
+            (effects.other_networks, "signed-in members signed in from outside these networks."),
+        ];
+        let asked = [
+            self.policy.session_idle.is_some() || self.policy.session_life.is_some(),
+            self.policy.sign_in_methods.is_some(),
+            self.policy.networks.is_some(),
+        ];
+        for ((count, what), _) in signed_in.into_iter().zip(asked).filter(|(_, asked)| *asked) {
+            sentences.push(of(count, effects.signed_in, what));
+        }
+        if self.policy.invited_domains.is_some() {
+            let others = effects.other_invitations;
+            sentences.push(format!("Open invitations that could not be accepted: {others}."));
+        }
+        sentences
+    }
+}
+
+/// A policy as it is, or would be, with what follows of it.
+struct Found {
+    mine: Membership,
+    policy: OrganisationPolicy,
+    effects: Effects,
+    unmet: Option<(&'static str, String)>,
+}
+
+/// `wanted`: what would be; nothing for what is.
+fn look(access: &AccessRequest, wanted: Option<OrganisationPolicy>, conn: &mut Conn) -> Result<Found> {
+    let mine = access.decide_unbound(conn)?;
+    let policy = wanted.unwrap_or_else(|| mine.organisation.policy.clone());
+    let effects = policy_effects::of(conn, &mine.organisation.id, &policy, access.now)?;
+    let unmet = match mine.unmet(conn, &access.session, access.now)? {
+        None => None,
+        Some(what) => {
+            let refusal = organisation_policy::refusal(conn, mine.who(), what)?;
+            Some((what.code(), refusal.to_string()))
+        }
+    };
+    Ok(Found { mine, policy, effects, unmet })
+}
+
+fn page(found: Found, ip: Option<String>, form: Option<PolicyForm>, now: Timestamp) -> PolicyPage {
+    let Found { mine, policy, effects, unmet } = found;
+    let (unmet, lacking) = unmet.unzip();
+    PolicyPage {
+        form: form.unwrap_or_else(|| PolicyForm::of(&policy)),
+        policy,
+        effects,
+        your_address: ip,
+        unmet,
+        organisation: mine.organisation,
+        lacking,
+        is_dry: false,
+        proposed: (now + AHEAD).iso_day(),
+        errors: Errors::default(),
+    }
+}
+
+/// `GET /organisations/{slug}/policy`: also for an owner who does not meet it.
+pub(crate) async fn policy(me: Member<SettingsManage>, app: Data<App>) -> Result<Reply> {
+    let (access, ip, now) = (me.access(), address(&me), me.now);
+    let found = app.read(move |conn| look(&access, None, conn)).await?;
+    Ok(Reply::page(page(found, ip, None, now)))
+}
+
+fn address(me: &Authenticated) -> Option<String> {
+    me.traits().ip.map(|ip| ip.to_string())
+}
+
+/// `PUT POST /organisations/{slug}/policy`: the whole policy; what is left out is asked for no more. `?dry=1`, or the field
+/// `dry`: changes nothing, and says whom it would keep out.
+pub(crate) async fn set_policy(
+    me: SteppedUpMember<SettingsManage>,
+    query: Query<DryQuery>,
+    Input(form): Input<PolicyForm>,
+    app: Data<App>,
+) -> Result<Reply> {
+    let (access, ip, now) = (me.access(), address(&me), me.now);
+    let is_dry = query.dry || form.is_dry();
+    let wanted = match form.read() {
+        Ok(wanted) => wanted,
+        Err(errors) => return again(&me, form, errors, &app).await,
+    };
+    if is_dry {
+        let looked = app.read(move |conn| {
+            let mine = access.decide(conn)?;
+            let wanted = policy_changes::checked(conn, &mine, &access.session, wanted.clone(), access.now)?;
+            look(&access, Some(wanted), conn)
+        });
+        return match looked.await {
+            Ok(found) => Ok(Reply::page(PolicyPage { is_dry: true, ..page(found, ip, Some(form), now) })),
+            Err(Error::Invalid(errors)) => again(&me, form, errors, &app).await,
+            Err(error) => Err(error),
+        };
+    }
+    let saved = app.write(move |tx| {
+        let mine = access.decide_locked(tx)?;
+        let policy = policy_changes::set(tx, &access.actor, &mine, &access.session, wanted)?;
+        let effects = policy_effects::of(tx.conn, &mine.organisation.id, &policy, tx.now)?;
+        Ok((mine.organisation.slug, policy, effects))
+    });
+    match saved.await {
+        Ok((slug, policy, effects)) => {
+            Reply::done(format!("{}/policy", path_of(&slug)), "The policy is saved.")
+                .with("policy", policy)?
+                .with("effects", effects)
+        }
+        Err(Error::Invalid(errors)) => again(&me, form, errors, &app).await,
+        Err(error) => Err(error),
+    }
+}
+
+/// The form once more, with what is wrong with it.
+async fn again(
+    me: &SteppedUpMember<SettingsManage>,
+    form: PolicyForm,
+    errors: Errors,
+    app: &App,
+) -> Result<Reply> {
+    let (access, ip, now) = (me.access(), address(me), me.now);
+    let found = app
+        .read(move |conn| {
+            access.decide(conn)?;
+            look(&access, None, conn)
+        })
+        .await?;
+    let page = PolicyPage { errors: errors.clone(), ..page(found, ip, Some(form), now) };
+    Ok(Reply::refused(page, Error::Invalid(errors)))
+}
