@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 use crate::{
     accounts::permissions,
     clock::{Clock, Timestamp},
-    config::{Config, MailRoute},
+    config::{Config, MailRoute, example_permissions},
     db::{Conn, Database, Tx},
     error::{Error, Outage, Result},
     mail::{Mailer, listener, somebody_listens},
@@ -169,10 +169,18 @@ impl App {
         Ok(value)
     }
 
-    /// Brings the catalogue of the application's permissions up to what its file declares, where there is one.
+    /// Brings the catalogue of the application's permissions up to what its file declares, where there is one; else adds
+    /// those of the example, where that is on.
     pub(crate) fn declare_permissions(&self) -> Result<()> {
         let config = self.config();
-        let Some(declared) = &config.permissions else { return Ok(()) };
+        let Some(declared) = &config.permissions else {
+            let add = |tx: &mut Tx| permissions::add(tx, &example_permissions());
+            return if config.example_notes {
+                self.0.db.write_blocking(config, self.now(), add)
+            } else {
+                Ok(())
+            };
+        };
         let declare = |tx: &mut Tx| permissions::declare(tx, declared);
         let retired = self.0.db.write_blocking(config, self.now(), declare)?;
         tracing::info!(declared = declared.len(), retired, "permissions of the application are declared");

@@ -33,7 +33,7 @@ use sources::Sources;
 pub use self::{database_url::DatabaseUrl, reader::from_values, settings::SETTINGS, typed::Config};
 pub(crate) use self::{
     development::development_key_path,
-    permissions::DeclaredPermission,
+    permissions::{DeclaredPermission, example_permissions},
     private::{make_private_file, make_private_folder, mode_if_shared},
     problems::Problems,
     settings::Setting,
@@ -120,6 +120,8 @@ mod tests {
     #[test]
     fn a_key_is_all_that_development_needs() {
         assert_eq!(problems(&[KEY]), Vec::<String>::new());
+        let values = BTreeMap::from([KEY].map(|(name, text)| (name.to_owned(), text.to_owned())));
+        assert!(from_values(values).unwrap().example_notes);
     }
 
     #[test]

@@ -144,6 +144,8 @@ pub(crate) mod of {
         SecurityChange,
         /// An invitation to an organisation.
         Invitation,
+        /// A note of an organisation.
+        Note,
         /// A running process of this program.
         Node,
         /// An audit event.
@@ -175,6 +177,8 @@ pub(crate) type EmailId = Id<of::Email>;
 pub(crate) type SignInId = Id<of::SignIn>;
 /// The id of a change of how an account is held.
 pub(crate) type SecurityChangeId = Id<of::SecurityChange>;
+/// A note's id.
+pub(crate) type NoteId = Id<of::Note>;
 /// A node's id, new at each start.
 pub(crate) type NodeId = Id<of::Node>;
 /// An audit event's id.

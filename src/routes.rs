@@ -8,11 +8,11 @@ use self::elsewhere::nothing_here;
 use crate::{
     error::Error,
     flows::{
-        cancel_deletion, check, confirm, csp_reports, delete, email, export, factor_reset, forgot_password,
-        front, hand_over, health, invitations, login, login_passkey, logins, logout, magic_link, me, methods,
-        metrics, not_me, organisations, passkeys, password, privacy_data, put_back, recovery_codes,
-        reset_password, roles, saml, saved_request, second_factor, security, sessions, signup, sso, totp,
-        use_address, verify_email, well_known,
+        audit, cancel_deletion, check, confirm, csp_reports, delete, email, export, factor_reset,
+        forgot_password, front, hand_over, health, invitations, login, login_passkey, logins, logout,
+        magic_link, me, methods, metrics, not_me, notes, organisations, passkeys, password, privacy_data,
+        put_back, recovery_codes, reset_password, roles, saml, saved_request, second_factor, security,
+        sessions, signup, sso, totp, use_address, verify_email, well_known,
     },
     kinds::Permission,
     web::{
@@ -183,6 +183,13 @@ pub fn entries() -> Vec<Entry> {
         post("/organisations/{slug}/roles/{role}", "the same for forms", roles::save),
         delete("/organisations/{slug}/roles/{role}", "removes it; `?replaceWith=viewer` where members have it", roles::remove),
         post("/organisations/{slug}/roles/{role}/remove", "`{replaceWith?}`: the same for forms", roles::remove_by_form),
+        get("/organisations/{slug}/audit", "`{events, next}`, newest first; `?event=`, `?actor=`, `?from=`, `?to=` narrow it; `?format=csv` or `ndjson`: all that fits, as a file", audit::show),
+        get("/organisations/{slug}/notes", "`{notes, next}`, newest first, with `notes:read`: the example, where `EXAMPLE_NOTES` is on", notes::index),
+        post("/organisations/{slug}/notes", "`{text}` → 201 `{note}`, with `notes:create`", notes::create),
+        put("/organisations/{slug}/notes/{note}", "`{text}` → `{note}`, with `notes:update`, or `notes:update-own` for one's own", notes::update),
+        post("/organisations/{slug}/notes/{note}", "the same for forms", notes::update),
+        delete("/organisations/{slug}/notes/{note}", "removes it, with `notes:delete`, or `notes:delete-own` for one's own", notes::remove),
+        post("/organisations/{slug}/notes/{note}/remove", "the same for forms", notes::remove),
 
         get("/organisations/{slug}/sso", "single sign-on for its owners: `{service, connections, domains, owners, attempts}`", sso::overview),
         post("/organisations/{slug}/sso", "`{name, metadata or metadataUrl, …}` → 201 `{connection}`; up to 1 MiB", sso::create),

@@ -124,6 +124,33 @@ pub(crate) fn check(
     Ok(Checked { membership: Some(membership), results })
 }
 
+/// Whether a member may do something that the catalogue has, to a thing of `owner`.
+pub(crate) fn may(
+    conn: &mut Conn,
+    membership: &Membership,
+    permission: &str,
+    owner: Option<&UserId>,
+) -> Result<bool> {
+    let names = BTreeSet::from([permission.to_owned(), format!("{permission}{OWN}")]);
+    let catalogue = permission::named(conn, &names)?;
+    let owner = owner.map(|owner| owner.as_str().to_owned());
+    let check = Check { permission: permission.to_owned(), owner };
+    Ok(decide(membership, &catalogue, &check)?.is_none())
+}
+
+/// [`Error::Forbidden`] where they may not.
+pub(crate) fn require(
+    conn: &mut Conn,
+    membership: &Membership,
+    permission: &str,
+    owner: Option<&UserId>,
+) -> Result<()> {
+    match may(conn, membership, permission, owner)? {
+        true => Ok(()),
+        false => Err(Error::Forbidden(permission.to_owned())),
+    }
+}
+
 fn find<'a>(catalogue: &'a [CatalogueEntry], name: &str) -> Option<&'a CatalogueEntry> {
     catalogue.iter().find(|entry| entry.name == name)
 }

@@ -66,6 +66,16 @@ impl Unmet {
             Self::SecondFactor => "second_factor_required",
         }
     }
+
+    /// The same in a few words, for a list.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Network => "Not from this network",
+            Self::SignInMethod => "Needs another sign-in method",
+            Self::SessionTooOld => "Sign in again to use it",
+            Self::SecondFactor => "Needs two-step verification",
+        }
+    }
 }
 
 impl SessionTraits {

@@ -13,12 +13,15 @@ use crate::{
 /// Brings the catalogue up to what is declared. What is declared no more is retired: roles that hold it keep it, no other
 /// takes it, and it allows nothing. Returns how many were retired just now.
 pub(crate) fn declare(tx: &mut Tx, declared: &[DeclaredPermission]) -> Result<usize> {
-    tx.lock("permissions")?;
-    for one in declared {
-        permission::declare(tx, &one.name, &one.title, &one.roles)?;
-    }
+    add(tx, declared)?;
     let names: Vec<&str> = declared.iter().map(|one| one.name.as_str()).collect();
     permission::retire_others(tx, &names)
+}
+
+/// Puts what is declared into the catalogue, beside what is there.
+pub(crate) fn add(tx: &mut Tx, declared: &[DeclaredPermission]) -> Result<()> {
+    tx.lock("permissions")?;
+    declared.iter().try_for_each(|one| permission::declare(tx, &one.name, &one.title, &one.roles))
 }
 
 /// Reads what was chosen for a role that holds `before`: permissions of the program and of the catalogue, none of an owner's

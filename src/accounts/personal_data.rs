@@ -9,7 +9,7 @@ use crate::{
     error::Result,
     ids::{Id, UserId},
     model::{
-        audit, domain, identity, invitation, outbox, passkey, personal_data::PersonalData, rate_limit,
+        audit, domain, identity, invitation, note, outbox, passkey, personal_data::PersonalData, rate_limit,
         recovery_code, security_change, session, sign_in, sso_attempt, token, totp, user,
     },
 };
@@ -26,6 +26,7 @@ pub const ALL: &[&PersonalData] = &[
     &passkey::PERSONAL_DATA,
     &organisations::PERSONAL_DATA,
     &invitation::PERSONAL_DATA,
+    &note::PERSONAL_DATA,
     &domain::PERSONAL_DATA,
     &identity::PERSONAL_DATA,
     &sso_attempt::PERSONAL_DATA,

@@ -31,6 +31,11 @@ pub(crate) struct DeclaredPermission {
     pub roles: Vec<Role>,
 }
 
+/// What the example of notes brings along where there is no file.
+pub(crate) fn example_permissions() -> Vec<DeclaredPermission> {
+    parse(include_str!("../../examples/notes/permissions.toml")).unwrap_or_default()
+}
+
 impl Reader {
     /// What the file of `PERMISSIONS_FILE` declares; nothing where there is none.
     pub(super) fn permissions(&mut self) -> Option<Vec<DeclaredPermission>> {
@@ -177,6 +182,14 @@ mod tests {
         assert_eq!(found[1].title, "Change one's own notes");
         assert_eq!(found[1].roles, []);
         assert_eq!(parse("").unwrap(), []);
+    }
+
+    #[test]
+    fn the_example_has_a_catalogue() {
+        let found = example_permissions();
+        let names: Vec<&str> = found.iter().map(|one| one.name.as_str()).collect();
+        let expected = ["read", "create", "update", "update-own", "delete", "delete-own"];
+        assert_eq!(names, expected.map(|action| format!("notes:{action}")));
     }
 
     #[test]

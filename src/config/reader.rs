@@ -195,6 +195,7 @@ impl Reader {
                 .choice("ORGANISATIONS_BY", &[("anyone", false), ("operators", true)])
                 .unwrap_or(false),
             permissions: self.permissions(),
+            example_notes: self.switch("EXAMPLE_NOTES", development),
             body_limit: self.whole("BODY_LIMIT", 65_536, 1_024..=16_777_216),
             body_timeout: self.span("BODY_TIMEOUT", "30s").to_std().unwrap_or_default(),
             shutdown_timeout: self.span("SHUTDOWN_TIMEOUT", "30s").to_std().unwrap_or_default(),

@@ -177,6 +177,11 @@ pub const SETTINGS: &[Setting] = &[
         "none",
         "a TOML file with the permissions of the application behind this site, read at start",
     ),
+    setting(
+        "EXAMPLE_NOTES",
+        "on in development, off in production",
+        "whether organisations have notes, an example of what an application does",
+    ),
     setting("JOB_LEASE", "60s", "how long one node holds a job before another may take it over"),
     setting("THROTTLE", "on", "`off` lifts every limit below, for load tests; production refuses it"),
     setting("LOGIN_PER_ADDRESS", "5", "sign-in attempts a minute for one address"),

@@ -181,6 +181,8 @@ pub struct Config {
     pub organisations_by_operators: bool,
     /// The catalogue of the application; nothing where no file declares one.
     pub(crate) permissions: Option<Vec<DeclaredPermission>>,
+    /// Whether the example of notes is there.
+    pub(crate) example_notes: bool,
     /// Bytes in a request body.
     pub body_limit: usize,
     /// How long a body may take.

@@ -28,7 +28,8 @@ fn sqlite() -> String {
          BEGIN SELECT RAISE(ABORT, 'what happened stays in the audit'); END; \
          CREATE TRIGGER audit_is_not_rewritten BEFORE UPDATE ON audit \
          WHEN NEW.id IS NOT OLD.id OR NEW.at IS NOT OLD.at OR NEW.event IS NOT OLD.event \
-         OR NEW.actor_kind IS NOT OLD.actor_kind OR (NEW.ip IS NOT NULL AND NEW.ip IS NOT OLD.ip) \
+         OR NEW.actor_kind IS NOT OLD.actor_kind OR NEW.organisation_id IS NOT OLD.organisation_id \
+         OR (NEW.ip IS NOT NULL AND NEW.ip IS NOT OLD.ip) \
          OR (NEW.session_id IS NOT NULL AND NEW.session_id IS NOT OLD.session_id) \
          OR (NEW.detail IS NOT '{{}}' AND NEW.detail IS NOT OLD.detail) \
          BEGIN SELECT RAISE(ABORT, 'what happened is not rewritten'); END;"
@@ -43,6 +44,7 @@ fn postgres() -> String {
          RAISE EXCEPTION 'what happened stays in the audit'; \
          END IF; \
          IF NEW.id <> OLD.id OR NEW.at <> OLD.at OR NEW.event <> OLD.event OR NEW.actor_kind <> OLD.actor_kind \
+         OR NEW.organisation_id IS DISTINCT FROM OLD.organisation_id \
          OR (NEW.ip IS NOT NULL AND NEW.ip IS DISTINCT FROM OLD.ip) \
          OR (NEW.session_id IS NOT NULL AND NEW.session_id IS DISTINCT FROM OLD.session_id) \
          OR (NEW.detail <> '{{}}' AND NEW.detail <> OLD.detail) THEN \

@@ -145,6 +145,7 @@ diesel::table! {
         event -> Text,
         subject_id -> Nullable<Text>,
         detail -> Text,
+        organisation_id -> Nullable<Text>,
     }
 }
 
@@ -379,6 +380,17 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    notes (id) {
+        id -> Text,
+        organisation_id -> Text,
+        author_id -> Nullable<Text>,
+        text -> Text,
+        created_at -> Timestamp,
+        changed_at -> Timestamp,
+    }
+}
+
 diesel::joinable!(attempts -> connections (connection_id));
 diesel::joinable!(connections -> organisations (organisation_id));
 diesel::joinable!(domains -> organisations (organisation_id));
@@ -387,6 +399,8 @@ diesel::joinable!(identities -> users (user_id));
 diesel::joinable!(invitations -> organisations (organisation_id));
 diesel::joinable!(memberships -> organisations (organisation_id));
 diesel::joinable!(memberships -> users (user_id));
+diesel::joinable!(notes -> organisations (organisation_id));
+diesel::joinable!(notes -> users (author_id));
 diesel::joinable!(passkeys -> users (user_id));
 diesel::joinable!(recovery_codes -> users (user_id));
 diesel::joinable!(role_permissions -> roles (role_id));
@@ -422,4 +436,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     invitations,
     assertions,
     attempts,
+    notes,
 );

@@ -1,5 +1,6 @@
 //! Verbs: each file one thing a person does, with its forms, pages and handlers. Flows never know each other.
 
+pub(crate) mod audit;
 pub(crate) mod cancel_deletion;
 pub(crate) mod check;
 pub(crate) mod confirm;
@@ -28,6 +29,7 @@ pub(crate) mod me;
 pub(crate) mod methods;
 pub(crate) mod metrics;
 pub(crate) mod not_me;
+pub(crate) mod notes;
 pub(crate) mod organisations;
 pub(crate) mod passkeys;
 pub(crate) mod password;

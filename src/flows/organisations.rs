@@ -77,9 +77,9 @@ pub(crate) struct OwnView {
     #[serde(flatten)]
     organisation: OrganisationView,
     unmet: Option<&'static str>,
-    /// The same in words, and what to do.
+    /// The same in words.
     #[serde(skip)]
-    lacking: Option<String>,
+    lacking: Option<&'static str>,
 }
 
 /// An invitation to one's own address.
@@ -131,8 +131,7 @@ async fn mine(me: &VerifiedUser, app: &App, typed: Form, errors: Errors) -> Resu
         for (one, role) in organisation::of(conn, &user.id)? {
             let member = (&one, &role, &user.id);
             let unmet = organisation_policy::unmet(conn, member, &session, now)?;
-            let refusal = unmet.map(|what| organisation_policy::refusal(conn, member, what)).transpose()?;
-            let lacking = refusal.map(|refusal| refusal.to_string());
+            let lacking = unmet.map(Unmet::words);
             let organisation = OrganisationView::new(one, role, current.as_ref());
             mine.push(OwnView { organisation, unmet: unmet.map(Unmet::code), lacking });
         }

@@ -2,6 +2,7 @@
 
 mod ageing;
 mod event;
+mod organisation;
 
 use diesel::prelude::*;
 use serde_json::{Value, json};
@@ -19,6 +20,7 @@ use crate::{
 pub(crate) use self::{
     ageing::{forget_networks, sweep_attempts, sweep_sign_ins},
     event::{Event, OrganisationState, RoleState},
+    organisation::{Filter, cursor_at, of_organisation},
 };
 
 /// What is held here about a person, and what becomes of it.
@@ -36,6 +38,7 @@ pub(crate) const PERSONAL_DATA: PersonalData = PersonalData {
         ("event", "what was done"),
         ("subject_id", "whose account it was done to"),
         ("detail", "what belongs to it, such as an old and a new address"),
+        ("organisation_id", "which organisation it concerns, where it concerns one"),
     ],
     erasure: Erasure::Anonymised,
     afterwards: "That something happened, and when, stays on record under a random number that leads back to nobody, so \
@@ -162,6 +165,8 @@ pub(crate) fn record<'a>(
             audit::event.eq(name),
             audit::subject_id.eq(subject),
             audit::detail.eq(detail.to_string()),
+            // An event that concerns an organisation names it.
+            audit::organisation_id.eq(detail["organisation"].as_str()),
         ))
         .execute(tx.conn)?;
     let text = |id: &UserId| id.as_str().to_owned();

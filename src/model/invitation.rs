@@ -273,6 +273,18 @@ pub(crate) fn insert(
     Ok(made.map(|_| id))
 }
 
+/// The addresses of those of `ids` that are invitations to this organisation, and still kept.
+pub(crate) fn addresses(
+    conn: &mut Conn,
+    organisation: &OrganisationId,
+    ids: &[InvitationId],
+) -> Result<Vec<(InvitationId, EmailAddress)>> {
+    let found = invitations::table
+        .filter(invitations::organisation_id.eq(organisation))
+        .filter(invitations::id.eq_any(ids));
+    Ok(found.select((invitations::id, invitations::email)).load(conn)?)
+}
+
 /// Notes that another email goes out now, in the name of `by`, and from when on it is too late; one that ran out is open again.
 /// `false` where it was answered or taken back, or another one to the same address is open.
 pub(crate) fn note_sent(tx: &mut Tx, id: &InvitationId, by: &UserId, expires_at: Timestamp) -> Result<bool> {

@@ -140,6 +140,32 @@ fn capitalised(text: &str) -> String {
         .unwrap_or_default()
 }
 
+/// Names and addresses of those of `users` who belong to an organisation.
+pub(crate) fn contacts(
+    conn: &mut Conn,
+    organisation: &OrganisationId,
+    users: &[UserId],
+) -> Result<Vec<(UserId, String, EmailAddress)>> {
+    let members = memberships::table
+        .inner_join(users::table)
+        .filter(memberships::organisation_id.eq(organisation))
+        .filter(memberships::user_id.eq_any(users));
+    Ok(members.select((users::id, users::name, users::email)).load(conn)?)
+}
+
+/// The member who has this address.
+pub(crate) fn with_address(
+    conn: &mut Conn,
+    organisation: &OrganisationId,
+    address: &EmailAddress,
+) -> Result<Option<UserId>> {
+    let members = memberships::table
+        .inner_join(users::table)
+        .filter(memberships::organisation_id.eq(organisation))
+        .filter(users::email_normalized.eq(address.normalized()));
+    Ok(members.select(users::id).first(conn).optional()?)
+}
+
 /// Who has one of the organisation's own roles, in the order in which they came.
 pub(crate) fn with_role(conn: &mut Conn, role: &RoleId) -> Result<Vec<UserId>> {
     Ok(memberships::table

@@ -14,6 +14,7 @@ pub(crate) mod job;
 pub(crate) mod membership;
 pub(crate) mod name;
 pub(crate) mod network;
+pub(crate) mod note;
 pub(crate) mod organisation;
 pub(crate) mod organisation_policy;
 pub(crate) mod outbox;

@@ -194,7 +194,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_role_is_not_called_like_a_built_in_one_in_any_spelling() {
+    fn a_role_is_not_called_like_a_built_in_one_in_any_spelling_case_152() {
         for name in
             ["owner", " OWNER ", "Ｏｗｎｅｒ", "\u{41e}wner", "Own\u{200b}er", "EDITOR", "viewer", "ｖiewer"]
         {

@@ -41,6 +41,7 @@ needed!(
     OrganisationRead,
     MembersInvite,
     MembersManage,
+    AuditRead,
     RolesManage,
     SettingsManage,
     OwnersManage,

@@ -98,7 +98,6 @@ async fn every_page_about_a_policy_is_fit_for_everybody_and_no_trap() {
     ada.press("Save policy").await;
     ada.fill("Password", PASSWORD).await;
     ada.press("Confirm").await;
-    ada.press("Continue").await;
     ada.is_refused().await;
     ada.reads("Your own address, 127.0.0.1, is in none of these networks.").await;
     inspector.look(&ada, "policy-error").await;
@@ -131,10 +130,49 @@ async fn every_page_about_a_policy_is_fit_for_everybody_and_no_trap() {
     inspector.look(&ada, "policy-method").await;
     policy("{}").await;
     ada.press("Sign in again").await;
-    ada.fill("Email", "ada@example.com").await;
+    ada.fill("Email address", "ada@example.com").await;
     ada.fill("Password", PASSWORD).await;
     ada.press("Sign in").await;
     ada.is_at("/organisations/acme-sons").await;
+
+    inspector.report();
+}
+
+#[actix_web::test]
+async fn every_page_of_the_audit_log_and_of_notes_is_fit_for_everybody() {
+    let app = TestApp::with(&[("EXAMPLE_NOTES", "on")]).await;
+    let chromium = Chromium::start();
+    let ada = chromium.browser(&app, LAPTOP).await;
+    let mut inspector = Inspector::new(&app);
+    app.verified("ada@example.com").await;
+    ada.arrives("ada@example.com").await;
+    ada.open("/organisations").await;
+    ada.fill("Name", "Acme & Sons").await;
+    ada.press("Create organisation").await;
+    ada.is_at("/organisations/acme-sons").await;
+    inspector.look(&ada, "organisation").await;
+    ada.open("/organisations/acme-sons/audit").await;
+    inspector.look(&ada, "audit").await;
+    ada.open("/organisations/acme-sons/audit?event=domain_added").await;
+    ada.reads("Nothing matches.").await;
+    inspector.look(&ada, "audit-none").await;
+    ada.open("/organisations/acme-sons/audit?actor=nobody").await;
+    ada.is_refused().await;
+    inspector.look(&ada, "audit-error").await;
+
+    ada.open("/organisations/acme-sons/notes").await;
+    inspector.look(&ada, "notes-none").await;
+    ada.fill(
+        "Text",
+        "Buy milk, and a rather long list of other things that we need before the guests arrive on Friday.",
+    )
+    .await;
+    ada.press("Keep note").await;
+    ada.reads("The note is kept.").await;
+    inspector.look(&ada, "notes").await;
+    ada.press("Keep note").await;
+    ada.is_refused().await;
+    inspector.look(&ada, "notes-error").await;
 
     inspector.report();
 }

@@ -96,7 +96,7 @@ async fn one_s_own_things_are_asked_about_with_their_owner() {
 }
 
 #[actix_web::test]
-async fn a_role_that_changed_counts_at_the_next_check() {
+async fn a_role_that_changed_counts_at_the_next_check_case_145() {
     let acme = Acme::open().await;
     let role = acme.role("Clerk", &["notes:update", "members:invite"]).await;
     let (bea, id) = acme.joins("bea@example.com", &role).await;
@@ -135,7 +135,7 @@ async fn what_looks_like_an_id_is_one_and_no_short_name() {
 
 /// An application forwards its visitor's cookie, and calls itself what its library calls itself.
 #[actix_web::test]
-async fn the_application_s_own_name_locks_nobody_out() {
+async fn the_application_s_own_name_locks_nobody_out_case_155() {
     const FIREFOX: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:133.0) Gecko/20100101 Firefox/133.0";
     let acme = Acme::open().await;
     acme.joins("bea@example.com", "viewer").await;
@@ -163,7 +163,7 @@ async fn the_application_s_own_name_locks_nobody_out() {
 }
 
 #[actix_web::test]
-async fn a_page_that_asks_again_and_again_keeps_no_session_alive() {
+async fn a_page_that_asks_again_and_again_keeps_no_session_alive_case_156() {
     let acme = Acme::open().await;
     let polls = async |activity: Value| {
         acme.app.wait(TimeDelta::minutes(20));

@@ -100,6 +100,9 @@ pub const BODIES: &[(&str, &str, &str)] = &[
     ("PUT", "/organisations/{slug}/roles/{role}", "name=Billing"),
     ("POST", "/organisations/{slug}/roles/{role}", "name=Billing"),
     ("POST", "/organisations/{slug}/roles/{role}/remove", "replaceWith=viewer"),
+    ("POST", "/organisations/{slug}/notes", "text=$NEW"),
+    ("PUT", "/organisations/{slug}/notes/{note}", "text=$NEW"),
+    ("POST", "/organisations/{slug}/notes/{note}", "text=$NEW"),
     ("POST", "/auth/saml/login", "connection=x"),
     ("POST", "/auth/saml/callback", "SAMLResponse=x"),
     ("POST", "/auth/saml/logout", "SAMLRequest=x"),
@@ -163,12 +166,13 @@ pub struct Person {
     pub domain: String,
     pub role: String,
     pub invitation: String,
+    pub note: String,
 }
 
 impl Person {
     /// Links that do not work, so that nobody changes who they are on the way.
     pub fn nobody() -> Self {
-        let [other, member, connection, domain, role, invitation] = [NOBODY; 6].map(str::to_owned);
+        let [other, member, connection, domain, role, invitation, note] = [NOBODY; 7].map(str::to_owned);
         let [token, reset, slug] = ["none", "none", "nowhere"].map(str::to_owned);
         let (address, session) = ("someone@example.com".to_owned(), String::new());
         let code = "123456".to_owned();
@@ -185,6 +189,7 @@ impl Person {
             domain,
             role,
             invitation,
+            note,
         }
     }
 
@@ -199,8 +204,8 @@ impl Person {
         there.post_json("/login", json!({ "email": address, "password": PASSWORD })).await.is(200);
         let session = here.cookie(cookie_name(app)).unwrap();
         let (other, code) = (there.session_id().await, "123456".to_owned());
-        let [slug, member, connection, domain, role, invitation] =
-            ["nowhere", NOBODY, NOBODY, NOBODY, NOBODY, NOBODY].map(str::to_owned);
+        let [slug, member, connection, domain, role, invitation, note] =
+            ["nowhere", NOBODY, NOBODY, NOBODY, NOBODY, NOBODY, NOBODY].map(str::to_owned);
         let address = address.to_owned();
         Self {
             address,
@@ -215,6 +220,7 @@ impl Person {
             domain,
             role,
             invitation,
+            note,
         }
     }
 
@@ -225,6 +231,7 @@ impl Person {
             .replace("{connection}", &self.connection)
             .replace("{role}", &self.role)
             .replace("{invitation}", &self.invitation)
+            .replace("{note}", &self.note)
             .replace("{domain}", &self.domain)
             .replace("$METADATA", &metadata())
             .replace("{attempt}", NOBODY)
@@ -308,6 +315,17 @@ pub async fn invitation_of(app: &TestApp, session: &str, slug: &str) -> String {
     let form = json!({ "email": format!("guest-{slug}@example.com"), "role": "viewer" });
     let made = curl.post_json(&format!("/organisations/{slug}/invitations"), form).await.is(201).json();
     made["invitations"][0]["id"].as_str().unwrap().to_owned()
+}
+
+/// A note of an organisation: its id.
+pub async fn note_of(app: &TestApp, session: &str, slug: &str) -> String {
+    let curl = Face::Json.visitor(app, Some(session));
+    let made = curl
+        .post_json(&format!("/organisations/{slug}/notes"), json!({ "text": "A note" }))
+        .await
+        .is(201)
+        .json();
+    made["note"]["id"].as_str().unwrap().to_owned()
 }
 
 /// The session of somebody confirmed who stepped up just now, has an app, and sets up another, which shows this code.

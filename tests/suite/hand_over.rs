@@ -36,7 +36,7 @@ async fn roles(app: &TestApp) -> Vec<String> {
 }
 
 #[actix_web::test]
-async fn a_member_becomes_an_owner_when_they_accept_and_not_before_case_18() {
+async fn a_member_becomes_an_owner_when_they_accept_and_not_before_case_143() {
     let acme = Acme::of(TestApp::open().await).await;
     let (bea, id) = acme.joins(BEA, "viewer").await;
 
@@ -103,7 +103,7 @@ async fn the_owner_becomes_what_was_said() {
 }
 
 #[actix_web::test]
-async fn nobody_else_accepts_and_nobody_learns_of_it_case_18() {
+async fn nobody_else_accepts_and_nobody_learns_of_it_case_143() {
     let acme = Acme::of(TestApp::open().await).await;
     let (bea, _) = acme.joins(BEA, "viewer").await;
     let (cleo, _) = acme.joins("cleo@example.com", "editor").await;
@@ -148,7 +148,7 @@ async fn an_offer_that_was_taken_back_replaced_or_not_answered_in_time_is_dead()
 
 /// Whoever offered it, or was offered it, may be somebody else by now.
 #[actix_web::test]
-async fn an_offer_ends_with_what_it_was_made_on_case_17() {
+async fn an_offer_ends_with_what_it_was_made_on_case_142() {
     for what in ["removed", "left", "demoted", "gone", "leaving", "reset"] {
         let acme = Acme::of(TestApp::open().await).await;
         let (bea, bea_id) = acme.joins(BEA, "viewer").await;
@@ -273,7 +273,7 @@ async fn whoever_opens_the_link_signed_out_signs_in_and_comes_back() {
 
 /// Removed and accepted at once: the one who was first, and an owner whatever happens.
 #[actix_web::test]
-async fn of_a_hand_over_and_a_removal_at_once_one_counts_case_17() {
+async fn of_a_hand_over_and_a_removal_at_once_one_counts_case_142() {
     let acme = Acme::of(TestApp::with(&[("DATABASE_POOL", "8")]).await).await;
     for round in 0..rounds() {
         let address = format!("bea{round}@example.com");

@@ -8,8 +8,8 @@ use vestibule::web::Access;
 
 use crate::{
     every_route::{
-        FACES, FROM_ELSEWHERE, Face, Person, Row, ask, asks_for_more, code, invitation_of, organisation_of,
-        role_of, rows, sso_of, stepped_up_session, waiting_sign_in,
+        FACES, FROM_ELSEWHERE, Face, Person, Row, ask, asks_for_more, code, invitation_of, note_of,
+        organisation_of, role_of, rows, sso_of, stepped_up_session, waiting_sign_in,
     },
     harness::{TestApp, outbound::Names},
 };
@@ -185,7 +185,7 @@ fn origins(app: &TestApp) -> [Vec<Vec<(&'static str, String)>>; 2] {
 #[actix_web::test]
 async fn a_write_from_another_site_is_refused_at_every_door_and_changes_nothing_case_52() {
     let names = Names::start();
-    let app = TestApp::with(&[("DNS_SERVER", &names.addr.to_string())]).await;
+    let app = TestApp::with(&[("DNS_SERVER", &names.addr.to_string()), ("EXAMPLE_NOTES", "on")]).await;
     let [foreign, own] = origins(&app);
     for (number, row) in
         rows().iter().filter(|row| !row.method.is_safe() && !FROM_ELSEWHERE.contains(&row.path)).enumerate()
@@ -207,6 +207,9 @@ async fn a_write_from_another_site_is_refused_at_every_door_and_changes_nothing_
         }
         if row.path.contains("{slug}/invitations/") {
             ada.invitation = invitation_of(&app, &ada.session, &ada.slug).await;
+        }
+        if row.path.contains("{note}") {
+            ada.note = note_of(&app, &ada.session, &ada.slug).await;
         }
         let waiting = match row.access {
             Access::Pending => {
@@ -431,7 +434,7 @@ async fn a_body_is_a_form_or_json_whole_and_of_a_size() {
 #[actix_web::test]
 async fn a_route_that_needs_no_body_ignores_one() {
     let names = Names::start();
-    let app = TestApp::with(&[("DNS_SERVER", &names.addr.to_string())]).await;
+    let app = TestApp::with(&[("DNS_SERVER", &names.addr.to_string()), ("EXAMPLE_NOTES", "on")]).await;
     // That one needs something to connect.
     let is_bare = |row: &&Row| {
         !row.method.is_safe()
@@ -457,6 +460,9 @@ async fn a_route_that_needs_no_body_ignores_one() {
         }
         if row.path.contains("{slug}/invitations/") {
             ada.invitation = invitation_of(&app, &ada.session, &ada.slug).await;
+        }
+        if row.path.contains("{note}") {
+            ada.note = note_of(&app, &ada.session, &ada.slug).await;
         }
         let visitor = Face::Json.visitor(&app, Some(&ada.session));
         let body = Some(("text/plain", "{".to_owned()));
@@ -545,6 +551,7 @@ async fn everything(app: &TestApp) -> Vec<String> {
         ("totp", "user_id || sealed"),
         ("totp_setups", "user_id || sealed"),
         ("recovery_codes", "hash || coalesce(CAST(used_at AS TEXT), '')"),
+        ("notes", "id || text"),
     ] {
         let mut found = app.texts(&format!("SELECT '{table} ' || {row} AS text FROM {table}")).await;
         found.sort();

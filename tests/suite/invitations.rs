@@ -45,7 +45,7 @@ async fn states(app: &TestApp) -> Vec<String> {
 }
 
 #[actix_web::test]
-async fn whoever_invites_never_sees_the_link_and_hears_what_came_of_it() {
+async fn whoever_invites_never_sees_the_link_and_hears_what_came_of_it_case_133_case_136() {
     let app = TestApp::open().await;
     let owner = acme(&app).await;
     let ben = app.verified(BEN).await;
@@ -55,6 +55,7 @@ async fn whoever_invites_never_sees_the_link_and_hears_what_came_of_it() {
     let email = app.emails_to("Ben@example.com").await.pop().unwrap();
     assert!(email.subject.contains("invites you to Acme"), "{}", email.subject);
     let token = token_in(&email.text).unwrap();
+    assert!(email.text.contains("It works until 28 November 2026, 14:05 UTC"), "{}", email.text);
     assert!(!told.body.contains(&token));
     let list = owner.get(INVITATIONS).await.is(200);
     assert!(!list.body.contains(&token));
@@ -80,7 +81,7 @@ async fn whoever_invites_never_sees_the_link_and_hears_what_came_of_it() {
 
 /// The answer is the same whether or not an account has the address, confirmed or claimed.
 #[actix_web::test]
-async fn inviting_tells_nothing_about_accounts() {
+async fn inviting_tells_nothing_about_accounts_case_137() {
     let app = TestApp::open().await;
     let owner = acme(&app).await;
     app.verified(BEN).await;
@@ -101,7 +102,7 @@ async fn inviting_tells_nothing_about_accounts() {
 }
 
 #[actix_web::test]
-async fn a_form_takes_an_address_on_each_line_and_says_which_it_did_not_take() {
+async fn a_form_takes_an_address_on_each_line_and_says_which_it_did_not_take_case_106() {
     let app = TestApp::open().await;
     let owner = acme(&app).await;
     let ben = app.verified(BEN).await;
@@ -203,7 +204,7 @@ async fn ten_invitations_a_day_go_to_one_address() {
 
 /// Sent again: a new end and a new link, and the older link is dead.
 #[actix_web::test]
-async fn of_several_emails_the_newest_link_works() {
+async fn of_several_emails_the_newest_link_works_case_129() {
     let app = TestApp::open().await;
     let owner = acme(&app).await;
     let ben = app.verified(BEN).await;
@@ -228,7 +229,7 @@ async fn of_several_emails_the_newest_link_works() {
 
 /// One that ran out blocks nothing, and can be sent again; what was answered or ran out goes after 30 days.
 #[actix_web::test]
-async fn an_invitation_that_ran_out_is_asked_for_and_sent_again() {
+async fn an_invitation_that_ran_out_is_asked_for_and_sent_again_case_128() {
     let app = TestApp::with(&[("THROTTLE", "on")]).await;
     let owner = acme(&app).await;
     let one = invites(&owner, BEN, "viewer").await;
@@ -261,7 +262,7 @@ async fn an_invitation_that_ran_out_is_asked_for_and_sent_again() {
 }
 
 #[actix_web::test]
-async fn one_organisation_does_not_touch_the_invitations_of_another() {
+async fn one_organisation_does_not_touch_the_invitations_of_another_case_132() {
     let app = TestApp::open().await;
     let owner = acme(&app).await;
     let one = invites(&owner, BEN, "viewer").await;
@@ -283,7 +284,7 @@ async fn one_organisation_does_not_touch_the_invitations_of_another() {
 
 /// Nobody invites to what they do not have, and an owner is only made with a step-up.
 #[actix_web::test]
-async fn nobody_invites_in_a_role_that_they_could_not_give() {
+async fn nobody_invites_in_a_role_that_they_could_not_give_case_105() {
     let app = TestApp::open().await;
     let owner = acme(&app).await;
     let helper = app.verified("helper@example.com").await;
@@ -309,7 +310,7 @@ async fn nobody_invites_in_a_role_that_they_could_not_give() {
 
 /// An open invitation is no way back for whoever may not send it any more.
 #[actix_web::test]
-async fn invitations_end_with_the_right_to_send_them() {
+async fn invitations_end_with_the_right_to_send_them_case_138() {
     for end in ["demoted", "removed", "leaves", "role narrowed", "role removed", "disowned"] {
         let app = TestApp::open().await;
         let owner = acme(&app).await;

@@ -13,7 +13,7 @@ use crate::{
 
 /// Somebody else who holds the link learns for whom it is, changes nothing, and comes back as the right one.
 #[actix_web::test]
-async fn another_account_is_told_and_switches() {
+async fn another_account_is_told_and_switches_case_126_case_127() {
     let app = TestApp::open().await;
     let owner = acme(&app).await;
     app.verified(BEN).await;
@@ -43,7 +43,7 @@ async fn another_account_is_told_and_switches() {
 
 /// Whoever has no account makes one by the link, which proves the address.
 #[actix_web::test]
-async fn a_newcomer_makes_an_account_by_the_link() {
+async fn a_newcomer_makes_an_account_by_the_link_case_131() {
     let app = TestApp::open().await;
     let owner = acme(&app).await;
     // Somebody lies in wait with the address.
@@ -98,7 +98,7 @@ async fn an_account_that_is_there_signs_in() {
 
 /// An account that has not confirmed the address yet confirms it first; then the invitation is on its list.
 #[actix_web::test]
-async fn a_claim_confirms_first_and_answers_without_the_email() {
+async fn a_claim_confirms_first_and_answers_without_the_email_case_104_case_130() {
     for answer in ["accept", "decline"] {
         let app = TestApp::open().await;
         let owner = acme(&app).await;
@@ -209,7 +209,7 @@ async fn answers_and_ends_take_turns() {
 }
 
 #[actix_web::test]
-async fn of_fifty_who_press_at_once_one_joins() {
+async fn of_fifty_who_press_at_once_one_joins_case_131() {
     let app = TestApp::open().await;
     let owner = acme(&app).await;
     let ben = app.verified(BEN).await;

@@ -3,6 +3,7 @@
 
 mod account_protection;
 mod assets;
+mod audit;
 mod audit_ages;
 mod authentication;
 mod bodies;
@@ -33,6 +34,7 @@ mod domains;
 mod email;
 mod emails;
 mod every_route;
+mod example_notes;
 mod export;
 mod factor_reset;
 mod failover;
@@ -76,6 +78,7 @@ mod metrics;
 mod migrations;
 mod nodes;
 mod not_me;
+mod notes;
 mod operators;
 mod operators_accounts;
 mod operators_organisations;

@@ -52,7 +52,7 @@ async fn a_member_gets_a_role_of_the_organisation_s_own_and_a_built_in_one_again
 }
 
 #[actix_web::test]
-async fn whoever_manages_members_neither_touches_an_owner_nor_gives_what_they_lack() {
+async fn whoever_manages_members_neither_touches_an_owner_nor_gives_what_they_lack_case_139() {
     let acme = Acme::open().await;
     let clerk = acme.role("Clerk", &["members:manage", "members:read", "notes:read"]).await;
     let more = acme.role("More", &["members:manage", "roles:manage"]).await;
@@ -83,7 +83,7 @@ async fn whoever_manages_members_neither_touches_an_owner_nor_gives_what_they_la
 }
 
 #[actix_web::test]
-async fn an_owner_changes_their_own_role_and_everybody_else_s() {
+async fn an_owner_changes_their_own_role_and_everybody_else_s_case_140() {
     let acme = Acme::open().await;
     let (bea, bea_id) = acme.joins("bea@example.com", "editor").await;
     let ada = acme.app.user_id("ada@example.com").await.to_string();

@@ -37,7 +37,7 @@ async fn again(app: &TestApp, address: &str) -> Visitor {
 }
 
 #[actix_web::test]
-async fn members_lose_it_at_once_and_owners_can_do_nothing_but_restore_it_case_23() {
+async fn members_lose_it_at_once_and_owners_can_do_nothing_but_restore_it_case_148() {
     let acme = Acme::of(TestApp::open().await).await;
     let (bea, bea_id) = acme.joins(BEA, "editor").await;
     let (cleo, _) = acme.joins("cleo@example.com", "owner").await;
@@ -90,7 +90,7 @@ async fn members_lose_it_at_once_and_owners_can_do_nothing_but_restore_it_case_2
 }
 
 #[actix_web::test]
-async fn it_can_be_restored_from_every_state_in_which_it_is_there_case_22() {
+async fn it_can_be_restored_from_every_state_in_which_it_is_there_case_147() {
     let acme = Acme::of(TestApp::open().await).await;
     let role = acme.role("Clerk", &["members:read"]).await;
     let (bea, bea_id) = acme.joins(BEA, &role).await;
@@ -137,7 +137,7 @@ async fn it_can_be_restored_from_every_state_in_which_it_is_there_case_22() {
 }
 
 #[actix_web::test]
-async fn nobody_takes_the_short_name_of_a_deleted_one_for_ninety_days_case_21() {
+async fn nobody_takes_the_short_name_of_a_deleted_one_for_ninety_days_case_146() {
     let acme = Acme::of(TestApp::open().await).await;
     let eve = stepped_up(&acme.app, "eve@example.com").await;
     let takes =
@@ -161,7 +161,7 @@ async fn nobody_takes_the_short_name_of_a_deleted_one_for_ninety_days_case_21() 
 }
 
 #[actix_web::test]
-async fn it_is_not_deleted_while_a_domain_of_it_requires_single_sign_on_case_24() {
+async fn it_is_not_deleted_while_a_domain_of_it_requires_single_sign_on_case_149() {
     let acme = Acme::of(TestApp::open().await).await;
     acme.app
         .db_execute(

@@ -25,7 +25,7 @@ async fn again(app: &TestApp, address: &str) -> Visitor {
 }
 
 #[actix_web::test]
-async fn a_former_short_name_leads_members_on_and_nobody_else_case_21() {
+async fn a_former_short_name_leads_members_on_and_nobody_else_case_146() {
     let acme = Acme::of(TestApp::open().await).await;
     let (bea, bea_id) = acme.joins(BEA, "viewer").await;
     let eve = stepped_up(&acme.app, "eve@example.com").await;
@@ -133,7 +133,7 @@ async fn current(visitor: &Visitor) -> Vec<String> {
 }
 
 #[actix_web::test]
-async fn the_one_in_use_is_a_hint_for_this_session_and_never_a_right_case_19() {
+async fn the_one_in_use_is_a_hint_for_this_session_and_never_a_right_case_144() {
     let acme = Acme::of(TestApp::open().await).await;
     let (bea, bea_id) = acme.joins(BEA, "editor").await;
     let uses = async |visitor: &Visitor, slug: Value| {

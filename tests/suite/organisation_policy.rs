@@ -173,7 +173,7 @@ async fn who_signed_in_another_way_signs_in_again() {
 }
 
 #[actix_web::test]
-async fn from_another_network_it_is_not_used_case_126() {
+async fn from_another_network_it_is_not_used_case_150() {
     let acme = open().await;
     let bea = acme.joins(BEA, "viewer").await.0;
     let form = json!({ "networks": ["203.0.113.77/24", "2001:db8::1"] });
@@ -206,7 +206,7 @@ async fn from_another_network_it_is_not_used_case_126() {
 }
 
 #[actix_web::test]
-async fn an_operator_lets_owners_in_again_case_126() {
+async fn an_operator_lets_owners_in_again_case_150() {
     let app = TestApp::today_with(&[("TRUSTED_PROXIES", "127.0.0.1")]).await;
     let mut acme = Acme::of(app).await;
     acme.ada = office(acme.ada.clone());
@@ -237,7 +237,7 @@ async fn an_operator_lets_owners_in_again_case_126() {
 }
 
 #[actix_web::test]
-async fn nobody_locks_themselves_out_and_what_is_wrong_changes_nothing_case_126() {
+async fn nobody_locks_themselves_out_and_what_is_wrong_changes_nothing_case_150() {
     let acme = open().await;
     let (bea, _) = acme.joins(BEA, "editor").await;
     let now = acme.app.clock.now();

@@ -109,7 +109,7 @@ async fn only_owners_change_roles_and_members() {
 }
 
 #[actix_web::test]
-async fn the_last_owner_cannot_leave_be_demoted_or_be_removed_case_102() {
+async fn the_last_owner_cannot_leave_be_demoted_or_be_removed_case_102_case_142() {
     let app = TestApp::open().await;
     let ada = acme(&app).await;
     let bea = stepped_up(&app, "bea@example.com").await;
@@ -130,7 +130,7 @@ async fn the_last_owner_cannot_leave_be_demoted_or_be_removed_case_102() {
 }
 
 #[actix_web::test]
-async fn of_two_owners_who_leave_at_once_one_stays_case_102() {
+async fn of_two_owners_who_leave_at_once_one_stays_case_102_case_142() {
     let app = TestApp::open().await;
     for round in 0..10 {
         let owners = [

@@ -16,7 +16,7 @@ fn path(id: &str) -> String {
 }
 
 #[actix_web::test]
-async fn an_owner_makes_changes_and_removes_roles() {
+async fn an_owner_makes_changes_and_removes_roles_case_141() {
     let acme = Acme::open().await;
     let everything: Vec<String> = acme.ada.get(ROLES).await.is(200).json()["catalogue"]
         .as_array()
@@ -276,7 +276,7 @@ async fn a_role_that_is_removed_while_it_is_given_leaves_nobody_with_it() {
 }
 
 #[actix_web::test]
-async fn of_two_owners_who_change_a_role_at_once_the_last_one_s_set_stands_whole() {
+async fn of_two_owners_who_change_a_role_at_once_the_last_one_s_set_stands_whole_case_153() {
     let acme = Acme::open().await;
     let (bea, _) = acme.joins("bea@example.com", "owner").await;
     let role = acme.role("Clerk", &[]).await;

@@ -519,7 +519,7 @@ fn prints(program: &str, arguments: &[&str]) -> String {
 
 /// A Python that has pyotp.
 #[expect(clippy::disallowed_methods, reason = "tests learn from the environment where they run")]
-fn python() -> String {
+pub fn python() -> String {
     std::env::var("PYOTP_PYTHON").unwrap_or_else(|_| "python3".to_owned())
 }
 

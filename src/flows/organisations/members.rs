@@ -70,6 +70,8 @@ struct May {
     manage_settings: bool,
     manage_sso: bool,
     leave: bool,
+    read_audit: bool,
+    read_notes: bool,
 }
 
 /// A member as the others see them.
@@ -122,7 +124,7 @@ impl SearchQuery {
 }
 
 impl May {
-    fn of(mine: &Membership, owners: usize) -> Self {
+    fn of(mine: &Membership, owners: usize, read_notes: bool) -> Self {
         Self {
             see_members: mine.may(Permission::MembersRead),
             invite_members: mine.may(Permission::MembersInvite),
@@ -133,6 +135,8 @@ impl May {
             manage_sso: mine.may(Permission::SsoManage),
             // The last owner stays.
             leave: !mine.role.is_owner() || owners > 1,
+            read_audit: mine.may(Permission::AuditRead),
+            read_notes,
         }
     }
 
@@ -181,7 +185,7 @@ pub(crate) async fn show(
     let has_more = found.len() > A_PAGE;
     found.truncate(A_PAGE);
     let next = found.last().filter(|_| has_more).map(|last| last.user_id.clone());
-    let may = May::of(&mine, owners);
+    let may = May::of(&mine, owners, app.config().example_notes && permissions.contains("notes:read"));
     let mut members: Vec<_> = found.into_iter().map(|member| MemberView::new(member, &mine.user)).collect();
     for member in members.iter_mut().filter(|_| may.manage_members) {
         let sent = sent.iter().find(|(sender, _)| sender.as_ref() == Some(&member.id));

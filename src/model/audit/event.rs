@@ -198,6 +198,15 @@ pub(crate) enum Event {
     CustomRoleRemoved { organisation: OrganisationId, role_id: RoleId, name: String },
     /// Somebody is no longer a member.
     MemberRemoved { organisation: OrganisationId },
+    /// A member took a copy of its record: in which form, and which part of it.
+    AuditExported {
+        organisation: OrganisationId,
+        format: &'static str,
+        event: Option<String>,
+        by: Option<UserId>,
+        since: Option<Timestamp>,
+        until: Option<Timestamp>,
+    },
     /// Demonstration data was made.
     #[cfg(feature = "development")]
     Seeded {},

@@ -63,7 +63,7 @@ pub struct TestApp {
 }
 
 impl TestApp {
-    /// In development mode with the default settings, but for a cheap bcrypt.
+    /// In development mode with the default settings, but for a cheap bcrypt and without the example of notes.
     pub async fn open() -> Self {
         Self::with(&[]).await
     }
@@ -98,6 +98,8 @@ impl TestApp {
             ("SECRET_KEY", KEY),
             ("BCRYPT_COST", "4"),
             ("WORKERS", "2"),
+            // Catalogues are the tests' own.
+            ("EXAMPLE_NOTES", "off"),
             // Tests do in a second what people do in a day. Those of the limits turn them on.
             ("THROTTLE", if settings.contains(&("MODE", "production")) { "on" } else { "off" }),
         ];

@@ -1,0 +1,155 @@
+//! The record of an organisation: a page of it, and all of it as a file.
+
+mod download;
+mod filter;
+
+use actix_web::{HttpRequest, HttpResponse, Responder, web::Data};
+use askama::Template;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use self::filter::{AuditQuery, Format};
+use crate::{
+    accounts::{
+        organisation_audit::{self, EventView},
+        policy::AccessRequest,
+    },
+    app::App,
+    db::Conn,
+    error::{Error, Errors, Result},
+    ids::{AuditEventId, Id, UserId},
+    kinds::Permission,
+    model::{
+        audit::{self, ActorKind},
+        organisation::Organisation,
+    },
+    web::{Member, Query, Reply, member::AuditRead},
+};
+
+/// Events on one page.
+const A_PAGE: usize = 50;
+
+/// A page of the record, the newest first.
+#[derive(Template, Serialize)]
+#[template(path = "audit.html")]
+pub(crate) struct AuditPage {
+    events: Vec<EventView>,
+    next: Option<AuditEventId>,
+    #[serde(skip)]
+    organisation: Organisation,
+    #[serde(skip)]
+    sees_members: bool,
+    #[serde(skip)]
+    query: AuditQuery,
+    #[serde(skip)]
+    errors: Errors,
+}
+
+/// `GET /organisations/{slug}/audit`: a page, or with `?format=` or by `Accept` all that fits, as NDJSON or CSV.
+pub(crate) async fn show(
+    me: Member<AuditRead>,
+    query: Query<AuditQuery>,
+    req: HttpRequest,
+    app: Data<App>,
+) -> Result<HttpResponse> {
+    let (access, query) = (me.access(), query.into_inner());
+    if let Some(format) = Format::of(&query, &req) {
+        return download::send(access, &query, format, &req, &app).await;
+    }
+    let read = app.read(move |conn| AuditPage::of(conn, &access, query.clone()));
+    Ok(match read.await? {
+        (page, None) => Reply::page(page),
+        (page, Some(error)) => Reply::refused(page, error),
+    }
+    .respond_to(&req))
+}
+
+impl AuditPage {
+    /// The page, and what is wrong with its filter.
+    fn of(conn: &mut Conn, access: &AccessRequest, query: AuditQuery) -> Result<(Self, Option<Error>)> {
+        let mine = access.decide(conn)?;
+        let mut page = Self {
+            events: Vec::new(),
+            next: None,
+            organisation: mine.organisation.clone(),
+            sees_members: mine.may(Permission::MembersRead),
+            query,
+            errors: Errors::default(),
+        };
+        let filter = match page.query.filter(conn, &mine) {
+            Ok(filter) => filter,
+            Err(Error::Invalid(errors)) => {
+                page.errors = errors.clone();
+                return Ok((page, Some(Error::Invalid(errors))));
+            }
+            Err(error) => return Err(error),
+        };
+        let cursor = match &page.query.next {
+            Some(id) => Some(audit::cursor_at(conn, &mine.organisation.id, id)?.ok_or(Error::NotFound)?),
+            None => None,
+        };
+        // One more than a page tells whether there is another.
+        let most = i64::try_from(A_PAGE + 1).map_err(Error::internal)?;
+        let mut found = organisation_audit::page(conn, &mine, &filter, cursor.as_ref(), most)?;
+        let has_more = found.len() > A_PAGE;
+        found.truncate(A_PAGE);
+        page.next = found.last().filter(|_| has_more).map(|last| last.id.clone());
+        page.events = found;
+        Ok((page, None))
+    }
+}
+
+impl EventView {
+    fn title(&self) -> &str {
+        organisation_audit::title(&self.event)
+    }
+
+    fn icon(&self) -> &'static str {
+        match self.event.split('_').next() {
+            Some("connection" | "domain" | "setup") => "sso",
+            Some("member" | "role" | "hand" | "handed") => "profile",
+            Some("invitation") => "magic_link",
+            Some("custom" | "policy") => "security",
+            _ => "organisation",
+        }
+    }
+
+    fn is_by_user(&self) -> bool {
+        self.actor.kind == ActorKind::User
+    }
+
+    fn is_by_operator(&self) -> bool {
+        self.actor.kind == ActorKind::Operator
+    }
+
+    /// What a page says of it besides: no ids, which say nothing to people.
+    fn detail_in_words(&self) -> String {
+        in_words(&self.detail)
+    }
+}
+
+fn in_words(detail: &Map<String, Value>) -> String {
+    let is_told = |value: &Value| match value {
+        Value::Null => false,
+        Value::String(text) => Id::<UserId>::parse(text).is_none(),
+        _ => true,
+    };
+    let told = detail.iter().filter(|(_, value)| is_told(value));
+    let told = told.map(|(key, value)| format!("{}: {}", spaced(key), value_in_words(value)));
+    told.collect::<Vec<_>>().join(" · ")
+}
+
+fn spaced(key: &str) -> String {
+    let spaced =
+        key.chars().flat_map(|c| c.is_uppercase().then_some(' ').into_iter().chain(c.to_lowercase()));
+    spaced.collect()
+}
+
+fn value_in_words(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(value_in_words).collect::<Vec<_>>().join(", "),
+        Value::Object(detail) => in_words(detail),
+        other => other.to_string(),
+    }
+}
