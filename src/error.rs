@@ -62,6 +62,18 @@ pub enum Error {
     /// A member who may not. Holds the permission that it takes.
     #[error("You may not do that here. An owner can let you.")]
     Forbidden(String),
+    /// Somebody who is signed in and may not use an application. Holds its name.
+    #[error("You may not use {0}. Ask the people who run it to let you.")]
+    ApplicationForbidden(String),
+    /// A host that no application in use is at.
+    #[error("No application is registered at this address. Its operator can add it.")]
+    ApplicationUnknown,
+    /// Whoever asked for a host is no trusted proxy, or did not say what it asks about. Holds what is wrong, for the log.
+    #[error("Only a proxy that this site trusts may ask that. Its operator finds the reason in the log.")]
+    GateUntrusted(&'static str),
+    /// An application asks for a stronger sign-in.
+    #[error("This application asks for two-step verification. Confirm it's you with a second step.")]
+    ApplicationSecondFactor,
     /// An invitation is for another address than one's own. Holds it as `a•••@example.com`.
     #[error("This invitation is for {0}. Sign in with that address, or ask for an invitation to yours.")]
     InvitationForAnother(String),

@@ -146,6 +146,8 @@ pub(crate) mod of {
         Invitation,
         /// A note of an organisation.
         Note,
+        /// An application.
+        Application,
         /// A running process of this program.
         Node,
         /// An audit event.
@@ -165,6 +167,8 @@ pub type OrganisationId = Id<of::Organisation>;
 pub(crate) type RoleId = Id<of::CustomRole>;
 /// An invitation's id.
 pub(crate) type InvitationId = Id<of::Invitation>;
+/// An application's id.
+pub(crate) type ApplicationId = Id<of::Application>;
 /// A connection's id.
 pub type ConnectionId = Id<of::Connection>;
 /// A domain's id.

@@ -1,51 +1,38 @@
 //! Every URL of the house on one page. Who may enter stands in the signature of each handler.
 
 mod elsewhere;
+mod entry;
+mod of_organisations;
 
 use std::{collections::BTreeMap, sync::OnceLock};
 
-use self::elsewhere::nothing_here;
+pub use self::entry::Entry;
+use self::{
+    elsewhere::nothing_here,
+    entry::{delete, get, post, put},
+};
 use crate::{
     error::Error,
     flows::{
-        audit, cancel_deletion, check, confirm, csp_reports, delete, email, export, factor_reset,
-        forgot_password, front, hand_over, health, invitations, login, login_passkey, logins, logout,
-        magic_link, me, methods, metrics, not_me, notes, organisations, passkeys, password, privacy_data,
-        put_back, recovery_codes, reset_password, roles, saml, saved_request, second_factor, security,
-        sessions, signup, sso, totp, use_address, verify_email, well_known,
+        cancel_deletion, check, confirm, csp_reports, delete, email, export, factor_reset, forgot_password,
+        front, gate, health, login, login_passkey, logins, logout, magic_link, me, methods, metrics, not_me,
+        passkeys, password, privacy_data, put_back, recovery_codes, reset_password, saml, saved_request,
+        second_factor, security, sessions, signup, totp, use_address, verify_email, well_known,
     },
-    kinds::Permission,
     web::{
-        Access,
-        access::Arguments,
         assets, error_response,
         listed_routes::{ListedRoute, ListedRoutes},
         together::FirstReads,
     },
 };
 use actix_web::{
-    FromRequest, Handler, HttpRequest, HttpResponse, Responder, Route, guard,
+    HttpRequest, HttpResponse, Route,
     http::{Method, header},
     web::{self, ServiceConfig},
 };
 
 #[cfg(feature = "development")]
 use crate::flows::{dev_idp, dev_mail, dev_routes};
-
-/// A route.
-pub struct Entry {
-    /// The method.
-    pub method: Method,
-    /// The path's pattern.
-    pub path: &'static str,
-    /// Who may enter, as the handler's first argument has it.
-    pub access: Access,
-    /// What that takes in the organisation of the path, as the same argument has it.
-    pub needs: Option<Permission>,
-    /// What it does, in a few words.
-    pub does: &'static str,
-    route: Route,
-}
 
 /// The whole house.
 #[rustfmt::skip]
@@ -138,86 +125,6 @@ pub fn entries() -> Vec<Entry> {
         post("/cancel-deletion", "`{token}`: the account stays; nobody is signed in", cancel_deletion::create),
         get("/privacy/data", "what is held about people, why, and what becomes of it; `?mine=on`: only what is held about oneself", privacy_data::show),
 
-        get("/invitations/accept", "the link in an invitation: `{invitation, you}`", invitations::accept::open),
-        post("/invitations/accept", "`{token}`, signed in: joins: `{organisation}`; `{token, name, password}`, signed in as nobody → 201 `{user, organisation}`", invitations::accept::create),
-        post("/invitations/ask", "`{token}` of one that ran out: asks for another", invitations::accept::ask),
-        post("/invitations/decline", "`{token}`: says no", invitations::accept::decline),
-        post("/invitations/switch", "`{token}`: signs out here, to come back as the person who is invited", invitations::accept::switch),
-        post("/me/invitations/{invitation}/accept", "joins, where one's own address is invited: `{organisation}`", invitations::own::accept),
-        post("/me/invitations/{invitation}/decline", "says no", invitations::own::decline),
-        get("/organisations", "`{organisations}`: where one belongs", organisations::index),
-        post("/organisations", "`{name, slug?}` → 201 `{organisation}`; its maker owns it", organisations::create),
-        put("/me/organisation", "`{organisation}`, a slug or null: the one in use in this session; it gives no right", me::use_organisation),
-        post("/me/organisation", "the same for forms", me::use_organisation),
-        get("/organisations/{slug}", "`{organisation, you, members, next}`, for its members; `?q=` and `?role=` narrow the list", organisations::show),
-        put("/organisations/{slug}", "`{name?, slug?}` → `{organisation}`; the short name before leads to it for a while", organisations::rename),
-        post("/organisations/{slug}", "the same for forms", organisations::rename),
-        get("/organisations/{slug}/settings", "`{organisation}`: the form for its names", organisations::settings),
-        get("/organisations/{slug}/policy", "`{secondFactorFrom, sessionIdle, …, effects, yourAddress, unmet}`: what it asks of members' sessions", organisations::policy),
-        put("/organisations/{slug}/policy", "the whole policy: `{policy, effects}`; `?dry=1` changes nothing and says whom it would keep out", organisations::set_policy),
-        post("/organisations/{slug}/policy", "the same for forms", organisations::set_policy),
-        get("/organisations/{slug}/delete", "`{members, connections, deleteAt}`: what goes with it", organisations::delete_form),
-        post("/organisations/{slug}/delete", "`{name}` as it is → `{deleteAt}`; its members lose it now, its owners can restore it until then", organisations::delete),
-        get("/organisations/{slug}/restore", "`{scheduled, daysRemaining, deleteAt}`; all that it shows meanwhile", organisations::restore_form),
-        post("/organisations/{slug}/restore", "the organisation stays: `{scheduled}`", organisations::restore),
-        get("/organisations/{slug}/hand-over", "`{handOver}`: the offer that waits; `?member=` for the form", hand_over::form),
-        post("/organisations/{slug}/hand-over", "`{member, then}`: offers it to a member, who gets a link → `{handOver}`", hand_over::offer),
-        delete("/organisations/{slug}/hand-over", "takes the offer back", hand_over::take_back),
-        post("/organisations/{slug}/hand-over/revoke", "the same for forms", hand_over::take_back),
-        get("/hand-over", "the link in the mail about it: what it means, and a button", hand_over::open),
-        post("/hand-over", "`{token}`: makes its member an owner → `{organisation}`", hand_over::accept),
-        post("/organisations/{slug}/leave", "ends one's own membership; not the last owner's", organisations::leave),
-        put("/organisations/{slug}/members/{member}", "`{role}`, a word or an id: gives a member another role → `{member}`", organisations::set_role),
-        post("/organisations/{slug}/members/{member}/role", "the same for forms", organisations::set_role),
-        delete("/organisations/{slug}/members/{member}", "takes a member out", organisations::remove),
-        post("/organisations/{slug}/members/{member}/remove", "the same for forms", organisations::remove),
-        get("/organisations/{slug}/invitations", "`{invitations, next}`: the open ones, and those that ended lately", invitations::index),
-        post("/organisations/{slug}/invitations", "`{email, role}` or `{emails, role}`, at most 50 → 201 `{invitations, refused}`", invitations::create),
-        post("/organisations/{slug}/invitations/{invitation}/resend", "another email with another link; older ones die: `{invitation}`", invitations::resend),
-        delete("/organisations/{slug}/invitations/{invitation}", "takes it back", invitations::revoke),
-        post("/organisations/{slug}/invitations/{invitation}/revoke", "the same for forms", invitations::revoke),
-        get("/organisations/{slug}/roles", "`{roles, catalogue}`: the built-in roles and the organisation's own, and what they are made of", roles::index),
-        post("/organisations/{slug}/roles", "`{name, permissions}` → 201 `{role}`", roles::create),
-        get("/organisations/{slug}/roles/{role}", "`{role, catalogue}`: one of its own", roles::show),
-        put("/organisations/{slug}/roles/{role}", "`{name?, permissions?}` → `{role}`", roles::save),
-        post("/organisations/{slug}/roles/{role}", "the same for forms", roles::save),
-        delete("/organisations/{slug}/roles/{role}", "removes it; `?replaceWith=viewer` where members have it", roles::remove),
-        post("/organisations/{slug}/roles/{role}/remove", "`{replaceWith?}`: the same for forms", roles::remove_by_form),
-        get("/organisations/{slug}/audit", "`{events, next}`, newest first; `?event=`, `?actor=`, `?from=`, `?to=` narrow it; `?format=csv` or `ndjson`: all that fits, as a file", audit::show),
-        get("/organisations/{slug}/notes", "`{notes, next}`, newest first, with `notes:read`: the example, where `EXAMPLE_NOTES` is on", notes::index),
-        post("/organisations/{slug}/notes", "`{text}` → 201 `{note}`, with `notes:create`", notes::create),
-        put("/organisations/{slug}/notes/{note}", "`{text}` → `{note}`, with `notes:update`, or `notes:update-own` for one's own", notes::update),
-        post("/organisations/{slug}/notes/{note}", "the same for forms", notes::update),
-        delete("/organisations/{slug}/notes/{note}", "removes it, with `notes:delete`, or `notes:delete-own` for one's own", notes::remove),
-        post("/organisations/{slug}/notes/{note}/remove", "the same for forms", notes::remove),
-
-        get("/organisations/{slug}/sso", "single sign-on for its owners: `{service, connections, domains, owners, attempts}`", sso::overview),
-        post("/organisations/{slug}/sso", "`{name, metadata or metadataUrl, …}` → 201 `{connection}`; up to 1 MiB", sso::create),
-        get("/organisations/{slug}/sso/new", "the form for a connection; `?like=okta` fills names in", sso::new),
-        get("/organisations/{slug}/sso/{connection}", "`{connection, settings, certificates, attempts}`", sso::show),
-        put("/organisations/{slug}/sso/{connection}", "other settings; it has to be tested again", sso::save),
-        post("/organisations/{slug}/sso/{connection}", "the same for forms", sso::save),
-        delete("/organisations/{slug}/sso/{connection}", "ends it, and every identity it vouched for", sso::remove_connection),
-        post("/organisations/{slug}/sso/{connection}/remove", "the same for forms", sso::remove_connection),
-        get("/organisations/{slug}/sso/{connection}/metadata", "the form for other metadata", sso::metadata_form),
-        post("/organisations/{slug}/sso/{connection}/metadata", "`{metadata or metadataUrl}` of the same identity provider; up to 1 MiB", sso::replace_metadata),
-        post("/organisations/{slug}/sso/{connection}/metadata/read", "reads what is behind the link now", sso::read_now),
-        post("/organisations/{slug}/sso/{connection}/setup-link", "→ 201 `{link, expiresAt}`: someone without an account sets it up by it, while it is not in use", sso::make_setup_link),
-        delete("/organisations/{slug}/sso/{connection}/setup-link", "revokes it", sso::revoke_setup_link),
-        post("/organisations/{slug}/sso/{connection}/setup-link/revoke", "the same for forms", sso::revoke_setup_link),
-        post("/organisations/{slug}/sso/{connection}/switch-on", "`{fingerprint}` of what was shown: puts into use what a set-up link changed", sso::switch_on),
-        post("/organisations/{slug}/sso/{connection}/test", "a test sign-in: `{location}` to go to; signs nobody in", saml::test),
-        get("/organisations/{slug}/sso/{connection}/attempts/{attempt}", "all that a response said, and each check", sso::attempt),
-        post("/organisations/{slug}/sso/domains", "`{domain}` → 201 `{domain}` with the TXT record to set", sso::add),
-        delete("/organisations/{slug}/sso/domains/{domain}", "takes it off the list", sso::remove_domain),
-        post("/organisations/{slug}/sso/domains/{domain}/remove", "the same for forms", sso::remove_domain),
-        post("/organisations/{slug}/sso/domains/{domain}/check", "looks for the record; verified by one organisation only", sso::check),
-        post("/organisations/{slug}/sso/domains/{domain}/connection", "`{connection}`: where its people are led", sso::choose),
-        post("/organisations/{slug}/sso/domains/{domain}/enforce", "`{breakGlass}`: its people sign in there only, but for this owner", sso::enforce),
-        post("/organisations/{slug}/sso/domains/{domain}/release", "they may sign in otherwise again", sso::release),
-
-        get("/sso/setup", "the page of a set-up link: `{connection, settings, tests, detail}`; `?attempt=` shows a test", sso::show_setup),
-        post("/sso/setup", "`{token, name, metadata or metadataUrl, …}`: out of use until an owner switches it on; up to 1 MiB", sso::set_up),
 
         get("/auth/saml/metadata", "this site as a SAML service provider", saml::metadata),
         post("/auth/saml/test", "`{token}` of a set-up link → a test sign-in: `{location}`; signs nobody in", saml::test_by_link),
@@ -235,6 +142,19 @@ pub fn entries() -> Vec<Entry> {
         post("/auth/saml/link", "connects it with the organisation's sign-in", saml::link),
         get("/auth/saml/confirm", "step-up at the identity provider", saml::step_up),
 
+        get("/gate/verify", "for nginx: whether a request to the host of an application goes through: 200, 401 or 403, and who it is", gate::verify),
+        get("/gate/refused", "what a visitor sees whom that turned away", gate::refused),
+        get("/gate/check", "both in one, for Caddy and Traefik", gate::check),
+        get("/gate/enter", "`?host=&nonce=&to=`: meets what the application needs, and hands the browser over", gate::enter::show),
+        get("/gate/trouble", "`?host=&code=`: why someone does not come in: `{application, code, message, location}`", gate::trouble::show),
+        post("/gate/trouble", "`{host, to?}`: signs out here, to come back with another account", gate::trouble::switch),
+        get("/gate/logout", "`?host=`: the button that signs out here and of every application", gate::trouble::ask_logout),
+        get("/.vestibule/start", "at the host of an application: off to sign in, and back to `?to=`", gate::host::start),
+        get("/.vestibule/callback", "there: lets the browser in when it comes back", gate::host::complete),
+        get("/.vestibule/me", "there: `{user, session}`, for scripts of the application", gate::host::me),
+        get("/.vestibule/logout", "there: leads to the page that asks", gate::host::ask_logout),
+        post("/.vestibule/logout", "there: `{scope?}`: ends the session, or with `here` what it opens at this host", gate::host::logout),
+
         get("/healthz", "the process is alive", health::alive),
         get("/readyz", "a row can be written; else 503 with the `reason`", health::ready),
         get("/metrics", "Prometheus text, for `METRICS_FROM`", metrics::show),
@@ -243,6 +163,7 @@ pub fn entries() -> Vec<Entry> {
         post("/csp-reports", "browsers tell what a page's policy forbade: `{counted}`", csp_reports::create),
         get("/static/{name}", "stylesheet, script, logo", assets::serve),
     ];
+    entries.extend(of_organisations::entries());
     entries.extend(development());
     entries
 }
@@ -264,34 +185,6 @@ fn development() -> Vec<Entry> {
 fn development() -> Vec<Entry> {
     Vec::new()
 }
-
-fn entry<F, Args>(method: Method, path: &'static str, does: &'static str, handler: F) -> Entry
-where
-    F: Handler<Args>,
-    Args: Arguments + FromRequest + 'static,
-    F::Output: Responder + 'static,
-{
-    let route = match method {
-        Method::GET => web::route().guard(guard::Any(guard::Get()).or(guard::Head())),
-        _ => web::method(method.clone()),
-    };
-    Entry { route: route.to(handler), method, path, access: Args::ACCESS, needs: Args::NEEDS, does }
-}
-
-macro_rules! verbs {
-    ($($name:ident => $method:ident),+) => {
-        $(fn $name<F, Args>(path: &'static str, does: &'static str, handler: F) -> Entry
-        where
-            F: Handler<Args>,
-            Args: Arguments + FromRequest + 'static,
-            F::Output: Responder + 'static,
-        {
-            entry(Method::$method, path, does, handler)
-        })+
-    };
-}
-
-verbs!(get => GET, post => POST, put => PUT, delete => DELETE);
 
 /// What pages read together with their visitor.
 pub(crate) const FIRST_READS: FirstReads = FirstReads(&[("/me/sessions", sessions::first_read)]);

@@ -77,11 +77,11 @@ pub(crate) struct Checked {
     pub results: Vec<Option<Why>>,
 }
 
-/// Answers whether `user` may, in this session and in the organisation with this slug or id, or that had this slug before.
+/// Answers whether `user` may, in this session where it is one, and in the organisation with this slug or id, or that had this slug before.
 /// [`Error::Invalid`] for a permission that there never was: a word that is misspelt must not look like a refusal.
 pub(crate) fn check(
     conn: &mut Conn,
-    (user, session): (&UserId, &SessionTraits),
+    (user, session): (&UserId, Option<&SessionTraits>),
     organisation: Option<&str>,
     checks: &[Check],
     now: Timestamp,
@@ -118,7 +118,10 @@ pub(crate) fn check(
         return Ok(Checked { membership: Some(membership), results: vec![Some(Why::Leaving); checks.len()] });
     }
     // Nobody learns what is asked for where they may not.
-    let unmet = membership.unmet(conn, session, now)?.map(Why::Unmet);
+    let unmet = match session {
+        Some(session) => membership.unmet(conn, session, now)?.map(Why::Unmet),
+        None => None,
+    };
     let results = checks.iter().map(|check| Ok(decide(&membership, &catalogue, check)?.or(unmet)));
     let results = results.collect::<Result<_>>()?;
     Ok(Checked { membership: Some(membership), results })

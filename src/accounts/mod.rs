@@ -1,5 +1,6 @@
 //! Use cases and policy, without HTTP: what may happen to an account or an organisation, as transactions.
 
+pub(crate) mod applications;
 pub(crate) mod authentication;
 pub(crate) mod ceremony;
 pub(crate) mod checks;
@@ -13,6 +14,9 @@ pub(crate) mod email_verification;
 pub(crate) mod factor_removal;
 pub(crate) mod factor_reset;
 pub(crate) mod factors;
+pub(crate) mod gate_handover;
+pub(crate) mod gate_needs;
+pub(crate) mod gates;
 pub(crate) mod hand_over;
 pub(crate) mod hand_over_offers;
 pub(crate) mod identity_links;

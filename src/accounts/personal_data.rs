@@ -9,8 +9,9 @@ use crate::{
     error::Result,
     ids::{Id, UserId},
     model::{
-        audit, domain, identity, invitation, note, outbox, passkey, personal_data::PersonalData, rate_limit,
-        recovery_code, security_change, session, sign_in, sso_attempt, token, totp, user,
+        audit, domain, gate_session, identity, invitation, note, outbox, passkey,
+        personal_data::PersonalData, rate_limit, recovery_code, security_change, session, sign_in,
+        sso_attempt, token, totp, user,
     },
 };
 
@@ -18,6 +19,7 @@ use crate::{
 pub const ALL: &[&PersonalData] = &[
     &user::PERSONAL_DATA,
     &session::PERSONAL_DATA,
+    &gate_session::PERSONAL_DATA,
     &sign_in::PERSONAL_DATA,
     &security_change::PERSONAL_DATA,
     &totp::PERSONAL_DATA,
@@ -38,6 +40,7 @@ pub const ALL: &[&PersonalData] = &[
 
 /// Every other table, and what is in it.
 pub const NON_PERSONAL_TABLES: &[(&str, &str)] = &[
+    ("applications", "what people use with their account here, and what that asks for"),
     ("jobs", "when which job ran, and on which node"),
     ("organisations", "what organisations are called"),
     ("former_slugs", "what organisations were called before"),

@@ -14,7 +14,7 @@ use crate::{
     direct,
     error::Result,
     ids::{ConnectionId, OrganisationId, PasskeyId, SessionId, UserId},
-    kinds::Factor,
+    kinds::{AuthMethod, Factor},
     model::{
         audit::{self, Actor, Event},
         device::Device,
@@ -25,6 +25,17 @@ use crate::{
         user::User,
     },
 };
+
+/// The organisation whose identity provider a session came by, where it came by one.
+pub(crate) fn provider_of(conn: &mut Conn, session: &CurrentSession) -> Result<Option<OrganisationId>> {
+    if session.method != AuthMethod::Sso {
+        return Ok(None);
+    }
+    let connection = rows::table
+        .find(&session.id)
+        .inner_join(connections::table.on(connections::id.nullable().eq(rows::connection_id)));
+    Ok(connection.select(connections::organisation_id).first(conn).optional()?)
+}
 
 /// Who sends a request, in which session, the organisation in use in it, and the one whose identity provider it came by.
 pub(crate) type Visitor = (CurrentSession, User, Option<CurrentOrganisation>, Option<OrganisationId>);

@@ -2,6 +2,7 @@
 
 mod files;
 mod finding;
+mod gates;
 mod keys;
 mod permissions;
 
@@ -50,6 +51,7 @@ pub(crate) async fn run(config: Config, as_json: bool, mail_to: Option<String>) 
             findings.push(waiting(&app).await);
             findings.push(passkeys(&app).await);
             findings.push(permissions::permissions(&app).await);
+            findings.extend(gates::gates(&app).await);
             if let Some(address) = mail_to {
                 findings.push(test_email(&app, &address).await);
             }

@@ -1,5 +1,6 @@
 //! The commands. Exit 0: done; 1: refused, or there was nothing to do, with a sentence on stderr; 2: wrong usage.
 
+mod app;
 mod audit;
 mod doctor;
 mod jobs;
@@ -85,6 +86,11 @@ enum Command {
         #[command(subcommand)]
         command: organisation::Command,
     },
+    /// The applications behind this site: add them, print what their proxy needs, say what somebody would get.
+    App {
+        #[command(subcommand)]
+        command: Box<app::Command>,
+    },
     /// What the roles of organisations can be made of.
     Permission {
         #[command(subcommand)]
@@ -137,6 +143,7 @@ pub fn run() -> ExitCode {
         Command::Session { command } => with_app(config, |app| session::run(app, command)),
         Command::Sso { command } => with_app(config, |app| sso::run(app, command)),
         Command::Organisation { command } => with_app(config, |app| organisation::run(app, command)),
+        Command::App { command } => with_app(config, |app| app::run(app, *command)),
         Command::Permission { command } => with_app(config, |app| permission::run(app, command)),
         Command::Settings { json } => {
             settings::print(&settings, json);

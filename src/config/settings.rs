@@ -49,7 +49,11 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("LISTEN", "127.0.0.1:3000", "address and port to listen on"),
     setting("WORKERS", "cores", "threads that answer requests"),
-    setting("TRUSTED_PROXIES", "none", "networks whose `X-Forwarded-For` counts: `10.0.0.0/8, ::1/128`"),
+    setting(
+        "TRUSTED_PROXIES",
+        "none",
+        "networks of proxies: their `X-Forwarded-For` counts, and they may ask the gate: `10.0.0.0/8, ::1/128`",
+    ),
     setting(
         "METRICS_FROM",
         "`127.0.0.0/8, ::1/128` in development, none in production",

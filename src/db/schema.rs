@@ -391,9 +391,38 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    applications (id) {
+        id -> Text,
+        kind -> Text,
+        name -> Text,
+        host -> Nullable<Text>,
+        needs -> Text,
+        settings -> Text,
+        created_at -> Timestamp,
+        disabled_at -> Nullable<Timestamp>,
+        asked_by -> Nullable<Text>,
+        asked_at -> Nullable<Timestamp>,
+        refused_peer -> Nullable<Text>,
+        refused_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    gate_sessions (hash) {
+        hash -> Text,
+        session_id -> Text,
+        application_id -> Text,
+        created_at -> Timestamp,
+        expires_at -> Timestamp,
+    }
+}
+
 diesel::joinable!(attempts -> connections (connection_id));
 diesel::joinable!(connections -> organisations (organisation_id));
 diesel::joinable!(domains -> organisations (organisation_id));
+diesel::joinable!(gate_sessions -> applications (application_id));
+diesel::joinable!(gate_sessions -> sessions (session_id));
 diesel::joinable!(identities -> connections (connection_id));
 diesel::joinable!(identities -> users (user_id));
 diesel::joinable!(invitations -> organisations (organisation_id));
@@ -437,4 +466,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     assertions,
     attempts,
     notes,
+    applications,
+    gate_sessions,
 );

@@ -41,7 +41,9 @@ pub(crate) async fn create(me: CurrentUser, Input(form): Input<Form>, app: Data<
     let session = me.traits();
     let questions = form.questions()?;
     let checked = app
-        .read(move |conn| checks::check(conn, (&user, &session), organisation.as_deref(), &questions, now))
+        .read(move |conn| {
+            checks::check(conn, (&user, Some(&session)), organisation.as_deref(), &questions, now)
+        })
         .await?;
     let results: Vec<Value> = checked.results.iter().map(|why| result(*why)).collect();
     let mut answer = match (is_batch, results.first()) {

@@ -17,6 +17,7 @@ pub(crate) mod export;
 pub(crate) mod factor_reset;
 pub(crate) mod forgot_password;
 pub(crate) mod front;
+pub(crate) mod gate;
 pub(crate) mod hand_over;
 pub(crate) mod health;
 pub(crate) mod invitations;

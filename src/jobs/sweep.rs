@@ -8,8 +8,8 @@ use crate::{
     db::Tx,
     error::Result,
     model::{
-        assertion, audit, former_slug, invitation, outbox, rate_limit, secret_key, security_change, session,
-        sign_in, token, totp,
+        assertion, audit, former_slug, gate_session, invitation, outbox, rate_limit, secret_key,
+        security_change, session, sign_in, token, totp,
     },
 };
 
@@ -19,6 +19,7 @@ type Broom = fn(&mut Tx, i64) -> Result<usize>;
 /// A table with rows that end, and who removes them.
 const BROOMS: &[(&str, Broom)] = &[
     ("sessions", session::sweep),
+    ("gate_sessions", gate_session::sweep),
     ("tokens", token::sweep),
     ("invitations", invitation::sweep),
     ("totp_setups", totp::sweep),

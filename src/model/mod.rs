@@ -1,5 +1,6 @@
 //! Nouns: each a table, its queries and its rules. They know nothing of HTTP.
 
+pub(crate) mod application;
 pub(crate) mod assertion;
 pub(crate) mod audit;
 pub(crate) mod connection;
@@ -7,6 +8,7 @@ pub(crate) mod crockford;
 pub(crate) mod device;
 pub(crate) mod domain;
 pub(crate) mod former_slug;
+pub(crate) mod gate_session;
 pub(crate) mod held_role;
 pub(crate) mod identity;
 pub(crate) mod invitation;

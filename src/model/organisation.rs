@@ -9,6 +9,7 @@ use crate::{
         Conn, Tx,
         schema::{memberships, organisations, roles},
     },
+    direct,
     error::Result,
     ids::{OrganisationId, RoleId, UserId},
     kinds::Role,
@@ -169,6 +170,25 @@ pub(crate) fn with_member(
         Named::Id(id) => query.filter(memberships::organisation_id.eq(id)).get_result(conn).optional()?,
     };
     Ok(found.map(with_role))
+}
+
+/// The organisations in use that a person belongs to, by slug: the id, the slug, and the role as JSON has it. For a question
+/// that is asked at every request of an application.
+pub(crate) fn roles_in(conn: &mut Conn, user: &UserId) -> Result<Vec<(OrganisationId, String, String)>> {
+    let found: Vec<(OrganisationId, String, Role, Option<RoleId>)> = direct!(conn => memberships::table
+        .inner_join(organisations::table)
+        .filter(memberships::user_id.eq(user))
+        .filter(organisations::deletes_at.is_null())
+        .order(organisations::slug)
+        .select((organisations::id, organisations::slug, memberships::role, memberships::role_id))
+        .load(conn))?;
+    Ok(found
+        .into_iter()
+        .map(|(id, slug, role, custom)| match (role, custom) {
+            (Role::Viewer, Some(custom)) => (id, slug, custom.to_string()),
+            (role, _) => (id, slug, role.to_string()),
+        })
+        .collect())
 }
 
 /// The organisations that somebody may mean: the one with this slug, else those with this name.

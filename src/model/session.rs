@@ -1,5 +1,6 @@
 //! Sessions: one row for each browser or program that is signed in. The row is the truth; nothing is cached.
 
+mod authentication;
 mod current;
 mod ending;
 mod list;
@@ -25,6 +26,7 @@ use crate::{
 };
 
 pub(crate) use self::{
+    authentication::{Acr, Authentication},
     current::{CurrentSession, is_locked, needs_touch, rotate, touch},
     ending::{
         count, end, end_by_secret, end_twin, hold, of_connection, of_sso, provider_session_of, revoke,

@@ -1,5 +1,6 @@
 //! One-time secrets that travel by mail. A link proves one thing: its [`Purpose`].
 
+mod gate_code;
 mod hand_over;
 mod invite;
 mod purpose;
@@ -20,6 +21,7 @@ use crate::{
 };
 
 pub(crate) use self::{
+    gate_code::{GateCode, GateHandover},
     hand_over::{HandOver, HandOverOffer},
     invite::{Invite, Invited},
     purpose::{
@@ -46,7 +48,7 @@ pub(crate) const PERSONAL_DATA: PersonalData = PersonalData {
         ("purpose", "what it is for"),
         (
             "claim",
-            "what it needs to know: an address, a device and its network address, or a form you were filling in",
+            "what it needs to know: an address, a device and its network address, a page you were going to, or a form you were filling in",
         ),
     ],
     erasure: Erasure::Removed,

@@ -113,7 +113,7 @@ impl Outbound {
 
 /// The addresses that were looked at, and no others.
 #[derive(Debug)]
-struct Only(Vec<SocketAddr>);
+pub(super) struct Only(pub Vec<SocketAddr>);
 
 impl Resolver for Only {
     fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
@@ -124,14 +124,8 @@ impl Resolver for Only {
 }
 
 fn fetch(address: &str, places: Only) -> Result<String, Unreadable> {
-    let roots = rustls_native_certs::load_native_certs().certs;
-    let roots = roots.iter().map(|root| Certificate::from_der(root).to_owned()).collect::<Vec<_>>();
-    let tls = TlsConfig::builder()
-        .root_certs(RootCerts::Specific(Arc::new(roots)))
-        .unversioned_rustls_crypto_provider(Arc::new(aws_lc_rs::default_provider()))
-        .build();
     let config = Agent::config_builder()
-        .tls_config(tls)
+        .tls_config(tls())
         .timeout_global(Some(TIME_LIMIT))
         .max_redirects(0)
         .max_redirects_will_error(false)
@@ -149,6 +143,16 @@ fn fetch(address: &str, places: Only) -> Result<String, Unreadable> {
     let limit = u64::try_from(LARGEST).unwrap_or(u64::MAX);
     let bytes = answer.into_body().into_with_config().limit(limit).read_to_vec().map_err(unanswered)?;
     String::from_utf8(bytes).map_err(|_| Unreadable::NotText)
+}
+
+/// TLS by the authorities that this machine knows.
+pub(super) fn tls() -> TlsConfig {
+    let roots = rustls_native_certs::load_native_certs().certs;
+    let roots = roots.iter().map(|root| Certificate::from_der(root).to_owned()).collect::<Vec<_>>();
+    TlsConfig::builder()
+        .root_certs(RootCerts::Specific(Arc::new(roots)))
+        .unversioned_rustls_crypto_provider(Arc::new(aws_lc_rs::default_provider()))
+        .build()
 }
 
 fn unanswered(cause: ureq::Error) -> Unreadable {

@@ -2,6 +2,7 @@
 //! a time limit, and none is asked while a row is held.
 
 mod document;
+mod redirect;
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -12,6 +13,7 @@ use hickory_resolver::{
     proto::{op::ResponseCode, rr::RData},
 };
 
+pub(crate) use redirect::location_of;
 use url::Origin;
 
 use crate::config::Config;

@@ -27,13 +27,17 @@ pub(crate) enum Own {
     State,
     /// What binds a SAML request to this browser.
     Saml,
+    /// At the host of a gate: the secret that lets in there.
+    Gate,
+    /// At the host of a gate: what a browser that is on its way here comes back with, encrypted.
+    GateStart,
 }
 
 // Of one name. A neighbour that sets more than this has every browser of the host in its hands anyway.
 const MOST: usize = 8;
 
 impl Own {
-    const ALL: [Self; 4] = [Self::Session, Self::Known, Self::State, Self::Saml];
+    const ALL: [Self; 6] = [Self::Session, Self::Known, Self::State, Self::Saml, Self::Gate, Self::GateStart];
 
     /// Its name. `__Host-` keeps a neighbouring subdomain from planting one; browsers take it over https only.
     pub(crate) const fn name(self, is_https: bool) -> &'static str {
@@ -46,6 +50,10 @@ impl Own {
             (Self::State, false) => "state",
             (Self::Saml, true) => "__Host-saml",
             (Self::Saml, false) => "saml",
+            (Self::Gate, true) => "__Host-gate",
+            (Self::Gate, false) => "gate",
+            (Self::GateStart, true) => "__Host-gate-start",
+            (Self::GateStart, false) => "gate-start",
         }
     }
 

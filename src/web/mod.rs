@@ -12,6 +12,9 @@ pub(crate) mod error_body;
 pub(crate) mod error_response;
 pub(crate) mod flash;
 pub(crate) mod forwarded;
+pub(crate) mod gate_cookies;
+pub(crate) mod gate_paths;
+pub(crate) mod gate_request;
 pub(crate) mod guard;
 pub(crate) mod headers;
 pub(crate) mod icons;
@@ -50,6 +53,7 @@ use actix_web::{HttpRequest, web::Data};
 pub(crate) use self::{
     browser_binding::BrowserBinding,
     client::Client,
+    gate_request::{GateHost, GateRequest},
     guard::{
         Any, CurrentUser, IncludingScheduledDeletion, MaybeUser, SteppedUp, SteppedUpUser,
         SteppedUpVerifiedUser, VerifiedUser,

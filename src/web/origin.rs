@@ -9,7 +9,7 @@ use actix_web::{
     web::Data,
 };
 
-use super::error_response;
+use super::{error_response, gate_paths};
 use crate::{app::App, error::Error};
 
 // The writes that come from elsewhere by their nature. The first is bound to the browser that asked by a cookie of its own,
@@ -21,7 +21,9 @@ pub(crate) async fn same_origin_writes(
     req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> actix_web::Result<ServiceResponse<BoxBody>> {
-    if !req.method().is_safe() && !FROM_ELSEWHERE.contains(&req.path()) && is_foreign(req.request()) {
+    // At the host of a gate another origin is its own: what is asked there looks for itself.
+    let is_apart = FROM_ELSEWHERE.contains(&req.path()) || gate_paths::is_for_proxies(req.path());
+    if !req.method().is_safe() && !is_apart && is_foreign(req.request()) {
         let answer = error_response::render(req.request(), &Error::CrossOrigin);
         return Ok(req.into_response(answer));
     }

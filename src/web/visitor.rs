@@ -11,7 +11,7 @@ use actix_web::{
 use chrono::TimeDelta;
 
 use super::{
-    app_of, forwarded, negotiation, session_cookie,
+    app_of, forwarded, gate_paths, negotiation, session_cookie,
     together::{self, FirstFound},
 };
 use crate::{
@@ -46,7 +46,7 @@ pub(crate) struct Authenticated {
     /// When this request arrived.
     pub now: Timestamp,
     provider: Option<OrganisationId>,
-    ip: Option<IpAddr>,
+    pub(crate) ip: Option<IpAddr>,
     step_up: TimeDelta,
 }
 
@@ -150,7 +150,8 @@ pub(crate) async fn load(
     next: Next<impl MessageBody + 'static>,
 ) -> actix_web::Result<ServiceResponse<BoxBody>> {
     let secrets = session_cookie::presented(req.request());
-    if !secrets.is_empty() {
+    // What a proxy passes on is of another host, and may have another user agent.
+    if !secrets.is_empty() && !gate_paths::is_for_proxies(req.path()) {
         let presented = find(&req, secrets).await;
         let presented = presented.unwrap_or_else(|error| Presented::Unknown(Cell::new(Some(error))));
         if let (Presented::Live(visitor), Some(request)) = (&presented, log::current()) {

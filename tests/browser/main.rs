@@ -8,6 +8,7 @@ mod harness;
 mod account_protection;
 mod chromium;
 mod confirm;
+mod gate;
 mod history;
 mod inspector;
 mod invitations;

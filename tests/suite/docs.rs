@@ -353,6 +353,7 @@ fn every_command_is_told() {
         (&["session", "--help"], "vestibule session"),
         (&["organisation", "--help"], "vestibule organisation"),
         (&["permission", "--help"], "vestibule permission"),
+        (&["app", "--help"], "vestibule app"),
     ] {
         let help = run_program::<&str, &str>(arguments, []).out;
         let (_, commands) = help.split_once("Commands:\n").unwrap();

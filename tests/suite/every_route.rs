@@ -78,6 +78,8 @@ pub const BODIES: &[(&str, &str, &str)] = &[
     ("PUT", "/me/name", "name=Countess"),
     ("POST", "/me/name", "name=Countess"),
     ("POST", "/cancel-deletion", "token=$TOKEN"),
+    ("POST", "/gate/trouble", "host=wiki.localhost"),
+    ("POST", "/.vestibule/logout", "scope=here"),
     ("POST", "/organisations", "name=$NEW"),
     ("PUT", "/me/organisation", "organisation={slug}"),
     ("POST", "/me/organisation", "organisation={slug}"),
@@ -118,8 +120,8 @@ pub const BODIES: &[(&str, &str, &str)] = &[
     ("POST", "/organisations/{slug}/sso/domains/{domain}/enforce", "breakGlass=x"),
 ];
 
-/// The writes that come from other sites, by forms of their own kind; `sso` looks at them.
-pub const FROM_ELSEWHERE: [&str; 2] = ["/auth/saml/callback", "/auth/saml/logout"];
+/// The writes that come from other sites, by forms of their own kind, or have another origin; `sso` and `gate` look at them.
+pub const FROM_ELSEWHERE: [&str; 3] = ["/auth/saml/callback", "/auth/saml/logout", "/.vestibule/logout"];
 
 /// In which face the visitor wants its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -268,6 +268,7 @@ async fn a_write_from_another_site_is_refused_at_every_door_and_changes_nothing_
                     "/me/invitations/{invitation}/accept",
                     "/me/invitations/{invitation}/decline",
                     "/auth/methods",
+                    "/gate/trouble",
                     "/csp-reports",
                     "/factor-reset/stop",
                     "/me/factor-reset/stop",

@@ -45,6 +45,7 @@ mod forgot_password;
 mod forwarded;
 mod front;
 mod fuzzed_inputs;
+mod gate;
 mod glossary;
 mod hand_over;
 mod harness;

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     clock::Timestamp,
-    ids::{ConnectionId, InvitationId, OrganisationId, PasskeyId, RoleId, SessionId, UserId},
+    ids::{ApplicationId, ConnectionId, InvitationId, OrganisationId, PasskeyId, RoleId, SessionId, UserId},
     kinds::{AfterHandOver, AuthMethod, Factor, Role},
     model::organisation_policy::OrganisationPolicy,
 };
@@ -207,6 +207,16 @@ pub(crate) enum Event {
         since: Option<Timestamp>,
         until: Option<Timestamp>,
     },
+    /// An operator added an application.
+    ApplicationAdded { application: ApplicationId, host: String },
+    /// An operator changed what it is called, what it asks for or how it behaves.
+    ApplicationChanged { application: ApplicationId, host: String },
+    /// An operator took it out of use.
+    ApplicationDisabled { application: ApplicationId, host: String },
+    /// An operator put it back into use.
+    ApplicationEnabled { application: ApplicationId, host: String },
+    /// An operator removed it.
+    ApplicationRemoved { application: ApplicationId, host: String },
     /// Demonstration data was made.
     #[cfg(feature = "development")]
     Seeded {},

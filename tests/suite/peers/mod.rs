@@ -1,6 +1,7 @@
-//! Identity providers that are not ours, with their own defaults: SimpleSAMLphp, the npm package samlp, and pysaml2 from
-//! PyPI. `bin/test peers` installs them; where one is not, its tests say so and are skipped.
+//! Proxies that are not ours, in `gate`; and identity providers, with their own defaults: SimpleSAMLphp, the npm package
+//! samlp, and pysaml2 from PyPI. `bin/test peers` installs them; where one is not, its tests say so and are skipped.
 
+mod gate;
 mod keys;
 mod signing_in;
 mod signing_out;

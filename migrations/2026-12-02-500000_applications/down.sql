@@ -1,0 +1,2 @@
+DROP TABLE gate_sessions;
+DROP TABLE applications;

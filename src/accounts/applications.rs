@@ -1,0 +1,63 @@
+//! What an operator does to applications, each on record.
+
+use crate::{
+    db::Tx,
+    error::{Error, Result},
+    model::{
+        application::{self, Application},
+        audit::{self, Actor, Event},
+    },
+};
+
+/// Adds an application. [`Error::Conflict`] where there is one at its host.
+pub(crate) fn add(tx: &mut Tx, actor: &Actor, new: &Application) -> Result<()> {
+    if !application::insert(tx, new)? {
+        return Err(Error::Conflict);
+    }
+    let event = Event::ApplicationAdded { application: new.id.clone(), host: new.host.clone() };
+    audit::record(tx, actor, None, event)
+}
+
+/// Keeps what was changed of an application. Says whether that is anything.
+pub(crate) fn change(tx: &mut Tx, actor: &Actor, before: &Application, after: &Application) -> Result<bool> {
+    if (&before.name, &before.needs, &before.settings) == (&after.name, &after.needs, &after.settings) {
+        return Ok(false);
+    }
+    application::update(tx, after)?;
+    audit::record(
+        tx,
+        actor,
+        None,
+        Event::ApplicationChanged { application: after.id.clone(), host: after.host.clone() },
+    )?;
+    Ok(true)
+}
+
+/// Takes an application out of use, or back into it. Says whether that changed anything.
+pub(crate) fn set_disabled(
+    tx: &mut Tx,
+    actor: &Actor,
+    found: &Application,
+    is_disabled: bool,
+) -> Result<bool> {
+    if !application::set_disabled(tx, &found.id, is_disabled)? {
+        return Ok(false);
+    }
+    let (application, host) = (found.id.clone(), found.host.clone());
+    let event = match is_disabled {
+        true => Event::ApplicationDisabled { application, host },
+        false => Event::ApplicationEnabled { application, host },
+    };
+    audit::record(tx, actor, None, event)?;
+    Ok(true)
+}
+
+/// Removes an application: everybody who came in at its host is out.
+pub(crate) fn remove(tx: &mut Tx, actor: &Actor, found: &Application) -> Result<bool> {
+    if !application::delete(tx, &found.id)? {
+        return Ok(false);
+    }
+    let event = Event::ApplicationRemoved { application: found.id.clone(), host: found.host.clone() };
+    audit::record(tx, actor, None, event)?;
+    Ok(true)
+}

@@ -1,0 +1,180 @@
+//! The gate: what a proxy before the host of an application is told, at every request.
+
+mod answer;
+pub(crate) mod enter;
+pub(crate) mod host;
+mod query;
+pub(crate) mod trouble;
+
+use actix_web::{HttpRequest, HttpResponse, web::Data};
+
+pub(crate) use self::answer::header_names;
+
+use self::answer::{Told, header_pairs};
+use crate::{
+    accounts::{
+        gate_needs::{Missing, Raised},
+        gates::{self, GateVisitor, Identity, Judgement},
+    },
+    app::App,
+    error::{Error, Result, StepUp},
+    kinds::Strength,
+    model::{
+        application::{self, Application},
+        device, gate_session, session,
+    },
+    web::{GateHost, GateRequest},
+};
+
+/// What comes of a request.
+enum Outcome {
+    /// It goes through, and this is said of its visitor, if anything.
+    Through(Option<Box<Identity>>),
+    /// It does not.
+    Refused(Error),
+}
+
+/// `GET /gate/verify`: 200, 401 or 403 and nothing else, for nginx and whatever else knows no other answer.
+pub(crate) async fn verify(asked: GateRequest, req: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
+    let (application, outcome) = judge(&asked, &app).await?;
+    Ok(match outcome {
+        Outcome::Through(identity) => pass(&application, identity.as_deref()),
+        Outcome::Refused(error) => Told::new(&application, &asked, &app).refusal(&req, &error),
+    })
+}
+
+/// `GET /gate/refused`: what a visitor sees whom `/gate/verify` turned away. It judges again by itself.
+pub(crate) async fn refused(asked: GateRequest, req: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
+    let (application, outcome) = judge(&asked, &app).await?;
+    let error = match outcome {
+        // They came in meanwhile, and come back by themselves.
+        Outcome::Through(_) => Error::SignIn,
+        Outcome::Refused(error) => error,
+    };
+    Ok(Told::new(&application, &asked, &app).to_visitor(&req, &error))
+}
+
+/// `GET /gate/check`: both in one, for proxies that pass every answer on but 200.
+pub(crate) async fn check(asked: GateRequest, req: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
+    let (application, outcome) = judge(&asked, &app).await?;
+    Ok(match outcome {
+        Outcome::Through(identity) => pass(&application, identity.as_deref()),
+        Outcome::Refused(error) => Told::new(&application, &asked, &app).to_visitor(&req, &error),
+    })
+}
+
+fn pass(application: &Application, identity: Option<&Identity>) -> HttpResponse {
+    let mut answer = HttpResponse::Ok();
+    for header in header_pairs(application.settings.style, identity) {
+        answer.insert_header(header);
+    }
+    answer.finish()
+}
+
+async fn judge(asked: &GateRequest, app: &App) -> Result<(Application, Outcome)> {
+    let scheme = app.config().site.base_url.scheme();
+    let (application, visitor, judgement) = look_up(&asked.visitor, asked.raised.clone(), app).await?;
+    let used = visitor.filter(|_| matches!(judgement, Judgement::Allowed(_)));
+    note(&application, &asked.visitor, used.as_ref(), app).await;
+    let settings = &application.settings;
+    let is_open = gates::is_open(&settings.open, asked.path());
+    let is_preflight = asked.is_preflight && settings.passes_preflight;
+    let is_foreign = || asked.visitor.is_foreign(&application.origin(scheme), &settings.origins);
+    let outcome = match judgement {
+        _ if is_preflight => Outcome::Through(None),
+        // The cookie is what lets in, and another site made the browser send it.
+        Judgement::Allowed(_) if asked.is_unsafe() && is_foreign() => match is_open {
+            true => Outcome::Through(None),
+            false => Outcome::Refused(Error::CrossOrigin),
+        },
+        Judgement::Allowed(identity) => Outcome::Through(Some(identity)),
+        Judgement::SignedOut | Judgement::Refused(_) if is_open => Outcome::Through(None),
+        Judgement::SignedOut => Outcome::Refused(Error::SignIn),
+        Judgement::Refused(missing) => Outcome::Refused(refusal(missing, &application)),
+    };
+    Ok((application, outcome))
+}
+
+/// The application of a host, its live visitor, and what comes of them.
+async fn look_up(
+    visitor: &GateHost,
+    raised: Raised,
+    app: &App,
+) -> Result<(Application, Option<GateVisitor>, Judgement)> {
+    let (host, secrets, now) = (visitor.host.clone(), visitor.secrets.clone(), app.now());
+    let (user_agent, ip) = (visitor.user_agent.clone(), visitor.ip);
+    let found = app
+        .read(move |conn| {
+            let Some((application, visitor)) = gates::at_host(conn, &host, &secrets, now)? else {
+                return Ok(None);
+            };
+            // Whoever has another browser has the cookie of somebody else.
+            let visitor = visitor.filter(|visitor| is_same_browser(visitor, &user_agent));
+            let judgement = gates::judge(conn, &application, (visitor.as_ref(), ip), &raised, now)?;
+            Ok(Some((application, visitor, judgement)))
+        })
+        .await?;
+    let found = found.ok_or(Error::ApplicationUnknown)?;
+    if found.1.is_none() && visitor.user_agent.starts_with(BROWSER) && !visitor.secrets.is_empty() {
+        end_in_other_hands(&found.0, visitor, app).await?;
+    }
+    Ok(found)
+}
+
+// How every browser begins, and no proxy that gives its own name does.
+const BROWSER: &str = "Mozilla/";
+
+fn is_same_browser(visitor: &GateVisitor, user_agent: &str) -> bool {
+    !user_agent.starts_with(BROWSER) || device::can_be_one(&visitor.session.user_agent, user_agent)
+}
+
+/// Ends what a cookie opens that came from another browser. The session that it came from stays: its own cookie is safe.
+async fn end_in_other_hands(application: &Application, visitor: &GateHost, app: &App) -> Result<()> {
+    let (host, secrets, now) = (application.host.clone(), visitor.secrets.clone(), app.now());
+    let live =
+        app.read(move |conn| Ok(gates::at_host(conn, &host, &secrets, now)?.and_then(|(_, live)| live)));
+    let Some(live) = live.await? else { return Ok(()) };
+    tracing::warn!(
+        session.id = %live.session.id,
+        user.id = %live.user.id,
+        application.id = %application.id,
+        "a cookie of an application was used from another device and ends"
+    );
+    app.write(move |tx| gate_session::end(tx, &live.secret)).await
+}
+
+/// Notes who asks, and that the session is used, each at most once a minute. A full disk must not shut anybody out.
+async fn note(application: &Application, asked: &GateHost, visitor: Option<&GateVisitor>, app: &App) {
+    let now = app.now();
+    let is_new = application::needs_note(application.asked.as_ref(), &asked.peer, now);
+    let asked_by = is_new.then(|| (application.id.clone(), asked.peer.clone()));
+    let used = visitor.map(|visitor| visitor.session.clone()).filter(|used| session::needs_touch(used, now));
+    if asked_by.is_none() && used.is_none() {
+        return;
+    }
+    let noted = app.write(move |tx| {
+        if let Some(used) = used {
+            session::touch(tx, &used)?;
+        }
+        match asked_by {
+            Some((id, peer)) => application::note_asked(tx, &id, &peer),
+            None => Ok(()),
+        }
+    });
+    if let Err(error) = noted.await {
+        tracing::warn!(cause = error.cause(), "activity at a gate was not noted");
+    }
+}
+
+/// What is missing, as a refusal.
+fn refusal(missing: Missing, application: &Application) -> Error {
+    match missing {
+        Missing::Account => Error::DeletionScheduled,
+        Missing::VerifiedEmail => Error::EmailUnverified,
+        Missing::Membership => Error::ApplicationForbidden(application.name.clone()),
+        Missing::Acr(_) => Error::ApplicationSecondFactor,
+        Missing::Freshness => {
+            Error::StepUp(Box::new(StepUp { methods: Vec::new(), strength: Strength::Any, resume: None }))
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! What the gate says: to an application of its visitor, and to a visitor who is turned away.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{self, HeaderName, HeaderValue},
+};
+use serde_json::json;
+
+use super::query;
+use crate::{
+    accounts::gates::Identity,
+    app::App,
+    error::Error,
+    model::application::{Application, Style},
+    web::{
+        GateRequest,
+        error_body::{self, status_of},
+    },
+};
+
+// Together: nginx reads four kibibytes of headers.
+const LONGEST_GROUPS: usize = 1_024;
+
+/// The headers that an application reads, in the order of [`values`]: every one of the style each time, for a proxy that gets
+/// none passes the visitor's own on, or text of its own.
+pub(crate) fn header_names(style: Style) -> Vec<&'static str> {
+    let own: &[&str] = match style {
+        Style::Remote => &["remote-user", "remote-email", "remote-groups", "remote-name"],
+        Style::XAuthRequest => &[
+            "x-auth-request-user",
+            "x-auth-request-email",
+            "x-auth-request-groups",
+            "x-auth-request-preferred-username",
+        ],
+        Style::XForwarded => &["x-forwarded-user", "x-forwarded-email", "x-forwarded-groups"],
+        Style::None => &[],
+    };
+    [&["vestibule-acr", "vestibule-auth-time"], own].concat()
+}
+
+fn values(identity: Option<&Identity>) -> [String; 6] {
+    let Some(identity) = identity else { return Default::default() };
+    let (acr, at) = (identity.acr.to_string(), identity.authenticated_at.unix().to_string());
+    [acr, at, identity.user.clone(), identity.email.clone(), groups(identity), identity.name.clone()]
+}
+
+/// The headers, and what is in them: nothing where nobody is known. Names are UTF-8. What is no text in a header is left
+/// out, never cut.
+pub(super) fn header_pairs(style: Style, identity: Option<&Identity>) -> Vec<(HeaderName, HeaderValue)> {
+    let names = header_names(style).into_iter().map(HeaderName::from_static);
+    let pairs = names.zip(values(identity));
+    let value = |text: String| HeaderValue::from_bytes(text.as_bytes()).ok();
+    pairs.map(|(name, text)| (name, value(text).unwrap_or(HeaderValue::from_static("")))).collect()
+}
+
+/// Empty where it would be too long: part of a list reads like the whole.
+fn groups(identity: &Identity) -> String {
+    let groups = identity.groups.join(",");
+    if groups.len() <= LONGEST_GROUPS {
+        return groups;
+    }
+    tracing::warn!(
+        user.id = identity.user,
+        "the groups of a user are too many for a header and are left out"
+    );
+    String::new()
+}
+
+/// A refusal, and where it can be put right.
+pub(super) struct Told<'a> {
+    application: &'a Application,
+    asked: &'a GateRequest,
+    start: String,
+    trouble: String,
+}
+
+impl<'a> Told<'a> {
+    pub(super) fn new(application: &'a Application, asked: &'a GateRequest, app: &App) -> Self {
+        let site = &app.config().site;
+        let start = query::start(application, site.base_url.scheme(), &asked.uri, &asked.raised, false);
+        Self { application, asked, start, trouble: site.link("/gate/trouble") }
+    }
+
+    /// In words, for whoever waits for a page; else as JSON.
+    pub(super) fn to_visitor(&self, req: &HttpRequest, error: &Error) -> HttpResponse {
+        let to = match (error, self.asked.is_page, &self.asked.form_of) {
+            (Error::CrossOrigin, ..) | (_, false, None) => return self.refusal(req, error),
+            (Error::ApplicationForbidden(_), ..) => self.trouble_with(error.code(), None),
+            // What was sent is lost, and its page is still there.
+            (_, _, Some(page)) => self.trouble_with("send_again", Some(page)),
+            (..) => self.start.clone(),
+        };
+        error_body::log(req, error);
+        HttpResponse::SeeOther().insert_header((header::LOCATION, to)).finish()
+    }
+
+    /// As JSON, with the status.
+    pub(super) fn refusal(&self, req: &HttpRequest, error: &Error) -> HttpResponse {
+        refusal_body(req, error, &self.start)
+    }
+
+    fn trouble_with(&self, code: &str, to: Option<&String>) -> String {
+        let host = ("host", self.application.host.as_str());
+        let pairs = [host, ("code", code)].into_iter().chain(to.map(|to| ("to", to.as_str())));
+        format!("{}?{}", self.trouble, query::text(pairs))
+    }
+}
+
+/// A refusal as JSON, with its status; `start` is where it is put right.
+pub(super) fn refusal_body(req: &HttpRequest, error: &Error, start: &str) -> HttpResponse {
+    error_body::log(req, error);
+    let mut body = json!({ "error": error.to_string(), "code": error.code() });
+    match error {
+        Error::SignIn => body["signIn"] = start.into(),
+        Error::StepUp(_) | Error::ApplicationSecondFactor | Error::EmailUnverified => {
+            body["confirm"] = start.into()
+        }
+        _ => {}
+    }
+    let mut answer = HttpResponse::build(status_of(error));
+    if matches!(error, Error::SignIn) {
+        answer.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+    }
+    answer.content_type("application/json; charset=utf-8").body(body.to_string())
+}
