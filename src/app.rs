@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::sync::Notify;
 
 use crate::{
-    accounts::permissions,
+    accounts::{api_keys::Rates, permissions},
     clock::{Clock, Timestamp},
     config::{Config, MailRoute, example_permissions},
     db::{Conn, Database, Tx},
@@ -45,6 +45,7 @@ struct Inner {
     mail_notify: Notify,
     saml_pool: ResponsePool,
     outbound: Outbound,
+    key_rates: Rates,
 }
 
 impl App {
@@ -65,6 +66,7 @@ impl App {
         let outbound = Outbound::new(&config);
         let inner = Inner {
             outbound,
+            key_rates: Rates::default(),
             metrics: Metrics::new(hasher.gauge())?,
             passkeys: RelyingParty::of(&config.site)?,
             config: Arc::new(config),
@@ -144,6 +146,11 @@ impl App {
     /// Who asks the world.
     pub(crate) fn outbound(&self) -> &Outbound {
         &self.0.outbound
+    }
+
+    /// How often API keys are used, and wrong ones tried.
+    pub(crate) fn key_rates(&self) -> &Rates {
+        &self.0.key_rates
     }
 
     /// A read: one connection. On SQLite what a request reads before it waits is of one moment; elsewhere each statement

@@ -81,6 +81,15 @@ pub enum Error {
     /// Holds what became of it, and until when it could have been.
     #[error("{}", dead_invitation(*.0, *.1))]
     DeadInvitation(DeadInvitation, Timestamp),
+    /// There are as many API keys as there may be. Holds how many.
+    #[error("There are {0} API keys already, as many as there can be. Revoke one that is no longer needed.")]
+    KeyLimit(usize),
+    /// An API key that does not work.
+    #[error("This API key does not work. It is mistyped, expired, suspended or revoked.")]
+    InvalidToken,
+    /// An API key that may not. Holds the permission that it takes.
+    #[error("This API key may not do that. It needs the permission {0}.")]
+    KeyForbidden(String),
     /// Members have the role. Holds how many.
     #[error("{}. Choose another role for them first.", members_have_it(*.0))]
     RoleInUse(i64),

@@ -148,6 +148,8 @@ pub(crate) mod of {
         Note,
         /// An application.
         Application,
+        /// An API key.
+        ApiKey,
         /// A running process of this program.
         Node,
         /// An audit event.
@@ -169,6 +171,8 @@ pub(crate) type RoleId = Id<of::CustomRole>;
 pub(crate) type InvitationId = Id<of::Invitation>;
 /// An application's id.
 pub(crate) type ApplicationId = Id<of::Application>;
+/// An API key's id; not its secret.
+pub(crate) type ApiKeyId = Id<of::ApiKey>;
 /// A connection's id.
 pub type ConnectionId = Id<of::Connection>;
 /// A domain's id.

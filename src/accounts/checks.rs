@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::{
+    api_keys::{KeyOwner, Presented},
     organisation_policy::{SessionTraits, Unmet},
     permissions,
     policy::{self, Membership},
@@ -17,7 +18,8 @@ use crate::{
     ids::{Id, OrganisationId, UserId},
     kinds::Permission,
     model::{
-        organisation::Named,
+        api_key::ApiKey,
+        organisation::{Named, Organisation},
         permission::{self, CatalogueEntry},
     },
 };
@@ -73,8 +75,16 @@ impl Why {
 pub(crate) struct Checked {
     /// What they are about, where the asker belongs to it.
     pub membership: Option<Membership>,
+    /// The organisation of a key of its own.
+    pub organisation: Option<Organisation>,
     /// For each: nothing where it is allowed.
     pub results: Vec<Option<Why>>,
+}
+
+impl Checked {
+    fn refused(checks: &[Check], why: Why) -> Self {
+        Self { membership: None, organisation: None, results: vec![Some(why); checks.len()] }
+    }
 }
 
 /// Answers whether `user` may, in this session where it is one, and in the organisation with this slug or id, or that had this slug before.
@@ -86,6 +96,74 @@ pub(crate) fn check(
     checks: &[Check],
     now: Timestamp,
 ) -> Result<Checked> {
+    let decide = |mine: &Membership, catalogue: &[CatalogueEntry]| decide_all(mine, catalogue, checks);
+    let mut checked = answer(conn, user, organisation, checks, now, decide)?;
+    if let (Some(session), Some(mine)) = (session, &checked.membership)
+        && !mine.organisation.is_leaving()
+    {
+        // Nobody learns what is asked for where they may not.
+        let unmet = mine.unmet(conn, session, now)?.map(Why::Unmet);
+        checked.results.iter_mut().for_each(|why| *why = why.or(unmet));
+    }
+    Ok(checked)
+}
+
+fn answer(
+    conn: &mut Conn,
+    user: &UserId,
+    organisation: Option<&str>,
+    checks: &[Check],
+    now: Timestamp,
+    decide: impl FnOnce(&Membership, &[CatalogueEntry]) -> Result<Vec<Option<Why>>>,
+) -> Result<Checked> {
+    let catalogue = catalogue_of(conn, checks)?;
+    let Some(organisation) = organisation else { return Ok(Checked::refused(checks, Why::NoOrganisation)) };
+    let Some(membership) = membership_in(conn, user, organisation, now)? else {
+        return Ok(Checked::refused(checks, Why::NotAMember));
+    };
+    if membership.organisation.is_leaving() {
+        return Ok(Checked { membership: Some(membership), ..Checked::refused(checks, Why::Leaving) });
+    }
+    let results = decide(&membership, &catalogue)?;
+    Ok(Checked { membership: Some(membership), organisation: None, results })
+}
+
+/// The same for a program with an API key. It has its own organisation, where it is one's own or for one only, and may not name
+/// another; nobody learns whether that one is there.
+pub(crate) fn check_by_key(
+    conn: &mut Conn,
+    by: &Presented,
+    organisation: Option<&str>,
+    checks: &[Check],
+    now: Timestamp,
+) -> Result<Checked> {
+    let (key, only) = (&by.key, by.key.organisation_id.as_ref());
+    match &by.owner {
+        KeyOwner::Person(user) => {
+            let named = organisation.or(only.map(Id::as_str));
+            let decide = |mine: &Membership, catalogue: &[CatalogueEntry]| {
+                decide_all(&KeyHolder { key, membership: Some(mine) }, catalogue, checks)
+            };
+            let checked = answer(conn, &user.id, named, checks, now, decide)?;
+            let is_another = |mine: &Membership| only.is_some_and(|only| *only != mine.organisation.id);
+            match checked.membership.as_ref().is_some_and(is_another) {
+                true => Ok(Checked::refused(checks, Why::NotAMember)),
+                false => Ok(checked),
+            }
+        }
+        KeyOwner::Organisation(own) => {
+            let catalogue = catalogue_of(conn, checks)?;
+            if organisation.is_some_and(|named| named != own.id.as_str() && named != own.slug) {
+                return Ok(Checked::refused(checks, Why::NotAMember));
+            }
+            let results = decide_all(&KeyHolder { key, membership: None }, &catalogue, checks)?;
+            Ok(Checked { membership: None, organisation: Some(own.clone()), results })
+        }
+    }
+}
+
+/// The entries that questions are about. [`Error::Invalid`] for a permission that there never was.
+fn catalogue_of(conn: &mut Conn, checks: &[Check]) -> Result<Vec<CatalogueEntry>> {
     let names = checks.iter().map(|check| check.permission.as_str());
     let names = names.filter(|name| Permission::from_word(name).is_none());
     // Who may change everybody's needs no permission for their own.
@@ -100,31 +178,32 @@ pub(crate) fn check(
     if !errors.is_empty() {
         return Err(Error::Invalid(errors));
     }
-    let Some(organisation) = organisation else {
-        return Ok(Checked { membership: None, results: vec![Some(Why::NoOrganisation); checks.len()] });
-    };
+    Ok(catalogue)
+}
+
+/// The membership of `user` in the organisation with this slug or id, or that had this slug before.
+fn membership_in(
+    conn: &mut Conn,
+    user: &UserId,
+    organisation: &str,
+    now: Timestamp,
+) -> Result<Option<Membership>> {
     // What looks like an id is one: nobody can call an organisation so that it is taken for another.
     let id: Option<OrganisationId> = Id::parse(organisation);
     let named = id.as_ref().map_or(Named::Slug(organisation), Named::Id);
-    let membership = match policy::membership(conn, named, user)? {
+    match policy::membership(conn, named, user)? {
         // Nor by a slug that it had before.
-        None if id.is_none() => policy::membership_by_former_slug(conn, organisation, user, now)?,
-        found => found,
-    };
-    let Some(membership) = membership else {
-        return Ok(Checked { membership: None, results: vec![Some(Why::NotAMember); checks.len()] });
-    };
-    if membership.organisation.is_leaving() {
-        return Ok(Checked { membership: Some(membership), results: vec![Some(Why::Leaving); checks.len()] });
+        None if id.is_none() => policy::membership_by_former_slug(conn, organisation, user, now),
+        found => Ok(found),
     }
-    // Nobody learns what is asked for where they may not.
-    let unmet = match session {
-        Some(session) => membership.unmet(conn, session, now)?.map(Why::Unmet),
-        None => None,
-    };
-    let results = checks.iter().map(|check| Ok(decide(&membership, &catalogue, check)?.or(unmet)));
-    let results = results.collect::<Result<_>>()?;
-    Ok(Checked { membership: Some(membership), results })
+}
+
+fn decide_all(
+    holder: &impl Holder,
+    catalogue: &[CatalogueEntry],
+    checks: &[Check],
+) -> Result<Vec<Option<Why>>> {
+    checks.iter().map(|check| decide(holder, catalogue, check)).collect()
 }
 
 /// Whether a member may do something that the catalogue has, to a thing of `owner`.
@@ -163,20 +242,65 @@ fn known<'a>(catalogue: &'a [CatalogueEntry], name: &str) -> Option<&'a Catalogu
     find(catalogue, name).or_else(|| find(catalogue, &format!("{name}{OWN}")))
 }
 
-fn decide(membership: &Membership, catalogue: &[CatalogueEntry], check: &Check) -> Result<Option<Why>> {
+/// Whoever holds permissions.
+trait Holder {
+    /// Whose own things may be theirs.
+    fn user(&self) -> Option<&UserId>;
+    /// Whether they may do what the program itself asks for.
+    fn may(&self, permission: Permission) -> bool;
+    /// Whether they have a permission of the catalogue.
+    fn has(&self, entry: &CatalogueEntry) -> Result<bool>;
+}
+
+impl Holder for Membership {
+    fn user(&self) -> Option<&UserId> {
+        Some(&self.user)
+    }
+
+    fn may(&self, permission: Permission) -> bool {
+        self.may(permission)
+    }
+
+    fn has(&self, entry: &CatalogueEntry) -> Result<bool> {
+        self.has(entry)
+    }
+}
+
+/// A key: a person's holds what it has and they may; an organisation's what it has.
+struct KeyHolder<'a> {
+    key: &'a ApiKey,
+    membership: Option<&'a Membership>,
+}
+
+impl Holder for KeyHolder<'_> {
+    fn user(&self) -> Option<&UserId> {
+        self.membership.map(|mine| &mine.user)
+    }
+
+    fn may(&self, permission: Permission) -> bool {
+        self.key.holds(permission.as_str()) && self.membership.is_none_or(|mine| mine.may(permission))
+    }
+
+    fn has(&self, entry: &CatalogueEntry) -> Result<bool> {
+        Ok(self.key.holds(&entry.name) && self.membership.map_or(Ok(true), |mine| mine.has(entry))?)
+    }
+}
+
+fn decide(holder: &impl Holder, catalogue: &[CatalogueEntry], check: &Check) -> Result<Option<Why>> {
     let why = |is_allowed: bool| (!is_allowed).then_some(Why::NotPermitted);
     if let Some(permission) = Permission::from_word(&check.permission) {
-        return Ok(why(membership.may(permission)));
+        return Ok(why(holder.may(permission)));
     }
     let has = |name: &str| match find(catalogue, name).filter(|entry| entry.retired_at.is_none()) {
-        Some(entry) => membership.has(entry),
+        Some(entry) => holder.has(entry),
         None => Ok(false),
     };
     let is_retired = known(catalogue, &check.permission).is_some_and(|entry| entry.retired_at.is_some());
     if is_retired {
         return Ok(Some(Why::Retired));
     }
-    let is_owner = check.owner.as_deref().map(|owner| owner == membership.user.as_str());
+    let is_owner =
+        check.owner.as_deref().map(|owner| holder.user().is_some_and(|user| owner == user.as_str()));
     let is_allowed = if check.permission.ends_with(OWN) {
         is_owner != Some(false) && has(&check.permission)?
     } else {

@@ -1,5 +1,6 @@
 //! Use cases and policy, without HTTP: what may happen to an account or an organisation, as transactions.
 
+pub(crate) mod api_keys;
 pub(crate) mod applications;
 pub(crate) mod authentication;
 pub(crate) mod ceremony;

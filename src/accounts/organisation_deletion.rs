@@ -17,6 +17,7 @@ use crate::{
     kinds::Role,
     mail::emails::{self, OrganisationNews},
     model::{
+        api_key,
         audit::{self, Actor, Event},
         connection, domain, membership,
         organisation::{self, Organisation},
@@ -31,12 +32,16 @@ pub(crate) struct Extent {
     pub members: i64,
     /// How many identity providers are connected.
     pub connections: usize,
+    /// How many API keys it has.
+    pub keys: usize,
 }
 
 /// What would be deleted with an organisation.
 pub(crate) fn extent(conn: &mut Conn, organisation: &OrganisationId) -> Result<Extent> {
     let members = membership::counts(conn, organisation)?.iter().map(|(.., count)| count).sum();
-    Ok(Extent { members, connections: connection::of(conn, organisation)?.len() })
+    let connections = connection::of(conn, organisation)?.len();
+    let keys = api_key::list(conn, api_key::Of::Organisation(organisation))?.len();
+    Ok(Extent { members, connections, keys })
 }
 
 /// Deletes an organisation once `grace` is over; asking again does not put it off. Returns when. [`Error::DomainInForce`]

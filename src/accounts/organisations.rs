@@ -299,12 +299,12 @@ fn end_membership(
     identity_links::forget_at(tx, actor, organisation, user)?;
     audit::record(tx, actor, user, Event::MemberRemoved { organisation: organisation.clone() })?;
     open_invitations::recheck(tx, actor, organisation, user)?;
+    super::api_keys::endings::end_at(tx, actor, organisation, user)?;
     // Whoever leaves by themselves keeps what is theirs.
     let person = user::by_id(tx.conn, user)?;
     let speaks = domain::verified(tx.conn, &person.email.domain())?;
     let speaks = speaks.is_some_and(|domain| domain.organisation_id == *organisation);
-    let occasion = Occasion::MembershipEnded { has_spoken: speaks && !is_leaving };
-    end_access(tx, actor, user, occasion)?;
+    end_access(tx, actor, user, Occasion::MembershipEnded { has_spoken: speaks && !is_leaving })?;
     let (organisation, reader) = (organisation::by_id(tx.conn, organisation)?, user::by_id(tx.conn, user)?);
     tell(tx, &reader, &organisation, MembershipChange::Removed)
 }

@@ -9,7 +9,7 @@ use crate::{
     error::Result,
     ids::{Id, UserId},
     model::{
-        audit, domain, gate_session, identity, invitation, note, outbox, passkey,
+        api_key, audit, domain, gate_session, identity, invitation, note, outbox, passkey,
         personal_data::PersonalData, rate_limit, recovery_code, security_change, session, sign_in,
         sso_attempt, token, totp, user,
     },
@@ -29,6 +29,7 @@ pub const ALL: &[&PersonalData] = &[
     &organisations::PERSONAL_DATA,
     &invitation::PERSONAL_DATA,
     &note::PERSONAL_DATA,
+    &api_key::PERSONAL_DATA,
     &domain::PERSONAL_DATA,
     &identity::PERSONAL_DATA,
     &sso_attempt::PERSONAL_DATA,

@@ -228,11 +228,12 @@ async fn list(app: &App, as_json: bool) -> Outcome {
 fn whole(conn: &mut Conn, found: &Organisation) -> Result<Value> {
     let mut told = told(found);
     let owners = members::owners(conn, &found.id)?;
-    let Extent { members, connections } = organisation_deletion::extent(conn, &found.id)?;
+    let Extent { members, connections, keys } = organisation_deletion::extent(conn, &found.id)?;
     let domains = domain::of(conn, &found.id)?;
     told["owners"] = owners.iter().map(|owner| owner.email.spelled()).collect();
     told["members"] = members.into();
     told["connections"] = connections.into();
+    told["keys"] = keys.into();
     told["domains"] = domains.iter().map(|domain| domain.name.as_str()).collect();
     Ok(told)
 }
@@ -252,7 +253,7 @@ async fn show(app: &App, which: &Which) -> Outcome {
     say!("{}  {}  {}", found.id, found.slug, found.name);
     say!("  {}, created {}", state(&found), found.created_at.iso());
     say!("  owned by {}", list("owners"));
-    say!("  {} members, {} connections", told["members"], told["connections"]);
+    say!("  {} members, {} connections, {} API keys", told["members"], told["connections"], told["keys"]);
     say!("  domains: {}", list("domains"));
     Ok(())
 }

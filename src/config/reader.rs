@@ -181,6 +181,8 @@ impl Reader {
                 email_undo: self.span("EMAIL_UNDO_LIFE", "7d"),
                 hand_over: self.span("HAND_OVER_LIFE", "7d"),
                 organisation_grace: self.span("ORGANISATION_GRACE", "14d"),
+                key: self.span("KEY_LIFE", "90d"),
+                key_longest: self.span_or_off("KEY_MAX_LIFE", "366d"),
                 former_slug: self.span("FORMER_SLUG_LIFE", "90d"),
                 deletion_grace: self.span("DELETION_GRACE", "30d"),
                 deletion_reminder: self.span("DELETION_REMINDER", "3d"),

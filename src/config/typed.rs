@@ -77,6 +77,10 @@ pub struct Lifetimes {
     pub hand_over: TimeDelta,
     /// From deleting an organisation to its end.
     pub organisation_grace: TimeDelta,
+    /// An API key, unless its maker says otherwise.
+    pub key: TimeDelta,
+    /// An API key at most; nothing where it need not expire.
+    pub key_longest: Option<TimeDelta>,
     /// A short name that an organisation had.
     pub former_slug: TimeDelta,
     /// From asking to be deleted to being deleted.

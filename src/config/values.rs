@@ -123,6 +123,15 @@ impl Reader {
         })
     }
 
+    /// The same, or `off`.
+    pub(crate) fn span_or_off(&mut self, name: &'static str, default: &str) -> Option<TimeDelta> {
+        if self.text(name).is_some_and(|text| text.eq_ignore_ascii_case("off")) {
+            self.held.insert(name, "off".to_owned());
+            return None;
+        }
+        Some(self.span(name, default))
+    }
+
     /// An address and a port, with what is usually left out of it put back in for the advice.
     pub(crate) fn socket(&mut self, name: &'static str, example: SocketAddr) -> Option<SocketAddr> {
         let text = self.text(name)?;

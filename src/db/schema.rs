@@ -418,6 +418,30 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    api_keys (id) {
+        id -> Text,
+        user_id -> Nullable<Text>,
+        organisation_id -> Nullable<Text>,
+        made_by -> Text,
+        name -> Text,
+        hint -> Text,
+        secret_hash -> Text,
+        former_hash -> Nullable<Text>,
+        former_until -> Nullable<Timestamp>,
+        permissions -> Text,
+        created_at -> Timestamp,
+        rolled_at -> Timestamp,
+        expires_at -> Nullable<Timestamp>,
+        suspended_at -> Nullable<Timestamp>,
+        last_used_at -> Nullable<Timestamp>,
+        last_used_from -> Nullable<Text>,
+        expiry_emails -> Integer,
+    }
+}
+
+diesel::joinable!(api_keys -> organisations (organisation_id));
+diesel::joinable!(api_keys -> users (user_id));
 diesel::joinable!(attempts -> connections (connection_id));
 diesel::joinable!(connections -> organisations (organisation_id));
 diesel::joinable!(domains -> organisations (organisation_id));
@@ -463,6 +487,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     domains,
     identities,
     invitations,
+    api_keys,
     assertions,
     attempts,
     notes,

@@ -1,4 +1,4 @@
-//! What the application behind this site asks, with the cookie of its visitor: may they do this in this organisation?
+//! What the application behind this site asks, with the cookie of its visitor or an API key: may they do this in this organisation?
 
 use actix_web::web::Data;
 use serde::Deserialize;
@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use crate::{
     accounts::checks::{self, Check, MOST_CHECKS, Why},
     app::App,
+    db::Conn,
     error::{Error, Errors, Result},
-    web::{CurrentUser, Input, Reply},
+    web::{Input, Principal, Reply},
 };
 
 /// One question, or several.
@@ -29,30 +30,51 @@ pub(crate) struct Question {
     owner: Option<String>,
 }
 
-/// `POST /auth/check`: 200 whether it is allowed or not.
-pub(crate) async fn create(me: CurrentUser, Input(form): Input<Form>, app: Data<App>) -> Result<Reply> {
-    if form.activity != Some(false) {
-        me.note_activity(&app).await;
-    }
-    let is_batch = form.checks.is_some();
-    // Where none is named, the one in use in this session is meant.
-    let current = me.organisation.as_ref().map(|current| current.id.as_str().to_owned());
-    let (user, now, organisation) = (me.user.id.clone(), me.now, form.organisation.clone().or(current));
-    let session = me.traits();
+/// `POST /auth/check`: 200 whether it is allowed or not. Takes an API key in the place of the cookie.
+pub(crate) async fn create(who: Principal, Input(form): Input<Form>, app: Data<App>) -> Result<Reply> {
+    let (is_batch, named) = (form.checks.is_some(), form.organisation.clone());
+    let is_activity = form.activity != Some(false);
     let questions = form.questions()?;
-    let checked = app
-        .read(move |conn| {
-            checks::check(conn, (&user, Some(&session)), organisation.as_deref(), &questions, now)
-        })
-        .await?;
-    let results: Vec<Value> = checked.results.iter().map(|why| result(*why)).collect();
-    let mut answer = match (is_batch, results.first()) {
-        (false, Some(only)) => only.clone(),
-        _ => json!({ "results": results }),
+    let (mut answer, checked) = match who {
+        Principal::User(me) => {
+            if is_activity {
+                me.note_activity(&app).await;
+            }
+            // Where none is named, the one in use in this session is meant.
+            let current = me.organisation.as_ref().map(|current| current.id.as_str().to_owned());
+            let (user, now, organisation) = (me.user.id.clone(), me.now, named.or(current));
+            let session = me.traits();
+            let check = move |conn: &mut Conn| {
+                checks::check(conn, (&user, Some(&session)), organisation.as_deref(), &questions, now)
+            };
+            (json!({ "user": { "id": me.user.id } }), app.read(check).await?)
+        }
+        Principal::ApiKey(program) => {
+            let (by, now) = ((*program.presented).clone(), program.now);
+            let mut answer = json!({ "key": { "id": by.key.id, "name": by.key.name } });
+            if let Some(user) = by.user_id() {
+                answer["user"] = json!({ "id": user });
+            }
+            let check =
+                move |conn: &mut Conn| checks::check_by_key(conn, &by, named.as_deref(), &questions, now);
+            (answer, app.read(check).await?)
+        }
     };
-    answer["user"] = json!({ "id": me.user.id });
+    let results: Vec<Value> = checked.results.iter().map(|why| result(*why)).collect();
+    match (is_batch, results.first()) {
+        (false, Some(only)) => {
+            for (name, value) in only.as_object().into_iter().flatten() {
+                answer[name] = value.clone();
+            }
+        }
+        _ => answer["results"] = results.into(),
+    }
+    if let Some(own) =
+        checked.organisation.as_ref().or(checked.membership.as_ref().map(|mine| &mine.organisation))
+    {
+        answer["organisation"] = json!({ "id": own.id, "slug": own.slug });
+    }
     if let Some(mine) = checked.membership {
-        answer["organisation"] = json!({ "id": mine.organisation.id, "slug": mine.organisation.slug });
         answer["role"] = json!(mine.role);
         answer["roleName"] = mine.role.words().into();
     }

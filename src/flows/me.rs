@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::{
-    accounts::profile,
+    accounts::{api_keys::ACCOUNT_READ, profile},
     app::App,
     error::{Error, Errors, Result},
     model::{
         token::{self, ChangeEmail},
         user::Name,
     },
-    web::{CurrentUser, Input, Reply, VerifiedUser, views::UserView},
+    web::{CurrentUser, Input, Principal, Reply, VerifiedUser, views::UserView},
 };
 
 /// The overview.
@@ -43,12 +43,20 @@ pub(crate) struct OrganisationForm {
     organisation: Option<String>,
 }
 
-/// `GET /me`
-pub(crate) async fn show(me: CurrentUser, app: Data<App>) -> Result<Reply> {
-    let (owner, now, name) = (me.user.id.clone(), me.now, me.user.name.clone());
+/// `GET /me`. An API key needs `account:read`.
+pub(crate) async fn show(who: Principal, app: Data<App>) -> Result<Reply> {
+    let (user, now) = match who {
+        Principal::User(me) => (me.user.clone(), me.now),
+        Principal::ApiKey(program) => {
+            program.require(ACCOUNT_READ)?;
+            let user = program.presented.user().ok_or(Error::NotFound)?;
+            (user.clone(), program.now)
+        }
+    };
+    let (owner, name) = (user.id.clone(), user.name.clone());
     let pending = app.read(move |conn| token::outstanding::<ChangeEmail>(conn, &owner, now)).await?;
     let pending = pending.map(|change| change.new.spelled().to_owned());
-    Ok(Reply::page(MePage { user: UserView::from(&me.user), pending, name, errors: Errors::default() }))
+    Ok(Reply::page(MePage { user: UserView::from(&user), pending, name, errors: Errors::default() }))
 }
 
 /// `PUT POST /me/name`

@@ -21,6 +21,7 @@ pub(crate) mod gate;
 pub(crate) mod hand_over;
 pub(crate) mod health;
 pub(crate) mod invitations;
+pub(crate) mod keys;
 pub(crate) mod login;
 pub(crate) mod login_passkey;
 pub(crate) mod logins;

@@ -22,6 +22,7 @@ use crate::{
     ids::{SessionId, UserId},
     mail::emails::ResetOccasion,
     model::{
+        api_key::{self, Of},
         device::Device,
         session::Listed,
         token::{self, ReportSignIn, ReportedEvent},
@@ -86,6 +87,7 @@ async fn load(app: &App, secret: Secret<ReportSignIn>) -> Result<NotMePage> {
             authenticator_app: judged.removes_app,
             recovery_codes: judged.removes_codes,
             deletion: judged.keeps_account,
+            keys: api_key::list(conn, Of::Person(&user.id))?.len(),
             passkeys: judged.passkeys.into_iter().map(|(_, name)| name).collect(),
             address: address.filter(|_| told.told_to.as_deref() != Some(&user.email.normalized())),
         };

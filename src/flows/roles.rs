@@ -21,9 +21,12 @@ use crate::{
     db::Conn,
     error::{Error, Errors, Result},
     ids::RoleId,
-    kinds::Permission,
-    model::{held_role::HeldRole, membership, organisation::Organisation, permission, role},
-    web::{Input, Member, Query, Reply, SteppedUpMember, member::RolesManage},
+    model::{held_role::HeldRole, membership, organisation::Organisation, role},
+    web::{
+        Input, Member, Query, Reply, SteppedUpMember,
+        member::RolesManage,
+        permission_form::{self, PermissionView},
+    },
 };
 
 /// Every role, and the form for another.
@@ -68,26 +71,6 @@ pub(crate) struct RoleView {
     built_in: bool,
 }
 
-/// A permission that a role can hold.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct PermissionView {
-    name: String,
-    title: String,
-    group: String,
-    /// Whether the reader may give it.
-    can_give: bool,
-    /// Whether it is the first of its group.
-    #[serde(skip)]
-    begins_group: bool,
-}
-
-impl PermissionView {
-    fn is_always_held(&self) -> bool {
-        self.name == Permission::OrganisationRead.as_str()
-    }
-}
-
 /// `GET /organisations/{slug}/roles`
 pub(crate) async fn index(me: Member<RolesManage>, app: Data<App>) -> Result<Reply> {
     let access = me.access();
@@ -99,7 +82,7 @@ impl RolesPage {
         let mine = access.decide(conn)?;
         Ok(Self {
             roles: all(conn, &mine)?,
-            catalogue: catalogue(conn, &mine)?,
+            catalogue: permission_form::of_roles(conn, &mine)?,
             organisation: mine.organisation,
             form: RoleForm::default(),
             errors: Errors::default(),
@@ -122,21 +105,6 @@ fn all(conn: &mut Conn, mine: &Membership) -> Result<Vec<RoleView>> {
         let members = counts.get(&role.to_string()).copied().unwrap_or_default();
         let (name, built_in) = (role.words().to_owned(), role.custom().is_none());
         views.push(RoleView { id: role, name, permissions, members, built_in });
-    }
-    Ok(views)
-}
-
-/// What a role can be made of: the program's own permissions, and those of the application.
-fn catalogue(conn: &mut Conn, mine: &Membership) -> Result<Vec<PermissionView>> {
-    let held = mine.permissions(conn)?;
-    let own = Permission::ALL.iter().filter(|permission| permission.fits_custom_roles());
-    let own = own.map(|permission| (permission.to_string(), permission.title().to_owned()));
-    let application = permission::all(conn)?.into_iter().filter(|entry| entry.retired_at.is_none());
-    let mut views: Vec<PermissionView> = Vec::new();
-    for (name, title) in own.chain(application.map(|entry| (entry.name, entry.title))) {
-        let group = name.split(':').next().unwrap_or_default().to_owned();
-        let begins_group = views.last().is_none_or(|last| last.group != group);
-        views.push(PermissionView { can_give: held.contains(&name), begins_group, group, name, title });
     }
     Ok(views)
 }
@@ -193,7 +161,7 @@ impl RolePage {
         Ok(Self {
             form: RoleForm::of(&role.name, &role.permissions),
             others: others.filter(|other| !other.is_owner() && *other != role.id).collect(),
-            catalogue: catalogue(conn, &mine)?,
+            catalogue: permission_form::of_roles(conn, &mine)?,
             organisation: mine.organisation,
             role,
             errors: Errors::default(),

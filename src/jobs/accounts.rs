@@ -5,7 +5,7 @@ use super::{
     schedule::Job,
 };
 use crate::{
-    accounts::{deletion, email_verification, factor_reset, organisation_deletion},
+    accounts::{api_keys, deletion, email_verification, factor_reset, organisation_deletion},
     db::Tx,
     error::Result,
     model::{audit::Actor, job, organisation, user},
@@ -68,6 +68,20 @@ pub(crate) async fn factor_resets(run: &mut Run<'_>) -> Result<(), Stop> {
         factor_reset::carry_out,
     )
     .await
+}
+
+/// Tells the owners of API keys that are about to end: first of those whose last day it is, who need no other email.
+pub(crate) async fn api_keys(run: &mut Run<'_>) -> Result<(), Stop> {
+    let now = run.app.now();
+    for is_last_day in [true, false] {
+        run.for_each(
+            "expiring_api_keys",
+            move |conn, after| api_keys::to_remind(conn, now, is_last_day, after, PAGE),
+            move |tx, id| api_keys::remind(tx, id, is_last_day),
+        )
+        .await?;
+    }
+    Ok(())
 }
 
 /// Has the file written anew, in the same transaction: a kill right after it forgets nothing.

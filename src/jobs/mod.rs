@@ -163,6 +163,7 @@ async fn steps(job: Job, run: &mut Run<'_>) -> Result<(), Stop> {
         Job::Deletions => accounts::deletions(run).await,
         Job::Unconfirmed => accounts::unconfirmed(run).await,
         Job::FactorResets => accounts::factor_resets(run).await,
+        Job::ApiKeys => accounts::api_keys(run).await,
         Job::Sso => look_after_sso(run).await,
         Job::Sweep => sweep::all(run).await,
         Job::Vacuum => vacuum(run).await,

@@ -11,6 +11,8 @@ pub enum Job {
     Unconfirmed,
     /// Takes the second factors away from those who lost everything, after the delay.
     FactorResets,
+    /// Tells the owners of API keys that are about to end.
+    ApiKeys,
     /// Reads the metadata of identity providers anew, looks at the records of domains, and warns owners.
     Sso,
     /// Removes rows whose time is up.
@@ -21,8 +23,15 @@ pub enum Job {
 
 impl Job {
     /// All of them.
-    pub const ALL: [Job; 6] =
-        [Job::Deletions, Job::Unconfirmed, Job::FactorResets, Job::Sso, Job::Sweep, Job::Vacuum];
+    pub const ALL: [Job; 7] = [
+        Job::Deletions,
+        Job::Unconfirmed,
+        Job::FactorResets,
+        Job::ApiKeys,
+        Job::Sso,
+        Job::Sweep,
+        Job::Vacuum,
+    ];
 
     /// Its name, for operators and in the database.
     pub fn name(self) -> &'static str {
@@ -30,6 +39,7 @@ impl Job {
             Job::Deletions => "deletions",
             Job::Unconfirmed => "unconfirmed",
             Job::FactorResets => "factor-resets",
+            Job::ApiKeys => "api-keys",
             Job::Sso => "sso",
             Job::Sweep => "sweep",
             Job::Vacuum => "vacuum",
@@ -46,6 +56,7 @@ impl Job {
             Job::FactorResets => {
                 "takes the second factors away from those who lost everything, after the delay"
             }
+            Job::ApiKeys => "tells the owners of API keys that are about to end",
             Job::Sso => "reads metadata of identity providers, looks at records of domains, warns owners",
             Job::Sweep => "removes sessions, links, counters, sign-ins and emails whose time is up",
             Job::Vacuum => "writes a SQLite file anew after a purge, so that nothing is left in it",
@@ -58,6 +69,7 @@ impl Job {
             Job::Deletions => TimeDelta::minutes(1),
             Job::Unconfirmed => TimeDelta::hours(1),
             Job::FactorResets => TimeDelta::seconds(30),
+            Job::ApiKeys => TimeDelta::minutes(30),
             Job::Sso => TimeDelta::minutes(5),
             Job::Sweep => TimeDelta::minutes(10),
             // Until it is asked for.

@@ -8,7 +8,7 @@ use crate::{
     db::Tx,
     error::Result,
     model::{
-        assertion, audit, former_slug, gate_session, invitation, outbox, rate_limit, secret_key,
+        api_key, assertion, audit, former_slug, gate_session, invitation, outbox, rate_limit, secret_key,
         security_change, session, sign_in, token, totp,
     },
 };
@@ -22,6 +22,7 @@ const BROOMS: &[(&str, Broom)] = &[
     ("gate_sessions", gate_session::sweep),
     ("tokens", token::sweep),
     ("invitations", invitation::sweep),
+    ("api_keys", api_key::sweep),
     ("totp_setups", totp::sweep),
     ("throttles", rate_limit::sweep),
     ("assertions", assertion::sweep),

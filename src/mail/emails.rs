@@ -18,6 +18,7 @@ trait EmailBody {
 #[macro_use]
 mod templates;
 
+mod api_key;
 mod credentials;
 mod deletion;
 mod email_change;
@@ -30,6 +31,7 @@ mod single_sign_on;
 mod test_email;
 
 pub(crate) use self::{
+    api_key::{KeyNews, KeyTold, MakerNews, api_key, key_in_words, keys_of_maker},
     credentials::{
         FactorChange, KeptCredentials, ResetOccasion, factor_changed, identity_linked, password_changed,
         reset_password, reset_password_unconfirmed, secured_elsewhere, sign_in_again, wrong_step_ups,

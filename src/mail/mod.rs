@@ -116,6 +116,10 @@ pub enum EmailKind {
     Invitation,
     /// What became of an invitation that its reader sent.
     InvitationAnswered,
+    /// An API key was made, got another secret, was found or is about to end.
+    ApiKey,
+    /// Which keys of an organisation somebody made who left, or whose account was in doubt.
+    KeysOfMaker,
     /// Sent by `vestibule doctor` to see that mail arrives.
     Test,
 }
@@ -157,6 +161,8 @@ impl EmailKind {
             Self::SsoChanged => "sso_changed",
             Self::Invitation => "invitation",
             Self::InvitationAnswered => "invitation_answered",
+            Self::ApiKey => "api_key",
+            Self::KeysOfMaker => "keys_of_maker",
             Self::Test => "test",
         }
     }

@@ -47,6 +47,8 @@ text_enum! {
         AddressLeft => "address_left",
         /// A way in was removed by a containment; before is what it takes to put it back.
         CredentialRemoved => "credential_removed",
+        /// An API key was made, or got another secret; the target is its id.
+        ApiKeyMade => "api_key_made",
         /// An owner changed an organisation's single sign-on; the target is the connection or the domain.
         SsoChanged => "sso_changed",
     }

@@ -1,7 +1,7 @@
 //! The URLs of organisations.
 
 use super::entry::{Entry, delete, get, post, put};
-use crate::flows::{audit, hand_over, invitations, me, notes, organisations, roles, saml, sso};
+use crate::flows::{audit, hand_over, invitations, keys, me, notes, organisations, roles, saml, sso};
 
 /// Those of organisations, their members, invitations, roles and single sign-on.
 #[rustfmt::skip]
@@ -25,7 +25,7 @@ pub(super) fn entries() -> Vec<Entry> {
         get("/organisations/{slug}/policy", "`{secondFactorFrom, sessionIdle, …, effects, yourAddress, unmet}`: what it asks of members' sessions", organisations::policy),
         put("/organisations/{slug}/policy", "the whole policy: `{policy, effects}`; `?dry=1` changes nothing and says whom it would keep out", organisations::set_policy),
         post("/organisations/{slug}/policy", "the same for forms", organisations::set_policy),
-        get("/organisations/{slug}/delete", "`{members, connections, deleteAt}`: what goes with it", organisations::delete_form),
+        get("/organisations/{slug}/delete", "`{members, connections, keys, deleteAt}`: what goes with it", organisations::delete_form),
         post("/organisations/{slug}/delete", "`{name}` as it is → `{deleteAt}`; its members lose it now, its owners can restore it until then", organisations::delete),
         get("/organisations/{slug}/restore", "`{scheduled, daysRemaining, deleteAt}`; all that it shows meanwhile", organisations::restore_form),
         post("/organisations/{slug}/restore", "the organisation stays: `{scheduled}`", organisations::restore),
@@ -52,6 +52,11 @@ pub(super) fn entries() -> Vec<Entry> {
         post("/organisations/{slug}/roles/{role}", "the same for forms", roles::save),
         delete("/organisations/{slug}/roles/{role}", "removes it; `?replaceWith=viewer` where members have it", roles::remove),
         post("/organisations/{slug}/roles/{role}/remove", "`{replaceWith?}`: the same for forms", roles::remove_by_form),
+        get("/organisations/{slug}/keys", "`{keys, catalogue}`: its own API keys, and what they can hold", keys::organisation::index),
+        post("/organisations/{slug}/keys", "`{name, permissions, expiresIn?}` → 201 `{key, secret}`; the secret is shown this once", keys::organisation::create),
+        delete("/organisations/{slug}/keys/{id}", "ends one at once", keys::organisation::revoke),
+        post("/organisations/{slug}/keys/{id}/revoke", "the same for forms", keys::organisation::revoke),
+        post("/organisations/{slug}/keys/{id}/roll", "`{overlap?}`: another secret → `{key, secret}`; the one before works on so long", keys::organisation::roll),
         get("/organisations/{slug}/audit", "`{events, next}`, newest first; `?event=`, `?actor=`, `?from=`, `?to=` narrow it; `?format=csv` or `ndjson`: all that fits, as a file", audit::show),
         get("/organisations/{slug}/notes", "`{notes, next}`, newest first, with `notes:read`: the example, where `EXAMPLE_NOTES` is on", notes::index),
         post("/organisations/{slug}/notes", "`{text}` → 201 `{note}`, with `notes:create`", notes::create),

@@ -17,6 +17,8 @@ pub enum Access {
     Pending,
     /// A user who is signed in, the address confirmed or not.
     SignedIn,
+    /// A user who is signed in, or an API key.
+    SignedInOrApiKey,
     /// A user who is signed in, also while the account waits to be deleted.
     IncludingScheduledDeletion,
     /// A user who is signed in and stepped up within the step-up window.

@@ -34,7 +34,7 @@ pub(crate) fn json(
     if let Error::SsoRequired(way) = error {
         body["signIn"] = way.as_str().into();
     }
-    if let Error::Forbidden(permission) = error {
+    if let Error::Forbidden(permission) | Error::KeyForbidden(permission) = error {
         body["permission"] = permission.as_str().into();
     }
     if let Error::InvitationForAnother(invited) = error {
@@ -65,9 +65,13 @@ pub(crate) fn json(
     answer.content_type("application/json; charset=utf-8").body(body.to_string())
 }
 
-/// Says when a request may be sent again, where that is what is wrong.
+/// Says when a request may be sent again, or with what, where that is what is wrong.
 pub(crate) fn put_retry_after(answer: &mut HttpResponseBuilder, error: &Error) {
     match error {
+        // RFC 6750 §3.
+        Error::InvalidToken => {
+            answer.insert_header((header::WWW_AUTHENTICATE, "Bearer error=\"invalid_token\""));
+        }
         Error::Busy | Error::Unavailable(_) | Error::NotReady(_) => {
             answer.insert_header((header::RETRY_AFTER, "5"));
         }

@@ -34,6 +34,7 @@ impl fmt::Display for Access {
             Self::Anyone => "anyone",
             Self::Pending => "pending",
             Self::SignedIn => "signed in",
+            Self::SignedInOrApiKey => "signed in, or API key",
             Self::IncludingScheduledDeletion => "including scheduled deletion",
             Self::SteppedUp => "stepped up",
             Self::Verified => "verified",

@@ -44,6 +44,7 @@ needed!(
     AuditRead,
     RolesManage,
     SettingsManage,
+    KeysManage,
     OwnersManage,
     OrganisationDelete,
     SsoManage

@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 pub(crate) mod assets;
+pub(crate) mod bearer;
 pub(crate) mod body_budget;
 pub(crate) mod browser_binding;
 pub(crate) mod client;
@@ -35,7 +36,9 @@ pub(crate) mod negotiation;
 pub(crate) mod observe;
 pub(crate) mod origin;
 pub(crate) mod pending;
+pub(crate) mod permission_form;
 pub(crate) mod plain_http;
+pub(crate) mod principal;
 pub(crate) mod reply;
 pub(crate) mod return_to;
 pub(crate) mod saved_request;
@@ -64,6 +67,7 @@ pub(crate) use self::{
     magic_link_cookie::MagicLinkRequester,
     member::{Member, SteppedUpMember},
     pending::PendingLogin,
+    principal::Principal,
     reply::Reply,
     return_to::ReturnTo,
     visitor::Authenticated,

@@ -9,20 +9,23 @@ use actix_web::{
     web::Data,
 };
 
-use super::{error_response, gate_paths};
+use super::{bearer, error_response, gate_paths};
 use crate::{app::App, error::Error};
 
 // The writes that come from elsewhere by their nature. The first is bound to the browser that asked by a cookie of its own,
 // and to the request that was sent; the second is signed by an identity provider, and reads no cookie.
 const FROM_ELSEWHERE: [&str; 2] = ["/auth/saml/callback", "/auth/saml/logout"];
 
-/// Refuses an unsafe method from another site (Fetch Metadata; `Origin` where a browser does not send it).
+/// Refuses an unsafe method from another site (Fetch Metadata; `Origin` where a browser does not send it). No browser adds an
+/// API key by itself.
 pub(crate) async fn same_origin_writes(
     req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> actix_web::Result<ServiceResponse<BoxBody>> {
-    // At the host of a gate another origin is its own: what is asked there looks for itself.
-    let is_apart = FROM_ELSEWHERE.contains(&req.path()) || gate_paths::is_for_proxies(req.path());
+    // At the host of a gate another origin is its own: what is asked there looks for itself. A key comes with nobody's cookie.
+    let is_apart = FROM_ELSEWHERE.contains(&req.path())
+        || gate_paths::is_for_proxies(req.path())
+        || bearer::presented(req.request()).is_some();
     if !req.method().is_safe() && !is_apart && is_foreign(req.request()) {
         let answer = error_response::render(req.request(), &Error::CrossOrigin);
         return Ok(req.into_response(answer));

@@ -11,7 +11,7 @@ use actix_web::{
 use chrono::TimeDelta;
 
 use super::{
-    app_of, forwarded, gate_paths, negotiation, session_cookie,
+    app_of, bearer, forwarded, gate_paths, negotiation, session_cookie,
     together::{self, FirstFound},
 };
 use crate::{
@@ -149,7 +149,11 @@ pub(crate) async fn load(
     req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> actix_web::Result<ServiceResponse<BoxBody>> {
-    let secrets = session_cookie::presented(req.request());
+    // An API key counts alone.
+    let secrets = match bearer::presented(req.request()) {
+        Some(_) => Vec::new(),
+        None => session_cookie::presented(req.request()),
+    };
     // What a proxy passes on is of another host, and may have another user agent.
     if !secrets.is_empty() && !gate_paths::is_for_proxies(req.path()) {
         let presented = find(&req, secrets).await;

@@ -176,3 +176,49 @@ async fn every_page_of_the_audit_log_and_of_notes_is_fit_for_everybody() {
 
     inspector.report();
 }
+
+#[actix_web::test]
+async fn every_page_about_api_keys_is_fit_for_everybody() {
+    let app = TestApp::open().await;
+    let chromium = Chromium::start();
+    let ada = chromium.browser(&app, LAPTOP).await;
+    let mut inspector = Inspector::new(&app);
+    app.verified("ada@example.com").await;
+    ada.arrives("ada@example.com").await;
+    ada.open("/organisations").await;
+    ada.fill("Name", "Acme & Sons").await;
+    ada.press("Create organisation").await;
+    ada.is_at("/organisations/acme-sons").await;
+
+    ada.open("/me/keys").await;
+    inspector.look(&ada, "keys-none").await;
+    ada.fill("Name", "Nightly build with a rather long name").await;
+    ada.field("Read your account: your name and email address").await.click().await.unwrap();
+    ada.press("Create API key").await;
+    ada.fill("Password", PASSWORD).await;
+    ada.press("Confirm").await;
+    ada.reads("Copy your API key").await;
+    inspector.look(&ada, "keys-made").await;
+    ada.follow("I've copied it").await;
+    ada.is_at("/me/keys").await;
+    inspector.look(&ada, "keys").await;
+    ada.press("Create API key").await;
+    ada.is_refused().await;
+    inspector.look(&ada, "keys-error").await;
+    ada.open("/me/keys").await;
+    ada.press("Suspend all").await;
+    ada.reads("One API key is suspended.").await;
+    inspector.look(&ada, "keys-suspended").await;
+
+    ada.open("/organisations/acme-sons/keys").await;
+    inspector.look(&ada, "keys-organisation-none").await;
+    ada.fill("Name", "Sync").await;
+    ada.field("See names and email addresses of members").await.click().await.unwrap();
+    ada.press("Create API key").await;
+    ada.reads("Copy your API key").await;
+    ada.follow("I've copied it").await;
+    ada.is_at("/organisations/acme-sons/keys").await;
+    inspector.look(&ada, "keys-organisation").await;
+
+    inspector.report();
+}

@@ -9,7 +9,7 @@ use vestibule::{
 use crate::{
     harness::{PASSWORD, TestApp, Visitor, authenticator::Authenticator, token_in},
     idp::{Acme, id_of},
-    magic_link, passkeys,
+    keys, magic_link, passkeys,
 };
 
 const ADA: &str = "ada@example.com";
@@ -64,14 +64,31 @@ const TABLE: [(Occasion, Left); 16] = [
     (Occasion::SsoRequired, [NO, NO, NO, None, NO]),
 ];
 
+/// What becomes of an API key of the account: it works, waits to be resumed, waits with the account, or is gone.
+fn key_after(occasion: Occasion) -> &'static str {
+    match occasion {
+        Occasion::NotMe
+        | Occasion::AddressUndone
+        | Occasion::ResetByMail
+        | Occasion::Locked
+        | Occasion::LockedAsCompromised => "suspended",
+        Occasion::EmailVerified => "ended",
+        Occasion::DeletionScheduled => "waiting",
+        _ => "working",
+    }
+}
+
 #[actix_web::test]
 async fn what_ends_when() {
     for (occasion, expected) in TABLE {
-        let left = Case::of(occasion).await.left_after(expected).await;
+        let case = Case::of(occasion).await;
+        let secret = keys::planted(&case.app, ADA).await;
+        let (left, key) = case.left_after(expected, &secret).await;
         assert_eq!(
             left, expected,
             "{occasion:?}: this session, the other, the link, the known browser, the password"
         );
+        assert_eq!(key, key_after(occasion), "{occasion:?}: the API key");
     }
 }
 
@@ -199,8 +216,9 @@ impl Case {
         }
     }
 
-    async fn left_after(mut self, expected: Left) -> Left {
+    async fn left_after(mut self, expected: Left, secret: &str) -> (Left, &'static str) {
         self.happens().await;
+        let key = keys::state(&self.app, secret).await;
         let (app, occasion) = (&self.app, self.occasion);
         // A deletion, too, leaves its own session where it can be stopped.
         let own = match occasion {
@@ -222,7 +240,7 @@ impl Case {
         // Where there is nothing to look at, or nobody can get in to look.
         let known = expected[3].map(|_| is_in && is_known);
         let password = expected[4].map(|_| has_password);
-        [Some(own), Some(other), Some(link), known, password]
+        ([Some(own), Some(other), Some(link), known, password], key)
     }
 
     async fn moves(&self) {

@@ -295,6 +295,8 @@ async fn a_write_from_another_site_is_refused_at_every_door_and_changes_nothing_
                         .iter()
                         .any(|end| row.path.ends_with(end) && row.path != "/me/delete")
                     || is_apart.contains(&row.path)
+                    // Nobody has a key.
+                    || row.path.contains("/keys/")
                     || row.path.starts_with("/me/passkeys") && row.path != "/me/passkeys/options";
                 if (turn, face) == (0, Face::Html) && !is_apart {
                     // The very same request from here does change something.
@@ -412,7 +414,9 @@ async fn a_body_is_a_form_or_json_whole_and_of_a_size() {
             let answer = ask(&app, Face::Json, &visitor, &row.method, &path, Some((kind, body))).await;
             let status = answer.status.as_u16();
             // There is no such organisation; members of none learn no more.
-            let fits = [401, 422].contains(&status) || (status == 404 && path.starts_with("/organisations/"));
+            // Nor has anybody such a key.
+            let is_hidden = path.starts_with("/organisations/") || path.starts_with("/me/keys/");
+            let fits = [401, 422].contains(&status) || (status == 404 && is_hidden);
             // Nothing says that none is to be in use.
             let fits = fits || (status == 200 && path == "/me/organisation");
             assert!(fits, "{}: {status} {}", answer.request, answer.body);
@@ -467,12 +471,14 @@ async fn a_route_that_needs_no_body_ignores_one() {
         }
         let visitor = Face::Json.visitor(&app, Some(&ada.session));
         let body = Some(("text/plain", "{".to_owned()));
-        // Nobody here has a passkey, or was told of a sign-in.
+        // Nobody here has a passkey or a key, or was told of a sign-in.
         let is_absent = [
             "/me/invitations/",
             "/me/passkeys/{id}",
             "/me/security/removed/{id}",
             "/me/sessions/{id}/was-me",
+            "/me/keys/{id}",
+            "/organisations/{slug}/keys/{id}",
         ];
         let status = match row.path {
             path if is_absent.iter().any(|absent| path.starts_with(absent)) => 404,

@@ -60,6 +60,8 @@ mod invitations;
 mod invitations_accept;
 mod jobs;
 mod json_input;
+mod keys;
+mod keys_life;
 mod limits;
 mod link_token;
 mod login;

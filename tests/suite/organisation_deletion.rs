@@ -43,6 +43,7 @@ async fn members_lose_it_at_once_and_owners_can_do_nothing_but_restore_it_case_1
     let (cleo, _) = acme.joins("cleo@example.com", "owner").await;
     let told = acme.ada.get(DELETE).await.is(200).json();
     assert_eq!((&told["members"], &told["connections"]), (&json!(3), &json!(0)));
+    assert_eq!(told["keys"], 0);
     acme.ada.post_json(DELETE, json!({ "name": "acme" })).await.refuses(422, "invalid");
     acme.ada.post_json(DELETE, json!({})).await.refuses(422, "invalid");
     bea.post_json(DELETE, json!({ "name": "Acme" })).await.refuses(403, "forbidden");
@@ -260,7 +261,12 @@ async fn a_page_without_scripts_deletes_it_and_restores_it() {
     let ada = acme.ada.with("accept", "text/html");
     ada.get("/organisations/acme").await.is(200).says("href=\"/organisations/acme/settings\"");
     ada.get("/organisations/acme/settings").await.is(200).says(&format!("href=\"{DELETE}\""));
-    ada.get(DELETE).await.is(200).says("It has 1 member and 0 connections.").says("14 days").says("90 days");
+    ada.get(DELETE)
+        .await
+        .is(200)
+        .says("It has 1 member, 0 connections and 0 API keys.")
+        .says("14 days")
+        .says("90 days");
     let refused = ada.post(DELETE, &[("name", "Acne")]).await.is(422);
     refused.says("Enter the name of this organisation to confirm.").says("value=\"Acne\"");
     ada.post(DELETE, &[("name", " Acme ")]).await.goes_to("/organisations");

@@ -30,7 +30,7 @@ fn refusal(access: Access, standing: Standing) -> Option<&'static str> {
         (Access::Pending, _) => Some("sign_in_ended"),
         (_, Standing::SteppedUp) => None,
         (_, Standing::Anonymous | Standing::Pending) => Some("sign_in_required"),
-        (Access::SignedIn | Access::IncludingScheduledDeletion, _)
+        (Access::SignedIn | Access::SignedInOrApiKey | Access::IncludingScheduledDeletion, _)
         | (Access::Verified, Standing::Verified) => None,
         (
             Access::Verified | Access::VerifiedSteppedUp | Access::VerifiedSteppedUpByAny,
@@ -79,6 +79,9 @@ const SENSITIVE: [(Access, &[&str]); 4] = [
             "/me/2fa/recovery-codes",
             "/me/passkeys/options",
             "/me/passkeys/{id}/remove",
+            "/me/keys/{id}/roll",
+            "/me/keys/{id}/resume",
+            "/organisations/{slug}/keys/{id}/roll",
             "/organisations/{slug}/delete",
             "/organisations/{slug}/members/{member}",
             "/organisations/{slug}/members/{member}/role",
@@ -103,9 +106,14 @@ fn what_a_thief_wants_asks_for_more_than_a_session() {
     }
     for entry in &entries {
         let what = format!("{} {}: {:?}", entry.method, entry.path, entry.access);
-        let changes_passkeys = ["POST /me/passkeys:", "DELETE /me/passkeys/{id}:"];
+        let changes_credentials = [
+            "POST /me/passkeys:",
+            "DELETE /me/passkeys/{id}:",
+            "POST /me/keys:",
+            "POST /organisations/{slug}/keys:",
+        ];
         if entry.path.starts_with("/organisations/{slug}/sso")
-            || changes_passkeys.iter().any(|route| what.starts_with(route))
+            || changes_credentials.iter().any(|route| what.starts_with(route))
         {
             assert_eq!(entry.access, Access::VerifiedSteppedUp, "{what}");
         }

@@ -3,7 +3,7 @@
 //! A session that its own browser gives up, or that its owner signs out from the list, ends by itself and is not in here.
 
 use crate::{
-    accounts::sessions,
+    accounts::{api_keys::endings, sessions},
     db::Tx,
     error::Result,
     ids::{SessionId, UserId},
@@ -86,7 +86,37 @@ enum Password {
     Dropped,
 }
 
+/// What becomes of the person's own API keys. Those of one organisation end where the membership does.
+#[derive(PartialEq)]
+enum Keys {
+    Kept,
+    Suspended,
+    Ended,
+}
+
 impl<'a> Occasion<'a> {
+    fn keys(self) -> Keys {
+        match self {
+            Self::Contained | Self::PasswordReset | Self::Locked | Self::LockedAsCompromised => {
+                Keys::Suspended
+            }
+            Self::EmailVerified | Self::MembershipEnded { has_spoken: true } => Keys::Ended,
+            // While the account waits to be deleted they do not work: see `api_keys::authenticate`.
+            Self::DeletionScheduled(_)
+            | Self::PasswordChanged(_)
+            | Self::EmailChanged(_)
+            | Self::EmailChangedByProvider
+            | Self::Confirmed(_)
+            | Self::SignedOutElsewhere(_)
+            | Self::SecondFactorAdded(_)
+            | Self::SecondFactorGone(..)
+            | Self::SecondFactorsReset
+            | Self::MembershipEnded { has_spoken: false }
+            | Self::OrganisationLeaving
+            | Self::SsoRequired(_) => Keys::Kept,
+        }
+    }
+
     fn ends(self) -> (Sessions<'a>, Links, KnownDevices, Password) {
         use KnownDevices::{Forgotten, Kept};
         match self {
@@ -140,6 +170,11 @@ pub fn end_access(tx: &mut Tx, actor: &Actor, user: &UserId, occasion: Occasion)
         Password::Kept => {}
         Password::Blocked => user::block_password(tx, user)?,
         Password::Dropped => user::drop_password(tx, user)?,
+    }
+    match occasion.keys() {
+        Keys::Kept => {}
+        Keys::Suspended => endings::suspend_all(tx, actor, user).map(drop)?,
+        Keys::Ended => endings::end_all(tx, actor, user)?,
     }
     if devices == KnownDevices::Forgotten {
         user::forget_known_devices(tx, user)?;

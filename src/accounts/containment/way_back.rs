@@ -10,6 +10,7 @@ use crate::{
     ids::{SessionId, UserId},
     mail::emails::{self, FactorChange, KeptCredentials},
     model::{
+        api_key::{self, Of},
         audit::Actor,
         device::Device,
         identity, passkey,
@@ -79,7 +80,9 @@ pub(crate) fn tell_of_password(tx: &mut Tx, actor: &Actor, user: &User, device: 
     let passkeys = passkey::list(tx.conn, &user.id)?.into_iter().map(|one| one.name).collect();
     let organisations = identity::list(tx.conn, &user.id)?.into_iter().map(|(by, _)| by).collect();
     let has_app = factors::of(tx.conn, &user.id)?.has_totp;
-    let kept = KeptCredentials { passkeys, organisations, has_app };
+    let keys = api_key::list(tx.conn, Of::Person(&user.id))?;
+    let keys = keys.iter().map(|key| emails::key_in_words(&key.name, &key.shown())).collect();
+    let kept = KeptCredentials { passkeys, organisations, has_app, keys };
     let (site, when) = (&tx.config.site, tx.now.exact());
     let email =
         emails::password_changed(site, &user.email, &user.name, (&when, device), &kept, not_me.reveal())?;

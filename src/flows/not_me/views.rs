@@ -52,4 +52,6 @@ pub(crate) struct Undone {
     // Shown to whoever reads the mailbox that had the account first.
     pub address: Option<String>,
     pub deletion: bool,
+    // API keys, which are suspended.
+    pub keys: usize,
 }

@@ -23,6 +23,7 @@ use crate::{
 pub(crate) struct DeletePage {
     members: i64,
     connections: usize,
+    keys: usize,
     delete_at: Timestamp,
     #[serde(skip)]
     organisation: Organisation,
@@ -67,6 +68,7 @@ fn page(
     DeletePage {
         members: extent.members,
         connections: extent.connections,
+        keys: extent.keys,
         delete_at: app.now() + lifetimes.organisation_grace,
         organisation,
         grace: span_in_words(lifetimes.organisation_grace),

@@ -67,6 +67,7 @@ struct May {
     manage_members: bool,
     manage_owners: bool,
     manage_roles: bool,
+    manage_keys: bool,
     manage_settings: bool,
     manage_sso: bool,
     leave: bool,
@@ -131,6 +132,7 @@ impl May {
             manage_members: mine.may(Permission::MembersManage),
             manage_owners: mine.may(Permission::OwnersManage),
             manage_roles: mine.may(Permission::RolesManage),
+            manage_keys: mine.may(Permission::KeysManage),
             manage_settings: mine.may(Permission::SettingsManage),
             manage_sso: mine.may(Permission::SsoManage),
             // The last owner stays.

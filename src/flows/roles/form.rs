@@ -2,19 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
     error::{Error, Errors, Result},
     model::role::RoleName,
+    web::permission_form,
 };
 
-/// What a role is called and holds. A form has a field for each permission that is ticked, JSON and curl a list.
+/// What a role is called and holds.
 #[derive(Default, Deserialize)]
 pub(crate) struct RoleForm {
     pub(super) name: Option<String>,
-    #[serde(default, deserialize_with = "list")]
+    #[serde(default, deserialize_with = "permission_form::list")]
     permissions: Option<BTreeSet<String>>,
     #[serde(flatten)]
     others: BTreeMap<String, Value>,
@@ -25,22 +26,6 @@ pub(crate) struct RoleForm {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Replacement {
     pub(super) replace_with: Option<String>,
-}
-
-/// A list of words, or a text of them with commas or blanks between.
-fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<BTreeSet<String>>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum List {
-        Words(BTreeSet<String>),
-        Text(String),
-    }
-    Ok(Some(match List::deserialize(deserializer)? {
-        List::Words(words) => words,
-        List::Text(text) => {
-            text.split([',', ' ']).filter(|word| !word.is_empty()).map(str::to_owned).collect()
-        }
-    }))
 }
 
 impl RoleForm {
@@ -58,9 +43,7 @@ impl RoleForm {
 
     /// Everything that was ticked or listed; nothing where that was left as it is.
     pub(super) fn chosen(&self) -> Option<BTreeSet<String>> {
-        let ticked = self.others.keys().filter(|name| name.contains(':'));
-        Some(self.permissions.iter().flatten().chain(ticked).cloned().collect())
-            .filter(|chosen: &BTreeSet<String>| self.permissions.is_some() || !chosen.is_empty())
+        permission_form::chosen(self.permissions.as_ref(), &self.others)
     }
 
     pub(super) fn parsed_name(&self) -> Result<RoleName> {

@@ -125,6 +125,8 @@ struct PasswordChanged<'a> {
     when: &'a str,
     device: &'a str,
     kept: Vec<String>,
+    keys: &'a [String],
+    keys_link: String,
 }
 
 /// What opens an account besides its password, and still does.
@@ -136,6 +138,8 @@ pub(crate) struct KeptCredentials {
     pub organisations: Vec<String>,
     /// Whether an authenticator app is asked for.
     pub has_app: bool,
+    /// Its API keys, in words.
+    pub keys: Vec<String>,
 }
 
 impl KeptCredentials {
@@ -179,6 +183,8 @@ pub(crate) fn password_changed(
         when,
         device: device_name(device),
         kept: kept.words(),
+        keys: &kept.keys,
+        keys_link: site.link("/me/keys"),
     };
     write(EmailKind::PasswordChanged, to, format!("Your password for {} was changed", site.name), &words)
 }

@@ -1,3 +1,5 @@
+mod keys;
+
 use super::*;
 use crate::{clock::Timestamp, kinds::AfterHandOver};
 
@@ -85,6 +87,7 @@ fn all() -> Vec<Email> {
                 passkeys: vec!["Laptop".into()],
                 organisations: vec!["Acme".into()],
                 has_app: true,
+                keys: vec![key_in_words("Nightly build", "vstp_4Kx2…")],
             },
             "t0ken",
         )
@@ -191,6 +194,9 @@ fn all() -> Vec<Email> {
         setup_link(SetupLinkUse::Tested),
         test_email(&site, &ada).unwrap(),
     ]
+    .into_iter()
+    .chain(keys::all())
+    .collect()
 }
 
 /// What a person reads on the page, word by word. Its head is the brand and the event, which an email without a page has as

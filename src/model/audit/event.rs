@@ -6,7 +6,10 @@ use serde::Serialize;
 
 use crate::{
     clock::Timestamp,
-    ids::{ApplicationId, ConnectionId, InvitationId, OrganisationId, PasskeyId, RoleId, SessionId, UserId},
+    ids::{
+        ApiKeyId, ApplicationId, ConnectionId, InvitationId, OrganisationId, PasskeyId, RoleId, SessionId,
+        UserId,
+    },
     kinds::{AfterHandOver, AuthMethod, Factor, Role},
     model::organisation_policy::OrganisationPolicy,
 };
@@ -217,6 +220,25 @@ pub(crate) enum Event {
     ApplicationEnabled { application: ApplicationId, host: String },
     /// An operator removed it.
     ApplicationRemoved { application: ApplicationId, host: String },
+    /// An API key was made: a person's, perhaps for one organisation only, or an organisation's.
+    ApiKeyMade {
+        key: ApiKeyId,
+        organisation: Option<OrganisationId>,
+        name: String,
+        permissions: BTreeSet<String>,
+    },
+    /// It got another secret.
+    ApiKeyRolled { key: ApiKeyId, organisation: Option<OrganisationId>, name: String },
+    /// Its owner ended it.
+    ApiKeyRevoked { key: ApiKeyId, organisation: Option<OrganisationId>, name: String },
+    /// Somebody found its secret, which ended.
+    ApiKeyFound { key: ApiKeyId, organisation: Option<OrganisationId>, name: String },
+    /// A person's own were suspended.
+    ApiKeysSuspended { count: usize },
+    /// One of them was taken up again.
+    ApiKeyResumed { key: ApiKeyId, name: String },
+    /// A person's own ended with what they were for, or with the claim to the address.
+    ApiKeysEnded { count: usize },
     /// Demonstration data was made.
     #[cfg(feature = "development")]
     Seeded {},

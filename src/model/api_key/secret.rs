@@ -1,0 +1,127 @@
+//! How the secret of an API key is written: `vstp_` for a person's, `vsto_` for an organisation's, 32 random characters of
+//! `0–9A–Za–z` (190 bits), and the CRC-32 of all that in six more. So scanners find it, and a mistyped one costs no query.
+
+use crate::{
+    error::{Error, Result},
+    secret::Secret,
+};
+
+/// What the secret of an API key opens.
+#[derive(Debug)]
+pub(crate) enum ApiKeySecret {}
+
+/// Whose a key is, as its secret tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeyKind {
+    /// A person's.
+    Personal,
+    /// An organisation's.
+    Organisation,
+}
+
+const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+const RANDOM: usize = 32;
+const CHECKSUM: usize = 6;
+
+/// How much of the random part is shown in lists.
+const SHOWN: usize = 4;
+
+impl KeyKind {
+    const ALL: [Self; 2] = [Self::Personal, Self::Organisation];
+
+    /// How its secrets begin.
+    pub(crate) fn prefix(self) -> &'static str {
+        match self {
+            Self::Personal => "vstp_",
+            Self::Organisation => "vsto_",
+        }
+    }
+
+    fn of(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| text.starts_with(kind.prefix()))
+    }
+}
+
+impl Secret<ApiKeySecret> {
+    /// A new one.
+    pub(crate) fn of_kind(kind: KeyKind) -> Result<Self> {
+        let mut text = kind.prefix().to_owned();
+        while text.len() < kind.prefix().len() + RANDOM {
+            let mut bytes = [0; RANDOM];
+            getrandom::fill(&mut bytes).map_err(Error::internal)?;
+            // Of 256 values the last eight would make some digits likelier than others.
+            let digits = bytes.iter().filter(|byte| **byte < 248).map(|byte| digit(u32::from(*byte)));
+            text.extend(digits.take(kind.prefix().len() + RANDOM - text.len()));
+        }
+        text.push_str(&checksum(&text));
+        Ok(Self::from_text(text))
+    }
+
+    /// Whose it says it is; nothing where it is none of ours.
+    pub(crate) fn kind(&self) -> Option<KeyKind> {
+        KeyKind::of(self.reveal())
+    }
+
+    /// Whether it can be one: its length, its characters and its checksum are right.
+    pub(crate) fn is_well_formed(&self) -> bool {
+        let text = self.reveal();
+        let Some(kind) = KeyKind::of(text) else { return false };
+        let end = kind.prefix().len() + RANDOM;
+        text.len() == end + CHECKSUM && text.is_ascii() && checksum(&text[..end]) == text[end..]
+    }
+
+    /// How the random part begins, to tell one from another.
+    pub(crate) fn hint(&self) -> &str {
+        let text = self.reveal();
+        let start = KeyKind::of(text).map_or(0, |kind| kind.prefix().len());
+        text.get(start..start + SHOWN).unwrap_or_default()
+    }
+}
+
+fn digit(number: u32) -> char {
+    char::from(DIGITS[number as usize % DIGITS.len()])
+}
+
+fn checksum(text: &str) -> String {
+    let mut rest = crc32fast::hash(text.as_bytes());
+    let mut digits = ['0'; CHECKSUM];
+    for place in digits.iter_mut().rev() {
+        *place = digit(rest);
+        rest /= DIGITS.len() as u32;
+    }
+    digits.iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_of_the_shape_that_scanners_look_for_and_checks_itself() {
+        for kind in KeyKind::ALL {
+            let secret = Secret::of_kind(kind).unwrap();
+            let text = secret.reveal();
+            assert!(text.starts_with(kind.prefix()) && text.len() == 43, "{text}");
+            // \bvst[po]_[0-9A-Za-z]{38}\b
+            assert!(text[5..].bytes().all(|b| b.is_ascii_alphanumeric()), "{text}");
+            assert!(secret.is_well_formed() && secret.kind() == Some(kind));
+            assert_eq!(secret.hint(), &text[5..9]);
+            assert_ne!(Secret::of_kind(kind).unwrap().reveal(), text);
+            for place in 0..text.len() {
+                let mut other = text.to_owned().into_bytes();
+                other[place] = if other[place] == b'x' { b'y' } else { b'x' };
+                let other = String::from_utf8(other).unwrap();
+                assert!(!Secret::<ApiKeySecret>::from_text(other.clone()).is_well_formed(), "{other}");
+            }
+            for other in [&text[..42], &format!("{text}0"), &text.replace("vst", "VST"), "vstp_", "", "é"] {
+                assert!(!Secret::<ApiKeySecret>::from_text(other).is_well_formed(), "{other}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_checksum_is_the_one_that_others_can_compute() {
+        // By Python's `binascii.crc32`, in base 62.
+        assert_eq!(checksum(&format!("vstp_{}", "0".repeat(32))), "3sK7nd");
+    }
+}

@@ -1,0 +1,38 @@
+//! An API key in `Authorization: Bearer` (RFC 6750 §2.1). It counts alone: no cookie beside it says who asks, and nothing is read
+//! of a query. Any other `Authorization` is none of ours, and is as if it were not there.
+
+use actix_web::{HttpRequest, http::header};
+
+use super::negotiation::header_text;
+use crate::{model::api_key::ApiKeySecret, secret::Secret};
+
+/// The key that a request presents, right or wrong, where it is meant to be one of ours.
+pub(crate) fn presented(req: &HttpRequest) -> Option<Secret<ApiKeySecret>> {
+    let text = header_text(req, header::AUTHORIZATION)?;
+    let (scheme, token) = text.trim().split_once(' ')?;
+    let secret = Secret::<ApiKeySecret>::from_text(token.trim());
+    secret.kind().filter(|_| scheme.eq_ignore_ascii_case("bearer")).map(|_| secret)
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn a_key_is_read_as_programs_write_it_and_nothing_else_is() {
+        let read = |value: &str| {
+            let req = TestRequest::default().insert_header((header::AUTHORIZATION, value)).to_http_request();
+            presented(&req).map(|secret| secret.reveal().to_owned())
+        };
+        for value in ["Bearer vstp_x", "bearer vstp_x", "BEARER  vstp_x ", "Bearer vstp_x\t"] {
+            assert_eq!(read(value).as_deref(), Some("vstp_x"), "{value:?}");
+        }
+        for value in ["vstp_x", "Basic vstp_x", "Bearer", "Bearer ", "Bearer eyJhbGciOi", "Token vstp_x"] {
+            assert_eq!(read(value), None, "{value:?}");
+        }
+        let in_query = TestRequest::with_uri("/me?access_token=vstp_x").to_http_request();
+        assert!(presented(&in_query).is_none());
+    }
+}
