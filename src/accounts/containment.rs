@@ -1,11 +1,14 @@
 //! What is undone when an account may be in other hands: one judgement, used by every way back.
 
 mod abroad;
+mod deeds;
 mod disowned;
 mod doubt;
 pub(crate) mod judgement;
+mod mailboxes;
 pub(crate) mod occasion;
-pub(crate) mod single_sign_on;
+mod roles_back;
+mod single_sign_on;
 pub(crate) mod way_back;
 
 use std::collections::HashSet;
@@ -13,8 +16,10 @@ use std::collections::HashSet;
 use diesel::prelude::*;
 
 pub(crate) use self::{
+    abroad::{Undoing, undoing},
     doubt::{Doubt, doubt_of_move},
     judgement::{Judgement, Kept, judge, was_here_before},
+    mailboxes::spend_later,
     way_back::{newest_factor, tell_of_password, way_back, way_back_from},
 };
 pub use occasion::{Occasion, end_access};
@@ -22,7 +27,7 @@ pub use occasion::{Occasion, end_access};
 use super::{
     deletion, email_change, factor_removal,
     factor_reset::{self, Target},
-    open_invitations, put_back, security_changes, sso_policy,
+    put_back, security_changes, sso_policy,
 };
 use crate::{
     clock::{Timestamp, span_in_words},
@@ -41,7 +46,7 @@ use crate::{
         connection, recovery_code,
         security_change::{self, Kind, NewChange},
         session,
-        token::{self, AddressChange, ReportSignIn, ResetPassword, RevertEmailChange},
+        token::{self, AddressChange, ReportSignIn, ResetPassword},
         totp,
         user::{self, User},
     },
@@ -116,12 +121,13 @@ pub(crate) struct Contained {
 /// Takes back what somebody else did: ends every session and waiting step, blocks the password, forgets known devices,
 /// and undoes what [`judge`] says. Returns what came of it.
 ///
-/// Links about what is undone are spent, but where they were told to the mailbox that the account had first; those in
-/// mailboxes that it got later are, once it has moved back.
+/// Links about what is undone are spent, of those that the mailbox was sent which pressed; those in mailboxes that the account
+/// got later are, once it has moved back.
 pub(crate) fn contain(tx: &mut Tx, actor: &Actor, id: &UserId, doubt: &Doubt) -> Result<Contained> {
     let user = user::by_id(tx.conn, id)?;
     let judged = judge(tx.conn, &user, doubt, &tx.config.keys)?;
     let kept = judged.kept.clone();
+    abroad::hold(tx, id, &judged)?;
     end_access(tx, actor, id, Occasion::Contained)?;
     remove_factors(tx, actor, id, &judged)?;
     if !judged.identities.is_empty() {
@@ -136,11 +142,10 @@ pub(crate) fn contain(tx: &mut Tx, actor: &Actor, id: &UserId, doubt: &Doubt) ->
         deletion::cancel(tx, actor, &user)?;
     }
     let has_moved = match judged.address {
-        Some(old) => move_back(tx, actor, &user, old)?,
+        Some(ref old) => move_back(tx, actor, &user, old.clone())?,
         None => false,
     };
     let user = user::by_id(tx.conn, id)?;
-    let here = user.email.normalized();
     let added_what_stays: HashSet<&SessionId> = kept.iter().filter_map(|one| one.by.as_ref()).collect();
     token::revoke_where::<ReportSignIn>(tx, id, |told| {
         // What it tells of may stay for now: then the link is still the way to have it removed.
@@ -150,12 +155,9 @@ pub(crate) fn contain(tx: &mut Tx, actor: &Actor, id: &UserId, doubt: &Doubt) ->
             .is_none_or(|session| judged.sessions.contains(session) && !added_what_stays.contains(session));
         // A mailbox has no say about what another was told, unless it was there first.
         let is_of_this_mailbox = doubt.told_to.is_none() || told.told_to == doubt.told_to;
-        let came_later = told.told_to.as_ref().is_some_and(|told_to| *told_to != here);
-        (is_of_this_mailbox && is_undone) || (has_moved && came_later)
+        is_of_this_mailbox && is_undone
     })?;
-    abroad::contain(tx, actor, id, &judged.sessions)?;
-    // Whoever was invited in this name may be whoever it was.
-    open_invitations::end_since(tx, actor, id, judged.since)?;
+    abroad::contain(tx, actor, id, &judged)?;
     audit::record(tx, actor, id, Event::AccountSecured {})?;
     Ok(Contained { user, has_moved, kept })
 }
@@ -182,7 +184,7 @@ fn move_back(tx: &mut Tx, actor: &Actor, user: &User, old: EmailAddress) -> Resu
         moved => moved?,
     }
     // What the later mailboxes hold leads to addresses that were never the owner's.
-    token::revoke_since::<RevertEmailChange>(tx, &user.id, Timestamp::from_unix(0))?;
+    spend_later(tx, &user.id, &back.new)?;
     let (from, to) = (back.old.spelled().to_owned(), back.new.spelled().to_owned());
     audit::record(tx, actor, &user.id, Event::EmailChangeUndone { from, to })?;
     Ok(true)
@@ -278,10 +280,12 @@ pub fn lock_out(tx: &mut Tx, actor: &Actor, user: &User, is_compromised: bool) -
         // What nobody answered for is in doubt.
         let doubt = Doubt::since(tx.conn, &user.id, tx.now, None, None, tx.now)?;
         let judged = judge(tx.conn, user, &doubt, &tx.config.keys)?;
-        abroad::contain(tx, actor, &user.id, &judged.sessions)?;
+        abroad::hold(tx, &user.id, &judged)?;
+        end_access(tx, actor, &user.id, Occasion::LockedAsCompromised)?;
+        abroad::contain(tx, actor, &user.id, &judged)?;
+    } else {
+        end_access(tx, actor, &user.id, Occasion::Locked)?;
     }
-    let occasion = if is_compromised { Occasion::LockedAsCompromised } else { Occasion::Locked };
-    end_access(tx, actor, &user.id, occasion)?;
     if is_locked {
         audit::record(tx, actor, &user.id, Event::UserLocked {})?;
     }

@@ -3,7 +3,7 @@
 //!
 //! What decides between stop and job is one column, by conditional updates.
 
-use diesel::{dsl::max, prelude::*};
+use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{factor_removal, factors};
@@ -23,6 +23,7 @@ use crate::{
     model::{
         audit::{self, Actor, Event},
         passkey,
+        security_change::{self, Kind},
         token::{self, StopFactorReset},
         user::{self, Cursor, User},
     },
@@ -77,6 +78,13 @@ pub(crate) fn ask_for(tx: &mut Tx, actor: &Actor, user: &User, only: Option<Vec<
     let delay = tx.config.lifetimes.factors_reset;
     let waiting = factors.reset_at.filter(|at| *at <= tx.now.latest_end(delay));
     let mut only = only;
+    // Whatever else waits: until they are removed, or that is stopped, these open nothing alone.
+    if let Some(only) = &only {
+        let disputed: Vec<PasskeyId> = only.iter().filter_map(passkey_of).collect();
+        let disputed =
+            passkeys::table.filter(passkeys::id.eq_any(disputed)).filter(passkeys::user_id.eq(&user.id));
+        diesel::update(disputed).set(passkeys::disputed_at.eq(tx.now)).execute(tx.conn)?;
+    }
     if let Some(at) = waiting {
         match (targets(tx.conn, &user.id)?, &mut only) {
             (None, _) => return Ok(Asked::UnderWay(at)),
@@ -100,12 +108,6 @@ pub(crate) fn ask_for(tx: &mut Tx, actor: &Actor, user: &User, only: Option<Vec<
     diesel::update(users::table.find(&user.id))
         .set((users::factors_reset_at.eq(at), users::factors_reset_only.eq(kept)))
         .execute(tx.conn)?;
-    if let Some(only) = &only {
-        let disputed: Vec<PasskeyId> = only.iter().filter_map(passkey_of).collect();
-        diesel::update(passkeys::table.filter(passkeys::id.eq_any(disputed)))
-            .set(passkeys::disputed_at.eq(tx.now))
-            .execute(tx.conn)?;
-    }
     let secret = token::issue::<StopFactorReset>(tx, &user.id, &())?;
     let (at_words, delay, token) = (at.exact(), span_in_words(delay), secret.reveal());
     let step = match &names {
@@ -118,27 +120,43 @@ pub(crate) fn ask_for(tx: &mut Tx, actor: &Actor, user: &User, only: Option<Vec<
 }
 
 /// Whether what waits may be stopped from this session. A factor that is to be removed has no vote on that: a session which
-/// it opened only counts where the account knew the browser before the factor was there, though it has forgotten all of them
-/// since.
+/// it opened only counts where the account knew the browser before the sign-in in which that factor was added, though it has
+/// forgotten all of them since.
 pub(crate) fn may_stop(conn: &mut Conn, user: &UserId, session: &SessionId) -> Result<bool> {
     type Row = (Option<Factor>, Option<PasskeyId>, Option<Timestamp>);
     let columns = (sessions::second_factor, sessions::passkey_id, sessions::browser_seen_since);
     let (used, passkey, seen_since): Row = sessions::table.find(session).select(columns).first(conn)?;
-    let only = targets(conn, user)?;
-    let is_target = |one: Target| only.as_ref().is_none_or(|only| only.contains(&one));
-    let is_disputed = match used {
-        None => false,
-        Some(Factor::Totp) => is_target(Target::Totp),
-        Some(Factor::Passkey) => passkey.is_none_or(|passkey| is_target(Target::Passkey(passkey))),
-        Some(Factor::RecoveryCode) => true,
+    let opened = match (used, passkey) {
+        (None, _) => return Ok(true),
+        (Some(Factor::Totp), _) => Some(Target::Totp),
+        (Some(Factor::Passkey), Some(passkey)) => Some(Target::Passkey(passkey)),
+        (Some(Factor::Passkey | Factor::RecoveryCode), _) => None,
     };
-    if !is_disputed {
+    let only = targets(conn, user)?;
+    let is_target = |one: &Target| only.as_ref().is_none_or(|only| only.contains(one));
+    if opened.as_ref().is_some_and(|opened| !is_target(opened)) {
         return Ok(true);
     }
+    Ok(seen_since.is_some() && seen_since < added_from(conn, user, opened.as_ref())?)
+}
+
+/// When the session began in which a factor was added, or the newest of all (`None`). What nobody noted counts from itself.
+fn added_from(conn: &mut Conn, user: &UserId, factor: Option<&Target>) -> Result<Option<Timestamp>> {
     let app: Option<Timestamp> = totp::table.find(user).select(totp::created_at).first(conn).optional()?;
-    let passkeys: Option<Timestamp> =
-        passkeys::table.filter(passkeys::user_id.eq(user)).select(max(passkeys::created_at)).first(conn)?;
-    Ok(seen_since.is_some() && seen_since < app.max(passkeys))
+    let own = passkeys::table.filter(passkeys::user_id.eq(user));
+    let own: Vec<(PasskeyId, Timestamp)> = own.select((passkeys::id, passkeys::created_at)).load(conn)?;
+    let own = own.into_iter().map(|(id, at)| (Target::Passkey(id), at));
+    let all = own.chain(app.map(|at| (Target::Totp, at)));
+    let newest = all.filter(|(one, _)| factor.is_none_or(|factor| factor == one)).max_by_key(|(_, at)| *at);
+    let Some((factor, at)) = newest else { return Ok(None) };
+    let changes = security_change::list(conn, user)?;
+    let added = changes.iter().rfind(|one| match &factor {
+        Target::Totp => one.kind == Kind::AppAdded,
+        Target::Passkey(id) => one.kind == Kind::PasskeyAdded && one.target.as_deref() == Some(id.as_str()),
+    });
+    let from = added.and_then(|added| added.by.as_ref()).map_or(at, |by| by.began_at);
+    // Cookies tell whole seconds.
+    Ok(Some(Timestamp::from_unix(from.unix())))
 }
 
 /// Stops a reset that is under way. `false` where none is: it was stopped before, or has taken effect.

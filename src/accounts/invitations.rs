@@ -272,12 +272,14 @@ fn hold(tx: &mut Tx, which: &Which, user: Option<&User>) -> Result<Invitation> {
 pub(crate) fn accept(tx: &mut Tx, actor: &Actor, which: &Which, user: &UserId) -> Result<Organisation> {
     let user = user::by_id(tx.conn, user)?;
     let found = match hold(tx, which, Some(&user)) {
-        // Pressed twice, or by somebody whom single sign-on has brought meanwhile.
-        Err(Error::DeadInvitation(DeadInvitation::Accepted, until)) if let Which::Link(secret) = which => {
+        // Pressed twice, or by somebody who has come in otherwise meanwhile, which ended it.
+        Err(Error::DeadInvitation(dead @ (DeadInvitation::Accepted | DeadInvitation::Revoked), until))
+            if let Which::Link(secret) = which =>
+        {
             let found = of_link(tx.conn, secret, tx.now)?;
             return match membership::role_of(tx.conn, &found.organisation_id, &user.id)? {
                 Some(_) => organisation::by_id(tx.conn, &found.organisation_id),
-                None => Err(Error::DeadInvitation(DeadInvitation::Accepted, until)),
+                None => Err(Error::DeadInvitation(dead, until)),
             };
         }
         found => found?,

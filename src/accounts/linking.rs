@@ -9,20 +9,67 @@ use crate::{
         schema::{connections, identities},
     },
     error::{Error, Result},
-    ids::{ConnectionId, OrganisationId},
-    mail::emails,
+    ids::{ConnectionId, OrganisationId, UserId},
+    mail::{EmailAddress, emails},
     model::{
         audit::{self, Actor, Event},
-        connection::Connection,
-        domain,
+        connection::{self, Connection},
+        domain, membership, organisation,
         security_change::Kind,
         user::User,
     },
     saml,
 };
 
+/// What an organisation has to do with an address, or with the account that has it confirmed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Admission {
+    /// It speaks for the domain of the address.
+    Speaks,
+    /// It does not, and neither does another; the person is its member.
+    Member,
+    /// Another organisation speaks for the domain.
+    AnotherDomain,
+    /// People of the domain sign in through another of its connections only.
+    AnotherConnection,
+    /// Nothing.
+    Stranger,
+}
+
+/// Whether people at an address may come in by a connection: `owner` has the address confirmed.
+pub(crate) fn admission(
+    conn: &mut Conn,
+    connection: &Connection,
+    email: &EmailAddress,
+    owner: Option<&UserId>,
+) -> Result<Admission> {
+    if let Some(domain) = domain::verified(conn, &email.domain())? {
+        if domain.organisation_id != connection.organisation_id {
+            return Ok(Admission::AnotherDomain);
+        }
+        let is_elsewhere = domain.is_enforced && domain.connection_id.is_some_and(|way| way != connection.id);
+        return Ok(if is_elsewhere { Admission::AnotherConnection } else { Admission::Speaks });
+    }
+    let is_member = match owner {
+        Some(owner) => membership::role_of(conn, &connection.organisation_id, owner)?.is_some(),
+        None => false,
+    };
+    Ok(if is_member { Admission::Member } else { Admission::Stranger })
+}
+
+/// That an account may be connected with an identity at a connection, while nobody is taken out of its organisation.
+/// [`Error::DeadLink`] where it may not.
+fn require_admission(tx: &mut Tx, connection: &Connection, user: &User) -> Result<()> {
+    organisation::lock(tx, &connection.organisation_id)?;
+    match admission(tx.conn, connection, &user.email, Some(&user.id))? {
+        Admission::Speaks | Admission::Member => Ok(()),
+        Admission::AnotherDomain | Admission::AnotherConnection | Admission::Stranger => Err(Error::DeadLink),
+    }
+}
+
 /// Connects an account that is there with an identity, on a device, and tells its owner. [`Error::Conflict`]
-/// where the identity is connected already, or the connection has changed since it was read.
+/// where the identity is connected already, or the connection has changed since it was read, [`Error::DeadLink`] where the
+/// organisation has nothing to do with the account.
 pub(crate) fn link(
     tx: &mut Tx,
     actor: &Actor,
@@ -32,12 +79,13 @@ pub(crate) fn link(
     device: &str,
 ) -> Result<()> {
     hold(tx, connection)?;
+    require_admission(tx, connection, user)?;
     identity_links::link(tx, actor, &connection.id, name, &user.id)?;
     tell(tx, actor, &connection.id, &connection.name, user, device)
 }
 
 /// The same for an identity that was there before: its connection, and its format and name as they were kept.
-/// [`Error::NotFound`] where that connection has ended.
+/// [`Error::NotFound`] where that connection has ended, or its organisation has nothing to do with the account any more.
 pub(crate) fn link_again(
     tx: &mut Tx,
     actor: &Actor,
@@ -46,10 +94,13 @@ pub(crate) fn link_again(
     user: &User,
     device: &str,
 ) -> Result<()> {
-    let row = connections::table.find(connection).select(connections::name);
-    let name: String = row.first(tx.conn).optional()?.ok_or(Error::NotFound)?;
-    identity_links::link_kept(tx, actor, connection, kept, &user.id)?;
-    tell(tx, actor, connection, &name, user, device)
+    let connection = connection::by_id(tx.conn, connection)?;
+    require_admission(tx, &connection, user).map_err(|error| match error {
+        Error::DeadLink => Error::NotFound,
+        error => error,
+    })?;
+    identity_links::link_kept(tx, actor, &connection.id, kept, &user.id)?;
+    tell(tx, actor, &connection.id, &connection.name, user, device)
 }
 
 fn tell(

@@ -1,5 +1,6 @@
 //! Members of organisations, as far as more than their own table is concerned.
 
+use super::open_invitations;
 use crate::{
     db::{Conn, Tx},
     error::{Error, Result},
@@ -27,6 +28,7 @@ pub fn add(
     }
     let Some(role) = membership::add(tx, organisation, user, role)? else { return Ok(false) };
     audit::record(tx, actor, user, Event::MemberAdded { organisation: organisation.clone(), role })?;
+    open_invitations::end_to(tx, actor, organisation, user)?;
     Ok(true)
 }
 

@@ -49,6 +49,7 @@ pub(crate) mod provisioning;
 pub(crate) mod put_back;
 pub(crate) mod recovery_codes;
 pub(crate) mod registration;
+pub(crate) mod role_news;
 pub(crate) mod roles;
 pub(crate) mod second_factors;
 pub(crate) mod security_changes;

@@ -1,24 +1,31 @@
 //! Invitations that wait for an answer end with the right to give what they promise: otherwise whoever was demoted, taken
 //! out or shut out would keep a way back in.
 
+use std::collections::BTreeSet;
+
 use super::policy;
 use crate::{
-    clock::Timestamp,
     db::{Conn, Tx},
     error::{Error, Result},
     ids::{OrganisationId, RoleId, UserId},
     kinds::{Permission, Role},
+    mail::EmailAddress,
     model::{
         audit::{self, Actor, Event},
         held_role::HeldRole,
         invitation::{self, Invitation, Search, State},
         organisation::Named,
+        security_change::{self, Kind},
+        user,
     },
 };
 
 /// Whether who sent an invitation may still send it.
 pub(crate) fn is_backed(conn: &mut Conn, invitation: &Invitation) -> Result<bool> {
     let Some(by) = &invitation.invited_by else { return Ok(false) };
+    if user::find(conn, by)?.is_none_or(|by| by.locked_at.is_some()) {
+        return Ok(false);
+    }
     let Some(by) = policy::membership(conn, Named::Id(&invitation.organisation_id), by)? else {
         return Ok(false);
     };
@@ -45,7 +52,7 @@ pub(crate) fn recheck(
     let search = Search { organisation: Some(organisation), by: Some(member), ..Search::default() };
     for one in open(tx, search)? {
         if !is_backed(tx.conn, &one)? {
-            revoke(tx, actor, &one)?;
+            end(tx, actor, &one)?;
         }
     }
     Ok(())
@@ -54,13 +61,42 @@ pub(crate) fn recheck(
 /// Ends the open invitations in a role of an organisation's own.
 pub(crate) fn end_with_role(tx: &mut Tx, actor: &Actor, role: &RoleId) -> Result<()> {
     let found = open(tx, Search { role: Some(role), ..Search::default() })?;
-    found.iter().try_for_each(|one| revoke(tx, actor, one))
+    found.iter().try_for_each(|one| end(tx, actor, one).map(drop))
 }
 
-/// Ends the open invitations that went out in somebody's name since a moment.
-pub(crate) fn end_since(tx: &mut Tx, actor: &Actor, by: &UserId, since: Timestamp) -> Result<()> {
+/// Ends the open invitations that somebody sent: they end with their other links.
+pub(crate) fn end_by(tx: &mut Tx, actor: &Actor, by: &UserId) -> Result<()> {
     let found = open(tx, Search { by: Some(by), ..Search::default() })?;
-    found.iter().filter(|one| one.sent_at >= since).try_for_each(|one| revoke(tx, actor, one))
+    found.iter().try_for_each(|one| end(tx, actor, one).map(drop))
+}
+
+/// Ends the open invitations to whoever joins an organisation or is taken out of it, at the address that they have and at
+/// those that they had: nobody comes back by one that was sent before.
+pub(crate) fn end_to(tx: &mut Tx, actor: &Actor, organisation: &OrganisationId, user: &UserId) -> Result<()> {
+    for address in addresses(tx, user)? {
+        let search = Search { organisation: Some(organisation), to: Some(&address), ..Search::default() };
+        for one in open(tx, search)? {
+            end(tx, actor, &one)?;
+        }
+    }
+    Ok(())
+}
+
+/// The addresses that an account has confirmed, and had, normalised. A mere claim speaks for none.
+fn addresses(tx: &mut Tx, user: &UserId) -> Result<BTreeSet<String>> {
+    let user = user::by_id(tx.conn, user)?;
+    let mut addresses: BTreeSet<String> = BTreeSet::new();
+    if !user.is_verified() {
+        return Ok(addresses);
+    }
+    addresses.insert(user.email.normalized());
+    for change in security_change::list(tx.conn, &user.id)? {
+        if change.kind == Kind::EmailChanged {
+            let before = change.before(&tx.config.keys)?.and_then(|before| EmailAddress::parse(&before).ok());
+            addresses.extend(before.map(|before| before.normalized()));
+        }
+    }
+    Ok(addresses)
 }
 
 fn open(tx: &mut Tx, search: Search) -> Result<Vec<Invitation>> {
@@ -69,9 +105,14 @@ fn open(tx: &mut Tx, search: Search) -> Result<Vec<Invitation>> {
 
 /// Takes an invitation back, on record. [`Error::Conflict`] where it could be answered no more.
 pub(crate) fn revoke(tx: &mut Tx, actor: &Actor, invitation: &Invitation) -> Result<()> {
+    if end(tx, actor, invitation)? { Ok(()) } else { Err(Error::Conflict) }
+}
+
+/// The same where it may have been answered meanwhile. Says whether it ended now.
+fn end(tx: &mut Tx, actor: &Actor, invitation: &Invitation) -> Result<bool> {
     if !invitation::end(tx, &invitation.id, State::Revoked)? {
-        return Err(Error::Conflict);
+        return Ok(false);
     }
     let (organisation, invitation) = (invitation.organisation_id.clone(), invitation.id.clone());
-    audit::record(tx, actor, None, Event::InvitationRevoked { organisation, invitation })
+    audit::record(tx, actor, None, Event::InvitationRevoked { organisation, invitation }).map(|()| true)
 }

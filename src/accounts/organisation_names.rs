@@ -16,8 +16,12 @@ use crate::{
 };
 
 /// Makes sure that nobody but `organisation` had a slug lately, and that nobody takes it meanwhile. [`Error::Invalid`] where
-/// it is kept for another, or was one's that is deleted.
+/// it is kept for another, was one's that is deleted, or has the shape of an id.
 pub(crate) fn reserve(tx: &mut Tx, slug: &str, organisation: Option<&OrganisationId>) -> Result<()> {
+    // An application may ask about an organisation by either.
+    if OrganisationId::parse(slug).is_some() {
+        return Err(Error::Invalid(Errors::one("slug", "That looks like an id. Choose another.")));
+    }
     lock(tx, slug)?;
     match former_slug::is_kept_from(tx.conn, slug, organisation, tx.now)? {
         true => Err(taken()),

@@ -9,7 +9,7 @@ use super::{
     containment::occasion::{Occasion, end_access},
     hand_over_offers, identity_links, members, open_invitations, organisation_names,
     policy::{self, Membership},
-    sessions, sso_policy,
+    put_back, role_news, sessions, sso_policy,
 };
 use crate::{
     clock::Timestamp,
@@ -20,7 +20,7 @@ use crate::{
     error::{Error, Errors, Result},
     ids::{Id, OrganisationId, UserId},
     kinds::{Permission, Role},
-    mail::emails::{self, MembershipChange},
+    mail::emails::MembershipChange,
     model::{
         audit::{self, Actor, Event},
         domain,
@@ -29,7 +29,8 @@ use crate::{
         organisation::{self, Organisation, Slug, Title},
         personal_data::{Erasure, ExportSection, PersonalData},
         rate_limit, session,
-        user::{self, User},
+        token::{self, LinkIdentity},
+        user,
     },
 };
 
@@ -97,7 +98,9 @@ pub(crate) fn add_member(
 ) -> Result<()> {
     let is_new = members::add(tx, actor, organisation, user, role)?;
     match membership::role_of(tx.conn, organisation, user)? {
-        Some(Role::Owner) if is_new => follow_role(tx, organisation, user, MembershipChange::MadeOwner),
+        Some(Role::Owner) if is_new => {
+            role_news::follow_role(tx, organisation, user, MembershipChange::MadeOwner)
+        }
         _ => Ok(()),
     }
 }
@@ -177,48 +180,12 @@ pub(crate) fn replace_role(
     audit::record(tx, actor, user, Event::RoleChanged { organisation: organisation.clone(), from, to })?;
     open_invitations::recheck(tx, actor, organisation, user)?;
     if role.is_owner() {
-        follow_role(tx, organisation, user, MembershipChange::MadeOwner)
+        role_news::follow_role(tx, organisation, user, MembershipChange::MadeOwner)
     } else if policy::is_below(tx.conn, role, before)? {
-        follow_role(tx, organisation, user, MembershipChange::Demoted { to: role.words() })
+        role_news::follow_role(tx, organisation, user, MembershipChange::Demoted { to: role.words() })
     } else {
         session::drop_step_ups(tx, user)
     }
-}
-
-/// What a role had been stepped up for is no longer what it was; and people hear of it.
-fn follow_role(
-    tx: &mut Tx,
-    organisation: &OrganisationId,
-    user: &UserId,
-    change: MembershipChange,
-) -> Result<()> {
-    session::drop_step_ups(tx, user)?;
-    let (organisation, member) = (organisation::by_id(tx.conn, organisation)?, user::by_id(tx.conn, user)?);
-    tell(tx, &member, &organisation, change)?;
-    if !matches!(change, MembershipChange::MadeOwner) {
-        return Ok(());
-    }
-    let owners = members::owners(tx.conn, &organisation.id)?;
-    let address = member.email.spelled();
-    owners
-        .iter()
-        .filter(|owner| owner.id != member.id)
-        .try_for_each(|owner| tell(tx, owner, &organisation, MembershipChange::AnotherOwner { address }))
-}
-
-fn tell(tx: &mut Tx, reader: &User, organisation: &Organisation, change: MembershipChange) -> Result<()> {
-    // Mail goes to people, never to claims.
-    if !reader.is_verified() {
-        return Ok(());
-    }
-    let path = match change {
-        MembershipChange::Removed => "/organisations".to_owned(),
-        _ => format!("/organisations/{}", organisation.slug),
-    };
-    let (site, when) = (&tx.config.site, tx.now.exact());
-    let (to, name) = (&reader.email, &reader.name);
-    let email = emails::membership_changed(site, to, name, &organisation.name, change, &when, &path)?;
-    tx.mail(Some(&reader.id), email)
 }
 
 /// Makes `user` a member in this role, or gives them this role, as their identity provider says; but never takes the last
@@ -291,22 +258,29 @@ fn end_membership(
         return Err(Error::BreakGlassOwner);
     }
     hand_over_offers::revoke(tx, organisation, Some(user))?;
-    let gone = diesel::delete(memberships::table.find((organisation, user))).execute(tx.conn)?;
-    if gone == 0 {
-        return Err(Error::NotFound);
-    }
+    let role = membership::held_role(tx.conn, organisation, user)?.ok_or(Error::NotFound)?.audited();
+    diesel::delete(memberships::table.find((organisation, user))).execute(tx.conn)?;
     keep_an_owner(tx, organisation)?;
-    identity_links::forget_at(tx, actor, organisation, user)?;
-    audit::record(tx, actor, user, Event::MemberRemoved { organisation: organisation.clone() })?;
+    forget_sign_in(tx, actor, organisation, user)?;
+    audit::record(tx, actor, user, Event::MemberRemoved { organisation: organisation.clone(), role })?;
     open_invitations::recheck(tx, actor, organisation, user)?;
     super::api_keys::endings::end_at(tx, actor, organisation, user)?;
+    open_invitations::end_to(tx, actor, organisation, user)?;
     // Whoever leaves by themselves keeps what is theirs.
     let person = user::by_id(tx.conn, user)?;
     let speaks = domain::verified(tx.conn, &person.email.domain())?;
     let speaks = speaks.is_some_and(|domain| domain.organisation_id == *organisation);
     end_access(tx, actor, user, Occasion::MembershipEnded { has_spoken: speaks && !is_leaving })?;
     let (organisation, reader) = (organisation::by_id(tx.conn, organisation)?, user::by_id(tx.conn, user)?);
-    tell(tx, &reader, &organisation, MembershipChange::Removed)
+    role_news::tell(tx, &reader, &organisation, MembershipChange::Removed)
+}
+
+/// An organisation's sign-in does not know somebody any more: neither what is linked, nor what waits to be linked or could be put
+/// back.
+fn forget_sign_in(tx: &mut Tx, actor: &Actor, organisation: &OrganisationId, user: &UserId) -> Result<()> {
+    identity_links::forget_at(tx, actor, organisation, user)?;
+    token::revoke::<LinkIdentity>(tx, user)?;
+    put_back::forget_at(tx, organisation, user)
 }
 
 /// Takes a person out of every organisation, without a row of its own in the audit: they are gone for good, or were never

@@ -5,8 +5,9 @@ use diesel::prelude::*;
 use super::{
     connections,
     containment::occasion::{Occasion, end_access},
-    email_change, email_verification, identity_links, linking, organisations, profile, registration,
-    sso_policy,
+    email_change, email_verification, identity_links,
+    linking::{self, Admission},
+    organisations, profile, registration, sso_policy,
 };
 use crate::{
     db::{Conn, Tx, schema::identities},
@@ -150,25 +151,22 @@ fn match_account(
     let Some(email) = profile.email.clone() else {
         return Ok(AccountMatch::Refused(ProvisioningError::NoAddress));
     };
-    let verified = domain::verified(conn, &email.domain())?;
-    let is_verified = verified.as_ref().is_some_and(|one| one.organisation_id == connection.organisation_id);
-    if let Some(domain) = verified {
-        if !is_verified {
-            return Ok(AccountMatch::Refused(ProvisioningError::AnotherDomain));
-        }
-        if domain.is_enforced && domain.connection_id.is_some_and(|way| way != connection.id) {
-            return Ok(AccountMatch::Refused(ProvisioningError::AnotherConnection));
-        }
-    }
     let owner = user::confirmed(conn, &email)?;
     let is_member = match &owner {
         Some(owner) => membership::role_of(conn, &connection.organisation_id, &owner.id)?.is_some(),
         None => false,
     };
-    // Of anybody else's address it says what it likes; also to the owners: nobody learns there who has an account here.
-    if !is_verified && !is_member {
-        return Ok(AccountMatch::Refused(ProvisioningError::DomainNotVerified));
-    }
+    let is_verified =
+        match linking::admission(conn, connection, &email, owner.as_ref().map(|owner| &owner.id))? {
+            Admission::Speaks => true,
+            Admission::Member => false,
+            Admission::AnotherDomain => return Ok(AccountMatch::Refused(ProvisioningError::AnotherDomain)),
+            Admission::AnotherConnection => {
+                return Ok(AccountMatch::Refused(ProvisioningError::AnotherConnection));
+            }
+            // Of anybody else's address it says what it likes; also to the owners: nobody learns there who has an account here.
+            Admission::Stranger => return Ok(AccountMatch::Refused(ProvisioningError::DomainNotVerified)),
+        };
     let Some(owner) = owner else { return Ok(AccountMatch::New { email }) };
     if !(is_verified && is_member) {
         return Ok(AccountMatch::Unlinked(owner));

@@ -15,7 +15,7 @@ use crate::{
         schema::{connections, identities, security_changes as changes},
     },
     error::{Error, Errors, Result},
-    ids::{ConnectionId, SecurityChangeId, UserId},
+    ids::{ConnectionId, OrganisationId, SecurityChangeId, UserId},
     kinds::Factor,
     mail::emails::FactorChange,
     model::{
@@ -96,6 +96,23 @@ pub(super) fn keep_identity(tx: &mut Tx, actor: &Actor, user: &UserId, id: &str)
 fn keep(tx: &mut Tx, actor: &Actor, user: &UserId, kept: &Kept) -> Result<()> {
     let sealed = Zeroizing::new(serde_json::to_string(kept)?);
     security_changes::note_removed(tx, actor, user, &sealed)
+}
+
+/// Forgets the identities at an organisation's connections that could be put back.
+pub(super) fn forget_at(tx: &mut Tx, organisation: &OrganisationId, user: &UserId) -> Result<()> {
+    let theirs: Vec<ConnectionId> = connections::table
+        .filter(connections::organisation_id.eq(organisation))
+        .select(connections::id)
+        .load(tx.conn)?;
+    for (id, sealed, _) in security_change::removed(tx.conn, user, tx.now - OFFERED_FOR)? {
+        let Kept::Identity { connection, .. } = open(&tx.config.keys, &sealed)? else { continue };
+        if theirs.contains(&connection) {
+            diesel::update(changes::table.find(id))
+                .set(changes::sealed.eq(None::<String>))
+                .execute(tx.conn)?;
+        }
+    }
+    Ok(())
 }
 
 /// What can be put back, the newest first.

@@ -2,10 +2,11 @@
 
 mod adding;
 mod looking;
+mod stopping;
 
 use chrono::TimeDelta;
 use clap::Subcommand;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     out::{print, text},
@@ -67,6 +68,14 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Let nobody sign in by a connection until an owner turns it on again, and sign out whoever did.
+    Pause {
+        /// Its id, from `list`.
+        connection: String,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Domains of email addresses.
     Domain {
         #[command(subcommand)]
@@ -88,6 +97,14 @@ pub(crate) enum DomainCommand {
         /// Whose it is, where several say that it is theirs.
         #[arg(long, value_name = "NAME")]
         organisation: Option<String>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// People of the domain may sign in otherwise again: single sign-on is no longer required.
+    Release {
+        /// The domain.
+        domain: String,
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -133,6 +150,16 @@ pub(crate) async fn run(app: App, command: Command) -> Outcome {
             Ok(())
         }
         Command::Test { connection, json } => looking::test(&app, Id::from_text(connection), json).await,
+        Command::Pause { connection, json } => {
+            let id = Id::from_text(connection);
+            let done = sentence(app.write(move |tx| stopping::pause(tx, &id)).await)??;
+            let words = format!("{} of {} is paused.", text(&done, "name"), text(&done, "organisation"));
+            told(&done, json, &words)
+        }
+        Command::Domain { command: DomainCommand::Release { domain, json } } => {
+            let done = sentence(app.write(move |tx| stopping::release(tx, &domain)).await)??;
+            told(&done, json, &format!("Single sign-on is not required for {}.", text(&done, "domain")))
+        }
         Command::Domain { command: DomainCommand::Approve { domain, organisation, json } } => {
             let done =
                 sentence(app.write(move |tx| adding::approve(tx, &domain, organisation.as_deref())).await)??;
@@ -161,6 +188,15 @@ pub(crate) async fn run(app: App, command: Command) -> Outcome {
             }
         }
     }
+}
+
+/// Says what was done, or that there was nothing to do.
+fn told(done: &Value, json: bool, words: &str) -> Outcome {
+    let changed = done["changed"] == true;
+    if changed || json {
+        print(done, json, words);
+    }
+    if changed { Ok(()) } else { refused(format!("{words} That was so before: nothing was changed.")) }
 }
 
 async fn announce(app: &App, as_json: bool) -> Outcome {

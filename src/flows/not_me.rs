@@ -12,7 +12,7 @@ use serde_json::Value;
 use self::views::{DoubtfulView, KeptPasskey, KeptView, Undone};
 use crate::{
     accounts::{
-        containment::{self, Contained, Doubt, Judgement, single_sign_on},
+        containment::{self, Contained, Doubt, Judgement, Undoing},
         factor_reset::Target,
     },
     app::App,
@@ -80,9 +80,10 @@ async fn load(app: &App, secret: Secret<ReportSignIn>) -> Result<NotMePage> {
         let judged = containment::judge(conn, &user, &doubt, &keys)?;
         let address = judged.address.as_ref().map(|address| address.spelled().to_owned());
         let (sign_ins, kept) = (sign_ins(&judged, &told), kept(&judged, &removal_takes));
-        let changed = single_sign_on::changed(conn, &keys, &user.id, &judged.sessions)?;
+        let Undoing { connections, organisations } = containment::undoing(conn, &keys, &user.id, &judged)?;
         let undone = Undone {
-            connections: changed.connections().map(str::to_owned).collect(),
+            connections,
+            organisations,
             identities: judged.identities.len(),
             authenticator_app: judged.removes_app,
             recovery_codes: judged.removes_codes,
@@ -143,6 +144,8 @@ fn kept(judged: &Judgement, removal_takes: &str) -> KeptView {
                 id: id.clone(),
                 name: one.name.clone(),
                 is_disowned: one.is_disowned,
+                added_at: one.added_at,
+                added_on: one.added_on.clone(),
             }),
         }
     }

@@ -7,7 +7,7 @@ use crate::{
     clock::Timestamp,
     db::{
         Conn, Tx,
-        schema::{memberships, organisations, roles},
+        schema::{memberships, organisations, roles, users},
     },
     direct,
     error::Result,
@@ -151,7 +151,7 @@ pub(crate) fn of(conn: &mut Conn, user: &UserId) -> Result<Vec<(Organisation, He
 }
 
 /// An organisation and the role that `user` has in it; nothing where there is none, or they are no member. One that waits to
-/// be deleted is there for its owners only.
+/// be deleted is there for its owners only, and none for a mere claim to an address.
 pub(crate) fn with_member(
     conn: &mut Conn,
     named: Named,
@@ -159,8 +159,10 @@ pub(crate) fn with_member(
 ) -> Result<Option<(Organisation, HeldRole)>> {
     let query = memberships::table
         .inner_join(organisations::table)
+        .inner_join(users::table)
         .left_join(roles::table.on(memberships::role_id.eq(roles::id.nullable())))
         .filter(memberships::user_id.eq(user))
+        .filter(users::email_verified_at.is_not_null())
         .filter(organisations::deletes_at.is_null().or(memberships::role.eq(Role::Owner)))
         .select((Organisation::as_select(), memberships::role, memberships::role_id, roles::name.nullable()));
     let found: Option<Row> = match named {

@@ -25,9 +25,9 @@ pub(crate) use self::{
     hand_over::{HandOver, HandOverOffer},
     invite::{Invite, Invited},
     purpose::{
-        AddressChange, CancelDeletion, ChangeEmail, FirstFactor, LinkIdentity, LogoutOffer, LogoutSent,
-        MagicLink, MagicLinkBrowser, MagicLinkCode, MagicLinkRequest, PASSKEY_CEREMONY, PendingSignIn,
-        Purpose, RegisterPasskey, ReportSignIn, ReportedEvent, ResetPassword, ResumeRequest,
+        AddressChange, BeganWith, CancelDeletion, ChangeEmail, FirstFactor, LinkIdentity, LogoutOffer,
+        LogoutSent, MagicLink, MagicLinkBrowser, MagicLinkCode, MagicLinkRequest, PASSKEY_CEREMONY,
+        PendingSignIn, Purpose, RegisterPasskey, ReportSignIn, ReportedEvent, ResetPassword, ResumeRequest,
         RevertEmailChange, SetUpConnection, SetupLinkState, SignOutThere, SsoHandoff, StopFactorReset,
         UsePasskey, VerifyEmail,
     },
@@ -278,14 +278,6 @@ pub(crate) fn revoke_for_all<P: Purpose>(tx: &mut Tx) -> Result<()> {
 pub(crate) fn revoke_all(tx: &mut Tx, user: &UserId) -> Result<()> {
     let open = tokens::table.filter(tokens::user_id.eq(user)).filter(tokens::used_at.is_null());
     diesel::delete(open.filter(tokens::purpose.ne_all(WAYS_BACK))).execute(tx.conn)?;
-    Ok(())
-}
-
-/// Kills the tokens of one purpose that `user` got since `moment` and did not use.
-pub(crate) fn revoke_since<P: Purpose>(tx: &mut Tx, user: &UserId, moment: Timestamp) -> Result<()> {
-    let open = tokens::table.filter(tokens::user_id.eq(user)).filter(tokens::used_at.is_null());
-    diesel::delete(open.filter(tokens::purpose.eq(P::NAME)).filter(tokens::created_at.ge(moment)))
-        .execute(tx.conn)?;
     Ok(())
 }
 

@@ -127,8 +127,14 @@ async fn what_looks_like_an_id_is_one_and_no_short_name() {
     let acme = Acme::open().await;
     let eve = stepped_up(&acme.app, "eve@example.com").await;
     let id = "abcdefabcdefabcdefabcdefabcdefab";
-    eve.post_json("/organisations", json!({ "name": "Eve", "slug": id })).await.is(201);
-    acme.app.db_execute(&format!("UPDATE organisations SET name = '{id}' WHERE slug = '{id}'")).await;
+    let refused = eve.post_json("/organisations", json!({ "name": "Eve", "slug": id })).await;
+    refused.refuses(422, "invalid");
+    eve.post_json("/organisations", json!({ "name": "Eve", "slug": "eve" })).await.is(201);
+    eve.put_json("/organisations/eve", json!({ "slug": id })).await.refuses(422, "invalid");
+    // From before there was that rule.
+    acme.app
+        .db_execute(&format!("UPDATE organisations SET name = '{id}', slug = '{id}' WHERE slug = 'eve'"))
+        .await;
     let told = eve.post_json("/auth/check", json!({ "organisation": id, "permission": "notes:read" })).await;
     assert_eq!(told.is(200).json()["why"], "not_a_member");
 }

@@ -108,6 +108,8 @@ mod recovery_answers;
 mod recovery_attacks;
 mod recovery_codes;
 mod recovery_credentials;
+mod recovery_first_mailbox;
+mod recovery_organisations;
 mod recovery_step_up;
 mod reset_password;
 mod roles;

@@ -9,8 +9,8 @@ use crate::{
     error::Result,
     ids::{SessionId, UserId},
     model::{
-        security_change::{self, Kind, SecurityChange},
-        token::{self, AddressChange, ReportSignIn},
+        security_change::{self, Beginning, Kind, SecurityChange},
+        token::{self, AddressChange, ReportSignIn, ReportedEvent},
     },
 };
 
@@ -28,6 +28,8 @@ pub(super) struct Vouched {
 pub(crate) struct Doubt {
     // The sign-ins that were told of, and which sessions they began.
     told: Vec<(Timestamp, Option<SessionId>)>,
+    /// Those sessions, also where they have ended.
+    pub(super) began: Vec<Beginning>,
     pressed: Timestamp,
     pub(super) session: Option<SessionId>,
     pub(super) told_to: Option<String>,
@@ -56,9 +58,12 @@ impl Doubt {
         let (answered, vouched) = answers(&security_change::list(conn, user)?);
         // Of what its own person changes they are told as well, and have no reason to answer.
         let sign_ins = outstanding.into_iter().filter(|told| told.what.is_none());
-        let told = sign_ins.map(|told| (Timestamp::from_unix(told.at), told.session));
-        let told = told.collect();
-        Ok(Self { told, pressed, session, told_to, answered, vouched, trusted: HashSet::new(), now })
+        let (mut told, mut began) = (Vec::new(), Vec::new());
+        for sign_in in sign_ins {
+            began.extend(beginning(&sign_in));
+            told.push((Timestamp::from_unix(sign_in.at), sign_in.session));
+        }
+        Ok(Self { told, began, pressed, session, told_to, answered, vouched, trusted: HashSet::new(), now })
     }
 
     /// The same, but for sessions that its person stands by. Never for the one that the link tells of.
@@ -79,6 +84,20 @@ impl Doubt {
         let is_trusted = self.trusted.contains(session) || self.answered.contains(session);
         is_trusted && self.session.as_ref() != Some(session)
     }
+}
+
+/// The session that a sign-in began, as its email told of it.
+fn beginning(told: &ReportedEvent) -> Option<Beginning> {
+    let (id, with) = (told.session.clone()?, told.began_with.clone()?);
+    Some(Beginning {
+        id,
+        began_at: Timestamp::from_unix(told.at),
+        browser_known_since: with.browser_known_since.map(Timestamp::from_unix),
+        passkey_id: with.passkey,
+        method: with.method,
+        second_factor: with.second_factor,
+        connection_id: with.connection,
+    })
 }
 
 /// The sessions that were answered for, and the answers that depend on a session: the one that gave it, or one that had moved

@@ -14,12 +14,14 @@ use crate::{
     clock::Timestamp,
     db::{
         Conn, Tx,
-        schema::{identities, passkeys, recovery_codes, totp as apps},
+        schema::{connections, identities, passkeys, recovery_codes, totp as apps},
     },
     error::Result,
-    ids::{PasskeyId, SessionId},
+    ids::{ConnectionId, OrganisationId, PasskeyId, SessionId},
     mail::EmailAddress,
     model::{
+        device::Device,
+        domain,
         security_change::{self, Kind, SecurityChange},
         session::{self, Listed},
         user::User,
@@ -46,6 +48,8 @@ pub(crate) struct Judgement {
     pub since: Timestamp,
     /// The sessions that are disowned, also those that have ended.
     pub sessions: HashSet<SessionId>,
+    /// Those of them that were surely somebody else's: what they did to others than this account is undone at once.
+    pub sure: HashSet<SessionId>,
     /// Those of them that are still signed in, and can be told of.
     pub in_doubt: Vec<Listed>,
     /// Passkeys that are removed, with their names.
@@ -72,10 +76,15 @@ pub(crate) struct Kept {
     pub factor: Target,
     /// What a passkey is called.
     pub name: String,
-    /// Whether a disowned session added it: then it is removed unless whoever presses the button says otherwise.
+    /// Whether a disowned session added it, or began with it: then it is removed unless whoever presses the button says
+    /// otherwise.
     pub is_disowned: bool,
     /// The session that added it.
     pub by: Option<SessionId>,
+    /// When it was added.
+    pub added_at: Timestamp,
+    /// On what device; empty where that session has ended.
+    pub added_on: String,
 }
 
 fn by(change: &SecurityChange) -> Option<SessionId> {
@@ -96,29 +105,32 @@ pub(crate) fn judge(conn: &mut Conn, user: &User, doubt: &Doubt, keys: &Keys) ->
     let did = |kind: Kind, target: Option<&str>, at: Timestamp| {
         noted(kind, target, at).map_or(at >= from, |one| disowned.did(one))
     };
-    let goes = |kind: Kind, target: Option<&str>, at: Timestamp| {
-        noted(kind, target, at).map_or(at >= from, |one| disowned.surely_did(one))
-    };
     let own: Vec<(PasskeyId, String, Timestamp)> = passkeys::table
         .filter(passkeys::user_id.eq(&user.id))
         .select((passkeys::id, passkeys::name, passkeys::created_at))
         .load(conn)?;
+    let app: Option<Timestamp> =
+        apps::table.find(&user.id).select(apps::created_at).first(conn).optional()?;
+    // A factor that nobody disputes is asked for before another one is added: whoever did that had it.
+    let undisputed: Vec<Timestamp> = own
+        .iter()
+        .filter(|(id, _, at)| !did(Kind::PasskeyAdded, Some(id.as_str()), *at))
+        .map(|(.., at)| *at)
+        .chain(app.filter(|at| !did(Kind::AppAdded, None, *at)))
+        .collect();
+    let goes = |kind: Kind, target: Option<&str>, at: Timestamp| {
+        undisputed.iter().all(|older| *older >= at)
+            && noted(kind, target, at).map_or(at >= from, |one| disowned.surely_did(one))
+    };
     let (gone, stays): (Vec<_>, Vec<_>) =
         own.into_iter().partition(|(id, _, at)| goes(Kind::PasskeyAdded, Some(id.as_str()), *at));
     let passkeys = gone.into_iter().map(|(id, name, _)| (id, name)).collect();
-    let app = apps::table.find(&user.id).select(apps::created_at).first(conn).optional()?;
     let codes: Option<Timestamp> = recovery_codes::table
         .filter(recovery_codes::user_id.eq(&user.id))
         .select(recovery_codes::created_at)
         .first(conn)
         .optional()?;
-    let linked: Vec<(String, String, Timestamp)> = identities::table
-        .filter(identities::user_id.eq(&user.id))
-        .select((identities::id, identities::connection_id, identities::created_at))
-        .load(conn)?;
-    let identities =
-        linked.into_iter().filter(|(_, connection, at)| did(Kind::IdentityLinked, Some(connection), *at));
-    let identities = identities.map(|(id, ..)| id).collect();
+    let identities = identities_in_doubt(conn, user, &disowned, did)?;
     let moves: Vec<_> =
         changes.iter().filter(|one| one.kind == Kind::EmailChanged && disowned.did(one)).collect();
     let address = first_address(&moves, keys)?;
@@ -134,28 +146,29 @@ pub(crate) fn judge(conn: &mut Conn, user: &User, doubt: &Doubt, keys: &Keys) ->
     let removes_app = app.is_some_and(|at| goes(Kind::AppAdded, None, at));
     let removes_codes = codes.is_some_and(|at| did(Kind::CodesMade, None, at));
     let app = app.filter(|_| !removes_app);
-    // Of what stays is listed what is young, and all that one of them added, whenever that was.
-    let is_asked_about = |kind, target: Option<&str>, at: Timestamp| at >= from || did(kind, target, at);
-    let mut kept: Vec<Kept> = stays
-        .into_iter()
-        .filter(|(id, _, at)| is_asked_about(Kind::PasskeyAdded, Some(id.as_str()), *at))
-        .map(|(id, name, at)| Kept {
-            by: noted(Kind::PasskeyAdded, Some(id.as_str()), at).and_then(by),
-            is_disowned: did(Kind::PasskeyAdded, Some(id.as_str()), at),
-            name,
-            factor: Target::Passkey(id),
-        })
-        .collect();
-    kept.extend(app.filter(|at| is_asked_about(Kind::AppAdded, None, *at)).map(|at| Kept {
-        by: noted(Kind::AppAdded, None, at).and_then(by),
-        is_disowned: did(Kind::AppAdded, None, at),
-        name: String::new(),
-        factor: Target::Totp,
-    }));
-    let live = session::list(conn, &user.id, doubt.now)?.into_iter();
-    let in_doubt = live.filter(|one| disowned.sessions.contains(&one.id)).collect();
+    // A passkey with which one of them began opens the account alone, whoever added it and whenever.
+    let live = session::list(conn, &user.id, doubt.now)?;
+    let gates = !stays.is_empty() || app.is_some();
+    let keep = |factor: Target, name: String, at: Timestamp| {
+        let (kind, target, has_opened) = match &factor {
+            Target::Passkey(id) => (Kind::PasskeyAdded, Some(id.as_str()), disowned.began_with(id)),
+            Target::Totp => (Kind::AppAdded, None, false),
+        };
+        let by = noted(kind, target, at).and_then(by);
+        let added_on = live.iter().find(|one| by.as_ref() == Some(&one.id));
+        let added_on = added_on.map(|one| Device::name_of(&one.browser, &one.os)).unwrap_or_default();
+        let is_disowned = has_opened || did(kind, target, at);
+        Kept { factor, name, is_disowned, by, added_at: at, added_on }
+    };
+    let mut kept: Vec<Kept> =
+        stays.into_iter().map(|(id, name, at)| keep(Target::Passkey(id), name, at)).collect();
+    kept.extend(app.map(|at| keep(Target::Totp, String::new(), at)));
+    // Of what stays is listed what is young, and all that is in dispute, whenever it was added.
+    kept.retain(|one| one.added_at >= from || one.is_disowned);
+    let in_doubt = live.into_iter().filter(|one| disowned.sessions.contains(&one.id)).collect();
     Ok(Judgement {
         since: from,
+        sure: disowned.sure(gates),
         sessions: disowned.sessions,
         in_doubt,
         passkeys,
@@ -166,6 +179,33 @@ pub(crate) fn judge(conn: &mut Conn, user: &User, doubt: &Doubt, keys: &Keys) ->
         address: address.filter(|address| address.spelled() != user.email.spelled()),
         keeps_account,
     })
+}
+
+/// The identities that one of the disowned sessions linked, or came by. Those of the organisation that speaks for the account's
+/// address are not the account's to dispute: it would link them again.
+fn identities_in_doubt(
+    conn: &mut Conn,
+    user: &User,
+    disowned: &Disowned,
+    did: impl Fn(Kind, Option<&str>, Timestamp) -> bool,
+) -> Result<Vec<String>> {
+    let speaks = domain::verified(conn, &user.email.domain())?.map(|domain| domain.organisation_id);
+    type Row = (String, ConnectionId, Timestamp, OrganisationId);
+    let linked: Vec<Row> = identities::table
+        .inner_join(connections::table)
+        .filter(identities::user_id.eq(&user.id))
+        .select((
+            identities::id,
+            identities::connection_id,
+            identities::created_at,
+            connections::organisation_id,
+        ))
+        .load(conn)?;
+    let in_doubt = linked.into_iter().filter(|(_, connection, at, of)| {
+        did(Kind::IdentityLinked, Some(connection.as_str()), *at)
+            || (disowned.came_by(connection) && speaks.as_ref() != Some(of))
+    });
+    Ok(in_doubt.map(|(id, ..)| id).collect())
 }
 
 /// Where the first of these moves began. Of moves at one moment it is the one that no other leads to.

@@ -3,7 +3,7 @@
 //! A session that its own browser gives up, or that its owner signs out from the list, ends by itself and is not in here.
 
 use crate::{
-    accounts::{api_keys::endings, sessions},
+    accounts::{api_keys::endings, open_invitations, sessions},
     db::Tx,
     error::Result,
     ids::{SessionId, UserId},
@@ -67,7 +67,10 @@ enum Sessions<'a> {
 /// Which one-time links end. Ways back never do.
 #[derive(PartialEq)]
 enum Links {
+    /// With the invitations that the account's person sent: those are links in their name.
     All,
+    /// Their own, where nobody else can have been in the account.
+    Own,
     None,
 }
 
@@ -127,7 +130,7 @@ impl<'a> Occasion<'a> {
                 (Sessions::Others(Some(here)), Links::All, Forgotten, Password::Kept)
             }
             Self::EmailChanged(here) => (Sessions::Others(here), Links::All, Kept, Password::Kept),
-            Self::EmailChangedByProvider => (Sessions::None, Links::All, Kept, Password::Kept),
+            Self::EmailChangedByProvider => (Sessions::None, Links::Own, Kept, Password::Kept),
             Self::Confirmed(here) => (Sessions::Others(here), Links::All, Kept, Password::Kept),
             Self::EmailVerified => (Sessions::All, Links::All, Forgotten, Password::Dropped),
             Self::Locked => (Sessions::All, Links::All, Kept, Password::Kept),
@@ -145,7 +148,7 @@ impl<'a> Occasion<'a> {
             Self::MembershipEnded { has_spoken: false } | Self::OrganisationLeaving => {
                 (Sessions::BySso, Links::None, Kept, Password::Kept)
             }
-            Self::SsoRequired(here) => (Sessions::NotBySso(here), Links::All, Kept, Password::Kept),
+            Self::SsoRequired(here) => (Sessions::NotBySso(here), Links::Own, Kept, Password::Kept),
         }
     }
 }
@@ -163,8 +166,11 @@ pub fn end_access(tx: &mut Tx, actor: &Actor, user: &UserId, occasion: Occasion)
         Sessions::WithoutSecondFactor(here) => sessions::revoke_single_factor(tx, actor, user, here)?,
         Sessions::RelyingOn(here, gone) => sessions::revoke_relying_on(tx, actor, user, here, gone)?,
     };
-    if links == Links::All {
+    if links != Links::None {
         token::revoke_all(tx, user)?;
+    }
+    if links == Links::All {
+        open_invitations::end_by(tx, actor, user)?;
     }
     match password {
         Password::Kept => {}

@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::way_back::way_back;
+use super::{deeds::Delegates, way_back::way_back};
 use crate::{
     accounts::{domains, sessions, sso_changes::Circumstances, sso_policy},
     clock::Timestamp,
@@ -59,20 +59,28 @@ impl Changed {
         self.connections.len() + self.domains.len() + self.sessions.len() + self.people.len()
     }
 
-    fn organisations(&self) -> HashSet<OrganisationId> {
+    /// Leaves out what is an organisation's.
+    pub(super) fn forget(&mut self, organisation: &OrganisationId) {
+        self.connections.retain(|_, (connection, _)| connection.organisation_id != *organisation);
+        self.domains.retain(|_, (domain, _)| domain.organisation_id != *organisation);
+    }
+
+    pub(super) fn organisations(&self) -> HashSet<OrganisationId> {
         let of_connections = self.connections.values().map(|(one, _)| one.organisation_id.clone());
         of_connections.chain(self.domains.values().map(|(one, _)| one.organisation_id.clone())).collect()
     }
 }
 
-/// What these sessions of `user` changed of single sign-on, wherever that is. Changes nothing.
-pub(crate) fn changed(
+/// What these sessions of these people changed of single sign-on since a moment, wherever that is, and those who count as
+/// them. Changes nothing.
+pub(super) fn changed(
     conn: &mut Conn,
     keys: &Keys,
-    user: &UserId,
-    sessions: &HashSet<SessionId>,
+    (people, sessions): (&HashSet<UserId>, &HashSet<SessionId>),
+    delegates: &Delegates,
+    since: Timestamp,
 ) -> Result<Changed> {
-    let people = HashSet::from([user.clone()]);
+    let people: HashSet<UserId> = people.iter().chain(delegates.people()).cloned().collect();
     let mut changed = Changed { sessions: sessions.clone(), people, ..Changed::default() };
     // Each round may find a connection by which others came.
     loop {
@@ -86,8 +94,8 @@ pub(crate) fn changed(
         }
         for person in &changed.people.clone() {
             for change in security_change::list(conn, person)? {
-                if change.kind == Kind::SsoChanged {
-                    look_at(conn, keys, &mut changed, &change)?;
+                if change.kind == Kind::SsoChanged && change.at >= since {
+                    look_at(conn, keys, &mut changed, (person, &change), delegates)?;
                 }
             }
         }
@@ -103,7 +111,13 @@ pub(crate) fn changed(
     }
 }
 
-fn look_at(conn: &mut Conn, keys: &Keys, changed: &mut Changed, change: &SecurityChange) -> Result<()> {
+fn look_at(
+    conn: &mut Conn,
+    keys: &Keys,
+    changed: &mut Changed,
+    (person, change): (&UserId, &SecurityChange),
+    delegates: &Delegates,
+) -> Result<()> {
     let (Some(by), Some(target)) = (&change.by, &change.target) else { return Ok(()) };
     let kept = change.before(keys)?;
     let Circumstances { is_led, led_before, came_by } =
@@ -113,21 +127,21 @@ fn look_at(conn: &mut Conn, keys: &Keys, changed: &mut Changed, change: &Securit
     if way.is_some_and(|(_, since)| by.began_at >= *since) {
         changed.sessions.insert(by.id.clone());
     }
-    if !changed.sessions.contains(&by.id) {
-        return Ok(());
-    }
+    let is_theirs =
+        |of: &OrganisationId| changed.sessions.contains(&by.id) || delegates.act(of, person, change.at);
     let (connection, domain) = (ConnectionId::from_text(target), DomainId::from_text(target));
     match connection::by_id(conn, &connection) {
-        Ok(found) => {
+        Ok(found) if is_theirs(&found.organisation_id) => {
             let known = changed.connections.entry(connection).or_insert((found, change.at));
             known.1 = known.1.min(change.at);
             return Ok(());
         }
+        Ok(_) => return Ok(()),
         Err(Error::NotFound) => {}
         Err(error) => return Err(error),
     }
     // Neither is there any more where nothing is found.
-    if let Some(found) = domain::by_id(conn, &domain)? {
+    if let Some(found) = domain::by_id(conn, &domain)?.filter(|found| is_theirs(&found.organisation_id)) {
         let known = changed.domains.entry(domain).or_insert((found, None));
         // The oldest comes first.
         known.1 = known.1.take().or(is_led.then_some(led_before));

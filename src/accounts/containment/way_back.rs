@@ -15,7 +15,7 @@ use crate::{
         device::Device,
         identity, passkey,
         security_change::{self, Kind, SecurityChange},
-        token::{self, ReportSignIn, ReportedEvent},
+        token::{self, BeganWith, ReportSignIn, ReportedEvent},
         user::User,
     },
     secret::Secret,
@@ -30,6 +30,17 @@ pub(crate) fn way_back(
     device: &str,
     ip: &str,
 ) -> Result<Secret<ReportSignIn>> {
+    let began = match (&session, what) {
+        (Some(session), None) => security_change::session_of(tx.conn, session)?,
+        _ => None,
+    };
+    let began_with = began.map(|began| BeganWith {
+        browser_known_since: began.browser_known_since.map(|since| since.unix()),
+        passkey: began.passkey_id,
+        method: began.method,
+        second_factor: began.second_factor,
+        connection: began.connection_id,
+    });
     let told = ReportedEvent {
         at: tx.now.unix(),
         device: device.to_owned(),
@@ -37,6 +48,7 @@ pub(crate) fn way_back(
         what: what.map(str::to_owned),
         session,
         told_to: Some(user.email.normalized()),
+        began_with,
     };
     token::issue_with::<ReportSignIn>(tx, &user.id, &told, ReportSignIn::LIFE)
 }

@@ -141,7 +141,7 @@ fn take_back(tx: &mut Tx, client: &Client, secret: &Secret<RevertEmailChange>) -
             }
             moved => moved?,
         }
-        token::revoke_since::<RevertEmailChange>(tx, &id, waiting.created_at)?;
+        containment::spend_later(tx, &id, &back.new)?;
         let (from, to) = (back.old.spelled().to_owned(), back.new.spelled().to_owned());
         audit::record(tx, &actor, &id, Event::EmailChangeUndone { from, to })?;
     } else if secured.email.normalized() != old.normalized() {

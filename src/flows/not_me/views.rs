@@ -35,8 +35,11 @@ pub(crate) struct KeptView {
 pub(crate) struct KeptPasskey {
     pub id: PasskeyId,
     pub name: String,
-    // Whether one of the sign-ins in doubt added it: then it is removed unless the reader says otherwise.
+    // Whether one of the sign-ins in doubt added it, or began with it: then it is removed unless the reader says otherwise.
     pub is_disowned: bool,
+    pub added_at: Timestamp,
+    // The device, as far as it is still signed in.
+    pub added_on: String,
 }
 
 /// What else the button takes back: what somebody else seems to have done.
@@ -49,6 +52,8 @@ pub(crate) struct Undone {
     pub identities: usize,
     // Single sign-on that organisations have by it, which is turned off.
     pub connections: Vec<String>,
+    // Organisations in which roles go back to what they were.
+    pub organisations: Vec<String>,
     // Shown to whoever reads the mailbox that had the account first.
     pub address: Option<String>,
     pub deletion: bool,

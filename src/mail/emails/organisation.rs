@@ -188,9 +188,27 @@ pub(crate) enum Withdrawn {
         /// The connection, if there was one.
         connection: Option<String>,
     },
+    /// An organisation that was to be deleted stays.
+    Restored,
+    /// Somebody is no longer a member.
+    TakenOut {
+        /// Their address.
+        address: String,
+    },
+    /// Somebody has the role again that they had.
+    RoleBack {
+        /// Their address.
+        address: String,
+        /// What people call it.
+        role: String,
+    },
 }
 
 impl Withdrawn {
+    fn is_sso(&self) -> bool {
+        matches!(self, Self::Paused { .. } | Self::Released { .. } | Self::LedBack { .. })
+    }
+
     fn sentence(&self) -> String {
         let called = |name: &str| plain(name).unwrap_or("An identity provider").to_owned();
         match self {
@@ -210,6 +228,11 @@ impl Withdrawn {
             Self::LedBack { domain, connection: None } => {
                 format!("People at {domain} no longer sign in with single sign-on.")
             }
+            Self::Restored => "The organisation is not deleted.".to_owned(),
+            Self::TakenOut { address } => format!("{address} is no longer a member."),
+            Self::RoleBack { address, role } => {
+                format!("{address} is {} again.", plain(role).unwrap_or("in an earlier role"))
+            }
         }
     }
 }
@@ -221,6 +244,8 @@ struct DisownedChanges<'a> {
     address: &'a str,
     changes: Vec<String>,
     withdrawn: Vec<String>,
+    // Whether any of that is single sign-on.
+    is_about_sso: bool,
 }
 
 email_templates!(DisownedChanges, "mail/disowned_changes.txt", "mail/disowned_changes.html");
@@ -250,6 +275,7 @@ pub(crate) fn disowned_changes(
         address,
         changes: changes.iter().map(told).collect(),
         withdrawn: withdrawn.iter().map(Withdrawn::sentence).collect(),
+        is_about_sso: withdrawn.iter().any(Withdrawn::is_sso),
     };
     write(EmailKind::DisownedChanges, to, format!("Someone else made changes in {organisation}"), &words)
 }

@@ -59,6 +59,9 @@ fn all() -> Vec<Email> {
         Withdrawn::Released { domain: domain.clone() },
         Withdrawn::LedBack { domain: domain.clone(), connection: Some(connection) },
         Withdrawn::LedBack { domain, connection: None },
+        Withdrawn::Restored,
+        Withdrawn::TakenOut { address: "eve@example.net".into() },
+        Withdrawn::RoleBack { address: "bea@example.com".into(), role: "Owner".into() },
     ];
     let reset = |occasion| reset_password(&site, &ada, "Ada", occasion, "t0ken", "1 hour").unwrap();
     let answered = |answer| {

@@ -199,8 +199,8 @@ pub(crate) enum Event {
     CustomRoleChanged { organisation: OrganisationId, role_id: RoleId, before: RoleState, after: RoleState },
     /// Such a role was removed.
     CustomRoleRemoved { organisation: OrganisationId, role_id: RoleId, name: String },
-    /// Somebody is no longer a member.
-    MemberRemoved { organisation: OrganisationId },
+    /// Somebody is no longer a member, and what their role was: built in, or by its name.
+    MemberRemoved { organisation: OrganisationId, role: String },
     /// A member took a copy of its record: in which form, and which part of it.
     AuditExported {
         organisation: OrganisationId,

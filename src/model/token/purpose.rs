@@ -6,7 +6,11 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    config::Lifetimes, ids::SessionId, kinds::AuthMethod, mail::EmailAddress, model::sso_session::SsoSession,
+    config::Lifetimes,
+    ids::{ConnectionId, PasskeyId, SessionId},
+    kinds::{AuthMethod, Factor},
+    mail::EmailAddress,
+    model::sso_session::SsoSession,
 };
 
 pub use sso::{AuthnRequestState, SamlRequest, SsoIntent};
@@ -134,6 +138,24 @@ pub(crate) struct ReportedEvent {
     /// The address that was told of it, normalised.
     #[serde(default)]
     pub told_to: Option<String>,
+    /// Of a sign-in, with what it began. Nothing in links from before this was kept.
+    #[serde(default)]
+    pub began_with: Option<BeganWith>,
+}
+
+/// What a session began with, so that it can be judged after it has ended.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct BeganWith {
+    /// Since when its browser was known before, in seconds since the Unix epoch.
+    pub browser_known_since: Option<i64>,
+    /// The passkey.
+    pub passkey: Option<PasskeyId>,
+    /// The first factor.
+    pub method: Option<AuthMethod>,
+    /// The second factor.
+    pub second_factor: Option<Factor>,
+    /// The connection it came through.
+    pub connection: Option<ConnectionId>,
 }
 
 /// A form that a step-up interrupted. Claims it sealed.
