@@ -22,6 +22,8 @@ has() {
     # Debian keeps it where only root looks.
     pgbouncer) version_of pgbouncer >/dev/null || version_of "$root/usr/sbin/pgbouncer" >/dev/null ;;
     chromium) browser >/dev/null ;;
+    # It says its version by -v only, and on the other stream.
+    nginx) [[ $({ nginx -v || "$root/usr/sbin/nginx" -v; } 2>&1 </dev/null) == *nginx/* ]] ;;
     node) version_of node >/dev/null && version_of npm >/dev/null ;;
     curl) version_of curl >/dev/null ;;
     # RFC 6238, appendix B.

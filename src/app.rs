@@ -190,6 +190,12 @@ impl App {
         };
         let declare = |tx: &mut Tx| permissions::declare(tx, declared);
         let retired = self.0.db.write_blocking(config, self.now(), declare)?;
+        if declared.is_empty() && retired > 0 {
+            tracing::warn!(
+                retired,
+                "PERMISSIONS_FILE declares nothing: every permission of the application is retired and allows nothing"
+            );
+        }
         tracing::info!(declared = declared.len(), retired, "permissions of the application are declared");
         Ok(())
     }

@@ -37,11 +37,13 @@ impl<T> Id<T> {
         Self(text.into(), PhantomData)
     }
 
-    /// An id that somebody types; `None` where it has the shape of none. Anything else was never ours, and PostgreSQL
-    /// would fail on a NUL in it instead of finding nothing.
+    /// An id that somebody types, also in capitals or with the dashes of a UUID (RFC 9562 §4); `None` where it has the shape
+    /// of none. Anything else was never ours, and PostgreSQL would fail on a NUL in it instead of finding nothing.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let is_ours = text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        is_ours.then(|| Self::from_text(text))
+        let is_dashed = text.len() == 36 && [8, 13, 18, 23].iter().all(|at| text.as_bytes()[*at] == b'-');
+        let plain = if is_dashed { text.replace('-', "") } else { text.to_owned() };
+        let is_ours = plain.len() == 32 && plain.bytes().all(|b| b.is_ascii_hexdigit());
+        is_ours.then(|| Self::from_text(plain.to_ascii_lowercase()))
     }
 
     /// The id as text.

@@ -203,7 +203,7 @@ text_enum! {
         MembersManage => "members:manage",
         /// The organisation's own roles.
         RolesManage => "roles:manage",
-        /// Name, short name and policies.
+        /// Name and short name, and to see the policy.
         SettingsManage => "settings:manage",
         /// API keys.
         KeysManage => "keys:manage",
@@ -246,7 +246,7 @@ impl Permission {
             Permission::MembersInvite => "Invite people",
             Permission::MembersManage => "Change roles and remove members, but not owners",
             Permission::RolesManage => "Manage roles",
-            Permission::SettingsManage => "Change name, short name and policies",
+            Permission::SettingsManage => "Change name and short name, and see the policy",
             Permission::KeysManage => "Manage API keys",
             Permission::AuditRead => "Read the audit log",
             Permission::OwnersManage => "Add and remove owners",

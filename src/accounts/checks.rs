@@ -21,6 +21,7 @@ use crate::{
         api_key::ApiKey,
         organisation::{Named, Organisation},
         permission::{self, CatalogueEntry},
+        user,
     },
 };
 
@@ -36,7 +37,7 @@ pub(crate) struct Check {
     /// `resource:action`.
     pub permission: String,
     /// Whose the thing is that it is about.
-    pub owner: Option<String>,
+    pub owner: Option<UserId>,
 }
 
 /// Why something is not allowed.
@@ -46,6 +47,8 @@ pub(crate) enum Why {
     NoOrganisation,
     /// They do not belong to it, or there is none.
     NotAMember,
+    /// Their address is not confirmed: they belong nowhere yet.
+    EmailUnverified,
     /// Their role does not have the permission.
     NotPermitted,
     /// The permission is in the catalogue no more.
@@ -62,6 +65,7 @@ impl Why {
         match self {
             Self::NoOrganisation => "no_organisation",
             Self::NotAMember => "not_a_member",
+            Self::EmailUnverified => "email_unverified",
             Self::NotPermitted => "not_permitted",
             Self::Retired => "retired",
             Self::Leaving => "organisation_leaving",
@@ -117,9 +121,17 @@ fn answer(
     decide: impl FnOnce(&Membership, &[CatalogueEntry]) -> Result<Vec<Option<Why>>>,
 ) -> Result<Checked> {
     let catalogue = catalogue_of(conn, checks)?;
-    let Some(organisation) = organisation else { return Ok(Checked::refused(checks, Why::NoOrganisation)) };
-    let Some(membership) = membership_in(conn, user, organisation, now)? else {
-        return Ok(Checked::refused(checks, Why::NotAMember));
+    let found = organisation.map(|named| membership_in(conn, user, named, now)).transpose()?;
+    let Some(membership) = found.flatten() else {
+        let is_verified = user::find(conn, user)?.is_none_or(|user| user.is_verified());
+        return Ok(Checked::refused(
+            checks,
+            match organisation {
+                _ if !is_verified => Why::EmailUnverified,
+                None => Why::NoOrganisation,
+                Some(_) => Why::NotAMember,
+            },
+        ));
     };
     if membership.organisation.is_leaving() {
         return Ok(Checked { membership: Some(membership), ..Checked::refused(checks, Why::Leaving) });
@@ -153,13 +165,19 @@ pub(crate) fn check_by_key(
         }
         KeyOwner::Organisation(own) => {
             let catalogue = catalogue_of(conn, checks)?;
-            if organisation.is_some_and(|named| named != own.id.as_str() && named != own.slug) {
+            if organisation.is_some_and(|named| !is_named(own, named)) {
                 return Ok(Checked::refused(checks, Why::NotAMember));
             }
             let results = decide_all(&KeyHolder { key, membership: None }, &catalogue, checks)?;
             Ok(Checked { membership: None, organisation: Some(own.clone()), results })
         }
     }
+}
+
+fn is_named(organisation: &Organisation, named: &str) -> bool {
+    let named = named.trim();
+    Id::parse(named)
+        .map_or_else(|| named.eq_ignore_ascii_case(&organisation.slug), |id| id == organisation.id)
 }
 
 /// The entries that questions are about. [`Error::Invalid`] for a permission that there never was.
@@ -189,11 +207,12 @@ fn membership_in(
     now: Timestamp,
 ) -> Result<Option<Membership>> {
     // What looks like an id is one: nobody can call an organisation so that it is taken for another.
-    let id: Option<OrganisationId> = Id::parse(organisation);
-    let named = id.as_ref().map_or(Named::Slug(organisation), Named::Id);
+    let slug = &organisation.trim().to_ascii_lowercase();
+    let id: Option<OrganisationId> = Id::parse(slug);
+    let named = id.as_ref().map_or(Named::Slug(slug), Named::Id);
     match policy::membership(conn, named, user)? {
         // Nor by a slug that it had before.
-        None if id.is_none() => policy::membership_by_former_slug(conn, organisation, user, now),
+        None if id.is_none() => policy::membership_by_former_slug(conn, slug, user, now),
         found => Ok(found),
     }
 }
@@ -215,8 +234,7 @@ pub(crate) fn may(
 ) -> Result<bool> {
     let names = BTreeSet::from([permission.to_owned(), format!("{permission}{OWN}")]);
     let catalogue = permission::named(conn, &names)?;
-    let owner = owner.map(|owner| owner.as_str().to_owned());
-    let check = Check { permission: permission.to_owned(), owner };
+    let check = Check { permission: permission.to_owned(), owner: owner.cloned() };
     Ok(decide(membership, &catalogue, &check)?.is_none())
 }
 
@@ -237,9 +255,12 @@ fn find<'a>(catalogue: &'a [CatalogueEntry], name: &str) -> Option<&'a Catalogue
     catalogue.iter().find(|entry| entry.name == name)
 }
 
-/// The entry of a permission; or, where nobody may do it to everybody's, that of one's own.
+/// The entry of a permission; or, where nobody may do it to everybody's, that of one's own. A retired one counts where there
+/// is no other.
 fn known<'a>(catalogue: &'a [CatalogueEntry], name: &str) -> Option<&'a CatalogueEntry> {
-    find(catalogue, name).or_else(|| find(catalogue, &format!("{name}{OWN}")))
+    let (all, own) = (find(catalogue, name), find(catalogue, &format!("{name}{OWN}")));
+    let is_live = |entry: &&CatalogueEntry| entry.retired_at.is_none();
+    all.filter(is_live).or(own.filter(is_live)).or(all).or(own)
 }
 
 /// Whoever holds permissions.
@@ -299,8 +320,7 @@ fn decide(holder: &impl Holder, catalogue: &[CatalogueEntry], check: &Check) -> 
     if is_retired {
         return Ok(Some(Why::Retired));
     }
-    let is_owner =
-        check.owner.as_deref().map(|owner| holder.user().is_some_and(|user| owner == user.as_str()));
+    let is_owner = check.owner.as_ref().map(|owner| holder.user() == Some(owner));
     let is_allowed = if check.permission.ends_with(OWN) {
         is_owner != Some(false) && has(&check.permission)?
     } else {

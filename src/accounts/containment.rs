@@ -7,6 +7,7 @@ mod doubt;
 pub(crate) mod judgement;
 mod mailboxes;
 pub(crate) mod occasion;
+mod policy_back;
 mod roles_back;
 mod single_sign_on;
 pub(crate) mod way_back;

@@ -3,7 +3,13 @@
 //! Nobody owns an organisation against their will, and no organisation is without an owner: everything is looked at again
 //! when the offer is accepted, while nobody else changes the organisation.
 
-use super::{hand_over_offers, organisations, policy::Membership, sessions, sso_policy};
+use super::{
+    hand_over_offers,
+    organisation_policy::{self, SessionTraits},
+    organisations,
+    policy::{self, Membership},
+    sessions, sso_policy,
+};
 use crate::{
     clock::Timestamp,
     db::{Conn, Tx},
@@ -15,7 +21,7 @@ use crate::{
         audit::{self, Actor, Event},
         held_role::HeldRole,
         membership,
-        organisation::{self, Organisation},
+        organisation::{self, Named, Organisation},
         rate_limit,
         token::{self, HandOver, HandOverOffer},
         user::{self, User},
@@ -67,7 +73,9 @@ pub(crate) fn offer(
 
 /// Takes the offer of an organisation back. Says whether there was one. The caller holds the organisation's lock.
 pub(crate) fn take_back(tx: &mut Tx, actor: &Actor, organisation: &Organisation) -> Result<bool> {
-    let Some(offer) = hand_over_offers::open(tx.conn, &organisation.id, tx.now)? else { return Ok(false) };
+    let Some((_, offer)) = hand_over_offers::open(tx.conn, &organisation.id, tx.now)? else {
+        return Ok(false);
+    };
     hand_over_offers::revoke(tx, &organisation.id, None)?;
     let event = Event::HandOverTakenBack { organisation: organisation.id.clone() };
     audit::record(tx, actor, &offer.to, event).map(|()| true)
@@ -110,11 +118,11 @@ fn still_holds(
 }
 
 /// Accepts an offer: `user` owns the organisation from now on, and whoever offered it becomes what was said. The errors
-/// are those of [`look`], and [`Error::BreakGlassOwner`] as for [`offer`].
+/// are those of [`look`], of [`organisation_policy::require`], and [`Error::BreakGlassOwner`] as for [`offer`].
 pub(crate) fn accept(
     tx: &mut Tx,
     actor: &Actor,
-    user: &UserId,
+    (user, session): (&UserId, &SessionTraits),
     secret: &Secret<HandOver>,
 ) -> Result<Organisation> {
     sessions::hold_of(tx, actor)?;
@@ -127,6 +135,8 @@ pub(crate) fn accept(
     // It names who accepted, and must not outlive them.
     token::discard(tx, secret)?;
     let (offer, organisation) = still_holds(tx.conn, &from, offer)?;
+    let mine = policy::membership(tx.conn, Named::Id(&organisation.id), user)?.ok_or(Error::DeadLink)?;
+    organisation_policy::require(tx.conn, mine.who(), session, tx.now)?;
     keep_break_glass(tx, &from, &organisation, offer.then)?;
     let (of, owner) = (&organisation.id, HeldRole::BuiltIn(Role::Owner));
     let before = membership::held_role(tx.conn, of, user)?.ok_or(Error::DeadLink)?;

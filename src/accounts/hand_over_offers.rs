@@ -14,16 +14,16 @@ use crate::{
     },
 };
 
-/// The offer that waits in an organisation.
+/// The offer that waits in an organisation, and whose it is.
 pub(crate) fn open(
     conn: &mut Conn,
     organisation: &OrganisationId,
     now: Timestamp,
-) -> Result<Option<HandOverOffer>> {
+) -> Result<Option<(UserId, HandOverOffer)>> {
     for owner in membership::owners(conn, organisation)? {
         let offers = token::all_outstanding::<HandOver>(conn, &owner, now)?;
         if let Some(offer) = offers.into_iter().rfind(|offer| offer.organisation == *organisation) {
-            return Ok(Some(offer));
+            return Ok(Some((owner, offer)));
         }
     }
     Ok(None)

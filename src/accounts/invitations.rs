@@ -14,7 +14,7 @@ use crate::{
     db::{Conn, Tx},
     error::{Error, Result},
     ids::{InvitationId, UserId},
-    kinds::DeadInvitation,
+    kinds::{DeadInvitation, Permission},
     mail::{
         EmailAddress, EmailKind,
         emails::{self, InvitationAnswer},
@@ -107,7 +107,9 @@ pub(crate) fn invite(
     if !organisation.takes(email) {
         return Ok(Err(NotInvited::OtherDomain));
     }
-    if let Some(user) = user::confirmed(tx.conn, email)?
+    // Whoever may not see the members is not told who is one: that invitation gives nothing to whom it reaches.
+    if by.may(Permission::MembersRead)
+        && let Some(user) = user::confirmed(tx.conn, email)?
         && membership::role_of(tx.conn, &organisation.id, &user.id)?.is_some()
     {
         return Ok(Err(NotInvited::Member));
@@ -166,9 +168,8 @@ pub(crate) fn revoke(tx: &mut Tx, actor: &Actor, by: &Membership, id: &Invitatio
 }
 
 /// An invitation of this organisation. [`Error::NotFound`] for any other.
-fn owned(conn: &mut Conn, organisation: &Organisation, id: &InvitationId) -> Result<Invitation> {
-    let found = invitation::find(conn, id)?;
-    found.filter(|one| one.organisation_id == organisation.id).ok_or(Error::NotFound)
+pub(crate) fn owned(conn: &mut Conn, organisation: &Organisation, id: &InvitationId) -> Result<Invitation> {
+    invitation::find(conn, id)?.filter(|one| one.organisation_id == organisation.id).ok_or(Error::NotFound)
 }
 
 /// Counts one more email to an address. [`Error::TooManyAttempts`] where it got as many as it may: from this organisation,
@@ -189,14 +190,8 @@ fn send(tx: &mut Tx, organisation: &Organisation, id: &InvitationId) -> Result<I
         &Invited { invitation: found.id.clone(), email: found.emails_sent },
     )?;
     let (names, until) = ((&*found.inviter, &*organisation.name), found.expires_at.exact());
-    let email = emails::invitation(
-        &tx.config.site,
-        &found.email,
-        names,
-        found.role.words(),
-        &until,
-        secret.reveal(),
-    )?;
+    let (site, role) = (&tx.config.site, found.role.words());
+    let email = emails::invitation(site, &found.email, names, role, &until, secret.reveal())?;
     tx.mail(None, email)?;
     Ok(found)
 }

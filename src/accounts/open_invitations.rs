@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::policy;
 use crate::{
+    clock::Timestamp,
     db::{Conn, Tx},
     error::{Error, Result},
     ids::{OrganisationId, RoleId, UserId},
@@ -14,10 +15,12 @@ use crate::{
         audit::{self, Actor, Event},
         held_role::HeldRole,
         invitation::{self, Invitation, Search, State},
-        organisation::Named,
+        organisation::{Named, Organisation},
         security_change::{self, Kind},
+        token::{self, Invite},
         user,
     },
+    secret::Secret,
 };
 
 /// Whether who sent an invitation may still send it.
@@ -40,6 +43,22 @@ pub(crate) fn is_backed(conn: &mut Conn, invitation: &Invitation) -> Result<bool
 pub(crate) fn may_invite(conn: &mut Conn, by: &policy::Membership, role: &HeldRole) -> Result<()> {
     by.require(Permission::MembersInvite)?;
     by.require_change(conn, &HeldRole::BuiltIn(Role::Viewer), role)
+}
+
+/// The organisation that a link invited to, where `user` belongs to it, whatever became of the invitation.
+pub(crate) fn joined(
+    conn: &mut Conn,
+    secret: &Secret<Invite>,
+    user: &UserId,
+    now: Timestamp,
+) -> Result<Option<Organisation>> {
+    let claim = match token::peek_unowned(conn, secret, now) {
+        Err(Error::DeadLink) => return Ok(None),
+        claim => claim?,
+    };
+    let Some(found) = invitation::find(conn, &claim.invitation)? else { return Ok(None) };
+    let mine = policy::membership(conn, Named::Id(&found.organisation_id), user)?;
+    Ok(mine.map(|mine| mine.organisation))
 }
 
 /// Ends the open invitations of a member of an organisation, or of one who was, that they may send no more.

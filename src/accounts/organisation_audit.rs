@@ -24,8 +24,12 @@ use crate::{
     },
 };
 
-/// Downloads of one organisation's record in an hour.
+/// Downloads of one organisation's record in an hour, and those of one member.
 const MOST_DOWNLOADS: i32 = 60;
+const MOST_DOWNLOADS_BY_ONE: i32 = 30;
+
+/// The event that tells who did it only where they are a member whom the reader sees.
+const HIDES_ACTOR: &str = "invitation_declined";
 
 /// Every event that concerns an organisation, and what pages call it.
 pub(crate) const EVENTS: &[(&str, &str)] = &[
@@ -123,7 +127,8 @@ pub(crate) fn page(
     most: i64,
 ) -> Result<Vec<EventView>> {
     let of = &mine.organisation.id;
-    let found = audit::of_organisation(conn, of, filter, cursor, most)?;
+    let but = hidden(conn, mine, filter)?;
+    let found = audit::of_organisation(conn, of, filter, but, cursor, most)?;
     let details: Vec<Map<String, Value>> = found.iter().map(detail).collect::<Result<_>>()?;
     let mut contacts = HashMap::new();
     if mine.may(Permission::MembersRead) {
@@ -144,7 +149,7 @@ pub(crate) fn page(
     };
     let views = found.into_iter().zip(details).map(|(entry, detail)| {
         // Whether an account has the address is nothing that who invites it learns.
-        let is_hidden = entry.event == "invitation_declined";
+        let is_hidden = entry.event == HIDES_ACTOR;
         let shown = |id: Option<UserId>| id.filter(|id| !is_hidden || contacts.contains_key(id)).map(user);
         let by = shown(entry.actor_id);
         let (id, name, email) = by.map_or((None, None, None), |by| (Some(by.id), by.name, by.email));
@@ -161,6 +166,14 @@ pub(crate) fn page(
         }
     });
     Ok(views.collect())
+}
+
+/// The event that is not found by who did it, where the rows do not say that either.
+fn hidden(conn: &mut Conn, mine: &Membership, filter: &Filter) -> Result<Option<&'static str>> {
+    let Some(actor) = &filter.actor else { return Ok(None) };
+    let is_shown = mine.may(Permission::MembersRead)
+        && !membership::contacts(conn, &mine.organisation.id, std::slice::from_ref(actor))?.is_empty();
+    Ok((!is_shown).then_some(HIDES_ACTOR))
 }
 
 /// What belongs to an entry, but for the organisation, which is the same in all of them.
@@ -184,7 +197,8 @@ pub(crate) fn member_with(
     membership::with_address(conn, &mine.organisation.id, address)
 }
 
-/// Notes that a member takes a copy of what fits `filter`, at most 60 times an hour in one organisation.
+/// Notes that a member takes a copy of what fits `filter`, at most 30 times an hour, and all of them 60
+/// times in one organisation.
 pub(crate) fn note_download(
     tx: &mut Tx,
     actor: &Actor,
@@ -193,9 +207,11 @@ pub(crate) fn note_download(
     filter: Filter,
 ) -> Result<()> {
     let organisation = mine.organisation.id.clone();
-    let limit =
-        Limit::new("audit-downloads", organisation.as_str(), MOST_DOWNLOADS, chrono::TimeDelta::hours(1));
-    rate_limit::consume(tx, &limit)?;
+    let hour = chrono::TimeDelta::hours(1);
+    // The member first: who has had their share takes nothing from the others.
+    let by_one = format!("{organisation} {}", mine.user);
+    rate_limit::consume(tx, &Limit::new("audit-downloads-by", &by_one, MOST_DOWNLOADS_BY_ONE, hour))?;
+    rate_limit::consume(tx, &Limit::new("audit-downloads", organisation.as_str(), MOST_DOWNLOADS, hour))?;
     let Filter { event, actor: by, since, until } = filter;
     audit::record(tx, actor, None, Event::AuditExported { organisation, format, event, by, since, until })
 }

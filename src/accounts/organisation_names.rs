@@ -24,14 +24,15 @@ pub(crate) fn reserve(tx: &mut Tx, slug: &str, organisation: Option<&Organisatio
     }
     lock(tx, slug)?;
     match former_slug::is_kept_from(tx.conn, slug, organisation, tx.now)? {
-        true => Err(taken()),
+        true => Err(taken(slug)),
         false => former_slug::release(tx, slug),
     }
 }
 
 /// Somebody else has the slug, or had it lately.
-pub(crate) fn taken() -> Error {
-    Error::Invalid(Errors::one("slug", "Another organisation has that. Choose another."))
+pub(crate) fn taken(slug: &str) -> Error {
+    let sentence = format!("The short name {slug} is taken. Choose another.");
+    Error::Invalid(Errors::one("slug", sentence))
 }
 
 /// Gives an organisation another name, another slug, or both. The one before leads to it for a while. The caller holds the
@@ -62,7 +63,7 @@ pub(crate) fn rename(
         let until = tx.now + tx.config.lifetimes.former_slug;
         former_slug::keep(tx, &before.slug, Some(&of.id), until)?;
     }
-    organisation::rename(tx, &of.id, &after.name, &after.slug)?.ok_or_else(taken)?;
+    organisation::rename(tx, &of.id, &after.name, &after.slug)?.ok_or_else(|| taken(&after.slug))?;
     let event = Event::OrganisationRenamed { organisation: of.id.clone(), before, after };
     audit::record(tx, actor, None, event)?;
     organisation::by_id(tx.conn, &of.id)

@@ -81,7 +81,7 @@ pub fn create(
     tx.allow_unique_violation(|conn| {
         diesel::insert_into(organisations::table).values(&organisation).execute(conn)
     })?
-    .ok_or_else(organisation_names::taken)?;
+    .ok_or_else(|| organisation_names::taken(&organisation.slug))?;
     audit::record(tx, actor, maker, Event::OrganisationMade { organisation: organisation.id.clone() })?;
     members::add(tx, actor, &organisation.id, maker, Role::Owner)?;
     Ok(organisation)

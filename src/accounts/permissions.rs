@@ -58,5 +58,5 @@ pub(crate) fn chosen(
 /// What is said of a name that stands for no permission.
 pub(crate) fn unknown(name: &str) -> String {
     let shown: String = name.chars().filter(|c| !c.is_control()).take(80).collect();
-    format!("There is no permission called {shown}.")
+    format!("There is no permission called \"{shown}\".")
 }

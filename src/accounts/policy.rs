@@ -50,6 +50,8 @@ pub(crate) struct AccessRequest {
     pub slug: String,
     /// What it takes.
     pub permission: Permission,
+    /// Whether what the organisation asks of the session counts, too.
+    pub is_bound: bool,
     /// When.
     pub now: Timestamp,
 }
@@ -59,7 +61,9 @@ impl AccessRequest {
     /// and of [`organisation_policy::require`].
     pub(crate) fn decide(&self, conn: &mut Conn) -> Result<Membership> {
         let mine = self.decide_unbound(conn)?;
-        organisation_policy::require(conn, mine.who(), &self.session, self.now)?;
+        if self.is_bound {
+            organisation_policy::require(conn, mine.who(), &self.session, self.now)?;
+        }
         Ok(mine)
     }
 
@@ -264,6 +268,13 @@ pub(crate) fn permissions_of(conn: &mut Conn, held: &HeldRole) -> Result<BTreeSe
 pub(crate) fn is_below(conn: &mut Conn, role: &HeldRole, other: &HeldRole) -> Result<bool> {
     let (of_role, of_other) = (permissions_of(conn, role)?, permissions_of(conn, other)?);
     Ok(role.built_in().is_below(other.built_in()) || !of_other.is_subset(&of_role))
+}
+
+/// Whether giving a role takes a step-up: it allows something of the program's own beyond what an editor may.
+pub(crate) fn is_powerful(conn: &mut Conn, role: &HeldRole) -> Result<bool> {
+    let held = permissions_of(conn, role)?;
+    let own = held.iter().filter_map(|name| Permission::from_word(name));
+    Ok(own.into_iter().any(|permission| !permission.is_of(Role::Editor)))
 }
 
 /// Whether `user` may; a stranger may not.

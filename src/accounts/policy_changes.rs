@@ -3,7 +3,10 @@
 //! The last change counts, and is on record as a whole. No session ends by it: what is asked for is looked at with each
 //! request, and who does not meet it is told so then.
 
+use chrono::TimeDelta;
+
 use super::{
+    members,
     organisation_policy::{SessionTraits, Unmet, is_excused},
     policy::Membership,
     policy_effects::without_second_factor,
@@ -12,13 +15,15 @@ use crate::{
     clock::Timestamp,
     db::{Conn, Tx},
     error::{Error, Errors, Result},
+    ids::OrganisationId,
     mail::emails,
     model::{
         audit::{self, Actor, Event},
         domain,
         organisation::{self, Organisation},
         organisation_policy::OrganisationPolicy,
-        rate_limit, user,
+        rate_limit::{self, Limit},
+        user::{self, User},
     },
 };
 
@@ -32,8 +37,9 @@ pub(crate) const MOST_MINUTES: i32 = 43_200;
 pub(crate) const MOST_LISTED: usize = 50;
 
 /// Sets the whole policy of an organisation, as `by` wants it in `session`, and returns it. The caller holds the
-/// organisation's lock. [`Error::Invalid`] where it would lock its author out. Where a second factor is asked for newly, or
-/// sooner, members without one hear of it.
+/// organisation's lock. [`Error::Invalid`] where it would lock its author out, [`Error::TooManyAttempts`] where that was done
+/// often enough. Where it asks for more, all owners hear of it; where a second factor is asked for newly, or sooner, members
+/// without one.
 pub(crate) fn set(
     tx: &mut Tx,
     actor: &Actor,
@@ -42,7 +48,14 @@ pub(crate) fn set(
     wanted: OrganisationPolicy,
 ) -> Result<OrganisationPolicy> {
     let wanted = checked(tx.conn, by, session, wanted, tx.now)?;
+    if wanted == by.organisation.policy {
+        return Ok(wanted);
+    }
+    rate_limit::count_change(tx, "policy", by.organisation.id.as_str())?;
     replace(tx, actor, &by.organisation, wanted.clone())?;
+    if wanted.asks_more_than(&by.organisation.policy) {
+        tell_owners(tx, by)?;
+    }
     Ok(wanted)
 }
 
@@ -129,6 +142,28 @@ pub(crate) fn clear(
     Ok(before != after)
 }
 
+fn tell_owners(tx: &mut Tx, by: &Membership) -> Result<()> {
+    let (organisation, author) = (&by.organisation, user::by_id(tx.conn, &by.user)?);
+    let (path, when) = (format!("/organisations/{}/policy", organisation.slug), tx.now.exact());
+    for owner in members::owners(tx.conn, &organisation.id)?.into_iter().filter(User::is_verified) {
+        let (to, by) = ((&owner.email, owner.name.as_str()), (author.email.spelled(), when.as_str()));
+        let email = emails::policy_changed(&tx.config.site, to, &organisation.name, by, &path)?;
+        tx.mail(Some(&owner.id), email)?;
+    }
+    Ok(())
+}
+
+/// Puts the policy back to what it was. The caller holds the organisation's lock.
+pub(crate) fn put_back(
+    tx: &mut Tx,
+    actor: &Actor,
+    organisation: &OrganisationId,
+    before: OrganisationPolicy,
+) -> Result<()> {
+    let organisation = organisation::by_id(tx.conn, organisation)?;
+    replace(tx, actor, &organisation, before)
+}
+
 fn replace(tx: &mut Tx, actor: &Actor, organisation: &Organisation, after: OrganisationPolicy) -> Result<()> {
     let before = organisation.policy.clone();
     if before == after {
@@ -146,12 +181,16 @@ fn replace(tx: &mut Tx, actor: &Actor, organisation: &Organisation, after: Organ
 
 /// Tells the members who have no second factor from when they need one.
 fn announce(tx: &mut Tx, organisation: &Organisation, from: Timestamp) -> Result<()> {
-    rate_limit::count_change(tx, "policy-ahead", organisation.id.as_str())?;
     let from = (from > tx.now).then(|| from.exact());
     for member in without_second_factor(tx.conn, &organisation.id)? {
         let reader = user::by_id(tx.conn, &member)?;
         // Mail goes to people, never to claims.
         if !reader.is_verified() {
+            continue;
+        }
+        // Nobody hears of it more than once a day, however often it changes.
+        let whom = format!("{} {member}", organisation.id);
+        if !rate_limit::try_consume(tx, &Limit::new("policy-ahead-to", &whom, 1, TimeDelta::days(1)))? {
             continue;
         }
         let to = (&reader.email, reader.name.as_str());

@@ -26,6 +26,49 @@ use crate::{
     },
 };
 
+// Of fewer who are signed in, no share is told.
+const FEWEST: usize = 5;
+
+/// How many of those who are signed in, roughly: who asks chooses the question, and an exact count would tell where each of
+/// them is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Share {
+    /// Nobody.
+    None,
+    /// At most half.
+    Some,
+    /// More than half.
+    Most,
+    /// Everybody.
+    All,
+}
+
+impl Share {
+    /// The share that `count` is of `all`; nothing where these are too few to say.
+    fn of(count: usize, all: usize) -> Option<Self> {
+        if all < FEWEST {
+            return None;
+        }
+        Some(match count {
+            0 => Self::None,
+            count if count == all => Self::All,
+            count if count * 2 > all => Self::Most,
+            _ => Self::Some,
+        })
+    }
+
+    /// Before "of the members who are signed in".
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::None => "None",
+            Self::Some => "Some",
+            Self::Most => "Most",
+            Self::All => "All",
+        }
+    }
+}
+
 /// How many people a policy concerns.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -37,11 +80,11 @@ pub(crate) struct Effects {
     /// Those who are signed in.
     pub signed_in: usize,
     /// Of these, those whose every session is too old.
-    pub sessions_too_old: usize,
+    pub sessions_too_old: Option<Share>,
     /// Those who signed in by none of the methods.
-    pub other_sign_in_methods: usize,
+    pub other_sign_in_methods: Option<Share>,
     /// Those who are in none of the networks, as far as the beginning of their sessions tells.
-    pub other_networks: usize,
+    pub other_networks: Option<Share>,
     /// The open invitations to addresses outside the domains.
     pub other_invitations: usize,
 }
@@ -90,11 +133,13 @@ pub(crate) fn of(
         all.iter_mut().zip(lacks).for_each(|(all, lacks)| *all &= lacks);
     }
     effects.signed_in = lacking.len();
-    for [age, method, network] in lacking.into_values() {
-        effects.sessions_too_old += usize::from(age);
-        effects.other_sign_in_methods += usize::from(method);
-        effects.other_networks += usize::from(network);
-    }
+    let share = |what: usize| {
+        let count = lacking.values().filter(|lacks| lacks[what]).count();
+        Share::of(count, lacking.len())
+    };
+    effects.sessions_too_old = share(0);
+    effects.other_sign_in_methods = share(1);
+    effects.other_networks = share(2);
     Ok(effects)
 }
 

@@ -12,7 +12,7 @@ use crate::{
         schema::{connections, memberships, organisations, sessions as rows, users},
     },
     direct,
-    error::Result,
+    error::{Error, Result},
     ids::{ConnectionId, OrganisationId, PasskeyId, SessionId, UserId},
     kinds::{AuthMethod, Factor},
     model::{
@@ -70,6 +70,23 @@ pub(crate) fn visitor(conn: &mut Conn, secret: &SessionSecret, now: Timestamp) -
         ))
         .get_result(conn));
     Ok(found.optional()?)
+}
+
+/// That the session that `actor` acts in is live, and its account neither locked nor leaving, as a request of its own would
+/// find it. [`Error::SignIn`] otherwise.
+pub(crate) fn require_live(conn: &mut Conn, actor: &Actor, now: Timestamp) -> Result<()> {
+    let found = rows::table
+        .inner_join(users::table)
+        .filter(rows::id.nullable().eq(&actor.session))
+        .filter(rows::expires_at.gt(now))
+        .filter(rows::idle_expires_at.gt(now))
+        .filter(rows::locked_at.is_null())
+        .filter(users::locked_at.is_null())
+        .filter(users::deletes_at.is_null());
+    match found.select(rows::id).first::<SessionId>(conn).optional()? {
+        Some(_) => Ok(()),
+        None => Err(Error::SignIn),
+    }
 }
 
 /// Holds the session that `actor` acts in, where there is one, as [`session::hold`] does.

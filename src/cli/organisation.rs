@@ -186,13 +186,21 @@ fn delete(tx: &mut Tx, found: &Organisation, now: bool) -> Result<bool> {
 
 async fn create(app: &App, name: &str, owner: &str, slug: Option<String>, as_json: bool) -> Outcome {
     let title = Title::parse(name)?;
-    let slug = Slug::parse(&slug.unwrap_or_else(|| title.slug()))?;
+    let slug = match slug {
+        Some(typed) => Slug::for_new(&typed).map_err(|problem| format!("--slug: {problem}"))?,
+        None => sentence(title.slug())?,
+    };
     let owner = user::find(app, owner).await?;
     if !owner.is_verified() {
         return refused(format!("{} has not confirmed that address.", owner.email.spelled()));
     }
     let made = app.write(move |tx| organisations::create(tx, &Actor::operator(), &owner.id, &title, &slug));
-    let made = sentence(made.await)?;
+    let made = made.await.map_err(|error| match &error {
+        Error::Invalid(errors) if errors.iter().any(|(field, _)| field == "slug") => {
+            error.cause().replace("Choose another.", "Choose another with --slug.")
+        }
+        error => error.cause(),
+    })?;
     out::print(&told(&made), as_json, &format!("{} is created as {}.", made.name, made.slug));
     Ok(())
 }
@@ -205,7 +213,7 @@ fn told(found: &Organisation) -> Value {
 }
 
 fn state(found: &Organisation) -> String {
-    found.deletes_at.map_or_else(|| "in use".to_owned(), |at| format!("deleted on {}", at.iso()))
+    found.deletes_at.map_or_else(|| "in use".to_owned(), |at| format!("will be deleted on {}", at.iso()))
 }
 
 async fn list(app: &App, as_json: bool) -> Outcome {

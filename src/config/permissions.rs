@@ -7,7 +7,7 @@
 //! roles = ["owner", "editor"]
 //! ```
 
-use std::{collections::BTreeSet, fs};
+use std::{collections::BTreeSet, fs, io::ErrorKind};
 
 use toml::{Table, Value};
 
@@ -42,6 +42,10 @@ impl Reader {
         let path = self.text("PERMISSIONS_FILE")?;
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
+            Err(cause) if cause.kind() == ErrorKind::InvalidData => {
+                self.problems.push(format!("PERMISSIONS_FILE {path}: Save it as UTF-8."));
+                return None;
+            }
             Err(cause) => {
                 let expected = format!("the path of a TOML file; this one cannot be read ({cause})");
                 self.problem("PERMISSIONS_FILE", &path, &expected);
@@ -67,7 +71,10 @@ fn parse(text: &str) -> Result<Vec<DeclaredPermission>, Vec<String>> {
     let mut problems: Vec<String> = table
         .keys()
         .filter(|key| *key != "permission")
-        .map(|key| format!("{key} is nothing that it can hold. Write each permission as [[permission]]."))
+        .map(|key| match &table[key] {
+            Value::Table(_) | Value::Array(_) => format!("There is no [{key}]. Write [[permission]]."),
+            _ => format!("{key} is nothing that it can hold. Write each permission as [[permission]]."),
+        })
         .collect();
     let entries = match table.get("permission") {
         None => &[][..],
@@ -212,7 +219,7 @@ mod tests {
             (&entry("name = \"a:b\"\ntitle = \"x\"\nroles = \"owner\""), "as a list"),
             (&entry("name = \"a:b\"\ntitle = \"x\"\nrole = []"), "role is nothing that a permission has"),
             (&format!("{good}{good}"), "notes:read is there twice"),
-            ("[roles]\n", "roles is nothing that it can hold"),
+            ("[roles]\n", "There is no [roles]. Write [[permission]]."),
         ] {
             let problems = parse(text).unwrap_err();
             assert!(problems.len() == 1 && problems[0].contains(says), "{text}: {problems:?}");

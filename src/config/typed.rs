@@ -19,7 +19,7 @@ pub enum Mode {
 
 /// Where emails go.
 #[derive(Clone, PartialEq, Eq)]
-pub enum MailRoute {
+pub(crate) enum MailRoute {
     /// Nothing is set: what listens on localhost:1025, else the built-in catcher (development only).
     Catch,
     /// A mail server.
@@ -154,7 +154,7 @@ pub struct Config {
     /// What seals, peppers and signs.
     pub keys: Keys,
     /// Where emails go.
-    pub mail: MailRoute,
+    pub(crate) mail: MailRoute,
     /// Who they come from.
     pub mail_from: String,
     /// bcrypt's cost.

@@ -52,8 +52,8 @@ pub(crate) async fn show(
     req: HttpRequest,
     app: Data<App>,
 ) -> Result<HttpResponse> {
-    let (access, query) = (me.access(), query.into_inner());
-    if let Some(format) = Format::of(&query, &req) {
+    let (access, query) = (me.access(), query.into_inner().trimmed());
+    if let Some(format) = Format::of(&query, &req)? {
         return download::send(access, &query, format, &req, &app).await;
     }
     let read = app.read(move |conn| AuditPage::of(conn, &access, query.clone()));
@@ -124,7 +124,35 @@ impl EventView {
 
     /// What a page says of it besides: no ids, which say nothing to people.
     fn detail_in_words(&self) -> String {
-        in_words(&self.detail)
+        match (self.detail.get("before"), self.detail.get("after")) {
+            (Some(Value::Object(before)), Some(Value::Object(after))) => changes_in_words(before, after),
+            _ => in_words(&self.detail),
+        }
+    }
+}
+
+/// What is another now, each with what it was: "Networks: 127.0.0.0/8 → everywhere".
+fn changes_in_words(before: &Map<String, Value>, after: &Map<String, Value>) -> String {
+    let changed = after.iter().filter(|(key, value)| before.get(*key).unwrap_or(&Value::Null) != *value);
+    let told = changed.map(|(key, value)| {
+        let was = setting_in_words(key, before.get(key).unwrap_or(&Value::Null));
+        let key_in_words = spaced(key);
+        let (first, rest) = key_in_words.split_at(key_in_words.ceil_char_boundary(1));
+        format!("{}{rest}: {was} → {}", first.to_uppercase(), setting_in_words(key, value))
+    });
+    told.collect::<Vec<_>>().join(" · ")
+}
+
+fn setting_in_words(key: &str, value: &Value) -> String {
+    match (key, value) {
+        ("networks", Value::Null) => "everywhere".to_owned(),
+        ("signInMethods", Value::Null) => "any".to_owned(),
+        ("invitedDomains", Value::Null) => "every domain".to_owned(),
+        ("sessionIdle" | "sessionLife", Value::Null) => "no limit".to_owned(),
+        ("sessionIdle" | "sessionLife", minutes) => format!("{minutes} minutes"),
+        (_, Value::Null) => "none".to_owned(),
+        (_, Value::Array(items)) if items.is_empty() => "none".to_owned(),
+        (_, value) => value_in_words(value),
     }
 }
 

@@ -9,22 +9,26 @@ use crate::{
     app::App,
     db::Conn,
     error::{Error, Errors, Result},
-    web::{Input, Principal, Reply},
+    ids::Id,
+    web::{Input, Principal, Reply, input::optional_tick},
 };
 
 /// One question, or several.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Form {
     organisation: Option<String>,
     permission: Option<String>,
     owner: Option<String>,
     checks: Option<Vec<Question>>,
     /// Whether it counts as a use of the session: a program that asks again and again must not keep one alive.
+    #[serde(default, deserialize_with = "optional_tick")]
     activity: Option<bool>,
 }
 
 /// One of several.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Question {
     permission: String,
     owner: Option<String>,
@@ -88,14 +92,21 @@ fn result(why: Option<Why>) -> Value {
     }
 }
 
+/// [`Error::Invalid`] where the owner is nobody's id: an address, or a name, would never be theirs.
+fn asked(permission: String, owner: Option<String>) -> Result<Check> {
+    let owner = owner.map(|typed| Id::parse(typed.trim()).ok_or(())).transpose();
+    let sentence = "Send the id of the account that it belongs to, as GET /me tells it.";
+    let owner = owner.map_err(|()| Error::Invalid(Errors::one("owner", sentence)))?;
+    Ok(Check { permission, owner })
+}
+
 impl Form {
     fn questions(self) -> Result<Vec<Check>> {
         let invalid = |field, sentence: String| Err(Error::Invalid(Errors::one(field, sentence)));
         match (self.permission, self.checks) {
-            (Some(permission), None) => Ok(vec![Check { permission, owner: self.owner }]),
+            (Some(permission), None) => Ok(vec![asked(permission, self.owner)?]),
             (None, Some(checks)) if (1..=MOST_CHECKS).contains(&checks.len()) => {
-                let check = |one: Question| Check { permission: one.permission, owner: one.owner };
-                Ok(checks.into_iter().map(check).collect())
+                checks.into_iter().map(|one| asked(one.permission, one.owner)).collect()
             }
             (None, Some(_)) => invalid("checks", format!("Send 1 to {MOST_CHECKS} checks.")),
             (Some(_), Some(_)) => invalid("checks", "Send a permission or checks, not both.".to_owned()),

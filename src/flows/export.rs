@@ -10,12 +10,12 @@ use futures_util::stream::{self, Stream};
 use serde_json::Value;
 
 use crate::{
-    accounts::personal_data,
+    accounts::{personal_data, sessions},
     app::App,
     error::{Error, Result},
     ids::UserId,
     model::{
-        audit::{self, Event},
+        audit::{self, Actor, Event},
         personal_data::ExportSection,
     },
     web::{Any, SteppedUp, VerifiedUser},
@@ -35,6 +35,7 @@ pub(crate) async fn show(
     app: Data<App>,
 ) -> Result<HttpResponse> {
     let (actor, owner) = (me.actor(), me.user.id.clone());
+    let by = actor.clone();
     // A HEAD reads nothing.
     if req.method() != Method::HEAD {
         app.write(move |tx| audit::record(tx, &actor, &owner, Event::Exported {})).await?;
@@ -42,7 +43,7 @@ pub(crate) async fn show(
     let head = format!("{{\n\"format\": \"{FORMAT}\",\n\"exportedAt\": \"{}\"", me.now.iso());
     let sections = personal_data::ALL.iter().flat_map(|entry| entry.export).collect();
     let document =
-        Document { app: app.get_ref().clone(), owner: me.user.id.clone(), sections, at: 0, skip: 0 };
+        Document { app: app.get_ref().clone(), by, owner: me.user.id.clone(), sections, at: 0, skip: 0 };
     Ok(HttpResponse::Ok()
         .content_type("application/json; charset=utf-8")
         .insert_header((header::CONTENT_DISPOSITION, "attachment; filename=\"my-account.json\""))
@@ -52,6 +53,7 @@ pub(crate) async fn show(
 /// A document that is being written.
 struct Document {
     app: App,
+    by: Actor,
     owner: UserId,
     sections: Vec<&'static ExportSection>,
     // The section that comes next, and how many of its rows are written.
@@ -81,8 +83,13 @@ impl Document {
     /// The next page of rows; nothing where there is none.
     async fn next(&mut self) -> Result<Option<String>> {
         let Some(section) = self.sections.get(self.at).copied() else { return Ok(None) };
-        let (owner, skip) = (self.owner.clone(), self.skip);
-        let rows = self.app.read(move |conn| (section.read)(conn, &owner, skip, PAGE)).await?;
+        let (by, owner, skip, now) = (self.by.clone(), self.owner.clone(), self.skip, self.app.now());
+        let read = self.app.read(move |conn| {
+            // Whose session ends gets no more.
+            sessions::require_live(conn, &by, now)?;
+            (section.read)(conn, &owner, skip, PAGE)
+        });
+        let rows = read.await?;
         if !section.is_list {
             self.at += 1;
             // The account ended while its copy was made: half a document must not look like a whole one.

@@ -21,7 +21,10 @@ use crate::{
     web::{Input, Member, Query, Reply, SteppedUpMember, VerifiedUser, member::OwnersManage},
 };
 
-/// The offer that waits, or the form for one.
+/// Members to choose from on the page.
+const MOST_LISTED: i64 = 200;
+
+/// The offer that waits, and the form for one.
 #[derive(Template, Serialize)]
 #[template(path = "hand_over.html")]
 #[serde(rename_all = "camelCase")]
@@ -29,9 +32,11 @@ pub(crate) struct HandOverPage {
     hand_over: Option<OfferView>,
     #[serde(skip)]
     organisation: Organisation,
-    /// The member whom the form is about.
+    /// Those to choose from, and the one who is chosen already.
     #[serde(skip)]
-    member: Option<Recipient>,
+    members: Vec<Recipient>,
+    #[serde(skip)]
+    chosen: Option<UserId>,
     #[serde(skip)]
     life: String,
 }
@@ -43,6 +48,9 @@ struct OfferView {
     to: Recipient,
     then: AfterHandOver,
     expires_at: Timestamp,
+    /// Whether the reader made it.
+    #[serde(skip)]
+    is_own: bool,
 }
 
 /// A member to whom an organisation is offered.
@@ -112,17 +120,36 @@ impl Form {
 fn recipient(conn: &mut Conn, organisation: &OrganisationId, id: UserId) -> Result<Option<Recipient>> {
     let search = Search { user: Some(id), ..Search::default() };
     let found = membership::list(conn, organisation, &search, 1)?.pop();
-    Ok(found.map(|member| Recipient {
-        id: member.user_id,
-        name: member.name,
-        email: member.email.spelled().to_owned(),
-    }))
+    Ok(found.map(Recipient::from))
 }
 
-fn view(conn: &mut Conn, offer: HandOverOffer) -> Result<Option<OfferView>> {
+impl From<membership::Member> for Recipient {
+    fn from(member: membership::Member) -> Self {
+        Self { id: member.user_id, name: member.name, email: member.email.spelled().to_owned() }
+    }
+}
+
+/// The members who could own an organisation and do not yet: the first of them, `chosen` among them.
+fn eligible(
+    conn: &mut Conn,
+    organisation: &OrganisationId,
+    chosen: Option<&UserId>,
+) -> Result<Vec<Recipient>> {
+    let members = membership::list(conn, organisation, &Search::default(), MOST_LISTED)?;
+    let members = members.into_iter().filter(|member| !member.role.is_owner());
+    let mut members: Vec<Recipient> = members.map(Recipient::from).collect();
+    if let Some(chosen) = chosen
+        && members.iter().all(|member| member.id != *chosen)
+    {
+        members.extend(recipient(conn, organisation, chosen.clone())?);
+    }
+    Ok(members)
+}
+
+fn view(conn: &mut Conn, offer: HandOverOffer, is_own: bool) -> Result<Option<OfferView>> {
     let (then, expires_at) = (offer.then, offer.until());
     let to = recipient(conn, &offer.organisation, offer.to)?;
-    Ok(to.map(|to| OfferView { to, then, expires_at }))
+    Ok(to.map(|to| OfferView { to, then, expires_at, is_own }))
 }
 
 /// `GET /organisations/{slug}/hand-over?member=`
@@ -132,18 +159,21 @@ pub(crate) async fn form(
     app: Data<App>,
 ) -> Result<Reply> {
     let (access, now) = (me.access(), me.now);
-    let member = query.into_inner().member.and_then(|typed| Id::parse(&typed));
-    let (organisation, hand_over, member) = app
-        .read(move |conn| {
-            let organisation = access.decide(conn)?.organisation;
-            let waiting = hand_over_offers::open(conn, &organisation.id, now)?;
-            let waiting = waiting.map(|offer| view(conn, offer)).transpose()?.flatten();
-            let chosen = member.clone().map(|id| recipient(conn, &organisation.id, id)).transpose()?;
-            Ok((organisation, waiting, chosen.flatten()))
-        })
-        .await?;
+    let chosen = query.into_inner().member.and_then(|typed| Id::parse(&typed));
     let life = span_in_words(app.config().lifetimes.hand_over);
-    Ok(Reply::page(HandOverPage { hand_over, organisation, member, life }))
+    let page = app.read(move |conn| {
+        let mine = access.decide(conn)?;
+        let waiting = hand_over_offers::open(conn, &mine.organisation.id, now)?;
+        let waiting = waiting.map(|(from, offer)| view(conn, offer, from == mine.user)).transpose()?;
+        Ok(HandOverPage {
+            hand_over: waiting.flatten(),
+            members: eligible(conn, &mine.organisation.id, chosen.as_ref())?,
+            organisation: mine.organisation,
+            chosen: chosen.clone(),
+            life: life.clone(),
+        })
+    });
+    Ok(Reply::page(page.await?))
 }
 
 /// `POST /organisations/{slug}/hand-over`: offers the organisation; nothing changes before the member accepts.
@@ -158,7 +188,7 @@ pub(crate) async fn offer(
             let mine = access.decide_locked(tx)?;
             let (member, then) = form.check().map_err(Error::Invalid)?;
             let offer = hand_over::offer(tx, &access.actor, &mine, &member, then)?;
-            Ok((mine.organisation.slug, view(tx.conn, offer)?.ok_or(Error::NotFound)?))
+            Ok((mine.organisation.slug, view(tx.conn, offer, true)?.ok_or(Error::NotFound)?))
         })
         .await?;
     let message = format!("{} gets an email. Nothing changes until they accept.", offered.to.email);
@@ -193,8 +223,9 @@ pub(crate) async fn open(me: VerifiedUser, link: Query<Link>, app: Data<App>) ->
 
 /// `POST /hand-over`: accepts it.
 pub(crate) async fn accept(me: VerifiedUser, Input(form): Input<Link>, app: Data<App>) -> Result<Reply> {
-    let (actor, user) = (me.actor(), me.user.id.clone());
-    let mine = app.write(move |tx| hand_over::accept(tx, &actor, &user, &form.token)).await?;
+    let (actor, user, session) = (me.actor(), me.user.id.clone(), me.traits());
+    let accept = app.write(move |tx| hand_over::accept(tx, &actor, (&user, &session), &form.token));
+    let mine = accept.await?;
     let (to, message) =
         (format!("/organisations/{}", mine.slug), format!("You are an owner of {} now.", mine.name));
     Reply::done(to, message).with("organisation", NamedOrganisation { name: mine.name, slug: mine.slug })

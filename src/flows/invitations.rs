@@ -2,6 +2,9 @@
 
 pub(crate) mod accept;
 pub(crate) mod own;
+mod step_up;
+
+use std::collections::HashSet;
 
 use actix_web::{
     HttpRequest,
@@ -12,22 +15,28 @@ use askama::Template;
 use chrono::TimeDelta;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use self::step_up::{Given, ensure_stepped_up};
 use crate::{
-    accounts::{invitations, open_invitations, policy::Membership, roles},
+    accounts::{
+        invitations::{self, NotInvited},
+        open_invitations,
+        policy::Membership,
+        roles,
+    },
     app::App,
     clock::Timestamp,
     db::Conn,
     error::{Error, Errors, Result},
     ids::InvitationId,
-    kinds::Strength,
     mail::EmailAddress,
     model::{
+        address_list,
         held_role::HeldRole,
         invitation::{self, Invitation, Search, State},
         organisation::Organisation,
         rate_limit::{self, Limit},
     },
-    web::{Client, Input, Member, Query, Reply, member::MembersInvite, saved_request},
+    web::{Client, Input, Member, Query, Reply, member::MembersInvite},
 };
 
 /// Invitations on one page.
@@ -103,21 +112,20 @@ fn lines<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::E
     }
     Ok(match List::deserialize(deserializer)? {
         List::Items(items) => items,
-        List::Text(text) => text.split(['\n', '\r', ',', ';']).map(str::to_owned).collect(),
+        List::Text(text) => vec![text],
     })
 }
 
 impl Form {
     /// The addresses that were typed, each once.
-    fn addresses(&self) -> Vec<&str> {
-        let mut found: Vec<&str> = Vec::new();
-        for typed in [self.email.as_str()].into_iter().chain(self.emails.iter().map(String::as_str)) {
-            let typed = typed.trim();
-            if !typed.is_empty() && !found.contains(&typed) {
-                found.push(typed);
-            }
-        }
-        found
+    fn addresses(&self) -> Vec<String> {
+        let typed = [&self.email].into_iter().chain(&self.emails).flat_map(|text| address_list::read(text));
+        let mut seen = HashSet::new();
+        typed
+            .filter(|typed| {
+                seen.insert(EmailAddress::parse(typed).map_or_else(|_| typed.clone(), |one| one.normalized()))
+            })
+            .collect()
     }
 
     fn text(&self) -> String {
@@ -160,8 +168,8 @@ impl InvitationsPage {
     }
 }
 
-/// `POST /organisations/{slug}/invitations`. The answer is the same whether or not an account has an address. To make somebody
-/// an owner takes a step-up.
+/// `POST /organisations/{slug}/invitations`. The answer is the same whether or not an account has an address. A role that
+/// manages something takes a step-up.
 pub(crate) async fn create(
     me: Member<MembersInvite>,
     Input(form): Input<Form>,
@@ -169,15 +177,15 @@ pub(crate) async fn create(
     req: HttpRequest,
     app: Data<App>,
 ) -> Result<Reply> {
-    if form.role.as_deref() == Some("owner") && !me.is_stepped_up_in_full(&app).await? {
-        let fields = vec![("emails".to_owned(), form.text()), ("role".to_owned(), "owner".to_owned())];
-        let resume = match client.is_browser {
-            true => saved_request::keep(&app, &me, &req, fields).await?,
-            false => None,
-        };
-        return Err(me.step_up_required(&app, Strength::Full, resume).await?);
-    }
+    let role = form.role.clone().unwrap_or_else(|| "viewer".to_owned());
+    let fields = vec![("emails".to_owned(), form.text()), ("role".to_owned(), role.clone())];
+    ensure_stepped_up(&me, Given::Role(role), fields, (&client, &req), &app).await?;
     match invite(&me, &form, &app).await {
+        Ok((_, made, refused)) if made.is_empty() => {
+            let mut errors = Errors::default();
+            sentences(&refused).into_iter().for_each(|sentence| errors.add("emails", sentence));
+            again(&me, form, errors, &app).await?.with("refused", refused)
+        }
         Ok((organisation, made, refused)) => {
             let sent = match made.len() {
                 1 => "One invitation sent.".to_owned(),
@@ -185,10 +193,10 @@ pub(crate) async fn create(
             };
             if client.is_browser && !refused.is_empty() {
                 // What was not sent stays in the form.
-                let words: String = refused.iter().map(|one| format!(" {}", one.words)).collect();
+                let words = sentences(&refused).join(" ");
                 let left = refused.into_iter().map(|one| one.email).collect();
                 let form = Form { email: String::new(), emails: left, ..form };
-                return again(&me, form, Errors::one("emails", sent + " Not sent:" + &words), &app).await;
+                return again(&me, form, Errors::one("emails", sent + " Not sent: " + &words), &app).await;
             }
             let to = format!("/organisations/{}/invitations", organisation.slug);
             Reply::done(to, sent)
@@ -226,13 +234,12 @@ async fn invite(me: &Member<MembersInvite>, form: &Form, app: &App) -> Result<In
     let mut addresses = Vec::new();
     let mut refused = Vec::new();
     for typed in typed {
-        match EmailAddress::parse(typed) {
+        match EmailAddress::parse(&typed) {
             Ok(address) => addresses.push(address),
-            Err(problem) => refused.push(Refused {
-                email: typed.to_owned(),
-                why: "invalid",
-                words: format!("{typed}: {problem}"),
-            }),
+            Err(problem) => {
+                let words = format!("{typed}: {problem}");
+                refused.push(Refused { email: typed, why: "invalid", words });
+            }
         }
     }
     let (access, role) = (me.access(), form.role.clone().unwrap_or_else(|| "viewer".to_owned()));
@@ -257,21 +264,32 @@ async fn invite(me: &Member<MembersInvite>, form: &Form, app: &App) -> Result<In
         let words = format!("{email} {}.", why.words());
         Refused { email, why: why.code(), words }
     }));
-    if made.is_empty() {
-        let mut errors = Errors::default();
-        refused.into_iter().for_each(|one| errors.add("emails", one.words));
-        return Err(Error::Invalid(errors));
-    }
     Ok((organisation, made, refused))
+}
+
+/// Why these were not invited, the day's limit once.
+fn sentences(refused: &[Refused]) -> Vec<String> {
+    let limit = NotInvited::TooMany;
+    let (late, others): (Vec<_>, Vec<_>) = refused.iter().partition(|one| one.why == limit.code());
+    let mut sentences: Vec<String> = others.into_iter().map(|one| one.words.clone()).collect();
+    match late.as_slice() {
+        [] => {}
+        [one] => sentences.push(one.words.clone()),
+        late => sentences.push(format!("{} addresses {}.", late.len(), limit.words())),
+    }
+    sentences
 }
 
 /// `POST /organisations/{slug}/invitations/{invitation}/resend`: another email with another link; older ones die.
 pub(crate) async fn resend(
     me: Member<MembersInvite>,
     path: Path<(String, InvitationId)>,
+    client: Client,
+    req: HttpRequest,
     app: Data<App>,
 ) -> Result<Reply> {
     let (access, (slug, id)) = (me.access(), path.into_inner());
+    ensure_stepped_up(&me, Given::Again(id.clone()), Vec::new(), (&client, &req), &app).await?;
     let sent = app
         .write(move |tx| {
             let mine = access.decide_locked(tx)?;

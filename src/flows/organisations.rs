@@ -150,7 +150,8 @@ pub(crate) async fn create(me: VerifiedUser, Input(form): Input<Form>, app: Data
     }
     let (title, slug) = match form.check() {
         Ok(checked) => checked,
-        Err(errors) => return refuse(&me, &app, form, errors).await,
+        Err(Error::Invalid(errors)) => return refuse(&me, &app, form, errors).await,
+        Err(error) => return Err(error),
     };
     let (actor, maker) = (me.actor(), me.user.id.clone());
     let limit = Limit::new("organisation", maker.as_str(), MOST_A_DAY, TimeDelta::days(1));
@@ -200,18 +201,16 @@ fn path_of(slug: &str) -> String {
 }
 
 impl Form {
-    fn check(&self) -> Result<(Title, Slug), Errors> {
+    fn check(&self) -> Result<(Title, Slug)> {
         let mut errors = Errors::default();
         let title = Title::parse(&self.name).map_err(|problem| errors.add("name", problem)).ok();
         let slug = match (self.slug.trim(), &title) {
             // Without a name there is nothing to say about its slug.
             ("", None) => None,
-            ("", Some(title)) => Slug::parse(&title.slug())
-                .map_err(|_| errors.add("slug", "Choose an address for it: a to z, digits and dashes."))
-                .ok(),
-            (typed, _) => Slug::parse(typed).map_err(|problem| errors.add("slug", problem)).ok(),
+            ("", Some(title)) => Some(title.slug()?),
+            (typed, _) => Slug::for_new(typed).map_err(|problem| errors.add("slug", problem)).ok(),
         };
-        title.zip(slug).ok_or(errors)
+        title.zip(slug).ok_or(Error::Invalid(errors))
     }
 }
 

@@ -45,7 +45,7 @@ pub(crate) use self::{
         DisownedChange, MembershipChange, SetupLinkUse, Withdrawn, certificate_expires, disowned_changes,
         domain_record_gone, membership_changed, setup_link_used,
     },
-    organisation_life::{OrganisationNews, hand_over, organisation_news, policy_ahead},
+    organisation_life::{OrganisationNews, hand_over, organisation_news, policy_ahead, policy_changed},
     second_factors::{ResetStep, factor_reset, recovery_code_used, wrong_codes},
     sign_in::{AskedFrom, already_registered, magic_link, new_sign_in, verify_email},
     single_sign_on::{SsoChange, SsoChangedBy, sso_changed},

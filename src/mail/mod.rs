@@ -106,6 +106,8 @@ pub enum EmailKind {
     OrganisationGone,
     /// An organisation asks for a second factor from a moment on.
     PolicyAhead,
+    /// An organisation asks for more of whoever uses it.
+    PolicyChanged,
     /// What somebody else changed in an organisation from a member's account.
     DisownedChanges,
     /// A link by which somebody without an account sets single sign-on up was made or used.
@@ -156,6 +158,7 @@ impl EmailKind {
             Self::OrganisationRestored => "organisation_restored",
             Self::OrganisationGone => "organisation_gone",
             Self::PolicyAhead => "policy_ahead",
+            Self::PolicyChanged => "policy_changed",
             Self::DisownedChanges => "disowned_changes",
             Self::SetupLinkUsed => "setup_link_used",
             Self::SsoChanged => "sso_changed",

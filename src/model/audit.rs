@@ -91,8 +91,16 @@ fn anonymise(tx: &mut Tx, id: &UserId, pseudonym: &UserId) -> Result<()> {
     // An unauthenticated actor acting on this account, usually its owner.
     diesel::update(about.filter(audit::actor_id.is_null())).set(nowhere()).execute(tx.conn)?;
     diesel::update(about).set((audit::subject_id.eq(pseudonym), audit::detail.eq("{}"))).execute(tx.conn)?;
+    // Whose detail names them besides actor and subject. What happened is not rewritten, but may be wiped.
+    let naming = audit::table
+        .filter(audit::event.eq_any(NAMING))
+        .filter(audit::detail.like(format!("%\"{}\"%", id.as_str())));
+    diesel::update(naming).set(audit::detail.eq("{}")).execute(tx.conn)?;
     Ok(())
 }
+
+// The events whose detail names an account.
+const NAMING: [&str; 2] = ["audit_exported", "domain_enforced"];
 
 text_enum! {
     /// What kind of actor it was.

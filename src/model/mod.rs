@@ -1,5 +1,6 @@
 //! Nouns: each a table, its queries and its rules. They know nothing of HTTP.
 
+pub(crate) mod address_list;
 pub(crate) mod api_key;
 pub(crate) mod application;
 pub(crate) mod assertion;

@@ -1,8 +1,10 @@
 //! Organisations: a name, a slug for URLs, and members.
 
 use diesel::prelude::*;
+use icu_normalizer::DecomposingNormalizerBorrowed;
+use icu_properties::{CodePointMapData, props::GeneralCategory};
 
-use super::{held_role::HeldRole, organisation_policy::OrganisationPolicy};
+use super::{held_role::HeldRole, name::hides_something, organisation_policy::OrganisationPolicy};
 use crate::{
     clock::Timestamp,
     db::{
@@ -77,20 +79,30 @@ impl Title {
     pub fn parse(typed: &str) -> Result<Self, String> {
         let title = typed.trim();
         match title.chars().count() {
-            0 => Err("Say what the organisation is called.".to_owned()),
-            1..=80 if !title.chars().any(char::is_control) => Ok(Self(title.to_owned())),
-            1..=80 => Err("Use letters, without line breaks or control characters.".to_owned()),
+            0 => Err("Enter a name.".to_owned()),
+            1..=80 if !hides_something(title) => Ok(Self(title.to_owned())),
+            1..=80 => Err("Use letters, without line breaks or invisible characters.".to_owned()),
             _ => Err("Use at most 80 characters.".to_owned()),
         }
     }
 
-    /// A slug made of it, as far as it has letters for one.
-    pub(crate) fn slug(&self) -> String {
-        let words = self.0.to_lowercase();
-        let words = words.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    /// A slug made of it: its characters and digits without their marks (NFKD), else `org-` and six that are random.
+    pub(crate) fn slug(&self) -> Result<Slug> {
+        let plain = DecomposingNormalizerBorrowed::new_nfkd().normalize(&self.0).to_lowercase();
+        let plain = plain.replace('ß', "ss");
+        let marks = CodePointMapData::<GeneralCategory>::new();
+        let characters = plain.chars().filter(|c| marks.get(*c) != GeneralCategory::NonspacingMark);
+        let characters: String = characters.collect();
+        let words = characters.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
         let mut slug = words.collect::<Vec<_>>().join("-");
         slug.truncate(Slug::LONGEST);
-        slug.trim_end_matches('-').to_owned()
+        match Slug::for_new(slug.trim_end_matches('-')) {
+            Ok(slug) => Ok(slug),
+            Err(_) => {
+                let random = OrganisationId::random()?;
+                Ok(Slug(format!("org-{}", &random.as_str()[..6])))
+            }
+        }
     }
 }
 
@@ -104,6 +116,15 @@ impl Slug {
     /// The slug as text.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The same for an organisation that is to have it: none that would be taken for an id.
+    pub(crate) fn for_new(typed: &str) -> Result<Self, String> {
+        let slug = Self::parse(typed)?;
+        match OrganisationId::parse(slug.as_str()) {
+            Some(_) => Err(format!("{} looks like an id. Choose another.", slug.as_str())),
+            None => Ok(slug),
+        }
     }
 
     /// The slug, or a sentence about what is wrong with it.
@@ -290,9 +311,20 @@ mod tests {
 
     #[test]
     fn a_slug_is_made_of_what_a_name_has_for_one() {
-        let slug = |name: &str| Title::parse(name).unwrap().slug();
-        assert_eq!(slug("Acme & Sons, Ltd."), "acme-sons-ltd");
-        assert_eq!(slug("日本"), "");
+        let slug = |name: &str| Title::parse(name).unwrap().slug().unwrap().0;
+        for (name, made) in [
+            ("Acme & Sons, Ltd.", "acme-sons-ltd"),
+            ("Bäckerei Müller & Söhne", "backerei-muller-sohne"),
+            ("Straße GROẞ", "strasse-gross"),
+            ("Ａｃｍｅ ﬁne", "acme-fine"),
+            ("Ünïcödé", "unicode"),
+        ] {
+            assert_eq!(slug(name), made);
+        }
+        for name in ["日本", "株式会社", "2", "a", "abcdefabcdefabcdefabcdefabcdefab", "🎉"] {
+            let made = slug(name);
+            assert!(made.starts_with("org-") && made.len() == 10 && Slug::parse(&made).is_ok(), "{made}");
+        }
         assert!(Slug::parse(&slug(&"long name ".repeat(8))).is_ok());
     }
 

@@ -30,6 +30,19 @@ impl OrganisationPolicy {
     pub(crate) const SETTINGS: [&str; 6] =
         ["secondFactorFrom", "sessionIdle", "sessionLife", "signInMethods", "networks", "invitedDomains"];
 
+    /// Whether it asks for something that `before` did not, or not so.
+    pub(crate) fn asks_more_than(&self, before: &Self) -> bool {
+        fn is_new<T: PartialEq>(after: &Option<T>, before: &Option<T>) -> bool {
+            after.is_some() && after != before
+        }
+        is_new(&self.second_factor_from, &before.second_factor_from)
+            || is_new(&self.session_idle, &before.session_idle)
+            || is_new(&self.session_life, &before.session_life)
+            || is_new(&self.sign_in_methods, &before.sign_in_methods)
+            || is_new(&self.networks, &before.networks)
+            || is_new(&self.invited_domains, &before.invited_domains)
+    }
+
     /// How long a session may go unused.
     pub(crate) fn idle(&self) -> Option<TimeDelta> {
         self.session_idle.map(|minutes| TimeDelta::minutes(minutes.into()))

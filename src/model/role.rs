@@ -7,7 +7,7 @@ use icu_casemap::CaseMapper;
 use icu_normalizer::ComposingNormalizerBorrowed;
 use icu_properties::{CodePointMapData, props::Script};
 
-use super::held_role::HeldRole;
+use super::{held_role::HeldRole, name::hides_something};
 use crate::{
     clock::Timestamp,
     db::{
@@ -17,7 +17,6 @@ use crate::{
     error::{Error, Errors, Result},
     ids::{Id, OrganisationId, RoleId},
     kinds::Role,
-    mail::address::is_invisible,
 };
 
 /// A role of an organisation's own.
@@ -48,12 +47,14 @@ impl RoleName {
     /// The name as typed, without the blanks around it, or a sentence about what is wrong with it.
     pub(crate) fn parse(typed: &str) -> Result<Self, String> {
         let name = ComposingNormalizerBorrowed::new_nfc().normalize(typed.trim()).into_owned();
+        // Several blanks look like one.
+        let name = name.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
         match name.chars().count() {
             0 => return Err("Enter a name for the role.".to_owned()),
             1..=Self::LONGEST => {}
             _ => return Err(format!("Use at most {} characters.", Self::LONGEST)),
         }
-        if name.chars().any(|c| c != ' ' && is_invisible(c)) {
+        if hides_something(&name) {
             return Err("Use letters, without line breaks or invisible characters.".to_owned());
         }
         let name = Self(name);

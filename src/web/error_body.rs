@@ -4,7 +4,7 @@ use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
     http::{StatusCode, header},
 };
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::matched;
 use crate::{error::Error, log};
@@ -19,6 +19,16 @@ pub(crate) fn json(
     answer: &mut HttpResponseBuilder,
     error: &Error,
     request_id: Option<String>,
+) -> HttpResponse {
+    let more = request_id.map(|id| ("requestId".to_owned(), id.into())).into_iter().collect();
+    json_with(answer, error, more)
+}
+
+/// The same with `more` keys.
+pub(crate) fn json_with(
+    answer: &mut HttpResponseBuilder,
+    error: &Error,
+    more: Map<String, Value>,
 ) -> HttpResponse {
     let mut body = json!({ "error": error.to_string(), "code": error.code() });
     if let Error::Invalid(errors) = error {
@@ -59,8 +69,8 @@ pub(crate) fn json(
     if let Error::NotReady(reason) = error {
         body["reason"] = reason.name().into();
     }
-    if let Some(id) = request_id {
-        body["requestId"] = id.into();
+    for (key, value) in more {
+        body[key] = value;
     }
     answer.content_type("application/json; charset=utf-8").body(body.to_string())
 }

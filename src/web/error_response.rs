@@ -20,7 +20,7 @@ use super::{
     dead_link,
     error_body::{self, status_of},
     flash, layout, local_path, matched,
-    negotiation::wants_html,
+    negotiation::wants_page,
     reply::{html, html_within},
 };
 use crate::{app::App, error::Error, kinds::Strength, log, urls};
@@ -100,14 +100,14 @@ pub(crate) fn render(req: &HttpRequest, error: &Error) -> HttpResponse {
     error_body::put_retry_after(&mut answer, error);
     if let Error::OrganisationMoved(slug) = error {
         answer.insert_header((header::LOCATION, moved_to(req, slug)));
-        if wants_html(req.headers()) {
+        if wants_page(req.path(), req.headers()) {
             return answer.finish();
         }
     }
     if matches!(error, Error::ConfirmByPost) {
         answer.insert_header((header::ALLOW, "POST"));
     }
-    if !wants_html(req.headers()) {
+    if !wants_page(req.path(), req.headers()) {
         return error_body::json(&mut answer, error, shown);
     }
     if let Some(way) = recovery_redirect(req, error) {
@@ -180,7 +180,8 @@ impl AfterPanic {
     pub(crate) fn of(req: &HttpRequest) -> crate::error::Result<Self> {
         let (app, assets) = layout::app_and_assets(req)?;
         let path = req.path().to_owned();
-        Ok(Self { app: app.clone(), assets: assets.clone(), path, wants_html: wants_html(req.headers()) })
+        let wants_html = wants_page(&path, req.headers());
+        Ok(Self { app: app.clone(), assets: assets.clone(), path, wants_html })
     }
 
     /// The page or JSON of every 500.

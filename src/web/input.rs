@@ -3,7 +3,7 @@
 mod fields;
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     fmt,
     future::{Future, Ready, ready},
     ops::Deref,
@@ -19,16 +19,18 @@ use actix_web::{
 };
 use futures_util::StreamExt;
 use serde::{
-    Deserializer,
+    Deserialize, Deserializer,
     de::{self, DeserializeOwned, Visitor},
 };
+use serde_json::Value;
 use url::form_urlencoded;
 
-use self::fields::Fields;
+use self::fields::{Fault, Fields};
 use super::{app_of, body_budget::HeldBytes, mailed_token::MailedToken};
 use crate::error::{Error, Result};
 
-/// What was sent, by its `Content-Type`. Unknown fields are ignored, repeated ones refused; null is as if not sent, and a
+/// What was sent, by its `Content-Type`. Unknown fields are ignored, but where its struct has `deny_unknown_fields` or
+/// [`others`]; repeated ones are refused; null is as if not sent, and a
 /// field of another shape than it should have is refused by its name.
 #[derive(Debug)]
 pub(crate) struct Input<T>(pub T);
@@ -64,19 +66,39 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
     type Future = Ready<Result<Self>>;
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let pairs = form_urlencoded::parse(req.query_string().as_bytes()).into_owned();
-        let token = MailedToken::of(req).map(|MailedToken(token)| ("token".to_owned(), token));
-        let pairs = token.into_iter().chain(pairs);
-        let mut seen = HashSet::new();
-        let first = pairs.filter(|(name, value)| !value.is_empty() && seen.insert(name.clone()));
-        ready(Fields::of_pairs(first).read().map(Self).map_err(|error| match error {
-            Error::Invalid(errors) => {
+        ready(read_query(req, |value| !value.is_empty()).map(Self))
+    }
+}
+
+/// The same, where a parameter that is there counts without a value as well.
+#[derive(Debug)]
+pub(crate) struct Flags<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest for Flags<T> {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(read_query(req, |_| true).map(Self))
+    }
+}
+
+fn read_query<T: DeserializeOwned>(req: &HttpRequest, counts: fn(&str) -> bool) -> Result<T> {
+    let pairs = form_urlencoded::parse(req.query_string().as_bytes()).into_owned();
+    let token = MailedToken::of(req).map(|MailedToken(token)| ("token".to_owned(), token));
+    let pairs = token.into_iter().chain(pairs);
+    let mut seen = HashSet::new();
+    let first = pairs.filter(|(name, value)| counts(value) && seen.insert(name.clone()));
+    Fields::of_pairs(first).read().map_err(|fault| {
+        let is_unknown = matches!(fault, Fault::Unknown { .. });
+        match Error::from(fault) {
+            Error::Invalid(errors) if !is_unknown => {
                 let names: Vec<&str> = errors.iter().map(|(name, _)| name).collect();
                 Error::Malformed(format!("its address has another {} than we gave out", names.join(" and ")))
             }
             error => error,
-        }))
-    }
+        }
+    })
 }
 
 type Reading<T> = Pin<Box<dyn Future<Output = Result<T>>>>;
@@ -175,6 +197,34 @@ pub(crate) fn tick<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D
     deserializer.deserialize_any(Tick)
 }
 
+/// The same of what must not be overlooked: it counts where it is there, whatever it says but "no".
+pub(crate) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    let word = match Value::deserialize(deserializer)? {
+        Value::String(word) => word.trim().to_ascii_lowercase(),
+        value => value.to_string(),
+    };
+    Ok(!matches!(word.as_str(), "false" | "off" | "0" | "no" | "n" | "f" | "null"))
+}
+
+/// The same where it can be left out.
+pub(crate) fn optional_tick<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
+    tick(deserializer).map(Some)
+}
+
+/// The fields beside those that a struct names, for `flatten`. A field that is not `expected` is refused; `known`: the names
+/// to choose from.
+pub(crate) fn others<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    known: &'static [&'static str],
+    is_expected: impl Fn(&str) -> bool,
+) -> Result<BTreeMap<String, Value>, D::Error> {
+    let others = BTreeMap::<String, Value>::deserialize(deserializer)?;
+    match others.keys().find(|name| !is_expected(name)) {
+        Some(strange) => Err(de::Error::unknown_field(strange, known)),
+        None => Ok(others),
+    }
+}
+
 /// A body in full. [`Error::TooLarge`] beyond `limit` bytes, [`Error::Busy`] where too many are on their way.
 pub(crate) async fn collect(mut payload: Payload, limit: usize) -> Result<Bytes> {
     let mut body = BytesMut::new();
@@ -202,7 +252,7 @@ fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
         return malformed("there is no JSON in its body");
     }
     match serde_json::from_str::<Fields>(text) {
-        Ok(fields) => fields.read(),
+        Ok(fields) => Ok(fields.read()?),
         Err(cause) if cause.is_data() => malformed("its JSON is no object: put the fields in braces"),
         Err(cause) => malformed(&format!("line {}, column {} of the JSON", cause.line(), cause.column())),
     }
@@ -215,7 +265,7 @@ pub(crate) fn from_form<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
         let problem = "JSON came as a form. Send it with the header Content-Type: application/json";
         return Err(Error::Malformed(problem.to_owned()));
     }
-    Fields::of_pairs(pairs(bytes)?).read()
+    Ok(Fields::of_pairs(pairs(bytes)?).read()?)
 }
 
 /// The fields of a form, one by one.

@@ -21,6 +21,8 @@ use crate::{
 pub(crate) trait Needed: 'static {
     /// The permission as a value.
     const PERMISSION: Permission;
+    /// Whether what the organisation asks of the session counts, too.
+    const IS_BOUND: bool = true;
 }
 
 macro_rules! needed {
@@ -50,6 +52,15 @@ needed!(
     SsoManage
 );
 
+/// An owner's change of the policy itself, which must not lock owners out of it: no policy binds it.
+#[derive(Debug, Clone)]
+pub(crate) struct PolicyChange;
+
+impl Needed for PolicyChange {
+    const PERMISSION: Permission = Permission::OwnersManage;
+    const IS_BOUND: bool = false;
+}
+
 /// Someone with a confirmed address at a route of the organisation in its path, which needs `P`. Whether they have it is
 /// asked in the read or write that acts, by [`Member::access`].
 #[derive(Debug, Clone)]
@@ -66,7 +77,8 @@ impl<P: Needed> Member<P> {
     /// The question that the handler has to ask.
     pub(crate) fn access(&self) -> AccessRequest {
         let (actor, session, slug) = (self.actor(), self.traits(), self.slug.clone());
-        AccessRequest { actor, session, slug, permission: P::PERMISSION, now: self.now }
+        let (permission, is_bound) = (P::PERMISSION, P::IS_BOUND);
+        AccessRequest { actor, session, slug, permission, is_bound, now: self.now }
     }
 }
 

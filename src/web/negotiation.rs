@@ -15,6 +15,11 @@ pub(crate) fn wants_html(headers: &HeaderMap) -> bool {
         .is_some_and(|accept| accept.to_ascii_lowercase().contains("text/html"))
 }
 
+/// Whether the answer to a request is a page: a browser asks, and not for what is for programs alone.
+pub(crate) fn wants_page(path: &str, headers: &HeaderMap) -> bool {
+    path != "/auth/check" && wants_html(headers)
+}
+
 /// What the request's `User-Agent` says, as much of it as is kept with a session.
 pub(crate) fn user_agent(req: &HttpRequest) -> String {
     let mut text = header_text(req, header::USER_AGENT).unwrap_or_default();

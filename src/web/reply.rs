@@ -10,13 +10,13 @@ use actix_web::{
 };
 use askama::Template;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     error_body::{self, status_of},
     flash, issued_session, known_device,
     layout::Layout,
-    negotiation::wants_html,
+    negotiation::wants_page,
     pending, session_cookie,
 };
 use crate::{
@@ -58,7 +58,7 @@ pub(crate) struct Reply {
 
 enum Body {
     Page(Box<dyn Page>),
-    Refused(Box<dyn Page>, Error),
+    Refused(Box<dyn Page>, Error, Map<String, Value>),
     Done { to: String, message: Option<String>, more: Value },
 }
 
@@ -78,7 +78,7 @@ impl Reply {
     /// The same form again, with what was typed and what is wrong with it.
     pub(crate) fn refused(page: impl Page + 'static, error: Error) -> Self {
         let status = status_of(&error);
-        Self { status, ..Self::new(Body::Refused(Box::new(page), error)) }
+        Self { status, ..Self::new(Body::Refused(Box::new(page), error, Map::new())) }
     }
 
     /// What came of a form; where it was sent too often or at a bad moment, that form again with what was typed.
@@ -115,9 +115,9 @@ impl Reply {
         Self { status: StatusCode::OK, body, session: SessionCookie::Keep, known: None }
     }
 
-    /// Adds a key to the JSON of something done.
+    /// Adds a key to the JSON of something done, or refused.
     pub(crate) fn with(mut self, key: &str, value: impl Serialize) -> Result<Self> {
-        if let Body::Done { more: Value::Object(more), .. } = &mut self.body {
+        if let Body::Done { more: Value::Object(more), .. } | Body::Refused(_, _, more) = &mut self.body {
             more.insert(key.to_owned(), serde_json::to_value(value)?);
         }
         Ok(self)
@@ -183,13 +183,13 @@ impl Responder for Reply {
         if let Some(cookie) = self.known.and_then(|known| known_device::cookie_for(&known, req)) {
             answer.cookie(cookie);
         }
-        if let Body::Refused(_, error) = &self.body {
+        if let Body::Refused(_, error, _) = &self.body {
             error_body::log(req, error);
             error_body::put_retry_after(&mut answer, error);
         }
-        if wants_html(req.headers()) {
+        if wants_page(req.path(), req.headers()) {
             match self.body {
-                Body::Page(page) | Body::Refused(page, _) => match html(req, page.as_ref()) {
+                Body::Page(page) | Body::Refused(page, ..) => match html(req, page.as_ref()) {
                     Ok(text) => answer.content_type("text/html; charset=utf-8").body(text),
                     Err(error) => HttpResponse::from_error(error),
                 },
@@ -206,7 +206,7 @@ impl Responder for Reply {
                     Ok(text) => answer.content_type("application/json; charset=utf-8").body(text),
                     Err(cause) => HttpResponse::from_error(Error::from(cause)),
                 },
-                Body::Refused(_, error) => error_body::json(&mut answer, &error, None),
+                Body::Refused(_, error, more) => error_body::json_with(&mut answer, &error, more),
                 Body::Done { message, mut more, .. } => {
                     if let (Some(message), Value::Object(more)) = (message, &mut more) {
                         more.insert("message".to_owned(), message.into());

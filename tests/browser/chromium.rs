@@ -315,8 +315,10 @@ impl Browser {
             let (event, params) = (&event["message"]["method"], &event["message"]["params"]);
             // The browser's own first page asks for things too.
             let is_ours = params["documentURL"].as_str().is_some_and(|page| page.starts_with(&self.base));
-            if event == "Network.requestWillBeSent" && is_ours {
-                asked.push(params["request"]["url"].as_str().unwrap().to_owned());
+            let url = params["request"]["url"].as_str().unwrap_or_default();
+            // A page may have no such picture; the browser's own picker of dates has one.
+            if event == "Network.requestWillBeSent" && is_ours && !url.starts_with("data:") {
+                asked.push(url.to_owned());
             }
         }
         asked

@@ -76,7 +76,7 @@ async fn one_sign_in_opens_two_applications_and_one_button_closes_both() {
     laptop.sign_in("ada@example.com", PASSWORD).await;
     laptop.reads("6-digit code").await;
     laptop.fill("6-digit code", &app.next_code(&owner.secret)).await;
-    laptop.press("Continue").await;
+    laptop.press("Sign in").await;
     knows(&laptop, &format!("\"HTTP_REMOTE_USER\": \"{id}\"")).await;
     knows(&laptop, "\"QUERY_STRING\": \"a=1&b=%26\"").await;
     knows(&laptop, "\"HTTP_VESTIBULE_ACR\": \"2fa\"").await;

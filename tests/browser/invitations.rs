@@ -19,7 +19,7 @@ async fn invites(ada: &Browser, addresses: &str) {
     ada.is_at("/organisations/acme/invitations").await;
     ada.fill("Email addresses", addresses).await;
     ada.press("Send invitations").await;
-    ada.reads("on their way").await;
+    ada.reads("invitations sent").await;
 }
 
 /// The path in the invitation to this address.

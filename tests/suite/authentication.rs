@@ -134,7 +134,8 @@ async fn every_way_in_asks_for_the_second_factor() {
 
 #[test]
 fn no_session_is_started_but_at_the_one_door() {
-    let starts = |source: &str| source.contains("session::start(");
+    // A browser at the host of an application has a child of one, and starts none.
+    let starts = |source: &str| source.replace("gate_session::start(", "").contains("session::start(");
     let found: Vec<_> = sources("src").into_iter().filter(|(_, source)| starts(source)).collect();
     let files: Vec<_> = found.iter().map(|(path, _)| path.display().to_string()).collect();
     assert_eq!(files, ["src/accounts/authentication.rs"]);

@@ -66,10 +66,10 @@ async fn one_s_own_things_are_asked_about_with_their_owner() {
     let batch = json!({ "organisation": "acme", "checks": [
         { "permission": "notes:update" },
         update(&bea_id),
-        update("somebody else"),
+        update(&"0".repeat(32)),
         { "permission": "notes:update-own" },
         { "permission": "notes:update-own", "owner": bea_id },
-        { "permission": "notes:update-own", "owner": "somebody else" },
+        { "permission": "notes:update-own", "owner": "0".repeat(32) },
         { "permission": "notes:delete", "owner": bea_id },
         // Of what nobody may do to everybody's, the catalogue has one half only.
         { "permission": "notes:share", "owner": bea_id },
@@ -90,7 +90,7 @@ async fn one_s_own_things_are_asked_about_with_their_owner() {
     assert_eq!(allowed(&told), [true, true, true, true, false, false, true, false, false]);
     let told = acme
         .ada
-        .post_json("/auth/check", json!({ "organisation": "nowhere", "checks": [update("x")] }))
+        .post_json("/auth/check", json!({ "organisation": "nowhere", "checks": [update(&bea_id)] }))
         .await;
     assert_eq!(told.is(200).json()["results"], json!([{ "allowed": false, "why": "not_a_member" }]));
 }
@@ -121,14 +121,17 @@ async fn a_role_that_changed_counts_at_the_next_check_case_145() {
     assert_eq!(asks("notes:read").await, (false, String::new(), Value::Null));
 }
 
-/// Somebody could call their organisation as another one's id is written.
+/// Somebody could call their organisation as another one's id is written, and once did.
 #[actix_web::test]
 async fn what_looks_like_an_id_is_one_and_no_short_name() {
     let acme = Acme::open().await;
     let eve = stepped_up(&acme.app, "eve@example.com").await;
     let id = "abcdefabcdefabcdefabcdefabcdefab";
-    let refused = eve.post_json("/organisations", json!({ "name": "Eve", "slug": id })).await;
-    refused.refuses(422, "invalid");
+    for slug in [id, &id.to_uppercase(), "abcdefab-cdef-abcd-efab-cdefabcdefab"] {
+        let refused = eve.post_json("/organisations", json!({ "name": "Eve", "slug": slug })).await.is(422);
+        let slug = slug.to_lowercase();
+        assert_eq!(refused.json()["fields"]["slug"], format!("{slug} looks like an id. Choose another."));
+    }
     eve.post_json("/organisations", json!({ "name": "Eve", "slug": "eve" })).await.is(201);
     eve.put_json("/organisations/eve", json!({ "slug": id })).await.refuses(422, "invalid");
     // From before there was that rule.
@@ -137,6 +140,96 @@ async fn what_looks_like_an_id_is_one_and_no_short_name() {
         .await;
     let told = eve.post_json("/auth/check", json!({ "organisation": id, "permission": "notes:read" })).await;
     assert_eq!(told.is(200).json()["why"], "not_a_member");
+    eve.get(&format!("/organisations/{id}")).await.is(200);
+}
+
+/// The id with the dashes of a UUID.
+fn dashed(id: &str) -> String {
+    format!("{}-{}-{}-{}-{}", &id[..8], &id[8..12], &id[12..16], &id[16..20], &id[20..])
+}
+
+#[actix_web::test]
+async fn an_id_may_have_dashes_and_capitals_and_a_short_name_capitals() {
+    let acme = Acme::open().await;
+    let (bea, bea_id) = acme.joins("bea@example.com", "editor").await;
+    let asks = async |body: Value| bea.post_json("/auth/check", body).await;
+    for named in [
+        "ACME".to_owned(),
+        " acme ".to_owned(),
+        acme.id.to_uppercase(),
+        dashed(&acme.id),
+        format!(" {} ", dashed(&acme.id).to_uppercase()),
+    ] {
+        let told = asks(json!({ "organisation": named, "permission": "notes:read" })).await.is(200).json();
+        assert_eq!(told["allowed"], true, "{named}: {told}");
+    }
+    for owner in [bea_id.to_uppercase(), dashed(&bea_id), format!(" {bea_id}")] {
+        let body = json!({ "organisation": "acme", "permission": "notes:update", "owner": owner });
+        assert_eq!(asks(body).await.is(200).json()["allowed"], true, "{owner}");
+    }
+    for owner in ["", "bea@example.com", "x", &bea_id[1..], &dashed(&bea_id).replace('-', "+")] {
+        let one = json!({ "permission": "notes:update", "owner": owner });
+        for body in [json!({ "organisation": "acme", "checks": [one] }), one] {
+            let refused = asks(body).await.refuses(422, "invalid").json();
+            assert!(refused["fields"]["owner"].as_str().unwrap().starts_with("Send the id of the account"));
+        }
+    }
+    let member = dashed(&bea_id).to_uppercase();
+    acme.ada.put_json(&Acme::member_path(&member), json!({ "role": "viewer" })).await.is(200);
+}
+
+#[actix_web::test]
+async fn a_field_that_there_is_not_is_refused_by_its_name() {
+    let acme = Acme::open().await;
+    let ask = |name: &str, value: Value| {
+        let mut body = json!({ "permission": "notes:read" });
+        body[name] = value;
+        body
+    };
+    for (body, field, sentence) in [
+        (
+            ask("organization", json!("acme")),
+            "organization",
+            "There is no field organization here. Write organisation.",
+        ),
+        (ask("Permission", json!("x")), "Permission", "There is no field Permission here. Write permission."),
+        (
+            json!({ "checks": [ask("organisation", json!("acme"))] }),
+            "organisation",
+            "There is no field organisation in checks. There is permission, owner.",
+        ),
+        (
+            json!({ "checks": [ask("ownerId", json!("x"))] }),
+            "ownerId",
+            "There is no field ownerId in checks. Write owner.",
+        ),
+        (json!({ "checks": ["notes:read"] }), "checks", "Send checks as an object."),
+        (json!({ "checks": "notes:read" }), "checks", "Send checks as a list."),
+        (ask("activity", json!([])), "activity", "Send activity as true or false."),
+        (json!({ "permission": "" }), "permission", "There is no permission called \"\"."),
+    ] {
+        let refused = acme.ada.post_json("/auth/check", body.clone()).await.refuses(422, "invalid").json();
+        assert_eq!(refused["fields"][field], sentence, "{body}");
+    }
+    let form = [("organisation", "acme"), ("permission", "notes:read"), ("activity", "false")];
+    acme.ada.post("/auth/check", &form).await.is(200);
+}
+
+#[actix_web::test]
+async fn a_check_is_answered_in_json_whatever_is_accepted() {
+    let acme = Acme::open().await;
+    for accept in ["text/html", "text/html,*/*", "*/*", "application/json", "text/csv", ""] {
+        for (visitor, permission, status) in [
+            (&acme.ada, "notes:read", 200),
+            (&acme.ada, "notes:reed", 422),
+            (&acme.app.curl(), "notes:read", 401),
+        ] {
+            let body = json!({ "organisation": "acme", "permission": permission });
+            let told = visitor.clone().with("accept", accept).post_json("/auth/check", body).await.is(status);
+            assert!(told.header("content-type").starts_with("application/json"), "{accept} {status}");
+            assert!(told.json().is_object());
+        }
+    }
 }
 
 /// An application forwards its visitor's cookie, and calls itself what its library calls itself.

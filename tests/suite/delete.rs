@@ -136,7 +136,13 @@ async fn every_way_in_works_and_every_door_leads_to_the_way_back_case_111() {
         let form = || Some(("application/x-www-form-urlencoded", "name=Eve".to_owned()));
         let body = if entry.method.is_safe() { None } else { form() };
         curl.send(entry.method.clone(), &path, body.clone()).await.refuses(403, "deletion_scheduled");
-        browser.send(entry.method, &path, body).await.goes_to("/me/delete/status");
+        // What only programs ask is answered in JSON.
+        match entry.path {
+            "/auth/check" => {
+                _ = browser.send(entry.method, &path, body).await.refuses(403, "deletion_scheduled")
+            }
+            _ => _ = browser.send(entry.method, &path, body).await.goes_to("/me/delete/status"),
+        }
         count += 1;
     }
 

@@ -163,9 +163,9 @@ async fn an_application_asks_what_its_visitor_may() {
 
     let printed = types(&ground, script, &[]).await;
 
-    // She belongs to no organisation; it is the shape of the answers that is shown.
+    // Her address is not confirmed; it is the shape of the answers that is shown.
     assert_eq!(printed.matches("{\"allowed\":false").count(), 4, "{printed}");
-    assert_eq!(printed.matches("\"why\":\"not_a_member\"").count(), 4, "{printed}");
+    assert_eq!(printed.matches("\"why\":\"email_unverified\"").count(), 4, "{printed}");
 }
 
 #[actix_web::test]

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::{Read, Write},
     net::TcpStream,
     process::{Child, Command},
 };
@@ -53,6 +54,15 @@ impl Notes {
             curl.set_cookie("session", &cookie);
             curl
         }
+    }
+
+    /// The answer to a request byte by byte.
+    fn says(&self, request: &str) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
     }
 
     /// Everybody who has no account any more is forgotten.
@@ -146,6 +156,64 @@ async fn its_own_name_locks_nobody_out_case_155() {
     let agents = acme.app.texts("SELECT user_agent AS text FROM sessions").await;
     assert!(agents.contains(&FIREFOX.to_owned()), "{agents:?}");
     assert!(!agents.iter().any(|agent| agent.contains("ython")), "{agents:?}");
+}
+
+/// What other programs on the host set, and send.
+#[actix_web::test]
+async fn strange_cookies_methods_and_lengths_break_nothing() {
+    let acme = Acme::of(TestApp::with(&[("EXAMPLE_NOTES", "on")]).await).await;
+    let notes = Notes::behind(&acme.app).await;
+    let cookie = acme.ada.cookie("session").unwrap();
+    let page = |cookies: &str| {
+        let visitor = Visitor::curl(notes.port).with("accept", "text/html");
+        let cookies = cookies.to_owned();
+        async move { visitor.with("cookie", &cookies).get("/acme").await }
+    };
+    let strange = format!("foo={{\"a\":\"b c\"}}; weird@name=1; session={cookie}; é=ü");
+    let shown = page(&strange).await.is(200);
+    shown
+        .says("<html lang=\"en\">")
+        .says("<h1>Notes</h1>")
+        .says("No notes yet.")
+        .says("<button>Add note</button>");
+    page("foo=1").await.is(401).says("/login?next=%2Facme\">Sign in</a>");
+    let ada = notes.visited_by(&acme.ada);
+    let long = "x".repeat(70_000);
+    ada().post("/acme", &[("text", &long)]).await.is(413).says("Too long.");
+    assert!(read(&ada).await.is_empty());
+    writes(&ada, "Short").await;
+    ada().with("accept", "text/html").get("/acme").await.is(200).says("<button>Save</button>");
+    ada().delete("/acme").await.is(405);
+    let raw = notes.says("POST /acme HTTP/1.0\r\nContent-Length: abc\r\n\r\n");
+    assert!(raw.starts_with("HTTP/1.0 400 "), "{raw}");
+    let head = notes.says(&format!("HEAD /acme HTTP/1.0\r\nCookie: session={cookie}\r\n\r\n"));
+    assert!(head.starts_with("HTTP/1.0 200 ") && head.ends_with("\r\n\r\n"), "{head}");
+}
+
+/// Nobody is forgotten by mistake, and a busy port is said in a sentence.
+#[actix_web::test]
+async fn its_commands_refuse_in_sentences() {
+    let acme = Acme::of(TestApp::with(&[("EXAMPLE_NOTES", "on")]).await).await;
+    let notes = Notes::behind(&acme.app).await;
+    writes(notes.visited_by(&acme.ada), "Kept").await;
+    let run = |arguments: &[&str]| {
+        let done = Command::new(python())
+            .arg(PROGRAM)
+            .args(arguments)
+            .env("NOTES_DATABASE", notes.folder.path().join("notes.db"))
+            .env("NOTES_PORT", notes.port.to_string())
+            .output()
+            .unwrap();
+        (done.status.code(), String::from_utf8(done.stderr).unwrap())
+    };
+    let nobody = run(&["forget", "true"]);
+    assert_eq!(nobody, (Some(1), "The command lists no account: nothing was changed.\n".to_owned()));
+    assert_eq!(read(notes.visited_by(&acme.ada)).await[0]["author"], "Ada");
+    let usage = run(&["forget"]);
+    assert_eq!(usage, (Some(1), "Usage: notes.py forget vestibule user list --json\n".to_owned()));
+    let busy = run(&[]);
+    assert!(busy.1.starts_with(&format!("Port {} can't be used", notes.port)), "{}", busy.1);
+    assert_eq!(busy.1.lines().count(), 1);
 }
 
 #[actix_web::test]

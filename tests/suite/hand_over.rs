@@ -241,10 +241,16 @@ async fn pages_without_scripts_offer_it_and_accept_it() {
     let form = format!("{OFFER}?member={bea_id}");
 
     ada.get("/organisations/acme").await.is(200).says(&format!("href=\"{form}\""));
-    ada.get(OFFER).await.is(200).says("Choose Manage beside a member");
+    ada.get(OFFER)
+        .await
+        .is(200)
+        .hides("Choose Manage")
+        .says("<select id=\"member\"")
+        .says("(bea@example.com)</option>");
     ada.get(&form).await.is(200).says("You become an editor").says(BEA);
     ada.post(OFFER, &[("member", &bea_id), ("then", "viewer")]).await.goes_to(OFFER);
-    ada.get(OFFER).await.is(200).says("Take it back");
+    let offered = ada.get(OFFER).await.is(200);
+    offered.says("Take it back").says("Then you become a viewer.").says("Offer it to someone else");
     ada.post(&format!("{OFFER}/revoke"), &[]).await.goes_to(OFFER);
     // The newer of two emails is the one that is read: the first leaves before.
     acme.app.send_emails().await;
@@ -254,6 +260,9 @@ async fn pages_without_scripts_offer_it_and_accept_it() {
     page.says("Become an owner of <bdi>Acme</bdi>?").says("becomes a viewer");
     bea.post("/hand-over", &[("token", &token)]).await.goes_to("/organisations/acme");
     bea.get("/organisations/acme").await.is(200).says("You are an owner of Acme now.");
+    let told = acme.app.emails_to("ada@example.com").await;
+    let words = "You're a viewer now. If this is a mistake, ask an owner.";
+    assert!(told.iter().any(|email| email.text.contains(words)), "{:?}", told.last().map(|one| &one.text));
 }
 
 #[actix_web::test]

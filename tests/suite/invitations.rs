@@ -138,6 +138,31 @@ async fn a_form_takes_an_address_on_each_line_and_says_which_it_did_not_take_cas
     assert_eq!(app.count("invitations").await, 3);
 }
 
+/// What a mail program has in its field, and a word processor in its column.
+#[actix_web::test]
+async fn a_pasted_list_is_read_and_each_address_counts_once() {
+    let app = TestApp::open().await;
+    let owner = acme(&app).await;
+    let browser = app.browser();
+    browser.post("/login", &[("email", "ada@example.com"), ("password", PASSWORD)]).await;
+    let pasted = "\u{feff}\"Smith, Alice\" <alice@example.com>; Bob <mailto:bob@example.com>\r\n\
+                  Alice@Example.com\tTeam: cleo@example.com, dora@example.com.;";
+    browser.post(INVITATIONS, &[("emails", pasted), ("role", "viewer")]).await.goes_to(INVITATIONS);
+    browser.get(INVITATIONS).await.is(200).says("4 invitations sent.");
+    let sent = app.texts("SELECT email AS text FROM invitations ORDER BY email").await;
+    assert_eq!(sent, ["alice@example.com", "bob@example.com", "cleo@example.com", "dora@example.com"]);
+    // Fifty-one spellings of one address are one.
+    let many: Vec<String> =
+        (0..51).map(|n| if n % 2 == 0 { BEN } else { "BEN@Example.com" }.to_owned()).collect();
+    owner.post_json(INVITATIONS, json!({ "emails": many })).await.is(201);
+    // Nobody was invited: a program still learns whom and why.
+    let told =
+        owner.post_json(INVITATIONS, json!({ "emails": "x, x, BOB@example.com" })).await.is(422).json();
+    assert_eq!(told["refused"][0], json!({ "email": "x", "why": "invalid" }));
+    assert_eq!(told["refused"][1], json!({ "email": "BOB@example.com", "why": "invited" }));
+    assert_eq!(told["refused"].as_array().unwrap().len(), 2);
+}
+
 /// To invite an owner takes a step-up. What was typed waits meanwhile.
 #[actix_web::test]
 async fn an_invitation_as_owner_waits_for_the_step_up() {
@@ -171,12 +196,17 @@ async fn an_organisation_a_person_and_an_address_have_their_limits() {
     let told = owner.post_json(INVITATIONS, json!({ "emails": many, "role": "viewer" })).await.is(201).json();
     assert_eq!(told["invitations"].as_array().unwrap().len(), 49, "with Ben that is fifty");
     assert_eq!(told["refused"][0]["why"], "too_many");
+    app.wait(TimeDelta::seconds(1));
+    let late = json!({ "emails": ["r1@example.com", "r2@example.com"] });
+    let told = owner.post_json(INVITATIONS, late).await.is(422).json();
+    let limit = "2 addresses can be invited tomorrow: an organisation invites 50 people a day.";
+    assert_eq!(told["fields"]["emails"], limit, "once");
     let mut statuses = Vec::new();
     for n in 0..10 {
         let form = json!({ "email": format!("q{n}@example.com"), "role": "viewer" });
         statuses.push(owner.post_json(INVITATIONS, form).await.status.as_u16());
     }
-    assert_eq!(statuses, [422, 422, 422, 422, 422, 422, 422, 422, 429, 429]);
+    assert_eq!(statuses, [422, 422, 422, 422, 422, 422, 422, 429, 429, 429]);
     app.wait(TimeDelta::days(1));
     let owner = crate::connections::again(&app, "ada@example.com").await;
     invites(&owner, "q1@example.com", "viewer").await;
@@ -317,6 +347,7 @@ async fn invitations_end_with_the_right_to_send_them_case_138() {
         let helper = app.verified("helper@example.com").await;
         let id = with_own_role(&app, &owner, &helper, &["members:read", "members:invite"]).await;
         let role = app.texts("SELECT id AS text FROM roles").await.remove(0);
+        helper.steps_up().await;
         invites(&helper, BEN, &role).await;
         let member = format!("/organisations/acme/members/{id}");
         match end {

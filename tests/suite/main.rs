@@ -88,6 +88,8 @@ mod operators_organisations;
 mod organisation_deletion;
 mod organisation_names;
 mod organisation_policy;
+mod organisation_policy_form;
+mod organisation_takeover;
 mod organisations;
 mod outages;
 mod outbox;

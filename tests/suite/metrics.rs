@@ -143,7 +143,7 @@ async fn when_the_database_fails_the_page_shows_a_number_to_ask_about_and_nothin
     let app = TestApp::open().await;
     let ada = app.unverified_user("ada@example.com").await;
     let secret = ada.cookie("session").unwrap();
-    for table in ["totp_setups", "sessions"] {
+    for table in ["totp_setups", "gate_sessions", "sessions"] {
         let dropped =
             app.inner.write(move |tx| Ok(sql_query(format!("DROP TABLE {table}")).execute(tx.conn)?));
         dropped.await.unwrap();

@@ -32,7 +32,7 @@ async fn an_operator_creates_one_and_gives_it_members_and_owners() {
 
     refuses(
         run(&app, &["create", "Acme & Sons", "--owner", ADA]),
-        "Another organisation has that. Choose another.",
+        "The short name acme-sons is taken. Choose another with --slug.",
     );
     assert_eq!(run(&app, &["create", "Other", "--owner", "eve@example.com"]).code, Some(1));
     refuses(run(&app, &["show", "nowhere"]), "There is no organisation called nowhere.");
@@ -74,7 +74,7 @@ async fn an_operator_deletes_one_with_a_grace_or_at_once_and_restores_it() {
         run(&app, &["owner", "acme", BEA]),
         "This organisation is going to be deleted. Restore it to use it again.",
     );
-    assert!(run(&app, &["list"]).out.contains("deleted on "));
+    assert!(run(&app, &["list"]).out.contains("will be deleted on "));
     says(run(&app, &["restore", "acme"]), "acme is restored.");
     ada.get("/organisations/acme").await.is(200);
 

@@ -151,7 +151,7 @@ async fn nobody_takes_the_short_name_of_a_deleted_one_for_ninety_days_case_146()
     let (eve, ada) = (again(&acme.app, "eve@example.com").await, again(&acme.app, "ada@example.com").await);
     for visitor in [&eve, &ada] {
         let refused = takes(visitor).await.refuses(422, "invalid").json();
-        assert_eq!(refused["fields"]["slug"], "Another organisation has that. Choose another.");
+        assert_eq!(refused["fields"]["slug"], "The short name acme is taken. Choose another.");
         visitor.get("/organisations/acme").await.refuses(404, "not_found");
     }
     acme.app.wait(TimeDelta::days(90));
@@ -261,12 +261,7 @@ async fn a_page_without_scripts_deletes_it_and_restores_it() {
     let ada = acme.ada.with("accept", "text/html");
     ada.get("/organisations/acme").await.is(200).says("href=\"/organisations/acme/settings\"");
     ada.get("/organisations/acme/settings").await.is(200).says(&format!("href=\"{DELETE}\""));
-    ada.get(DELETE)
-        .await
-        .is(200)
-        .says("It has 1 member, 0 connections and 0 API keys.")
-        .says("14 days")
-        .says("90 days");
+    ada.get(DELETE).await.is(200).says("It has 1 member.").says("14 days").says("90 days");
     let refused = ada.post(DELETE, &[("name", "Acne")]).await.is(422);
     refused.says("Enter the name of this organisation to confirm.").says("value=\"Acne\"");
     ada.post(DELETE, &[("name", " Acme ")]).await.goes_to("/organisations");

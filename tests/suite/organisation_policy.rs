@@ -10,7 +10,7 @@ use crate::{
     idp,
 };
 
-const POLICY: &str = "/organisations/acme/policy";
+pub const POLICY: &str = "/organisations/acme/policy";
 const DRY: &str = "/organisations/acme/policy?dry=1";
 const ADA: &str = "ada@example.com";
 const BEA: &str = "bea@example.com";
@@ -18,7 +18,7 @@ const OFFICE: &str = "203.0.113.9";
 const HOME: &str = "198.51.100.7";
 
 /// Acme behind a proxy that tells where its visitors are. Ada is in the office, and so is everybody made by [`office`].
-async fn open() -> Acme {
+pub async fn open() -> Acme {
     let mut acme = Acme::of(TestApp::with(&[("TRUSTED_PROXIES", "127.0.0.1")]).await).await;
     acme.ada = office(acme.ada.clone());
     acme
@@ -42,7 +42,7 @@ async fn secures(app: &TestApp, visitor: &Visitor) -> String {
     secret
 }
 
-fn page(visitor: &Visitor) -> Visitor {
+pub fn page(visitor: &Visitor) -> Visitor {
     visitor.clone().with("accept", "text/html")
 }
 
@@ -190,18 +190,23 @@ async fn from_another_network_it_is_not_used_case_150() {
     lacks(&bea, "network_not_allowed", "Your organisations").await;
     elsewhere.get("/me").await.is(200);
 
-    // Their own policy is no trap for owners: they see it and may leave, and change nothing.
+    // Their own policy is no trap for owners: they see it, may leave, and change it after a step-up, and nothing else.
     let away = acme.ada.clone().with("x-forwarded-for", HOME);
     let seen = away.get(POLICY).await.is(200).json();
     assert_eq!((&seen["unmet"], &seen["yourAddress"]), (&json!("network_not_allowed"), &json!(HOME)));
-    page(&away).get(POLICY).await.is(200).says("Until then you can see this policy, but not change it.");
+    page(&away).get(POLICY).await.is(200).says("As an owner you can still change this policy.");
     page(&away).get("/organisations").await.is(200).says("href=\"/organisations/acme/policy\"");
-    away.put_json(POLICY, json!({})).await.refuses(403, "network_not_allowed");
-    away.put_json(DRY, json!({})).await.refuses(403, "network_not_allowed");
+    away.put_json(DRY, json!({})).await.is(200);
+    away.put_json(POLICY, json!({ "networks": ["192.0.2.0/24"] })).await.refuses(422, "invalid");
     away.post_json("/organisations/acme/roles", json!({ "name": "Clerk" }))
         .await
         .refuses(403, "network_not_allowed");
     away.post_json("/organisations/acme/leave", json!({})).await.refuses(409, "last_owner");
+    acme.app.wait(TimeDelta::minutes(16));
+    away.put_json(POLICY, json!({})).await.refuses(403, "reauthentication_required");
+    away.steps_up().await;
+    away.put_json(POLICY, json!({})).await.is(200);
+    away.get("/organisations/acme").await.is(200);
     elsewhere.post_json("/organisations/acme/leave", json!({})).await.is(200);
 }
 
@@ -396,8 +401,8 @@ async fn a_look_ahead_counts_whom_it_would_keep_out_and_changes_nothing() {
     let told = acme.ada.put_json(DRY, form.clone()).await.is(200).json();
 
     let expected = json!({
-        "members": 3, "withoutSecondFactor": 2, "signedIn": 2, "sessionsTooOld": 0, "otherSignInMethods": 0,
-        "otherNetworks": 1, "otherInvitations": 1,
+        "members": 3, "withoutSecondFactor": 2, "signedIn": 2, "sessionsTooOld": null, "otherSignInMethods": null,
+        "otherNetworks": null, "otherInvitations": 1,
     });
     assert_eq!(told["effects"], expected);
     assert_eq!(acme.app.count("organisations WHERE policy IS NOT NULL").await, 0);
@@ -406,14 +411,15 @@ async fn a_look_ahead_counts_whom_it_would_keep_out_and_changes_nothing() {
     let shown = page(&acme.ada).post(POLICY, &fields).await.is(200);
     shown
         .says("Nothing is saved yet")
-        .says("1 of 2 signed-in members signed in from outside these networks.")
+        .says("Too few members are signed in to say how many signed in from outside these networks.")
         .says("203.0.113.0/24</textarea>");
     acme.app.send_emails().await;
     assert_eq!(acme.app.emails_that_say(BEA, "two-step verification").await, 0);
 
     let saved = acme.ada.put_json(POLICY, form).await.is(200).json();
     assert_eq!(saved["effects"], expected);
-    assert_eq!(acme.ada.get(POLICY).await.json()["effects"], expected);
+    assert_eq!(acme.ada.get(DRY).await.json()["effects"], expected);
+    assert_eq!(acme.ada.get(POLICY).await.json()["effects"], Value::Null);
 }
 
 #[actix_web::test]
@@ -534,8 +540,11 @@ async fn it_binds_acting_there_and_neither_the_account_nor_what_brings_an_organi
     let acme = open().await;
     let role = acme.role("Steward", &["settings:manage"]).await;
     let bea = office(acme.joins(BEA, &role).await.0);
-    // A role of its own with the permission changes it, too.
-    bea.put_json(POLICY, json!({ "networks": [OFFICE] })).await.is(200);
+    // A role of its own reads it, and does not change it.
+    bea.get(POLICY).await.is(200);
+    bea.put_json(POLICY, json!({ "networks": [OFFICE] })).await.refuses(403, "forbidden");
+    page(&bea).get(POLICY).await.is(200).says("Only owners can change this policy.").hides("Save policy");
+    acme.ada.put_json(POLICY, json!({ "networks": [OFFICE] })).await.is(200);
     let away = acme.ada.clone().with("x-forwarded-for", HOME);
     away.post_json("/organisations", json!({ "name": "Other" })).await.is(201);
     away.get("/organisations/other").await.is(200);

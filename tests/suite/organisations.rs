@@ -179,19 +179,30 @@ async fn of_fifty_who_want_one_slug_one_gets_it() {
 }
 
 #[actix_web::test]
-async fn a_name_without_latin_letters_needs_a_short_name() {
+async fn every_name_has_a_short_name_and_hides_nothing() {
     let app = TestApp::open().await;
     let ada = app.verified("ada@example.com").await;
 
-    let refused = ada.post_json("/organisations", json!({ "name": "日本" })).await;
-    assert!(refused.is(422).json()["fields"]["slug"].is_string());
+    for (name, begins) in [("株式会社", "org-"), ("Bäckerei Müller & Söhne", "backerei-muller-sohne")]
+    {
+        let made = ada.post_json("/organisations", json!({ "name": name })).await.is(201).json();
+        let slug = made["organisation"]["slug"].as_str().unwrap();
+        assert!(slug.starts_with(begins) && slug.len() == begins.len().max(10), "{slug}");
+    }
+    for name in ["Acme\u{202e}", "A\u{200b}cme", "\u{2066}Acme", "\u{200d}Acme", "Ac\u{ad}me"] {
+        let refused = ada.post_json("/organisations", json!({ "name": name })).await.is(422).json();
+        let sentence = "Use letters, without line breaks or invisible characters.";
+        assert_eq!(refused["fields"]["name"], sentence, "{name:?}");
+    }
+    let refused = ada.post_json("/organisations", json!({ "name": " " })).await.is(422).json();
+    assert_eq!(refused["fields"]["name"], "Enter a name.");
     let made = ada.post_json("/organisations", json!({ "name": "日本", "slug": "Nihon" })).await.is(201);
     assert_eq!(made.json()["organisation"]["slug"], "nihon");
     for (name, slug, field) in [("", "acme", "name"), ("Acme", "a b", "slug"), ("x\ny", "acme", "name")] {
         let refused = ada.post_json("/organisations", json!({ "name": name, "slug": slug })).await;
         assert!(refused.is(422).json()["fields"][field].is_string(), "{name:?} {slug:?}");
     }
-    assert_eq!(app.count("organisations").await, 1);
+    assert_eq!(app.count("organisations").await, 3);
 }
 
 #[actix_web::test]

@@ -20,6 +20,7 @@ use crate::{
 
 const BEA: &str = "bea@example.com";
 const EVE: &str = "eve@example.net";
+const POLICY: &str = "/organisations/acme/policy";
 const SSO: &str = "/organisations/acme/sso";
 
 /// Acme's owners are Ada and Bea, who have a password only; Ben edits. Eve is somebody else, with a second factor.
@@ -117,7 +118,7 @@ async fn an_organisation_that_was_taken_through_somebody_else_goes_back() {
             0,
             "no report goes to the thief"
         );
-        firm.was_told(BEN, "You are now: Editor").await;
+        firm.was_told(BEN, "You're an editor now.").await;
     }
 }
 
@@ -323,7 +324,9 @@ async fn a_claim_to_an_address_is_no_member() {
     let check = json!({ "organisation": "acme", "permission": "organisation:read" });
     let told = claim.post_json("/auth/check", check).await.is(200).json();
 
-    assert_eq!((&told["allowed"], &told["why"]), (&json!(false), &json!("not_a_member")));
+    assert_eq!((&told["allowed"], &told["why"]), (&json!(false), &json!("email_unverified")));
+    let told = claim.post_json("/auth/check", json!({ "permission": "organisation:read" })).await.json();
+    assert_eq!(told["why"], "email_unverified");
 }
 
 /// An identity whose organisation has nothing to do with the account any more is linked no more: neither put back, nor as it
@@ -395,4 +398,34 @@ async fn an_operator_releases_a_domain_and_pauses_a_connection() {
             .contains("No organisation has example.org")
     );
     assert!(app.command(&["sso", "pause", "nothing"]).err.contains("no such connection"));
+}
+
+/// What a disowned session asked of everybody is asked no more, unless somebody else has decided since.
+#[actix_web::test]
+async fn a_policy_goes_back_to_what_it_was() {
+    for is_decided in [false, true] {
+        let firm = Firm::open().await;
+        let thief = intruder(&firm.app, X).await;
+        thief.steps_up().await;
+        for minutes in [60, 70] {
+            thief.put_json(POLICY, json!({ "sessionLife": minutes })).await.is(200);
+        }
+        if is_decided {
+            let bea = firm.app.curl();
+            let form = json!({ "email": BEA, "password": PASSWORD });
+            bea.post_json("/login", form).await.is(200);
+            bea.steps_up().await;
+            bea.put_json(POLICY, json!({ "sessionLife": 90 })).await.is(200);
+        }
+
+        let page = firm.presses().await;
+
+        assert_eq!(page["undone"]["organisations"], if is_decided { json!([]) } else { json!(["Acme"]) });
+        let kept = firm.app.count("organisations WHERE policy LIKE '%90%'").await;
+        let asked = firm.app.count("organisations WHERE policy LIKE '%\"sessionLife\":%'").await;
+        let nothing = firm.app.count("organisations WHERE policy LIKE '%\"sessionLife\":null%'").await;
+        assert_eq!((kept, asked - nothing), if is_decided { (1, 1) } else { (0, 0) });
+        let told = firm.app.emails_that_say(BEA, "The policy is what it was before.").await;
+        assert_eq!(told, if is_decided { 0 } else { 1 });
+    }
 }

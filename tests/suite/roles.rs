@@ -96,11 +96,23 @@ async fn a_role_holds_nothing_of_an_owner_s_nothing_unknown_and_not_too_much() {
         assert!(refused["fields"][field].is_string(), "{name} {permissions}: {refused}");
     }
     acme.role("Billing", &[]).await;
-    for name in ["billing", "ＢＩＬＬＩＮＧ"] {
+    acme.role("Billing team", &[]).await;
+    for name in ["billing", "ＢＩＬＬＩＮＧ", "Billing  team", "billing\u{3000} TEAM"] {
         let form = json!({ "name": name, "permissions": [] });
         assert!(acme.ada.post_json(ROLES, form).await.is(422).json()["fields"]["name"].is_string(), "{name}");
     }
-    for n in 1..20 {
+    let unknown = json!({ "name": "Clerk", "Permissions": ["notes:read"] });
+    let refused = acme.ada.post_json(ROLES, unknown.clone()).await.refuses(422, "invalid").json();
+    let sentence = "There is no field Permissions here. Write permissions.";
+    assert_eq!(refused["fields"]["Permissions"], sentence);
+    let role = acme.role("Auditor", &["notes:read"]).await;
+    let path = format!("{ROLES}/{role}");
+    acme.ada.put_json(&path, unknown).await.refuses(422, "invalid");
+    // What was read can be sent as it is.
+    let found = acme.ada.get(&path).await.is(200).json()["role"].clone();
+    acme.ada.put_json(&path, found.clone()).await.is(200);
+    assert_eq!(acme.ada.get(&path).await.json()["role"], found);
+    for n in 1..18 {
         acme.role(&format!("Role {n}"), &[]).await;
     }
     let refused =
@@ -165,7 +177,7 @@ async fn a_role_that_members_have_needs_another_in_its_place() {
         assert!(!acme.is_stepped_up(member).await);
     }
     assert_eq!(acme.app.count("audit WHERE event = 'role_changed'").await, 2);
-    assert_eq!(acme.app.emails_that_say("bea@example.com", "You are now: Viewer.").await, 1);
+    assert_eq!(acme.app.emails_that_say("bea@example.com", "You're a viewer now.").await, 1);
     assert_eq!(acme.app.count("roles").await, 0);
 }
 

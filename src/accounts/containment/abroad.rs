@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::{
     deeds::{self, Deeds},
     judgement::Judgement,
+    policy_back,
     roles_back::{self, Taken},
     single_sign_on::{self, Changed},
 };
@@ -95,6 +96,18 @@ impl Abroad {
         }
         Ok(())
     }
+
+    /// Only what they own has its policy put back.
+    fn keep_own_policies(&mut self, conn: &mut Conn, user: &UserId) -> Result<()> {
+        let changed: Vec<OrganisationId> =
+            policy_back::organisations(&self.deeds).into_iter().cloned().collect();
+        for of in changed {
+            if self.role_before(conn, &of, user)?.as_deref() != Some(Role::Owner.as_str()) {
+                policy_back::forget(&mut self.deeds, &of);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What happens in organisations when the button is pressed, for the page before it.
@@ -102,7 +115,7 @@ impl Abroad {
 pub(crate) struct Undoing {
     /// What the connections are called that are turned off.
     pub connections: Vec<String>,
-    /// The organisations in which roles go back to what they were.
+    /// The organisations in which roles, or the policy, go back to what they were.
     pub organisations: Vec<String>,
 }
 
@@ -111,7 +124,13 @@ pub(crate) fn undoing(conn: &mut Conn, keys: &Keys, user: &UserId, judged: &Judg
     let mut sure = Abroad::of(conn, keys, user, &judged.sure, judged.since)?;
     sure.keep_what_is_theirs(conn, user)?;
     let connections = sure.changed.connections().map(str::to_owned).collect();
-    let of: HashSet<&OrganisationId> = sure.taken.iter().map(|one| &one.organisation).collect();
+    sure.keep_own_policies(conn, user)?;
+    let mut of: HashSet<&OrganisationId> = sure.taken.iter().map(|one| &one.organisation).collect();
+    for changed in policy_back::organisations(&sure.deeds) {
+        if policy_back::before(conn, changed, &sure.deeds)?.is_some() {
+            of.insert(changed);
+        }
+    }
     let mut organisations = Vec::new();
     for of in of {
         match organisation::by_id(conn, of) {
@@ -152,6 +171,7 @@ pub(super) fn contain(tx: &mut Tx, actor: &Actor, user: &UserId, judged: &Judgem
     if !is_operator {
         all.keep_what_is_theirs(tx.conn, user)?;
         sure.keep_what_is_theirs(tx.conn, user)?;
+        sure.keep_own_policies(tx.conn, user)?;
     }
     let mut changes = changes(tx.conn, user, &all)?;
     let mut withdrawn = single_sign_on::withdraw(tx, actor, &sure.changed)?;
@@ -172,6 +192,7 @@ pub(super) fn contain(tx: &mut Tx, actor: &Actor, user: &UserId, judged: &Judgem
         let taken: Vec<&Taken> = sure.taken.iter().filter(|one| one.organisation == of).collect();
         let is_deleted = roles_back::is_deleted_by(&sure.deeds, &of);
         withdrawn.extend(roles_back::give_back(tx, actor, &of, &taken, is_deleted)?);
+        withdrawn.extend(policy_back::put_back(tx, actor, &of, &sure.deeds)?);
         let then = owners.iter().filter(|(at, _)| *at == of).map(|(_, owner)| owner);
         let readers = readers(tx, &of, then, &all.deeds)?;
         let member = user::by_id(tx.conn, user)?;

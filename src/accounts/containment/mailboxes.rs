@@ -2,6 +2,7 @@
 
 use crate::{
     accounts::security_changes::address_key,
+    clock::Timestamp,
     db::Tx,
     error::Result,
     ids::UserId,
@@ -15,16 +16,34 @@ use crate::{
 /// What stands for the addresses of an account that has moved, in the order in which it first had them.
 struct Mailboxes(Vec<String>);
 
+/// When an account moved, and what stands for the addresses from which and to which.
+type Move = (Timestamp, Option<String>, Option<String>);
+
 impl Mailboxes {
     fn of(tx: &mut Tx, user: &UserId) -> Result<Self> {
-        let mut keys = Vec::new();
+        let mut moves = Vec::new();
         for change in security_change::list(tx.conn, user)? {
-            if change.kind != Kind::EmailChanged {
-                continue;
+            if change.kind == Kind::EmailChanged {
+                let before = change.before(&tx.config.keys)?;
+                let before = before.and_then(|before| EmailAddress::parse(&before).ok());
+                moves.push((
+                    change.at,
+                    before.map(|before| address_key(&before.normalized())),
+                    change.target,
+                ));
             }
-            let before = change.before(&tx.config.keys)?.and_then(|before| EmailAddress::parse(&before).ok());
-            keys.extend(before.map(|before| address_key(&before.normalized())));
-            keys.extend(change.target);
+        }
+        let mut keys: Vec<String> = Vec::new();
+        while let Some(earliest) = moves.iter().map(|(at, ..)| *at).min() {
+            // Of several in one moment, the one from the address of the last; of the first, the one that none leads to.
+            let follows = |(at, before, _): &Move| *at == earliest && before.as_ref() == keys.last();
+            let begins = |(at, before, _): &Move| {
+                *at == earliest && !moves.iter().any(|(.., target)| target == before)
+            };
+            let next = moves.iter().position(follows).or_else(|| moves.iter().position(begins));
+            let next = next.or_else(|| moves.iter().position(|(at, ..)| *at == earliest));
+            let (_, before, target) = moves.remove(next.unwrap_or_default());
+            keys.extend(before.into_iter().chain(target));
         }
         Ok(Self(keys))
     }

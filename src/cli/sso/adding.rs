@@ -14,7 +14,7 @@ use crate::{
         audit::Actor,
         connection::{Mapping, NewConnection},
         domain,
-        organisation::{self, Organisation, Slug, Title},
+        organisation::{self, Organisation, Title},
         user,
     },
     saml::MAX_METADATA,
@@ -112,10 +112,7 @@ fn make(
         Ok(title) => title,
         Err(problem) => return Ok(Err(problem)),
     };
-    let slug = match Slug::parse(&title.slug()) {
-        Ok(slug) => slug,
-        Err(_) => return Ok(Err("Use letters from a to z in the name.".to_owned())),
-    };
+    let slug = title.slug()?;
     let Some(email) = EmailAddress::parse(owner).ok() else {
         return Ok(Err(format!("{owner} is not an address.")));
     };

@@ -14,6 +14,7 @@ use crate::{
     accounts::{
         organisation_audit::{self, EventView},
         policy::AccessRequest,
+        sessions,
     },
     app::App,
     clock::Timestamp,
@@ -41,11 +42,12 @@ const COLUMNS: [&str; 12] = [
     "id",
 ];
 
-/// Sends it. Who asks has the permission when each page of rows is read: who loses it gets no more.
+/// Sends it. Each page of rows asks what a request of its own would: whose session ends, or who loses the permission, gets no
+/// more.
 pub(super) async fn send(
     access: AccessRequest,
     query: &AuditQuery,
-    format: Format,
+    (format, is_named): (Format, bool),
     req: &HttpRequest,
     app: &App,
 ) -> Result<HttpResponse> {
@@ -62,7 +64,10 @@ pub(super) async fn send(
             Ok((mine.organisation.slug, filter))
         })
         .await?;
-    let download = Download { app: app.clone(), access, filter, format, is_first: true, cursor: None };
+    // A spreadsheet opens the file of a link, and takes it for UTF-8 by this mark only. A program has no use for it.
+    let has_mark = is_named && format == Format::Csv;
+    let download =
+        Download { app: app.clone(), access, filter, format, has_mark, is_first: true, cursor: None };
     let name = format!("attachment; filename=\"{slug}-audit.{}\"", format.as_str());
     Ok(HttpResponse::Ok()
         .content_type(format!("{}; charset=utf-8", format.media_type()))
@@ -76,6 +81,7 @@ struct Download {
     access: AccessRequest,
     filter: Filter,
     format: Format,
+    has_mark: bool,
     is_first: bool,
     cursor: Option<(Timestamp, AuditEventId)>,
 }
@@ -95,14 +101,19 @@ impl Download {
 
     /// The next page of rows, and whether there can be more.
     async fn next(&mut self) -> Result<(Vec<u8>, bool)> {
-        let (access, filter, cursor) = (self.access.clone(), self.filter.clone(), self.cursor.take());
+        let (mut access, filter, cursor) = (self.access.clone(), self.filter.clone(), self.cursor.take());
+        access.now = self.app.now();
         let read = self.app.read(move |conn| {
+            sessions::require_live(conn, &access.actor, access.now)?;
             let mine = access.decide(conn)?;
             organisation_audit::page(conn, &mine, &filter, cursor.as_ref(), PAGE)
         });
         let events = read.await?;
         self.cursor = events.last().map(|last| (last.at, last.id.clone()));
-        let text = lines(self.format, &events, self.is_first)?;
+        let mut text = lines(self.format, &events, self.is_first)?;
+        if self.is_first && self.has_mark {
+            text.splice(..0, *b"\xef\xbb\xbf");
+        }
         self.is_first = false;
         Ok((text, events.len() as i64 == PAGE))
     }
@@ -149,12 +160,19 @@ fn csv(events: &[EventView], is_first: bool) -> Result<Vec<u8>> {
 }
 
 /// A cell that a spreadsheet shows and does not calculate: `'` goes before what begins as a formula does (OWASP, CSV injection).
+///
+/// The same after what some spreadsheets take for the end of a cell.
 fn defused(cell: String) -> String {
     let begins = |text: &str| text.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']);
-    match cell.starts_with(['\t', '\r', '\n']) || begins(cell.trim_start()) {
-        true => format!("'{cell}"),
-        false => cell,
+    let mut written = String::with_capacity(cell.len());
+    for (number, part) in cell.split_inclusive([';', '\t', '|']).enumerate() {
+        let is_control = number == 0 && cell.starts_with(['\t', '\r', '\n']);
+        if is_control || begins(part.trim_start()) {
+            written.push('\'');
+        }
+        written.push_str(part);
     }
+    written
 }
 
 #[cfg(test)]
@@ -163,8 +181,18 @@ mod tests {
 
     #[test]
     fn a_cell_that_begins_as_a_formula_does_is_defused() {
-        for cell in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "＝1", "-"] {
+        for cell in ["=1+1", "+1", "-1", "@SUM(A1)", "\r=1", "\n=1", " =1", "＝1", "-"] {
             assert_eq!(defused(cell.to_owned()), format!("'{cell}"));
+        }
+        for (cell, written) in [
+            ("a;=1", "a;'=1"),
+            ("a|+1", "a|'+1"),
+            ("a\t @x", "a\t' @x"),
+            ("=1;-2", "'=1;'-2"),
+            ("\t=1", "'\t'=1"),
+            ("a;b|c", "a;b|c"),
+        ] {
+            assert_eq!(defused(cell.to_owned()), written);
         }
         for cell in ["", "a=1", "Ada", "1-1", "ada+notes@example.com", "'=1"] {
             assert_eq!(defused(cell.to_owned()), cell);

@@ -8,7 +8,7 @@ use crate::{
     accounts::{
         authentication,
         invitations::{self, Which},
-        sign_up,
+        open_invitations, sign_up,
     },
     app::App,
     clock::Timestamp,
@@ -57,6 +57,9 @@ pub(crate) struct AcceptPage {
 #[template(path = "invitations_dead.html")]
 pub(crate) struct DeadPage {
     message: String,
+    /// Where it led to, for somebody who belongs there.
+    #[serde(skip)]
+    joined: Option<Organisation>,
     #[serde(skip)]
     can_ask: bool,
     #[serde(skip)]
@@ -122,7 +125,14 @@ pub(crate) async fn open(visitor: MaybeUser, link: Query<Link>, app: Data<App>) 
         Err(error @ Error::DeadInvitation(..)) => {
             let can_ask = matches!(error, Error::DeadInvitation(DeadInvitation::Expired, _));
             let token = secret.reveal().to_owned();
-            Ok(Reply::refused(DeadPage { message: error.to_string(), can_ask, token }, error))
+            let joined = match visitor.signed_in().map(|me| me.user.id.clone()) {
+                Some(user) => {
+                    let (link, now) = (secret.clone(), app.now());
+                    app.read(move |conn| open_invitations::joined(conn, &link, &user, now)).await?
+                }
+                None => None,
+            };
+            Ok(Reply::refused(DeadPage { message: error.to_string(), joined, can_ask, token }, error))
         }
         page => page.map(Reply::page),
     }
@@ -252,6 +262,6 @@ pub(crate) async fn switch(me: CurrentUser, Input(form): Input<Link>, app: Data<
         audit::record(tx, &actor, &user, Event::SignedOut {})
     })
     .await?;
-    let back = urls::with_query("/invitations/accept", [("token", form.token.reveal())]);
-    Ok(Reply::go(urls::with_query("/login", [("next", back)])).signed_out())
+    // The browser keeps the link itself: no address has it.
+    Ok(Reply::go(urls::with_query("/login", [("next", "/invitations/accept")])).signed_out())
 }

@@ -2,7 +2,7 @@
 
 mod form;
 
-use actix_web::web::Data;
+use actix_web::{HttpRequest, http::Method, web::Data};
 use askama::Template;
 use chrono::TimeDelta;
 use serde::Serialize;
@@ -18,15 +18,26 @@ use crate::{
     },
     app::App,
     clock::Timestamp,
-    db::Conn,
+    db::{Conn, Tx},
     error::{Error, Errors, Result},
-    kinds::AuthMethod,
-    model::{organisation::Organisation, organisation_policy::OrganisationPolicy},
-    web::{Authenticated, Input, Member, Query, Reply, SteppedUpMember, member::SettingsManage},
+    kinds::{AuthMethod, Permission},
+    model::{
+        organisation::Organisation,
+        organisation_policy::OrganisationPolicy,
+        rate_limit::{self, Limit},
+    },
+    web::{
+        Authenticated, Input, Member, Reply, SteppedUpMember,
+        input::Flags,
+        member::{PolicyChange, SettingsManage},
+    },
 };
 
 // From when the page proposes to ask for a second factor.
 const AHEAD: TimeDelta = TimeDelta::days(7);
+
+// Looks at whom a policy keeps out, of one member in an hour.
+const MOST_LOOKS: i32 = 20;
 
 /// The policy, whom it keeps out, and the form to change it.
 #[derive(Template, Serialize)]
@@ -35,7 +46,8 @@ const AHEAD: TimeDelta = TimeDelta::days(7);
 pub(crate) struct PolicyPage {
     #[serde(flatten)]
     policy: OrganisationPolicy,
-    effects: Effects,
+    /// Whom it keeps out, where that is asked for.
+    effects: Option<Effects>,
     /// Where the reader is, as networks count it.
     your_address: Option<String>,
     /// The code of what the reader's own session lacks.
@@ -47,6 +59,9 @@ pub(crate) struct PolicyPage {
     /// What the reader's own session lacks, in words.
     #[serde(skip)]
     lacking: Option<String>,
+    /// Whether the reader may change it.
+    #[serde(skip)]
+    may_change: bool,
     /// Whether this is what would be, and is not yet.
     #[serde(skip)]
     is_dry: bool,
@@ -75,30 +90,36 @@ impl PolicyPage {
 
     /// Whom it would keep out, a sentence each.
     fn sentences(&self) -> Vec<String> {
-        let effects = &self.effects;
+        let Some(effects) = &self.effects else { return Vec::new() };
         let of = |count: usize, all: usize, what: &str| format!("{count} of {all} {what}");
         let members = usize::try_from(effects.members).unwrap_or_default();
-        let mut sentences = vec![of(
-            effects.without_second_factor,
-            members,
-            "members without two-step verification or this organisation's single sign-on.",
-        )];
+        let mut sentences = Vec::new();
+        if self.policy.second_factor_from.is_some() {
+            let what = "members without two-step verification or this organisation's single sign-on.";
+            sentences.push(of(effects.without_second_factor, members, what));
+        }
         let signed_in = [
-            (effects.sessions_too_old, "signed-in members would have to sign in again."),
-            (effects.other_sign_in_methods, "signed-in members would have to sign in with another method."),
-            (effects.other_networks, "signed-in members signed in from outside these networks."),
+            (effects.sessions_too_old, "would have to sign in again"),
+            (effects.other_sign_in_methods, "would have to sign in with another method"),
+            (effects.other_networks, "signed in from outside these networks"),
         ];
         let asked = [
             self.policy.session_idle.is_some() || self.policy.session_life.is_some(),
             self.policy.sign_in_methods.is_some(),
             self.policy.networks.is_some(),
         ];
-        for ((count, what), _) in signed_in.into_iter().zip(asked).filter(|(_, asked)| *asked) {
-            sentences.push(of(count, effects.signed_in, what));
+        for ((share, what), _) in signed_in.into_iter().zip(asked).filter(|(_, asked)| *asked) {
+            sentences.push(match share {
+                Some(share) => format!("{} of the members who are signed in {what}.", share.words()),
+                None => format!("Too few members are signed in to say how many {what}."),
+            });
         }
         if self.policy.invited_domains.is_some() {
             let others = effects.other_invitations;
             sentences.push(format!("Open invitations that could not be accepted: {others}."));
+        }
+        if sentences.is_empty() {
+            sentences.push("Nothing is asked for, so nobody is affected.".to_owned());
         }
         sentences
     }
@@ -108,15 +129,23 @@ impl PolicyPage {
 struct Found {
     mine: Membership,
     policy: OrganisationPolicy,
-    effects: Effects,
+    effects: Option<Effects>,
     unmet: Option<(&'static str, String)>,
 }
 
-/// `wanted`: what would be; nothing for what is.
-fn look(access: &AccessRequest, wanted: Option<OrganisationPolicy>, conn: &mut Conn) -> Result<Found> {
+/// `wanted`: what would be; nothing for what is. `counts`: whether whom it keeps out is asked for, too.
+fn look(
+    access: &AccessRequest,
+    wanted: Option<OrganisationPolicy>,
+    counts: bool,
+    conn: &mut Conn,
+) -> Result<Found> {
     let mine = access.decide_unbound(conn)?;
     let policy = wanted.unwrap_or_else(|| mine.organisation.policy.clone());
-    let effects = policy_effects::of(conn, &mine.organisation.id, &policy, access.now)?;
+    let effects = match counts {
+        true => Some(policy_effects::of(conn, &mine.organisation.id, &policy, access.now)?),
+        false => None,
+    };
     let unmet = match mine.unmet(conn, &access.session, access.now)? {
         None => None,
         Some(what) => {
@@ -136,6 +165,7 @@ fn page(found: Found, ip: Option<String>, form: Option<PolicyForm>, now: Timesta
         effects,
         your_address: ip,
         unmet,
+        may_change: mine.may(Permission::OwnersManage),
         organisation: mine.organisation,
         lacking,
         is_dry: false,
@@ -144,22 +174,45 @@ fn page(found: Found, ip: Option<String>, form: Option<PolicyForm>, now: Timesta
     }
 }
 
-/// `GET /organisations/{slug}/policy`: also for an owner who does not meet it.
-pub(crate) async fn policy(me: Member<SettingsManage>, app: Data<App>) -> Result<Reply> {
+/// `GET /organisations/{slug}/policy`: also for an owner who does not meet it. `?dry=1`: with whom it keeps out.
+pub(crate) async fn policy(
+    me: Member<SettingsManage>,
+    Flags(query): Flags<DryQuery>,
+    req: HttpRequest,
+    app: Data<App>,
+) -> Result<Reply> {
     let (access, ip, now) = (me.access(), address(&me), me.now);
-    let found = app.read(move |conn| look(&access, None, conn)).await?;
+    let counts = query.dry && req.method() != Method::HEAD;
+    let found = match counts {
+        true => {
+            app.write(move |tx| {
+                access.decide_unbound(tx.conn)?;
+                count_look(tx, &access)?;
+                look(&access, None, true, tx.conn)
+            })
+            .await?
+        }
+        false => app.read(move |conn| look(&access, None, false, conn)).await?,
+    };
     Ok(Reply::page(page(found, ip, None, now)))
+}
+
+/// Counts a look at whom a policy keeps out: [`Error::TooManyAttempts`] after so many in an hour.
+fn count_look(tx: &mut Tx, access: &AccessRequest) -> Result<()> {
+    let by = access.actor.user.as_ref().ok_or(Error::NotFound)?;
+    let whom = format!("{} {by}", access.slug);
+    rate_limit::consume(tx, &Limit::new("policy-looks", &whom, MOST_LOOKS, TimeDelta::hours(1)))
 }
 
 fn address(me: &Authenticated) -> Option<String> {
     me.traits().ip.map(|ip| ip.to_string())
 }
 
-/// `PUT POST /organisations/{slug}/policy`: the whole policy; what is left out is asked for no more. `?dry=1`, or the field
-/// `dry`: changes nothing, and says whom it would keep out.
+/// `PUT POST /organisations/{slug}/policy`: the whole policy; what is left out is asked for no more. For owners, and
+/// whatever the policy asks of them. `?dry=1`, or the field `dry`: changes nothing, and says whom it would keep out.
 pub(crate) async fn set_policy(
-    me: SteppedUpMember<SettingsManage>,
-    query: Query<DryQuery>,
+    me: SteppedUpMember<PolicyChange>,
+    Flags(query): Flags<DryQuery>,
     Input(form): Input<PolicyForm>,
     app: Data<App>,
 ) -> Result<Reply> {
@@ -170,10 +223,11 @@ pub(crate) async fn set_policy(
         Err(errors) => return again(&me, form, errors, &app).await,
     };
     if is_dry {
-        let looked = app.read(move |conn| {
-            let mine = access.decide(conn)?;
-            let wanted = policy_changes::checked(conn, &mine, &access.session, wanted.clone(), access.now)?;
-            look(&access, Some(wanted), conn)
+        let looked = app.write(move |tx| {
+            let mine = access.decide(tx.conn)?;
+            let wanted = policy_changes::checked(tx.conn, &mine, &access.session, wanted, access.now)?;
+            count_look(tx, &access)?;
+            look(&access, Some(wanted), true, tx.conn)
         });
         return match looked.await {
             Ok(found) => Ok(Reply::page(PolicyPage { is_dry: true, ..page(found, ip, Some(form), now) })),
@@ -200,7 +254,7 @@ pub(crate) async fn set_policy(
 
 /// The form once more, with what is wrong with it.
 async fn again(
-    me: &SteppedUpMember<SettingsManage>,
+    me: &SteppedUpMember<PolicyChange>,
     form: PolicyForm,
     errors: Errors,
     app: &App,
@@ -209,7 +263,7 @@ async fn again(
     let found = app
         .read(move |conn| {
             access.decide(conn)?;
-            look(&access, None, conn)
+            look(&access, None, false, conn)
         })
         .await?;
     let page = PolicyPage { errors: errors.clone(), ..page(found, ip, Some(form), now) };

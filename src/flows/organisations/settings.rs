@@ -45,7 +45,7 @@ impl SettingsForm {
         let mut errors = Errors::default();
         let name = self.name.as_deref().map(Title::parse).transpose();
         let name = name.map_err(|problem| errors.add("name", problem));
-        let slug = self.slug.as_deref().map(Slug::parse).transpose();
+        let slug = self.slug.as_deref().map(Slug::for_new).transpose();
         let slug = slug.map_err(|problem| errors.add("slug", problem));
         match (name, slug) {
             (Ok(name), Ok(slug)) => Ok((name, slug)),

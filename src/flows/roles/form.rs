@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::{
     error::{Error, Errors, Result},
     model::role::RoleName,
-    web::permission_form,
+    web::{input, permission_form},
 };
 
 /// What a role is called and holds.
@@ -17,8 +17,15 @@ pub(crate) struct RoleForm {
     pub(super) name: Option<String>,
     #[serde(default, deserialize_with = "permission_form::list")]
     permissions: Option<BTreeSet<String>>,
-    #[serde(flatten)]
+    #[serde(flatten, deserialize_with = "others")]
     others: BTreeMap<String, Value>,
+}
+
+/// A field for each permission that is ticked, and what `GET` says besides.
+fn others<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Value>, D::Error> {
+    input::others(deserializer, &["name", "permissions"], |name| {
+        name.contains(':') || ["id", "members", "builtIn"].contains(&name)
+    })
 }
 
 /// What takes the place of a role that is removed.

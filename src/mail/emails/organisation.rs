@@ -141,7 +141,7 @@ pub(crate) fn membership_changed(
     let change = match change {
         // What an organisation calls a role of its own is somebody's text.
         MembershipChange::Demoted { to } => {
-            MembershipChange::Demoted { to: plain(to).unwrap_or("another role") }
+            MembershipChange::Demoted { to: plain(to).unwrap_or("another one") }
         }
         change => change,
     };
@@ -190,6 +190,8 @@ pub(crate) enum Withdrawn {
     },
     /// An organisation that was to be deleted stays.
     Restored,
+    /// It asks for what it asked for before.
+    PolicyBack,
     /// Somebody is no longer a member.
     TakenOut {
         /// Their address.
@@ -229,6 +231,7 @@ impl Withdrawn {
                 format!("People at {domain} no longer sign in with single sign-on.")
             }
             Self::Restored => "The organisation is not deleted.".to_owned(),
+            Self::PolicyBack => "The policy is what it was before.".to_owned(),
             Self::TakenOut { address } => format!("{address} is no longer a member."),
             Self::RoleBack { address, role } => {
                 format!("{address} is {} again.", plain(role).unwrap_or("in an earlier role"))

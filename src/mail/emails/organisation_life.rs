@@ -126,3 +126,32 @@ pub(crate) fn policy_ahead(
     let subject = format!("{organisation} at {} asks for two-step verification", site.name);
     write(EmailKind::PolicyAhead, to, subject, &words)
 }
+
+struct PolicyChanged<'a> {
+    head: EmailHeader<'a>,
+    link: String,
+    organisation: &'a str,
+    by: &'a str,
+    when: &'a str,
+}
+
+email_templates!(PolicyChanged, "mail/policy_changed.txt", "mail/policy_changed.html");
+
+/// Tells an owner that an organisation asks for more of whoever uses it, since the owner with the address `by` changed its
+/// policy, and `when`. `path` leads to the policy.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub(crate) fn policy_changed(
+    site: &Site,
+    (to, name): (&EmailAddress, &str),
+    organisation: &str,
+    (by, when): (&str, &str),
+    path: &str,
+) -> askama::Result<Email> {
+    let organisation = plain(organisation).unwrap_or("Your organisation");
+    let words =
+        PolicyChanged { head: EmailHeader::of(site, name), link: site.link(path), organisation, by, when };
+    let subject = format!("{organisation} at {} has a stricter policy", site.name);
+    write(EmailKind::PolicyChanged, to, subject, &words)
+}

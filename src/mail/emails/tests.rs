@@ -60,6 +60,7 @@ fn all() -> Vec<Email> {
         Withdrawn::LedBack { domain: domain.clone(), connection: Some(connection) },
         Withdrawn::LedBack { domain, connection: None },
         Withdrawn::Restored,
+        Withdrawn::PolicyBack,
         Withdrawn::TakenOut { address: "eve@example.net".into() },
         Withdrawn::RoleBack { address: "bea@example.com".into(), role: "Owner".into() },
     ];
@@ -192,6 +193,7 @@ fn all() -> Vec<Email> {
         news(OrganisationNews::Gone),
         policy_ahead(&site, (&ada, "Ada"), "Acme", Some("28 November 2026, 14:05 UTC")).unwrap(),
         policy_ahead(&site, (&ada, "Ada"), "Acme", None).unwrap(),
+        policy_changed(&site, (&ada, "Ada"), "Acme", ("bea@example.com", "now"), "/organisations").unwrap(),
         setup_link(SetupLinkUse::Made),
         setup_link(SetupLinkUse::Changed),
         setup_link(SetupLinkUse::Tested),

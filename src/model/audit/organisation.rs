@@ -33,17 +33,22 @@ pub(crate) fn cursor_at(
     Ok(found.select((audit::at, audit::id)).first(conn).optional()?)
 }
 
-/// Up to `most` entries of an organisation's record before `cursor` (its time and id), the newest first.
+/// Up to `most` entries of an organisation's record before `cursor` (its time and id), the newest first; but none of the event
+/// `but`.
 pub(crate) fn of_organisation(
     conn: &mut Conn,
     organisation: &OrganisationId,
     filter: &Filter,
+    but: Option<&str>,
     cursor: Option<&(Timestamp, AuditEventId)>,
     most: i64,
 ) -> Result<Vec<Entry>> {
     let mut query = audit::table.filter(audit::organisation_id.eq(organisation)).into_boxed();
     if let Some(event) = &filter.event {
         query = query.filter(audit::event.eq(event));
+    }
+    if let Some(but) = but {
+        query = query.filter(audit::event.ne(but));
     }
     if let Some(actor) = &filter.actor {
         query = query.filter(audit::actor_id.eq(actor));

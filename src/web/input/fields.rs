@@ -23,10 +23,11 @@ impl Fields {
         Self(pairs.into_iter().map(|(name, value)| (name, Value::String(value))).collect())
     }
 
-    /// Reads them. What is null was not sent; what the struct does not know is left aside.
-    pub(crate) fn read<T: DeserializeOwned>(self) -> Result<T> {
+    /// Reads them. What is null was not sent; what the struct does not know is left aside, or refused where it says
+    /// `deny_unknown_fields`.
+    pub(crate) fn read<T: DeserializeOwned>(self) -> Result<T, Fault> {
         let fields = self.0.into_iter().filter(|(_, value)| !value.is_null());
-        T::deserialize(MapAccessDeserializer::new(Named { fields, at: None })).map_err(Error::from)
+        T::deserialize(MapAccessDeserializer::new(Named { fields, at: None }))
     }
 }
 
@@ -60,6 +61,8 @@ pub(crate) enum Fault {
     Twice(String),
     /// It has to be sent.
     Missing(String),
+    /// There is no such field. `known`: those that there are; `within`: the field that it is in.
+    Unknown { field: String, known: &'static [&'static str], within: Option<String> },
     /// It has another shape. The field is not known where the fault is found, but where its value was taken from.
     Shape { field: Option<String>, asks: String },
 }
@@ -68,6 +71,9 @@ impl Fault {
     fn within(self, name: &str) -> Self {
         match self {
             Fault::Shape { field: None, asks } => Fault::Shape { field: Some(name.to_owned()), asks },
+            Fault::Unknown { field, known, within: None } => {
+                Fault::Unknown { field, known, within: Some(name.to_owned()) }
+            }
             // A field of a field.
             Fault::Missing(inner) => {
                 Fault::Shape { field: Some(name.to_owned()), asks: format!("with {inner} in it") }
@@ -88,6 +94,10 @@ impl From<Fault> for Error {
                 let sentence = format!("Send {field} as well.");
                 (field, sentence)
             }
+            Fault::Unknown { field, known, within } => {
+                let sentence = no_such_field(&field, known, within.as_deref());
+                (field, sentence)
+            }
             Fault::Shape { field: Some(field), asks } => {
                 let sentence = format!("Send {field} {asks}.");
                 (field, sentence)
@@ -96,6 +106,21 @@ impl From<Fault> for Error {
         };
         Error::Invalid(Errors::one(field, sentence))
     }
+}
+
+/// What is said of a field that there is not, with the one that is meant, as far as it looks like one.
+fn no_such_field(field: &str, known: &[&str], within: Option<&str>) -> String {
+    let place = within.map_or_else(|| "here".to_owned(), |within| format!("in {within}"));
+    let plain = |name: &str| name.replace(['_', '-'], "").to_lowercase();
+    let likeness = |name: &str| strsim::jaro_winkler(&plain(field), &plain(name));
+    let nearest = known.iter().max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
+    let more = match nearest.filter(|name| likeness(name) > 0.85) {
+        Some(name) => format!("Write {name}."),
+        None => format!("There is {}.", known.join(", ")),
+    };
+    // Somebody else's text: as much of it as says which is meant.
+    let field: String = field.chars().filter(|c| !c.is_control()).take(60).collect();
+    format!("There is no field {field} {place}. {more}")
 }
 
 impl Display for Fault {
@@ -109,7 +134,7 @@ impl std::error::Error for Fault {}
 impl de::Error for Fault {
     fn custom<T: Display>(_: T) -> Self {
         // What a value's own type says is meant for us, and may repeat the value.
-        Fault::Shape { field: None, asks: "in the form in which it was given to you".to_owned() }
+        Fault::Shape { field: None, asks: "in the form that the documentation shows".to_owned() }
     }
 
     fn invalid_type(sent: Unexpected<'_>, expected: &dyn Expected) -> Self {
@@ -119,13 +144,17 @@ impl de::Error for Fault {
                 "as text in quotes: a number loses the zeros that it begins with".to_owned()
             }
             ("a string", _) => "as text in quotes".to_owned(),
-            _ => format!("as {expected}"),
+            _ => format!("as {}", plain_shape(&expected)),
         };
         Fault::Shape { field: None, asks }
     }
 
     fn invalid_value(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Fault::Shape { field: None, asks: format!("as {expected}") }
+        Fault::Shape { field: None, asks: format!("as {}", plain_shape(&expected.to_string())) }
+    }
+
+    fn unknown_field(field: &str, known: &'static [&'static str]) -> Self {
+        Fault::Unknown { field: field.to_owned(), known, within: None }
     }
 
     fn missing_field(field: &'static str) -> Self {
@@ -134,6 +163,19 @@ impl de::Error for Fault {
 
     fn duplicate_field(field: &'static str) -> Self {
         Fault::Twice(field.to_owned())
+    }
+}
+
+/// A shape as serde calls it, in the words of those who write JSON.
+fn plain_shape(expected: &str) -> &str {
+    match expected {
+        "a boolean" => "true or false",
+        "a sequence" => "a list",
+        "a map" => "an object",
+        "i8" | "i16" | "i32" | "i64" | "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number",
+        shape if shape.starts_with("struct ") => "an object",
+        shape if shape.starts_with("tuple ") || shape.starts_with("an array") => "a list",
+        shape => shape,
     }
 }
 

@@ -1,9 +1,8 @@
 //! What is sent about a policy, as JSON or by the page's form.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::collections::BTreeMap;
 
-use ipnet::IpNet;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::{
@@ -11,8 +10,8 @@ use crate::{
     clock::Timestamp,
     error::Errors,
     kinds::AuthMethod,
-    model::{domain, organisation_policy::OrganisationPolicy},
-    web::input::tick,
+    model::{domain, network, organisation_policy::OrganisationPolicy},
+    web::input::{self, flag},
 };
 
 /// The methods to choose from, each with its field in the form. None is called after what forms never keep.
@@ -25,8 +24,9 @@ pub(super) const METHODS: [(&str, AuthMethod); 4] = [
 
 /// Whether to change nothing, and say whom it would keep out.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct DryQuery {
-    #[serde(default, deserialize_with = "tick")]
+    #[serde(default, deserialize_with = "flag")]
     pub(super) dry: bool,
 }
 
@@ -42,8 +42,17 @@ pub(crate) struct PolicyForm {
     sign_in_methods: Option<Value>,
     networks: Option<Value>,
     invited_domains: Option<Value>,
-    #[serde(flatten)]
+    #[serde(flatten, deserialize_with = "others")]
     others: BTreeMap<String, Value>,
+}
+
+/// The page's own fields, and what `GET` says besides the policy.
+fn others<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Value>, D::Error> {
+    const BESIDES: [&str; 4] = ["dry", "effects", "yourAddress", "unmet"];
+    let is_method = |name: &str| METHODS.iter().any(|(field, _)| *field == name);
+    input::others(deserializer, &OrganisationPolicy::SETTINGS, |name| {
+        is_method(name) || BESIDES.contains(&name)
+    })
 }
 
 impl PolicyForm {
@@ -75,18 +84,33 @@ impl PolicyForm {
         let (networks, domains) = (self.networks.as_ref(), self.invited_domains.as_ref());
         let policy = OrganisationPolicy {
             second_factor_from: noted(self.from(), "secondFactorFrom", &mut errors),
-            session_idle: noted(minutes(idle, LEAST_MINUTES.0), "sessionIdle", &mut errors),
-            session_life: noted(minutes(life, LEAST_MINUTES.1), "sessionLife", &mut errors),
+            session_idle: noted(
+                minutes(idle, "Minutes without activity", LEAST_MINUTES.0),
+                "sessionIdle",
+                &mut errors,
+            ),
+            session_life: noted(
+                minutes(life, "Minutes since signing in", LEAST_MINUTES.1),
+                "sessionLife",
+                &mut errors,
+            ),
             sign_in_methods: noted(self.methods(), "signInMethods", &mut errors),
-            networks: noted(listed(networks, network), "networks", &mut errors),
-            invited_domains: noted(listed(domains, domain::parse), "invitedDomains", &mut errors),
+            networks: noted(listed(networks, network::parse), "networks", &mut errors),
+            invited_domains: noted(listed(domains, domain), "invitedDomains", &mut errors),
         };
+        if let (Some(idle), Some(life)) = (policy.session_idle, policy.session_life)
+            && idle > life
+        {
+            let sentence =
+                format!("Minutes without activity: enter at most {life}, the minutes since signing in.");
+            errors.add("sessionIdle", sentence);
+        }
         if errors.is_empty() { Ok(policy) } else { Err(errors) }
     }
 
     /// Whether nothing is to be changed.
     pub(super) fn is_dry(&self) -> bool {
-        self.others.get("dry").is_some_and(|dry| tick(dry).unwrap_or_default())
+        self.others.get("dry").is_some_and(|dry| flag(dry).unwrap_or(true))
     }
 
     fn from(&self) -> Result<Option<Timestamp>, String> {
@@ -169,16 +193,41 @@ fn noted<T>(read: Result<Option<T>, String>, field: &'static str, errors: &mut E
     })
 }
 
+fn uncommented(line: &str) -> &str {
+    line.split_once('#').map_or(line, |(line, _)| line).trim()
+}
+
+/// The parts of a network or a range without blanks between them.
+fn together(line: &str) -> String {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let mut together = String::new();
+    for (at, word) in words.iter().enumerate() {
+        let before = at.checked_sub(1).and_then(|at| words.get(at));
+        let is_one =
+            word.starts_with(['/', '-', '–']) || before.is_some_and(|word| word.ends_with(['/', '-', '–']));
+        if before.is_some() && !is_one {
+            together.push(' ');
+        }
+        together.push_str(word);
+    }
+    together
+}
+
 /// Each word of a list, or of a text.
 fn words(value: Option<&Value>) -> Vec<String> {
     let split = |text: &str| {
-        let parts = text.split(|c: char| c == ',' || c == ';' || c.is_whitespace());
+        // Behind a `#` is what its author says of a line.
+        let lines = text.lines().map(|line| together(uncommented(line))).collect::<Vec<_>>().join("\n");
+        let parts = lines.split(|c: char| c == ',' || c == ';' || c.is_whitespace());
         parts.filter(|part| !part.is_empty()).map(str::to_owned).collect::<Vec<_>>()
     };
     match value {
         Some(Value::String(text)) => split(text),
         Some(Value::Array(items)) => {
-            items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned)).collect()
+            let text = |item: &Value| {
+                item.as_str().map_or_else(|| item.to_string(), |text| together(uncommented(text)))
+            };
+            items.iter().map(text).filter(|text| !text.is_empty()).collect()
         }
         None | Some(Value::Null) => Vec::new(),
         Some(other) => vec![other.to_string()],
@@ -186,7 +235,7 @@ fn words(value: Option<&Value>) -> Vec<String> {
 }
 
 /// Whole minutes, at least `least`; nothing where nothing was typed.
-fn minutes(value: Option<&Value>, least: i32) -> Result<Option<i32>, String> {
+fn minutes(value: Option<&Value>, label: &str, least: i32) -> Result<Option<i32>, String> {
     let number = match value {
         None => return Ok(None),
         Some(Value::String(text)) if text.trim().is_empty() => return Ok(None),
@@ -195,7 +244,7 @@ fn minutes(value: Option<&Value>, least: i32) -> Result<Option<i32>, String> {
     };
     match number.filter(|number| (least..=MOST_MINUTES).contains(number)) {
         Some(number) => Ok(Some(number)),
-        None => Err(format!("Enter a number of minutes, {least} to {MOST_MINUTES}.")),
+        None => Err(format!("{label}: enter a number, {least} to {MOST_MINUTES}.")),
     }
 }
 
@@ -208,15 +257,21 @@ fn listed<T: Ord>(
     if words.len() > MOST_LISTED {
         return Err(format!("Enter at most {MOST_LISTED}. These are {}.", words.len()));
     }
-    let mut listed = words.iter().map(|word| read(word)).collect::<Result<Vec<_>, _>>()?;
+    let (read, wrong): (Vec<_>, Vec<_>) = words.iter().map(|word| read(word)).partition(Result::is_ok);
+    let wrong: Vec<String> = wrong.into_iter().filter_map(Result::err).collect();
+    if !wrong.is_empty() {
+        return Err(wrong.join(" "));
+    }
+    let mut listed: Vec<T> = read.into_iter().filter_map(Result::ok).collect();
     listed.sort();
     listed.dedup();
     Ok((!listed.is_empty()).then_some(listed))
 }
 
-/// A network, or one address.
-fn network(typed: &str) -> Result<IpNet, String> {
-    let one = typed.parse::<IpAddr>().map(|ip| IpNet::from(ip.to_canonical()));
-    one.or_else(|_| typed.parse::<IpNet>().map(|network| network.trunc()))
-        .map_err(|_| format!("{typed} is no network. Write one such as 203.0.113.0/24 or 2001:db8::/32."))
+/// A domain, also as it stands in an address or a link.
+fn domain(typed: &str) -> Result<String, String> {
+    let lower = typed.to_lowercase();
+    let host = ["https://", "http://"].iter().find_map(|scheme| lower.strip_prefix(scheme)).unwrap_or(&lower);
+    let host = host.split('/').next().unwrap_or_default().trim_end_matches('.');
+    domain::parse(host).map_err(|_| format!("{typed} isn't a domain. Write one such as example.com."))
 }
