@@ -4,6 +4,8 @@
 
 use url::form_urlencoded::Serializer;
 
+use crate::ids::ConnectionId;
+
 /// `path`, with these fields as its query where there are any.
 pub(crate) fn with_query<'a>(
     path: &str,
@@ -13,6 +15,16 @@ pub(crate) fn with_query<'a>(
         query if query.is_empty() => path.to_owned(),
         query => format!("{path}?{query}"),
     }
+}
+
+/// An organisation.
+pub(crate) fn organisation(slug: &str) -> String {
+    format!("/organisations/{slug}")
+}
+
+/// A connection of it.
+pub(crate) fn connection(slug: &str, id: &ConnectionId) -> String {
+    format!("/organisations/{slug}/sso/{id}")
 }
 
 /// A page of an organisation, by what comes after its short name.

@@ -23,6 +23,7 @@ use crate::{
         organisation::{self, Organisation},
         user,
     },
+    urls,
 };
 
 /// What is deleted with an organisation.
@@ -119,9 +120,9 @@ fn tell(tx: &mut Tx, member: &UserId, organisation: &Organisation, news: Organis
     }
     let path = match news {
         OrganisationNews::Leaving { is_owner: true, .. } => {
-            format!("/organisations/{}/restore", organisation.slug)
+            urls::organisation_page(&organisation.slug, "restore")
         }
-        OrganisationNews::Restored => format!("/organisations/{}", organisation.slug),
+        OrganisationNews::Restored => urls::organisation(&organisation.slug),
         OrganisationNews::Leaving { .. } | OrganisationNews::Gone => "/organisations".to_owned(),
     };
     let (site, to) = (&tx.config.site, (&reader.email, reader.name.as_str()));

@@ -25,6 +25,7 @@ use crate::{
         rate_limit::{self, Limit},
         user::{self, User},
     },
+    urls,
 };
 
 /// The fewest minutes that a session may go unused, and that it lasts.
@@ -144,7 +145,7 @@ pub(crate) fn clear(
 
 fn tell_owners(tx: &mut Tx, by: &Membership) -> Result<()> {
     let (organisation, author) = (&by.organisation, user::by_id(tx.conn, &by.user)?);
-    let (path, when) = (format!("/organisations/{}/policy", organisation.slug), tx.now.exact());
+    let (path, when) = (urls::organisation_page(&organisation.slug, "policy"), tx.now.exact());
     for owner in members::owners(tx.conn, &organisation.id)?.into_iter().filter(User::is_verified) {
         let (to, by) = ((&owner.email, owner.name.as_str()), (author.email.spelled(), when.as_str()));
         let email = emails::policy_changed(&tx.config.site, to, &organisation.name, by, &path)?;

@@ -11,6 +11,7 @@ use crate::{
         session,
         user::{self, User},
     },
+    urls,
 };
 
 /// What a role had been stepped up for is no longer what it was; and people hear of it.
@@ -47,7 +48,7 @@ pub(crate) fn tell(
     }
     let path = match change {
         MembershipChange::Removed => "/organisations".to_owned(),
-        _ => format!("/organisations/{}", organisation.slug),
+        _ => urls::organisation(&organisation.slug),
     };
     let (site, when) = (&tx.config.site, tx.now.exact());
     let (to, name) = (&reader.email, &reader.name);

@@ -26,6 +26,7 @@ use crate::{
         token::{self, SetUpConnection, SetupLinkState},
     },
     secret::Secret,
+    urls,
 };
 
 // Of one connection in an hour: each is an email to every owner.
@@ -223,7 +224,7 @@ fn note_use(
 }
 
 fn tell(tx: &mut Tx, organisation: &Organisation, connection: &Connection, used: SetupLinkUse) -> Result<()> {
-    let path = format!("/organisations/{}/sso/{}", organisation.slug, connection.id);
+    let path = urls::connection(&organisation.slug, &connection.id);
     let (site, when) = (tx.config.site.clone(), tx.now.exact());
     for owner in members::owners(tx.conn, &organisation.id)? {
         // Mail goes to people, never to claims.

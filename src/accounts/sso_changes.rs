@@ -23,6 +23,7 @@ use crate::{
         security_change::Kind,
         user,
     },
+    urls,
 };
 
 // Of one organisation, by one owner, in an hour: each is an email to every owner.
@@ -88,8 +89,8 @@ pub(crate) fn note(
     let organisation = organisation::by_id(tx.conn, organisation)?;
     let (owner, device) = (user::by_id(tx.conn, owner)?, device_of(tx.conn, actor)?);
     let path = match target {
-        Target::Connection(id) => format!("/organisations/{}/sso/{id}", organisation.slug),
-        _ => format!("/organisations/{}/sso", organisation.slug),
+        Target::Connection(id) => urls::connection(&organisation.slug, id),
+        _ => urls::organisation_page(&organisation.slug, "sso"),
     };
     let (site, when) = (tx.config.site.clone(), tx.now.exact());
     let by = SsoChangedBy { name: &owner.name, address: owner.email.spelled(), when: &when, device: &device };

@@ -18,6 +18,7 @@ use crate::{
         token::{HandOver, HandOverOffer},
     },
     secret::Secret,
+    urls,
     web::{Input, Member, Query, Reply, SteppedUpMember, VerifiedUser, member::OwnersManage},
 };
 
@@ -226,11 +227,10 @@ pub(crate) async fn accept(me: VerifiedUser, Input(form): Input<Link>, app: Data
     let (actor, user, session) = (me.actor(), me.user.id.clone(), me.traits());
     let accept = app.write(move |tx| hand_over::accept(tx, &actor, (&user, &session), &form.token));
     let mine = accept.await?;
-    let (to, message) =
-        (format!("/organisations/{}", mine.slug), format!("You are an owner of {} now.", mine.name));
+    let (to, message) = (urls::organisation(&mine.slug), format!("You are an owner of {} now.", mine.name));
     Reply::done(to, message).with("organisation", NamedOrganisation { name: mine.name, slug: mine.slug })
 }
 
 fn path_of(slug: &str) -> String {
-    format!("/organisations/{slug}/hand-over")
+    urls::organisation_page(slug, "hand-over")
 }

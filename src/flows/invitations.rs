@@ -36,6 +36,7 @@ use crate::{
         organisation::Organisation,
         rate_limit::{self, Limit},
     },
+    urls,
     web::{Client, Input, Member, Query, Reply, member::MembersInvite},
 };
 
@@ -198,7 +199,7 @@ pub(crate) async fn create(
                 let form = Form { email: String::new(), emails: left, ..form };
                 return again(&me, form, Errors::one("emails", sent + " Not sent: " + &words), &app).await;
             }
-            let to = format!("/organisations/{}/invitations", organisation.slug);
+            let to = urls::organisation_page(&organisation.slug, "invitations");
             Reply::done(to, sent)
                 .status(StatusCode::CREATED)
                 .with("invitations", made)?
@@ -298,7 +299,7 @@ pub(crate) async fn resend(
         })
         .await?;
     let message = format!("Another email to {} is on its way. Its link replaces the older ones.", sent.email);
-    Reply::done(format!("/organisations/{slug}/invitations"), message).with("invitation", sent)
+    Reply::done(urls::organisation_page(&slug, "invitations"), message).with("invitation", sent)
 }
 
 /// `DELETE /organisations/{slug}/invitations/{invitation}` and `POST …/revoke`: takes it back.
@@ -313,7 +314,7 @@ pub(crate) async fn revoke(
         invitations::revoke(tx, &access.actor, &mine, &id)
     })
     .await?;
-    Ok(Reply::done(format!("/organisations/{slug}/invitations"), "The invitation is taken back."))
+    Ok(Reply::done(urls::organisation_page(&slug, "invitations"), "The invitation is taken back."))
 }
 
 impl InvitationView {

@@ -18,6 +18,7 @@ use crate::{
     error::{Error, Errors, Result},
     ids::{NoteId, UserId},
     model::organisation::Organisation,
+    urls,
     web::{Input, Member, Query, Reply, member::OrganisationRead},
 };
 
@@ -181,5 +182,5 @@ pub(crate) async fn remove(
 }
 
 fn path_of(slug: &str) -> String {
-    format!("/organisations/{slug}/notes")
+    urls::organisation_page(slug, "notes")
 }

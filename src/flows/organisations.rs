@@ -35,6 +35,7 @@ use crate::{
         organisation::{self, Organisation, Slug, Title},
         rate_limit::{self, Limit},
     },
+    urls,
     web::{Authenticated, Input, Member, Reply, VerifiedUser, member::OrganisationRead},
 };
 
@@ -197,7 +198,7 @@ fn current_of(me: &Authenticated) -> Option<&OrganisationId> {
 }
 
 fn path_of(slug: &str) -> String {
-    format!("/organisations/{slug}")
+    urls::organisation(slug)
 }
 
 impl Form {

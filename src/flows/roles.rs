@@ -22,6 +22,7 @@ use crate::{
     error::{Error, Errors, Result},
     ids::RoleId,
     model::{held_role::HeldRole, membership, organisation::Organisation, role},
+    urls,
     web::{
         Input, Member, Query, Reply, SteppedUpMember,
         member::RolesManage,
@@ -241,5 +242,5 @@ async fn end(
 }
 
 fn path_of(slug: &str) -> String {
-    format!("/organisations/{slug}/roles")
+    urls::organisation_page(slug, "roles")
 }

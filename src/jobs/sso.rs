@@ -18,6 +18,7 @@ use crate::{
         organisation,
         user::User,
     },
+    urls,
 };
 
 // In one go. What is left over is due at the next.
@@ -102,7 +103,7 @@ fn warn(tx: &mut Tx, connection: &Connection) -> Result<bool> {
         return Ok(false);
     }
     let organisation = organisation::by_id(tx.conn, &connection.organisation_id)?;
-    let path = format!("/organisations/{}/sso/{}", organisation.slug, connection.id);
+    let path = urls::connection(&organisation.slug, &connection.id);
     let (when, is_over) = (connection.expires_at.exact(), connection.expires_at <= tx.now);
     let site = tx.config.site.clone();
     tell_owners(tx, &organisation.id, |owner| {
@@ -165,7 +166,7 @@ fn miss(tx: &mut Tx, domain: &Domain) -> Result<()> {
         return Ok(());
     }
     let organisation = organisation::by_id(tx.conn, &domain.organisation_id)?;
-    let path = format!("/organisations/{}/sso", organisation.slug);
+    let path = urls::organisation_page(&organisation.slug, "sso");
     let (when, is_lost) = ((tx.now + GRACE).exact(), gone == Gone::TooLong);
     let (site, record) = (tx.config.site.clone(), domain.record_name());
     tell_owners(tx, &organisation.id, |owner| {

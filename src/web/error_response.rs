@@ -140,7 +140,7 @@ fn recovery_redirect(req: &HttpRequest, error: &Error) -> Option<String> {
         Error::SignInExpired | Error::StepUpsExhausted => Some("/login".to_owned()),
         Error::EmailUnverified => Some(before("/verify-email/needed")),
         Error::DeletionScheduled => Some("/me/delete/status".to_owned()),
-        Error::OrganisationLeaving(slug) => Some(format!("/organisations/{slug}/restore")),
+        Error::OrganisationLeaving(slug) => Some(urls::organisation_page(slug, "restore")),
         Error::StepUp(step_up) => {
             let goes_on = match &step_up.resume {
                 Some(secret) => Some(("resume", secret.clone())),

@@ -46,6 +46,7 @@ pub(crate) struct Authenticated {
     /// When this request arrived.
     pub now: Timestamp,
     provider: Option<OrganisationId>,
+    /// Where the client is, as far as that is known.
     pub(crate) ip: Option<IpAddr>,
     step_up: TimeDelta,
 }

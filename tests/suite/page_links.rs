@@ -40,7 +40,14 @@ fn every_path_that_code_names_is_a_route() {
         let source = fs::read_to_string(&file).unwrap();
         let source = source.split("#[cfg(test)]").next().unwrap();
         let lines = source.lines().filter(|line| !line.trim_start().starts_with("//"));
-        for literal in lines.flat_map(|line| line.split('"').skip(1).step_by(2)) {
+        // A page of an organisation is named by what comes after its short name.
+        let page = |line: &str| {
+            let (_, rest) = line.split_once("organisation_page(")?.1.split_once('"')?;
+            Some(format!("/organisations/{{slug}}/{}", rest.split_once('"')?.0))
+        };
+        let pages = lines.clone().filter_map(page);
+        let literals = lines.flat_map(|line| line.split('"').skip(1).step_by(2)).map(str::to_owned);
+        for literal in literals.chain(pages) {
             let begins = literal.strip_prefix('/').is_some_and(|rest| rest.starts_with(char::is_alphabetic));
             let path = literal.split(['?', '#', '\\']).next().unwrap();
             let path = path.split('/').map(|part| if part.contains('{') { "x" } else { part });

@@ -12,6 +12,7 @@ use crate::{
         organisation::{self, Organisation},
         user::{self, User},
     },
+    urls,
 };
 
 /// Tells a person of a key of their own; of what `actor` did with it, with the way back.
@@ -52,7 +53,7 @@ pub(super) fn tell_owners(
     news: KeyNews,
 ) -> Result<()> {
     let when = (tx.now.exact(), key.expires_at.map(|end| end.exact()));
-    let path = format!("/organisations/{}/keys", organisation.slug);
+    let path = urls::organisation_page(&organisation.slug, "keys");
     let told = emails::KeyTold {
         name: &key.name,
         hint: &key.shown(),

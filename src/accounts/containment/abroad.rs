@@ -29,6 +29,7 @@ use crate::{
         user::{self, User},
     },
     secret::Keys,
+    urls,
 };
 
 /// What was done in organisations.
@@ -186,8 +187,8 @@ pub(super) fn contain(tx: &mut Tx, actor: &Actor, user: &UserId, judged: &Judgem
         };
         let mut withdrawn = withdrawn.remove(&of).unwrap_or_default();
         let path = match withdrawn.is_empty() {
-            true => format!("/organisations/{}", organisation.slug),
-            false => format!("/organisations/{}/sso", organisation.slug),
+            true => urls::organisation(&organisation.slug),
+            false => urls::organisation_page(&organisation.slug, "sso"),
         };
         let taken: Vec<&Taken> = sure.taken.iter().filter(|one| one.organisation == of).collect();
         let is_deleted = roles_back::is_deleted_by(&sure.deeds, &of);

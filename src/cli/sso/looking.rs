@@ -18,6 +18,7 @@ use crate::{
         connection::{self, Connection},
         domain, organisation, service_key, sso_attempt,
     },
+    urls,
 };
 
 // From how many days on an expiry is worth a word.
@@ -113,7 +114,7 @@ pub(crate) async fn test(app: &App, id: ConnectionId, as_json: bool) -> Outcome 
         (Some(last), _) => ("fine", "sign-in", format!("The last one was let in, {}.", last.at.ago(now))),
         (None, _) => ("warning", "sign-in", "Nobody has signed in by it yet.".to_owned()),
     });
-    let page = app.config().site.link(&format!("/organisations/{slug}/sso/{}", connection.id));
+    let page = app.config().site.link(&urls::connection(&slug, &connection.id));
     let is_bad = findings.iter().any(|(health, ..)| *health == "problem");
     for (health, what, says) in findings {
         print(

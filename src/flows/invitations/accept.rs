@@ -202,7 +202,7 @@ pub(super) fn joined(organisation: Organisation) -> Result<Reply> {
     let Organisation { id, name, slug, .. } = organisation;
     let message = format!("You belong to {name} now.");
     let view = serde_json::json!({ "id": id, "name": name, "slug": slug });
-    Reply::done(format!("/organisations/{slug}"), message).with("organisation", view)
+    Reply::done(urls::organisation(&slug), message).with("organisation", view)
 }
 
 async fn join_as_newcomer(client: Client, visitor: &MaybeUser, form: Form, app: &App) -> Result<Reply> {

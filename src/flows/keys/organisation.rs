@@ -25,6 +25,7 @@ use crate::{
         organisation::Organisation,
         user::{self, User},
     },
+    urls,
     web::{
         Input, Member, Reply, SteppedUpMember,
         member::KeysManage,
@@ -171,5 +172,5 @@ pub(crate) async fn revoke(
 }
 
 fn path_of(slug: &str) -> String {
-    format!("/organisations/{slug}/keys")
+    urls::organisation_page(slug, "keys")
 }

@@ -105,7 +105,7 @@ impl Words {
                 page @ ("hand-over" | "delete" | "invitations" | "roles" | "sso" | "settings" | "policy"),
                 ..,
             ] => urls::organisation_page(slug, page),
-            _ => format!("/organisations/{slug}"),
+            _ => urls::organisation(slug),
         };
         Ok(Self { what, lead, button, back })
     }

@@ -14,6 +14,7 @@ use crate::{
         rate_limit::{self, Limit},
         session,
     },
+    urls,
     web::{SteppedUpMember, member::SsoManage},
 };
 
@@ -59,7 +60,7 @@ pub(super) async fn count_question(asker: &str, app: &App) -> Result<()> {
 }
 
 pub(super) fn path_of(organisation: &Organisation) -> String {
-    format!("/organisations/{}/sso", organisation.slug)
+    urls::organisation_page(&organisation.slug, "sso")
 }
 
 /// One of its connections, with the organisation.

@@ -6,6 +6,7 @@ use super::{EmailBody, EmailHeader, plain, token_link, write};
 use crate::{
     config::Site,
     mail::{Email, EmailAddress, EmailKind},
+    urls,
 };
 
 /// What happened to an API key.
@@ -153,7 +154,7 @@ pub(crate) fn keys_of_maker(
         keys,
         organisation,
         address,
-        link: site.link(&format!("/organisations/{slug}/keys")),
+        link: site.link(&urls::organisation_page(slug, "keys")),
     };
     write(EmailKind::KeysOfMaker, to, format!("Check the API keys of {organisation}"), &words)
 }

@@ -6,6 +6,7 @@ use super::{EmailBody, EmailHeader, plain, token_link, write};
 use crate::{
     config::Site,
     mail::{Email, EmailAddress, EmailKind},
+    urls,
 };
 
 struct Invitation<'a> {
@@ -86,8 +87,8 @@ pub(crate) fn invitation_answered(
         InvitationAnswer::AskedAgain => format!("{invited} asks for a new invitation to {organisation}"),
     };
     let path = match answer {
-        InvitationAnswer::Accepted => format!("/organisations/{slug}"),
-        _ => format!("/organisations/{slug}/invitations"),
+        InvitationAnswer::Accepted => urls::organisation(slug),
+        _ => urls::organisation_page(slug, "invitations"),
     };
     let (head, link) = (EmailHeader::of(site, name), site.link(&path));
     let words = InvitationAnswered { head, link, organisation, invited, answer };
