@@ -114,7 +114,7 @@ impl Layout {
             self.path == path || self.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'))
         };
         let parts: &[&str] = match href {
-            "/me" => &["/me/email", "/me/delete", "/me/export"],
+            "/me" => &["/me/email", "/me/keys", "/me/delete", "/me/export"],
             "/me/security" => &["/me/2fa", "/me/passkeys", "/me/password", "/me/logins"],
             "/me/sessions" => &[],
             href => &[href],
