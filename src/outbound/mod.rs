@@ -1,10 +1,12 @@
-//! What is asked of the world: records of domains, and the metadata that identity providers publish. Every question has
-//! a time limit, and none is asked while a row is held.
+//! What is asked of the world: records of domains, the metadata that identity providers publish, and what they answer to a
+//! sign-in. Every question has a time limit, and none is asked while a row is held.
 
-mod document;
+pub(crate) mod exchange;
+pub(crate) mod guard;
 mod redirect;
+mod unreadable;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::OnceLock, time::Duration};
 
 use hickory_resolver::{
     TokioResolver,
@@ -13,17 +15,18 @@ use hickory_resolver::{
     proto::{op::ResponseCode, rr::RData},
 };
 
-pub(crate) use redirect::location_of;
 use url::Origin;
 
+use self::exchange::Connections;
+pub(crate) use self::unreadable::Unreadable;
 use crate::config::Config;
 
 // Once asked and once more, within this.
 const PATIENCE: Duration = Duration::from_secs(5);
 const ATTEMPT: Duration = Duration::from_secs(2);
 
-/// Asks the world.
-#[derive(Debug, Clone)]
+/// Asks the world. One per process: its resolver and its settings of TLS are made once.
+#[derive(Debug)]
 pub(crate) struct Outbound {
     dns_server: Option<SocketAddr>,
     may_fetch: bool,
@@ -31,6 +34,8 @@ pub(crate) struct Outbound {
     // Where the demonstration provider is, in development.
     own_origin: Option<Origin>,
     may_be_plain: bool,
+    resolver: OnceLock<TokioResolver>,
+    connections: Connections,
 }
 
 /// Nobody could say, this time.
@@ -47,6 +52,8 @@ impl Outbound {
             may_be_private: config.private_metadata,
             own_origin: config.is_development().then(|| config.site.base_url.origin()),
             may_be_plain: config.is_development(),
+            resolver: OnceLock::new(),
+            connections: Connections::default(),
         }
     }
 
@@ -69,8 +76,17 @@ impl Outbound {
         }
     }
 
-    /// A fresh one for each question: whoever changed a record and asks again must not read an answer from before.
-    fn resolver(&self) -> Result<TokioResolver, DnsUnavailable> {
+    /// Made when it is first needed, and again for as long as that fails, as without a `resolv.conf`. It remembers no answer:
+    /// whoever changed a record and asks again must not read one from before.
+    fn resolver(&self) -> Result<&TokioResolver, DnsUnavailable> {
+        if let Some(resolver) = self.resolver.get() {
+            return Ok(resolver);
+        }
+        let made = self.make_resolver()?;
+        Ok(self.resolver.get_or_init(|| made))
+    }
+
+    fn make_resolver(&self) -> Result<TokioResolver, DnsUnavailable> {
         let builder = match self.dns_server {
             None => TokioResolver::builder_tokio().map_err(|_| DnsUnavailable)?,
             Some(server) => {
@@ -96,5 +112,21 @@ fn text(data: &RData) -> Option<String> {
     match data {
         RData::TXT(text) => Some(String::from_utf8_lossy(&text.txt_data.concat()).into_owned()),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+impl Outbound {
+    /// One that goes where the strictest settings let it, but over plain HTTP as well.
+    fn in_tests() -> Self {
+        Self {
+            dns_server: None,
+            may_fetch: true,
+            may_be_private: false,
+            own_origin: None,
+            may_be_plain: true,
+            resolver: OnceLock::new(),
+            connections: Connections::default(),
+        }
     }
 }

@@ -5,36 +5,32 @@ use std::{
     time::Duration,
 };
 
-use ureq::{Agent, unversioned::transport::DefaultConnector};
+use ureq::{Agent, unversioned::resolver::DefaultResolver};
 use url::Url;
 
-use super::document::{Only, tls};
+use super::{Outbound, guard::Only};
 
 const TIME_LIMIT: Duration = Duration::from_secs(5);
 
-/// The `Location` of the answer at an address; nothing where it leads nowhere, or nobody answers in five seconds.
-pub(crate) async fn location_of(address: String) -> Option<String> {
-    let asked = tokio::task::spawn_blocking(move || {
-        let config = Agent::config_builder()
-            .tls_config(tls())
-            .timeout_global(Some(TIME_LIMIT))
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .http_status_as_error(false)
-            .user_agent("Vestibule")
-            .build();
-        // Names below localhost are this machine (RFC 6761 §6.3), whether or not its resolver knows.
-        let agent = match local_port(&address) {
-            Some(port) => {
-                let here = Only(vec![SocketAddr::from((Ipv4Addr::LOCALHOST, port))]);
-                Agent::with_parts(config, DefaultConnector::default(), here)
-            }
-            None => Agent::new_with_config(config),
-        };
-        let answer = agent.get(&address).call().ok()?;
-        Some(answer.headers().get("location")?.to_str().ok()?.to_owned())
-    });
-    asked.await.ok().flatten()
+impl Outbound {
+    /// The `Location` of the answer at an address; nothing where it leads nowhere, or nobody answers in five seconds.
+    pub(crate) async fn location_of(&self, address: String) -> Option<String> {
+        let connections = self.connections.clone();
+        let asked = tokio::task::spawn_blocking(move || {
+            let config = connections.config(TIME_LIMIT).build();
+            // Names below localhost are this machine (RFC 6761 §6.3), whether or not its resolver knows.
+            let agent = match local_port(&address) {
+                Some(port) => {
+                    let here = Only(vec![SocketAddr::from((Ipv4Addr::LOCALHOST, port))]);
+                    Agent::with_parts(config, connections, here)
+                }
+                None => Agent::with_parts(config, connections, DefaultResolver::default()),
+            };
+            let answer = agent.get(&address).call().ok()?;
+            Some(answer.headers().get("location")?.to_str().ok()?.to_owned())
+        });
+        asked.await.ok().flatten()
+    }
 }
 
 fn local_port(address: &str) -> Option<u16> {

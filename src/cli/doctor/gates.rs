@@ -4,7 +4,6 @@ use super::finding::{Finding, Health, finding};
 use crate::{
     app::App,
     model::application::{self, Application},
-    outbound,
 };
 
 /// A finding for each application that is in use.
@@ -40,7 +39,7 @@ async fn gate(app: &App, one: &Application) -> Finding {
     }
     let scheme = app.config().site.base_url.scheme();
     let start = one.link(scheme, "/start");
-    let leads_to = outbound::location_of(start.clone()).await;
+    let leads_to = app.outbound().location_of(start.clone()).await;
     let here = app.config().site.link("/gate/enter?");
     match (leads_to.filter(|to| to.starts_with(&here)), &one.asked) {
         (None, _) => {
