@@ -35,7 +35,10 @@ pub(crate) fn organisation_page(slug: &str, page: &str) -> String {
 /// Where people sign in through their organisation.
 pub(crate) const SSO_LOGIN: &str = "/auth/saml/login";
 
-/// Where somebody with this address does.
+/// Where somebody learns that it did not work.
+pub(crate) const SSO_REFUSED: &str = "/auth/saml/refused";
+
+/// Where somebody with this address signs in through their organisation.
 pub(crate) fn sso_login(email: &str) -> String {
     with_query(SSO_LOGIN, [("email", email)])
 }

@@ -7,12 +7,9 @@ use actix_web::{
 };
 use serde::Deserialize;
 
-use super::{
-    ANOTHER_BROWSER, Destination, Fault, Handoff, REFUSED, RefusedPage, SEAL, Tester, attributes,
-    authn_request::confirm_sso, checks, is_asking_browser, nonces_of, note,
-};
+use super::{Handoff, SEAL, attributes, checks, may_be_of_another_key};
 use crate::{
-    accounts::provisioning::{self, ProvisioningError},
+    accounts::sso_attempts::{self, ANOTHER_BROWSER, Fault, Noted, Tester},
     app::App,
     clock::Timestamp,
     db::Tx,
@@ -21,16 +18,19 @@ use crate::{
     kinds::AuthMethod,
     model::{
         assertion,
-        connection::{self, Connection, MappedProfile, Mapping, upkeep},
+        connection::{self, Connection, Mapping, upkeep},
         service_key,
-        sso_attempt::{self, Detail},
+        sso_attempt::Detail,
         sso_session::SsoSession,
         token::{self, AuthnRequestState, SamlRequest, SsoHandoff, SsoIntent},
     },
     saml::{self, Presented, ProviderSession, Refusal, Request, Service, Statement},
     secret::Secret,
     urls,
-    web::{Client, MaybeUser, Query, Reply, input},
+    web::{
+        Client, MaybeUser, Query, Reply, cookies::Own, input, request_binding::RequestBinding,
+        saml_request::confirm_sso, sso_request::Destination, sso_result::RefusedPage,
+    },
 };
 
 // A response is base64 of at most this much, in a form (saml-bindings §3.5.4).
@@ -91,14 +91,15 @@ pub(crate) async fn assertion_consumer_service(
     }
     // Over https the cookie comes along with the cross-site POST; on plain http it is looked at when the browser comes
     // for what was proved.
-    let is_another_browser = app.config().site.is_https() && !is_asking_browser(&nonces_of(&req), &asked);
+    let is_another_browser =
+        app.config().site.is_https() && !RequestBinding::of(&req, Own::Saml).is_of(&asked.browser);
     let (connection, read) = match is_another_browser {
         true => (connection, Err(Fault::new(ANOTHER_BROWSER.0, false, ANOTHER_BROWSER.1))),
         false => read(&app, &service, &asked, connection, &response).await?,
     };
     let mapping = connection.mapping()?;
     let to = app.write(move |tx| consume_response(tx, &client, &connection, &mapping, asked, read)).await?;
-    if to.starts_with(REFUSED) {
+    if to.starts_with(urls::SSO_REFUSED) {
         app.metrics().sign_in(AuthMethod::Sso, false);
     }
     Ok(see_other(&to))
@@ -120,7 +121,7 @@ async fn read(
     let first = read_once(app, service, asked, &connection, response).await?;
     let is_due = connection.metadata_url.is_some() && upkeep::may_be_read_again(&connection, app.now());
     match first {
-        Err(fault) if is_due && fault.may_be_of_another_key() => {
+        Err(fault) if is_due && may_be_of_another_key(&fault) => {
             let id = connection.id.clone();
             jobs::sso::read_now(app, connection).await?;
             let connection = app.read(move |conn| connection::by_id(conn, &id)).await?;
@@ -169,37 +170,24 @@ fn consume_response(
     asked: AuthnRequestState,
     read: Result<Statement, Fault>,
 ) -> Result<String> {
-    let test = Tester::of(&asked.purpose);
+    let tester = Tester::of(&asked.purpose);
     let statement = match read {
         Ok(statement) => statement,
-        Err(fault) => {
-            return note(tx, client, connection, test, (fault.code, fault.is_signed), &fault.detail);
-        }
+        Err(fault) => return sso_attempts::note_fault(tx, client, connection, tester.as_ref(), &fault),
     };
     if !assertion::spend(tx, &connection.id, &statement.assertion_id, statement.remember_until)? {
         let fault =
             Fault::new("replayed", true, "This assertion was used before. Each is good for one sign-in.");
-        return note(tx, client, connection, test, (fault.code, true), &fault.detail);
+        return sso_attempts::note_fault(tx, client, connection, tester.as_ref(), &fault);
     }
     let profile = mapping.profile(&statement);
-    let foreseen = match (&test, &profile.email) {
-        // Who has an account is for the owners to see.
-        (Some(Tester::LinkBearer), None) => Err(ProvisioningError::NoAddress),
-        (Some(Tester::LinkBearer), Some(_)) => Ok("Only the organisation's owners see this."),
-        _ => provisioning::dry_run(tx.conn, connection, &statement.name, &profile)?,
+    let identity = (&statement.name, &profile);
+    let detail = attempt_detail(&statement);
+    let attempt = match sso_attempts::note_proved(tx, client, connection, tester.as_ref(), identity, detail)?
+    {
+        Noted::Test(to) => return Ok(to),
+        Noted::Proved(attempt) => attempt,
     };
-    let detail = attempt_detail(foreseen, &statement, &profile);
-    if test.is_some() {
-        // A test that would leave its person outside is none that went through; but a domain may be about to be led here.
-        if let Some(refused) =
-            foreseen.err().filter(|refused| *refused != ProvisioningError::AnotherConnection)
-        {
-            return note(tx, client, connection, test, (refused.code(), true), &detail);
-        }
-        connection::note_test(tx, connection)?;
-        return note(tx, client, connection, test, ("success", true), &detail);
-    }
-    let attempt = sso_attempt::note(tx, &connection.id, None, true, "success", &detail)?;
     let there = statement
         .name_id
         .as_ref()
@@ -220,27 +208,14 @@ fn consume_response(
     Ok(urls::with_query("/auth/saml/arrive", [("handoff", secret.reveal())]))
 }
 
-fn attempt_detail(
-    foreseen: Result<&'static str, ProvisioningError>,
-    statement: &Statement,
-    profile: &MappedProfile,
-) -> Detail {
-    let reason = foreseen.err().map(|refused| refused.sentence().to_owned());
-    if foreseen == Err(ProvisioningError::AnotherDomain) {
-        // Whoever copied the metadata of somebody else's identity provider is not shown what it says of its people.
-        return Detail { reason, ..Detail::default() };
-    }
+fn attempt_detail(statement: &Statement) -> Detail {
+    let name_id = statement.name_id.as_ref();
     Detail {
-        reason,
-        subject: Some(statement.name.value.clone()),
-        name_id: statement.name_id.as_ref().map(|name| name.value.clone()),
-        name_format: statement.name_id.as_ref().map(|name| name.format.clone()),
-        email: profile.email.as_ref().map(|email| email.spelled().to_owned()),
-        name: profile.name.as_ref().map(|name| name.as_str().to_owned()),
-        role: Some(profile.role.words().to_owned()),
-        account: foreseen.ok().map(str::to_owned),
+        name_id: name_id.map(|name| name.value.clone()),
+        name_format: name_id.map(|name| name.format.clone()),
         checks: checks(&statement.checks),
         attributes: attributes(&statement.attributes),
+        ..Detail::default()
     }
 }
 

@@ -5,13 +5,12 @@ use actix_web::{HttpRequest, web::Data};
 use askama::Template;
 use serde::Serialize;
 
-use super::{Linking, SEAL};
 use crate::{
-    accounts::{linking, organisations, sso_policy},
+    accounts::pending_links,
     app::App,
     error::{Error, Result},
     kinds::Strength,
-    model::{connection, session, token, user},
+    model::{session, token},
     web::{Client, CurrentUser, MaybeUser, Reply, pending},
 };
 
@@ -28,19 +27,9 @@ pub(crate) struct LinkPage {
 /// `GET /auth/saml/link`: somebody has an account here already, and signs in to it once the old way.
 pub(crate) async fn link_form(client: Client, visitor: MaybeUser, app: Data<App>) -> Result<Reply> {
     let secret = client.linking.clone().ok_or(Error::DeadLink)?;
-    let now = app.now();
-    let (user, sealed_identity) = app
-        .read(move |conn| {
-            let waiting = token::peek(conn, &secret)?;
-            if !waiting.is_live(now) {
-                return Err(Error::DeadLink);
-            }
-            let user = user::by_id(conn, &waiting.user_id)?;
-            Ok((user, waiting.claim))
-        })
-        .await?;
-    let linking: Linking = serde_json::from_str(&app.config().keys.open(SEAL, &sealed_identity)?)?;
-    let connection = app.read(move |conn| connection::by_id(conn, &linking.connection)).await?;
+    let (keys, now) = (app.config().keys.clone(), app.now());
+    let (user, connection) =
+        app.read(move |conn| pending_links::find(conn, &keys, &secret, now)).await?;
     let signed_in = visitor.signed_in().is_some_and(|me| me.user.id == user.id);
     let email = user.email.spelled().to_owned();
     Ok(Reply::page(LinkPage { organisation: connection.name, email, signed_in }))
@@ -58,21 +47,8 @@ pub(crate) async fn link(me: CurrentUser, client: Client, req: HttpRequest, app:
         return Err(me.step_up_required(&app, Strength::Full, None).await?);
     }
     let (actor, user) = (me.actor(), me.user.clone());
-    app.write(move |tx| {
-        tx.lock(&user.email.normalized())?;
-        let (owner, sealed) = token::redeem(tx, &secret)?;
-        if owner != user.id {
-            return Err(Error::DeadLink);
-        }
-        let linking: Linking = serde_json::from_str(&tx.config.keys.open(SEAL, &sealed)?)?;
-        let connection = connection::by_id(tx.conn, &linking.connection)?;
-        if sso_policy::is_out_of_use(tx.conn, &connection)? {
-            return Err(Error::DeadLink);
-        }
-        linking::link(tx, &actor, &connection, &linking.name, &user, &client.device().name())?;
-        organisations::add_member(tx, &actor, &connection.organisation_id, &user.id, linking.role)
-    })
-    .await?;
+    let device = client.device().name();
+    app.write(move |tx| pending_links::accept(tx, &actor, &user, &secret, &device)).await?;
     pending::set_linking(&req.get_session(), None);
     Ok(Reply::done("/me", "The two are connected. From now on you can sign in through your organisation."))
 }

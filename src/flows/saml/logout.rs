@@ -9,10 +9,7 @@ use actix_web::{
 use chrono::TimeDelta;
 use serde::Deserialize;
 
-use super::{
-    authn_request::{Errand, send_message},
-    sign_out::read_answer,
-};
+use super::sign_out::read_answer;
 use crate::{
     accounts::sessions,
     app::App,
@@ -28,7 +25,7 @@ use crate::{
         sso_session::SsoSession,
     },
     saml::{self, BindingMessage, Logout, LogoutMessage, UnprovedLogout},
-    web::{Client, Reply, input},
+    web::{Client, Reply, input, saml_request::send_message, sso_request::Errand},
 };
 
 // More than any request, as a form.

@@ -5,7 +5,6 @@ use actix_web::{HttpRequest, HttpResponse, Responder, http::header, web::Data};
 use askama::Template;
 use serde::Serialize;
 
-use super::authn_request::{Errand, send_message};
 use crate::{
     accounts::provider_logout,
     app::App,
@@ -13,7 +12,7 @@ use crate::{
     model::token::{self, LogoutSent},
     saml::{self, LogoutMessage},
     secret::Secret,
-    web::{Reply, pending},
+    web::{Reply, pending, saml_request::send_message, sso_request::Errand},
 };
 
 /// Whoever signed out here is asked whether to sign out there.
