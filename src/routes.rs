@@ -15,9 +15,9 @@ use crate::{
     error::Error,
     flows::{
         cancel_deletion, check, confirm, csp_reports, delete, email, export, factor_reset, forgot_password,
-        front, gate, health, keys, login, login_passkey, logins, logout, magic_link, me, methods, metrics,
-        not_me, passkeys, password, privacy_data, put_back, recovery_codes, reset_password, saml,
-        saved_request, second_factor, security, sessions, signup, totp, use_address, verify_email,
+        front, gate, health, keys, link, login, login_passkey, logins, logout, magic_link, me, methods,
+        metrics, not_me, passkeys, password, privacy_data, put_back, recovery_codes, reset_password, saml,
+        saved_request, second_factor, security, sessions, signup, sso_login, totp, use_address, verify_email,
         well_known,
     },
     web::{
@@ -135,10 +135,13 @@ pub fn entries() -> Vec<Entry> {
         get("/privacy/data", "what is held about people, why, and what becomes of it; `?mine=on`: only what is held about oneself", privacy_data::show),
 
 
+        get("/auth/sso/login", "`?email=&next=`: to the identity provider of the address's domain", sso_login::login),
+        get("/auth/link", "an account is here already: sign in to it once the old way", link::form),
+        post("/auth/link", "connects it with the organisation's sign-in", link::create),
         get("/auth/saml/metadata", "this site as a SAML service provider", saml::metadata),
         post("/auth/saml/test", "`{token}` of a set-up link → a test sign-in: `{location}`; signs nobody in", saml::test_by_link),
-        post("/auth/saml/login", "`{connection, next?}`: the same, after being asked first", saml::go),
-        get("/auth/saml/login", "`?email=`: to the identity provider of the address's domain", saml::login),
+        post("/auth/saml/login", "`{connection, next?}`: to its identity provider, after being asked first", saml::go),
+        get("/auth/saml/login", "the older address of `/auth/sso/login`", sso_login::login),
         post("/auth/saml/callback", "the assertion consumer service", saml::assertion_consumer_service),
         get("/auth/saml/arrive", "completes SSO in the browser that started it", saml::complete),
         get("/auth/saml/certificate", "the certificate that our requests are signed with, as PEM", saml::certificate),
@@ -147,8 +150,8 @@ pub fn entries() -> Vec<Entry> {
         get("/auth/saml/sign-out", "offered after `/logout` to people who came by an identity provider that ends sessions: `{host}`", saml::offer_sign_out),
         post("/auth/saml/sign-out", "asks it to end the session there: `{location}` to go to", saml::sign_out),
         get("/auth/saml/refused", "why signing in did not work", saml::say_refused),
-        get("/auth/saml/link", "an account is here already: sign in to it once the old way", saml::link_form),
-        post("/auth/saml/link", "connects it with the organisation's sign-in", saml::link),
+        get("/auth/saml/link", "the older address of `/auth/link`", link::form),
+        post("/auth/saml/link", "the same", link::create),
         get("/auth/saml/confirm", "step-up at the identity provider", saml::step_up),
 
         get("/gate/verify", "for nginx: whether a request to the host of an application goes through: 200, 401 or 403, and who it is", gate::verify),

@@ -33,7 +33,10 @@ pub(crate) fn organisation_page(slug: &str, page: &str) -> String {
 }
 
 /// Where people sign in through their organisation.
-pub(crate) const SSO_LOGIN: &str = "/auth/saml/login";
+pub(crate) const SSO_LOGIN: &str = "/auth/sso/login";
+
+/// Where somebody connects what is known of them there with the account that they have here.
+pub(crate) const LINK: &str = "/auth/link";
 
 /// Where somebody learns that it did not work.
 pub(crate) const SSO_REFUSED: &str = "/auth/saml/refused";

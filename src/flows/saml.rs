@@ -6,7 +6,6 @@
 mod acs;
 mod authn_request;
 mod complete;
-mod linking;
 mod logout;
 mod sign_out;
 
@@ -30,9 +29,8 @@ use crate::{
 
 pub(crate) use self::{
     acs::{assertion_consumer_service, say_refused},
-    authn_request::{go, login, step_up, test, test_by_link},
+    authn_request::{go, step_up, test, test_by_link},
     complete::complete,
-    linking::{link, link_form},
     logout::{logout, logout_by_post},
     sign_out::{offer_sign_out, sign_out},
 };

@@ -16,7 +16,9 @@ const fn way(says: &'static str, href: &'static str, label: &'static str) -> Way
 
 const ELSEWHERE: WayOn = way("", "/login", "Sign in");
 
-const WAYS: [(&str, WayOn); 11] = [
+const LINKING: WayOn = way("Sign in through your organisation again.", "/login", "Sign in");
+
+const WAYS: [(&str, WayOn); 12] = [
     ("/verify-email", way("Sign in, and send yourself a new one.", "/verify-email/needed", "Get a new link")),
     ("/use-address", way("You can sign up with the address instead.", "/signup", "Create an account")),
     (
@@ -40,7 +42,8 @@ const WAYS: [(&str, WayOn); 11] = [
     ("/hand-over", way("Ask the owner to offer it again.", "/organisations", "Your organisations")),
     ("/sso/setup", way("Ask the person who sent it for a new set-up link.", "/", "Go to the home page")),
     ("/auth/continue", way("Go back to your account, and start again there.", "/me", "Go to your account")),
-    ("/auth/saml/link", way("Sign in through your organisation again.", "/login", "Sign in")),
+    ("/auth/link", LINKING),
+    ("/auth/saml/link", LINKING),
 ];
 
 /// The step after a dead link of `path`.

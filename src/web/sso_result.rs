@@ -11,6 +11,7 @@ use crate::{
     app::App,
     error::{Error, Result},
     kinds::AuthMethod,
+    urls,
 };
 
 /// Somebody could not be signed in; why is for their administrator.
@@ -43,7 +44,7 @@ pub(crate) fn reply(app: &App, req: &HttpRequest, result: SsoResult, next: Optio
         }
         SsoResult::Unlinked(secret) => {
             pending::set_linking(&req.get_session(), Some(&secret));
-            Reply::go("/auth/saml/link")
+            Reply::go(urls::LINK)
         }
     })
 }

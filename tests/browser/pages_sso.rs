@@ -169,12 +169,12 @@ async fn every_page_of_single_sign_on_is_fit_for_everybody() {
     let finn = chromium.browser(&app, LAPTOP).await;
     finn.open("/auth/saml/login?email=finn%40demo.example").await;
     finn.press("Finn").await;
-    finn.is_at("/auth/saml/link").await;
+    finn.is_at("/auth/link").await;
     inspector.look(&finn, "saml-link").await;
     finn.follow("Sign in to link them").await;
     finn.fill("Password", PASSWORD).await;
     finn.press("Sign in").await;
-    finn.is_at("/auth/saml/link").await;
+    finn.is_at("/auth/link").await;
     inspector.look(&finn, "saml-link-signed-in").await;
     finn.press("Link accounts").await;
     finn.is_at("/me").await;

@@ -116,7 +116,7 @@ async fn where_sso_is_required_the_email_leads_to_the_organisation() {
     let emails = app.emails_to("ada@example.com").await;
     let newest = emails.last().unwrap();
     assert!(newest.subject.starts_with("Sign in to "), "{}", newest.subject);
-    assert!(newest.text.contains("/auth/saml/login?email=ada%40example.com"), "{}", newest.text);
+    assert!(newest.text.contains("/auth/sso/login?email=ada%40example.com"), "{}", newest.text);
     assert!(!emails.iter().any(|email| email.text.contains("/reset-password?token=")));
     is_out(&ada).await;
 }

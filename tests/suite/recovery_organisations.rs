@@ -340,7 +340,7 @@ async fn a_removal_ends_what_was_linked_or_waits_to_be() {
         let member = joins(&app, &ada_there, Role::Viewer).await;
         let browser = app.browser();
         browser.post("/login", &[("email", ADA), ("password", PASSWORD)]).await;
-        acme.signs_in(&app, &browser, &ada()).await.goes_to("/auth/saml/link");
+        acme.signs_in(&app, &browser, &ada()).await.goes_to("/auth/link");
         browser.post("/auth/confirm", &[("password", PASSWORD)]).await;
         if !waits {
             browser.post("/auth/saml/link", &[]).await.goes_to("/me");

@@ -54,7 +54,7 @@ fn turned_away(answer: &Answer) -> Option<&'static str> {
     let is_refused = |(code, way): &(&str, &str)| {
         let location = answer.header("location");
         // An address that leads to no organisation leads back to the sign-in page: no refusal either.
-        if answer.request.contains(" /auth/saml/login") {
+        if [" /auth/saml/login", " /auth/sso/login"].iter().any(|path| answer.request.contains(path)) {
             return false;
         }
         let is_sent = answer.status == 303 && location.split('?').next() == Some(way);

@@ -11,13 +11,14 @@ use vestibule::routes;
 use crate::imports::files_below;
 
 // URLs that answer with a document or lead on, and have no page.
-const WITHOUT_PAGE: [&str; 10] = [
+const WITHOUT_PAGE: [&str; 11] = [
     "/.well-known/change-password",
     "/.well-known/passkey-endpoints",
     "/auth/saml/certificate",
     "/auth/saml/login",
     "/auth/saml/logout",
     "/auth/saml/metadata",
+    "/auth/sso/login",
     "/dev/idp/metadata",
     "/me/export",
     "/metrics",

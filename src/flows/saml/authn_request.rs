@@ -1,7 +1,7 @@
-//! To the identity provider: asked first where somebody else began it, and bound to this browser.
+//! To the identity provider: after being asked first, to step up, and to try a connection.
 
 use actix_web::{
-    HttpRequest, HttpResponse, Responder,
+    HttpRequest, HttpResponse,
     web::{Data, Path},
 };
 use serde::Deserialize;
@@ -11,31 +11,22 @@ use crate::{
     app::App,
     error::{Error, Errors, Result},
     ids::ConnectionId,
-    mail::EmailAddress,
     model::{
-        connection, domain, identity,
+        connection, identity,
         token::{SetUpConnection, SsoIntent},
     },
     saml::Reason,
     secret::Secret,
     web::{
-        Client, CurrentUser, Input, MaybeUser, Query, Reply, SteppedUpMember,
-        input::tick,
-        member::SsoManage,
-        origin,
-        saml_request::{confirm_sso, send_authn_request},
-        sso_request::Destination,
+        Client, CurrentUser, Input, Query, SteppedUpMember, input::tick, member::SsoManage,
+        saml_request::send_authn_request, sso_request::Destination,
     },
 };
 
-/// Who wants to sign in, and where to go afterwards.
+/// Where to go after a step-up.
 #[derive(Deserialize)]
-pub(crate) struct LoginQuery {
-    email: Option<String>,
-    connection: Option<ConnectionId>,
+pub(crate) struct StepUpQuery {
     next: Option<String>,
-    #[serde(default, deserialize_with = "tick")]
-    remember: bool,
 }
 
 /// The link by which a connection is set up.
@@ -55,38 +46,7 @@ pub(crate) struct GoForm {
     remember: bool,
 }
 
-/// `GET /auth/saml/login?email=&next=&remember=`, or `?connection=`: to the identity provider.
-///
-/// The answer depends on the domain alone, never on whether there is such a person.
-pub(crate) async fn login(
-    client: Client,
-    visitor: MaybeUser,
-    req: HttpRequest,
-    query: Query<LoginQuery>,
-    app: Data<App>,
-) -> Result<HttpResponse> {
-    let LoginQuery { email, connection, next, remember } = query.into_inner();
-    let to = Destination::new(next.as_deref(), remember);
-    let address = email.as_deref().and_then(|email| EmailAddress::parse(email).ok());
-    let found = app
-        .read(move |conn| match (&connection, &address) {
-            (Some(id), _) => Ok(Some(id.clone())),
-            (None, Some(address)) => domain::connection_for_email(conn, address),
-            (None, None) => Ok(None),
-        })
-        .await?;
-    let Some(id) = found else {
-        let message = "That address does not sign in through an organisation. Sign in here.";
-        return Ok(Reply::done("/login", message).respond_to(&req).map_into_boxed_body());
-    };
-    match origin::is_foreign(&req) || visitor.signed_in().is_some() {
-        // Another site does not choose how long a device stays signed in.
-        true => confirm_sso(&app, &visitor, &req, id, Destination { remember: false, ..to }).await,
-        false => send_authn_request(&app, &client, &req, id, SsoIntent::SignIn, to).await,
-    }
-}
-
-/// `POST /auth/saml/login`: the same for whoever was asked first, and said yes.
+/// `POST /auth/saml/login`: to the identity provider of a connection, for whoever was asked first, and said yes.
 pub(crate) async fn go(
     client: Client,
     req: HttpRequest,
@@ -104,7 +64,7 @@ pub(crate) async fn step_up(
     me: CurrentUser,
     client: Client,
     req: HttpRequest,
-    query: Query<LoginQuery>,
+    query: Query<StepUpQuery>,
     app: Data<App>,
 ) -> Result<HttpResponse> {
     let id = me.user.id.clone();

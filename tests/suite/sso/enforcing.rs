@@ -27,7 +27,7 @@ async fn a_password_opens_nothing_but_for_the_break_glass_owner_case_88() {
     };
 
     let refused = login("ada@example.com", PASSWORD).await.refuses(403, "sso_required");
-    assert_eq!(refused.json()["signIn"], "/auth/saml/login?email=ada%40example.com");
+    assert_eq!(refused.json()["signIn"], "/auth/sso/login?email=ada%40example.com");
     login("bob@example.com", PASSWORD).await.is(200);
 
     // Right or wrong, there or not, the safe one included: the same answer.
@@ -42,7 +42,7 @@ async fn a_password_opens_nothing_but_for_the_break_glass_owner_case_88() {
     // In a browser it is a page with a link: a form must not lead to another site.
     let form = [("email", "ada@example.com"), ("password", PASSWORD)];
     let page = app.browser().post("/login", &form).await.is(403);
-    page.says("Continue to your organisation").says("/auth/saml/login?email=ada%40example.com");
+    page.says("Continue to your organisation").says("/auth/sso/login?email=ada%40example.com");
     assert_eq!(app.count("sessions WHERE method = 'password'").await, 1);
     drop(acme);
 }
@@ -105,10 +105,10 @@ async fn the_organisation_s_way_stays_open_and_connects_what_was_there_case_88()
     let acme = enforced(&app).await;
     let browser = app.browser();
 
-    acme.signs_in(&app, &browser, &ada()).await.goes_to("/auth/saml/link");
+    acme.signs_in(&app, &browser, &ada()).await.goes_to("/auth/link");
     let old = [("email", "ada@example.com"), ("password", PASSWORD), ("next", "/auth/saml/link")];
     browser.post("/login", &[("email", "ada@example.com"), ("password", "wrong")]).await.is(401);
-    browser.post("/login", &old).await.goes_to("/auth/saml/link");
+    browser.post("/login", &old).await.goes_to("/auth/link");
     browser.post("/auth/saml/link", &[]).await.goes_to("/me");
 
     // From now on only that way.

@@ -231,7 +231,7 @@ async fn the_whole_way_can_be_clicked_after_seeding() {
 
     browser.get("/login").await.is(200).says("Email address").hides("type=\"password\"");
     let hop = browser.get("/login?email=dora@demo.example&next=/me/security").await.is(200);
-    let hop = hop.says("/auth/saml/login?email=dora%40demo.example");
+    let hop = hop.says("/auth/sso/login?email=dora%40demo.example");
     drop(hop);
     let left = browser.get("/auth/saml/login?email=dora@demo.example&next=/me/security").await.is(303);
     let there = left.header("location").strip_prefix(&app.base_url).unwrap().to_owned();
@@ -276,7 +276,7 @@ async fn the_sign_in_page_asks_for_the_address_first_and_does_not_tell_who_is_he
     page("nonsense").await.is(422).says("role=\"alert\"").hides("type=\"password\"");
 
     let json = app.curl().get("/login?email=ada@example.com").await.is(200).json();
-    assert_eq!(json["signIn"], "/auth/saml/login?email=ada%40example.com");
+    assert_eq!(json["signIn"], "/auth/sso/login?email=ada%40example.com");
     let json = app.curl().get("/login?email=eve@example.org").await.is(200).json();
     assert!(json["signIn"].is_null());
 }

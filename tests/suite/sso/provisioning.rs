@@ -157,7 +157,7 @@ async fn a_member_of_an_unproved_domain_is_connected_once_they_signed_in_the_old
     ))
     .await;
 
-    acme.signs_in(&app, &browser, &ada()).await.goes_to("/auth/saml/link");
+    acme.signs_in(&app, &browser, &ada()).await.goes_to("/auth/link");
 
     assert!(is_nobody(&browser).await);
     assert_eq!(app.count("identities").await, 0);
@@ -191,7 +191,7 @@ async fn with_a_proof_the_account_is_connected_once_its_person_signs_in_the_old_
     let account = id_of(&resident(&app, "ada@example.com").await).await;
     let browser = app.browser();
 
-    acme.signs_in(&app, &browser, &ada().in_groups(&["makers"])).await.goes_to("/auth/saml/link");
+    acme.signs_in(&app, &browser, &ada().in_groups(&["makers"])).await.goes_to("/auth/link");
     assert!(is_nobody(&browser).await);
     browser.get("/auth/saml/link").await.is(200).says("ada@example.com").says("Sign in to link them");
     browser.post("/auth/saml/link", &[]).await.goes_to("/login");
@@ -204,7 +204,7 @@ async fn with_a_proof_the_account_is_connected_once_its_person_signs_in_the_old_
     assert_eq!(app.count("identities").await, 0);
 
     let old = [("email", "ada@example.com"), ("password", PASSWORD), ("next", "/auth/saml/link")];
-    browser.post("/login", &old).await.goes_to("/auth/saml/link");
+    browser.post("/login", &old).await.goes_to("/auth/link");
     browser.get("/auth/saml/link").await.is(200).says("Link accounts");
     browser.post("/auth/saml/link", &[]).await.goes_to("/me");
     assert_eq!(acme.roles(&app).await[0], "ada@example.com editor");
@@ -306,7 +306,7 @@ async fn whoever_leaves_is_not_known_there_any_more() {
     assert_eq!(app.count("identities").await, 0);
     assert_eq!(app.count("audit WHERE event = 'identities_unlinked'").await, 1);
     // The account is theirs: who comes next with its address connects it the old way.
-    acme.signs_in(&app, &app.browser(), &ada()).await.goes_to("/auth/saml/link");
+    acme.signs_in(&app, &app.browser(), &ada()).await.goes_to("/auth/link");
 }
 
 #[actix_web::test]
@@ -522,7 +522,7 @@ async fn a_sign_in_from_before_connects_nothing_without_a_step_up() {
     let acme = Acme::of(&app).await;
     let browser = resident(&app, "ada@example.com").await.with("accept", "text/html");
     app.wait(TimeDelta::minutes(1));
-    acme.signs_in(&app, &browser, &ada()).await.goes_to("/auth/saml/link");
+    acme.signs_in(&app, &browser, &ada()).await.goes_to("/auth/link");
     let answer = browser.post("/auth/saml/link", &[]).await.is(303);
     assert!(answer.header("location").starts_with("/auth/confirm"), "{}", answer.header("location"));
     assert_eq!(app.count("identities").await, 0);

@@ -16,7 +16,7 @@ use crate::{
 
 /// Somebody has an account here already.
 #[derive(Template, Serialize)]
-#[template(path = "saml_link.html")]
+#[template(path = "link.html")]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LinkPage {
     organisation: String,
@@ -24,19 +24,23 @@ pub(crate) struct LinkPage {
     signed_in: bool,
 }
 
-/// `GET /auth/saml/link`: somebody has an account here already, and signs in to it once the old way.
-pub(crate) async fn link_form(client: Client, visitor: MaybeUser, app: Data<App>) -> Result<Reply> {
+/// `GET /auth/link`: somebody has an account here already, and signs in to it once the old way.
+pub(crate) async fn form(client: Client, visitor: MaybeUser, app: Data<App>) -> Result<Reply> {
     let secret = client.linking.clone().ok_or(Error::DeadLink)?;
     let (keys, now) = (app.config().keys.clone(), app.now());
-    let (user, connection) =
-        app.read(move |conn| pending_links::find(conn, &keys, &secret, now)).await?;
+    let (user, connection) = app.read(move |conn| pending_links::find(conn, &keys, &secret, now)).await?;
     let signed_in = visitor.signed_in().is_some_and(|me| me.user.id == user.id);
     let email = user.email.spelled().to_owned();
     Ok(Reply::page(LinkPage { organisation: connection.name, email, signed_in }))
 }
 
-/// `POST /auth/saml/link`: connects the two. A sign-in in this browser, after it was asked for, is as good as a step-up.
-pub(crate) async fn link(me: CurrentUser, client: Client, req: HttpRequest, app: Data<App>) -> Result<Reply> {
+/// `POST /auth/link`: connects the two. A sign-in in this browser, after it was asked for, is as good as a step-up.
+pub(crate) async fn create(
+    me: CurrentUser,
+    client: Client,
+    req: HttpRequest,
+    app: Data<App>,
+) -> Result<Reply> {
     let secret = client.linking.clone().ok_or(Error::DeadLink)?;
     let (here, asked) = (me.session.id.clone(), secret.clone());
     let (began_at, asked_at) = app

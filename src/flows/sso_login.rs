@@ -1,0 +1,60 @@
+//! Signing in through one's organisation, by whatever protocol its domain leads to: asked first where somebody else began it.
+
+use actix_web::{HttpRequest, HttpResponse, Responder, web::Data};
+use serde::Deserialize;
+
+use crate::{
+    app::App,
+    error::Result,
+    ids::ConnectionId,
+    mail::EmailAddress,
+    model::{domain, token::SsoIntent},
+    web::{
+        Client, MaybeUser, Query, Reply,
+        input::tick,
+        origin,
+        saml_request::{confirm_sso, send_authn_request},
+        sso_request::Destination,
+    },
+};
+
+/// Who wants to sign in, and where to go afterwards.
+#[derive(Deserialize)]
+pub(crate) struct LoginQuery {
+    email: Option<String>,
+    connection: Option<ConnectionId>,
+    next: Option<String>,
+    #[serde(default, deserialize_with = "tick")]
+    remember: bool,
+}
+
+/// `GET /auth/sso/login?email=&next=&remember=`, or `?connection=`: to the identity provider.
+///
+/// The answer depends on the domain alone, never on whether there is such a person.
+pub(crate) async fn login(
+    client: Client,
+    visitor: MaybeUser,
+    req: HttpRequest,
+    query: Query<LoginQuery>,
+    app: Data<App>,
+) -> Result<HttpResponse> {
+    let LoginQuery { email, connection, next, remember } = query.into_inner();
+    let to = Destination::new(next.as_deref(), remember);
+    let address = email.as_deref().and_then(|email| EmailAddress::parse(email).ok());
+    let found = app
+        .read(move |conn| match (&connection, &address) {
+            (Some(id), _) => Ok(Some(id.clone())),
+            (None, Some(address)) => domain::connection_for_email(conn, address),
+            (None, None) => Ok(None),
+        })
+        .await?;
+    let Some(id) = found else {
+        let message = "That address does not sign in through an organisation. Sign in here.";
+        return Ok(Reply::done("/login", message).respond_to(&req).map_into_boxed_body());
+    };
+    match origin::is_foreign(&req) || visitor.signed_in().is_some() {
+        // Another site does not choose how long a device stays signed in.
+        true => confirm_sso(&app, &visitor, &req, id, Destination { remember: false, ..to }).await,
+        false => send_authn_request(&app, &client, &req, id, SsoIntent::SignIn, to).await,
+    }
+}
