@@ -171,7 +171,8 @@ pub(crate) fn request_id(field: &str) -> Result<String> {
     if is_plain { Ok(id.to_owned()) } else { Err(unreadable()) }
 }
 
-fn private_key(seed: &[u8]) -> std::result::Result<EcKey<Private>, openssl::error::ErrorStack> {
+/// The P-256 key that follows from a seed, always the same.
+pub(crate) fn private_key(seed: &[u8]) -> std::result::Result<EcKey<Private>, openssl::error::ErrorStack> {
     let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?;
     let mut context = BigNumContext::new()?;
     let (mut order, mut scalar) = (BigNum::new()?, BigNum::new()?);
