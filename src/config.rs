@@ -8,6 +8,7 @@ mod allowed;
 mod database;
 mod database_url;
 mod development;
+mod file;
 mod guessable;
 mod insecure;
 mod libpq;
@@ -17,6 +18,9 @@ mod password;
 mod permissions;
 mod private;
 mod problems;
+#[expect(dead_code, reason = "the flows of sign-in with a provider use it")]
+mod provider;
+mod providers;
 mod reader;
 mod sender;
 mod settings;
@@ -28,14 +32,18 @@ mod values;
 
 use std::{env::VarError, fs, path::Path};
 
-use sources::Sources;
+use settings::missing_key;
+use sources::{PROVIDERS, Sources};
 
+#[expect(unused_imports, reason = "the flows of sign-in with a provider use it")]
+pub(crate) use self::provider::{AddressTrust, ClientSecret, TENANT};
 pub use self::{database_url::DatabaseUrl, reader::from_values, settings::SETTINGS, typed::Config};
 pub(crate) use self::{
     development::development_key_path,
     permissions::{DeclaredPermission, example_permissions},
     private::{make_private_file, make_private_folder, mode_if_shared},
     problems::Problems,
+    provider::{ClientCredential, Provider, ProviderKind},
     settings::Setting,
     site::Site,
     sources::{Source, file_setting},
@@ -51,20 +59,28 @@ pub(crate) fn read(file: Option<&Path>) -> Result<(Config, Vec<Told>), Problems>
     if let Some(path) = file {
         let text = fs::read_to_string(path)
             .map_err(|cause| Problems(vec![format!("{} cannot be read: {cause}.", path.display())]))?;
-        let values = reader::parse_file(&text)
+        let values = file::parse_file(&text)
             .map_err(|cause| Problems(vec![format!("{}: {cause}", path.display())]))?;
         let source = Source::Settings(path.to_owned());
         values.into_iter().for_each(|(name, text)| sources.write(name, text, source.clone()));
     }
     let mut unreadable = Vec::new();
-    let files = SETTINGS.iter().filter(|setting| setting.is_secret).map(|setting| file_setting(setting.name));
-    for name in SETTINGS.iter().map(|setting| setting.name.to_owned()).chain(files) {
-        match std::env::var(&name) {
-            Ok(value) => sources.write(name, value, Source::Environment),
-            Err(VarError::NotUnicode(_)) => {
-                unreadable.push(format!("{name} is not UTF-8. Write it in that encoding."));
+    let mut take = |sources: &mut Sources, name: String| match std::env::var(&name) {
+        Ok(value) => sources.write(name, value, Source::Environment),
+        Err(VarError::NotUnicode(_)) => {
+            unreadable.push(format!("{name} is not UTF-8. Write it in that encoding."));
+        }
+        Err(VarError::NotPresent) => {}
+    };
+    // First: it says which names there are.
+    take(&mut sources, PROVIDERS.to_owned());
+    let keys = sources.provider_keys();
+    for setting in SETTINGS.iter().filter(|setting| setting.name != PROVIDERS) {
+        for name in setting.names(&keys) {
+            if setting.is_secret {
+                take(&mut sources, file_setting(&name));
             }
-            Err(VarError::NotPresent) => {}
+            take(&mut sources, name);
         }
     }
     let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
@@ -77,7 +93,12 @@ pub(crate) fn read(file: Option<&Path>) -> Result<(Config, Vec<Told>), Problems>
     let ask = |name: &str, meant: &str| {
         format!("{name} is in the environment and is not a setting. Did you mean {meant}?")
     };
-    let misspelt = names.iter().filter_map(|name| Some(ask(name, names::meant_by(name)?)));
+    let misspelt = names.iter().filter_map(|name| match missing_key(name, &keys) {
+        Some(key) => Some(format!(
+            "{name} is in the environment and is not a setting. Is {key} missing in {PROVIDERS}?"
+        )),
+        None => Some(ask(name, names::meant_by(name)?)),
+    });
     let foreign = names.iter().filter_map(|name| Some((name, names::called_elsewhere(name)?)));
     match reader::from_sources(sources) {
         Ok((mut config, told)) if unreadable.is_empty() => {
@@ -166,8 +187,91 @@ mod tests {
     }
 
     #[test]
+    fn each_problem_with_a_provider_says_what_to_write() {
+        let acme = [
+            ("OIDC_PROVIDERS", "acme"),
+            ("OIDC_ACME_ISSUER", "https://login.acme.example/"),
+            ("OIDC_ACME_CLIENT_ID", "ours"),
+            ("OIDC_ACME_CLIENT_SECRET", "hunter2"),
+        ];
+        let with = |more: &[(&'static str, &'static str)]| problems(&[&[KEY][..], &acme, more].concat());
+        assert_eq!(with(&[]), Vec::<String>::new());
+        for (more, says) in [
+            (
+                &[("GITHUB_CLIENT_ID", "ours")][..],
+                "GITHUB_CLIENT_SECRET is missing. Write it, or leave GITHUB_CLIENT_ID out.",
+            ),
+            (&[("GOOGLE_CLIENT_SECRET", "x")], "GOOGLE_CLIENT_ID is missing."),
+            (&[("GOOGLE_DOMAINS", "example")], "GOOGLE_DOMAINS is `example`."),
+            (&[("MICROSOFT_TENANT", "mine")], "MICROSOFT_TENANT is `mine`. Write common,"),
+            (&[("MICROSOFT_TRUSTS_ADDRESSES", "on")], "anyone can make a tenant"),
+            (&[("OIDC_PROVIDERS", "acme, github")], "OIDC_PROVIDERS is `github`. Write another key"),
+            (&[("OIDC_PROVIDERS", "acme, acme")], "OIDC_PROVIDERS is `acme`. Write each key once."),
+            (&[("OIDC_PROVIDERS", "acme, A-b")], "OIDC_PROVIDERS is `A-b`. Write keys of a to z"),
+            (&[("OIDC_SCHOOL_ISSUER", "https://x.example")], "Is school missing in oidc_providers?"),
+            (&[("OIDC_ACME_ISSUERS", "https://x.example")], "oidc_acme_issuers is not a setting."),
+            (&[("OIDC_ACME_ISSUER", "login.acme.example")], "OIDC_ACME_ISSUER is `login.acme.example`."),
+            (&[("OIDC_ACME_ISSUER", "https://x.example/?a=b")], "without query"),
+            (
+                &[("OIDC_ACME_ISSUER", "")],
+                "OIDC_ACME_ISSUER is missing. Write it, or take acme out of OIDC_PROVIDERS.",
+            ),
+            (&[("OIDC_ACME_SCOPES", "email")], "scopes with openid"),
+            (&[("OIDC_ACME_SCOPES", "openid offline_access")], "without offline_access"),
+            (&[("OIDC_ACME_TRUSTS_ADDRESSES", "yes")], "Write said, always or never."),
+        ] {
+            let found = with(more);
+            assert!(found.len() == 1 && found[0].contains(says), "{more:?}: {found:#?}");
+            assert!(!found[0].contains("hunter2"), "{found:?}");
+        }
+        let apple = [
+            ("APPLE_CLIENT_ID", "a"),
+            ("APPLE_TEAM_ID", "b"),
+            ("APPLE_KEY_ID", "c"),
+            ("APPLE_KEY", "hunter2"),
+        ];
+        let found = with(&apple);
+        assert!(found.len() == 1 && found[0].contains("the text of the .p8 file"), "{found:?}");
+        assert!(!found[0].contains("hunter2"), "{found:?}");
+    }
+
+    #[test]
+    fn providers_are_read_with_what_follows_from_them() {
+        let file = "oidc_providers = [\"acme\"]\ngoogle_client_id = \"g\"\ngoogle_client_secret = \"s\"\n\
+                    microsoft_client_id = \"m\"\nmicrosoft_client_secret = \"s\"\n\
+                    [oidc.acme]\nissuer = \"http://localhost:9000\"\nclient_id = \"a\"\nclient_secret = \"s\"\nname = \"Acme\"";
+        let mut values = file::parse_file(file).unwrap();
+        values.insert(KEY.0.to_owned(), KEY.1.to_owned());
+        let config = from_values(values.clone()).unwrap();
+        let keys: Vec<&str> = config.providers.iter().map(|one| one.key.as_str()).collect();
+        assert_eq!(keys, ["google", "microsoft", "acme"]);
+        assert_eq!(config.provider("acme").unwrap().name, "Acme");
+        let microsoft = config.provider("microsoft").unwrap();
+        let of = |tenant: &str| format!("https://login.microsoftonline.com/{tenant}/v2.0");
+        assert!(
+            microsoft.is_of(&of("8eaef023-2b34-4da1-9baa-8bc8c9d6a490")) && !microsoft.is_of(&of("evil"))
+        );
+        assert_eq!(microsoft.metadata_url().unwrap(), of("common") + "/.well-known/openid-configuration");
+        assert!(!format!("{config:?}").contains("\"s\""), "secrets do not print");
+
+        for (name, text) in [
+            ("MODE", "production"),
+            ("SECRET_KEY", "kT9wZ3vQ7xLr2MfY8sBn5HcD4gJp6aWe"),
+            ("BASE_URL", "https://id.example.com"),
+            ("SMTP_URL", "smtps://mail.example.com"),
+        ] {
+            values.insert(name.to_owned(), text.to_owned());
+        }
+        let refused = from_values(values).unwrap_err().0;
+        assert!(
+            refused.len() == 1 && refused[0].contains("Write an https address in production"),
+            "{refused:?}"
+        );
+    }
+
+    #[test]
     fn the_file_speaks_toml_and_says_the_same_names_in_lower_case() {
-        let values = reader::parse_file(
+        let values = file::parse_file(
             "listen = \"0.0.0.0:80\"\nmigrate = false\ntrusted_proxies = [\"10.0.0.0/8\", \"::1\"]",
         )
         .unwrap();

@@ -128,6 +128,18 @@ pub enum Error {
     /// Another organisation has proved the domain.
     #[error("Another organisation has verified this domain. Contact support.")]
     DomainTaken,
+    /// What came from a provider was refused. Holds its name.
+    #[error("Signing in with {0} did not work. Nothing was changed. Try again, or sign in another way.")]
+    ProviderRefused(String),
+    /// The identity at a provider is connected with no account, and nobody gets one so. Holds the provider's name.
+    #[error("Nobody here is connected with that {0} account. Sign in another way, then connect it.")]
+    ProviderUnknown(String),
+    /// A provider does not answer. Holds its name.
+    #[error("{0} does not answer. Try again in a moment, or sign in another way.")]
+    ProviderSilent(String),
+    /// The identity at a provider is connected with another account. Holds the provider's name.
+    #[error("That {0} account is connected with another account here. Disconnect it there first.")]
+    IdentityTaken(String),
     /// A single sign-on that was refused, or that took too long. Its owners see why.
     #[error(
         "Signing in with your organisation didn't work. Try again; if it fails again, tell your administrator."

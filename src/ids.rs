@@ -134,6 +134,8 @@ pub(crate) mod of {
         CustomRole,
         /// A connection of an organisation to its identity provider.
         Connection,
+        /// An identity at a provider.
+        ProviderIdentity,
         /// A domain that an organisation says is its own.
         Domain,
         /// An attempt to sign in through a connection.
@@ -177,6 +179,8 @@ pub(crate) type ApplicationId = Id<of::Application>;
 pub(crate) type ApiKeyId = Id<of::ApiKey>;
 /// A connection's id.
 pub type ConnectionId = Id<of::Connection>;
+/// The id of an identity at a provider; not what the provider calls its person.
+pub(crate) type ProviderIdentityId = Id<of::ProviderIdentity>;
 /// A domain's id.
 pub(crate) type DomainId = Id<of::Domain>;
 /// A sign-in attempt's id.

@@ -31,6 +31,8 @@ text_enum! {
         Passkey => "passkey",
         /// Through the person's organisation.
         Sso => "sso",
+        /// With an account at a provider.
+        Provider => "provider",
         /// By making the account.
         SignUp => "sign_up",
     }
@@ -44,17 +46,24 @@ impl AuthMethod {
             AuthMethod::MagicLink => "Email link",
             AuthMethod::Passkey => "Passkey",
             AuthMethod::Sso => "Single sign-on",
+            AuthMethod::Provider => "Another service",
             AuthMethod::SignUp => "New account",
         }
     }
 
     /// The method with what was given after it, in words: "Password + recovery code".
     pub(crate) fn with(&self, second: &Option<Factor>) -> String {
+        self.named(None, second)
+    }
+
+    /// The same where the provider's name is known: "GitHub + passkey".
+    pub(crate) fn named(&self, provider: Option<&str>, second: &Option<Factor>) -> String {
+        let first = provider.filter(|_| *self == Self::Provider).unwrap_or(self.words());
         match second {
-            None => self.words().to_owned(),
+            None => first.to_owned(),
             // Which is both by itself.
-            Some(Factor::Passkey) if *self == Self::Passkey => self.words().to_owned(),
-            Some(second) => format!("{} + {}", self.words(), second.words()),
+            Some(Factor::Passkey) if *self == Self::Passkey => first.to_owned(),
+            Some(second) => format!("{first} + {}", second.words()),
         }
     }
 }

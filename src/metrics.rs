@@ -25,6 +25,8 @@ pub(crate) struct Metrics {
     job_items: IntCounterVec,
     metadata: IntCounterVec,
     domains: IntCounterVec,
+    provider_sign_ins: IntCounterVec,
+    oidc_keys: IntCounterVec,
     hashes: IntGauge,
     outbox_waiting: IntGauge,
     outbox_age: IntGauge,
@@ -100,6 +102,16 @@ impl Metrics {
                     "Looks at the records of domains by outcome",
                     &["outcome"],
                 )?,
+                provider_sign_ins: counter(
+                    "vestibule_provider_sign_ins_total",
+                    "Sign-ins with a provider by its key and outcome",
+                    &["provider", "outcome"],
+                )?,
+                oidc_keys: counter(
+                    "vestibule_oidc_keys_read_total",
+                    "Readings of providers' keys by outcome",
+                    &["outcome"],
+                )?,
                 hashes: gauge("vestibule_hash_queue", "Password hashes that wait or run")?,
                 outbox_waiting: gauge("vestibule_outbox_emails", "Emails that wait to be sent")?,
                 outbox_age: gauge("vestibule_outbox_age_seconds", "Age of the oldest email that waits")?,
@@ -161,6 +173,18 @@ impl Metrics {
     /// Counts a look at the record of a domain: `found`, `gone` or `unknown`.
     pub(crate) fn domain(&self, outcome: &str) {
         self.domains.with_label_values(&[outcome]).inc();
+    }
+
+    /// Counts a sign-in with a provider of the settings: `success`, `cancelled`, `refused` or `silent`.
+    #[expect(dead_code, reason = "the flows of sign-in with a provider count it")]
+    pub(crate) fn provider_sign_in(&self, provider: &str, outcome: &str) {
+        self.provider_sign_ins.with_label_values(&[provider, outcome]).inc();
+    }
+
+    /// Counts a reading of a provider's keys: `read`, `refused` or `unreadable`.
+    #[expect(dead_code, reason = "the flows of sign-in with a provider count it")]
+    pub(crate) fn oidc_keys(&self, outcome: &str) {
+        self.oidc_keys.with_label_values(&[outcome]).inc();
     }
 
     /// Counts a browser's report of what a page's policy forbade.

@@ -46,6 +46,17 @@ pub(crate) fn sso_login(email: &str) -> String {
     with_query(SSO_LOGIN, [("email", email)])
 }
 
+/// Where a provider sends people back to, by its key or a connection's id: the redirect address that is registered there
+/// (RFC 6749 §3.1.2).
+pub(crate) fn oidc_redirect(key: &str) -> String {
+    format!("/auth/oidc/callback/{key}")
+}
+
+/// Where a provider says that it ended a session (OpenID Connect Back-Channel Logout §2.2).
+pub(crate) fn oidc_logout(key: &str) -> String {
+    format!("/auth/oidc/logout/{key}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -18,11 +18,13 @@ use crate::{
     mail::{EmailKind, emails},
     model::{
         audit::{self, Event},
-        network, rate_limit,
+        network,
+        provider_identity::ProviderIdentity,
+        rate_limit,
         session::{self, CurrentSession, NewSession, SessionSecret},
         sign_in::{self, Attempt, Outcome},
         sso_session::SsoSession,
-        token::{self, FirstFactor, PendingSignIn},
+        token::{self, FirstFactor, PendingLink, PendingSignIn},
         user::{self, User},
     },
     secret::Secret,
@@ -98,6 +100,28 @@ pub(crate) fn complete_sso(
     }
 }
 
+/// Takes an identity at a provider that opens the account of `user`: one factor, however many its provider asked for. `sid` is
+/// what the provider calls its own session, where it does.
+#[cfg_attr(not(test), expect(dead_code, reason = "the flows of sign-in with a provider call it"))]
+pub(crate) fn complete_provider(
+    tx: &mut Tx,
+    client: &ClientFacts,
+    user: &User,
+    identity: &ProviderIdentity,
+    sid: Option<&str>,
+    remembered: bool,
+) -> Result<SignInOutcome> {
+    user::ensure_not_locked(user)?;
+    let factors = factors::of(tx.conn, &user.id)?;
+    enforce_sso_policy(tx, client, user)?;
+    let there = SsoSession::of_identity(&identity.id, (&identity.issuer, &identity.subject), sid);
+    let first = FirstFactor { method: AuthMethod::Provider, remembered, ends_at: None, sso: Some(there) };
+    match factors.is_second_due() {
+        false => establish_session(tx, client, user, first, None).map(SignInOutcome::Complete),
+        true => wait(tx, client, user, first, &factors),
+    }
+}
+
 /// People of a domain that signs in through its organisation only come in no other way; but whoever is about to connect
 /// the two accounts does so once.
 fn enforce_sso_policy(tx: &mut Tx, client: &ClientFacts, user: &User) -> Result<()> {
@@ -112,7 +136,10 @@ fn enforce_sso_policy(tx: &mut Tx, client: &ClientFacts, user: &User) -> Result<
 /// Whether this browser is about to connect `user` with what an organisation says of them.
 pub(crate) fn is_about_to_link(conn: &mut Conn, client: &ClientFacts, user: &UserId, now: Timestamp) -> bool {
     let Some(link) = &client.linking else { return false };
-    token::peek(conn, link).is_ok_and(|token| token.user_id == *user && token.is_live(now))
+    // A provider is no organisation: what is connected with one is no reason to sign in otherwise.
+    token::peek(conn, link).is_ok_and(|token| {
+        token.user_id == *user && token.is_live(now) && matches!(token.claim, PendingLink::Connection(_))
+    })
 }
 
 fn wait(
@@ -180,6 +207,8 @@ fn establish_session(
 ) -> Result<IssuedSession> {
     user::ensure_not_locked(user)?;
     let FirstFactor { method, remembered, ends_at, sso } = first;
+    let is_sign_up =
+        method == AuthMethod::SignUp || (method == AuthMethod::Provider && user.created_at == tx.now);
     let ends_at = ends_at.map(Timestamp::from_unix);
     for held in &client.presented {
         session::end_by_secret(tx, held)?;
@@ -221,7 +250,7 @@ fn establish_session(
         sso,
         binding,
         // The browser in which an account begins is known to it from then on.
-        browser_known_since: known_since.or((method == AuthMethod::SignUp).then_some(tx.now)),
+        browser_known_since: known_since.or(is_sign_up.then_some(tx.now)),
         browser_seen_since: client.known.seen_since(&user.id),
     };
     let actor = client.actor().known_as(&user.id);

@@ -12,14 +12,14 @@ mod roles_back;
 mod single_sign_on;
 pub(crate) mod way_back;
 
-use std::collections::HashSet;
+use std::{collections::HashSet, slice};
 
 use diesel::prelude::*;
 
 pub(crate) use self::{
     abroad::{Undoing, undoing},
     doubt::{Doubt, doubt_of_move},
-    judgement::{Judgement, Kept, judge, was_here_before},
+    judgement::{IdentityInDoubt, Judgement, Kept, judge, was_here_before},
     mailboxes::spend_later,
     way_back::{newest_factor, tell_of_password, way_back, way_back_from},
 };
@@ -44,7 +44,7 @@ use crate::{
     },
     model::{
         audit::{self, Actor, Event},
-        connection, recovery_code,
+        connection, provider_identity, recovery_code,
         security_change::{self, Kind, NewChange},
         session,
         token::{self, AddressChange, ReportSignIn, ResetPassword},
@@ -131,14 +131,7 @@ pub(crate) fn contain(tx: &mut Tx, actor: &Actor, id: &UserId, doubt: &Doubt) ->
     abroad::hold(tx, id, &judged)?;
     end_access(tx, actor, id, Occasion::Contained)?;
     remove_factors(tx, actor, id, &judged)?;
-    if !judged.identities.is_empty() {
-        for identity in &judged.identities {
-            put_back::keep_identity(tx, actor, id, identity)?;
-        }
-        let gone = identities::table.filter(identities::id.eq_any(&judged.identities));
-        let count = diesel::delete(gone).execute(tx.conn)?;
-        audit::record(tx, actor, id, Event::IdentitiesUnlinked { count })?;
-    }
+    remove_identities(tx, actor, id, &judged.identities)?;
     if judged.keeps_account {
         deletion::cancel(tx, actor, &user)?;
     }
@@ -161,6 +154,29 @@ pub(crate) fn contain(tx: &mut Tx, actor: &Actor, id: &UserId, doubt: &Doubt) ->
     abroad::contain(tx, actor, id, &judged)?;
     audit::record(tx, actor, id, Event::AccountSecured {})?;
     Ok(Contained { user, has_moved, kept })
+}
+
+fn remove_identities(tx: &mut Tx, actor: &Actor, id: &UserId, in_doubt: &[IdentityInDoubt]) -> Result<()> {
+    let mut at_connections = Vec::new();
+    for identity in in_doubt {
+        match identity {
+            IdentityInDoubt::AtConnection(identity) => {
+                put_back::keep_identity(tx, actor, id, identity)?;
+                at_connections.push(identity);
+            }
+            IdentityInDoubt::AtProvider(identity) => {
+                put_back::keep_provider_identity(tx, actor, identity)?;
+                provider_identity::delete(tx, slice::from_ref(&identity.id))?;
+                let event = Event::ProviderIdentityUnlinked { provider: identity.provider.clone() };
+                audit::record(tx, actor, id, event)?;
+            }
+        }
+    }
+    let gone = identities::table.filter(identities::id.eq_any(at_connections));
+    match diesel::delete(gone).execute(tx.conn)? {
+        0 => Ok(()),
+        count => audit::record(tx, actor, id, Event::IdentitiesUnlinked { count }),
+    }
 }
 
 fn remove_factors(tx: &mut Tx, actor: &Actor, id: &UserId, judged: &Judgement) -> Result<()> {

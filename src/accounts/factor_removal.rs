@@ -58,7 +58,7 @@ pub(crate) fn remove_passkey(
         return Err(Error::NotFound);
     }
     let left = factors::of(tx.conn, &user.id)?;
-    if !left.can_sign_in() {
+    if !factors::has_way_in(tx.conn, tx.config, &user.id)? {
         return Err(Error::LastCredential);
     }
     follow(tx, actor, user, here, &left, Some(id), device)

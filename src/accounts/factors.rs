@@ -7,6 +7,7 @@ use diesel::prelude::*;
 
 use crate::{
     clock::Timestamp,
+    config::Config,
     db::{
         Conn,
         schema::{passkeys, recovery_codes, totp as apps, users},
@@ -14,7 +15,7 @@ use crate::{
     error::Result,
     ids::UserId,
     kinds::Factor,
-    model::recovery_code,
+    model::{provider_identity, recovery_code},
 };
 
 /// What an account can prove.
@@ -47,7 +48,7 @@ impl Factors {
         self.has_totp || self.usable_passkeys > 0
     }
 
-    /// Whether anything opens the account by itself, an email to its address aside.
+    /// Whether a password or a passkey opens the account. There may be identities at providers that do: see [`has_way_in`].
     pub(crate) fn can_sign_in(&self) -> bool {
         self.has_password || self.usable_passkeys > 0
     }
@@ -104,6 +105,16 @@ pub(crate) fn of(conn: &mut Conn, user: &UserId) -> Result<Factors> {
         reset_at,
         is_partial_reset,
     })
+}
+
+/// Whether anything opens the account by itself, an email to its address aside: a password, a passkey, or an identity at a
+/// provider that is in the settings.
+pub(crate) fn has_way_in(conn: &mut Conn, config: &Config, user: &UserId) -> Result<bool> {
+    if of(conn, user)?.can_sign_in() {
+        return Ok(true);
+    }
+    let identities = provider_identity::list(conn, user)?;
+    Ok(identities.iter().any(|identity| identity.provider_in(config).is_some()))
 }
 
 #[cfg(test)]

@@ -46,7 +46,13 @@ pub(crate) mod policy;
 pub(crate) mod policy_changes;
 pub(crate) mod policy_effects;
 pub(crate) mod profile;
+#[cfg_attr(not(test), expect(dead_code, reason = "the flows of sign-in with a provider use it"))]
+pub(crate) mod provider_identities;
+#[expect(dead_code, reason = "the flows of sign-in with a provider use it")]
+pub(crate) mod provider_linking;
 pub(crate) mod provider_logout;
+#[expect(dead_code, reason = "the flows of sign-in with a provider use it")]
+pub(crate) mod provider_sign_in;
 pub(crate) mod provisioning;
 pub(crate) mod put_back;
 pub(crate) mod recovery_codes;

@@ -2,17 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{linking, organisations, sso_policy};
+use super::{linking, organisations, provider_linking, sso_policy};
 use crate::{
     clock::Timestamp,
+    config::Config,
     db::{Conn, Tx},
     error::{Error, Result},
     ids::{ConnectionId, UserId},
     kinds::Role,
     model::{
         audit::Actor,
-        connection::{self, Connection},
-        token::{self, LinkIdentity},
+        connection,
+        token::{self, LinkIdentity, PendingLink},
         user::{self, User},
     },
     saml,
@@ -41,36 +42,50 @@ impl WaitingIdentity {
 /// Lets an identity wait for `owner`.
 pub(crate) fn offer(tx: &mut Tx, owner: &UserId, identity: &WaitingIdentity) -> Result<Secret<LinkIdentity>> {
     let sealed = tx.config.keys.seal(SEAL, &serde_json::to_string(identity)?)?;
-    token::issue::<LinkIdentity>(tx, owner, &sealed)
+    token::issue::<LinkIdentity>(tx, owner, &PendingLink::Connection(sealed))
 }
 
-/// Whom an identity waits for, and the connection that it is at. [`Error::DeadLink`] where it waits no longer.
+/// Whom an identity waits for, and what the connection or provider is called that it is at. [`Error::DeadLink`] where it waits no
+/// longer.
 pub(crate) fn find(
     conn: &mut Conn,
-    keys: &Keys,
+    config: &Config,
     secret: &Secret<LinkIdentity>,
     now: Timestamp,
-) -> Result<(User, Connection)> {
+) -> Result<(User, String)> {
     let waiting = token::peek(conn, secret)?;
     if !waiting.is_live(now) {
         return Err(Error::DeadLink);
     }
-    let user = user::by_id(conn, &waiting.user_id)?;
-    let identity = WaitingIdentity::open(keys, &waiting.claim)?;
-    Ok((user, connection::by_id(conn, &identity.connection)?))
+    let name = match &waiting.claim {
+        PendingLink::Connection(sealed) => {
+            let identity = WaitingIdentity::open(&config.keys, sealed)?;
+            connection::by_id(conn, &identity.connection)?.name
+        }
+        PendingLink::Provider { provider } => {
+            let (key, _) = provider_linking::waiting(&config.keys, provider)?;
+            config.provider(&key).ok_or(Error::DeadLink)?.name.clone()
+        }
+    };
+    Ok((user::by_id(conn, &waiting.user_id)?, name))
 }
 
-/// Connects an identity with the account of `user`, who has signed in to it and becomes a member of the connection's
-/// organisation. [`Error::DeadLink`] where it waits no longer, or for somebody else, and as [`linking::link`] does.
+/// Connects an identity with the account of `user`, who has signed in to it; at a connection they become a member of its
+/// organisation. Returns what the provider is called, where it is one of this site. [`Error::DeadLink`] where it waits no
+/// longer, or for somebody else, and as [`linking::link`] and [`provider_linking::connect`] do.
 pub(crate) fn accept(
     tx: &mut Tx,
     actor: &Actor,
     user: &User,
     secret: &Secret<LinkIdentity>,
     device: &str,
-) -> Result<()> {
+) -> Result<Option<String>> {
+    if let PendingLink::Provider { .. } = token::peek(tx.conn, secret)?.claim {
+        return provider_linking::link_waiting(tx, actor, &user.id, secret, device).map(Some);
+    }
     tx.lock(&user.email.normalized())?;
-    let (owner, sealed) = token::redeem(tx, secret)?;
+    let (owner, claim) = token::redeem(tx, secret)?;
+    let PendingLink::Connection(sealed) = claim else { return Err(Error::DeadLink) };
     if owner != user.id {
         return Err(Error::DeadLink);
     }
@@ -80,5 +95,6 @@ pub(crate) fn accept(
         return Err(Error::DeadLink);
     }
     linking::link(tx, actor, &connection, &identity.name, user, device)?;
-    organisations::add_member(tx, actor, &connection.organisation_id, &user.id, identity.role)
+    organisations::add_member(tx, actor, &connection.organisation_id, &user.id, identity.role)?;
+    Ok(None)
 }

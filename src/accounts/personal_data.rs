@@ -10,8 +10,8 @@ use crate::{
     ids::{Id, UserId},
     model::{
         api_key, audit, domain, gate_session, identity, invitation, note, outbox, passkey,
-        personal_data::PersonalData, rate_limit, recovery_code, security_change, session, sign_in,
-        sso_attempt, token, totp, user,
+        personal_data::PersonalData, provider_identity, rate_limit, recovery_code, security_change, session,
+        sign_in, sso_attempt, token, totp, user,
     },
 };
 
@@ -32,6 +32,7 @@ pub const ALL: &[&PersonalData] = &[
     &api_key::PERSONAL_DATA,
     &domain::PERSONAL_DATA,
     &identity::PERSONAL_DATA,
+    &provider_identity::PERSONAL_DATA,
     &sso_attempt::PERSONAL_DATA,
     &token::PERSONAL_DATA,
     &outbox::PERSONAL_DATA,
@@ -49,6 +50,7 @@ pub const NON_PERSONAL_TABLES: &[(&str, &str)] = &[
     ("roles", "what organisations call roles of their own"),
     ("role_permissions", "what those roles allow"),
     ("connections", "the identity providers of organisations"),
+    ("issuers", "what providers that people sign in with say about themselves"),
     ("service_keys", "the keys of this site towards them"),
     ("key_checks", "whether the secret key of this site is the right one"),
     ("schema_versions", "which version of the program made which table"),

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{factors, linking, passkey_enrolment, second_factors, security_changes};
+use super::{factors, linking, passkey_enrolment, provider_identities, second_factors, security_changes};
 use crate::{
     clock::Timestamp,
     db::{
@@ -21,6 +21,7 @@ use crate::{
     model::{
         audit::{self, Actor, Event},
         passkey::{self, PasskeyName},
+        provider_identity::ProviderIdentity,
         security_change::{self, Kind},
         session::CurrentSession,
         totp::{self, SharedSecret},
@@ -37,9 +38,26 @@ pub(crate) const OFFERED_FOR: TimeDelta = TimeDelta::days(7);
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Kept {
-    Passkey { name: String, rp_id: String, credential: Box<Credential> },
-    App { secret: Zeroizing<String> },
-    Identity { connection: ConnectionId, format: String, name: String },
+    Passkey {
+        name: String,
+        rp_id: String,
+        credential: Box<Credential>,
+    },
+    App {
+        secret: Zeroizing<String>,
+    },
+    Identity {
+        connection: ConnectionId,
+        format: String,
+        name: String,
+    },
+    ProviderIdentity {
+        provider: String,
+        name: String,
+        issuer: String,
+        subject: String,
+        known_as: Option<String>,
+    },
 }
 
 /// Something that was removed and can be put back.
@@ -49,7 +67,7 @@ pub(crate) struct Removed {
     pub id: SecurityChangeId,
     /// `passkey`, `totp` or `identity`.
     pub kind: &'static str,
-    /// What its owner calls it; of an identity, the connection's name. Empty for an app.
+    /// What its owner calls it; of an identity, the name of the connection or the provider. Empty for an app.
     pub name: String,
     /// When it was removed.
     pub at: Timestamp,
@@ -93,6 +111,18 @@ pub(super) fn keep_identity(tx: &mut Tx, actor: &Actor, user: &UserId, id: &str)
     keep(tx, actor, user, &Kept::Identity { connection, format, name })
 }
 
+/// Keeps an identity at a provider that is about to be removed.
+pub(super) fn keep_provider_identity(tx: &mut Tx, actor: &Actor, identity: &ProviderIdentity) -> Result<()> {
+    let kept = Kept::ProviderIdentity {
+        provider: identity.provider.clone(),
+        name: identity.provider_name(tx.config).to_owned(),
+        issuer: identity.issuer.clone(),
+        subject: identity.subject.clone(),
+        known_as: identity.known_as.clone(),
+    };
+    keep(tx, actor, &identity.user_id, &kept)
+}
+
 fn keep(tx: &mut Tx, actor: &Actor, user: &UserId, kept: &Kept) -> Result<()> {
     let sealed = Zeroizing::new(serde_json::to_string(kept)?);
     security_changes::note_removed(tx, actor, user, &sealed)
@@ -122,6 +152,7 @@ pub(crate) fn list(conn: &mut Conn, keys: &Keys, owner: &UserId, now: Timestamp)
         let (kind, name) = match open(keys, &sealed)? {
             Kept::Passkey { name, .. } => ("passkey", name),
             Kept::App { .. } => ("totp", String::new()),
+            Kept::ProviderIdentity { name, .. } => ("identity", name),
             Kept::Identity { connection, .. } => {
                 let row = connections::table.find(&connection).select(connections::name);
                 // An organisation's sign-in that has ended lets nobody in.
@@ -184,6 +215,11 @@ pub(crate) fn put_back(
         }
         Kept::Identity { connection, format, name } => {
             linking::link_again(tx, actor, &connection, (&format, &name), user, device)?;
+            return Ok(PutBack { kind: "identity", codes: None });
+        }
+        Kept::ProviderIdentity { provider, issuer, subject, known_as, .. } => {
+            let kept = (provider.as_str(), issuer.as_str(), subject.as_str(), known_as.as_deref());
+            provider_identities::link_again(tx, actor, user, kept, device)?;
             return Ok(PutBack { kind: "identity", codes: None });
         }
     };

@@ -13,7 +13,7 @@ use crate::{
     },
     direct,
     error::{Error, Result},
-    ids::{ConnectionId, OrganisationId, PasskeyId, SessionId, UserId},
+    ids::{ConnectionId, OrganisationId, PasskeyId, ProviderIdentityId, SessionId, UserId},
     kinds::{AuthMethod, Factor},
     model::{
         audit::{self, Actor, Event},
@@ -185,6 +185,20 @@ pub(crate) fn revoke_of_passkey(
     keep: Option<&SessionId>,
 ) -> Result<usize> {
     let count = session::revoke_of_passkey(tx, owner, passkey, keep)?;
+    note_ended(tx, actor, owner, count)
+}
+
+/// Signs out every device of `owner` that came in by this identity at a provider, but `keep`, and ends what waits for a second
+/// factor.
+pub(crate) fn revoke_of_identity(
+    tx: &mut Tx,
+    actor: &Actor,
+    owner: &UserId,
+    identity: &ProviderIdentityId,
+    keep: Option<&SessionId>,
+) -> Result<usize> {
+    token::revoke::<PendingSignIn>(tx, owner)?;
+    let count = session::revoke_of_identity(tx, owner, identity, keep)?;
     note_ended(tx, actor, owner, count)
 }
 

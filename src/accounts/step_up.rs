@@ -54,7 +54,7 @@ pub(crate) fn by_sign_in(method: AuthMethod, second: Option<Factor>) -> Option<S
     match method {
         AuthMethod::Password => Some(second.map_or(StepUpMethod::Password, StepUpMethod::from)),
         AuthMethod::Passkey => Some(second.map_or(StepUpMethod::Passkey, StepUpMethod::from)),
-        AuthMethod::MagicLink | AuthMethod::Sso | AuthMethod::SignUp => None,
+        AuthMethod::MagicLink | AuthMethod::Sso | AuthMethod::Provider | AuthMethod::SignUp => None,
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     ids::UserId,
     model::{
         audit::{self, Actor, Event},
-        identity, sign_in,
+        identity, provider_identity, sign_in,
         user::{self, User},
     },
 };
@@ -34,9 +34,10 @@ pub(crate) fn clear(tx: &mut Tx, actor: &Actor, user: &User, normalized: &str) -
     user::by_id(tx.conn, &user.id)
 }
 
-/// Takes an account whose address was a claim until now out of every organisation: any organisation could have said that
-/// it is one of its people.
+/// Takes an account whose address was a claim until now out of every organisation, and forgets its identities: any organisation
+/// could have said that it is one of its people, and anybody could have come with an identity.
 pub(crate) fn detach_from_organisations(tx: &mut Tx, actor: &Actor, user: &UserId) -> Result<()> {
     identity::forget(tx, user)?;
+    provider_identity::forget(tx, user)?;
     organisations::withdraw(tx, actor, user)
 }

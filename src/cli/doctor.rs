@@ -5,6 +5,7 @@ mod finding;
 mod gates;
 mod keys;
 mod permissions;
+mod providers;
 
 use super::{
     doctor::finding::{Finding, Health, finding},
@@ -38,6 +39,7 @@ pub(crate) async fn run(config: Config, as_json: bool, mail_to: Option<String>) 
     findings.extend(config.hints.iter().map(|says| finding("settings", Health::Fine, says)));
     findings.extend(config.unfit_to_serve.iter().map(|says| finding("settings", Health::Problem, says)));
     findings.extend([settings(&config), cookies(&config), proxies(&config), files::files(&config)]);
+    findings.extend(providers::providers(&config));
     match App::open(config) {
         Err(error) => {
             findings.push(finding("database", Health::Problem, error.cause()));

@@ -10,6 +10,7 @@ mod out;
 mod outcome;
 mod permission;
 mod preflight;
+mod providers;
 #[cfg(feature = "development")]
 mod seed;
 mod serve;
@@ -91,6 +92,11 @@ enum Command {
         #[command(subcommand)]
         command: Box<app::Command>,
     },
+    /// The providers that people sign in with, and the accounts there that open accounts here.
+    Providers {
+        #[command(subcommand)]
+        command: providers::Command,
+    },
     /// What the roles of organisations can be made of.
     Permission {
         #[command(subcommand)]
@@ -144,6 +150,7 @@ pub fn run() -> ExitCode {
         Command::Sso { command } => with_app(config, |app| sso::run(app, command)),
         Command::Organisation { command } => with_app(config, |app| organisation::run(app, command)),
         Command::App { command } => with_app(config, |app| app::run(app, *command)),
+        Command::Providers { command } => with_app(config, |app| providers::run(app, command)),
         Command::Permission { command } => with_app(config, |app| permission::run(app, command)),
         Command::Settings { json } => {
             settings::print(&settings, json);

@@ -1,6 +1,11 @@
 //! From texts to settings: which there are, what holds where one is not set, and which do not go together.
 
-use std::{collections::BTreeMap, io, net::SocketAddr, slice};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    net::SocketAddr,
+    slice,
+};
 
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
@@ -10,68 +15,14 @@ use super::{
     guessable::is_guessable,
     insecure::Insecurity,
     names::{called_elsewhere, meant_by},
-    sources::{Resolved, Source, Sources},
+    settings::{missing_key, provider_keys},
+    sources::{PROVIDERS, Resolved, Source, Sources},
     told::{Told, tell},
     values::Reader,
 };
 use crate::secret::{self, Keys};
 
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 3000);
-
-/// The file → settings by name, in upper case. The error says where and what is wrong, and never repeats a line.
-pub(crate) fn parse_file(text: &str) -> Result<BTreeMap<String, String>, String> {
-    let table = text.parse::<toml::Table>().map_err(|cause| slip(text, &cause))?;
-    let mut values = BTreeMap::new();
-    for (key, value) in table {
-        let of_items = |items: &[toml::Value]| items.iter().map(text_of).collect::<Option<Vec<_>>>();
-        let text = match &value {
-            toml::Value::Array(items) => of_items(items).map(|items| items.join(",")),
-            value => text_of(value),
-        };
-        let text = text.ok_or_else(|| match value {
-            toml::Value::Table(_) => {
-                format!("[{key}] is a section. Write settings without one, as `name = \"value\"`.")
-            }
-            _ => format!("{key} is a list of lists. Write one text, with commas where there are several."),
-        })?;
-        if values.insert(key.to_uppercase(), text).is_some() {
-            return Err(format!("{} is there twice. Write it once.", key.to_lowercase()));
-        }
-    }
-    Ok(values)
-}
-
-/// Where TOML stumbles and over what. Its own `Display` quotes the line, which may hold a secret.
-fn slip(text: &str, cause: &toml::de::Error) -> String {
-    let before = cause.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    let instead = match text.lines().nth(line - 1).and_then(unquoted) {
-        Some(name) => format!("Put the value in quotes: `{name} = \"…\"`"),
-        None => "Write it as TOML: `name = \"value\"`".to_owned(),
-    };
-    format!("line {line}, column {column}: {}. {instead}.", cause.message())
-}
-
-/// The setting whose value stands without quotes in this line, and is nothing else that TOML knows.
-fn unquoted(line: &str) -> Option<String> {
-    let (name, value) = line.split_once('=')?;
-    let name = name.trim().to_lowercase();
-    let is_setting = SETTINGS.iter().any(|setting| setting.name.to_lowercase() == name);
-    let is_bare = !value.trim_start().is_empty() && !value.trim_start().starts_with(['"', '\'', '[', '{']);
-    (is_setting && is_bare && format!("x = {value}").parse::<toml::Table>().is_err()).then_some(name)
-}
-
-/// One value as it would stand in the environment.
-fn text_of(value: &toml::Value) -> Option<String> {
-    match value {
-        toml::Value::String(text) => Some(text.clone()),
-        toml::Value::Boolean(true) => Some("on".to_owned()),
-        toml::Value::Boolean(false) => Some("off".to_owned()),
-        toml::Value::Array(_) | toml::Value::Table(_) => None,
-        other => Some(other.to_string()),
-    }
-}
 
 /// What is said where development's key finds no place because the database beside it would find none either.
 fn no_place(database: &DatabaseUrl, cause: &io::Error) -> Option<String> {
@@ -193,6 +144,8 @@ impl Reader {
                 job_lease: self.span("JOB_LEASE", "60s"),
             },
             limits: self.limits(development),
+            providers: self.providers(development),
+            provider_sign_ups: self.switch("PROVIDER_SIGN_UPS", true),
             organisations_by_operators: self
                 .choice("ORGANISATIONS_BY", &[("anyone", false), ("operators", true)])
                 .unwrap_or(false),
@@ -316,13 +269,13 @@ impl Reader {
 
     /// A misspelt key in the file would silently do nothing.
     fn refuse_unknown_names(&mut self) {
-        for name in self.values.keys() {
-            if SETTINGS.iter().any(|setting| setting.name == name) {
-                continue;
-            }
-            let hint = match meant_by(name).or_else(|| called_elsewhere(name)) {
-                Some(meant) => format!("Did you mean {}?", meant.to_lowercase()),
-                None => "docs/settings.md lists them all.".to_owned(),
+        let keys = provider_keys(&self.text(PROVIDERS).unwrap_or_default());
+        let settings: BTreeSet<String> = SETTINGS.iter().flat_map(|setting| setting.names(&keys)).collect();
+        for name in self.values.keys().filter(|name| !settings.contains(*name)) {
+            let hint = match (missing_key(name, &keys), meant_by(name).or_else(|| called_elsewhere(name))) {
+                (Some(key), _) => format!("Is {key} missing in {}?", PROVIDERS.to_lowercase()),
+                (None, Some(meant)) => format!("Did you mean {}?", meant.to_lowercase()),
+                (None, None) => "docs/settings.md lists them all.".to_owned(),
             };
             self.problems.push(format!("{} is not a setting. {hint}", name.to_lowercase()));
         }

@@ -21,6 +21,41 @@ const fn secret(name: &'static str, default: &'static str, meaning: &'static str
     Setting { name, default, meaning, is_secret: true }
 }
 
+// What stands in a name for the key of a provider, in capitals.
+const KEY: &str = "{KEY}";
+
+impl Setting {
+    /// The names that it has where these are the keys of providers: its own, or one for each key.
+    pub(super) fn names(&self, keys: &[String]) -> Vec<String> {
+        match self.name.contains(KEY) {
+            true => keys.iter().map(|key| self.name.replace(KEY, &key.to_uppercase())).collect(),
+            false => vec![self.name.to_owned()],
+        }
+    }
+
+    /// The key of the provider that a name is about, where it is one that this setting has with some key.
+    fn key_in<'a>(&self, name: &'a str) -> Option<&'a str> {
+        let (before, after) = self.name.split_once(KEY)?;
+        let key = name.strip_prefix(before)?.strip_suffix(after)?;
+        let is_one =
+            !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+        is_one.then_some(key)
+    }
+}
+
+/// The keys in a text of `OIDC_PROVIDERS`.
+pub(super) fn provider_keys(text: &str) -> Vec<String> {
+    let words = text.split(|c: char| c == ',' || c.is_whitespace()).filter(|word| !word.is_empty());
+    words.filter(|word| *word != "none").map(str::to_owned).collect()
+}
+
+/// The key of a provider that is missing among `keys`, where `name` would be a setting with it.
+pub(super) fn missing_key(name: &str, keys: &[String]) -> Option<String> {
+    let name = name.strip_suffix("_FILE").unwrap_or(name);
+    let key = SETTINGS.iter().find_map(|setting| setting.key_in(name))?.to_lowercase();
+    (!keys.contains(&key)).then_some(key)
+}
+
 /// Every setting there is.
 pub const SETTINGS: &[Setting] = &[
     setting(
@@ -168,6 +203,51 @@ pub const SETTINGS: &[Setting] = &[
         "90d",
         "how long failed sign-ins, and links that were asked for, are kept in the audit",
     ),
+    setting("GITHUB_CLIENT_ID", "none", "with `GITHUB_CLIENT_SECRET`: people may sign in with GitHub"),
+    secret("GITHUB_CLIENT_SECRET", "none", "the secret of that OAuth app"),
+    setting("GOOGLE_CLIENT_ID", "none", "with `GOOGLE_CLIENT_SECRET`: people may sign in with Google"),
+    secret("GOOGLE_CLIENT_SECRET", "none", "the secret of that OAuth client"),
+    setting("GOOGLE_DOMAINS", "none", "Google Workspace domains: people of others are refused"),
+    setting(
+        "MICROSOFT_CLIENT_ID",
+        "none",
+        "with `MICROSOFT_CLIENT_SECRET`: people may sign in with Microsoft",
+    ),
+    secret("MICROSOFT_CLIENT_SECRET", "none", "the secret of that app registration, which expires there"),
+    setting("MICROSOFT_TENANT", "common", "`common`, `organizations`, `consumers` or the id of a tenant"),
+    setting(
+        "MICROSOFT_TRUSTS_ADDRESSES",
+        "off",
+        "`on`, with the id of a tenant only: email addresses that it tells count as verified",
+    ),
+    setting(
+        "APPLE_CLIENT_ID",
+        "none",
+        "a Services ID; with `APPLE_TEAM_ID`, `APPLE_KEY_ID` and `APPLE_KEY`: people may sign in with Apple",
+    ),
+    setting("APPLE_TEAM_ID", "none", "the id of the team that it belongs to"),
+    setting("APPLE_KEY_ID", "none", "the id of its key"),
+    secret("APPLE_KEY", "none", "that key: the text of the `.p8` file"),
+    setting(
+        "OIDC_PROVIDERS",
+        "none",
+        "keys of further OpenID providers that people may sign in with: `acme, school`",
+    ),
+    setting(
+        "OIDC_{KEY}_ISSUER",
+        "",
+        "of each of them, such as `OIDC_ACME_ISSUER`: its issuer, exactly as it is written there",
+    ),
+    setting("OIDC_{KEY}_CLIENT_ID", "", "who this site is there"),
+    secret("OIDC_{KEY}_CLIENT_SECRET", "", "and its secret"),
+    setting("OIDC_{KEY}_NAME", "the key", "what its button says"),
+    setting("OIDC_{KEY}_SCOPES", "openid email profile", "what is asked for, with blanks between"),
+    setting(
+        "OIDC_{KEY}_TRUSTS_ADDRESSES",
+        "said",
+        "when an email address that it tells counts as verified: where it is `said` (`email_verified`), `always` or `never`",
+    ),
+    setting("PROVIDER_SIGN_UPS", "on", "`off`: nobody gets an account by signing in with a provider"),
     setting("ORGANISATIONS_BY", "anyone", "who may create an organisation: `anyone` or `operators`"),
     setting("HAND_OVER_LIFE", "7d", "how long a member may take to accept an organisation"),
     setting("ORGANISATION_GRACE", "14d", "how long owners can restore an organisation that they deleted"),

@@ -13,7 +13,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::SETTINGS;
+use super::{SETTINGS, settings::provider_keys};
+
+/// The setting that says which names of providers there are.
+pub(super) const PROVIDERS: &str = "OIDC_PROVIDERS";
 
 const LARGEST: u64 = 64 * 1024;
 
@@ -61,7 +64,7 @@ pub(crate) struct Sources {
     written: BTreeMap<String, (String, Source)>,
     credentials: Option<PathBuf>,
     problems: Vec<String>,
-    unreadable: BTreeSet<&'static str>,
+    unreadable: BTreeSet<String>,
     libpq: Vec<&'static str>,
 }
 
@@ -74,7 +77,7 @@ pub(crate) struct Resolved {
     /// A sentence for each file that is of no use.
     pub problems: Vec<String>,
     /// The settings that those files were to set.
-    pub unreadable: BTreeSet<&'static str>,
+    pub unreadable: BTreeSet<String>,
     /// What is set for libpq.
     pub libpq: Vec<&'static str>,
 }
@@ -99,10 +102,12 @@ impl Sources {
     pub(crate) fn resolve(mut self) -> Resolved {
         let in_production =
             self.text("MODE").is_some_and(|mode| mode.trim().eq_ignore_ascii_case("production"));
-        for setting in SETTINGS.iter().filter(|setting| setting.is_secret) {
-            if let Err(problem) = self.resolve_one(setting.name, in_production) {
+        let keys = self.provider_keys();
+        let secrets = SETTINGS.iter().filter(|setting| setting.is_secret);
+        for name in secrets.flat_map(|setting| setting.names(&keys)) {
+            if let Err(problem) = self.resolve_one(&name, in_production) {
                 self.problems.push(problem);
-                self.unreadable.insert(setting.name);
+                self.unreadable.insert(name);
             }
         }
         let (mut values, mut sources) = (BTreeMap::new(), BTreeMap::new());
@@ -113,12 +118,17 @@ impl Sources {
         Resolved { values, sources, problems: self.problems, unreadable: self.unreadable, libpq: self.libpq }
     }
 
+    /// The keys of providers that have settings of their own.
+    pub(super) fn provider_keys(&self) -> Vec<String> {
+        provider_keys(self.text(PROVIDERS).unwrap_or_default())
+    }
+
     /// What was written under a name, unless it is blank.
     fn text(&self, name: &str) -> Option<&str> {
         self.written.get(name).map(|(text, _)| text.as_str()).filter(|text| !text.trim().is_empty())
     }
 
-    fn resolve_one(&mut self, name: &'static str, in_production: bool) -> Result<(), String> {
+    fn resolve_one(&mut self, name: &str, in_production: bool) -> Result<(), String> {
         let by_name = file_setting(name);
         let named = self.text(&by_name).map(|path| PathBuf::from(path.trim()));
         self.written.remove(&by_name);

@@ -5,7 +5,7 @@ use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 use chrono::TimeDelta;
 use ipnet::IpNet;
 
-use super::{database_url::DatabaseUrl, permissions::DeclaredPermission, site::Site};
+use super::{database_url::DatabaseUrl, permissions::DeclaredPermission, provider::Provider, site::Site};
 use crate::secret::Keys;
 
 /// Whether real people's accounts are at stake.
@@ -181,6 +181,10 @@ pub struct Config {
     pub lifetimes: Lifetimes,
     /// How often things may be tried.
     pub limits: Limits,
+    /// The providers whose accounts people may sign in with, in the order of their buttons.
+    pub(crate) providers: Vec<Provider>,
+    /// Whether people without an account get one by signing in with a provider.
+    pub(crate) provider_sign_ups: bool,
     /// Whether operators alone create organisations.
     pub organisations_by_operators: bool,
     /// The catalogue of the application; nothing where no file declares one.
@@ -213,5 +217,10 @@ impl Config {
     /// Whether this is development mode.
     pub(crate) fn is_development(&self) -> bool {
         self.mode == Mode::Development
+    }
+
+    /// The provider with this key.
+    pub(crate) fn provider(&self, key: &str) -> Option<&Provider> {
+        self.providers.iter().find(|provider| provider.key == key)
     }
 }

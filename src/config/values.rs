@@ -25,7 +25,7 @@ pub(crate) struct Reader {
     /// What is said at start and by `doctor`, a sentence each.
     pub warnings: Vec<String>,
     /// The settings whose file is of no use: a sentence says so already.
-    pub unreadable: BTreeSet<&'static str>,
+    pub unreadable: BTreeSet<String>,
     /// The variables for libpq that are set: they say where it connects, and how, beside the address.
     pub libpq: Vec<&'static str>,
     /// What was read so far, defaults included, as it may be written.

@@ -8,8 +8,8 @@ use crate::error::Result;
 
 /// Events that may be removed: see `model::audit`, whose lists a test holds against this one.
 const REMOVABLE: &str = "'signed_in', 'second_factor_asked', 'stepped_up', 'signed_out', 'sign_in_failed', \
-                         'second_factor_failed', 'step_up_failed', 'sso_refused', 'reset_requested', \
-                         'magic_link_requested'";
+                         'second_factor_failed', 'step_up_failed', 'sso_refused', 'provider_refused', \
+                         'reset_requested', 'magic_link_requested'";
 
 /// Puts the triggers before the table, which is there. The two databases have no word of it in common, so it is no
 /// migration.

@@ -295,6 +295,12 @@ diesel::table! {
         identifier -> Text,
         unsigned_responses -> Integer,
         is_paused -> Bool,
+        protocol -> Text,
+        client_id -> Nullable<Text>,
+        secret_sealed -> Nullable<Text>,
+        scopes -> Nullable<Text>,
+        subject_claim -> Nullable<Text>,
+        can_step_up -> Bool,
     }
 }
 
@@ -440,6 +446,31 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    issuers (issuer) {
+        issuer -> Text,
+        document -> Nullable<Text>,
+        keys -> Nullable<Text>,
+        read_at -> Nullable<Timestamp>,
+        keys_read_at -> Nullable<Timestamp>,
+        tried_at -> Nullable<Timestamp>,
+        read_error -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    provider_identities (id) {
+        id -> Text,
+        provider -> Text,
+        issuer -> Text,
+        subject -> Text,
+        user_id -> Text,
+        known_as -> Nullable<Text>,
+        created_at -> Timestamp,
+        last_used_at -> Timestamp,
+    }
+}
+
 diesel::joinable!(api_keys -> organisations (organisation_id));
 diesel::joinable!(api_keys -> users (user_id));
 diesel::joinable!(attempts -> connections (connection_id));
@@ -455,6 +486,7 @@ diesel::joinable!(memberships -> users (user_id));
 diesel::joinable!(notes -> organisations (organisation_id));
 diesel::joinable!(notes -> users (author_id));
 diesel::joinable!(passkeys -> users (user_id));
+diesel::joinable!(provider_identities -> users (user_id));
 diesel::joinable!(recovery_codes -> users (user_id));
 diesel::joinable!(role_permissions -> roles (role_id));
 diesel::joinable!(security_changes -> users (user_id));
@@ -486,6 +518,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     connections,
     domains,
     identities,
+    provider_identities,
     invitations,
     api_keys,
     assertions,

@@ -9,6 +9,7 @@ pub(super) fn sign_in_methods(organisation: &str, methods: &[AuthMethod]) -> Str
         AuthMethod::MagicLink => "an email link",
         AuthMethod::Passkey => "a passkey",
         AuthMethod::Sso => "its single sign-on",
+        AuthMethod::Provider => "another service",
     });
     let words = words.collect::<Vec<_>>().join(" or ");
     format!("{organisation} asks its members to sign in with {words}. Sign in again that way.")

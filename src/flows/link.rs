@@ -19,7 +19,7 @@ use crate::{
 #[template(path = "link.html")]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LinkPage {
-    organisation: String,
+    provider: String,
     email: String,
     signed_in: bool,
 }
@@ -27,11 +27,11 @@ pub(crate) struct LinkPage {
 /// `GET /auth/link`: somebody has an account here already, and signs in to it once the old way.
 pub(crate) async fn form(client: Client, visitor: MaybeUser, app: Data<App>) -> Result<Reply> {
     let secret = client.linking.clone().ok_or(Error::DeadLink)?;
-    let (keys, now) = (app.config().keys.clone(), app.now());
-    let (user, connection) = app.read(move |conn| pending_links::find(conn, &keys, &secret, now)).await?;
+    let (shared, now) = (App::clone(&app), app.now());
+    let (user, provider) = app.read(move |conn| pending_links::find(conn, shared.config(), &secret, now)).await?;
     let signed_in = visitor.signed_in().is_some_and(|me| me.user.id == user.id);
     let email = user.email.spelled().to_owned();
-    Ok(Reply::page(LinkPage { organisation: connection.name, email, signed_in }))
+    Ok(Reply::page(LinkPage { provider, email, signed_in }))
 }
 
 /// `POST /auth/link`: connects the two. A sign-in in this browser, after it was asked for, is as good as a step-up.
@@ -52,7 +52,8 @@ pub(crate) async fn create(
     }
     let (actor, user) = (me.actor(), me.user.clone());
     let device = client.device().name();
-    app.write(move |tx| pending_links::accept(tx, &actor, &user, &secret, &device)).await?;
+    let provider = app.write(move |tx| pending_links::accept(tx, &actor, &user, &secret, &device)).await?;
     pending::set_linking(&req.get_session(), None);
-    Ok(Reply::done("/me", "The two are connected. From now on you can sign in through your organisation."))
+    let through = provider.map_or_else(|| "through your organisation".to_owned(), |name| format!("with {name}"));
+    Ok(Reply::done("/me", format!("The two are connected. From now on you can sign in {through}.")))
 }

@@ -10,7 +10,7 @@ use crate::{
     clock::Timestamp,
     error::Result,
     ids::SecurityChangeId,
-    model::{identity, sign_in},
+    model::{identity, provider_identity, sign_in},
     web::{
         CurrentUser, Reply,
         device_list::DeviceList,
@@ -54,7 +54,7 @@ const RECENT: i64 = 5;
 
 /// `GET /me/security`
 pub(crate) async fn show(me: CurrentUser, app: Data<App>) -> Result<Reply> {
-    let (person, keys, now) = (me.user.clone(), app.config().keys.clone(), me.now);
+    let (person, inner, now) = (me.user.clone(), app.clone(), me.now);
     let (second_factors, logins, removed, unanswered, sso) = app
         .read(move |conn| {
             let factors = factors::of(conn, &person.id)?;
@@ -62,10 +62,14 @@ pub(crate) async fn show(me: CurrentUser, app: Data<App>) -> Result<Reply> {
             Ok((
                 second_factors,
                 sign_in::shown(conn, &person.id, person.is_verified(), None, RECENT)?,
-                put_back::list(conn, &keys, &person.id, now)?,
+                put_back::list(conn, &inner.config().keys, &person.id, now)?,
                 containment::unanswered(conn, &person.id, now)?,
                 Sso {
                     through: identity::list(conn, &person.id)?.into_iter().map(|(name, _)| name).collect(),
+                    providers: provider_identity::list(conn, &person.id)?
+                        .iter()
+                        .filter_map(|one| Some(one.provider_in(inner.config())?.name.clone()))
+                        .collect(),
                     is_required: sso_policy::required_connection(conn, &person)?.is_some(),
                 },
             ))

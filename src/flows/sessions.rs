@@ -57,7 +57,7 @@ pub(crate) async fn index(
     let cursor = query.into_inner().cursor;
     let is_continued = cursor.is_some();
     let DeviceList { sessions, next, others } = match together::take::<Vec<Listed>>(&req) {
-        Some(all) => DeviceList::page(&me, all, cursor, PAGE),
+        Some(all) => DeviceList::page(&me, all, cursor, PAGE).with_providers(&me, &app).await?,
         None => DeviceList::read(&me, &app, cursor, PAGE).await?,
     };
     Ok(Reply::page(SessionsPage { sessions, next, others, is_continued }))

@@ -12,7 +12,7 @@ use crate::{
     accounts::{
         authentication,
         containment::{self, Occasion},
-        email_verification, link_password, linking,
+        email_verification, link_password, linking, provider_identities,
     },
     app::App,
     clock::Timestamp,
@@ -23,7 +23,7 @@ use crate::{
     mail::EmailKind,
     model::{
         password::Password,
-        rate_limit,
+        provider_identity, rate_limit,
         token::{self, VerifyEmail},
         user::{self, PasswordCredential, User},
     },
@@ -220,12 +220,17 @@ async fn look_up(app: &App, secret: &Secret<VerifyEmail>) -> Result<(User, Vec<S
             (_, true) => Err(Error::AlreadyConfirmed),
             (false, false) => Err(Error::DeadLink),
             (true, false) => {
-                let identities = linking::unproved(conn, &user)?.into_iter().map(|(_, name)| name);
-                Ok((user, identities.collect()))
+                let at_connections = linking::unproved(conn, &user)?.into_iter().map(|(_, name)| name);
+                let at_providers = provider_identity::list(conn, &user.id)?;
+                Ok((user, at_connections.collect::<Vec<_>>(), at_providers))
             }
         }
     })
     .await
+    .map(|(user, mut identities, at_providers)| {
+        identities.extend(at_providers.iter().map(|one| one.provider_name(app.config()).to_owned()));
+        (user, identities)
+    })
     .map_err(|error| match error {
         // The claim ended between the two queries, and its link with it.
         Error::NotFound => Error::DeadLink,
@@ -302,6 +307,7 @@ fn redeem(
     if !keeps_identities {
         let user = user::by_id(tx.conn, &id)?;
         linking::forget_unproved(tx, &actor, &user)?;
+        provider_identities::forget_all(tx, &actor, &user.id)?;
     }
     Ok(id)
 }

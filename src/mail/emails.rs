@@ -22,6 +22,7 @@ mod api_key;
 mod credentials;
 mod deletion;
 mod email_change;
+mod identities;
 mod invitation;
 mod organisation;
 mod organisation_life;
@@ -33,13 +34,14 @@ mod test_email;
 pub(crate) use self::{
     api_key::{KeyNews, KeyTold, MakerNews, api_key, key_in_words, keys_of_maker},
     credentials::{
-        FactorChange, KeptCredentials, ResetOccasion, factor_changed, identity_linked, password_changed,
-        reset_password, reset_password_unconfirmed, secured_elsewhere, sign_in_again, wrong_step_ups,
+        FactorChange, KeptCredentials, ResetOccasion, factor_changed, password_changed, reset_password,
+        reset_password_unconfirmed, secured_elsewhere, sign_in_again, wrong_step_ups,
     },
     deletion::{
         deletion_cancelled, deletion_done, deletion_reminder, deletion_scheduled, unverified_account_ends,
     },
     email_change::{address_change_asked, address_changed, confirm_new_address},
+    identities::{identity_added, identity_linked, identity_removed},
     invitation::{InvitationAnswer, invitation, invitation_answered},
     organisation::{
         DisownedChange, MembershipChange, SetupLinkUse, Withdrawn, certificate_expires, disowned_changes,

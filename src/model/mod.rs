@@ -14,6 +14,8 @@ pub(crate) mod gate_session;
 pub(crate) mod held_role;
 pub(crate) mod identity;
 pub(crate) mod invitation;
+#[expect(dead_code, reason = "the flows of sign-in with a provider use it")]
+pub(crate) mod issuer;
 pub(crate) mod job;
 pub(crate) mod membership;
 pub(crate) mod name;
@@ -26,6 +28,7 @@ pub(crate) mod passkey;
 pub(crate) mod password;
 pub(crate) mod permission;
 pub(crate) mod personal_data;
+pub(crate) mod provider_identity;
 pub(crate) mod rate_limit;
 pub(crate) mod recovery_code;
 pub(crate) mod role;

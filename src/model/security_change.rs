@@ -29,7 +29,7 @@ text_enum! {
         AppAdded => "app_added",
         /// Recovery codes were made.
         CodesMade => "codes_made",
-        /// An identity at a provider was linked; the target is its connection.
+        /// An identity was linked; the target is its connection, or its own id where it is one at a provider.
         IdentityLinked => "identity_linked",
         /// Another address was asked for; the target stands for it.
         EmailChangeAsked => "email_change_asked",
@@ -70,7 +70,10 @@ pub(crate) const PERSONAL_DATA: PersonalData = PersonalData {
         ("passkey_id", "a number that stands for the passkey that device signed in with"),
         ("session_method", "how that device signed in"),
         ("session_factor", "with which second factor, where it gave one"),
-        ("session_connection", "a number that stands for the organisation's sign-in it came through"),
+        (
+            "session_connection",
+            "a number that stands for the organisation's sign-in, or the account elsewhere, that it came through",
+        ),
     ],
     erasure: Erasure::Removed,
     afterwards: "",
@@ -173,7 +176,7 @@ pub(crate) struct Beginning {
     pub method: Option<AuthMethod>,
     /// The second factor it began with.
     pub second_factor: Option<Factor>,
-    /// The connection it came through.
+    /// The connection that it came through, or the id of the identity at a provider.
     pub connection_id: Option<ConnectionId>,
 }
 

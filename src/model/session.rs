@@ -29,11 +29,11 @@ pub(crate) use self::{
     authentication::{Acr, Authentication},
     current::{CurrentSession, is_locked, needs_touch, rotate, touch},
     ending::{
-        count, end, end_by_secret, end_twin, hold, of_connection, of_sso, provider_session_of, revoke,
-        revoke_everybody, revoke_non_sso, revoke_of_passkey, revoke_others, revoke_relying_on,
-        revoke_single_factor, revoke_sso,
+        count, end, end_by_secret, end_twin, hold, of_connection, of_identity, of_sid, of_sso,
+        provider_session_of, revoke, revoke_everybody, revoke_non_sso, revoke_of_identity, revoke_of_passkey,
+        revoke_others, revoke_relying_on, revoke_single_factor, revoke_sso,
     },
-    list::Listed,
+    list::{Listed, providers},
     user_agent_change::{UserAgentChange, classify, lock, note_version},
 };
 pub use list::list;
@@ -61,9 +61,12 @@ pub(crate) const PERSONAL_DATA: PersonalData = PersonalData {
         ("passkey_id", "the passkey you used"),
         ("locked_by", "the device that a session was suddenly used from, in words"),
         ("binding", "a fingerprint of a mark that your browser holds while it is open"),
-        ("connection_id", "the organisation's sign-in that you came by"),
-        ("name_id_hash", "a fingerprint of what your organisation calls you"),
-        ("sid_hash", "a fingerprint of your session at your organisation"),
+        (
+            "connection_id",
+            "a number that stands for the organisation's sign-in, or your account elsewhere, that you came by",
+        ),
+        ("name_id_hash", "a fingerprint of what your organisation, or another service, calls you"),
+        ("sid_hash", "a fingerprint of your session there"),
         ("provider_session", "what your organisation calls you and that session, encrypted"),
         ("organisation_id", "the organisation that you use there"),
         ("stepped_up_with", "what you last confirmed with that it is you"),

@@ -1,10 +1,10 @@
-//! The session at an identity provider that a session here came from: as digests, and sealed.
+//! The session at an identity provider, or at a provider of the settings, that a session here came from: as digests, and sealed.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     error::Result,
-    ids::ConnectionId,
+    ids::{ConnectionId, ProviderIdentityId},
     saml::ProviderSession,
     secret::{self, Keys},
 };
@@ -15,7 +15,7 @@ const SEAL: &str = "sso_session";
 /// the secret key, to ask the identity provider to end it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SsoSession {
-    /// At which connection.
+    /// At which connection; of one at a provider, the id of the identity there.
     pub connection: ConnectionId,
     /// The digest of its person's NameID there.
     pub name_id_hash: String,
@@ -29,15 +29,24 @@ pub(crate) struct SsoSession {
 impl SsoSession {
     /// The one of this NameID and index (saml-core §2.7.2).
     pub(crate) fn new(connection: &ConnectionId, name_id: &str, index: Option<&str>) -> Self {
-        let digest = |kind: &str, parts: &[&str]| {
-            // Lengths first: no two lists of parts are one text.
-            let parts: String = parts.iter().map(|part| format!("\n{} {part}", part.len())).collect();
-            secret::digest(&format!("{kind} {connection}{parts}"))
-        };
         Self {
             connection: connection.clone(),
-            name_id_hash: digest("name", &[name_id]),
-            sid_hash: index.map(|index| digest("session", &[name_id, index])),
+            name_id_hash: digest("name", connection.as_str(), &[name_id]),
+            sid_hash: index.map(|index| digest("session", connection.as_str(), &[name_id, index])),
+            sealed: None,
+        }
+    }
+
+    /// The one of an identity at a provider, and of its session there where that has a name (`sid`).
+    pub(crate) fn of_identity(
+        id: &ProviderIdentityId,
+        (issuer, subject): (&str, &str),
+        sid: Option<&str>,
+    ) -> Self {
+        Self {
+            connection: ConnectionId::from_text(id.as_str()),
+            name_id_hash: digest("subject", issuer, &[subject]),
+            sid_hash: sid.map(|sid| sid_hash(issuer, sid)),
             sealed: None,
         }
     }
@@ -48,6 +57,18 @@ impl SsoSession {
         let digests = Self::new(connection, &there.name_id.value, there.index.as_deref());
         Ok(Self { sealed: Some(sealed), ..digests })
     }
+}
+
+/// What stands for a session at a provider, which names it with or without its person (OpenID Connect Back-Channel Logout
+/// §2.4).
+pub(crate) fn sid_hash(issuer: &str, sid: &str) -> String {
+    digest("sid", issuer, &[sid])
+}
+
+fn digest(kind: &str, of: &str, parts: &[&str]) -> String {
+    // Lengths first: no two lists of parts are one text.
+    let parts: String = parts.iter().map(|part| format!("\n{} {part}", part.len())).collect();
+    secret::digest(&format!("{kind} {of}{parts}"))
 }
 
 /// What an identity provider calls a session.

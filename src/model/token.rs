@@ -20,16 +20,20 @@ use crate::{
     secret::Secret,
 };
 
+#[expect(unused_imports, reason = "the flows of sign-in with a provider use it")]
+pub(crate) use self::purpose::{
+    OidcIntent, OidcParked, OidcRequest, OidcRequestState, OidcVia, ParkedResponse,
+};
 pub(crate) use self::{
     gate_code::{GateCode, GateHandover},
     hand_over::{HandOver, HandOverOffer},
     invite::{Invite, Invited},
     purpose::{
-        AddressChange, BeganWith, CancelDeletion, ChangeEmail, FirstFactor, LinkIdentity, LogoutOffer,
-        LogoutSent, MagicLink, MagicLinkBrowser, MagicLinkCode, MagicLinkRequest, PASSKEY_CEREMONY,
-        PendingSignIn, Purpose, RegisterPasskey, ReportSignIn, ReportedEvent, ResetPassword, ResumeRequest,
-        RevertEmailChange, SetUpConnection, SetupLinkState, SignOutThere, SsoHandoff, StopFactorReset,
-        UsePasskey, VerifyEmail,
+        AddressChange, BeganWith, CancelDeletion, ChangeEmail, CompleteSignUp, FirstFactor, LinkIdentity,
+        LogoutOffer, LogoutSent, MagicLink, MagicLinkBrowser, MagicLinkCode, MagicLinkRequest,
+        PASSKEY_CEREMONY, PendingLink, PendingSignIn, Purpose, RegisterPasskey, ReportSignIn, ReportedEvent,
+        ResetPassword, ResumeRequest, RevertEmailChange, SetUpConnection, SetupLinkState, SignOutThere,
+        SignUpState, SsoHandoff, StopFactorReset, UsePasskey, VerifyEmail,
     },
     reading::{Token, all_outstanding, is_live, is_used, outstanding, peek, peek_unowned},
     use_address::UseAddress,

@@ -7,6 +7,7 @@ use crate::{
     app::App,
     error::Result,
     ids::SessionId,
+    kinds::AuthMethod,
     model::session::{self, Listed},
 };
 
@@ -32,7 +33,23 @@ impl DeviceList {
         most: usize,
     ) -> Result<Self> {
         let (owner, now) = (me.user.id.clone(), me.now);
-        Ok(Self::page(me, app.read(move |conn| session::list(conn, &owner, now)).await?, cursor, most))
+        let all = app.read(move |conn| session::list(conn, &owner, now)).await?;
+        Self::page(me, all, cursor, most).with_providers(me, app).await
+    }
+
+    /// The same with the names of the providers that people signed in with, where they did.
+    pub(crate) async fn with_providers(mut self, me: &Authenticated, app: &App) -> Result<Self> {
+        if self.sessions.iter().all(|session| session.method != AuthMethod::Provider) {
+            return Ok(self);
+        }
+        let owner = me.user.id.clone();
+        let mut keys = app.read(move |conn| session::providers(conn, &owner)).await?;
+        for session in &mut self.sessions {
+            session.provider = keys.remove(&session.id);
+            let provider = session.provider.as_ref().and_then(|key| app.config().provider(key));
+            session.provider_name = provider.map(|provider| provider.name.clone());
+        }
+        Ok(self)
     }
 
     /// The same where `all` of them were read before. The device that asks comes first.

@@ -82,7 +82,7 @@ pub(crate) fn put_retry_after(answer: &mut HttpResponseBuilder, error: &Error) {
         Error::InvalidToken => {
             answer.insert_header((header::WWW_AUTHENTICATE, "Bearer error=\"invalid_token\""));
         }
-        Error::Busy | Error::Unavailable(_) | Error::NotReady(_) => {
+        Error::Busy | Error::Unavailable(_) | Error::NotReady(_) | Error::ProviderSilent(_) => {
             answer.insert_header((header::RETRY_AFTER, "5"));
         }
         Error::TooManyAttempts(seconds) => {

@@ -237,7 +237,13 @@ impl ErrorPage {
             Error::DeadInvitation(..) => {
                 ("This invitation no longer works", "/organisations", "Your organisations")
             }
-            Error::SsoRefused => ("You are not signed in", "/login", "Back to sign in"),
+            Error::SsoRefused
+            | Error::ProviderRefused(_)
+            | Error::ProviderUnknown(_)
+            | Error::ProviderSilent(_) => ("You are not signed in", "/login", "Back to sign in"),
+            Error::IdentityTaken(_) => {
+                ("That account is taken", "/me/security", "Go to sign-in and security")
+            }
             // By a link, not a redirect: browsers do not let what a form was answered with lead to another site.
             Error::SsoRequired(way) => {
                 ("Sign in with your organisation", way.as_str(), "Continue to your organisation")

@@ -52,7 +52,9 @@ pub(crate) fn icon(name: &str) -> &'static str {
         "magic_link" | "email" => {
             icon!(r#"<rect x="2.5" y="4.5" width="15" height="11" rx="2"/><path d="m3 6 7 5 7-5"/>"#)
         }
-        "sso" => icon!(r#"<path d="M11.5 3H15a2 2 0 0 1 2 2v10a2 2 0 0 1-2 2h-3.5M3 10h9M9 7l3 3-3 3"/>"#),
+        "sso" | "provider" => {
+            icon!(r#"<path d="M11.5 3H15a2 2 0 0 1 2 2v10a2 2 0 0 1-2 2h-3.5M3 10h9M9 7l3 3-3 3"/>"#)
+        }
         "done" => icon!(r#"<path d="m4.5 10.5 3.5 3.5 7.5-8"/>"#),
         "warning" => icon!(
             r#"<path d="M8.9 3.6 2.3 15a1.3 1.3 0 0 0 1.1 2h13.2a1.3 1.3 0 0 0 1.1-2L11.1 3.6a1.3 1.3 0 0 0-2.2 0zM10 8v3.5M10 14.2h.01"/>"#

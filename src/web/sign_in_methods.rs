@@ -31,7 +31,7 @@ pub(crate) struct SignInMethods {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SignInMethod {
-    /// `sso`, `password`, `magic_link`, `passkey`, `totp` or `recovery_code`.
+    /// `sso`, `provider`, `password`, `magic_link`, `passkey`, `totp` or `recovery_code`.
     pub method: &'static str,
     /// Its name.
     pub name: String,
@@ -86,6 +86,9 @@ impl SignInMethods {
         list.extend(factors.is_second_due().then(|| recovery_codes(factors)));
         list.extend((!sso.is_required && config.magic_links).then(|| magic_link(user)));
         list.extend(sso.through.iter().map(|name| organisation(name)));
+        if !sso.is_required {
+            list.extend(sso.providers.iter().map(|name| provider(name)));
+        }
         mark_last_method(&mut list);
         Self {
             list,
@@ -96,11 +99,13 @@ impl SignInMethods {
     }
 }
 
-/// How somebody comes in through organisations.
+/// How somebody comes in through organisations, and with accounts elsewhere.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Sso {
     /// The names of the connections that know them.
     pub through: Vec<String>,
+    /// The names of the providers whose accounts open theirs.
+    pub providers: Vec<String>,
     /// Whether they may not come in otherwise.
     pub is_required: bool,
 }
@@ -120,6 +125,10 @@ fn method(method: &'static str, name: &str, count: i64, state: String) -> SignIn
 
 fn organisation(name: &str) -> SignInMethod {
     method("sso", name, 1, "Linked".to_owned())
+}
+
+fn provider(name: &str) -> SignInMethod {
+    method("provider", name, 1, "Connected".to_owned())
 }
 
 fn password(factors: Factors) -> SignInMethod {
@@ -168,7 +177,7 @@ fn recovery_codes(factors: Factors) -> SignInMethod {
 /// The one way that opens the account by itself, where there is no other.
 fn mark_last_method(list: &mut [SignInMethod]) {
     let opens = |method: &SignInMethod| {
-        method.is_set && ["sso", "password", "magic_link", "passkey"].contains(&method.method)
+        method.is_set && ["sso", "provider", "password", "magic_link", "passkey"].contains(&method.method)
     };
     if list.iter().filter(|method| opens(method)).count() == 1
         && let Some(only) = list.iter_mut().find(|method| opens(method))

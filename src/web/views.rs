@@ -71,6 +71,12 @@ pub(crate) struct SessionView {
     pub expires_at: Timestamp,
     /// How it signed in.
     pub method: AuthMethod,
+    /// The key of the provider that it signed in with, where it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// What that is called.
+    #[serde(skip)]
+    pub provider_name: Option<String>,
     /// What was given after it, as a second step.
     pub second_factor: Option<Factor>,
     /// Whether the device is remembered.
@@ -102,6 +108,8 @@ impl SessionView {
             last_active_at: session.last_active_at,
             expires_at: session.expires_at,
             method: session.method,
+            provider: None,
+            provider_name: None,
             second_factor: session.second_factor,
             remembered: session.remembered,
             warning: session

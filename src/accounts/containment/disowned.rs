@@ -102,7 +102,7 @@ impl<'a> Disowned<'a> {
                     None => false,
                 }
             }
-            Some(AuthMethod::Sso) => session
+            Some(AuthMethod::Sso | AuthMethod::Provider) => session
                 .connection_id
                 .as_ref()
                 .is_some_and(|id| theirs(&[Kind::IdentityLinked], Some(id.as_str()))),
@@ -168,7 +168,7 @@ impl<'a> Disowned<'a> {
         self.began_so().any(|one| one.passkey_id.as_ref() == Some(passkey))
     }
 
-    /// Whether one of them came by this connection, whoever linked the identity there.
+    /// Whether one of them came by this connection, or identity at a provider, whoever linked it.
     pub(super) fn came_by(&self, connection: &ConnectionId) -> bool {
         self.began_so().any(|one| one.connection_id.as_ref() == Some(connection))
     }

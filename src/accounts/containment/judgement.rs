@@ -22,6 +22,7 @@ use crate::{
     model::{
         device::Device,
         domain,
+        provider_identity::{self, ProviderIdentity},
         security_change::{self, Kind, SecurityChange},
         session::{self, Listed},
         user::User,
@@ -58,8 +59,8 @@ pub(crate) struct Judgement {
     pub removes_app: bool,
     /// Whether the recovery codes are removed.
     pub removes_codes: bool,
-    /// The identities at providers that are removed.
-    pub identities: Vec<String>,
+    /// The identities that are removed.
+    pub identities: Vec<IdentityInDoubt>,
     /// Second factors that stay for now, and may be asked to be removed: what was added since the doubt, and all that a
     /// disowned session added.
     pub kept: Vec<Kept>,
@@ -67,6 +68,15 @@ pub(crate) struct Judgement {
     pub address: Option<EmailAddress>,
     /// Whether the account was to be deleted, and is kept.
     pub keeps_account: bool,
+}
+
+/// An identity that opens an account, and is removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum IdentityInDoubt {
+    /// At an organisation's connection, by the id of its row.
+    AtConnection(String),
+    /// At a provider of the settings.
+    AtProvider(ProviderIdentity),
 }
 
 /// A second factor that stays, while it is asked about. Its removal takes a while and can be stopped.
@@ -188,7 +198,7 @@ fn identities_in_doubt(
     user: &User,
     disowned: &Disowned,
     did: impl Fn(Kind, Option<&str>, Timestamp) -> bool,
-) -> Result<Vec<String>> {
+) -> Result<Vec<IdentityInDoubt>> {
     let speaks = domain::verified(conn, &user.email.domain())?.map(|domain| domain.organisation_id);
     type Row = (String, ConnectionId, Timestamp, OrganisationId);
     let linked: Vec<Row> = identities::table
@@ -205,7 +215,14 @@ fn identities_in_doubt(
         did(Kind::IdentityLinked, Some(connection.as_str()), *at)
             || (disowned.came_by(connection) && speaks.as_ref() != Some(of))
     });
-    Ok(in_doubt.map(|(id, ..)| id).collect())
+    let mut in_doubt: Vec<_> = in_doubt.map(|(id, ..)| IdentityInDoubt::AtConnection(id)).collect();
+    // One at a provider is the account's own to dispute, whatever its address.
+    let at_providers = provider_identity::list(conn, &user.id)?.into_iter().filter(|one| {
+        let id = one.id.as_str();
+        did(Kind::IdentityLinked, Some(id), one.created_at) || disowned.came_by(&ConnectionId::from_text(id))
+    });
+    in_doubt.extend(at_providers.map(IdentityInDoubt::AtProvider));
+    Ok(in_doubt)
 }
 
 /// Where the first of these moves began. Of moves at one moment it is the one that no other leads to.

@@ -13,7 +13,7 @@ use crate::{
         api_key::{self, Of},
         audit::Actor,
         device::Device,
-        identity, passkey,
+        identity, passkey, provider_identity,
         security_change::{self, Kind, SecurityChange},
         token::{self, BeganWith, ReportSignIn, ReportedEvent},
         user::User,
@@ -91,10 +91,13 @@ pub(crate) fn tell_of_password(tx: &mut Tx, actor: &Actor, user: &User, device: 
     let not_me = way_back_from(tx, actor, user, "Your password was changed", device)?;
     let passkeys = passkey::list(tx.conn, &user.id)?.into_iter().map(|one| one.name).collect();
     let organisations = identity::list(tx.conn, &user.id)?.into_iter().map(|(by, _)| by).collect();
+    let mut providers = provider_identity::list(tx.conn, &user.id)?;
+    providers.retain(|one| one.provider_in(tx.config).is_some());
+    let providers = providers.iter().map(|one| one.provider_name(tx.config).to_owned()).collect();
     let has_app = factors::of(tx.conn, &user.id)?.has_totp;
     let keys = api_key::list(tx.conn, Of::Person(&user.id))?;
     let keys = keys.iter().map(|key| emails::key_in_words(&key.name, &key.shown())).collect();
-    let kept = KeptCredentials { passkeys, organisations, has_app, keys };
+    let kept = KeptCredentials { passkeys, organisations, providers, has_app, keys };
     let (site, when) = (&tx.config.site, tx.now.exact());
     let email =
         emails::password_changed(site, &user.email, &user.name, (&when, device), &kept, not_me.reveal())?;

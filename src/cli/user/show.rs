@@ -22,6 +22,7 @@ use crate::{
         organisation::{self, Organisation},
         outbox,
         passkey::{self, Passkey},
+        provider_identity::{self, ProviderIdentity},
         session::{self, Listed},
         sign_in,
         user::User,
@@ -65,6 +66,11 @@ pub(crate) async fn run(app: &App, user: User, as_json: bool) -> Outcome {
         told["hasPassword"] = more.factors.has_password.into();
         told["identities"] =
             more.identities.iter().map(|(by, name)| json!({ "by": by, "name": name })).collect();
+        told["identitiesElsewhere"] = more
+            .at_providers
+            .iter()
+            .map(|one| json!({ "provider": one.provider, "knownAs": one.known_as }))
+            .collect();
         told["organisations"] = more
             .organisations
             .iter()
@@ -90,6 +96,10 @@ pub(crate) async fn run(app: &App, user: User, as_json: bool) -> Outcome {
     }
     for passkey in &more.passkeys {
         say!("  signs in   with the passkey {}", printable(&passkey.name));
+    }
+    for one in &more.at_providers {
+        let known_as = one.known_as.as_deref().unwrap_or(&one.subject);
+        say!("  signs in   with {} as {}", printable(&one.provider), printable(known_as));
     }
     for (by, name) in &more.identities {
         say!("  signs in   through {} as {}", printable(by), printable(name));
@@ -130,6 +140,7 @@ struct More {
     passkeys: Vec<Passkey>,
     // The connection, and the name there.
     identities: Vec<(String, String)>,
+    at_providers: Vec<ProviderIdentity>,
     organisations: Vec<(Organisation, HeldRole)>,
     // Kind, when it was written, and what became of it.
     emails: Vec<(String, Timestamp, &'static str)>,
@@ -157,6 +168,7 @@ impl More {
             factors: factors::of(conn, id)?,
             passkeys: passkey::list(conn, id)?,
             identities: identity::list(conn, id)?,
+            at_providers: provider_identity::list(conn, id)?,
             organisations: organisation::of(conn, id)?,
             emails: outbox::latest_to(conn, id, 10)?,
         })

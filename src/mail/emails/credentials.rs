@@ -136,6 +136,8 @@ pub(crate) struct KeptCredentials {
     pub passkeys: Vec<String>,
     /// The names of connections that it is signed in to through.
     pub organisations: Vec<String>,
+    /// The names of providers whose accounts open it.
+    pub providers: Vec<String>,
     /// Whether an authenticator app is asked for.
     pub has_app: bool,
     /// Its API keys, in words.
@@ -158,7 +160,8 @@ impl KeptCredentials {
             Some(name) => format!("single sign-on with {name}"),
             None => "single sign-on with an organisation".to_owned(),
         });
-        passkeys.chain(organisations).chain(self.has_app.then(|| "an authenticator app".to_owned())).collect()
+        let ways = passkeys.chain(organisations).chain(self.providers.iter().cloned());
+        ways.chain(self.has_app.then(|| "an authenticator app".to_owned())).collect()
     }
 }
 
@@ -270,26 +273,8 @@ pub(crate) fn factor_changed(
     sign_in_changed(site, to, name, (change.event(&site.name), change.words()), (when, device), not_me)
 }
 
-/// Tells somebody that they sign in through `organisation` from now on, since `when` and from which `device`. `not_me` is
-/// the way back.
-///
-/// # Errors
-/// When a template cannot be rendered.
-pub(crate) fn identity_linked(
-    site: &Site,
-    to: &EmailAddress,
-    name: &str,
-    organisation: &str,
-    (when, device): (&str, &str),
-    not_me: &str,
-) -> askama::Result<Email> {
-    let organisation = plain(organisation).unwrap_or("an organisation");
-    let what = format!("Single sign-on with {organisation} was linked");
-    let event = format!("Single sign-on linked to your {} account", site.name);
-    sign_in_changed(site, to, name, (event, &what), (when, device), not_me)
-}
-
-fn sign_in_changed(
+/// Tells somebody of an `event` (a subject), and `what` it was (a sentence without its full stop).
+pub(super) fn sign_in_changed(
     site: &Site,
     to: &EmailAddress,
     name: &str,

@@ -90,6 +90,7 @@ fn all() -> Vec<Email> {
             &KeptCredentials {
                 passkeys: vec!["Laptop".into()],
                 organisations: vec!["Acme".into()],
+                providers: vec!["GitHub".into()],
                 has_app: true,
                 keys: vec![key_in_words("Nightly build", "vstp_4Kx2…")],
             },
@@ -107,6 +108,10 @@ fn all() -> Vec<Email> {
             .unwrap(),
         recovery_code_used(&site, &ada, "Ada", "today", 3, "t0ken").unwrap(),
         identity_linked(&site, &ada, "Ada", "Acme", ("today", "Chrome on macOS"), "t0ken").unwrap(),
+        identity_added(&site, &ada, "Ada", ("GitHub", Some("ada")), ("today", "Chrome on macOS"), "t0ken")
+            .unwrap(),
+        identity_removed(&site, &ada, "Ada", ("GitHub", None), ("today", "Chrome on macOS"), "t0ken")
+            .unwrap(),
         wrong_codes(&site, &ada, "Ada", "today", "Chrome on macOS").unwrap(),
         wrong_step_ups(&site, &ada, "Ada", "today", "Chrome on macOS").unwrap(),
         membership("today", MembershipChange::MadeOwner),

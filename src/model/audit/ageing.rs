@@ -14,11 +14,12 @@ use crate::{
 pub(crate) const SIGN_INS: [&str; 4] = ["signed_in", "second_factor_asked", "stepped_up", "signed_out"];
 
 /// What anybody can cause who knows an address, as often as they like: sign-ins that fail, and links that are asked for.
-pub(crate) const ATTEMPTS: [&str; 6] = [
+pub(crate) const ATTEMPTS: [&str; 7] = [
     "sign_in_failed",
     "second_factor_failed",
     "step_up_failed",
     "sso_refused",
+    "provider_refused",
     "reset_requested",
     "magic_link_requested",
 ];

@@ -110,7 +110,7 @@ pub(crate) enum Event {
     RecoveryCodesMade {},
     /// A recovery code was used.
     RecoveryCodeUsed { left: i64 },
-    /// An account was made on its person's first arrival by single sign-on.
+    /// An account was made on its person's first sign-in through an organisation or a provider, or by an operator.
     Provisioned {},
     /// "Yes, this was me" was said of a sign-in.
     SignInConfirmed { session: SessionId },
@@ -118,6 +118,14 @@ pub(crate) enum Event {
     IdentityLinked { connection: ConnectionId },
     /// Identities were disconnected from the account.
     IdentitiesUnlinked { count: usize },
+    /// An identity at a provider was connected with the account.
+    ProviderIdentityLinked { provider: String },
+    /// An identity at a provider was disconnected from the account.
+    ProviderIdentityUnlinked { provider: String },
+    /// What came from a provider was refused.
+    ProviderRefused { provider: String, reason: String },
+    /// A provider ended sessions of the account that began with it.
+    SignedOutElsewhere { provider: String, count: usize },
     /// A response of an identity provider was refused.
     SsoRefused { connection: ConnectionId, reason: String },
     /// An identity provider was connected.
@@ -275,6 +283,7 @@ impl Event {
                 | Event::SecondFactorFailed {}
                 | Event::StepUpFailed { .. }
                 | Event::SsoRefused { .. }
+                | Event::ProviderRefused { .. }
         )
     }
 }

@@ -6,9 +6,12 @@ use diesel::prelude::*;
 use super::SessionSecret;
 use crate::{
     clock::Timestamp,
-    db::{Conn, Tx, schema::sessions},
+    db::{
+        Conn, Tx,
+        schema::{provider_identities, sessions},
+    },
     error::{Error, Result},
-    ids::{ConnectionId, Id, PasskeyId, SessionId, UserId},
+    ids::{ConnectionId, Id, PasskeyId, ProviderIdentityId, SessionId, UserId},
     kinds::{AuthMethod, Factor},
     model::sso_session::SsoSession,
 };
@@ -88,6 +91,20 @@ pub(crate) fn revoke_of_passkey(
     Ok(diesel::delete(relying.filter(sessions::id.ne(kept(keep)))).execute(tx.conn)?)
 }
 
+/// Ends every session of `owner` that began with this identity at a provider, but `keep`.
+pub(crate) fn revoke_of_identity(
+    tx: &mut Tx,
+    owner: &UserId,
+    identity: &ProviderIdentityId,
+    keep: Option<&SessionId>,
+) -> Result<usize> {
+    let came = sessions::table
+        .filter(sessions::user_id.eq(owner))
+        .filter(sessions::connection_id.eq(identity.as_str()))
+        .filter(sessions::id.ne(kept(keep)));
+    Ok(diesel::delete(came).execute(tx.conn)?)
+}
+
 /// How many sessions are live.
 pub(crate) fn count(conn: &mut Conn, now: Timestamp) -> Result<i64> {
     let live = sessions::table.filter(sessions::expires_at.gt(now)).filter(sessions::idle_expires_at.gt(now));
@@ -131,6 +148,24 @@ pub(crate) fn of_sso(conn: &mut Conn, there: &SsoSession) -> Result<Vec<(Session
         }
         None => theirs.select((sessions::id, sessions::user_id)).load(conn)?,
     })
+}
+
+/// The sessions that came from this one at a provider, and whose they are.
+pub(crate) fn of_sid(conn: &mut Conn, sid_hash: &str) -> Result<Vec<(SessionId, UserId)>> {
+    let theirs = sessions::table.filter(sessions::sid_hash.eq(sid_hash));
+    Ok(theirs.select((sessions::id, sessions::user_id)).load(conn)?)
+}
+
+/// The sessions that came by this identity at a provider, and whose they are.
+pub(crate) fn of_identity(
+    conn: &mut Conn,
+    identity: &ProviderIdentityId,
+) -> Result<Vec<(SessionId, UserId)>> {
+    let theirs = provider_identities::table
+        .find(identity)
+        .inner_join(sessions::table.on(sessions::user_id.eq(provider_identities::user_id)))
+        .filter(sessions::connection_id.eq(identity.as_str()));
+    Ok(theirs.select((sessions::id, sessions::user_id)).load(conn)?)
 }
 
 /// The sessions that came by a connection since a moment, and whose they are.

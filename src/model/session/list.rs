@@ -1,12 +1,15 @@
 //! Where somebody is signed in, as the list of devices shows it.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, collections::HashMap};
 
 use diesel::prelude::*;
 
 use crate::{
     clock::Timestamp,
-    db::{Conn, schema::sessions},
+    db::{
+        Conn,
+        schema::{provider_identities, sessions},
+    },
     direct,
     error::Result,
     ids::{SessionId, UserId},
@@ -61,4 +64,15 @@ pub fn list(conn: &mut Conn, owner: &UserId, now: Timestamp) -> Result<Vec<Liste
     // Here: a database copies every column into a sorter of its own, for the handful of devices that a person has.
     found.sort_by(|one, other| one.place().cmp(&other.place()));
     Ok(found)
+}
+
+/// With which provider, by its key, those of `owner`'s sessions began that began with one.
+pub(crate) fn providers(conn: &mut Conn, owner: &UserId) -> Result<HashMap<SessionId, String>> {
+    let came_by = sessions::connection_id.eq(provider_identities::id.nullable());
+    let keys: Vec<(SessionId, String)> = sessions::table
+        .inner_join(provider_identities::table.on(came_by))
+        .filter(sessions::user_id.eq(owner))
+        .select((sessions::id, provider_identities::provider))
+        .load(conn)?;
+    Ok(keys.into_iter().collect())
 }

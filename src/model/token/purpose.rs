@@ -1,5 +1,7 @@
 //! What a link or a step under way may prove: one thing each.
 
+#[expect(dead_code, reason = "the flows of sign-in with a provider use it")]
+mod oidc;
 mod sso;
 
 use chrono::TimeDelta;
@@ -13,9 +15,14 @@ use crate::{
     model::sso_session::SsoSession,
 };
 
+pub(crate) use oidc::{
+    CompleteSignUp, OidcIntent, OidcParked, OidcRequest, OidcRequestState, OidcVia, ParkedResponse,
+    SignUpState,
+};
 pub use sso::{AuthnRequestState, SamlRequest, SsoIntent};
 pub(crate) use sso::{
-    LinkIdentity, LogoutOffer, LogoutSent, SetUpConnection, SetupLinkState, SignOutThere, SsoHandoff,
+    LinkIdentity, LogoutOffer, LogoutSent, PendingLink, SetUpConnection, SetupLinkState, SignOutThere,
+    SsoHandoff,
 };
 
 /// What a token is for. A token of one purpose cannot be redeemed as another.
@@ -154,7 +161,7 @@ pub(crate) struct BeganWith {
     pub method: Option<AuthMethod>,
     /// The second factor.
     pub second_factor: Option<Factor>,
-    /// The connection it came through.
+    /// The connection that it came through, or the id of the identity at a provider.
     pub connection: Option<ConnectionId>,
 }
 

@@ -134,13 +134,26 @@ impl Purpose for SsoHandoff {
     }
 }
 
-/// Connects an identity with the account of whoever signs in to it once the old way. Claims the identity sealed.
+/// Connects an identity with the account of whoever signs in to it once the old way.
 #[derive(Debug)]
 pub(crate) struct LinkIdentity;
 
+/// The identity that is to be connected, sealed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum PendingLink {
+    /// At an organisation's connection.
+    Connection(String),
+    /// At a provider of the settings.
+    Provider {
+        /// The identity.
+        provider: String,
+    },
+}
+
 impl Purpose for LinkIdentity {
     const NAME: &'static str = "link_identity";
-    type Claim = String;
+    type Claim = PendingLink;
 
     fn life(_: &Lifetimes) -> TimeDelta {
         TimeDelta::minutes(15)
