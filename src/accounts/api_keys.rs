@@ -4,6 +4,7 @@
 //! does what it holds, whoever made it. No key signs in, steps up, or makes keys.
 
 pub(crate) mod endings;
+mod events;
 mod expiry;
 mod found;
 mod presented;
@@ -17,6 +18,7 @@ use chrono::TimeDelta;
 use self::telling::{tell_owners, tell_person};
 pub(crate) use self::{
     endings::suspend,
+    events::Event,
     expiry::{SPANS, remind, to_remind},
     found::found,
     presented::{KeyOwner, Presented, authenticate},
@@ -36,7 +38,7 @@ use crate::{
     mail::emails::KeyNews,
     model::{
         api_key::{self, ApiKey, ApiKeySecret, Fresh, KeyKind, KeyName, NewApiKey, Of},
-        audit::{self, Actor, Event},
+        audit::{self, Actor},
         organisation::Named,
         rate_limit,
         security_change::Kind,

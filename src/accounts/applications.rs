@@ -3,11 +3,25 @@
 use crate::{
     db::Tx,
     error::{Error, Result},
+    ids::ApplicationId,
     model::{
         application::{self, Application},
-        audit::{self, Actor, Event},
+        audit::{self, Actor, audit_events},
     },
 };
+
+audit_events! {
+    /// An operator added an application.
+    ApplicationAdded { application: ApplicationId, host: String } => of("application_added"),
+    /// An operator changed what it is called, what it asks for or how it behaves.
+    ApplicationChanged { application: ApplicationId, host: String } => of("application_changed"),
+    /// An operator took it out of use.
+    ApplicationDisabled { application: ApplicationId, host: String } => of("application_disabled"),
+    /// An operator put it back into use.
+    ApplicationEnabled { application: ApplicationId, host: String } => of("application_enabled"),
+    /// An operator removed it.
+    ApplicationRemoved { application: ApplicationId, host: String } => of("application_removed"),
+}
 
 /// Adds an application. [`Error::Conflict`] where there is one at its host.
 pub(crate) fn add(tx: &mut Tx, actor: &Actor, new: &Application) -> Result<()> {

@@ -13,11 +13,11 @@ use crate::{
     clock::Timestamp,
     db::{Conn, Tx},
     error::{Error, Result},
-    ids::{PasskeyId, SessionId, UserId},
+    ids::{ConnectionId, PasskeyId, SessionId, UserId},
     kinds::{AuthMethod, Factor},
     mail::{EmailKind, emails},
     model::{
-        audit::{self, Event},
+        audit::{self, audit_events},
         network,
         provider_identity::ProviderIdentity,
         rate_limit,
@@ -30,6 +30,19 @@ use crate::{
     secret::Secret,
     urls,
 };
+
+audit_events! {
+    /// A session began.
+    SignedIn { method: AuthMethod, session: SessionId } => of_sign_in("signed_in"),
+    /// A first factor was wrong.
+    SignInFailed { method: AuthMethod } => failure("sign_in_failed"),
+    /// A first factor was right, and a second is due.
+    SecondFactorAsked { method: AuthMethod } => of_sign_in("second_factor_asked"),
+    /// A second factor was wrong.
+    SecondFactorFailed {} => failure("second_factor_failed"),
+    /// A response of an identity provider was refused.
+    SsoRefused { connection: ConnectionId, reason: String } => failure("sso_refused"),
+}
 
 /// What came of a first factor.
 #[derive(Debug)]

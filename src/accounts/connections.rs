@@ -12,7 +12,7 @@ use crate::{
     ids::{ConnectionId, OrganisationId},
     mail::emails::SsoChange,
     model::{
-        audit::{self, Actor, Event},
+        audit::{self, Actor, audit_events},
         connection::{
             self, Connection, NewConnection,
             upkeep::{self, Settings, Unfit},
@@ -22,6 +22,21 @@ use crate::{
     },
     saml::Reason,
 };
+
+audit_events! {
+    /// An identity provider was connected.
+    ConnectionMade { organisation: OrganisationId, connection: ConnectionId }
+        => of_organisation("connection_made", "Connection created"),
+    /// The settings of a connection changed.
+    ConnectionChanged { organisation: OrganisationId, connection: ConnectionId }
+        => of_organisation("connection_changed", "Connection changed"),
+    /// An owner put a connection into use that a set-up link had changed.
+    ConnectionSwitchedOn { organisation: OrganisationId, connection: ConnectionId }
+        => of_organisation("connection_switched_on", "Connection switched on"),
+    /// A connection ended.
+    ConnectionRemoved { organisation: OrganisationId, connection: ConnectionId }
+        => of_organisation("connection_removed", "Connection removed"),
+}
 
 /// Connects an identity provider. [`Reason`] where its metadata is not good enough, [`Error::Invalid`] where the
 /// organisation has enough of them.

@@ -28,7 +28,7 @@ pub use occasion::{Occasion, end_access};
 use super::{
     deletion, email_change, factor_removal,
     factor_reset::{self, Target},
-    put_back, security_changes, sso_policy,
+    factors, identity_links, provider_identities, put_back, security_changes, sso_policy,
 };
 use crate::{
     clock::{Timestamp, span_in_words},
@@ -43,7 +43,7 @@ use crate::{
         emails::{self, ResetOccasion},
     },
     model::{
-        audit::{self, Actor, Event},
+        audit::{self, Actor, audit_events},
         connection, provider_identity, recovery_code,
         security_change::{self, Kind, NewChange},
         session,
@@ -53,6 +53,17 @@ use crate::{
     },
     secret::Secret,
 };
+
+audit_events! {
+    /// "This wasn't me": everything is signed out and the password is blocked.
+    AccountSecured {} => of("account_secured"),
+    /// "Yes, this was me" was answered to a sign-in.
+    SignInConfirmed { session: SessionId } => of("sign_in_confirmed"),
+    /// An operator locked the account.
+    UserLocked {} => of("user_locked"),
+    /// An operator unlocked the account.
+    UserUnlocked {} => of("user_unlocked"),
+}
 
 /// Notes in the session `here`, which is stepped up, that the sign-in that began `session` was its person's: no alert puts
 /// that in doubt, unless it puts `here` in doubt as well. [`Error::NotFound`] where no alert tells of it, or it is not younger.
@@ -167,7 +178,9 @@ fn remove_identities(tx: &mut Tx, actor: &Actor, id: &UserId, in_doubt: &[Identi
             IdentityInDoubt::AtProvider(identity) => {
                 put_back::keep_provider_identity(tx, actor, identity)?;
                 provider_identity::delete(tx, slice::from_ref(&identity.id))?;
-                let event = Event::ProviderIdentityUnlinked { provider: identity.provider.clone() };
+                let event = provider_identities::Event::ProviderIdentityUnlinked {
+                    provider: identity.provider.clone(),
+                };
                 audit::record(tx, actor, id, event)?;
             }
         }
@@ -175,7 +188,7 @@ fn remove_identities(tx: &mut Tx, actor: &Actor, id: &UserId, in_doubt: &[Identi
     let gone = identities::table.filter(identities::id.eq_any(at_connections));
     match diesel::delete(gone).execute(tx.conn)? {
         0 => Ok(()),
-        count => audit::record(tx, actor, id, Event::IdentitiesUnlinked { count }),
+        count => audit::record(tx, actor, id, identity_links::Event::IdentitiesUnlinked { count }),
     }
 }
 
@@ -189,7 +202,7 @@ fn remove_factors(tx: &mut Tx, actor: &Actor, id: &UserId, judged: &Judgement) -
     }
     match gone {
         0 => Ok(()),
-        _ => audit::record(tx, actor, id, Event::SecondFactorsReset {}),
+        _ => audit::record(tx, actor, id, factors::Event::SecondFactorsReset {}),
     }
 }
 
@@ -203,7 +216,7 @@ fn move_back(tx: &mut Tx, actor: &Actor, user: &User, old: EmailAddress) -> Resu
     // What the later mailboxes hold leads to addresses that were never the owner's.
     spend_later(tx, &user.id, &back.new)?;
     let (from, to) = (back.old.spelled().to_owned(), back.new.spelled().to_owned());
-    audit::record(tx, actor, &user.id, Event::EmailChangeUndone { from, to })?;
+    audit::record(tx, actor, &user.id, email_change::Event::EmailChangeUndone { from, to })?;
     Ok(true)
 }
 

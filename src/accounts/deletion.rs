@@ -19,7 +19,7 @@ use crate::{
     ids::{SessionId, UserId},
     mail::emails,
     model::{
-        audit::{self, Actor, Event},
+        audit::{self, Actor, audit_events},
         membership,
         rate_limit::{self, Limit},
         security_change::{self, Kind},
@@ -28,6 +28,19 @@ use crate::{
     },
     secret::Secret,
 };
+
+audit_events! {
+    /// The account is to be deleted.
+    DeletionScheduled { delete_at: Timestamp } => of("deletion_scheduled"),
+    /// The account stays.
+    DeletionCancelled {} => of("deletion_cancelled"),
+    /// An operator keeps the account from being purged.
+    DeletionHeld { reason: String } => of("deletion_held"),
+    /// An operator lifted that hold.
+    DeletionReleased {} => of("deletion_released"),
+    /// The account was purged.
+    Purged {} => of("purged"),
+}
 
 const ASKED: &str = "Your account is to be deleted";
 

@@ -10,12 +10,30 @@ use crate::{
     ids::{ConnectionId, DomainId, OrganisationId},
     mail::emails::SsoChange,
     model::{
-        audit::{self, Actor, Event},
+        audit::{self, Actor, audit_events},
         connection,
         domain::{self, Domain, Gone},
         organisation::{self, Organisation},
     },
 };
+
+audit_events! {
+    /// An organisation says that a domain is its own.
+    DomainAdded { organisation: OrganisationId, domain: String }
+        => of_organisation("domain_added", "Domain added"),
+    /// A domain was verified.
+    DomainVerified { organisation: OrganisationId, domain: String, by: &'static str }
+        => of_organisation("domain_verified", "Domain verified"),
+    /// A domain is no longer verified.
+    DomainUnverified { organisation: OrganisationId, domain: String }
+        => of_organisation("domain_unverified", "Domain no longer verified"),
+    /// A domain was taken off an organisation's list.
+    DomainRemoved { organisation: OrganisationId, domain: String }
+        => of_organisation("domain_removed", "Domain removed"),
+    /// The people of a domain are led to a connection, or to none.
+    DomainLed { organisation: OrganisationId, domain: String, connection: Option<ConnectionId> }
+        => of_organisation("domain_led", "Domain's connection changed"),
+}
 
 /// Adds a domain, unproved.
 pub fn add(

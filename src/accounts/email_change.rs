@@ -10,11 +10,22 @@ use crate::{
     ids::UserId,
     mail::emails,
     model::{
-        audit::Actor,
+        audit::{Actor, audit_events},
         token::{self, AddressChange, RevertEmailChange},
         user::{self, User},
     },
 };
+
+audit_events! {
+    /// Another address was asked for.
+    EmailChangeRequested { to: String } => of("email_change_requested"),
+    /// The address changed.
+    EmailChanged { from: String, to: String } => of("email_changed"),
+    /// A change of address was stopped.
+    EmailChangeStopped { to: String } => of("email_change_stopped"),
+    /// The old address was taken back.
+    EmailChangeUndone { from: String, to: String } => of("email_change_undone"),
+}
 
 /// Moves `id` from one confirmed address to another, and ends the claims to the new one.
 ///

@@ -10,13 +10,24 @@ use crate::{
     ids::UserId,
     mail::{EmailAddress, EmailKind, emails},
     model::{
-        audit::{self, Actor, Event},
+        audit::{self, Actor, audit_events},
         membership, rate_limit, sign_in,
         token::{self, UseAddress, VerifyEmail},
         user::{self, NewUser, User},
     },
     secret::{Secret, digest},
 };
+
+audit_events! {
+    /// An operator sent another link to confirm the address.
+    ConfirmationSent {} => of("confirmation_sent"),
+    /// The address is confirmed.
+    EmailConfirmed {} => of("email_confirmed"),
+    /// An unverified account ended, because another confirmed the address or its owner disowned it.
+    UnverifiedAccountRemoved { disowned: bool } => of("unverified_account_removed"),
+    /// Nobody confirmed the address in time.
+    UnverifiedAccountExpired {} => of("unverified_account_expired"),
+}
 
 /// Tells whoever a claimed address belongs to, once, that the account ends unless it is confirmed. Says whether there was
 /// anything to tell: an owner who has the address confirmed is not bothered.

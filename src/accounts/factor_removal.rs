@@ -5,7 +5,7 @@ use diesel::prelude::*;
 
 use super::{
     containment::occasion::{Occasion, end_access},
-    factors::{self, Factors},
+    factors::{self, Event, Factors},
     put_back, second_factors, sessions, sso_policy,
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     kinds::Factor,
     mail::emails::FactorChange,
     model::{
-        audit::{self, Actor, Event},
+        audit::{self, Actor},
         passkey, recovery_code,
         session::CurrentSession,
         totp,

@@ -21,13 +21,20 @@ use crate::{
         emails::{self, KeptCredentials, ResetStep},
     },
     model::{
-        audit::{self, Actor, Event},
+        audit::{self, Actor, audit_events},
         passkey,
         security_change::{self, Kind},
         token::{self, StopFactorReset},
         user::{self, Cursor, User},
     },
 };
+
+audit_events! {
+    /// An operator asked to have every second factor removed, after a delay.
+    SecondFactorsResetAsked { at: Timestamp } => of("second_factors_reset_asked"),
+    /// The reset was stopped.
+    SecondFactorsResetStopped {} => of("second_factors_reset_stopped"),
+}
 
 // The columns of a removal that does not wait any more.
 type Over = (

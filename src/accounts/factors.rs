@@ -13,10 +13,19 @@ use crate::{
         schema::{passkeys, recovery_codes, totp as apps, users},
     },
     error::Result,
-    ids::UserId,
+    ids::{PasskeyId, UserId},
     kinds::Factor,
-    model::{provider_identity, recovery_code},
+    model::{audit::audit_events, provider_identity, recovery_code},
 };
+
+audit_events! {
+    /// A second factor was added.
+    SecondFactorAdded { factor: Factor, passkey: Option<PasskeyId> } => of("second_factor_added"),
+    /// A second factor was removed.
+    SecondFactorRemoved { factor: Factor, passkey: Option<PasskeyId> } => of("second_factor_removed"),
+    /// Every second factor was removed, after an operator's reset or by containment.
+    SecondFactorsReset {} => of("second_factors_reset"),
+}
 
 /// What an account can prove.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

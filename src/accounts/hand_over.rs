@@ -18,7 +18,7 @@ use crate::{
     kinds::{AfterHandOver, Role},
     mail::emails,
     model::{
-        audit::{self, Actor, Event},
+        audit::{self, Actor, audit_events},
         held_role::HeldRole,
         membership,
         organisation::{self, Named, Organisation},
@@ -28,6 +28,18 @@ use crate::{
     },
     secret::Secret,
 };
+
+audit_events! {
+    /// An owner offered an organisation to a member.
+    HandOverOffered { organisation: OrganisationId, then: AfterHandOver }
+        => of_organisation("hand_over_offered", "Ownership offered"),
+    /// Such an offer was taken back.
+    HandOverTakenBack { organisation: OrganisationId }
+        => of_organisation("hand_over_taken_back", "Offer of ownership taken back"),
+    /// The member accepted; the owner who offered it became what is told.
+    HandedOver { organisation: OrganisationId, then: AfterHandOver }
+        => of_organisation("handed_over", "Ownership handed over"),
+}
 
 /// Offers an organisation to a member, who gets a link; an offer before this one ends. The caller holds the organisation's
 /// lock. [`Error::NotFound`] where they are no member, [`Error::Invalid`] where they cannot own it or do already,

@@ -5,12 +5,19 @@ use crate::{
     error::Result,
     ids::{ConnectionId, OrganisationId, UserId},
     model::{
-        audit::{self, Actor, Event},
+        audit::{self, Actor, audit_events},
         identity,
         user::{self, User},
     },
     saml,
 };
+
+audit_events! {
+    /// An identity was linked to the account.
+    IdentityLinked { connection: ConnectionId } => of("identity_linked"),
+    /// Identities were unlinked from the account.
+    IdentitiesUnlinked { count: usize } => of("identities_unlinked"),
+}
 
 /// Connects an identity with an account; its person has proved both. [`Error::Conflict`](crate::error::Error::Conflict) where
 /// it is connected already.

@@ -5,7 +5,7 @@
 use chrono::TimeDelta;
 
 use super::{
-    open_invitations::{self, is_backed},
+    open_invitations::{self, Event, is_backed},
     organisations,
     policy::{self, Membership},
 };
@@ -20,7 +20,7 @@ use crate::{
         emails::{self, InvitationAnswer},
     },
     model::{
-        audit::{self, Actor, Event},
+        audit::{self, Actor},
         held_role::HeldRole,
         invitation::{self, Invitation, Search, State},
         membership,

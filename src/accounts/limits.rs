@@ -10,13 +10,18 @@ use crate::{
     ids::UserId,
     mail::EmailAddress,
     model::{
-        audit::{self, Actor, Event},
+        audit::{self, Actor, audit_events},
         network::{client_network, network_prefix},
         rate_limit,
         user::{self, User},
     },
     secret,
 };
+
+audit_events! {
+    /// An operator cleared counters: what was tried before no longer counts.
+    LimitsCleared { count: usize } => of("limits_cleared"),
+}
 
 // The clients of a network are digested one by one, so it has at most 65,536 of them.
 const WIDEST: (u8, u8) = (16, 48);

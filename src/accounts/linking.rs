@@ -2,7 +2,12 @@
 
 use diesel::prelude::*;
 
-use super::{connections::hold, containment, identity_links, security_changes};
+use super::{
+    connections::hold,
+    containment,
+    identity_links::{self, Event},
+    security_changes,
+};
 use crate::{
     db::{
         Conn, Tx,
@@ -12,7 +17,7 @@ use crate::{
     ids::{ConnectionId, OrganisationId, UserId},
     mail::{EmailAddress, emails},
     model::{
-        audit::{self, Actor, Event},
+        audit::{self, Actor},
         connection::{self, Connection},
         domain, membership, organisation,
         security_change::Kind,

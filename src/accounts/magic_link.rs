@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::email_verification;
 use crate::model::{
-    audit::{self, Actor, Event},
+    audit::{self, Actor, audit_events},
     crockford, network, rate_limit,
     token::{self, MagicLink, MagicLinkBrowser, MagicLinkCode, MagicLinkRequest},
     user::{self, User},
@@ -22,6 +22,11 @@ use crate::{
     mail::{EmailAddress, EmailKind, emails},
     secret::{Keys, Secret, digest},
 };
+
+audit_events! {
+    /// A link to sign in was asked for.
+    MagicLinkRequested {} => attempt("magic_link_requested"),
+}
 
 /// How many short codes may be offered for one link.
 pub(crate) const MOST_CODES: i32 = 5;

@@ -7,11 +7,23 @@ use crate::{
     ids::{OrganisationId, UserId},
     kinds::Role,
     model::{
-        audit::{self, Actor, Event},
+        audit::{self, Actor, audit_events},
         membership, organisation,
         user::{self, User},
     },
 };
+
+audit_events! {
+    /// Somebody became a member.
+    MemberAdded { organisation: OrganisationId, role: Role }
+        => of_organisation("member_added", "Member added"),
+    /// Somebody is no longer a member, and what their role was: built in, or by its name.
+    MemberRemoved { organisation: OrganisationId, role: String }
+        => of_organisation("member_removed", "Member removed"),
+    /// A member got another role: built in, or by its name.
+    RoleChanged { organisation: OrganisationId, from: String, to: String }
+        => of_organisation("role_changed", "Member's role changed"),
+}
 
 /// Makes `user` a member, as [`membership::add`] does, and tells nobody. Whether they were none before. [`Error::Conflict`] where
 /// the organisation waits to be deleted.

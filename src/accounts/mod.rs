@@ -2,6 +2,7 @@
 
 pub(crate) mod api_keys;
 pub(crate) mod applications;
+pub(crate) mod audit_events;
 pub(crate) mod authentication;
 pub(crate) mod authn_request;
 pub(crate) mod ceremony;

@@ -8,11 +8,11 @@ use crate::{
     clock::Timestamp,
     db::{Conn, Tx},
     error::{Error, Result},
-    ids::{OrganisationId, RoleId, UserId},
+    ids::{InvitationId, OrganisationId, RoleId, UserId},
     kinds::{Permission, Role},
     mail::EmailAddress,
     model::{
-        audit::{self, Actor, Event},
+        audit::{self, Actor, audit_events},
         held_role::HeldRole,
         invitation::{self, Invitation, Search, State},
         organisation::{Named, Organisation},
@@ -22,6 +22,24 @@ use crate::{
     },
     secret::Secret,
 };
+
+audit_events! {
+    /// Somebody was invited, in a role: built in, or by its name.
+    MemberInvited { organisation: OrganisationId, invitation: InvitationId, role: String }
+        => of_organisation("member_invited", "Person invited"),
+    /// An invitation was sent again.
+    InvitationResent { organisation: OrganisationId, invitation: InvitationId }
+        => of_organisation("invitation_resent", "Invitation sent again"),
+    /// An invitation was taken back, or ended because whoever sent it may give that role no more.
+    InvitationRevoked { organisation: OrganisationId, invitation: InvitationId }
+        => of_organisation("invitation_revoked", "Invitation taken back"),
+    /// Somebody who was invited joined.
+    InvitationAccepted { organisation: OrganisationId, invitation: InvitationId }
+        => of_organisation("invitation_accepted", "Invitation accepted"),
+    /// Somebody who was invited did not want to join.
+    InvitationDeclined { organisation: OrganisationId, invitation: InvitationId }
+        => of_organisation("invitation_declined", "Invitation declined"),
+}
 
 /// Whether who sent an invitation may still send it.
 pub(crate) fn is_backed(conn: &mut Conn, invitation: &Invitation) -> Result<bool> {

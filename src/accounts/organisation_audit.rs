@@ -14,15 +14,27 @@ use crate::{
     clock::Timestamp,
     db::{Conn, Tx},
     error::Result,
-    ids::{AuditEventId, Id, InvitationId, UserId},
+    ids::{AuditEventId, Id, InvitationId, OrganisationId, UserId},
     kinds::Permission,
     mail::EmailAddress,
     model::{
-        audit::{self, Actor, ActorKind, Entry, Event, Filter},
+        audit::{self, Actor, ActorKind, Entry, Filter, audit_events},
         invitation, membership,
         rate_limit::{self, Limit},
     },
 };
+
+audit_events! {
+    /// A member took a copy of it: in which form, and which part of it.
+    AuditExported {
+        organisation: OrganisationId,
+        format: &'static str,
+        event: Option<String>,
+        by: Option<UserId>,
+        since: Option<Timestamp>,
+        until: Option<Timestamp>,
+    } => naming_an_account("audit_exported", "Audit log downloaded"),
+}
 
 /// Downloads of one organisation's record in an hour, and those of one member.
 const MOST_DOWNLOADS: i32 = 60;
@@ -30,50 +42,6 @@ const MOST_DOWNLOADS_BY_ONE: i32 = 30;
 
 /// The event that tells who did it only where they are a member whom the reader sees.
 const HIDES_ACTOR: &str = "invitation_declined";
-
-/// Every event that concerns an organisation, and what pages call it.
-pub(crate) const EVENTS: &[(&str, &str)] = &[
-    ("organisation_made", "Organisation created"),
-    ("organisation_renamed", "Organisation renamed"),
-    ("organisation_policy_changed", "Policy changed"),
-    ("organisation_deletion_scheduled", "Organisation deleted"),
-    ("organisation_restored", "Organisation restored"),
-    ("organisation_ended", "Organisation ended"),
-    ("member_added", "Member added"),
-    ("member_removed", "Member removed"),
-    ("role_changed", "Member's role changed"),
-    ("member_invited", "Person invited"),
-    ("invitation_resent", "Invitation sent again"),
-    ("invitation_revoked", "Invitation taken back"),
-    ("invitation_accepted", "Invitation accepted"),
-    ("invitation_declined", "Invitation declined"),
-    ("custom_role_made", "Role created"),
-    ("custom_role_changed", "Role changed"),
-    ("custom_role_removed", "Role removed"),
-    ("hand_over_offered", "Ownership offered"),
-    ("hand_over_taken_back", "Offer of ownership taken back"),
-    ("handed_over", "Ownership handed over"),
-    ("connection_made", "Connection created"),
-    ("connection_changed", "Connection changed"),
-    ("connection_switched_on", "Connection switched on"),
-    ("connection_removed", "Connection removed"),
-    ("setup_link_made", "Set-up link created"),
-    ("setup_link_used", "Set-up link used"),
-    ("setup_link_revoked", "Set-up link revoked"),
-    ("domain_added", "Domain added"),
-    ("domain_verified", "Domain verified"),
-    ("domain_unverified", "Domain no longer verified"),
-    ("domain_removed", "Domain removed"),
-    ("domain_led", "Domain's connection changed"),
-    ("domain_enforced", "Single sign-on required"),
-    ("domain_released", "Single sign-on no longer required"),
-    ("audit_exported", "Audit log downloaded"),
-];
-
-/// What pages call an event.
-pub(crate) fn title(event: &str) -> &str {
-    EVENTS.iter().find(|(name, _)| *name == event).map_or(event, |(_, title)| title)
-}
 
 /// An event as the organisation sees it.
 #[derive(Debug, Clone, Serialize)]

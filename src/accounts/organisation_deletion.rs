@@ -18,13 +18,25 @@ use crate::{
     mail::emails::{self, OrganisationNews},
     model::{
         api_key,
-        audit::{self, Actor, Event},
+        audit::{self, Actor, audit_events},
         connection, domain, membership,
         organisation::{self, Organisation},
         user,
     },
     urls,
 };
+
+audit_events! {
+    /// An owner deleted an organisation; it ends after the grace.
+    OrganisationDeletionScheduled { organisation: OrganisationId, delete_at: Timestamp }
+        => of_organisation("organisation_deletion_scheduled", "Organisation deleted"),
+    /// An organisation was restored in time.
+    OrganisationRestored { organisation: OrganisationId }
+        => of_organisation("organisation_restored", "Organisation restored"),
+    /// An organisation ended.
+    OrganisationEnded { organisation: OrganisationId }
+        => of_organisation("organisation_ended", "Organisation ended"),
+}
 
 /// What is deleted with an organisation.
 #[derive(Debug)]

@@ -2,18 +2,35 @@
 //!
 //! Whoever takes a slug or gives one up holds its name, so that no slug is an organisation's own and kept for another.
 
+use serde::Serialize;
+
 use super::policy::Membership;
 use crate::{
     db::Tx,
     error::{Error, Errors, Result},
     ids::OrganisationId,
     model::{
-        audit::{self, Actor, Event, OrganisationState},
+        audit::{self, Actor, audit_events},
         former_slug,
         organisation::{self, Organisation, Slug, Title},
         rate_limit,
     },
 };
+
+audit_events! {
+    /// An organisation got another name, or another short name.
+    OrganisationRenamed { organisation: OrganisationId, before: OrganisationState, after: OrganisationState }
+        => of_organisation("organisation_renamed", "Organisation renamed"),
+}
+
+/// What an organisation is called at one moment.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct OrganisationState {
+    /// Its name.
+    pub name: String,
+    /// Its part of a URL.
+    pub slug: String,
+}
 
 /// Makes sure that nobody but `organisation` had a slug lately, and that nobody takes it meanwhile. [`Error::Invalid`] where
 /// it is kept for another, was one's that is deleted, or has the shape of an id.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     containment::occasion::{Occasion, end_access},
-    hand_over_offers, identity_links, members, open_invitations, organisation_names,
+    hand_over_offers, identity_links, members, open_invitations, organisation_deletion, organisation_names,
     policy::{self, Membership},
     put_back, role_news, sessions, sso_policy,
 };
@@ -22,7 +22,7 @@ use crate::{
     kinds::{Permission, Role},
     mail::emails::MembershipChange,
     model::{
-        audit::{self, Actor, Event},
+        audit::{self, Actor, audit_events},
         domain,
         held_role::HeldRole,
         membership,
@@ -33,6 +33,12 @@ use crate::{
         user,
     },
 };
+
+audit_events! {
+    /// An organisation was made.
+    OrganisationMade { organisation: OrganisationId }
+        => of_organisation("organisation_made", "Organisation created"),
+}
 
 /// What is held here about a person, and what becomes of it.
 pub(crate) const PERSONAL_DATA: PersonalData = PersonalData {
@@ -177,7 +183,8 @@ pub(crate) fn replace_role(
     }
     membership::set(tx, organisation, user, role)?;
     let (from, to) = (before.audited(), role.audited());
-    audit::record(tx, actor, user, Event::RoleChanged { organisation: organisation.clone(), from, to })?;
+    let event = members::Event::RoleChanged { organisation: organisation.clone(), from, to };
+    audit::record(tx, actor, user, event)?;
     open_invitations::recheck(tx, actor, organisation, user)?;
     if role.is_owner() {
         role_news::follow_role(tx, organisation, user, MembershipChange::MadeOwner)
@@ -262,7 +269,8 @@ fn end_membership(
     diesel::delete(memberships::table.find((organisation, user))).execute(tx.conn)?;
     keep_an_owner(tx, organisation)?;
     forget_sign_in(tx, actor, organisation, user)?;
-    audit::record(tx, actor, user, Event::MemberRemoved { organisation: organisation.clone(), role })?;
+    let event = members::Event::MemberRemoved { organisation: organisation.clone(), role };
+    audit::record(tx, actor, user, event)?;
     open_invitations::recheck(tx, actor, organisation, user)?;
     super::api_keys::endings::end_at(tx, actor, organisation, user)?;
     open_invitations::end_to(tx, actor, organisation, user)?;
@@ -301,7 +309,7 @@ pub(crate) fn withdraw(tx: &mut Tx, actor: &Actor, user: &UserId) -> Result<()> 
         let slug = organisation::slug_of(tx.conn, &organisation)?;
         organisation::end(tx, &organisation)?;
         organisation_names::keep_back(tx, &slug)?;
-        audit::record(tx, actor, None, Event::OrganisationEnded { organisation })?;
+        audit::record(tx, actor, None, organisation_deletion::Event::OrganisationEnded { organisation })?;
     }
     diesel::delete(memberships::table.filter(memberships::user_id.eq(user))).execute(tx.conn)?;
     Ok(())

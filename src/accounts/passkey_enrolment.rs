@@ -1,12 +1,13 @@
 //! A passkey is added to an account, on record.
 
+use super::factors::Event;
 use crate::{
     db::Tx,
     error::Result,
     ids::UserId,
     kinds::Factor,
     model::{
-        audit::{self, Actor, Event},
+        audit::{self, Actor},
         passkey::{self, Passkey, PasskeyName},
     },
     webauthn::Credential,

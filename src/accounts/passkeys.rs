@@ -9,11 +9,18 @@ use crate::{
     ids::{PasskeyId, UserId},
     mail::emails::FactorChange,
     model::{
-        audit::{self, Actor, Event},
+        audit::{self, Actor, audit_events},
         passkey::{self, PasskeyName},
         user::User,
     },
 };
+
+audit_events! {
+    /// A passkey got another name.
+    PasskeyRenamed { passkey: PasskeyId } => of("passkey_renamed"),
+    /// A passkey's counter went back: there is a copy of it, and it opens nothing from now on.
+    PasskeyCopied { passkey: PasskeyId } => of("passkey_copied"),
+}
 
 /// Closes a passkey that was copied, signs out whoever came in with it, and tells its owner. Harmless twice.
 pub(crate) fn close(tx: &mut Tx, actor: &Actor, user: &User, id: &PasskeyId, device: &str) -> Result<()> {

@@ -3,17 +3,25 @@
 //! The export, the purge and the public page are all made from [`ALL`], so none of them can forget a table. A table
 //! that is in neither list fails a test, and so does a column of text that its entry does not name.
 
-use super::organisations;
+use super::{organisation_audit, organisations, sso_policy};
 use crate::{
     db::{Conn, Tx},
     error::Result,
     ids::{Id, UserId},
     model::{
-        api_key, audit, domain, gate_session, identity, invitation, note, outbox, passkey,
-        personal_data::PersonalData, provider_identity, rate_limit, recovery_code, security_change, session,
-        sign_in, sso_attempt, token, totp, user,
+        api_key,
+        audit::{self, audit_events},
+        domain, gate_session, identity, invitation, note, outbox, passkey,
+        personal_data::PersonalData,
+        provider_identity, rate_limit, recovery_code, security_change, session, sign_in, sso_attempt, token,
+        totp, user,
     },
 };
+
+audit_events! {
+    /// A user took a copy of it.
+    Exported {} => of("exported"),
+}
 
 /// Every table that holds something about people, as its person would look for it. A row of `users` goes last.
 pub const ALL: &[&PersonalData] = &[
@@ -72,7 +80,15 @@ pub(crate) fn of(conn: &mut Conn, id: &UserId) -> Result<Vec<&'static PersonalDa
 
 /// Ends everything that is held about `id`, at once: afterwards nothing says that there was such a person.
 pub(crate) fn erase(tx: &mut Tx, id: &UserId) -> Result<()> {
+    audit::wipe_details(tx, id, &naming())?;
     let pseudonym = Id::random()?;
     // Others refer to the row of `users`, which is first on the list.
     ALL.iter().rev().try_for_each(|entry| (entry.erase)(tx, id, &pseudonym))
+}
+
+// The events whose detail names an account besides their actor and subject. Not from `audit_events`, which knows the use cases
+// that erase accounts; a test holds that no other is declared.
+fn naming() -> Vec<&'static str> {
+    let kinds = [sso_policy::Event::KINDS, organisation_audit::Event::KINDS].into_iter().flatten();
+    kinds.filter(|kind| kind.names_account).map(|kind| kind.name).collect()
 }

@@ -18,7 +18,7 @@ use crate::{
     ids::OrganisationId,
     mail::emails,
     model::{
-        audit::{self, Actor, Event},
+        audit::{self, Actor, audit_events},
         domain,
         organisation::{self, Organisation},
         organisation_policy::OrganisationPolicy,
@@ -27,6 +27,15 @@ use crate::{
     },
     urls,
 };
+
+audit_events! {
+    /// What an organisation asks of whoever acts in it changed.
+    OrganisationPolicyChanged {
+        organisation: OrganisationId,
+        before: OrganisationPolicy,
+        after: OrganisationPolicy,
+    } => of_organisation("organisation_policy_changed", "Policy changed"),
+}
 
 /// The fewest minutes that a session may go unused, and that it lasts.
 pub(crate) const LEAST_MINUTES: (i32, i32) = (15, 60);

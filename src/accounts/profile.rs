@@ -7,12 +7,17 @@ use crate::{
     ids::{SessionId, UserId},
     kinds::Permission,
     model::{
-        audit::{self, Actor, Event},
+        audit::{self, Actor, audit_events},
         organisation::{Named, Organisation},
         session,
         user::{self, Name},
     },
 };
+
+audit_events! {
+    /// The display name changed.
+    Renamed {} => of("renamed"),
+}
 
 /// Changes what a person wants to be called.
 pub(crate) fn rename(tx: &mut Tx, actor: &Actor, id: &UserId, name: &Name) -> Result<()> {

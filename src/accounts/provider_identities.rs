@@ -12,7 +12,7 @@ use crate::{
     ids::{ProviderIdentityId, SessionId, UserId},
     mail::{EmailAddress, emails},
     model::{
-        audit::{self, Actor, Event},
+        audit::{self, Actor, audit_events},
         provider_identity::{self, ProviderIdentity},
         security_change::Kind,
         session, sso_session,
@@ -20,6 +20,15 @@ use crate::{
         user::{self, User},
     },
 };
+
+audit_events! {
+    /// An identity at a provider was connected with the account.
+    ProviderIdentityLinked { provider: String } => of("provider_identity_linked"),
+    /// An identity at a provider was disconnected from the account.
+    ProviderIdentityUnlinked { provider: String } => of("provider_identity_unlinked"),
+    /// A provider ended sessions of the account that began with it.
+    SignedOutElsewhere { provider: String, count: usize } => of("signed_out_elsewhere"),
+}
 
 /// What a provider tells of a person, after every check on the wire.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -16,7 +16,7 @@ use crate::{
     ids::UserId,
     mail::{EmailAddress, EmailKind},
     model::{
-        audit::{self, Actor, Event},
+        audit::{self, Actor, audit_events},
         domain, network,
         provider_identity::{self, ProviderIdentity},
         rate_limit::{self, Limit},
@@ -26,6 +26,11 @@ use crate::{
     secret::Secret,
     urls,
 };
+
+audit_events! {
+    /// What came from a provider was refused.
+    ProviderRefused { provider: String, reason: String } => failure("provider_refused"),
+}
 
 /// What the word of a provider comes to.
 #[derive(Debug)]

@@ -5,7 +5,8 @@ use diesel::prelude::*;
 use super::{
     connections,
     containment::occasion::{Occasion, end_access},
-    email_change, email_verification, identity_links,
+    email_change::{self, Event},
+    email_verification, identity_links,
     linking::{self, Admission},
     organisations, profile, registration, sso_policy,
 };
@@ -14,7 +15,7 @@ use crate::{
     error::Result,
     mail::EmailAddress,
     model::{
-        audit::{self, Actor, Event},
+        audit::{self, Actor},
         connection::{Connection, MappedProfile},
         domain, identity, membership,
         token::AddressChange,

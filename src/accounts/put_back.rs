@@ -7,7 +7,10 @@ use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{factors, linking, passkey_enrolment, provider_identities, second_factors, security_changes};
+use super::{
+    factors::{self, Event},
+    linking, passkey_enrolment, provider_identities, second_factors, security_changes,
+};
 use crate::{
     clock::Timestamp,
     db::{
@@ -19,7 +22,7 @@ use crate::{
     kinds::Factor,
     mail::emails::FactorChange,
     model::{
-        audit::{self, Actor, Event},
+        audit::{self, Actor},
         passkey::{self, PasskeyName},
         provider_identity::ProviderIdentity,
         security_change::{self, Kind},

@@ -7,10 +7,17 @@ use crate::{
     error::Result,
     ids::UserId,
     model::{
-        audit::{self, Actor, Event},
+        audit::{self, Actor, audit_events},
         recovery_code,
     },
 };
+
+audit_events! {
+    /// New recovery codes were made; older ones are dead.
+    RecoveryCodesMade {} => of("recovery_codes_made"),
+    /// A recovery code was used.
+    RecoveryCodeUsed { left: i64 } => of("recovery_code_used"),
+}
 
 /// Makes ten new codes, as they are to be shown once: `xxxx-xxxx-xxxx`. All older ones are dead.
 pub fn make(tx: &mut Tx, actor: &Actor, user: &UserId) -> Result<Vec<Zeroizing<String>>> {

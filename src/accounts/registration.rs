@@ -4,10 +4,20 @@ use crate::{
     db::Tx,
     error::Result,
     model::{
-        audit::{self, Actor, Event},
+        audit::{self, Actor, audit_events},
         user::{self, NewUser, ProvisionedUser, User},
     },
 };
+
+audit_events! {
+    /// An account was made. Its address is not confirmed.
+    SignedUp {} => of("signed_up"),
+    /// An account was made for somebody, by an identity provider or an operator.
+    Provisioned {} => of("provisioned"),
+    /// Demonstration data was made.
+    #[cfg_attr(not(feature = "development"), expect(dead_code, reason = "there is none in production"))]
+    Seeded {} => of("seeded"),
+}
 
 /// Makes an account whose address is a claim.
 pub(crate) fn register(tx: &mut Tx, actor: &Actor, new: NewUser) -> Result<User> {

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::Serialize;
+
 use super::{open_invitations, organisations, permissions, policy::Membership};
 use crate::{
     db::{Conn, Tx},
@@ -12,13 +14,38 @@ use crate::{
     ids::{Id, OrganisationId, RoleId},
     kinds::Role,
     model::{
-        audit::{self, Actor, Event, RoleState},
+        audit::{self, Actor, audit_events},
         held_role::HeldRole,
         membership,
         role::{self, CustomRole, RoleName},
         session,
     },
 };
+
+audit_events! {
+    /// An organisation made a role of its own.
+    CustomRoleMade {
+        organisation: OrganisationId,
+        role_id: RoleId,
+        name: String,
+        permissions: BTreeSet<String>,
+    } => of_organisation("custom_role_made", "Role created"),
+    /// Such a role got another name, or other permissions.
+    CustomRoleChanged { organisation: OrganisationId, role_id: RoleId, before: RoleState, after: RoleState }
+        => of_organisation("custom_role_changed", "Role changed"),
+    /// Such a role was removed.
+    CustomRoleRemoved { organisation: OrganisationId, role_id: RoleId, name: String }
+        => of_organisation("custom_role_removed", "Role removed"),
+}
+
+/// A custom role at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct RoleState {
+    /// What it was called.
+    pub name: String,
+    /// What it held.
+    pub permissions: BTreeSet<String>,
+}
 
 /// Roles of one organisation.
 pub(crate) const MOST_ROLES: usize = 20;

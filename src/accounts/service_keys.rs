@@ -4,11 +4,18 @@ use crate::{
     db::Tx,
     error::Result,
     model::{
-        audit::{self, Actor, Event},
+        audit::{self, Actor, audit_events},
         service_key,
     },
     saml::ServiceKey,
 };
+
+audit_events! {
+    /// A SAML key was made.
+    ServiceKeyMade {} => of("service_key_made"),
+    /// The announced SAML key is in use.
+    ServiceKeySwitched {} => of("service_key_switched"),
+}
 
 /// Puts a key in use where there is none yet. Of many at once, one does.
 pub fn begin(tx: &mut Tx, actor: &Actor, key: &ServiceKey) -> Result<()> {

@@ -9,10 +9,15 @@ use crate::{
     error::Result,
     ids::{SessionId, UserId},
     model::{
-        audit::{self, Actor, Event},
+        audit::{self, Actor, audit_events},
         network,
     },
 };
+
+audit_events! {
+    /// A session ended because another began.
+    SessionDisplaced { session: SessionId } => of("session_displaced"),
+}
 
 /// Ends sessions of `owner` until there is room for one more: each time the least recently used of those that began in the
 /// neighbourhood of the network with the most of them. So a flood of sign-ins from one place ends its own.

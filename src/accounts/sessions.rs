@@ -16,7 +16,7 @@ use crate::{
     ids::{ConnectionId, OrganisationId, PasskeyId, ProviderIdentityId, SessionId, UserId},
     kinds::{AuthMethod, Factor},
     model::{
-        audit::{self, Actor, Event},
+        audit::{self, Actor, audit_events},
         device::Device,
         organisation::CurrentOrganisation,
         session::{self, CurrentSession, SessionSecret},
@@ -25,6 +25,19 @@ use crate::{
         user::User,
     },
 };
+
+audit_events! {
+    /// A user ended their own session.
+    SignedOut {} => of_sign_in("signed_out"),
+    /// A session was ended from the list, or by the identity provider.
+    SessionRevoked { session: SessionId } => of("session_revoked"),
+    /// A session was suddenly used from another device, and is locked.
+    SessionLocked { session: SessionId, used_by: String } => of("session_locked"),
+    /// Other sessions ended, by their user or with a change.
+    OtherSessionsRevoked { count: usize } => of("other_sessions_revoked"),
+    /// An operator ended every session there was.
+    EverySessionRevoked { count: i64 } => of("every_session_revoked"),
+}
 
 /// The organisation whose identity provider a session came by, where it came by one.
 pub(crate) fn provider_of(conn: &mut Conn, session: &CurrentSession) -> Result<Option<OrganisationId>> {

@@ -18,7 +18,7 @@ use crate::{
     kinds::Permission,
     mail::emails::{self, SetupLinkUse, SsoChange},
     model::{
-        audit::{self, Actor, Event},
+        audit::{self, Actor, audit_events},
         connection::{self, Connection, upkeep, upkeep::Settings},
         identity,
         organisation::{self, Named, Organisation},
@@ -28,6 +28,18 @@ use crate::{
     secret::Secret,
     urls,
 };
+
+audit_events! {
+    /// An owner made a link by which somebody without an account sets a connection up.
+    SetupLinkMade { organisation: OrganisationId, connection: ConnectionId }
+        => of_organisation("setup_link_made", "Set-up link created"),
+    /// A set-up link was used.
+    SetupLinkUsed { organisation: OrganisationId, connection: ConnectionId, by: &'static str }
+        => of_organisation("setup_link_used", "Set-up link used"),
+    /// Set-up links were revoked.
+    SetupLinkRevoked { organisation: OrganisationId, connection: ConnectionId }
+        => of_organisation("setup_link_revoked", "Set-up link revoked"),
+}
 
 // Of one connection in an hour: each is an email to every owner.
 const MOST_USES: i32 = 30;
@@ -201,8 +213,10 @@ pub(crate) fn switch_on(
     }
     if connection.is_paused {
         upkeep::set_paused(tx, id, false)?;
-        let event =
-            Event::ConnectionSwitchedOn { organisation: organisation.clone(), connection: id.clone() };
+        let event = connections::Event::ConnectionSwitchedOn {
+            organisation: organisation.clone(),
+            connection: id.clone(),
+        };
         audit::record(tx, actor, None, event)?;
         let change = SsoChange::SwitchedOn { connection: &connection.name };
         sso_changes::note(tx, actor, organisation, Target::Connection(id), change)?;

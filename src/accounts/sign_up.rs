@@ -1,12 +1,12 @@
 //! Accounts that somebody else asked for: an operator, or whoever invited their person.
 
-use super::{containment, email_verification, invitations, registration};
+use super::{containment, email_verification, invitations, passwords::Event, registration};
 use crate::{
     db::Tx,
     error::{Error, Errors, Result},
     mail::{EmailAddress, emails::ResetOccasion},
     model::{
-        audit::{self, Actor, Event},
+        audit::{self, Actor},
         password::{
             Password,
             policy::{Context, weaknesses},

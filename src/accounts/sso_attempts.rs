@@ -1,6 +1,7 @@
 //! What came from an identity provider is noted, whether it was refused, tried, or proves somebody.
 
 use super::{
+    authentication,
     client_facts::ClientFacts,
     provisioning::{self, ProvisioningError},
 };
@@ -9,7 +10,7 @@ use crate::{
     error::Result,
     ids::{AttemptId, UserId},
     model::{
-        audit::{self, Event},
+        audit,
         connection::{self, Connection, MappedProfile},
         organisation,
         sso_attempt::{self, Detail},
@@ -181,6 +182,7 @@ fn note(
 
 fn record_refusal(tx: &mut Tx, client: &ClientFacts, connection: &Connection, reason: &str) -> Result<()> {
     tracing::warn!(connection.id = %connection.id, reason, "a response of an identity provider is refused");
-    let event = Event::SsoRefused { connection: connection.id.clone(), reason: reason.to_owned() };
+    let event =
+        authentication::Event::SsoRefused { connection: connection.id.clone(), reason: reason.to_owned() };
     audit::record(tx, &client.actor(), None, event)
 }

@@ -14,13 +14,22 @@ use crate::{
     kinds::Role,
     mail::{EmailAddress, emails::SsoChange},
     model::{
-        audit::{self, Actor, Event},
+        audit::{self, Actor, audit_events},
         connection::{self, Connection},
         domain::{self, Domain},
         membership, organisation,
         user::{self, User},
     },
 };
+
+audit_events! {
+    /// From now on the people of a domain sign in by its connection only.
+    DomainEnforced { organisation: OrganisationId, domain: String, break_glass: UserId }
+        => naming_an_account("domain_enforced", "Single sign-on required"),
+    /// The people of a domain may sign in otherwise again.
+    DomainReleased { organisation: OrganisationId, domain: String }
+        => of_organisation("domain_released", "Single sign-on no longer required"),
+}
 
 /// The domain of an address, where its people sign in through their organisation only. A connection that is out of use is
 /// nobody's only way in.

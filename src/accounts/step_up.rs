@@ -16,13 +16,22 @@ use crate::{
     kinds::{AuthMethod, Factor, StepUpMethod, Strength},
     mail::emails,
     model::{
-        audit::{self, Actor, Event},
+        audit::{self, Actor, audit_events},
         domain,
         rate_limit::{self, Limit},
         session::{self, CurrentSession},
         user::{self, User},
     },
 };
+
+audit_events! {
+    /// A step-up succeeded.
+    SteppedUp { with: &'static str } => of_sign_in("stepped_up"),
+    /// A step-up failed.
+    StepUpFailed { with: &'static str } => failure("step_up_failed"),
+    /// Too many step-ups in a row failed, and their session is over.
+    StepUpsExhausted { session: SessionId } => of("step_ups_exhausted"),
+}
 
 /// The methods by which `user` can make a step-up of this strength.
 pub(crate) fn methods(conn: &mut Conn, user: &User, strength: Strength) -> Result<Vec<&'static str>> {

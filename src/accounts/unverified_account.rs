@@ -9,11 +9,16 @@ use crate::{
     error::Result,
     ids::UserId,
     model::{
-        audit::{self, Actor, Event},
+        audit::{self, Actor, audit_events},
         identity, provider_identity, sign_in,
         user::{self, User},
     },
 };
+
+audit_events! {
+    /// What its maker had put there was removed.
+    UnverifiedAccountCleared {} => of("unverified_account_cleared"),
+}
 
 /// Confirms the address of a claim for whoever reads its mail, and returns the account as it is then.
 ///

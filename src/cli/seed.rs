@@ -7,7 +7,10 @@ use super::{
     outcome::{Outcome, sentence},
 };
 use crate::{
-    accounts::{connections, domains, email_verification, organisations, registration},
+    accounts::{
+        connections, domains, email_verification, organisations,
+        registration::{self, Event},
+    },
     app::App,
     db::Tx,
     error::{Error, Result},
@@ -15,7 +18,7 @@ use crate::{
     kinds::Role,
     mail::EmailAddress,
     model::{
-        audit::{self, Actor, Event},
+        audit::{self, Actor},
         connection::{Mapping, NewConnection},
         domain,
         organisation::{self, Slug, Title},

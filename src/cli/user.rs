@@ -11,7 +11,8 @@ use super::{
 };
 use crate::{
     accounts::{
-        containment, deletion, email_verification,
+        containment, deletion,
+        email_verification::{self, Event},
         factor_reset::{self, Asked},
         sign_up, sso_policy,
     },
@@ -22,7 +23,7 @@ use crate::{
     ids::{Id, UserId},
     mail::EmailAddress,
     model::{
-        audit::{self, Actor, Event},
+        audit::{self, Actor},
         user::{self, Name, User},
     },
 };

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use self::filter::{AuditQuery, Format};
 use crate::{
     accounts::{
+        audit_events,
         organisation_audit::{self, EventView},
         policy::AccessRequest,
     },
@@ -101,7 +102,7 @@ impl AuditPage {
 
 impl EventView {
     fn title(&self) -> &str {
-        organisation_audit::title(&self.event)
+        audit_events::title(&self.event)
     }
 
     fn icon(&self) -> &'static str {

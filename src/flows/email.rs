@@ -9,14 +9,14 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    accounts::{security_changes, sso_policy},
+    accounts::{email_change::Event, security_changes, sso_policy},
     app::App,
     clock::span_in_words,
     db::Tx,
     error::{Error, Errors, Result},
     mail::{EmailAddress, EmailKind, emails},
     model::{
-        audit::{self, Actor, Event},
+        audit::{self, Actor},
         rate_limit::{self, Limit},
         security_change::Kind,
         session,

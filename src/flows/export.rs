@@ -10,12 +10,15 @@ use futures_util::stream::{self, Stream};
 use serde_json::Value;
 
 use crate::{
-    accounts::{personal_data, sessions},
+    accounts::{
+        personal_data::{self, Event},
+        sessions,
+    },
     app::App,
     error::{Error, Result},
     ids::UserId,
     model::{
-        audit::{self, Actor, Event},
+        audit::{self, Actor},
         personal_data::ExportSection,
     },
     web::{Any, SteppedUp, VerifiedUser},

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    accounts::{email_verification, sso_policy},
+    accounts::{email_verification, passwords::Event, sso_policy},
     app::App,
     clock::span_in_words,
     db::Tx,
@@ -16,8 +16,7 @@ use crate::{
         emails::{self, ResetOccasion},
     },
     model::{
-        audit::{self, Event},
-        network,
+        audit, network,
         rate_limit::{self, Limit},
         token::{self, ResetPassword},
         user,

@@ -28,7 +28,8 @@ pub(crate) struct LinkPage {
 pub(crate) async fn form(client: Client, visitor: MaybeUser, app: Data<App>) -> Result<Reply> {
     let secret = client.linking.clone().ok_or(Error::DeadLink)?;
     let (shared, now) = (App::clone(&app), app.now());
-    let (user, provider) = app.read(move |conn| pending_links::find(conn, shared.config(), &secret, now)).await?;
+    let (user, provider) =
+        app.read(move |conn| pending_links::find(conn, shared.config(), &secret, now)).await?;
     let signed_in = visitor.signed_in().is_some_and(|me| me.user.id == user.id);
     let email = user.email.spelled().to_owned();
     Ok(Reply::page(LinkPage { provider, email, signed_in }))
@@ -54,6 +55,7 @@ pub(crate) async fn create(
     let device = client.device().name();
     let provider = app.write(move |tx| pending_links::accept(tx, &actor, &user, &secret, &device)).await?;
     pending::set_linking(&req.get_session(), None);
-    let through = provider.map_or_else(|| "through your organisation".to_owned(), |name| format!("with {name}"));
+    let through =
+        provider.map_or_else(|| "through your organisation".to_owned(), |name| format!("with {name}"));
     Ok(Reply::done("/me", format!("The two are connected. From now on you can sign in {through}.")))
 }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use crate::{
     accounts::{
-        authentication,
+        authentication::{self, Event},
         ceremony::{self, AssertionOutcome, CeremonyBinding},
         factor_reset,
     },
@@ -14,7 +14,7 @@ use crate::{
     error::{Error, Errors, Result},
     kinds::AuthMethod,
     model::{
-        audit::{self, Event},
+        audit,
         sign_in::{self, Attempt, Outcome},
         user::User,
     },

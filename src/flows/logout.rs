@@ -5,13 +5,10 @@ use actix_web::{HttpRequest, web::Data};
 use serde::Deserialize;
 
 use crate::{
-    accounts::provider_logout,
+    accounts::{provider_logout, sessions::Event},
     app::App,
     error::Result,
-    model::{
-        audit::{self, Event},
-        session, token,
-    },
+    model::{audit, session, token},
     web::{MaybeUser, PendingLogin, Query, Reply, local_path, pending},
 };
 

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     accounts::{
-        authentication, containment, security_changes,
+        authentication, containment,
+        passwords::Event,
+        security_changes,
         step_up::{self, Missed},
     },
     app::App,
@@ -15,7 +17,7 @@ use crate::{
     kinds::StepUpMethod,
     log,
     model::{
-        audit::{self, Event},
+        audit,
         password::{
             KnownDevice, Password,
             policy::{Context, judge},

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     accounts::{
         containment::{self, Occasion},
-        email_verification, linking, second_factors, security_changes, sso_policy, unverified_account,
+        email_verification, linking,
+        passwords::Event,
+        second_factors, security_changes, sso_policy, unverified_account,
     },
     app::App,
     clock::Timestamp,
@@ -16,7 +18,7 @@ use crate::{
     ids::UserId,
     log,
     model::{
-        audit::{self, Event},
+        audit,
         password::{
             Password, PasswordHash,
             policy::{Context, judge},

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     accounts::{
         containment::{self, Occasion},
-        sessions,
+        sessions::{self, Event},
     },
     app::App,
     clock::Timestamp,
@@ -20,7 +20,7 @@ use crate::{
     error::Result,
     ids::{SessionId, UserId},
     model::{
-        audit::{self, Event},
+        audit,
         session::{self, Listed},
     },
     web::{CurrentUser, Query, Reply, SteppedUpUser, device_list::DeviceList, together, views::SessionView},

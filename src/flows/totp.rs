@@ -9,7 +9,9 @@ use zeroize::Zeroizing;
 use crate::{
     accounts::{
         authentication::{self, IssuedSession},
-        factor_removal, factors, organisation_policy,
+        factor_removal,
+        factors::{self, Event},
+        organisation_policy,
         second_factors::{self, Code},
         security_changes,
     },
@@ -19,7 +21,7 @@ use crate::{
     kinds::Factor,
     mail::emails::FactorChange,
     model::{
-        audit::{self, Actor, Event},
+        audit::{self, Actor},
         security_change::Kind,
         session::CurrentSession,
         totp::{self, SharedSecret},

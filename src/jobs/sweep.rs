@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::run::{Run, Stop};
 use crate::{
-    accounts::put_back,
+    accounts::{audit_events, put_back},
     db::Tx,
     error::Result,
     model::{
@@ -32,8 +32,8 @@ const BROOMS: &[(&str, Broom)] = &[
     ("former_slugs", former_slug::sweep),
     ("emails", outbox::sweep),
     ("audit_networks", audit::forget_networks),
-    ("audit_sign_ins", audit::sweep_sign_ins),
-    ("audit_attempts", audit::sweep_attempts),
+    ("audit_sign_ins", audit_events::sweep_sign_ins),
+    ("audit_attempts", audit_events::sweep_attempts),
     // Nothing ends here: what a previous key sealed is sealed anew, so that nothing ends with that key.
     ("resealed", secret_key::renew),
 ];

@@ -6,7 +6,7 @@ use super::current;
 #[derive(Debug)]
 pub(crate) struct Audited {
     /// The event's name.
-    pub event: String,
+    pub event: &'static str,
     /// By which method somebody proved, or failed to prove, who they are.
     pub method: Option<String>,
     /// Whether it was an attempt that failed.

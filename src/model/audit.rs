@@ -18,8 +18,8 @@ use crate::{
 };
 
 pub(crate) use self::{
-    ageing::{forget_networks, sweep_attempts, sweep_sign_ins},
-    event::{Event, OrganisationState, RoleState},
+    ageing::{forget_networks, sweep},
+    event::{AuditEvent, EventKind, Retention, audit_events},
     organisation::{Filter, cursor_at, of_organisation},
 };
 
@@ -91,16 +91,17 @@ fn anonymise(tx: &mut Tx, id: &UserId, pseudonym: &UserId) -> Result<()> {
     // An unauthenticated actor acting on this account, usually its owner.
     diesel::update(about.filter(audit::actor_id.is_null())).set(nowhere()).execute(tx.conn)?;
     diesel::update(about).set((audit::subject_id.eq(pseudonym), audit::detail.eq("{}"))).execute(tx.conn)?;
-    // Whose detail names them besides actor and subject. What happened is not rewritten, but may be wiped.
+    Ok(())
+}
+
+/// Wipes the details of events of these names that name a person. What happened is not rewritten.
+pub(crate) fn wipe_details(tx: &mut Tx, id: &UserId, events: &[&str]) -> Result<()> {
     let naming = audit::table
-        .filter(audit::event.eq_any(NAMING))
+        .filter(audit::event.eq_any(events))
         .filter(audit::detail.like(format!("%\"{}\"%", id.as_str())));
     diesel::update(naming).set(audit::detail.eq("{}")).execute(tx.conn)?;
     Ok(())
 }
-
-// The events whose detail names an account.
-const NAMING: [&str; 2] = ["audit_exported", "domain_enforced"];
 
 text_enum! {
     /// What kind of actor it was.
@@ -154,14 +155,19 @@ pub(crate) fn record<'a>(
     tx: &mut Tx,
     actor: &Actor,
     subject: impl Into<Option<&'a UserId>>,
-    event: Event,
+    event: impl AuditEvent,
 ) -> Result<()> {
-    let told = serde_json::to_value(&event)?;
-    let (name, detail) = told
-        .as_object()
-        .and_then(|object| object.iter().next())
-        .ok_or_else(|| anyhow::anyhow!("an event without a name"))?;
-    let subject = subject.into();
+    let detail = serde_json::to_value(&event)?;
+    write(tx, actor, subject.into(), event.kind(), &detail)
+}
+
+fn write(
+    tx: &mut Tx,
+    actor: &Actor,
+    subject: Option<&UserId>,
+    kind: &EventKind,
+    detail: &Value,
+) -> Result<()> {
     diesel::insert_into(audit::table)
         .values((
             audit::id.eq(AuditEventId::random()?),
@@ -170,7 +176,7 @@ pub(crate) fn record<'a>(
             audit::actor_id.eq(&actor.user),
             audit::session_id.eq(&actor.session),
             audit::ip.eq(&actor.ip),
-            audit::event.eq(name),
+            audit::event.eq(kind.name),
             audit::subject_id.eq(subject),
             audit::detail.eq(detail.to_string()),
             // An event that concerns an organisation names it.
@@ -180,9 +186,9 @@ pub(crate) fn record<'a>(
     let text = |id: &UserId| id.as_str().to_owned();
     let method = ["method", "with"].iter().find_map(|name| detail[*name].as_str());
     tx.audited.push(Audited {
-        event: name.clone(),
+        event: kind.name,
         method: method.map(str::to_owned),
-        is_failure: event.is_failure(),
+        is_failure: kind.is_failure,
         user: subject.map(text),
         actor: log::Actor {
             kind: actor.kind.as_str(),

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::{
     delete::{run_deletions, step_up},
     harness::{
-        TestApp, Visitor, constants,
+        TestApp, Visitor,
         organisations::{Acme, stepped_up},
         wire,
     },
@@ -95,26 +95,6 @@ async fn a_record_has_what_concerns_the_organisation_and_nothing_else_of_its_mem
         names(other["events"].as_array().unwrap()),
         BTreeSet::from(["organisation_made", "member_added"])
     );
-}
-
-#[test]
-fn every_event_that_names_an_organisation_has_a_title() {
-    let source = fs::read_to_string("src/model/audit/event.rs").unwrap();
-    let (_, variants) = source.split_once("enum Event {").unwrap();
-    let (variants, _) = variants.split_once("\n}").unwrap();
-    let concern = |variant: &&str| variant.contains("organisation: OrganisationId");
-    let name = |variant: &str| {
-        let rest = variant.rsplit("///").next().unwrap();
-        let name = rest.lines().nth(1).unwrap().trim().split(' ').next().unwrap().to_owned();
-        let words =
-            name.chars().flat_map(|c| c.is_uppercase().then_some('_').into_iter().chain(c.to_lowercase()));
-        words.skip(1).collect::<String>()
-    };
-    let written: BTreeSet<String> = variants.split("},").filter(concern).map(name).collect();
-    let listed = constants::words("src/accounts/organisation_audit.rs", "EVENTS");
-    let listed: BTreeSet<String> = listed.into_iter().step_by(2).collect();
-    assert!(written.len() > 30, "{written:?}");
-    assert_eq!(listed, written, "left: EVENTS; right: the events that name an organisation");
 }
 
 #[actix_web::test]

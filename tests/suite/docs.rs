@@ -14,7 +14,10 @@ use vestibule::{
     routes::entries,
 };
 
-use crate::harness::{constants::number, run_program};
+use crate::{
+    audit_events::{Declared, declared},
+    harness::{constants::number, run_program},
+};
 
 const README: &str = include_str!("../../README.md");
 
@@ -236,36 +239,22 @@ fn the_numbers_are_the_defaults_of_the_program() {
 
 #[test]
 fn the_audit_events_are_those_of_the_program() {
-    let source = fs::read_to_string("src/model/audit/event.rs").unwrap();
-    let (_, variants) = source.split_once("enum Event {").unwrap();
     let (_, block) = block("events");
     let written: BTreeMap<&str, &str> = block
         .lines()
         .filter_map(|row| row.strip_prefix("| `")?.strip_suffix(" |")?.split_once("` | "))
         .collect();
-    let names = variants.lines().take_while(|line| *line != "}").filter_map(|line| {
-        let name = line.strip_prefix("    ")?;
-        let name = &name[..name.find(" {")?];
-        (!name.is_empty() && name.chars().all(char::is_alphanumeric)).then(|| snake_case(name))
-    });
-    let rows = names.map(|name| {
-        let says = written.get(name.as_str()).copied().unwrap_or(UNWRITTEN);
-        [format!("`{name}`"), says.to_owned()]
+    // In the order that they are explained in; what nobody has explained goes last.
+    let mut events = declared();
+    let order = |event: &Declared| block.find(&format!("| `{}` |", event.name)).unwrap_or(block.len());
+    events.sort_by_key(order);
+    let rows = events.iter().map(|event| {
+        let says = written.get(event.name.as_str()).copied().unwrap_or(UNWRITTEN);
+        [format!("`{}`", event.name), says.to_owned()]
     });
     let expected = table(["event", "when"], rows);
     assert_block("events", &expected);
     assert!(expected.lines().count() > 50 && !expected.contains(&format!("| {UNWRITTEN} |")), "{expected}");
-}
-
-fn snake_case(name: &str) -> String {
-    let mut text = String::new();
-    for character in name.chars() {
-        if character.is_uppercase() && !text.is_empty() {
-            text.push('_');
-        }
-        text.extend(character.to_lowercase());
-    }
-    text
 }
 
 #[test]

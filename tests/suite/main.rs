@@ -5,6 +5,7 @@ mod account_protection;
 mod assets;
 mod audit;
 mod audit_ages;
+mod audit_events;
 mod authentication;
 mod bodies;
 mod cancel_deletion;

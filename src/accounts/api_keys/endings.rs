@@ -1,6 +1,6 @@
 //! What becomes of API keys when access to an account ends.
 
-use super::telling::tell_owners_of_maker;
+use super::{events::Event, telling::tell_owners_of_maker};
 use crate::{
     db::Tx,
     error::Result,
@@ -8,7 +8,7 @@ use crate::{
     mail::emails::MakerNews,
     model::{
         api_key,
-        audit::{self, Actor, Event},
+        audit::{self, Actor},
         user::User,
     },
 };

@@ -1,13 +1,16 @@
 //! Keys that somebody found where they should not be.
 
-use super::telling::{tell_owners, tell_person};
+use super::{
+    events::Event,
+    telling::{tell_owners, tell_person},
+};
 use crate::{
     db::Tx,
     error::Result,
     mail::emails::KeyNews,
     model::{
         api_key::{self, ApiKeySecret},
-        audit::{self, Actor, Event},
+        audit::{self, Actor},
         organisation, user,
     },
     secret::Secret,

@@ -8,14 +8,17 @@ use serde_json::Value;
 
 use super::deeds::{Deed, Deeds};
 use crate::{
-    accounts::{members, organisation_deletion, organisations, role_news, sso_policy},
+    accounts::{
+        members::{self, Event},
+        organisation_deletion, organisations, role_news, sso_policy,
+    },
     db::{Conn, Tx, schema::audit},
     error::Result,
     ids::{AuditEventId, OrganisationId, UserId},
     kinds::Role,
     mail::emails::{MembershipChange, Withdrawn},
     model::{
-        audit::{self as record, Actor, Event},
+        audit::{self as record, Actor},
         held_role::HeldRole,
         membership, organisation, role, user,
     },

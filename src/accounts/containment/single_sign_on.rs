@@ -7,14 +7,14 @@ use std::collections::{HashMap, HashSet};
 
 use super::{deeds::Delegates, way_back::way_back};
 use crate::{
-    accounts::{domains, sessions, sso_changes::Circumstances, sso_policy},
+    accounts::{connections::Event, domains, sessions, sso_changes::Circumstances, sso_policy},
     clock::Timestamp,
     db::{Conn, Tx},
     error::{Error, Result},
     ids::{ConnectionId, DomainId, OrganisationId, SessionId, UserId},
     mail::emails::{self, Withdrawn},
     model::{
-        audit::{self, Actor, Event},
+        audit::{self, Actor},
         connection::{self, Connection, upkeep},
         domain::{self, Domain},
         identity, network, organisation,

@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use crate::{
-    accounts::{domains, sessions, sso_policy},
+    accounts::{connections::Event, domains, sessions, sso_policy},
     clock::Timestamp,
     db::Tx,
     error::{Error, Result},
     ids::ConnectionId,
     model::{
-        audit::{self, Actor, Event},
+        audit::{self, Actor},
         connection::{self, upkeep},
         domain, organisation,
     },

@@ -7,10 +7,7 @@ use chrono::{DateTime, Datelike, NaiveDate, TimeDelta};
 use serde::Deserialize;
 
 use crate::{
-    accounts::{
-        organisation_audit::{self, EVENTS},
-        policy::Membership,
-    },
+    accounts::{audit_events, organisation_audit, policy::Membership},
     clock::Timestamp,
     db::Conn,
     error::{Error, Errors, Result},
@@ -93,7 +90,7 @@ impl AuditQuery {
     pub(super) fn filter(&self, conn: &mut Conn, mine: &Membership) -> Result<Filter> {
         let mut errors = Errors::default();
         if let Some(event) = &self.event
-            && !EVENTS.iter().any(|(name, _)| name == event)
+            && !audit_events::of_organisations().any(|(name, _)| name == event)
         {
             errors.add("event", "There is no such event.");
         }

@@ -9,14 +9,15 @@ use crate::{
     accounts::{
         authentication,
         containment::{self, Occasion},
-        email_change, factors, link_password, security_changes, sso_policy,
+        email_change::{self, Event},
+        factors, link_password, security_changes, sso_policy,
     },
     app::App,
     db::Tx,
     error::{Error, Errors, Result},
     ids::SessionId,
     model::{
-        audit::{self, Event},
+        audit,
         password::Password,
         token::{self, AddressChange, ChangeEmail},
         user::{self, User},

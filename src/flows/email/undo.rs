@@ -8,15 +8,15 @@ use super::Link;
 use crate::{
     accounts::{
         containment::{self, Contained},
-        email_change, security_changes,
+        email_change::{self, Event},
+        security_changes,
     },
     app::App,
     db::Tx,
     error::{Error, Errors, Result},
     mail::emails::ResetOccasion,
     model::{
-        audit::{self, Event},
-        security_change,
+        audit, security_change,
         token::{self, AddressChange, ChangeEmail, ReportSignIn, ResetPassword, RevertEmailChange},
         user,
     },

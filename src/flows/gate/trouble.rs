@@ -9,12 +9,10 @@ use super::{
     query::{self, Way},
 };
 use crate::{
+    accounts::sessions::Event,
     app::App,
     error::{Error, Errors, Result},
-    model::{
-        audit::{self, Event},
-        session,
-    },
+    model::{audit, session},
     web::{CurrentUser, Input, MaybeUser, Reply},
 };
 

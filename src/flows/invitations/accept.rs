@@ -8,7 +8,9 @@ use crate::{
     accounts::{
         authentication,
         invitations::{self, Which},
-        open_invitations, sign_up,
+        open_invitations,
+        sessions::Event,
+        sign_up,
     },
     app::App,
     clock::Timestamp,
@@ -17,7 +19,7 @@ use crate::{
     kinds::{AuthMethod, DeadInvitation},
     log,
     model::{
-        audit::{self, Event},
+        audit,
         invitation::Invitation,
         organisation::{self, Organisation},
         password::Password,

@@ -5,14 +5,14 @@ use std::array;
 use chrono::TimeDelta;
 
 use crate::{
+    accounts::authentication::Event,
     app::App,
     db::Tx,
     error::{Error, Result},
     ids::UserId,
     kinds::AuthMethod,
     model::{
-        audit::{self, Event},
-        network,
+        audit, network,
         password::PasswordHash,
         rate_limit::{self, Limit},
         sign_in::{self, Attempt, Outcome},

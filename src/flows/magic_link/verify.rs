@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{SentPage, way_on};
 use crate::{
-    accounts::authentication::{self, SignInOutcome},
+    accounts::authentication::{self, Event, SignInOutcome},
     accounts::magic_link::{self, Offer, ShortCode},
     app::App,
     clock::Timestamp,
@@ -16,7 +16,7 @@ use crate::{
     kinds::AuthMethod,
     mail::EmailAddress,
     model::{
-        audit::{self, Event},
+        audit,
         sign_in::{self, Attempt, Outcome},
         token::{self, MagicLink, MagicLinkRequest, Token},
         user::{self, User},

@@ -1,15 +1,14 @@
 //! What a second factor comes to, whatever it is.
 
 use crate::{
-    accounts::authentication::IssuedSession,
+    accounts::authentication::{Event, IssuedSession},
     db::Tx,
     error::{Error, Result},
     ids::UserId,
     kinds::Factor,
     mail::{EmailKind, emails},
     model::{
-        audit::{self, Event},
-        rate_limit,
+        audit, rate_limit,
         sign_in::{self, Attempt, Outcome},
         token::{self, FirstFactor, PendingSignIn},
         user::User,

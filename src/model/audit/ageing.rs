@@ -10,20 +10,6 @@ use crate::{
     ids::AuditEventId,
 };
 
-/// What happens at sign-ins that work. They go with the history of sign-ins.
-pub(crate) const SIGN_INS: [&str; 4] = ["signed_in", "second_factor_asked", "stepped_up", "signed_out"];
-
-/// What anybody can cause who knows an address, as often as they like: sign-ins that fail, and links that are asked for.
-pub(crate) const ATTEMPTS: [&str; 7] = [
-    "sign_in_failed",
-    "second_factor_failed",
-    "step_up_failed",
-    "sso_refused",
-    "provider_refused",
-    "reset_requested",
-    "magic_link_requested",
-];
-
 /// Forgets from where up to `most` things were done that are older than the history. Returns how many there were.
 pub(crate) fn forget_networks(tx: &mut Tx, most: i64) -> Result<usize> {
     let old: Vec<AuditEventId> = audit::table
@@ -37,17 +23,13 @@ pub(crate) fn forget_networks(tx: &mut Tx, most: i64) -> Result<usize> {
     Ok(diesel::update(rows).set(audit::ip.eq(None::<String>)).execute(tx.conn)?)
 }
 
-/// Removes up to `most` sign-ins that are older than the history. Returns how many there were.
-pub(crate) fn sweep_sign_ins(tx: &mut Tx, most: i64) -> Result<usize> {
-    sweep(tx, &SIGN_INS, tx.config.lifetimes.history, most)
-}
-
-/// Removes up to `most` attempts whose time is up. Returns how many there were.
-pub(crate) fn sweep_attempts(tx: &mut Tx, most: i64) -> Result<usize> {
-    sweep(tx, &ATTEMPTS, tx.config.lifetimes.failed_sign_in, most)
-}
-
-fn sweep(tx: &mut Tx, events: &[&str], life: TimeDelta, most: i64) -> Result<usize> {
+/// Removes up to `most` events of these names that are older than `life`. Returns how many there were.
+pub(crate) fn sweep<'a>(
+    tx: &mut Tx,
+    events: impl Iterator<Item = &'a str>,
+    life: TimeDelta,
+    most: i64,
+) -> Result<usize> {
     let before = tx.now - life;
     let mut swept = 0;
     // One after the other: each is a stretch of an index.

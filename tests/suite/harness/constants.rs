@@ -8,11 +8,6 @@ pub fn number(file: &str, name: &str) -> usize {
     value.split('*').map(|factor| factor.trim().replace('_', "").parse::<usize>().unwrap()).product()
 }
 
-/// A list of words: `const NAMES: [&str; 2] = ["one", "other"];`.
-pub fn words(file: &str, name: &str) -> Vec<String> {
-    value(file, name).split('"').skip(1).step_by(2).map(str::to_owned).collect()
-}
-
 fn value(file: &str, name: &str) -> String {
     let source = fs::read_to_string(file).unwrap();
     let (_, rest) =
