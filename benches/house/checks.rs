@@ -2,7 +2,7 @@
 
 use super::{Bench, Place, READERS, progress, rows};
 use crate::{
-    load::{self, Faces, Load, check},
+    load::{self, Faces, Load, check, gate},
     process::Process,
     table::Bound,
 };
@@ -10,15 +10,17 @@ use crate::{
 // Of `GET /me` as JSON; and of the same with few rows.
 const SINGLE: f64 = 1.5;
 const BATCH: f64 = 2.0;
+const GATE: f64 = 1.3;
 const MANY_ROWS: f64 = 1.1;
 
 impl Bench {
-    /// `GET /me`, one check and fifty, at each place in turns. A custom role decides.
+    /// `GET /me`, one check and fifty, where a custom role decides, and what a proxy asks; at each place in turns.
     pub(crate) fn checks(&mut self, places: &[Place]) {
         progress("checks");
         let names: Vec<Vec<String>> = places.iter().map(|place| rows::organise(place.url)).collect();
+        places.iter().for_each(|place| rows::protect(place.url));
         let houses: Vec<Process> = places.iter().map(|place| self.open(place.url)).collect();
-        let mut rounds = vec![vec![Vec::new(); 3]; places.len()];
+        let mut rounds = vec![vec![Vec::new(); 4]; places.len()];
         for round in 0..=self.rounds {
             for (number, place) in places.iter().enumerate() {
                 for (what, seen) in rounds[number].iter_mut().enumerate() {
@@ -29,7 +31,8 @@ impl Bench {
                         match what {
                             0 => Faces::JSON.get("/me", cookie),
                             1 => check(rows::ORGANISATION, &names[turn % names.len()..][..1], cookie),
-                            _ => check(rows::ORGANISATION, names, cookie),
+                            2 => check(rows::ORGANISATION, names, cookie),
+                            _ => gate(cookie),
                         }
                     });
                     // The first round warms up.
@@ -42,7 +45,12 @@ impl Bench {
         let seen: Vec<Vec<_>> =
             rounds.into_iter().map(|each| each.into_iter().map(load::middle).collect()).collect();
         for (place, outcomes) in places.iter().zip(&seen) {
-            let rows = [("GET /me, JSON", 0.0), ("one check", SINGLE), ("fifty checks", BATCH)];
+            let rows = [
+                ("GET /me, JSON", 0.0),
+                ("one check", SINGLE),
+                ("fifty checks", BATCH),
+                ("check of the gate", GATE),
+            ];
             for (what, (name, limit)) in rows.into_iter().enumerate() {
                 let ratio = outcomes[what].cpu / outcomes[0].cpu;
                 let few = outcomes[what].cpu / seen[0][what].cpu;

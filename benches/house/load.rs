@@ -13,7 +13,7 @@ use std::{
 
 use serde_json::json;
 
-use crate::{PASSWORD, process::Process};
+use crate::{PASSWORD, process::Process, rows};
 
 /// Which face of a page is asked for.
 pub struct Faces(&'static str);
@@ -62,6 +62,19 @@ pub fn check(organisation: &str, permissions: &[String], cookie: &str) -> Vec<u8
         "POST /auth/check HTTP/1.1\r\nHost: localhost\r\nUser-Agent: {FIREFOX}\r\nAccept: application/json\r\n\
          Cookie: {cookie}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
+    )
+    .into_bytes()
+}
+
+/// What a proxy asks before it lets a visitor through, whose secret at the host is that of the session.
+pub fn gate(cookie: &str) -> Vec<u8> {
+    format!(
+        "GET /gate/check?vestibule=1 HTTP/1.1\r\nHost: localhost\r\nUser-Agent: {FIREFOX}\r\n\
+         Accept: text/html,application/xhtml+xml,*/*;q=0.8\r\nSec-Fetch-Site: same-origin\r\n\
+         X-Forwarded-Host: {}\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Method: GET\r\n\
+         X-Forwarded-Uri: /\r\nCookie: {}\r\n\r\n",
+        rows::PROTECTED,
+        cookie.replace("session=", "gate=")
     )
     .into_bytes()
 }

@@ -1,9 +1,7 @@
 //! What the application asks: whether somebody may do something in an organisation.
 //!
-//! Nothing is cached: a role that changed counts at the next check. It takes three reads at most: the membership with its
-//! organisation, the permissions by their names, and what a custom role holds.
-
-use std::collections::BTreeSet;
+//! Nothing is cached: a role that changed counts at the next check. It takes two reads: the membership with its organisation,
+//! and the permissions beside what a custom role holds of them; three where the program's own are among them.
 
 use super::{
     api_keys::{KeyOwner, Presented},
@@ -15,21 +13,18 @@ use crate::{
     clock::Timestamp,
     db::Conn,
     error::{Error, Errors, Result},
-    ids::{Id, OrganisationId, UserId},
+    ids::{Id, OrganisationId, RoleId, UserId},
     kinds::Permission,
     model::{
         api_key::ApiKey,
         organisation::{Named, Organisation},
-        permission::{self, CatalogueEntry},
+        permission::{self, CheckedEntry, OWN},
         user,
     },
 };
 
 /// Checks in one request.
 pub(crate) const MOST_CHECKS: usize = 50;
-
-// Of a permission that counts for one's own things only.
-const OWN: &str = "-own";
 
 /// One question.
 #[derive(Debug, Clone)]
@@ -100,7 +95,7 @@ pub(crate) fn check(
     checks: &[Check],
     now: Timestamp,
 ) -> Result<Checked> {
-    let decide = |mine: &Membership, catalogue: &[CatalogueEntry]| decide_all(mine, catalogue, checks);
+    let decide = |mine: &Membership, catalogue: &[CheckedEntry]| decide_all(mine, catalogue, checks);
     let mut checked = answer(conn, user, organisation, checks, now, decide)?;
     if let (Some(session), Some(mine)) = (session, &checked.membership)
         && !mine.organisation.is_leaving()
@@ -118,11 +113,12 @@ fn answer(
     organisation: Option<&str>,
     checks: &[Check],
     now: Timestamp,
-    decide: impl FnOnce(&Membership, &[CatalogueEntry]) -> Result<Vec<Option<Why>>>,
+    decide: impl FnOnce(&Membership, &[CheckedEntry]) -> Result<Vec<Option<Why>>>,
 ) -> Result<Checked> {
-    let catalogue = catalogue_of(conn, checks)?;
-    let found = organisation.map(|named| membership_in(conn, user, named, now)).transpose()?;
-    let Some(membership) = found.flatten() else {
+    let found = organisation.map(|named| membership_in(conn, user, named, now)).transpose()?.flatten();
+    let custom = found.as_ref().and_then(|mine| mine.role.custom());
+    let catalogue = catalogue_of(conn, checks, custom)?;
+    let Some(mut membership) = found else {
         let is_verified = user::find(conn, user)?.is_none_or(|user| user.is_verified());
         return Ok(Checked::refused(
             checks,
@@ -135,6 +131,9 @@ fn answer(
     };
     if membership.organisation.is_leaving() {
         return Ok(Checked { membership: Some(membership), ..Checked::refused(checks, Why::Leaving) });
+    }
+    if checks.iter().any(|check| Permission::from_word(&check.permission).is_some()) {
+        membership.read_custom(conn)?;
     }
     let results = decide(&membership, &catalogue)?;
     Ok(Checked { membership: Some(membership), organisation: None, results })
@@ -153,7 +152,7 @@ pub(crate) fn check_by_key(
     match &by.owner {
         KeyOwner::Person(user) => {
             let named = organisation.or(only.map(Id::as_str));
-            let decide = |mine: &Membership, catalogue: &[CatalogueEntry]| {
+            let decide = |mine: &Membership, catalogue: &[CheckedEntry]| {
                 decide_all(&KeyHolder { key, membership: Some(mine) }, catalogue, checks)
             };
             let checked = answer(conn, &user.id, named, checks, now, decide)?;
@@ -164,7 +163,7 @@ pub(crate) fn check_by_key(
             }
         }
         KeyOwner::Organisation(own) => {
-            let catalogue = catalogue_of(conn, checks)?;
+            let catalogue = catalogue_of(conn, checks, None)?;
             if organisation.is_some_and(|named| !is_named(own, named)) {
                 return Ok(Checked::refused(checks, Why::NotAMember));
             }
@@ -180,13 +179,16 @@ fn is_named(organisation: &Organisation, named: &str) -> bool {
         .map_or_else(|| named.eq_ignore_ascii_case(&organisation.slug), |id| id == organisation.id)
 }
 
-/// The entries that questions are about. [`Error::Invalid`] for a permission that there never was.
-fn catalogue_of(conn: &mut Conn, checks: &[Check]) -> Result<Vec<CatalogueEntry>> {
-    let names = checks.iter().map(|check| check.permission.as_str());
-    let names = names.filter(|name| Permission::from_word(name).is_none());
-    // Who may change everybody's needs no permission for their own.
-    let names: BTreeSet<String> = names.flat_map(|name| [name.to_owned(), format!("{name}{OWN}")]).collect();
-    let catalogue = if names.is_empty() { Vec::new() } else { permission::named(conn, &names)? };
+/// The entries that questions are about, and whether this role has them. [`Error::Invalid`] for a permission that there never
+/// was.
+fn catalogue_of(conn: &mut Conn, checks: &[Check], role: Option<&RoleId>) -> Result<Vec<CheckedEntry>> {
+    let mut asked = checks.iter().filter(|check| Permission::from_word(&check.permission).is_none());
+    let catalogue = match (asked.next(), asked.next()) {
+        (None, _) => Vec::new(),
+        // Who may change everybody's needs no permission for their own.
+        (Some(only), None) => permission::checked(conn, &only.permission, role)?,
+        _ => permission::all_checked(conn, role)?,
+    };
     let mut errors = Errors::default();
     for Check { permission, .. } in checks {
         if Permission::from_word(permission).is_none() && known(&catalogue, permission).is_none() {
@@ -210,7 +212,7 @@ fn membership_in(
     let slug = &organisation.trim().to_ascii_lowercase();
     let id: Option<OrganisationId> = Id::parse(slug);
     let named = id.as_ref().map_or(Named::Slug(slug), Named::Id);
-    match policy::membership(conn, named, user)? {
+    match policy::membership_only(conn, named, user)? {
         // Nor by a slug that it had before.
         None if id.is_none() => policy::membership_by_former_slug(conn, slug, user, now),
         found => Ok(found),
@@ -219,7 +221,7 @@ fn membership_in(
 
 fn decide_all(
     holder: &impl Holder,
-    catalogue: &[CatalogueEntry],
+    catalogue: &[CheckedEntry],
     checks: &[Check],
 ) -> Result<Vec<Option<Why>>> {
     checks.iter().map(|check| decide(holder, catalogue, check)).collect()
@@ -232,8 +234,7 @@ pub(crate) fn may(
     permission: &str,
     owner: Option<&UserId>,
 ) -> Result<bool> {
-    let names = BTreeSet::from([permission.to_owned(), format!("{permission}{OWN}")]);
-    let catalogue = permission::named(conn, &names)?;
+    let catalogue = permission::checked(conn, permission, membership.role.custom())?;
     let check = Check { permission: permission.to_owned(), owner: owner.cloned() };
     Ok(decide(membership, &catalogue, &check)?.is_none())
 }
@@ -251,15 +252,15 @@ pub(crate) fn require(
     }
 }
 
-fn find<'a>(catalogue: &'a [CatalogueEntry], name: &str) -> Option<&'a CatalogueEntry> {
-    catalogue.iter().find(|entry| entry.name == name)
+fn find<'a>(catalogue: &'a [CheckedEntry], name: &str) -> Option<&'a CheckedEntry> {
+    catalogue.binary_search_by(|entry| entry.name.as_str().cmp(name)).ok().map(|at| &catalogue[at])
 }
 
 /// The entry of a permission; or, where nobody may do it to everybody's, that of one's own. A retired one counts where there
 /// is no other.
-fn known<'a>(catalogue: &'a [CatalogueEntry], name: &str) -> Option<&'a CatalogueEntry> {
+fn known<'a>(catalogue: &'a [CheckedEntry], name: &str) -> Option<&'a CheckedEntry> {
     let (all, own) = (find(catalogue, name), find(catalogue, &format!("{name}{OWN}")));
-    let is_live = |entry: &&CatalogueEntry| entry.retired_at.is_none();
+    let is_live = |entry: &&CheckedEntry| entry.retired_at.is_none();
     all.filter(is_live).or(own.filter(is_live)).or(all).or(own)
 }
 
@@ -270,7 +271,7 @@ trait Holder {
     /// Whether they may do what the program itself asks for.
     fn may(&self, permission: Permission) -> bool;
     /// Whether they have a permission of the catalogue.
-    fn has(&self, entry: &CatalogueEntry) -> Result<bool>;
+    fn has(&self, entry: &CheckedEntry) -> Result<bool>;
 }
 
 impl Holder for Membership {
@@ -282,7 +283,7 @@ impl Holder for Membership {
         self.may(permission)
     }
 
-    fn has(&self, entry: &CatalogueEntry) -> Result<bool> {
+    fn has(&self, entry: &CheckedEntry) -> Result<bool> {
         self.has(entry)
     }
 }
@@ -302,12 +303,12 @@ impl Holder for KeyHolder<'_> {
         self.key.holds(permission.as_str()) && self.membership.is_none_or(|mine| mine.may(permission))
     }
 
-    fn has(&self, entry: &CatalogueEntry) -> Result<bool> {
+    fn has(&self, entry: &CheckedEntry) -> Result<bool> {
         Ok(self.key.holds(&entry.name) && self.membership.map_or(Ok(true), |mine| mine.has(entry))?)
     }
 }
 
-fn decide(holder: &impl Holder, catalogue: &[CatalogueEntry], check: &Check) -> Result<Option<Why>> {
+fn decide(holder: &impl Holder, catalogue: &[CheckedEntry], check: &Check) -> Result<Option<Why>> {
     let why = |is_allowed: bool| (!is_allowed).then_some(Why::NotPermitted);
     if let Some(permission) = Permission::from_word(&check.permission) {
         return Ok(why(holder.may(permission)));

@@ -122,12 +122,20 @@ impl AccessRequest {
 
 /// The membership of `user`, if there is one. In an organisation that waits to be deleted, owners have one.
 pub(crate) fn membership(conn: &mut Conn, named: Named, user: &UserId) -> Result<Option<Membership>> {
-    let Some((organisation, role)) = organisation::with_member(conn, named, user)? else { return Ok(None) };
-    let custom = match role.custom() {
-        Some(id) => role::permissions(conn, id)?,
-        None => BTreeSet::new(),
-    };
-    Ok(Some(Membership { organisation, user: user.clone(), role, custom }))
+    let Some(mut found) = membership_only(conn, named, user)? else { return Ok(None) };
+    found.read_custom(conn)?;
+    Ok(Some(found))
+}
+
+/// The same without what a custom role holds: for questions about permissions of the application.
+pub(super) fn membership_only(conn: &mut Conn, named: Named, user: &UserId) -> Result<Option<Membership>> {
+    let found = organisation::with_member(conn, named, user)?;
+    Ok(found.map(|(organisation, role)| Membership {
+        organisation,
+        user: user.clone(),
+        role,
+        custom: BTreeSet::new(),
+    }))
 }
 
 /// The membership of `user` in the organisation that had this slug before, while that leads to it.
@@ -206,11 +214,19 @@ impl Membership {
         if self.holds(permission) { Ok(()) } else { Err(Error::Forbidden(permission.to_string())) }
     }
 
+    /// Reads what a custom role holds.
+    pub(super) fn read_custom(&mut self, conn: &mut Conn) -> Result<()> {
+        if let Some(id) = self.role.custom() {
+            self.custom = role::permissions(conn, id)?;
+        }
+        Ok(())
+    }
+
     /// Whether their role has a permission of the catalogue, retired or not.
-    pub(crate) fn has(&self, entry: &permission::CatalogueEntry) -> Result<bool> {
+    pub(super) fn has(&self, entry: &permission::CheckedEntry) -> Result<bool> {
         match &self.role {
             HeldRole::BuiltIn(role) => entry.is_of(*role),
-            HeldRole::Custom { .. } => Ok(self.custom.contains(&entry.name)),
+            HeldRole::Custom { .. } => Ok(entry.is_held()),
         }
     }
 

@@ -17,6 +17,7 @@ use crate::{
     app::App,
     db::{Conn, Tx},
     error::{Error, Result},
+    ids::OrganisationId,
     kinds::Role,
     model::{
         audit::Actor,
@@ -93,8 +94,8 @@ pub(crate) enum Command {
 /// Which organisation.
 #[derive(Debug, Args)]
 pub(crate) struct Which {
-    /// Its short name, as in links.
-    #[arg(value_name = "SLUG")]
+    /// Its short name, as in links, or its id.
+    #[arg(value_name = "SLUG-OR-ID")]
     slug: String,
     /// Print JSON.
     #[arg(long)]
@@ -116,7 +117,8 @@ pub(crate) async fn run(app: App, command: Command) -> Outcome {
         Command::Create { name, owner, slug, json } => create(&app, &name, &owner, slug, json).await,
         Command::AddMember { which, address, role } => {
             let person = user::find(&app, &address).await?;
-            let words = [format!("has {address} as a member"), format!("has {address} as a member already")];
+            let already = already(&app, &which, &person).await?;
+            let words = [format!("has {address} as a member"), format!("has {address} as {already} already")];
             act(&app, &which, words, move |tx, found| add(tx, found, &person, role)).await
         }
         Command::Owner { which, address } => {
@@ -158,6 +160,17 @@ fn add(tx: &mut Tx, found: &Organisation, person: &User, role: Role) -> Result<b
         return Ok(false);
     }
     organisations::add_member(tx, &Actor::operator(), &found.id, &person.id, role).map(|()| true)
+}
+
+/// What somebody is there already, in words.
+async fn already(app: &App, which: &Which, person: &User) -> std::result::Result<String, String> {
+    let organisation = find(app, &which.slug).await?.id;
+    let person = person.id.clone();
+    let role = sentence(app.read(move |conn| membership::role_of(conn, &organisation, &person)).await)?;
+    Ok(role.map_or_else(
+        || "a member".to_owned(),
+        |role| format!("{} {role}", if role == Role::Viewer { "a" } else { "an" }),
+    ))
 }
 
 fn make_owner(tx: &mut Tx, found: &Organisation, person: &User) -> Result<bool> {
@@ -283,13 +296,22 @@ async fn show_policy(app: &App, which: &Which) -> Outcome {
     Ok(())
 }
 
-async fn find(app: &App, slug: &str) -> std::result::Result<Organisation, String> {
-    let nothing = || format!("There is no organisation called {slug}.");
-    let parsed = Slug::parse(slug).map_err(|_| nothing())?;
-    let found = app.read(move |conn| organisation::called(conn, parsed.as_str())).await;
-    let mut found = sentence(found)?;
-    found.retain(|found| found.slug == slug);
-    found.pop().ok_or_else(nothing)
+async fn find(app: &App, named: &str) -> std::result::Result<Organisation, String> {
+    let nothing = || format!("There is no organisation called {named}.");
+    let (slug, id) = (Slug::parse(named).ok(), OrganisationId::parse(named));
+    let found = app.read(move |conn| {
+        if let Some(slug) = &slug {
+            let found = organisation::called(conn, slug.as_str())?;
+            if let Some(found) = found.into_iter().find(|found| found.slug == slug.as_str()) {
+                return Ok(found);
+            }
+        }
+        organisation::by_id(conn, id.as_ref().ok_or(Error::NotFound)?)
+    });
+    match found.await {
+        Err(Error::NotFound) => Err(nothing()),
+        found => sentence(found),
+    }
 }
 
 /// Changes one organisation. `words`: what to say where that changed something, and where it did not.

@@ -178,20 +178,23 @@ pub(crate) fn with_member(
     named: Named,
     user: &UserId,
 ) -> Result<Option<(Organisation, HeldRole)>> {
-    let query = memberships::table
+    let (slug, id) = match named {
+        // What is no slug is nobody's. PostgreSQL would fail on a NUL instead of finding nothing.
+        Named::Slug(slug) if !Slug::parse(slug).is_ok_and(|parsed| parsed.0 == slug) => return Ok(None),
+        Named::Slug(slug) => (Some(slug), None),
+        Named::Id(id) => (None, Some(id)),
+    };
+    let found: Option<Row> = direct!(conn => memberships::table
         .inner_join(organisations::table)
         .inner_join(users::table)
         .left_join(roles::table.on(memberships::role_id.eq(roles::id.nullable())))
         .filter(memberships::user_id.eq(user))
         .filter(users::email_verified_at.is_not_null())
         .filter(organisations::deletes_at.is_null().or(memberships::role.eq(Role::Owner)))
-        .select((Organisation::as_select(), memberships::role, memberships::role_id, roles::name.nullable()));
-    let found: Option<Row> = match named {
-        // What is no slug is nobody's. PostgreSQL would fail on a NUL instead of finding nothing.
-        Named::Slug(slug) if !Slug::parse(slug).is_ok_and(|parsed| parsed.0 == slug) => None,
-        Named::Slug(slug) => query.filter(organisations::slug.eq(slug)).get_result(conn).optional()?,
-        Named::Id(id) => query.filter(memberships::organisation_id.eq(id)).get_result(conn).optional()?,
-    };
+        .filter(organisations::slug.nullable().eq(slug).or(organisations::id.nullable().eq(id)))
+        .select((Organisation::as_select(), memberships::role, memberships::role_id, roles::name.nullable()))
+        .get_result(conn))
+    .optional()?;
     Ok(found.map(with_role))
 }
 

@@ -6,8 +6,13 @@ use diesel::prelude::*;
 
 use crate::{
     clock::Timestamp,
-    db::{Conn, Tx, schema::permissions},
+    db::{
+        Conn, Tx,
+        schema::{permissions, role_permissions},
+    },
+    direct,
     error::Result,
+    ids::RoleId,
     kinds::Role,
 };
 
@@ -25,15 +30,72 @@ pub(crate) struct CatalogueEntry {
 }
 
 impl CatalogueEntry {
-    /// The built-in roles that have it.
-    pub(crate) fn roles(&self) -> Result<Vec<Role>> {
-        Ok(serde_json::from_str(&self.roles)?)
-    }
-
     /// Whether a built-in role has it now.
     pub(crate) fn is_of(&self, role: Role) -> Result<bool> {
-        Ok(self.retired_at.is_none() && (role == Role::Owner || self.roles()?.contains(&role)))
+        is_of(&self.roles, self.retired_at, role)
     }
+}
+
+fn is_of(roles: &str, retired_at: Option<Timestamp>, role: Role) -> Result<bool> {
+    let has = || -> Result<bool> { Ok(serde_json::from_str::<Vec<Role>>(roles)?.contains(&role)) };
+    Ok(retired_at.is_none() && (role == Role::Owner || has()?))
+}
+
+/// A permission of the application beside a role of an organisation's own.
+#[derive(Debug, Queryable)]
+pub(crate) struct CheckedEntry {
+    /// `resource:action`.
+    pub name: String,
+    roles: String,
+    /// Since when it is in the catalogue no more.
+    pub retired_at: Option<Timestamp>,
+    holder: Option<RoleId>,
+}
+
+impl CheckedEntry {
+    /// Whether a built-in role has it now.
+    pub(crate) fn is_of(&self, role: Role) -> Result<bool> {
+        is_of(&self.roles, self.retired_at, role)
+    }
+
+    /// Whether the role of the organisation's own has it, retired or not.
+    pub(crate) fn is_held(&self) -> bool {
+        self.holder.is_some()
+    }
+}
+
+/// How a permission is called that counts for one's own things only: `notes:update-own`.
+pub(crate) const OWN: &str = "-own";
+
+/// One permission and its counterpart for one's own things, by name, and whether this role has them. For a question that is
+/// asked at every request of an application: each statement is the same whatever is asked for, so that it is prepared once.
+pub(crate) fn checked(conn: &mut Conn, name: &str, role: Option<&RoleId>) -> Result<Vec<CheckedEntry>> {
+    let own = format!("{name}{OWN}");
+    let found = direct!(conn => permissions::table
+        .left_join(role_permissions::table.on(role_permissions::permission
+            .eq(permissions::name)
+            .and(role_permissions::role_id.nullable().eq(role))))
+        .filter(permissions::name.eq(name).or(permissions::name.eq(&own)))
+        .select((permissions::name, permissions::roles, permissions::retired_at, role_permissions::role_id.nullable()))
+        .load(conn))?;
+    Ok(by_name(found))
+}
+
+/// The same of every permission.
+pub(crate) fn all_checked(conn: &mut Conn, role: Option<&RoleId>) -> Result<Vec<CheckedEntry>> {
+    let found = direct!(conn => permissions::table
+        .left_join(role_permissions::table.on(role_permissions::permission
+            .eq(permissions::name)
+            .and(role_permissions::role_id.nullable().eq(role))))
+        .select((permissions::name, permissions::roles, permissions::retired_at, role_permissions::role_id.nullable()))
+        .load(conn))?;
+    Ok(by_name(found))
+}
+
+// As Rust compares texts, which a database may do otherwise.
+fn by_name(mut found: Vec<CheckedEntry>) -> Vec<CheckedEntry> {
+    found.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+    found
 }
 
 /// Every one there is or was, by name.

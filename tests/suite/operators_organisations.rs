@@ -40,7 +40,7 @@ async fn an_operator_creates_one_and_gives_it_members_and_owners() {
     says(run(&app, &["add-member", "acme-sons", BEA]), "acme-sons has bea@example.com as a member.");
     refuses(
         run(&app, &["add-member", "acme-sons", BEA, "--role", "editor"]),
-        "acme-sons has bea@example.com as a member already: nothing was changed.",
+        "acme-sons has bea@example.com as a viewer already: nothing was changed.",
     );
     assert_eq!(bea.get("/organisations/acme-sons").await.is(200).json()["you"]["role"], "viewer");
     says(run(&app, &["owner", "acme-sons", BEA]), "acme-sons is owned by bea@example.com.");
@@ -57,6 +57,12 @@ async fn an_operator_creates_one_and_gives_it_members_and_owners() {
     let listed = run(&app, &["list", "--json"]).out;
     assert_eq!(listed.lines().count(), 1);
     assert!(run(&app, &["list"]).out.contains("acme-sons"), "{listed}");
+    let id = shown["id"].as_str().unwrap();
+    assert_eq!(run(&app, &["show", id]).out, run(&app, &["show", "acme-sons"]).out);
+    refuses(
+        run(&app, &["show", &"0".repeat(32)]),
+        &format!("There is no organisation called {}.", "0".repeat(32)),
+    );
     assert!(run(&app, &["show", "acme-sons"]).out.contains("owned by ada@example.com, bea@example.com"));
 }
 

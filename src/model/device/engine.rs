@@ -66,6 +66,9 @@ const RENDERERS: &[&str] = &[
 /// app that shows a page, another mode, a newer version, a name that privacy froze. None of these changes its engine, but
 /// for modes within one system. And what passes its cookie on, a proxy or a program, may give a name of its own, or none.
 pub(crate) fn can_be_one(one: &str, other: &str) -> bool {
+    if one == other {
+        return true;
+    }
     match (traits(one), traits(other)) {
         (Some((engine, family)), Some((other_engine, other_family))) => {
             engine == other_engine || family == other_family
