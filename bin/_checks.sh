@@ -24,6 +24,7 @@ has() {
     chromium) browser >/dev/null ;;
     # It says its version by -v only, and on the other stream.
     nginx) [[ $({ nginx -v || "$root/usr/sbin/nginx" -v; } 2>&1 </dev/null) == *nginx/* ]] ;;
+    apache) apache_asks ;;
     node) version_of node >/dev/null && version_of npm >/dev/null ;;
     curl) version_of curl >/dev/null ;;
     # RFC 6238, appendix B.
@@ -34,6 +35,12 @@ has() {
     mmdebstrap) version_of mmdebstrap >/dev/null ;;
     *) return 1 ;;
   esac
+}
+
+# Debian's: its server, its interpreter of Lua, and that one's sockets.
+apache_asks() {
+  [[ $({ apache2 -v || "$root/usr/sbin/apache2" -v; } 2>&1 </dev/null) == *Apache/2.4* ]] &&
+    [ -f "$root/usr/lib/apache2/modules/mod_lua.so" ] && [ -f "$root/usr/share/lua/5.3/socket/http.lua" ]
 }
 
 # version_of PROGRAM: the number in what it answers to --version. Of what only says how to get it, none.

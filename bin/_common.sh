@@ -52,6 +52,7 @@ pkg-config  pkg-config                  pkgconf-pkg-config     pkgconf          
 libpq       libpq-dev                   libpq-devel            libpq-dev                     postgresql-libs postgresql-devel      libpq
 xmlsec      libxmlsec1-dev,libssl-dev   xmlsec1-devel,xmlsec1-openssl-devel,openssl-devel xmlsec-dev,libxml2-dev,openssl-dev xmlsec,libxml2,openssl xmlsec1-devel,xmlsec1-openssl-devel,libopenssl-devel libxmlsec1,libxml2,openssl@3
 nginx       nginx                       nginx                  nginx                         nginx           nginx                 nginx
+apache      apache2-bin,lua-socket      -                      -                             -               -                     -
 xmlsec1     xmlsec1                     xmlsec1                xmlsec                        xmlsec          xmlsec1               libxmlsec1
 libclang    libclang-dev                clang-devel            clang-dev,clang-libclang      clang           clang-devel           llvm
 compiler++  g++                         gcc-c++                g++                           gcc             gcc-c++               -

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, sync::OnceLock};
 pub use self::entry::Entry;
 use self::{
     elsewhere::nothing_here,
-    entry::{delete, get, post, put},
+    entry::{any, delete, get, post, put},
 };
 use crate::{
     error::Error,
@@ -156,7 +156,7 @@ pub fn entries() -> Vec<Entry> {
 
         get("/gate/verify", "for nginx: whether a request to the host of an application goes through: 200, 401 or 403, and who it is", gate::verify),
         get("/gate/refused", "what a visitor sees whom that turned away", gate::refused),
-        get("/gate/check", "both in one, for Caddy and Traefik", gate::check),
+        any("/gate/check", "both in one, for Caddy, Traefik and Apache, and by any method for Envoy", gate::check),
         get("/gate/enter", "`?host=&nonce=&to=`: meets what the application needs, and hands the browser over", gate::enter::show),
         get("/gate/trouble", "`?host=&code=`: why someone does not come in: `{application, code, message, location}`", gate::trouble::show),
         post("/gate/trouble", "`{host, to?}`: signs out here, to come back with another account", gate::trouble::switch),

@@ -162,7 +162,9 @@ async fn add(app: &App, typed: &str, changes: Changes, as_json: bool) -> Outcome
         Err(Error::Conflict) => return refused(format!("There is an application at {host} already.")),
         outcome => sentence(outcome)?,
     }
-    let next = format!("{host} is added. Next: `vestibule app config {host} nginx` (or caddy, traefik).");
+    let next = format!(
+        "{host} is added. Next: `vestibule app config {host} nginx` (or caddy, traefik, apache, envoy)."
+    );
     let told = sentence(app.read(move |conn| told(conn, &added)).await)?;
     out::print(&told, as_json, &next);
     if app.config().trusted_proxies.is_empty() {

@@ -132,6 +132,7 @@ impl Reader {
                 email_undo: self.span("EMAIL_UNDO_LIFE", "7d"),
                 hand_over: self.span("HAND_OVER_LIFE", "7d"),
                 organisation_grace: self.span("ORGANISATION_GRACE", "14d"),
+                gate_cache: self.span_up_to("GATE_CACHE", 10),
                 key: self.span("KEY_LIFE", "90d"),
                 key_longest: self.span_or_off("KEY_MAX_LIFE", "366d"),
                 former_slug: self.span("FORMER_SLUG_LIFE", "90d"),

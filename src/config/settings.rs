@@ -251,6 +251,11 @@ pub const SETTINGS: &[Setting] = &[
     setting("ORGANISATIONS_BY", "anyone", "who may create an organisation: `anyone` or `operators`"),
     setting("HAND_OVER_LIFE", "7d", "how long a member may take to accept an organisation"),
     setting("ORGANISATION_GRACE", "14d", "how long owners can restore an organisation that they deleted"),
+    setting(
+        "GATE_CACHE",
+        "0s",
+        "how long a [proxy](gate.md#when-every-check-counts) may let a visitor through without asking again, up to 10s: someone who is signed out is out that much later",
+    ),
     setting("KEY_LIFE", "90d", "how long an API key works, unless its maker says otherwise"),
     setting("KEY_MAX_LIFE", "366d", "how long it may work at most; `off`: it need not expire"),
     setting(

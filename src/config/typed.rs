@@ -77,6 +77,8 @@ pub struct Lifetimes {
     pub hand_over: TimeDelta,
     /// From deleting an organisation to its end.
     pub organisation_grace: TimeDelta,
+    /// What a proxy may keep of the gate's yes; zero where it asks at every request.
+    pub(crate) gate_cache: TimeDelta,
     /// An API key, unless its maker says otherwise.
     pub key: TimeDelta,
     /// An API key at most; nothing where it need not expire.

@@ -132,6 +132,17 @@ impl Reader {
         Some(self.span(name, default))
     }
 
+    /// From `0s`, which is the default, to this many seconds.
+    pub(crate) fn span_up_to(&mut self, name: &'static str, longest: i64) -> TimeDelta {
+        let text = self.text(name).unwrap_or_else(|| "0s".to_owned());
+        self.held.insert(name, text.clone());
+        let span = if text == "0s" { Some(TimeDelta::zero()) } else { parse_span(&text) };
+        span.filter(|span| span.num_seconds() <= longest).unwrap_or_else(|| {
+            self.problem(name, &text, &format!("0s to {longest}s"));
+            TimeDelta::zero()
+        })
+    }
+
     /// An address and a port, with what is usually left out of it put back in for the advice.
     pub(crate) fn socket(&mut self, name: &'static str, example: SocketAddr) -> Option<SocketAddr> {
         let text = self.text(name)?;

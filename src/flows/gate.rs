@@ -6,7 +6,7 @@ pub(crate) mod host;
 mod query;
 pub(crate) mod trouble;
 
-use actix_web::{HttpRequest, HttpResponse, web::Data};
+use actix_web::{HttpRequest, HttpResponse, http::header, web::Data};
 
 pub(crate) use self::answer::header_names;
 
@@ -38,7 +38,7 @@ enum Outcome {
 pub(crate) async fn verify(asked: GateRequest, req: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
     let (application, outcome) = judge(&asked, &app).await?;
     Ok(match outcome {
-        Outcome::Through(identity) => pass(&application, identity.as_deref()),
+        Outcome::Through(identity) => pass(&application, identity.as_deref(), &asked, &app),
         Outcome::Refused(error) => Told::new(&application, &asked, &app).refusal(&req, &error),
     })
 }
@@ -54,22 +54,36 @@ pub(crate) async fn refused(asked: GateRequest, req: HttpRequest, app: Data<App>
     Ok(Told::new(&application, &asked, &app).to_visitor(&req, &error))
 }
 
-/// `GET /gate/check`: both in one, for proxies that pass every answer on but 200.
+/// `GET /gate/check`: both in one, for proxies that pass every answer on but 200. Envoy asks by its visitor's own method.
 pub(crate) async fn check(asked: GateRequest, req: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
     let (application, outcome) = judge(&asked, &app).await?;
     Ok(match outcome {
-        Outcome::Through(identity) => pass(&application, identity.as_deref()),
+        Outcome::Through(identity) => pass(&application, identity.as_deref(), &asked, &app),
         Outcome::Refused(error) => Told::new(&application, &asked, &app).to_visitor(&req, &error),
     })
 }
 
-fn pass(application: &Application, identity: Option<&Identity>) -> HttpResponse {
+fn pass(
+    application: &Application,
+    identity: Option<&Identity>,
+    asked: &GateRequest,
+    app: &App,
+) -> HttpResponse {
     let mut answer = HttpResponse::Ok();
     for header in header_pairs(application.settings.style, identity) {
         answer.insert_header(header);
     }
+    let seconds = app.config().lifetimes.gate_cache.num_seconds();
+    if seconds > 0 && identity.is_some() && !asked.is_unsafe() {
+        answer.insert_header((header::CACHE_CONTROL, format!("max-age={seconds}")));
+        answer.insert_header((header::VARY, LOOKED_AT));
+    }
     answer.finish()
 }
+
+// What the answer to a request that changes nothing rests on (RFC 9111 §4.1). nginx keeps nothing whose list is longer than 128
+// bytes.
+const LOOKED_AT: &str = "Cookie, Authorization, User-Agent, Sec-WebSocket-Key, X-Forwarded-For, X-Forwarded-Host, X-Forwarded-Method, X-Forwarded-Uri";
 
 async fn judge(asked: &GateRequest, app: &App) -> Result<(Application, Outcome)> {
     let scheme = app.config().site.base_url.scheme();

@@ -48,4 +48,14 @@ macro_rules! verbs {
     };
 }
 
+/// Answers every other method like GET.
+pub(super) fn any<F, Args>(path: &'static str, does: &'static str, handler: F) -> Entry
+where
+    F: Handler<Args>,
+    Args: Arguments + FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    Entry { route: web::route().to(handler.clone()), ..entry(Method::GET, path, does, handler) }
+}
+
 verbs!(get => GET, post => POST, put => PUT, delete => DELETE);

@@ -1,54 +1,31 @@
-//! A person at two applications behind nginx, as `vestibule app config` prints it.
-
-use std::{
-    fs,
-    net::TcpStream,
-    process::{Child, Command, Stdio},
-};
+//! A person at two applications behind nginx and Traefik, as `vestibule app config` prints it.
 
 use crate::{
-    chromium::{Browser, Chromium, LAPTOP, PHONE, setting},
-    harness::{PASSWORD, TestApp, eventually, free_port},
+    chromium::{Browser, Chromium, LAPTOP, PHONE},
+    harness::{
+        PASSWORD, TestApp, eventually, free_port,
+        proxies::{Proxy, Running, environ},
+    },
     inspector::Inspector,
+    passkeys::{adds_first, signs_out},
 };
 
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// `wiki` and `notes` at one nginx, which listens at this port; nothing where there is no nginx here.
-async fn proxied(app: &TestApp, folder: &tempfile::TempDir) -> Option<(u16, [Running; 2])> {
-    let nginx = setting("NGINX").unwrap_or_else(|| "/usr/sbin/nginx".to_owned());
-    if !fs::exists(&nginx).unwrap() {
-        eprintln!("SKIPPED: there is no {nginx}, so nobody goes through it");
-        return None;
-    }
+/// `wiki` and `notes` at one proxy, which listens at this port; nothing where there is none here.
+async fn proxied(app: &TestApp, proxy: Proxy, folder: &tempfile::TempDir) -> Option<(u16, [Running; 2])> {
+    proxy.program()?;
     let (port, behind) = (free_port(), free_port());
-    let mut all = String::new();
+    let mut printed = Vec::new();
     for (name, title) in [("wiki", "Wiki"), ("notes", "Notes")] {
         let host = format!("{name}.localhost:{port}");
         assert_eq!(app.command(&["app", "add", &host, "--name", title]).code, Some(0));
-        let (upstream, here) = (format!("127.0.0.1:{behind}"), format!("127.0.0.1:{}", app.port));
-        let config = ["app", "config", &host, "nginx", "--upstream", &upstream, "--vestibule", &here];
-        all += &app.command(&config).out;
+        printed.push(proxy.config(app, &host, behind, app.port));
     }
-    let place = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .map(|what| format!("{what}_temp_path {};", place(what)))
-        .concat();
-    let head = format!("daemon off; master_process off; pid {}; events {{}}", place("pid"));
-    let file = place("nginx.conf");
-    fs::write(&file, format!("{head}\nhttp {{ access_log off; {temporary}\n{all}\n}}\n")).unwrap();
-    let proxy = Command::new(nginx).args(["-e", "stderr", "-c", &file]).stderr(Stdio::null()).spawn();
-    let application = Command::new("python3").args(["tests/peers/environ.py", &behind.to_string()]).spawn();
-    let running = [Running(proxy.unwrap()), Running(application.unwrap())];
-    for port in [port, behind] {
-        eventually("a program that listens", async || TcpStream::connect(("127.0.0.1", port)).ok()).await;
+    let running = [proxy.start(port, folder.path(), &printed).await?, environ(behind).await];
+    // Traefik listens before it has read its files.
+    for name in ["wiki", "notes"] {
+        let nobody = crate::harness::Visitor::curl(port).with("host", &format!("{name}.localhost:{port}"));
+        let reads = async || (nobody.get_once("/").await.status == 401).then_some(());
+        eventually("a proxy that knows its hosts", reads).await;
     }
     Some((port, running))
 }
@@ -58,11 +35,11 @@ async fn knows(browser: &Browser, words: &str) {
     eventually("the application", async || browser.text().await.contains(words).then_some(())).await;
 }
 
-#[actix_web::test]
-async fn one_sign_in_opens_two_applications_and_one_button_closes_both() {
+/// With a password and a code, and with a passkey, at two hosts; from another browser, and with the button.
+async fn people_come_and_go(proxy: Proxy) {
     let app = TestApp::with(&[("TRUSTED_PROXIES", "127.0.0.1")]).await;
     let folder = tempfile::tempdir().unwrap();
-    let Some((port, _running)) = proxied(&app, &folder).await else { return };
+    let Some((port, _running)) = proxied(&app, proxy, &folder).await else { return };
     let owner = app.with_app("ada@example.com").await;
     let chromium = Chromium::start();
     let laptop = chromium.browser(&app, LAPTOP).await;
@@ -87,35 +64,57 @@ async fn one_sign_in_opens_two_applications_and_one_button_closes_both() {
     laptop.open(&format!("{notes}/y")).await;
     knows(&laptop, &format!("\"HTTP_REMOTE_USER\": \"{id}\"")).await;
 
-    // Somebody else's phone ends that session.
-    let elsewhere = app.curl();
-    owner.submits_password(&elsewhere).await.is(200);
-    elsewhere.submits_code(&app.next_code(&owner.secret)).await.is(200);
-    elsewhere.post("/me/sessions/revoke-all", &[]).await.is(200);
+    // Her phone signs that device out, and the next request to either is refused.
+    phone.open("/login?next=/me/sessions").await;
+    phone.sign_in("ada@example.com", PASSWORD).await;
+    phone.fill("6-digit code", &app.next_code(&owner.secret)).await;
+    phone.press("Sign in").await;
+    phone.is_at("/me/sessions").await;
+    phone.press("Sign out Chrome on Linux").await;
+    phone.reads("That device is signed out").await;
     for page in [format!("{wiki}/x"), format!("{notes}/y")] {
         laptop.open(&page).await;
         laptop.reads("Sign in").await;
     }
 
-    // The button at the application.
+    // With a passkey, which belongs to this site and opens both.
     app.verified("bob@example.com").await;
-    phone.open(&format!("{wiki}/")).await;
-    phone.reads("Sign in").await;
-    phone.sign_in("bob@example.com", PASSWORD).await;
-    knows(&phone, "bob@example.com").await;
-    phone.open(&format!("{wiki}/.vestibule/logout")).await;
-    phone.reads("Sign out of Wiki").await;
-    phone.press("Sign out").await;
-    phone.reads("You are signed out on this device.").await;
-    phone.open(&format!("{notes}/")).await;
-    phone.reads("Sign in").await;
+    laptop.arrives("bob@example.com").await;
+    let device = laptop.plug_in_authenticator().await;
+    adds_first(&laptop, "My laptop").await;
+    signs_out(&laptop, &device).await;
+    laptop.touch(&device, true).await;
+    laptop.open(&format!("{wiki}/z")).await;
+    knows(&laptop, "bob@example.com").await;
+    knows(&laptop, "\"HTTP_VESTIBULE_ACR\": \"phr\"").await;
+    laptop.open(&format!("{notes}/z")).await;
+    knows(&laptop, "bob@example.com").await;
+
+    // The button at the application.
+    laptop.touch(&device, false).await;
+    laptop.open(&format!("{wiki}/.vestibule/logout")).await;
+    laptop.reads("Sign out of Wiki").await;
+    laptop.press("Sign out").await;
+    laptop.reads("You are signed out on this device.").await;
+    laptop.open(&format!("{notes}/")).await;
+    laptop.reads("Sign in").await;
+}
+
+#[actix_web::test]
+async fn people_come_and_go_through_nginx() {
+    people_come_and_go(Proxy::Nginx).await;
+}
+
+#[actix_web::test]
+async fn people_come_and_go_through_traefik() {
+    people_come_and_go(Proxy::Traefik).await;
 }
 
 #[actix_web::test]
 async fn its_pages_are_fit_for_everybody() {
     let app = TestApp::with(&[("TRUSTED_PROXIES", "127.0.0.1")]).await;
     let folder = tempfile::tempdir().unwrap();
-    let Some((port, _running)) = proxied(&app, &folder).await else { return };
+    let Some((port, _running)) = proxied(&app, Proxy::Nginx, &folder).await else { return };
     app.verified("ada@example.com").await;
     let chromium = Chromium::start();
     let ada = chromium.browser(&app, LAPTOP).await;

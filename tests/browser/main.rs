@@ -1,7 +1,7 @@
 //! The same house through Chromium: what a person sees, types and clicks.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
-#[expect(unused_imports, reason = "the suite uses more of this house")]
+#[expect(dead_code, unused_imports, reason = "the suite uses more of this house")]
 #[path = "../suite/harness/mod.rs"]
 mod harness;
 

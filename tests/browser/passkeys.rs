@@ -16,7 +16,7 @@ async fn steps_up(ada: &Browser) {
 }
 
 /// Adds a passkey under this name, the first one of an account.
-async fn adds_first(ada: &Browser, name: &str) {
+pub async fn adds_first(ada: &Browser, name: &str) {
     ada.open("/auth/confirm?next=/me/passkeys").await;
     steps_up(ada).await;
     ada.is_at("/me/passkeys").await;
@@ -33,7 +33,8 @@ async fn signed_in(app: &TestApp, chromium: &Chromium) -> Browser {
     ada
 }
 
-async fn signs_out(ada: &Browser, device: &str) {
+/// Signs out, with nobody at the device.
+pub async fn signs_out(ada: &Browser, device: &str) {
     // Nobody is at the device, or the sign-in page would be answered at once.
     ada.touch(device, false).await;
     ada.press("Sign out").await;

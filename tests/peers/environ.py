@@ -17,7 +17,7 @@ def application(environ, start_response):
     path = environ["PATH_INFO"]
     status = path.removeprefix("/status/") if path.startswith("/status/") else "200"
     start_response(f"{status} Told", [("Content-Type", "application/json"), ("X-Application", "here")])
-    return [json.dumps(told).encode()]
+    return [] if environ["REQUEST_METHOD"] == "HEAD" else [json.dumps(told).encode()]
 
 
 server = make_server("127.0.0.1", int(sys.argv[1]), application, handler_class=Quiet)

@@ -26,6 +26,8 @@ async fn a_method_that_a_route_does_not_take_is_refused_with_those_it_does() {
             taken.insert("HEAD".to_owned());
         }
     }
+    // A proxy may ask by its visitor's own method there.
+    methods.remove("/gate/check").unwrap();
     for (path, taken) in methods {
         for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"] {
             if taken.contains(method) || path.ends_with("revoke-all") && method == "DELETE" {

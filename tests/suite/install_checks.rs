@@ -127,6 +127,17 @@ const ROWS: &[Row] = &[
         it.libclang("usr/lib/llvm-14/lib/libclang-14.so.1");
     }, true),
 
+    ("apache", "nothing", |_| {}, false),
+    ("apache", "its server, and no sockets for its Lua", |it| {
+        it.script("usr/sbin/apache2", "echo Apache/2.4.71");
+        it.file("usr/lib/apache2/modules/mod_lua.so", b"");
+    }, false),
+    ("apache", "both", |it| {
+        it.script("usr/sbin/apache2", "echo Apache/2.4.71");
+        it.file("usr/lib/apache2/modules/mod_lua.so", b"");
+        it.file("usr/share/lua/5.3/socket/http.lua", b"");
+    }, true),
+
     ("postgres", "the client alone", |it| it.program("psql", ANSWERS), false),
     ("postgres", "pg_config with the client's folder",
         |it| it.program("pg_config", &format!("echo {}", it.at("bin").display())), false),

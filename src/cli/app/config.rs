@@ -22,16 +22,52 @@ pub(crate) enum Proxy {
     Caddy,
     /// Traefik, with `forwardAuth`.
     Traefik,
+    /// Apache 2.4, with a hook in Lua.
+    Apache,
+    /// Envoy, with `ext_authz`; it was never run.
+    Envoy,
 }
+
+/// What the gate reads of a visitor's own request: a proxy that passes no other header on to it passes these.
+const ASKED: [&str; 11] = [
+    "Accept",
+    "Access-Control-Request-Method",
+    "Authorization",
+    "Cookie",
+    "Origin",
+    "Referer",
+    "Sec-Fetch-Mode",
+    "Sec-Fetch-Site",
+    "Sec-WebSocket-Key",
+    "User-Agent",
+    "X-Requested-With",
+];
 
 /// One header that tells the application who is there.
 struct Header {
     /// `Remote-User`.
     name: String,
+    /// `remote-user`.
+    lower: &'static str,
     /// `remote_user`.
     variable: String,
-    /// `Remote_User`, which a program under WSGI, CGI or PHP cannot tell from it.
-    twin: String,
+    /// `Remote_User`: each that a program under WSGI, CGI or PHP cannot tell from it.
+    twins: Vec<String>,
+}
+
+impl Header {
+    fn new(lower: &'static str) -> Self {
+        let words: Vec<String> = lower.split('-').map(capital).collect();
+        let mut twins = vec![words[0].clone()];
+        for word in &words[1..] {
+            twins = twins
+                .iter()
+                .flat_map(|start| ["-", "_"].map(|dash| format!("{start}{dash}{word}")))
+                .collect();
+        }
+        let name = twins.remove(0);
+        Self { variable: lower.replace('-', "_"), lower, name, twins }
+    }
 }
 
 /// What every configuration is filled in with.
@@ -48,6 +84,7 @@ struct Filled<'a> {
     upstream: &'a str,
     vestibule: String,
     headers: Vec<Header>,
+    asked: &'static [&'static str],
 }
 
 #[derive(Template)]
@@ -61,6 +98,28 @@ struct Caddy<'a>(Filled<'a>);
 #[derive(Template)]
 #[template(path = "proxy_traefik.txt")]
 struct Traefik<'a>(Filled<'a>);
+
+#[derive(Template)]
+#[template(path = "proxy_apache.txt")]
+struct Apache<'a>(Filled<'a>);
+
+#[derive(Template)]
+#[template(path = "proxy_envoy.txt")]
+struct Envoy<'a>(Filled<'a>);
+
+impl Envoy<'_> {
+    /// Where the application and this site are: a name, an address, a port.
+    fn places(&self) -> [(String, (&str, &str)); 2] {
+        let here = format!("{}-vestibule", self.0.word);
+        [(self.0.word.clone(), split(self.0.upstream)), (here, split(&self.0.vestibule))]
+    }
+}
+
+/// `127.0.0.1:8000` → the address without brackets, and the port.
+fn split(place: &str) -> (&str, &str) {
+    let (address, port) = place.rsplit_once(':').unwrap_or((place, ""));
+    (address.trim_matches(['[', ']']), port)
+}
 
 /// Prints it.
 pub(super) fn print(
@@ -83,10 +142,7 @@ pub(super) fn print(
         Some((name, port)) if !port.ends_with(']') => (name, port.parse().ok()),
         _ => (found.host.as_str(), None),
     };
-    let headers = header_names(found.settings.style).into_iter().map(|header| {
-        let name = header.split('-').map(capital).collect::<Vec<_>>().join("-");
-        Header { variable: header.replace('-', "_"), twin: name.replace('-', "_"), name }
-    });
+    let headers = header_names(found.settings.style).into_iter().map(Header::new);
     let filled = Filled {
         host: &found.host,
         name,
@@ -98,11 +154,14 @@ pub(super) fn print(
         upstream,
         vestibule,
         headers: headers.collect(),
+        asked: &ASKED,
     };
     let printed = match proxy {
         Proxy::Nginx => Nginx(filled).render(),
         Proxy::Caddy => Caddy(filled).render(),
         Proxy::Traefik => Traefik(filled).render(),
+        Proxy::Apache => Apache(filled).render(),
+        Proxy::Envoy => Envoy(filled).render(),
     };
     say!("{}", printed.map_err(|cause| cause.to_string())?.trim_end());
     Ok(())

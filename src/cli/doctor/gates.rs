@@ -1,5 +1,7 @@
 //! The hosts of applications: which proxy asks for each, and whether the way in leads here.
 
+use std::collections::BTreeMap;
+
 use super::finding::{Finding, Health, finding};
 use crate::{
     app::App,
@@ -15,14 +17,11 @@ pub(super) async fn gates(app: &App) -> Vec<Finding> {
     if all.is_empty() {
         return vec![finding("gate", Health::Fine, "no application is registered.")];
     }
-    if app.config().trusted_proxies.is_empty() {
-        let says = "TRUSTED_PROXIES names no proxy, so the gate answers nobody. Name the address that the proxy comes from.";
-        return vec![finding("gate", Health::Problem, says)];
-    }
     let mut findings = Vec::new();
     for one in &all {
         findings.push(gate(app, one).await);
     }
+    findings.extend(shared_names(&all));
     findings
 }
 
@@ -30,6 +29,14 @@ async fn gate(app: &App, one: &Application) -> Finding {
     let host = &one.host;
     let refused_since_asked =
         one.refused.as_ref().filter(|(_, at)| one.asked.as_ref().is_none_or(|(_, asked)| at > asked));
+    if app.config().trusted_proxies.is_empty() {
+        let whom = refused_since_asked.map_or_else(
+            || "Name the address that its proxy comes from.".to_owned(),
+            |(peer, at)| format!("{peer} asked last, on {}: name it, if it is the proxy.", at.iso()),
+        );
+        let says = format!("{host}: TRUSTED_PROXIES names no proxy, so the gate answers nobody. {whom}");
+        return finding("gate", Health::Problem, says);
+    }
     if let Some((peer, at)) = refused_since_asked {
         let says = format!(
             "{host}: {peer} asked on {} and is not in TRUSTED_PROXIES. Add it, if it is the proxy.",
@@ -37,24 +44,42 @@ async fn gate(app: &App, one: &Application) -> Finding {
         );
         return finding("gate", Health::Warning, says);
     }
+    let asked_by = match &one.asked {
+        Some((peer, at)) => format!("{peer} asked last, on {}.", at.iso()),
+        None => "No proxy has asked yet.".to_owned(),
+    };
     let scheme = app.config().site.base_url.scheme();
     let start = one.link(scheme, "/start");
-    let leads_to = app.outbound().location_of(start.clone()).await;
     let here = app.config().site.link("/gate/enter?");
-    match (leads_to.filter(|to| to.starts_with(&here)), &one.asked) {
-        (None, _) => {
-            let says = format!(
-                "{host}: {start} does not lead here. Paste what `vestibule app config {host}` prints into its proxy."
-            );
-            finding("gate", Health::Problem, says)
+    let leads_here = app.outbound().location_of(start.clone()).await.is_some_and(|to| to.starts_with(&here));
+    let (health, says) = match (leads_here, &one.asked) {
+        (false, _) => {
+            let config = format!("vestibule app config {host}");
+            let paste = format!("Paste what `{config}` prints into its proxy.");
+            (Health::Problem, format!("{start} does not lead here. {paste} {asked_by}"))
         }
-        (Some(_), None) => finding(
-            "gate",
-            Health::Warning,
-            format!("{host}: no proxy has asked yet. Is everything protected?"),
-        ),
-        (Some(_), Some((peer, at))) => {
-            finding("gate", Health::Fine, format!("{host}: {peer} asked last, on {}.", at.iso()))
-        }
+        (true, None) => (Health::Warning, format!("{asked_by} Is everything protected?")),
+        (true, Some(_)) => (Health::Fine, asked_by),
+    };
+    finding("gate", health, format!("{host}: {says}"))
+}
+
+/// Applications at one name, at different ports: browsers send cookies to every port (RFC 6265 §8.5).
+fn shared_names(all: &[Application]) -> Vec<Finding> {
+    let name = |one: &Application| match one.host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name.to_owned(),
+        _ => one.host.clone(),
+    };
+    let mut by_name: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for one in all {
+        by_name.entry(name(one)).or_default().push(&one.host);
     }
+    let shared = by_name.into_values().filter(|hosts| hosts.len() > 1);
+    let says = shared.map(|hosts| {
+        format!(
+            "{} are one host to a browser: each gets the cookies of the other. Give each a name of its own.",
+            hosts.join(" and ")
+        )
+    });
+    says.map(|says| finding("gate", Health::Warning, says)).collect()
 }

@@ -322,3 +322,70 @@ async fn a_check_notes_activity_once_a_minute_and_who_asks() {
     let shown: Value = serde_json::from_str(&shown.out).unwrap();
     assert_eq!(shown["askedBy"]["address"], "127.0.0.1");
 }
+
+#[actix_web::test]
+async fn envoy_asks_by_its_visitor_s_own_method_and_path_case_a8_15() {
+    let gate = Gate::with(&[]).await;
+    let host = gate.lets_in(&gate.app.verified("ada@example.com").await).await;
+    let ask = async |host: crate::harness::Visitor, method: Method, from: &str| {
+        let envoy = asks(host, method.as_str(), "/x?a=1&b=2").with("sec-fetch-mode", "cors");
+        let site = if from == origin(WIKI) { "same-origin" } else { "cross-site" };
+        let envoy = envoy.with("origin", from).with("sec-fetch-site", site);
+        envoy.send(method, "/gate/check?vestibule=1&path=/x?a=1&b=2", None).await
+    };
+    for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+        assert!(user_in(&ask(host.clone(), method.clone(), &origin(WIKI)).await.is(200)).is_some());
+        ask(host.clone(), method.clone(), "https://evil.example").await.refuses(403, "cross_origin");
+        ask(gate.program(), method, &origin(WIKI)).await.refuses(401, "sign_in_required");
+    }
+    ask(host, Method::OPTIONS, &origin(WIKI)).await.is(200);
+    // The others are asked by GET alone.
+    gate.program().send(Method::POST, "/gate/verify", None).await.is(405);
+}
+
+#[actix_web::test]
+async fn a_yes_may_be_kept_for_a_moment_where_that_is_set() {
+    let kept = |answer: &crate::harness::Answer| answer.header("cache-control") != "no-store";
+    let gate = Gate::with(&["--open", "/public"]).await;
+    let host = gate.lets_in(&gate.app.verified("ada@example.com").await).await;
+    assert!(!kept(&check(&host).await.is(200)), "by default nothing is");
+
+    let app = TestApp::with(&[("TRUSTED_PROXIES", "127.0.0.1"), ("GATE_CACHE", "5s")]).await;
+    let gate = Gate::of(app, &["--open", "/public", "--preflight", "pass"]);
+    let ada = gate.app.verified("ada@example.com").await;
+    let host = gate.lets_in(&ada).await;
+    for answer in [check(&host).await.is(200), verify(&host).await.is(200)] {
+        assert_eq!(answer.header("cache-control"), "max-age=5");
+        let vary = answer.header("vary");
+        for name in ["Cookie", "Authorization", "User-Agent", "Sec-WebSocket-Key", "X-Forwarded-Uri"] {
+            assert!(vary.contains(name), "{vary}");
+        }
+        assert!(vary.len() <= 128, "nginx keeps nothing with a longer one: {vary}");
+    }
+    // What changes something, opens a socket, is open to all, or is a no.
+    let preflight = asks(gate.program(), "OPTIONS", "/x").with("access-control-request-method", "PUT");
+    for (asked, status) in [
+        (asks(host.clone(), "POST", "/x"), 200),
+        (host.clone().with("sec-websocket-key", "dGhlIHNhbXBsZQ=="), 200),
+        (asks(gate.browser(), "GET", "/public"), 200),
+        (preflight.with("origin", "https://app.example"), 200),
+        (gate.script(), 401),
+    ] {
+        assert!(!kept(&check(&asked).await.is(status)));
+    }
+}
+
+#[test]
+fn a_yes_is_kept_for_ten_seconds_at_most() {
+    let read = |value: &str| {
+        let settings = [("SECRET_KEY", crate::harness::KEY), ("GATE_CACHE", value)];
+        let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        vestibule::config::from_values(settings.into()).err().map(|problems| problems.to_string())
+    };
+    for right in ["0s", "1s", "10s"] {
+        assert_eq!(read(right), None, "{right}");
+    }
+    for wrong in ["11s", "1m", "5", "-1s", "off"] {
+        assert!(read(wrong).unwrap().contains("Write 0s to 10s"), "{wrong}");
+    }
+}

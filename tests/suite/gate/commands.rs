@@ -150,38 +150,76 @@ async fn an_operator_learns_what_somebody_would_get() {
 }
 
 #[actix_web::test]
-async fn a_configuration_is_printed_for_each_proxy_filled_in() {
+async fn a_configuration_is_printed_for_each_proxy_filled_in_case_a8_8_case_a8_14() {
     let gate = Gate::with(&["--prefix", "/auth"]).await;
     for (proxy, says) in [
         ("nginx", "proxy_set_header Remote-User $gate_remote_user;"),
         ("caddy", "uri /gate/check?vestibule=1"),
         ("traefik", "Remote_User: \"\""),
+        ("traefik", "Vestibule_Auth-Time: \"\""),
+        ("apache", "headers[\"Remote-User\"] = answer[\"remote-user\"]"),
+        // What Envoy would pass on of itself (A8.14).
+        ("envoy", "- { exact: location }"),
+        ("envoy", "- { exact: set-cookie }"),
+        ("envoy", "{ exact: \"sec-websocket-key\" }"),
+        ("envoy", "failure_mode_allow: false"),
     ] {
         let printed = gate.app.command(&["app", "config", WIKI, proxy, "--upstream", "127.0.0.1:9999"]);
         assert_eq!(printed.code, Some(0), "{}", printed.err);
-        for words in [says, "127.0.0.1:9999", "wiki.localhost", "8080", "/auth/"] {
+        let upstream = match proxy {
+            "envoy" => "address: \"127.0.0.1\", port_value: 9999",
+            _ => "127.0.0.1:9999",
+        };
+        for words in [says, upstream, "wiki.localhost", "8080", "/auth/"] {
             if (proxy, words) != ("traefik", "8080") {
                 assert!(printed.out.contains(words), "{proxy}: {words}: {}", printed.out);
             }
         }
+        // A proxy knows this site by its port alone, and no page of it.
+        assert!(!printed.out.contains(&gate.app.base_url), "{proxy}: {}", printed.out);
         let wrong = gate.app.command(&["app", "config", WIKI, proxy, "--upstream", "http://x; evil"]);
         assert_eq!(wrong.code, Some(1), "{}", wrong.out);
     }
-    assert_eq!(gate.app.command(&["app", "config", WIKI, "envoy"]).code, Some(2));
+    assert_eq!(gate.app.command(&["app", "config", WIKI, "haproxy"]).code, Some(2));
+}
+
+/// What `doctor` says of hosts.
+fn says(app: &TestApp) -> String {
+    let printed = app.command(&["doctor"]).out;
+    printed.lines().filter(|line| line.contains(" gate ")).collect::<Vec<_>>().join("\n")
 }
 
 #[actix_web::test]
 async fn doctor_names_what_is_wrong_with_a_host() {
-    let says = |app: &TestApp| {
-        app.command(&["doctor"]).out.lines().find(|line| line.contains(" gate ")).unwrap().to_owned()
-    };
     let gate = Gate::of(TestApp::open().await, &[]);
-    assert!(says(&gate.app).contains("TRUSTED_PROXIES names no proxy"), "{}", says(&gate.app));
+    assert!(
+        says(&gate.app).contains("wiki.localhost:8080: TRUSTED_PROXIES names no proxy"),
+        "{}",
+        says(&gate.app)
+    );
+    gate.program().get_once("/gate/check").await.is(403);
+    assert!(says(&gate.app).contains("127.0.0.1 asked last, on 2026-11-21"), "{}", says(&gate.app));
     let gate = Gate::of(TestApp::with(&[("TRUSTED_PROXIES", "10.0.0.1")]).await, &[]);
     gate.program().get_once("/gate/check").await.is(403);
     assert!(says(&gate.app).contains("127.0.0.1 asked on"), "{}", says(&gate.app));
     let gate = Gate::with(&[]).await;
     assert!(says(&gate.app).contains("does not lead here"), "{}", says(&gate.app));
+    assert!(says(&gate.app).contains("No proxy has asked yet."), "{}", says(&gate.app));
+    gate.program().get_once("/gate/check").await.is(401);
+    assert!(says(&gate.app).contains("127.0.0.1 asked last"), "{}", says(&gate.app));
     gate.app.command(&["app", "disable", WIKI]);
     assert!(says(&gate.app).contains("no application is registered"), "{}", says(&gate.app));
+}
+
+#[actix_web::test]
+async fn doctor_names_applications_that_a_browser_takes_for_one() {
+    let gate = Gate::with(&[]).await;
+    assert!(!says(&gate.app).contains("one host to a browser"));
+    for host in ["wiki.localhost", "wiki.localhost:9090", "notes.localhost:8080"] {
+        assert_eq!(gate.app.command(&["app", "add", host]).code, Some(0));
+    }
+    let printed = says(&gate.app);
+    let line = printed.lines().find(|line| line.contains("are one host to a browser")).unwrap();
+    assert!(line.matches("wiki.localhost").count() == 3 && line.contains("wiki.localhost:9090"), "{line}");
+    assert!(!line.contains("notes"), "{line}");
 }

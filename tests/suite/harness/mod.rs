@@ -3,13 +3,13 @@
 //! Tests come in through the front door, as a browser or as curl. Emails travel over real SMTP; the outbox runs
 //! when a test asks for an email, so nothing ever waits. With `TEST_DATABASE_URL` set, rows are on PostgreSQL.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
-#![expect(dead_code, reason = "the browser tests share this house and use less of it")]
 
 pub mod authenticator;
 pub mod constants;
 pub mod organisations;
 pub mod outbound;
 mod process;
+pub mod proxies;
 mod storage;
 pub mod visitor;
 pub mod wire;

@@ -1,318 +1,521 @@
-//! The gate behind proxies that are not ours: nginx, Caddy and Traefik, each started from exactly what `vestibule app config`
-//! prints, before a program under WSGI that says what it was given.
+//! The gate behind proxies that are not ours: nginx, Caddy (of today, and of Debian), Traefik and Apache, each started from
+//! exactly what `vestibule app config` prints, before a program under WSGI that says what it was given.
+//!
+//! The numbers are those of the edge cases of the gate. Each runs through each proxy; what no proxy takes part in stands in
+//! `gate`, and Envoy, of which there is no package, is imitated there.
 
-use std::{
-    fs,
-    net::TcpStream,
-    path::Path,
-    process::{Child, Command, Stdio},
-};
+use std::{fs, panic::AssertUnwindSafe, path::Path, process::Command};
 
 use actix_web::http::Method;
+use futures_util::FutureExt;
 use serde_json::{Value, json};
 
+use super::ground::{Ground, IDENTITY, foreign, options, page, script, socket, spoofing, text};
 use crate::{
     gate::{local, post_at},
-    harness::{Answer, PASSWORD, TestApp, Visitor, eventually, free_port},
+    harness::{
+        Answer, PASSWORD, Visitor, any_number, free_port,
+        proxies::{Proxy, Running, environ},
+        wire::speak,
+    },
 };
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Nginx,
-    Caddy,
-    Traefik,
-}
+/// Runs every case, whatever became of those before, and says which fail.
+macro_rules! cases {
+    ($($number:literal $case:ident;)+) => {
+        /// Those that proxies take part in.
+        const NUMBERS: &[u8] = &[$($number),+];
 
-use Kind::{Caddy, Nginx, Traefik};
-
-impl Kind {
-    /// Where it is on this machine.
-    #[expect(clippy::disallowed_methods, reason = "tests learn from the environment where they run")]
-    fn program(self) -> Option<String> {
-        let (setting, usual) = match self {
-            Nginx => ("NGINX", "/usr/sbin/nginx"),
-            Caddy => ("CADDY", "/usr/bin/caddy"),
-            Traefik => ("TRAEFIK", "/usr/bin/traefik"),
-        };
-        let program = std::env::var(setting).unwrap_or_else(|_| usual.to_owned());
-        if !Path::new(&program).exists() {
-            eprintln!(
-                "SKIPPED: there is no {program} ({setting}), so {self:?} asks nothing; `bin/test peers` installs it"
-            );
-            return None;
-        }
-        Some(program)
-    }
-
-    fn word(self) -> String {
-        format!("{self:?}").to_lowercase()
-    }
-}
-
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// One proxy before one application at three hosts: `wiki`, `notes`, and `lost`, whose check nobody answers.
-struct Ground {
-    kind: Kind,
-    app: TestApp,
-    port: u16,
-    _folder: tempfile::TempDir,
-    _running: [Running; 2],
-}
-
-impl Ground {
-    async fn start(kind: Kind) -> Option<Self> {
-        let program = kind.program()?;
-        let app = TestApp::with(&[("TRUSTED_PROXIES", "127.0.0.1")]).await;
-        let (port, behind) = (free_port(), free_port());
-        let folder = tempfile::tempdir().unwrap();
-        let mut printed = Vec::new();
-        for (name, options, here) in [
-            ("wiki", &["--name", "Wiki", "--open", "/public"][..], app.port),
-            ("notes", &["--prefix", "/entrance"], app.port),
-            ("lost", &["--open", "/public"], 1),
-        ] {
-            let host = format!("{name}.localhost:{port}");
-            assert_eq!(app.command(&[&["app", "add", &host], options].concat()).code, Some(0));
-            let (upstream, here) = (format!("127.0.0.1:{behind}"), format!("127.0.0.1:{here}"));
-            let config =
-                ["app", "config", &host, &kind.word(), "--upstream", &upstream, "--vestibule", &here];
-            let config = app.command(&config);
-            assert_eq!(config.code, Some(0), "{}", config.err);
-            printed.push((name, config.out));
-        }
-        let proxy = proxy(kind, &program, port, folder.path(), &printed);
-        let application =
-            Command::new("python3").args(["tests/peers/environ.py", &behind.to_string()]).spawn();
-        let running = [Running(proxy), Running(application.unwrap())];
-        for port in [port, behind] {
-            let there = async || TcpStream::connect(("127.0.0.1", port)).ok();
-            eventually("a program that listens", there).await;
-        }
-        let ground = Self { kind, app, port, _folder: folder, _running: running };
-        // Traefik listens before it has read its files.
-        let script = ground.script("wiki");
-        let reads = async || (script.get_once("/x").await.status == 401).then_some(());
-        eventually("a proxy that knows its hosts", reads).await;
-        Some(ground)
-    }
-
-    fn host(&self, name: &str) -> String {
-        format!("{name}.localhost:{}", self.port)
-    }
-
-    fn browser(&self, name: &str) -> Visitor {
-        Visitor::browser(self.port).with("host", &self.host(name)).with("sec-fetch-mode", "navigate")
-    }
-
-    fn script(&self, name: &str) -> Visitor {
-        self.browser(name).with("sec-fetch-mode", "cors")
-    }
-
-    /// Goes all the way from a page of the host to here and back.
-    async fn comes_in(&self, browser: &Visitor, name: &str, prefix: &str, me: &Visitor, to: &str) {
-        let origin = format!("http://{}", self.host(name));
-        let start = browser.get_once(to).await.is(303);
-        let start = local(start.location().unwrap(), &origin);
-        assert!(start.starts_with(&format!("{prefix}/start?to=")), "{start}");
-        let enter = local(browser.get_once(&start).await.is(303).location().unwrap(), &self.app.base_url);
-        let here = me.clone().with("accept", "text/html").with("sec-fetch-site", "cross-site");
-        let back = local(here.get_once(&enter).await.is(303).location().unwrap(), &origin);
-        browser.get_once(&back).await.goes_to(to);
-    }
-
-    fn check(&self, answer: Answer) -> Value {
-        let answer = answer.is(200);
-        assert_eq!(answer.header("x-application"), "here", "{:?}: {}", self.kind, answer.request);
-        answer.json()
-    }
-}
-
-fn proxy(kind: Kind, program: &str, port: u16, folder: &Path, printed: &[(&str, String)]) -> Child {
-    let place = |name: &str| folder.join(name).to_str().unwrap().to_owned();
-    let all: String = printed.iter().map(|(_, text)| text.as_str()).collect();
-    let mut command = Command::new(program);
-    match kind {
-        Nginx => {
-            let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-                .map(|what| format!("{what}_temp_path {};", place(what)))
-                .concat();
-            let head = format!(
-                "daemon off; master_process off; pid {}; error_log stderr crit; events {{}}",
-                place("pid")
-            );
-            let whole = format!("{head}\nhttp {{ access_log off; {temporary}\n{all}\n}}\n");
-            fs::write(place("nginx.conf"), whole).unwrap();
-            command.args(["-e", "stderr", "-c", &place("nginx.conf")]);
-        }
-        Caddy => {
-            fs::write(place("Caddyfile"), format!("{{\n\tadmin off\n\tauto_https off\n}}\n{all}\n")).unwrap();
-            command.args(["run", "--adapter", "caddyfile", "--config", &place("Caddyfile")]);
-            command.env("XDG_CONFIG_HOME", folder).env("XDG_DATA_HOME", folder);
-        }
-        Traefik => {
-            fs::create_dir(place("dynamic")).unwrap();
-            for (name, text) in printed {
-                fs::write(place(&format!("dynamic/{name}.yml")), text).unwrap();
+        impl Ground {
+            async fn every_case(&self) {
+                let mut failed = Vec::new();
+                $(
+                    if AssertUnwindSafe(self.$case()).catch_unwind().await.is_err() {
+                        failed.push(concat!($number, ": ", stringify!($case)));
+                    }
+                )+
+                assert!(failed.is_empty(), "through {:?}: {failed:#?}", self.proxy);
             }
-            command.arg(format!("--entryPoints.web.address=127.0.0.1:{port}"));
-            command.arg(format!("--providers.file.directory={}", place("dynamic")));
-            command.args([
-                "--log.level=ERROR",
-                "--global.checkNewVersion=false",
-                "--global.sendAnonymousUsage=false",
-            ]);
         }
-    }
-    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    };
 }
 
-// What a visitor writes to pass for somebody else, in both spellings that a program cannot tell apart.
-const SPOOFS: [(&str, &str); 10] = [
-    ("remote-user", "root"),
-    ("remote_user", "root"),
-    ("remote-email", "root@example.com"),
-    ("remote_email", "root@example.com"),
-    ("remote-groups", "acme:owner"),
-    ("remote_groups", "acme:owner"),
-    ("vestibule-acr", "phr"),
-    ("vestibule_acr", "phr"),
-    ("x-original-url", "/public"),
-    ("forwarded", "host=evil;proto=https"),
-];
-
-fn spoofing(visitor: Visitor) -> Visitor {
-    SPOOFS.iter().fold(visitor, |visitor, (name, value)| visitor.with(name, value))
+cases! {
+    1 a_proxy_that_is_not_trusted_opens_nothing;
+    2 what_a_visitor_says_of_their_request_counts_for_nothing;
+    3 no_spoofed_header_arrives;
+    4 every_header_is_there_for_nobody;
+    5 a_script_reads_401;
+    6 only_pages_lead_to_sign_in;
+    7 the_way_back_is_whole;
+    8 the_proxy_knows_no_sign_in_page;
+    9 a_browser_that_keeps_nothing_is_told;
+    10 another_node_hands_over;
+    11 tabs_come_in_side_by_side;
+    12 a_code_works_once;
+    13 a_socket_is_asked_about;
+    16 the_method_is_the_visitor_s_own;
+    17 heads_and_preflights;
+    18 a_host_in_other_spellings;
+    19 whoever_may_not_enter_is_told;
+    20 whoever_is_leaving_is_out;
+    21 signed_out_here_and_everywhere;
+    22 groups_up_to_a_kibibyte;
+    23 another_prefix;
+    24 another_agent;
+    0 what_goes_through_is_whole;
+    0 two_domains_know_each_their_own;
+    0 a_check_that_is_down_opens_nothing;
+    0 a_check_that_is_killed_opens_nothing;
+    0 a_revoked_device_is_out_at_its_next_request;
 }
 
-#[track_caller]
-fn knows(told: &Value, name: &str) -> String {
-    told[name].as_str().unwrap_or_default().to_owned()
+#[test]
+fn every_case_of_the_gate_has_its_place() {
+    // Envoy's, and what a proxy that says nothing of the method gets: `gate` has them.
+    let elsewhere = [14, 15];
+    let missing: Vec<u8> =
+        (1..=24).filter(|number| !NUMBERS.contains(number) && !elsewhere.contains(number)).collect();
+    assert!(missing.is_empty(), "no proxy meets the cases {missing:?}");
 }
 
-async fn a_proxy_asks_and_believes_nobody_else(kind: Kind) {
-    let Some(ground) = Ground::start(kind).await else { return };
-    let (app, wiki) = (&ground.app, ground.browser("wiki"));
-    let ada = app.verified("ada@example.com").await;
-    let id = app.user_id("ada@example.com").await;
-
-    // Nobody is there: a page leads to sign in, a program gets 401, an open path stays open and knows nobody.
-    let origin = format!("http://{}", ground.host("wiki"));
-    let start = format!("{origin}/.vestibule/start?to=%2Fx%3Fa%3D1%26vestibule-acr%3Dphr");
-    wiki.get_once("/x?a=1&vestibule-acr=phr").await.goes_to(&start);
-    let refused = spoofing(ground.script("wiki")).get_once("/x").await.refuses(401, "sign_in_required");
-    assert_eq!(refused.json()["signIn"], format!("{origin}/.vestibule/start?to=%2Fx").as_str());
-    let told = ground.check(spoofing(wiki.clone()).get_once("/public/a?b=c").await);
-    for name in ["HTTP_REMOTE_USER", "HTTP_REMOTE_EMAIL", "HTTP_REMOTE_GROUPS", "HTTP_VESTIBULE_ACR"] {
-        assert_eq!(knows(&told, name), "", "{kind:?}: {name}");
+async fn run(proxy: Proxy) {
+    if let Some(ground) = Ground::start(proxy).await {
+        ground.every_case().await;
     }
-    for (name, value) in [
-        ("x-forwarded-uri", "/public"),
-        ("x-original-uri", "/public"),
-        ("x-rewrite-url", "/public"),
-        ("x-forwarded-method", "OPTIONS"),
-        ("x-forwarded-host", "evil"),
-    ] {
-        ground.script("wiki").with(name, value).get_once("/x").await.is(401);
-    }
-    for path in ["/public/..%2fx", "/public/%2e%2e/x", "/public;/../x", "/publicity"] {
-        let status = ground.script("wiki").get_once(path).await.status;
-        assert!(status.is_client_error(), "{kind:?} {path}: {status}");
-    }
-
-    // Somebody comes in, with all that their address said.
-    let to = "/x?q=%26%23%25&u=caf%C3%A9";
-    ground.comes_in(&wiki, "wiki", "/.vestibule", &ada, to).await;
-    let told = ground.check(spoofing(wiki.clone()).get_once(to).await);
-    assert_eq!(knows(&told, "HTTP_REMOTE_USER"), id.as_str(), "{kind:?}");
-    assert_eq!(knows(&told, "HTTP_REMOTE_EMAIL"), "ada@example.com");
-    assert_eq!(knows(&told, "HTTP_REMOTE_NAME"), "Ada");
-    assert_eq!(knows(&told, "HTTP_REMOTE_GROUPS"), "");
-    assert_eq!(knows(&told, "HTTP_VESTIBULE_ACR"), "1fa");
-    assert_eq!(knows(&told, "QUERY_STRING"), "q=%26%23%25&u=caf%C3%A9");
-    assert_eq!(knows(&told, "HTTP_HOST"), ground.host("wiki"));
-    // A body survives, as does what the application itself refuses, its own token, and a query of one of our names.
-    let form = wiki.clone().with("authorization", "Bearer of-its-own");
-    let told = ground.check(post_at(&form, "/x?vestibule-recent=1", &[("note", "a b&c")]).await);
-    assert_eq!(
-        (knows(&told, "body"), knows(&told, "REQUEST_METHOD")),
-        ("note=a+b%26c".into(), "POST".into())
-    );
-    assert_eq!(knows(&told, "HTTP_AUTHORIZATION"), "Bearer of-its-own");
-    for status in [401, 403, 404, 500] {
-        let answer = wiki.get_once(&format!("/status/{status}")).await.is(status);
-        assert_eq!(answer.header("x-application"), "here", "{kind:?} {status}");
-    }
-    // Another site sends nothing with this cookie, and opens no line.
-    let foreign = ground_foreign(&wiki);
-    post_at(&foreign, "/x", &[("note", "evil")]).await.refuses(403, "cross_origin");
-    let socket = foreign.with("upgrade", "websocket").with("connection", "upgrade");
-    let socket =
-        socket.with("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==").with("sec-websocket-version", "13");
-    socket.get_once("/socket").await.refuses(403, "cross_origin");
-
-    // Another host knows nobody until they come in there, without being asked again.
-    let notes = ground.browser("notes");
-    notes.set_cookie("gate", &wiki.cookie("gate").unwrap());
-    ground.comes_in(&notes, "notes", "/entrance", &ada, "/n").await;
-    assert_eq!(knows(&ground.check(notes.get_once("/n").await), "HTTP_REMOTE_USER"), id.as_str());
-    assert_eq!(notes.get_once("/entrance/me").await.is(200).json()["user"]["id"], id.as_str());
-
-    // Where nobody answers the check nothing is open, not even what would be.
-    for path in ["/x", "/public"] {
-        let lost = spoofing(ground.script("lost"));
-        lost.set_cookie("gate", &wiki.cookie("gate").unwrap());
-        let answer = lost.get_once(path).await;
-        assert!(answer.status.is_server_error(), "{kind:?} {path}: {}", answer.status);
-        assert_ne!(answer.header("x-application"), "here");
-    }
-
-    // The device is revoked in another browser: both hosts are closed at the next request.
-    let elsewhere = app.curl();
-    elsewhere.post_json("/login", json!({ "email": "ada@example.com", "password": PASSWORD })).await.is(200);
-    elsewhere.post("/me/sessions/revoke-all", &[]).await.is(200);
-    ground_script(&wiki).get_once("/x").await.refuses(401, "sign_in_required");
-    ground_script(&notes).get_once("/n").await.refuses(401, "sign_in_required");
-    let late = wiki.clone().with("referer", &format!("{origin}/x/edit"));
-    let trouble = post_at(&late, "/x", &[("note", "late")]).await.is(303);
-    assert!(trouble.location().unwrap().ends_with("&code=send_again&to=%2Fx%2Fedit"), "{kind:?}");
-
-    // Signing out at the application.
-    ground.comes_in(&wiki, "wiki", "/.vestibule", &elsewhere, "/x").await;
-    let out = wiki.clone().with("accept", "*/*");
-    out.send(Method::POST, "/.vestibule/logout", Some(("application/x-www-form-urlencoded", String::new())))
-        .await
-        .is(200);
-    elsewhere.get("/me").await.is(401);
-    ground_script(&wiki).get_once("/x").await.is(401);
-}
-
-fn ground_script(visitor: &Visitor) -> Visitor {
-    visitor.clone().with("sec-fetch-mode", "cors")
-}
-
-fn ground_foreign(visitor: &Visitor) -> Visitor {
-    ground_script(visitor).with("sec-fetch-site", "cross-site").with("origin", "https://evil.example")
 }
 
 #[actix_web::test]
 async fn nginx_from_its_printed_configuration() {
-    a_proxy_asks_and_believes_nobody_else(Nginx).await;
+    run(Proxy::Nginx).await;
 }
 
 #[actix_web::test]
 async fn caddy_from_its_printed_configuration() {
-    a_proxy_asks_and_believes_nobody_else(Caddy).await;
+    run(Proxy::Caddy).await;
+}
+
+#[actix_web::test]
+async fn the_caddy_of_debian_from_its_printed_configuration() {
+    run(Proxy::CaddyOfDebian).await;
 }
 
 #[actix_web::test]
 async fn traefik_from_its_printed_configuration() {
-    a_proxy_asks_and_believes_nobody_else(Traefik).await;
+    run(Proxy::Traefik).await;
+}
+
+#[actix_web::test]
+async fn apache_from_its_printed_configuration() {
+    run(Proxy::Apache).await;
+}
+
+#[actix_web::test]
+async fn what_nginx_keeps_counts_for_one_request_of_one_visitor() {
+    // As docs/gate.md has it.
+    let page = fs::read_to_string("docs/gate.md").unwrap();
+    let block = page.split("\n```nginx\n").nth(1).unwrap().split("```").next().unwrap();
+    let (path, lines) = block.split_once("\n\n").unwrap();
+    let change = |printed: &mut Vec<String>, folder: &Path| {
+        for text in printed.iter_mut() {
+            *text = text.replace("/verify {", &format!("/verify {{\n{lines}"));
+        }
+        let folder = folder.join("cache");
+        printed.insert(0, path.replace("/var/cache/nginx/gate", folder.to_str().unwrap()) + "\n");
+    };
+    if Proxy::Nginx.program().is_none() {
+        return;
+    }
+    let behind = free_port();
+    let settings = [("GATE_CACHE", "10s")];
+    let application = Some(environ(behind).await);
+    let ground = Ground::changed(Proxy::Nginx, behind, application, &settings, change).await.unwrap();
+    let (me, browser) = ground.somebody("wiki", "ada@example.com").await;
+    ground.told(browser.get_once("/x").await);
+    foreign(&browser).post_json("/x", json!({})).await.refuses(403, "cross_origin");
+    socket(foreign(&browser)).get_once("/x").await.refuses(403, "cross_origin");
+    ground.script("wiki").get_once("/x").await.is(401);
+    script(&browser).with("host", &ground.host("club")).get_once("/x").await.is(401);
+
+    ground.told(browser.get_once("/kept").await);
+    me.post("/logout", &[]).await.is(200);
+    ground.told(browser.get_once("/kept").await);
+    browser.get_once("/new").await.is(303);
+}
+
+fn variable(header: &str) -> String {
+    format!("HTTP_{}", header.replace('-', "_").to_uppercase())
+}
+
+#[track_caller]
+fn knows_nobody(told: &Value) {
+    for name in IDENTITY {
+        assert_eq!(told[variable(name)].as_str().unwrap_or_default(), "", "{name}");
+    }
+}
+
+impl Ground {
+    async fn a_proxy_that_is_not_trusted_opens_nothing(&self) {
+        for path in ["/x", "/public"] {
+            let program = self.script("stranger").with("accept", "*/*");
+            self.is_closed(&program.get_once(path).await.refuses(403, "gate_untrusted"));
+        }
+        let shown = self.stranger.command(&["app", "show", &self.host("stranger"), "--json"]);
+        let shown: Value = serde_json::from_str(&shown.out).unwrap();
+        assert_eq!(shown["refusedPeer"]["address"], "127.0.0.1");
+        let doctor = self.stranger.command(&["doctor"]).out;
+        assert!(doctor.contains("TRUSTED_PROXIES names no proxy") && doctor.contains("127.0.0.1 asked last"));
+    }
+
+    async fn what_a_visitor_says_of_their_request_counts_for_nothing(&self) {
+        for (name, value) in [
+            ("x-forwarded-uri", "/public"),
+            ("x-original-uri", "/public"),
+            ("x-original-url", "/public"),
+            ("x-rewrite-url", "/public"),
+            ("x-forwarded-method", "OPTIONS"),
+            ("x-forwarded-host", "evil"),
+            ("x-forwarded-proto", "gopher"),
+            ("forwarded", "host=evil;proto=https"),
+        ] {
+            self.script("wiki").with(name, value).get_once("/x").await.is(401);
+        }
+        for path in ["/public/..%2fx", "/public/%2e%2e/x", "/public;/../x", "/publicity"] {
+            let answer = self.script("wiki").get_once(path).await;
+            assert!(answer.status.is_client_error(), "{path}: {}", answer.status);
+            self.is_closed(&answer);
+        }
+    }
+
+    async fn no_spoofed_header_arrives(&self) {
+        knows_nobody(&self.told(spoofing(self.browser("wiki")).get_once("/public/a?b=c").await));
+        let (_, browser) = self.somebody("wiki", "eve@example.com").await;
+        let id = self.app.user_id("eve@example.com").await;
+        let told = self.told(spoofing(browser.clone()).get_once("/x").await);
+        let at = self.app.clock.now().unix().to_string();
+        for (name, value) in
+            IDENTITY.iter().zip([id.as_str(), "eve@example.com", "Ada", "", "1fa", at.as_str()])
+        {
+            assert_eq!(text(&told, &variable(name)), value, "{name}");
+        }
+        // A visitor can ask a proxy to drop a header (RFC 9110 §7.6.1), and gains nothing by it.
+        let cookie = browser.cookie("gate").unwrap();
+        let head = format!("GET /x HTTP/1.0\r\nhost: {}\r\ncookie: gate={cookie}\r\n", self.host("wiki"));
+        let spoof =
+            "remote-user: root\r\nremote_user: root\r\nconnection: close, remote-user, remote_user\r\n\r\n";
+        let told = self.told(speak(self.port(), head + spoof).await);
+        assert!(IDENTITY.iter().all(|name| text(&told, &variable(name)) != "root"), "{told}");
+    }
+
+    async fn every_header_is_there_for_nobody(&self) {
+        let answer = self.browser("wiki").get_once("/public").await.hides("{http.");
+        knows_nobody(&self.told(answer));
+    }
+
+    async fn a_script_reads_401(&self) {
+        let start = format!("{}/.vestibule/start?to=%2Fx", self.origin("wiki"));
+        let asked = self.script("wiki");
+        for answer in [asked.get_once("/x").await, asked.post_json("/x", json!({ "note": 1 })).await] {
+            let answer = answer.refuses(401, "sign_in_required");
+            assert_eq!(answer.json()["signIn"], start.as_str());
+            assert_eq!(answer.header("www-authenticate"), "Bearer");
+            assert!(answer.header("content-type").starts_with("application/json"));
+            self.is_closed(&answer);
+        }
+    }
+
+    async fn only_pages_lead_to_sign_in(&self) {
+        let browser = self.browser("wiki");
+        let image = browser.clone().with("sec-fetch-mode", "no-cors").with("accept", "image/avif,*/*");
+        let old = browser.clone().without("sec-fetch-mode").with("x-requested-with", "XMLHttpRequest");
+        for asset in [image, old] {
+            asset.get_once("/x.png").await.refuses(401, "sign_in_required");
+        }
+        let start = format!("{}/.vestibule/start?to=%2Fx%3Fa%3D1%26vestibule-acr%3Dphr", self.origin("wiki"));
+        browser.get_once("/x?a=1&vestibule-acr=phr").await.goes_to(&start);
+    }
+
+    async fn the_way_back_is_whole(&self) {
+        let ada = self.app.verified("ada@example.com").await;
+        for to in ["/x?q=%26%23%25&u=caf%C3%A9", "/caf%C3%A9?n=%20+&to=/evil", "/x?a=1&a=2&vestibule-acr=phr"]
+        {
+            let browser = self.browser("wiki");
+            self.comes_in(&browser, "wiki", &ada, to).await;
+            let told = self.told(browser.get_once(to).await);
+            assert_eq!(text(&told, "QUERY_STRING"), to.split_once('?').unwrap().1);
+            assert_eq!(text(&told, "HTTP_HOST"), self.host("wiki"));
+        }
+    }
+
+    async fn the_proxy_knows_no_sign_in_page(&self) {
+        assert!(!self.printed.contains(&self.app.base_url), "{}", self.printed);
+        let start = self.browser("wiki").get_once("/.vestibule/start?to=/x").await.is(303);
+        local(start.location().unwrap(), &self.app.base_url);
+    }
+
+    async fn a_browser_that_keeps_nothing_is_told(&self) {
+        let ada = page(&self.app.verified("bob@example.com").await);
+        let browser = self.browser("wiki");
+        let mut answer = browser.get_once("/x").await;
+        for _ in 0..12 {
+            browser.forget_cookies();
+            let Some(to) = answer.location().map(str::to_owned) else { break };
+            answer = match to.strip_prefix(&self.app.base_url) {
+                Some(path) => ada.get_once(path).await,
+                None => browser.get_once(to.strip_prefix(&self.origin("wiki")).unwrap_or(&to)).await,
+            };
+        }
+        answer.is(200).says("did not keep the cookie that Wiki needs");
+    }
+
+    async fn another_node_hands_over(&self) {
+        let node = self.app.second_node().await;
+        let cleo = self.app.verified("cleo@example.com").await;
+        let browser = self.browser("wiki");
+        self.comes_in(&browser, "wiki", &cleo.at(node.port), "/x").await;
+        self.told(browser.get_once("/x").await);
+    }
+
+    async fn tabs_come_in_side_by_side(&self) {
+        let dan = self.app.verified("dan@example.com").await;
+        let browser = self.browser("wiki");
+        let mut tabs = Vec::new();
+        for tab in ["/a", "/b", "/c"] {
+            tabs.push((tab, self.way_back(&browser, "wiki", &dan, tab).await));
+            let polling = script(&browser);
+            polling.get_once("/polls").await.refuses(401, "sign_in_required");
+            assert_eq!(polling.cookie("gate-start"), browser.cookie("gate-start"));
+        }
+        for (tab, back) in &tabs {
+            browser.get_once(back).await.goes_to(tab);
+        }
+        self.told(browser.get_once("/a").await);
+    }
+
+    async fn a_code_works_once(&self) {
+        let fay = self.app.verified("fay@example.com").await;
+        let browser = self.browser("wiki");
+        let back = self.way_back(&browser, "wiki", &fay, "/x").await;
+        browser.get_once(&back).await.goes_to("/x");
+        let again = format!("{}/.vestibule/start?to=%2Fx&retry=1", self.origin("wiki"));
+        browser.get_once(&back).await.goes_to(&again);
+        let thief = self.browser("wiki");
+        thief.get_once(&back).await.goes_to(&again);
+        assert_eq!(thief.cookie("gate"), None);
+    }
+
+    async fn a_socket_is_asked_about(&self) {
+        let (me, browser) = self.somebody("wiki", "gil@example.com").await;
+        // As bytes: the client of these tests has a mind of its own about `Connection`.
+        let (host, cookie) = (self.host("wiki"), browser.cookie("gate").unwrap());
+        let head = format!(
+            "GET /socket HTTP/1.1\r\nhost: {host}\r\norigin: http://{host}\r\ncookie: gate={cookie}\r\n"
+        );
+        let opens =
+            "upgrade: websocket\r\nconnection: upgrade, close\r\nsec-websocket-key: dGhlIHNhbXBsZQ==\r\n\r\n";
+        let told = self.told(speak(self.port(), head + opens).await);
+        assert_eq!(text(&told, "HTTP_UPGRADE").to_lowercase(), "websocket");
+        assert_eq!(text(&told, "HTTP_REMOTE_EMAIL"), "gil@example.com");
+        socket(foreign(&browser)).get_once("/socket").await.refuses(403, "cross_origin");
+        self.is_closed(&socket(self.browser("wiki")).get_once("/socket").await.is(401));
+        // What one that stays open asks once a minute.
+        browser.get_once("/.vestibule/me").await.is(200);
+        me.post("/logout", &[]).await.is(200);
+        browser.get_once("/.vestibule/me").await.refuses(401, "sign_in_required");
+    }
+
+    async fn the_method_is_the_visitor_s_own(&self) {
+        let (_, browser) = self.somebody("wiki", "hal@example.com").await;
+        let lying = foreign(&browser).with("x-forwarded-method", "GET");
+        for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+            self.is_closed(&lying.send(method, "/x", None).await.refuses(403, "cross_origin"));
+        }
+        self.told(foreign(&browser).get_once("/x").await);
+    }
+
+    async fn heads_and_preflights(&self) {
+        let (_, browser) = self.somebody("wiki", "ida@example.com").await;
+        let head = browser.head("/x").await.is(200);
+        assert_eq!((head.header("x-application"), head.body.as_str()), ("here", ""));
+        self.is_closed(&self.browser("wiki").head("/x").await.is(303));
+        self.is_closed(&self.script("wiki").head("/x").await.is(401));
+        let preflight = |name| {
+            let asked = self.script(name).with("origin", "https://app.example");
+            asked.with("access-control-request-method", "PUT")
+        };
+        self.is_closed(&options(preflight("wiki"), "/x").await.is(401));
+        let told = self.told(options(preflight("notes"), "/x").await);
+        assert_eq!(text(&told, "REQUEST_METHOD"), "OPTIONS");
+        knows_nobody(&told);
+        self.is_closed(&options(self.script("notes"), "/x").await.is(401));
+    }
+
+    async fn a_host_in_other_spellings(&self) {
+        let (_, browser) = self.somebody("wiki", "jon@example.com").await;
+        let port = self.port();
+        self.told(browser.clone().with("host", &format!("WIKI.localhost:{port}")).get_once("/x").await);
+        for other in ["evil.wiki.localhost", "wiki.localhost.evil.example", "localhost", "club.localhost"] {
+            let elsewhere = script(&browser).with("host", &format!("{other}:{port}"));
+            self.is_closed(&elsewhere.get_once("/x").await);
+        }
+        self.is_closed(&script(&browser).with("host", "wiki.localhost").get_once("/x").await);
+    }
+
+    async fn whoever_may_not_enter_is_told(&self) {
+        let (kim, browser) = self.somebody("club", "kim@example.com").await;
+        self.told(browser.get_once("/x").await);
+        let owner = self.app.verified("owner@example.com").await;
+        owner.post_json("/organisations", json!({ "name": "Acme" })).await.is(201);
+        let host = self.host("club");
+        assert_eq!(self.app.command(&["app", "set", &host, "--need", "member=acme"]).code, Some(0));
+        self.is_closed(&script(&browser).get_once("/x").await.refuses(403, "application_forbidden"));
+        let trouble = browser.get_once("/x").await.is(303);
+        let trouble = local(trouble.location().unwrap(), &self.app.base_url);
+        assert!(trouble.starts_with("/gate/trouble?"), "{trouble}");
+        page(&kim).get_once(&trouble).await.is(200).says("You may not use Club").says("Use another account");
+        let member = self.browser("club");
+        self.comes_in(&member, "club", &owner, "/x").await;
+        assert_eq!(text(&self.told(member.get_once("/x").await), "HTTP_REMOTE_GROUPS"), "acme:owner");
+    }
+
+    async fn whoever_is_leaving_is_out(&self) {
+        let (leo, browser) = self.somebody("wiki", "leo@example.com").await;
+        leo.steps_up().await;
+        leo.post_json("/me/delete", json!({})).await.is(200);
+        self.is_closed(&script(&browser).get_once("/x").await.refuses(403, "deletion_scheduled"));
+    }
+
+    async fn signed_out_here_and_everywhere(&self) {
+        let (mia, browser) = self.somebody("wiki", "mia@example.com").await;
+        let logs_out = browser.clone().with("accept", "*/*");
+        post_at(&foreign(&logs_out), "/.vestibule/logout", &[]).await.refuses(403, "cross_origin");
+        post_at(&logs_out, "/.vestibule/logout", &[("scope", "here")]).await.is(200);
+        assert_eq!(logs_out.cookie("gate"), None);
+        self.is_closed(&script(&browser).get_once("/x").await.refuses(401, "sign_in_required"));
+        // The next page comes in silently.
+        self.comes_in(&browser, "wiki", &mia, "/x").await;
+        post_at(&browser, "/.vestibule/logout", &[]).await.is(303);
+        mia.get("/me").await.is(401);
+    }
+
+    async fn groups_up_to_a_kibibyte(&self) {
+        let (nia, browser) = self.somebody("wiki", "nia@example.com").await;
+        let groups = async |number: usize| {
+            let slug = format!("organisation-with-a-really-long-name-{number:02}");
+            nia.post_json("/organisations", json!({ "name": slug, "slug": slug })).await.is(201);
+            text(&self.told(browser.get_once("/x").await), "HTTP_REMOTE_GROUPS")
+        };
+        for number in 1..20 {
+            groups(number).await;
+        }
+        let told = groups(20).await;
+        assert!(told.split(',').count() == 20 && told.len() > 900, "{told}");
+        assert_eq!(groups(21).await, "");
+    }
+
+    async fn another_prefix(&self) {
+        let (_, browser) = self.somebody("notes", "oda@example.com").await;
+        assert_eq!(browser.get_once("/entrance/me").await.is(200).json()["user"]["email"], "oda@example.com");
+        // What is below the usual prefix is the application's own, and as closed as the rest of it.
+        let told = self.told(browser.get_once("/.vestibule/me").await);
+        assert_eq!(text(&told, "PATH_INFO"), "/.vestibule/me");
+        self.is_closed(&self.script("notes").get_once("/.vestibule/me").await.is(401));
+        for path in ["/entrance/../x", "/entrance/%2e%2e/x", "/entrance/..%2fx", "//entrance/../x"] {
+            self.is_closed(&self.script("notes").get_once(path).await);
+        }
+    }
+
+    async fn another_agent(&self) {
+        let (pia, browser) = self.somebody("wiki", "pia@example.com").await;
+        for agent in ["Go-http-client/1.1", "curl/8.9.1"] {
+            self.told(browser.clone().named(agent).get_once("/x").await);
+        }
+        self.told(browser.get_once("/x").await);
+        pia.get("/me").await.is(200);
+    }
+
+    async fn what_goes_through_is_whole(&self) {
+        let (_, browser) = self.somebody("wiki", "quin@example.com").await;
+        let note = format!("a b&c é {}", "x".repeat(100_000));
+        let form = browser.clone().with("authorization", "Bearer of-its-own");
+        let told = self.told(post_at(&form, "/x?vestibule-recent=1", &[("note", note.as_str())]).await);
+        assert_eq!(text(&told, "body"), serde_urlencoded::to_string([("note", &note)]).unwrap());
+        assert_eq!(text(&told, "REQUEST_METHOD"), "POST");
+        assert_eq!(text(&told, "HTTP_AUTHORIZATION"), "Bearer of-its-own");
+        // What the application itself refuses is its own answer.
+        for status in [401, 403, 404, 500] {
+            let answer = browser.get_once(&format!("/status/{status}")).await.is(status);
+            assert_eq!(answer.header("x-application"), "here", "{status}");
+        }
+        // A form that is refused leaves the connection in order.
+        let nobody = self.script("wiki");
+        for _ in 0..3 {
+            post_at(&nobody, "/x", &[("note", note.as_str())]).await.refuses(401, "sign_in_required");
+        }
+        let late = self.browser("wiki").with("referer", &format!("{}/x/edit", self.origin("wiki")));
+        let trouble = post_at(&late, "/x", &[("note", "late")]).await.is(303);
+        assert!(trouble.location().unwrap().ends_with("&code=send_again&to=%2Fx%2Fedit"));
+    }
+
+    async fn two_domains_know_each_their_own(&self) {
+        let (rob, wiki) = self.somebody("wiki", "rob@example.com").await;
+        let id = self.app.user_id("rob@example.com").await;
+        // Another host knows nobody until they come in there, without being asked again.
+        let notes = self.browser("notes");
+        notes.set_cookie("gate", &wiki.cookie("gate").unwrap());
+        self.is_closed(&script(&notes).get_once("/n").await.is(401));
+        self.comes_in(&notes, "notes", &rob, "/n").await;
+        for browser in [&wiki, &notes] {
+            assert_eq!(text(&self.told(browser.get_once("/n").await), "HTTP_REMOTE_USER"), id.as_str());
+        }
+        rob.post("/logout", &[]).await.is(200);
+        for browser in [wiki, notes] {
+            self.is_closed(&script(&browser).get_once("/n").await.refuses(401, "sign_in_required"));
+        }
+    }
+
+    #[track_caller]
+    fn is_an_error(&self, answer: &Answer) {
+        assert!(answer.status.is_server_error(), "{:?} {}: {}", self.proxy, answer.request, answer.status);
+        self.is_closed(answer);
+    }
+
+    /// Somebody at a host whose check does not answer, with a cookie that opens another.
+    async fn at(&self, name: &str) -> Visitor {
+        let (_, wiki) = self.somebody("wiki", &format!("u{}@example.com", any_number())).await;
+        let visitor = spoofing(self.script(name));
+        visitor.set_cookie("gate", &wiki.cookie("gate").unwrap());
+        visitor
+    }
+
+    async fn a_check_that_is_down_opens_nothing(&self) {
+        let lost = self.at("lost").await;
+        for path in ["/x", "/public"] {
+            self.is_an_error(&lost.get_once(path).await);
+            self.is_an_error(&lost.post_json(path, json!({})).await);
+        }
+    }
+
+    async fn a_check_that_is_killed_opens_nothing(&self) {
+        let visitor = self.at("dying").await;
+        for sent in ["0", "9", "19", "60"] {
+            let mut command = Command::new("python3");
+            command.args(["tests/peers/killed.py", &self.dying.to_string(), sent]);
+            let mut check = Running::at(&mut command, self.dying).await;
+            self.is_an_error(&visitor.get_once("/public").await);
+            check.ended();
+            self.is_an_error(&visitor.get_once("/public").await);
+        }
+    }
+
+    async fn a_revoked_device_is_out_at_its_next_request(&self) {
+        let address = "sue@example.com";
+        let (_, wiki) = self.somebody("wiki", address).await;
+        let elsewhere = self.app.curl();
+        elsewhere.post_json("/login", json!({ "email": address, "password": PASSWORD })).await.is(200);
+        self.told(wiki.get_once("/x").await);
+        elsewhere.post("/me/sessions/revoke-all", &[]).await.is(200);
+        self.is_closed(&script(&wiki).get_once("/x").await.refuses(401, "sign_in_required"));
+        wiki.get_once("/x").await.is(303);
+    }
 }

@@ -1,8 +1,11 @@
-//! Proxies that are not ours, in `gate`; and identity providers, with their own defaults: SimpleSAMLphp, the npm package
-//! samlp, and pysaml2 from PyPI. `bin/test peers` installs them; where one is not, its tests say so and are skipped.
+//! What is not ours. Proxies, in `gate`, and applications behind them, in `recipes`; and identity providers, with their own
+//! defaults: SimpleSAMLphp, the npm package samlp, and pysaml2 from PyPI. `bin/test peers` installs them; where one is not, its
+//! tests say so and are skipped.
 
 mod gate;
+mod ground;
 mod keys;
+mod recipes;
 mod signing_in;
 mod signing_out;
 
