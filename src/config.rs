@@ -48,7 +48,7 @@ pub(crate) use self::{
     site::Site,
     sources::{Source, file_setting},
     told::Told,
-    typed::{Lifetimes, Limits, MailRoute, Mode},
+    typed::{Lifetimes, Limits, MailRoute, Mode, TOKEN_PREFIX},
     values::parse_span,
 };
 

@@ -90,6 +90,13 @@ pub enum Error {
     /// An API key that may not. Holds the permission that it takes.
     #[error("This API key may not do that. It needs the permission {0}.")]
     KeyForbidden(String),
+    /// An API key, where only a person will do.
+    #[error("An API key can't do that. Sign in as the person who may.")]
+    PersonRequired,
+    /// An API key at an application that asks how its visitor signed in (RFC 9470 §3). Holds for what: an authentication context
+    /// class, and how many seconds ago at most.
+    #[error("An API key is not enough for this application. It asks for a person who signed in.")]
+    InsufficientAuthentication(Option<&'static str>, Option<i64>),
     /// Members have the role. Holds how many.
     #[error("{}. Choose another role for them first.", members_have_it(*.0))]
     RoleInUse(i64),

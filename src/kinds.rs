@@ -232,7 +232,7 @@ text_enum! {
 impl Permission {
     /// Whether a custom role may hold it. Whoever can change how people sign in, or who owns the organisation, is an owner
     /// under another name.
-    pub(crate) fn fits_custom_roles(&self) -> bool {
+    pub(crate) const fn fits_custom_roles(&self) -> bool {
         !matches!(
             self,
             Permission::OwnersManage
@@ -240,6 +240,11 @@ impl Permission {
                 | Permission::SsoManage
                 | Permission::ScimManage
         )
+    }
+
+    /// Whether an API key may hold it: no key makes another.
+    pub(crate) const fn fits_api_keys(&self) -> bool {
+        self.fits_custom_roles() && !matches!(self, Permission::KeysManage)
     }
 
     /// Whether a built-in role has it.

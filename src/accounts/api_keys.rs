@@ -149,11 +149,11 @@ pub(crate) fn make(
         Owner::Person(user, _) => (Some(&user.id), only_for_id(tx.conn, actor, only_for)?, &user.id),
         Owner::Organisation(by) => {
             by.require_all(tx.conn, &wanted.permissions)?;
-            (None, Some(by.organisation.id.clone()), &by.user)
+            (None, Some(by.organisation.id.clone()), by.person()?)
         }
     };
     rate_limit::count_change(tx, "api-keys", made_by.as_str())?;
-    let secret = Secret::of_kind(owner.kind())?;
+    let secret = Secret::of_kind(owner.kind(), &tx.config.token_prefix)?;
     let digest = secret.digest();
     let expires_at = end_of(tx, wanted.life)?;
     let fresh = fresh(&secret, &digest, tx.now, expires_at);
@@ -275,7 +275,7 @@ pub(crate) fn roll(
     let until = tx.now + overlap;
     let former_until = Some(before.expires_at.map_or(until, |end| end.min(until)));
     let former_until = former_until.filter(|end| before.suspended_at.is_none() && *end > tx.now);
-    let secret = Secret::of_kind(owner.kind())?;
+    let secret = Secret::of_kind(owner.kind(), &tx.config.token_prefix)?;
     let digest = secret.digest();
     let fresh = fresh(&secret, &digest, tx.now, expires_at);
     let key = api_key::roll(tx, id, &fresh, former_until)?;

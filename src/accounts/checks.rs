@@ -3,9 +3,11 @@
 //! Nothing is cached: a role that changed counts at the next check. It takes two reads: the membership with its organisation,
 //! and the permissions beside what a custom role holds of them; three where the program's own are among them.
 
+use std::net::IpAddr;
+
 use super::{
-    api_keys::{KeyOwner, Presented},
-    organisation_policy::{SessionTraits, Unmet},
+    api_keys::Presented,
+    organisation_policy::{Credential, SessionTraits, Unmet},
     permissions,
     policy::{self, Membership},
 };
@@ -16,8 +18,7 @@ use crate::{
     ids::{Id, OrganisationId, RoleId, UserId},
     kinds::Permission,
     model::{
-        api_key::ApiKey,
-        organisation::{Named, Organisation},
+        organisation::Named,
         permission::{self, CheckedEntry, OWN},
         user,
     },
@@ -74,52 +75,58 @@ impl Why {
 pub(crate) struct Checked {
     /// What they are about, where the asker belongs to it.
     pub membership: Option<Membership>,
-    /// The organisation of a key of its own.
-    pub organisation: Option<Organisation>,
     /// For each: nothing where it is allowed.
     pub results: Vec<Option<Why>>,
 }
 
 impl Checked {
     fn refused(checks: &[Check], why: Why) -> Self {
-        Self { membership: None, organisation: None, results: vec![Some(why); checks.len()] }
+        Self { membership: None, results: vec![Some(why); checks.len()] }
     }
 }
 
-/// Answers whether `user` may, in this session where it is one, and in the organisation with this slug or id, or that had this slug before.
-/// [`Error::Invalid`] for a permission that there never was: a word that is misspelt must not look like a refusal.
+/// Who asks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Asker<'a> {
+    /// A user, in this session where it is one.
+    User(&'a UserId, Option<&'a SessionTraits>),
+    /// A program with an API key, from there. It has its own organisation, where it is one's own or for one only, and may not
+    /// name another; nobody learns whether that one is there.
+    ApiKey(&'a Presented, Option<IpAddr>),
+}
+
+impl<'a> Asker<'a> {
+    /// What organisations may ask something of.
+    pub(crate) fn credential(self) -> Option<Credential<'a>> {
+        match self {
+            Asker::User(_, session) => session.map(Credential::Session),
+            Asker::ApiKey(_, ip) => Some(Credential::ApiKey(ip)),
+        }
+    }
+}
+
+/// Answers whether the asker may, in the organisation with this slug or id, or that had this slug before. [`Error::Invalid`]
+/// for a permission that there never was: a word that is misspelt must not look like a refusal.
 pub(crate) fn check(
     conn: &mut Conn,
-    (user, session): (&UserId, Option<&SessionTraits>),
+    asker: Asker,
     organisation: Option<&str>,
     checks: &[Check],
     now: Timestamp,
 ) -> Result<Checked> {
-    let decide = |mine: &Membership, catalogue: &[CheckedEntry]| decide_all(mine, catalogue, checks);
-    let mut checked = answer(conn, user, organisation, checks, now, decide)?;
-    if let (Some(session), Some(mine)) = (session, &checked.membership)
-        && !mine.organisation.is_leaving()
-    {
-        // Nobody learns what is asked for where they may not.
-        let unmet = mine.unmet(conn, session, now)?.map(Why::Unmet);
-        checked.results.iter_mut().for_each(|why| *why = why.or(unmet));
-    }
-    Ok(checked)
-}
-
-fn answer(
-    conn: &mut Conn,
-    user: &UserId,
-    organisation: Option<&str>,
-    checks: &[Check],
-    now: Timestamp,
-    decide: impl FnOnce(&Membership, &[CheckedEntry]) -> Result<Vec<Option<Why>>>,
-) -> Result<Checked> {
-    let found = organisation.map(|named| membership_in(conn, user, named, now)).transpose()?.flatten();
+    let own = match asker {
+        Asker::User(..) => None,
+        Asker::ApiKey(by, _) => by.key.organisation_id.as_ref().map(Id::as_str),
+    };
+    let organisation = organisation.or(own);
+    let found = organisation.map(|named| find_membership(conn, asker, named, now)).transpose()?.flatten();
     let custom = found.as_ref().and_then(|mine| mine.role.custom());
     let catalogue = catalogue_of(conn, checks, custom)?;
-    let Some(mut membership) = found else {
-        let is_verified = user::find(conn, user)?.is_none_or(|user| user.is_verified());
+    let Some(mut mine) = found else {
+        let is_verified = match asker {
+            Asker::User(user, _) => user::find(conn, user)?.is_none_or(|user| user.is_verified()),
+            Asker::ApiKey(..) => true,
+        };
         return Ok(Checked::refused(
             checks,
             match organisation {
@@ -129,54 +136,19 @@ fn answer(
             },
         ));
     };
-    if membership.organisation.is_leaving() {
-        return Ok(Checked { membership: Some(membership), ..Checked::refused(checks, Why::Leaving) });
+    if mine.organisation.is_leaving() {
+        return Ok(Checked { membership: Some(mine), ..Checked::refused(checks, Why::Leaving) });
     }
     if checks.iter().any(|check| Permission::from_word(&check.permission).is_some()) {
-        membership.read_custom(conn)?;
+        mine.read_custom(conn)?;
     }
-    let results = decide(&membership, &catalogue)?;
-    Ok(Checked { membership: Some(membership), organisation: None, results })
-}
-
-/// The same for a program with an API key. It has its own organisation, where it is one's own or for one only, and may not name
-/// another; nobody learns whether that one is there.
-pub(crate) fn check_by_key(
-    conn: &mut Conn,
-    by: &Presented,
-    organisation: Option<&str>,
-    checks: &[Check],
-    now: Timestamp,
-) -> Result<Checked> {
-    let (key, only) = (&by.key, by.key.organisation_id.as_ref());
-    match &by.owner {
-        KeyOwner::Person(user) => {
-            let named = organisation.or(only.map(Id::as_str));
-            let decide = |mine: &Membership, catalogue: &[CheckedEntry]| {
-                decide_all(&KeyHolder { key, membership: Some(mine) }, catalogue, checks)
-            };
-            let checked = answer(conn, &user.id, named, checks, now, decide)?;
-            let is_another = |mine: &Membership| only.is_some_and(|only| *only != mine.organisation.id);
-            match checked.membership.as_ref().is_some_and(is_another) {
-                true => Ok(Checked::refused(checks, Why::NotAMember)),
-                false => Ok(checked),
-            }
-        }
-        KeyOwner::Organisation(own) => {
-            let catalogue = catalogue_of(conn, checks, None)?;
-            if organisation.is_some_and(|named| !is_named(own, named)) {
-                return Ok(Checked::refused(checks, Why::NotAMember));
-            }
-            let results = decide_all(&KeyHolder { key, membership: None }, &catalogue, checks)?;
-            Ok(Checked { membership: None, organisation: Some(own.clone()), results })
-        }
+    let mut results = decide_all(&mine, &catalogue, checks)?;
+    if let Some(credential) = asker.credential() {
+        // Nobody learns what is asked for where they may not.
+        let unmet = mine.unmet(conn, credential, now)?.map(Why::Unmet);
+        results.iter_mut().for_each(|why| *why = why.or(unmet));
     }
-}
-
-fn is_named(organisation: &Organisation, named: &str) -> bool {
-    let named = named.trim();
-    Id::parse(named)
-        .map_or_else(|| named.eq_ignore_ascii_case(&organisation.slug), |id| id == organisation.id)
+    Ok(Checked { membership: Some(mine), results })
 }
 
 /// The entries that questions are about, and whether this role has them. [`Error::Invalid`] for a permission that there never
@@ -201,10 +173,22 @@ fn catalogue_of(conn: &mut Conn, checks: &[Check], role: Option<&RoleId>) -> Res
     Ok(catalogue)
 }
 
-/// The membership of `user` in the organisation with this slug or id, or that had this slug before.
-fn membership_in(
+/// The membership of the asker in the organisation with this slug or id, or that had this slug before.
+pub(crate) fn membership_in(
     conn: &mut Conn,
-    user: &UserId,
+    asker: Asker,
+    organisation: &str,
+    now: Timestamp,
+) -> Result<Option<Membership>> {
+    let Some(mut found) = find_membership(conn, asker, organisation, now)? else { return Ok(None) };
+    found.read_custom(conn)?;
+    Ok(Some(found))
+}
+
+/// The same without what a custom role holds.
+fn find_membership(
+    conn: &mut Conn,
+    asker: Asker,
     organisation: &str,
     now: Timestamp,
 ) -> Result<Option<Membership>> {
@@ -212,18 +196,21 @@ fn membership_in(
     let slug = &organisation.trim().to_ascii_lowercase();
     let id: Option<OrganisationId> = Id::parse(slug);
     let named = id.as_ref().map_or(Named::Slug(slug), Named::Id);
-    match policy::membership_only(conn, named, user)? {
+    let find = |conn: &mut Conn, named: Named| match asker {
+        Asker::User(user, _) => policy::membership_only(conn, named, user),
+        Asker::ApiKey(by, _) => policy::membership_by_key_only(conn, by, named),
+    };
+    match find(conn, named)? {
         // Nor by a slug that it had before.
-        None if id.is_none() => policy::membership_by_former_slug(conn, slug, user, now),
+        None if id.is_none() => match policy::of_former_slug(conn, slug, now)? {
+            Some(id) => find(conn, Named::Id(&id)),
+            None => Ok(None),
+        },
         found => Ok(found),
     }
 }
 
-fn decide_all(
-    holder: &impl Holder,
-    catalogue: &[CheckedEntry],
-    checks: &[Check],
-) -> Result<Vec<Option<Why>>> {
+fn decide_all(holder: &Membership, catalogue: &[CheckedEntry], checks: &[Check]) -> Result<Vec<Option<Why>>> {
     checks.iter().map(|check| decide(holder, catalogue, check)).collect()
 }
 
@@ -264,51 +251,7 @@ fn known<'a>(catalogue: &'a [CheckedEntry], name: &str) -> Option<&'a CheckedEnt
     all.filter(is_live).or(own.filter(is_live)).or(all).or(own)
 }
 
-/// Whoever holds permissions.
-trait Holder {
-    /// Whose own things may be theirs.
-    fn user(&self) -> Option<&UserId>;
-    /// Whether they may do what the program itself asks for.
-    fn may(&self, permission: Permission) -> bool;
-    /// Whether they have a permission of the catalogue.
-    fn has(&self, entry: &CheckedEntry) -> Result<bool>;
-}
-
-impl Holder for Membership {
-    fn user(&self) -> Option<&UserId> {
-        Some(&self.user)
-    }
-
-    fn may(&self, permission: Permission) -> bool {
-        self.may(permission)
-    }
-
-    fn has(&self, entry: &CheckedEntry) -> Result<bool> {
-        self.has(entry)
-    }
-}
-
-/// A key: a person's holds what it has and they may; an organisation's what it has.
-struct KeyHolder<'a> {
-    key: &'a ApiKey,
-    membership: Option<&'a Membership>,
-}
-
-impl Holder for KeyHolder<'_> {
-    fn user(&self) -> Option<&UserId> {
-        self.membership.map(|mine| &mine.user)
-    }
-
-    fn may(&self, permission: Permission) -> bool {
-        self.key.holds(permission.as_str()) && self.membership.is_none_or(|mine| mine.may(permission))
-    }
-
-    fn has(&self, entry: &CheckedEntry) -> Result<bool> {
-        Ok(self.key.holds(&entry.name) && self.membership.map_or(Ok(true), |mine| mine.has(entry))?)
-    }
-}
-
-fn decide(holder: &impl Holder, catalogue: &[CheckedEntry], check: &Check) -> Result<Option<Why>> {
+fn decide(holder: &Membership, catalogue: &[CheckedEntry], check: &Check) -> Result<Option<Why>> {
     let why = |is_allowed: bool| (!is_allowed).then_some(Why::NotPermitted);
     if let Some(permission) = Permission::from_word(&check.permission) {
         return Ok(why(holder.may(permission)));
@@ -321,7 +264,7 @@ fn decide(holder: &impl Holder, catalogue: &[CheckedEntry], check: &Check) -> Re
     if is_retired {
         return Ok(Some(Why::Retired));
     }
-    let is_owner = check.owner.as_ref().map(|owner| holder.user() == Some(owner));
+    let is_owner = check.owner.as_ref().map(|owner| holder.user.as_ref() == Some(owner));
     let is_allowed = if check.permission.ends_with(OWN) {
         is_owner != Some(false) && has(&check.permission)?
     } else {

@@ -71,7 +71,7 @@ impl ClientFacts {
     /// The visitor as an actor in the audit.
     pub(crate) fn actor(&self) -> Actor {
         let (user, session) = self.current_session.clone().unzip();
-        Actor { kind: ActorKind::User, user, session, ip: Some(self.ip.clone()) }
+        Actor { kind: ActorKind::User, user, session, key: None, ip: Some(self.ip.clone()) }
     }
 
     /// Whether `user` was let in from this browser before, and stands by it.

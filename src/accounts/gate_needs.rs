@@ -3,20 +3,20 @@
 use std::net::IpAddr;
 
 use super::{
-    checks::{self, Check},
+    api_keys::Presented,
+    checks::{self, Asker, Check},
     organisation_policy::SessionTraits,
-    policy, sessions,
+    sessions,
 };
 use crate::{
     clock::Timestamp,
     db::Conn,
     error::Result,
-    ids::{Id, OrganisationId, UserId},
+    ids::UserId,
     kinds::Role,
     model::{
         application::{MemberNeed, Needs},
         held_role::HeldRole,
-        organisation::Named,
         session::{Acr, Authentication, CurrentSession},
     },
 };
@@ -126,7 +126,7 @@ pub(crate) fn missing(
     if !visitor.is_verified {
         return Ok(Some(Missing::VerifiedEmail));
     }
-    if !is_member(conn, needs, raised, (visitor.user, Some(visitor.through)), now)? {
+    if !is_member(conn, needs, raised, Who::User(visitor.user, Some(visitor.through)), now)? {
         return Ok(Some(Missing::Membership));
     }
     let asked = if needs.second_factor { Acr::TwoFactors } else { Acr::OneFactor };
@@ -139,8 +139,14 @@ pub(crate) fn missing(
     Ok(max_age.is_some_and(|max_age| age > max_age).then_some(Missing::Freshness))
 }
 
-/// A user, and through which session, from where, where that counts.
-pub(crate) type Who<'a> = (&'a UserId, Option<(&'a CurrentSession, Option<IpAddr>)>);
+/// Who is looked at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Who<'a> {
+    /// A user, and through which session, from where, where that counts.
+    User(&'a UserId, Option<(&'a CurrentSession, Option<IpAddr>)>),
+    /// A program with an API key, from there.
+    ApiKey(&'a Presented, Option<IpAddr>),
+}
 
 /// Whether `who` belongs where it is needed, and may act there as the organisation's policy has it.
 pub(crate) fn is_member(
@@ -151,17 +157,19 @@ pub(crate) fn is_member(
     now: Timestamp,
 ) -> Result<bool> {
     if needs.members.is_empty() && raised.member.is_none() {
-        return Ok(true);
+        // A key of an organisation's own stands for nobody: it comes in where members of that organisation do.
+        return Ok(!matches!(who, Who::ApiKey(by, _) if by.user().is_none()));
     }
-    let (user, through) = who;
-    let traits = match through {
-        Some((session, ip)) => {
+    let traits;
+    let who = match who {
+        Who::User(user, Some((session, ip))) => {
             let provider = sessions::provider_of(conn, session)?;
-            Some(SessionTraits::of(session, provider, ip, now))
+            traits = SessionTraits::of(session, provider, ip, now);
+            Asker::User(user, Some(&traits))
         }
-        None => None,
+        Who::User(user, None) => Asker::User(user, None),
+        Who::ApiKey(by, ip) => Asker::ApiKey(by, ip),
     };
-    let who = (user, traits.as_ref());
     let mut is_one = needs.members.is_empty();
     for MemberNeed { organisation, role } in &needs.members {
         is_one = is_one || has_role(conn, organisation.as_str(), role.as_deref(), who, now)?;
@@ -177,31 +185,30 @@ fn has_role(
     conn: &mut Conn,
     organisation: &str,
     role: Option<&str>,
-    (user, session): (&UserId, Option<&SessionTraits>),
+    who: Asker,
     now: Timestamp,
 ) -> Result<bool> {
     if let Some(permission) = role.filter(|role| role.contains(':')) {
         let check = Check { permission: permission.to_owned(), owner: None };
-        return match checks::check(conn, (user, session), Some(organisation), &[check], now) {
+        return match checks::check(conn, who, Some(organisation), &[check], now) {
             Ok(checked) => Ok(checked.results == [None]),
             // A permission that there never was is nobody's.
             Err(crate::error::Error::Invalid(_)) => Ok(false),
             Err(error) => Err(error),
         };
     }
-    let id: Option<OrganisationId> = Id::parse(organisation);
-    let named = id.as_ref().map_or(Named::Slug(organisation), Named::Id);
-    let membership = match policy::membership(conn, named, user)? {
-        None if id.is_none() => policy::membership_by_former_slug(conn, organisation, user, now)?,
-        found => found,
-    };
+    let membership = checks::membership_in(conn, who, organisation, now)?;
     let Some(membership) = membership.filter(|membership| !membership.organisation.is_leaving()) else {
         return Ok(false);
     };
-    if let Some(session) = session
-        && membership.unmet(conn, session, now)?.is_some()
+    if let Some(credential) = who.credential()
+        && membership.unmet(conn, credential, now)?.is_some()
     {
         return Ok(false);
+    }
+    // A key of the organisation's own has no role there.
+    if membership.user.is_none() {
+        return Ok(role.is_none());
     }
     Ok(match (role, role.and_then(Role::from_word), &membership.role) {
         (None, ..) => true,

@@ -16,7 +16,7 @@ use crate::{
     },
     direct,
     error::Result,
-    ids::UserId,
+    ids::{OrganisationId, UserId},
     mail::EmailAddress,
     model::{
         application::{self, Application, Style, UserHeader},
@@ -131,7 +131,7 @@ fn with_secret(
 /// What an application is told of a visitor.
 #[derive(Debug, Clone)]
 pub(crate) struct Identity {
-    /// The id, or the address where the application wants that and it is confirmed.
+    /// The id, or the address where the application wants that and it is confirmed. Of an organisation's key, the key's own id.
     pub user: String,
     /// The confirmed address.
     pub email: String,
@@ -139,10 +139,10 @@ pub(crate) struct Identity {
     pub name: String,
     /// `slug:role` of each organisation that is of interest, the role a word or an id.
     pub groups: Vec<String>,
-    /// How strongly they showed who they are.
-    pub acr: Acr,
+    /// How strongly they showed who they are; nothing where a program comes.
+    pub acr: Option<Acr>,
     /// When they last did.
-    pub authenticated_at: Timestamp,
+    pub authenticated_at: Option<Timestamp>,
 }
 
 // Where an application asks for no organisation, all of them are told as long as there are no more than this.
@@ -162,7 +162,7 @@ pub(crate) fn identity(
     };
     let groups = match application.settings.style {
         Style::None => Vec::new(),
-        _ => groups(conn, application, &user.id)?,
+        _ => groups(conn, application, &user.id, None)?,
     };
     Ok(Identity {
         user: match application.settings.user {
@@ -172,14 +172,20 @@ pub(crate) fn identity(
         email,
         name: user.name.clone(),
         groups,
-        acr: authentication.acr(),
-        authenticated_at: authentication.at(now),
+        acr: Some(authentication.acr()),
+        authenticated_at: Some(authentication.at(now)),
     })
 }
 
-/// The organisations of a user that are of interest to an application.
-pub(crate) fn groups(conn: &mut Conn, application: &Application, user: &UserId) -> Result<Vec<String>> {
+/// The organisations of a user that are of interest to an application, or the only one that there is to tell of.
+pub(crate) fn groups(
+    conn: &mut Conn,
+    application: &Application,
+    user: &UserId,
+    only: Option<&OrganisationId>,
+) -> Result<Vec<String>> {
     let mut mine = organisation::roles_in(conn, user)?;
+    mine.retain(|(id, ..)| only.is_none_or(|only| only == id));
     let named = &application.needs.members;
     mine.retain(|(id, ..)| named.is_empty() || named.iter().any(|need| need.organisation == *id));
     if named.is_empty() && mine.len() > MOST_GROUPS {

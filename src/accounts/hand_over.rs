@@ -61,7 +61,7 @@ pub(crate) fn offer(
     if !person.is_verified() || person.is_leaving() || person.locked_at.is_some() {
         return unfit("They can't own anything right now. Their email address has to be confirmed.");
     }
-    keep_break_glass(tx, &mine.user, organisation, then)?;
+    keep_break_glass(tx, mine.person()?, organisation, then)?;
     rate_limit::count_change(tx, "hand-over", organisation.id.as_str())?;
     hand_over_offers::revoke(tx, &organisation.id, None)?;
     let life = tx.config.lifetimes.hand_over;
@@ -71,10 +71,10 @@ pub(crate) fn offer(
         then,
         until: (tx.now + life).unix(),
     };
-    let secret = token::issue_with::<HandOver>(tx, &mine.user, &offer, life)?;
+    let secret = token::issue_with::<HandOver>(tx, mine.person()?, &offer, life)?;
     let event = Event::HandOverOffered { organisation: organisation.id.clone(), then };
     audit::record(tx, actor, member, event)?;
-    let from = user::by_id(tx.conn, &mine.user)?;
+    let from = user::by_id(tx.conn, mine.person()?)?;
     let (site, until) = (&tx.config.site, offer.until().exact());
     let by = (from.name.as_str(), from.email.spelled());
     let of = (organisation.name.as_str(), then);

@@ -88,7 +88,7 @@ pub(crate) fn givable(conn: &mut Conn, by: &Membership) -> Result<Vec<HeldRole>>
     for role in policy::built_in().chain(own) {
         match open_invitations::may_invite(conn, by, &role) {
             Ok(()) => givable.push(role),
-            Err(Error::Forbidden(_)) => {}
+            Err(Error::Forbidden(_) | Error::KeyForbidden(_)) => {}
             Err(error) => return Err(error),
         }
     }
@@ -133,7 +133,7 @@ pub(crate) fn invite(
         counted => counted?,
     }
     let expires_at = tx.now + tx.config.lifetimes.invitation;
-    let Some(id) = invitation::insert(tx, &organisation.id, email, role, &by.user, expires_at)? else {
+    let Some(id) = invitation::insert(tx, &organisation.id, email, role, by.person()?, expires_at)? else {
         return Ok(Err(NotInvited::Invited));
     };
     let event = Event::MemberInvited {
@@ -153,7 +153,7 @@ pub(crate) fn resend(tx: &mut Tx, actor: &Actor, by: &Membership, id: &Invitatio
     open_invitations::may_invite(tx.conn, by, &found.role)?;
     ensure_taken(organisation, &found.email)?;
     count_email(tx, organisation, &found.email)?;
-    if !invitation::note_sent(tx, id, &by.user, tx.now + tx.config.lifetimes.invitation)? {
+    if !invitation::note_sent(tx, id, by.person()?, tx.now + tx.config.lifetimes.invitation)? {
         return Err(Error::Conflict);
     }
     let event = Event::InvitationResent { organisation: organisation.id.clone(), invitation: id.clone() };

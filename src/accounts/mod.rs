@@ -1,5 +1,6 @@
 //! Use cases and policy, without HTTP: what may happen to an account or an organisation, as transactions.
 
+pub(crate) mod access;
 pub(crate) mod api_keys;
 pub(crate) mod applications;
 pub(crate) mod audit_events;
@@ -18,6 +19,7 @@ pub(crate) mod factor_removal;
 pub(crate) mod factor_reset;
 pub(crate) mod factors;
 pub(crate) mod gate_handover;
+pub(crate) mod gate_keys;
 pub(crate) mod gate_needs;
 pub(crate) mod gates;
 pub(crate) mod hand_over;

@@ -1,9 +1,6 @@
 //! The example of what an application does: notes of an organisation, for those whose role has the permissions.
 
-use super::{
-    checks,
-    policy::{AccessRequest, Membership},
-};
+use super::{access::AccessRequest, checks, policy::Membership};
 use crate::{
     db::{Conn, Tx},
     error::{Error, Errors, Result},
@@ -25,11 +22,11 @@ fn readable(conn: &mut Conn, mine: &Membership, found: Vec<Note>) -> Result<Vec<
     // To anybody's notes, and to one's own.
     let mut reach = |permission| -> Result<(bool, bool)> {
         let everybodys = checks::may(conn, mine, permission, None)?;
-        Ok((everybodys, checks::may(conn, mine, permission, Some(&mine.user))?))
+        Ok((everybodys, checks::may(conn, mine, permission, mine.user.as_ref())?))
     };
     let (update, delete) = (reach("notes:update")?, reach("notes:delete")?);
     let told = found.into_iter().map(|note| {
-        let is_own = note.author.as_ref() == Some(&mine.user);
+        let is_own = mine.user.is_some() && note.author == mine.user;
         let may = |(everybodys, own): (bool, bool)| everybodys || (own && is_own);
         Readable { can_update: may(update), can_delete: may(delete), note }
     });
@@ -57,7 +54,7 @@ pub(crate) fn list(
 pub(crate) fn create(tx: &mut Tx, access: &AccessRequest, typed: &str) -> Result<Readable> {
     let mine = access.decide_locked(tx)?;
     checks::require(tx.conn, &mine, "notes:create", None)?;
-    let id = note::add(tx, &mine.organisation.id, &mine.user, &parse(typed)?)?;
+    let id = note::add(tx, &mine.organisation.id, mine.user.as_ref(), &parse(typed)?)?;
     find(tx.conn, &mine, &id)
 }
 

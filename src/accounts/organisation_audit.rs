@@ -177,7 +177,7 @@ pub(crate) fn note_download(
     let organisation = mine.organisation.id.clone();
     let hour = chrono::TimeDelta::hours(1);
     // The member first: who has had their share takes nothing from the others.
-    let by_one = format!("{organisation} {}", mine.user);
+    let by_one = format!("{organisation} {}", mine.actor_id());
     rate_limit::consume(tx, &Limit::new("audit-downloads-by", &by_one, MOST_DOWNLOADS_BY_ONE, hour))?;
     rate_limit::consume(tx, &Limit::new("audit-downloads", organisation.as_str(), MOST_DOWNLOADS, hour))?;
     let Filter { event, actor: by, since, until } = filter;

@@ -1,4 +1,4 @@
-//! What an organisation asks of the session of whoever acts in it, besides a permission.
+//! What an organisation asks of the session of whoever acts in it, or of the API key, besides a permission.
 //!
 //! It binds acting in the organisation and never the account: whoever does not meet it stays a member, sees why and what to
 //! do, can leave, and uses their other organisations as before.
@@ -38,6 +38,41 @@ pub(crate) struct SessionTraits {
     pub longest_idle: TimeDelta,
     /// Where its client is; nothing where that is not known.
     pub ip: Option<IpAddr>,
+}
+
+/// By what somebody acts in an organisation.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Credential<'a> {
+    /// In a session.
+    Session(&'a SessionTraits),
+    /// By an API key, from there. Nobody signs in with one: of all that may be asked, only the network is.
+    ApiKey(Option<IpAddr>),
+}
+
+impl<'a> From<&'a SessionTraits> for Credential<'a> {
+    fn from(session: &'a SessionTraits) -> Self {
+        Self::Session(session)
+    }
+}
+
+impl Credential<'_> {
+    fn meets(
+        self,
+        policy: &OrganisationPolicy,
+        what: Unmet,
+        organisation: &OrganisationId,
+        now: Timestamp,
+    ) -> bool {
+        match self {
+            Self::Session(session) => session.meets(policy, what, organisation, now),
+            Self::ApiKey(ip) => what != Unmet::Network || is_from(policy, ip),
+        }
+    }
+}
+
+fn is_from(policy: &OrganisationPolicy, ip: Option<IpAddr>) -> bool {
+    let networks = policy.networks.as_ref();
+    networks.is_none_or(|all| ip.is_some_and(|ip| all.iter().any(|network| network.contains(&ip))))
 }
 
 /// What a session lacks for an organisation.
@@ -107,9 +142,7 @@ impl SessionTraits {
         // Another organisation's identity provider says nothing here.
         let is_own_sso = self.provider.as_ref() == Some(organisation);
         match what {
-            Unmet::Network => policy.networks.as_ref().is_none_or(|networks| {
-                self.ip.is_some_and(|ip| networks.iter().any(|network| network.contains(&ip)))
-            }),
+            Unmet::Network => is_from(policy, self.ip),
             Unmet::SignInMethod => policy.sign_in_methods.as_ref().is_none_or(|methods| match self.method {
                 AuthMethod::Sso => is_own_sso && methods.contains(&AuthMethod::Sso),
                 // An account begins with a password.
@@ -129,17 +162,26 @@ impl SessionTraits {
     }
 }
 
-/// What the session of a member in this role lacks, the first of it; nothing where it has what the organisation asks for.
-pub(crate) fn unmet(
+/// A member as a policy looks at them: where, in which role, and who, which nobody is where an organisation's own key acts.
+pub(crate) type Who<'a> = (&'a Organisation, &'a HeldRole, Option<&'a UserId>);
+
+/// What the session of a member lacks, or their key, the first of it; nothing where it has what the organisation asks for.
+pub(crate) fn unmet<'a>(
     conn: &mut Conn,
-    (organisation, role, user): (&Organisation, &HeldRole, &UserId),
-    session: &SessionTraits,
+    who: Who,
+    credential: impl Into<Credential<'a>>,
     now: Timestamp,
 ) -> Result<Option<Unmet>> {
+    let (credential, (organisation, ..)) = (credential.into(), who);
     for what in Unmet::ALL {
-        if !session.meets(&organisation.policy, what, &organisation.id, now)
-            && !is_excused(conn, (organisation, role, user), session, what)?
-        {
+        if credential.meets(&organisation.policy, what, &organisation.id, now) {
+            continue;
+        }
+        let is_excused = match credential {
+            Credential::Session(session) => is_excused(conn, who, session, what)?,
+            Credential::ApiKey(_) => false,
+        };
+        if !is_excused {
             return Ok(Some(what));
         }
     }
@@ -149,7 +191,7 @@ pub(crate) fn unmet(
 /// Where the identity provider fails, the emergency owner comes in with password and second factor, to mend it.
 pub(crate) fn is_excused(
     conn: &mut Conn,
-    (organisation, role, user): (&Organisation, &HeldRole, &UserId),
+    (organisation, role, user): Who,
     session: &SessionTraits,
     what: Unmet,
 ) -> Result<bool> {
@@ -160,7 +202,7 @@ pub(crate) fn is_excused(
     Ok(comes_so
         && domain::of(conn, &organisation.id)?
             .iter()
-            .any(|domain| domain.is_enforced && domain.break_glass_id.as_ref() == Some(user)))
+            .any(|domain| domain.is_enforced && user.is_some() && domain.break_glass_id.as_ref() == user))
 }
 
 /// What somebody should know who has no second factor, or removes the last: the organisations that ask for one.
@@ -180,25 +222,21 @@ pub(crate) fn asked_second_factor(conn: &mut Conn, user: &UserId) -> Result<Opti
     })
 }
 
-/// That a session has what the organisation asks for; else the error that says what it lacks.
-pub(crate) fn require(
+/// That a session or a key has what the organisation asks for; else the error that says what it lacks.
+pub(crate) fn require<'a>(
     conn: &mut Conn,
-    member: (&Organisation, &HeldRole, &UserId),
-    session: &SessionTraits,
+    member: Who,
+    credential: impl Into<Credential<'a>>,
     now: Timestamp,
 ) -> Result<()> {
-    match unmet(conn, member, session, now)? {
+    match unmet(conn, member, credential, now)? {
         None => Ok(()),
         Some(what) => Err(refusal(conn, member, what)?),
     }
 }
 
 /// What a member is told whose session lacks something.
-pub(crate) fn refusal(
-    conn: &mut Conn,
-    (organisation, _, user): (&Organisation, &HeldRole, &UserId),
-    what: Unmet,
-) -> Result<Error> {
+pub(crate) fn refusal(conn: &mut Conn, (organisation, _, user): Who, what: Unmet) -> Result<Error> {
     let name = organisation.name.clone();
     Ok(match what {
         Unmet::Network => Error::NetworkNotAllowed(name),
@@ -208,7 +246,11 @@ pub(crate) fn refusal(
         }
         Unmet::SessionTooOld => Error::SessionTooOld(name),
         Unmet::SecondFactor => {
-            Error::SecondFactorRequired(name, factors::of(conn, user)?.has_usable_second())
+            let has_second = match user {
+                Some(user) => factors::of(conn, user)?.has_usable_second(),
+                None => false,
+            };
+            Error::SecondFactorRequired(name, has_second)
         }
     })
 }

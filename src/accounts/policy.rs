@@ -8,16 +8,17 @@
 use std::collections::BTreeSet;
 
 use super::{
-    organisation_policy::{self, SessionTraits, Unmet},
-    sessions,
+    api_keys::{KeyOwner, Presented},
+    organisation_policy::{self, Credential, Unmet, Who},
 };
 use crate::{
     clock::Timestamp,
-    db::{Conn, Tx},
+    db::Conn,
     error::{Error, Result},
-    ids::UserId,
+    ids::{Id, OrganisationId, UserId},
     kinds::{Permission, Role},
     model::{
+        api_key::ApiKey,
         audit::Actor,
         former_slug,
         held_role::HeldRole,
@@ -26,98 +27,19 @@ use crate::{
     },
 };
 
-/// What somebody may do in an organisation.
+/// What somebody may do in an organisation, or a program with an API key.
 #[derive(Debug, Clone)]
 pub(crate) struct Membership {
     /// Where.
     pub organisation: Organisation,
-    /// Whose.
-    pub user: UserId,
-    /// In which role.
+    /// Whose; nobody's where a key of the organisation's own acts.
+    pub user: Option<UserId>,
+    /// In which role. A key of the organisation's own is a role by itself, of its id and its name.
     pub role: HeldRole,
     /// What that role holds, where it is the organisation's own.
     custom: BTreeSet<String>,
-}
-
-/// A question: whether `actor` may use `permission` in the organisation called `slug`. What a route needs is asked with one.
-#[derive(Debug, Clone)]
-pub(crate) struct AccessRequest {
-    /// Who acts, and in which session.
-    pub actor: Actor,
-    /// What the organisation may ask of that.
-    pub session: SessionTraits,
-    /// Where.
-    pub slug: String,
-    /// What it takes.
-    pub permission: Permission,
-    /// Whether what the organisation asks of the session counts, too.
-    pub is_bound: bool,
-    /// When.
-    pub now: Timestamp,
-}
-
-impl AccessRequest {
-    /// The answer, in a read, or in a write that takes locks of its own. The errors are those of [`Self::decide_unbound`],
-    /// and of [`organisation_policy::require`].
-    pub(crate) fn decide(&self, conn: &mut Conn) -> Result<Membership> {
-        let mine = self.decide_unbound(conn)?;
-        if self.is_bound {
-            organisation_policy::require(conn, mine.who(), &self.session, self.now)?;
-        }
-        Ok(mine)
-    }
-
-    /// The same whatever the organisation asks of the session: to see why, and to leave. The errors are those of [`require`],
-    /// and [`Error::OrganisationMoved`] for members who use a former slug.
-    pub(crate) fn decide_unbound(&self, conn: &mut Conn) -> Result<Membership> {
-        match require(conn, &self.actor, Named::Slug(&self.slug), self.permission) {
-            Err(Error::NotFound) => Err(self.moved(conn)?),
-            decided => decided,
-        }
-    }
-
-    /// The same for an organisation that may wait to be deleted, whatever it asks of the session: what is asked for takes
-    /// nothing from anybody.
-    pub(crate) fn decide_even_leaving(&self, conn: &mut Conn) -> Result<Membership> {
-        let user = self.actor.user.as_ref().ok_or(Error::NotFound)?;
-        let Some(membership) = membership(conn, Named::Slug(&self.slug), user)? else {
-            return Err(self.moved(conn)?);
-        };
-        membership.require_even_leaving(self.permission)?;
-        Ok(membership)
-    }
-
-    fn moved(&self, conn: &mut Conn) -> Result<Error> {
-        let user = self.actor.user.as_ref().ok_or(Error::NotFound)?;
-        let moved = membership_by_former_slug(conn, &self.slug, user, self.now)?;
-        Ok(moved.map_or(Error::NotFound, |moved| Error::OrganisationMoved(moved.organisation.slug)))
-    }
-
-    /// The answer in a write, while nobody else changes the organisation or ends the session that acts.
-    pub(crate) fn decide_locked(&self, tx: &mut Tx) -> Result<Membership> {
-        self.decide_by(tx, Self::decide)
-    }
-
-    /// The same whatever the organisation asks of the session.
-    pub(crate) fn decide_unbound_locked(&self, tx: &mut Tx) -> Result<Membership> {
-        self.decide_by(tx, Self::decide_unbound)
-    }
-
-    /// The same for an organisation that may wait to be deleted.
-    pub(crate) fn decide_even_leaving_locked(&self, tx: &mut Tx) -> Result<Membership> {
-        self.decide_by(tx, Self::decide_even_leaving)
-    }
-
-    fn decide_by(
-        &self,
-        tx: &mut Tx,
-        decide: fn(&Self, &mut Conn) -> Result<Membership>,
-    ) -> Result<Membership> {
-        sessions::hold_of(tx, &self.actor)?;
-        let found = decide(self, tx.conn)?;
-        organisation::lock(tx, &found.organisation.id)?;
-        decide(self, tx.conn)
-    }
+    /// The key that acts: nothing is allowed that it does not hold.
+    key: Option<ApiKey>,
 }
 
 /// The membership of `user`, if there is one. In an organisation that waits to be deleted, owners have one.
@@ -132,10 +54,46 @@ pub(super) fn membership_only(conn: &mut Conn, named: Named, user: &UserId) -> R
     let found = organisation::with_member(conn, named, user)?;
     Ok(found.map(|(organisation, role)| Membership {
         organisation,
-        user: user.clone(),
+        user: Some(user.clone()),
         role,
         custom: BTreeSet::new(),
+        key: None,
     }))
+}
+
+/// The same of an API key: its person's, bounded by what it holds; or that of a key of the organisation's own. Nothing where it
+/// is for another organisation.
+pub(crate) fn membership_by_key(conn: &mut Conn, by: &Presented, named: Named) -> Result<Option<Membership>> {
+    let Some(mut found) = membership_by_key_only(conn, by, named)? else { return Ok(None) };
+    found.read_custom(conn)?;
+    Ok(Some(found))
+}
+
+/// The same without what a custom role of its person holds.
+pub(super) fn membership_by_key_only(
+    conn: &mut Conn,
+    by: &Presented,
+    named: Named,
+) -> Result<Option<Membership>> {
+    let (key, only) = (Some(by.key.clone()), by.key.organisation_id.as_ref());
+    Ok(match &by.owner {
+        KeyOwner::Person(user) => {
+            let found = membership_only(conn, named, &user.id)?;
+            let found = found.filter(|mine| only.is_none_or(|only| *only == mine.organisation.id));
+            found.map(|mine| Membership { key, ..mine })
+        }
+        KeyOwner::Organisation(own) => {
+            // As it is now: it may have changed since the key was looked up.
+            let own = organisation::by_id(conn, &own.id)?;
+            let is_named = match named {
+                Named::Slug(slug) => own.slug == slug,
+                Named::Id(id) => own.id == *id,
+            };
+            let role = HeldRole::Custom { id: Id::from_text(by.key.id.as_str()), name: by.key.name.clone() };
+            let custom = by.key.permissions().into_iter().map(str::to_owned).collect();
+            is_named.then_some(Membership { organisation: own, user: None, role, custom, key })
+        }
+    })
 }
 
 /// The membership of `user` in the organisation that had this slug before, while that leads to it.
@@ -145,13 +103,18 @@ pub(crate) fn membership_by_former_slug(
     user: &UserId,
     now: Timestamp,
 ) -> Result<Option<Membership>> {
-    // What is no slug never was one. PostgreSQL would fail on a NUL instead of finding nothing.
-    if !Slug::parse(slug).is_ok_and(|parsed| parsed.as_str() == slug) {
-        return Ok(None);
-    }
-    match former_slug::organisation_of(conn, slug, now)? {
+    match of_former_slug(conn, slug, now)? {
         Some(id) => membership(conn, Named::Id(&id), user),
         None => Ok(None),
+    }
+}
+
+/// The organisation that had this slug before, while that leads to it.
+pub(crate) fn of_former_slug(conn: &mut Conn, slug: &str, now: Timestamp) -> Result<Option<OrganisationId>> {
+    // What is no slug never was one. PostgreSQL would fail on a NUL instead of finding nothing.
+    match Slug::parse(slug).is_ok_and(|parsed| parsed.as_str() == slug) {
+        true => former_slug::organisation_of(conn, slug, now),
+        false => Ok(None),
     }
 }
 
@@ -172,26 +135,41 @@ pub(crate) fn require(
 
 impl Membership {
     /// Who it is, where and as what.
-    pub(crate) fn who(&self) -> (&Organisation, &HeldRole, &UserId) {
-        (&self.organisation, &self.role, &self.user)
+    pub(crate) fn who(&self) -> Who<'_> {
+        (&self.organisation, &self.role, self.user.as_ref())
     }
 
-    /// What `session` lacks to act in the organisation.
-    pub(crate) fn unmet(
+    /// Whose it is. [`Error::PersonRequired`] for a key of the organisation's own.
+    pub(crate) fn person(&self) -> Result<&UserId> {
+        self.user.as_ref().ok_or(Error::PersonRequired)
+    }
+
+    /// The id of whoever acts: a person's, or that of the organisation's own key.
+    pub(crate) fn actor_id(&self) -> String {
+        self.user.as_ref().map_or_else(|| self.role.to_string(), ToString::to_string)
+    }
+
+    /// What a session or a key lacks to act in the organisation.
+    pub(crate) fn unmet<'a>(
         &self,
         conn: &mut Conn,
-        session: &SessionTraits,
+        credential: impl Into<Credential<'a>>,
         now: Timestamp,
     ) -> Result<Option<Unmet>> {
-        organisation_policy::unmet(conn, self.who(), session, now)
+        organisation_policy::unmet(conn, self.who(), credential, now)
     }
 
     /// Whether they may do what the program itself asks for. Nobody may anything while the organisation waits to be deleted.
     pub(crate) fn may(&self, permission: Permission) -> bool {
-        !self.organisation.is_leaving() && self.holds(permission)
+        !self.organisation.is_leaving() && self.allows(permission.as_str()) && self.role_holds(permission)
     }
 
-    fn holds(&self, permission: Permission) -> bool {
+    /// Whether the key that acts allows it, where one does.
+    fn allows(&self, permission: &str) -> bool {
+        self.key.as_ref().is_none_or(|key| key.holds(permission))
+    }
+
+    fn role_holds(&self, permission: Permission) -> bool {
         match &self.role {
             HeldRole::BuiltIn(role) => permission.is_of(*role),
             // Whatever its rows say: an owner's permission is an owner's.
@@ -204,43 +182,64 @@ impl Membership {
 
     /// [`Error::Forbidden`] where they may not, [`Error::OrganisationLeaving`] where nobody may.
     pub(crate) fn require(&self, permission: Permission) -> Result<()> {
-        if self.organisation.is_leaving() {
-            return Err(Error::OrganisationLeaving(self.organisation.slug.clone()));
-        }
+        self.ensure_stays()?;
         self.require_even_leaving(permission)
     }
 
-    fn require_even_leaving(&self, permission: Permission) -> Result<()> {
-        if self.holds(permission) { Ok(()) } else { Err(Error::Forbidden(permission.to_string())) }
-    }
-
-    /// Reads what a custom role holds.
+    /// Reads what a custom role holds. A key of the organisation's own has what it holds already.
     pub(super) fn read_custom(&mut self, conn: &mut Conn) -> Result<()> {
-        if let Some(id) = self.role.custom() {
+        if let (Some(id), Some(_)) = (self.role.custom(), &self.user) {
             self.custom = role::permissions(conn, id)?;
         }
         Ok(())
     }
 
-    /// Whether their role has a permission of the catalogue, retired or not.
-    pub(super) fn has(&self, entry: &permission::CheckedEntry) -> Result<bool> {
-        match &self.role {
-            HeldRole::BuiltIn(role) => entry.is_of(*role),
-            HeldRole::Custom { .. } => Ok(entry.is_held()),
+    pub(super) fn ensure_stays(&self) -> Result<()> {
+        match self.organisation.is_leaving() {
+            true => Err(Error::OrganisationLeaving(self.organisation.slug.clone())),
+            false => Ok(()),
         }
     }
 
-    /// Everything that their role allows, by name.
+    pub(super) fn require_even_leaving(&self, permission: Permission) -> Result<()> {
+        match self.allows(permission.as_str()) {
+            true => self.require_of_role(permission),
+            false => Err(Error::KeyForbidden(permission.to_string())),
+        }
+    }
+
+    pub(super) fn require_of_role(&self, permission: Permission) -> Result<()> {
+        if self.role_holds(permission) { Ok(()) } else { Err(Error::Forbidden(permission.to_string())) }
+    }
+
+    /// Whether they have a permission of the catalogue, retired or not.
+    pub(super) fn has(&self, entry: &permission::CheckedEntry) -> Result<bool> {
+        let is_of_role = match &self.role {
+            HeldRole::BuiltIn(role) => entry.is_of(*role)?,
+            HeldRole::Custom { .. } if self.user.is_none() => true,
+            HeldRole::Custom { .. } => entry.is_held(),
+        };
+        Ok(is_of_role && self.allows(&entry.name))
+    }
+
+    /// Everything that they may, by name.
     pub(crate) fn permissions(&self, conn: &mut Conn) -> Result<BTreeSet<String>> {
-        let mut held = permissions_of(conn, &self.role)?;
-        held.retain(|name| Permission::from_word(name).is_none());
+        let mut held = match &self.role {
+            HeldRole::Custom { .. } => self.custom.clone(),
+            role => permissions_of(conn, role)?,
+        };
+        held.retain(|name| Permission::from_word(name).is_none() && self.allows(name));
         held.extend(Permission::ALL.iter().filter(|one| self.may(**one)).map(ToString::to_string));
         Ok(held)
     }
 
+    fn may_everything(&self) -> bool {
+        self.role.is_owner() && self.key.is_none()
+    }
+
     /// That they hold each of these: nobody gives what they do not have. [`Error::Forbidden`] with the first that is missing.
     pub(crate) fn require_all(&self, conn: &mut Conn, given: &BTreeSet<String>) -> Result<()> {
-        if self.role.is_owner() {
+        if self.may_everything() {
             return Ok(());
         }
         let held = self.permissions(conn)?;
@@ -256,7 +255,7 @@ impl Membership {
         if before.is_owner() || to.is_owner() {
             self.require(Permission::OwnersManage)?;
         }
-        if self.role.is_owner() {
+        if self.may_everything() {
             return Ok(());
         }
         let given = permissions_of(conn, to)?;

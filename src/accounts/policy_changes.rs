@@ -153,7 +153,7 @@ pub(crate) fn clear(
 }
 
 fn tell_owners(tx: &mut Tx, by: &Membership) -> Result<()> {
-    let (organisation, author) = (&by.organisation, user::by_id(tx.conn, &by.user)?);
+    let (organisation, author) = (&by.organisation, user::by_id(tx.conn, by.person()?)?);
     let (path, when) = (urls::organisation_page(&organisation.slug, "policy"), tx.now.exact());
     for owner in members::owners(tx.conn, &organisation.id)?.into_iter().filter(User::is_verified) {
         let (to, by) = ((&owner.email, owner.name.as_str()), (author.email.spelled(), when.as_str()));

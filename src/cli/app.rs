@@ -196,6 +196,7 @@ fn told(conn: &mut Conn, found: &Application) -> Result<Value> {
             "members": members,
         },
         "open": settings.open, "style": settings.style, "user": settings.user,
+        "bearer": if settings.takes_keys { "on" } else { "off" },
         "crossOrigin": settings.origins, "preflight": if settings.passes_preflight { "pass" } else { "refuse" },
         "prefix": settings.prefix, "createdAt": found.created_at, "disabledAt": found.disabled_at,
         "askedBy": by(&found.asked), "refusedPeer": by(&found.refused),
@@ -246,6 +247,7 @@ async fn show(app: &App, which: &Which) -> Outcome {
     say!("  members of: {}", list(&told["needs"]["members"]));
     say!("  open paths: {}", list(&told["open"]));
     say!("  headers: {}, the user by {}", found.settings.style, found.settings.user);
+    say!("  API keys: {}", if found.settings.takes_keys { "taken" } else { "not taken" });
     say!("  writes from: {}", list(&told["crossOrigin"]));
     if let Some((peer, at)) = &found.refused {
         say!("  refused: {peer} on {}, which TRUSTED_PROXIES does not name", at.iso());

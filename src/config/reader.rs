@@ -10,7 +10,7 @@ use std::{
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 use super::{
-    Config, DatabaseUrl, Lifetimes, Limits, Mode, Problems, SETTINGS,
+    Config, DatabaseUrl, Lifetimes, Limits, Mode, Problems, SETTINGS, TOKEN_PREFIX,
     development::{development_key, development_key_path},
     guessable::is_guessable,
     insecure::Insecurity,
@@ -150,6 +150,7 @@ impl Reader {
             organisations_by_operators: self
                 .choice("ORGANISATIONS_BY", &[("anyone", false), ("operators", true)])
                 .unwrap_or(false),
+            token_prefix: self.token_prefix(),
             permissions: self.permissions(),
             example_notes: self.switch("EXAMPLE_NOTES", development),
             body_limit: self.whole("BODY_LIMIT", 65_536, 1_024..=16_777_216),
@@ -221,6 +222,14 @@ impl Reader {
     fn bcrypt_cost(&mut self, development: bool) -> u32 {
         let least = if development { 4 } else { 10 };
         self.whole("BCRYPT_COST", 12, least..=16)
+    }
+
+    fn token_prefix(&mut self) -> String {
+        let prefix = self.text("TOKEN_PREFIX").unwrap_or_else(|| TOKEN_PREFIX.to_owned());
+        if prefix.len() != TOKEN_PREFIX.len() || !prefix.bytes().all(|byte| byte.is_ascii_lowercase()) {
+            self.problem("TOKEN_PREFIX", &prefix, "three characters from a to z, such as vst");
+        }
+        prefix
     }
 
     fn verify_on_get(&mut self, development: bool) -> bool {

@@ -259,6 +259,11 @@ pub const SETTINGS: &[Setting] = &[
     setting("KEY_LIFE", "90d", "how long an API key works, unless its maker says otherwise"),
     setting("KEY_MAX_LIFE", "366d", "how long it may work at most; `off`: it need not expire"),
     setting(
+        "TOKEN_PREFIX",
+        "vst",
+        "three characters (a to z) that the secrets of new API keys begin with; older keys work on",
+    ),
+    setting(
         "FORMER_SLUG_LIFE",
         "90d",
         "how long a former short name leads to its organisation, and that of a deleted one stays taken",

@@ -17,6 +17,9 @@ pub enum Mode {
     Production,
 }
 
+/// `TOKEN_PREFIX`, unless it is set.
+pub(crate) const TOKEN_PREFIX: &str = "vst";
+
 /// Where emails go.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum MailRoute {
@@ -191,6 +194,8 @@ pub struct Config {
     pub organisations_by_operators: bool,
     /// The catalogue of the application; nothing where no file declares one.
     pub(crate) permissions: Option<Vec<DeclaredPermission>>,
+    /// What the secrets of new API keys begin with: three characters from a to z.
+    pub(crate) token_prefix: String,
     /// Whether the example of notes is there.
     pub(crate) example_notes: bool,
     /// Bytes in a request body.

@@ -11,9 +11,9 @@ use serde_json::{Map, Value};
 use self::filter::{AuditQuery, Format};
 use crate::{
     accounts::{
+        access::AccessRequest,
         audit_events,
         organisation_audit::{self, EventView},
-        policy::AccessRequest,
     },
     app::App,
     db::Conn,
@@ -123,11 +123,21 @@ impl EventView {
         self.actor.kind == ActorKind::Operator
     }
 
+    /// Whether an API key did it, and what that is called, where it is the organisation's own.
+    fn key(&self) -> Option<&str> {
+        (self.actor.kind == ActorKind::ApiKey)
+            .then(|| self.detail.get("byKey").and_then(|key| key["name"].as_str()).unwrap_or_default())
+    }
+
     /// What a page says of it besides: no ids, which say nothing to people.
     fn detail_in_words(&self) -> String {
         match (self.detail.get("before"), self.detail.get("after")) {
             (Some(Value::Object(before)), Some(Value::Object(after))) => changes_in_words(before, after),
-            _ => in_words(&self.detail),
+            _ => {
+                let mut detail = self.detail.clone();
+                detail.remove("byKey");
+                in_words(&detail)
+            }
         }
     }
 }

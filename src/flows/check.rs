@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    accounts::checks::{self, Check, MOST_CHECKS, Why},
+    accounts::checks::{self, Asker, Check, MOST_CHECKS, Why},
     app::App,
     db::Conn,
     error::{Error, Errors, Result},
@@ -49,18 +49,20 @@ pub(crate) async fn create(who: Principal, Input(form): Input<Form>, app: Data<A
             let (user, now, organisation) = (me.user.id.clone(), me.now, named.or(current));
             let session = me.traits();
             let check = move |conn: &mut Conn| {
-                checks::check(conn, (&user, Some(&session)), organisation.as_deref(), &questions, now)
+                let asker = Asker::User(&user, Some(&session));
+                checks::check(conn, asker, organisation.as_deref(), &questions, now)
             };
             (json!({ "user": { "id": me.user.id } }), app.read(check).await?)
         }
         Principal::ApiKey(program) => {
-            let (by, now) = ((*program.presented).clone(), program.now);
+            let (by, ip, now) = ((*program.presented).clone(), program.ip, program.now);
             let mut answer = json!({ "key": { "id": by.key.id, "name": by.key.name } });
             if let Some(user) = by.user_id() {
                 answer["user"] = json!({ "id": user });
             }
-            let check =
-                move |conn: &mut Conn| checks::check_by_key(conn, &by, named.as_deref(), &questions, now);
+            let check = move |conn: &mut Conn| {
+                checks::check(conn, Asker::ApiKey(&by, ip), named.as_deref(), &questions, now)
+            };
             (answer, app.read(check).await?)
         }
     };
@@ -73,14 +75,13 @@ pub(crate) async fn create(who: Principal, Input(form): Input<Form>, app: Data<A
         }
         _ => answer["results"] = results.into(),
     }
-    if let Some(own) =
-        checked.organisation.as_ref().or(checked.membership.as_ref().map(|mine| &mine.organisation))
-    {
-        answer["organisation"] = json!({ "id": own.id, "slug": own.slug });
-    }
     if let Some(mine) = checked.membership {
-        answer["role"] = json!(mine.role);
-        answer["roleName"] = mine.role.words().into();
+        answer["organisation"] = json!({ "id": mine.organisation.id, "slug": mine.organisation.slug });
+        // A key of the organisation's own has none.
+        if mine.user.is_some() {
+            answer["role"] = json!(mine.role);
+            answer["roleName"] = mine.role.words().into();
+        }
     }
     Ok(Reply::data("/organisations", answer))
 }

@@ -1,16 +1,25 @@
 //! The gate: what a proxy before the host of an application is told, at every request.
 
 mod answer;
+mod by_key;
 pub(crate) mod enter;
 pub(crate) mod host;
+mod outcome;
 mod query;
 pub(crate) mod trouble;
 
-use actix_web::{HttpRequest, HttpResponse, http::header, web::Data};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{StatusCode, header},
+    web::Data,
+};
 
 pub(crate) use self::answer::header_names;
 
-use self::answer::{Told, header_pairs};
+use self::{
+    answer::{Told, header_pairs},
+    outcome::{Outcome, note},
+};
 use crate::{
     accounts::{
         gate_needs::{Missing, Raised},
@@ -19,26 +28,21 @@ use crate::{
     app::App,
     error::{Error, Result, StepUp},
     kinds::Strength,
-    model::{
-        application::{self, Application},
-        device, gate_session, session,
-    },
+    model::{application::Application, device, gate_session},
     web::{GateHost, GateRequest},
 };
-
-/// What comes of a request.
-enum Outcome {
-    /// It goes through, and this is said of its visitor, if anything.
-    Through(Option<Box<Identity>>),
-    /// It does not.
-    Refused(Error),
-}
 
 /// `GET /gate/verify`: 200, 401 or 403 and nothing else, for nginx and whatever else knows no other answer.
 pub(crate) async fn verify(asked: GateRequest, req: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
     let (application, outcome) = judge(&asked, &app).await?;
     Ok(match outcome {
         Outcome::Through(identity) => pass(&application, identity.as_deref(), &asked, &app),
+        // Proxies make 500 of every other status; `/gate/refused` tells it.
+        Outcome::Refused(error @ Error::TooManyAttempts(_)) => {
+            let mut answer = Told::new(&application, &asked, &app).refusal(&req, &error);
+            *answer.status_mut() = StatusCode::FORBIDDEN;
+            answer
+        }
         Outcome::Refused(error) => Told::new(&application, &asked, &app).refusal(&req, &error),
     })
 }
@@ -86,6 +90,11 @@ fn pass(
 const LOOKED_AT: &str = "Cookie, Authorization, User-Agent, Sec-WebSocket-Key, X-Forwarded-For, X-Forwarded-Host, X-Forwarded-Method, X-Forwarded-Uri";
 
 async fn judge(asked: &GateRequest, app: &App) -> Result<(Application, Outcome)> {
+    if let Some(secret) = &asked.visitor.key
+        && let Some(judged) = by_key::judge(asked, secret.clone(), app).await?
+    {
+        return Ok(judged);
+    }
     let scheme = app.config().site.base_url.scheme();
     let (application, visitor, judgement) = look_up(&asked.visitor, asked.raised.clone(), app).await?;
     let used = visitor.filter(|_| matches!(judgement, Judgement::Allowed(_)));
@@ -155,29 +164,6 @@ async fn end_in_other_hands(application: &Application, visitor: &GateHost, app: 
         "a cookie of an application was used from another device and ends"
     );
     app.write(move |tx| gate_session::end(tx, &live.secret)).await
-}
-
-/// Notes who asks, and that the session is used, each at most once a minute. A full disk must not shut anybody out.
-async fn note(application: &Application, asked: &GateHost, visitor: Option<&GateVisitor>, app: &App) {
-    let now = app.now();
-    let is_new = application::needs_note(application.asked.as_ref(), &asked.peer, now);
-    let asked_by = is_new.then(|| (application.id.clone(), asked.peer.clone()));
-    let used = visitor.map(|visitor| visitor.session.clone()).filter(|used| session::needs_touch(used, now));
-    if asked_by.is_none() && used.is_none() {
-        return;
-    }
-    let noted = app.write(move |tx| {
-        if let Some(used) = used {
-            session::touch(tx, &used)?;
-        }
-        match asked_by {
-            Some((id, peer)) => application::note_asked(tx, &id, &peer),
-            None => Ok(()),
-        }
-    });
-    if let Err(error) = noted.await {
-        tracing::warn!(cause = error.cause(), "activity at a gate was not noted");
-    }
 }
 
 /// What is missing, as a refusal.

@@ -159,13 +159,13 @@ pub(crate) async fn form(
     query: Query<MemberQuery>,
     app: Data<App>,
 ) -> Result<Reply> {
-    let (access, now) = (me.access(), me.now);
+    let (access, now) = (me.access(), me.now());
     let chosen = query.into_inner().member.and_then(|typed| Id::parse(&typed));
     let life = span_in_words(app.config().lifetimes.hand_over);
     let page = app.read(move |conn| {
         let mine = access.decide(conn)?;
         let waiting = hand_over_offers::open(conn, &mine.organisation.id, now)?;
-        let waiting = waiting.map(|(from, offer)| view(conn, offer, from == mine.user)).transpose()?;
+        let waiting = waiting.map(|(from, offer)| view(conn, offer, Some(from) == mine.user)).transpose()?;
         Ok(HandOverPage {
             hand_over: waiting.flatten(),
             members: eligible(conn, &mine.organisation.id, chosen.as_ref())?,

@@ -244,10 +244,11 @@ async fn invite(me: &Member<MembersInvite>, form: &Form, app: &App) -> Result<In
         }
     }
     let (access, role) = (me.access(), form.role.clone().unwrap_or_else(|| "viewer".to_owned()));
-    let limit = Limit::new("invite", me.user.id.as_str(), MOST_AN_HOUR, TimeDelta::hours(1));
     let (organisation, made, not) = app
         .write(move |tx| {
             let mine = access.decide_locked(tx)?;
+            // Who is invited hears from a person, and the invitation ends with what they may.
+            let limit = Limit::new("invite", mine.person()?.as_str(), MOST_AN_HOUR, TimeDelta::hours(1));
             let role = roles::named(tx.conn, &mine.organisation.id, &role)?;
             open_invitations::may_invite(tx.conn, &mine, &role)?;
             rate_limit::consume(tx, &limit)?;

@@ -92,7 +92,7 @@ async fn page(me: &VerifiedUser, app: &App, form: KeyForm, errors: Errors) -> Re
     let (keys, organisations, catalogue) = read.await?;
     let account = PermissionView {
         name: ACCOUNT_READ.to_owned(),
-        title: "Read your account: your name and email address".to_owned(),
+        title: "Read your account, and use applications that take API keys as you".to_owned(),
         group: "account".to_owned(),
         can_give: true,
         begins_group: true,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::{
-    accounts::{api_keys::ACCOUNT_READ, profile},
+    accounts::profile,
     app::App,
     error::{Error, Errors, Result},
     model::{
@@ -47,11 +47,7 @@ pub(crate) struct OrganisationForm {
 pub(crate) async fn show(who: Principal, app: Data<App>) -> Result<Reply> {
     let (user, now) = match who {
         Principal::User(me) => (me.user.clone(), me.now),
-        Principal::ApiKey(program) => {
-            program.require(ACCOUNT_READ)?;
-            let user = program.presented.user().ok_or(Error::NotFound)?;
-            (user.clone(), program.now)
-        }
+        Principal::ApiKey(program) => (program.reads_account()?.clone(), program.now),
     };
     let (owner, name) = (user.id.clone(), user.name.clone());
     let pending = app.read(move |conn| token::outstanding::<ChangeEmail>(conn, &owner, now)).await?;

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     accounts::{
+        access::AccessRequest,
         notes::{self, Readable},
-        policy::AccessRequest,
     },
     app::App,
     clock::Timestamp,
@@ -19,7 +19,7 @@ use crate::{
     ids::{NoteId, UserId},
     model::organisation::Organisation,
     urls,
-    web::{Input, Member, Query, Reply, member::OrganisationRead},
+    web::{Input, Member, Query, Reply, member::Catalogue},
 };
 
 /// Notes on one page.
@@ -86,17 +86,13 @@ impl From<Readable> for NoteView {
 }
 
 /// `GET /organisations/{slug}/notes`
-pub(crate) async fn index(
-    me: Member<OrganisationRead>,
-    query: Query<Cursor>,
-    app: Data<App>,
-) -> Result<Reply> {
+pub(crate) async fn index(me: Member<Catalogue>, query: Query<Cursor>, app: Data<App>) -> Result<Reply> {
     let (access, cursor) = (access(&me, &app)?, query.into_inner().next);
     Ok(Reply::page(app.read(move |conn| NotesPage::of(conn, &access, cursor.as_ref())).await?))
 }
 
 /// The question of who asks. Nothing is here where the example is off.
-fn access(me: &Member<OrganisationRead>, app: &App) -> Result<AccessRequest> {
+fn access(me: &Member<Catalogue>, app: &App) -> Result<AccessRequest> {
     if app.config().example_notes { Ok(me.access()) } else { Err(Error::NotFound) }
 }
 
@@ -122,11 +118,7 @@ impl NotesPage {
 }
 
 /// `POST /organisations/{slug}/notes`
-pub(crate) async fn create(
-    me: Member<OrganisationRead>,
-    Input(form): Input<Form>,
-    app: Data<App>,
-) -> Result<Reply> {
+pub(crate) async fn create(me: Member<Catalogue>, Input(form): Input<Form>, app: Data<App>) -> Result<Reply> {
     let (access, typed) = (access(&me, &app)?, form.clone());
     let asked = access.clone();
     let made = app.write(move |tx| notes::create(tx, &asked, &typed.text)).await;
@@ -135,7 +127,7 @@ pub(crate) async fn create(
 
 /// `PUT /organisations/{slug}/notes/{note}` and `POST` for forms.
 pub(crate) async fn update(
-    me: Member<OrganisationRead>,
+    me: Member<Catalogue>,
     path: Path<(String, NoteId)>,
     Input(form): Input<Form>,
     app: Data<App>,
@@ -172,7 +164,7 @@ async fn answer(
 
 /// `DELETE /organisations/{slug}/notes/{note}` and `POST …/remove` for forms.
 pub(crate) async fn remove(
-    me: Member<OrganisationRead>,
+    me: Member<Catalogue>,
     path: Path<(String, NoteId)>,
     app: Data<App>,
 ) -> Result<Reply> {

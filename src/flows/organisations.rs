@@ -20,14 +20,14 @@ pub(crate) use self::{
 use crate::{
     accounts::{
         invitations,
-        organisation_policy::{self, Unmet},
+        organisation_policy::{self, Credential, Unmet},
         organisations,
     },
     app::App,
     clock::Timestamp,
     db::Conn,
     error::{Error, Errors, Result},
-    ids::{InvitationId, OrganisationId},
+    ids::{InvitationId, OrganisationId, UserId},
     kinds::Role,
     model::{
         held_role::HeldRole,
@@ -36,7 +36,7 @@ use crate::{
         rate_limit::{self, Limit},
     },
     urls,
-    web::{Authenticated, Input, Member, Reply, VerifiedUser, member::OrganisationRead},
+    web::{Authenticated, Input, Member, Principal, Reply, VerifiedUser, member::OwnMembership},
 };
 
 // Enough for anybody; a limit on those who would take every name.
@@ -115,11 +115,49 @@ pub(crate) struct Form {
     slug: String,
 }
 
-/// `GET /organisations`
-pub(crate) async fn index(me: VerifiedUser, app: Data<App>) -> Result<Reply> {
-    Ok(Reply::page(
-        mine(&me, &app, Form { name: String::new(), slug: String::new() }, Errors::default()).await?,
-    ))
+/// `GET /organisations`. An API key needs `account:read`; one that is for an organisation reads of no other, and none of
+/// invitations.
+pub(crate) async fn index(who: Principal<VerifiedUser>, app: Data<App>) -> Result<Reply> {
+    let typed = Form { name: String::new(), slug: String::new() };
+    let me = match who {
+        Principal::User(me) => me,
+        Principal::ApiKey(program) => {
+            let (user, now) = (program.reads_account()?.id.clone(), program.now);
+            let (only, ip) = (program.presented.key.organisation_id.clone(), program.ip);
+            let organisations = app.read(move |conn| {
+                let mut mine = own(conn, &user, None, Credential::ApiKey(ip), now)?;
+                mine.retain(|one| only.as_ref().is_none_or(|only| *only == one.organisation.id));
+                Ok(mine)
+            });
+            let organisations = organisations.await?;
+            return Ok(Reply::page(OrganisationsPage::of(
+                organisations,
+                Vec::new(),
+                typed,
+                Errors::default(),
+                &app,
+            )));
+        }
+    };
+    Ok(Reply::page(mine(&me, &app, typed, Errors::default()).await?))
+}
+
+/// Where a user belongs, and what is lacking to act there.
+fn own(
+    conn: &mut Conn,
+    user: &UserId,
+    current: Option<&OrganisationId>,
+    credential: Credential,
+    now: Timestamp,
+) -> Result<Vec<OwnView>> {
+    let mut mine = Vec::new();
+    for (one, role) in organisation::of(conn, user)? {
+        let unmet = organisation_policy::unmet(conn, (&one, &role, Some(user)), credential, now)?;
+        let lacking = unmet.map(Unmet::words);
+        let organisation = OrganisationView::new(one, role, current);
+        mine.push(OwnView { organisation, unmet: unmet.map(Unmet::code), lacking });
+    }
+    Ok(mine)
 }
 
 async fn mine(me: &VerifiedUser, app: &App, typed: Form, errors: Errors) -> Result<OrganisationsPage> {
@@ -128,20 +166,24 @@ async fn mine(me: &VerifiedUser, app: &App, typed: Form, errors: Errors) -> Resu
     let read = app.read(move |conn| {
         let invited = invitations::to(conn, &user, now)?;
         let invited = invited.iter().map(|one| OwnInvitationView::new(conn, one)).collect::<Result<_>>()?;
-        let mut mine = Vec::new();
-        for (one, role) in organisation::of(conn, &user.id)? {
-            let member = (&one, &role, &user.id);
-            let unmet = organisation_policy::unmet(conn, member, &session, now)?;
-            let lacking = unmet.map(Unmet::words);
-            let organisation = OrganisationView::new(one, role, current.as_ref());
-            mine.push(OwnView { organisation, unmet: unmet.map(Unmet::code), lacking });
-        }
+        let mine = own(conn, &user.id, current.as_ref(), Credential::Session(&session), now)?;
         Ok((mine, invited))
     });
     let (organisations, invitations) = read.await?;
-    let can_create = !app.config().organisations_by_operators;
-    let Form { name, slug } = typed;
-    Ok(OrganisationsPage { organisations, invitations, can_create, name, slug, errors })
+    Ok(OrganisationsPage::of(organisations, invitations, typed, errors, app))
+}
+
+impl OrganisationsPage {
+    fn of(
+        organisations: Vec<OwnView>,
+        invitations: Vec<OwnInvitationView>,
+        Form { name, slug }: Form,
+        errors: Errors,
+        app: &App,
+    ) -> Self {
+        let can_create = !app.config().organisations_by_operators;
+        Self { organisations, invitations, can_create, name, slug, errors }
+    }
 }
 
 /// `POST /organisations`
@@ -179,13 +221,13 @@ async fn refuse(me: &VerifiedUser, app: &App, form: Form, errors: Errors) -> Res
 }
 
 /// `POST /organisations/{slug}/leave`
-pub(crate) async fn leave(me: Member<OrganisationRead>, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn leave(me: Member<OwnMembership>, app: Data<App>) -> Result<Reply> {
     let access = me.access();
     let left = app
         .write(move |tx| {
             // Nobody is kept in by what the organisation asks for.
             let mine = access.decide_unbound_locked(tx)?;
-            organisations::remove_member(tx, &access.actor, &mine.organisation.id, &mine.user)?;
+            organisations::remove_member(tx, &access.actor, &mine.organisation.id, mine.person()?)?;
             Ok(mine.organisation)
         })
         .await?;

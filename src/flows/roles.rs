@@ -14,7 +14,8 @@ use serde::Serialize;
 use self::form::{Replacement, RoleForm};
 use crate::{
     accounts::{
-        policy::{self, AccessRequest, Membership},
+        access::AccessRequest,
+        policy::{self, Membership},
         roles,
     },
     app::App,

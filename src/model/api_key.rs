@@ -121,7 +121,11 @@ impl ApiKey {
 
     /// How its secret begins: `vstp_4Kx2…`.
     pub(crate) fn shown(&self) -> String {
-        format!("{}{}…", self.kind().prefix(), self.hint)
+        match self.hint.contains('_') {
+            true => format!("{}…", self.hint),
+            // From before `TOKEN_PREFIX` was a setting.
+            false => format!("vst{}{}…", self.kind().suffix(), self.hint),
+        }
     }
 
     /// What it may do, by name.

@@ -79,6 +79,8 @@ pub(crate) struct GateSettings {
     pub user: UserHeader,
     /// Origins that may send more than questions.
     pub origins: Vec<String>,
+    /// Whether programs come in with API keys (RFC 6750).
+    pub takes_keys: bool,
     /// Whether a preflight (Fetch standard, CORS-preflight) is passed on.
     pub passes_preflight: bool,
     /// The path below which this site answers at the host, without a slash at its end.
@@ -95,6 +97,7 @@ impl Default for GateSettings {
             style: Style::Remote,
             user: UserHeader::Id,
             origins: Vec::new(),
+            takes_keys: false,
             passes_preflight: false,
             prefix: PREFIX.to_owned(),
         }

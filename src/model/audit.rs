@@ -5,6 +5,7 @@ mod event;
 mod organisation;
 
 use diesel::prelude::*;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::personal_data::{Erasure, ExportSection, PersonalData};
@@ -12,7 +13,7 @@ use crate::{
     clock::Timestamp,
     db::{Conn, Tx, schema::audit},
     error::Result,
-    ids::{AuditEventId, SessionId, UserId},
+    ids::{ApiKeyId, AuditEventId, SessionId, UserId},
     log::{self, Audited},
     text_enum,
 };
@@ -31,7 +32,10 @@ pub(crate) const PERSONAL_DATA: PersonalData = PersonalData {
           what happens at each sign-in, are removed after {history}.",
     columns: &[
         ("id", "a number that stands for the entry"),
-        ("actor_kind", "whether a person, the people who run this site, or the program itself did it"),
+        (
+            "actor_kind",
+            "whether a person, an API key, the people who run this site, or the program itself did it",
+        ),
         ("actor_id", "who did it"),
         ("session_id", "from which of their devices"),
         ("ip", "from which network address"),
@@ -108,11 +112,23 @@ text_enum! {
     ActorKind {
         /// A person, signed in or arriving.
         User => "user",
+        /// A program with an API key.
+        ApiKey => "api_key",
         /// Somebody with a shell on the server.
         Operator => "operator",
         /// The program itself.
         Job => "job",
     }
+}
+
+/// The API key that acts.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct ActingKey {
+    /// Its id.
+    pub id: ApiKeyId,
+    /// What it is called, where it is an organisation's: somebody's text, which stays when they are gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
 }
 
 /// Who acts, and from where.
@@ -124,6 +140,8 @@ pub struct Actor {
     pub user: Option<UserId>,
     /// Their session, where there is one.
     pub session: Option<SessionId>,
+    /// Their API key, or that of an organisation, where one acts.
+    pub(crate) key: Option<ActingKey>,
     /// Their address on the network.
     pub ip: Option<String>,
 }
@@ -131,12 +149,17 @@ pub struct Actor {
 impl Actor {
     /// Somebody with a shell on the server.
     pub fn operator() -> Self {
-        Self { kind: ActorKind::Operator, user: None, session: None, ip: None }
+        Self { kind: ActorKind::Operator, user: None, session: None, key: None, ip: None }
     }
 
     /// The program itself.
     pub(crate) fn job() -> Self {
-        Self { kind: ActorKind::Job, user: None, session: None, ip: None }
+        Self { kind: ActorKind::Job, user: None, session: None, key: None, ip: None }
+    }
+
+    /// A person, of whom no more is known.
+    pub(crate) fn user(user: &UserId) -> Self {
+        Self { kind: ActorKind::User, user: Some(user.clone()), session: None, key: None, ip: None }
     }
 
     /// The same visitor, now known to be `user`. Operators and jobs stay who they are.
@@ -157,7 +180,10 @@ pub(crate) fn record<'a>(
     subject: impl Into<Option<&'a UserId>>,
     event: impl AuditEvent,
 ) -> Result<()> {
-    let detail = serde_json::to_value(&event)?;
+    let mut detail = serde_json::to_value(&event)?;
+    if let Some(key) = &actor.key {
+        detail["byKey"] = json!(key);
+    }
     write(tx, actor, subject.into(), event.kind(), &detail)
 }
 

@@ -126,7 +126,12 @@ pub(crate) fn find(conn: &mut Conn, organisation: &OrganisationId, id: &NoteId) 
 }
 
 /// Writes one.
-pub(crate) fn add(tx: &mut Tx, organisation: &OrganisationId, author: &UserId, text: &str) -> Result<NoteId> {
+pub(crate) fn add(
+    tx: &mut Tx,
+    organisation: &OrganisationId,
+    author: Option<&UserId>,
+    text: &str,
+) -> Result<NoteId> {
     let id = NoteId::random()?;
     diesel::insert_into(notes::table)
         .values((

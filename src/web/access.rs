@@ -25,6 +25,8 @@ pub enum Access {
     SteppedUp,
     /// A user who is signed in with a confirmed address.
     Verified,
+    /// A user who is signed in with a confirmed address, or an API key that holds what is needed.
+    VerifiedOrApiKey,
     /// A user with a confirmed address who stepped up within the step-up window.
     VerifiedSteppedUp,
     /// A user with a confirmed address who stepped up by any method, however weak.

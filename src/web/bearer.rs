@@ -1,17 +1,18 @@
 //! An API key in `Authorization: Bearer` (RFC 6750 §2.1). It counts alone: no cookie beside it says who asks, and nothing is read
 //! of a query. Any other `Authorization` is none of ours, and is as if it were not there.
 
-use actix_web::{HttpRequest, http::header};
+use actix_web::{HttpRequest, http::header, web::Data};
 
 use super::negotiation::header_text;
-use crate::{model::api_key::ApiKeySecret, secret::Secret};
+use crate::{app::App, config::TOKEN_PREFIX, model::api_key::ApiKeySecret, secret::Secret};
 
 /// The key that a request presents, right or wrong, where it is meant to be one of ours.
 pub(crate) fn presented(req: &HttpRequest) -> Option<Secret<ApiKeySecret>> {
     let text = header_text(req, header::AUTHORIZATION)?;
     let (scheme, token) = text.trim().split_once(' ')?;
     let secret = Secret::<ApiKeySecret>::from_text(token.trim());
-    secret.kind().filter(|_| scheme.eq_ignore_ascii_case("bearer")).map(|_| secret)
+    let own = req.app_data::<Data<App>>().map_or(TOKEN_PREFIX, |app| &app.config().token_prefix);
+    (scheme.eq_ignore_ascii_case("bearer") && secret.is_meant(own)).then_some(secret)
 }
 
 #[cfg(test)]

@@ -82,6 +82,13 @@ pub(crate) fn put_retry_after(answer: &mut HttpResponseBuilder, error: &Error) {
         Error::InvalidToken => {
             answer.insert_header((header::WWW_AUTHENTICATE, "Bearer error=\"invalid_token\""));
         }
+        // RFC 9470 §3.
+        Error::InsufficientAuthentication(acr, max_age) => {
+            let mut challenge = "Bearer error=\"insufficient_user_authentication\"".to_owned();
+            challenge.extend(acr.map(|acr| format!(", acr_values=\"{acr}\"")));
+            challenge.extend(max_age.map(|seconds| format!(", max_age=\"{seconds}\"")));
+            answer.insert_header((header::WWW_AUTHENTICATE, challenge));
+        }
         Error::Busy | Error::Unavailable(_) | Error::NotReady(_) | Error::ProviderSilent(_) => {
             answer.insert_header((header::RETRY_AFTER, "5"));
         }

@@ -17,16 +17,18 @@ use url::{Position, Url, form_urlencoded};
 
 use super::{
     access::{Access, Guard},
-    app_of, forwarded, gate_cookies, negotiation,
+    app_of, bearer, forwarded, gate_cookies, negotiation,
 };
 use crate::{
     accounts::gate_needs::Raised,
     app::App,
     error::{Error, Result},
     model::{
+        api_key::ApiKeySecret,
         application::{self, parse_host},
         gate_session::GateSecret,
     },
+    secret::Secret,
 };
 
 /// A visitor of a host whom a trusted proxy passed on to this site.
@@ -40,6 +42,8 @@ pub(crate) struct GateHost {
     pub ip: Option<IpAddr>,
     /// What its cookie there holds.
     pub secrets: Vec<GateSecret>,
+    /// The API key that it shows, right or wrong.
+    pub key: Option<Secret<ApiKeySecret>>,
     /// What its browser calls itself.
     pub user_agent: String,
     /// Where the request came from, as far as a browser says: `Sec-Fetch-Site` and `Origin`.
@@ -104,6 +108,7 @@ impl GateHost {
             peer,
             ip: forwarded::ip(req),
             secrets: gate_cookies::presented(req),
+            key: bearer::presented(req),
             user_agent: negotiation::user_agent(req),
             site: text("sec-fetch-site"),
             origin: text("origin"),

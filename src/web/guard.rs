@@ -17,7 +17,7 @@ use super::{
     visitor::{self, Authenticated},
 };
 use crate::{
-    accounts::policy::AccessRequest,
+    accounts::access::AccessRequest,
     error::{Error, Result},
     ids::UserId,
     kinds::Strength,

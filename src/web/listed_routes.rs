@@ -38,6 +38,7 @@ impl fmt::Display for Access {
             Self::IncludingScheduledDeletion => "including scheduled deletion",
             Self::SteppedUp => "stepped up",
             Self::Verified => "verified",
+            Self::VerifiedOrApiKey => "verified, or API key",
             Self::VerifiedSteppedUp => "verified stepped up",
             Self::VerifiedSteppedUpByAny => "verified stepped up by any",
         })

@@ -3,17 +3,20 @@
 //! The route's table takes the permission from the handler's first argument, and the handler asks for that one and no other:
 //! the two cannot differ.
 
-use std::{marker::PhantomData, ops::Deref};
+use std::{marker::PhantomData, net::IpAddr};
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 
 use super::{
     access::{Access, Guard},
     guard::{Full, Requirement, SteppedUp, VerifiedUser},
+    key_in_use::{self, KeyInUse},
 };
 use crate::{
-    accounts::policy::AccessRequest,
+    accounts::access::{AccessRequest, By},
+    clock::Timestamp,
     error::{Error, Result},
+    ids::OrganisationId,
     kinds::Permission,
 };
 
@@ -23,6 +26,20 @@ pub(crate) trait Needed: 'static {
     const PERMISSION: Permission;
     /// Whether what the organisation asks of the session counts, too.
     const IS_BOUND: bool = true;
+    /// What it takes of an API key: every route takes one whose permission a key can hold.
+    const OF_KEY: OfKey =
+        if Self::PERMISSION.fits_api_keys() { OfKey::Permission } else { OfKey::NoneEnters };
+}
+
+/// What a route takes of an API key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OfKey {
+    /// That it holds the permission of the route.
+    Permission,
+    /// What the handler asks for besides, out of the application's catalogue; nothing else.
+    Catalogue,
+    /// None enters.
+    NoneEnters,
 }
 
 macro_rules! needed {
@@ -61,13 +78,37 @@ impl Needed for PolicyChange {
     const IS_BOUND: bool = false;
 }
 
-/// Someone with a confirmed address at a route of the organisation in its path, which needs `P`. Whether they have it is
-/// asked in the read or write that acts, by [`Member::access`].
+/// A member's own membership, which no program ends.
+#[derive(Debug, Clone)]
+pub(crate) struct OwnMembership;
+
+impl Needed for OwnMembership {
+    const PERMISSION: Permission = Permission::OrganisationRead;
+    const OF_KEY: OfKey = OfKey::NoneEnters;
+}
+
+/// What the application has in the organisation: its own permissions decide, which the handler asks for.
+#[derive(Debug, Clone)]
+pub(crate) struct Catalogue;
+
+impl Needed for Catalogue {
+    const PERMISSION: Permission = Permission::OrganisationRead;
+    const OF_KEY: OfKey = OfKey::Catalogue;
+}
+
+/// Someone with a confirmed address, or a program with an API key, at a route of the organisation in its path, which needs `P`.
+/// Whether they have it is asked in the read or write that acts, by [`Member::access`].
 #[derive(Debug, Clone)]
 pub(crate) struct Member<P> {
-    user: VerifiedUser,
+    who: Who,
     slug: String,
     needs: PhantomData<P>,
+}
+
+#[derive(Debug, Clone)]
+enum Who {
+    Person(VerifiedUser),
+    Program(KeyInUse),
 }
 
 /// The same, stepped up. Who may not do it is told so before a step-up is asked for.
@@ -76,22 +117,52 @@ pub(crate) type SteppedUpMember<P> = SteppedUp<Member<P>>;
 impl<P: Needed> Member<P> {
     /// The question that the handler has to ask.
     pub(crate) fn access(&self) -> AccessRequest {
-        let (actor, session, slug) = (self.actor(), self.traits(), self.slug.clone());
-        let (permission, is_bound) = (P::PERMISSION, P::IS_BOUND);
-        AccessRequest { actor, session, slug, permission, is_bound, now: self.now }
+        let (actor, by) = match &self.who {
+            Who::Person(me) => (me.actor(), By::Session(me.traits())),
+            Who::Program(key) => (key.actor(), By::ApiKey(Box::new((*key.presented).clone()), key.ip)),
+        };
+        let (slug, permission, is_bound) = (self.slug.clone(), P::PERMISSION, P::IS_BOUND);
+        let is_of_key = P::OF_KEY == OfKey::Permission;
+        AccessRequest { actor, by, slug, permission, is_of_key, is_bound, now: self.now() }
     }
 }
 
-impl<P> Deref for Member<P> {
-    type Target = VerifiedUser;
+impl<P> Member<P> {
+    /// The person. [`Error::PersonRequired`] for a program.
+    pub(crate) fn person(&self) -> Result<&VerifiedUser> {
+        match &self.who {
+            Who::Person(me) => Ok(me),
+            Who::Program(_) => Err(Error::PersonRequired),
+        }
+    }
 
-    fn deref(&self) -> &VerifiedUser {
-        &self.user
+    /// When this request arrived.
+    pub(crate) fn now(&self) -> Timestamp {
+        match &self.who {
+            Who::Person(me) => me.now,
+            Who::Program(key) => key.now,
+        }
+    }
+
+    /// Where the client is, as far as that is known.
+    pub(crate) fn ip(&self) -> Option<IpAddr> {
+        match &self.who {
+            Who::Person(me) => me.ip,
+            Who::Program(key) => key.ip,
+        }
+    }
+
+    /// The organisation in use in a person's session.
+    pub(crate) fn current(&self) -> Option<&OrganisationId> {
+        self.person().ok()?.organisation.as_ref().map(|current| &current.id)
     }
 }
 
 impl<P: Needed> Guard for Member<P> {
-    const ACCESS: Access = Access::Verified;
+    const ACCESS: Access = match P::OF_KEY {
+        OfKey::NoneEnters => Access::Verified,
+        OfKey::Permission | OfKey::Catalogue => Access::VerifiedOrApiKey,
+    };
     const NEEDS: Option<Permission> = Some(P::PERMISSION);
 }
 
@@ -102,9 +173,16 @@ impl<P: Needed> Guard for SteppedUp<Member<P>, Full> {
 
 impl<P: Needed> Requirement for Member<P> {
     fn check(req: &HttpRequest) -> Result<Self> {
-        let user = VerifiedUser::check(req)?;
+        let key = match P::OF_KEY {
+            OfKey::NoneEnters => None,
+            OfKey::Permission | OfKey::Catalogue => key_in_use::of(req)?,
+        };
+        let who = match key {
+            Some(key) => Who::Program(key),
+            None => Who::Person(VerifiedUser::check(req)?),
+        };
         let slug = req.match_info().get("slug").ok_or(Error::NotFound)?.to_owned();
-        Ok(Self { user, slug, needs: PhantomData })
+        Ok(Self { who, slug, needs: PhantomData })
     }
 
     fn access(&self) -> Option<AccessRequest> {

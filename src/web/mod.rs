@@ -21,6 +21,7 @@ pub(crate) mod headers;
 pub(crate) mod icons;
 pub(crate) mod input;
 pub(crate) mod issued_session;
+pub(crate) mod key_in_use;
 pub(crate) mod known_device;
 pub(crate) mod layout;
 pub(crate) mod link_token;

@@ -9,10 +9,10 @@ use actix_web::{
     web::Data,
 };
 
-use super::{error_response, negotiation, session_cookie};
+use super::{bearer, error_response, negotiation, session_cookie};
 use crate::{app::App, error::Error};
 
-/// Refuses a write, or a session's secret in a program's request, that came over plain http to a site that has https: by
+/// Refuses a write, or the secret of a session or an API key in a program's request, that came over plain http to a site that has https: by
 /// the word of a trusted proxy. It is not led on to https: what sent it would do so each time, and be read each time.
 pub(crate) async fn refuse_plain_http(
     req: ServiceRequest,
@@ -20,8 +20,9 @@ pub(crate) async fn refuse_plain_http(
 ) -> actix_web::Result<ServiceResponse<BoxBody>> {
     let (request, app) = (req.request(), req.app_data::<Data<App>>().cloned());
     if let Some(app) = app.filter(|app| came_over_plain_http(request, app)) {
-        let is_api_call =
-            || !negotiation::wants_html(request.headers()) && !session_cookie::presented(request).is_empty();
+        let has_secret =
+            || !session_cookie::presented(request).is_empty() || bearer::presented(request).is_some();
+        let is_api_call = || !negotiation::wants_html(request.headers()) && has_secret();
         if !request.method().is_safe() || is_api_call() {
             let answer = error_response::render(request, &Error::PlainHttp(app.config().site.origin()));
             return Ok(req.into_response(answer));

@@ -11,7 +11,7 @@ use actix_web::{
 use chrono::TimeDelta;
 
 use super::{
-    app_of, bearer, forwarded, gate_paths, negotiation, session_cookie,
+    app_of, bearer, forwarded, gate_paths, key_in_use, negotiation, session_cookie,
     together::{self, FirstFound},
 };
 use crate::{
@@ -113,6 +113,7 @@ impl Authenticated {
             kind: ActorKind::User,
             user: Some(self.user.id.clone()),
             session: Some(self.session.id.clone()),
+            key: None,
             ip: Some(self.ip.map(|ip| ip.to_string()).unwrap_or_default()),
         }
     }
@@ -150,13 +151,17 @@ pub(crate) async fn load(
     req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> actix_web::Result<ServiceResponse<BoxBody>> {
-    // An API key counts alone.
-    let secrets = match bearer::presented(req.request()) {
-        Some(_) => Vec::new(),
-        None => session_cookie::presented(req.request()),
-    };
     // What a proxy passes on is of another host, and may have another user agent.
-    if !secrets.is_empty() && !gate_paths::is_for_proxies(req.path()) {
+    if gate_paths::is_for_proxies(req.path()) {
+        return next.call(req).await.map(ServiceResponse::map_into_boxed_body);
+    }
+    // An API key counts alone.
+    if let Some(secret) = bearer::presented(req.request()) {
+        key_in_use::load(req.request(), app_of(req.request())?, secret).await;
+        return next.call(req).await.map(ServiceResponse::map_into_boxed_body);
+    }
+    let secrets = session_cookie::presented(req.request());
+    if !secrets.is_empty() {
         let presented = find(&req, secrets).await;
         let presented = presented.unwrap_or_else(|error| Presented::Unknown(Cell::new(Some(error))));
         if let (Presented::Live(visitor), Some(request)) = (&presented, log::current()) {

@@ -17,10 +17,12 @@ use crate::{
 };
 
 /// Who runs a shell block: a test here, or what calls it.
-const RUNNERS: [(&str, &str, &str); 10] = [
+const RUNNERS: [(&str, &str, &str); 12] = [
     ("README.md", "bin/run ", "bin/fresh, and .ci/run calls bin/test"),
     ("CONTRIBUTING.md", "bin/run ", "the same"),
     ("docs/organisations.md", "# May the visitor", "an_application_asks_what_its_visitor_may"),
+    ("docs/api-keys.md", "# Make a key", "a_key_is_made_used_and_found"),
+    ("docs/api-keys.md", "# Whoever finds", "a_key_is_made_used_and_found"),
     ("docs/tour.md", "BASE=", "the_tour_with_curl"),
     ("docs/tour.md", "# The laptop shows", "the_tour_with_curl"),
     ("docs/operating.md", "MODE=production", "settings_production.rs, which starts with these settings"),
@@ -166,6 +168,30 @@ async fn an_application_asks_what_its_visitor_may() {
     // Her address is not confirmed; it is the shape of the answers that is shown.
     assert_eq!(printed.matches("{\"allowed\":false").count(), 4, "{printed}");
     assert_eq!(printed.matches("\"why\":\"email_unverified\"").count(), 4, "{printed}");
+}
+
+#[actix_web::test]
+async fn a_key_is_made_used_and_found() {
+    let ground = Ground::with(&[("BCRYPT_COST", "4")]);
+    let vestibule = ground.serve().await;
+    let base = format!("BASE=http://localhost:{}\n", vestibule.port);
+    let ada = json!({ "email": "ada@example.com", "password": PASSWORD, "name": "Ada" });
+    let json = "-H 'Content-Type: application/json'";
+    types(&ground, format!("{base}curl -sS -c cookies.txt $BASE/signup {json} -d '{ada}'"), &[]).await;
+    let token = ground.token_for("ada@example.com").await;
+    let signed_in = format!(
+        "{base}both() {{ curl -sS -b cookies.txt -c cookies.txt \"$@\" > answer.txt; }}\n\
+         both $BASE/verify-email -d token={token}\n\
+         both $BASE/auth/confirm {json} -d '{}'\n",
+        json!({ "password": PASSWORD })
+    );
+    let script = blocks(Some("docs/api-keys.md")).into_iter().map(|(_, block)| block + "\n");
+
+    let printed = types(&ground, signed_in + &script.collect::<String>(), &[]).await;
+
+    assert_eq!(printed.matches("\"email\":\"ada@example.com\"").count(), 1, "{printed}");
+    let last = printed.rsplit_once('{').unwrap().1;
+    assert!(last.contains("\"code\":\"invalid_token\""), "{printed}");
 }
 
 #[actix_web::test]

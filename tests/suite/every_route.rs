@@ -270,7 +270,11 @@ impl Person {
 pub fn asks_for_more(access: Access) -> bool {
     matches!(
         access,
-        Access::Verified | Access::SteppedUp | Access::VerifiedSteppedUp | Access::VerifiedSteppedUpByAny
+        Access::Verified
+            | Access::VerifiedOrApiKey
+            | Access::SteppedUp
+            | Access::VerifiedSteppedUp
+            | Access::VerifiedSteppedUpByAny
     )
 }
 

@@ -314,6 +314,8 @@ async fn over_plain_http_nothing_is_written_and_no_secret_taken() {
             request("POST /login HTTP/1.1", &[named.clone(), vec![form, page.clone(), from]].concat(), &body);
         let by_browser = speak(app.port, by_browser).await;
         let api = get(app.port, "/me", &[named.clone(), vec![cookie.clone()]].concat()).await;
+        let key = b"authorization: Bearer vstp_x".to_vec();
+        let by_key = get(app.port, "/me", &[named.clone(), vec![key]].concat()).await;
         // Pages are read; the proxy leads people on to https.
         get(app.port, "/login", &[named.clone(), vec![page]].concat()).await.is(200);
         get(app.port, "/healthz", &named).await.is(200);
@@ -325,12 +327,14 @@ async fn over_plain_http_nothing_is_written_and_no_secret_taken() {
                 let page = by_browser.is(403).says("Not over plain http");
                 page.says("href=\"https://id.example.com/login?next=%2Fme\">Go there over https</a>");
                 api.refuses(403, "https_required");
+                by_key.refuses(403, "https_required");
                 assert_eq!(app.count("sessions").await, before, "{schemes:?}");
             }
             false => {
                 write.is(200);
                 by_browser.goes_to("/me");
                 api.is(200);
+                by_key.refuses(401, "invalid_token");
             }
         }
     }

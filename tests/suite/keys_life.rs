@@ -12,6 +12,7 @@ use crate::{
     harness::{
         Answer, PASSWORD, TestApp,
         organisations::{Acme, stepped_up},
+        run_program,
     },
     keys::{ADA, KEYS, OURS, PLANTED, account_key, asks, by_key, makes, mistyped, text},
 };
@@ -272,4 +273,47 @@ async fn the_copy_of_one_s_data_names_keys_and_no_secret() {
     let called = |name: &str| keys.iter().find(|key| key["name"] == name).unwrap();
     assert_eq!(called("Sync")["organisation"], "Acme");
     assert_eq!(text(&called("Nightly build")["hint"]), format!("{}…", &secret[..9]));
+}
+
+#[actix_web::test]
+async fn secrets_begin_as_the_operator_wants_and_those_from_before_work_on() {
+    let app = TestApp::open().await;
+    let ada = stepped_up(&app, ADA).await;
+    let (old_id, old) = account_key(&ada).await;
+    // A row of a program that knew one prefix only.
+    app.db_execute(&format!("UPDATE api_keys SET hint = '{}'", &old[5..9])).await;
+    let node = app.second_node_with(&[("TOKEN_PREFIX", "acm")]).await;
+    let there = ada.at(node.port);
+    let (_, new) = account_key(&there).await;
+    assert!(new.starts_with("acmp_") && new.len() == 43, "{new}");
+    for node in [&app, &node] {
+        for secret in [&old, &new] {
+            by_key(node, secret).get("/me").await.is(200);
+        }
+    }
+    let keys = ada.get(KEYS).await.json()["keys"].clone();
+    let hints: Vec<String> = keys.as_array().unwrap().iter().map(|key| text(&key["hint"])).collect();
+    assert_eq!(hints, [format!("{}…", &old[..9]), format!("{}…", &new[..9])]);
+    // One that is mistyped is one of ours where it begins so; else it is somebody's else.
+    by_key(&node, &mistyped(&new)).get("/me").await.refuses(401, "invalid_token");
+    by_key(&node, &mistyped(&old)).get("/me").await.refuses(401, "sign_in_required");
+    // It is rolled into the new spelling, and found in either.
+    let rolled = there.post_json(&format!("{KEYS}/{old_id}/roll"), json!({ "overlap": "none" })).await;
+    assert!(text(&rolled.is(200).json()["secret"]).starts_with("acmp_"));
+    node.curl().post_json("/keys/found", json!({ "secret": new })).await.is(200);
+    by_key(&app, &new).get("/me").await.refuses(401, "invalid_token");
+}
+
+#[test]
+fn a_prefix_is_three_characters_from_a_to_z() {
+    for prefix in ["vs", "vest", "VST", "vs1", "vs_", "äb"] {
+        let settings = [("SECRET_KEY", crate::harness::KEY), ("TOKEN_PREFIX", prefix)];
+        let refused =
+            run_program(&["serve"], settings.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        assert_eq!(refused.code, Some(1), "{prefix}: {refused:?}");
+        assert!(
+            refused.err.contains("TOKEN_PREFIX") && refused.err.contains("three characters from a to z"),
+            "{refused:?}"
+        );
+    }
 }

@@ -62,6 +62,8 @@ mod invitations_accept;
 mod jobs;
 mod json_input;
 mod keys;
+mod keys_access;
+mod keys_endings;
 mod keys_life;
 mod limits;
 mod link;

@@ -31,9 +31,12 @@ fn refusal(access: Access, standing: Standing) -> Option<&'static str> {
         (_, Standing::SteppedUp) => None,
         (_, Standing::Anonymous | Standing::Pending) => Some("sign_in_required"),
         (Access::SignedIn | Access::SignedInOrApiKey | Access::IncludingScheduledDeletion, _)
-        | (Access::Verified, Standing::Verified) => None,
+        | (Access::Verified | Access::VerifiedOrApiKey, Standing::Verified) => None,
         (
-            Access::Verified | Access::VerifiedSteppedUp | Access::VerifiedSteppedUpByAny,
+            Access::Verified
+            | Access::VerifiedOrApiKey
+            | Access::VerifiedSteppedUp
+            | Access::VerifiedSteppedUpByAny,
             Standing::Unverified,
         ) => Some("email_unverified"),
         (Access::SteppedUp | Access::VerifiedSteppedUp | Access::VerifiedSteppedUpByAny, _) => {

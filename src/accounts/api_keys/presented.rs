@@ -9,13 +9,13 @@ use crate::{
         schema::{api_keys, organisations, users},
     },
     direct,
-    error::Result,
+    error::{Error, Result},
     ids::UserId,
     model::{
         api_key::{self, ApiKey, ApiKeySecret, KeyKind},
         network::network_prefix,
         organisation::Organisation,
-        user::User,
+        user::{self, User},
     },
     secret::Secret,
 };
@@ -50,6 +50,17 @@ impl Presented {
     /// The id of its person, where it has one.
     pub(crate) fn user_id(&self) -> Option<&UserId> {
         self.user().map(|user| &user.id)
+    }
+
+    /// That it still works. [`Error::InvalidToken`] otherwise.
+    pub(crate) fn require_live(&self, conn: &mut Conn, now: Timestamp) -> Result<()> {
+        let key = api_key::find(conn, &self.key.id)?;
+        let is_live = key.is_some_and(|key| key.suspended_at.is_none() && !key.has_expired(now));
+        let is_open = match self.user_id() {
+            Some(user) => !user::by_id(conn, user)?.is_leaving(),
+            None => true,
+        };
+        if is_live && is_open { Ok(()) } else { Err(Error::InvalidToken) }
     }
 
     /// Notes that it is used from a network address.

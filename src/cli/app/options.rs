@@ -39,12 +39,23 @@ pub(crate) struct Changes {
     /// `refuse`, or the origins of other sites that may send more than questions, separated by commas.
     #[arg(long, value_name = "ORIGINS")]
     cross_origin: Option<String>,
+    /// Whether programs come in with API keys in `Authorization: Bearer`.
+    #[arg(long)]
+    bearer: Option<Bearer>,
     /// Whether the application answers preflights of other sites itself.
     #[arg(long)]
     preflight: Option<Preflight>,
     /// The path below which this site answers there, where the application has something at /.vestibule itself.
     #[arg(long, value_name = "PATH")]
     prefix: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Bearer {
+    /// They do.
+    On,
+    /// They do not: that header is the application's own, whatever it holds.
+    Off,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -88,6 +99,9 @@ impl Changes {
             None => {}
             Some("refuse") => to.settings.origins = Vec::new(),
             Some(list) => to.settings.origins = list.split(',').map(origin).collect::<Result<_>>()?,
+        }
+        if let Some(bearer) = self.bearer {
+            to.settings.takes_keys = bearer == Bearer::On;
         }
         if let Some(preflight) = self.preflight {
             to.settings.passes_preflight = preflight == Preflight::Pass;

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::{
     accounts::{
         factors,
-        gate_needs::{self, Raised},
+        gate_needs::{self, Raised, Who},
         gates,
     },
     app::App,
@@ -57,7 +57,8 @@ pub(super) async fn run(
         Some(user) => {
             let (needs, id, now) = (found.needs.clone(), user.id.clone(), app.now());
             let looked_up = app.read(move |conn| {
-                let is_member = gate_needs::is_member(conn, &needs, &Raised::default(), (&id, None), now)?;
+                let is_member =
+                    gate_needs::is_member(conn, &needs, &Raised::default(), Who::User(&id, None), now)?;
                 Ok((is_member, factors::of(conn, &id)?.is_second_due()))
             });
             let (is_member, has_second) = sentence(looked_up.await)?;

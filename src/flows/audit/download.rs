@@ -12,9 +12,8 @@ use futures_util::stream::{self, Stream};
 use super::filter::{AuditQuery, Format};
 use crate::{
     accounts::{
+        access::AccessRequest,
         organisation_audit::{self, EventView},
-        policy::AccessRequest,
-        sessions,
     },
     app::App,
     clock::Timestamp,
@@ -104,7 +103,7 @@ impl Download {
         let (mut access, filter, cursor) = (self.access.clone(), self.filter.clone(), self.cursor.take());
         access.now = self.app.now();
         let read = self.app.read(move |conn| {
-            sessions::require_live(conn, &access.actor, access.now)?;
+            access.require_live(conn, access.now)?;
             let mine = access.decide(conn)?;
             organisation_audit::page(conn, &mine, &filter, cursor.as_ref(), PAGE)
         });

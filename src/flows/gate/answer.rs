@@ -40,7 +40,8 @@ pub(crate) fn header_names(style: Style) -> Vec<&'static str> {
 
 fn values(identity: Option<&Identity>) -> [String; 6] {
     let Some(identity) = identity else { return Default::default() };
-    let (acr, at) = (identity.acr.to_string(), identity.authenticated_at.unix().to_string());
+    let acr = identity.acr.map(|acr| acr.to_string()).unwrap_or_default();
+    let at = identity.authenticated_at.map(|at| at.unix().to_string()).unwrap_or_default();
     [acr, at, identity.user.clone(), identity.email.clone(), groups(identity), identity.name.clone()]
 }
 
@@ -85,6 +86,8 @@ impl<'a> Told<'a> {
     pub(super) fn to_visitor(&self, req: &HttpRequest, error: &Error) -> HttpResponse {
         let to = match (error, self.asked.is_page, &self.asked.form_of) {
             (Error::CrossOrigin, ..) | (_, false, None) => return self.refusal(req, error),
+            // A program has shown a key, and reads no page.
+            _ if self.is_by_key() => return self.refusal(req, error),
             (Error::ApplicationForbidden(_), ..) => self.trouble_with(error.code(), None),
             // What was sent is lost, and its page is still there.
             (_, _, Some(page)) => self.trouble_with("send_again", Some(page)),
@@ -92,6 +95,10 @@ impl<'a> Told<'a> {
         };
         error_body::log(req, error);
         HttpResponse::SeeOther().insert_header((header::LOCATION, to)).finish()
+    }
+
+    fn is_by_key(&self) -> bool {
+        self.application.settings.takes_keys && self.asked.visitor.key.is_some()
     }
 
     /// As JSON, with the status.
@@ -117,7 +124,11 @@ pub(super) fn refusal_body(req: &HttpRequest, error: &Error, start: &str) -> Htt
         }
         _ => {}
     }
+    if let Error::KeyForbidden(permission) = error {
+        body["permission"] = permission.as_str().into();
+    }
     let mut answer = HttpResponse::build(status_of(error));
+    error_body::put_retry_after(&mut answer, error);
     if matches!(error, Error::SignIn) {
         answer.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
     }

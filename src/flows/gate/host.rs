@@ -16,7 +16,7 @@ use crate::{
     error::{Error, Result},
     model::{
         application::Application,
-        audit::{self, Actor, ActorKind},
+        audit::{self, Actor},
         gate_session, session,
     },
     secret::Secret,
@@ -88,7 +88,7 @@ pub(crate) async fn me(at: GateHost, req: HttpRequest, app: Data<App>) -> Result
         _ => return Ok(refusal_body(&req, &Error::SignIn, &start)),
     };
     let (shown, user) = (application.clone(), visitor.user.id.clone());
-    let groups = app.read(move |conn| gates::groups(conn, &shown, &user)).await?;
+    let groups = app.read(move |conn| gates::groups(conn, &shown, &user, None)).await?;
     let body = json!({
         "user": { "id": visitor.user.id, "email": identity.email, "name": identity.name, "groups": groups },
         "session": {
@@ -157,8 +157,7 @@ async fn end(
         }
         let (user, id) = (visitor.user.id, visitor.session.id);
         session::end(tx, &id)?;
-        let actor =
-            Actor { kind: ActorKind::User, user: Some(user.clone()), session: Some(id), ip: Some(ip) };
+        let actor = Actor { session: Some(id), ip: Some(ip), ..Actor::user(&user) };
         audit::record(tx, &actor, &user, Event::SignedOut {})
     })
     .await

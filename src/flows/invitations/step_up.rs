@@ -40,7 +40,11 @@ pub(super) async fn ensure_stepped_up(
         Err(Error::Invalid(_)) => false,
         looked => looked?,
     };
-    if !is_powerful || me.is_stepped_up_in_full(app).await? {
+    if !is_powerful {
+        return Ok(());
+    }
+    let me = me.person()?;
+    if me.is_stepped_up_in_full(app).await? {
         return Ok(());
     }
     let resume = match client.is_browser {

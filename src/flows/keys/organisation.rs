@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     accounts::{
+        access::AccessRequest,
         api_keys::{self, Owner},
-        policy::AccessRequest,
     },
     app::App,
     clock::Timestamp,

@@ -125,7 +125,7 @@ pub(crate) async fn delete(
 
 /// `GET /organisations/{slug}/restore`: all that an organisation shows that waits to be deleted.
 pub(crate) async fn restore_form(me: Member<OrganisationDelete>, app: Data<App>) -> Result<Reply> {
-    let (access, now) = (me.access(), me.now);
+    let (access, now) = (me.access(), me.now());
     let organisation = app.read(move |conn| Ok(access.decide_even_leaving(conn)?.organisation)).await?;
     let delete_at = organisation.deletes_at;
     Ok(Reply::page(RestorePage {

@@ -6,7 +6,7 @@ use actix_web::web::{Data, Path};
 use askama::Template;
 use serde::{Deserialize, Serialize};
 
-use super::{OrganisationView, current_of, path_of};
+use super::{OrganisationView, path_of};
 use crate::{
     accounts::{
         organisations,
@@ -162,14 +162,17 @@ pub(crate) async fn show(
             let mine = access.decide(conn)?;
             let (beginning, role, cursor) = search.clone();
             let role = role.map(|role| roles::named(conn, &mine.organisation.id, &role)).transpose()?;
-            let mut search = Search { cursor, beginning, role, user: None };
-            // Whoever may not see the others sees themselves.
+            let mut search = Some(Search { cursor, beginning, role, user: None });
+            // Whoever may not see the others sees themselves, and a key of the organisation's own is no member.
             if !mine.may(Permission::MembersRead) {
-                search = Search { user: Some(mine.user.clone()), ..Search::default() };
+                search = mine.user.clone().map(|me| Search { user: Some(me), ..Search::default() });
             }
             // One more than a page tells whether there is another.
             let most = i64::try_from(A_PAGE + 1).map_err(Error::internal)?;
-            let found = membership::list(conn, &mine.organisation.id, &search, most)?;
+            let found = match search {
+                Some(search) => membership::list(conn, &mine.organisation.id, &search, most)?,
+                None => Vec::new(),
+            };
             let permissions = mine.permissions(conn)?;
             let invited = match mine.may(Permission::MembersInvite) {
                 true => invitation::count_open(conn, &mine.organisation.id, now)?,
@@ -188,7 +191,8 @@ pub(crate) async fn show(
     found.truncate(A_PAGE);
     let next = found.last().filter(|_| has_more).map(|last| last.user_id.clone());
     let may = May::of(&mine, owners, app.config().example_notes && permissions.contains("notes:read"));
-    let mut members: Vec<_> = found.into_iter().map(|member| MemberView::new(member, &mine.user)).collect();
+    let mut members: Vec<_> =
+        found.into_iter().map(|member| MemberView::new(member, mine.user.as_ref())).collect();
     for member in members.iter_mut().filter(|_| may.manage_members) {
         let sent = sent.iter().find(|(sender, _)| sender.as_ref() == Some(&member.id));
         member.open_invitations = Some(sent.map_or(0, |(_, count)| *count));
@@ -197,7 +201,7 @@ pub(crate) async fn show(
         next,
         members,
         you: You { role: mine.role.clone(), permissions },
-        organisation: OrganisationView::new(mine.organisation, mine.role, current_of(&me)),
+        organisation: OrganisationView::new(mine.organisation, mine.role, me.current()),
         invited,
         query,
         roles,
@@ -216,7 +220,7 @@ fn choices(conn: &mut Conn, mine: &Membership) -> Result<Vec<(HeldRole, bool)>> 
         };
         let can_give = match can_give {
             Ok(()) => true,
-            Err(Error::Forbidden(_)) => false,
+            Err(Error::Forbidden(_) | Error::KeyForbidden(_)) => false,
             Err(error) => return Err(error),
         };
         choices.push((role, can_give));
@@ -243,7 +247,8 @@ pub(crate) async fn set_role(
             Ok((mine.user, changed))
         })
         .await?;
-    Reply::done(path_of(&slug), "The role is changed.").with("member", MemberView::new(changed, &mine))
+    Reply::done(path_of(&slug), "The role is changed.")
+        .with("member", MemberView::new(changed, mine.as_ref()))
 }
 
 /// `DELETE /organisations/{slug}/members/{member}` and `POST …/remove`: takes a member out.
@@ -253,7 +258,11 @@ pub(crate) async fn remove(
     app: Data<App>,
 ) -> Result<Reply> {
     let (access, (slug, member)) = (me.access(), path.into_inner());
-    let to = if member == me.user.id { "/organisations".to_owned() } else { path_of(&slug) };
+    let to = if access.actor.user.as_ref() == Some(&member) {
+        "/organisations".to_owned()
+    } else {
+        path_of(&slug)
+    };
     app.write(move |tx| {
         let mine = access.decide_locked(tx)?;
         organisations::take_out(tx, &access.actor, &mine, &member)
@@ -263,9 +272,9 @@ pub(crate) async fn remove(
 }
 
 impl MemberView {
-    fn new(member: membership::Member, me: &UserId) -> Self {
+    fn new(member: membership::Member, me: Option<&UserId>) -> Self {
         Self {
-            you: member.user_id == *me,
+            you: Some(&member.user_id) == me,
             id: member.user_id,
             name: member.name,
             email: member.email.spelled().to_owned(),

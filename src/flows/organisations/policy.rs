@@ -2,6 +2,8 @@
 
 mod form;
 
+use std::net::IpAddr;
+
 use actix_web::{HttpRequest, http::Method, web::Data};
 use askama::Template;
 use chrono::TimeDelta;
@@ -11,8 +13,9 @@ use self::form::{DryQuery, PolicyForm};
 use super::path_of;
 use crate::{
     accounts::{
+        access::AccessRequest,
         organisation_policy,
-        policy::{AccessRequest, Membership},
+        policy::Membership,
         policy_changes::{self, LEAST_MINUTES},
         policy_effects::{self, Effects},
     },
@@ -27,7 +30,7 @@ use crate::{
         rate_limit::{self, Limit},
     },
     web::{
-        Authenticated, Input, Member, Reply, SteppedUpMember,
+        Input, Member, Reply, SteppedUpMember,
         input::Flags,
         member::{PolicyChange, SettingsManage},
     },
@@ -146,7 +149,7 @@ fn look(
         true => Some(policy_effects::of(conn, &mine.organisation.id, &policy, access.now)?),
         false => None,
     };
-    let unmet = match mine.unmet(conn, &access.session, access.now)? {
+    let unmet = match mine.unmet(conn, &access.by, access.now)? {
         None => None,
         Some(what) => {
             let refusal = organisation_policy::refusal(conn, mine.who(), what)?;
@@ -181,13 +184,13 @@ pub(crate) async fn policy(
     req: HttpRequest,
     app: Data<App>,
 ) -> Result<Reply> {
-    let (access, ip, now) = (me.access(), address(&me), me.now);
+    let (access, ip, now) = (me.access(), address(me.ip()), me.now());
     let counts = query.dry && req.method() != Method::HEAD;
     let found = match counts {
         true => {
             app.write(move |tx| {
-                access.decide_unbound(tx.conn)?;
-                count_look(tx, &access)?;
+                let mine = access.decide_unbound(tx.conn)?;
+                count_look(tx, &mine)?;
                 look(&access, None, true, tx.conn)
             })
             .await?
@@ -198,14 +201,13 @@ pub(crate) async fn policy(
 }
 
 /// Counts a look at whom a policy keeps out: [`Error::TooManyAttempts`] after so many in an hour.
-fn count_look(tx: &mut Tx, access: &AccessRequest) -> Result<()> {
-    let by = access.actor.user.as_ref().ok_or(Error::NotFound)?;
-    let whom = format!("{} {by}", access.slug);
+fn count_look(tx: &mut Tx, mine: &Membership) -> Result<()> {
+    let whom = format!("{} {}", mine.organisation.id, mine.actor_id());
     rate_limit::consume(tx, &Limit::new("policy-looks", &whom, MOST_LOOKS, TimeDelta::hours(1)))
 }
 
-fn address(me: &Authenticated) -> Option<String> {
-    me.traits().ip.map(|ip| ip.to_string())
+fn address(ip: Option<IpAddr>) -> Option<String> {
+    ip.map(|ip| ip.to_string())
 }
 
 /// `PUT POST /organisations/{slug}/policy`: the whole policy; what is left out is asked for no more. For owners, and
@@ -216,7 +218,7 @@ pub(crate) async fn set_policy(
     Input(form): Input<PolicyForm>,
     app: Data<App>,
 ) -> Result<Reply> {
-    let (access, ip, now) = (me.access(), address(&me), me.now);
+    let (access, ip, now) = (me.access(), address(me.ip()), me.now());
     let is_dry = query.dry || form.is_dry();
     let wanted = match form.read() {
         Ok(wanted) => wanted,
@@ -225,8 +227,8 @@ pub(crate) async fn set_policy(
     if is_dry {
         let looked = app.write(move |tx| {
             let mine = access.decide(tx.conn)?;
-            let wanted = policy_changes::checked(tx.conn, &mine, &access.session, wanted, access.now)?;
-            count_look(tx, &access)?;
+            let wanted = policy_changes::checked(tx.conn, &mine, access.session()?, wanted, access.now)?;
+            count_look(tx, &mine)?;
             look(&access, Some(wanted), true, tx.conn)
         });
         return match looked.await {
@@ -237,7 +239,7 @@ pub(crate) async fn set_policy(
     }
     let saved = app.write(move |tx| {
         let mine = access.decide_locked(tx)?;
-        let policy = policy_changes::set(tx, &access.actor, &mine, &access.session, wanted)?;
+        let policy = policy_changes::set(tx, &access.actor, &mine, access.session()?, wanted)?;
         let effects = policy_effects::of(tx.conn, &mine.organisation.id, &policy, tx.now)?;
         Ok((mine.organisation.slug, policy, effects))
     });
@@ -259,7 +261,7 @@ async fn again(
     errors: Errors,
     app: &App,
 ) -> Result<Reply> {
-    let (access, ip, now) = (me.access(), address(me), me.now);
+    let (access, ip, now) = (me.access(), address(me.ip()), me.now());
     let found = app
         .read(move |conn| {
             access.decide(conn)?;

@@ -4,7 +4,7 @@ use actix_web::web::Data;
 use askama::Template;
 use serde::{Deserialize, Serialize};
 
-use super::{OrganisationView, current_of, path_of};
+use super::{OrganisationView, path_of};
 use crate::{
     accounts::{organisation_names, policy::Membership},
     app::App,
@@ -77,7 +77,7 @@ pub(crate) async fn settings(me: Member<SettingsManage>, app: Data<App>) -> Resu
     let mine = app.read(move |conn| access.decide(conn)).await?;
     let names = mine.organisation.clone();
     let form = SettingsForm { name: Some(names.name), slug: Some(names.slug) };
-    Ok(Reply::page(page(&app, mine, current_of(&me), form, Errors::default())))
+    Ok(Reply::page(page(&app, mine, me.current(), form, Errors::default())))
 }
 
 /// `PUT POST /organisations/{slug}`: `{name?, slug?}`.
@@ -103,15 +103,12 @@ pub(crate) async fn rename(
     };
     match renamed {
         Ok((renamed, role)) => {
-            let renamed = OrganisationView::new(renamed, role, current_of(&me));
+            let renamed = OrganisationView::new(renamed, role, me.current());
             Reply::done(path_of(&renamed.slug), "The changes are saved.").with("organisation", renamed)
         }
         Err(Error::Invalid(errors)) => {
             let mine = app.read(move |conn| again.decide(conn)).await?;
-            Ok(Reply::refused(
-                page(&app, mine, current_of(&me), form, errors.clone()),
-                Error::Invalid(errors),
-            ))
+            Ok(Reply::refused(page(&app, mine, me.current(), form, errors.clone()), Error::Invalid(errors)))
         }
         Err(error) => Err(error),
     }

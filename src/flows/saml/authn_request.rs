@@ -90,7 +90,7 @@ pub(crate) async fn test(
             connection::owned(conn, &organisation.id, &id)
         })
         .await?;
-    let purpose = SsoIntent::Test { user: me.user.id.clone() };
+    let purpose = SsoIntent::Test { user: me.person()?.user.id.clone() };
     send_authn_request(&app, &client, &req, connection.id, purpose, Destination::default()).await
 }
 

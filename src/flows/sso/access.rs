@@ -41,7 +41,7 @@ where
     T: Send + 'static,
     F: FnOnce(&mut Tx, &Actor) -> Result<T> + Send + 'static,
 {
-    let (access, here, of) = (me.access(), me.session.id.clone(), organisation.clone());
+    let (access, here, of) = (me.access(), me.person()?.session.id.clone(), organisation.clone());
     app.write(move |tx| {
         session::hold(tx, &here)?;
         match access.decide(tx.conn)?.organisation.id == of {

@@ -129,7 +129,7 @@ async fn answer(
 
 /// Looks for a domain's record. [`Error::Invalid`] where it is not there.
 async fn look(me: &SsoAdmin, domain: &Domain, app: &App) -> Result<()> {
-    count_question(me.user.id.as_str(), app).await?;
+    count_question(me.person()?.user.id.as_str(), app).await?;
     let found = app.outbound().lookup_txt(&domain.record_name()).await;
     let (outcome, sentence) = match found {
         Ok(texts) if domain.is_verified_by(&texts) => ("found", None),
@@ -180,7 +180,7 @@ pub(crate) async fn enforce(
     app: Data<App>,
 ) -> Result<Reply> {
     let (organisation, domain) = find(&me, path.into_inner(), &app).await?;
-    let (access, id, here) = (me.access(), domain.id.clone(), me.session.id.clone());
+    let (access, id, here) = (me.access(), domain.id.clone(), me.person()?.session.id.clone());
     let message = format!("People of {} sign in through {} only.", domain.name, organisation.name);
     let enforced = async {
         let Some(owner) = UserId::parse(&form.break_glass) else {

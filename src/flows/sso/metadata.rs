@@ -153,7 +153,8 @@ pub(crate) async fn replace_metadata(
         if let Some(errors) = form.contradiction(before.metadata_url.as_deref()) {
             return Err(Error::Invalid(errors));
         }
-        let (provider, url) = read_metadata(me.user.id.as_str(), &form, before.known_issuer(), &app).await?;
+        let (provider, url) =
+            read_metadata(me.person()?.user.id.as_str(), &form, before.known_issuer(), &app).await?;
         let left_out = left_out(&provider);
         write(&me, &organisation.id, &app, move |tx, actor| {
             let field = if url.is_some() { "metadataUrl" } else { "metadata" };
@@ -186,7 +187,7 @@ pub(crate) async fn read_now(
     if connection.metadata_url.is_none() {
         return Ok(Reply::done(to, "This connection has no link to read. Give it one."));
     }
-    count_question(me.user.id.as_str(), &app).await?;
+    count_question(me.person()?.user.id.as_str(), &app).await?;
     let (id, now) = (connection.id.clone(), app.now());
     jobs::sso::read_now(&app, connection).await?;
     let read = app.read(move |conn| connection::by_id(conn, &id)).await?;

@@ -143,7 +143,8 @@ async fn make(
     let (metadata, metadata_url, left_out) = match form.later {
         true => (String::new(), None, String::new()),
         false => {
-            let (provider, url) = read_metadata(me.user.id.as_str(), &form.source, None, app).await?;
+            let (provider, url) =
+                read_metadata(me.person()?.user.id.as_str(), &form.source, None, app).await?;
             (provider.metadata(), url, left_out(&provider))
         }
     };

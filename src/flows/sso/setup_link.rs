@@ -45,7 +45,7 @@ pub(crate) async fn make_setup_link(
     app: Data<App>,
 ) -> Result<Reply> {
     let (organisation, connection) = find(&me, path.into_inner(), &app).await?;
-    let (of, id, owner) = (organisation.clone(), connection.id.clone(), me.user.id.clone());
+    let (of, id, owner) = (organisation.clone(), connection.id.clone(), me.person()?.user.id.clone());
     let (secret, expires_at) =
         write(&me, &organisation.id, &app, move |tx, actor| setup_link::make(tx, actor, &of, &owner, &id))
             .await?;

@@ -1,5 +1,7 @@
 //! How the secret of an API key is written: `vstp_` for a person's, `vsto_` for an organisation's, 32 random characters of
 //! `0–9A–Za–z` (190 bits), and the CRC-32 of all that in six more. So scanners find it, and a mistyped one costs no query.
+//!
+//! The first three letters are `TOKEN_PREFIX`. Those of a key from before it was changed are known by the checksum.
 
 use crate::{
     error::{Error, Result},
@@ -26,55 +28,66 @@ const CHECKSUM: usize = 6;
 /// How much of the random part is shown in lists.
 const SHOWN: usize = 4;
 
+/// How long `TOKEN_PREFIX` is, and a secret's whole beginning.
+const OWN: usize = 3;
+const PREFIX: usize = OWN + 2;
+
 impl KeyKind {
     const ALL: [Self; 2] = [Self::Personal, Self::Organisation];
 
-    /// How its secrets begin.
-    pub(crate) fn prefix(self) -> &'static str {
+    /// What its secrets begin with after `TOKEN_PREFIX`.
+    pub(crate) fn suffix(self) -> &'static str {
         match self {
-            Self::Personal => "vstp_",
-            Self::Organisation => "vsto_",
+            Self::Personal => "p_",
+            Self::Organisation => "o_",
         }
     }
 
     fn of(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| text.starts_with(kind.prefix()))
+        let (own, rest) = text.split_at_checked(OWN)?;
+        let kind = Self::ALL.into_iter().find(|kind| rest.starts_with(kind.suffix()))?;
+        own.bytes().all(|byte| byte.is_ascii_lowercase()).then_some(kind)
     }
 }
 
 impl Secret<ApiKeySecret> {
-    /// A new one.
-    pub(crate) fn of_kind(kind: KeyKind) -> Result<Self> {
-        let mut text = kind.prefix().to_owned();
-        while text.len() < kind.prefix().len() + RANDOM {
+    /// A new one; `own` is `TOKEN_PREFIX`.
+    pub(crate) fn of_kind(kind: KeyKind, own: &str) -> Result<Self> {
+        let mut text = format!("{own}{}", kind.suffix());
+        while text.len() < PREFIX + RANDOM {
             let mut bytes = [0; RANDOM];
             getrandom::fill(&mut bytes).map_err(Error::internal)?;
             // Of 256 values the last eight would make some digits likelier than others.
             let digits = bytes.iter().filter(|byte| **byte < 248).map(|byte| digit(u32::from(*byte)));
-            text.extend(digits.take(kind.prefix().len() + RANDOM - text.len()));
+            text.extend(digits.take(PREFIX + RANDOM - text.len()));
         }
         text.push_str(&checksum(&text));
         Ok(Self::from_text(text))
     }
 
-    /// Whose it says it is; nothing where it is none of ours.
+    /// Whose it says it is.
     pub(crate) fn kind(&self) -> Option<KeyKind> {
         KeyKind::of(self.reveal())
+    }
+
+    /// Whether it is meant to be one of ours: it begins with `own`, which is `TOKEN_PREFIX`, or is right with another.
+    pub(crate) fn is_meant(&self, own: &str) -> bool {
+        self.kind().is_some() && (self.reveal().starts_with(own) || self.is_well_formed())
     }
 
     /// Whether it can be one: its length, its characters and its checksum are right.
     pub(crate) fn is_well_formed(&self) -> bool {
         let text = self.reveal();
-        let Some(kind) = KeyKind::of(text) else { return false };
-        let end = kind.prefix().len() + RANDOM;
-        text.len() == end + CHECKSUM && text.is_ascii() && checksum(&text[..end]) == text[end..]
+        let end = PREFIX + RANDOM;
+        KeyKind::of(text).is_some()
+            && text.len() == end + CHECKSUM
+            && text.is_ascii()
+            && checksum(&text[..end]) == text[end..]
     }
 
-    /// How the random part begins, to tell one from another.
+    /// How it begins, to tell one from another: `vstp_4Kx2`.
     pub(crate) fn hint(&self) -> &str {
-        let text = self.reveal();
-        let start = KeyKind::of(text).map_or(0, |kind| kind.prefix().len());
-        text.get(start..start + SHOWN).unwrap_or_default()
+        self.reveal().get(..PREFIX + SHOWN).unwrap_or_default()
     }
 }
 
@@ -99,14 +112,15 @@ mod tests {
     #[test]
     fn a_secret_is_of_the_shape_that_scanners_look_for_and_checks_itself() {
         for kind in KeyKind::ALL {
-            let secret = Secret::of_kind(kind).unwrap();
+            let secret = Secret::of_kind(kind, "vst").unwrap();
             let text = secret.reveal();
-            assert!(text.starts_with(kind.prefix()) && text.len() == 43, "{text}");
+            assert!(text.starts_with(&format!("vst{}", kind.suffix())) && text.len() == 43, "{text}");
             // \bvst[po]_[0-9A-Za-z]{38}\b
             assert!(text[5..].bytes().all(|b| b.is_ascii_alphanumeric()), "{text}");
             assert!(secret.is_well_formed() && secret.kind() == Some(kind));
-            assert_eq!(secret.hint(), &text[5..9]);
-            assert_ne!(Secret::of_kind(kind).unwrap().reveal(), text);
+            assert_eq!(secret.hint(), &text[..9]);
+            assert_ne!(Secret::of_kind(kind, "vst").unwrap().reveal(), text);
+            assert!(secret.is_meant("vst") && secret.is_meant("acm"));
             for place in 0..text.len() {
                 let mut other = text.to_owned().into_bytes();
                 other[place] = if other[place] == b'x' { b'y' } else { b'x' };
@@ -116,6 +130,16 @@ mod tests {
             for other in [&text[..42], &format!("{text}0"), &text.replace("vst", "VST"), "vstp_", "", "é"] {
                 assert!(!Secret::<ApiKeySecret>::from_text(other).is_well_formed(), "{other}");
             }
+        }
+    }
+
+    #[test]
+    fn what_is_meant_to_be_a_key_begins_as_ours_do_or_is_one() {
+        let is_meant = |text: &str| Secret::<ApiKeySecret>::from_text(text).is_meant("acm");
+        assert!(is_meant("acmp_") && is_meant("acmo_mistyped"));
+        for foreign in ["vstp_mistyped", "acm_x", "acmr_x", "ghp_0123", "eyJhbGciOi.x.y", "", "é", "acmp-x"]
+        {
+            assert!(!is_meant(foreign), "{foreign}");
         }
     }
 

@@ -4,6 +4,7 @@ mod checks;
 mod commands;
 mod endings;
 mod handover;
+mod keys;
 mod needs;
 
 use actix_web::http::Method;

@@ -18,6 +18,7 @@ use crate::{
         proxies::{Proxy, Running, environ},
         wire::speak,
     },
+    keys::{account_key, mistyped},
 };
 
 /// Runs every case, whatever became of those before, and says which fail.
@@ -65,6 +66,7 @@ cases! {
     24 another_agent;
     0 what_goes_through_is_whole;
     0 two_domains_know_each_their_own;
+    0 a_program_comes_in_with_an_api_key;
     0 a_check_that_is_down_opens_nothing;
     0 a_check_that_is_killed_opens_nothing;
     0 a_revoked_device_is_out_at_its_next_request;
@@ -472,6 +474,24 @@ impl Ground {
         for browser in [wiki, notes] {
             self.is_closed(&script(&browser).get_once("/n").await.refuses(401, "sign_in_required"));
         }
+    }
+
+    async fn a_program_comes_in_with_an_api_key(&self) {
+        let kim = self.app.verified("kim@example.com").await;
+        kim.steps_up().await;
+        let (_, key) = account_key(&kim).await;
+        let id = self.app.user_id("kim@example.com").await;
+        let told =
+            self.told(self.program("robots", &key).post_json("/x?a=1", json!({ "note": "a b" })).await);
+        assert_eq!(text(&told, "HTTP_REMOTE_USER"), id.as_str(), "{:?}", self.proxy);
+        assert_eq!(text(&told, "HTTP_VESTIBULE_ACR"), "");
+        assert!(text(&told, "body").contains("a b"), "{told}");
+        let refused =
+            self.program("robots", &mistyped(&key)).get_once("/x").await.refuses(401, "invalid_token");
+        assert_eq!(refused.header("www-authenticate"), "Bearer error=\"invalid_token\"", "{:?}", self.proxy);
+        self.is_closed(&refused);
+        // Where keys are not taken, it is the application's own, and nobody is there.
+        self.is_closed(&self.program("wiki", &key).get_once("/x").await.refuses(401, "sign_in_required"));
     }
 
     #[track_caller]

@@ -13,7 +13,8 @@ use crate::{
     },
 };
 
-/// One proxy before one application, at hosts of two domains: `wiki.localhost`, `club.localhost` and `notes.test`. The check of
+/// One proxy before one application, at hosts of two domains: `wiki.localhost`, `club.localhost`, `robots.localhost`, which
+/// takes API keys, and `notes.test`. The check of
 /// `lost.localhost` is down, that of `dying.localhost` gets killed, and that of `stranger.localhost` does not trust the proxy.
 pub(super) struct Ground {
     pub(super) proxy: Proxy,
@@ -59,6 +60,7 @@ impl Ground {
         for (name, options, here, there) in [
             ("wiki.localhost", &["--name", "Wiki", "--open", "/public"][..], &app, app.port),
             ("club.localhost", &["--name", "Club"], &app, app.port),
+            ("robots.localhost", &["--bearer", "on"], &app, app.port),
             ("notes.test", &["--prefix", "/entrance", "--preflight", "pass"], &app, app.port),
             ("lost.localhost", &["--open", "/public"], &app, 1),
             ("dying.localhost", &["--open", "/public"], &app, dying),
@@ -73,7 +75,7 @@ impl Ground {
         let printed = printed.concat();
         let ground = Self { proxy, app, stranger, printed, dying, port, _folder: folder, _running: running };
         // Traefik listens before it has read its files.
-        for name in ["wiki", "club", "lost", "dying", "stranger"] {
+        for name in ["wiki", "club", "robots", "lost", "dying", "stranger"] {
             let script = ground.script(name);
             let reads = async || (script.get_once("/x").await.status != 404).then_some(());
             eventually("a proxy that knows its hosts", reads).await;
@@ -96,6 +98,12 @@ impl Ground {
 
     pub(super) fn browser(&self, name: &str) -> Visitor {
         Visitor::browser(self.port).with("host", &self.host(name)).with("sec-fetch-mode", "navigate")
+    }
+
+    /// A program with this API key.
+    pub(super) fn program(&self, name: &str, key: &str) -> Visitor {
+        let program = Visitor::curl(self.port).with("host", &self.host(name));
+        spoofing(program).with("authorization", &format!("Bearer {key}"))
     }
 
     pub(super) fn script(&self, name: &str) -> Visitor {

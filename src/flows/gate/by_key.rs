@@ -1,0 +1,69 @@
+//! A request to a host that shows an API key: it is judged by that alone, and no cookie counts beside it.
+
+use super::outcome::{Outcome, note};
+use crate::{
+    accounts::{
+        api_keys::ACCOUNT_READ,
+        gate_keys::{self, Unfit},
+        gates,
+    },
+    app::App,
+    error::{Error, Result},
+    model::{api_key::ApiKeySecret, application::Application},
+    secret::Secret,
+    web::{GateRequest, key_in_use::Asked},
+};
+
+/// What comes of it; nothing where the application takes no keys, so that `Authorization` is its own.
+pub(super) async fn judge(
+    asked: &GateRequest,
+    secret: Secret<ApiKeySecret>,
+    app: &App,
+) -> Result<Option<(Application, Outcome)>> {
+    let (host, raised, ip, now) =
+        (asked.visitor.host.clone(), asked.raised.clone(), asked.visitor.ip, app.now());
+    let key = Asked { secret, ip, now };
+    let permitted = key.may_look_up(app);
+    let (looked_up, is_permitted) = (key.clone(), permitted.is_ok());
+    let found = app
+        .read(move |conn| {
+            let Some((application, _)) = gates::at_host(conn, &host, &[], now)? else {
+                return Err(Error::ApplicationUnknown);
+            };
+            if !application.settings.takes_keys {
+                return Ok(None);
+            }
+            let by = if is_permitted { looked_up.find(conn)? } else { None };
+            let judgement = match &by {
+                Some(by) => Some(gate_keys::judge(conn, &application, (by, ip), &raised, now)?),
+                None => None,
+            };
+            Ok(Some((application, by, judgement)))
+        })
+        .await?;
+    let Some((application, by, judgement)) = found else { return Ok(None) };
+    note(&application, &asked.visitor, None, app).await;
+    let used = match permitted {
+        Ok(()) => key.use_found(by, app).await.map(drop),
+        refused => refused,
+    };
+    let is_open = gates::is_open(&application.settings.open, asked.path());
+    let outcome = match (used, judgement) {
+        (Ok(()), Some(Ok(identity))) => Outcome::Through(Some(identity)),
+        _ if is_open => Outcome::Through(None),
+        (Ok(()), Some(Err(unfit))) => Outcome::Refused(refusal(unfit, &application)),
+        (Ok(()), None) => Outcome::Refused(Error::InvalidToken),
+        (Err(error), _) => Outcome::Refused(error),
+    };
+    Ok(Some((application, outcome)))
+}
+
+fn refusal(unfit: Unfit, application: &Application) -> Error {
+    match unfit {
+        Unfit::AccountRead => Error::KeyForbidden(ACCOUNT_READ.to_owned()),
+        Unfit::NotMember => Error::ApplicationForbidden(application.name.clone()),
+        Unfit::SignIn(acr, max_age) => {
+            Error::InsufficientAuthentication(acr.map(|acr| acr.as_str()), max_age)
+        }
+    }
+}

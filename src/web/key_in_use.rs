@@ -1,0 +1,152 @@
+//! The API key of a request, looked up once by the middleware that loads visitors; guards only look. It counts alone: where there
+//! is one, nobody is signed in.
+
+use std::{cell::Cell, net::IpAddr, rc::Rc};
+
+use actix_web::{HttpMessage, HttpRequest};
+
+use super::forwarded;
+use crate::{
+    accounts::api_keys::{self, ACCOUNT_READ, MISSES_A_MINUTE, Presented, USES_A_MINUTE},
+    app::App,
+    clock::Timestamp,
+    db::Conn,
+    error::{Error, Result},
+    log,
+    model::{
+        api_key::ApiKeySecret,
+        audit::{ActingKey, Actor, ActorKind},
+        network::client_network,
+        user::User,
+    },
+    secret::Secret,
+};
+
+/// A key that works, as a request shows it.
+#[derive(Debug, Clone)]
+pub(crate) struct KeyInUse {
+    /// The key, and whose it is.
+    pub presented: Rc<Presented>,
+    /// Where the program is, as far as that is known.
+    pub ip: Option<IpAddr>,
+    /// When this request arrived.
+    pub now: Timestamp,
+}
+
+impl KeyInUse {
+    /// Its person, whose account it may read. [`Error::KeyForbidden`] where it may not.
+    pub(crate) fn reads_account(&self) -> Result<&User> {
+        let user = self.presented.user().filter(|_| self.presented.key.holds(ACCOUNT_READ));
+        user.ok_or_else(|| Error::KeyForbidden(ACCOUNT_READ.to_owned()))
+    }
+
+    /// The program as an actor in the audit.
+    pub(crate) fn actor(&self) -> Actor {
+        let key = &self.presented.key;
+        Actor {
+            kind: ActorKind::ApiKey,
+            user: self.presented.user_id().cloned(),
+            session: None,
+            key: Some(ActingKey {
+                id: key.id.clone(),
+                name: Some(key.name.clone()).filter(|_| self.presented.user().is_none()),
+            }),
+            ip: Some(text(self.ip)),
+        }
+    }
+}
+
+/// What came of the key of a request; what is wrong is told to the first who asks.
+enum Loaded {
+    Works(KeyInUse),
+    Fails(Cell<Option<Error>>),
+}
+
+/// Looks up the key that a request shows, for [`of`].
+pub(super) async fn load(req: &HttpRequest, app: &App, secret: Secret<ApiKeySecret>) {
+    let asked = Asked { secret, ip: forwarded::ip(req), now: app.now() };
+    let loaded = match asked.look_up(app).await {
+        Ok(key) => Loaded::Works(key),
+        Err(error) => Loaded::Fails(Cell::new(Some(error))),
+    };
+    req.extensions_mut().insert(loaded);
+}
+
+/// The key of this request, where it shows one; an error where that does not work.
+pub(crate) fn of(req: &HttpRequest) -> Result<Option<KeyInUse>> {
+    match req.extensions().get() {
+        Some(Loaded::Works(key)) => Ok(Some(key.clone())),
+        Some(Loaded::Fails(cause)) => Err(cause.take().unwrap_or(Error::InvalidToken)),
+        None => Ok(None),
+    }
+}
+
+/// A secret as it came, not looked up yet.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    /// The secret.
+    pub secret: Secret<ApiKeySecret>,
+    /// From where.
+    pub ip: Option<IpAddr>,
+    /// When.
+    pub now: Timestamp,
+}
+
+impl Asked {
+    async fn look_up(self, app: &App) -> Result<KeyInUse> {
+        self.may_look_up(app)?;
+        let asked = self.clone();
+        let found = app.read(move |conn| asked.find(conn)).await?;
+        self.use_found(found, app).await
+    }
+
+    /// That it may be looked up: [`Error::InvalidToken`] where its checksum is wrong, which takes no query, and
+    /// [`Error::TooManyAttempts`] after many that did not work, from one client.
+    pub(crate) fn may_look_up(&self, app: &App) -> Result<()> {
+        if !self.secret.is_well_formed() {
+            return Err(Error::InvalidToken);
+        }
+        match app.config().limits.are_on {
+            true => app.key_rates().check(&self.client(), MISSES_A_MINUTE, self.now),
+            false => Ok(()),
+        }
+    }
+
+    /// The key, if it works: one indexed query.
+    pub(crate) fn find(&self, conn: &mut Conn) -> Result<Option<Presented>> {
+        api_keys::authenticate(conn, &self.secret, self.now)
+    }
+
+    /// The key that was found: its use is counted, and noted at most once a minute. [`Error::InvalidToken`] where none was.
+    pub(crate) async fn use_found(self, found: Option<Presented>, app: &App) -> Result<KeyInUse> {
+        let (rates, is_limited) = (app.key_rates(), app.config().limits.are_on);
+        let Some(presented) = found else {
+            if is_limited {
+                rates.count(&self.client(), MISSES_A_MINUTE, self.now)?;
+            }
+            return Err(Error::InvalidToken);
+        };
+        if is_limited {
+            rates.count(presented.key.id.as_str(), USES_A_MINUTE, self.now)?;
+        }
+        if let (Some(request), Some(user)) = (log::current(), presented.user_id()) {
+            request.set_user(user.as_str());
+        }
+        if presented.key.needs_noting(self.now) {
+            let (used, ip) = (presented.clone(), text(self.ip));
+            // A full disk must not keep a program out.
+            if let Err(error) = app.write(move |tx| used.note_use(tx, &ip)).await {
+                tracing::warn!(cause = error.cause(), "the use of an API key was not noted");
+            }
+        }
+        Ok(KeyInUse { presented: Rc::new(presented), ip: self.ip, now: self.now })
+    }
+
+    fn client(&self) -> String {
+        client_network(&text(self.ip))
+    }
+}
+
+fn text(ip: Option<IpAddr>) -> String {
+    ip.map(|ip| ip.to_string()).unwrap_or_default()
+}

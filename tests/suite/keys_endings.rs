@@ -1,0 +1,221 @@
+//! What becomes of API keys at each occasion: those of a person, one of them for an organisation only, and one that the person
+//! made for that organisation.
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+use vestibule::jobs::{self, Job};
+
+use crate::{
+    harness::{PASSWORD, Visitor, authenticator::Authenticator, organisations::Acme},
+    keys::{ADA, KEYS, OURS, by_key, makes},
+    passkeys,
+    recovery::{LATER, X, Y, not_me, ways_back},
+};
+
+const BEA: &str = "bea@example.com";
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Occasion {
+    SignedOut,
+    DeviceSignedOut,
+    SessionLocked,
+    SignedOutElsewhere,
+    PasswordChanged,
+    AddressChanged,
+    SecondFactorRemoved,
+    ResetByMail,
+    NotMe,
+    Locked,
+    LockedAsCompromised,
+    DeletionScheduled,
+    DeletionCancelled,
+    Left,
+    Removed,
+    OrganisationDeleted,
+    OrganisationRestored,
+    Purged,
+}
+
+/// What a key does afterwards.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum State {
+    Works,
+    /// Its owner has to take it up again.
+    Suspended,
+    /// It does nothing while its owner, or its organisation, waits to be deleted.
+    Rests,
+    Gone,
+}
+
+use State::{Gone, Rests, Suspended, Works};
+
+/// The person's own, the one for the organisation, and the organisation's; and whether its owners are told which it made.
+type After = ([State; 3], bool);
+
+const TABLE: [(Occasion, After); 18] = [
+    (Occasion::SignedOut, ([Works, Works, Works], false)),
+    (Occasion::DeviceSignedOut, ([Works, Works, Works], false)),
+    (Occasion::SessionLocked, ([Works, Works, Works], false)),
+    (Occasion::SignedOutElsewhere, ([Works, Works, Works], false)),
+    (Occasion::PasswordChanged, ([Works, Works, Works], false)),
+    (Occasion::AddressChanged, ([Works, Works, Works], false)),
+    (Occasion::SecondFactorRemoved, ([Works, Works, Works], false)),
+    (Occasion::ResetByMail, ([Suspended, Suspended, Works], true)),
+    (Occasion::NotMe, ([Suspended, Suspended, Works], true)),
+    (Occasion::Locked, ([Suspended, Suspended, Works], true)),
+    (Occasion::LockedAsCompromised, ([Suspended, Suspended, Works], true)),
+    (Occasion::DeletionScheduled, ([Rests, Rests, Works], false)),
+    (Occasion::DeletionCancelled, ([Works, Works, Works], false)),
+    (Occasion::Left, ([Works, Gone, Works], true)),
+    (Occasion::Removed, ([Works, Gone, Works], true)),
+    (Occasion::OrganisationDeleted, ([Works, Rests, Rests], false)),
+    (Occasion::OrganisationRestored, ([Works, Works, Works], false)),
+    (Occasion::Purged, ([Gone, Gone, Works], false)),
+];
+
+#[actix_web::test]
+async fn what_becomes_of_keys() {
+    for (occasion, expected) in TABLE {
+        let acme = Acme::open().await;
+        let role = acme.role("Keys", &["keys:manage", "notes:read"]).await;
+        let (bea, id) = acme.joins(BEA, &role).await;
+        let form = |permission: &str, organisation: Option<&str>| json!({ "name": "Build", "permissions": [permission], "organisation": organisation });
+        let keys = [
+            makes(&bea, KEYS, form("account:read", None)).await,
+            makes(&bea, KEYS, form("notes:read", Some("acme"))).await,
+            makes(&bea, OURS, json!({ "name": "Sync", "permissions": ["notes:read"] })).await,
+        ];
+        acme.app.send_emails().await;
+        happens(occasion, &acme, &bea, &id).await;
+        let mut states = [Works; 3];
+        for (state, (key, secret)) in states.iter_mut().zip(&keys) {
+            *state = state_of(&acme, key, secret).await;
+        }
+        acme.app.send_emails().await;
+        let is_told = acme.app.emails_that_say(ADA, "Check the API keys of Acme").await > 0;
+        assert_eq!((states, is_told), expected, "{occasion:?}");
+    }
+}
+
+async fn state_of(acme: &Acme, key: &str, secret: &str) -> State {
+    let program = by_key(&acme.app, secret);
+    let is_own =
+        acme.app.count(&format!("api_keys WHERE id = '{key}' AND organisation_id IS NULL")).await == 1;
+    let answer = match is_own {
+        true => program.get("/me").await,
+        false => program.post_json("/auth/check", json!({ "permission": "notes:read" })).await,
+    };
+    if answer.status == 200 && (is_own || answer.json()["allowed"] == true) {
+        return Works;
+    }
+    let counts = async |also: &str| acme.app.count(&format!("api_keys WHERE id = '{key}'{also}")).await == 1;
+    match (counts("").await, counts(" AND suspended_at IS NOT NULL").await) {
+        (false, _) => Gone,
+        (true, true) => Suspended,
+        (true, false) => Rests,
+    }
+}
+
+async fn happens(occasion: Occasion, acme: &Acme, bea: &Visitor, id: &str) {
+    let app = &acme.app;
+    let elsewhere = async || {
+        let visitor = app.curl().named(X);
+        visitor.post_json("/login", json!({ "email": BEA, "password": PASSWORD })).await.is(200);
+        visitor
+    };
+    match occasion {
+        Occasion::SignedOut => drop(bea.post_json("/logout", json!({})).await.is(200)),
+        Occasion::DeviceSignedOut => {
+            let other = elsewhere().await.session_id().await;
+            bea.delete(&format!("/me/sessions/{other}")).await.is(200);
+        }
+        Occasion::SessionLocked => {
+            let other = elsewhere().await.named(Y);
+            other.get("/me").await.refuses(401, "session_locked");
+        }
+        Occasion::SignedOutElsewhere => {
+            elsewhere().await;
+            bea.post_json("/me/sessions/revoke-all", json!({})).await.is(200);
+        }
+        Occasion::PasswordChanged => {
+            bea.put_json("/me/password", json!({ "newPassword": LATER })).await.is(200);
+            app.send_emails().await;
+            assert_eq!(app.emails_that_say(BEA, "Build (vstp_").await, 1);
+        }
+        Occasion::AddressChanged => {
+            bea.put_json("/me/email", json!({ "email": "new@example.com" })).await.is(200);
+            let token = app.token_for("new@example.com").await;
+            bea.post_json("/me/email/confirm", json!({ "token": token })).await.is(200);
+        }
+        Occasion::SecondFactorRemoved => {
+            let mut device = Authenticator::new(app);
+            passkeys::adds(bea, &mut device).await.is(201);
+            passkeys::confirms(bea, &mut device).await;
+            let passkey = bea.get("/me/passkeys").await.json()["passkeys"][0]["id"].clone();
+            bea.delete(&format!("/me/passkeys/{}", passkey.as_str().unwrap())).await.is(200);
+        }
+        Occasion::ResetByMail => {
+            app.curl().post_json("/forgot-password", json!({ "email": BEA })).await.is(200);
+            let form = json!({ "token": app.token_for(BEA).await, "password": LATER });
+            app.curl().post_json("/reset-password", form).await.is(200);
+        }
+        Occasion::NotMe => {
+            elsewhere().await;
+            let alert = ways_back(app, BEA, true).await.remove(0);
+            not_me(app, &alert).await;
+        }
+        Occasion::Locked => assert_eq!(app.command(&["user", "lock", BEA]).code, Some(0)),
+        Occasion::LockedAsCompromised => {
+            assert_eq!(app.command(&["user", "lock", BEA, "--compromised"]).code, Some(0));
+        }
+        Occasion::DeletionScheduled => drop(bea.post_json("/me/delete", json!({})).await.is(200)),
+        Occasion::DeletionCancelled => {
+            bea.post_json("/me/delete", json!({})).await.is(200);
+            bea.post_json("/me/delete/cancel", json!({})).await.is(200);
+        }
+        Occasion::Left => drop(bea.post_json("/organisations/acme/leave", json!({})).await.is(200)),
+        Occasion::Removed => drop(acme.ada.delete(&Acme::member_path(id)).await.is(200)),
+        Occasion::OrganisationDeleted | Occasion::OrganisationRestored => {
+            let name = json!({ "name": "Acme" });
+            acme.ada.post_json("/organisations/acme/delete", name).await.is(200);
+            if occasion == Occasion::OrganisationRestored {
+                acme.ada.post_json("/organisations/acme/restore", json!({})).await.is(200);
+            }
+        }
+        Occasion::Purged => {
+            bea.post_json("/me/delete", json!({})).await.is(200);
+            app.wait(TimeDelta::days(31));
+            jobs::run_once(&app.inner, Job::Deletions, true).await.unwrap();
+            assert_eq!(app.count("users").await, 1);
+        }
+    }
+}
+
+#[actix_web::test]
+async fn the_key_of_somebody_who_left_stays_with_its_organisation_case_151() {
+    let acme = Acme::open().await;
+    let role = acme.role("Keys", &["keys:manage", "notes:read"]).await;
+    let (bea, id) = acme.joins(BEA, &role).await;
+    let (key, secret) = makes(&bea, OURS, json!({ "name": "Sync", "permissions": ["notes:read"] })).await;
+    let listed = async || acme.ada.get(OURS).await.is(200).json()["keys"][0].clone();
+    assert_eq!((&listed().await["madeBy"]["id"], &listed().await["makerLeft"]), (&json!(id), &json!(false)));
+
+    acme.ada.delete(&Acme::member_path(&id)).await.is(200);
+
+    assert_eq!((&listed().await["madeBy"]["id"], &listed().await["makerLeft"]), (&json!(id), &json!(true)));
+    let browser = acme.ada.clone().with("accept", "text/html");
+    browser.get(OURS).await.is(200).says("Sync").says("who left");
+    acme.app.send_emails().await;
+    let emails = acme.app.emails_to(ADA).await;
+    let told = emails.iter().find(|email| email.subject == "Check the API keys of Acme").unwrap();
+    assert!(told.text.contains("no longer belongs") && told.text.contains("Sync (vsto_"), "{}", told.text);
+    // Whoever made it has no say in it any more, and whoever comes back has, as what they are then.
+    bea.post_json(&format!("{OURS}/{key}/roll"), json!({})).await.is(404);
+    let question = json!({ "permission": "notes:read" });
+    let works = async || by_key(&acme.app, &secret).post_json("/auth/check", question.clone()).await.status;
+    assert_eq!(works().await, 200);
+    acme.ada.post_json(&format!("{OURS}/{key}/roll"), json!({ "overlap": "none" })).await.is(200);
+    assert_eq!(works().await, 401);
+    acme.ada.delete(&format!("{OURS}/{key}")).await.is(200);
+    assert_eq!(acme.ada.get(OURS).await.json()["keys"], Value::Array(Vec::new()));
+}
