@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use crate::{
     accounts::{api_keys::Rates, permissions},
@@ -28,6 +28,9 @@ pub(crate) const CATCHER_PORT: u16 = 1025;
 const SAML_PERMITS: usize = 2;
 const SAML_BUDGET: Duration = Duration::from_secs(5);
 
+// Codes that are exchanged at providers side by side: each may wait for ten seconds.
+const EXCHANGES: usize = 32;
+
 /// The house: one per process, shared by every request and job. Cloning is cheap.
 #[derive(Clone)]
 pub struct App(Arc<Inner>);
@@ -45,6 +48,7 @@ struct Inner {
     mail_notify: Notify,
     saml_pool: ResponsePool,
     outbound: Outbound,
+    exchanges: Semaphore,
     key_rates: Rates,
 }
 
@@ -66,6 +70,7 @@ impl App {
         let outbound = Outbound::new(&config);
         let inner = Inner {
             outbound,
+            exchanges: Semaphore::new(EXCHANGES),
             key_rates: Rates::default(),
             metrics: Metrics::new(hasher.gauge())?,
             passkeys: RelyingParty::of(&config.site)?,
@@ -146,6 +151,11 @@ impl App {
     /// Who asks the world.
     pub(crate) fn outbound(&self) -> &Outbound {
         &self.0.outbound
+    }
+
+    /// A place for an exchange with a provider; [`Error::Busy`] where all are taken.
+    pub(crate) fn exchange_permit(&self) -> Result<SemaphorePermit<'_>> {
+        self.0.exchanges.try_acquire().map_err(|_| Error::Busy)
     }
 
     /// How often API keys are used, and wrong ones tried.

@@ -18,7 +18,6 @@ mod password;
 mod permissions;
 mod private;
 mod problems;
-#[expect(dead_code, reason = "the flows of sign-in with a provider use it")]
 mod provider;
 mod providers;
 mod reader;
@@ -35,15 +34,15 @@ use std::{env::VarError, fs, path::Path};
 use settings::missing_key;
 use sources::{PROVIDERS, Sources};
 
-#[expect(unused_imports, reason = "the flows of sign-in with a provider use it")]
-pub(crate) use self::provider::{AddressTrust, ClientSecret, TENANT};
+#[expect(unused_imports, reason = "what is kept of a request is explained by it")]
+pub(crate) use self::provider::TENANT;
 pub use self::{database_url::DatabaseUrl, reader::from_values, settings::SETTINGS, typed::Config};
 pub(crate) use self::{
     development::development_key_path,
     permissions::{DeclaredPermission, example_permissions},
     private::{make_private_file, make_private_folder, mode_if_shared},
     problems::Problems,
-    provider::{ClientCredential, Provider, ProviderKind},
+    provider::{AddressTrust, ClientCredential, ClientSecret, Provider, ProviderKind},
     settings::Setting,
     site::Site,
     sources::{Source, file_setting},

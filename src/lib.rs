@@ -65,7 +65,7 @@ pub mod mail;
 mod outbound;
 
 mod model;
-#[expect(dead_code, unused_imports, reason = "the flows that sign people in with a provider come next")]
+#[expect(dead_code, unused_imports, reason = "connections of organisations and logout tokens come next")]
 mod oidc;
 pub mod saml;
 mod webauthn;

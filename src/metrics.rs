@@ -176,13 +176,11 @@ impl Metrics {
     }
 
     /// Counts a sign-in with a provider of the settings: `success`, `cancelled`, `refused` or `silent`.
-    #[expect(dead_code, reason = "the flows of sign-in with a provider count it")]
     pub(crate) fn provider_sign_in(&self, provider: &str, outcome: &str) {
         self.provider_sign_ins.with_label_values(&[provider, outcome]).inc();
     }
 
     /// Counts a reading of a provider's keys: `read`, `refused` or `unreadable`.
-    #[expect(dead_code, reason = "the flows of sign-in with a provider count it")]
     pub(crate) fn oidc_keys(&self, outcome: &str) {
         self.oidc_keys.with_label_values(&[outcome]).inc();
     }

@@ -115,7 +115,6 @@ pub(crate) fn complete_sso(
 
 /// Takes an identity at a provider that opens the account of `user`: one factor, however many its provider asked for. `sid` is
 /// what the provider calls its own session, where it does.
-#[cfg_attr(not(test), expect(dead_code, reason = "the flows of sign-in with a provider call it"))]
 pub(crate) fn complete_provider(
     tx: &mut Tx,
     client: &ClientFacts,

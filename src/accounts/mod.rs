@@ -33,6 +33,7 @@ pub(crate) mod linking;
 pub(crate) mod magic_link;
 pub(crate) mod members;
 pub(crate) mod notes;
+pub(crate) mod oidc_request;
 pub(crate) mod open_invitations;
 pub(crate) mod organisation_audit;
 pub(crate) mod organisation_deletion;
@@ -51,10 +52,8 @@ pub(crate) mod policy_effects;
 pub(crate) mod profile;
 #[cfg_attr(not(test), expect(dead_code, reason = "the flows of sign-in with a provider use it"))]
 pub(crate) mod provider_identities;
-#[expect(dead_code, reason = "the flows of sign-in with a provider use it")]
 pub(crate) mod provider_linking;
 pub(crate) mod provider_logout;
-#[expect(dead_code, reason = "the flows of sign-in with a provider use it")]
 pub(crate) mod provider_sign_in;
 pub(crate) mod provisioning;
 pub(crate) mod put_back;

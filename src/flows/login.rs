@@ -35,6 +35,9 @@ pub(crate) struct LoginPage {
     /// Whether the address alone is asked for, because it may lead to an organisation.
     #[serde(skip)]
     asks_address: bool,
+    /// Whether providers are offered: not to whoever chose to type a password.
+    #[serde(skip)]
+    offers_providers: bool,
     #[serde(skip)]
     errors: Errors,
 }
@@ -96,6 +99,7 @@ pub(crate) async fn form(
         remember,
         next: next.clone(),
         asks_address: false,
+        offers_providers: with.as_deref() != Some("password"),
         errors: Errors::default(),
     };
     if with.as_deref() == Some("password") {
@@ -249,6 +253,7 @@ impl Form {
             remember: self.remember,
             next: self.next.clone(),
             asks_address: false,
+            offers_providers: true,
             errors,
         }
     }

@@ -33,6 +33,7 @@ pub(crate) mod methods;
 pub(crate) mod metrics;
 pub(crate) mod not_me;
 pub(crate) mod notes;
+pub(crate) mod oidc;
 pub(crate) mod organisations;
 pub(crate) mod passkeys;
 pub(crate) mod password;

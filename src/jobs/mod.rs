@@ -5,6 +5,7 @@
 //! other node stopped.
 
 mod accounts;
+pub(crate) mod issuers;
 mod outbox;
 mod run;
 mod schedule;

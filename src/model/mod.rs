@@ -14,7 +14,6 @@ pub(crate) mod gate_session;
 pub(crate) mod held_role;
 pub(crate) mod identity;
 pub(crate) mod invitation;
-#[expect(dead_code, reason = "the flows of sign-in with a provider use it")]
 pub(crate) mod issuer;
 pub(crate) mod job;
 pub(crate) mod membership;

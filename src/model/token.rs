@@ -20,7 +20,6 @@ use crate::{
     secret::Secret,
 };
 
-#[expect(unused_imports, reason = "the flows of sign-in with a provider use it")]
 pub(crate) use self::purpose::{
     OidcIntent, OidcParked, OidcRequest, OidcRequestState, OidcVia, ParkedResponse,
 };
@@ -35,7 +34,7 @@ pub(crate) use self::{
         ResetPassword, ResumeRequest, RevertEmailChange, SetUpConnection, SetupLinkState, SignOutThere,
         SignUpState, SsoHandoff, StopFactorReset, UsePasskey, VerifyEmail,
     },
-    reading::{Token, all_outstanding, is_live, is_used, outstanding, peek, peek_unowned},
+    reading::{Token, all_outstanding, claim, is_live, is_used, outstanding, peek, peek_unowned},
     use_address::UseAddress,
 };
 pub use purpose::{AuthnRequestState, SamlRequest, SsoIntent};

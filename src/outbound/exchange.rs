@@ -77,7 +77,6 @@ impl Outbound {
     /// Posts a form and asks for JSON, as to a token endpoint (RFC 6749 §3.2). `basic` is a client's id and its secret as they
     /// are: both are form-encoded here before they are put together (RFC 6749 §2.3.1). Any status is an answer, but a redirect,
     /// which is [`Unreadable::Status`].
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the flows of OpenID Connect, which come next"))]
     pub(crate) async fn post_form(
         &self,
         named_by: NamedBy,
@@ -132,8 +131,11 @@ fn read(answer: Response<ureq::Body>) -> Result<Answer, Unreadable> {
         return Err(Unreadable::Status(status.as_u16()));
     }
     let media_type = answer.body().mime_type().map(str::to_ascii_lowercase);
-    let limit = u64::try_from(LARGEST).unwrap_or(u64::MAX);
+    // The reader's limit is one that a body may not reach.
+    let limit = u64::try_from(LARGEST + 1).unwrap_or(u64::MAX);
     let bytes = answer.into_body().into_with_config().limit(limit).read_to_vec().map_err(Unreadable::from);
+    let bytes =
+        bytes.and_then(|bytes| if bytes.len() > LARGEST { Err(Unreadable::TooLarge) } else { Ok(bytes) });
     let body = bytes.and_then(|bytes| String::from_utf8(bytes).map_err(|_| Unreadable::NotText));
     let body = if status == 200 { body? } else { body.unwrap_or_default() };
     Ok(Answer { status: status.as_u16(), media_type, body })

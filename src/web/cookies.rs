@@ -27,6 +27,8 @@ pub(crate) enum Own {
     State,
     /// What binds a SAML request to this browser.
     Saml,
+    /// What binds a request to an OpenID provider to this browser.
+    Oidc,
     /// At the host of a gate: the secret that lets in there.
     Gate,
     /// At the host of a gate: what a browser that is on its way here comes back with, encrypted.
@@ -37,7 +39,8 @@ pub(crate) enum Own {
 const MOST: usize = 8;
 
 impl Own {
-    const ALL: [Self; 6] = [Self::Session, Self::Known, Self::State, Self::Saml, Self::Gate, Self::GateStart];
+    const ALL: [Self; 7] =
+        [Self::Session, Self::Known, Self::State, Self::Saml, Self::Oidc, Self::Gate, Self::GateStart];
 
     /// Its name. `__Host-` keeps a neighbouring subdomain from planting one; browsers take it over https only.
     pub(crate) const fn name(self, is_https: bool) -> &'static str {
@@ -50,6 +53,8 @@ impl Own {
             (Self::State, false) => "state",
             (Self::Saml, true) => "__Host-saml",
             (Self::Saml, false) => "saml",
+            (Self::Oidc, true) => "__Host-oidc",
+            (Self::Oidc, false) => "oidc",
             (Self::Gate, true) => "__Host-gate",
             (Self::Gate, false) => "gate",
             (Self::GateStart, true) => "__Host-gate-start",

@@ -15,6 +15,23 @@ pub(crate) const ARCH: &str = r#"<svg class="icon art" viewBox="0 0 60 52" aria-
 /// What turns when more is shown.
 pub(crate) const TURN: &str = r#"<svg class="icon turn" viewBox="0 0 20 20" aria-hidden="true"><path d="m7.5 4.5 5.5 5.5-5.5 5.5"/></svg>"#;
 
+/// The mark of a provider that people sign in with, by its key, in our own hand.
+pub(crate) fn provider(key: &str) -> &'static str {
+    match key {
+        "github" => icon!(
+            r#"<circle cx="6" cy="4.5" r="2"/><circle cx="6" cy="15.5" r="2"/><circle cx="14" cy="7" r="2"/><path d="M6 6.5v7M14 9c0 3-4 2.5-7 4.5"/>"#
+        ),
+        "google" => icon!(r#"<path d="M15.5 5.2A7 7 0 1 0 17 10h-6.5"/>"#),
+        "microsoft" => icon!(
+            r#"<path d="M3.5 3.5h5.75v5.75H3.5zM10.75 3.5h5.75v5.75h-5.75zM3.5 10.75h5.75v5.75H3.5zM10.75 10.75h5.75v5.75h-5.75z"/>"#
+        ),
+        "apple" => icon!(
+            r#"<path d="M10 6.5c1-.9 2.200-1.100 3.400-.8 1 .3 1.800.9 2.200 1.600-2.600 1.700-2.200 5.200.6 6.400-.9 2.300-2.400 3.800-3.900 3.300-1.500-.6-3.100-.6-4.600 0C5.400 17.600 3.200 13.500 3.600 10c.3-3.300 3.600-5.400 6.400-3.500zM10 6.300c0-2.100 1.200-3.500 3-3.800"/>"#
+        ),
+        _ => icon("provider"),
+    }
+}
+
 /// The icon of this name, as SVG; a question mark where there is none. Names of sign-in methods and kinds of devices are
 /// those of the JSON.
 pub(crate) fn icon(name: &str) -> &'static str {

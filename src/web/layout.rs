@@ -45,6 +45,8 @@ pub(crate) struct Layout {
     pub now: Timestamp,
     /// Whether a link by mail signs people in.
     pub has_magic_links: bool,
+    /// The providers that people sign in with, by key and name, on the pages that offer them.
+    pub providers: Vec<(String, String)>,
     /// Whether caught mail can be read here.
     pub is_development: bool,
 }
@@ -102,6 +104,15 @@ impl Layout {
             lifetimes: app.config().lifetimes,
             now: app.now(),
             has_magic_links: app.config().magic_links,
+            providers: match path {
+                "/login" | "/signup" => app
+                    .config()
+                    .providers
+                    .iter()
+                    .map(|provider| (provider.key.clone(), provider.name.clone()))
+                    .collect(),
+                _ => Vec::new(),
+            },
             is_development: cfg!(feature = "development") && app.config().is_development(),
         }
     }

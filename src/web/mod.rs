@@ -35,6 +35,7 @@ pub(crate) mod matched;
 pub(crate) mod member;
 pub(crate) mod negotiation;
 pub(crate) mod observe;
+pub(crate) mod oidc_request;
 pub(crate) mod origin;
 pub(crate) mod pending;
 pub(crate) mod permission_form;

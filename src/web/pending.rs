@@ -7,7 +7,7 @@ use actix_web::{FromRequest, HttpRequest, dev::Payload};
 
 use crate::{
     error::{Error, Result},
-    model::token::{LinkIdentity, PendingSignIn, SignOutThere},
+    model::token::{CompleteSignUp, LinkIdentity, PendingSignIn, SignOutThere},
     secret::Secret,
 };
 
@@ -61,6 +61,18 @@ pub(crate) fn signing_out(session: &Session) -> Option<Secret<SignOutThere>> {
 /// Remembers it, or forgets it.
 pub(crate) fn set_signing_out(session: &Session, secret: Option<&Secret<SignOutThere>>) {
     set(session, SIGNING_OUT, secret);
+}
+
+const SIGNING_UP: &str = "signing_up";
+
+/// The sign-up with a provider that waits for an address.
+pub(crate) fn signing_up(session: &Session) -> Option<Secret<CompleteSignUp>> {
+    session.get::<String>(SIGNING_UP).ok().flatten().map(Secret::from_text)
+}
+
+/// Remembers it, or forgets it.
+pub(crate) fn set_signing_up(session: &Session, secret: Option<&Secret<CompleteSignUp>>) {
+    set(session, SIGNING_UP, secret);
 }
 
 fn set<T>(session: &Session, key: &str, secret: Option<&Secret<T>>) {

@@ -73,14 +73,31 @@ pub(crate) struct RedirectPage {
     location: String,
     #[serde(skip)]
     errand: Errand,
+    /// What people call a provider of this site.
+    #[serde(skip)]
+    provider: Option<String>,
 }
 
 /// Sends the browser to an address of the identity provider; a program gets `{"location"}`.
 pub(crate) fn redirect(req: &HttpRequest, location: String, errand: Errand) -> Result<HttpResponse> {
+    leave(req, location, errand, None)
+}
+
+/// The same to a provider of this site, which people know by its name.
+pub(crate) fn redirect_to(req: &HttpRequest, location: String, provider: &str) -> Result<HttpResponse> {
+    leave(req, location, Errand::SignIn, Some(provider.to_owned()))
+}
+
+fn leave(
+    req: &HttpRequest,
+    location: String,
+    errand: Errand,
+    provider: Option<String>,
+) -> Result<HttpResponse> {
     let answer = match wants_html(req.headers()) {
         // Where a form was sent, a redirect to elsewhere would be held against the policy for forms (CSP 3 §6.4.1).
         true if req.method() == Method::POST => {
-            Reply::page(RedirectPage { location, errand }).respond_to(req)
+            Reply::page(RedirectPage { location, errand, provider }).respond_to(req)
         }
         true => return Ok(HttpResponse::SeeOther().insert_header((header::LOCATION, location)).finish()),
         false => Reply::go(location.as_str()).with("location", &location)?.respond_to(req),

@@ -110,6 +110,9 @@ pub const BODIES: &[(&str, &str, &str)] = &[
     ("POST", "/organisations/{slug}/notes", "text=$NEW"),
     ("PUT", "/organisations/{slug}/notes/{note}", "text=$NEW"),
     ("POST", "/organisations/{slug}/notes/{note}", "text=$NEW"),
+    ("POST", "/auth/oidc/login", "provider=x"),
+    ("POST", "/auth/oidc/callback/{key}", "state=x&code=y"),
+    ("POST", "/auth/oidc/complete", "email=$NEW"),
     ("POST", "/auth/saml/login", "connection=x"),
     ("POST", "/auth/saml/callback", "SAMLResponse=x"),
     ("POST", "/auth/saml/logout", "SAMLRequest=x"),
@@ -126,7 +129,8 @@ pub const BODIES: &[(&str, &str, &str)] = &[
 ];
 
 /// The writes that come from other sites, by forms of their own kind, or have another origin; `sso` and `gate` look at them.
-pub const FROM_ELSEWHERE: [&str; 3] = ["/auth/saml/callback", "/auth/saml/logout", "/.vestibule/logout"];
+pub const FROM_ELSEWHERE: [&str; 4] =
+    ["/auth/oidc/callback/{key}", "/auth/saml/callback", "/auth/saml/logout", "/.vestibule/logout"];
 
 /// In which face the visitor wants its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -238,6 +242,7 @@ impl Person {
             .replace("{connection}", &self.connection)
             .replace("{role}", &self.role)
             .replace("{invitation}", &self.invitation)
+            .replace("{key}", "nobody")
             .replace("{note}", &self.note)
             .replace("{domain}", &self.domain)
             .replace("$METADATA", &metadata())

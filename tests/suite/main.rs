@@ -86,6 +86,7 @@ mod migrations;
 mod nodes;
 mod not_me;
 mod notes;
+mod oidc;
 mod operators;
 mod operators_accounts;
 mod operators_organisations;

@@ -56,8 +56,9 @@ fn turned_away(answer: &Answer) -> Option<&'static str> {
     ];
     let is_refused = |(code, way): &(&str, &str)| {
         let location = answer.header("location");
-        // An address that leads to no organisation leads back to the sign-in page: no refusal either.
-        if [" /auth/saml/login", " /auth/sso/login"].iter().any(|path| answer.request.contains(path)) {
+        // What leads to no organisation or provider, or is over, leads back to the sign-in page: no refusal either.
+        let back = [" /auth/saml/login", " /auth/sso/login", " /auth/oidc/login", " /auth/oidc/finish"];
+        if back.iter().any(|path| answer.request.contains(path)) {
             return false;
         }
         let is_sent = answer.status == 303 && location.split('?').next() == Some(way);

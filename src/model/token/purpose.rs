@@ -1,6 +1,5 @@
 //! What a link or a step under way may prove: one thing each.
 
-#[expect(dead_code, reason = "the flows of sign-in with a provider use it")]
 mod oidc;
 mod sso;
 

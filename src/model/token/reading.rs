@@ -53,6 +53,13 @@ pub(crate) fn peek_unowned<P: Purpose>(
     Ok(serde_json::from_str(&claim.ok_or(Error::DeadLink)?)?)
 }
 
+/// What a token says that may be nobody's, whether it is live or not; nothing where there is none.
+pub(crate) fn claim<P: Purpose>(conn: &mut Conn, secret: &Secret<P>) -> Result<Option<P::Claim>> {
+    let found = tokens::table.find(secret.digest()).filter(tokens::purpose.eq(P::NAME));
+    let claim: Option<String> = found.select(tokens::claim).first(conn).optional()?;
+    Ok(claim.map(|claim| serde_json::from_str(&claim)).transpose()?)
+}
+
 /// Looks at a token without using it, whether it is live or not. [`Error::DeadLink`] where there is none.
 pub(crate) fn peek<P: Purpose>(conn: &mut Conn, secret: &Secret<P>) -> Result<Token<P::Claim>> {
     type Row = (Option<UserId>, String, Option<Timestamp>, Timestamp, Timestamp);
