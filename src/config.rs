@@ -36,6 +36,8 @@ use sources::{PROVIDERS, Sources};
 
 #[expect(unused_imports, reason = "what is kept of a request is explained by it")]
 pub(crate) use self::provider::TENANT;
+#[cfg(feature = "development")]
+pub(crate) use self::providers::DEMONSTRATION;
 pub use self::{database_url::DatabaseUrl, reader::from_values, settings::SETTINGS, typed::Config};
 pub(crate) use self::{
     development::development_key_path,
@@ -243,7 +245,7 @@ mod tests {
         values.insert(KEY.0.to_owned(), KEY.1.to_owned());
         let config = from_values(values.clone()).unwrap();
         let keys: Vec<&str> = config.providers.iter().map(|one| one.key.as_str()).collect();
-        assert_eq!(keys, ["google", "microsoft", "acme"]);
+        assert_eq!(keys, ["google", "microsoft", "acme", "demo"]);
         assert_eq!(config.provider("acme").unwrap().name, "Acme");
         let microsoft = config.provider("microsoft").unwrap();
         let of = |tenant: &str| format!("https://login.microsoftonline.com/{tenant}/v2.0");

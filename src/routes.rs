@@ -16,9 +16,9 @@ use crate::{
     flows::{
         cancel_deletion, check, confirm, csp_reports, delete, email, export, factor_reset, forgot_password,
         front, gate, health, keys, link, login, login_passkey, logins, logout, magic_link, me, methods,
-        metrics, not_me, oidc, passkeys, password, privacy_data, put_back, recovery_codes, reset_password,
-        saml, saved_request, second_factor, security, sessions, signup, sso_login, totp, use_address,
-        verify_email, well_known,
+        metrics, not_me, oidc, passkeys, password, privacy_data, providers, put_back, recovery_codes,
+        reset_password, saml, saved_request, second_factor, security, sessions, signup, sso_login, totp,
+        use_address, verify_email, well_known,
     },
     web::{
         assets, error_response,
@@ -33,7 +33,7 @@ use actix_web::{
 };
 
 #[cfg(feature = "development")]
-use crate::flows::{dev_idp, dev_mail, dev_routes};
+use crate::flows::{dev_idp, dev_mail, dev_oidc, dev_routes};
 
 /// The whole house.
 #[rustfmt::skip]
@@ -108,6 +108,10 @@ pub fn entries() -> Vec<Entry> {
         post("/me/passkeys/{id}/rename", "the same for forms", passkeys::rename),
         delete("/me/passkeys/{id}", "removes it, unless nothing else opens the account", passkeys::remove),
         post("/me/passkeys/{id}/remove", "the same for forms", passkeys::remove),
+        get("/me/providers", "`{identities, providers}`: one's accounts elsewhere, and where one can connect others", providers::index),
+        post("/me/providers/{id}", "`id` is a provider's key: connects an account there: `{location}` to go to", providers::connect),
+        delete("/me/providers/{id}", "disconnects one, unless nothing else opens the account", providers::remove),
+        post("/me/providers/{id}/remove", "the same for forms", providers::remove),
         get("/me/logins", "`{logins, next}`: who tried this account, newest first", logins::index),
         get("/me/security", "`{ways, sessions, logins, removed}`: the security settings", security::show),
         post("/me/security/removed/{id}/put-back", "puts a way in back that \"this wasn't me\" removed, for seven days", put_back::create),
@@ -140,9 +144,9 @@ pub fn entries() -> Vec<Entry> {
         post("/auth/link", "connects it with the organisation's sign-in", link::create),
         get("/auth/oidc/login", "`?provider=&next=`: to a provider that people sign in with; from another site, or signed in already, it asks first", oidc::login),
         post("/auth/oidc/login", "`{provider, next?}`: the same, after being asked", oidc::go),
-        get("/auth/oidc/callback/{key}", "a provider's answer, `?code&state&iss` or `?error&state` → `{user}` and a session, or `{twoFactorRequired, methods}`", oidc::callback::open),
-        post("/auth/oidc/callback/{key}", "the same as a form across sites: kept until its browser comes for it", oidc::callback::park),
-        get("/auth/oidc/finish", "the browser comes for it", oidc::callback::finish),
+        get("/auth/oidc/callback/{key}", "a provider's answer, `?code&state&iss` or `?error&state` → `{user}` and a session, or `{twoFactorRequired, methods}`", oidc::authorization_response::open),
+        post("/auth/oidc/callback/{key}", "the same as a form across sites: kept until its browser comes for it", oidc::authorization_response::park),
+        get("/auth/oidc/finish", "the browser comes for it", oidc::authorization_response::finish),
         get("/auth/oidc/complete", "where the provider shared no address: it is asked for", oidc::complete::form),
         post("/auth/oidc/complete", "`{email}` → `{user}` and a session; the address is to be confirmed", oidc::complete::create),
         get("/auth/saml/metadata", "this site as a SAML service provider", saml::metadata),
@@ -197,6 +201,11 @@ fn development() -> Vec<Entry> {
         get("/dev/routes", "`{routes}`: this list; the same", dev_routes::show),
         get("/dev/idp", "a demonstration identity provider; the same", dev_idp::show),
         get("/dev/idp/metadata", "its metadata; the same", dev_idp::metadata),
+        get("/dev/oidc/.well-known/openid-configuration", "its metadata; the same", dev_oidc::metadata),
+        get("/dev/oidc/authorize", "there: `{people}` that one can be; the same", dev_oidc::authorize),
+        post("/dev/oidc/token", "there: a code becomes tokens; the same", dev_oidc::token),
+        get("/dev/oidc/userinfo", "there: who a token is about; the same", dev_oidc::userinfo),
+        get("/dev/oidc/jwks", "there: its key; the same", dev_oidc::keys),
     ]
 }
 

@@ -34,7 +34,7 @@ impl<'a> From<&'a By> for Credential<'a> {
     fn from(by: &'a By) -> Self {
         match by {
             By::Session(session) => Self::Session(session),
-            By::ApiKey(_, ip) => Self::ApiKey(*ip),
+            By::ApiKey(by, ip) => Self::ApiKey { ip: *ip, is_personal: by.user().is_some() },
         }
     }
 }

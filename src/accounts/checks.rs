@@ -100,7 +100,7 @@ impl<'a> Asker<'a> {
     pub(crate) fn credential(self) -> Option<Credential<'a>> {
         match self {
             Asker::User(_, session) => session.map(Credential::Session),
-            Asker::ApiKey(_, ip) => Some(Credential::ApiKey(ip)),
+            Asker::ApiKey(by, ip) => Some(Credential::ApiKey { ip, is_personal: by.user().is_some() }),
         }
     }
 }

@@ -42,7 +42,8 @@ impl Raised {
                 "vestibule-acr" => raised.acr.replace(Acr::from_word(value)?).is_none(),
                 "vestibule-recent" => raised.max_age.replace(seconds(value)?).is_none(),
                 "vestibule-role" => raised.member.replace(member(value)?).is_none(),
-                name => !name.starts_with("vestibule-"),
+                // One that is misspelt would ask for nothing.
+                name => !name.to_ascii_lowercase().replace('_', "-").starts_with("vestibule-"),
             };
             if !is_new {
                 return None;

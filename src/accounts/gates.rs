@@ -236,7 +236,12 @@ pub(crate) fn is_plain(path: &str) -> bool {
     let lower = path.to_ascii_lowercase();
     let is_strange =
         ["//", "\\", ";", "%2e", "%2f", "%5c", "%00", "?", "#"].iter().any(|part| lower.contains(part));
-    path.starts_with('/') && !is_strange && !path.split('/').any(|segment| segment == "." || segment == "..")
+    // A server may cut a fragment off, and take any byte that needs no encoding as it likes.
+    let is_graphic = path.bytes().all(|b| b.is_ascii_graphic());
+    path.starts_with('/')
+        && is_graphic
+        && !is_strange
+        && !path.split('/').any(|segment| segment == "." || segment == "..")
 }
 
 #[cfg(test)]

@@ -45,8 +45,14 @@ pub(crate) struct SessionTraits {
 pub(crate) enum Credential<'a> {
     /// In a session.
     Session(&'a SessionTraits),
-    /// By an API key, from there. Nobody signs in with one: of all that may be asked, only the network is.
-    ApiKey(Option<IpAddr>),
+    /// By an API key, from there. Nobody signs in with one, and it has no age that counts; a person's shows one factor, and says
+    /// nothing of how they sign in, so it does not do where a second factor or a way to sign in is asked for.
+    ApiKey {
+        /// From where.
+        ip: Option<IpAddr>,
+        /// Whether it is a person's, and not the organisation's own.
+        is_personal: bool,
+    },
 }
 
 impl<'a> From<&'a SessionTraits> for Credential<'a> {
@@ -65,7 +71,14 @@ impl Credential<'_> {
     ) -> bool {
         match self {
             Self::Session(session) => session.meets(policy, what, organisation, now),
-            Self::ApiKey(ip) => what != Unmet::Network || is_from(policy, ip),
+            Self::ApiKey { ip, is_personal } => match what {
+                Unmet::Network => is_from(policy, ip),
+                Unmet::SessionTooOld => true,
+                Unmet::SignInMethod => !is_personal || policy.sign_in_methods.is_none(),
+                Unmet::SecondFactor => {
+                    !is_personal || policy.second_factor_from.is_none_or(|from| now < from)
+                }
+            },
         }
     }
 }
@@ -179,7 +192,7 @@ pub(crate) fn unmet<'a>(
         }
         let is_excused = match credential {
             Credential::Session(session) => is_excused(conn, who, session, what)?,
-            Credential::ApiKey(_) => false,
+            Credential::ApiKey { .. } => false,
         };
         if !is_excused {
             return Ok(Some(what));

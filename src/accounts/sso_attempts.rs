@@ -68,7 +68,7 @@ pub(crate) enum Noted {
     /// It was a test: where its browser reads what came of it.
     Test(String),
     /// It proves somebody. Whether they may come in is still to be seen.
-    Proved(AttemptId),
+    Verified(AttemptId),
 }
 
 /// Notes what was refused; where its browser goes on. A test is shown to its owner, anything else is told in general words,
@@ -85,7 +85,7 @@ pub(crate) fn note_fault(
 
 /// Notes an identity that its provider proved, with what it said of the person; `detail` is what came, and what was checked.
 /// A test tells what would happen, and lets nobody in.
-pub(crate) fn note_proved(
+pub(crate) fn note_verified(
     tx: &mut Tx,
     client: &ClientFacts,
     connection: &Connection,
@@ -101,7 +101,7 @@ pub(crate) fn note_proved(
     };
     let detail = with_outcome(foreseen, name, profile, detail);
     if tester.is_none() {
-        return sso_attempt::note(tx, &connection.id, None, true, "success", &detail).map(Noted::Proved);
+        return sso_attempt::note(tx, &connection.id, None, true, "success", &detail).map(Noted::Verified);
     }
     // A test that would leave its person outside is none that went through; but a domain may be about to be led here.
     let refused = foreseen.err().filter(|refused| *refused != ProvisioningError::AnotherConnection);

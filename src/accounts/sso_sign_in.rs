@@ -29,7 +29,7 @@ use crate::{
 
 /// An identity that its provider proved, to the browser that asked for it.
 #[derive(Debug)]
-pub(crate) struct ProvedIdentity {
+pub(crate) struct VerifiedIdentity {
     /// As it was noted.
     pub attempt: AttemptId,
     /// What it was asked for; no test comes here.
@@ -70,12 +70,12 @@ pub(crate) fn complete_sso(
     client: &ClientFacts,
     held: Option<&CurrentSession>,
     connection: &Connection,
-    proved: ProvedIdentity,
+    verified: VerifiedIdentity,
 ) -> Result<SsoResult> {
-    if let SsoIntent::StepUp { user, session } = &proved.intent {
-        return confirm(tx, client, held, connection, &proved, (user, session));
+    if let SsoIntent::StepUp { user, session } = &verified.intent {
+        return confirm(tx, client, held, connection, &verified, (user, session));
     }
-    let ProvedIdentity { attempt, remembered, name, profile, sso, session_ends_at, .. } = proved;
+    let VerifiedIdentity { attempt, remembered, name, profile, sso, session_ends_at, .. } = verified;
     let created_from = client.device().name();
     match provisioning::resolve(tx, &client.actor(), connection, &name, &profile, &created_from)? {
         Resolution::Known(user) => {
@@ -107,10 +107,10 @@ fn confirm(
     client: &ClientFacts,
     held: Option<&CurrentSession>,
     connection: &Connection,
-    proved: &ProvedIdentity,
+    verified: &VerifiedIdentity,
     (user, session): (&UserId, &SessionId),
 ) -> Result<SsoResult> {
-    let owner = identity_links::owner_of(tx.conn, &connection.id, &proved.name)?;
+    let owner = identity_links::owner_of(tx.conn, &connection.id, &verified.name)?;
     let owner = owner.filter(|owner| owner.id == *user);
     // Their domain may be led elsewhere since they left.
     let way =
@@ -120,9 +120,9 @@ fn confirm(
     let (true, Some(here)) = (is_same, here) else {
         let sentence = "Someone else signed in there than the person who was asked to confirm.";
         let why = ("another_person", sentence);
-        return refuse(tx, client, connection, &proved.attempt, why).map(SsoResult::Refused);
+        return refuse(tx, client, connection, &verified.attempt, why).map(SsoResult::Refused);
     };
-    sso_attempt::set_user(tx, &proved.attempt, user)?;
+    sso_attempt::set_user(tx, &verified.attempt, user)?;
     step_up::passed(tx, &client.actor(), user, here, StepUpMethod::Sso)?;
     authentication::rotate(tx, here).map(SsoResult::SteppedUp)
 }

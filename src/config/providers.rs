@@ -9,6 +9,7 @@ use url::Url;
 use super::{
     provider::{AddressTrust, ClientCredential, Provider, ProviderKind, TENANT, is_guid, microsoft_issuer},
     settings::provider_keys,
+    site::Site,
     values::Reader,
 };
 use crate::secret::Secret;
@@ -22,7 +23,7 @@ const TAKEN: [&str; 13] = [
     "google",
     "microsoft",
     "apple",
-    "demo",
+    DEMONSTRATION,
     "oidc",
     "saml",
     "sso",
@@ -39,11 +40,14 @@ const LONGEST_KEY: usize = 20;
 /// The most characters of a name, which stands on a button.
 const LONGEST_NAME: usize = 40;
 
+/// The key of the demonstration provider.
+pub(crate) const DEMONSTRATION: &str = "demo";
+
 const USUAL_SCOPES: &str = "openid email profile";
 
 impl Reader {
     /// Every provider, those that are built in first.
-    pub(super) fn providers(&mut self, development: bool) -> Vec<Provider> {
+    pub(super) fn providers(&mut self, development: bool, site: Option<&Site>) -> Vec<Provider> {
         let mut found: Vec<Provider> = Vec::new();
         found.extend(self.github());
         found.extend(self.google());
@@ -70,7 +74,22 @@ impl Reader {
                 found.push(provider);
             }
         }
+        found.extend(self.demonstration(development, site));
         found
+    }
+
+    /// The provider that this site itself is in development. Browser and program meet at this machine only: it answers nobody else.
+    fn demonstration(&mut self, development: bool, site: Option<&Site>) -> Option<Provider> {
+        let can_be = development && cfg!(feature = "development");
+        let is_on = self.switch("DEMO_PROVIDER", can_be);
+        if is_on && !development {
+            self.problem("DEMO_PROVIDER", "on", "off in production: it signs anybody in");
+        }
+        let site = site.filter(|site| is_on && can_be && site.is_loopback())?;
+        // With all that has to be encoded on the way, so that nobody forgets to.
+        let secret = ClientCredential::Secret(Secret::from_text("made up: a+b/c=d%20&é"));
+        let (issuer, id) = (site.link("/dev/oidc"), "vestibule".to_owned());
+        Some(built_in(DEMONSTRATION, "Demonstration", ProviderKind::Oidc, issuer, id, secret))
     }
 
     fn github(&mut self) -> Option<Provider> {

@@ -145,7 +145,7 @@ impl Reader {
                 job_lease: self.span("JOB_LEASE", "60s"),
             },
             limits: self.limits(development),
-            providers: self.providers(development),
+            providers: self.providers(development, site.as_ref()),
             provider_sign_ups: self.switch("PROVIDER_SIGN_UPS", true),
             organisations_by_operators: self
                 .choice("ORGANISATIONS_BY", &[("anyone", false), ("operators", true)])

@@ -278,6 +278,11 @@ pub const SETTINGS: &[Setting] = &[
         "on in development, off in production",
         "whether organisations have notes, an example of what an application does",
     ),
+    setting(
+        "DEMO_PROVIDER",
+        "on in development, off in production",
+        "whether people can sign in with the demonstration provider at `/dev/oidc`, which signs anybody in; only where `BASE_URL` is this machine, and production refuses it",
+    ),
     setting("JOB_LEASE", "60s", "how long one node holds a job before another may take it over"),
     setting("THROTTLE", "on", "`off` lifts every limit below, for load tests; production refuses it"),
     setting("LOGIN_PER_ADDRESS", "5", "sign-in attempts a minute for one address"),

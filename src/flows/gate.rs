@@ -137,7 +137,10 @@ async fn look_up(
             Ok(Some((application, visitor, judgement)))
         })
         .await?;
-    let found = found.ok_or(Error::ApplicationUnknown)?;
+    let Some(found) = found else {
+        tracing::warn!(host = visitor.host, "a proxy asked for a host at which no application is registered");
+        return Err(Error::ApplicationUnknown);
+    };
     if found.1.is_none() && visitor.user_agent.starts_with(BROWSER) && !visitor.secrets.is_empty() {
         end_in_other_hands(&found.0, visitor, app).await?;
     }

@@ -11,6 +11,8 @@ pub(crate) mod dev_idp;
 #[cfg(feature = "development")]
 pub(crate) mod dev_mail;
 #[cfg(feature = "development")]
+pub(crate) mod dev_oidc;
+#[cfg(feature = "development")]
 pub(crate) mod dev_routes;
 pub(crate) mod email;
 pub(crate) mod export;
@@ -38,6 +40,7 @@ pub(crate) mod organisations;
 pub(crate) mod passkeys;
 pub(crate) mod password;
 pub(crate) mod privacy_data;
+pub(crate) mod providers;
 pub(crate) mod put_back;
 pub(crate) mod recovery_codes;
 pub(crate) mod reset_password;

@@ -1,6 +1,6 @@
 //! Signing in with a provider of the settings: to it, and back in the browser that left.
 
-pub(crate) mod callback;
+pub(crate) mod authorization_response;
 pub(crate) mod complete;
 mod exchange;
 mod refused;
@@ -58,7 +58,7 @@ pub(crate) struct AskPage {
 /// already, is asked first: else any site could sign its visitors in to an account of its own.
 pub(crate) async fn login(
     client: Client,
-    visitor: MaybeUser,
+    visitor: Option<MaybeUser>,
     req: HttpRequest,
     query: Query<LoginQuery>,
     app: Data<App>,
@@ -69,8 +69,9 @@ pub(crate) async fn login(
         let message = "That way to sign in is not available here. Choose another one.";
         return Ok(Reply::done("/login", message).respond_to(&req).map_into_boxed_body());
     };
-    if origin::is_foreign(&req) || visitor.signed_in().is_some() {
-        let signed_in_as = visitor.signed_in().map(|me| me.user.email.spelled().to_owned());
+    let me = visitor.as_ref().and_then(MaybeUser::signed_in);
+    if origin::is_foreign(&req) || me.is_some() {
+        let signed_in_as = me.map(|me| me.user.email.spelled().to_owned());
         // Another site does not choose how long a device stays signed in.
         let to = Destination { remember: false, ..to };
         let page = AskPage { provider: provider.key.clone(), name: provider.name.clone(), to, signed_in_as };

@@ -125,7 +125,7 @@ pub(crate) async fn index(who: Principal<VerifiedUser>, app: Data<App>) -> Resul
             let (user, now) = (program.reads_account()?.id.clone(), program.now);
             let (only, ip) = (program.presented.key.organisation_id.clone(), program.ip);
             let organisations = app.read(move |conn| {
-                let mut mine = own(conn, &user, None, Credential::ApiKey(ip), now)?;
+                let mut mine = own(conn, &user, None, Credential::ApiKey { ip, is_personal: true }, now)?;
                 mine.retain(|one| only.as_ref().is_none_or(|only| *only == one.organisation.id));
                 Ok(mine)
             });

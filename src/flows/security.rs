@@ -67,8 +67,8 @@ pub(crate) async fn show(me: CurrentUser, app: Data<App>) -> Result<Reply> {
                 Sso {
                     through: identity::list(conn, &person.id)?.into_iter().map(|(name, _)| name).collect(),
                     providers: provider_identity::list(conn, &person.id)?
-                        .iter()
-                        .filter_map(|one| Some(one.provider_in(inner.config())?.name.clone()))
+                        .into_iter()
+                        .filter_map(|one| Some((one.provider_in(inner.config())?.name.clone(), one.known_as)))
                         .collect(),
                     is_required: sso_policy::required_connection(conn, &person)?.is_some(),
                 },

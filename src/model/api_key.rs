@@ -9,7 +9,10 @@ use chrono::TimeDelta;
 use diesel::prelude::*;
 use serde_json::{Value, json};
 
-use super::personal_data::{Erasure, ExportSection, PersonalData};
+use super::{
+    name::hides_something,
+    personal_data::{Erasure, ExportSection, PersonalData},
+};
 use crate::{
     clock::Timestamp,
     db::{
@@ -164,7 +167,7 @@ impl KeyName {
         match name.chars().count() {
             0 => Err("Give this key a name.".to_owned()),
             count if count > Self::MAX_CHARS => Err(format!("Use at most {} characters.", Self::MAX_CHARS)),
-            _ if name.chars().any(char::is_control) => {
+            _ if name.chars().any(char::is_control) || hides_something(name) => {
                 Err("Use letters, without line breaks or control characters.".to_owned())
             }
             _ => Ok(Self(name.to_owned())),

@@ -1,26 +1,20 @@
 //! One question to a server elsewhere, and its answer: at most a mebibyte, within ten seconds, from where the guard lets it
 //! go. Redirects are not followed, and nothing is asked twice.
 
-use std::{
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use rustls::crypto::aws_lc_rs;
 use ureq::{
     Agent, Error,
-    config::ConfigBuilder,
     http::{HeaderValue, Request, Response, header},
-    tls::{Certificate, RootCerts, TlsConfig},
-    typestate::AgentScope,
-    unversioned::transport::{ConnectionDetails, Connector, DefaultConnector, Transport},
 };
 use url::{Url, form_urlencoded};
 
 use super::{
-    Outbound, Unreadable,
+    client::Outbound,
+    connections::Connections,
     guard::{NamedBy, Only},
+    unreadable::Unreadable,
 };
 
 const LARGEST: usize = 1024 * 1024;
@@ -92,7 +86,7 @@ impl Outbound {
     }
 
     async fn ask(&self, named_by: NamedBy, address: &str, question: Question) -> Result<Answer, Unreadable> {
-        let (url, places) = self.admit(named_by, address).await?;
+        let (url, places) = self.locate(named_by, address).await?;
         let connections = self.connections.clone();
         let asked = tokio::task::spawn_blocking(move || question.ask(&connections, &url, places)).await;
         asked.map_err(|_| Unreadable::NoAnswer)?
@@ -139,48 +133,6 @@ fn read(answer: Response<ureq::Body>) -> Result<Answer, Unreadable> {
     let body = bytes.and_then(|bytes| String::from_utf8(bytes).map_err(|_| Unreadable::NotText));
     let body = if status == 200 { body? } else { body.unwrap_or_default() };
     Ok(Answer { status: status.as_u16(), media_type, body })
-}
-
-/// What every connection is made with: TLS by the authorities that this machine knows. They are read once, when a connection
-/// is first made.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Connections(Arc<Shared>);
-
-#[derive(Debug, Default)]
-struct Shared {
-    tls: OnceLock<TlsConfig>,
-    // Keeps what it made of the first `TlsConfig` that it saw.
-    connector: DefaultConnector,
-}
-
-impl Connections {
-    /// Settings of an agent that asks once, and takes any answer for one.
-    pub(super) fn config(&self, time_limit: Duration) -> ConfigBuilder<AgentScope> {
-        Agent::config_builder()
-            .tls_config(self.0.tls.get_or_init(tls).clone())
-            .timeout_global(Some(time_limit))
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .http_status_as_error(false)
-            .user_agent("Vestibule")
-    }
-}
-
-impl Connector for Connections {
-    type Out = Box<dyn Transport>;
-
-    fn connect(&self, details: &ConnectionDetails, chained: Option<()>) -> Result<Option<Self::Out>, Error> {
-        self.0.connector.connect(details, chained)
-    }
-}
-
-fn tls() -> TlsConfig {
-    let roots = rustls_native_certs::load_native_certs().certs;
-    let roots = roots.iter().map(|root| Certificate::from_der(root).to_owned()).collect::<Vec<_>>();
-    TlsConfig::builder()
-        .root_certs(RootCerts::Specific(Arc::new(roots)))
-        .unversioned_rustls_crypto_provider(Arc::new(aws_lc_rs::default_provider()))
-        .build()
 }
 
 #[cfg(test)]

@@ -13,7 +13,10 @@ use ureq::{
 };
 use url::{Host, Url};
 
-use super::{Outbound, PATIENCE, Unreadable};
+use super::{
+    client::{Outbound, PATIENCE},
+    unreadable::Unreadable,
+};
 
 const LONGEST_ADDRESS: usize = 2_048;
 
@@ -31,7 +34,7 @@ pub(crate) enum NamedBy {
 
 impl Outbound {
     /// What an address says, and where the connection may go. Fails where nothing may be asked there.
-    pub(super) async fn admit(&self, named_by: NamedBy, address: &str) -> Result<(Url, Only), Unreadable> {
+    pub(super) async fn locate(&self, named_by: NamedBy, address: &str) -> Result<(Url, Only), Unreadable> {
         let url = self.judge(address)?;
         let port = url.port_or_known_default().ok_or(Unreadable::BadAddress)?;
         let found = self.addresses(&url).await?;
@@ -199,16 +202,16 @@ mod tests {
             ("http://[fe80::1]/", false, false),
         ] {
             for (named_by, is_admitted) in [(NamedBy::Operator, operator), (NamedBy::Owner, owner)] {
-                let admitted = outbound.admit(named_by, address).await.map(|_| ());
+                let admitted = outbound.locate(named_by, address).await.map(|_| ());
                 let expected = if is_admitted { Ok(()) } else { Err(Unreadable::Private) };
                 assert_eq!(admitted, expected, "{named_by:?} {address}");
             }
         }
         let open = Outbound { may_be_private: true, ..Outbound::in_tests() };
-        assert!(open.admit(NamedBy::Owner, "https://10.1.2.3/").await.is_ok());
+        assert!(open.locate(NamedBy::Owner, "https://10.1.2.3/").await.is_ok());
         let own_origin = Url::parse("http://127.0.0.1:8080/").unwrap().origin();
         let here = Outbound { own_origin: Some(own_origin), ..Outbound::in_tests() };
-        assert!(here.admit(NamedBy::Owner, "http://127.0.0.1:8080/dev/idp/metadata").await.is_ok());
-        assert!(here.admit(NamedBy::Owner, "http://127.0.0.1:8081/").await.is_err());
+        assert!(here.locate(NamedBy::Owner, "http://127.0.0.1:8080/dev/idp/metadata").await.is_ok());
+        assert!(here.locate(NamedBy::Owner, "http://127.0.0.1:8081/").await.is_err());
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use ureq::{Agent, unversioned::resolver::DefaultResolver};
 use url::Url;
 
-use super::{Outbound, guard::Only};
+use super::{client::Outbound, guard::Only};
 
 const TIME_LIMIT: Duration = Duration::from_secs(5);
 

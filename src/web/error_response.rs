@@ -242,7 +242,7 @@ impl ErrorPage {
             | Error::ProviderUnknown(_)
             | Error::ProviderSilent(_) => ("You are not signed in", "/login", "Back to sign in"),
             Error::IdentityTaken(_) => {
-                ("That account is taken", "/me/security", "Go to sign-in and security")
+                ("That account is taken", "/me/providers", "Go to your accounts elsewhere")
             }
             // By a link, not a redirect: browsers do not let what a form was answered with lead to another site.
             Error::SsoRequired(way) => {

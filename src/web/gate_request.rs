@@ -80,6 +80,8 @@ impl GateHost {
     pub(crate) fn is_foreign(&self, own: &str, others: &[String]) -> bool {
         match (self.origin.as_deref(), self.site.as_deref()) {
             (Some(origin), _) if others.iter().any(|other| other == origin) => false,
+            // A page that tells nobody where it is (Fetch standard, append a request `Origin` header).
+            (Some("null"), Some("same-origin")) => false,
             (Some(origin), _) if origin != own => true,
             (_, site) => site.is_some_and(|site| site != "same-origin" && site != "none"),
         }
@@ -120,7 +122,7 @@ impl GateHost {
 impl GateRequest {
     /// The path without its query.
     pub(crate) fn path(&self) -> &str {
-        self.uri.split(['?', '#']).next().unwrap_or_default()
+        self.uri.split('?').next().unwrap_or_default()
     }
 
     /// Whether it may change something, or open a line that does.

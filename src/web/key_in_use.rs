@@ -94,22 +94,15 @@ pub(crate) struct Asked {
 
 impl Asked {
     async fn look_up(self, app: &App) -> Result<KeyInUse> {
-        self.may_look_up(app)?;
+        self.may_look_up()?;
         let asked = self.clone();
         let found = app.read(move |conn| asked.find(conn)).await?;
         self.use_found(found, app).await
     }
 
-    /// That it may be looked up: [`Error::InvalidToken`] where its checksum is wrong, which takes no query, and
-    /// [`Error::TooManyAttempts`] after many that did not work, from one client.
-    pub(crate) fn may_look_up(&self, app: &App) -> Result<()> {
-        if !self.secret.is_well_formed() {
-            return Err(Error::InvalidToken);
-        }
-        match app.config().limits.are_on {
-            true => app.key_rates().check(&self.client(), MISSES_A_MINUTE, self.now),
-            false => Ok(()),
-        }
+    /// That it may be looked up: [`Error::InvalidToken`] where its checksum is wrong, which takes no query.
+    pub(crate) fn may_look_up(&self) -> Result<()> {
+        if self.secret.is_well_formed() { Ok(()) } else { Err(Error::InvalidToken) }
     }
 
     /// The key, if it works: one indexed query.
@@ -117,11 +110,13 @@ impl Asked {
         api_keys::authenticate(conn, &self.secret, self.now)
     }
 
-    /// The key that was found: its use is counted, and noted at most once a minute. [`Error::InvalidToken`] where none was.
+    /// The key that was found: its use is counted, and noted at most once a minute. [`Error::InvalidToken`] where none was, and
+    /// [`Error::TooManyAttempts`] after many of those from one client: never for a key that works, whoever its neighbours are.
     pub(crate) async fn use_found(self, found: Option<Presented>, app: &App) -> Result<KeyInUse> {
         let (rates, is_limited) = (app.key_rates(), app.config().limits.are_on);
         let Some(presented) = found else {
             if is_limited {
+                rates.check(&self.client(), MISSES_A_MINUTE, self.now)?;
                 rates.count(&self.client(), MISSES_A_MINUTE, self.now)?;
             }
             return Err(Error::InvalidToken);

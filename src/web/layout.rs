@@ -126,7 +126,7 @@ impl Layout {
         };
         let parts: &[&str] = match href {
             "/me" => &["/me/email", "/me/keys", "/me/delete", "/me/export"],
-            "/me/security" => &["/me/2fa", "/me/passkeys", "/me/password", "/me/logins"],
+            "/me/security" => &["/me/2fa", "/me/passkeys", "/me/providers", "/me/password", "/me/logins"],
             "/me/sessions" => &[],
             href => &[href],
         };

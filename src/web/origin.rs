@@ -17,7 +17,7 @@ use crate::{app::App, error::Error};
 const FROM_ELSEWHERE: [&str; 2] = ["/auth/saml/callback", "/auth/saml/logout"];
 
 // What a provider has posted is kept unjudged until its browser comes by itself; no cookie is read.
-const OIDC_CALLBACK: &str = "/auth/oidc/callback/";
+const OIDC_RESPONSE: &str = "/auth/oidc/callback/";
 
 /// Refuses an unsafe method from another site (Fetch Metadata; `Origin` where a browser does not send it). No browser adds an
 /// API key by itself.
@@ -27,7 +27,7 @@ pub(crate) async fn same_origin_writes(
 ) -> actix_web::Result<ServiceResponse<BoxBody>> {
     // At the host of a gate another origin is its own: what is asked there looks for itself. A key comes with nobody's cookie.
     let is_apart = FROM_ELSEWHERE.contains(&req.path())
-        || req.path().starts_with(OIDC_CALLBACK)
+        || req.path().starts_with(OIDC_RESPONSE)
         || gate_paths::is_for_proxies(req.path())
         || bearer::presented(req.request()).is_some();
     if !req.method().is_safe() && !is_apart && is_foreign(req.request()) {

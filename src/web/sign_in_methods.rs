@@ -87,7 +87,8 @@ impl SignInMethods {
         list.extend((!sso.is_required && config.magic_links).then(|| magic_link(user)));
         list.extend(sso.through.iter().map(|name| organisation(name)));
         if !sso.is_required {
-            list.extend(sso.providers.iter().map(|name| provider(name)));
+            list.extend(sso.providers.iter().map(|(name, known_as)| provider(name, known_as.as_deref())));
+            list.extend((sso.providers.is_empty() && !config.providers.is_empty()).then(no_provider));
         }
         mark_last_method(&mut list);
         Self {
@@ -104,8 +105,8 @@ impl SignInMethods {
 pub(crate) struct Sso {
     /// The names of the connections that know them.
     pub through: Vec<String>,
-    /// The names of the providers whose accounts open theirs.
-    pub providers: Vec<String>,
+    /// The names of the providers whose accounts open theirs, and what they are called there.
+    pub providers: Vec<(String, Option<String>)>,
     /// Whether they may not come in otherwise.
     pub is_required: bool,
 }
@@ -127,8 +128,15 @@ fn organisation(name: &str) -> SignInMethod {
     method("sso", name, 1, "Linked".to_owned())
 }
 
-fn provider(name: &str) -> SignInMethod {
-    method("provider", name, 1, "Connected".to_owned())
+fn provider(name: &str, known_as: Option<&str>) -> SignInMethod {
+    let state =
+        known_as.map_or_else(|| "Connected".to_owned(), |known_as| format!("Connected as {known_as}"));
+    SignInMethod { href: Some(("/me/providers", "Manage")), ..method("provider", name, 1, state) }
+}
+
+fn no_provider() -> SignInMethod {
+    let href = Some(("/me/providers", "Connect"));
+    SignInMethod { href, ..method("provider", "Accounts elsewhere", 0, "None".to_owned()) }
 }
 
 fn password(factors: Factors) -> SignInMethod {

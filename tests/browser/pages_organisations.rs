@@ -194,7 +194,11 @@ async fn every_page_about_api_keys_is_fit_for_everybody() {
     ada.open("/me/keys").await;
     inspector.look(&ada, "keys-none").await;
     ada.fill("Name", "Nightly build with a rather long name").await;
-    ada.field("Read your account: your name and email address").await.click().await.unwrap();
+    ada.field("Read your account, and use applications that take API keys as you")
+        .await
+        .click()
+        .await
+        .unwrap();
     ada.press("Create API key").await;
     ada.fill("Password", PASSWORD).await;
     ada.press("Confirm").await;

@@ -78,6 +78,7 @@ pub const BODIES: &[(&str, &str, &str)] = &[
     ("PUT", "/me/name", "name=Countess"),
     ("POST", "/me/name", "name=Countess"),
     ("POST", "/cancel-deletion", "token=$TOKEN"),
+    ("POST", "/dev/oidc/token", "grant_type=authorization_code"),
     ("POST", "/gate/trouble", "host=wiki.localhost"),
     ("POST", "/.vestibule/logout", "scope=here"),
     ("POST", "/me/keys", "name=Nightly&permissions=account:read"),
@@ -447,6 +448,8 @@ fn check_face(face: Face, method: &Method, path: &str, answer: &Answer) {
         "refused" => code == "invalid" && path.ends_with("/invitations"),
         "confirm" | "methods" => code == "reauthentication_required",
         "signIn" => code == "sso_required",
+        // Where a browser reads a sentence at the page that it goes to.
+        "message" => path.starts_with("/auth/oidc/"),
         "permission" => code == "forbidden",
         "members" => code == "role_in_use",
         _ => false,

@@ -246,10 +246,11 @@ const AT_THIS_MACHINE: &[(&[&str], bool)] = &[
 
 #[actix_web::test]
 async fn caught_mail_is_shown_at_this_machine_under_its_own_name_only() {
-    let apps = [TestApp::open().await, TestApp::with(&[("TRUSTED_PROXIES", "127.0.0.1")]).await];
+    let demo = ("DEMO_PROVIDER", "on");
+    let apps = [TestApp::with(&[demo]).await, TestApp::with(&[("TRUSTED_PROXIES", "127.0.0.1"), demo]).await];
     for app in &apps {
         for (lines, is_shown) in AT_THIS_MACHINE {
-            for path in ["/dev/mail", "/dev/idp", "/dev/idp/metadata"] {
+            for path in ["/dev/mail", "/dev/idp", "/dev/idp/metadata", "/dev/oidc/jwks"] {
                 let head = lines.join("\r\n").replace("PORT", &app.port.to_string());
                 let asked = format!("GET {path} HTTP/1.1\r\nconnection: close\r\n{head}\r\n\r\n");
                 let answer = speak(app.port, asked).await;

@@ -287,6 +287,8 @@ async fn a_write_from_another_site_is_refused_at_every_door_and_changes_nothing_
                     "/cancel-deletion",
                     "/me/delete/cancel",
                     "/auth/link",
+                    "/auth/oidc/complete",
+                    "/auth/oidc/login",
                     "/auth/saml/link",
                     "/auth/saml/login",
                     "/auth/saml/sign-out",
@@ -307,7 +309,10 @@ async fn a_write_from_another_site_is_refused_at_every_door_and_changes_nothing_
                     || is_apart.contains(&row.path)
                     // Nobody has a key.
                     || row.path.contains("/keys/")
-                    || row.path.starts_with("/me/passkeys") && row.path != "/me/passkeys/options";
+                    || row.path.starts_with("/me/passkeys") && row.path != "/me/passkeys/options"
+                    // Nor an account elsewhere.
+                    || row.path.starts_with("/me/providers/")
+                    || row.path.starts_with("/dev/oidc/");
                 if (turn, face) == (0, Face::Html) && !is_apart {
                     // The very same request from here does change something.
                     assert_ne!(everything(&app).await, before, "{}: {}", answer.request, answer.status);
@@ -426,6 +431,8 @@ async fn a_body_is_a_form_or_json_whole_and_of_a_size() {
             // There is no such organisation; members of none learn no more.
             // Nor has anybody such a key.
             let is_hidden = path.starts_with("/organisations/") || path.starts_with("/me/keys/");
+            // The demonstration provider is switched off here.
+            let is_hidden = is_hidden || path.starts_with("/dev/oidc/");
             let fits = [401, 422].contains(&status) || (status == 404 && is_hidden);
             // Nothing says that none is to be in use.
             let fits = fits || (status == 200 && path == "/me/organisation");
@@ -485,6 +492,7 @@ async fn a_route_that_needs_no_body_ignores_one() {
         let is_absent = [
             "/me/invitations/",
             "/me/passkeys/{id}",
+            "/me/providers/{id}",
             "/me/security/removed/{id}",
             "/me/sessions/{id}/was-me",
             "/me/keys/{id}",

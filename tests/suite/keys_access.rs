@@ -108,12 +108,11 @@ async fn all_hold(app: &TestApp, permissions: &[&str]) {
 
 /// Puts the note there that every path means.
 async fn write_note(acme: &Acme) {
-    acme.app.db_execute("DELETE FROM notes").await;
     let now = "(SELECT created_at FROM organisations)";
     acme.app
         .db_execute(&format!(
             "INSERT INTO notes (id, organisation_id, text, created_at, changed_at) \
-             VALUES ('{NOBODY}', '{}', 'Here', {now}, {now})",
+             VALUES ('{NOBODY}', '{}', 'Here', {now}, {now}) ON CONFLICT (id) DO UPDATE SET text = 'Here'",
             acme.id
         ))
         .await;
@@ -275,25 +274,26 @@ async fn a_key_of_a_member_s_does_what_the_member_may_and_a_policy_s_networks_bi
         ours.get(path).await.refuses(404, "not_found");
     }
 
-    // The networks bind them all; what is asked of a sign-in does not, for nobody signs in with one.
-    let policy = |network: &str| {
-        let asked = json!({
-            "secondFactorFrom": "2020-01-01T00:00:00Z", "sessionIdle": 15, "sessionLife": 60,
-            "signInMethods": ["sso"], "networks": [network],
-        });
-        format!("UPDATE organisations SET policy = '{asked}'")
-    };
+    // The networks bind them all. A person's shows one factor and no way to sign in; the organisation's own, no person at all.
     acme.app.wait(chrono::TimeDelta::hours(2));
-    for program in [&program, &ours] {
-        let asked = json!({ "organisation": "acme", "permission": "notes:read" });
-        acme.app.db_execute(&policy("127.0.0.0/8")).await;
-        program.get("/organisations/acme").await.is(200);
-        let told = program.post_json("/auth/check", asked.clone()).await.is(200).json();
-        assert_eq!(told["allowed"], true, "{told}");
-        acme.app.db_execute(&policy("203.0.113.0/24")).await;
-        program.get("/organisations/acme").await.refuses(403, "network_not_allowed");
-        let told = program.post_json("/auth/check", asked).await.is(200).json();
-        assert_eq!((&told["allowed"], &told["why"]), (&json!(false), &json!("network_not_allowed")));
+    for (asked, of_person, of_organisation) in [
+        (json!({ "sessionIdle": 15, "sessionLife": 60, "networks": ["127.0.0.0/8"] }), None, None),
+        (json!({ "networks": ["203.0.113.0/24"] }), Some("network_not_allowed"), Some("network_not_allowed")),
+        (json!({ "secondFactorFrom": "2020-01-01T00:00:00Z" }), Some("second_factor_required"), None),
+        (json!({ "secondFactorFrom": "2999-01-01T00:00:00Z" }), None, None),
+        (json!({ "signInMethods": ["sso"] }), Some("sign_in_method_not_allowed"), None),
+    ] {
+        acme.app.db_execute(&format!("UPDATE organisations SET policy = '{asked}'")).await;
+        for (program, why) in [(&program, of_person), (&ours, of_organisation)] {
+            let answer = program.get("/organisations/acme").await;
+            match why {
+                None => answer.is(200),
+                Some(code) => answer.refuses(403, code),
+            };
+            let asks = json!({ "organisation": "acme", "permission": "notes:read" });
+            let told = program.post_json("/auth/check", asks).await.is(200).json();
+            assert_eq!((&told["allowed"], &told["why"]), (&json!(why.is_none()), &json!(why)), "{asked}");
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! API keys: their secrets, how many there are, what suspends and ends them, and who hears of it.
 
+use std::collections::BTreeSet;
+
 use chrono::TimeDelta;
 use serde_json::json;
 use vestibule::{
@@ -246,7 +248,8 @@ async fn tries_and_uses_are_counted() {
     }
     let refused = by_key(&app, PLANTED).get("/me").await.refuses(429, "too_many_attempts");
     assert!(refused.header("retry-after").parse::<i64>().unwrap() <= 60);
-    by_key(&app, &secret).get("/me").await.refuses(429, "too_many_attempts");
+    // A key that works pays for no neighbour of its own.
+    by_key(&app, &secret).get("/me").await.is(200);
     ada.get("/me").await.is(200);
     app.wait(TimeDelta::minutes(1));
     for _ in 0..600 {
@@ -292,8 +295,8 @@ async fn secrets_begin_as_the_operator_wants_and_those_from_before_work_on() {
         }
     }
     let keys = ada.get(KEYS).await.json()["keys"].clone();
-    let hints: Vec<String> = keys.as_array().unwrap().iter().map(|key| text(&key["hint"])).collect();
-    assert_eq!(hints, [format!("{}…", &old[..9]), format!("{}…", &new[..9])]);
+    let hints: BTreeSet<String> = keys.as_array().unwrap().iter().map(|key| text(&key["hint"])).collect();
+    assert_eq!(hints, [&old, &new].map(|secret| format!("{}…", &secret[..9])).into());
     // One that is mistyped is one of ours where it begins so; else it is somebody's else.
     by_key(&node, &mistyped(&new)).get("/me").await.refuses(401, "invalid_token");
     by_key(&node, &mistyped(&old)).get("/me").await.refuses(401, "sign_in_required");

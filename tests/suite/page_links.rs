@@ -54,7 +54,10 @@ fn every_path_that_code_names_is_a_route() {
             let path = path.collect::<Vec<_>>().join("/");
             looked_at += usize::from(begins);
             // What is only compared with the end of a path is the end of one.
-            if begins && !routes.iter().any(|route| is_of(&path, route) || route.ends_with(&path)) {
+            // And others hang below an issuer.
+            let is_base = |route: &str| route.strip_prefix(&path).is_some_and(|rest| rest.starts_with('/'));
+            let leads = |route: &&str| is_of(&path, route) || route.ends_with(&path) || is_base(route);
+            if begins && !routes.iter().any(leads) {
                 found.push(format!("{}: {literal}", file.display()));
             }
         }

@@ -14,6 +14,7 @@ use crate::{
     harness::{Owner, PASSWORD, TestApp, rounds, token_in},
     idp::{Acme, ada},
     invitations::{BEN, accepts, invites, link_of},
+    keys,
     recovery::{ADA, LATER, X, intruder, not_me, ways_back},
     saml::forger::{IDP, Idp},
 };
@@ -119,6 +120,36 @@ async fn an_organisation_that_was_taken_through_somebody_else_goes_back() {
             "no report goes to the thief"
         );
         firm.was_told(BEN, "You're an editor now.").await;
+    }
+}
+
+/// What a key did that a disowned session made is that session's.
+#[actix_web::test]
+async fn what_was_done_with_a_key_that_a_disowned_session_made_is_undone() {
+    let firm = Firm::open().await;
+    let ada = firm.app.curl();
+    let credentials = json!({ "email": ADA, "password": PASSWORD });
+    ada.post_json("/login", credentials).await.is(200);
+    ada.steps_up().await;
+    let (backup, _) =
+        keys::makes(&ada, keys::KEYS, json!({ "name": "Backup", "permissions": ["account:read"] })).await;
+    firm.app.wait(TimeDelta::minutes(2));
+    let thief = intruder(&firm.app, X).await;
+    thief.steps_up().await;
+    let all =
+        json!({ "name": "Mine", "permissions": ["members:invite", "members:read", "organisation:read"] });
+    let (_, mine) = keys::makes(&thief, keys::KEYS, all).await;
+    let rolled = thief.post_json(&format!("/me/keys/{backup}/roll"), json!({})).await.is(200).json();
+    let with = |key: &str| firm.app.curl().with("authorization", &format!("Bearer {key}"));
+    invites(&with(&mine), EVE, "editor").await;
+    firm.app.wait(TimeDelta::seconds(10));
+    accepts(&firm.eve.curl, &link_of(&firm.app, EVE).await).await.is(200);
+
+    firm.presses().await;
+
+    assert_eq!(firm.roles().await, AS_BEFORE);
+    for key in [mine.as_str(), rolled["secret"].as_str().unwrap()] {
+        with(key).get("/organisations").await.refuses(401, "invalid_token");
     }
 }
 

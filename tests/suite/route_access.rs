@@ -57,7 +57,13 @@ fn turned_away(answer: &Answer) -> Option<&'static str> {
     let is_refused = |(code, way): &(&str, &str)| {
         let location = answer.header("location");
         // What leads to no organisation or provider, or is over, leads back to the sign-in page: no refusal either.
-        let back = [" /auth/saml/login", " /auth/sso/login", " /auth/oidc/login", " /auth/oidc/finish"];
+        let back = [
+            " /auth/saml/login",
+            " /auth/sso/login",
+            " /auth/oidc/login",
+            " /auth/oidc/callback",
+            " /auth/oidc/finish",
+        ];
         if back.iter().any(|path| answer.request.contains(path)) {
             return false;
         }
@@ -83,6 +89,8 @@ const SENSITIVE: [(Access, &[&str]); 4] = [
             "/me/2fa/recovery-codes",
             "/me/passkeys/options",
             "/me/passkeys/{id}/remove",
+            "/me/providers/{id}",
+            "/me/providers/{id}/remove",
             "/me/keys/{id}/roll",
             "/me/keys/{id}/resume",
             "/organisations/{slug}/keys/{id}/roll",

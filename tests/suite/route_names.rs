@@ -11,7 +11,7 @@ use vestibule::routes;
 use crate::imports::files_below;
 
 // URLs that answer with a document or lead on, and have no page.
-const WITHOUT_PAGE: [&str; 11] = [
+const WITHOUT_PAGE: [&str; 14] = [
     "/.well-known/change-password",
     "/.well-known/passkey-endpoints",
     "/auth/saml/certificate",
@@ -20,6 +20,9 @@ const WITHOUT_PAGE: [&str; 11] = [
     "/auth/saml/metadata",
     "/auth/sso/login",
     "/dev/idp/metadata",
+    "/dev/oidc/.well-known/openid-configuration",
+    "/dev/oidc/jwks",
+    "/dev/oidc/userinfo",
     "/me/export",
     "/metrics",
     "/static/{name}",

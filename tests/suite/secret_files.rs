@@ -289,7 +289,10 @@ fn every_secret_setting_takes_a_file_and_shows_nothing_of_it() {
             let output = run_program(arguments, &settings);
             assert_eq!(output.code, Some(0), "{output:?}");
             assert!(!output.out.contains("hunter2"), "{output:?}");
-            let line = output.out.lines().find(|line| line.contains(name)).unwrap();
+            let is_it = |line: &&str| {
+                line.split_whitespace().next() == Some(name) || line.contains(&format!("\"{name}\""))
+            };
+            let line = output.out.lines().find(is_it).unwrap();
             assert!(line.contains(file.to_str().unwrap()), "{line}");
         }
     }

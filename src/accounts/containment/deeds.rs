@@ -90,6 +90,9 @@ impl Deeds {
     }
 }
 
+// After which somebody knows the secret of an API key.
+const MAKES_SECRET: [&str; 2] = ["api_key_made", "api_key_rolled"];
+
 /// What these sessions did in organisations since a moment, whose people these are.
 pub(super) fn find(
     conn: &mut Conn,
@@ -111,6 +114,21 @@ pub(super) fn find(
     }
 }
 
+type Row = (AuditEventId, Timestamp, String, Option<UserId>, Option<SessionId>, Option<UserId>, String);
+
+/// The ids of the keys that these sessions made or rolled: whoever did knows the secret, and acts with it as before.
+fn known_keys(rows: &[Row], sessions: &HashSet<SessionId>) -> Result<HashSet<String>> {
+    let mut keys = HashSet::new();
+    for (_, _, event, _, session, _, detail) in rows {
+        let is_theirs = session.as_ref().is_some_and(|session| sessions.contains(session));
+        if is_theirs && MAKES_SECRET.contains(&event.as_str()) {
+            let detail: Value = serde_json::from_str(detail)?;
+            keys.extend(detail["key"].as_str().map(str::to_owned));
+        }
+    }
+    Ok(keys)
+}
+
 fn load(
     conn: &mut Conn,
     people: &HashSet<UserId>,
@@ -118,7 +136,6 @@ fn load(
     delegates: &Delegates,
     since: Timestamp,
 ) -> Result<Vec<Deed>> {
-    type Row = (AuditEventId, Timestamp, String, Option<UserId>, Option<SessionId>, Option<UserId>, String);
     let doers: HashSet<&UserId> = people.iter().chain(delegates.people()).collect();
     let rows: Vec<Row> = audit::table
         .filter(audit::actor_id.eq_any(doers))
@@ -135,11 +152,13 @@ fn load(
         ))
         .load(conn)?;
     let mut deeds = Vec::new();
+    let keys = known_keys(&rows, sessions)?;
     for (id, at, event, actor, session, subject, detail) in rows {
         let detail: Value = serde_json::from_str(&detail)?;
+        let by_key = detail["byKey"]["id"].as_str().is_some_and(|key| keys.contains(key));
+        let is_theirs = by_key || session.is_some_and(|session| sessions.contains(&session));
         let organisation = detail["organisation"].as_str().map(OrganisationId::from_text);
         let Some((organisation, actor)) = organisation.zip(actor) else { continue };
-        let is_theirs = session.is_some_and(|session| sessions.contains(&session));
         if is_theirs || delegates.act(&organisation, &actor, at) {
             deeds.push(Deed { id, at, event, organisation, actor, subject, detail });
         }

@@ -51,7 +51,7 @@ struct Header {
     lower: &'static str,
     /// `remote_user`.
     variable: String,
-    /// `Remote_User`: each that a program under WSGI, CGI or PHP cannot tell from it.
+    /// `Remote_User`, `Remote.User`: each that a program under WSGI, CGI or PHP cannot tell from it.
     twins: Vec<String>,
 }
 
@@ -62,7 +62,7 @@ impl Header {
         for word in &words[1..] {
             twins = twins
                 .iter()
-                .flat_map(|start| ["-", "_"].map(|dash| format!("{start}{dash}{word}")))
+                .flat_map(|start| ["-", "_", "."].map(|dash| format!("{start}{dash}{word}")))
                 .collect();
         }
         let name = twins.remove(0);

@@ -23,7 +23,7 @@ pub(super) async fn judge(
     let (host, raised, ip, now) =
         (asked.visitor.host.clone(), asked.raised.clone(), asked.visitor.ip, app.now());
     let key = Asked { secret, ip, now };
-    let permitted = key.may_look_up(app);
+    let permitted = key.may_look_up();
     let (looked_up, is_permitted) = (key.clone(), permitted.is_ok());
     let found = app
         .read(move |conn| {

@@ -12,7 +12,10 @@ use crate::{
     web::{Client, Input, Reply},
 };
 
-/// The secret.
+// Keys in one text.
+const MOST: usize = 10;
+
+/// The secret, alone or within a text.
 #[derive(Deserialize)]
 pub(crate) struct FoundForm {
     secret: String,
@@ -24,8 +27,14 @@ pub(crate) async fn create(client: Client, Input(form): Input<FoundForm>, app: D
         let whom = format!("found {}", client_network(&client.ip));
         app.key_rates().count(&whom, MISSES_A_MINUTE, app.now())?;
     }
-    let (actor, secret) = (client.actor(), Secret::<ApiKeySecret>::from_text(form.secret.trim()));
-    app.write(move |tx| api_keys::found(tx, &actor, &secret)).await?;
+    let actor = client.actor();
+    app.write(move |tx| {
+        // With whatever stood around it: a line of a file, an address, a header.
+        let words = form.secret.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let secrets = words.map(Secret::<ApiKeySecret>::from_text).filter(|one| one.is_well_formed());
+        secrets.take(MOST).try_for_each(|secret| api_keys::found(tx, &actor, &secret))
+    })
+    .await?;
     Ok(Reply::done(
         "/",
         "Thank you. If this is an API key of ours, it no longer works, and its owner hears of it.",

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
+    accounts::api_keys::ACCOUNT_READ,
     clock::Timestamp,
     ids::{ApiKeyId, UserId},
     model::{
@@ -58,6 +59,11 @@ pub(crate) enum State {
 }
 
 impl KeyView {
+    /// Whether it opens `GET /me`.
+    pub(super) fn reads_account(&self) -> bool {
+        self.permissions.iter().any(|name| name == ACCOUNT_READ)
+    }
+
     pub(super) fn new(key: &ApiKey, now: Timestamp) -> Self {
         let state = match (key.has_expired(now), key.suspended_at) {
             (true, _) => State::Expired,

@@ -1,4 +1,4 @@
-//! What a provider proved comes to something: a session, a connection, or one question more.
+//! What a provider verified comes to something: a session, a connection, or one question more.
 
 use actix_session::SessionExt;
 use actix_web::{HttpRequest, web::Data};
@@ -6,7 +6,7 @@ use askama::Template;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    exchange::Proved,
+    exchange::Verified,
     refused::{Browser, Refused, back},
 };
 use crate::{
@@ -38,11 +38,11 @@ pub(super) async fn settle(
     browser: &Browser,
     provider: &Provider,
     asked: &OidcRequestState,
-    proved: Proved,
+    verified: Verified,
 ) -> Result<Reply> {
     let refused = Refused { app, browser, provider, asked };
     match &asked.purpose {
-        OidcIntent::SignIn => match sign_in(app, req, browser, provider, asked, proved).await {
+        OidcIntent::SignIn => match sign_in(app, req, browser, provider, asked, verified).await {
             Err(error @ (Error::ProviderUnknown(_) | Error::SsoRequired(_) | Error::AccountLocked)) => {
                 refused.with(error.code(), error, "refused").await
             }
@@ -62,7 +62,7 @@ pub(super) async fn settle(
             let (name, device) = (provider.name.clone(), browser.client.device().name());
             let connected = app
                 .write(move |tx| {
-                    provider_linking::connect(tx, &actor, &user, &provider, &proved.profile, &device)
+                    provider_linking::connect(tx, &actor, &user, &provider, &verified.profile, &device)
                 })
                 .await;
             let sentence = match connected {
@@ -96,14 +96,14 @@ async fn sign_in(
     browser: &Browser,
     provider: &Provider,
     asked: &OidcRequestState,
-    proved: Proved,
+    verified: Verified,
 ) -> Result<Reply> {
     let next = oidc_request::next(&app.config().keys, asked)?;
     let (client, remembered) = (browser.client.clone(), asked.remembered);
     let (of, goes_to) = (provider.clone(), next.clone());
     let step = app
         .write(move |tx| {
-            let Proved { profile, sid } = proved;
+            let Verified { profile, sid } = verified;
             Ok(match provider_sign_in::resolve(tx, &client, &of, &profile)? {
                 Resolution::Known(user, identity) => {
                     let there = (&identity, sid.as_deref());

@@ -34,8 +34,8 @@ pub(super) struct Came<'a> {
     pub asked_at: Timestamp,
 }
 
-/// What a provider proved.
-pub(super) struct Proved {
+/// What a provider verified.
+pub(super) struct Verified {
     /// Who it is.
     pub profile: ProviderProfile,
     /// What the provider calls its session.
@@ -49,14 +49,14 @@ pub(super) async fn exchange(
     provider: &Provider,
     discovered: Option<&Discovered>,
     came: &Came<'_>,
-) -> Result<std::result::Result<Proved, Reason>> {
+) -> Result<std::result::Result<Verified, Reason>> {
     match discovered {
         None => Ok(by_oauth(app, provider, came).await),
         Some(discovered) => by_oidc(app, provider, discovered, came).await,
     }
 }
 
-async fn by_oauth(app: &App, provider: &Provider, came: &Came<'_>) -> std::result::Result<Proved, Reason> {
+async fn by_oauth(app: &App, provider: &Provider, came: &Came<'_>) -> std::result::Result<Verified, Reason> {
     let tokens = redeem(app, provider, github::TOKEN_ENDPOINT, github::CLIENT_AUTHENTICATION, came).await?;
     let user = ask(app, github::USER_ENDPOINT, &tokens).await?;
     let emails = ask(app, github::EMAILS_ENDPOINT, &tokens).await?;
@@ -65,7 +65,7 @@ async fn by_oauth(app: &App, provider: &Provider, came: &Came<'_>) -> std::resul
     }
     let claims = github::read_user(&user.body, &emails.body)?;
     let subject = claims.identifier("sub").ok_or(Reason::NoSubject)?.to_owned();
-    Ok(Proved { profile: read_profile(provider, came, github::ISSUER, &subject, &claims), sid: None })
+    Ok(Verified { profile: read_profile(provider, came, github::ISSUER, &subject, &claims), sid: None })
 }
 
 async fn by_oidc(
@@ -73,7 +73,7 @@ async fn by_oidc(
     provider: &Provider,
     Discovered { metadata, keys }: &Discovered,
     came: &Came<'_>,
-) -> Result<std::result::Result<Proved, Reason>> {
+) -> Result<std::result::Result<Verified, Reason>> {
     let redeemed =
         redeem(app, provider, &metadata.token_endpoint, metadata.client_authentication, came).await;
     let (tokens, token) = match redeemed {
@@ -119,7 +119,7 @@ async fn by_oidc(
         }
     }
     let profile = read_profile(provider, came, &read.issuer, &read.subject, &claims);
-    Ok(Ok(Proved { profile, sid: read.session_id }))
+    Ok(Ok(Verified { profile, sid: read.session_id }))
 }
 
 async fn redeem(

@@ -183,11 +183,11 @@ fn consume_response(
     let profile = mapping.profile(&statement);
     let identity = (&statement.name, &profile);
     let detail = attempt_detail(&statement);
-    let attempt = match sso_attempts::note_proved(tx, client, connection, tester.as_ref(), identity, detail)?
-    {
-        Noted::Test(to) => return Ok(to),
-        Noted::Proved(attempt) => attempt,
-    };
+    let attempt =
+        match sso_attempts::note_verified(tx, client, connection, tester.as_ref(), identity, detail)? {
+            Noted::Test(to) => return Ok(to),
+            Noted::Verified(attempt) => attempt,
+        };
     let there = statement
         .name_id
         .as_ref()

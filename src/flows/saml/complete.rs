@@ -9,7 +9,7 @@ use crate::{
         authn_request,
         sso_attempts::{self, ANOTHER_BROWSER},
         sso_policy,
-        sso_sign_in::{self, ProvedIdentity, SsoResult},
+        sso_sign_in::{self, SsoResult, VerifiedIdentity},
     },
     app::App,
     clock::Timestamp,
@@ -78,7 +78,7 @@ pub(crate) async fn complete(
     Ok(sso_result::reply(&app, &req, came, next)?.respond_to(&req).map_into_boxed_body())
 }
 
-impl From<Handoff> for ProvedIdentity {
+impl From<Handoff> for VerifiedIdentity {
     fn from(handoff: Handoff) -> Self {
         let profile = MappedProfile {
             email: handoff.email.as_deref().and_then(|email| EmailAddress::parse(email).ok()),

@@ -52,6 +52,10 @@ impl Words {
                 ("Replace your recovery codes", Some("Make new codes"), "/me/security")
             }
             ["me", "passkeys", _, "remove"] => ("Remove the passkey", Some("Remove passkey"), "/me/passkeys"),
+            ["me", "providers", _, "remove"] => {
+                ("Disconnect an account elsewhere", Some("Disconnect"), "/me/providers")
+            }
+            ["me", "providers", _] => ("Connect an account elsewhere", None, "/me/providers"),
             ["me", "delete"] => ("Delete your account", Some("Delete account"), "/me/delete"),
             _ => ("Continue", None, "/me/security"),
         };

@@ -70,6 +70,7 @@ pub(crate) trait AuditEvent: Serialize {
 macro_rules! audit_events {
     ($($(#[$doc:meta])* $variant:ident $fields:tt => $kind:ident($($word:literal),+),)+) => {
         /// What this use case records.
+        #[allow(clippy::enum_variant_names, reason = "an event is called as in the record")]
         #[derive(Debug, serde::Serialize)]
         #[serde(untagged, rename_all_fields = "camelCase")]
         pub(crate) enum Event { $($(#[$doc])* $variant $fields,)+ }

@@ -58,8 +58,8 @@ fn what_it_signs_passes_every_check() {
         read_logout_token(&one().logout_token(&gina, "vestibule", "j", now()).unwrap(), &expected).unwrap();
     assert_eq!((logout.subject.as_deref(), logout.session_id), (Some("gina"), None));
 
-    let ines = Known { subject: "ines", email: None, name: "Ines", group: None };
-    let body = DevProvider::userinfo(&ines).to_string();
-    let claims = read_userinfo(200, Some("application/json"), &body, "ines").unwrap();
+    let iris = Known { subject: "iris", email: None, name: "Iris", group: None };
+    let body = DevProvider::userinfo(&iris).to_string();
+    let claims = read_userinfo(200, Some("application/json"), &body, "iris").unwrap();
     assert_eq!(email(&claims, AddressTrust::Always), None);
 }

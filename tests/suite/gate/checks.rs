@@ -55,6 +55,14 @@ async fn what_a_proxy_does_not_say_once_is_not_guessed_case_a8_2_case_a8_16() {
             ask(wrong).await.refuses(403, "gate_untrusted");
         }
     }
+    // What two programs may read differently is never open.
+    for uri in ["/public#/../private", "/public/#", "/public/caf\u{e9}", "/public?a#b"] {
+        let mut headers = right();
+        headers[3] = line("x-forwarded-uri", uri);
+        let is_open = uri.starts_with("/public?");
+        let answer = ask(headers).await;
+        assert_eq!(answer.status == 200, is_open, "{uri}: {}", answer.status);
+    }
     // What a visitor writes into headers that nothing asks for counts for nothing.
     let spoofed = |more: &[(&str, &str)]| {
         let mut headers = right();
@@ -212,6 +220,9 @@ async fn what_another_site_makes_a_browser_send_is_refused_sockets_included_case
         ("rubbish", "", false),
         ("", "https://evil.example", false),
         ("", "null", false),
+        ("cross-site", "null", false),
+        // As under `Referrer-Policy: no-referrer`.
+        ("same-origin", "null", true),
         ("same-origin", "https://evil.example", false),
     ] {
         for kind in ["POST", "DELETE", "PATCH", "socket"] {

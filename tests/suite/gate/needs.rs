@@ -118,6 +118,8 @@ async fn a_check_asks_for_more_and_never_for_less() {
         ("vestibule-role=nowhere:owner", "application_forbidden"),
         ("vestibule-role=acme:nothing:read", "application_forbidden"),
         // What cannot be read is not let through.
+        ("Vestibule-acr=2fa", "gate_untrusted"),
+        ("vestibule_acr=2fa", "gate_untrusted"),
         ("vestibule-recent=soon", "gate_untrusted"),
         ("vestibule-acr=0fa", "gate_untrusted"),
         ("vestibule-rule=acme", "gate_untrusted"),

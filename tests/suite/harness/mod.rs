@@ -100,6 +100,8 @@ impl TestApp {
             ("WORKERS", "2"),
             // Catalogues are the tests' own.
             ("EXAMPLE_NOTES", "off"),
+            // So are providers.
+            ("DEMO_PROVIDER", "off"),
             // Tests do in a second what people do in a day. Those of the limits turn them on.
             ("THROTTLE", if settings.contains(&("MODE", "production")) { "on" } else { "off" }),
         ];

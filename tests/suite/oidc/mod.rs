@@ -115,8 +115,8 @@ async fn an_address_that_is_not_verified_opens_nothing_and_tells_nothing() {
     let provider = Provider::start();
     let app = provider.site(&[]).await;
     let owner = account(&app.verified("gina@example.com").await).await;
-    for said in [json!(false), json!("false"), Value::Null] {
-        let who = json!({"sub": said.to_string(), "email": "gina@example.com", "email_verified": said});
+    for told in [json!(false), json!("false"), Value::Null] {
+        let who = json!({"sub": told.to_string(), "email": "gina@example.com", "email_verified": told});
         let browser = app.browser();
         provider.signs_in(&app, &browser, &who).await.goes_to("/me");
         let me = account(&browser).await;
@@ -141,13 +141,13 @@ async fn an_account_that_someone_made_with_the_address_ends_with_its_password() 
 async fn where_no_address_came_it_is_asked_for_and_leads_into_no_account() {
     let provider = Provider::start();
     let app = provider.site(&[]).await;
-    let owner = account(&app.verified("ines@example.com").await).await;
+    let owner = account(&app.verified("iris@example.com").await).await;
     let browser = app.browser();
-    provider.says(json!({"sub": "ines"}));
-    provider.signs_in(&app, &browser, &json!({"sub": "ines"})).await.goes_to("/auth/oidc/complete");
+    provider.says(json!({"sub": "iris"}));
+    provider.signs_in(&app, &browser, &json!({"sub": "iris"})).await.goes_to("/auth/oidc/complete");
     browser.get("/auth/oidc/complete").await.is(200).says("share your email address");
-    browser.post("/auth/oidc/complete", &[("email", "ines")]).await.is(422).says("aria-invalid");
-    browser.post("/auth/oidc/complete", &[("email", "ines@example.com")]).await.goes_to("/me");
+    browser.post("/auth/oidc/complete", &[("email", "iris")]).await.is(422).says("aria-invalid");
+    browser.post("/auth/oidc/complete", &[("email", "iris@example.com")]).await.goes_to("/me");
     let me = account(&browser).await;
     assert_ne!(me["id"], owner["id"]);
     assert_eq!(me["emailVerified"], false);

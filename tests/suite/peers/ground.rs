@@ -188,9 +188,9 @@ pub(super) const IDENTITY: [&str; 6] =
 /// A visitor who passes for somebody else, in every spelling that such an application cannot tell apart.
 pub(super) fn spoofing(visitor: Visitor) -> Visitor {
     let spelled = IDENTITY.iter().flat_map(|name| match name.split('-').collect::<Vec<_>>()[..] {
-        [a, b] => vec![format!("{a}-{b}"), format!("{a}_{b}")],
+        [a, b] => ["-", "_", "."].map(|dash| format!("{a}{dash}{b}")).to_vec(),
         [a, b, c] => {
-            let dashes = ["--", "-_", "_-", "__"];
+            let dashes = ["--", "-_", "_-", "__", "..", ".-", "_."];
             dashes.iter().map(|d| format!("{a}{}{b}{}{c}", &d[..1], &d[1..])).collect()
         }
         _ => unreachable!(),

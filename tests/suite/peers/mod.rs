@@ -1,10 +1,12 @@
-//! What is not ours. Proxies, in `gate`, and applications behind them, in `recipes`; and identity providers, with their own
+//! What is not ours. Proxies, in `gate`, and applications behind them, in `recipes`; a provider that people sign in with, in
+//! `oidc`; and identity providers, with their own
 //! defaults: SimpleSAMLphp, the npm package samlp, and pysaml2 from PyPI. `bin/test peers` installs them; where one is not, its
 //! tests say so and are skipped.
 
 mod gate;
 mod ground;
 mod keys;
+mod oidc;
 mod recipes;
 mod signing_in;
 mod signing_out;
@@ -47,7 +49,7 @@ impl Kind {
     fn command(self) -> Option<Command> {
         let (setting, script) = match self {
             SimpleSamlPhp => ("SIMPLESAMLPHP", "tests/peers/simplesamlphp.js"),
-            Samlp => ("SAMLP_MODULES", "tests/peers/samlp.js"),
+            Samlp => ("PEER_MODULES", "tests/peers/samlp.js"),
             Pysaml2 => ("PYSAML2_PYTHON", "tests/peers/pysaml2_idp.py"),
         };
         let Ok(place) = std::env::var(setting) else {

@@ -97,7 +97,7 @@ async fn express(modules: &str, recipe: &str, vestibule: &str) -> (tempfile::Tem
 
 #[actix_web::test]
 async fn express_learns_who_is_there() {
-    let Some(modules) = installed("SAMLP_MODULES") else { return };
+    let Some(modules) = installed("PEER_MODULES") else { return };
     let (_folder, port, running) = express(&modules, &blocks("js")[0], "").await;
     let nobody = Visitor::curl(port).get_once("/").await.is(200).json();
     assert_eq!(nobody, Value::Null);
@@ -106,7 +106,7 @@ async fn express_learns_who_is_there() {
 
 #[actix_web::test]
 async fn express_asks_who_is_there() {
-    let Some(modules) = installed("SAMLP_MODULES") else { return };
+    let Some(modules) = installed("PEER_MODULES") else { return };
     let app = TestApp::open().await;
     let (_folder, port, _running) = express(&modules, &blocks("js")[1], &app.base_url).await;
     let ada = app.verified("ada@example.com").await;

@@ -106,7 +106,7 @@ async fn the_organisation_s_way_stays_open_and_connects_what_was_there_case_88()
     let browser = app.browser();
 
     acme.signs_in(&app, &browser, &ada()).await.goes_to("/auth/link");
-    let old = [("email", "ada@example.com"), ("password", PASSWORD), ("next", "/auth/saml/link")];
+    let old = [("email", "ada@example.com"), ("password", PASSWORD), ("next", "/auth/link")];
     browser.post("/login", &[("email", "ada@example.com"), ("password", "wrong")]).await.is(401);
     browser.post("/login", &old).await.goes_to("/auth/link");
     browser.post("/auth/saml/link", &[]).await.goes_to("/me");

@@ -203,7 +203,7 @@ async fn with_a_proof_the_account_is_connected_once_its_person_signs_in_the_old_
     browser.post("/auth/saml/link", &[]).await.is(422);
     assert_eq!(app.count("identities").await, 0);
 
-    let old = [("email", "ada@example.com"), ("password", PASSWORD), ("next", "/auth/saml/link")];
+    let old = [("email", "ada@example.com"), ("password", PASSWORD), ("next", "/auth/link")];
     browser.post("/login", &old).await.goes_to("/auth/link");
     browser.get("/auth/saml/link").await.is(200).says("Link accounts");
     browser.post("/auth/saml/link", &[]).await.goes_to("/me");

@@ -215,7 +215,7 @@ async fn one_node_at_a_time_asks_an_issuer() {
 
     assert_eq!(won(join_all((0..50).map(|_| turns())).await), 1);
     test.clock.advance(issuer::RETRY_AFTER);
-    assert_eq!(won(join_all((0..50).map(|_| turns())).await), 1, "whoever took it may have died");
+    assert_eq!(won(join_all((0..50).map(|_| turns())).await), 1, "its owner may have died");
     test.app.write(|tx| issuer::keep(tx, ISSUER, "{}", "{}")).await.unwrap();
     let keys = || test.app.write(|tx| issuer::take_keys_turn(tx, ISSUER));
     assert_eq!(won(join_all((0..50).map(|_| keys())).await), 0, "they were read just now");

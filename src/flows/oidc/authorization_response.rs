@@ -152,10 +152,10 @@ async fn answer(
         secrets: oidc_request::secrets(&app.config().keys, &asked)?,
         asked_at: Timestamp::from_unix(asked.at),
     };
-    let proved = exchange(app, &provider, discovered.as_ref(), &came).await?;
+    let verified = exchange(app, &provider, discovered.as_ref(), &came).await?;
     drop(permit);
-    match proved {
-        Ok(proved) => settle(app, req, &browser, &provider, &asked, proved).await,
+    match verified {
+        Ok(verified) => settle(app, req, &browser, &provider, &asked, verified).await,
         Err(reason) => refused.by(reason).await,
     }
 }

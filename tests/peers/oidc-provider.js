@@ -1,0 +1,24 @@
+// The npm package oidc-provider, with its defaults but for its people, its one client, and a scope for each claim. It shows its
+// own pages to sign in and to agree. Prints its issuer once it listens.
+'use strict';
+
+const { Provider } = require('oidc-provider');
+
+const { port, client } = JSON.parse(process.argv[2]);
+const issuer = `http://localhost:${port}`;
+
+// Whoever is called so has such an address; hugo's is not confirmed, and iris tells none.
+const people = (sub) => {
+  const email = sub === 'iris' ? {} : { email: `${sub}@example.com`, email_verified: sub !== 'hugo' };
+  return { accountId: sub, claims: () => ({ sub, name: `${sub[0].toUpperCase()}${sub.slice(1)}`, ...email }) };
+};
+
+const provider = new Provider(issuer, {
+  clients: [client],
+  claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name'] },
+  cookies: { keys: ['of one test'] },
+  findAccount: (_, sub) => people(sub),
+  pkce: { required: () => true },
+});
+
+provider.listen(port, '127.0.0.1', () => console.log(issuer));
