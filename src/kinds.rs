@@ -3,24 +3,6 @@
 use crate::text_enum;
 
 text_enum! {
-    /// Why an invitation cannot be answered.
-    DeadInvitation {
-        /// There is none, or no more.
-        Unknown => "unknown",
-        /// A later email has another link.
-        Replaced => "replaced",
-        /// It was taken back, or whoever sent it may invite nobody any more.
-        Revoked => "revoked",
-        /// Somebody joined by it.
-        Accepted => "accepted",
-        /// Its reader said no.
-        Declined => "declined",
-        /// Nobody answered in time.
-        Expired => "expired",
-    }
-}
-
-text_enum! {
     /// How a session began.
     AuthMethod {
         /// With a password.

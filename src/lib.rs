@@ -5,7 +5,7 @@
 //!
 //! | floor | who lives there |
 //! |---|---|
-//! | 6 | [`routes`], [`server`], [`cli`]: every URL on one page; the commands; [`internals`]: what the tests look into |
+//! | 6 | [`routes`], [`server`], [`cli`]: every URL on one page; the commands; [`refusals`]: every code; [`internals`]: what the tests look into |
 //! | 5 | [`flows`]: verbs, which never know each other |
 //! | 4 | [`web`]: the vocabulary of HTTP: replies with two faces, inputs, guards, the one door |
 //! | 3 | [`accounts`]: use cases and policy, without HTTP; [`app`], [`jobs`], [`metrics`]: what a request may use; what runs by itself |
@@ -82,5 +82,6 @@ mod flows;
 pub mod cli;
 #[doc(hidden)]
 pub mod internals;
+mod refusals;
 pub mod routes;
 pub mod server;

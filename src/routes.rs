@@ -12,7 +12,6 @@ use self::{
     entry::{any, delete, get, post, put},
 };
 use crate::{
-    error::Error,
     flows::{
         cancel_deletion, check, confirm, csp_reports, delete, email, export, factor_reset, forgot_password,
         front, gate, health, keys, link, login, login_passkey, logins, logout, magic_link, me, methods,
@@ -23,6 +22,7 @@ use crate::{
     web::{
         assets, error_response,
         listed_routes::{ListedRoute, ListedRoutes},
+        request_refused::METHOD_NOT_ALLOWED,
         together::FirstReads,
     },
 };
@@ -256,7 +256,7 @@ async fn wrong_method(req: HttpRequest) -> HttpResponse {
         }
         methods.into_iter().map(|(path, methods)| (path, methods.join(", "))).collect()
     });
-    let mut answer = error_response::render(&req, &Error::MethodNotAllowed);
+    let mut answer = error_response::render(&req, &METHOD_NOT_ALLOWED.error());
     let pattern = req.match_pattern().unwrap_or_default();
     if let Some(value) = allowed.get(pattern.as_str()).and_then(|methods| methods.parse().ok()) {
         answer.headers_mut().insert(header::ALLOW, value);

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::{
     api_keys::Presented,
     organisation_policy::{self, Credential, SessionTraits},
-    policy::{self, Membership},
+    policy::{self, Membership, PERSON_REQUIRED},
     sessions,
 };
 use crate::{
@@ -70,7 +70,7 @@ impl AccessRequest {
     }
 
     /// The same whatever the organisation asks of the session: to see why, and to leave. The errors are those of [`require`],
-    /// and [`Error::OrganisationMoved`] for members who use a former slug.
+    /// and [`ORGANISATION_MOVED`] for members who use a former slug.
     pub(crate) fn decide_unbound(&self, conn: &mut Conn) -> Result<Membership> {
         let Some(mine) = self.membership(conn)? else { return Err(self.moved(conn)?) };
         mine.ensure_stays()?;
@@ -92,15 +92,15 @@ impl AccessRequest {
         self.actor.user.as_ref().ok_or(Error::NotFound)
     }
 
-    /// The session that acts. [`Error::PersonRequired`] where a key does.
+    /// The session that acts. [`PERSON_REQUIRED`] where a key does.
     pub(crate) fn session(&self) -> Result<&SessionTraits> {
         match &self.by {
             By::Session(session) => Ok(session),
-            By::ApiKey(..) => Err(Error::PersonRequired),
+            By::ApiKey(..) => Err(PERSON_REQUIRED.error()),
         }
     }
 
-    /// That a request of its own would still find whoever acts. [`Error::SignIn`] or [`Error::InvalidToken`] otherwise.
+    /// That a request of its own would still find whoever acts. [`Error::Unauthenticated`] or [`INVALID_TOKEN`] otherwise.
     pub(crate) fn require_live(&self, conn: &mut Conn, now: Timestamp) -> Result<()> {
         match &self.by {
             By::Session(_) => sessions::require_live(conn, &self.actor, now),
@@ -126,7 +126,7 @@ impl AccessRequest {
                 None => None,
             },
         };
-        Ok(moved.map_or(Error::NotFound, |moved| Error::OrganisationMoved(moved.organisation.slug)))
+        Ok(moved.map_or(Error::NotFound, |moved| policy::organisation_moved(moved.organisation.slug)))
     }
 
     /// The answer in a write, while nobody else changes the organisation or ends the session that acts.

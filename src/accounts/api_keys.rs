@@ -9,13 +9,13 @@ mod expiry;
 mod found;
 mod presented;
 mod rates;
+mod refused;
 mod telling;
 
 use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 
-use self::telling::{tell_owners, tell_person};
 pub(crate) use self::{
     endings::suspend,
     events::Event,
@@ -23,10 +23,15 @@ pub(crate) use self::{
     found::found,
     presented::{KeyOwner, Presented, authenticate},
     rates::{MISSES_A_MINUTE, Rates, USES_A_MINUTE},
+    refused::{INVALID_TOKEN, KEY_LIMIT, REFUSALS},
+};
+use self::{
+    refused::key_limit,
+    telling::{tell_owners, tell_person},
 };
 use super::{
     permissions,
-    policy::{self, Membership},
+    policy::{self, Membership, ORGANISATION_LEAVING},
     security_changes, sessions,
 };
 use crate::{
@@ -130,8 +135,8 @@ impl Owner<'_> {
     }
 }
 
-/// Makes a key. A person's is for one organisation only where `only_for` has its slug. [`Error::KeyLimit`] where there are as
-/// many as may be; [`Error::Forbidden`] where an organisation's would do what its maker may not.
+/// Makes a key. A person's is for one organisation only where `only_for` has its slug. [`KEY_LIMIT`] where there are as
+/// many as may be; [`FORBIDDEN`] where an organisation's would do what its maker may not.
 pub(crate) fn make(
     tx: &mut Tx,
     actor: &Actor,
@@ -143,7 +148,7 @@ pub(crate) fn make(
     ensure_known(tx.conn, owner.kind(), &wanted.permissions)?;
     let (of, most) = owner.of();
     if api_key::list(tx.conn, of)?.len() >= most {
-        return Err(Error::KeyLimit(most));
+        return Err(key_limit(most));
     }
     let (user, organisation, made_by) = match owner {
         Owner::Person(user, _) => (Some(&user.id), only_for_id(tx.conn, actor, only_for)?, &user.id),
@@ -185,7 +190,7 @@ fn only_for_id(conn: &mut Conn, actor: &Actor, slug: Option<&str>) -> Result<Opt
     let Some(slug) = slug else { return Ok(None) };
     match policy::require(conn, actor, Named::Slug(slug), Permission::OrganisationRead) {
         Ok(by) => Ok(Some(by.organisation.id)),
-        Err(Error::NotFound | Error::OrganisationLeaving(_)) => {
+        Err(Error::NotFound | Error::Refused(ORGANISATION_LEAVING, _)) => {
             let sentence = "Choose an organisation that you belong to, by its short name.";
             Err(Error::Invalid(Errors::one("organisation", sentence)))
         }
@@ -250,7 +255,7 @@ fn owned(conn: &mut Conn, owner: &Owner, id: &ApiKeyId) -> Result<ApiKey> {
 }
 
 /// Gives a key another secret, which works as long as the one before was to. That one works on for `overlap`, unless the key
-/// was suspended; and the one before it no longer. [`Error::Forbidden`] where an organisation's does what its roller may not.
+/// was suspended; and the one before it no longer. [`FORBIDDEN`] where an organisation's does what its roller may not.
 pub(crate) fn roll(
     tx: &mut Tx,
     actor: &Actor,

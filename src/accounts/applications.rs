@@ -2,13 +2,34 @@
 
 use crate::{
     db::Tx,
-    error::{Error, Result},
+    error::{Error, Result, refusals},
     ids::ApplicationId,
     model::{
         application::{self, Application},
         audit::{self, Actor, audit_events},
     },
 };
+
+refusals! {
+    /// Somebody who is signed in and may not use the application.
+    APPLICATION_FORBIDDEN = (
+        "application_forbidden", 403, "You may not use {}. Ask the people who run it to let you."
+    );
+    /// A host that no application in use is at.
+    APPLICATION_UNKNOWN = (
+        "application_unknown", 403, "No application is registered at this address. Its operator can add it."
+    );
+    /// The application asks for a stronger sign-in.
+    APPLICATION_SECOND_FACTOR = (
+        "second_factor_required", 403,
+        "This application asks for two-step verification. Confirm it's you with a second step."
+    );
+}
+
+/// [`APPLICATION_FORBIDDEN`] of this name.
+pub(crate) fn application_forbidden(application: String) -> Error {
+    APPLICATION_FORBIDDEN.about(application)
+}
 
 audit_events! {
     /// An operator added an application.

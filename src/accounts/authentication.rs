@@ -12,7 +12,7 @@ use super::{
 use crate::{
     clock::Timestamp,
     db::{Conn, Tx},
-    error::{Error, Result},
+    error::Result,
     ids::{ConnectionId, PasskeyId, SessionId, UserId},
     kinds::{AuthMethod, Factor},
     mail::{EmailKind, emails},
@@ -142,7 +142,7 @@ fn enforce_sso_policy(tx: &mut Tx, client: &ClientFacts, user: &User) -> Result<
     {
         return Ok(());
     }
-    Err(Error::SsoRequired(urls::sso_login(user.email.spelled())))
+    Err(sso_policy::sso_required(urls::sso_login(user.email.spelled())))
 }
 
 /// Whether this browser is about to connect `user` with what an organisation says of them.

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use super::{client_facts::ClientFacts, sso_policy};
 use crate::{
     db::Tx,
-    error::{Error, Result},
+    error::{Result, refusals},
     ids::ConnectionId,
     model::{
         connection, network,
@@ -16,6 +16,14 @@ use crate::{
     saml::{self, AuthnRequestParams, BindingMessage},
     secret::{Keys, Secret},
 };
+
+refusals! {
+    /// A single sign-on that was refused, or that took too long. Its owners see why.
+    SSO_REFUSED = (
+        "sso_refused", 403,
+        "Signing in with your organisation didn't work. Try again; if it fails again, tell your administrator."
+    ).page("You are not signed in", "/login", "Back to sign in");
+}
 
 const SEAL: &str = "saml_arrival";
 
@@ -34,7 +42,7 @@ pub(crate) struct NewAuthnRequest {
     pub remembered: bool,
 }
 
-/// Makes the message that the browser takes there (saml-profiles §4.1.3). [`Error::SsoRefused`] where the connection is out of
+/// Makes the message that the browser takes there (saml-profiles §4.1.3). [`SSO_REFUSED`] where the connection is out of
 /// use and this is no test of it, or its metadata is not good enough.
 pub(crate) fn create(tx: &mut Tx, client: &ClientFacts, new: NewAuthnRequest) -> Result<BindingMessage> {
     let limit = Limit::new(
@@ -47,9 +55,9 @@ pub(crate) fn create(tx: &mut Tx, client: &ClientFacts, new: NewAuthnRequest) ->
     let is_test = matches!(new.intent, SsoIntent::Test { .. } | SsoIntent::TestByLink);
     let connection = connection::by_id(tx.conn, &new.connection)?;
     if !is_test && sso_policy::is_out_of_use(tx.conn, &connection)? {
-        return Err(Error::SsoRefused);
+        return Err(SSO_REFUSED.error());
     }
-    let provider = connection.provider(tx.now).map_err(|_| Error::SsoRefused)?;
+    let provider = connection.provider(tx.now).map_err(|_| SSO_REFUSED.error())?;
     let mut service = service_key::service(tx.conn, tx.config)?;
     if connection.sends_unsigned && !provider.wants_signed_requests {
         service.keys.clear();

@@ -10,12 +10,12 @@ use serde_json::Value;
 use super::passkeys;
 use crate::{
     db::{Conn, Tx},
-    error::{Error, Result},
+    error::{Error, Result, refusals},
     ids::{PasskeyId, SessionId, UserId},
     model::{
         audit::Actor,
         network,
-        passkey::{self, Passkey},
+        passkey::{self, PASSKEY_TAKEN, Passkey},
         rate_limit::{self, Limit},
         sign_in::Outcome,
         token::{self, PASSKEY_CEREMONY, PendingSignIn, Purpose, RegisterPasskey, UsePasskey},
@@ -24,6 +24,11 @@ use crate::{
     secret::{self, Secret},
     webauthn::{Assertion, Challenge, Credential, Registration, RelyingParty, Verdict},
 };
+
+refusals! {
+    /// A passkey was asked for too long ago, by another browser, or its answer was used before.
+    PASSKEY_EXPIRED = ("passkey_expired", 422, "That took too long, or was answered before. Try it again.");
+}
 
 const SEAL: &str = "passkey_ceremony";
 
@@ -119,20 +124,20 @@ fn send_out<P: Purpose<Claim = String>>(
     Ok(challenge.options)
 }
 
-/// Takes a challenge back with its answer, once. [`Error::PasskeyExpired`] where it was not asked for here, or is used
+/// Takes a challenge back with its answer, once. [`PASSKEY_EXPIRED`] where it was not asked for here, or is used
 /// up or too old.
 fn consume_challenge<P: Purpose<Claim = String>>(
     tx: &mut Tx,
     challenge: Option<String>,
     binding: &CeremonyBinding,
 ) -> Result<(Option<UserId>, String)> {
-    let secret = Secret::<P>::from_text(challenge.ok_or(Error::PasskeyExpired)?);
+    let secret = Secret::<P>::from_text(challenge.ok_or(PASSKEY_EXPIRED.error())?);
     let (user, sealed) = token::redeem_optional(tx, &secret).map_err(|error| match error {
-        Error::DeadLink => Error::PasskeyExpired,
+        Error::DeadLink => PASSKEY_EXPIRED.error(),
         error => error,
     })?;
     let ceremony: Ceremony = serde_json::from_str(&tx.config.keys.open(SEAL, &sealed)?)?;
-    if ceremony.binding == *binding { Ok((user, ceremony.state)) } else { Err(Error::PasskeyExpired) }
+    if ceremony.binding == *binding { Ok((user, ceremony.state)) } else { Err(PASSKEY_EXPIRED.error()) }
 }
 
 /// Judges a new passkey of `user`. `None` where it is not right; the challenge is used up either way.
@@ -145,10 +150,10 @@ pub(crate) fn judge_new(
 ) -> Result<Option<Credential>> {
     let (asked, state) = consume_challenge::<RegisterPasskey>(tx, answer.challenge(), binding)?;
     if asked.as_ref() != Some(user) {
-        return Err(Error::PasskeyExpired);
+        return Err(PASSKEY_EXPIRED.error());
     }
     if passkey::by_credential(tx.conn, &answer.credential_id())?.is_some() {
-        return Err(Error::PasskeyTaken);
+        return Err(PASSKEY_TAKEN.error());
     }
     party.judge_new(answer, &state)
 }

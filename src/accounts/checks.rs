@@ -226,7 +226,7 @@ pub(crate) fn may(
     Ok(decide(membership, &catalogue, &check)?.is_none())
 }
 
-/// [`Error::Forbidden`] where they may not.
+/// [`FORBIDDEN`] where they may not.
 pub(crate) fn require(
     conn: &mut Conn,
     membership: &Membership,
@@ -235,7 +235,7 @@ pub(crate) fn require(
 ) -> Result<()> {
     match may(conn, membership, permission, owner)? {
         true => Ok(()),
-        false => Err(Error::Forbidden(permission.to_owned())),
+        false => Err(policy::forbidden(permission.to_owned())),
     }
 }
 

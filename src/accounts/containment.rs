@@ -26,7 +26,9 @@ pub(crate) use self::{
 pub use occasion::{Occasion, end_access};
 
 use super::{
-    deletion, email_change, factor_removal,
+    deletion, email_change,
+    email_verification::ADDRESS_RESERVED,
+    factor_removal,
     factor_reset::{self, Target},
     factors, identity_links, provider_identities, put_back, security_changes, sso_policy,
 };
@@ -210,7 +212,7 @@ fn remove_factors(tx: &mut Tx, actor: &Actor, id: &UserId, judged: &Judgement) -
 fn move_back(tx: &mut Tx, actor: &Actor, user: &User, old: EmailAddress) -> Result<bool> {
     let back = AddressChange { old: user.email.clone(), new: old };
     match email_change::move_address(tx, actor, &user.id, &back) {
-        Err(Error::DeadLink | Error::AddressReserved) => return Ok(false),
+        Err(Error::DeadLink | Error::Refused(ADDRESS_RESERVED, _)) => return Ok(false),
         moved => moved?,
     }
     // What the later mailboxes hold leads to addresses that were never the owner's.

@@ -10,12 +10,13 @@ use super::{
         occasion::{Occasion, end_access},
         way_back::{device_of, way_back, way_back_from},
     },
+    organisations::{BREAK_GLASS_OWNER, LAST_OWNER},
     personal_data, security_changes, sso_policy,
 };
 use crate::{
     clock::Timestamp,
     db::{Conn, Tx, schema::users},
-    error::{Error, Result},
+    error::{Error, Result, Way, refusals},
     ids::{SessionId, UserId},
     mail::emails,
     model::{
@@ -28,6 +29,13 @@ use crate::{
     },
     secret::Secret,
 };
+
+refusals! {
+    /// The account is waiting to be deleted, and does nothing else meanwhile.
+    DELETION_SCHEDULED = (
+        "deletion_scheduled", 403, "This account is going to be deleted. Cancel the deletion to use it again."
+    ).redirect("/me/delete/status", Way::Redirect);
+}
 
 audit_events! {
     /// The account is to be deleted.
@@ -62,10 +70,10 @@ pub(crate) fn schedule(
     tx.lock(&user.email.normalized())?;
     // Whoever else belongs to it would be left with nobody to look after it.
     if !membership::left_without_owner(tx.conn, &user.id)?.is_empty() {
-        return Err(Error::LastOwner);
+        return Err(LAST_OWNER.error());
     }
     if sso_policy::is_break_glass_owner(tx.conn, &user.id, None)? {
-        return Err(Error::BreakGlassOwner);
+        return Err(BREAK_GLASS_OWNER.error());
     }
     let deletes_at = tx.now + grace;
     let is_later = users::deletes_at.is_null().or(users::deletes_at.gt(deletes_at));
@@ -94,14 +102,14 @@ pub(crate) fn schedule(
     Ok(deletes_at)
 }
 
-/// Keeps an account. Says whether it was to be deleted. [`Error::SignIn`] where it is gone already.
+/// Keeps an account. Says whether it was to be deleted. [`Error::Unauthenticated`] where it is gone already.
 pub(crate) fn cancel(tx: &mut Tx, actor: &Actor, user: &User) -> Result<bool> {
     tx.lock(&user.email.normalized())?;
     let kept = diesel::update(users::table.find(&user.id).filter(users::deletes_at.is_not_null()))
         .set((users::deletes_at.eq(None::<Timestamp>), users::warned_at.eq(None::<Timestamp>)))
         .execute(tx.conn)?;
     if kept == 0 {
-        return user::find(tx.conn, &user.id)?.map(|_| false).ok_or(Error::SignIn);
+        return user::find(tx.conn, &user.id)?.map(|_| false).ok_or(Error::Unauthenticated);
     }
     token::revoke::<CancelDeletion>(tx, &user.id)?;
     audit::record(tx, actor, &user.id, Event::DeletionCancelled {})?;

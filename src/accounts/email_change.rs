@@ -2,7 +2,10 @@
 
 use diesel::prelude::*;
 
-use super::{email_verification, security_changes};
+use super::{
+    email_verification::{self, ADDRESS_RESERVED},
+    security_changes,
+};
 use crate::{
     clock::span_in_words,
     db::{Tx, schema::users},
@@ -36,7 +39,7 @@ pub(crate) fn move_address(tx: &mut Tx, actor: &Actor, id: &UserId, change: &Add
     user::lock_both(tx, [&change.old, &change.new])?;
     let kept = tx.config.lifetimes.email_undo;
     if security_changes::is_reserved(tx.conn, &new, Some(id), tx.now, kept)? {
-        return Err(Error::AddressReserved);
+        return Err(ADDRESS_RESERVED.error());
     }
     let owner = user::confirmed(tx.conn, &change.new)?;
     if owner.is_some_and(|owner| owner.id != *id) {

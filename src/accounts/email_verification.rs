@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use crate::{
     clock::{Timestamp, span_in_words},
     db::{Conn, Tx, schema::users},
-    error::{Error, Result},
+    error::{Error, Result, Way, refusals},
     ids::UserId,
     mail::{EmailAddress, EmailKind, emails},
     model::{
@@ -17,6 +17,23 @@ use crate::{
     },
     secret::{Secret, digest},
 };
+
+refusals! {
+    /// The address on the account is only claimed yet.
+    EMAIL_UNVERIFIED = (
+        "email_unverified", 403,
+        "Confirm your email address first. Open the link we sent to it, or have it sent again."
+    ).redirect("/verify-email/needed", Way::RedirectWithNext);
+    /// A confirmation link that did its work before.
+    ALREADY_CONFIRMED = ("already_confirmed", 409, "That address is already confirmed. Sign in to continue.")
+        .page("Already confirmed", "/login", "Sign in");
+    /// Another account left this address lately and can take it back.
+    ADDRESS_RESERVED = (
+        "address_reserved", 409,
+        "An account was moved away from this address a few days ago, and its owner can still undo that with a link in an \
+         email. Until then nobody else can confirm it."
+    ).titled("This address is not free yet");
+}
 
 audit_events! {
     /// An operator sent another link to confirm the address.
@@ -100,7 +117,7 @@ pub(crate) fn start_link_where(
 }
 
 /// Whether such a link would be good now. [`Error::DeadLink`] where it is dead or was sent to another address,
-/// [`Error::AlreadyConfirmed`] where somebody has confirmed the address meanwhile.
+/// [`ALREADY_CONFIRMED`] where somebody has confirmed the address meanwhile.
 pub(crate) fn can_start(
     conn: &mut Conn,
     link: &Secret<UseAddress>,
@@ -111,7 +128,7 @@ pub(crate) fn can_start(
         return Err(Error::DeadLink);
     }
     match user::confirmed(conn, email)? {
-        Some(_) => Err(Error::AlreadyConfirmed),
+        Some(_) => Err(ALREADY_CONFIRMED.error()),
         None => Ok(()),
     }
 }
@@ -164,7 +181,7 @@ pub(crate) fn make_room(tx: &mut Tx, actor: &Actor, email: &EmailAddress) -> Res
 /// Proves `user`'s address and ends every other claim to it, with its sessions and links.
 ///
 /// [`Error::DeadLink`] where `normalized` (what the link was sent for) is no longer this account's address,
-/// [`Error::AlreadyConfirmed`] where it is confirmed already, here or by another account, [`Error::AddressReserved`] where
+/// [`ALREADY_CONFIRMED`] where it is confirmed already, here or by another account, [`ADDRESS_RESERVED`] where
 /// another account left it and can take it back.
 pub(crate) fn confirm(tx: &mut Tx, actor: &Actor, id: &UserId, normalized: &str) -> Result<()> {
     tx.lock(normalized)?;
@@ -176,10 +193,10 @@ pub(crate) fn confirm(tx: &mut Tx, actor: &Actor, id: &UserId, normalized: &str)
         return Err(Error::DeadLink);
     }
     if holders.iter().any(|(_, verified)| verified.is_some()) {
-        return Err(Error::AlreadyConfirmed);
+        return Err(ALREADY_CONFIRMED.error());
     }
     if security_changes::is_reserved(tx.conn, normalized, Some(id), tx.now, tx.config.lifetimes.email_undo)? {
-        return Err(Error::AddressReserved);
+        return Err(ADDRESS_RESERVED.error());
     }
     // Whoever claimed it may have asked for its end; its owner has not.
     diesel::update(users::table.find(id))
@@ -203,7 +220,7 @@ pub(crate) fn remove_unverified(tx: &mut Tx, actor: &Actor, id: &UserId, disowne
         .set(users::locked_at.eq(tx.now))
         .execute(tx.conn)?;
     if ended == 0 {
-        return Err(Error::AlreadyConfirmed);
+        return Err(ALREADY_CONFIRMED.error());
     }
     audit::record(tx, actor, id, Event::UnverifiedAccountRemoved { disowned })?;
     personal_data::erase(tx, id)

@@ -5,7 +5,8 @@ use diesel::prelude::*;
 
 use super::{
     containment::occasion::{Occasion, end_access},
-    factors::{self, Event, Factors},
+    factors::{self, Event, Factors, LAST_CREDENTIAL},
+    organisations::BREAK_GLASS_OWNER,
     put_back, second_factors, sessions, sso_policy,
 };
 use crate::{
@@ -24,7 +25,7 @@ use crate::{
 };
 
 /// Removes the authenticator app of `user`, in the session `here` on a device. Returns what is left then; nothing where there
-/// is no app. [`Error::BreakGlassOwner`] where an organisation relies on it.
+/// is no app. [`BREAK_GLASS_OWNER`] where an organisation relies on it.
 pub(crate) fn remove_app(
     tx: &mut Tx,
     actor: &Actor,
@@ -42,8 +43,8 @@ pub(crate) fn remove_app(
 }
 
 /// Removes one of `user`'s passkeys, in the session `here` on a device; every other session that it opened ends.
-/// [`Error::NotFound`] where it is not theirs, [`Error::LastCredential`] where nothing else opens the account,
-/// [`Error::BreakGlassOwner`] where an organisation relies on it.
+/// [`Error::NotFound`] where it is not theirs, [`LAST_CREDENTIAL`] where nothing else opens the account,
+/// [`BREAK_GLASS_OWNER`] where an organisation relies on it.
 pub(crate) fn remove_passkey(
     tx: &mut Tx,
     actor: &Actor,
@@ -59,7 +60,7 @@ pub(crate) fn remove_passkey(
     }
     let left = factors::of(tx.conn, &user.id)?;
     if !factors::has_way_in(tx.conn, tx.config, &user.id)? {
-        return Err(Error::LastCredential);
+        return Err(LAST_CREDENTIAL.error());
     }
     follow(tx, actor, user, here, &left, Some(id), device)
 }
@@ -75,7 +76,7 @@ fn follow(
     device: &str,
 ) -> Result<()> {
     if !left.has_usable_second() && sso_policy::is_break_glass_owner(tx.conn, &user.id, None)? {
-        return Err(Error::BreakGlassOwner);
+        return Err(BREAK_GLASS_OWNER.error());
     }
     let (factor, change) = match passkey {
         Some(_) => (Factor::Passkey, FactorChange::PasskeyRemoved),

@@ -12,11 +12,18 @@ use crate::{
         Conn,
         schema::{passkeys, recovery_codes, totp as apps, users},
     },
-    error::Result,
+    error::{Result, refusals},
     ids::{PasskeyId, UserId},
     kinds::Factor,
     model::{audit::audit_events, provider_identity, recovery_code},
 };
+
+refusals! {
+    /// What is to be removed is the only way into the account.
+    LAST_CREDENTIAL = (
+        "last_credential", 409, "This is the only way into your account. Set a password or add another passkey first."
+    ).page("That would lock you out", "/me/passkeys", "Go to your passkeys");
+}
 
 audit_events! {
     /// A second factor was added.

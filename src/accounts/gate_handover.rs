@@ -47,8 +47,8 @@ pub(crate) fn issue(
 }
 
 /// Takes the code at the host that gave the browser one of `nonces`: the secret for its cookie there, the path to go to, and
-/// which nonce it was. [`Error::DeadLink`] where it is another's, or used, or late; [`Error::SignIn`] where the session has
-/// ended.
+/// which nonce it was. [`Error::DeadLink`] where it is another's, or used, or late; [`Error::Unauthenticated`] where the session
+/// has ended.
 pub(crate) fn redeem(
     tx: &mut Tx,
     application: &ApplicationId,

@@ -6,7 +6,7 @@
 use super::{
     hand_over_offers,
     organisation_policy::{self, SessionTraits},
-    organisations,
+    organisations::{self, BREAK_GLASS_OWNER},
     policy::{self, Membership},
     sessions, sso_policy,
 };
@@ -43,7 +43,7 @@ audit_events! {
 
 /// Offers an organisation to a member, who gets a link; an offer before this one ends. The caller holds the organisation's
 /// lock. [`Error::NotFound`] where they are no member, [`Error::Invalid`] where they cannot own it or do already,
-/// [`Error::BreakGlassOwner`] where the owner keeps that of a domain and would be none any more.
+/// [`BREAK_GLASS_OWNER`] where the owner keeps that of a domain and would be none any more.
 pub(crate) fn offer(
     tx: &mut Tx,
     actor: &Actor,
@@ -130,7 +130,7 @@ fn still_holds(
 }
 
 /// Accepts an offer: `user` owns the organisation from now on, and whoever offered it becomes what was said. The errors
-/// are those of [`look`], of [`organisation_policy::require`], and [`Error::BreakGlassOwner`] as for [`offer`].
+/// are those of [`look`], of [`organisation_policy::require`], and [`BREAK_GLASS_OWNER`] as for [`offer`].
 pub(crate) fn accept(
     tx: &mut Tx,
     actor: &Actor,
@@ -183,7 +183,7 @@ fn keep_break_glass(
 ) -> Result<()> {
     let stays = then == AfterHandOver::Owner;
     if !stays && sso_policy::is_break_glass_owner(tx.conn, owner, Some(&organisation.id))? {
-        return Err(Error::BreakGlassOwner);
+        return Err(BREAK_GLASS_OWNER.error());
     }
     Ok(())
 }

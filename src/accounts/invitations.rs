@@ -2,19 +2,27 @@
 //!
 //! Whoever invites never sees the link, and is told the same whether or not an account has the address.
 
+mod refused;
+
 use chrono::TimeDelta;
 
+use self::refused::{
+    INVITATION_ACCEPTED, INVITATION_REPLACED, INVITATION_REVOKED, INVITATION_UNKNOWN, dead,
+    domain_not_invited, invitation_for_another,
+};
+pub(crate) use self::refused::{INVITATION_EXPIRED, INVITATION_FOR_ANOTHER, REFUSALS};
 use super::{
+    email_verification::EMAIL_UNVERIFIED,
     open_invitations::{self, Event, is_backed},
     organisations,
-    policy::{self, Membership},
+    policy::{self, FORBIDDEN, KEY_FORBIDDEN, Membership},
 };
 use crate::{
     clock::Timestamp,
     db::{Conn, Tx},
     error::{Error, Result},
     ids::{InvitationId, UserId},
-    kinds::{DeadInvitation, Permission},
+    kinds::Permission,
     mail::{
         EmailAddress, EmailKind,
         emails::{self, InvitationAnswer},
@@ -88,7 +96,7 @@ pub(crate) fn givable(conn: &mut Conn, by: &Membership) -> Result<Vec<HeldRole>>
     for role in policy::built_in().chain(own) {
         match open_invitations::may_invite(conn, by, &role) {
             Ok(()) => givable.push(role),
-            Err(Error::Forbidden(_) | Error::KeyForbidden(_)) => {}
+            Err(Error::Refused(FORBIDDEN | KEY_FORBIDDEN, _)) => {}
             Err(error) => return Err(error),
         }
     }
@@ -196,30 +204,26 @@ fn send(tx: &mut Tx, organisation: &Organisation, id: &InvitationId) -> Result<I
     Ok(found)
 }
 
-/// What a link leads to, while it can be answered. [`Error::DeadInvitation`] with what became of it elsewhere.
+/// What a link leads to, while it can be answered; elsewhere an error that says what became of it.
 pub(crate) fn open(conn: &mut Conn, secret: &Secret<Invite>, now: Timestamp) -> Result<Invitation> {
     let found = of_link(conn, secret, now)?;
-    let dead = match found.state_at(now) {
-        State::Open if is_backed(conn, &found)? => return Ok(found),
-        State::Open | State::Revoked => DeadInvitation::Revoked,
-        State::Accepted => DeadInvitation::Accepted,
-        State::Declined => DeadInvitation::Declined,
-        State::Expired => DeadInvitation::Expired,
-    };
-    Err(Error::DeadInvitation(dead, found.expires_at))
+    match found.state_at(now) {
+        State::Open if is_backed(conn, &found)? => Ok(found),
+        state => Err(dead(state, found.expires_at)),
+    }
 }
 
 fn of_link(conn: &mut Conn, secret: &Secret<Invite>, now: Timestamp) -> Result<Invitation> {
     let unknown = |error| match error {
-        Error::DeadLink => Error::DeadInvitation(DeadInvitation::Unknown, now),
+        Error::DeadLink => INVITATION_UNKNOWN.error(),
         error => error,
     };
     let claim = token::peek_unowned(conn, secret, now).map_err(unknown)?;
     let found = invitation::find(conn, &claim.invitation)?;
-    let found = found.ok_or(Error::DeadInvitation(DeadInvitation::Unknown, now))?;
+    let found = found.ok_or(INVITATION_UNKNOWN.error())?;
     match claim.email == found.emails_sent {
         true => Ok(found),
-        false => Err(Error::DeadInvitation(DeadInvitation::Replaced, found.expires_at)),
+        false => Err(INVITATION_REPLACED.error()),
     }
 }
 
@@ -262,19 +266,19 @@ fn hold(tx: &mut Tx, which: &Which, user: Option<&User>) -> Result<Invitation> {
     look(tx)
 }
 
-/// Joins, as `user`, whose address is locked. [`Error::InvitationForAnother`] where another one is invited,
-/// [`Error::EmailUnverified`] where this one is not confirmed. Whoever belongs to the organisation keeps their role.
+/// Joins, as `user`, whose address is locked. [`INVITATION_FOR_ANOTHER`] where another one is invited,
+/// [`EMAIL_UNVERIFIED`] where this one is not confirmed. Whoever belongs to the organisation keeps their role.
 pub(crate) fn accept(tx: &mut Tx, actor: &Actor, which: &Which, user: &UserId) -> Result<Organisation> {
     let user = user::by_id(tx.conn, user)?;
     let found = match hold(tx, which, Some(&user)) {
         // Pressed twice, or by somebody who has come in otherwise meanwhile, which ended it.
-        Err(Error::DeadInvitation(dead @ (DeadInvitation::Accepted | DeadInvitation::Revoked), until))
+        Err(dead @ Error::Refused(INVITATION_ACCEPTED | INVITATION_REVOKED, _))
             if let Which::Link(secret) = which =>
         {
             let found = of_link(tx.conn, secret, tx.now)?;
             return match membership::role_of(tx.conn, &found.organisation_id, &user.id)? {
                 Some(_) => organisation::by_id(tx.conn, &found.organisation_id),
-                None => Err(Error::DeadInvitation(dead, until)),
+                None => Err(dead),
             };
         }
         found => found?,
@@ -297,17 +301,14 @@ pub(crate) fn accept(tx: &mut Tx, actor: &Actor, which: &Which, user: &UserId) -
 /// That an invitation is for the address that `user` has confirmed.
 pub(crate) fn ensure_theirs(invitation: &Invitation, user: &User) -> Result<()> {
     if invitation.email.normalized() != user.email.normalized() {
-        return Err(Error::InvitationForAnother(invitation.email.masked()));
+        return Err(invitation_for_another(invitation.email.masked()));
     }
-    if user.is_verified() { Ok(()) } else { Err(Error::EmailUnverified) }
+    if user.is_verified() { Ok(()) } else { Err(EMAIL_UNVERIFIED.error()) }
 }
 
 /// That the organisation takes members with this address: its policy may have changed since somebody was invited.
 fn ensure_taken(organisation: &Organisation, email: &EmailAddress) -> Result<()> {
-    match organisation.takes(email) {
-        true => Ok(()),
-        false => Err(Error::DomainNotInvited(organisation.name.clone())),
-    }
+    if organisation.takes(email) { Ok(()) } else { Err(domain_not_invited(organisation.name.clone())) }
 }
 
 /// Says no. Whoever sent it is told.
@@ -325,11 +326,11 @@ pub(crate) fn decline(tx: &mut Tx, actor: &Actor, which: &Which, user: Option<&U
     tell(tx, &found, InvitationAnswer::Declined)
 }
 
-/// Asks whoever sent an invitation that ran out for another, once a day. [`Error::DeadInvitation`] where it did not run out.
+/// Asks whoever sent an invitation that ran out for another, once a day. [`INVITATION_REVOKED`] where it did not run out.
 pub(crate) fn ask_again(tx: &mut Tx, secret: &Secret<Invite>) -> Result<()> {
     let found = of_link(tx.conn, secret, tx.now)?;
     if found.state_at(tx.now) != State::Expired || !is_backed(tx.conn, &found)? {
-        return Err(Error::DeadInvitation(DeadInvitation::Revoked, found.expires_at));
+        return Err(INVITATION_REVOKED.error());
     }
     rate_limit::consume(tx, &Limit::new("invitation-asked", found.id.as_str(), 1, TimeDelta::days(1)))?;
     tell(tx, &found, InvitationAnswer::AskedAgain)

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::policy;
+use super::policy::{self, FORBIDDEN};
 use crate::{
     clock::Timestamp,
     db::{Conn, Tx},
@@ -52,7 +52,7 @@ pub(crate) fn is_backed(conn: &mut Conn, invitation: &Invitation) -> Result<bool
     };
     match may_invite(conn, &by, &invitation.role) {
         Ok(()) => Ok(true),
-        Err(Error::Forbidden(_)) => Ok(false),
+        Err(Error::Refused(FORBIDDEN, _)) => Ok(false),
         Err(error) => Err(error),
     }
 }

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     clock::Timestamp,
     db::{Conn, Tx},
-    error::{Error, Result},
+    error::{Error, Result, refusals},
     ids::{OrganisationId, UserId},
     kinds::Role,
     mail::emails::{self, OrganisationNews},
@@ -25,6 +25,13 @@ use crate::{
     },
     urls,
 };
+
+refusals! {
+    /// The people of a domain have no other way in than by the organisation.
+    DOMAIN_IN_FORCE = (
+        "domain_in_force", 409, "A domain of this organisation requires single sign-on. Stop requiring it first."
+    ).at_organisations("That is not possible");
+}
 
 audit_events! {
     /// An owner deleted an organisation; it ends after the grace.
@@ -57,7 +64,7 @@ pub(crate) fn extent(conn: &mut Conn, organisation: &OrganisationId) -> Result<E
     Ok(Extent { members, connections, keys })
 }
 
-/// Deletes an organisation once `grace` is over; asking again does not put it off. Returns when. [`Error::DomainInForce`]
+/// Deletes an organisation once `grace` is over; asking again does not put it off. Returns when. [`DOMAIN_IN_FORCE`]
 /// while a domain of it requires single sign-on: its people would have no way in.
 pub(crate) fn schedule(
     tx: &mut Tx,
@@ -67,7 +74,7 @@ pub(crate) fn schedule(
 ) -> Result<Timestamp> {
     organisation::lock(tx, id)?;
     if domain::of(tx.conn, id)?.iter().any(|domain| domain.is_enforced) {
-        return Err(Error::DomainInForce);
+        return Err(DOMAIN_IN_FORCE.error());
     }
     let deletes_at = tx.now + grace;
     if !organisation::schedule_deletion(tx, id, deletes_at)? {

@@ -3,10 +3,18 @@
 //! It binds acting in the organisation and never the account: whoever does not meet it stays a member, sees why and what to
 //! do, can leave, and uses their other organisations as before.
 
+mod refused;
+
 use std::net::IpAddr;
 
 use chrono::TimeDelta;
 
+pub(crate) use self::refused::{
+    NETWORK_NOT_ALLOWED, REFUSALS, SECOND_FACTOR_MISSING, SESSION_TOO_OLD, SIGN_IN_METHOD_NOT_ALLOWED,
+};
+use self::refused::{
+    network_not_allowed, second_factor_required, session_too_old, sign_in_method_not_allowed,
+};
 use super::factors;
 use crate::{
     clock::Timestamp,
@@ -252,18 +260,18 @@ pub(crate) fn require<'a>(
 pub(crate) fn refusal(conn: &mut Conn, (organisation, _, user): Who, what: Unmet) -> Result<Error> {
     let name = organisation.name.clone();
     Ok(match what {
-        Unmet::Network => Error::NetworkNotAllowed(name),
+        Unmet::Network => network_not_allowed(name),
         Unmet::SignInMethod => {
             let methods = organisation.policy.sign_in_methods.clone();
-            Error::SignInMethodNotAllowed(name, methods.unwrap_or_default())
+            sign_in_method_not_allowed(name, methods.unwrap_or_default())
         }
-        Unmet::SessionTooOld => Error::SessionTooOld(name),
+        Unmet::SessionTooOld => session_too_old(name),
         Unmet::SecondFactor => {
             let has_second = match user {
                 Some(user) => factors::of(conn, user)?.has_usable_second(),
                 None => false,
             };
-            Error::SecondFactorRequired(name, has_second)
+            second_factor_required(name, has_second)
         }
     })
 }

@@ -17,7 +17,7 @@ use crate::{
         Conn, Tx,
         schema::{memberships, organisations, roles},
     },
-    error::{Error, Errors, Result},
+    error::{Error, Errors, Result, refusals},
     ids::{Id, OrganisationId, UserId},
     kinds::{Permission, Role},
     mail::emails::MembershipChange,
@@ -33,6 +33,17 @@ use crate::{
         user,
     },
 };
+
+refusals! {
+    /// Nobody could come in any more where an identity provider fails.
+    BREAK_GLASS_OWNER = (
+        "break_glass_owner", 409, "This is the emergency owner of a domain. Choose another owner there first."
+    ).at_organisations("That is not possible");
+    /// Nobody would own an organisation any more.
+    LAST_OWNER = (
+        "last_owner", 409, "An organisation needs an owner. Make someone else an owner first."
+    ).at_organisations("That is not possible");
+}
 
 audit_events! {
     /// An organisation was made.
@@ -142,7 +153,7 @@ pub(crate) fn add_in_role(
 }
 
 /// Gives a member another role, whose sessions have to step up again before they use it. [`Error::NotFound`] where they are
-/// none, [`Error::LastOwner`] where nobody would own the organisation afterwards, [`Error::BreakGlassOwner`] where they keep that of
+/// none, [`LAST_OWNER`] where nobody would own the organisation afterwards, [`BREAK_GLASS_OWNER`] where they keep that of
 /// a domain.
 pub(crate) fn set_role(
     tx: &mut Tx,
@@ -163,7 +174,7 @@ pub(crate) fn set_role(
         return Err(Error::Invalid(Errors::one("role", sentence)));
     }
     if before.is_owner() && sso_policy::is_break_glass_owner(tx.conn, user, Some(organisation))? {
-        return Err(Error::BreakGlassOwner);
+        return Err(BREAK_GLASS_OWNER.error());
     }
     replace_role(tx, actor, organisation, user, &before, role)?;
     keep_an_owner(tx, organisation)
@@ -262,7 +273,7 @@ fn end_membership(
     sessions::hold_of(tx, actor)?;
     organisation::lock(tx, organisation)?;
     if sso_policy::is_break_glass_owner(tx.conn, user, Some(organisation))? {
-        return Err(Error::BreakGlassOwner);
+        return Err(BREAK_GLASS_OWNER.error());
     }
     hand_over_offers::revoke(tx, organisation, Some(user))?;
     let role = membership::held_role(tx.conn, organisation, user)?.ok_or(Error::NotFound)?.audited();
@@ -293,7 +304,7 @@ fn forget_sign_in(tx: &mut Tx, actor: &Actor, organisation: &OrganisationId, use
 
 /// Takes a person out of every organisation, without a row of its own in the audit: they are gone for good, or were never
 /// who they were said to be. Those in which nobody else is end with them;
-/// [`Error::LastOwner`] where others would be left without an owner.
+/// [`LAST_OWNER`] where others would be left without an owner.
 pub(crate) fn withdraw(tx: &mut Tx, actor: &Actor, user: &UserId) -> Result<()> {
     let mine: Vec<OrganisationId> = memberships::table
         .filter(memberships::user_id.eq(user))
@@ -304,7 +315,7 @@ pub(crate) fn withdraw(tx: &mut Tx, actor: &Actor, user: &UserId) -> Result<()> 
     mine.iter().try_for_each(|organisation| hand_over_offers::revoke(tx, organisation, Some(user)))?;
     for (organisation, others) in membership::sole_ownerships(tx.conn, user)? {
         if others > 0 {
-            return Err(Error::LastOwner);
+            return Err(LAST_OWNER.error());
         }
         let slug = organisation::slug_of(tx.conn, &organisation)?;
         organisation::end(tx, &organisation)?;
@@ -320,7 +331,7 @@ fn keep_an_owner(tx: &mut Tx, organisation: &OrganisationId) -> Result<()> {
         .filter(memberships::organisation_id.eq(organisation))
         .filter(memberships::role.eq(Role::Owner));
     match owners.count().get_result::<i64>(tx.conn)? {
-        0 => Err(Error::LastOwner),
+        0 => Err(LAST_OWNER.error()),
         _ => Ok(()),
     }
 }

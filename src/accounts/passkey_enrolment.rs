@@ -13,7 +13,7 @@ use crate::{
     webauthn::Credential,
 };
 
-/// Keeps a new passkey of `user`, made for the host `rp_id`. [`Error::PasskeyTaken`](crate::error::Error::PasskeyTaken) where
+/// Keeps a new passkey of `user`, made for the host `rp_id`. [`PASSKEY_TAKEN`] where
 /// it belongs to anybody already, its own owner included.
 pub(crate) fn add(
     tx: &mut Tx,

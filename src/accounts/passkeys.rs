@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use super::{second_factors, sessions};
 use crate::{
     db::{Tx, schema::passkeys},
-    error::Result,
+    error::{Result, refusals},
     ids::{PasskeyId, UserId},
     mail::emails::FactorChange,
     model::{
@@ -14,6 +14,12 @@ use crate::{
         user::User,
     },
 };
+
+refusals! {
+    /// A passkey did not open anything. The same words whatever was wrong with it.
+    UNKNOWN_PASSKEY = ("unknown_passkey", 401, "This passkey is not known here. It may have been removed.")
+        .page("That passkey didn't work", "/login", "Sign in another way");
+}
 
 audit_events! {
     /// A passkey got another name.

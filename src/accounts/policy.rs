@@ -5,8 +5,14 @@
 //! that is missing (403), and what the organisation asks of the session besides (403, see [`organisation_policy`]): nobody
 //! learns a rule of an area that they have no business in.
 
+mod refused;
+
 use std::collections::BTreeSet;
 
+pub(crate) use self::refused::{
+    FORBIDDEN, KEY_FORBIDDEN, ORGANISATION_LEAVING, ORGANISATION_MOVED, PERSON_REQUIRED, REFUSALS, forbidden,
+    key_forbidden, organisation_leaving, organisation_moved,
+};
 use super::{
     api_keys::{KeyOwner, Presented},
     organisation_policy::{self, Credential, Unmet, Who},
@@ -119,7 +125,7 @@ pub(crate) fn of_former_slug(conn: &mut Conn, slug: &str, now: Timestamp) -> Res
 }
 
 /// The membership of whoever acts, and that they may: [`Error::NotFound`] for strangers, who learn nothing of which
-/// organisations there are, [`Error::OrganisationLeaving`] for owners of one that waits to be deleted, [`Error::Forbidden`]
+/// organisations there are, [`ORGANISATION_LEAVING`] for owners of one that waits to be deleted, [`FORBIDDEN`]
 /// for members without the permission.
 pub(crate) fn require(
     conn: &mut Conn,
@@ -139,9 +145,9 @@ impl Membership {
         (&self.organisation, &self.role, self.user.as_ref())
     }
 
-    /// Whose it is. [`Error::PersonRequired`] for a key of the organisation's own.
+    /// Whose it is. [`PERSON_REQUIRED`] for a key of the organisation's own.
     pub(crate) fn person(&self) -> Result<&UserId> {
-        self.user.as_ref().ok_or(Error::PersonRequired)
+        self.user.as_ref().ok_or(PERSON_REQUIRED.error())
     }
 
     /// The id of whoever acts: a person's, or that of the organisation's own key.
@@ -180,7 +186,7 @@ impl Membership {
         }
     }
 
-    /// [`Error::Forbidden`] where they may not, [`Error::OrganisationLeaving`] where nobody may.
+    /// [`FORBIDDEN`] where they may not, [`ORGANISATION_LEAVING`] where nobody may.
     pub(crate) fn require(&self, permission: Permission) -> Result<()> {
         self.ensure_stays()?;
         self.require_even_leaving(permission)
@@ -196,7 +202,7 @@ impl Membership {
 
     pub(super) fn ensure_stays(&self) -> Result<()> {
         match self.organisation.is_leaving() {
-            true => Err(Error::OrganisationLeaving(self.organisation.slug.clone())),
+            true => Err(organisation_leaving(self.organisation.slug.clone())),
             false => Ok(()),
         }
     }
@@ -204,12 +210,12 @@ impl Membership {
     pub(super) fn require_even_leaving(&self, permission: Permission) -> Result<()> {
         match self.allows(permission.as_str()) {
             true => self.require_of_role(permission),
-            false => Err(Error::KeyForbidden(permission.to_string())),
+            false => Err(key_forbidden(permission.to_string())),
         }
     }
 
     pub(super) fn require_of_role(&self, permission: Permission) -> Result<()> {
-        if self.role_holds(permission) { Ok(()) } else { Err(Error::Forbidden(permission.to_string())) }
+        if self.role_holds(permission) { Ok(()) } else { Err(forbidden(permission.to_string())) }
     }
 
     /// Whether they have a permission of the catalogue, retired or not.
@@ -237,14 +243,14 @@ impl Membership {
         self.role.is_owner() && self.key.is_none()
     }
 
-    /// That they hold each of these: nobody gives what they do not have. [`Error::Forbidden`] with the first that is missing.
+    /// That they hold each of these: nobody gives what they do not have. [`FORBIDDEN`] with the first that is missing.
     pub(crate) fn require_all(&self, conn: &mut Conn, given: &BTreeSet<String>) -> Result<()> {
         if self.may_everything() {
             return Ok(());
         }
         let held = self.permissions(conn)?;
         match given.iter().find(|name| !held.contains(*name)) {
-            Some(missing) => Err(Error::Forbidden(missing.clone())),
+            Some(missing) => Err(forbidden(missing.clone())),
             None => Ok(()),
         }
     }

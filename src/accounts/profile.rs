@@ -26,7 +26,7 @@ pub(crate) fn rename(tx: &mut Tx, actor: &Actor, id: &UserId, name: &Name) -> Re
 }
 
 /// Sets the organisation in use in a session, by its slug, or none. [`Error::NotFound`] where the person does not belong to it,
-/// [`Error::OrganisationLeaving`] where it waits to be deleted.
+/// [`ORGANISATION_LEAVING`] where it waits to be deleted.
 pub(crate) fn use_organisation(
     tx: &mut Tx,
     user: &UserId,

@@ -4,11 +4,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{containment, factors, security_changes, sessions};
+use super::{
+    containment,
+    factors::{self, LAST_CREDENTIAL},
+    security_changes, sessions,
+};
 use crate::{
     config::Provider,
     db::Tx,
-    error::{Error, Result},
+    error::{Error, Result, refusals},
     ids::{ProviderIdentityId, SessionId, UserId},
     mail::{EmailAddress, emails},
     model::{
@@ -20,6 +24,18 @@ use crate::{
         user::{self, User},
     },
 };
+
+refusals! {
+    /// The identity at a provider is connected with another account.
+    IDENTITY_TAKEN = (
+        "identity_taken", 409, "That {} account is connected with another account here. Disconnect it there first."
+    ).page("That account is taken", "/me/providers", "Go to your accounts elsewhere");
+}
+
+/// [`IDENTITY_TAKEN`] at the provider of this name.
+pub(crate) fn identity_taken(provider: String) -> Error {
+    IDENTITY_TAKEN.about(provider)
+}
 
 audit_events! {
     /// An identity at a provider was connected with the account.
@@ -69,7 +85,7 @@ pub(super) fn link(
     Ok(identity)
 }
 
-/// Connects an identity that a containment removed again. [`Error::IdentityTaken`] where an account has it by now.
+/// Connects an identity that a containment removed again. [`IDENTITY_TAKEN`] where an account has it by now.
 pub(super) fn link_again(
     tx: &mut Tx,
     actor: &Actor,
@@ -81,7 +97,7 @@ pub(super) fn link_again(
     let name = tx.config.provider(key).map_or(key, |provider| &provider.name);
     // The address is locked, which comes after the identity elsewhere: of two at once, the unique index lets one through.
     let identity = provider_identity::insert(tx, kept, &user.id).map_err(|error| match error {
-        Error::Conflict => Error::IdentityTaken(name.to_owned()),
+        Error::Conflict => identity_taken(name.to_owned()),
         error => error,
     })?;
     audit::record(tx, actor, &user.id, Event::ProviderIdentityLinked { provider: key.to_owned() })?;
@@ -108,7 +124,7 @@ pub(super) fn tell_of_link(
 }
 
 /// Removes one of `user`'s identities, on a device, and tells them. Every session that it opened ends but `keep`, and so does each
-/// sign-in that waits for its second factor. [`Error::NotFound`] where it is not theirs, [`Error::LastCredential`] where nothing
+/// sign-in that waits for its second factor. [`Error::NotFound`] where it is not theirs, [`LAST_CREDENTIAL`] where nothing
 /// else opens the account: no password, no passkey, no identity at a provider that is in the settings.
 pub(crate) fn remove(
     tx: &mut Tx,
@@ -123,7 +139,7 @@ pub(crate) fn remove(
     let identity = provider_identity::owned(tx.conn, &user.id, id)?;
     end(tx, actor, &identity, keep)?;
     if !factors::has_way_in(tx.conn, tx.config, &user.id)? {
-        return Err(Error::LastCredential);
+        return Err(LAST_CREDENTIAL.error());
     }
     let provider = identity.provider_name(tx.config).to_owned();
     let what = format!("Sign-in with {provider} was removed from your account");

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    email_verification, factors,
-    provider_identities::{ProviderProfile, link, tell_of_link},
+    email_verification::{self, EMAIL_UNVERIFIED},
+    factors,
+    provider_identities::{self, ProviderProfile, link, tell_of_link},
     security_changes, sessions,
 };
 use crate::{
@@ -35,8 +36,8 @@ pub(crate) enum Connected {
 /// Connects an identity with the account of whoever is signed in as `actor`, on a device, and tells them. The address that the
 /// provider tells plays no part.
 ///
-/// [`Error::IdentityTaken`] where another account has it, [`Error::EmailUnverified`] where the account's address is not
-/// confirmed, [`Error::SignIn`] where the session is over by now.
+/// [`IDENTITY_TAKEN`] where another account has it, [`EMAIL_UNVERIFIED`] where the account's address is not
+/// confirmed, [`Error::Unauthenticated`] where the session is over by now.
 pub(crate) fn connect(
     tx: &mut Tx,
     actor: &Actor,
@@ -50,7 +51,7 @@ pub(crate) fn connect(
     let user = lock_owners(tx, user, before.map(|held| held.user_id))?;
     sessions::hold_of(tx, actor)?;
     if !user.is_verified() {
-        return Err(Error::EmailUnverified);
+        return Err(EMAIL_UNVERIFIED.error());
     }
     // Again: it may have been removed while the addresses were waited for.
     match provider_identity::find(tx.conn, &profile.issuer, &profile.subject)? {
@@ -78,7 +79,7 @@ fn lock_owners(tx: &mut Tx, user: &UserId, holder: Option<UserId>) -> Result<Use
 
 /// Whoever came by a provider that told no address, typed one that is theirs, and then signed in to the account that has it, is
 /// not kept from connecting it by the unverified account that was made meanwhile: that ends, where nothing else opens it.
-/// [`Error::IdentityTaken`] where anything does.
+/// [`IDENTITY_TAKEN`] where anything does.
 fn end_empty_account(
     tx: &mut Tx,
     actor: &Actor,
@@ -94,7 +95,7 @@ fn end_empty_account(
         && membership::left_without_owner(tx.conn, &holder.id)?.is_empty();
     match is_empty {
         true => email_verification::remove_unverified(tx, actor, &holder.id, false),
-        false => Err(Error::IdentityTaken(provider.name.clone())),
+        false => Err(provider_identities::identity_taken(provider.name.clone())),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
     clock::Timestamp,
     config::{Config, Provider},
     db::{Conn, Tx},
-    error::{Error, Result},
+    error::{Error, Result, refusals},
     ids::UserId,
     mail::{EmailAddress, EmailKind},
     model::{
@@ -26,6 +26,19 @@ use crate::{
     secret::Secret,
     urls,
 };
+
+refusals! {
+    /// The identity at a provider is connected with no account, and nobody gets one so.
+    PROVIDER_UNKNOWN = (
+        "provider_refused", 403,
+        "Nobody here is connected with that {} account. Sign in another way, then connect it."
+    ).page("You are not signed in", "/login", "Back to sign in");
+}
+
+/// [`PROVIDER_UNKNOWN`] of this name.
+fn provider_unknown(provider: String) -> Error {
+    PROVIDER_UNKNOWN.about(provider)
+}
 
 audit_events! {
     /// What came from a provider was refused.
@@ -59,7 +72,7 @@ enum Decision {
 /// An address leads nobody into an account that is there, however well it is verified. One that is not verified makes an account
 /// of its own, also where somebody has the address confirmed: strangers learn nothing.
 ///
-/// [`Error::SsoRequired`] where people of the domain sign in through their organisation, [`Error::ProviderUnknown`] where nobody
+/// [`SSO_REQUIRED`] where people of the domain sign in through their organisation, [`PROVIDER_UNKNOWN`] where nobody
 /// gets an account so, [`Error::TooManyAttempts`] where the client's network signs up too often.
 pub(crate) fn resolve(
     tx: &mut Tx,
@@ -84,8 +97,8 @@ pub(crate) fn resolve(
             let link = provider_linking::keep_waiting(tx, provider, profile, &owner.id)?;
             Ok(Resolution::Unlinked(owner, link))
         }
-        Decision::SsoRequired(email) => Err(Error::SsoRequired(urls::sso_login(email.spelled()))),
-        Decision::SignUpsOff => Err(Error::ProviderUnknown(provider.name.clone())),
+        Decision::SsoRequired(email) => Err(sso_policy::sso_required(urls::sso_login(email.spelled()))),
+        Decision::SignUpsOff => Err(provider_unknown(provider.name.clone())),
         Decision::AddressNeeded => Ok(Resolution::AddressNeeded),
         Decision::SignUp { email, is_verified } => {
             let (user, identity) = sign_up(tx, client, provider, profile, email, is_verified)?;

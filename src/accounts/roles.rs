@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{open_invitations, organisations, permissions, policy::Membership};
 use crate::{
     db::{Conn, Tx},
-    error::{Error, Errors, Result},
+    error::{Error, Errors, Particulars, Result, refusals},
     ids::{Id, OrganisationId, RoleId},
     kinds::Role,
     model::{
@@ -21,6 +21,21 @@ use crate::{
         session,
     },
 };
+
+refusals! {
+    /// Members have the role.
+    ROLE_IN_USE = ("role_in_use", 409, "{}. Choose another role for them first.")
+        .at_organisations("That is not possible");
+}
+
+/// [`ROLE_IN_USE`] by so many.
+fn role_in_use(members: i64) -> Error {
+    let have_it = match members {
+        1 => "One member has this role".to_owned(),
+        members => format!("{members} members have this role"),
+    };
+    ROLE_IN_USE.with(Particulars::named(have_it).detail("members", members))
+}
 
 audit_events! {
     /// An organisation made a role of its own.
@@ -147,7 +162,7 @@ fn check_size(held: &BTreeSet<String>) -> Result<()> {
     Err(Error::Invalid(Errors::one("permissions", sentence)))
 }
 
-/// Removes a role. Whoever has it gets `replacement`, which is given like any other; [`Error::RoleInUse`] where somebody has
+/// Removes a role. Whoever has it gets `replacement`, which is given like any other; [`ROLE_IN_USE`] where somebody has
 /// it and nothing takes its place.
 pub(crate) fn remove(
     tx: &mut Tx,
@@ -172,7 +187,7 @@ pub(crate) fn remove(
             }
         }
         None if members.is_empty() => {}
-        None => return Err(Error::RoleInUse(i64::try_from(members.len()).map_err(Error::internal)?)),
+        None => return Err(role_in_use(i64::try_from(members.len()).map_err(Error::internal)?)),
     }
     open_invitations::end_with_role(tx, actor, id)?;
     membership::forget_role(tx, id)?;

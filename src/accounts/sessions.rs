@@ -86,7 +86,7 @@ pub(crate) fn visitor(conn: &mut Conn, secret: &SessionSecret, now: Timestamp) -
 }
 
 /// That the session that `actor` acts in is live, and its account neither locked nor leaving, as a request of its own would
-/// find it. [`Error::SignIn`] otherwise.
+/// find it. [`Error::Unauthenticated`] otherwise.
 pub(crate) fn require_live(conn: &mut Conn, actor: &Actor, now: Timestamp) -> Result<()> {
     let found = rows::table
         .inner_join(users::table)
@@ -98,7 +98,7 @@ pub(crate) fn require_live(conn: &mut Conn, actor: &Actor, now: Timestamp) -> Re
         .filter(users::deletes_at.is_null());
     match found.select(rows::id).first::<SessionId>(conn).optional()? {
         Some(_) => Ok(()),
-        None => Err(Error::SignIn),
+        None => Err(Error::Unauthenticated),
     }
 }
 

@@ -1,9 +1,15 @@
 //! Accounts that somebody else asked for: an operator, or whoever invited their person.
 
-use super::{containment, email_verification, invitations, passwords::Event, registration};
+use super::{
+    containment,
+    email_verification::{self, ALREADY_CONFIRMED},
+    invitations,
+    passwords::Event,
+    registration,
+};
 use crate::{
     db::Tx,
-    error::{Error, Errors, Result},
+    error::{Errors, Result},
     mail::{EmailAddress, emails::ResetOccasion},
     model::{
         audit::{self, Actor},
@@ -46,14 +52,14 @@ pub(crate) fn send_reset(tx: &mut Tx, actor: &Actor, user: &User) -> Result<()> 
 }
 
 /// Makes an account for whoever reads the email of an invitation, which proves the address: every other account that waits for
-/// it ends. [`Error::SsoRequired`] where people of its domain sign in through their organisation, [`Error::AlreadyConfirmed`]
-/// where somebody has it confirmed, [`Error::DeadInvitation`](crate::error::Error::DeadInvitation) where the link is dead.
+/// it ends. [`SSO_REQUIRED`] where people of its domain sign in through their organisation, [`ALREADY_CONFIRMED`]
+/// where somebody has it confirmed, what [`invitations::open`] says where the link is dead.
 pub(crate) fn by_invitation(tx: &mut Tx, actor: &Actor, link: &Secret<Invite>, new: NewUser) -> Result<User> {
     let normalized = new.email.normalized();
     tx.lock(&normalized)?;
     invitations::open(tx.conn, link, tx.now)?;
     if user::confirmed(tx.conn, &new.email)?.is_some() {
-        return Err(Error::AlreadyConfirmed);
+        return Err(ALREADY_CONFIRMED.error());
     }
     let user = registration::register(tx, actor, new)?;
     email_verification::confirm(tx, &actor.known_as(&user.id), &user.id, &normalized)?;

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     db::{Conn, Tx, schema::domains},
-    error::{Error, Errors, Result},
+    error::{Error, Errors, Particulars, Result, refusals},
     ids::{ConnectionId, DomainId, OrganisationId, SessionId, UserId},
     kinds::Role,
     mail::{EmailAddress, emails::SsoChange},
@@ -21,6 +21,18 @@ use crate::{
         user::{self, User},
     },
 };
+
+refusals! {
+    /// This address signs in through its organisation only. Its page leads there by a link, not a redirect: browsers do not let
+    /// what a form was answered with lead to another site.
+    SSO_REQUIRED = ("sso_required", 403, "People at this domain sign in with their organisation.")
+        .page("Sign in with your organisation", "/login", "Continue to your organisation");
+}
+
+/// [`SSO_REQUIRED`], at this path.
+pub(crate) fn sso_required(way: String) -> Error {
+    SSO_REQUIRED.with(Particulars::default().detail("signIn", way.as_str()).href(way))
+}
 
 audit_events! {
     /// From now on the people of a domain sign in by its connection only.

@@ -11,7 +11,7 @@ use crate::{
         Conn, Tx,
         schema::{connections, identities},
     },
-    error::Result,
+    error::{Result, Way, refusals},
     ids::{OrganisationId, SessionId, UserId},
     kinds::{AuthMethod, Factor, StepUpMethod, Strength},
     mail::emails,
@@ -23,6 +23,14 @@ use crate::{
         user::{self, User},
     },
 };
+
+refusals! {
+    /// A session that ended because one step-up after the other was wrong.
+    STEP_UPS_EXHAUSTED = (
+        "sign_in_ended", 401,
+        "You were signed out here, because what you entered was wrong too often. Sign in again."
+    ).redirect("/login", Way::RedirectSaying);
+}
 
 audit_events! {
     /// A step-up succeeded.

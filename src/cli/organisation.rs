@@ -12,7 +12,7 @@ use crate::{
     accounts::{
         members,
         organisation_deletion::{self, Extent},
-        organisations, policy_changes,
+        organisations, policy, policy_changes,
     },
     app::App,
     db::{Conn, Tx},
@@ -151,7 +151,7 @@ pub(crate) async fn run(app: App, command: Command) -> Outcome {
 }
 
 fn in_use(found: &Organisation) -> Result<()> {
-    if found.is_leaving() { Err(Error::OrganisationLeaving(found.slug.clone())) } else { Ok(()) }
+    if found.is_leaving() { Err(policy::organisation_leaving(found.slug.clone())) } else { Ok(()) }
 }
 
 fn add(tx: &mut Tx, found: &Organisation, person: &User, role: Role) -> Result<bool> {

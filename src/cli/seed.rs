@@ -8,7 +8,9 @@ use super::{
 };
 use crate::{
     accounts::{
-        connections, domains, email_verification, organisations,
+        connections, domains,
+        email_verification::{self, ALREADY_CONFIRMED},
+        organisations,
         registration::{self, Event},
     },
     app::App,
@@ -114,7 +116,7 @@ fn register_once(tx: &mut Tx, new: NewUser, is_confirmed: bool) -> Result<bool> 
     let made = registration::register(tx, &actor, new)?;
     if is_confirmed {
         match email_verification::confirm(tx, &actor, &made.id, &normalized) {
-            Ok(()) | Err(Error::AlreadyConfirmed) => {}
+            Ok(()) | Err(Error::Refused(ALREADY_CONFIRMED, _)) => {}
             Err(error) => return Err(error),
         }
     }

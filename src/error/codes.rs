@@ -1,164 +1,114 @@
-//! The stable name of each error, and its HTTP status.
+//! The kinds that every floor knows, as refusals: and with them code, status and sentence of each error.
 
-use super::Error;
+use std::fmt;
+
+use super::{
+    Error,
+    refusal::{Particulars, Refusal, Way, refusals},
+};
+
+refusals! {
+    UNAUTHENTICATED = ("sign_in_required", 401, "Sign in to continue.").redirect("/login", Way::RedirectWithNext);
+    STEP_UP = ("reauthentication_required", 403, "Confirm it's you, then try again.");
+    TOO_MANY_ATTEMPTS = ("too_many_attempts", 429, "Too many attempts. Wait {} and try again.").passing().warned();
+    CONFLICT = ("conflict", 409, "That is done already, or someone else did it first. Check and try again.");
+    NOT_FOUND = ("not_found", 404, "Check the address, or it may have been removed.").titled("Page not found");
+    MALFORMED = ("malformed", 400, "The request could not be read: {}.");
+    INVALID = ("invalid", 422, "Please check the fields below.");
+    DEAD_LINK = ("dead_link", 422, "That link has expired, was used before, or a newer one replaced it.")
+        .titled("This link no longer works");
+    BUSY = ("busy", 503, "We're having trouble right now. Please try again in a few seconds.")
+        .passing().header("retry-after", "5").warned();
+    UNAVAILABLE = ("unavailable", 503, "This site cannot reach its data right now. Wait a few seconds and try again.")
+        .passing().header("retry-after", "5");
+    NOT_READY = ("not_ready", 503, "This server is not ready: {}.")
+        .page("Not ready", "/readyz", "Look again").header("retry-after", "5");
+    INTERNAL = ("internal", 500, "Something went wrong on our side. Nothing was changed; try again in a moment.")
+        .titled("Something went wrong");
+}
 
 impl Error {
-    /// Every code with its HTTP status: the closed list that docs/errors.md explains.
-    pub const CODES: &'static [(&'static str, u16)] = &[
-        ("account_locked", 403),
-        ("address_reserved", 409),
-        ("already_confirmed", 409),
-        ("application_forbidden", 403),
-        ("application_unknown", 403),
-        ("break_glass_owner", 409),
-        ("busy", 503),
-        ("confirm_by_post", 405),
-        ("conflict", 409),
-        ("cross_origin", 403),
-        ("dead_invitation", 422),
-        ("dead_link", 422),
-        ("dead_magic_link", 422),
-        ("dead_reset_link", 422),
-        ("deletion_scheduled", 403),
-        ("domain_in_force", 409),
-        ("domain_not_invited", 403),
-        ("domain_taken", 409),
-        ("email_unverified", 403),
-        ("forbidden", 403),
-        ("gate_untrusted", 403),
-        ("https_required", 403),
-        ("identity_taken", 409),
-        ("insufficient_user_authentication", 401),
-        ("internal", 500),
-        ("invalid", 422),
-        ("invalid_token", 401),
-        ("invitation_for_another", 403),
-        ("key_limit", 409),
-        ("last_credential", 409),
-        ("last_owner", 409),
-        ("link_missing", 400),
-        ("malformed", 400),
-        ("method_not_allowed", 405),
-        ("network_not_allowed", 403),
-        ("not_found", 404),
-        ("not_ready", 503),
-        ("organisation_leaving", 403),
-        ("organisation_moved", 308),
-        ("organisations_by_operators", 403),
-        ("passkey_expired", 422),
-        ("passkey_refused", 422),
-        ("passkey_taken", 409),
-        ("person_required", 403),
-        ("provider_refused", 403),
-        ("provider_silent", 503),
-        ("reauthentication_required", 403),
-        ("role_in_use", 409),
-        ("second_factor_required", 403),
-        ("session_locked", 401),
-        ("session_too_old", 403),
-        ("sign_in_ended", 401),
-        ("sign_in_method_not_allowed", 403),
-        ("sign_in_required", 401),
-        ("sso_refused", 403),
-        ("sso_required", 403),
-        ("timeout", 408),
-        ("too_large", 413),
-        ("too_many_attempts", 429),
-        ("unavailable", 503),
-        ("unknown_passkey", 401),
-        ("unsupported_media", 415),
-        ("wrong_credentials", 401),
-    ];
+    /// What it is, in data.
+    pub(crate) fn refusal(&self) -> &'static Refusal {
+        match self {
+            Error::Unauthenticated => UNAUTHENTICATED,
+            Error::StepUp(_) => STEP_UP,
+            Error::TooManyAttempts(_) => TOO_MANY_ATTEMPTS,
+            Error::Conflict => CONFLICT,
+            Error::NotFound => NOT_FOUND,
+            Error::Malformed(_) => MALFORMED,
+            Error::Invalid(_) => INVALID,
+            Error::DeadLink => DEAD_LINK,
+            Error::Busy => BUSY,
+            Error::Unavailable(_) => UNAVAILABLE,
+            Error::NotReady(_) => NOT_READY,
+            Error::Internal(_) => INTERNAL,
+            Error::Refused(refusal, _) => refusal,
+        }
+    }
+
+    /// What it has beside its kind, where it is no kind that every floor knows.
+    pub(crate) fn particulars(&self) -> Option<&Particulars> {
+        match self {
+            Error::Refused(_, particulars) => particulars.as_deref(),
+            _ => None,
+        }
+    }
 
     /// The stable name of this error.
     pub(crate) fn code(&self) -> &'static str {
-        match self {
-            Error::SignIn => "sign_in_required",
-            Error::SessionLocked => "session_locked",
-            Error::EmailUnverified => "email_unverified",
-            Error::DeletionScheduled => "deletion_scheduled",
-            Error::AccountLocked => "account_locked",
-            Error::StepUp(_) => "reauthentication_required",
-            Error::TooManyAttempts(_) => "too_many_attempts",
-            Error::WrongCredentials => "wrong_credentials",
-            Error::CrossOrigin => "cross_origin",
-            Error::PlainHttp(_) => "https_required",
-            Error::Forbidden(_) | Error::KeyForbidden(_) => "forbidden",
-            Error::KeyLimit(_) => "key_limit",
-            Error::InvalidToken => "invalid_token",
-            Error::PersonRequired => "person_required",
-            Error::InsufficientAuthentication(..) => "insufficient_user_authentication",
-            Error::ApplicationForbidden(_) => "application_forbidden",
-            Error::ApplicationUnknown => "application_unknown",
-            Error::GateUntrusted(_) => "gate_untrusted",
-            Error::ApplicationSecondFactor => "second_factor_required",
-            Error::InvitationForAnother(_) => "invitation_for_another",
-            Error::DeadInvitation(..) => "dead_invitation",
-            Error::RoleInUse(_) => "role_in_use",
-            Error::OrganisationLeaving(_) => "organisation_leaving",
-            Error::OrganisationMoved(_) => "organisation_moved",
-            Error::NetworkNotAllowed(_) => "network_not_allowed",
-            Error::SignInMethodNotAllowed(..) => "sign_in_method_not_allowed",
-            Error::SessionTooOld(_) => "session_too_old",
-            Error::SecondFactorRequired(..) => "second_factor_required",
-            Error::DomainNotInvited(_) => "domain_not_invited",
-            Error::OrganisationsByOperators => "organisations_by_operators",
-            Error::DomainInForce => "domain_in_force",
-            Error::LastOwner => "last_owner",
-            Error::BreakGlassOwner => "break_glass_owner",
-            Error::Conflict => "conflict",
-            Error::DomainTaken => "domain_taken",
-            Error::ProviderRefused(_) | Error::ProviderUnknown(_) => "provider_refused",
-            Error::ProviderSilent(_) => "provider_silent",
-            Error::IdentityTaken(_) => "identity_taken",
-            Error::SsoRefused => "sso_refused",
-            Error::SsoRequired(_) => "sso_required",
-            Error::NotFound => "not_found",
-            Error::MethodNotAllowed => "method_not_allowed",
-            Error::ConfirmByPost => "confirm_by_post",
-            Error::Timeout => "timeout",
-            Error::Malformed(_) => "malformed",
-            Error::TooLarge => "too_large",
-            Error::UnsupportedMedia => "unsupported_media",
-            Error::Invalid(_) => "invalid",
-            Error::DeadLink => "dead_link",
-            Error::AddressReserved => "address_reserved",
-            Error::LinkMissing => "link_missing",
-            Error::DeadMagicLink => "dead_magic_link",
-            Error::DeadResetLink => "dead_reset_link",
-            Error::AlreadyConfirmed => "already_confirmed",
-            Error::SignInExpired | Error::StepUpsExhausted => "sign_in_ended",
-            Error::UnknownPasskey => "unknown_passkey",
-            Error::PasskeyRefused => "passkey_refused",
-            Error::PasskeyTaken => "passkey_taken",
-            Error::PasskeyExpired => "passkey_expired",
-            Error::LastCredential => "last_credential",
-            Error::Busy => "busy",
-            Error::Unavailable(_) => "unavailable",
-            Error::NotReady(_) => "not_ready",
-            Error::Internal(_) => "internal",
-        }
+        self.refusal().code
     }
 
     /// The HTTP status of this error (RFC 9110 §15).
     pub(crate) fn status(&self) -> u16 {
-        let code = self.code();
-        Self::CODES.iter().find(|(name, _)| *name == code).map_or(500, |(_, status)| *status)
+        self.refusal().status
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::error::Errors;
+impl Refusal {
+    /// As an error.
+    pub(crate) const fn error(&'static self) -> Error {
+        Error::Refused(self, None)
+    }
 
-    #[test]
-    fn every_error_has_a_documented_code() {
-        for error in
-            [Error::SignIn, Error::Busy, Error::Malformed(String::new()), Error::Invalid(Errors::default())]
-        {
-            assert!(Error::CODES.iter().any(|(code, _)| *code == error.code()), "{}", error.code());
+    /// As an error whose sentence has this name in it.
+    pub(crate) fn about(&'static self, name: impl Into<String>) -> Error {
+        self.with(Particulars::named(name))
+    }
+
+    /// As an error with more than its kind.
+    pub(crate) fn with(&'static self, particulars: Particulars) -> Error {
+        Error::Refused(self, Some(Box::new(particulars)))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let refusal = self.refusal();
+        let names = match self {
+            Error::TooManyAttempts(seconds) => vec![in_minutes(*seconds)],
+            Error::Malformed(problem) => vec![problem.clone()],
+            Error::NotReady(reason) => vec![reason.says().to_owned()],
+            error => error.particulars().map(|own| own.names.clone()).unwrap_or_default(),
+        };
+        f.write_str(&refusal.says(&names))
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Error::Internal(cause) => Some(cause.as_ref()),
+            _ => None,
         }
-        assert!(Error::CODES.is_sorted(), "the list is kept in order");
+    }
+}
+
+/// "a minute", "15 minutes": rounded up, so that trying again then works.
+fn in_minutes(seconds: i64) -> String {
+    match (seconds + 59) / 60 {
+        0 | 1 => "a minute".to_owned(),
+        minutes => format!("{minutes} minutes"),
     }
 }

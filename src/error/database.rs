@@ -124,7 +124,7 @@ impl From<Cause> for Error {
     fn from(cause: Cause) -> Self {
         match verdict(&cause) {
             Verdict::Missing => Error::NotFound,
-            Verdict::OwnerGone => Error::SignIn,
+            Verdict::OwnerGone => Error::Unauthenticated,
             Verdict::Overtaken => Error::Conflict,
             Verdict::Waited => Error::Busy,
             Verdict::Input => Error::Malformed("a text in it has a character that cannot be kept".to_owned()),

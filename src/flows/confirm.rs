@@ -11,9 +11,10 @@ use self::attempt::{Attempt, Verdict};
 use crate::{
     accounts::{
         factors,
+        passkeys::UNKNOWN_PASSKEY,
         second_factors::{self, Code},
         sso_policy,
-        step_up::{self, Missed},
+        step_up::{self, Missed, STEP_UPS_EXHAUSTED},
     },
     app::App,
     error::{Error, Errors, Result},
@@ -118,8 +119,8 @@ pub(crate) async fn create(
             let reply = if form.passkey.is_some() { reply.with("next", next)? } else { reply };
             Ok(reply.signed_in(issued))
         }
-        Err(Missed::Ended) => Err(Error::StepUpsExhausted),
-        Err(Missed::Again) if form.passkey.is_some() => Err(Error::UnknownPasskey),
+        Err(Missed::Ended) => Err(STEP_UPS_EXHAUSTED.error()),
+        Err(Missed::Again) if form.passkey.is_some() => Err(UNKNOWN_PASSKEY.error()),
         Err(Missed::Again) => refuse(&me, form, &app).await,
     }
 }
@@ -133,7 +134,7 @@ async fn by_password(attempt: Attempt, password: &Password, app: &App) -> Result
         })
         .await?;
     if closed.is_some() {
-        return Err(Error::SsoRequired(urls::sso_login(attempt.user.email.spelled())));
+        return Err(sso_policy::sso_required(urls::sso_login(attempt.user.email.spelled())));
     }
     let known = attempt.user.is_verified().then(|| KnownDevice {
         account: attempt.user.id.clone(),
@@ -147,7 +148,7 @@ async fn by_password(attempt: Attempt, password: &Password, app: &App) -> Result
         tx.lock(&attempt.user.email.normalized())?;
         // The password may have changed, or been blocked, while it was hashed.
         if user::password_credential(tx.conn, &attempt.user.id)?.usable_hash() != candidate.usable_hash() {
-            return Err(Error::SignIn);
+            return Err(Error::Unauthenticated);
         }
         rate_limit::clear_guesses(tx, attempt.user.id.as_str())?;
         attempt.passed(tx, StepUpMethod::Password)

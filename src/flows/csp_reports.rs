@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use crate::{
     app::App,
-    error::{Error, Result},
-    web::{Reply, input},
+    error::Result,
+    web::{Reply, input, request_refused::TIMEOUT},
 };
 
 /// Lines of the log a minute.
@@ -29,7 +29,7 @@ pub(crate) async fn create(_: HttpRequest, body: Payload, app: Data<App>) -> Res
     let mut counted = 0;
     let whole = input::collect(body.into_inner(), app.config().body_limit);
     let bytes =
-        tokio::time::timeout(app.config().body_timeout, whole).await.map_err(|_| Error::Timeout)??;
+        tokio::time::timeout(app.config().body_timeout, whole).await.map_err(|_| TIMEOUT.error())??;
     let told: Value = serde_json::from_slice(&bytes).unwrap_or_default();
     let reports = match told {
         Value::Array(reports) => reports,

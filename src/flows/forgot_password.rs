@@ -83,7 +83,7 @@ async fn ask(client: Client, form: Form, app: Data<App>) -> Result<Reply> {
     );
     let way = urls::sso_login(email.spelled());
     if app.write(move |tx| send_link(tx, &client, &email)).await? {
-        return Err(Error::SsoRequired(way));
+        return Err(sso_policy::sso_required(way));
     }
     let page = NoticePage {
         title: "Check your email",

@@ -1,7 +1,7 @@
 //! The gate: what a proxy before the host of an application is told, at every request.
 
 mod answer;
-mod by_key;
+pub(crate) mod by_key;
 pub(crate) mod enter;
 pub(crate) mod host;
 mod outcome;
@@ -22,6 +22,9 @@ use self::{
 };
 use crate::{
     accounts::{
+        applications::{self, APPLICATION_SECOND_FACTOR, APPLICATION_UNKNOWN},
+        deletion::DELETION_SCHEDULED,
+        email_verification::EMAIL_UNVERIFIED,
         gate_needs::{Missing, Raised},
         gates::{self, GateVisitor, Identity, Judgement},
     },
@@ -29,7 +32,7 @@ use crate::{
     error::{Error, Result, StepUp},
     kinds::Strength,
     model::{application::Application, device, gate_session},
-    web::{GateHost, GateRequest},
+    web::{GateHost, GateRequest, origin::CROSS_ORIGIN},
 };
 
 /// `GET /gate/verify`: 200, 401 or 403 and nothing else, for nginx and whatever else knows no other answer.
@@ -52,7 +55,7 @@ pub(crate) async fn refused(asked: GateRequest, req: HttpRequest, app: Data<App>
     let (application, outcome) = judge(&asked, &app).await?;
     let error = match outcome {
         // They came in meanwhile, and come back by themselves.
-        Outcome::Through(_) => Error::SignIn,
+        Outcome::Through(_) => Error::Unauthenticated,
         Outcome::Refused(error) => error,
     };
     Ok(Told::new(&application, &asked, &app).to_visitor(&req, &error))
@@ -108,11 +111,11 @@ async fn judge(asked: &GateRequest, app: &App) -> Result<(Application, Outcome)>
         // The cookie is what lets in, and another site made the browser send it.
         Judgement::Allowed(_) if asked.is_unsafe() && is_foreign() => match is_open {
             true => Outcome::Through(None),
-            false => Outcome::Refused(Error::CrossOrigin),
+            false => Outcome::Refused(CROSS_ORIGIN.error()),
         },
         Judgement::Allowed(identity) => Outcome::Through(Some(identity)),
         Judgement::SignedOut | Judgement::Refused(_) if is_open => Outcome::Through(None),
-        Judgement::SignedOut => Outcome::Refused(Error::SignIn),
+        Judgement::SignedOut => Outcome::Refused(Error::Unauthenticated),
         Judgement::Refused(missing) => Outcome::Refused(refusal(missing, &application)),
     };
     Ok((application, outcome))
@@ -139,7 +142,7 @@ async fn look_up(
         .await?;
     let Some(found) = found else {
         tracing::warn!(host = visitor.host, "a proxy asked for a host at which no application is registered");
-        return Err(Error::ApplicationUnknown);
+        return Err(APPLICATION_UNKNOWN.error());
     };
     if found.1.is_none() && visitor.user_agent.starts_with(BROWSER) && !visitor.secrets.is_empty() {
         end_in_other_hands(&found.0, visitor, app).await?;
@@ -172,10 +175,10 @@ async fn end_in_other_hands(application: &Application, visitor: &GateHost, app: 
 /// What is missing, as a refusal.
 fn refusal(missing: Missing, application: &Application) -> Error {
     match missing {
-        Missing::Account => Error::DeletionScheduled,
-        Missing::VerifiedEmail => Error::EmailUnverified,
-        Missing::Membership => Error::ApplicationForbidden(application.name.clone()),
-        Missing::Acr(_) => Error::ApplicationSecondFactor,
+        Missing::Account => DELETION_SCHEDULED.error(),
+        Missing::VerifiedEmail => EMAIL_UNVERIFIED.error(),
+        Missing::Membership => applications::application_forbidden(application.name.clone()),
+        Missing::Acr(_) => APPLICATION_SECOND_FACTOR.error(),
         Missing::Freshness => {
             Error::StepUp(Box::new(StepUp { methods: Vec::new(), strength: Strength::Any, resume: None }))
         }

@@ -17,7 +17,7 @@ use self::{
     views::KeyView,
 };
 use crate::{
-    accounts::api_keys::{self, ACCOUNT_READ, Made, Owner},
+    accounts::api_keys::{self, ACCOUNT_READ, KEY_LIMIT, Made, Owner},
     app::App,
     db::Tx,
     error::{Error, Errors, Result},
@@ -137,7 +137,7 @@ pub(crate) async fn create(
 fn about_form(error: &Error) -> Option<Errors> {
     match error {
         Error::Invalid(errors) => Some(errors.clone()),
-        Error::KeyLimit(_) => Some(Errors::one("form", error.to_string())),
+        Error::Refused(KEY_LIMIT, _) => Some(Errors::one("form", error.to_string())),
         error => Errors::of_waiting(error),
     }
 }

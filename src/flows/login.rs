@@ -10,7 +10,7 @@ use crate::{
     accounts::{authentication, passwords, sso_policy},
     app::App,
     db::Tx,
-    error::{Error, Errors, Result},
+    error::{Error, Errors, Result, refusals},
     kinds::AuthMethod,
     mail::{EmailAddress, address::is_invisible},
     model::{
@@ -24,6 +24,11 @@ use crate::{
         views::UserView,
     },
 };
+
+refusals! {
+    /// The address and password do not belong together.
+    WRONG_CREDENTIALS = ("wrong_credentials", 401, "Wrong email or password.");
+}
 
 /// The form.
 #[derive(Template, Serialize)]
@@ -170,10 +175,10 @@ async fn sign_in(client: Client, form: Form, app: Data<App>) -> Result<Reply> {
         entrance::note_failure(&app, &client, candidates).await?;
         // Right or wrong, there or not: people of such a domain are all told the same.
         if let Some(way) = closed.filter(|_| is_closed) {
-            return Err(Error::SsoRequired(way));
+            return Err(sso_policy::sso_required(way));
         }
-        let errors = Errors::one("password", Error::WrongCredentials.to_string());
-        return Ok(Reply::refused(form.again(errors), Error::WrongCredentials));
+        let errors = Errors::one("password", WRONG_CREDENTIALS.error().to_string());
+        return Ok(Reply::refused(form.again(errors), WRONG_CREDENTIALS.error()));
     };
     let stronger = match verdict.is_outdated {
         true => app.hasher().hash(form.password.clone()).await.ok(),
@@ -221,11 +226,11 @@ fn establish_session(
 ) -> Result<(user::User, authentication::SignInOutcome)> {
     // Read again inside the transaction: the password may have changed, or the account ended, while it was hashed.
     let now = user::password_credential(tx.conn, &matched.id).map_err(|error| match error {
-        Error::NotFound => Error::WrongCredentials,
+        Error::NotFound => WRONG_CREDENTIALS.error(),
         error => error,
     })?;
     if !now.is(matched) {
-        return Err(Error::WrongCredentials);
+        return Err(WRONG_CREDENTIALS.error());
     }
     if let (Some(old), Some(new)) = (&matched.password_hash, stronger) {
         passwords::rehash(tx, &client.actor().known_as(&matched.id), &matched.id, old, &new)?;

@@ -6,8 +6,9 @@ use serde::Deserialize;
 use crate::{
     accounts::{
         authentication::{self, Event},
-        ceremony::{self, AssertionOutcome, CeremonyBinding},
+        ceremony::{self, AssertionOutcome, CeremonyBinding, PASSKEY_EXPIRED},
         factor_reset,
+        passkeys::UNKNOWN_PASSKEY,
     },
     app::App,
     db::Tx,
@@ -59,13 +60,13 @@ pub(crate) async fn create(
         return Err(Error::Invalid(Errors::one("form", "Send what the passkey signed.")));
     };
     let client = client.with_hints(&form.zone, &form.screen);
-    let binding = CeremonyBinding::browser(&mark.get().ok_or(Error::PasskeyExpired)?);
+    let binding = CeremonyBinding::browser(&mark.get().ok_or(PASSKEY_EXPIRED.error())?);
     let (party, remember) = (app.relying_party().clone(), form.remember);
     let signed_in =
         app.write(move |tx| establish_session(tx, &party, &client, &binding, &answer, remember)).await?;
     let Some((user, issued)) = signed_in else {
         app.metrics().sign_in(AuthMethod::Passkey, false);
-        return Err(Error::UnknownPasskey);
+        return Err(UNKNOWN_PASSKEY.error());
     };
     let next = local_path(form.next.as_deref()).unwrap_or_else(|| "/me".to_owned());
     Reply::go(&next).with("user", UserView::from(&user))?.with("next", next).map(|it| it.signed_in(issued))

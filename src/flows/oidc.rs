@@ -3,7 +3,7 @@
 pub(crate) mod authorization_response;
 pub(crate) mod complete;
 mod exchange;
-mod refused;
+pub(crate) mod refused;
 
 use actix_web::{HttpRequest, HttpResponse, Responder, web::Data};
 use askama::Template;

@@ -26,7 +26,7 @@ use crate::{
     app::App,
     clock::Timestamp,
     db::Conn,
-    error::{Error, Errors, Result},
+    error::{Error, Errors, Result, refusals},
     ids::{InvitationId, OrganisationId, UserId},
     kinds::Role,
     model::{
@@ -38,6 +38,14 @@ use crate::{
     urls,
     web::{Authenticated, Input, Member, Principal, Reply, VerifiedUser, member::OwnMembership},
 };
+
+refusals! {
+    /// Whoever runs the site creates organisations.
+    ORGANISATIONS_BY_OPERATORS = (
+        "organisations_by_operators", 403,
+        "New organisations are created by the people who run this site. Ask them for one."
+    ).at_organisations("That is not possible");
+}
 
 // Enough for anybody; a limit on those who would take every name.
 const MOST_A_DAY: i32 = 10;
@@ -189,7 +197,7 @@ impl OrganisationsPage {
 /// `POST /organisations`
 pub(crate) async fn create(me: VerifiedUser, Input(form): Input<Form>, app: Data<App>) -> Result<Reply> {
     if app.config().organisations_by_operators {
-        return Err(Error::OrganisationsByOperators);
+        return Err(ORGANISATIONS_BY_OPERATORS.error());
     }
     let (title, slug) = match form.check() {
         Ok(checked) => checked,

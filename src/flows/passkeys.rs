@@ -18,7 +18,7 @@ use crate::{
     app::App,
     clock::Timestamp,
     db::Tx,
-    error::{Error, Errors, Result},
+    error::{Error, Errors, Result, refusals},
     ids::PasskeyId,
     kinds::Factor,
     mail::emails::FactorChange,
@@ -34,6 +34,13 @@ use crate::{
     },
     webauthn::{Registration, RelyingParty},
 };
+
+refusals! {
+    /// What a browser sent as a new passkey was not one.
+    PASSKEY_REFUSED = (
+        "passkey_refused", 422, "That passkey could not be added. Try again, or choose another device."
+    ).page("That passkey was not added", "/me/passkeys", "Go to your passkeys");
+}
 
 /// The list of passkeys.
 #[derive(Template, Serialize)]
@@ -172,7 +179,7 @@ pub(crate) async fn create(
     };
     let party = app.relying_party().clone();
     let added = app.write(move |tx| adding.run(tx, &party)).await?;
-    let Some(Added { passkey, codes, issued }) = added else { return Err(Error::PasskeyRefused) };
+    let Some(Added { passkey, codes, issued }) = added else { return Err(PASSKEY_REFUSED.error()) };
     let passkey = PasskeyView::of(passkey, app.relying_party().id().ok());
     let reply = match codes {
         Some(codes) => {

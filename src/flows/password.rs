@@ -10,7 +10,7 @@ use crate::{
         authentication, containment,
         passwords::Event,
         security_changes,
-        step_up::{self, Missed},
+        step_up::{self, Missed, STEP_UPS_EXHAUSTED},
     },
     app::App,
     error::{Error, Errors, Result},
@@ -94,7 +94,7 @@ pub(crate) async fn change(
             if let Some(before) = before
                 && !user::password_credential(tx.conn, &user.id)?.is(&before)
             {
-                return Err(Error::SignIn);
+                return Err(Error::Unauthenticated);
             }
             user::set_password(tx, &user.id, &hash)?;
             // A claim's mailbox is somebody's who may have nothing to do with it.
@@ -142,7 +142,7 @@ async fn check_current(
     let (user, here, actor, device) =
         (me.user.clone(), me.session.id.clone(), me.actor(), client.device().name());
     match app.write(move |tx| step_up::missed(tx, &actor, &user, &here, "password", &device)).await? {
-        Missed::Ended => Err(Error::StepUpsExhausted),
+        Missed::Ended => Err(STEP_UPS_EXHAUSTED.error()),
         Missed::Again => Ok(Err(Errors::one("currentPassword", "That is not your password."))),
     }
 }

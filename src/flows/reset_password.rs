@@ -14,7 +14,7 @@ use crate::{
     app::App,
     clock::Timestamp,
     db::Tx,
-    error::{Error, Errors, Result},
+    error::{Error, Errors, Result, refusals},
     ids::UserId,
     log,
     model::{
@@ -33,6 +33,13 @@ use crate::{
     urls,
     web::{Client, Input, MaybeUser, Query, Reply},
 };
+
+refusals! {
+    /// A reset link that is unknown, used, expired, or replaced by a newer one.
+    DEAD_RESET_LINK = (
+        "dead_reset_link", 422, "That link has expired or was already used. Ask for a new one."
+    ).page("This link no longer works", "/forgot-password", "Send me a new link");
+}
 
 /// The form for a new password.
 #[derive(Template, Serialize)]
@@ -114,7 +121,7 @@ fn set(
     let (id, normalized): (UserId, String) = token::redeem(tx, secret)?;
     let user = user::by_id(tx.conn, &id)?;
     if sso_policy::required_connection(tx.conn, &user)?.is_some() {
-        return Err(Error::SsoRequired(urls::sso_login(user.email.spelled())));
+        return Err(sso_policy::sso_required(urls::sso_login(user.email.spelled())));
     }
     let actor = client.actor().known_as(&id);
     if !user.is_verified() {
@@ -145,7 +152,7 @@ async fn look_up(app: &App, secret: &Secret<ResetPassword>) -> Result<User> {
     app.read(move |conn| {
         let token = token::peek(conn, &secret)?;
         if !token.is_live(now) {
-            return Err(Error::DeadResetLink);
+            return Err(DEAD_RESET_LINK.error());
         }
         user::by_id(conn, &token.user_id)
     })
@@ -156,7 +163,7 @@ async fn look_up(app: &App, secret: &Secret<ResetPassword>) -> Result<User> {
 /// The link died, or its account ended, before this request or during it.
 fn dead_reset_link(error: Error) -> Error {
     match error {
-        Error::DeadLink | Error::NotFound => Error::DeadResetLink,
+        Error::DeadLink | Error::NotFound => DEAD_RESET_LINK.error(),
         other => other,
     }
 }

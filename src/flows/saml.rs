@@ -13,7 +13,7 @@ use actix_web::{HttpResponse, web::Data};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    accounts::sso_attempts::Fault,
+    accounts::{authn_request::SSO_REFUSED, sso_attempts::Fault},
     app::App,
     error::{Error, Result},
     ids::AttemptId,
@@ -121,7 +121,7 @@ fn attributes(attributes: &[saml::Attribute]) -> Vec<(String, Vec<String>)> {
 
 fn refused(error: Error) -> Error {
     match error {
-        Error::DeadLink | Error::NotFound => Error::SsoRefused,
+        Error::DeadLink | Error::NotFound => SSO_REFUSED.error(),
         other => other,
     }
 }

@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use self::words::Words;
 use crate::{
     app::App,
-    error::{Error, Result},
+    error::Result,
     model::token::ResumeRequest,
     secret::Secret,
-    web::{Client, CurrentUser, Query, Reply, saved_request},
+    web::{Client, CurrentUser, Query, Reply, request_refused::METHOD_NOT_ALLOWED, saved_request},
 };
 
 /// The interrupted form, filled.
@@ -40,7 +40,7 @@ pub(crate) async fn show(
     app: Data<App>,
 ) -> Result<Reply> {
     if !client.is_navigation {
-        return Err(Error::MethodNotAllowed);
+        return Err(METHOD_NOT_ALLOWED.error());
     }
     let (session, secret) = (me.session.id.clone(), query.into_inner().resume);
     let (browser, user) = (client.binding.clone(), me.user.id.clone());

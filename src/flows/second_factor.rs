@@ -25,7 +25,7 @@ use crate::{
         user,
     },
     secret::Secret,
-    web::{Client, Input, PendingLogin, Query, Reply, local_path, views::UserView},
+    web::{Client, Input, PendingLogin, Query, Reply, local_path, pending::SIGN_IN_EXPIRED, views::UserView},
     webauthn::Assertion,
 };
 
@@ -110,7 +110,7 @@ pub(crate) async fn create(
             };
             Ok(reply.with("user", UserView::from(&*user))?.signed_in(issued))
         }
-        Verdict::Last => Err(Error::SignInExpired),
+        Verdict::Last => Err(SIGN_IN_EXPIRED.error()),
         Verdict::Wrong => {
             let sentence = match field {
                 "recovery" => "That code isn't right or has already been used. Each works once.",

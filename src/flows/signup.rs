@@ -104,7 +104,7 @@ async fn sign_up(client: Client, form: Form, app: Data<App>) -> Result<Reply> {
     // Before an account is looked for: everybody of the domain is told the same.
     let asked = email.clone();
     if app.read(move |conn| sso_policy::enforced(conn, &asked)).await?.is_some() {
-        return Err(Error::SsoRequired(urls::sso_login(email.spelled())));
+        return Err(sso_policy::sso_required(urls::sso_login(email.spelled())));
     }
     let password_hash = app.hasher().hash(form.password.clone()).await?;
     let new = NewUser { email, name, password_hash, created_from: client.device().name() };

@@ -78,7 +78,7 @@ pub(crate) async fn create(
     let email = look_up(&app, &form.token, &form.email).await?;
     let asked = email.clone();
     if app.read(move |conn| sso_policy::enforced(conn, &asked)).await?.is_some() {
-        return Err(Error::SsoRequired(urls::sso_login(email.spelled())));
+        return Err(sso_policy::sso_required(urls::sso_login(email.spelled())));
     }
     let (app_name, address) = (app.config().site.name.clone(), email.clone());
     let checked =

@@ -12,12 +12,13 @@ use crate::{
     accounts::{
         authentication,
         containment::{self, Occasion},
-        email_verification, link_password, linking, provider_identities,
+        email_verification::{self, ALREADY_CONFIRMED},
+        link_password, linking, provider_identities,
     },
     app::App,
     clock::Timestamp,
     db::Tx,
-    error::{Error, Errors, Result},
+    error::{Error, Errors, Result, refusals},
     ids::UserId,
     kinds::AuthMethod,
     mail::EmailKind,
@@ -30,6 +31,13 @@ use crate::{
     secret::Secret,
     web::{Client, CurrentUser, Input, MaybeUser, Query, Reply, ReturnTo, input::tick, local_path},
 };
+
+refusals! {
+    /// A link was fetched by a program where only a POST may confirm.
+    CONFIRM_BY_POST = (
+        "confirm_by_post", 405, "Nothing was confirmed. Send the token with POST /verify-email as {\"token\": \"…\"}."
+    ).titled("This page can't be opened this way").header("allow", "POST");
+}
 
 /// What the recipient of a link should know before anything happens.
 #[derive(Template, Serialize)]
@@ -111,7 +119,7 @@ pub(crate) async fn open(
     if !client.is_browser {
         return match app.config().verify_on_get && client.is_navigation {
             true => confirm(&app, &client, &return_to, secret, false).await,
-            false => Err(Error::ConfirmByPost),
+            false => Err(CONFIRM_BY_POST.error()),
         };
     }
     match look_up(&app, &secret).await {
@@ -123,7 +131,7 @@ pub(crate) async fn open(
 /// A link that did its work before, where somebody with a confirmed address is signed in: that is what they wanted.
 fn pressed_twice(error: Error, visitor: &MaybeUser) -> Result<Reply> {
     match (error, visitor.signed_in()) {
-        (Error::AlreadyConfirmed, Some(me)) if me.user.is_verified() => {
+        (Error::Refused(ALREADY_CONFIRMED, _), Some(me)) if me.user.is_verified() => {
             let message = format!("{} is confirmed.", me.user.email.spelled());
             Ok(Reply::page(ConfirmedPage {
                 title: "Your email address is confirmed",
@@ -183,7 +191,7 @@ pub(crate) async fn disown(client: Client, Input(form): Input<Form>, app: Data<A
 /// `POST /verify-email/resend`
 pub(crate) async fn resend(me: CurrentUser, app: Data<App>) -> Result<Reply> {
     if me.user.is_verified() {
-        return Err(Error::AlreadyConfirmed);
+        return Err(ALREADY_CONFIRMED.error());
     }
     let (user, actor) = (me.user.clone(), me.actor());
     app.write(move |tx| {
@@ -210,14 +218,14 @@ pub(crate) async fn needed(me: CurrentUser, return_to: ReturnTo, query: Query<Re
 }
 
 /// The account behind a link that still works, and the identities that its person is asked about;
-/// [`Error::AlreadyConfirmed`] where it did its work before.
+/// [`ALREADY_CONFIRMED`] where it did its work before.
 async fn look_up(app: &App, secret: &Secret<VerifyEmail>) -> Result<(User, Vec<String>)> {
     let (now, secret) = (app.now(), secret.clone());
     app.read(move |conn| {
         let token = token::peek(conn, &secret)?;
         let user = user::by_id(conn, &token.user_id)?;
         match (token.is_live(now), user.is_verified()) {
-            (_, true) => Err(Error::AlreadyConfirmed),
+            (_, true) => Err(ALREADY_CONFIRMED.error()),
             (false, false) => Err(Error::DeadLink),
             (true, false) => {
                 let at_connections = linking::unproved(conn, &user)?.into_iter().map(|(_, name)| name);
@@ -298,7 +306,7 @@ fn redeem(
         Err(Error::DeadLink)
             if user::by_id(tx.conn, &waiting.user_id).is_ok_and(|user| user.is_verified()) =>
         {
-            return Err(Error::AlreadyConfirmed);
+            return Err(ALREADY_CONFIRMED.error());
         }
         used => used?,
     };

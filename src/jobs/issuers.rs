@@ -6,11 +6,23 @@ use std::time::Duration;
 use crate::{
     app::App,
     config::Provider,
-    error::{Error, Result},
+    error::{Error, Result, refusals},
     model::issuer::{self, Issuer},
     oidc::{self, KeySet, ProviderMetadata, Transport},
     outbound::guard::NamedBy,
 };
+
+refusals! {
+    /// A provider does not answer.
+    PROVIDER_SILENT = (
+        "provider_silent", 503, "{} does not answer. Try again in a moment, or sign in another way."
+    ).page("You are not signed in", "/login", "Back to sign in").header("retry-after", "5");
+}
+
+/// [`PROVIDER_SILENT`] of this name.
+pub(crate) fn provider_silent(provider: String) -> Error {
+    PROVIDER_SILENT.about(provider)
+}
 
 const JSON: &str = "application/json";
 
@@ -28,7 +40,7 @@ pub(crate) struct Discovered {
 }
 
 /// What a provider says of itself, read now where nobody did or it is a day old. What was read before stays good where the
-/// provider does not answer; [`Error::ProviderSilent`] where there is nothing.
+/// provider does not answer; [`PROVIDER_SILENT`] where there is nothing.
 pub(crate) async fn discover(app: &App, provider: &Provider) -> Result<Discovered> {
     for _ in 0..PATIENCE {
         let kept = find(app, provider).await?;
@@ -51,7 +63,7 @@ pub(crate) async fn discover(app: &App, provider: &Provider) -> Result<Discovere
     Err(silent(provider))
 }
 
-/// The same as it was read last, whenever that was. [`Error::ProviderSilent`] where nobody did.
+/// The same as it was read last, whenever that was. [`PROVIDER_SILENT`] where nobody did.
 pub(crate) async fn stored(app: &App, provider: &Provider) -> Result<Discovered> {
     let kept = find(app, provider).await?;
     kept.and_then(|kept| parse(app, provider, &kept)).ok_or_else(|| silent(provider))
@@ -79,7 +91,7 @@ pub(crate) async fn keys_again(
 }
 
 fn silent(provider: &Provider) -> Error {
-    Error::ProviderSilent(provider.name.clone())
+    provider_silent(provider.name.clone())
 }
 
 async fn find(app: &App, provider: &Provider) -> Result<Option<Issuer>> {

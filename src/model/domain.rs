@@ -13,13 +13,18 @@ use crate::{
         Conn, Tx,
         schema::{connections, domains, organisations},
     },
-    error::{Error, Errors, Result},
+    error::{Error, Errors, Result, refusals},
     ids::{ConnectionId, DomainId, Id, OrganisationId, UserId},
     mail::EmailAddress,
     secret::random_text,
 };
 
 pub(crate) use upkeep::{GRACE, Gone, due, note_found, note_gone, take_turn};
+
+refusals! {
+    /// Another organisation has proved the domain.
+    DOMAIN_TAKEN = ("domain_taken", 409, "Another organisation has verified this domain. Contact support.");
+}
 
 /// What is held here about a person, and what becomes of it.
 pub(crate) const PERSONAL_DATA: PersonalData = PersonalData {
@@ -123,7 +128,7 @@ impl Domain {
     }
 }
 
-/// Marks a domain as proved. [`Error::DomainTaken`] where another organisation has it proved: of many at once, one does.
+/// Marks a domain as proved. [`DOMAIN_TAKEN`] where another organisation has it proved: of many at once, one does.
 pub(crate) fn verify(tx: &mut Tx, domain: &Domain, by: &'static str) -> Result<()> {
     let verification = (
         domains::verified_at.eq(tx.now),
@@ -133,7 +138,7 @@ pub(crate) fn verify(tx: &mut Tx, domain: &Domain, by: &'static str) -> Result<(
     );
     let row = domains::table.find(&domain.id).filter(domains::verified_at.is_null());
     let verified = tx.allow_unique_violation(|conn| diesel::update(row).set(verification).execute(conn))?;
-    if verified.ok_or(Error::DomainTaken)? == 0 {
+    if verified.ok_or(DOMAIN_TAKEN.error())? == 0 {
         // Removed, or proved already.
         return Err(Error::Conflict);
     }

@@ -10,10 +10,17 @@ use super::personal_data::{Erasure, ExportSection, PersonalData};
 use crate::{
     clock::Timestamp,
     db::{Conn, Tx, schema::passkeys},
-    error::{Error, Result},
+    error::{Error, Result, refusals},
     ids::{Id, PasskeyId, UserId},
     webauthn::{Credential, RelyingParty, Use},
 };
+
+refusals! {
+    /// The passkey belongs to an account already.
+    PASSKEY_TAKEN = (
+        "passkey_taken", 409, "That passkey is in use already. Choose another device to keep a new one on."
+    ).page("That passkey was not added", "/me/passkeys", "Go to your passkeys");
+}
 
 /// What is held here about a person, and what becomes of it.
 pub(crate) const PERSONAL_DATA: PersonalData = PersonalData {
@@ -112,7 +119,7 @@ impl PasskeyName {
     }
 }
 
-/// Keeps a new passkey, made for the host `rp_id`. [`Error::PasskeyTaken`] where it belongs to anybody already, its own owner included.
+/// Keeps a new passkey, made for the host `rp_id`. [`PASSKEY_TAKEN`] where it belongs to anybody already, its own owner included.
 pub(crate) fn add(
     tx: &mut Tx,
     user: &UserId,
@@ -143,7 +150,7 @@ pub(crate) fn add(
         passkeys::counter.eq(credential.counter()),
     );
     tx.allow_unique_violation(|conn| diesel::insert_into(passkeys::table).values(row).execute(conn))?
-        .ok_or(Error::PasskeyTaken)?;
+        .ok_or(PASSKEY_TAKEN.error())?;
     Ok(passkey)
 }
 

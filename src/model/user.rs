@@ -17,7 +17,7 @@ use super::{
 use crate::{
     clock::Timestamp,
     db::{Conn, Tx, schema::users},
-    error::{Error, Result},
+    error::{Result, refusals},
     ids::{Id, UserId},
     mail::EmailAddress,
 };
@@ -33,6 +33,12 @@ pub(crate) use self::{
     },
 };
 pub(crate) use super::name::Name;
+
+refusals! {
+    /// An operator locked the account.
+    ACCOUNT_LOCKED = ("account_locked", 403, "This account is locked. Contact support to unlock it.")
+        .titled("This account is locked");
+}
 
 /// What is held here about a person, and what becomes of it.
 pub(crate) const PERSONAL_DATA: PersonalData = PersonalData {
@@ -218,9 +224,9 @@ pub(crate) fn find_locked(tx: &mut Tx, id: &UserId) -> Result<Option<User>> {
 /// deleted comes in as well, and finds only the page about that.
 ///
 /// # Errors
-/// [`Error::AccountLocked`].
+/// [`ACCOUNT_LOCKED`].
 pub(crate) fn ensure_not_locked(user: &User) -> Result<()> {
-    if user.locked_at.is_some() { Err(Error::AccountLocked) } else { Ok(()) }
+    if user.locked_at.is_some() { Err(ACCOUNT_LOCKED.error()) } else { Ok(()) }
 }
 
 /// Up to `most` users, in the order of their ids, after the one called `after`.

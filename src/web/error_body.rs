@@ -41,30 +41,8 @@ pub(crate) fn json_with(
         body["confirm"] = "/auth/confirm".into();
         body["methods"] = json!(step_up.methods);
     }
-    if let Error::SsoRequired(way) = error {
-        body["signIn"] = way.as_str().into();
-    }
-    if let Error::Forbidden(permission) | Error::KeyForbidden(permission) = error {
-        body["permission"] = permission.as_str().into();
-    }
-    if let Error::InvitationForAnother(invited) = error {
-        body["invited"] = invited.as_str().into();
-    }
-    match error {
-        Error::SecondFactorRequired(_, true) => body["confirm"] = "/auth/confirm".into(),
-        Error::SecondFactorRequired(_, false) => body["setUp"] = "/me/2fa".into(),
-        Error::SessionTooOld(_) => body["signIn"] = "/login".into(),
-        Error::SignInMethodNotAllowed(_, methods) => {
-            body["signIn"] = "/login".into();
-            body["signInMethods"] = json!(methods);
-        }
-        _ => {}
-    }
-    if let Error::OrganisationMoved(slug) = error {
-        body["slug"] = slug.as_str().into();
-    }
-    if let Error::RoleInUse(members) = error {
-        body["members"] = (*members).into();
+    for (key, value) in error.particulars().iter().flat_map(|own| &own.details) {
+        body[key] = value.clone();
     }
     if let Error::NotReady(reason) = error {
         body["reason"] = reason.name().into();
@@ -76,26 +54,15 @@ pub(crate) fn json_with(
 }
 
 /// Says when a request may be sent again, or with what, where that is what is wrong.
-pub(crate) fn put_retry_after(answer: &mut HttpResponseBuilder, error: &Error) {
-    match error {
-        // RFC 6750 §3.
-        Error::InvalidToken => {
-            answer.insert_header((header::WWW_AUTHENTICATE, "Bearer error=\"invalid_token\""));
-        }
-        // RFC 9470 §3.
-        Error::InsufficientAuthentication(acr, max_age) => {
-            let mut challenge = "Bearer error=\"insufficient_user_authentication\"".to_owned();
-            challenge.extend(acr.map(|acr| format!(", acr_values=\"{acr}\"")));
-            challenge.extend(max_age.map(|seconds| format!(", max_age=\"{seconds}\"")));
-            answer.insert_header((header::WWW_AUTHENTICATE, challenge));
-        }
-        Error::Busy | Error::Unavailable(_) | Error::NotReady(_) | Error::ProviderSilent(_) => {
-            answer.insert_header((header::RETRY_AFTER, "5"));
-        }
-        Error::TooManyAttempts(seconds) => {
-            answer.insert_header((header::RETRY_AFTER, seconds.to_string()));
-        }
-        _ => {}
+pub(crate) fn put_headers(answer: &mut HttpResponseBuilder, error: &Error) {
+    if let Error::TooManyAttempts(seconds) = error {
+        answer.insert_header((header::RETRY_AFTER, seconds.to_string()));
+    }
+    if let Some(header) = error.refusal().header {
+        answer.insert_header(header);
+    }
+    if let Some((name, value)) = error.particulars().and_then(|own| own.header.as_ref()) {
+        answer.insert_header((*name, value.as_str()));
     }
 }
 
@@ -114,7 +81,7 @@ pub(crate) fn log(req: &HttpRequest, error: &Error) {
         Error::Unavailable(_) => {
             tracing::error!(route, user.id = user, client, cause = error.cause(), "database unavailable");
         }
-        Error::Busy | Error::CrossOrigin | Error::PlainHttp(_) | Error::TooManyAttempts(_) => {
+        error if error.refusal().is_warned => {
             tracing::warn!(route, code, user.id = user, client, "refused");
         }
         error if error.status() == 403 || (error.status() == 404 && matched::has_route(req)) => {

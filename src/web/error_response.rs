@@ -2,6 +2,8 @@
 //!
 //! `ResponseError` sees no request, so it answers with a bare status; the middleware here fills it in.
 
+use std::borrow::Cow;
+
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError,
     body::{BodySize, BoxBody, MessageBody},
@@ -22,8 +24,14 @@ use super::{
     flash, layout, local_path, matched,
     negotiation::wants_page,
     reply::{html, html_within},
+    request_refused::{METHOD_NOT_ALLOWED, TIMEOUT, TOO_LARGE, UNSUPPORTED_MEDIA},
 };
-use crate::{app::App, error::Error, kinds::Strength, log, urls};
+use crate::{
+    app::App,
+    error::{Error, Way},
+    kinds::Strength,
+    log, urls,
+};
 
 impl ResponseError for Error {
     fn status_code(&self) -> StatusCode {
@@ -80,10 +88,10 @@ fn has_body(res: &ServiceResponse<BoxBody>) -> bool {
 fn by_status(status: StatusCode) -> Error {
     match status {
         StatusCode::NOT_FOUND => Error::NotFound,
-        StatusCode::METHOD_NOT_ALLOWED => Error::MethodNotAllowed,
-        StatusCode::PAYLOAD_TOO_LARGE => Error::TooLarge,
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => Error::UnsupportedMedia,
-        StatusCode::REQUEST_TIMEOUT => Error::Timeout,
+        StatusCode::METHOD_NOT_ALLOWED => METHOD_NOT_ALLOWED.error(),
+        StatusCode::PAYLOAD_TOO_LARGE => TOO_LARGE.error(),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => UNSUPPORTED_MEDIA.error(),
+        StatusCode::REQUEST_TIMEOUT => TIMEOUT.error(),
         status if status.is_client_error() => {
             Error::Malformed("its address has a part in another shape".to_owned())
         }
@@ -97,35 +105,39 @@ pub(crate) fn render(req: &HttpRequest, error: &Error) -> HttpResponse {
     error_body::log(req, error);
     let shown = matches!(error, Error::Internal(_)).then_some(request_id);
     let mut answer = HttpResponse::build(status_of(error));
-    error_body::put_retry_after(&mut answer, error);
-    if let Error::OrganisationMoved(slug) = error {
-        answer.insert_header((header::LOCATION, moved_to(req, slug)));
+    error_body::put_headers(&mut answer, error);
+    let way = error.refusal().way;
+    if way == Way::Moved {
+        answer.insert_header((header::LOCATION, moved_to(req, &href_of(error))));
         if wants_page(req.path(), req.headers()) {
             return answer.finish();
         }
     }
-    if matches!(error, Error::ConfirmByPost) {
-        answer.insert_header((header::ALLOW, "POST"));
-    }
     if !wants_page(req.path(), req.headers()) {
         return error_body::json(&mut answer, error, shown);
     }
-    if let Some(way) = recovery_redirect(req, error) {
-        if matches!(error, Error::SignInExpired | Error::StepUpsExhausted) {
+    if let Some(to) = recovery_redirect(req, error) {
+        if way == Way::RedirectSaying {
             flash::set(req, &error.to_string());
         }
-        return HttpResponse::SeeOther().insert_header((header::LOCATION, way)).finish();
+        return HttpResponse::SeeOther().insert_header((header::LOCATION, to)).finish();
     }
     let page = ErrorPage::about(error, shown, req.path(), way_back(req));
     in_page(&mut answer, html(req, &page), page.message)
 }
 
-/// The address of a request with an organisation's present slug in place of a former one.
-fn moved_to(req: &HttpRequest, slug: &str) -> String {
+/// Where a refusal leads.
+fn href_of(error: &Error) -> Cow<'_, str> {
+    let own = error.particulars().and_then(|own| own.href.as_deref());
+    own.unwrap_or(error.refusal().href).into()
+}
+
+/// The address of a request with the organisation's present one, `page`, in place of a former one.
+fn moved_to(req: &HttpRequest, page: &str) -> String {
     let rest = req.path().strip_prefix("/organisations/").and_then(|rest| rest.split_once('/'));
     let path = rest.map_or_else(String::new, |(_, rest)| format!("/{rest}"));
     let query = if req.query_string().is_empty() { "" } else { "?" };
-    format!("/organisations/{slug}{path}{query}{}", req.query_string())
+    format!("{page}{path}{query}{}", req.query_string())
 }
 
 /// Where a browser puts it right, and the way back from there.
@@ -133,14 +145,7 @@ fn recovery_redirect(req: &HttpRequest, error: &Error) -> Option<String> {
     let target = req.uri().path_and_query().map_or("/", |path| path.as_str());
     let is_read = matches!(*req.method(), Method::GET | Method::HEAD);
     let asked_for = Some(target).filter(|_| is_read);
-    let before = |path| urls::with_query(path, local_path(asked_for).map(|next| ("next", next)));
     match error {
-        // That page says why, as every page does.
-        Error::SignIn | Error::SessionLocked => Some(before("/login")),
-        Error::SignInExpired | Error::StepUpsExhausted => Some("/login".to_owned()),
-        Error::EmailUnverified => Some(before("/verify-email/needed")),
-        Error::DeletionScheduled => Some("/me/delete/status".to_owned()),
-        Error::OrganisationLeaving(slug) => Some(urls::organisation_page(slug, "restore")),
         Error::StepUp(step_up) => {
             let goes_on = match &step_up.resume {
                 Some(secret) => Some(("resume", secret.clone())),
@@ -151,7 +156,14 @@ fn recovery_redirect(req: &HttpRequest, error: &Error) -> Option<String> {
             let strength = Some(("strength", "any".to_owned())).filter(|_| step_up.strength == Strength::Any);
             Some(urls::with_query("/auth/confirm", goes_on.into_iter().chain(strength)))
         }
-        _ => None,
+        error => match error.refusal().way {
+            Way::Redirect | Way::RedirectSaying => Some(href_of(error).into_owned()),
+            Way::RedirectWithNext => {
+                let next = local_path(asked_for).map(|next| ("next", next));
+                Some(urls::with_query(&href_of(error), next))
+            }
+            _ => None,
+        },
     }
 }
 
@@ -213,93 +225,38 @@ fn in_page(
 impl ErrorPage {
     /// About what came of `path`. `back`: where the person was, if that is known. What passes is tried again there.
     fn about(error: &Error, request_id: Option<String>, path: &str, back: Option<String>) -> Self {
-        let way_on = dead_link::way_on(path);
-        let (title, href, label) = match error {
-            Error::Forbidden(_)
-            | Error::LastOwner
-            | Error::BreakGlassOwner
-            | Error::RoleInUse(_)
-            | Error::DomainInForce
-            | Error::OrganisationsByOperators => {
-                ("That is not possible", "/organisations", "Your organisations")
+        let kind = error.refusal();
+        let (href, label) = match (kind.way, back) {
+            (Way::OtherOrigin, back) => {
+                (format!("{}{}", href_of(error), back.as_deref().unwrap_or("/")), kind.label)
             }
-            Error::NetworkNotAllowed(_) => ("Not from this network", "/organisations", "Your organisations"),
-            Error::SignInMethodNotAllowed(..) => ("Sign in another way", "/logout", "Sign in again"),
-            Error::SessionTooOld(_) => ("Sign in again", "/logout", "Sign in again"),
-            Error::SecondFactorRequired(_, true) => ("Confirm it's you", "/auth/confirm", "Continue"),
-            Error::SecondFactorRequired(_, false) => {
-                ("Two-step verification is needed", "/me/2fa", "Turn on two-step verification")
+            (Way::Again, Some(back)) => (back, "Try again"),
+            (Way::LinkWithNext | Way::FormWithNext, Some(back)) => {
+                (urls::with_query(kind.href, [("next", back)]), kind.label)
             }
-            Error::DomainNotInvited(_) => ("You can't join", "/organisations", "Your organisations"),
-            Error::InvitationForAnother(_) => {
-                ("This invitation is for someone else", "/organisations", "Your organisations")
-            }
-            Error::DeadInvitation(..) => {
-                ("This invitation no longer works", "/organisations", "Your organisations")
-            }
-            Error::SsoRefused
-            | Error::ProviderRefused(_)
-            | Error::ProviderUnknown(_)
-            | Error::ProviderSilent(_) => ("You are not signed in", "/login", "Back to sign in"),
-            Error::IdentityTaken(_) => {
-                ("That account is taken", "/me/providers", "Go to your accounts elsewhere")
-            }
-            // By a link, not a redirect: browsers do not let what a form was answered with lead to another site.
-            Error::SsoRequired(way) => {
-                ("Sign in with your organisation", way.as_str(), "Continue to your organisation")
-            }
-            Error::NotFound => ("Page not found", "/", "Go to the home page"),
-            Error::MethodNotAllowed | Error::ConfirmByPost => {
-                ("This page can't be opened this way", "/", "Go to the home page")
-            }
-            Error::DeadLink => ("This link no longer works", way_on.href, way_on.label),
-            Error::AddressReserved => ("This address is not free yet", "/", "Go to the home page"),
-            Error::LinkMissing => ("Open the link in the email again", "/", "Go to the home page"),
-            Error::DeadMagicLink => ("This link no longer works", "/login/magic-link", "Send me a new link"),
-            Error::DeadResetLink => ("This link no longer works", "/forgot-password", "Send me a new link"),
-            Error::UnknownPasskey => ("That passkey didn't work", "/login", "Sign in another way"),
-            Error::PasskeyRefused | Error::PasskeyTaken => {
-                ("That passkey was not added", "/me/passkeys", "Go to your passkeys")
-            }
-            Error::LastCredential => ("That would lock you out", "/me/passkeys", "Go to your passkeys"),
-            Error::AlreadyConfirmed => ("Already confirmed", "/login", "Sign in"),
-            Error::AccountLocked => ("This account is locked", "/", "Go to the home page"),
-            Error::PlainHttp(_) => ("Not over plain http", "/", "Go to the home page"),
-            Error::CrossOrigin => ("Request blocked", "/", "Go to the home page"),
-            Error::TooLarge => ("Too much at once", "/", "Go to the home page"),
-            Error::Busy | Error::Unavailable(_) | Error::Timeout | Error::TooManyAttempts(_) => {
-                ("Try again in a moment", "/", "Go to the home page")
-            }
-            Error::NotReady(_) => ("Not ready", "/readyz", "Look again"),
-            Error::Internal(_) => ("Something went wrong", "/", "Go to the home page"),
-            _ => ("That didn't work", "/", "Go to the home page"),
+            _ => (href_of(error).into_owned(), kind.label),
         };
-        let (href, label) = match (error, back) {
-            (Error::PlainHttp(site), back) => {
-                (format!("{site}{}", back.as_deref().unwrap_or("/")), "Go there over https")
-            }
-            (
-                Error::Busy | Error::Unavailable(_) | Error::Timeout | Error::TooManyAttempts(_),
-                Some(back),
-            ) => (back, "Try again"),
-            (
-                Error::SignInMethodNotAllowed(..)
-                | Error::SessionTooOld(_)
-                | Error::SecondFactorRequired(_, true),
-                Some(back),
-            ) => {
-                let query = serde_urlencoded::to_string([("next", back)]).unwrap_or_default();
-                (format!("{href}?{query}"), label)
-            }
-            _ => (href.to_owned(), label),
+        let page = Self {
+            status: kind.status,
+            title: kind.title,
+            message: error.to_string(),
+            request_id,
+            href,
+            label,
+            is_form: kind.way == Way::FormWithNext,
+            is_of_organisation: kind.lists_organisations,
         };
-        let message = match error {
-            Error::Invalid(errors) => errors.first().map_or_else(|| error.to_string(), str::to_owned),
-            Error::DeadLink => format!("{error} {}", way_on.says).trim_end().to_owned(),
-            error => error.to_string(),
-        };
-        let is_form = matches!(error, Error::SignInMethodNotAllowed(..) | Error::SessionTooOld(_));
-        let is_of_organisation = is_form || matches!(error, Error::SecondFactorRequired(..));
-        Self { status: error.status(), title, message, request_id, href, label, is_form, is_of_organisation }
+        match error {
+            Error::Invalid(errors) => {
+                Self { message: errors.first().map_or(page.message, str::to_owned), ..page }
+            }
+            // Each kind of link has a way of its own to go on.
+            Error::DeadLink => {
+                let way_on = dead_link::way_on(path);
+                let message = format!("{} {}", page.message, way_on.says).trim_end().to_owned();
+                Self { message, href: way_on.href.to_owned(), label: way_on.label, ..page }
+            }
+            _ => page,
+        }
     }
 }

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     accounts::gate_needs::Raised,
     app::App,
-    error::{Error, Result},
+    error::{Error, Result, refusals},
     model::{
         api_key::ApiKeySecret,
         application::{self, parse_host},
@@ -30,6 +30,20 @@ use crate::{
     },
     secret::Secret,
 };
+
+refusals! {
+    /// Whoever asked for a host is no trusted proxy, or did not say what it asks about.
+    GATE_UNTRUSTED = (
+        "gate_untrusted", 403,
+        "Only a proxy that this site trusts may ask that. Its operator finds the reason in the log."
+    );
+}
+
+/// [`GATE_UNTRUSTED`] for a reason that the log tells.
+fn unreadable(reason: &'static str) -> Error {
+    tracing::warn!(reason, "a proxy asked the gate in a way that cannot be read");
+    GATE_UNTRUSTED.error()
+}
 
 /// A visitor of a host whom a trusted proxy passed on to this site.
 #[derive(Debug, Clone)]
@@ -101,7 +115,7 @@ impl GateHost {
         let scheme = app.config().site.base_url.scheme();
         let peer = req.peer_addr().map(|peer| peer.ip().to_canonical().to_string()).unwrap_or_default();
         let host = once(req.headers(), "x-forwarded-host").and_then(|host| parse_host(host, scheme));
-        let host = host.ok_or(Error::GateUntrusted("X-Forwarded-Host is not there once, as a host"))?;
+        let host = host.ok_or_else(|| unreadable("X-Forwarded-Host is not there once, as a host"))?;
         let text = |name: &str| {
             req.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
         };
@@ -135,20 +149,19 @@ impl GateRequest {
         let visitor = GateHost::read(req, app)?;
         let scheme =
             once(headers, "x-forwarded-proto").filter(|it| ["http", "https", "ws", "wss"].contains(it));
-        scheme.ok_or(Error::GateUntrusted("X-Forwarded-Proto is not there once, as a scheme"))?;
+        scheme.ok_or_else(|| unreadable("X-Forwarded-Proto is not there once, as a scheme"))?;
         let method = once(headers, "x-forwarded-method");
         let is_token = |it: &&str| {
             (1..=32).contains(&it.len()) && it.bytes().all(|b| b.is_ascii_uppercase() || b == b'-')
         };
         let method = method.filter(is_token).and_then(|it| Method::from_bytes(it.as_bytes()).ok());
-        let method =
-            method.ok_or(Error::GateUntrusted("X-Forwarded-Method is not there once, as a method"))?;
+        let method = method.ok_or_else(|| unreadable("X-Forwarded-Method is not there once, as a method"))?;
         let uri = once(headers, "x-forwarded-uri").filter(|uri| uri.starts_with('/'));
-        let uri = uri.ok_or(Error::GateUntrusted("X-Forwarded-Uri is not there once, as a path"))?.to_owned();
+        let uri = uri.ok_or_else(|| unreadable("X-Forwarded-Uri is not there once, as a path"))?.to_owned();
         let pairs: Vec<_> = form_urlencoded::parse(req.query_string().as_bytes()).collect();
         let raised = Raised::of_query(pairs.iter().map(|(name, value)| (name.as_ref(), value.as_ref())));
         let raised =
-            raised.ok_or(Error::GateUntrusted("a vestibule-… parameter of the check cannot be read"))?;
+            raised.ok_or_else(|| unreadable("a vestibule-… parameter of the check cannot be read"))?;
         let is_read = [Method::GET, Method::HEAD].contains(&method);
         let is_navigation = match headers.get("sec-fetch-mode") {
             Some(mode) => mode.as_bytes() == b"navigate",
@@ -178,7 +191,7 @@ fn once<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     (!text.is_empty()).then_some(text)
 }
 
-/// [`Error::GateUntrusted`] unless the peer of the socket is a proxy of `TRUSTED_PROXIES`. Whoever asks for a host that
+/// [`GATE_UNTRUSTED`] unless the peer of the socket is a proxy of `TRUSTED_PROXIES`. Whoever asks for a host that
 /// there is without being one is kept in mind, for an operator.
 async fn require_trust(req: &HttpRequest, app: &App) -> Result<()> {
     let peer = req.peer_addr().map(|peer| peer.ip().to_canonical());
@@ -195,7 +208,7 @@ async fn require_trust(req: &HttpRequest, app: &App) -> Result<()> {
             app.write(move |tx| application::note_refused(tx, &found.id, &peer)).await?;
         }
     }
-    Err(Error::GateUntrusted("the peer is no proxy of TRUSTED_PROXIES"))
+    Err(GATE_UNTRUSTED.error())
 }
 
 type Reading<T> = Pin<Box<dyn Future<Output = Result<T>>>>;
@@ -205,11 +218,7 @@ fn read_trusted<T: 'static>(req: &HttpRequest, read: fn(&HttpRequest, &App) -> R
     Box::pin(async move {
         let app = app_of(&req)?;
         require_trust(&req, app).await?;
-        read(&req, app).inspect_err(|error| {
-            if let Error::GateUntrusted(reason) = error {
-                tracing::warn!(reason, "a proxy asked the gate in a way that cannot be read");
-            }
-        })
+        read(&req, app)
     })
 }
 

@@ -14,10 +14,18 @@ use super::{
     access::{Access, Guard},
     app_of, negotiation,
     saved_request::{self, HeldBody},
-    visitor::{self, Authenticated},
+    visitor::{self, Authenticated, SESSION_LOCKED},
 };
 use crate::{
-    accounts::access::AccessRequest,
+    accounts::{
+        access::AccessRequest,
+        deletion::DELETION_SCHEDULED,
+        email_verification::EMAIL_UNVERIFIED,
+        organisation_policy::{
+            NETWORK_NOT_ALLOWED, SECOND_FACTOR_MISSING, SESSION_TOO_OLD, SIGN_IN_METHOD_NOT_ALLOWED,
+        },
+        policy::{FORBIDDEN, ORGANISATION_LEAVING, ORGANISATION_MOVED},
+    },
     error::{Error, Result},
     ids::UserId,
     kinds::Strength,
@@ -160,9 +168,9 @@ pub(super) trait Requirement: Sized {
 impl Requirement for IncludingScheduledDeletion {
     fn check(req: &HttpRequest) -> Result<Self> {
         visitor::of(req)?.map(Self).ok_or(if visitor::is_locked(req) {
-            Error::SessionLocked
+            SESSION_LOCKED.error()
         } else {
-            Error::SignIn
+            Error::Unauthenticated
         })
     }
 }
@@ -170,14 +178,14 @@ impl Requirement for IncludingScheduledDeletion {
 impl Requirement for CurrentUser {
     fn check(req: &HttpRequest) -> Result<Self> {
         let IncludingScheduledDeletion(who) = IncludingScheduledDeletion::check(req)?;
-        if who.user.is_leaving() { Err(Error::DeletionScheduled) } else { Ok(Self(who)) }
+        if who.user.is_leaving() { Err(DELETION_SCHEDULED.error()) } else { Ok(Self(who)) }
     }
 }
 
 impl Requirement for VerifiedUser {
     fn check(req: &HttpRequest) -> Result<Self> {
         let who = CurrentUser::check(req)?;
-        if who.user.is_verified() { Ok(Self(who)) } else { Err(Error::EmailUnverified) }
+        if who.user.is_verified() { Ok(Self(who)) } else { Err(EMAIL_UNVERIFIED.error()) }
     }
 }
 
@@ -254,13 +262,16 @@ where
             // A member who may not do it, or not there, is told so before anything is asked of them.
             if let Some(access) = who.0.access()
                 && let Err(
-                    error @ (Error::Forbidden(_)
-                    | Error::NetworkNotAllowed(_)
-                    | Error::SignInMethodNotAllowed(..)
-                    | Error::SessionTooOld(_)
-                    | Error::SecondFactorRequired(_, false)
-                    | Error::OrganisationLeaving(_)
-                    | Error::OrganisationMoved(_)),
+                    error @ Error::Refused(
+                        FORBIDDEN
+                        | NETWORK_NOT_ALLOWED
+                        | SIGN_IN_METHOD_NOT_ALLOWED
+                        | SESSION_TOO_OLD
+                        | SECOND_FACTOR_MISSING
+                        | ORGANISATION_LEAVING
+                        | ORGANISATION_MOVED,
+                        _,
+                    ),
                 ) = app.read(move |conn| access.decide(conn)).await
             {
                 return Err(error);

@@ -26,7 +26,12 @@ use serde_json::Value;
 use url::form_urlencoded;
 
 use self::fields::{Fault, Fields};
-use super::{app_of, body_budget::HeldBytes, mailed_token::MailedToken};
+use super::{
+    app_of,
+    body_budget::HeldBytes,
+    mailed_token::MailedToken,
+    request_refused::{TIMEOUT, TOO_LARGE, UNSUPPORTED_MEDIA},
+};
 use crate::error::{Error, Result};
 
 /// What was sent, by its `Content-Type`. Unknown fields are ignored, but where its struct has `deny_unknown_fields` or
@@ -135,7 +140,7 @@ fn read<T: DeserializeOwned + 'static, I: 'static>(
         let (app, parse) = (app?, parse?);
         let whole = collect(payload, app.config().body_limit.max(limit));
         let bytes =
-            tokio::time::timeout(app.config().body_timeout, whole).await.map_err(|_| Error::Timeout)??;
+            tokio::time::timeout(app.config().body_timeout, whole).await.map_err(|_| TIMEOUT.error())??;
         parse(&bytes).map(wrap)
     })
 }
@@ -149,13 +154,13 @@ fn parser<T: DeserializeOwned>(req: &HttpRequest) -> Result<Parser<T>> {
     let coding = req.headers().get(header::CONTENT_ENCODING);
     let is_packed = coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"));
     if is_packed || !is_utf8(req) {
-        return Err(Error::UnsupportedMedia);
+        return Err(UNSUPPORTED_MEDIA.error());
     }
     match req.content_type().to_ascii_lowercase().as_str() {
         "application/json" => Ok(from_json),
         "application/x-www-form-urlencoded" => Ok(from_form),
         other if other.starts_with("application/") && other.ends_with("+json") => Ok(from_json),
-        _ => Err(Error::UnsupportedMedia),
+        _ => Err(UNSUPPORTED_MEDIA.error()),
     }
 }
 
@@ -225,17 +230,17 @@ pub(crate) fn others<'de, D: Deserializer<'de>>(
     }
 }
 
-/// A body in full. [`Error::TooLarge`] beyond `limit` bytes, [`Error::Busy`] where too many are on their way.
+/// A body in full. [`TOO_LARGE`] beyond `limit` bytes, [`Error::Busy`] where too many are on their way.
 pub(crate) async fn collect(mut payload: Payload, limit: usize) -> Result<Bytes> {
     let mut body = BytesMut::new();
     let mut held = HeldBytes::here();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|cause| match cause {
-            PayloadError::Overflow => Error::TooLarge,
+            PayloadError::Overflow => TOO_LARGE.error(),
             cause => Error::Malformed(cause.to_string()),
         })?;
         if body.len() + chunk.len() > limit {
-            return Err(Error::TooLarge);
+            return Err(TOO_LARGE.error());
         }
         held.add(chunk.len())?;
         body.extend_from_slice(&chunk);

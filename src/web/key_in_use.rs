@@ -7,7 +7,10 @@ use actix_web::{HttpMessage, HttpRequest};
 
 use super::forwarded;
 use crate::{
-    accounts::api_keys::{self, ACCOUNT_READ, MISSES_A_MINUTE, Presented, USES_A_MINUTE},
+    accounts::{
+        api_keys::{self, ACCOUNT_READ, INVALID_TOKEN, MISSES_A_MINUTE, Presented, USES_A_MINUTE},
+        policy,
+    },
     app::App,
     clock::Timestamp,
     db::Conn,
@@ -34,10 +37,10 @@ pub(crate) struct KeyInUse {
 }
 
 impl KeyInUse {
-    /// Its person, whose account it may read. [`Error::KeyForbidden`] where it may not.
+    /// Its person, whose account it may read. [`KEY_FORBIDDEN`] where it may not.
     pub(crate) fn reads_account(&self) -> Result<&User> {
         let user = self.presented.user().filter(|_| self.presented.key.holds(ACCOUNT_READ));
-        user.ok_or_else(|| Error::KeyForbidden(ACCOUNT_READ.to_owned()))
+        user.ok_or_else(|| policy::key_forbidden(ACCOUNT_READ.to_owned()))
     }
 
     /// The program as an actor in the audit.
@@ -76,7 +79,7 @@ pub(super) async fn load(req: &HttpRequest, app: &App, secret: Secret<ApiKeySecr
 pub(crate) fn of(req: &HttpRequest) -> Result<Option<KeyInUse>> {
     match req.extensions().get() {
         Some(Loaded::Works(key)) => Ok(Some(key.clone())),
-        Some(Loaded::Fails(cause)) => Err(cause.take().unwrap_or(Error::InvalidToken)),
+        Some(Loaded::Fails(cause)) => Err(cause.take().unwrap_or(INVALID_TOKEN.error())),
         None => Ok(None),
     }
 }
@@ -100,9 +103,9 @@ impl Asked {
         self.use_found(found, app).await
     }
 
-    /// That it may be looked up: [`Error::InvalidToken`] where its checksum is wrong, which takes no query.
+    /// That it may be looked up: [`INVALID_TOKEN`] where its checksum is wrong, which takes no query.
     pub(crate) fn may_look_up(&self) -> Result<()> {
-        if self.secret.is_well_formed() { Ok(()) } else { Err(Error::InvalidToken) }
+        if self.secret.is_well_formed() { Ok(()) } else { Err(INVALID_TOKEN.error()) }
     }
 
     /// The key, if it works: one indexed query.
@@ -110,7 +113,7 @@ impl Asked {
         api_keys::authenticate(conn, &self.secret, self.now)
     }
 
-    /// The key that was found: its use is counted, and noted at most once a minute. [`Error::InvalidToken`] where none was, and
+    /// The key that was found: its use is counted, and noted at most once a minute. [`INVALID_TOKEN`] where none was, and
     /// [`Error::TooManyAttempts`] after many of those from one client: never for a key that works, whoever its neighbours are.
     pub(crate) async fn use_found(self, found: Option<Presented>, app: &App) -> Result<KeyInUse> {
         let (rates, is_limited) = (app.key_rates(), app.config().limits.are_on);
@@ -119,7 +122,7 @@ impl Asked {
                 rates.check(&self.client(), MISSES_A_MINUTE, self.now)?;
                 rates.count(&self.client(), MISSES_A_MINUTE, self.now)?;
             }
-            return Err(Error::InvalidToken);
+            return Err(INVALID_TOKEN.error());
         };
         if is_limited {
             rates.count(presented.key.id.as_str(), USES_A_MINUTE, self.now)?;

@@ -4,12 +4,16 @@ use std::sync::Arc;
 
 use actix_web::{HttpRequest, web::Data};
 
-use super::{app_of, assets::Assets, visitor};
+use super::{
+    app_of,
+    assets::Assets,
+    visitor::{self, SESSION_LOCKED},
+};
 use crate::{
     app::App,
     clock::{Timestamp, span_in_words},
     config::Lifetimes,
-    error::{Error, Result},
+    error::Result,
 };
 
 /// Around a page: the brand, who is signed in, and what just happened.
@@ -80,7 +84,7 @@ impl Layout {
                 is_verified: visitor.user.is_verified(),
                 organisation: visitor.organisation.as_ref().map(|current| current.name.clone()),
             }),
-            flash: flash.or_else(|| visitor::is_locked(req).then(|| Error::SessionLocked.to_string())),
+            flash: flash.or_else(|| visitor::is_locked(req).then(|| SESSION_LOCKED.error().to_string())),
             now: visitor.map_or(bare.now, |visitor| visitor.now),
             ..bare
         })

@@ -14,7 +14,15 @@ use actix_web::{
 use url::form_urlencoded;
 
 use super::{error_response, mailed_token::MailedToken, negotiation};
-use crate::error::Error;
+use crate::error::refusals;
+
+refusals! {
+    /// The page of a mailed link without its token.
+    LINK_MISSING = (
+        "link_missing", 400,
+        "This page belongs to a link in an email. Open that link again, in this browser; it needs cookies."
+    ).titled("Open the link in the email again");
+}
 
 /// The pages that mailed links lead to.
 pub(crate) const PATHS: [&str; 12] = [
@@ -64,7 +72,7 @@ pub(crate) async fn keep_out_of_address(
             if SIGNED_IN.contains(&path) {
                 return Ok(next.call(req).await?.map_into_boxed_body());
             }
-            let answer = error_response::render(req.request(), &Error::LinkMissing);
+            let answer = error_response::render(req.request(), &LINK_MISSING.error());
             return Ok(req.into_response(answer));
         };
         req.extensions_mut().insert(MailedToken(token));

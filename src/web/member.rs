@@ -13,7 +13,10 @@ use super::{
     key_in_use::{self, KeyInUse},
 };
 use crate::{
-    accounts::access::{AccessRequest, By},
+    accounts::{
+        access::{AccessRequest, By},
+        policy::PERSON_REQUIRED,
+    },
     clock::Timestamp,
     error::{Error, Result},
     ids::OrganisationId,
@@ -128,11 +131,11 @@ impl<P: Needed> Member<P> {
 }
 
 impl<P> Member<P> {
-    /// The person. [`Error::PersonRequired`] for a program.
+    /// The person. [`PERSON_REQUIRED`] for a program.
     pub(crate) fn person(&self) -> Result<&VerifiedUser> {
         match &self.who {
             Who::Person(me) => Ok(me),
-            Who::Program(_) => Err(Error::PersonRequired),
+            Who::Program(_) => Err(PERSON_REQUIRED.error()),
         }
     }
 

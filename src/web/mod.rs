@@ -43,6 +43,7 @@ pub(crate) mod plain_http;
 pub(crate) mod principal;
 pub(crate) mod reply;
 pub(crate) mod request_binding;
+pub(crate) mod request_refused;
 pub(crate) mod return_to;
 pub(crate) mod saml_request;
 pub(crate) mod saved_request;

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Sends the browser to a provider of the settings; a program gets `{"location"}`. `login_hint` is an address that the person
-/// typed. [`Error::ProviderSilent`] where nobody could say where the provider takes requests, [`Error::NotFound`] for a step-up
+/// typed. [`PROVIDER_SILENT`] where nobody could say where the provider takes requests, [`Error::NotFound`] for a step-up
 /// at one that does not say when people signed in.
 pub(crate) async fn send_oidc_request(
     app: &App,
@@ -69,7 +69,7 @@ pub(crate) async fn send_oidc_request(
         response_mode: if is_apple { ResponseMode::FormPost } else { ResponseMode::Query },
         hosted_domain: google::hosted_domain(&provider.domains),
     };
-    let location = request.url().map_err(|_| Error::ProviderSilent(provider.name.clone()))?;
+    let location = request.url().map_err(|_| issuers::provider_silent(provider.name.clone()))?;
     let mut answer = redirect_to(req, location, &provider.name)?;
     // It outlives the request a little, so that a late answer is told to be late. `Lax` is enough: the browser comes back by a GET.
     let life = OidcRequest::life(&app.config().lifetimes) + TimeDelta::minutes(5);

@@ -10,7 +10,15 @@ use actix_web::{
 };
 
 use super::{bearer, error_response, gate_paths};
-use crate::{app::App, error::Error};
+use crate::{app::App, error::refusals};
+
+refusals! {
+    /// The request was sent by another site.
+    CROSS_ORIGIN = (
+        "cross_origin", 403,
+        "This request came from another site, so nothing was changed. Go back and try again here."
+    ).titled("Request blocked").warned();
+}
 
 // The writes that come from elsewhere by their nature. The first is bound to the browser that asked by a cookie of its own,
 // and to the request that was sent; the second is signed by an identity provider, and reads no cookie.
@@ -31,7 +39,7 @@ pub(crate) async fn same_origin_writes(
         || gate_paths::is_for_proxies(req.path())
         || bearer::presented(req.request()).is_some();
     if !req.method().is_safe() && !is_apart && is_foreign(req.request()) {
-        let answer = error_response::render(req.request(), &Error::CrossOrigin);
+        let answer = error_response::render(req.request(), &CROSS_ORIGIN.error());
         return Ok(req.into_response(answer));
     }
     next.call(req).await.map(ServiceResponse::map_into_boxed_body)

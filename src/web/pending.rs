@@ -6,10 +6,18 @@ use actix_session::{Session, SessionExt};
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 
 use crate::{
-    error::{Error, Result},
+    error::{Error, Result, Way, refusals},
     model::token::{CompleteSignUp, LinkIdentity, PendingSignIn, SignOutThere},
     secret::Secret,
 };
+
+refusals! {
+    /// A sign-in that waited too long for its second factor, or got too many wrong codes.
+    SIGN_IN_EXPIRED = (
+        "sign_in_ended", 401,
+        "That sign-in has ended: it took too long, or too many codes were wrong. Sign in again."
+    ).redirect("/login", Way::RedirectSaying);
+}
 
 const KEY: &str = "pending";
 
@@ -23,7 +31,7 @@ impl FromRequest for PendingLogin {
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
         let held = req.get_session().get::<String>(KEY).ok().flatten();
-        ready(held.map(|text| Self(Secret::from_text(text))).ok_or(Error::SignInExpired))
+        ready(held.map(|text| Self(Secret::from_text(text))).ok_or(SIGN_IN_EXPIRED.error()))
     }
 }
 

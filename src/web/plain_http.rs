@@ -10,7 +10,23 @@ use actix_web::{
 };
 
 use super::{bearer, error_response, negotiation, session_cookie};
-use crate::{app::App, error::Error};
+use crate::{
+    app::App,
+    error::{Error, Particulars, Way, refusals},
+};
+
+refusals! {
+    /// The request came over plain http to a site that has https.
+    PLAIN_HTTP = (
+        "https_required", 403,
+        "This came over plain http, where others can read it, so nothing was done. Send it to {} instead."
+    ).page("Not over plain http", "/", "Go there over https").way(Way::OtherOrigin).warned();
+}
+
+/// [`PLAIN_HTTP`], to a site at this origin.
+fn plain_http(origin: String) -> Error {
+    PLAIN_HTTP.with(Particulars::named(origin.as_str()).href(origin))
+}
 
 /// Refuses a write, or the secret of a session or an API key in a program's request, that came over plain http to a site that has https: by
 /// the word of a trusted proxy. It is not led on to https: what sent it would do so each time, and be read each time.
@@ -24,7 +40,7 @@ pub(crate) async fn refuse_plain_http(
             || !session_cookie::presented(request).is_empty() || bearer::presented(request).is_some();
         let is_api_call = || !negotiation::wants_html(request.headers()) && has_secret();
         if !request.method().is_safe() || is_api_call() {
-            let answer = error_response::render(request, &Error::PlainHttp(app.config().site.origin()));
+            let answer = error_response::render(request, &plain_http(app.config().site.origin()));
             return Ok(req.into_response(answer));
         }
     }

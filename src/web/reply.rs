@@ -185,7 +185,7 @@ impl Responder for Reply {
         }
         if let Body::Refused(_, error, _) = &self.body {
             error_body::log(req, error);
-            error_body::put_retry_after(&mut answer, error);
+            error_body::put_headers(&mut answer, error);
         }
         if wants_page(req.path(), req.headers()) {
             match self.body {

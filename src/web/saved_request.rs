@@ -8,7 +8,11 @@ use futures_util::{FutureExt, StreamExt};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use super::{BrowserBinding, input, local_path, visitor::Authenticated};
+use super::{
+    BrowserBinding, input, local_path,
+    request_refused::{TIMEOUT, TOO_LARGE},
+    visitor::Authenticated,
+};
 use crate::{
     app::App,
     db::Tx,
@@ -69,10 +73,10 @@ pub(crate) async fn save(
 ) -> Result<Option<String>> {
     let path = req.path();
     let whole = input::collect(body, app.config().body_limit);
-    let whole = tokio::time::timeout(app.config().body_timeout, whole).await.map_err(|_| Error::Timeout)?;
+    let whole = tokio::time::timeout(app.config().body_timeout, whole).await.map_err(|_| TIMEOUT.error())?;
     let bytes = match whole {
         // A document: it is asked for again, on its own page.
-        Err(Error::TooLarge) if is_document(path) => return Ok(None),
+        Err(Error::Refused(TOO_LARGE, _)) if is_document(path) => return Ok(None),
         whole => whole?,
     };
     keep(app, visitor, req, input::pairs(&bytes)?).await

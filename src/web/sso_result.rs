@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use super::{Reply, pending, views::UserView};
 use crate::{
-    accounts::sso_sign_in::SsoResult,
+    accounts::{authn_request::SSO_REFUSED, sso_sign_in::SsoResult},
     app::App,
-    error::{Error, Result},
+    error::Result,
     kinds::AuthMethod,
     urls,
 };
@@ -24,7 +24,7 @@ pub(crate) struct RefusedPage {
 impl RefusedPage {
     /// With the number to read out.
     pub(crate) fn reply(reference: Option<String>) -> Reply {
-        Reply::refused(Self { reference }, Error::SsoRefused)
+        Reply::refused(Self { reference }, SSO_REFUSED.error())
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
     accounts::{organisation_policy::SessionTraits, sessions, step_up},
     app::App,
     clock::Timestamp,
-    error::{Error, Result, StepUp},
+    error::{Error, Result, StepUp, Way, refusals},
     ids::OrganisationId,
     kinds::{StepUpMethod, Strength},
     log,
@@ -30,6 +30,14 @@ use crate::{
         user::User,
     },
 };
+
+refusals! {
+    /// The session was used from another device, and is locked. Told only to whoever holds its secret.
+    SESSION_LOCKED = (
+        "session_locked", 401,
+        "You were signed out because this session was used from another device. Sign in again."
+    ).redirect("/login", Way::RedirectWithNext);
+}
 
 // Its body says whether it counts as activity.
 const NOTES_ACTIVITY_ITSELF: &str = "/auth/check";

@@ -120,6 +120,7 @@ mod recovery_credentials;
 mod recovery_first_mailbox;
 mod recovery_organisations;
 mod recovery_step_up;
+mod refusals;
 mod reset_password;
 mod roles;
 mod route_access;

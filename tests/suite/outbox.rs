@@ -36,11 +36,11 @@ async fn an_email_whose_change_was_rolled_back_is_never_sent() {
         .inner
         .write(move |tx| {
             tx.mail(None, an_email(ada))?;
-            Err(Error::WrongCredentials)
+            Err(Error::Conflict)
         })
         .await;
 
-    assert!(matches!(outcome, Err(Error::WrongCredentials)));
+    assert!(matches!(outcome, Err(Error::Conflict)));
     assert!(app.emails_to("ada@example.com").await.is_empty());
     assert_eq!(app.count("outbox").await, 0);
 }

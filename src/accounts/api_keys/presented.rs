@@ -2,6 +2,7 @@
 
 use diesel::prelude::*;
 
+use super::INVALID_TOKEN;
 use crate::{
     clock::Timestamp,
     db::{
@@ -9,7 +10,7 @@ use crate::{
         schema::{api_keys, organisations, users},
     },
     direct,
-    error::{Error, Result},
+    error::Result,
     ids::UserId,
     model::{
         api_key::{self, ApiKey, ApiKeySecret, KeyKind},
@@ -52,7 +53,7 @@ impl Presented {
         self.user().map(|user| &user.id)
     }
 
-    /// That it still works. [`Error::InvalidToken`] otherwise.
+    /// That it still works. [`INVALID_TOKEN`] otherwise.
     pub(crate) fn require_live(&self, conn: &mut Conn, now: Timestamp) -> Result<()> {
         let key = api_key::find(conn, &self.key.id)?;
         let is_live = key.is_some_and(|key| key.suspended_at.is_none() && !key.has_expired(now));
@@ -60,7 +61,7 @@ impl Presented {
             Some(user) => !user::by_id(conn, user)?.is_leaving(),
             None => true,
         };
-        if is_live && is_open { Ok(()) } else { Err(Error::InvalidToken) }
+        if is_live && is_open { Ok(()) } else { Err(INVALID_TOKEN.error()) }
     }
 
     /// Notes that it is used from a network address.

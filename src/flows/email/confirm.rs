@@ -87,7 +87,7 @@ pub(crate) async fn create(
         // One proof moves no account that has two by now: its person signs in here first.
         let id = user.id.clone();
         if app.read(move |conn| factors::of(conn, &id)).await?.is_second_due() {
-            return Err(Error::SignIn);
+            return Err(Error::Unauthenticated);
         }
     }
     let keep = own_session.as_ref().map(|session| session.id.clone());

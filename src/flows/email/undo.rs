@@ -9,6 +9,7 @@ use crate::{
     accounts::{
         containment::{self, Contained},
         email_change::{self, Event},
+        email_verification::ADDRESS_RESERVED,
         security_changes,
     },
     app::App,
@@ -135,7 +136,7 @@ fn take_back(tx: &mut Tx, client: &Client, secret: &Secret<RevertEmailChange>) -
         let back = AddressChange { old: user.email.clone(), new: old.clone() };
         match email_change::move_address(tx, &actor, &id, &back) {
             // Somebody else has it by now. Sessions, links and the password have ended all the same.
-            Err(Error::DeadLink | Error::AddressReserved) => {
+            Err(Error::DeadLink | Error::Refused(ADDRESS_RESERVED, _)) => {
                 containment::tell_present_address(tx, &secured)?;
                 return Ok(Undone::OnlySecured);
             }

@@ -8,13 +8,18 @@ use serde_json::json;
 
 use super::query;
 use crate::{
-    accounts::gates::Identity,
+    accounts::{
+        applications::{APPLICATION_FORBIDDEN, APPLICATION_SECOND_FACTOR},
+        email_verification::EMAIL_UNVERIFIED,
+        gates::Identity,
+    },
     app::App,
     error::Error,
     model::application::{Application, Style},
     web::{
         GateRequest,
         error_body::{self, status_of},
+        origin::CROSS_ORIGIN,
     },
 };
 
@@ -85,10 +90,10 @@ impl<'a> Told<'a> {
     /// In words, for whoever waits for a page; else as JSON.
     pub(super) fn to_visitor(&self, req: &HttpRequest, error: &Error) -> HttpResponse {
         let to = match (error, self.asked.is_page, &self.asked.form_of) {
-            (Error::CrossOrigin, ..) | (_, false, None) => return self.refusal(req, error),
+            (Error::Refused(CROSS_ORIGIN, _), ..) | (_, false, None) => return self.refusal(req, error),
             // A program has shown a key, and reads no page.
             _ if self.is_by_key() => return self.refusal(req, error),
-            (Error::ApplicationForbidden(_), ..) => self.trouble_with(error.code(), None),
+            (Error::Refused(APPLICATION_FORBIDDEN, _), ..) => self.trouble_with(error.code(), None),
             // What was sent is lost, and its page is still there.
             (_, _, Some(page)) => self.trouble_with("send_again", Some(page)),
             (..) => self.start.clone(),
@@ -118,18 +123,18 @@ pub(super) fn refusal_body(req: &HttpRequest, error: &Error, start: &str) -> Htt
     error_body::log(req, error);
     let mut body = json!({ "error": error.to_string(), "code": error.code() });
     match error {
-        Error::SignIn => body["signIn"] = start.into(),
-        Error::StepUp(_) | Error::ApplicationSecondFactor | Error::EmailUnverified => {
+        Error::Unauthenticated => body["signIn"] = start.into(),
+        Error::StepUp(_) | Error::Refused(APPLICATION_SECOND_FACTOR | EMAIL_UNVERIFIED, _) => {
             body["confirm"] = start.into()
         }
         _ => {}
     }
-    if let Error::KeyForbidden(permission) = error {
-        body["permission"] = permission.as_str().into();
+    for (key, value) in error.particulars().iter().flat_map(|own| &own.details) {
+        body[key] = value.clone();
     }
     let mut answer = HttpResponse::build(status_of(error));
-    error_body::put_retry_after(&mut answer, error);
-    if matches!(error, Error::SignIn) {
+    error_body::put_headers(&mut answer, error);
+    if matches!(error, Error::Unauthenticated) {
         answer.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
     }
     answer.content_type("application/json; charset=utf-8").body(body.to_string())

@@ -3,16 +3,35 @@
 use super::outcome::{Outcome, note};
 use crate::{
     accounts::{
-        api_keys::ACCOUNT_READ,
+        api_keys::{ACCOUNT_READ, INVALID_TOKEN},
+        applications::{self, APPLICATION_UNKNOWN},
         gate_keys::{self, Unfit},
-        gates,
+        gates, policy,
     },
     app::App,
-    error::{Error, Result},
+    error::{Error, Particulars, Result, refusals},
     model::{api_key::ApiKeySecret, application::Application},
     secret::Secret,
     web::{GateRequest, key_in_use::Asked},
 };
+
+refusals! {
+    /// An API key, where the application asks how its visitor signed in.
+    INSUFFICIENT_AUTHENTICATION = (
+        "insufficient_user_authentication", 401,
+        "An API key is not enough for this application. It asks for a person who signed in."
+    );
+}
+
+/// [`INSUFFICIENT_AUTHENTICATION`] for an authentication context class, and for a sign-in so many seconds ago at most
+/// (RFC 9470 §3).
+fn insufficient_authentication(acr: Option<&'static str>, max_age: Option<i64>) -> Error {
+    let mut challenge = "Bearer error=\"insufficient_user_authentication\"".to_owned();
+    challenge.extend(acr.map(|acr| format!(", acr_values=\"{acr}\"")));
+    challenge.extend(max_age.map(|seconds| format!(", max_age=\"{seconds}\"")));
+    let header = Some(("www-authenticate", challenge));
+    INSUFFICIENT_AUTHENTICATION.with(Particulars { header, ..Particulars::default() })
+}
 
 /// What comes of it; nothing where the application takes no keys, so that `Authorization` is its own.
 pub(super) async fn judge(
@@ -28,7 +47,7 @@ pub(super) async fn judge(
     let found = app
         .read(move |conn| {
             let Some((application, _)) = gates::at_host(conn, &host, &[], now)? else {
-                return Err(Error::ApplicationUnknown);
+                return Err(APPLICATION_UNKNOWN.error());
             };
             if !application.settings.takes_keys {
                 return Ok(None);
@@ -52,7 +71,7 @@ pub(super) async fn judge(
         (Ok(()), Some(Ok(identity))) => Outcome::Through(Some(identity)),
         _ if is_open => Outcome::Through(None),
         (Ok(()), Some(Err(unfit))) => Outcome::Refused(refusal(unfit, &application)),
-        (Ok(()), None) => Outcome::Refused(Error::InvalidToken),
+        (Ok(()), None) => Outcome::Refused(INVALID_TOKEN.error()),
         (Err(error), _) => Outcome::Refused(error),
     };
     Ok(Some((application, outcome)))
@@ -60,10 +79,8 @@ pub(super) async fn judge(
 
 fn refusal(unfit: Unfit, application: &Application) -> Error {
     match unfit {
-        Unfit::AccountRead => Error::KeyForbidden(ACCOUNT_READ.to_owned()),
-        Unfit::NotMember => Error::ApplicationForbidden(application.name.clone()),
-        Unfit::SignIn(acr, max_age) => {
-            Error::InsufficientAuthentication(acr.map(|acr| acr.as_str()), max_age)
-        }
+        Unfit::AccountRead => policy::key_forbidden(ACCOUNT_READ.to_owned()),
+        Unfit::NotMember => applications::application_forbidden(application.name.clone()),
+        Unfit::SignIn(acr, max_age) => insufficient_authentication(acr.map(|acr| acr.as_str()), max_age),
     }
 }

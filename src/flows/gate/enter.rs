@@ -7,8 +7,11 @@ use serde::Serialize;
 use super::query::{self, Way};
 use crate::{
     accounts::{
-        factors, gate_handover,
-        gate_handover::Destination,
+        applications::{self, APPLICATION_SECOND_FACTOR, APPLICATION_UNKNOWN},
+        deletion::DELETION_SCHEDULED,
+        email_verification::EMAIL_UNVERIFIED,
+        factors,
+        gate_handover::{self, Destination},
         gate_needs::{self, Candidate, Missing, Raised},
     },
     app::App,
@@ -42,14 +45,16 @@ pub(crate) async fn show(me: CurrentUser, req: HttpRequest, app: Data<App>) -> R
     };
     if let Some(missing) = missing(&me, &application, &way.raised, &app).await? {
         return match missing {
-            Missing::Account => Err(Error::DeletionScheduled),
-            Missing::VerifiedEmail => Err(Error::EmailUnverified),
+            Missing::Account => Err(DELETION_SCHEDULED.error()),
+            Missing::VerifiedEmail => Err(EMAIL_UNVERIFIED.error()),
             Missing::Freshness => Err(me.step_up_required(&app, Strength::Any, None).await?),
             Missing::Acr(Acr::TwoFactors) if has_second_factor(&me, &app).await? => {
                 Err(me.step_up_required(&app, Strength::Full, None).await?)
             }
-            Missing::Acr(_) => Ok(trouble(&req, &way, &Error::ApplicationSecondFactor)),
-            Missing::Membership => Ok(trouble(&req, &way, &Error::ApplicationForbidden(application.name))),
+            Missing::Acr(_) => Ok(trouble(&req, &way, APPLICATION_SECOND_FACTOR.error())),
+            Missing::Membership => {
+                Ok(trouble(&req, &way, applications::application_forbidden(application.name)))
+            }
         };
     }
     let (user, session) = (me.user.id.clone(), me.session.id.clone());
@@ -61,12 +66,12 @@ pub(crate) async fn show(me: CurrentUser, req: HttpRequest, app: Data<App>) -> R
     Ok(lead_on(&req, back, application.name))
 }
 
-/// The application in use at a host. [`Error::ApplicationUnknown`] where there is none.
+/// The application in use at a host. [`APPLICATION_UNKNOWN`] where there is none.
 pub(super) async fn of_host(host: Option<&str>, app: &App) -> Result<Application> {
     let scheme = app.config().site.base_url.scheme();
-    let host = host.and_then(|host| parse_host(host, scheme)).ok_or(Error::ApplicationUnknown)?;
+    let host = host.and_then(|host| parse_host(host, scheme)).ok_or(APPLICATION_UNKNOWN.error())?;
     let found = app.read(move |conn| application::of_host(conn, &host)).await?;
-    found.filter(|found| found.disabled_at.is_none()).ok_or(Error::ApplicationUnknown)
+    found.filter(|found| found.disabled_at.is_none()).ok_or(APPLICATION_UNKNOWN.error())
 }
 
 async fn missing(
@@ -90,7 +95,7 @@ async fn missing(
     })
     .await
     // The session ended between the visitor and this.
-    .map_err(|error| if matches!(error, Error::NotFound) { Error::SignIn } else { error })
+    .map_err(|error| if matches!(error, Error::NotFound) { Error::Unauthenticated } else { error })
 }
 
 async fn has_second_factor(me: &Authenticated, app: &App) -> Result<bool> {
@@ -98,12 +103,9 @@ async fn has_second_factor(me: &Authenticated, app: &App) -> Result<bool> {
     app.read(move |conn| Ok(factors::of(conn, &user)?.is_second_due())).await
 }
 
-fn trouble(req: &HttpRequest, way: &Way, error: &Error) -> HttpResponse {
+fn trouble(req: &HttpRequest, way: &Way, error: Error) -> HttpResponse {
     if !negotiation::wants_html(req.headers()) {
-        return HttpResponse::from_error(match error {
-            Error::ApplicationForbidden(name) => Error::ApplicationForbidden(name.clone()),
-            _ => Error::ApplicationSecondFactor,
-        });
+        return HttpResponse::from_error(error);
     }
     let host = way.host.as_deref().unwrap_or_default();
     let raised = way.raised.to_query();

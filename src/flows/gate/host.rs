@@ -23,6 +23,7 @@ use crate::{
     web::{
         GateHost, Input, forwarded,
         gate_cookies::{self, Started},
+        origin::CROSS_ORIGIN,
     },
 };
 
@@ -67,10 +68,10 @@ pub(crate) async fn complete(at: GateHost, req: HttpRequest, app: Data<App>) -> 
             Ok(answer.insert_header((header::LOCATION, to)).finish())
         }
         // Used, late, of another browser, or its session has ended: once more, without a word, and no third time.
-        Err(Error::DeadLink | Error::SignIn) if !is_retry => {
+        Err(Error::DeadLink | Error::Unauthenticated) if !is_retry => {
             Ok(see_other(query::start(&application, scheme, &to, &Raised::default(), true)))
         }
-        Err(Error::DeadLink | Error::SignIn) => Ok(lost()),
+        Err(Error::DeadLink | Error::Unauthenticated) => Ok(lost()),
         Err(error) => Err(error),
     }
 }
@@ -85,7 +86,7 @@ pub(crate) async fn me(at: GateHost, req: HttpRequest, app: Data<App>) -> Result
         (_, Judgement::Refused(missing)) => {
             return Ok(refusal_body(&req, &refusal(missing, &application), &start));
         }
-        _ => return Ok(refusal_body(&req, &Error::SignIn, &start)),
+        _ => return Ok(refusal_body(&req, &Error::Unauthenticated, &start)),
     };
     let (shown, user) = (application.clone(), visitor.user.id.clone());
     let groups = app.read(move |conn| gates::groups(conn, &shown, &user, None)).await?;
@@ -123,7 +124,7 @@ pub(crate) async fn logout(
     let application = of_host(Some(&at.host), &app).await?;
     let scheme = app.config().site.base_url.scheme();
     if at.is_foreign(&application.origin(scheme), &[]) {
-        return Err(Error::CrossOrigin);
+        return Err(CROSS_ORIGIN.error());
     }
     let is_here = form.is_some_and(|Input(form)| form.scope.as_deref() == Some("here"));
     end(&application, &at, is_here, &req, &app).await?;

@@ -9,7 +9,10 @@ use super::{
     query::{self, Way},
 };
 use crate::{
-    accounts::sessions::Event,
+    accounts::{
+        applications::{self, APPLICATION_UNKNOWN},
+        sessions::Event,
+    },
     app::App,
     error::{Error, Errors, Result},
     model::{audit, session},
@@ -53,7 +56,7 @@ pub(crate) async fn show(visitor: MaybeUser, req: HttpRequest, app: Data<App>) -
     let name = &application.name;
     let (code, message) = match way.code.as_deref() {
         Some("application_forbidden") => {
-            ("application_forbidden", Error::ApplicationForbidden(name.clone()).to_string())
+            ("application_forbidden", applications::application_forbidden(name.clone()).to_string())
         }
         Some("second_factor_required") => (
             "second_factor_required",
@@ -88,7 +91,7 @@ pub(crate) async fn show(visitor: MaybeUser, req: HttpRequest, app: Data<App>) -
 /// `POST /gate/trouble`: signs this browser out, and leads on to the application as whoever signs in next.
 pub(crate) async fn switch(me: CurrentUser, Input(form): Input<Form>, app: Data<App>) -> Result<Reply> {
     let application = match of_host(Some(&form.host), &app).await {
-        Err(Error::ApplicationUnknown) => {
+        Err(Error::Refused(APPLICATION_UNKNOWN, _)) => {
             let sentence = "Send the host of an application that is registered here.";
             return Err(Error::Invalid(Errors::one("host", sentence)));
         }

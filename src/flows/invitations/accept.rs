@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     accounts::{
         authentication,
-        invitations::{self, Which},
+        email_verification::EMAIL_UNVERIFIED,
+        invitations::{self, INVITATION_EXPIRED, INVITATION_FOR_ANOTHER, Which},
         open_invitations,
         sessions::Event,
         sign_up,
@@ -16,7 +17,7 @@ use crate::{
     clock::Timestamp,
     db::Conn,
     error::{Error, Errors, Result},
-    kinds::{AuthMethod, DeadInvitation},
+    kinds::AuthMethod,
     log,
     model::{
         audit,
@@ -124,8 +125,8 @@ pub(crate) struct Form {
 pub(crate) async fn open(visitor: MaybeUser, link: Query<Link>, app: Data<App>) -> Result<Reply> {
     let secret = link.into_inner().token;
     match page(&visitor, &secret, &app).await {
-        Err(error @ Error::DeadInvitation(..)) => {
-            let can_ask = matches!(error, Error::DeadInvitation(DeadInvitation::Expired, _));
+        Err(error) if error.code() == INVITATION_EXPIRED.code => {
+            let can_ask = matches!(error, Error::Refused(INVITATION_EXPIRED, _));
             let token = secret.reveal().to_owned();
             let joined = match visitor.signed_in().map(|me| me.user.id.clone()) {
                 Some(user) => {
@@ -149,8 +150,8 @@ async fn page(visitor: &MaybeUser, secret: &Secret<Invite>, app: &App) -> Result
             None => Reader::Nobody,
             Some(user) => match invitations::ensure_theirs(&found, user) {
                 Ok(()) => Reader::Match,
-                Err(Error::EmailUnverified) => Reader::Unconfirmed,
-                Err(Error::InvitationForAnother(_)) => Reader::Another,
+                Err(Error::Refused(EMAIL_UNVERIFIED, _)) => Reader::Unconfirmed,
+                Err(Error::Refused(INVITATION_FOR_ANOTHER, _)) => Reader::Another,
                 Err(error) => return Err(error),
             },
         };

@@ -153,7 +153,7 @@ pub(crate) async fn note_failure(app: &App, client: &Client, candidates: Passwor
     });
     match noted.await {
         // The account ended while the password was hashed.
-        Err(Error::SignIn) => Ok(()),
+        Err(Error::Unauthenticated) => Ok(()),
         noted => noted,
     }
 }

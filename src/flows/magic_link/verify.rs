@@ -6,12 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use super::{SentPage, way_on};
 use crate::{
-    accounts::authentication::{self, Event, SignInOutcome},
-    accounts::magic_link::{self, Offer, ShortCode},
+    accounts::{
+        authentication::{self, Event, SignInOutcome},
+        email_verification::ALREADY_CONFIRMED,
+        magic_link::{self, Offer, ShortCode},
+    },
     app::App,
     clock::Timestamp,
     db::Tx,
-    error::{Error, Errors, Result},
+    error::{Error, Errors, Result, refusals},
     ids::UserId,
     kinds::AuthMethod,
     mail::EmailAddress,
@@ -24,9 +27,17 @@ use crate::{
     secret::Secret,
     web::{
         Client, Input, MagicLinkRequester, MaybeUser, Query, Reply, magic_link_cookie::MagicLinkState,
-        views::UserView,
+        pending::SIGN_IN_EXPIRED, views::UserView,
     },
 };
+
+refusals! {
+    /// A link to sign in that is unknown, used, expired, or replaced by a newer one.
+    DEAD_MAGIC_LINK = (
+        "dead_magic_link", 422,
+        "That link has expired, was used before, or a newer one replaced it. Ask for a new one."
+    ).page("This link no longer works", "/login/magic-link", "Send me a new link");
+}
 
 /// What whoever opens a link should know before anything happens.
 #[derive(Template, Serialize)]
@@ -93,7 +104,7 @@ pub(crate) async fn open(
         return if again {
             Ok(Reply::go(way_on(token.claim.next.as_deref())))
         } else {
-            Err(Error::DeadMagicLink)
+            Err(DEAD_MAGIC_LINK.error())
         };
     }
     let asked = token.claim;
@@ -155,7 +166,7 @@ async fn enter_by_code(
     code: ShortCode,
     app: &App,
 ) -> Result<Reply> {
-    let Some(held) = browser.state() else { return Err(Error::SignInExpired) };
+    let Some(held) = browser.state() else { return Err(SIGN_IN_EXPIRED.error()) };
     if code.is_empty() {
         return Ok(not_this_code(held, "Type the code that the link shows on the other device."));
     }
@@ -180,7 +191,7 @@ async fn enter_by_code(
     };
     app.metrics().sign_in(AuthMethod::MagicLink, false);
     if matches!(wrong, Offer::Last) {
-        return Err(Error::SignInExpired);
+        return Err(SIGN_IN_EXPIRED.error());
     }
     let sentence = "That is not the code of your newest link. Open the link in the mail once more, and type what it shows.";
     Ok(not_this_code(held, sentence))
@@ -256,7 +267,7 @@ async fn look_up(app: &App, secret: &Secret<MagicLink>) -> Result<(User, Token<M
 /// The link died, or its account ended, before this request or during it.
 fn dead_link(error: Error) -> Error {
     match error {
-        Error::DeadLink | Error::NotFound | Error::AlreadyConfirmed => Error::DeadMagicLink,
+        Error::DeadLink | Error::NotFound | Error::Refused(ALREADY_CONFIRMED, _) => DEAD_MAGIC_LINK.error(),
         other => other,
     }
 }
@@ -264,7 +275,7 @@ fn dead_link(error: Error) -> Error {
 /// The same for whoever types a code: they look at no link.
 fn ended(error: Error) -> Error {
     match dead_link(error) {
-        Error::DeadMagicLink => Error::SignInExpired,
+        Error::Refused(DEAD_MAGIC_LINK, _) => SIGN_IN_EXPIRED.error(),
         other => other,
     }
 }

@@ -7,14 +7,17 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     exchange::Verified,
-    refused::{Browser, Refused, back},
+    refused::{self, Browser, Refused, back},
 };
 use crate::{
     accounts::{
         authentication::{self, SignInOutcome},
+        deletion::DELETION_SCHEDULED,
         oidc_request,
+        provider_identities::IDENTITY_TAKEN,
         provider_linking::{self, Connected},
-        provider_sign_in::{self, Resolution},
+        provider_sign_in::{self, PROVIDER_UNKNOWN, Resolution},
+        sso_policy::SSO_REQUIRED,
     },
     app::App,
     config::Provider,
@@ -22,7 +25,7 @@ use crate::{
     mail::EmailAddress,
     model::{
         token::{self, CompleteSignUp, LinkIdentity, OidcIntent, OidcRequestState},
-        user::User,
+        user::{ACCOUNT_LOCKED, User},
     },
     secret::Secret,
     urls,
@@ -43,7 +46,7 @@ pub(super) async fn settle(
     let refused = Refused { app, browser, provider, asked };
     match &asked.purpose {
         OidcIntent::SignIn => match sign_in(app, req, browser, provider, asked, verified).await {
-            Err(error @ (Error::ProviderUnknown(_) | Error::SsoRequired(_) | Error::AccountLocked)) => {
+            Err(error @ Error::Refused(PROVIDER_UNKNOWN | SSO_REQUIRED | ACCOUNT_LOCKED, _)) => {
                 refused.with(error.code(), error, "refused").await
             }
             outcome => outcome,
@@ -52,11 +55,11 @@ pub(super) async fn settle(
             let here = browser.visitor.signed_in();
             let here = here.filter(|me| me.user.id == *user && me.session.id == *session);
             let Some(me) = here else {
-                let error = Error::ProviderRefused(provider.name.clone());
+                let error = refused::provider_refused(provider.name.clone());
                 return refused.with("another_session", error, "refused").await;
             };
             if me.user.is_leaving() {
-                return Err(Error::DeletionScheduled);
+                return Err(DELETION_SCHEDULED.error());
             }
             let (actor, user, provider) = (me.actor(), user.clone(), provider.clone());
             let (name, device) = (provider.name.clone(), browser.client.device().name());
@@ -68,7 +71,7 @@ pub(super) async fn settle(
             let sentence = match connected {
                 Ok(Connected::Now) => format!("{name} is connected. You can sign in with it from now on."),
                 Ok(Connected::Already) => format!("{name} was connected before."),
-                Err(error @ Error::IdentityTaken(_)) => {
+                Err(error @ Error::Refused(IDENTITY_TAKEN, _)) => {
                     return back("/me/providers", &error.to_string(), &error);
                 }
                 Err(error) => return Err(error),
@@ -77,7 +80,7 @@ pub(super) async fn settle(
         }
         // Neither is asked of a provider of the settings.
         OidcIntent::StepUp { .. } | OidcIntent::Test { .. } => {
-            let error = Error::ProviderRefused(provider.name.clone());
+            let error = refused::provider_refused(provider.name.clone());
             refused.with("another_purpose", error, "refused").await
         }
     }

@@ -4,12 +4,29 @@ use crate::{
     accounts::{oidc_request, provider_sign_in},
     app::App,
     config::Provider,
-    error::{Error, Result},
+    error::{Error, Result, refusals},
+    jobs::issuers,
     model::token::{OidcIntent, OidcRequestState},
     oidc::Reason,
     urls,
-    web::{Client, MaybeUser, Reply, error_body::status_of, request_binding::RequestBinding},
+    web::{
+        Client, MaybeUser, Reply, error_body::status_of, request_binding::RequestBinding,
+        request_refused::METHOD_NOT_ALLOWED,
+    },
 };
+
+refusals! {
+    /// What came from a provider was refused.
+    PROVIDER_REFUSED = (
+        "provider_refused", 403,
+        "Signing in with {} did not work. Nothing was changed. Try again, or sign in another way."
+    ).page("You are not signed in", "/login", "Back to sign in");
+}
+
+/// [`PROVIDER_REFUSED`] of this name.
+pub(super) fn provider_refused(provider: String) -> Error {
+    PROVIDER_REFUSED.about(provider)
+}
 
 /// The browser that brings an answer.
 pub(super) struct Browser {
@@ -21,7 +38,7 @@ pub(super) struct Browser {
 impl Browser {
     /// An answer counts once: not for a HEAD, nor for a preview.
     pub(super) fn must_navigate(&self) -> Result<()> {
-        if self.client.is_navigation { Ok(()) } else { Err(Error::MethodNotAllowed) }
+        if self.client.is_navigation { Ok(()) } else { Err(METHOD_NOT_ALLOWED.error()) }
     }
 }
 
@@ -43,15 +60,15 @@ impl Refused<'_> {
     /// Before the request is used up: nothing is kept of it, for it can be sent any number of times.
     pub(super) fn unread(&self, reason: Reason) -> Result<Reply> {
         tracing::warn!(provider = self.provider.key, reason = reason.code(), "an answer is refused");
-        self.say(Error::ProviderRefused(self.provider.name.clone()), "refused")
+        self.say(provider_refused(self.provider.name.clone()), "refused")
     }
 
     /// Once it is used up, for this reason.
     pub(super) async fn by(&self, reason: Reason) -> Result<Reply> {
         let name = self.provider.name.clone();
         match reason {
-            Reason::NoAnswer => self.with(reason.code(), Error::ProviderSilent(name), "silent").await,
-            _ => self.with(reason.code(), Error::ProviderRefused(name), "refused").await,
+            Reason::NoAnswer => self.with(reason.code(), issuers::provider_silent(name), "silent").await,
+            _ => self.with(reason.code(), provider_refused(name), "refused").await,
         }
     }
 
@@ -77,7 +94,7 @@ impl Refused<'_> {
         self.app.metrics().provider_sign_in(&self.provider.key, "cancelled");
         let name = &self.provider.name;
         let sentence = format!("You cancelled signing in with {name}.");
-        back(self.came_from()?, &sentence, &Error::ProviderRefused(name.clone()))
+        back(self.came_from()?, &sentence, &provider_refused(name.clone()))
     }
 
     /// The page from which the person left.

@@ -10,7 +10,7 @@ use super::{OrganisationView, path_of};
 use crate::{
     accounts::{
         organisations,
-        policy::{self, Membership},
+        policy::{self, FORBIDDEN, KEY_FORBIDDEN, Membership},
         roles,
     },
     app::App,
@@ -220,7 +220,7 @@ fn choices(conn: &mut Conn, mine: &Membership) -> Result<Vec<(HeldRole, bool)>> 
         };
         let can_give = match can_give {
             Ok(()) => true,
-            Err(Error::Forbidden(_) | Error::KeyForbidden(_)) => false,
+            Err(Error::Refused(FORBIDDEN | KEY_FORBIDDEN, _)) => false,
             Err(error) => return Err(error),
         };
         choices.push((role, can_give));

@@ -9,7 +9,10 @@ use serde::Deserialize;
 
 use super::{Handoff, SEAL, attributes, checks, may_be_of_another_key};
 use crate::{
-    accounts::sso_attempts::{self, ANOTHER_BROWSER, Fault, Noted, Tester},
+    accounts::{
+        authn_request::SSO_REFUSED,
+        sso_attempts::{self, ANOTHER_BROWSER, Fault, Noted, Tester},
+    },
     app::App,
     clock::Timestamp,
     db::Tx,
@@ -28,8 +31,14 @@ use crate::{
     secret::Secret,
     urls,
     web::{
-        Client, MaybeUser, Query, Reply, cookies::Own, input, request_binding::RequestBinding,
-        saml_request::confirm_sso, sso_request::Destination, sso_result::RefusedPage,
+        Client, MaybeUser, Query, Reply,
+        cookies::Own,
+        input,
+        request_binding::RequestBinding,
+        request_refused::{TIMEOUT, UNSUPPORTED_MEDIA},
+        saml_request::confirm_sso,
+        sso_request::Destination,
+        sso_result::RefusedPage,
     },
 };
 
@@ -58,9 +67,9 @@ pub(crate) async fn assertion_consumer_service(
 ) -> Result<HttpResponse> {
     let whole = input::collect(body.into_inner(), ACS_LIMIT);
     let bytes =
-        tokio::time::timeout(app.config().body_timeout, whole).await.map_err(|_| Error::Timeout)??;
+        tokio::time::timeout(app.config().body_timeout, whole).await.map_err(|_| TIMEOUT.error())??;
     if !req.content_type().eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-        return Err(Error::UnsupportedMedia);
+        return Err(UNSUPPORTED_MEDIA.error());
     }
     let AcsForm { response, relay_state } = input::from_form(&bytes)?;
     let secret = Secret::<SamlRequest>::from_text(relay_state.clone());
@@ -232,7 +241,7 @@ async fn unsolicited(
         tokio::task::spawn_blocking(move || saml::read_origin(&response)).await.map_err(Error::internal)?;
     let refuse = |reason: &str| {
         tracing::warn!(reason, "a SAML response is refused");
-        Error::SsoRefused
+        SSO_REFUSED.error()
     };
     let origin = origin.map_err(|reason| refuse(reason.code()))?;
     let Some(issuer) = origin.issuer.filter(|_| origin.in_response_to.is_none()) else {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::{Handoff, SEAL, refused};
 use crate::{
     accounts::{
-        authn_request,
+        authn_request::{self, SSO_REFUSED},
         sso_attempts::{self, ANOTHER_BROWSER},
         sso_policy,
         sso_sign_in::{self, SsoResult, VerifiedIdentity},
@@ -21,7 +21,10 @@ use crate::{
         user,
     },
     secret::Secret,
-    web::{Client, MaybeUser, Query, Reply, cookies::Own, request_binding::RequestBinding, sso_result},
+    web::{
+        Client, MaybeUser, Query, Reply, cookies::Own, request_binding::RequestBinding,
+        request_refused::METHOD_NOT_ALLOWED, sso_result,
+    },
 };
 
 /// The secret of a response that passed.
@@ -40,7 +43,7 @@ pub(crate) async fn complete(
     app: Data<App>,
 ) -> Result<HttpResponse> {
     if !client.is_navigation {
-        return Err(Error::MethodNotAllowed);
+        return Err(METHOD_NOT_ALLOWED.error());
     }
     let binding = RequestBinding::of(&req, Own::Saml);
     let secret = query.into_inner().handoff;
@@ -70,7 +73,7 @@ pub(crate) async fn complete(
         .await;
     let (came, next) = match came {
         // Loaded again by whoever is in already.
-        Err(Error::SsoRefused) if visitor.signed_in().is_some() => {
+        Err(Error::Refused(SSO_REFUSED, _)) if visitor.signed_in().is_some() => {
             return Ok(Reply::go("/me").respond_to(&req).map_into_boxed_body());
         }
         came => came?,

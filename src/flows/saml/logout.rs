@@ -25,7 +25,12 @@ use crate::{
         sso_session::SsoSession,
     },
     saml::{self, BindingMessage, Logout, LogoutMessage, UnprovedLogout},
-    web::{Client, Reply, input, saml_request::send_message, sso_request::Errand},
+    web::{
+        Client, Reply, input,
+        request_refused::{METHOD_NOT_ALLOWED, TIMEOUT},
+        saml_request::send_message,
+        sso_request::Errand,
+    },
 };
 
 // More than any request, as a form.
@@ -48,7 +53,7 @@ struct LogoutForm {
 /// `GET /auth/saml/logout`: a request in the address (saml-bindings §3.4), or the answer to one of ours.
 pub(crate) async fn logout(client: Client, req: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
     if req.method() != Method::GET {
-        return Err(Error::MethodNotAllowed);
+        return Err(METHOD_NOT_ALLOWED.error());
     }
     let form: LogoutForm = input::from_form(req.query_string().as_bytes())?;
     let message = LogoutMessage::Redirect(req.query_string().to_owned());
@@ -68,7 +73,7 @@ pub(crate) async fn logout_by_post(
 ) -> Result<HttpResponse> {
     let whole = input::collect(body.into_inner(), LIMIT);
     let bytes =
-        tokio::time::timeout(app.config().body_timeout, whole).await.map_err(|_| Error::Timeout)??;
+        tokio::time::timeout(app.config().body_timeout, whole).await.map_err(|_| TIMEOUT.error())??;
     let LogoutForm { request, response, relay_state } = input::from_form(&bytes)?;
     count(&app, &client).await?;
     match response.is_empty() {

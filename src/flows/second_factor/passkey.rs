@@ -4,8 +4,11 @@ use actix_web::web::Data;
 
 use super::verdict::{MOST_CODES, Verdict, ended, missed};
 use crate::{
-    accounts::authentication,
-    accounts::ceremony::{self, AssertionOutcome, CeremonyBinding},
+    accounts::{
+        authentication,
+        ceremony::{self, AssertionOutcome, CeremonyBinding},
+        passkeys::UNKNOWN_PASSKEY,
+    },
     app::App,
     db::Tx,
     error::{Error, Result},
@@ -15,7 +18,7 @@ use crate::{
         user,
     },
     secret::Secret,
-    web::{Client, PendingLogin, Reply, views::UserView},
+    web::{Client, PendingLogin, Reply, pending::SIGN_IN_EXPIRED, views::UserView},
     webauthn::{Assertion, RelyingParty},
 };
 
@@ -53,8 +56,8 @@ pub(crate) async fn create(
             let reply = Reply::go(&next).with("user", UserView::from(&*user))?.with("next", next)?;
             Ok(reply.signed_in(issued))
         }
-        Verdict::Last => Err(Error::SignInExpired),
-        Verdict::Wrong => Err(Error::UnknownPasskey),
+        Verdict::Last => Err(SIGN_IN_EXPIRED.error()),
+        Verdict::Wrong => Err(UNKNOWN_PASSKEY.error()),
     }
 }
 

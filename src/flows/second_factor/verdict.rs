@@ -14,7 +14,7 @@ use crate::{
         user::User,
     },
     secret::Secret,
-    web::Client,
+    web::{Client, pending::SIGN_IN_EXPIRED},
 };
 
 // Wrong codes end the sign-in; whoever has the app in hand needs fewer.
@@ -68,7 +68,7 @@ fn note_failure(tx: &mut Tx, client: &Client, user: &UserId, first: &FirstFactor
 /// The sign-in ended, or its account did.
 pub(crate) fn ended(error: Error) -> Error {
     match error {
-        Error::DeadLink | Error::NotFound => Error::SignInExpired,
+        Error::DeadLink | Error::NotFound => SIGN_IN_EXPIRED.error(),
         other => other,
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     model::{
         audit::Actor,
         connection,
-        domain::{self, Domain},
+        domain::{self, DOMAIN_TAKEN, Domain},
         organisation::Organisation,
     },
     web::{Input, Reply},
@@ -73,7 +73,9 @@ pub(crate) async fn add(me: SsoAdmin, Input(form): Input<NewForm>, app: Data<App
 /// Single inputs at fault, and domains that are taken, are told on the page that they came from.
 async fn refuse(app: &App, organisation: Organisation, typed: String, error: Error) -> Result<Reply> {
     match error {
-        Error::Invalid(_) | Error::DomainTaken => OverviewPage::refuse(app, organisation, typed, error).await,
+        Error::Invalid(_) | Error::Refused(DOMAIN_TAKEN, _) => {
+            OverviewPage::refuse(app, organisation, typed, error).await
+        }
         error => Err(error),
     }
 }

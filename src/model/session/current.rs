@@ -83,7 +83,7 @@ pub(crate) fn touch(tx: &mut Tx, session: &CurrentSession) -> Result<()> {
     Ok(())
 }
 
-/// Gives a session a new secret; the old one is dead at once. [`Error::SignIn`] where the session has ended, or the
+/// Gives a session a new secret; the old one is dead at once. [`Error::Unauthenticated`] where the session has ended, or the
 /// secret that was presented is no longer its own: whoever holds an old one must not be handed the new one.
 pub(crate) fn rotate(tx: &mut Tx, session: &CurrentSession) -> Result<SessionSecret> {
     let secret = SessionSecret::random()?;
@@ -92,5 +92,5 @@ pub(crate) fn rotate(tx: &mut Tx, session: &CurrentSession) -> Result<SessionSec
     )
     .set(sessions::secret_hash.eq(secret.digest()))
     .execute(tx.conn)?;
-    if turned == 0 { Err(Error::SignIn) } else { Ok(secret) }
+    if turned == 0 { Err(Error::Unauthenticated) } else { Ok(secret) }
 }

@@ -46,12 +46,12 @@ pub(crate) fn revoke_sso(tx: &mut Tx, owner: &UserId) -> Result<usize> {
     Ok(diesel::delete(own.filter(sessions::method.eq(AuthMethod::Sso))).execute(tx.conn)?)
 }
 
-/// Holds a session while a transaction relies on it: whatever ends it waits, or has ended it. [`Error::SignIn`] where it is
-/// over by now.
+/// Holds a session while a transaction relies on it: whatever ends it waits, or has ended it. [`Error::Unauthenticated`] where
+/// it is over by now.
 pub(crate) fn hold(tx: &mut Tx, here: &SessionId) -> Result<()> {
     let live = sessions::table.find(here).filter(sessions::locked_at.is_null());
     match diesel::update(live).set(sessions::id.eq(here)).execute(tx.conn)? {
-        0 => Err(Error::SignIn),
+        0 => Err(Error::Unauthenticated),
         _ => Ok(()),
     }
 }
