@@ -122,6 +122,7 @@ pub(crate) fn check(
     let found = organisation.map(|named| find_membership(conn, asker, named, now)).transpose()?.flatten();
     let custom = found.as_ref().and_then(|mine| mine.role.custom());
     let catalogue = catalogue_of(conn, checks, custom)?;
+    let subjects = subjects_of(&catalogue, checks)?;
     let Some(mut mine) = found else {
         let is_verified = match asker {
             Asker::User(user, _) => user::find(conn, user)?.is_none_or(|user| user.is_verified()),
@@ -139,10 +140,12 @@ pub(crate) fn check(
     if mine.organisation.is_leaving() {
         return Ok(Checked { membership: Some(mine), ..Checked::refused(checks, Why::Leaving) });
     }
-    if checks.iter().any(|check| Permission::from_word(&check.permission).is_some()) {
+    if subjects.iter().any(|subject| matches!(subject, Subject::Program(_))) {
         mine.read_custom(conn)?;
     }
-    let mut results = decide_all(&mine, &catalogue, checks)?;
+    let asked = subjects.iter().zip(checks);
+    let decided = asked.map(|(subject, check)| decide(&mine, subject, check.owner.as_ref()));
+    let mut results = decided.collect::<Result<Vec<_>>>()?;
     if let Some(credential) = asker.credential() {
         // Nobody learns what is asked for where they may not.
         let unmet = mine.unmet(conn, credential, now)?.map(Why::Unmet);
@@ -151,26 +154,53 @@ pub(crate) fn check(
     Ok(Checked { membership: Some(mine), results })
 }
 
-/// The entries that questions are about, and whether this role has them. [`Error::Invalid`] for a permission that there never
-/// was.
+/// What a question is about, looked up once.
+enum Subject<'a> {
+    /// What the program itself asks for.
+    Program(Permission),
+    /// A permission that counts for one's own things only.
+    Own(&'a CheckedEntry),
+    /// Any other of the catalogue: its entry, and that of its counterpart for one's own things.
+    Any(Option<&'a CheckedEntry>, Option<&'a CheckedEntry>),
+}
+
+impl<'a> Subject<'a> {
+    /// Nothing for a permission that there never was.
+    fn of(catalogue: &'a [CheckedEntry], name: &str) -> Option<Self> {
+        if let Some(permission) = Permission::from_word(name) {
+            return Some(Self::Program(permission));
+        }
+        if name.ends_with(OWN) {
+            return find(catalogue, name, "").map(Self::Own);
+        }
+        let (all, own) = (find(catalogue, name, ""), find(catalogue, name, OWN));
+        all.or(own).is_some().then_some(Self::Any(all, own))
+    }
+}
+
+/// The entries that questions are about, by name, and whether this role has them.
 fn catalogue_of(conn: &mut Conn, checks: &[Check], role: Option<&RoleId>) -> Result<Vec<CheckedEntry>> {
     let mut asked = checks.iter().filter(|check| Permission::from_word(&check.permission).is_none());
-    let catalogue = match (asked.next(), asked.next()) {
-        (None, _) => Vec::new(),
+    match (asked.next(), asked.next()) {
+        (None, _) => Ok(Vec::new()),
         // Who may change everybody's needs no permission for their own.
-        (Some(only), None) => permission::checked(conn, &only.permission, role)?,
-        _ => permission::all_checked(conn, role)?,
-    };
+        (Some(only), None) => permission::checked(conn, &only.permission, role),
+        _ => permission::all_checked(conn, role),
+    }
+}
+
+/// [`Error::Invalid`] for a permission that there never was.
+fn subjects_of<'a>(catalogue: &'a [CheckedEntry], checks: &[Check]) -> Result<Vec<Subject<'a>>> {
     let mut errors = Errors::default();
-    for Check { permission, .. } in checks {
-        if Permission::from_word(permission).is_none() && known(&catalogue, permission).is_none() {
-            errors.add("permission", permissions::unknown(permission));
+    let mut subject = |check: &Check| {
+        let found = Subject::of(catalogue, &check.permission);
+        if found.is_none() {
+            errors.add("permission", permissions::unknown(&check.permission));
         }
-    }
-    if !errors.is_empty() {
-        return Err(Error::Invalid(errors));
-    }
-    Ok(catalogue)
+        found
+    };
+    let subjects = checks.iter().filter_map(&mut subject).collect();
+    if errors.is_empty() { Ok(subjects) } else { Err(Error::Invalid(errors)) }
 }
 
 /// The membership of the asker in the organisation with this slug or id, or that had this slug before.
@@ -210,10 +240,6 @@ fn find_membership(
     }
 }
 
-fn decide_all(holder: &Membership, catalogue: &[CheckedEntry], checks: &[Check]) -> Result<Vec<Option<Why>>> {
-    checks.iter().map(|check| decide(holder, catalogue, check)).collect()
-}
-
 /// Whether a member may do something that the catalogue has, to a thing of `owner`.
 pub(crate) fn may(
     conn: &mut Conn,
@@ -222,8 +248,10 @@ pub(crate) fn may(
     owner: Option<&UserId>,
 ) -> Result<bool> {
     let catalogue = permission::checked(conn, permission, membership.role.custom())?;
-    let check = Check { permission: permission.to_owned(), owner: owner.cloned() };
-    Ok(decide(membership, &catalogue, &check)?.is_none())
+    match Subject::of(&catalogue, permission) {
+        Some(subject) => Ok(decide(membership, &subject, owner)?.is_none()),
+        None => Ok(false),
+    }
 }
 
 /// [`FORBIDDEN`] where they may not.
@@ -239,36 +267,28 @@ pub(crate) fn require(
     }
 }
 
-fn find<'a>(catalogue: &'a [CheckedEntry], name: &str) -> Option<&'a CheckedEntry> {
-    catalogue.binary_search_by(|entry| entry.name.as_str().cmp(name)).ok().map(|at| &catalogue[at])
+/// The entry of this name with this ending.
+fn find<'a>(catalogue: &'a [CheckedEntry], name: &str, ending: &str) -> Option<&'a CheckedEntry> {
+    let compare = |entry: &CheckedEntry| {
+        let (head, tail) = entry.name.as_bytes().split_at(name.len().min(entry.name.len()));
+        head.cmp(name.as_bytes()).then(tail.cmp(ending.as_bytes()))
+    };
+    catalogue.binary_search_by(compare).ok().map(|at| &catalogue[at])
 }
 
-/// The entry of a permission; or, where nobody may do it to everybody's, that of one's own. A retired one counts where there
-/// is no other.
-fn known<'a>(catalogue: &'a [CheckedEntry], name: &str) -> Option<&'a CheckedEntry> {
-    let (all, own) = (find(catalogue, name), find(catalogue, &format!("{name}{OWN}")));
+/// Nothing where it is allowed. A retired entry counts only where there is no other.
+fn decide(holder: &Membership, subject: &Subject, owner: Option<&UserId>) -> Result<Option<Why>> {
     let is_live = |entry: &&CheckedEntry| entry.retired_at.is_none();
-    all.filter(is_live).or(own.filter(is_live)).or(all).or(own)
-}
-
-fn decide(holder: &Membership, catalogue: &[CheckedEntry], check: &Check) -> Result<Option<Why>> {
-    let why = |is_allowed: bool| (!is_allowed).then_some(Why::NotPermitted);
-    if let Some(permission) = Permission::from_word(&check.permission) {
-        return Ok(why(holder.may(permission)));
-    }
-    let has = |name: &str| match find(catalogue, name).filter(|entry| entry.retired_at.is_none()) {
-        Some(entry) => holder.has(entry),
-        None => Ok(false),
+    let has = |entry: Option<&CheckedEntry>| entry.map_or(Ok(false), |entry| holder.has(entry));
+    let is_owner = owner.map(|owner| holder.user.as_ref() == Some(owner));
+    let is_allowed = match *subject {
+        Subject::Program(permission) => holder.may(permission),
+        Subject::Own(entry) if is_live(&entry) => is_owner != Some(false) && holder.has(entry)?,
+        Subject::Own(_) => return Ok(Some(Why::Retired)),
+        Subject::Any(all, own) => match (all.filter(is_live), own.filter(is_live)) {
+            (None, None) => return Ok(Some(Why::Retired)),
+            (all, own) => has(all)? || (is_owner == Some(true) && has(own)?),
+        },
     };
-    let is_retired = known(catalogue, &check.permission).is_some_and(|entry| entry.retired_at.is_some());
-    if is_retired {
-        return Ok(Some(Why::Retired));
-    }
-    let is_owner = check.owner.as_ref().map(|owner| holder.user.as_ref() == Some(owner));
-    let is_allowed = if check.permission.ends_with(OWN) {
-        is_owner != Some(false) && has(&check.permission)?
-    } else {
-        has(&check.permission)? || (is_owner == Some(true) && has(&format!("{}{OWN}", check.permission))?)
-    };
-    Ok(why(is_allowed))
+    Ok((!is_allowed).then_some(Why::NotPermitted))
 }

@@ -223,7 +223,7 @@ impl Membership {
         let is_of_role = match &self.role {
             HeldRole::BuiltIn(role) => entry.is_of(*role)?,
             HeldRole::Custom { .. } if self.user.is_none() => true,
-            HeldRole::Custom { .. } => entry.is_held(),
+            HeldRole::Custom { .. } => entry.is_held,
         };
         Ok(is_of_role && self.allows(&entry.name))
     }

@@ -1,7 +1,7 @@
 //! What the application behind this site asks, with the cookie of its visitor or an API key: may they do this in this organisation?
 
 use actix_web::web::Data;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
@@ -39,7 +39,7 @@ pub(crate) async fn create(who: Principal, Input(form): Input<Form>, app: Data<A
     let (is_batch, named) = (form.checks.is_some(), form.organisation.clone());
     let is_activity = form.activity != Some(false);
     let questions = form.questions()?;
-    let (mut answer, checked) = match who {
+    let (mut about, checked) = match who {
         Principal::User(me) => {
             if is_activity {
                 me.note_activity(&app).await;
@@ -56,40 +56,53 @@ pub(crate) async fn create(who: Principal, Input(form): Input<Form>, app: Data<A
         }
         Principal::ApiKey(program) => {
             let (by, ip, now) = ((*program.presented).clone(), program.ip, program.now);
-            let mut answer = json!({ "key": { "id": by.key.id, "name": by.key.name } });
+            let mut about = json!({ "key": { "id": by.key.id, "name": by.key.name } });
             if let Some(user) = by.user_id() {
-                answer["user"] = json!({ "id": user });
+                about["user"] = json!({ "id": user });
             }
             let check = move |conn: &mut Conn| {
                 checks::check(conn, Asker::ApiKey(&by, ip), named.as_deref(), &questions, now)
             };
-            (answer, app.read(check).await?)
+            (about, app.read(check).await?)
         }
     };
-    let results: Vec<Value> = checked.results.iter().map(|why| result(*why)).collect();
-    match (is_batch, results.first()) {
-        (false, Some(only)) => {
-            for (name, value) in only.as_object().into_iter().flatten() {
-                answer[name] = value.clone();
-            }
-        }
-        _ => answer["results"] = results.into(),
-    }
     if let Some(mine) = checked.membership {
-        answer["organisation"] = json!({ "id": mine.organisation.id, "slug": mine.organisation.slug });
+        about["organisation"] = json!({ "id": mine.organisation.id, "slug": mine.organisation.slug });
         // A key of the organisation's own has none.
         if mine.user.is_some() {
-            answer["role"] = json!(mine.role);
-            answer["roleName"] = mine.role.words().into();
+            about["role"] = json!(mine.role);
+            about["roleName"] = mine.role.words().into();
         }
     }
-    Ok(Reply::data("/organisations", answer))
+    let mut results = checked.results.into_iter().map(Outcome::from);
+    let (outcome, results) = match is_batch {
+        true => (None, Some(results.collect())),
+        false => (results.next(), None),
+    };
+    Reply::data("/organisations", &Answer { outcome, about, results })
 }
 
-fn result(why: Option<Why>) -> Value {
-    match why {
-        None => json!({ "allowed": true }),
-        Some(why) => json!({ "allowed": false, "why": why.as_str() }),
+/// What is answered: the outcome of one question, or of each, and about whom.
+#[derive(Serialize)]
+struct Answer {
+    #[serde(flatten)]
+    outcome: Option<Outcome>,
+    #[serde(flatten)]
+    about: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    results: Option<Vec<Outcome>>,
+}
+
+#[derive(Serialize)]
+struct Outcome {
+    allowed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<&'static str>,
+}
+
+impl From<Option<Why>> for Outcome {
+    fn from(why: Option<Why>) -> Self {
+        Self { allowed: why.is_none(), why: why.map(Why::as_str) }
     }
 }
 

@@ -46,7 +46,7 @@ pub(crate) async fn options(client: Client, mark: BrowserBinding, app: Data<App>
             ceremony::ask_anybody(tx, &party, binding)
         })
         .await?;
-    Ok(Reply::data("/", options))
+    Reply::data("/", &options)
 }
 
 /// `POST /login/passkey`

@@ -147,7 +147,7 @@ pub(crate) async fn options(me: SteppedUpVerifiedUser, client: Client, app: Data
             ceremony::ask_for_new(tx, &party, &user, binding)
         })
         .await?;
-    Ok(Reply::data("/me/passkeys", options))
+    Reply::data("/me/passkeys", &options)
 }
 
 /// `POST /me/passkeys`

@@ -49,18 +49,14 @@ pub(crate) struct CheckedEntry {
     roles: String,
     /// Since when it is in the catalogue no more.
     pub retired_at: Option<Timestamp>,
-    holder: Option<RoleId>,
+    /// Whether the role of the organisation's own has it, retired or not.
+    pub is_held: bool,
 }
 
 impl CheckedEntry {
     /// Whether a built-in role has it now.
     pub(crate) fn is_of(&self, role: Role) -> Result<bool> {
         is_of(&self.roles, self.retired_at, role)
-    }
-
-    /// Whether the role of the organisation's own has it, retired or not.
-    pub(crate) fn is_held(&self) -> bool {
-        self.holder.is_some()
     }
 }
 
@@ -76,7 +72,7 @@ pub(crate) fn checked(conn: &mut Conn, name: &str, role: Option<&RoleId>) -> Res
             .eq(permissions::name)
             .and(role_permissions::role_id.nullable().eq(role))))
         .filter(permissions::name.eq(name).or(permissions::name.eq(&own)))
-        .select((permissions::name, permissions::roles, permissions::retired_at, role_permissions::role_id.nullable()))
+        .select((permissions::name, permissions::roles, permissions::retired_at, role_permissions::role_id.nullable().is_not_null()))
         .load(conn))?;
     Ok(by_name(found))
 }
@@ -87,7 +83,7 @@ pub(crate) fn all_checked(conn: &mut Conn, role: Option<&RoleId>) -> Result<Vec<
         .left_join(role_permissions::table.on(role_permissions::permission
             .eq(permissions::name)
             .and(role_permissions::role_id.nullable().eq(role))))
-        .select((permissions::name, permissions::roles, permissions::retired_at, role_permissions::role_id.nullable()))
+        .select((permissions::name, permissions::roles, permissions::retired_at, role_permissions::role_id.nullable().is_not_null()))
         .load(conn))?;
     Ok(by_name(found))
 }

@@ -4,7 +4,7 @@ use std::any::Any;
 
 use actix_session::SessionExt;
 use actix_web::{
-    HttpRequest, HttpResponse, Responder,
+    HttpRequest, HttpResponse, HttpResponseBuilder, Responder,
     body::BoxBody,
     http::{StatusCode, header},
 };
@@ -60,6 +60,7 @@ enum Body {
     Page(Box<dyn Page>),
     Refused(Box<dyn Page>, Error, Map<String, Value>),
     Done { to: String, message: Option<String>, more: Value },
+    Data { to: String, json: Vec<u8> },
 }
 
 enum SessionCookie {
@@ -106,9 +107,9 @@ impl Reply {
         Self::new(Body::Done { to: to.into(), message: None, more: json!({}) })
     }
 
-    /// A program gets `value`, an object, as it is; a browser that asked for a page goes to `to`.
-    pub(crate) fn data(to: impl Into<String>, value: Value) -> Self {
-        Self::new(Body::Done { to: to.into(), message: None, more: value })
+    /// A program gets `value` as it is; a browser that asked for a page goes to `to`.
+    pub(crate) fn data(to: impl Into<String>, value: &impl Serialize) -> Result<Self> {
+        Ok(Self::new(Body::Data { to: to.into(), json: serde_json::to_vec(value)? }))
     }
 
     fn new(body: Body) -> Self {
@@ -197,13 +198,14 @@ impl Responder for Reply {
                     if let Some(message) = message {
                         flash::set(req, &message);
                     }
-                    answer.status(StatusCode::SEE_OTHER).insert_header((header::LOCATION, to)).finish()
+                    see_other(&mut answer, to)
                 }
+                Body::Data { to, .. } => see_other(&mut answer, to),
             }
         } else {
             match self.body {
                 Body::Page(page) => match page.json() {
-                    Ok(text) => answer.content_type("application/json; charset=utf-8").body(text),
+                    Ok(text) => answer.content_type(JSON).body(text),
                     Err(cause) => HttpResponse::from_error(Error::from(cause)),
                 },
                 Body::Refused(_, error, more) => error_body::json_with(&mut answer, &error, more),
@@ -211,11 +213,18 @@ impl Responder for Reply {
                     if let (Some(message), Value::Object(more)) = (message, &mut more) {
                         more.insert("message".to_owned(), message.into());
                     }
-                    answer.content_type("application/json; charset=utf-8").body(more.to_string())
+                    answer.content_type(JSON).body(more.to_string())
                 }
+                Body::Data { json, .. } => answer.content_type(JSON).body(json),
             }
         }
     }
+}
+
+const JSON: &str = "application/json; charset=utf-8";
+
+fn see_other(answer: &mut HttpResponseBuilder, to: String) -> HttpResponse {
+    answer.status(StatusCode::SEE_OTHER).insert_header((header::LOCATION, to)).finish()
 }
 
 /// The page inside the layout.

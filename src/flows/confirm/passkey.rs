@@ -22,7 +22,7 @@ pub(crate) async fn options(me: CurrentUser, client: Client, app: Data<App>) -> 
             ceremony::ask(tx, &party, &owner, binding)
         })
         .await?;
-    Ok(Reply::data("/me/security", options))
+    Reply::data("/me/security", &options)
 }
 
 /// Takes what a passkey signed.

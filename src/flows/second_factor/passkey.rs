@@ -36,7 +36,7 @@ pub(crate) async fn options(pending: PendingLogin, client: Client, app: Data<App
         })
         .await
         .map_err(ended)?;
-    Ok(Reply::data("/login/2fa", options))
+    Reply::data("/login/2fa", &options)
 }
 
 /// `POST /login/2fa` with what a passkey signed.
