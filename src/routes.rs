@@ -198,6 +198,7 @@ fn development() -> Vec<Entry> {
         get("/dev/mail", "caught mail; development, on this machine only", dev_mail::index),
         get("/dev/mail/{id}", "one caught email; the same", dev_mail::show),
         get("/dev/mail/{id}/html", "its HTML, for a frame", dev_mail::html),
+        get("/dev/mail/{id}/source", "its source: headers and all, as it came", dev_mail::source),
         get("/dev/routes", "`{routes}`: this list; the same", dev_routes::show),
         get("/dev/idp", "a demonstration identity provider; the same", dev_idp::show),
         get("/dev/idp/metadata", "its metadata; the same", dev_idp::metadata),

@@ -92,6 +92,13 @@ pub(crate) async fn html(req: HttpRequest, id: Path<u64>, app: Data<App>) -> Res
         .body(framed))
 }
 
+/// `GET /dev/mail/{id}/source`: headers and all, as it came.
+pub(crate) async fn source(req: HttpRequest, id: Path<u64>, app: Data<App>) -> Result<HttpResponse> {
+    local_visitor::only_here(&req, &app)?;
+    let email = app.catcher().and_then(|catcher| catcher.email(*id)).ok_or(Error::NotFound)?;
+    Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(email.source))
+}
+
 /// `GET /dev/mail/{id}`, with the HTML in a frame.
 pub(crate) async fn show(req: HttpRequest, id: Path<u64>, app: Data<App>) -> Result<HttpResponse> {
     local_visitor::only_here(&req, &app)?;

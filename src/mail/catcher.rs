@@ -55,6 +55,8 @@ pub struct Caught {
     pub message_id: String,
     /// The time in the `Date` header.
     pub sent_at: Option<DateTime<Utc>>,
+    /// All of it as it came; bytes that are no UTF-8 are U+FFFD.
+    pub source: String,
 }
 
 #[derive(Default)]
@@ -192,6 +194,7 @@ impl Kept {
             sent_at: parsed
                 .and_then(|mail| mail.date())
                 .and_then(|date| DateTime::from_timestamp(date.to_timestamp(), 0)),
+            source: String::from_utf8_lossy(message).into_owned(),
         });
     }
 }

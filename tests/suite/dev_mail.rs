@@ -52,6 +52,10 @@ async fn without_a_mail_server_emails_are_caught_and_shown() {
     assert!(framed.header("content-security-policy").contains("style-src 'unsafe-inline'"));
     assert!(!framed.header("content-security-policy").contains("script-src"), "nothing runs there");
     assert_eq!(framed.header("x-frame-options"), "SAMEORIGIN");
+    let source = curl.get(&format!("/dev/mail/{}/source", email["id"])).await.is(200);
+    assert_eq!(source.header("content-type"), "text/plain; charset=utf-8");
+    source.says("\r\nSubject: ").says("\r\nContent-Type: multipart/alternative");
+    curl.get("/dev/mail/4711/source").await.refuses(404, "not_found");
     curl.get("/dev/mail/4711/html").await.refuses(404, "not_found");
     curl.get("/dev/mail/4711").await.refuses(404, "not_found");
     curl.get(path).await.is(200);
