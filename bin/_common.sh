@@ -107,7 +107,7 @@ install_command() {
     apt-get) say "${prefix}apt-get update && ${prefix}env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $names" ;;
     dnf) say "${prefix}dnf install -y $names" ;;
     apk) say "${prefix}apk add $names" ;;
-    pacman) say "${prefix}pacman -Sy --needed --noconfirm $names" ;;
+    pacman) say "${prefix}pacman -Syu --needed --noconfirm $names" ;;
     zypper) say "${prefix}zypper --non-interactive install $names" ;;
     brew) say "brew install $names" ;;
   esac

@@ -31,6 +31,10 @@ const SAML_BUDGET: Duration = Duration::from_secs(5);
 // Codes that are exchanged at providers side by side: each may wait for ten seconds.
 const EXCHANGES: usize = 32;
 
+// Notes that are written side by side, and how long somebody's request waits for its own.
+const NOTES: usize = 4;
+const NOTE_PATIENCE: Duration = Duration::from_millis(200);
+
 /// The house: one per process, shared by every request and job. Cloning is cheap.
 #[derive(Clone)]
 pub struct App(Arc<Inner>);
@@ -50,6 +54,7 @@ struct Inner {
     outbound: Outbound,
     exchanges: Semaphore,
     key_rates: Rates,
+    notes: Arc<Semaphore>,
 }
 
 impl App {
@@ -72,6 +77,7 @@ impl App {
             outbound,
             exchanges: Semaphore::new(EXCHANGES),
             key_rates: Rates::default(),
+            notes: Arc::new(Semaphore::new(NOTES)),
             metrics: Metrics::new(hasher.gauge())?,
             passkeys: RelyingParty::of(&config.site)?,
             config: Arc::new(config),
@@ -186,6 +192,24 @@ impl App {
         Ok(value)
     }
 
+    /// Notes something that may be lost: that a session or a key is used. Neither a writer that takes long nor a full disk delays
+    /// or fails what it is noted of: after a moment it is written while nobody waits, and not at all where many are.
+    pub(crate) async fn note<F>(&self, what: &'static str, change: F)
+    where
+        F: FnOnce(&mut Tx) -> Result<()> + Send + 'static,
+    {
+        let Ok(permit) = Arc::clone(&self.0.notes).try_acquire_owned() else { return };
+        let app = self.clone();
+        let noted = tokio::spawn(async move {
+            if let Err(error) = app.write(change).await {
+                tracing::warn!(cause = error.cause(), what, "was not noted");
+            }
+            drop(permit);
+        });
+        // It goes on.
+        let _ = tokio::time::timeout(NOTE_PATIENCE, noted).await;
+    }
+
     /// Brings the catalogue of the application's permissions up to what its file declares, where there is one; else adds
     /// those of the example, where that is on.
     pub(crate) fn declare_permissions(&self) -> Result<()> {
@@ -220,7 +244,8 @@ fn catcher_addr() -> SocketAddr {
     ([127, 0, 0, 1], CATCHER_PORT).into()
 }
 
-fn open_mail(config: &Config) -> Result<(Mailer, Option<Catcher>)> {
+/// What carries emails as these settings say.
+pub(crate) fn open_mail(config: &Config) -> Result<(Mailer, Option<Catcher>)> {
     let local = catcher_addr();
     let local_url = format!("smtp://{local}");
     let (url, catcher) = match &config.mail {

@@ -53,9 +53,10 @@ pub(crate) use self::{
     values::parse_span,
 };
 
-/// Reads the environment and, where it is named, the TOML file: the settings, and each of them as it holds.
+/// Reads the environment and, where it is named, the TOML file: the settings, and each of them as it holds. A command that
+/// `only_looks` makes nothing that is not there.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
-pub(crate) fn read(file: Option<&Path>) -> Result<(Config, Vec<Told>), Problems> {
+pub(crate) fn read(file: Option<&Path>, only_looks: bool) -> Result<(Config, Vec<Told>), Problems> {
     let mut sources = Sources::default();
     if let Some(path) = file {
         let text = fs::read_to_string(path)
@@ -101,7 +102,7 @@ pub(crate) fn read(file: Option<&Path>) -> Result<(Config, Vec<Told>), Problems>
         None => Some(ask(name, names::meant_by(name)?)),
     });
     let foreign = names.iter().filter_map(|name| Some((name, names::called_elsewhere(name)?)));
-    match reader::from_sources(sources) {
+    match reader::from_sources(sources, only_looks) {
         Ok((mut config, told)) if unreadable.is_empty() => {
             let is_open = |meant: &str| {
                 told.iter().any(|setting| setting.name == meant && setting.source == Source::Default)

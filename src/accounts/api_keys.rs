@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 use chrono::TimeDelta;
 
 pub(crate) use self::{
-    endings::suspend,
+    endings::{revoke_by_operator, suspend},
     events::Event,
     expiry::{SPANS, remind, to_remind},
     found::found,
@@ -36,13 +36,14 @@ use super::{
 };
 use crate::{
     clock::{Timestamp, span_in_words},
+    config::Lifetimes,
     db::{Conn, Tx},
     error::{Error, Errors, Result},
     ids::{ApiKeyId, OrganisationId},
     kinds::Permission,
     mail::emails::KeyNews,
     model::{
-        api_key::{self, ApiKey, ApiKeySecret, Fresh, KeyKind, KeyName, NewApiKey, Of},
+        api_key::{self, ApiKey, ApiKeySecret, Fresh, KeyKind, KeyName, NewApiKey, Of, Suspension},
         audit::{self, Actor},
         organisation::Named,
         rate_limit,
@@ -68,7 +69,7 @@ pub(crate) const OVERLAP: TimeDelta = TimeDelta::hours(24);
 const LONGEST_OVERLAP: TimeDelta = TimeDelta::days(7);
 
 /// A key as its maker wants it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Wanted {
     /// What it is called.
     pub name: KeyName,
@@ -145,22 +146,16 @@ pub(crate) fn make(
     wanted: &Wanted,
 ) -> Result<Made> {
     owner.lock(tx, actor)?;
-    ensure_known(tx.conn, owner.kind(), &wanted.permissions)?;
-    let (of, most) = owner.of();
-    if api_key::list(tx.conn, of)?.len() >= most {
-        return Err(key_limit(most));
-    }
-    let (user, organisation, made_by) = match owner {
-        Owner::Person(user, _) => (Some(&user.id), only_for_id(tx.conn, actor, only_for)?, &user.id),
-        Owner::Organisation(by) => {
-            by.require_all(tx.conn, &wanted.permissions)?;
-            (None, Some(by.organisation.id.clone()), by.person()?)
-        }
+    let lifetimes = &tx.config.lifetimes;
+    let (organisation, life) = check(tx.conn, actor, owner, only_for, wanted, lifetimes)?;
+    let (user, made_by) = match owner {
+        Owner::Person(user, _) => (Some(&user.id), &user.id),
+        Owner::Organisation(by) => (None, by.person()?),
     };
     rate_limit::count_change(tx, "api-keys", made_by.as_str())?;
     let secret = Secret::of_kind(owner.kind(), &tx.config.token_prefix)?;
     let digest = secret.digest();
-    let expires_at = end_of(tx, wanted.life)?;
+    let expires_at = life.map(|life| tx.now + life);
     let fresh = fresh(&secret, &digest, tx.now, expires_at);
     let key = api_key::add(
         tx,
@@ -183,6 +178,30 @@ pub(crate) fn make(
     audit::record(tx, actor, user, event)?;
     owner.tell(tx, actor, &key, KeyNews::Made)?;
     Ok((key, secret))
+}
+
+/// Whether [`make`] would make it: the organisation that it is of or for, and how long it works.
+pub(crate) fn check(
+    conn: &mut Conn,
+    actor: &Actor,
+    owner: Owner,
+    only_for: Option<&str>,
+    wanted: &Wanted,
+    lifetimes: &Lifetimes,
+) -> Result<(Option<OrganisationId>, Option<TimeDelta>)> {
+    ensure_known(conn, owner.kind(), &wanted.permissions)?;
+    let (of, most) = owner.of();
+    if api_key::list(conn, of)?.len() >= most {
+        return Err(key_limit(most));
+    }
+    let organisation = match owner {
+        Owner::Person(..) => only_for_id(conn, actor, only_for)?,
+        Owner::Organisation(by) => {
+            by.require_all(conn, &wanted.permissions)?;
+            Some(by.organisation.id.clone())
+        }
+    };
+    Ok((organisation, span_of(lifetimes, wanted.life)?))
 }
 
 /// The organisation that a person's key is for, which they have to belong to.
@@ -226,10 +245,9 @@ fn fresh<'a>(
     Fresh { digest, hint: secret.hint(), expires_at, expiry_emails }
 }
 
-/// When a key of this life ends. [`Error::Invalid`] where that is later than `KEY_MAX_LIFE` allows.
-fn end_of(tx: &Tx, life: Life) -> Result<Option<Timestamp>> {
-    let lifetimes = &tx.config.lifetimes;
-    let span = match (life, lifetimes.key_longest) {
+/// How long a key of this life works. [`Error::Invalid`] where that is longer than `KEY_MAX_LIFE` allows.
+fn span_of(lifetimes: &Lifetimes, life: Life) -> Result<Option<TimeDelta>> {
+    Ok(match (life, lifetimes.key_longest) {
         (Life::Usual, longest) => Some(longest.map_or(lifetimes.key, |longest| longest.min(lifetimes.key))),
         (Life::For(span), longest) if longest.is_none_or(|longest| span <= longest) => Some(span),
         (Life::Unlimited, None) => None,
@@ -238,8 +256,7 @@ fn end_of(tx: &Tx, life: Life) -> Result<Option<Timestamp>> {
             let sentence = format!("An API key works for {longest} at most.");
             return Err(Error::Invalid(Errors::one("expiresIn", sentence)));
         }
-    };
-    Ok(span.map(|span| tx.now + span))
+    })
 }
 
 /// A key of this owner's. [`Error::NotFound`] for any other.
@@ -311,10 +328,16 @@ pub(crate) fn revoke(tx: &mut Tx, actor: &Actor, owner: Owner, id: &ApiKeyId) ->
     Ok(key)
 }
 
-/// Takes a key of a person's up again that was suspended. [`Error::Conflict`] where it was not.
+/// Takes a key of a person's up again that was suspended. [`Error::Conflict`] where it was not; [`Error::Invalid`] where somebody
+/// else made its secret.
 pub(crate) fn resume(tx: &mut Tx, actor: &Actor, owner: Owner, id: &ApiKeyId) -> Result<ApiKey> {
     owner.lock(tx, actor)?;
     let key = owned(tx.conn, &owner, id)?;
+    if key.suspended_for == Some(Suspension::SecretDisowned) {
+        let sentence =
+            "Someone else may know the secret of this key. Make a new secret; then it works again.";
+        return Err(Error::Invalid(Errors::one("key", sentence)));
+    }
     if !api_key::resume(tx, id)? {
         return Err(Error::Conflict);
     }

@@ -1,11 +1,14 @@
 //! What an operator does to applications, each on record.
 
+use serde::Serialize;
+
+use super::organisation_names;
 use crate::{
     db::Tx,
     error::{Error, Result, refusals},
     ids::ApplicationId,
     model::{
-        application::{self, Application},
+        application::{self, Application, GateSettings, Needs},
         audit::{self, Actor, audit_events},
     },
 };
@@ -35,7 +38,12 @@ audit_events! {
     /// An operator added an application.
     ApplicationAdded { application: ApplicationId, host: String } => of("application_added"),
     /// An operator changed what it is called, what it asks for or how it behaves.
-    ApplicationChanged { application: ApplicationId, host: String } => of("application_changed"),
+    ApplicationChanged {
+        application: ApplicationId,
+        host: String,
+        before: ApplicationState,
+        after: ApplicationState,
+    } => of("application_changed"),
     /// An operator took it out of use.
     ApplicationDisabled { application: ApplicationId, host: String } => of("application_disabled"),
     /// An operator put it back into use.
@@ -44,11 +52,26 @@ audit_events! {
     ApplicationRemoved { application: ApplicationId, host: String } => of("application_removed"),
 }
 
+/// What an application asks for, and how it behaves, at one moment.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct ApplicationState {
+    name: String,
+    needs: Needs,
+    settings: GateSettings,
+}
+
+impl ApplicationState {
+    fn of(one: &Application) -> Self {
+        Self { name: one.name.clone(), needs: one.needs.clone(), settings: one.settings.clone() }
+    }
+}
+
 /// Adds an application. [`Error::Conflict`] where there is one at its host.
 pub(crate) fn add(tx: &mut Tx, actor: &Actor, new: &Application) -> Result<()> {
     if !application::insert(tx, new)? {
         return Err(Error::Conflict);
     }
+    organisation_names::keep_for_good(tx, &new.needs)?;
     let event = Event::ApplicationAdded { application: new.id.clone(), host: new.host.clone() };
     audit::record(tx, actor, None, event)
 }
@@ -59,12 +82,14 @@ pub(crate) fn change(tx: &mut Tx, actor: &Actor, before: &Application, after: &A
         return Ok(false);
     }
     application::update(tx, after)?;
-    audit::record(
-        tx,
-        actor,
-        None,
-        Event::ApplicationChanged { application: after.id.clone(), host: after.host.clone() },
-    )?;
+    organisation_names::keep_for_good(tx, &after.needs)?;
+    let event = Event::ApplicationChanged {
+        application: after.id.clone(),
+        host: after.host.clone(),
+        before: ApplicationState::of(before),
+        after: ApplicationState::of(after),
+    };
+    audit::record(tx, actor, None, event)?;
     Ok(true)
 }
 

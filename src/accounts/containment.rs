@@ -26,6 +26,7 @@ pub(crate) use self::{
 pub use occasion::{Occasion, end_access};
 
 use super::{
+    api_keys::endings,
     deletion, email_change,
     email_verification::ADDRESS_RESERVED,
     factor_removal,
@@ -142,6 +143,7 @@ pub(crate) fn contain(tx: &mut Tx, actor: &Actor, id: &UserId, doubt: &Doubt) ->
     let judged = judge(tx.conn, &user, doubt, &tx.config.keys)?;
     let kept = judged.kept.clone();
     abroad::hold(tx, id, &judged)?;
+    endings::disown_secrets(tx, actor, &judged.secrets)?;
     end_access(tx, actor, id, Occasion::Contained)?;
     remove_factors(tx, actor, id, &judged)?;
     remove_identities(tx, actor, id, &judged.identities)?;
@@ -165,6 +167,7 @@ pub(crate) fn contain(tx: &mut Tx, actor: &Actor, id: &UserId, doubt: &Doubt) ->
         is_of_this_mailbox && is_undone
     })?;
     abroad::contain(tx, actor, id, &judged)?;
+    endings::tell_in_doubt(tx, id)?;
     audit::record(tx, actor, id, Event::AccountSecured {})?;
     Ok(Contained { user, has_moved, kept })
 }
@@ -313,6 +316,7 @@ pub fn lock_out(tx: &mut Tx, actor: &Actor, user: &User, is_compromised: bool) -
         let doubt = Doubt::since(tx.conn, &user.id, tx.now, None, None, tx.now)?;
         let judged = judge(tx.conn, user, &doubt, &tx.config.keys)?;
         abroad::hold(tx, &user.id, &judged)?;
+        endings::disown_secrets(tx, actor, &judged.secrets)?;
         end_access(tx, actor, &user.id, Occasion::LockedAsCompromised)?;
         abroad::contain(tx, actor, &user.id, &judged)?;
     } else {

@@ -85,13 +85,19 @@ pub(crate) fn schedule(
     audit::record(tx, actor, None, event)?;
     let signs_people_in = !connection::of(tx.conn, id)?.is_empty();
     let found = organisation::by_id(tx.conn, id)?;
-    for (member, role) in membership::all(tx.conn, id)? {
+    let members = membership::all(tx.conn, id)?;
+    let asked_for = actor.user.as_ref();
+    let mut owners = members.iter().filter(|(_, role)| *role == Role::Owner).map(|(owner, _)| owner);
+    let asker = owners.clone().find(|owner| Some(*owner) == asked_for).or_else(|| owners.next());
+    let asker = asker.map(|owner| user::by_id(tx.conn, owner)).transpose()?;
+    for (member, role) in members {
         if signs_people_in {
             end_access(tx, actor, &member, Occasion::OrganisationLeaving)?;
         }
         let is_owner = role == Role::Owner;
         if !grace.is_zero() {
-            tell(tx, &member, &found, OrganisationNews::Leaving { is_owner, until: deletes_at })?;
+            let owner = asker.as_ref().filter(|_| !is_owner).map(|owner| owner.email.spelled());
+            tell(tx, &member, &found, OrganisationNews::Leaving { owner, until: deletes_at })?;
         }
     }
     Ok(deletes_at)
@@ -123,7 +129,7 @@ pub(crate) fn end(tx: &mut Tx, actor: &Actor, id: &OrganisationId) -> Result<boo
     if !organisation::end_due(tx, id)? {
         return Ok(false);
     }
-    organisation_names::keep_back(tx, &found.slug)?;
+    organisation_names::keep_back(tx, &found.slug, id)?;
     audit::record(tx, actor, None, Event::OrganisationEnded { organisation: id.clone() })?;
     for owner in owners {
         tell(tx, &owner.id, &found, OrganisationNews::Gone)?;
@@ -138,7 +144,7 @@ fn tell(tx: &mut Tx, member: &UserId, organisation: &Organisation, news: Organis
         return Ok(());
     }
     let path = match news {
-        OrganisationNews::Leaving { is_owner: true, .. } => {
+        OrganisationNews::Leaving { owner: None, .. } => {
             urls::organisation_page(&organisation.slug, "restore")
         }
         OrganisationNews::Restored => urls::organisation(&organisation.slug),

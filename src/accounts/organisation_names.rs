@@ -2,14 +2,17 @@
 //!
 //! Whoever takes a slug or gives one up holds its name, so that no slug is an organisation's own and kept for another.
 
+use chrono::TimeDelta;
 use serde::Serialize;
 
 use super::policy::Membership;
 use crate::{
+    clock::Timestamp,
     db::Tx,
     error::{Error, Errors, Result},
     ids::OrganisationId,
     model::{
+        application::{self, Needs},
         audit::{self, Actor, audit_events},
         former_slug,
         organisation::{self, Organisation, Slug, Title},
@@ -77,7 +80,7 @@ pub(crate) fn rename(
         both.sort();
         both.iter().try_for_each(|slug| lock(tx, slug))?;
         reserve(tx, &after.slug, Some(&of.id))?;
-        let until = tx.now + tx.config.lifetimes.former_slug;
+        let until = kept_until(tx, &of.id)?;
         former_slug::keep(tx, &before.slug, Some(&of.id), until)?;
     }
     organisation::rename(tx, &of.id, &after.name, &after.slug)?.ok_or_else(|| taken(&after.slug))?;
@@ -87,10 +90,27 @@ pub(crate) fn rename(
 }
 
 /// Keeps the slug of an organisation that ends back for a while, so that old links lead to nobody else.
-pub(crate) fn keep_back(tx: &mut Tx, slug: &str) -> Result<()> {
+pub(crate) fn keep_back(tx: &mut Tx, slug: &str, organisation: &OrganisationId) -> Result<()> {
     lock(tx, slug)?;
-    let until = tx.now + tx.config.lifetimes.former_slug;
+    let until = kept_until(tx, organisation)?;
     former_slug::keep(tx, slug, None, until)
+}
+
+// Applications read `slug:role` in a header: what they were told of once is nobody else's later.
+const FOR_GOOD: TimeDelta = TimeDelta::days(365 * 100);
+
+/// Until when a slug is kept that an organisation gives up now: for good, where an application asks for its members.
+fn kept_until(tx: &mut Tx, organisation: &OrganisationId) -> Result<Timestamp> {
+    let mut needs = application::all(tx.conn)?.into_iter().flat_map(|one| one.needs.members);
+    let is_named = needs.any(|need| need.organisation == *organisation);
+    Ok(tx.now + if is_named { FOR_GOOD } else { tx.config.lifetimes.former_slug })
+}
+
+/// Keeps the slugs for good that the organisations had before of whose members an application asks something.
+pub(crate) fn keep_for_good(tx: &mut Tx, needs: &Needs) -> Result<()> {
+    let named: Vec<&OrganisationId> = needs.members.iter().map(|need| &need.organisation).collect();
+    let until = tx.now + FOR_GOOD;
+    former_slug::keep_longer(tx, &named, until)
 }
 
 fn lock(tx: &mut Tx, slug: &str) -> Result<()> {

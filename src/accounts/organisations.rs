@@ -319,7 +319,7 @@ pub(crate) fn withdraw(tx: &mut Tx, actor: &Actor, user: &UserId) -> Result<()> 
         }
         let slug = organisation::slug_of(tx.conn, &organisation)?;
         organisation::end(tx, &organisation)?;
-        organisation_names::keep_back(tx, &slug)?;
+        organisation_names::keep_back(tx, &slug, &organisation)?;
         audit::record(tx, actor, None, organisation_deletion::Event::OrganisationEnded { organisation })?;
     }
     diesel::delete(memberships::table.filter(memberships::user_id.eq(user))).execute(tx.conn)?;

@@ -104,6 +104,7 @@ fn told(entry: &Entry) -> Value {
         "actor": { "kind": entry.actor_kind.as_str(), "user": entry.actor_id, "session": entry.session_id },
         "ip": entry.ip,
         "user": entry.subject_id,
+        "organisation": entry.organisation_id,
         "detail": serde_json::from_str::<Value>(&entry.detail).unwrap_or_default(),
     })
 }
@@ -115,7 +116,8 @@ fn line(entry: &Entry) -> String {
         None => entry.actor_kind.as_str(),
     };
     let (about, ip) = (text(entry.subject_id.as_ref().map(|id| id.as_str())), text(entry.ip.as_deref()));
-    format!("{}  {:<28} about {about}  by {by}  from {ip}  {}", entry.at.iso(), entry.event, entry.detail)
+    let at = entry.organisation_id.as_ref().map(|id| format!("  in {}", id.as_str())).unwrap_or_default();
+    format!("{}  {:<28} about {about}{at}  by {by}  from {ip}  {}", entry.at.iso(), entry.event, entry.detail)
 }
 
 fn since(typed: &str, now: Timestamp) -> Result<Timestamp, String> {

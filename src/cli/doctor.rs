@@ -11,13 +11,14 @@ use super::{
     doctor::finding::{Finding, Health, finding},
     out::say,
     outcome::Outcome,
+    preflight,
 };
 use crate::{
-    app::App,
+    app::{App, open_mail},
     clock::Timestamp,
     config::{Config, MailRoute, Problems},
     db::Standing,
-    mail::{EmailAddress, emails},
+    mail::{EmailAddress, Mailer, emails},
     model::{outbox, passkey},
 };
 
@@ -40,16 +41,22 @@ pub(crate) async fn run(config: Config, as_json: bool, mail_to: Option<String>) 
     findings.extend(config.unfit_to_serve.iter().map(|says| finding("settings", Health::Problem, says)));
     findings.extend([settings(&config), cookies(&config), proxies(&config), files::files(&config)]);
     findings.extend(providers::providers(&config));
-    match App::open(config) {
-        Err(error) => {
-            findings.push(finding("database", Health::Problem, error.cause()));
+    // Looking makes none.
+    if let Some(says) = preflight::no_database(&config) {
+        findings.push(finding("database", Health::Warning, says));
+        if let Ok((mailer, _)) = open_mail(&config) {
+            findings.push(mail(&config, &mailer).await);
         }
+        return report(findings, as_json);
+    }
+    match App::open(config) {
+        Err(error) => findings.push(finding("database", Health::Problem, error.cause())),
         Ok(app) => {
             findings.push(database(&app).await);
             findings.push(keys::keys(&app).await);
             findings.push(keys::ages(&app).await);
             findings.push(clock(app.now()));
-            findings.push(mail(&app).await);
+            findings.push(mail(app.config(), app.mailer()).await);
             findings.push(waiting(&app).await);
             findings.push(passkeys(&app).await);
             findings.push(permissions::permissions(&app).await);
@@ -155,16 +162,16 @@ fn clock(now: Timestamp) -> Finding {
     }
 }
 
-async fn mail(app: &App) -> Finding {
-    let way = app.mailer().way();
-    if matches!(app.config().mail, MailRoute::Catch) {
+async fn mail(config: &Config, mailer: &Mailer) -> Finding {
+    let way = mailer.way();
+    if matches!(config.mail, MailRoute::Catch) {
         return finding(
             "mail",
             Health::Warning,
             format!("{way}: caught, never delivered. For real mail set SMTP_URL."),
         );
     }
-    match app.mailer().check().await {
+    match mailer.check().await {
         Ok(()) => finding("mail", Health::Fine, format!("{way} answers.")),
         Err(refusal) => {
             finding("mail", Health::Problem, format!("{way}: {} Look at SMTP_URL.", refusal.reason))

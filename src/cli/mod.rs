@@ -1,5 +1,6 @@
 //! The commands. Exit 0: done; 1: refused, or there was nothing to do, with a sentence on stderr; 2: wrong usage.
 
+mod api_key;
 mod app;
 mod audit;
 mod doctor;
@@ -92,6 +93,11 @@ enum Command {
         #[command(subcommand)]
         command: Box<app::Command>,
     },
+    /// The API keys of people and of organisations: look them up, end one.
+    ApiKey {
+        #[command(subcommand)]
+        command: api_key::Command,
+    },
     /// The providers that people sign in with, and the accounts there that open accounts here.
     Providers {
         #[command(subcommand)]
@@ -128,7 +134,11 @@ pub fn run() -> ExitCode {
     if matches!(arguments.command, Command::Serve) {
         serve::outlive_hangups();
     }
-    let (config, settings) = match (config::read(arguments.config.as_deref()), &arguments.command) {
+    let only_looks = !matches!(arguments.command, Command::Serve | Command::Migrate);
+    #[cfg(feature = "development")]
+    let only_looks = only_looks && !matches!(arguments.command, Command::Seed { .. });
+    let read = config::read(arguments.config.as_deref(), only_looks);
+    let (config, settings) = match (read, &arguments.command) {
         (Ok(read), _) => read,
         (Err(problems), Command::Doctor { json, .. }) => {
             return end(doctor::settings_only(&problems, *json));
@@ -150,6 +160,7 @@ pub fn run() -> ExitCode {
         Command::Sso { command } => with_app(config, |app| sso::run(app, command)),
         Command::Organisation { command } => with_app(config, |app| organisation::run(app, command)),
         Command::App { command } => with_app(config, |app| app::run(app, *command)),
+        Command::ApiKey { command } => with_app(config, |app| api_key::run(app, command)),
         Command::Providers { command } => with_app(config, |app| providers::run(app, command)),
         Command::Permission { command } => with_app(config, |app| permission::run(app, command)),
         Command::Settings { json } => {

@@ -296,7 +296,7 @@ async fn show_policy(app: &App, which: &Which) -> Outcome {
     Ok(())
 }
 
-async fn find(app: &App, named: &str) -> std::result::Result<Organisation, String> {
+pub(super) async fn find(app: &App, named: &str) -> std::result::Result<Organisation, String> {
     let nothing = || format!("There is no organisation called {named}.");
     let (slug, id) = (Slug::parse(named).ok(), OrganisationId::parse(named));
     let found = app.read(move |conn| {

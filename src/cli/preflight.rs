@@ -5,7 +5,7 @@ use std::{fs, io::ErrorKind};
 use super::outcome::describe;
 use crate::{
     app::App,
-    config::{Config, DatabaseUrl},
+    config::{Config, DatabaseUrl, development_key_path},
     error::Error,
     model::secret_key::{self, Check},
 };
@@ -13,16 +13,30 @@ use crate::{
 /// Opens the app for a command that only uses what is there: refuses where the database is not there, its schema is not this
 /// program's, or the key is not right. It never brings the schema up: the nodes that run may be older.
 pub(crate) async fn open(config: Config) -> Result<App, String> {
-    if let DatabaseUrl::Sqlite(path) = &config.database
-        && fs::metadata(path).is_err_and(|cause| cause.kind() == ErrorKind::NotFound)
-    {
+    if let Some(says) = no_database(&config) {
+        return Err(says);
+    }
+    if config.has_passing_key {
+        let path = development_key_path(&config.database);
         return Err(format!(
-            "DATABASE_URL names {}, and there is no such file. Write the one that `vestibule serve` uses, or make one with \
-             `vestibule migrate`.",
+            "SECRET_KEY is missing, and so is {}. Write the key of this database, or let `vestibule serve` make one.",
             path.display()
         ));
     }
     open_with(config, false).await
+}
+
+/// What is said where there is no database yet, and one could be made: opening it would do so.
+pub(super) fn no_database(config: &Config) -> Option<String> {
+    let DatabaseUrl::Sqlite(path) = &config.database else { return None };
+    let is_missing = fs::metadata(path).is_err_and(|cause| cause.kind() == ErrorKind::NotFound);
+    is_missing.then(|| {
+        format!(
+            "DATABASE_URL names {}, and there is no such file. Write the one that `vestibule serve` uses, or make one with \
+             `vestibule migrate`.",
+            path.display()
+        )
+    })
 }
 
 /// Opens the app for `serve` and `seed`: brings the schema up first, unless `MIGRATE` is off.

@@ -158,6 +158,8 @@ pub struct Config {
     pub metrics_from: Vec<IpNet>,
     /// What seals, peppers and signs.
     pub keys: Keys,
+    /// Whether that is one which this process made and nobody kept: there is none yet, and a command that only looks makes none.
+    pub(crate) has_passing_key: bool,
     /// Where emails go.
     pub(crate) mail: MailRoute,
     /// Who they come from.

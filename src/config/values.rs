@@ -30,6 +30,10 @@ pub(crate) struct Reader {
     pub libpq: Vec<&'static str>,
     /// What was read so far, defaults included, as it may be written.
     pub held: BTreeMap<&'static str, String>,
+    /// Whether nothing is to be made that is not there, such as development's key.
+    pub only_looks: bool,
+    /// Whether the secret key is one that this process made, and nobody kept.
+    pub has_passing_key: bool,
 }
 
 impl Reader {

@@ -440,6 +440,7 @@ diesel::table! {
         rolled_at -> Timestamp,
         expires_at -> Nullable<Timestamp>,
         suspended_at -> Nullable<Timestamp>,
+        suspended_for -> Nullable<Text>,
         last_used_at -> Nullable<Timestamp>,
         last_used_from -> Nullable<Text>,
         expiry_emails -> Integer,

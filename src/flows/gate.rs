@@ -31,6 +31,7 @@ use crate::{
     app::App,
     error::{Error, Result, StepUp},
     kinds::Strength,
+    log,
     model::{application::Application, device, gate_session},
     web::{GateHost, GateRequest, origin::CROSS_ORIGIN},
 };
@@ -101,9 +102,12 @@ async fn judge(asked: &GateRequest, app: &App) -> Result<(Application, Outcome)>
     let scheme = app.config().site.base_url.scheme();
     let (application, visitor, judgement) = look_up(&asked.visitor, asked.raised.clone(), app).await?;
     let used = visitor.filter(|_| matches!(judgement, Judgement::Allowed(_)));
+    if let (Some(request), Some(used)) = (log::current(), &used) {
+        request.set_user(used.user.id.as_str());
+    }
     note(&application, &asked.visitor, used.as_ref(), app).await;
     let settings = &application.settings;
-    let is_open = gates::is_open(&settings.open, asked.path());
+    let is_open = asked.is_open(&settings.open);
     let is_preflight = asked.is_preflight && settings.passes_preflight;
     let is_foreign = || asked.visitor.is_foreign(&application.origin(scheme), &settings.origins);
     let outcome = match judgement {

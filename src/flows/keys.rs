@@ -27,7 +27,7 @@ use crate::{
         organisation::{self as organisations, Organisation},
     },
     web::{
-        Client, Input, Reply, SteppedUpVerifiedUser, VerifiedUser,
+        Client, Input, OptionalInput, Reply, StepUpAfterInput, SteppedUpVerifiedUser, VerifiedUser,
         permission_form::{self, PermissionView},
     },
 };
@@ -110,27 +110,45 @@ async fn page(me: &VerifiedUser, app: &App, form: KeyForm, errors: Errors) -> Re
 
 /// `POST /me/keys`
 pub(crate) async fn create(
-    me: SteppedUpVerifiedUser,
+    me: StepUpAfterInput<VerifiedUser>,
     client: Client,
     Input(form): Input<KeyForm>,
     app: Data<App>,
 ) -> Result<Reply> {
-    let (actor, user, device) = (me.actor(), me.user.clone(), client.device().name());
-    let (wanted, only_for) = (form.wanted(), form.only_for());
-    let made = app.write(move |tx| {
-        let owner = Owner::Person(&user, &device);
-        let made = api_keys::make(tx, &actor, owner, only_for.as_deref(), &wanted?)?;
-        let mine = organisations::of(tx.conn, &user.id)?.into_iter().map(|(one, _)| one);
-        let view = KeyView::own(&made.0, &mine.collect::<Vec<_>>(), tx.now);
-        Ok((made, view))
-    });
-    match made.await {
+    let made = make(&me, &client, &form, &app).await;
+    match made {
         Ok((made, view)) => Ok(MadePage::reply(&made, view, PATH.to_owned(), false)),
         Err(error) => match about_form(&error) {
             Some(errors) => Ok(Reply::refused(page(&me, &app, form, errors).await?, error)),
             None => Err(error),
         },
     }
+}
+
+async fn make(
+    me: &StepUpAfterInput<VerifiedUser>,
+    client: &Client,
+    form: &KeyForm,
+    app: &App,
+) -> Result<(Made, KeyView)> {
+    let (actor, user, device) = (me.actor(), me.user.clone(), client.device().name());
+    let (wanted, only_for) = (form.wanted()?, form.only_for());
+    let (asked, lifetimes) = (wanted.clone(), app.config().lifetimes);
+    let (by, of, only) = (actor.clone(), user.clone(), only_for.clone());
+    app.read(move |conn| {
+        let owner = Owner::Person(&of, "");
+        api_keys::check(conn, &by, owner, only.as_deref(), &asked, &lifetimes).map(drop)
+    })
+    .await?;
+    me.step_up(|| form.pairs(), app).await?;
+    app.write(move |tx| {
+        let owner = Owner::Person(&user, &device);
+        let made = api_keys::make(tx, &actor, owner, only_for.as_deref(), &wanted)?;
+        let mine = organisations::of(tx.conn, &user.id)?.into_iter().map(|(one, _)| one);
+        let view = KeyView::own(&made.0, &mine.collect::<Vec<_>>(), tx.now);
+        Ok((made, view))
+    })
+    .await
 }
 
 /// What a form says of a refusal that is about it.
@@ -147,7 +165,7 @@ pub(crate) async fn roll(
     me: SteppedUpVerifiedUser,
     client: Client,
     id: Path<ApiKeyId>,
-    Input(form): Input<RollForm>,
+    OptionalInput(form): OptionalInput<RollForm>,
     app: Data<App>,
 ) -> Result<Reply> {
     let (actor, user, device) = (me.actor(), me.user.clone(), client.device().name());

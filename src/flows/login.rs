@@ -5,6 +5,7 @@ mod entrance;
 use actix_web::web::Data;
 use askama::Template;
 use serde::{Deserialize, Serialize};
+use url::form_urlencoded;
 
 use crate::{
     accounts::{authentication, passwords, sso_policy},
@@ -14,7 +15,7 @@ use crate::{
     kinds::AuthMethod,
     mail::{EmailAddress, address::is_invisible},
     model::{
-        connection, domain,
+        application, connection, domain,
         password::{KnownDevice, Password, PasswordHash},
         user::{self, PasswordCredential, PasswordCredentials},
     },
@@ -37,6 +38,9 @@ pub(crate) struct LoginPage {
     email: String,
     remember: bool,
     next: Option<String>,
+    /// The application that somebody is on the way to.
+    #[serde(skip)]
+    application: Option<String>,
     /// Whether the address alone is asked for, because it may lead to an organisation.
     #[serde(skip)]
     asks_address: bool,
@@ -72,6 +76,8 @@ pub(crate) struct Form {
     zone: String,
     #[serde(default)]
     screen: String,
+    #[serde(skip)]
+    application: Option<String>,
 }
 
 /// Who wants to sign in, how, and where to go afterwards.
@@ -102,6 +108,7 @@ pub(crate) async fn form(
     let page = LoginPage {
         email: typed.clone(),
         remember,
+        application: application_of(&app, next.as_deref()).await?,
         next: next.clone(),
         asks_address: false,
         offers_providers: with.as_deref() != Some("password"),
@@ -144,8 +151,25 @@ async fn has_organisations(app: &App) -> Result<bool> {
     }
 }
 
+/// The name of the application of a gate that `next` leads to. Where the database does not tell, nothing is said of one.
+async fn application_of(app: &App, next: Option<&str>) -> Result<Option<String>> {
+    let Some(query) = next.and_then(|next| next.strip_prefix("/gate/enter?")) else { return Ok(None) };
+    let host = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "host");
+    let scheme = app.config().site.base_url.scheme();
+    let Some(host) = host.and_then(|(_, host)| application::parse_host(&host, scheme)) else {
+        return Ok(None);
+    };
+    match app.read(move |conn| application::of_host(conn, &host)).await {
+        Err(Error::Unavailable(_) | Error::Busy) => Ok(None),
+        found => Ok(found?.filter(|found| found.disabled_at.is_none()).map(|found| found.name)),
+    }
+}
+
 /// `POST /login`
-pub(crate) async fn create(client: Client, Input(form): Input<Form>, app: Data<App>) -> Result<Reply> {
+pub(crate) async fn create(client: Client, Input(mut form): Input<Form>, app: Data<App>) -> Result<Reply> {
+    if client.is_browser {
+        form.application = application_of(&app, form.next.as_deref()).await?;
+    }
     let page = form.again(Errors::default());
     Reply::or_again(sign_in(client, form, app).await, |errors| LoginPage { errors, ..page })
 }
@@ -257,6 +281,7 @@ impl Form {
             email: self.email.clone(),
             remember: self.remember,
             next: self.next.clone(),
+            application: self.application.clone(),
             asks_address: false,
             offers_providers: true,
             errors,

@@ -56,16 +56,26 @@ pub(crate) async fn show(
 
 impl SavedRequestPage {
     /// What says something to a person, with the words for it.
-    fn told(&self) -> impl Iterator<Item = (&'static str, &str)> {
+    fn told(&self) -> impl Iterator<Item = (&'static str, String)> {
         let shown = [
             ("email", "Email address"),
             ("emails", "Email addresses"),
             ("name", "Name"),
             ("slug", "Short name"),
             ("domain", "Domain"),
+            ("organisation", "Organisation"),
+            ("expiresIn", "It works for"),
         ];
         let value =
-            |name| self.fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str());
-        shown.into_iter().filter_map(move |(name, words)| Some((words, value(name)?)))
+            |name| self.fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.clone());
+        let shown = shown.into_iter().filter_map(move |(name, words)| Some((words, value(name)?)));
+        // A field for each box that is ticked, or a list.
+        let chosen = self.fields.iter().filter_map(|(name, value)| match name.as_str() {
+            "permissions" => Some(value.as_str()).filter(|value| !value.is_empty()),
+            name => Some(name).filter(|name| name.contains(':')),
+        });
+        let chosen: Vec<&str> = chosen.collect();
+        let chosen = Some(("Permissions", chosen.join(", "))).filter(|(_, chosen)| !chosen.is_empty());
+        shown.chain(chosen)
     }
 }

@@ -13,6 +13,8 @@ pub(crate) struct Audited {
     pub is_failure: bool,
     /// The account that it is about.
     pub user: Option<String>,
+    /// The organisation that it concerns.
+    pub organisation: Option<String>,
     /// Who did it.
     pub actor: Actor,
 }
@@ -40,6 +42,7 @@ impl Audited {
             outcome = if self.is_failure { "failure" } else { "success" },
             method = self.method,
             user.id = self.user,
+            organisation.id = self.organisation,
             actor = self.actor.kind,
             actor.id = self.actor.user,
             session.id = self.actor.session,

@@ -16,18 +16,61 @@ pub(crate) struct Request {
     /// The client's address on the network, or `unknown`.
     pub client: String,
     user: OnceLock<String>,
+    key: OnceLock<String>,
+    code: OnceLock<&'static str>,
+    asked: OnceLock<AskedAbout>,
+}
+
+/// What a proxy asks the gate about.
+#[derive(Debug)]
+pub(crate) struct AskedAbout {
+    /// The host.
+    pub host: String,
+    /// The path, without its query.
+    pub path: String,
 }
 
 impl Request {
     /// A request of nobody yet.
     pub(crate) fn new(id: String, client: String) -> Self {
-        Self { id, client, user: OnceLock::new() }
+        let (user, key, code, asked) = Default::default();
+        Self { id, client, user, key, code, asked }
     }
 
     /// It is this user's, by their session.
     pub(crate) fn set_user(&self, id: &str) {
         // A request is one user's: the first word counts.
         let _ = self.user.set(id.to_owned());
+    }
+
+    /// A program makes it, with this API key.
+    pub(crate) fn set_key(&self, id: &str) {
+        let _ = self.key.set(id.to_owned());
+    }
+
+    /// The id of the API key that it shows.
+    pub(crate) fn key(&self) -> Option<&str> {
+        self.key.get().map(String::as_str)
+    }
+
+    /// It is refused, for this reason.
+    pub(crate) fn set_code(&self, code: &'static str) {
+        let _ = self.code.set(code);
+    }
+
+    /// Why it is refused.
+    pub(crate) fn code(&self) -> Option<&'static str> {
+        self.code.get().copied()
+    }
+
+    /// A proxy asks about another one.
+    pub(crate) fn set_asked(&self, host: &str, path: &str) {
+        let _ = self.asked.set(AskedAbout { host: host.to_owned(), path: path.to_owned() });
+    }
+
+    /// What a proxy asks about.
+    pub(crate) fn asked(&self) -> Option<&AskedAbout> {
+        self.asked.get()
     }
 
     /// Whose it is, where somebody is signed in.

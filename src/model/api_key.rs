@@ -2,6 +2,7 @@
 
 mod expiry;
 mod secret;
+mod suspension;
 
 use std::collections::BTreeSet;
 
@@ -26,6 +27,7 @@ use crate::{
 pub(crate) use self::{
     expiry::{expiring, note_emails, sweep},
     secret::{ApiKeySecret, KeyKind},
+    suspension::{Suspension, disown_secret, resume, suspend_own},
 };
 
 /// What is held here about a person, and what becomes of it.
@@ -44,6 +46,7 @@ pub(crate) const PERSONAL_DATA: PersonalData = PersonalData {
         ("secret_hash", "a fingerprint of its secret"),
         ("former_hash", "a fingerprint of the secret that it had before"),
         ("permissions", "what it may do"),
+        ("suspended_for", "why it is suspended, where it is"),
         ("last_used_from", "the neighbourhood of the network address that it was used from last"),
     ],
     erasure: Erasure::Removed,
@@ -110,6 +113,8 @@ pub(crate) struct ApiKey {
     pub expires_at: Option<Timestamp>,
     /// Since when it waits for its owner to say that it is still wanted.
     pub suspended_at: Option<Timestamp>,
+    /// Why it does.
+    pub suspended_for: Option<Suspension>,
     /// When it was used last, to the minute.
     pub last_used_at: Option<Timestamp>,
     /// The network that it was used from then.
@@ -245,6 +250,7 @@ pub(crate) fn roll(
             api_keys::expiry_emails.eq(fresh.expiry_emails),
             api_keys::rolled_at.eq(tx.now),
             api_keys::suspended_at.eq(None::<Timestamp>),
+            api_keys::suspended_for.eq(None::<Suspension>),
             api_keys::former_hash.eq(former_until.map(|_| former)),
             api_keys::former_until.eq(former_until),
         ))
@@ -316,18 +322,6 @@ pub(crate) fn remove_own(tx: &mut Tx, user: &UserId, only: Option<&OrganisationI
         }
         None => diesel::delete(own).execute(tx.conn)?,
     })
-}
-
-/// Suspends a person's own keys. Returns how many were not suspended before.
-pub(crate) fn suspend_own(tx: &mut Tx, user: &UserId) -> Result<usize> {
-    let own = api_keys::table.filter(api_keys::user_id.eq(user)).filter(api_keys::suspended_at.is_null());
-    Ok(diesel::update(own).set(api_keys::suspended_at.eq(tx.now)).execute(tx.conn)?)
-}
-
-/// Takes a key up again. `false` where it was not suspended.
-pub(crate) fn resume(tx: &mut Tx, id: &ApiKeyId) -> Result<bool> {
-    let suspended = api_keys::table.find(id).filter(api_keys::suspended_at.is_not_null());
-    Ok(diesel::update(suspended).set(api_keys::suspended_at.eq(None::<Timestamp>)).execute(tx.conn)? == 1)
 }
 
 /// Notes that a key is used, and from which network.

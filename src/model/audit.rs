@@ -13,7 +13,7 @@ use crate::{
     clock::Timestamp,
     db::{Conn, Tx, schema::audit},
     error::Result,
-    ids::{ApiKeyId, AuditEventId, SessionId, UserId},
+    ids::{ApiKeyId, AuditEventId, OrganisationId, SessionId, UserId},
     log::{self, Audited},
     text_enum,
 };
@@ -216,6 +216,7 @@ fn write(
         method: method.map(str::to_owned),
         is_failure: kind.is_failure,
         user: subject.map(text),
+        organisation: detail["organisation"].as_str().map(str::to_owned),
         actor: log::Actor {
             kind: actor.kind.as_str(),
             user: actor.user.as_ref().map(text),
@@ -261,6 +262,8 @@ pub(crate) struct Entry {
     pub event: String,
     /// Which account it is about.
     pub subject_id: Option<UserId>,
+    /// Which organisation it concerns.
+    pub organisation_id: Option<OrganisationId>,
     /// What belongs to it, as JSON.
     pub detail: String,
 }

@@ -27,6 +27,13 @@ pub(crate) fn keep(
     Ok(())
 }
 
+/// Keeps the slugs that organisations had before until a later moment.
+pub(crate) fn keep_longer(tx: &mut Tx, organisations: &[&OrganisationId], until: Timestamp) -> Result<()> {
+    let theirs = former_slugs::table.filter(former_slugs::organisation_id.eq_any(organisations));
+    diesel::update(theirs).set(former_slugs::until.eq(until)).execute(tx.conn)?;
+    Ok(())
+}
+
 /// Keeps a slug no longer. Harmless twice.
 pub(crate) fn release(tx: &mut Tx, slug: &str) -> Result<()> {
     diesel::delete(former_slugs::table.find(slug)).execute(tx.conn)?;

@@ -217,6 +217,14 @@ pub(crate) fn owners(conn: &mut Conn, organisation: &OrganisationId) -> Result<V
         .load(conn)?)
 }
 
+/// How many owners an organisation has.
+pub(crate) fn owner_count(conn: &mut Conn, organisation: &OrganisationId) -> Result<i64> {
+    let owners = memberships::table
+        .filter(memberships::organisation_id.eq(organisation))
+        .filter(memberships::role.eq(Role::Owner));
+    Ok(owners.count().get_result(conn)?)
+}
+
 /// Makes `user` a member. Returns the role they got; nothing where they are one and keep theirs. A mere claim to an
 /// address owns nothing: it edits at most.
 pub(crate) fn add(

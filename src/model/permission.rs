@@ -63,29 +63,36 @@ impl CheckedEntry {
 /// How a permission is called that counts for one's own things only: `notes:update-own`.
 pub(crate) const OWN: &str = "-own";
 
+// The catalogue beside what a role of an organisation's own holds. Each statement is the same whatever is asked for, so that it
+// is prepared once.
+macro_rules! beside {
+    ($role:expr) => {
+        permissions::table
+            .left_join(
+                role_permissions::table.on(role_permissions::permission
+                    .eq(permissions::name)
+                    .and(role_permissions::role_id.nullable().eq($role))),
+            )
+            .select((
+                permissions::name,
+                permissions::roles,
+                permissions::retired_at,
+                role_permissions::role_id.nullable().is_not_null(),
+            ))
+    };
+}
+
 /// One permission and its counterpart for one's own things, by name, and whether this role has them. For a question that is
-/// asked at every request of an application: each statement is the same whatever is asked for, so that it is prepared once.
+/// asked at every request of an application.
 pub(crate) fn checked(conn: &mut Conn, name: &str, role: Option<&RoleId>) -> Result<Vec<CheckedEntry>> {
     let own = format!("{name}{OWN}");
-    let found = direct!(conn => permissions::table
-        .left_join(role_permissions::table.on(role_permissions::permission
-            .eq(permissions::name)
-            .and(role_permissions::role_id.nullable().eq(role))))
-        .filter(permissions::name.eq(name).or(permissions::name.eq(&own)))
-        .select((permissions::name, permissions::roles, permissions::retired_at, role_permissions::role_id.nullable().is_not_null()))
-        .load(conn))?;
-    Ok(by_name(found))
+    let is_asked = permissions::name.eq(name).or(permissions::name.eq(&own));
+    Ok(by_name(direct!(conn => beside!(role).filter(is_asked).load(conn))?))
 }
 
 /// The same of every permission.
 pub(crate) fn all_checked(conn: &mut Conn, role: Option<&RoleId>) -> Result<Vec<CheckedEntry>> {
-    let found = direct!(conn => permissions::table
-        .left_join(role_permissions::table.on(role_permissions::permission
-            .eq(permissions::name)
-            .and(role_permissions::role_id.nullable().eq(role))))
-        .select((permissions::name, permissions::roles, permissions::retired_at, role_permissions::role_id.nullable().is_not_null()))
-        .load(conn))?;
-    Ok(by_name(found))
+    Ok(by_name(direct!(conn => beside!(role).load(conn))?))
 }
 
 // As Rust compares texts, which a database may do otherwise.

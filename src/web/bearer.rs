@@ -3,15 +3,20 @@
 
 use actix_web::{HttpRequest, http::header, web::Data};
 
-use super::negotiation::header_text;
 use crate::{app::App, config::TOKEN_PREFIX, model::api_key::ApiKeySecret, secret::Secret};
 
 /// The key that a request presents, right or wrong, where it is meant to be one of ours.
 pub(crate) fn presented(req: &HttpRequest) -> Option<Secret<ApiKeySecret>> {
-    let text = header_text(req, header::AUTHORIZATION)?;
+    let own = req.app_data::<Data<App>>().map_or(TOKEN_PREFIX, |app| &app.config().token_prefix);
+    let lines = || req.headers().get_all(header::AUTHORIZATION);
+    let found = lines().find_map(|line| read(&String::from_utf8_lossy(line.as_bytes()), own))?;
+    // It is there once (RFC 9110 §11.6.2). Of two, each program takes the one that it likes: then none of ours is right.
+    Some(if lines().nth(1).is_none() { found } else { Secret::from_text(String::new()) })
+}
+
+fn read(text: &str, own: &str) -> Option<Secret<ApiKeySecret>> {
     let (scheme, token) = text.trim().split_once(' ')?;
     let secret = Secret::<ApiKeySecret>::from_text(token.trim());
-    let own = req.app_data::<Data<App>>().map_or(TOKEN_PREFIX, |app| &app.config().token_prefix);
     (scheme.eq_ignore_ascii_case("bearer") && secret.is_meant(own)).then_some(secret)
 }
 

@@ -72,6 +72,10 @@ pub(crate) fn log(req: &HttpRequest, error: &Error) {
     let request = log::current();
     let client = request.as_ref().map(|request| request.client.as_str());
     let user = request.as_ref().and_then(|request| request.user());
+    let key = request.as_ref().and_then(|request| request.key());
+    let asked = request.as_ref().and_then(|request| request.asked());
+    let (host, path) = (asked.map(|asked| asked.host.as_str()), asked.map(|asked| asked.path.as_str()));
+    request.iter().for_each(|request| request.set_code(code));
     match error {
         // Said where it happened.
         Error::Internal(cause) if cause.is::<log::Panicked>() => {}
@@ -82,10 +86,28 @@ pub(crate) fn log(req: &HttpRequest, error: &Error) {
             tracing::error!(route, user.id = user, client, cause = error.cause(), "database unavailable");
         }
         error if error.refusal().is_warned => {
-            tracing::warn!(route, code, user.id = user, client, "refused");
+            tracing::warn!(
+                route,
+                code,
+                user.id = user,
+                key.id = key,
+                gate.host = host,
+                gate.path = path,
+                client,
+                "refused"
+            );
         }
         error if error.status() == 403 || (error.status() == 404 && matched::has_route(req)) => {
-            tracing::info!(route, code, user.id = user, client, "refused");
+            tracing::info!(
+                route,
+                code,
+                user.id = user,
+                key.id = key,
+                gate.host = host,
+                gate.path = path,
+                client,
+                "refused"
+            );
         }
         _ => tracing::debug!(route, code, user.id = user, client, "refused"),
     }

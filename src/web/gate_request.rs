@@ -13,6 +13,7 @@ use actix_web::{
         header::{self, HeaderMap},
     },
 };
+use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 use url::{Position, Url, form_urlencoded};
 
 use super::{
@@ -20,9 +21,11 @@ use super::{
     app_of, bearer, forwarded, gate_cookies, negotiation,
 };
 use crate::{
-    accounts::gate_needs::Raised,
+    accounts::{gate_needs::Raised, gates},
     app::App,
+    db::Tx,
     error::{Error, Result, refusals},
+    log,
     model::{
         api_key::ApiKeySecret,
         application::{self, parse_host},
@@ -77,6 +80,7 @@ pub(crate) struct GateRequest {
     pub method: Method,
     /// To which path, with its query.
     pub uri: String,
+    is_as_sent: bool,
     /// What the check asks for besides what the host does.
     pub raised: Raised,
     /// Whether a person waits for a page.
@@ -139,6 +143,11 @@ impl GateRequest {
         self.uri.split('?').next().unwrap_or_default()
     }
 
+    /// Whether it is below one of these paths. One that was sent as no browser does never is: programs read it differently.
+    pub(crate) fn is_open(&self, open: &[String]) -> bool {
+        self.is_as_sent && gates::is_open(open, self.path())
+    }
+
     /// Whether it may change something, or open a line that does.
     pub(crate) fn is_unsafe(&self) -> bool {
         !self.method.is_safe() || self.is_websocket
@@ -147,17 +156,22 @@ impl GateRequest {
     fn read(req: &HttpRequest, app: &App) -> Result<Self> {
         let headers = req.headers();
         let visitor = GateHost::read(req, app)?;
-        let scheme =
+        let proto =
             once(headers, "x-forwarded-proto").filter(|it| ["http", "https", "ws", "wss"].contains(it));
-        scheme.ok_or_else(|| unreadable("X-Forwarded-Proto is not there once, as a scheme"))?;
+        proto.ok_or_else(|| unreadable("X-Forwarded-Proto is not there once, as a scheme"))?;
+        let scheme = app.config().site.base_url.scheme();
         let method = once(headers, "x-forwarded-method");
         let is_token = |it: &&str| {
             (1..=32).contains(&it.len()) && it.bytes().all(|b| b.is_ascii_uppercase() || b == b'-')
         };
         let method = method.filter(is_token).and_then(|it| Method::from_bytes(it.as_bytes()).ok());
         let method = method.ok_or_else(|| unreadable("X-Forwarded-Method is not there once, as a method"))?;
-        let uri = once(headers, "x-forwarded-uri").filter(|uri| uri.starts_with('/'));
-        let uri = uri.ok_or_else(|| unreadable("X-Forwarded-Uri is not there once, as a path"))?.to_owned();
+        let uri = once_bytes(headers, "x-forwarded-uri").and_then(|uri| path_at(uri, &visitor.host, scheme));
+        let (uri, is_as_sent) =
+            uri.ok_or_else(|| unreadable("X-Forwarded-Uri is not there once, as a path"))?;
+        if let Some(request) = log::current() {
+            request.set_asked(&visitor.host, uri.split('?').next().unwrap_or_default());
+        }
         let pairs: Vec<_> = form_urlencoded::parse(req.query_string().as_bytes()).collect();
         let raised = Raised::of_query(pairs.iter().map(|(name, value)| (name.as_ref(), value.as_ref())));
         let raised =
@@ -178,6 +192,7 @@ impl GateRequest {
             visitor,
             method,
             uri,
+            is_as_sent,
             raised,
         })
     }
@@ -185,11 +200,42 @@ impl GateRequest {
 
 /// The text of a header that is there exactly once.
 fn once<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    str::from_utf8(once_bytes(headers, name)?).ok().filter(|text| text.is_ascii())
+}
+
+fn once_bytes<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
     let mut values = headers.get_all(name);
     let (value, None) = (values.next()?, values.next()) else { return None };
-    let text = value.to_str().ok()?;
-    (!text.is_empty()).then_some(text)
+    Some(value.as_bytes()).filter(|bytes| !bytes.is_empty())
 }
+
+/// A path with its query, every byte of it that an address cannot have percent-encoded (RFC 3986 §2.1), and whether the path was
+/// sent so. Of a whole address (RFC 9112 §3.2.2) the path, where it is at this host; nothing where it is neither.
+fn path_at(sent: &[u8], host: &str, scheme: &str) -> Option<(String, bool)> {
+    let is_path = sent.starts_with(b"/");
+    let path = match is_path {
+        true => sent,
+        false => {
+            let after = sent.strip_prefix(b"http://").or_else(|| sent.strip_prefix(b"https://"))?;
+            let end = after.iter().position(|byte| b"/?".contains(byte)).unwrap_or(after.len());
+            let (authority, path) = after.split_at(end);
+            let at = str::from_utf8(authority).ok().and_then(|text| parse_host(text, scheme));
+            if at.as_deref() != Some(host) {
+                return None;
+            }
+            path
+        }
+    };
+    let encode = |bytes| percent_encode(bytes, UNSENDABLE).to_string();
+    let before_query = path.split(|byte| *byte == b'?').next().unwrap_or_default();
+    let is_as_sent = is_path && encode(before_query).as_bytes() == before_query;
+    let encoded = encode(path);
+    let encoded = if encoded.starts_with('/') { encoded } else { format!("/{encoded}") };
+    Some((encoded, is_as_sent))
+}
+
+// What a browser encodes in every path and query (URL standard, "query percent-encode set").
+const UNSENDABLE: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>');
 
 /// [`GATE_UNTRUSTED`] unless the peer of the socket is a proxy of `TRUSTED_PROXIES`. Whoever asks for a host that
 /// there is without being one is kept in mind, for an operator.
@@ -205,7 +251,8 @@ async fn require_trust(req: &HttpRequest, app: &App) -> Result<()> {
         let found = app.read(move |conn| application::of_host(conn, &host)).await?;
         let found = found.filter(|found| application::needs_note(found.refused.as_ref(), &peer, app.now()));
         if let Some(found) = found {
-            app.write(move |tx| application::note_refused(tx, &found.id, &peer)).await?;
+            let note = move |tx: &mut Tx| application::note_refused(tx, &found.id, &peer);
+            app.note("who asked the gate", note).await;
         }
     }
     Err(GATE_UNTRUSTED.error())

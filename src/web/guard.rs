@@ -26,9 +26,10 @@ use crate::{
         },
         policy::{FORBIDDEN, ORGANISATION_LEAVING, ORGANISATION_MOVED},
     },
+    app::App,
     error::{Error, Result},
     ids::UserId,
-    kinds::Strength,
+    kinds::{Permission, Strength},
 };
 
 /// Anybody, signed in or not. Says in a signature that this is meant. Refused where the database does not tell which; a
@@ -71,6 +72,63 @@ pub(crate) type SteppedUpUser = SteppedUp<CurrentUser>;
 
 /// Confirmed and recently proved: what changes who owns an account asks for.
 pub(crate) type SteppedUpVerifiedUser = SteppedUp<VerifiedUser>;
+
+/// The same where the input is looked at before a step-up is asked for: the handler asks for it, by [`StepUpAfterInput::step_up`],
+/// when nothing else is wrong.
+pub(crate) struct StepUpAfterInput<G> {
+    who: G,
+    req: HttpRequest,
+}
+
+impl<G> StepUpAfterInput<G> {
+    /// That its person stepped up in full. Where they did not, the form that a browser sent is kept, to be continued.
+    pub(crate) async fn step_up(
+        &self,
+        fields: impl FnOnce() -> Vec<(String, String)>,
+        app: &App,
+    ) -> Result<()> {
+        let IncludingScheduledDeletion(visitor) = IncludingScheduledDeletion::check(&self.req)?;
+        if visitor.is_stepped_up_in_full(app).await? {
+            return Ok(());
+        }
+        let resume = match is_kept(&self.req) {
+            true => saved_request::keep(app, &visitor, &self.req, fields()).await?,
+            false => None,
+        };
+        Err(visitor.step_up_required(app, Strength::Full, resume).await?)
+    }
+}
+
+impl<G> Deref for StepUpAfterInput<G> {
+    type Target = G;
+
+    fn deref(&self) -> &G {
+        &self.who
+    }
+}
+
+impl<G> Guard for StepUpAfterInput<G>
+where
+    SteppedUp<G>: Guard,
+{
+    const ACCESS: Access = <SteppedUp<G> as Guard>::ACCESS;
+    const NEEDS: Option<Permission> = <SteppedUp<G> as Guard>::NEEDS;
+}
+
+impl<G: Requirement> FromRequest for StepUpAfterInput<G> {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(G::check(req).map(|who| Self { who, req: req.clone() }))
+    }
+}
+
+/// Whether the form that a request sends is kept over a step-up: a browser's.
+fn is_kept(req: &HttpRequest) -> bool {
+    let is_form = req.content_type() == "application/x-www-form-urlencoded";
+    req.method() == Method::POST && negotiation::wants_html(req.headers()) && is_form
+}
 
 /// A step-up by any method is enough.
 #[derive(Debug, Clone)]
@@ -250,8 +308,7 @@ where
         if is_enough {
             return Box::pin(ready(Ok(who)));
         }
-        let is_form = req.content_type() == "application/x-www-form-urlencoded";
-        let keeps = req.method() == Method::POST && negotiation::wants_html(req.headers()) && is_form;
+        let keeps = is_kept(req);
         let (body, req) = (HeldBody::take(payload), req.clone());
         Box::pin(async move {
             let app = app_of(&req)?;

@@ -1,5 +1,7 @@
 //! The headers that every answer carries.
 
+use std::sync::LazyLock;
+
 use actix_web::{
     body::{BodySize, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
@@ -10,7 +12,10 @@ use actix_web::{
     middleware::Next,
     web::Data,
 };
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use sha2::{Digest, Sha256};
 
+use super::gate_paths::{STYLE, is_for_proxies};
 use crate::app::App;
 
 /// The policy of a page whose form goes to `action`, somewhere else (CSP 3 §6.4.1).
@@ -99,8 +104,23 @@ pub(crate) async fn secure<B: MessageBody + 'static>(
         head.set_connection_type(ConnectionType::Close);
     }
     let transport = res.request().app_data::<Data<App>>().map_or(Transport::Plain, |app| Transport::of(app));
+    if is_for_proxies(res.request().path())
+        && let Some(policy) = policy_elsewhere()
+    {
+        res.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
     put_all(res.headers_mut(), transport);
     Ok(res)
+}
+
+/// The policy of a page at the host of an application: its style stands in it, and is that one (CSP 3 §2.3.1).
+fn policy_elsewhere() -> Option<HeaderValue> {
+    static POLICY: LazyLock<Option<HeaderValue>> = LazyLock::new(|| {
+        let hash = BASE64_STANDARD.encode(Sha256::digest(STYLE));
+        let policy = CSP.replace("style-src 'self'", &format!("style-src 'sha256-{hash}'"));
+        HeaderValue::from_str(&policy).ok()
+    });
+    POLICY.clone()
 }
 
 /// Adds the headers to those of one answer.

@@ -145,6 +145,26 @@ fn read<T: DeserializeOwned + 'static, I: 'static>(
     })
 }
 
+/// The same where everything may be left out: no body at all is like an empty form.
+#[derive(Debug)]
+pub(crate) struct OptionalInput<T>(pub T);
+
+impl<T: DeserializeOwned + 'static> FromRequest for OptionalInput<T> {
+    type Error = Error;
+    type Future = Reading<Self>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let headers = req.headers();
+        let length = headers.get(header::CONTENT_LENGTH);
+        let has_body =
+            length.is_some_and(|length| length != "0") || headers.contains_key(header::TRANSFER_ENCODING);
+        if has_body || headers.contains_key(header::CONTENT_TYPE) {
+            return read(req, payload, 0, Self);
+        }
+        Box::pin(ready(from_form(b"").map(Self)))
+    }
+}
+
 type Parser<T> = fn(&[u8]) -> Result<T>;
 
 /// How a body of this type is read. JSON is what says that it is, also in the syntax of something else (`+json`, RFC 6839
@@ -270,7 +290,7 @@ pub(crate) fn from_form<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
         let problem = "JSON came as a form. Send it with the header Content-Type: application/json";
         return Err(Error::Malformed(problem.to_owned()));
     }
-    Ok(Fields::of_pairs(pairs(bytes)?).read()?)
+    Ok(Fields::of_form(pairs(bytes)?).read()?)
 }
 
 /// The fields of a form, one by one.

@@ -127,15 +127,15 @@ impl Asked {
         if is_limited {
             rates.count(presented.key.id.as_str(), USES_A_MINUTE, self.now)?;
         }
-        if let (Some(request), Some(user)) = (log::current(), presented.user_id()) {
-            request.set_user(user.as_str());
+        if let Some(request) = log::current() {
+            request.set_key(presented.key.id.as_str());
+            if let Some(user) = presented.user_id() {
+                request.set_user(user.as_str());
+            }
         }
         if presented.key.needs_noting(self.now) {
             let (used, ip) = (presented.clone(), text(self.ip));
-            // A full disk must not keep a program out.
-            if let Err(error) = app.write(move |tx| used.note_use(tx, &ip)).await {
-                tracing::warn!(cause = error.cause(), "the use of an API key was not noted");
-            }
+            app.note("the use of an API key", move |tx| used.note_use(tx, &ip)).await;
         }
         Ok(KeyInUse { presented: Rc::new(presented), ip: self.ip, now: self.now })
     }

@@ -7,6 +7,7 @@ use actix_web::{HttpRequest, web::Data};
 use super::{
     app_of,
     assets::Assets,
+    gate_paths::{STYLE, is_for_proxies},
     visitor::{self, SESSION_LOCKED},
 };
 use crate::{
@@ -33,6 +34,10 @@ pub(crate) struct Layout {
     pub logo: Option<Arc<str>>,
     /// Who is signed in.
     pub user: Option<LayoutUser>,
+    /// The site's address, on a page that is shown at the host of an application; else nothing, and links are paths.
+    pub site: Arc<str>,
+    /// What such a page is styled with: at that host there is no stylesheet of this site.
+    pub style: Option<&'static str>,
     /// What just happened, or why the person is signed out.
     pub flash: Option<String>,
     /// The path of this page.
@@ -92,7 +97,10 @@ impl Layout {
 
     /// The layout where nothing is known of the request but its path.
     pub(crate) fn bare(app: &App, assets: &Assets, path: &str) -> Self {
+        let is_elsewhere = is_for_proxies(path);
         Self {
+            site: if is_elsewhere { Arc::clone(&assets.base_url) } else { "".into() },
+            style: is_elsewhere.then_some(STYLE),
             brand: Arc::clone(&assets.brand),
             stylesheet: Arc::clone(&assets.stylesheet),
             script: Arc::clone(&assets.script),

@@ -65,10 +65,10 @@ pub(crate) use self::{
     client::Client,
     gate_request::{GateHost, GateRequest},
     guard::{
-        Any, CurrentUser, IncludingScheduledDeletion, MaybeUser, SteppedUp, SteppedUpUser,
+        Any, CurrentUser, IncludingScheduledDeletion, MaybeUser, StepUpAfterInput, SteppedUp, SteppedUpUser,
         SteppedUpVerifiedUser, VerifiedUser,
     },
-    input::{Document, Input, Query},
+    input::{Document, Input, OptionalInput, Query},
     layout::Layout,
     local_path::local_path,
     magic_link_cookie::MagicLinkRequester,

@@ -59,7 +59,11 @@ pub(crate) async fn observe<B: MessageBody + 'static>(
                 status = status.as_u16(),
                 ms = (seconds * 10_000.0).round() / 10.0,
                 client = request.client,
+                code = request.code(),
                 user.id = request.user(),
+                key.id = request.key(),
+                gate.host = request.asked().map(|asked| asked.host.as_str()),
+                gate.path = request.asked().map(|asked| asked.path.as_str()),
                 request.id = request.id,
                 "request"
             );

@@ -18,6 +18,7 @@ use crate::{
     accounts::{organisation_policy::SessionTraits, sessions, step_up},
     app::App,
     clock::Timestamp,
+    db::Tx,
     error::{Error, Result, StepUp, Way, refusals},
     ids::OrganisationId,
     kinds::{StepUpMethod, Strength},
@@ -78,6 +79,9 @@ impl Authenticated {
 
     /// Whether what they confirmed it with is as strong as a sign-in.
     pub(crate) async fn is_stepped_up_in_full(&self, app: &App) -> Result<bool> {
+        if self.is_stepped_up_with_second_factor() {
+            return Ok(true);
+        }
         let (user, with) = (self.user.id.clone(), self.session.stepped_up_with);
         Ok(self.is_stepped_up() && app.read(move |conn| step_up::is_full(conn, &user, with)).await?)
     }
@@ -99,15 +103,13 @@ impl Authenticated {
         Ok(Error::StepUp(Box::new(StepUp { methods, strength, resume })))
     }
 
-    /// Notes that the session is used, at most once a minute. A full disk must not sign anybody out.
+    /// Notes that the session is used, at most once a minute.
     pub(crate) async fn note_activity(&self, app: &App) {
         if !session::needs_touch(&self.session, self.now) {
             return;
         }
         let touched = self.session.clone();
-        if let Err(error) = app.write(move |tx| session::touch(tx, &touched)).await {
-            tracing::warn!(cause = error.cause(), "activity was not noted");
-        }
+        app.note("activity", move |tx| session::touch(tx, &touched)).await;
     }
 
     /// What an organisation may ask of this session.
@@ -223,11 +225,10 @@ async fn is_same_device(app: &App, visitor: &Authenticated, user_agent: String) 
     let (id, owner, actor) = (visitor.session.id.clone(), visitor.user.id.clone(), visitor.actor());
     match session::classify(&visitor.session, &user_agent) {
         UserAgentChange::Version => {
-            // Together with the activity, and like it: a full disk must not sign anybody out.
-            if session::needs_touch(&visitor.session, visitor.now)
-                && let Err(error) = app.write(move |tx| session::note_version(tx, &id, &user_agent)).await
-            {
-                tracing::warn!(cause = error.cause(), "a newer version of a browser was not noted");
+            // Together with the activity, and like it.
+            if session::needs_touch(&visitor.session, visitor.now) {
+                let note = move |tx: &mut Tx| session::note_version(tx, &id, &user_agent);
+                app.note("a newer version of a browser", note).await;
             }
             Ok(true)
         }

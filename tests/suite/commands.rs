@@ -297,3 +297,28 @@ fn commands_that_only_look_make_nothing() {
         assert!(!file.exists(), "{command:?}");
     }
 }
+
+#[actix_web::test]
+async fn what_only_looks_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}/data/house.db", folder.path().display());
+    for (command, code) in [
+        (&["doctor"][..], 0),
+        (&["doctor", "--json"], 0),
+        (&["settings"], 0),
+        (&["user", "list"], 1),
+        (&["jobs", "list"], 1),
+        (&["app", "list"], 1),
+        (&["audit"], 1),
+    ] {
+        let output = run_program(command, [("DATABASE_URL", url.as_str())]);
+        assert_eq!(output.code, Some(code), "{command:?}: {output:?}");
+        assert!(fs::read_dir(folder.path()).unwrap().next().is_none(), "{command:?}");
+    }
+    assert_eq!(run_program(&["migrate"], [("DATABASE_URL", url.as_str())]).code, Some(0));
+    assert_eq!(run_program(&["user", "list"], [("DATABASE_URL", url.as_str())]).code, Some(0));
+    // Nor is a row sealed with a key that nobody kept.
+    fs::remove_file(folder.path().join("data/secret.key")).unwrap();
+    let refused = run_program(&["user", "list"], [("DATABASE_URL", url.as_str())]);
+    assert!(refused.code == Some(1) && refused.err.contains("SECRET_KEY is missing"), "{refused:?}");
+}

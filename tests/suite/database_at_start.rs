@@ -57,10 +57,11 @@ async fn a_database_that_cannot_be_opened_is_told_in_a_sentence_that_names_the_s
             ]);
             let output = run_program(&command, settings);
             let all = output.out + &output.err;
-            assert_eq!(output.code, Some(1), "{url} {command:?}: {all}");
-            assert!(all.contains("DATABASE_URL"), "{url} {command:?}: {all}");
             // What only looks makes no file, and so does not find out why none could be made.
-            let is_absent = command == ["jobs", "list"] && all.contains("there is no such file");
+            let is_absent = command != ["migrate"] && all.contains("there is no such file");
+            let code = if is_absent && command == ["doctor"] { 0 } else { 1 };
+            assert_eq!(output.code, Some(code), "{url} {command:?}: {all}");
+            assert!(all.contains("DATABASE_URL"), "{url} {command:?}: {all}");
             assert!(is_absent || all.contains(advice), "{url} {command:?}: {all}");
             assert!(!all.contains("s3cret"), "{url} {command:?}: {all}");
         }

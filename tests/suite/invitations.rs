@@ -417,3 +417,17 @@ async fn nothing_of_an_inviter_or_an_invited_person_is_left_after_a_purge() {
     assert_eq!(app.count(&format!("invitations WHERE invited_by = '{ben_id}'")).await, 0);
     assert_eq!(app.count(&format!("audit WHERE detail LIKE '%dora@%' OR detail LIKE '%{ben_id}%'")).await, 0);
 }
+
+/// A step-up with a second factor is as strong as one can be.
+#[actix_web::test]
+async fn who_stepped_up_with_a_second_factor_invites_in_a_role_that_manages_something() {
+    let app = TestApp::open().await;
+    let owner = app.with_app("ada@example.com").await;
+    owner.curl.post_json("/organisations", json!({ "name": "Acme" })).await.is(201);
+    app.wait(TimeDelta::minutes(10));
+    let form = json!({ "email": BEN, "role": "owner" });
+    owner.curl.post_json(INVITATIONS, form.clone()).await.refuses(403, "reauthentication_required");
+    let code = json!({ "code": app.next_code(&owner.secret) });
+    owner.curl.post_json("/auth/confirm", code).await.is(200);
+    owner.curl.post_json(INVITATIONS, form).await.is(201);
+}

@@ -415,7 +415,9 @@ async fn what_makes_a_key_asks_for_a_step_up_and_what_ends_one_does_not() {
     let app = TestApp::open().await;
     let ada = app.verified(ADA).await;
     planted(&app, ADA).await;
-    ada.post_json(KEYS, json!({ "name": "x" })).await.refuses(403, "reauthentication_required");
+    ada.post_json(KEYS, json!({ "name": "x", "permissions": ["account:read"] }))
+        .await
+        .refuses(403, "reauthentication_required");
     for act in ["roll", "resume"] {
         let path = format!("{KEYS}/{NOBODY}/{act}");
         ada.post_json(&path, json!({})).await.refuses(403, "reauthentication_required");

@@ -9,10 +9,14 @@ use vestibule::{
 };
 
 use crate::{
-    harness::{PASSWORD, Visitor, authenticator::Authenticator, organisations::Acme},
-    keys::{ADA, KEYS, OURS, by_key, makes},
+    harness::{
+        PASSWORD, TestApp, Visitor,
+        authenticator::Authenticator,
+        organisations::{Acme, stepped_up},
+    },
+    keys::{ADA, KEYS, OURS, account_key, by_key, makes, text},
     passkeys,
-    recovery::{LATER, X, Y, not_me, ways_back},
+    recovery::{LATER, X, Y, gets_back, intruder, not_me, ways_back},
 };
 
 const BEA: &str = "bea@example.com";
@@ -90,6 +94,8 @@ async fn what_becomes_of_keys() {
             makes(&bea, OURS, json!({ "name": "Sync", "permissions": ["notes:read"] })).await,
         ];
         acme.app.send_emails().await;
+        // Their own session began before anything was in doubt.
+        acme.app.wait(TimeDelta::seconds(2));
         happens(occasion, &acme, &bea, &id).await;
         let mut states = [Works; 3];
         for (state, (key, secret)) in states.iter_mut().zip(&keys) {
@@ -231,4 +237,130 @@ async fn the_key_of_somebody_who_left_stays_with_its_organisation_case_151() {
     assert_eq!(works().await, 401);
     acme.ada.delete(&format!("{OURS}/{key}")).await.is(200);
     assert_eq!(acme.ada.get(OURS).await.json()["keys"], Value::Array(Vec::new()));
+}
+
+/// Steps up with the password that came after the first.
+async fn confirms(person: &Visitor) {
+    person.post_json("/auth/confirm", json!({ "password": LATER })).await.is(200);
+}
+
+async fn rolls(person: &Visitor, path: &str, key: &str) -> String {
+    let rolled = person.post_json(&format!("{path}/{key}/roll"), json!({ "overlap": "7d" })).await.is(200);
+    text(&rolled.json()["secret"])
+}
+
+#[actix_web::test]
+async fn a_secret_that_a_disowned_session_made_is_never_taken_up_again() {
+    let app = TestApp::open().await;
+    let ada = stepped_up(&app, ADA).await;
+    let (rolled, first) = account_key(&ada).await;
+    let (untouched, second) = account_key(&ada).await;
+    app.wait(TimeDelta::seconds(2));
+    let eve = intruder(&app, X).await;
+    eve.steps_up().await;
+    let theirs = rolls(&eve, KEYS, &rolled).await;
+    let (planted, third) = account_key(&eve).await;
+    let works = async |secret: &str| by_key(&app, secret).get("/me").await.status == 200;
+    assert!(works(&theirs).await && works(&first).await && works(&third).await);
+
+    not_me(&app, &ways_back(&app, ADA, true).await.remove(0)).await;
+
+    let ada = gets_back(&app).await;
+    confirms(&ada).await;
+    let why = async |key: &str| {
+        let listed = ada.get(KEYS).await.json()["keys"].as_array().unwrap().clone();
+        text(&listed.iter().find(|one| one["id"] == key).unwrap()["suspendedFor"])
+    };
+    assert_eq!(
+        (why(&rolled).await, why(&planted).await),
+        ("secret_disowned".into(), "secret_disowned".into())
+    );
+    assert_eq!(why(&untouched).await, "account_secured");
+    let resume = async |key: &str| ada.post_json(&format!("{KEYS}/{key}/resume"), json!({})).await;
+    resume(&untouched).await.is(200);
+    for key in [&rolled, &planted] {
+        let refused = resume(key).await.is(422).json();
+        assert!(text(&refused["fields"]["key"]).contains("Make a new secret"), "{refused}");
+    }
+    let page = ada.clone().with("accept", "text/html").get(KEYS).await.is(200);
+    page.says("someone else may know its secret").hides(&format!("{KEYS}/{rolled}/resume"));
+    assert!(works(&second).await && !works(&theirs).await && !works(&first).await && !works(&third).await);
+    // Another secret takes it up, and what was there before is dead.
+    let mine = rolls(&ada, KEYS, &rolled).await;
+    assert!(works(&mine).await && !works(&theirs).await && !works(&first).await);
+    assert_eq!(why(&rolled).await, "");
+}
+
+#[actix_web::test]
+async fn an_earlier_secret_of_a_disowned_session_ends_though_its_key_got_another_since() {
+    let app = TestApp::open().await;
+    let ada = stepped_up(&app, ADA).await;
+    let (key, _) = account_key(&ada).await;
+    app.wait(TimeDelta::seconds(2));
+    let eve = intruder(&app, X).await;
+    eve.steps_up().await;
+    let theirs = rolls(&eve, KEYS, &key).await;
+    app.wait(TimeDelta::seconds(1));
+    let mine = rolls(&ada, KEYS, &key).await;
+    not_me(&app, &ways_back(&app, ADA, true).await.remove(0)).await;
+    let ada = gets_back(&app).await;
+    confirms(&ada).await;
+    ada.post_json(&format!("{KEYS}/{key}/resume"), json!({})).await.is(200);
+    let works = async |secret: &str| by_key(&app, secret).get("/me").await.status == 200;
+    assert!(works(&mine).await && !works(&theirs).await);
+}
+
+#[actix_web::test]
+async fn a_sole_owner_reads_which_keys_a_disowned_session_knows_and_those_rest() {
+    let acme = Acme::open().await;
+    let form = |name: &str| json!({ "name": name, "permissions": ["notes:read"] });
+    let (known, first) = makes(&acme.ada, OURS, form("Known")).await;
+    let (kept, second) = makes(&acme.ada, OURS, form("Kept")).await;
+    acme.app.wait(TimeDelta::seconds(2));
+    let eve = intruder(&acme.app, X).await;
+    eve.steps_up().await;
+    let theirs = rolls(&eve, OURS, &known).await;
+    let (_, planted) = makes(&eve, OURS, form("Planted")).await;
+    acme.app.send_emails().await;
+
+    not_me(&acme.app, &ways_back(&acme.app, ADA, true).await.remove(0)).await;
+
+    let question = json!({ "permission": "notes:read" });
+    let works = async |secret: &str| {
+        by_key(&acme.app, secret).post_json("/auth/check", question.clone()).await.status == 200
+    };
+    for secret in [&first, &theirs, &planted] {
+        assert!(!works(secret).await);
+    }
+    assert!(works(&second).await);
+    acme.app.send_emails().await;
+    let emails = acme.app.emails_to(ADA).await;
+    let told = emails.iter().find(|email| email.subject == "Check the API keys of Acme").unwrap();
+    for line in ["Known (vsto_", "Planted (vsto_", "…), suspended", "Kept (vsto_"] {
+        assert!(told.text.contains(line), "{line}: {}", told.text);
+    }
+    let ada = gets_back(&acme.app).await;
+    confirms(&ada).await;
+    let page = ada.clone().with("accept", "text/html").get(OURS).await.is(200);
+    page.says("someone else may know its secret").hides("/resume");
+    let mine = rolls(&ada, OURS, &known).await;
+    assert!(works(&mine).await && !works(&theirs).await);
+    ada.delete(&format!("{OURS}/{kept}")).await.is(200);
+    assert_eq!(acme.app.count("audit WHERE event = 'api_key_secret_disowned'").await, 2);
+}
+
+#[actix_web::test]
+async fn owners_read_of_a_key_that_somebody_rolled_who_leaves() {
+    let acme = Acme::open().await;
+    let role = acme.role("Keys", &["keys:manage", "notes:read"]).await;
+    let (bea, id) = acme.joins(BEA, &role).await;
+    let form = |name: &str| json!({ "name": name, "permissions": ["notes:read"] });
+    let (rolled, _) = makes(&acme.ada, OURS, form("Rolled")).await;
+    makes(&acme.ada, OURS, form("Other")).await;
+    rolls(&bea, OURS, &rolled).await;
+    acme.ada.delete(&Acme::member_path(&id)).await.is(200);
+    acme.app.send_emails().await;
+    let emails = acme.app.emails_to(ADA).await;
+    let told = emails.iter().find(|email| email.subject == "Check the API keys of Acme").unwrap();
+    assert!(told.text.contains("Rolled (vsto_") && !told.text.contains("Other (vsto_"), "{}", told.text);
 }

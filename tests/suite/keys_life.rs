@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use actix_web::http::Method;
 use chrono::TimeDelta;
-use serde_json::json;
+use serde_json::{Value, json};
 use vestibule::{
     internals::{Actor, lock_out, user_by_id},
     jobs::{self, Job},
@@ -319,4 +320,91 @@ fn a_prefix_is_three_characters_from_a_to_z() {
             "{refused:?}"
         );
     }
+}
+
+#[actix_web::test]
+async fn a_key_is_sent_as_forms_and_programs_send_it() {
+    let acme = Acme::open().await;
+    let ada = &acme.ada;
+    // A field for each box that is ticked, as other forms have them.
+    let repeated = [
+        ("name", "Repeated"),
+        ("permissions", ""),
+        ("permissions", "notes:read"),
+        ("permissions", "account:read"),
+    ];
+    let made = ada.post(KEYS, &repeated).await.is(201).json();
+    assert_eq!(made["key"]["permissions"], json!(["account:read", "notes:read"]));
+    ada.post(KEYS, &[("name", "a"), ("name", "b"), ("permissions", "notes:read")]).await.is(400);
+    // A new secret takes no body.
+    let id = text(&made["key"]["id"]);
+    let path = format!("{KEYS}/{id}/roll");
+    ada.send(Method::POST, &path, None).await.is(200);
+    ada.send(Method::POST, &path, Some(("text/plain", "overlap=none".to_owned()))).await.is(415);
+    ada.send(Method::POST, &path, Some(("application/json", String::new()))).await.is(400);
+    let form = json!({ "name": "Sync", "permissions": ["notes:read"] });
+    let (ours, _) = makes(ada, OURS, form).await;
+    ada.send(Method::POST, &format!("{OURS}/{ours}/roll"), None).await.is(200);
+}
+
+#[actix_web::test]
+async fn what_is_wrong_with_a_key_is_said_before_a_step_up_and_what_was_chosen_comes_back() {
+    let acme = Acme::open().await;
+    let ada = acme.app.browser();
+    ada.post("/login", &[("email", ADA), ("password", PASSWORD)]).await.is(303);
+    for path in [KEYS, OURS] {
+        for form in [
+            &[("name", ""), ("notes:read", "on")][..],
+            &[("name", "Build"), ("expiresIn", "400d"), ("notes:read", "on")],
+            &[("name", "Build"), ("permissions", "")],
+            &[("name", "Build"), ("notes:reed", "on")],
+        ] {
+            ada.post(path, form).await.is(422);
+        }
+        let form = [("name", "Build"), ("expiresIn", "30d"), ("notes:read", "on"), ("notes:delete", "on")];
+        let asked = ada.post(path, &form).await.is(303);
+        let resume = asked.header("location").split_once("/auth/confirm?resume=").unwrap().1.to_owned();
+        let way = format!("/auth/continue?resume={resume}");
+        ada.post("/auth/confirm", &[("password", PASSWORD), ("resume", &resume)]).await.goes_to(&way);
+        let page = ada.get(&way).await.is(200).says("Create an API key").says("notes:delete, notes:read");
+        let fields = page.says("30d").body.clone();
+        let hidden = |value: &str| format!("<input type=\"hidden\" name=\"permissions\" value=\"{value}\">");
+        assert!(["notes:delete", "notes:read"].iter().all(|name| fields.contains(&hidden(name))), "{fields}");
+        acme.app.wait(TimeDelta::minutes(6));
+    }
+    // Who may not is told so, and not asked for anything.
+    let (bea, _) = acme.joins("bea@example.com", "editor").await;
+    acme.app.wait(TimeDelta::minutes(6));
+    bea.post_json(OURS, json!({ "name": "" })).await.refuses(403, "forbidden");
+}
+
+#[actix_web::test]
+async fn an_operator_looks_keys_up_and_ends_one() {
+    let acme = Acme::of(TestApp::open().await).await;
+    let (own, secret) = account_key(&acme.ada).await;
+    let form = json!({ "name": "Sync", "permissions": ["members:read"] });
+    let (ours, _) = makes(&acme.ada, OURS, form).await;
+    let app = &acme.app;
+    let line = |arguments: &[&str]| -> Value {
+        let printed = app.command(&[arguments, &["--json"]].concat());
+        assert_eq!(printed.code, Some(0), "{}", printed.err);
+        serde_json::from_str(&printed.out).unwrap()
+    };
+    let listed = line(&["api-key", "list", "--user", ADA]);
+    assert_eq!(
+        (&listed["id"], &listed["state"], &listed["kind"]),
+        (&json!(own), &json!("active"), &json!("personal"))
+    );
+    assert_eq!(line(&["api-key", "list", "--organisation", "acme"])["id"], json!(ours));
+    assert_eq!(line(&["api-key", "show", &own]), listed);
+    let shown = app.command(&["api-key", "show", &own]);
+    assert!(shown.out.contains("may: account:read") && !shown.out.contains(&secret), "{}", shown.out);
+    assert_eq!(line(&["api-key", "revoke", &own])["revoked"], true);
+    by_key(app, &secret).get("/me").await.refuses(401, "invalid_token");
+    let again = app.command(&["api-key", "revoke", &own]);
+    assert_eq!((again.code, again.err.contains("There is no API key")), (Some(1), true), "{}", again.err);
+    assert_eq!(app.command(&["api-key", "list"]).code, Some(2));
+    app.send_emails().await;
+    assert_eq!(app.emails_that_say(ADA, "API key revoked for your Vestibule account").await, 1);
+    assert_eq!(app.count("audit WHERE event = 'api_key_revoked' AND actor_kind = 'operator'").await, 1);
 }

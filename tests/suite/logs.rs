@@ -11,7 +11,7 @@ use actix_web::http::Method;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::{Ground, KEY, PASSWORD, Process, TestApp, Visitor, eventually, token_in};
+use crate::harness::{Ground, KEY, PASSWORD, Process, TestApp, Visitor, eventually, run_program, token_in};
 
 const ADA: &str = "ada@example.com";
 const WRONG: &str = "not the password of anybody";
@@ -441,4 +441,44 @@ fn no_line_is_a_debug_dump() {
         }
     }
     assert!(lines > 20, "the lines were not found");
+}
+
+#[actix_web::test]
+async fn the_line_of_a_check_says_of_which_host_and_path_and_why_not() {
+    let settings = [("LOG_FORMAT", "json"), ("BCRYPT_COST", "4"), ("TRUSTED_PROXIES", "127.0.0.1")];
+    let ground = Ground::with(&settings);
+    let vestibule = ground.serve().await;
+    let ada = vestibule.curl();
+    let form = json!({ "email": ADA, "password": PASSWORD, "name": "Ada" });
+    ada.post_json("/signup", form).await.is(201);
+    let token = ground.token_for(ADA).await;
+    ada.get(&format!("/verify-email?token={token}")).await.is(200);
+    let organisation = ada.post_json("/organisations", json!({ "name": "Acme" })).await.is(201).json();
+    let added = run_program(&["app", "add", "wiki.localhost:8080", "--bearer", "on"], &ground.settings);
+    assert_eq!(added.code, Some(0), "{added:?}");
+    let asks = |visitor: Visitor| {
+        let visitor =
+            visitor.with("x-forwarded-host", "wiki.localhost:8080").with("x-forwarded-proto", "http");
+        visitor.with("x-forwarded-method", "GET").with("x-forwarded-uri", "/x/y?token=privatissimo")
+    };
+    asks(vestibule.curl()).get_once("/gate/verify").await.is(401);
+    let key = "Bearer vstp_000000000000000000000000000000003sK7nd";
+    asks(vestibule.curl()).with("authorization", key).get_once("/gate/verify").await.is(401);
+
+    let log = log_after_stop(&ground, vestibule);
+
+    let lines = lines(&log);
+    let checks: Vec<&Value> = lines
+        .iter()
+        .filter(|line| line["message"] == "request" && line["route"].to_string().contains("/gate/verify"))
+        .collect();
+    let told = |line: &Value| {
+        ["gate.host", "gate.path", "code"].map(|name| line[name].as_str().unwrap_or_default().to_owned())
+    };
+    assert_eq!(told(checks[0]), ["wiki.localhost:8080", "/x/y", "sign_in_required"], "{log}");
+    assert_eq!(told(checks[1]), ["wiki.localhost:8080", "/x/y", "invalid_token"], "{log}");
+    assert!(!log.contains("privatissimo"));
+    // The line of an event names the organisation that it concerns.
+    let line = lines.iter().find(|line| line["event"] == "organisation_made").unwrap();
+    assert_eq!(line["organisation.id"], organisation["organisation"]["id"], "{line}");
 }

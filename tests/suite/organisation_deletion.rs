@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use diesel::{RunQueryDsl, sql_query};
 use futures_util::future::join;
-use serde_json::json;
+use serde_json::{Value, json};
 use vestibule::jobs::{self, Job, Outcome};
 
 use crate::{
@@ -87,7 +87,17 @@ async fn members_lose_it_at_once_and_owners_can_do_nothing_but_restore_it_case_1
     }
     assert_eq!(acme.app.emails_that_say(BEA, "/restore").await, 0);
     assert_eq!(acme.app.emails_that_say("cleo@example.com", "/organisations/acme/restore").await, 1);
+    // Who cannot restore it reads whom to ask.
+    let told = acme.app.emails_to(BEA).await;
+    let told = told.iter().find(|email| email.subject == subject).unwrap();
+    assert!(told.text.contains("ask ada@example.com."), "{}", told.text);
     assert_eq!(acme.app.count("audit WHERE event = 'organisation_deletion_scheduled'").await, 1);
+    // The record says of which it was.
+    let printed = acme.app.command(&["audit", "--event", "organisation_deletion_scheduled", "--json"]).out;
+    let entry: Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!(entry["organisation"], json!(acme.id));
+    let printed = acme.app.command(&["audit", "--event", "organisation_deletion_scheduled"]).out;
+    assert!(printed.contains(&format!("  in {}  by ", acme.id)), "{printed}");
 }
 
 #[actix_web::test]

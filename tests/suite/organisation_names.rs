@@ -4,6 +4,7 @@ use actix_web::http::Method;
 use chrono::TimeDelta;
 use futures_util::future::join;
 use serde_json::{Value, json};
+use vestibule::jobs::{self, Job};
 
 use crate::harness::{
     PASSWORD, TestApp, Visitor,
@@ -196,4 +197,36 @@ async fn where_operators_make_organisations_nobody_else_does() {
     let form = Some(("application/json", json!({ "organisation": "acme" }).to_string()));
     ada.send(Method::PUT, "/me/organisation", form).await.refuses(404, "not_found");
     assert_eq!(app.count("organisations").await, 0);
+}
+
+/// Applications read short names in headers: what one asks the members of is nobody else's later, whatever the settings say.
+#[actix_web::test]
+async fn a_short_name_that_an_application_knows_is_never_another_s() {
+    let app = TestApp::with(&[("FORMER_SLUG_LIFE", "1h")]).await;
+    let ada = stepped_up(&app, "ada@example.com").await;
+    let makes =
+        async |who: &Visitor, name: &str| who.post_json("/organisations", json!({ "name": name })).await;
+    for name in ["Acme", "Other"] {
+        makes(&ada, name).await.is(201);
+    }
+    // Renamed before an application asks for its members, and after.
+    renames(&ada, "acme", json!({ "slug": "acme-one" })).await.is(200);
+    renames(&ada, "other", json!({ "slug": "other-one" })).await.is(200);
+    let need = ["--need", "member=acme-one:editor"];
+    assert_eq!(app.command(&[&["app", "add", "wiki.localhost:8080"], &need[..]].concat()).code, Some(0));
+    renames(&ada, "acme-one", json!({ "slug": "acme-two" })).await.is(200);
+    for (slug, name) in [("acme-two", "Acme"), ("other-one", "Other")] {
+        ada.post_json(&format!("/organisations/{slug}/delete"), json!({ "name": name })).await.is(200);
+    }
+    app.wait(TimeDelta::days(15));
+    jobs::run_once(&app.inner, Job::Deletions, true).await.unwrap();
+    app.wait(TimeDelta::days(91));
+    jobs::run_once(&app.inner, Job::Sweep, true).await.unwrap();
+    let eve = stepped_up(&app, "eve@example.com").await;
+    for name in ["Acme", "Acme One", "Acme Two"] {
+        makes(&eve, name).await.refuses(422, "invalid");
+    }
+    for name in ["Other", "Other One"] {
+        makes(&eve, name).await.is(201);
+    }
 }

@@ -23,6 +23,9 @@ audit_events! {
         => of("api_key_revoked"),
     /// Somebody found the secret of an API key, which ended.
     ApiKeyFound { key: ApiKeyId, organisation: Option<OrganisationId>, name: String } => of("api_key_found"),
+    /// Whoever made the secret of an API key was somebody else: it is suspended until it gets another.
+    ApiKeySecretDisowned { key: ApiKeyId, organisation: Option<OrganisationId>, name: String }
+        => of("api_key_secret_disowned"),
     /// A person's own API keys were suspended.
     ApiKeysSuspended { count: usize } => of("api_keys_suspended"),
     /// One of a person's own API keys was taken up again.

@@ -1,9 +1,6 @@
 //! Keys that somebody found where they should not be.
 
-use super::{
-    events::Event,
-    telling::{tell_owners, tell_person},
-};
+use super::{events::Event, telling::tell_owner};
 use crate::{
     db::Tx,
     error::Result,
@@ -11,7 +8,6 @@ use crate::{
     model::{
         api_key::{self, ApiKeySecret},
         audit::{self, Actor},
-        organisation, user,
     },
     secret::Secret,
 };
@@ -38,15 +34,5 @@ pub(crate) fn found(tx: &mut Tx, actor: &Actor, secret: &Secret<ApiKeySecret>) -
         name: key.name.clone(),
     };
     audit::record(tx, actor, key.user_id.as_ref(), event)?;
-    match (&key.user_id, &key.organisation_id) {
-        (Some(user), _) => {
-            let user = user::by_id(tx.conn, user)?;
-            tell_person(tx, None, &user, &key, news, "")
-        }
-        (None, Some(organisation)) => {
-            let organisation = organisation::by_id(tx.conn, organisation)?;
-            tell_owners(tx, &organisation, &key, news)
-        }
-        (None, None) => Ok(()),
-    }
+    tell_owner(tx, &key, news)
 }

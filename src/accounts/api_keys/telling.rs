@@ -4,12 +4,13 @@ use crate::{
     accounts::{containment::way_back::way_back_from, members},
     db::Tx,
     error::Result,
-    ids::{OrganisationId, UserId},
+    ids::{ApiKeyId, OrganisationId, UserId},
     mail::emails::{self, KeyNews, MakerNews},
     model::{
-        api_key::{self, ApiKey, Of},
+        api_key::{self, ApiKey, KeyKind, Of},
         audit::Actor,
         organisation::{self, Organisation},
+        security_change::{self, Kind},
         user::{self, User},
     },
     urls,
@@ -70,22 +71,47 @@ pub(super) fn tell_owners(
     Ok(())
 }
 
-/// Tells the owners of organisations which keys of theirs somebody made: of one organisation, or of all.
+/// Tells a key's person, or the owners of its organisation, what became of it by somebody else.
+pub(super) fn tell_owner(tx: &mut Tx, key: &ApiKey, news: KeyNews) -> Result<()> {
+    match (&key.user_id, &key.organisation_id) {
+        (Some(user), _) => {
+            let user = user::by_id(tx.conn, user)?;
+            tell_person(tx, None, &user, key, news, "")
+        }
+        (None, Some(organisation)) => {
+            let organisation = organisation::by_id(tx.conn, organisation)?;
+            tell_owners(tx, &organisation, key, news)
+        }
+        (None, None) => Ok(()),
+    }
+}
+
+/// Tells the owners of organisations which keys of theirs somebody made, or made a secret of: of one organisation, or of all. Who
+/// owns one and may not be alone in their account reads it, too.
 pub(super) fn tell_owners_of_maker(
     tx: &mut Tx,
     maker: &UserId,
     only: Option<&OrganisationId>,
     news: MakerNews,
 ) -> Result<()> {
-    let made = api_key::list(tx.conn, Of::Maker(maker))?;
+    let mut made = api_key::list(tx.conn, Of::Maker(maker))?;
+    for change in security_change::list(tx.conn, maker)? {
+        let Some(target) = change.target.filter(|_| change.kind == Kind::ApiKeyMade) else { continue };
+        if made.iter().all(|key| key.id.as_str() != target) {
+            let rolled = api_key::find(tx.conn, &ApiKeyId::from_text(target))?;
+            made.extend(rolled.filter(|key| key.kind() == KeyKind::Organisation));
+        }
+    }
     let mut of: Vec<&OrganisationId> = made.iter().filter_map(|key| key.organisation_id.as_ref()).collect();
     of.sort_by_key(|id| id.as_str());
     of.dedup();
     for id in of.into_iter().filter(|id| only.is_none_or(|only| only == *id)) {
         let (organisation, maker) = (organisation::by_id(tx.conn, id)?, user::by_id(tx.conn, maker)?);
         let keys = made.iter().filter(|key| key.organisation_id.as_ref() == Some(id));
-        let keys: Vec<String> = keys.map(|key| emails::key_in_words(&key.name, &key.shown())).collect();
-        for owner in members::owners(tx.conn, id)?.into_iter().filter(|owner| owner.id != maker.id) {
+        let in_words =
+            |key: &ApiKey| (emails::key_in_words(&key.name, &key.shown()), key.suspended_at.is_some());
+        let keys: Vec<(String, bool)> = keys.map(in_words).collect();
+        for owner in members::owners(tx.conn, id)? {
             let of = (organisation.name.as_str(), organisation.slug.as_str(), maker.email.spelled());
             let email = emails::keys_of_maker(&tx.config.site, (&owner.email, &owner.name), of, &keys, news)?;
             tx.mail(Some(&owner.id), email)?;

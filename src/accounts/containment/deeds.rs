@@ -114,19 +114,16 @@ pub(super) fn find(
     }
 }
 
-type Row = (AuditEventId, Timestamp, String, Option<UserId>, Option<SessionId>, Option<UserId>, String);
+type Row<D = Value> = (AuditEventId, Timestamp, String, Option<UserId>, Option<SessionId>, Option<UserId>, D);
 
 /// The ids of the keys that these sessions made or rolled: whoever did knows the secret, and acts with it as before.
-fn known_keys(rows: &[Row], sessions: &HashSet<SessionId>) -> Result<HashSet<String>> {
-    let mut keys = HashSet::new();
-    for (_, _, event, _, session, _, detail) in rows {
+fn known_keys(rows: &[Row], sessions: &HashSet<SessionId>) -> HashSet<String> {
+    let makes_secret = |(_, _, event, _, session, _, _): &&Row| {
         let is_theirs = session.as_ref().is_some_and(|session| sessions.contains(session));
-        if is_theirs && MAKES_SECRET.contains(&event.as_str()) {
-            let detail: Value = serde_json::from_str(detail)?;
-            keys.extend(detail["key"].as_str().map(str::to_owned));
-        }
-    }
-    Ok(keys)
+        is_theirs && MAKES_SECRET.contains(&event.as_str())
+    };
+    let made = rows.iter().filter(makes_secret);
+    made.filter_map(|(.., detail)| detail["key"].as_str().map(str::to_owned)).collect()
 }
 
 fn load(
@@ -137,7 +134,7 @@ fn load(
     since: Timestamp,
 ) -> Result<Vec<Deed>> {
     let doers: HashSet<&UserId> = people.iter().chain(delegates.people()).collect();
-    let rows: Vec<Row> = audit::table
+    let rows: Vec<Row<String>> = audit::table
         .filter(audit::actor_id.eq_any(doers))
         .filter(audit::at.ge(since))
         .order((audit::at, audit::id))
@@ -151,10 +148,13 @@ fn load(
             audit::detail,
         ))
         .load(conn)?;
+    let read = |(id, at, event, actor, session, subject, detail): Row<String>| {
+        Ok((id, at, event, actor, session, subject, serde_json::from_str(&detail)?))
+    };
+    let rows = rows.into_iter().map(read).collect::<Result<Vec<Row>>>()?;
+    let keys = known_keys(&rows, sessions);
     let mut deeds = Vec::new();
-    let keys = known_keys(&rows, sessions)?;
     for (id, at, event, actor, session, subject, detail) in rows {
-        let detail: Value = serde_json::from_str(&detail)?;
         let by_key = detail["byKey"]["id"].as_str().is_some_and(|key| keys.contains(key));
         let is_theirs = by_key || session.is_some_and(|session| sessions.contains(&session));
         let organisation = detail["organisation"].as_str().map(OrganisationId::from_text);

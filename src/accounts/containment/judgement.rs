@@ -17,7 +17,7 @@ use crate::{
         schema::{connections, identities, passkeys, recovery_codes, totp as apps},
     },
     error::Result,
-    ids::{ConnectionId, OrganisationId, PasskeyId, SessionId},
+    ids::{ApiKeyId, ConnectionId, OrganisationId, PasskeyId, SessionId},
     mail::EmailAddress,
     model::{
         device::Device,
@@ -64,6 +64,8 @@ pub(crate) struct Judgement {
     /// Second factors that stay for now, and may be asked to be removed: what was added since the doubt, and all that a
     /// disowned session added.
     pub kept: Vec<Kept>,
+    /// The API keys that got a secret from one of those sessions, and when.
+    pub secrets: Vec<(ApiKeyId, Timestamp)>,
     /// The address that the account goes back to, where it moved.
     pub address: Option<EmailAddress>,
     /// Whether the account was to be deleted, and is kept.
@@ -175,6 +177,9 @@ pub(crate) fn judge(conn: &mut Conn, user: &User, doubt: &Doubt, keys: &Keys) ->
     kept.extend(app.map(|at| keep(Target::Totp, String::new(), at)));
     // Of what stays is listed what is young, and all that is in dispute, whenever it was added.
     kept.retain(|one| one.added_at >= from || one.is_disowned);
+    let secrets = changes.iter().filter(|one| one.kind == Kind::ApiKeyMade && disowned.did(one));
+    let secrets = secrets.filter_map(|one| Some((ApiKeyId::from_text(one.target.as_deref()?), one.at)));
+    let secrets: Vec<_> = secrets.collect();
     let in_doubt = live.into_iter().filter(|one| disowned.sessions.contains(&one.id)).collect();
     Ok(Judgement {
         since: from,
@@ -186,6 +191,7 @@ pub(crate) fn judge(conn: &mut Conn, user: &User, doubt: &Doubt, keys: &Keys) ->
         removes_codes,
         identities,
         kept,
+        secrets,
         address: address.filter(|address| address.spelled() != user.email.spelled()),
         keeps_account,
     })

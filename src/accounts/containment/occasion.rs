@@ -8,7 +8,7 @@ use crate::{
     error::Result,
     ids::{SessionId, UserId},
     kinds::Factor,
-    model::{audit::Actor, token, user},
+    model::{api_key::Suspension, audit::Actor, token, user},
 };
 
 /// What happened to an account. The sessions named are those that stay.
@@ -93,16 +93,16 @@ enum Password {
 #[derive(PartialEq)]
 enum Keys {
     Kept,
-    Suspended,
+    Suspended(Suspension),
     Ended,
 }
 
 impl<'a> Occasion<'a> {
     fn keys(self) -> Keys {
         match self {
-            Self::Contained | Self::PasswordReset | Self::Locked | Self::LockedAsCompromised => {
-                Keys::Suspended
-            }
+            Self::Contained => Keys::Suspended(Suspension::AccountSecured),
+            Self::PasswordReset => Keys::Suspended(Suspension::PasswordReset),
+            Self::Locked | Self::LockedAsCompromised => Keys::Suspended(Suspension::AccountLocked),
             Self::EmailVerified | Self::MembershipEnded { has_spoken: true } => Keys::Ended,
             // While the account waits to be deleted they do not work: see `api_keys::authenticate`.
             Self::DeletionScheduled(_)
@@ -179,7 +179,13 @@ pub fn end_access(tx: &mut Tx, actor: &Actor, user: &UserId, occasion: Occasion)
     }
     match occasion.keys() {
         Keys::Kept => {}
-        Keys::Suspended => endings::suspend_all(tx, actor, user).map(drop)?,
+        Keys::Suspended(why) => {
+            endings::suspend_all(tx, actor, user, why)?;
+            // A contained account may move to another address yet: then its containment tells.
+            if why != Suspension::AccountSecured {
+                endings::tell_in_doubt(tx, user)?;
+            }
+        }
         Keys::Ended => endings::end_all(tx, actor, user)?,
     }
     if devices == KnownDevices::Forgotten {

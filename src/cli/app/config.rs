@@ -85,6 +85,8 @@ struct Filled<'a> {
     vestibule: String,
     headers: Vec<Header>,
     asked: &'static [&'static str],
+    /// Whether `GATE_CACHE` lets a proxy keep an answer.
+    is_cached: bool,
 }
 
 #[derive(Template)]
@@ -155,6 +157,7 @@ pub(super) fn print(
         vestibule,
         headers: headers.collect(),
         asked: &ASKED,
+        is_cached: app.config().lifetimes.gate_cache.num_seconds() > 0,
     };
     let printed = match proxy {
         Proxy::Nginx => Nginx(filled).render(),

@@ -66,6 +66,9 @@ enum Preflight {
     Refuse,
 }
 
+// No path that a browser sends has one of these, or only as part of a pattern that somebody meant to write.
+const PATTERN: &str = "*{}[]()^$|<>\"`";
+
 /// A name that pages can show.
 pub(super) fn parse_name(typed: &str) -> std::result::Result<String, String> {
     Name::parse(typed).map(Name::into_string)
@@ -92,6 +95,13 @@ impl Changes {
         }
         if let Some(path) = to.settings.open.iter().find(|path| !gates::is_plain(path)) {
             return wrong(format!("{path} is no plain path. Write one like /public."));
+        }
+        if let Some(path) = to.settings.open.iter().find(|path| path.contains(|c| PATTERN.contains(c))) {
+            let bare = path.split(|c| PATTERN.contains(c)).next().unwrap_or_default().trim_end_matches('/');
+            let bare = if bare.is_empty() { "the path alone" } else { bare };
+            return wrong(format!(
+                "{path} is a pattern, and would open nothing. Write {bare}: it opens what is below it, too."
+            ));
         }
         to.settings.style = self.style.unwrap_or(to.settings.style);
         to.settings.user = self.user.unwrap_or(to.settings.user);

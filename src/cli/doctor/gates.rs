@@ -13,16 +13,26 @@ pub(super) async fn gates(app: &App) -> Vec<Finding> {
     let Ok(mut all) = app.read(application::all).await else {
         return vec![finding("gate", Health::Warning, "cannot be read until the schema is up.")];
     };
-    all.retain(|one| one.disabled_at.is_none());
     if all.is_empty() {
         return vec![finding("gate", Health::Fine, "no application is registered.")];
     }
-    let mut findings = Vec::new();
+    let mut findings: Vec<Finding> = all.iter().filter_map(disabled).collect();
+    all.retain(|one| one.disabled_at.is_none());
     for one in &all {
         findings.push(gate(app, one).await);
     }
     findings.extend(shared_names(&all));
     findings
+}
+
+/// Whom nobody can use, though its proxy asks.
+fn disabled(one: &Application) -> Option<Finding> {
+    let (host, at) = (&one.host, one.disabled_at?);
+    let says = format!(
+        "{host} is disabled since {}: nobody comes in. `vestibule app enable {host}` lets people in again.",
+        at.iso()
+    );
+    Some(finding("gate", Health::Warning, says))
 }
 
 async fn gate(app: &App, one: &Application) -> Finding {
@@ -46,7 +56,7 @@ async fn gate(app: &App, one: &Application) -> Finding {
     }
     let asked_by = match &one.asked {
         Some((peer, at)) => format!("{peer} asked last, on {}.", at.iso()),
-        None => "No proxy has asked yet.".to_owned(),
+        None => "No proxy has asked yet: it does not run, or asks elsewhere.".to_owned(),
     };
     let scheme = app.config().site.base_url.scheme();
     let start = one.link(scheme, "/start");

@@ -66,7 +66,7 @@ pub(super) async fn judge(
         Ok(()) => key.use_found(by, app).await.map(drop),
         refused => refused,
     };
-    let is_open = gates::is_open(&application.settings.open, asked.path());
+    let is_open = asked.is_open(&application.settings.open);
     let outcome = match (used, judgement) {
         (Ok(()), Some(Ok(identity))) => Outcome::Through(Some(identity)),
         _ if is_open => Outcome::Through(None),

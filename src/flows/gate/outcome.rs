@@ -3,6 +3,7 @@
 use crate::{
     accounts::gates::{GateVisitor, Identity},
     app::App,
+    db::Tx,
     error::Error,
     model::{
         application::{self, Application},
@@ -19,7 +20,7 @@ pub(super) enum Outcome {
     Refused(Error),
 }
 
-/// Notes who asks, and that the session is used, each at most once a minute. A full disk must not shut anybody out.
+/// Notes who asks, and that the session is used, each at most once a minute.
 pub(super) async fn note(
     application: &Application,
     asked: &GateHost,
@@ -33,7 +34,7 @@ pub(super) async fn note(
     if asked_by.is_none() && used.is_none() {
         return;
     }
-    let noted = app.write(move |tx| {
+    let note = move |tx: &mut Tx| {
         if let Some(used) = used {
             session::touch(tx, &used)?;
         }
@@ -41,8 +42,6 @@ pub(super) async fn note(
             Some((id, peer)) => application::note_asked(tx, &id, &peer),
             None => Ok(()),
         }
-    });
-    if let Err(error) = noted.await {
-        tracing::warn!(cause = error.cause(), "activity at a gate was not noted");
-    }
+    };
+    app.note("activity at a gate", note).await;
 }

@@ -54,6 +54,15 @@ impl KeyForm {
         self.organisation.clone().filter(|slug| !slug.is_empty())
     }
 
+    /// As a browser sends it.
+    pub(super) fn pairs(&self) -> Vec<(String, String)> {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let organisation = self.organisation.as_deref().map(|slug| pair("organisation", slug));
+        let own = [pair("name", &self.name), pair("expiresIn", self.expires_in())];
+        let chosen = self.chosen().into_iter().map(|name| ("permissions".to_owned(), name));
+        own.into_iter().chain(organisation).chain(chosen).collect()
+    }
+
     pub(super) fn has(&self, name: &str) -> bool {
         self.chosen().contains(name)
     }

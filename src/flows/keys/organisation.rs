@@ -12,12 +12,13 @@ use super::{
 use crate::{
     accounts::{
         access::AccessRequest,
-        api_keys::{self, Owner},
+        api_keys::{self, Made, Owner},
+        organisation_policy::SECOND_FACTOR_UNCONFIRMED,
     },
     app::App,
     clock::Timestamp,
     db::Conn,
-    error::{Errors, Result},
+    error::{Error, Errors, Result},
     ids::{ApiKeyId, OrganisationId, UserId},
     model::{
         api_key::{self, ApiKey, Of},
@@ -27,7 +28,7 @@ use crate::{
     },
     urls,
     web::{
-        Input, Member, Reply, SteppedUpMember,
+        Input, Member, OptionalInput, Reply, StepUpAfterInput, SteppedUpMember,
         member::KeysManage,
         permission_form::{self, PermissionView},
     },
@@ -117,20 +118,12 @@ fn view(conn: &mut Conn, key: &ApiKey, now: Timestamp) -> Result<KeyView> {
 
 /// `POST /organisations/{slug}/keys`
 pub(crate) async fn create(
-    me: SteppedUpMember<KeysManage>,
+    me: StepUpAfterInput<Member<KeysManage>>,
     Input(form): Input<KeyForm>,
     app: Data<App>,
 ) -> Result<Reply> {
-    let (access, slug, wanted) = (me.access(), me.access().slug, form.wanted());
-    let made = app.write(move |tx| {
-        let mine = access.decide_locked(tx)?;
-        let owner = Owner::Organisation(&mine);
-        let made = api_keys::make(tx, &access.actor, owner, None, &wanted?)?;
-        let view = view(tx.conn, &made.0, tx.now)?;
-        Ok((made, view))
-    });
-    match made.await {
-        Ok((made, view)) => Ok(MadePage::reply(&made, view, path_of(&slug), false)),
+    match make(&me, &form, &app).await {
+        Ok((made, view)) => Ok(MadePage::reply(&made, view, path_of(&me.access().slug), false)),
         Err(error) => match about_form(&error) {
             Some(errors) => Ok(Reply::refused(page(me.access(), &app, form, errors).await?, error)),
             None => Err(error),
@@ -138,11 +131,45 @@ pub(crate) async fn create(
     }
 }
 
+async fn make(
+    me: &StepUpAfterInput<Member<KeysManage>>,
+    form: &KeyForm,
+    app: &App,
+) -> Result<(Made, KeyView)> {
+    let (access, asker, lifetimes) = (me.access(), me.access(), app.config().lifetimes);
+    let wanted = match form.wanted() {
+        Ok(wanted) => wanted,
+        Err(error) => {
+            // Who may not is told so first, whatever the form says.
+            app.read(move |conn| asker.decide(conn).map(drop)).await?;
+            return Err(error);
+        }
+    };
+    let asked = wanted.clone();
+    let checked = app.read(move |conn| {
+        let mine = asker.decide(conn)?;
+        api_keys::check(conn, &asker.actor, Owner::Organisation(&mine), None, &asked, &lifetimes).map(drop)
+    });
+    match checked.await {
+        // The step-up brings it.
+        Err(Error::Refused(SECOND_FACTOR_UNCONFIRMED, _)) => {}
+        checked => checked?,
+    }
+    me.step_up(|| form.pairs(), app).await?;
+    app.write(move |tx| {
+        let mine = access.decide_locked(tx)?;
+        let made = api_keys::make(tx, &access.actor, Owner::Organisation(&mine), None, &wanted)?;
+        let view = view(tx.conn, &made.0, tx.now)?;
+        Ok((made, view))
+    })
+    .await
+}
+
 /// `POST /organisations/{slug}/keys/{id}/roll`
 pub(crate) async fn roll(
     me: SteppedUpMember<KeysManage>,
     path: Path<(String, ApiKeyId)>,
-    Input(form): Input<RollForm>,
+    OptionalInput(form): OptionalInput<RollForm>,
     app: Data<App>,
 ) -> Result<Reply> {
     let (access, (slug, id), overlap) = (me.access(), path.into_inner(), form.overlap()?);

@@ -8,7 +8,7 @@ use crate::{
     clock::Timestamp,
     ids::{ApiKeyId, UserId},
     model::{
-        api_key::{ApiKey, KeyKind},
+        api_key::{ApiKey, KeyKind, Suspension},
         organisation::Organisation,
         user::User,
     },
@@ -23,6 +23,8 @@ pub(crate) struct KeyView {
     /// How its secret begins.
     pub(super) hint: String,
     pub(super) state: State,
+    /// Why it is suspended, where it is.
+    pub(super) suspended_for: Option<Suspension>,
     pub(super) permissions: Vec<String>,
     pub(super) created_at: Timestamp,
     pub(super) expires_at: Option<Timestamp>,
@@ -75,6 +77,7 @@ impl KeyView {
             name: key.name.clone(),
             hint: key.shown(),
             state,
+            suspended_for: key.suspended_for,
             permissions: key.permissions().into_iter().map(str::to_owned).collect(),
             created_at: key.created_at,
             expires_at: key.expires_at,
@@ -111,6 +114,25 @@ impl KeyView {
             maker: maker.map(|user| user.name.clone()),
             ..Self::new(key, now)
         }
+    }
+
+    /// Why it is suspended, in words.
+    pub(super) fn why_suspended(&self) -> &'static str {
+        match self.suspended_for {
+            Some(Suspension::Asked) => "Suspended by you",
+            Some(Suspension::PasswordReset) => "Suspended, because your password was reset by email",
+            Some(Suspension::AccountLocked) => "Suspended, because your account was locked",
+            Some(Suspension::SecretDisowned) => {
+                "Suspended, because someone else may know its secret. Make a new one to use it again"
+            }
+            Some(Suspension::AccountSecured) | None => {
+                "Suspended, because your account may have been in someone else's hands"
+            }
+        }
+    }
+
+    pub(super) fn can_resume(&self) -> bool {
+        self.is_suspended() && self.suspended_for != Some(Suspension::SecretDisowned)
     }
 
     pub(super) fn is_suspended(&self) -> bool {

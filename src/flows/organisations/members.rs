@@ -125,7 +125,7 @@ impl SearchQuery {
 }
 
 impl May {
-    fn of(mine: &Membership, owners: usize, read_notes: bool) -> Self {
+    fn of(mine: &Membership, owners: i64, read_notes: bool) -> Self {
         Self {
             see_members: mine.may(Permission::MembersRead),
             invite_members: mine.may(Permission::MembersInvite),
@@ -183,7 +183,7 @@ pub(crate) async fn show(
                 true => invitation::count_open_by(conn, &mine.organisation.id, &shown, now)?,
                 false => Vec::new(),
             };
-            let owners = membership::owners(conn, &mine.organisation.id)?.len();
+            let owners = membership::owner_count(conn, &mine.organisation.id)?;
             Ok((mine.clone(), permissions, choices(conn, &mine)?, owners, invited, sent, found))
         })
         .await?;

@@ -56,6 +56,9 @@ impl Words {
                 ("Disconnect an account elsewhere", Some("Disconnect"), "/me/providers")
             }
             ["me", "providers", _] => ("Connect an account elsewhere", None, "/me/providers"),
+            ["me", "keys"] => ("Create an API key", None, "/me/keys"),
+            ["me", "keys", _, "roll"] => ("Give an API key a new secret", None, "/me/keys"),
+            ["me", "keys", _, "resume"] => ("Resume an API key", None, "/me/keys"),
             ["me", "delete"] => ("Delete your account", Some("Delete account"), "/me/delete"),
             _ => ("Continue", None, "/me/security"),
         };
@@ -89,6 +92,8 @@ impl Words {
             }
             ["delete"] => (format!("Delete {organisation}"), Some("Delete organisation".to_owned())),
             ["invitations"] => (format!("Invite people to {organisation}"), None),
+            ["keys"] => (format!("Create an API key of {organisation}"), None),
+            ["keys", _, "roll"] => (format!("Give an API key of {organisation} a new secret"), None),
             ["roles", _, "remove"] => {
                 (format!("Remove a role of {organisation}"), Some("Remove role".to_owned()))
             }
@@ -106,7 +111,8 @@ impl Words {
         let slug = &mine.organisation.slug;
         let back = match rest {
             [
-                page @ ("hand-over" | "delete" | "invitations" | "roles" | "sso" | "settings" | "policy"),
+                page @ ("hand-over" | "delete" | "invitations" | "roles" | "sso" | "settings" | "policy"
+                | "keys"),
                 ..,
             ] => urls::organisation_page(slug, page),
             _ => urls::organisation(slug),

@@ -18,6 +18,8 @@ pub(crate) enum KeyNews {
     Rolled,
     /// It was suspended, and works again.
     Resumed,
+    /// An operator ended it.
+    Revoked,
     /// Somebody found its secret, and it has ended.
     Found,
     /// Somebody found the secret that it had before it was rolled, and that has ended.
@@ -33,6 +35,7 @@ impl KeyNews {
             Self::Made => "An API key was created",
             Self::Rolled => "An API key got a new secret",
             Self::Resumed => "An API key was resumed",
+            Self::Revoked => "An API key was revoked",
             Self::Found => "An API key was found in public and revoked",
             Self::FormerFound => "The earlier secret of an API key was found in public and revoked",
             Self::Expires => "An API key is about to expire",
@@ -101,6 +104,7 @@ pub(crate) fn api_key(
         KeyNews::Made => format!("API key created for {whose}"),
         KeyNews::Rolled => format!("New secret for an API key of {whose}"),
         KeyNews::Resumed => format!("API key resumed for {whose}"),
+        KeyNews::Revoked => format!("API key revoked for {whose}"),
         KeyNews::Found | KeyNews::FormerFound => format!("API key of {whose} found in public"),
         KeyNews::Expires => format!("API key of {whose} is about to expire"),
     };
@@ -127,16 +131,22 @@ pub(crate) enum MakerNews {
 struct KeysOfMaker<'a> {
     head: EmailHeader<'a>,
     news: MakerNews,
-    keys: &'a [String],
+    keys: &'a [(String, bool)],
     organisation: &'a str,
     address: &'a str,
     link: String,
 }
 
+impl KeysOfMaker<'_> {
+    fn has_suspended(&self) -> bool {
+        self.keys.iter().any(|(_, is_suspended)| *is_suspended)
+    }
+}
+
 email_templates!(KeysOfMaker, "mail/keys_of_maker.txt", "mail/keys_of_maker.html");
 
-/// Tells an owner of an organisation (its name and slug) which of its keys, in words, the member with this address made. They
-/// still work.
+/// Tells an owner of an organisation (its name and slug) which of its keys, in words and whether suspended, the member with this
+/// address made, or made a secret of.
 ///
 /// # Errors
 /// When a template cannot be rendered.
@@ -144,7 +154,7 @@ pub(crate) fn keys_of_maker(
     site: &Site,
     (to, name): (&EmailAddress, &str),
     (organisation, slug, address): (&str, &str, &str),
-    keys: &[String],
+    keys: &[(String, bool)],
     news: MakerNews,
 ) -> askama::Result<Email> {
     let organisation = plain(organisation).unwrap_or("your organisation");

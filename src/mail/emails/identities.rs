@@ -39,8 +39,7 @@ pub(crate) fn identity_added(
     not_me: &str,
 ) -> askama::Result<Email> {
     let event = format!("{} added to your {} account", provider.0, site.name);
-    let what = format!("{} was added", sign_in_with(provider));
-    sign_in_changed(site, to, name, (event, &what), (when, device), not_me)
+    identity_changed(site, (to, name), event, (provider, "added"), (when, device), not_me)
 }
 
 /// Tells somebody that an account at `provider` opens theirs no more. The rest is as with [`identity_added`].
@@ -56,8 +55,19 @@ pub(crate) fn identity_removed(
     not_me: &str,
 ) -> askama::Result<Email> {
     let event = format!("{} removed from your {} account", provider.0, site.name);
-    let what = format!("{} was removed", sign_in_with(provider));
-    sign_in_changed(site, to, name, (event, &what), (when, device), not_me)
+    identity_changed(site, (to, name), event, (provider, "removed"), (when, device), not_me)
+}
+
+fn identity_changed(
+    site: &Site,
+    (to, name): (&EmailAddress, &str),
+    event: String,
+    (provider, done): ((&str, Option<&str>), &str),
+    when: (&str, &str),
+    not_me: &str,
+) -> askama::Result<Email> {
+    let what = format!("{} was {done}", sign_in_with(provider));
+    sign_in_changed(site, to, name, (event, &what), when, not_me)
 }
 
 /// What somebody is called at a provider stands there only where it is a name and nothing else.

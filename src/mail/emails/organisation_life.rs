@@ -50,11 +50,11 @@ pub(crate) fn hand_over(
 
 /// What happens to an organisation.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum OrganisationNews {
+pub(crate) enum OrganisationNews<'a> {
     /// It was deleted, and ends for good at a moment, until when its owners can restore it.
     Leaving {
-        /// Whether the reader is one of them.
-        is_owner: bool,
+        /// The address of one of them, for whoever is none.
+        owner: Option<&'a str>,
         /// That moment.
         until: Timestamp,
     },
@@ -68,7 +68,7 @@ struct News<'a> {
     head: EmailHeader<'a>,
     link: String,
     organisation: &'a str,
-    news: OrganisationNews,
+    news: OrganisationNews<'a>,
 }
 
 email_templates!(News, "mail/organisation_news.txt", "mail/organisation_news.html");

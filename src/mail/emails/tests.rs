@@ -193,8 +193,11 @@ fn all() -> Vec<Email> {
         offer(AfterHandOver::Viewer),
         offer(AfterHandOver::Leave),
         offer(AfterHandOver::Owner),
-        news(OrganisationNews::Leaving { is_owner: true, until: Timestamp::from_unix(1_795_269_900) }),
-        news(OrganisationNews::Leaving { is_owner: false, until: Timestamp::from_unix(1_795_269_900) }),
+        news(OrganisationNews::Leaving { owner: None, until: Timestamp::from_unix(1_795_269_900) }),
+        news(OrganisationNews::Leaving {
+            owner: Some("ada@example.com"),
+            until: Timestamp::from_unix(1_795_269_900),
+        }),
         news(OrganisationNews::Restored),
         news(OrganisationNews::Gone),
         policy_ahead(&site, (&ada, "Ada"), "Acme", Some("28 November 2026, 14:05 UTC")).unwrap(),

@@ -22,22 +22,32 @@ use tokio::{
 #[expect(deprecated, reason = "the only way to stand between TLS and the library's reader")]
 pub(crate) type Network = AsyncNetworkStream;
 
+/// By which word we greet (RFC 5321 §4.1.1.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hello {
+    /// `EHLO`.
+    Extended,
+    /// `HELO`.
+    Plain,
+}
+
 /// What is read here is a reply that the library understands; what is written goes out as it is.
 pub(crate) struct Lenient {
     network: Arc<Mutex<Network>>,
     lines: Lines,
+    word: Hello,
 }
 
 impl Lenient {
-    pub(crate) fn new(network: Arc<Mutex<Network>>) -> Self {
-        Self { network, lines: Lines::default() }
+    pub(crate) fn new(network: Arc<Mutex<Network>>, word: Hello) -> Self {
+        Self { network, lines: Lines::default(), word }
     }
 
     /// On a connection that was greeted before: the library waits for a greeting, and the server for an EHLO.
     pub(crate) fn greeted(network: Arc<Mutex<Network>>) -> Self {
         let mut lines = Lines::default();
         lines.take_in(b"220 -\r\n");
-        Self { network, lines }
+        Self { network, lines, word: Hello::Extended }
     }
 
     /// Whoever else has it only turns TLS on, once nobody reads here any more.
@@ -130,7 +140,11 @@ impl AsyncRead for Lenient {
 
 impl AsyncWrite for Lenient {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut *self.network()?).poll_write(cx, bytes)
+        // The library knows the one word only, and writes a command at once.
+        match bytes.strip_prefix(b"EHLO ").filter(|_| self.word == Hello::Plain) {
+            Some(rest) => Pin::new(&mut *self.network()?).poll_write(cx, &[b"HELO ", rest].concat()),
+            None => Pin::new(&mut *self.network()?).poll_write(cx, bytes),
+        }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 use url::{Host, Url};
 
 use super::{
-    lenient::{Lenient, Network},
+    lenient::{Hello, Lenient, Network},
     reply::Stage,
 };
 
@@ -100,6 +100,20 @@ impl Server {
     /// # Errors
     /// What went wrong, and in which part of it.
     pub(crate) async fn connect(&self) -> Result<AsyncSmtpConnection, (Stage, Error)> {
+        match self.connect_by(Hello::Extended).await {
+            // It is from before RFC 1869, and offers neither TLS nor a sign-in.
+            Err((Stage::Greeting, error)) if knows_no_ehlo(&error) && self.asks_for_nothing() => {
+                self.connect_by(Hello::Plain).await
+            }
+            connected => connected,
+        }
+    }
+
+    fn asks_for_nothing(&self) -> bool {
+        self.credentials.is_none() && !matches!(self.tls, Tls::Required(_))
+    }
+
+    async fn connect_by(&self, word: Hello) -> Result<AsyncSmtpConnection, (Stage, Error)> {
         let from_the_start = match &self.tls {
             Tls::FromTheStart(parameters) => Some(parameters.clone()),
             _ => None,
@@ -107,7 +121,7 @@ impl Server {
         let place = (self.host.as_str(), self.port);
         let connected = Network::connect_tokio1(place, Some(CONNECT), from_the_start, None).await;
         let network = Arc::new(Mutex::new(connected.map_err(|error| (Stage::Greeting, error))?));
-        let mut connection = greet(Lenient::new(network.clone()), &self.hello)
+        let mut connection = greet(Lenient::new(network.clone(), word), &self.hello)
             .await
             .map_err(|error| (Stage::Greeting, error))?;
         let wanted = match &self.tls {
@@ -125,6 +139,11 @@ impl Server {
         }
         Ok(connection)
     }
+}
+
+/// Whether the server does not know the command (RFC 5321 §3.2).
+fn knows_no_ehlo(error: &Error) -> bool {
+    error.status().is_some_and(|code| [500, 502].contains(&u16::from(code)))
 }
 
 /// Whatever was said without TLS is forgotten with `plain`, read or not (RFC 3207 §4.2).

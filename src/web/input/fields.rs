@@ -14,6 +14,9 @@ use serde_json::Value;
 
 use crate::error::{Error, Errors, Result};
 
+// The one that is a list, however it is sent.
+const LIST: &str = "permissions";
+
 /// Names and values, in the order in which they were sent. A name may stand there twice.
 pub(crate) struct Fields(Vec<(String, Value)>);
 
@@ -21,6 +24,18 @@ impl Fields {
     /// The fields of a form or of a query.
     pub(crate) fn of_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
         Self(pairs.into_iter().map(|(name, value)| (name, Value::String(value))).collect())
+    }
+
+    /// Those of a form, in which each box of a list that is ticked has a field of its own.
+    pub(crate) fn of_form(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
+        let mut fields: Vec<(String, String)> = Vec::new();
+        for (name, value) in pairs {
+            match fields.iter_mut().find(|(known, _)| *known == name && name == LIST) {
+                Some((_, list)) => list.extend([",", &value]),
+                None => fields.push((name, value)),
+            }
+        }
+        Self::of_pairs(fields)
     }
 
     /// Reads them. What is null was not sent; what the struct does not know is left aside, or refused where it says

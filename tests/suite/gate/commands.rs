@@ -78,6 +78,12 @@ async fn an_application_is_added_shown_changed_and_removed_on_record() {
     let expected =
         ["added", "changed", "disabled", "enabled", "removed"].map(|what| format!("application_{what}"));
     assert_eq!(events, expected);
+    let detail = app.texts("SELECT detail AS text FROM audit WHERE event = 'application_changed'").await;
+    let detail: Value = serde_json::from_str(&detail[0]).unwrap();
+    assert_eq!(detail["before"]["needs"]["secondFactor"], true);
+    assert_eq!(detail["after"]["needs"]["secondFactor"], false);
+    assert_eq!(detail["before"]["settings"]["open"], json!(["/public"]));
+    assert_eq!(detail["after"]["settings"]["open"], json!([]));
 }
 
 #[actix_web::test]
@@ -204,11 +210,13 @@ async fn doctor_names_what_is_wrong_with_a_host() {
     assert!(says(&gate.app).contains("127.0.0.1 asked on"), "{}", says(&gate.app));
     let gate = Gate::with(&[]).await;
     assert!(says(&gate.app).contains("does not lead here"), "{}", says(&gate.app));
-    assert!(says(&gate.app).contains("No proxy has asked yet."), "{}", says(&gate.app));
+    assert!(says(&gate.app).contains("No proxy has asked yet"), "{}", says(&gate.app));
     gate.program().get_once("/gate/check").await.is(401);
     assert!(says(&gate.app).contains("127.0.0.1 asked last"), "{}", says(&gate.app));
     gate.app.command(&["app", "disable", WIKI]);
-    assert!(says(&gate.app).contains("no application is registered"), "{}", says(&gate.app));
+    let told = says(&gate.app);
+    assert!(told.contains("wiki.localhost:8080 is disabled since"), "{told}");
+    assert!(!told.contains("asked last"), "{told}");
 }
 
 #[actix_web::test]
@@ -222,4 +230,39 @@ async fn doctor_names_applications_that_a_browser_takes_for_one() {
     let line = printed.lines().find(|line| line.contains("are one host to a browser")).unwrap();
     assert!(line.matches("wiki.localhost").count() == 3 && line.contains("wiki.localhost:9090"), "{line}");
     assert!(!line.contains("notes"), "{line}");
+}
+
+#[actix_web::test]
+async fn an_open_path_that_could_never_match_is_refused() {
+    let gate = Gate::with(&["--open", "/public"]).await;
+    for (path, instead) in [
+        ("/static/*", "/static"),
+        ("/api/{id}", "/api"),
+        ("/**", "the path alone"),
+        ("^/x$", ""),
+        ("/a|b", "/a"),
+    ] {
+        for command in [&["app", "add", "other.localhost:8080"][..], &["app", "set", WIKI]] {
+            let refused = gate.app.command(&[command, &["--open", path]].concat());
+            assert_eq!(refused.code, Some(1), "{path}");
+            let is_pattern = refused.err.contains("is a pattern") && refused.err.contains(instead);
+            assert!(is_pattern || refused.err.contains("no plain path"), "{}", refused.err);
+        }
+    }
+}
+
+#[actix_web::test]
+async fn nginx_keeps_answers_where_the_setting_says_so() {
+    for (cache, is_kept) in [("0s", false), ("5s", true)] {
+        let app = TestApp::with(&[("TRUSTED_PROXIES", "127.0.0.1"), ("GATE_CACHE", cache)]).await;
+        let gate = Gate::of(app, &[]);
+        let printed = gate.app.command(&["app", "config", WIKI, "nginx"]).out;
+        for words in [
+            "proxy_cache_path /var/cache/nginx/vestibule-wiki-localhost-8080 keys_zone=vestibule_wiki-localhost-8080:10m;",
+            "proxy_cache vestibule_wiki-localhost-8080;",
+            "proxy_cache_key \"$request_method $http_host$request_uri $args $http_cookie $http_authorization",
+        ] {
+            assert_eq!(printed.contains(words), is_kept, "{cache}: {words}: {printed}");
+        }
+    }
 }

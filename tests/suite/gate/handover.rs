@@ -1,6 +1,8 @@
 //! How a browser comes from a host to this site and back, and how it does not.
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use chrono::TimeDelta;
+use sha2::{Digest, Sha256};
 
 use super::{Gate, WIKI, check, local, origin};
 use crate::harness::{Answer, PASSWORD, Visitor};
@@ -230,4 +232,45 @@ async fn nobody_is_sent_to_a_host_that_is_not_registered() {
         }
     }
     ada.get_once("/gate/enter?host=wiki.localhost:8080&vestibule-acr=x").await.refuses(400, "malformed");
+}
+
+#[actix_web::test]
+async fn the_sign_in_page_says_for_which_application() {
+    let gate = Gate::with(&[]).await;
+    assert_eq!(gate.app.command(&["app", "set", WIKI, "--name", "Wiki & more"]).code, Some(0));
+    let enter = gate.start(&gate.browser(), "/x").await;
+    let login = gate.app.browser().get(&enter).await.is(303).header("location").to_owned();
+    let page = gate.app.browser().get(&login).await.is(200);
+    page.says("to continue to <bdi>Wiki &#38; more</bdi>");
+    let next = serde_urlencoded::from_str::<Vec<(String, String)>>(login.split_once('?').unwrap().1).unwrap()
+        [0]
+    .1
+    .clone();
+    let wrong = [("email", "ada@example.com"), ("password", "not the password"), ("next", &next)];
+    gate.app.browser().post("/login", &wrong).await.is(401).says("to continue to");
+    for next in ["/me", "/gate/enter?host=evil.example", "/gate/enter"] {
+        let query = serde_urlencoded::to_string([("next", next)]).unwrap();
+        gate.app.browser().get(&format!("/login?{query}")).await.is(200).hides("to continue to");
+    }
+}
+
+#[actix_web::test]
+async fn a_page_at_the_host_of_an_application_has_its_style_in_it() {
+    let gate = Gate::with(&[]).await;
+    gate.app.command(&["app", "disable", WIKI]);
+    let host = gate.browser().with("accept", "text/html");
+    for path in ["/.vestibule/start", "/.vestibule/nowhere"] {
+        let page = host.get_once(path).await;
+        let (_, style) = page.body.split_once("<style>").unwrap_or_else(|| panic!("{path}: {}", page.body));
+        let style = style.split("</style>").next().unwrap();
+        let hash = BASE64_STANDARD.encode(Sha256::digest(style));
+        let policy = page.header("content-security-policy");
+        assert!(policy.contains(&format!("style-src 'sha256-{hash}';")), "{path}: {policy}");
+        assert!(!page.body.contains("/static/"), "{path}: {}", page.body);
+        page.says(&format!("href=\"{}/privacy/data\"", gate.app.base_url));
+    }
+    // Elsewhere nothing changes.
+    let page =
+        gate.app.browser().get("/login").await.is(200).says("href=\"/static/vestibule.").hides("<style");
+    assert!(page.header("content-security-policy").contains("style-src 'self';"));
 }

@@ -3,6 +3,7 @@
 mod checks;
 mod commands;
 mod endings;
+mod field;
 mod handover;
 mod keys;
 mod needs;

@@ -279,3 +279,15 @@ async fn an_email_that_the_server_keeps_out_for_four_days_arrives_and_after_five
     app.send_emails().await;
     assert_eq!((app.count(WAITING).await, app.count(GIVEN_UP).await), (1, 0));
 }
+
+#[actix_web::test]
+async fn a_server_that_knows_no_ehlo_is_greeted_with_helo() {
+    for refusal in ["500 unrecognized command", "502 not implemented"] {
+        let server = MailServer::open();
+        server.says("EHLO", refusal);
+        let app = TestApp::with(&[("SMTP_URL", &format!("smtp://{}", server.addr))]).await;
+        post(&app, vec!["ada@example.com".to_owned()]).await;
+        app.send_emails().await;
+        assert_eq!(server.taken_for("ada@example.com"), 1, "{refusal}");
+    }
+}

@@ -7,17 +7,19 @@ fn key(news: KeyNews, organisation: Option<&str>, expires: Option<&str>, not_me:
 }
 
 fn made(news: MakerNews) -> Email {
-    let keys = [key_in_words("Nightly build", "vsto_4Kx2…"), key_in_words("evil.example", "vsto_9abc…")];
+    let is_suspended = news == MakerNews::InDoubt;
+    let keys = [("Nightly build", "vsto_4Kx2…", is_suspended), ("evil.example", "vsto_9abc…", false)];
+    let keys = keys.map(|(name, hint, is_suspended)| (key_in_words(name, hint), is_suspended));
     keys_of_maker(&site(), (&ada(), "Ada"), ("Acme", "acme", "bea@example.com"), &keys, news).unwrap()
 }
 
 /// The emails about API keys.
 pub(super) fn all() -> Vec<Email> {
-    use KeyNews::{Expires, FormerFound, Found, Made, Resumed, Rolled};
+    use KeyNews::{Expires, FormerFound, Found, Made, Resumed, Revoked, Rolled};
     let until = Some("19 February 2027, 14:05 UTC");
     let mut emails = vec![made(MakerNews::Left), made(MakerNews::InDoubt)];
     for organisation in [None, Some("Acme")] {
-        for news in [Made, Rolled, Resumed, Found, FormerFound, Expires] {
+        for news in [Made, Rolled, Resumed, Revoked, Found, FormerFound, Expires] {
             let not_me = Some("t0ken").filter(|_| organisation.is_none());
             emails.push(key(news, organisation, until, not_me));
             emails.push(key(news, organisation, None, None));
