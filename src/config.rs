@@ -44,7 +44,7 @@ pub(crate) use self::{
     permissions::{DeclaredPermission, example_permissions},
     private::{make_private_file, make_private_folder, mode_if_shared},
     problems::Problems,
-    provider::{AddressTrust, ClientCredential, ClientSecret, Provider, ProviderKind},
+    provider::{AddressTrust, ClientCredential, ClientSecret, OfConnection, Provider, ProviderKind},
     settings::Setting,
     site::Site,
     sources::{Source, file_setting},

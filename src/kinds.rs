@@ -1,5 +1,8 @@
 //! Kinds: the words that several tables and pages share, each one word in a TEXT column and in JSON.
 
+mod protocol;
+
+pub(crate) use self::protocol::Protocol;
 use crate::text_enum;
 
 text_enum! {

@@ -33,7 +33,11 @@ use actix_web::{
 };
 
 #[cfg(feature = "development")]
-use crate::flows::{dev_idp, dev_mail, dev_oidc, dev_routes};
+use crate::flows::{
+    dev_idp, dev_mail,
+    dev_oidc::{self, sign_out},
+    dev_routes,
+};
 
 /// The whole house.
 #[rustfmt::skip]
@@ -142,11 +146,14 @@ pub fn entries() -> Vec<Entry> {
         get("/auth/sso/login", "`?email=&next=`: to the identity provider of the address's domain", sso_login::login),
         get("/auth/link", "an account is here already: sign in to it once the old way", link::form),
         post("/auth/link", "connects it with the organisation's sign-in", link::create),
-        get("/auth/oidc/login", "`?provider=&next=`: to a provider that people sign in with; from another site, or signed in already, it asks first", oidc::login),
-        post("/auth/oidc/login", "`{provider, next?}`: the same, after being asked", oidc::go),
+        get("/auth/oidc/login", "`?provider=&next=` or `?connection=`: to a provider that people sign in with; from another site, or signed in already, it asks first", oidc::login),
+        post("/auth/oidc/login", "`{provider or connection, next?}`: the same, after being asked", oidc::go),
         get("/auth/oidc/callback/{key}", "a provider's answer, `?code&state&iss` or `?error&state` → `{user}` and a session, or `{twoFactorRequired, methods}`", oidc::authorization_response::open),
         post("/auth/oidc/callback/{key}", "the same as a form across sites: kept until its browser comes for it", oidc::authorization_response::park),
         get("/auth/oidc/finish", "the browser comes for it", oidc::authorization_response::finish),
+        get("/auth/oidc/initiate", "`?iss=&login_hint=&target_link_uri=`: a sign-in that begins at the provider; it asks first", oidc::initiate::by_link),
+        post("/auth/oidc/initiate", "the same as a form across sites; it changes nothing", oidc::initiate::by_form),
+        post("/auth/oidc/logout/{key}", "`{logout_token}`: a provider signed someone out, whose sessions from there end; 400 `{error}` where it is not its own", oidc::logout::logout),
         get("/auth/oidc/complete", "where the provider shared no address: it is asked for", oidc::complete::form),
         post("/auth/oidc/complete", "`{email}` → `{user}` and a session; the address is to be confirmed", oidc::complete::create),
         get("/auth/saml/metadata", "this site as a SAML service provider", saml::metadata),
@@ -163,7 +170,8 @@ pub fn entries() -> Vec<Entry> {
         get("/auth/saml/refused", "why signing in did not work", saml::say_refused),
         get("/auth/saml/link", "the older address of `/auth/link`", link::form),
         post("/auth/saml/link", "the same", link::create),
-        get("/auth/saml/confirm", "step-up at the identity provider", saml::step_up),
+        get("/auth/saml/confirm", "step-up at the identity provider", sso_login::step_up),
+        get("/auth/oidc/confirm", "the same, where the identity provider speaks OpenID Connect", sso_login::step_up),
 
         get("/gate/verify", "for nginx: whether a request to the host of an application goes through: 200, 401 or 403, and who it is", gate::verify),
         get("/gate/refused", "what a visitor sees whom that turned away", gate::refused),
@@ -205,6 +213,7 @@ fn development() -> Vec<Entry> {
         get("/dev/oidc/.well-known/openid-configuration", "its metadata; the same", dev_oidc::metadata),
         get("/dev/oidc/authorize", "there: `{people}` that one can be; the same", dev_oidc::authorize),
         post("/dev/oidc/token", "there: a code becomes tokens; the same", dev_oidc::token),
+        post("/dev/oidc/sign-out", "there: `{person}` signs out everywhere; the same", sign_out::sign_out),
         get("/dev/oidc/userinfo", "there: who a token is about; the same", dev_oidc::userinfo),
         get("/dev/oidc/jwks", "there: its key; the same", dev_oidc::keys),
     ]

@@ -52,6 +52,9 @@ pub(crate) fn oidc_redirect(key: &str) -> String {
     format!("/auth/oidc/callback/{key}")
 }
 
+/// Where a sign-in begins that begins at a provider (OpenID Connect Core §4).
+pub(crate) const OIDC_INITIATE: &str = "/auth/oidc/initiate";
+
 /// Where a provider says that it ended a session (OpenID Connect Back-Channel Logout §2.2).
 pub(crate) fn oidc_logout(key: &str) -> String {
     format!("/auth/oidc/logout/{key}")

@@ -14,7 +14,7 @@ use crate::{
     model::{
         audit::{self, Actor, audit_events},
         connection::{
-            self, Connection, NewConnection,
+            self, Connection, NewConnection, client,
             upkeep::{self, Settings, Unfit},
         },
         domain,
@@ -71,6 +71,24 @@ pub(crate) fn make(
     let change = SsoChange::Made { connection: &made.name };
     sso_changes::note(tx, actor, organisation, Target::Connection(&made.id), change)?;
     connection::by_id(tx.conn, &made.id).map(Ok)
+}
+
+/// The same for OpenID Connect, with an id that was reserved for it.
+pub(crate) fn make_oidc(
+    tx: &mut Tx,
+    actor: &Actor,
+    organisation: &OrganisationId,
+    id: ConnectionId,
+    settings: Settings,
+) -> Result<Connection> {
+    organisation::lock(tx, organisation)?;
+    let made = client::create(tx, organisation, id, settings.name.clone())?;
+    let event = Event::ConnectionMade { organisation: organisation.clone(), connection: made.id.clone() };
+    audit::record(tx, actor, None, event)?;
+    set(tx, actor, organisation, &made.id, settings)?;
+    let change = SsoChange::Made { connection: &made.name };
+    sso_changes::note(tx, actor, organisation, Target::Connection(&made.id), change)?;
+    connection::by_id(tx.conn, &made.id)
 }
 
 /// Holds up whoever changes a connection until this is done. [`Error::Conflict`] where it was changed, or paused, since it was

@@ -50,7 +50,6 @@ pub(crate) mod policy;
 pub(crate) mod policy_changes;
 pub(crate) mod policy_effects;
 pub(crate) mod profile;
-#[cfg_attr(not(test), expect(dead_code, reason = "the flows of sign-in with a provider use it"))]
 pub(crate) mod provider_identities;
 pub(crate) mod provider_linking;
 pub(crate) mod provider_logout;

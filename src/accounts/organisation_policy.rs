@@ -10,7 +10,8 @@ use std::net::IpAddr;
 use chrono::TimeDelta;
 
 pub(crate) use self::refused::{
-    NETWORK_NOT_ALLOWED, REFUSALS, SECOND_FACTOR_MISSING, SESSION_TOO_OLD, SIGN_IN_METHOD_NOT_ALLOWED,
+    NETWORK_NOT_ALLOWED, REFUSALS, SECOND_FACTOR_MISSING, SECOND_FACTOR_UNCONFIRMED, SESSION_TOO_OLD,
+    SIGN_IN_METHOD_NOT_ALLOWED,
 };
 use self::refused::{
     network_not_allowed, second_factor_required, session_too_old, sign_in_method_not_allowed,

@@ -141,9 +141,19 @@ pub(crate) fn remove(
     if !factors::has_way_in(tx.conn, tx.config, &user.id)? {
         return Err(LAST_CREDENTIAL.error());
     }
+    tell_of_removal(tx, actor, &user, &identity, device)
+}
+
+fn tell_of_removal(
+    tx: &mut Tx,
+    actor: &Actor,
+    user: &User,
+    identity: &ProviderIdentity,
+    device: &str,
+) -> Result<()> {
     let provider = identity.provider_name(tx.config).to_owned();
     let what = format!("Sign-in with {provider} was removed from your account");
-    let not_me = containment::way_back_from(tx, actor, &user, &what, device)?;
+    let not_me = containment::way_back_from(tx, actor, user, &what, device)?;
     let (site, when) = (&tx.config.site, tx.now.exact());
     let provider = (provider.as_str(), identity.known_as.as_deref());
     let email =
@@ -170,13 +180,17 @@ pub(crate) fn forget_all(tx: &mut Tx, actor: &Actor, user: &UserId) -> Result<()
 }
 
 /// Removes one identity at a provider that is in the settings no more, by its key, whatever else opens the account: each in a
-/// transaction of its own. Says whether there was one.
+/// transaction of its own; whoever has confirmed their address is told. Says whether there was one.
 pub(crate) fn forget_one_of(tx: &mut Tx, actor: &Actor, provider: &str) -> Result<bool> {
     let Some(identity) = provider_identity::of_provider(tx.conn, provider, 1)?.pop() else {
         return Ok(false);
     };
-    if user::find_locked(tx, &identity.user_id)?.is_some() {
+    if let Some(user) = user::find_locked(tx, &identity.user_id)? {
         end(tx, actor, &identity, None)?;
+        // Mail goes to people, never to claims.
+        if user.is_verified() {
+            tell_of_removal(tx, actor, &user, &identity, "the operator's command line")?;
+        }
     }
     Ok(true)
 }

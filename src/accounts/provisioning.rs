@@ -219,7 +219,11 @@ pub(crate) fn sync_profile(
         profile::rename(tx, actor, &user.id, shown)?;
     }
     sync_address(tx, actor, connection, &user, profile)?;
-    organisations::sync_role(tx, actor, &connection.organisation_id, &user.id, profile.role)?;
+    let organisation = &connection.organisation_id;
+    let is_kept = profile.keeps_role && membership::role_of(tx.conn, organisation, &user.id)?.is_some();
+    if !is_kept {
+        organisations::sync_role(tx, actor, organisation, &user.id, profile.role)?;
+    }
     user::by_id(tx.conn, &user.id)
 }
 

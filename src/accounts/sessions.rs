@@ -18,12 +18,14 @@ use crate::{
     model::{
         audit::{self, Actor, audit_events},
         device::Device,
+        identity,
         organisation::CurrentOrganisation,
         session::{self, CurrentSession, SessionSecret},
         sso_session::SsoSession,
         token::{self, PendingSignIn},
         user::User,
     },
+    saml::{Name, NameFormat},
 };
 
 audit_events! {
@@ -248,12 +250,38 @@ pub(crate) fn end_of_connection(
 pub(crate) fn end_sso(tx: &mut Tx, actor: &Actor, ended: &[SsoSession]) -> Result<usize> {
     let mut count = 0;
     for there in ended {
-        for (id, owner) in session::of_sso(tx.conn, there)? {
+        let found = session::of_sso(tx.conn, there)?;
+        count += end_found(tx, actor, found)?;
+    }
+    Ok(count)
+}
+
+/// The same for a connection of OpenID Connect (Back-Channel Logout §2.7): by the `sid` of its provider, else all of the subject's.
+pub(crate) fn end_at_connection(
+    tx: &mut Tx,
+    actor: &Actor,
+    connection: &ConnectionId,
+    (issuer, subject): (&str, Option<&str>),
+    sid: Option<&str>,
+) -> Result<usize> {
+    if let Some(subject) = subject {
+        let name = Name { format: NameFormat::Subject, value: subject.to_owned() };
+        if let Some(owner) = identity::owner_of(tx.conn, connection, &name)? {
             token::revoke::<PendingSignIn>(tx, &owner)?;
-            session::end(tx, &id)?;
-            audit::record(tx, actor, &owner, Event::SessionRevoked { session: id })?;
-            count += 1;
         }
+    }
+    let there = SsoSession::of_subject(connection, (issuer, subject.unwrap_or_default()), sid);
+    let subject_hash = subject.map(|_| there.name_id_hash.as_str());
+    let found = session::of_oidc(tx.conn, connection, subject_hash, there.sid_hash.as_deref())?;
+    end_found(tx, actor, found)
+}
+
+fn end_found(tx: &mut Tx, actor: &Actor, found: Vec<(SessionId, UserId)>) -> Result<usize> {
+    let count = found.len();
+    for (id, owner) in found {
+        token::revoke::<PendingSignIn>(tx, &owner)?;
+        session::end(tx, &id)?;
+        audit::record(tx, actor, &owner, Event::SessionRevoked { session: id })?;
     }
     Ok(count)
 }

@@ -19,7 +19,7 @@ use crate::{
     mail::emails::{self, SetupLinkUse, SsoChange},
     model::{
         audit::{self, Actor, audit_events},
-        connection::{self, Connection, upkeep, upkeep::Settings},
+        connection::{self, Connection, client, upkeep, upkeep::Settings},
         identity,
         organisation::{self, Named, Organisation},
         rate_limit::{self, Limit},
@@ -164,6 +164,9 @@ pub(crate) fn change(
         if let Err(unfit) = connections::set_metadata(tx, actor, &anew, &metadata, url)? {
             return Ok(Err(unfit));
         }
+    }
+    if settings.client.as_ref().is_some_and(|client| client.issuer != connection.issuer) {
+        client::forget_issuer(tx, &connection.id)?;
     }
     connections::set(tx, actor, &organisation.id, &connection.id, settings)?;
     upkeep::set_paused(tx, &connection.id, true)?;

@@ -131,7 +131,7 @@ fn with_outcome(
         subject: Some(name.value.clone()),
         email: profile.email.as_ref().map(|email| email.spelled().to_owned()),
         name: profile.name.as_ref().map(|name| name.as_str().to_owned()),
-        role: Some(profile.role.words().to_owned()),
+        role: Some(if profile.keeps_role { "The same as before" } else { profile.role.words() }.to_owned()),
         account: foreseen.ok().map(str::to_owned),
         ..detail
     }

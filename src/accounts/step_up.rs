@@ -13,7 +13,7 @@ use crate::{
     },
     error::{Result, Way, refusals},
     ids::{OrganisationId, SessionId, UserId},
-    kinds::{AuthMethod, Factor, StepUpMethod, Strength},
+    kinds::{AuthMethod, Factor, Protocol, StepUpMethod, Strength},
     mail::emails,
     model::{
         audit::{self, Actor, audit_events},
@@ -75,12 +75,14 @@ pub(crate) fn by_sign_in(method: AuthMethod, second: Option<Factor>) -> Option<S
     }
 }
 
-/// Whether the account's own second factor is asked for after a sign-in at its identity provider; nothing where it has none.
+/// Whether the account's own second factor is asked for after a sign-in at its identity provider; nothing where it has none that
+/// can be asked for a step-up.
 /// Where it is not, the provider asks for one, and a sign-in there is as good here.
 fn provider_leaves_second_factor_to_us(conn: &mut Conn, id: &UserId) -> Result<Option<bool>> {
     let newest = identities::table
         .inner_join(connections::table)
         .filter(identities::user_id.eq(id))
+        .filter(connections::protocol.eq(Protocol::Saml).or(connections::can_step_up))
         .order((identities::created_at.desc(), identities::id.desc()));
     let of = newest.select((connections::asks_second_factor, connections::organisation_id));
     let Some((asks, organisation)) = of.first::<(bool, OrganisationId)>(conn).optional()? else {

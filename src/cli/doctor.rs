@@ -61,6 +61,7 @@ pub(crate) async fn run(config: Config, as_json: bool, mail_to: Option<String>) 
             findings.push(passkeys(&app).await);
             findings.push(permissions::permissions(&app).await);
             findings.extend(gates::gates(&app).await);
+            findings.extend(providers::documents(&app).await);
             if let Some(address) = mail_to {
                 findings.push(test_email(&app, &address).await);
             }

@@ -1,4 +1,4 @@
-//! `vestibule seed`: three people to try things with, and an organisation with an identity provider of its own.
+//! `vestibule seed`: three people to try things with, and two organisations with identity providers of their own.
 
 use serde_json::json;
 
@@ -14,14 +14,16 @@ use crate::{
         registration::{self, Event},
     },
     app::App,
+    config::{ClientCredential, DEMONSTRATION},
     db::Tx,
     error::{Error, Result},
     flows::dev_idp,
+    ids::ConnectionId,
     kinds::Role,
     mail::EmailAddress,
     model::{
         audit::{self, Actor},
-        connection::{Mapping, NewConnection},
+        connection::{Mapping, NewConnection, client::ClientSettings, upkeep::Settings},
         domain,
         organisation::{self, Slug, Title},
         password::Password,
@@ -35,6 +37,9 @@ const PEOPLE: [(&str, &str, bool); 3] =
     [("Ada", "ada@example.com", true), ("Ben", "ben@example.com", true), ("Cleo", "cleo@example.com", false)];
 
 const DOMAIN: &str = "demo.example";
+
+// Whose people the demonstration provider of OpenID Connect knows.
+const OTHER_DOMAIN: &str = "works.example";
 
 /// Makes them and prints their passwords. Who is there already stays as they are.
 pub(crate) async fn run(app: App, as_json: bool) -> Outcome {
@@ -73,7 +78,48 @@ pub(crate) async fn run(app: App, as_json: bool) -> Outcome {
         true => say!("{}", json!({ "organisation": "demo", "signIn": way, "made": made })),
         false => say!("{:<20} signs in through its own organisation: {way}", "dora@demo.example"),
     }
+    if app.config().provider(DEMONSTRATION).is_some() {
+        let made = sentence(app.write(connect_demonstration).await)?;
+        let way = app.config().site.link("/login?email=jana%40works.example");
+        match as_json {
+            true => say!("{}", json!({ "organisation": "works", "signIn": way, "made": made })),
+            false => {
+                say!("{:<20} signs in through another one, by OpenID Connect: {way}", "jana@works.example")
+            }
+        }
+    }
     Ok(())
+}
+
+/// Another one of hers, whose people sign in through the demonstration provider of OpenID Connect.
+fn connect_demonstration(tx: &mut Tx) -> Result<bool> {
+    let problem = |problem: String| Error::from(anyhow::anyhow!(problem));
+    let Some(provider) = tx.config.provider(DEMONSTRATION) else { return Ok(false) };
+    let ClientCredential::Secret(secret) = &provider.credential else { return Ok(false) };
+    let owner = EmailAddress::parse(PEOPLE[0].1).map_err(|cause| problem(cause.to_string()))?;
+    let Some(owner) = user::confirmed(tx.conn, &owner)? else { return Ok(false) };
+    if !organisation::called(tx.conn, "works")?.is_empty()
+        || domain::verified(tx.conn, OTHER_DOMAIN)?.is_some()
+    {
+        return Ok(false);
+    }
+    let actor = Actor::operator();
+    let (title, slug) = (Title::parse("Works").map_err(problem)?, Slug::parse("works").map_err(problem)?);
+    let made = organisations::create(tx, &actor, &owner.id, &title, &slug)?;
+    let mapping = Mapping { roles: vec![("owners".to_owned(), Role::Owner)], ..Mapping::default() };
+    let client = ClientSettings {
+        issuer: provider.issuer.clone(),
+        client_id: provider.client_id.clone(),
+        secret: Some(secret.clone()),
+        secret_expires_at: None,
+        scopes: provider.scopes.clone(),
+    };
+    let settings = Settings::of_client("Demonstration".to_owned(), mapping, client);
+    let settings = Settings { allows_idp_initiated: true, ..settings };
+    let connection = connections::make_oidc(tx, &actor, &made.id, ConnectionId::random()?, settings)?;
+    let domain = domains::add(tx, &actor, &made.id, Some(&connection.id), OTHER_DOMAIN)?;
+    domains::verify(tx, &actor, &domain, "operator")?;
+    Ok(true)
 }
 
 /// Ada's organisation, whose people sign in through the demonstration identity provider.

@@ -17,7 +17,7 @@ use crate::{
     app::App,
     error::Error,
     ids::Id,
-    kinds::Role,
+    kinds::{Protocol, Role},
     model::{audit::Actor, connection::Mapping, service_key},
     saml::ServiceKey,
 };
@@ -41,9 +41,14 @@ pub(crate) enum Command {
         /// Make the organisation where there is none yet, owned by whoever has this address confirmed.
         #[arg(long, value_name = "ADDRESS")]
         owner: Option<String>,
-        /// The identity provider's metadata: a file, or a link that is read again every day.
-        #[arg(long, value_name = "FILE-OR-URL")]
-        metadata: String,
+        /// How the identity provider is spoken to: saml or oidc.
+        #[arg(long, value_parser = protocol, default_value = "saml")]
+        protocol: Protocol,
+        /// The identity provider's metadata, for SAML: a file, or a link that is read again every day.
+        #[arg(long, value_name = "FILE-OR-URL", required_unless_present = "issuer")]
+        metadata: Option<String>,
+        #[command(flatten)]
+        client: adding::ClientArgs,
         /// Whose people sign in there.
         #[arg(long)]
         domain: String,
@@ -127,6 +132,10 @@ pub(crate) enum KeyCommand {
     },
 }
 
+fn protocol(text: &str) -> Result<Protocol, String> {
+    Protocol::from_word(text).ok_or_else(|| "a protocol is saml or oidc".to_owned())
+}
+
 fn role(text: &str) -> Result<Role, String> {
     Role::from_word(text).ok_or_else(|| "a role is owner, editor or viewer".to_owned())
 }
@@ -141,10 +150,27 @@ fn group(text: &str) -> Result<(String, Role), String> {
 pub(crate) async fn run(app: App, command: Command) -> Outcome {
     match command {
         Command::List { json } => looking::list(&app, json).await,
-        Command::Add { organisation, owner, metadata, domain, approved, group, default_role, json } => {
+        Command::Add {
+            organisation,
+            owner,
+            protocol,
+            metadata,
+            client,
+            domain,
+            approved,
+            group,
+            default_role,
+            json,
+        } => {
             let mapping = Mapping { roles: group, default_role, ..Mapping::default() };
-            let (metadata, metadata_url) = adding::metadata(&app, metadata).await?;
-            let new = adding::New { organisation, owner, metadata, metadata_url, domain, approved, mapping };
+            let provider = match protocol {
+                Protocol::Saml => {
+                    let metadata = metadata.ok_or("SAML needs the metadata: name it with --metadata.")?;
+                    adding::metadata(&app, metadata).await?
+                }
+                Protocol::Oidc => adding::client(&app, client).await?,
+            };
+            let new = adding::New { organisation, owner, provider, domain, approved, mapping };
             let made = sentence(app.write(move |tx| adding::add(tx, new)).await)??;
             print(&made, json, &format!("{} leads to {}.", text(&made, "domain"), text(&made, "id")));
             Ok(())

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::secret::Secret;
+use crate::{ids::ConnectionId, secret::Secret};
 
 /// How a provider is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,14 +71,56 @@ pub(crate) struct Provider {
     pub trust: AddressTrust,
     /// The Workspace domains whose people are let in; empty where all are.
     pub domains: Vec<String>,
+    /// Which organisation's it is, and how that knows people; nothing for those of the settings.
+    pub connection: Option<OfConnection>,
     // Where Microsoft is asked: `common`, `organizations`, `consumers` or a tenant's id.
     pub(super) tenant: String,
+}
+
+/// What a provider is that an organisation connected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OfConnection {
+    /// The connection. It is the provider's key as well.
+    pub id: ConnectionId,
+    /// The claim that identifies people: `sub` unless its owners chose another one.
+    pub subject_claim: String,
+    /// The names of the claims that are wanted: one of each list.
+    pub wanted: Vec<Vec<String>>,
+}
+
+impl OfConnection {
+    /// Whether something is wanted of which nothing came.
+    pub(crate) fn lacks(&self, came: impl Fn(&str) -> bool) -> bool {
+        self.wanted.iter().any(|names| !names.iter().any(|name| came(name)))
+    }
 }
 
 /// What stands for a tenant's id in Microsoft's issuer, as its metadata writes it.
 pub(crate) const TENANT: &str = "{tenantid}";
 
 impl Provider {
+    /// The one of an organisation's connection. What it says of addresses is for the connection to judge.
+    pub(crate) fn of_connection(
+        connection: OfConnection,
+        (name, issuer, client_id): (&str, &str, &str),
+        secret: Secret<ClientSecret>,
+        scopes: &str,
+    ) -> Self {
+        Self {
+            key: connection.id.as_str().to_owned(),
+            kind: ProviderKind::Oidc,
+            name: name.to_owned(),
+            issuer: issuer.to_owned(),
+            client_id: client_id.to_owned(),
+            credential: ClientCredential::Secret(secret),
+            scopes: scopes.to_owned(),
+            trust: AddressTrust::Never,
+            domains: Vec::new(),
+            connection: Some(connection),
+            tenant: String::new(),
+        }
+    }
+
     /// Where it describes itself (OpenID Connect Discovery §4); nothing of GitHub, which does not.
     pub(crate) fn metadata_url(&self) -> Option<String> {
         let base = match self.kind {

@@ -246,6 +246,7 @@ fn built_in(
         scopes: USUAL_SCOPES.to_owned(),
         trust: AddressTrust::WhereVerified,
         domains: Vec::new(),
+        connection: None,
         tenant: String::new(),
     }
 }

@@ -20,6 +20,7 @@ use crate::{
     error::{Error, Errors, Result},
     kinds::{StepUpMethod, Strength},
     model::{
+        connection, identity,
         password::{KnownDevice, Password},
         rate_limit, user,
     },
@@ -191,9 +192,17 @@ async fn page(
     let methods = me.methods(app, strength).await?;
     let id = me.user.id.clone();
     // A password that somebody sets then is none of the methods either.
-    let is_stuck = methods.is_empty() && app.read(move |conn| factors::of(conn, &id)).await?.is_second_due();
+    let (is_oidc, is_second_due) = app
+        .read(move |conn| {
+            let newest = identity::newest_connection(conn, &id)?;
+            let newest = newest.map(|newest| connection::by_id(conn, &newest)).transpose()?;
+            Ok((newest.is_some_and(|newest| newest.is_oidc()), factors::of(conn, &id)?.is_second_due()))
+        })
+        .await?;
+    let is_stuck = methods.is_empty() && is_second_due;
     let goes_on = goes_on(resume.as_deref(), next.as_deref());
-    let sso = urls::with_query("/auth/saml/confirm", [("next", goes_on)]);
+    let way = if is_oidc { "/auth/oidc/confirm" } else { "/auth/saml/confirm" };
+    let sso = urls::with_query(way, [("next", goes_on)]);
     let act = next.as_deref().and_then(act);
     Ok(ConfirmPage { methods, act, next, resume, strength, is_stuck, sso, errors })
 }

@@ -1,6 +1,8 @@
 //! Development only: an OpenID provider that signs anybody in, so that an account elsewhere can be had with one click. Nothing of
 //! it is kept: a code and an access token are sealed texts.
 
+pub(crate) mod sign_out;
+
 use actix_web::{
     HttpRequest, HttpResponse,
     http::{StatusCode, header},
@@ -19,6 +21,8 @@ use crate::{
     clock::Timestamp,
     config::{ClientCredential, DEMONSTRATION, Provider},
     error::{Error, Result},
+    ids::ConnectionId,
+    model::assertion,
     oidc::dev_provider::{Answered, DevProvider, Known},
     secret,
     urls::{self, with_query},
@@ -42,7 +46,7 @@ const PEOPLE: [(Known, &str); 4] = [
         "his email address is not confirmed there",
     ),
     (person("iris", "Iris", None, None), "tells no email address"),
-    (person("jana", "Jana", Some(("jana@example.com", true)), Some("owners")), "of the owners"),
+    (person("jana", "Jana", Some(("jana@works.example", true)), Some("owners")), "of the owners of Works"),
 ];
 
 const fn person(
@@ -60,6 +64,9 @@ const fn person(
 #[serde(rename_all = "camelCase")]
 struct DevOidcPage {
     people: Vec<Choice>,
+    /// Who can be signed out everywhere.
+    #[serde(skip)]
+    everybody: &'static [(Known, &'static str)],
     #[serde(skip)]
     redirect_address: String,
     // Whether the answer is a form that the browser posts.
@@ -121,6 +128,7 @@ struct Grant {
     subject: String,
     nonce: Option<String>,
     challenge: String,
+    redirect_uri: String,
     session_id: String,
     at: i64,
 }
@@ -148,18 +156,19 @@ pub(crate) async fn keys(req: HttpRequest, app: Data<App>) -> Result<HttpRespons
 pub(crate) async fn authorize(req: HttpRequest, query: Query<Asked>, app: Data<App>) -> Result<Reply> {
     let provider = demonstration(&req, &app)?;
     let asked = query.into_inner();
-    let redirect_address = redirect_address(&app);
+    let redirect_address = asked.redirect_uri.clone();
     let is_form = asked.response_mode.as_deref() == Some("form_post");
     let mode = if is_form { "query" } else { "form_post" };
     let mut page = DevOidcPage {
         people: Vec::new(),
+        everybody: &PEOPLE,
         // Of a parameter that is there twice the first counts.
         other: format!("{AUTHORIZE}?response_mode={mode}&{}", req.query_string()),
         is_form,
         redirect_address,
     };
-    // To nowhere but the address that is registered (RFC 6749 §4.1.2.1).
-    if asked.client_id != provider.client_id || asked.redirect_uri != page.redirect_address {
+    // To nowhere but the addresses that are registered (RFC 6749 §4.1.2.1).
+    if asked.client_id != provider.client_id || !is_registered(&app, &asked.redirect_uri) {
         return Ok(Reply::page(page));
     }
     if let Some(error) = asked.problem() {
@@ -171,6 +180,7 @@ pub(crate) async fn authorize(req: HttpRequest, query: Query<Asked>, app: Data<A
             subject: person.subject.to_owned(),
             nonce: asked.nonce.clone(),
             challenge: asked.code_challenge.clone(),
+            redirect_uri: asked.redirect_uri.clone(),
             session_id: secret::random_text(16)?,
             at: app.now().unix(),
         };
@@ -201,13 +211,18 @@ pub(crate) async fn token(req: HttpRequest, form: Input<TokenForm>, app: Data<Ap
         let challenge = BASE64_URL_SAFE_NO_PAD.encode(sha256(form.code_verifier.as_bytes()));
         Timestamp::from_unix(grant.at) + CODE_LIFE > now
             && grant.challenge == challenge
-            && form.redirect_uri == redirect_address(&app)
+            && form.redirect_uri == grant.redirect_uri
     });
     let Some((grant, person)) =
         grant.and_then(|grant| Some((known(&grant.subject)?, grant))).map(|(p, g)| (g, p))
     else {
         return Ok(refused(StatusCode::BAD_REQUEST, "invalid_grant"));
     };
+    // A code is good once (RFC 6749 §4.1.2).
+    let (own, code, until) = (ConnectionId::from_text(DEMONSTRATION), form.code, now + CODE_LIFE);
+    if !app.write(move |tx| assertion::spend(tx, &own, &code, until)).await? {
+        return Ok(refused(StatusCode::BAD_REQUEST, "invalid_grant"));
+    }
     let access = Access { subject: grant.subject, at: now.unix() };
     let access_token = seal(&app, ACCESS_TOKEN, &access)?;
     let answered = Answered {
@@ -277,8 +292,12 @@ fn issuer(app: &App) -> String {
     app.config().provider(DEMONSTRATION).map(|provider| provider.issuer.clone()).unwrap_or_default()
 }
 
-fn redirect_address(app: &App) -> String {
-    app.config().site.link(&urls::oidc_redirect(DEMONSTRATION))
+/// Whether answers are sent to an address: that of this provider in the settings, or of any connection.
+fn is_registered(app: &App, address: &str) -> bool {
+    let start = app.config().site.link(&urls::oidc_redirect(""));
+    address
+        .strip_prefix(&start)
+        .is_some_and(|key| !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
 fn known(subject: &str) -> Option<&'static Known> {

@@ -29,7 +29,7 @@ use crate::{
 
 pub(crate) use self::{
     acs::{assertion_consumer_service, say_refused},
-    authn_request::{go, step_up, test, test_by_link},
+    authn_request::{go, test, test_by_link},
     complete::complete,
     logout::{logout, logout_by_post},
     sign_out::{offer_sign_out, sign_out},

@@ -1,17 +1,23 @@
-//! Signing in through one's organisation, by whatever protocol its domain leads to: asked first where somebody else began it.
+//! Signing in through one's organisation, by whatever protocol its domain leads to: asked first where somebody else began it; and
+//! stepping up there.
 
 use actix_web::{HttpRequest, HttpResponse, Responder, web::Data};
 use serde::Deserialize;
 
 use crate::{
     app::App,
-    error::Result,
+    error::{Error, Result},
     ids::ConnectionId,
+    kinds::Protocol,
     mail::EmailAddress,
-    model::{domain, token::SsoIntent},
+    model::{
+        connection, domain, identity,
+        token::{OidcIntent, SsoIntent},
+    },
     web::{
-        Client, MaybeUser, Query, Reply,
+        Client, CurrentUser, MaybeUser, Query, Reply,
         input::tick,
+        oidc_request::{begin_sso, connected_provider, send_oidc_request},
         origin,
         saml_request::{confirm_sso, send_authn_request},
         sso_request::Destination,
@@ -41,20 +47,60 @@ pub(crate) async fn login(
     let LoginQuery { email, connection, next, remember } = query.into_inner();
     let to = Destination::new(next.as_deref(), remember);
     let address = email.as_deref().and_then(|email| EmailAddress::parse(email).ok());
+    let hint = address.as_ref().map(|address| address.spelled().to_owned());
     let found = app
-        .read(move |conn| match (&connection, &address) {
-            (Some(id), _) => Ok(Some(id.clone())),
-            (None, Some(address)) => domain::connection_for_email(conn, address),
-            (None, None) => Ok(None),
+        .read(move |conn| {
+            let found = match (&connection, &address) {
+                (Some(id), _) => Some(id.clone()),
+                (None, Some(address)) => domain::connection_for_email(conn, address)?,
+                (None, None) => None,
+            };
+            found.map(|id| connection::by_id(conn, &id).map(|one| (id, one.protocol))).transpose()
         })
         .await?;
-    let Some(id) = found else {
+    let Some((id, protocol)) = found else {
         let message = "That address does not sign in through an organisation. Sign in here.";
         return Ok(Reply::done("/login", message).respond_to(&req).map_into_boxed_body());
     };
+    if protocol == Protocol::Oidc {
+        return begin_sso(&app, &client, &visitor, &req, id, to, hint.as_deref()).await;
+    }
     match origin::is_foreign(&req) || visitor.signed_in().is_some() {
         // Another site does not choose how long a device stays signed in.
         true => confirm_sso(&app, &visitor, &req, id, Destination { remember: false, ..to }).await,
         false => send_authn_request(&app, &client, &req, id, SsoIntent::SignIn, to).await,
     }
+}
+
+/// Where to go after a step-up.
+#[derive(Deserialize)]
+pub(crate) struct StepUpQuery {
+    next: Option<String>,
+}
+
+/// `GET /auth/saml/confirm?next=` and `GET /auth/oidc/confirm?next=`: whoever has no password here confirms at their identity
+/// provider that it is them.
+pub(crate) async fn step_up(
+    me: CurrentUser,
+    client: Client,
+    req: HttpRequest,
+    query: Query<StepUpQuery>,
+    app: Data<App>,
+) -> Result<HttpResponse> {
+    let (user, session) = (me.user.id.clone(), me.session.id.clone());
+    let id = user.clone();
+    let found = app
+        .read(move |conn| {
+            let newest = identity::newest_connection(conn, &id)?.ok_or(Error::NotFound)?;
+            connection::by_id(conn, &newest)
+        })
+        .await?;
+    let to = Destination::new(query.next.as_deref(), false);
+    if found.is_oidc() {
+        let provider = connected_provider(&app, found.id, true).await?;
+        let intent = OidcIntent::StepUp { user, session };
+        let hint = me.user.email.spelled();
+        return send_oidc_request(&app, &client, &req, &provider, intent, to, Some(hint)).await;
+    }
+    send_authn_request(&app, &client, &req, found.id, SsoIntent::StepUp { user, session }, to).await
 }

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use crate::{
     app::App,
-    config::Provider,
+    config::{OfConnection, Provider},
     error::{Error, Result, refusals},
+    ids::Id,
     model::issuer::{self, Issuer},
-    oidc::{self, KeySet, ProviderMetadata, Transport},
+    oidc::{self, KeySet, ProviderMetadata, Reason, Transport},
     outbound::guard::NamedBy,
+    secret::Secret,
 };
 
 refusals! {
@@ -63,10 +65,37 @@ pub(crate) async fn discover(app: &App, provider: &Provider) -> Result<Discovere
     Err(silent(provider))
 }
 
+/// Reads both documents of an issuer that an organisation is about to connect, now. Nothing is kept of what does not fit: why is
+/// told in a sentence.
+pub(crate) async fn examine(app: &App, issuer: &str) -> Result<std::result::Result<Discovered, String>> {
+    let of = OfConnection { id: Id::from_text(""), subject_claim: String::new(), wanted: Vec::new() };
+    let provider = Provider::of_connection(of, ("", issuer, ""), Secret::default(), "");
+    let (document, keys, discovered) = match read_documents(app, &provider).await {
+        Ok(read) => read,
+        Err(why) => return Ok(Err(why)),
+    };
+    let name = provider.issuer;
+    app.write(move |tx| {
+        issuer::take_turn(tx, &name)?;
+        issuer::keep(tx, &name, &document, &keys)
+    })
+    .await?;
+    Ok(Ok(discovered))
+}
+
+/// Reads both documents of a provider, to see whether they are there and good. Nothing is kept; why they are not, in a sentence.
+pub(crate) async fn check(app: &App, provider: &Provider) -> std::result::Result<(), String> {
+    read_documents(app, provider).await.map(drop)
+}
+
+/// What a provider says of itself, as it was kept last; nothing where nobody read it, or it would be refused today.
+pub(crate) async fn known(app: &App, provider: &Provider) -> Result<Option<Discovered>> {
+    Ok(find(app, provider).await?.and_then(|kept| parse(app, provider, &kept)))
+}
+
 /// The same as it was read last, whenever that was. [`PROVIDER_SILENT`] where nobody did.
 pub(crate) async fn stored(app: &App, provider: &Provider) -> Result<Discovered> {
-    let kept = find(app, provider).await?;
-    kept.and_then(|kept| parse(app, provider, &kept)).ok_or_else(|| silent(provider))
+    known(app, provider).await?.ok_or_else(|| silent(provider))
 }
 
 /// The keys of a provider, read again for the sake of one that is not among them, at most once in five minutes; in between as
@@ -78,7 +107,7 @@ pub(crate) async fn keys_again(
 ) -> Result<KeySet> {
     let name = provider.issuer.clone();
     if app.write(move |tx| issuer::take_keys_turn(tx, &name)).await? {
-        match read_keys(app, &metadata.jwks_uri).await {
+        match read_keys(app, provider, &metadata.jwks_uri).await {
             Ok((text, keys)) => {
                 let name = provider.issuer.clone();
                 app.write(move |tx| issuer::keep_keys(tx, &name, &text)).await?;
@@ -99,7 +128,8 @@ async fn find(app: &App, provider: &Provider) -> Result<Option<Issuer>> {
     app.read(move |conn| issuer::find(conn, &name)).await
 }
 
-fn transport(app: &App) -> Transport {
+/// Whether a provider may be asked over plain http: on a developer's machine.
+pub(crate) fn transport(app: &App) -> Transport {
     if app.config().is_development() { Transport::Plain } else { Transport::Tls }
 }
 
@@ -125,23 +155,34 @@ async fn read_documents(
     provider: &Provider,
 ) -> std::result::Result<(String, String, Discovered), String> {
     let url = provider.metadata_url().unwrap_or_default();
-    let document = fetch(app, &url).await?;
-    let metadata = oidc::read_metadata(&document, &provider.issuer, transport(app))
-        .map_err(|refusal| refusal.sentence())?;
-    let (text, keys) = read_keys(app, &metadata.jwks_uri).await?;
+    let document = fetch(app, provider, &url).await?;
+    let metadata =
+        oidc::read_metadata(&document, &provider.issuer, transport(app)).map_err(|refusal| {
+            match (refusal.reason, &refusal.found) {
+                (Reason::AnotherIssuer, Some(named)) => {
+                    format!("It calls itself {named} there. Enter that, character for character.")
+                }
+                _ => refusal.sentence(),
+            }
+        })?;
+    let (text, keys) = read_keys(app, provider, &metadata.jwks_uri).await?;
     Ok((document, text, Discovered { metadata, keys }))
 }
 
-async fn read_keys(app: &App, address: &str) -> std::result::Result<(String, KeySet), String> {
-    let text = fetch(app, address).await?;
+async fn read_keys(
+    app: &App,
+    provider: &Provider,
+    address: &str,
+) -> std::result::Result<(String, KeySet), String> {
+    let text = fetch(app, provider, address).await?;
     let read = oidc::read_keys(&text);
     app.metrics().oidc_keys(if read.is_ok() { "read" } else { "refused" });
     let keys = read.map_err(|reason| reason.sentence().to_owned())?;
     Ok((text, keys))
 }
 
-async fn fetch(app: &App, address: &str) -> std::result::Result<String, String> {
-    match app.outbound().get(NamedBy::Operator, address, JSON, None).await {
+async fn fetch(app: &App, provider: &Provider, address: &str) -> std::result::Result<String, String> {
+    match app.outbound().get(NamedBy::of(provider), address, JSON, None).await {
         Ok(answer) if answer.status == 200 => Ok(answer.body),
         Ok(answer) => Err(format!("{address} answered with the status {}.", answer.status)),
         Err(unreadable) => Err(unreadable.to_string()),

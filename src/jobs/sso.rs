@@ -86,7 +86,7 @@ async fn read_one(app: &App, connection: Connection) -> Result<()> {
     Ok(())
 }
 
-/// Tells owners that the last certificate of a connection expires: 30, 7 and 1 day before, once each.
+/// Tells owners that the last certificate of a connection, or its client secret, expires: 30, 7 and 1 day before, once each.
 pub async fn warn_of_expiry(app: &App) -> Result<usize> {
     let now = app.now();
     let expiring = app.read(move |conn| upkeep::expiring(conn, now)).await?;
@@ -106,9 +106,10 @@ fn warn(tx: &mut Tx, connection: &Connection) -> Result<bool> {
     let path = urls::connection(&organisation.slug, &connection.id);
     let (when, is_over) = (connection.expires_at.exact(), connection.expires_at <= tx.now);
     let site = tx.config.site.clone();
+    let ends = (when.as_str(), is_over, connection.is_oidc());
     tell_owners(tx, &organisation.id, |owner| {
         let names = (organisation.name.as_str(), connection.name.as_str());
-        emails::certificate_expires(&site, &owner.email, &owner.name, names, (&when, is_over), &path)
+        emails::certificate_expires(&site, &owner.email, &owner.name, names, ends, &path)
     })?;
     Ok(true)
 }

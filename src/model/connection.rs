@@ -1,5 +1,6 @@
 //! Connections: an organisation's identity provider, what its attributes mean here, and how far it is trusted.
 
+pub(crate) mod client;
 mod mapping;
 pub(crate) mod upkeep;
 
@@ -15,6 +16,7 @@ use crate::{
     },
     error::{Error, Errors, Result},
     ids::{ConnectionId, Id, OrganisationId},
+    kinds::Protocol,
     saml::{IdentityProvider, NamePolicy, Reason, read_provider},
     secret,
 };
@@ -63,6 +65,15 @@ pub struct Connection {
     pub created_at: Timestamp,
     /// Whether a set-up link changed it, and no owner has switched it on since: it lets nobody in, but can be tested.
     pub is_paused: bool,
+    /// How the identity provider is spoken to.
+    pub(crate) protocol: Protocol,
+    /// What an OpenID provider calls this site.
+    pub(crate) client_id: Option<String>,
+    pub(crate) secret_sealed: Option<String>,
+    /// What an OpenID provider is asked for, with blanks between.
+    pub(crate) scopes: Option<String>,
+    /// Whether an OpenID provider said at the last test when its person had signed in: it can be asked for a step-up.
+    pub(crate) can_step_up: bool,
 }
 
 impl Connection {
@@ -71,12 +82,18 @@ impl Connection {
         let parts =
             [&self.name, &self.metadata, &self.mapping, &self.identifier, &self.name_policy.to_string()];
         let flags = [self.sends_unsigned, self.allows_idp_initiated, self.asks_second_factor];
-        secret::digest(&format!("{parts:?} {flags:?}"))
+        let client = [self.known_issuer(), self.client_id.as_deref(), self.scopes.as_deref()];
+        secret::digest(&format!("{parts:?} {flags:?} {client:?}"))
     }
 
-    /// Whether it has no metadata yet.
+    /// Whether the identity provider is still to be named: there is no metadata yet, or no client.
     pub(crate) fn is_blank(&self) -> bool {
-        self.metadata.is_empty()
+        match self.protocol {
+            Protocol::Saml => self.metadata.is_empty(),
+            Protocol::Oidc => {
+                self.issuer.is_empty() || self.client_id.is_none() || self.secret_sealed.is_none()
+            }
+        }
     }
 
     /// The identity provider's entity ID, where it is known.
@@ -94,9 +111,9 @@ impl Connection {
         Some(self.identifier.clone()).filter(|name| !name.is_empty())
     }
 
-    /// The identity provider, from the metadata as it was read. Refused again where it would be refused today.
+    /// The SAML identity provider, from the metadata as it was read. Refused again where it would be refused today.
     pub(crate) fn provider(&self, now: Timestamp) -> Result<IdentityProvider, Reason> {
-        if self.is_blank() { Err(Reason::NoMetadata) } else { read_provider(&self.metadata, now) }
+        if self.metadata.is_empty() { Err(Reason::NoMetadata) } else { read_provider(&self.metadata, now) }
     }
 }
 
@@ -130,35 +147,63 @@ pub(crate) fn create(
             Err(reason) => return Ok(Err(reason)),
         },
     };
+    let connection = Connection {
+        expires_at: provider.as_ref().map_or(tx.now, |provider| last_expiry(provider, tx.now)),
+        metadata: provider.as_ref().map(IdentityProvider::metadata).unwrap_or_default(),
+        issuer: provider.map(|provider| provider.entity_id).unwrap_or_default(),
+        metadata_url: new.metadata_url,
+        mapping: serde_json::to_string(&new.mapping)?,
+        ..blank(tx, organisation, Id::random()?, new.name)?
+    };
+    insert(tx, &connection)?;
+    Ok(Ok(connection))
+}
+
+pub(super) fn blank(
+    tx: &mut Tx,
+    organisation: &OrganisationId,
+    id: ConnectionId,
+    name: String,
+) -> Result<Connection> {
     let held = connections::table.filter(connections::organisation_id.eq(organisation));
     if held.count().get_result::<i64>(tx.conn)? >= MOST {
         let sentence = format!("There are {MOST} connections. Remove one that is no longer used.");
         return Err(Error::Invalid(Errors::one("form", sentence)));
     }
-    let connection = Connection {
-        id: Id::random()?,
+    Ok(Connection {
+        id,
         organisation_id: organisation.clone(),
-        name: new.name,
+        name,
+        issuer: String::new(),
+        metadata: String::new(),
+        metadata_url: None,
+        read_at: tx.now,
+        read_error: None,
+        expires_at: tx.now,
+        warned_days: None,
+        mapping: serde_json::to_string(&Mapping::default())?,
         sends_unsigned: false,
         name_policy: NamePolicy::Any,
         identifier: String::new(),
         unsigned_responses: 0,
-        expires_at: provider.as_ref().map_or(tx.now, |provider| last_expiry(provider, tx.now)),
-        metadata: provider.as_ref().map(IdentityProvider::metadata).unwrap_or_default(),
-        issuer: provider.map(|provider| provider.entity_id).unwrap_or_default(),
-        metadata_url: new.metadata_url,
-        read_at: tx.now,
-        read_error: None,
-        warned_days: None,
-        mapping: serde_json::to_string(&new.mapping)?,
         allows_idp_initiated: false,
         asks_second_factor: true,
         tested_at: None,
         created_at: tx.now,
         is_paused: false,
-    };
-    diesel::insert_into(connections::table).values(&connection).execute(tx.conn)?;
-    Ok(Ok(connection))
+        protocol: Protocol::Saml,
+        client_id: None,
+        secret_sealed: None,
+        scopes: None,
+        can_step_up: false,
+    })
+}
+
+pub(super) fn insert(tx: &mut Tx, connection: &Connection) -> Result<()> {
+    let made = tx.allow_unique_violation(|conn| {
+        diesel::insert_into(connections::table).values(connection).execute(conn)
+    })?;
+    made.map(drop).ok_or(Error::Conflict)
 }
 
 /// When nothing that the identity provider signs is accepted any more.
@@ -183,9 +228,11 @@ pub(crate) fn of(conn: &mut Conn, organisation: &OrganisationId) -> Result<Vec<C
     Ok(own.order((connections::created_at, connections::id)).select(Connection::as_select()).load(conn)?)
 }
 
-/// The connections of an issuer, the oldest first.
+/// The SAML connections of an issuer, the oldest first.
 pub(crate) fn by_issuer(conn: &mut Conn, issuer: &str, most: i64) -> Result<Vec<Connection>> {
-    let own = connections::table.filter(connections::issuer.eq(issuer));
+    let own = connections::table
+        .filter(connections::issuer.eq(issuer))
+        .filter(connections::protocol.eq(Protocol::Saml));
     let own = own.order((connections::created_at, connections::id)).limit(most);
     Ok(own.select(Connection::as_select()).load(conn)?)
 }
@@ -201,13 +248,18 @@ pub(crate) fn all(conn: &mut Conn) -> Result<Vec<Connection>> {
 
 /// The one connection of this issuer that takes sign-ins that begin there. Anybody may have copied the metadata, so only
 /// a verified domain that leads to the connection tells whose it is. Nothing where that leaves several.
-pub(crate) fn unsolicited_from(conn: &mut Conn, issuer: &str) -> Result<Option<Connection>> {
+pub(crate) fn unsolicited_from(
+    conn: &mut Conn,
+    protocol: Protocol,
+    issuer: &str,
+) -> Result<Option<Connection>> {
     let led = domains::table
         .filter(domains::verified_at.is_not_null())
         .filter(domains::connection_id.is_not_null())
         .select(domains::connection_id.assume_not_null());
     let mut found: Vec<Connection> = connections::table
         .filter(connections::issuer.eq(issuer))
+        .filter(connections::protocol.eq(protocol))
         .filter(connections::allows_idp_initiated)
         .inner_join(organisations::table)
         .filter(connections::is_paused.eq(false))
@@ -239,6 +291,10 @@ pub fn note_test(tx: &mut Tx, tested: &Connection) -> Result<()> {
         .filter(connections::sends_unsigned.eq(tested.sends_unsigned))
         .filter(connections::name_policy.eq(tested.name_policy))
         .filter(connections::identifier.eq(&tested.identifier))
+        .filter(connections::issuer.eq(&tested.issuer))
+        .filter(connections::client_id.is_null().or(connections::client_id.eq(&tested.client_id)))
+        .filter(connections::secret_sealed.is_null().or(connections::secret_sealed.eq(&tested.secret_sealed)))
+        .filter(connections::scopes.is_null().or(connections::scopes.eq(&tested.scopes)))
         .filter(connections::asks_second_factor.eq(tested.asks_second_factor));
     diesel::update(same).set(connections::tested_at.eq(tx.now)).execute(tx.conn)?;
     Ok(())

@@ -15,6 +15,7 @@ use crate::{
     },
     error::{Error, Result},
     ids::{ConnectionId, Id, OrganisationId, UserId},
+    kinds::Protocol,
     saml,
 };
 
@@ -93,10 +94,12 @@ pub(crate) fn owner_of(
     Ok(row_of(connection, name).select(identities::user_id).get_result(conn).optional()?)
 }
 
-/// The connection that a person was connected with last.
+/// The connection that a person was connected with last, of those whose identity provider can be asked for a step-up.
 pub(crate) fn newest_connection(conn: &mut Conn, user: &UserId) -> Result<Option<ConnectionId>> {
-    let own = identities::table.filter(identities::user_id.eq(user));
-    let newest = own.order((identities::created_at.desc(), identities::id.desc()));
+    let own = identities::table.inner_join(connections::table).filter(identities::user_id.eq(user));
+    let newest = own
+        .filter(connections::protocol.eq(Protocol::Saml).or(connections::can_step_up))
+        .order((identities::created_at.desc(), identities::id.desc()));
     Ok(newest.select(identities::connection_id).first(conn).optional()?)
 }
 

@@ -61,6 +61,13 @@ pub const ALL: &[Column] = &[
     column("totp", "sealed", Form::Sealed("totp"), "sealed IS NOT NULL", "authenticator app(s)"),
     column("totp_setups", "sealed", Form::Sealed("totp"), "sealed IS NOT NULL", "set-up(s) of an app"),
     column("service_keys", "sealed", Form::Sealed("service_key"), "sealed IS NOT NULL", "SAML key(s)"),
+    column(
+        "connections",
+        "secret_sealed",
+        Form::Sealed("oidc_client_secret"),
+        "secret_sealed IS NOT NULL",
+        "client secret(s)",
+    ),
     column("attempts", "sealed", Form::Sealed("attempt"), "sealed IS NOT NULL", "SAML response(s)"),
     column("outbox", "sealed", Form::Sealed("letter"), "sealed IS NOT NULL", "email(s) that wait"),
     column(

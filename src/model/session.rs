@@ -29,7 +29,7 @@ pub(crate) use self::{
     authentication::{Acr, Authentication},
     current::{CurrentSession, is_locked, needs_touch, rotate, touch},
     ending::{
-        count, end, end_by_secret, end_twin, hold, of_connection, of_identity, of_sid, of_sso,
+        count, end, end_by_secret, end_twin, hold, of_connection, of_identity, of_oidc, of_sid, of_sso,
         provider_session_of, revoke, revoke_everybody, revoke_non_sso, revoke_of_identity, revoke_of_passkey,
         revoke_others, revoke_relying_on, revoke_single_factor, revoke_sso,
     },

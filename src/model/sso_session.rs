@@ -38,13 +38,18 @@ impl SsoSession {
     }
 
     /// The one of an identity at a provider, and of its session there where that has a name (`sid`).
-    pub(crate) fn of_identity(
-        id: &ProviderIdentityId,
+    pub(crate) fn of_identity(id: &ProviderIdentityId, named: (&str, &str), sid: Option<&str>) -> Self {
+        Self::of_subject(&ConnectionId::from_text(id.as_str()), named, sid)
+    }
+
+    /// The one of an issuer's subject at a connection of OpenID Connect, and of its session there where that has a name.
+    pub(crate) fn of_subject(
+        connection: &ConnectionId,
         (issuer, subject): (&str, &str),
         sid: Option<&str>,
     ) -> Self {
         Self {
-            connection: ConnectionId::from_text(id.as_str()),
+            connection: connection.clone(),
             name_id_hash: digest("subject", issuer, &[subject]),
             sid_hash: sid.map(|sid| sid_hash(issuer, sid)),
             sealed: None,

@@ -56,6 +56,22 @@ impl Claims {
         (0..=LATEST).contains(&seconds).then(|| Timestamp::from_unix(seconds))
     }
 
+    /// Whether somebody's groups are too many to be told: Entra names where they could be asked for instead, or says so.
+    pub(crate) fn has_left_groups_out(&self) -> bool {
+        let elsewhere = self.get("_claim_names").and_then(|names| names.get("groups"));
+        elsewhere.is_some() || self.is_true("hasgroups")
+    }
+
+    /// Every claim with its values, as text.
+    pub(crate) fn listed(&self) -> Vec<(String, Vec<String>)> {
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let values = |value: &Value| match value {
+            Value::Array(values) => values.iter().map(text).collect(),
+            value => vec![text(value)],
+        };
+        self.0.iter().map(|(name, value)| (name.clone(), values(value))).collect()
+    }
+
     /// Adds what user information says besides (OpenID Connect Core §5.3.2). What the signed token says stays, and an address
     /// is verified only by what is said beside it.
     pub(crate) fn add_userinfo(&mut self, mut userinfo: Claims) {

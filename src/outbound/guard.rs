@@ -17,6 +17,7 @@ use super::{
     client::{Outbound, PATIENCE},
     unreadable::Unreadable,
 };
+use crate::config::Provider;
 
 const LONGEST_ADDRESS: usize = 2_048;
 
@@ -32,9 +33,19 @@ pub(crate) enum NamedBy {
     Owner,
 }
 
+impl NamedBy {
+    /// Who named the addresses of a provider.
+    pub(crate) fn of(provider: &Provider) -> Self {
+        if provider.connection.is_some() { NamedBy::Owner } else { NamedBy::Operator }
+    }
+}
+
 impl Outbound {
     /// What an address says, and where the connection may go. Fails where nothing may be asked there.
     pub(super) async fn locate(&self, named_by: NamedBy, address: &str) -> Result<(Url, Only), Unreadable> {
+        if named_by == NamedBy::Owner && !self.may_fetch {
+            return Err(Unreadable::Off);
+        }
         let url = self.judge(address)?;
         let port = url.port_or_known_default().ok_or(Unreadable::BadAddress)?;
         let found = self.addresses(&url).await?;

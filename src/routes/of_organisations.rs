@@ -66,8 +66,8 @@ pub(super) fn entries() -> Vec<Entry> {
         post("/organisations/{slug}/notes/{note}/remove", "the same for forms", notes::remove),
 
         get("/organisations/{slug}/sso", "single sign-on for its owners: `{service, connections, domains, owners, attempts}`", sso::overview),
-        post("/organisations/{slug}/sso", "`{name, metadata or metadataUrl, …}` → 201 `{connection}`; up to 1 MiB", sso::create),
-        get("/organisations/{slug}/sso/new", "the form for a connection; `?like=okta` fills names in", sso::new),
+        post("/organisations/{slug}/sso", "`{name, metadata or metadataUrl, …}`, or `{protocol: \"oidc\", name, issuer, clientId, clientSecret, …}` → 201 `{connection}`; up to 1 MiB", sso::create),
+        get("/organisations/{slug}/sso/new", "the form for a connection; `?protocol=saml` or `oidc`, and `&like=okta` fills names in", sso::new),
         get("/organisations/{slug}/sso/{connection}", "`{connection, settings, certificates, attempts}`", sso::show),
         put("/organisations/{slug}/sso/{connection}", "other settings; it has to be tested again", sso::save),
         post("/organisations/{slug}/sso/{connection}", "the same for forms", sso::save),

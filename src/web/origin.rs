@@ -10,7 +10,7 @@ use actix_web::{
 };
 
 use super::{bearer, error_response, gate_paths};
-use crate::{app::App, error::refusals};
+use crate::{app::App, error::refusals, urls};
 
 refusals! {
     /// The request was sent by another site.
@@ -21,11 +21,11 @@ refusals! {
 }
 
 // The writes that come from elsewhere by their nature. The first is bound to the browser that asked by a cookie of its own,
-// and to the request that was sent; the second is signed by an identity provider, and reads no cookie.
-const FROM_ELSEWHERE: [&str; 2] = ["/auth/saml/callback", "/auth/saml/logout"];
+// and to the request that was sent; the second is signed by an identity provider, and reads no cookie; the third only asks.
+const FROM_ELSEWHERE: [&str; 3] = ["/auth/saml/callback", "/auth/saml/logout", urls::OIDC_INITIATE];
 
-// What a provider has posted is kept unjudged until its browser comes by itself; no cookie is read.
-const OIDC_RESPONSE: &str = "/auth/oidc/callback/";
+// What a provider has posted is kept unjudged until its browser comes by itself, and a logout token is signed; no cookie is read.
+const OIDC: [&str; 2] = ["/auth/oidc/callback/", "/auth/oidc/logout/"];
 
 /// Refuses an unsafe method from another site (Fetch Metadata; `Origin` where a browser does not send it). No browser adds an
 /// API key by itself.
@@ -35,7 +35,7 @@ pub(crate) async fn same_origin_writes(
 ) -> actix_web::Result<ServiceResponse<BoxBody>> {
     // At the host of a gate another origin is its own: what is asked there looks for itself. A key comes with nobody's cookie.
     let is_apart = FROM_ELSEWHERE.contains(&req.path())
-        || req.path().starts_with(OIDC_RESPONSE)
+        || OIDC.iter().any(|start| req.path().starts_with(start))
         || gate_paths::is_for_proxies(req.path())
         || bearer::presented(req.request()).is_some();
     if !req.method().is_safe() && !is_apart && is_foreign(req.request()) {

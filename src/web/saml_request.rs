@@ -56,7 +56,7 @@ pub(crate) async fn confirm_sso(
         .await?;
     let action = "/auth/saml/login";
     let signed_in_as = AskPage::signed_in_as(visitor);
-    let page = AskPage { action, organisation, connection, host, to, signed_in_as };
+    let page = AskPage { action, organisation, connection, host, login_hint: None, to, signed_in_as };
     Ok(Reply::page(page).respond_to(req).map_into_boxed_body())
 }
 

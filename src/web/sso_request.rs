@@ -40,6 +40,9 @@ pub(crate) struct AskPage {
     pub connection: ConnectionId,
     /// The host of the identity provider's sign-in address.
     pub host: Option<String>,
+    /// Who is to sign in there, for the identity provider to fill in.
+    #[serde(skip)]
+    pub login_hint: Option<String>,
     /// Where to go afterwards.
     #[serde(flatten)]
     pub to: Destination,

@@ -16,7 +16,9 @@ use crate::{
     harness::{PASSWORD, TestApp, Visitor, token_in},
     idp::{self, Acme},
     invitations::link_of,
-    magic_link, passkeys,
+    magic_link,
+    oidc::connections::Ground,
+    passkeys,
 };
 
 /// What a way in comes to for an account that has an app.
@@ -100,13 +102,34 @@ async fn go_in_by(flow: &str, app: &TestApp) -> Way {
     }
 }
 
+/// The same at an organisation's provider, which runs beside its own program.
+async fn go_in_by_oidc(ground: &Ground) -> Way {
+    ground.connects(json!({})).await;
+    let bea = json!({ "sub": "bea", "email": "bea@acme.example", "name": "Bea" });
+    let visitor = ground.app.browser();
+    ground.comes(&visitor, &bea).await.goes_to("/me");
+    let secret = give_app(&ground.app, &visitor.clone().with("accept", "*/*")).await;
+    let visitor = ground.app.browser();
+    ground.comes(&visitor, &bea).await.is(303);
+    Way::Asks { visitor, secret }
+}
+
 #[actix_web::test]
 async fn every_way_in_asks_for_the_second_factor() {
     let flows = flows_that_let_in();
     assert!(flows.len() >= 3, "{flows:?}");
     let app = TestApp::open().await;
     for flow in flows {
-        match go_in_by(&flow, &app).await {
+        let ground;
+        let (app, way) = match flow.as_str() {
+            "oidc" => {
+                ground = Ground::open().await;
+                let way = go_in_by_oidc(&ground).await;
+                (&ground.app, way)
+            }
+            flow => (&app, go_in_by(flow, &app).await),
+        };
+        match way {
             Way::Asks { visitor, secret } => {
                 assert_eq!(visitor.cookie("session"), None, "{flow}");
                 let page = visitor.clone().with("accept", "text/html");

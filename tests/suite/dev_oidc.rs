@@ -126,6 +126,8 @@ async fn it_answers_the_client_that_asked_and_to_its_own_address_only() {
     }
     app.curl().with("authorization", &format!("Bearer {good}")).get("/dev/oidc/userinfo").await.is(401);
     let tokens = exchange(&app, SECRET, &[("code", &good)]).await.is(200).json();
+    let again = exchange(&app, SECRET, &[("code", &good)]).await.is(400);
+    assert_eq!(tell(again), "invalid_grant", "a code is good once");
     let told = claims(tokens["id_token"].as_str().unwrap());
     assert_eq!(
         (&told["sub"], &told["aud"], &told["nonce"]),

@@ -79,6 +79,7 @@ pub const BODIES: &[(&str, &str, &str)] = &[
     ("POST", "/me/name", "name=Countess"),
     ("POST", "/cancel-deletion", "token=$TOKEN"),
     ("POST", "/dev/oidc/token", "grant_type=authorization_code"),
+    ("POST", "/dev/oidc/sign-out", "person=gina"),
     ("POST", "/gate/trouble", "host=wiki.localhost"),
     ("POST", "/.vestibule/logout", "scope=here"),
     ("POST", "/me/keys", "name=Nightly&permissions=account:read"),
@@ -114,6 +115,8 @@ pub const BODIES: &[(&str, &str, &str)] = &[
     ("POST", "/auth/oidc/login", "provider=x"),
     ("POST", "/auth/oidc/callback/{key}", "state=x&code=y"),
     ("POST", "/auth/oidc/complete", "email=$NEW"),
+    ("POST", "/auth/oidc/initiate", "iss=x"),
+    ("POST", "/auth/oidc/logout/{key}", "logout_token=x"),
     ("POST", "/auth/saml/login", "connection=x"),
     ("POST", "/auth/saml/callback", "SAMLResponse=x"),
     ("POST", "/auth/saml/logout", "SAMLRequest=x"),
@@ -130,8 +133,14 @@ pub const BODIES: &[(&str, &str, &str)] = &[
 ];
 
 /// The writes that come from other sites, by forms of their own kind, or have another origin; `sso` and `gate` look at them.
-pub const FROM_ELSEWHERE: [&str; 4] =
-    ["/auth/oidc/callback/{key}", "/auth/saml/callback", "/auth/saml/logout", "/.vestibule/logout"];
+pub const FROM_ELSEWHERE: [&str; 6] = [
+    "/auth/oidc/callback/{key}",
+    "/auth/oidc/initiate",
+    "/auth/oidc/logout/{key}",
+    "/auth/saml/callback",
+    "/auth/saml/logout",
+    "/.vestibule/logout",
+];
 
 /// In which face the visitor wants its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -423,6 +432,10 @@ fn check_face(face: Face, method: &Method, path: &str, answer: &Answer) {
     // Whatever asks for it follows it.
     if path == "/.well-known/change-password" && answer.status == 303 {
         return assert_eq!(answer.header("location"), "/me/password", "{what}");
+    }
+    if path.starts_with("/auth/oidc/logout/") && answer.status == 400 {
+        // Its sender speaks another protocol (OpenID Connect Back-Channel Logout §2.8).
+        return assert_eq!(answer.json(), serde_json::json!({ "error": "invalid_request" }), "{what}");
     }
     if face == Face::Html {
         if answer.status == 303 {

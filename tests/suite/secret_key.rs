@@ -14,7 +14,10 @@ use vestibule::{
     secret,
 };
 
-use crate::harness::{Authenticator, Ground, KEY, Owner, PASSWORD, START, TestApp, Visitor, run_program};
+use crate::{
+    harness::{Authenticator, Ground, KEY, Owner, PASSWORD, START, TestApp, Visitor, run_program},
+    idp::Acme,
+};
 
 const OLD: &str = KEY;
 const NEW: &str = "the key that this house has from tomorrow on";
@@ -314,8 +317,11 @@ async fn every_column_that_a_key_sealed_is_on_the_list() {
     app.waiting_app(&ada.curl).await;
     app.inner.write(|tx| begin_service_key(tx, &Actor::operator(), &any_service_key())).await.unwrap();
     app.curl().post_json("/login/passkey/options", json!({})).await.is(200);
-    // What an identity provider calls a session is sealed alike.
-    app.db_execute("UPDATE sessions SET provider_session = (SELECT sealed FROM totp LIMIT 1)").await;
+    // What an identity provider calls a session is sealed alike, and so is the secret that an OpenID provider gave out.
+    Acme::of(&app).await;
+    for column in ["sessions SET provider_session", "connections SET secret_sealed"] {
+        app.db_execute(&format!("UPDATE {column} = (SELECT sealed FROM totp LIMIT 1)")).await;
+    }
     app.curl().post_json("/forgot-password", json!({ "email": ada.address })).await.is(200);
     assert_eq!(app.command(&["jobs", "list"]).code, Some(0));
     let listed: BTreeSet<(String, String)> =

@@ -1,11 +1,14 @@
-//! The providers that people sign in with: what is registered there, and whether Apple's key can be read.
+//! The providers that people sign in with: what is registered there, and whether their documents, and Apple's key, can be read.
 
 use openssl::pkey::{Id, PKey};
 
 use super::finding::{Finding, Health, finding};
 use crate::{
+    app::App,
     cli::providers::addresses,
     config::{ClientCredential, Config, Provider, ProviderKind},
+    jobs::issuers,
+    model::connection,
 };
 
 /// A finding for each provider of the settings.
@@ -14,6 +17,25 @@ pub(super) fn providers(config: &Config) -> Vec<Finding> {
         return vec![finding("providers", Health::Fine, "none: people sign in with an account here.")];
     }
     config.providers.iter().map(|provider| look_at(config, provider)).collect()
+}
+
+/// A finding for each provider whose discovery document, or whose keys, cannot be read now: those of the settings, and those of
+/// organisations. People cannot sign in with it for the first time then.
+pub(super) async fn documents(app: &App) -> Vec<Finding> {
+    let keys = app.config().keys.clone();
+    let connected = app.read(connection::all).await.unwrap_or_default();
+    let connected = connected.into_iter().filter_map(|one| one.oidc_provider(&keys).ok());
+    // The demonstration provider is this program itself, which need not run.
+    let own = app.config().site.link("/");
+    let own_settings = app.config().providers.iter().filter(|one| one.kind != ProviderKind::GitHub).cloned();
+    let mut findings = Vec::new();
+    for provider in own_settings.chain(connected).filter(|one| !one.issuer.starts_with(&own)) {
+        if let Err(why) = issuers::check(app, &provider).await {
+            let says = format!("{}: what it says of itself cannot be read. {why}", provider.key);
+            findings.push(finding("providers", Health::Warning, says));
+        }
+    }
+    findings
 }
 
 fn look_at(config: &Config, provider: &Provider) -> Finding {

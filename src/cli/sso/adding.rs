@@ -1,48 +1,111 @@
 //! An organisation is connected with its identity provider, and a domain approved.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use serde_json::{Value, json};
 
 use crate::{
     accounts::{connections, domains, organisations},
     app::App,
+    cli::outcome::sentence,
+    clock::Timestamp,
     db::{Conn, Tx},
     error::Result,
+    ids::ConnectionId,
+    jobs::issuers,
     mail::EmailAddress,
     model::{
         audit::Actor,
-        connection::{Mapping, NewConnection},
+        connection::{
+            Mapping, NewConnection,
+            client::{ClientSettings, USUAL_SCOPES},
+            upkeep::Settings,
+        },
         domain,
         organisation::{self, Organisation, Title},
         user,
     },
+    oidc,
     saml::MAX_METADATA,
+    secret::Secret,
+    urls,
 };
 
 /// The metadata that is behind a link, with that link, or in a file; more than is ever read is not taken in.
-pub(crate) async fn metadata(
-    app: &App,
-    place: String,
-) -> std::result::Result<(String, Option<String>), String> {
+pub(crate) async fn metadata(app: &App, place: String) -> std::result::Result<NewProvider, String> {
     if place.starts_with("https://") || place.starts_with("http://") {
         let document = app.outbound().fetch(&place).await.map_err(|why| why.to_string())?;
-        return Ok((document, Some(place)));
+        return Ok(NewProvider::Saml(document, Some(place)));
     }
     let unreadable = |cause| format!("{place} cannot be read: {cause}.");
     if fs::metadata(Path::new(&place)).map_err(unreadable)?.len() > MAX_METADATA as u64 {
         return Err(format!("{place} is larger than the metadata of one identity provider."));
     }
     let text = String::from_utf8(fs::read(&place).map_err(unreadable)?);
-    Ok((text.map_err(|_| format!("{place} is not UTF-8 text."))?, None))
+    Ok(NewProvider::Saml(text.map_err(|_| format!("{place} is not UTF-8 text."))?, None))
+}
+
+/// What OpenID Connect takes in place of metadata.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ClientArgs {
+    /// The identity provider's issuer, for OpenID Connect, exactly as it writes it.
+    #[arg(long, value_name = "URL", required_if_eq("protocol", "oidc"))]
+    issuer: Option<String>,
+    /// What it calls this site.
+    #[arg(long, value_name = "ID", required_if_eq("protocol", "oidc"))]
+    client_id: Option<String>,
+    /// A file with the client secret.
+    #[arg(long, value_name = "FILE", required_if_eq("protocol", "oidc"))]
+    client_secret_file: Option<PathBuf>,
+    /// The day on which the secret expires, such as 2027-11-30.
+    #[arg(long, value_name = "DAY", value_parser = day)]
+    secret_expires: Option<Timestamp>,
+    /// The claim that identifies people: sub unless it is said.
+    #[arg(long, value_name = "CLAIM", default_value = "", hide_default_value = true)]
+    subject_claim: String,
+}
+
+fn day(text: &str) -> Result<Timestamp, String> {
+    Timestamp::from_text(text).ok_or_else(|| "write a day such as 2027-11-30".to_owned())
+}
+
+/// The OpenID provider that these arguments name, once its documents could be read.
+pub(crate) async fn client(app: &App, args: ClientArgs) -> std::result::Result<NewProvider, String> {
+    let issuer = oidc::read_issuer(&args.issuer.unwrap_or_default(), issuers::transport(app));
+    let issuer = issuer.map_err(|reason| reason.sentence().to_owned())?;
+    let file = args.client_secret_file.unwrap_or_default();
+    let secret = fs::read_to_string(&file);
+    let secret = secret.map_err(|cause| format!("{} cannot be read: {cause}.", file.display()))?;
+    if secret.trim().is_empty() {
+        return Err(format!("{} is empty.", file.display()));
+    }
+    sentence(issuers::examine(app, &issuer).await)??;
+    let client = ClientSettings {
+        issuer,
+        client_id: args.client_id.unwrap_or_default(),
+        secret: Some(Secret::from_text(secret.trim())),
+        secret_expires_at: args.secret_expires,
+        scopes: USUAL_SCOPES.to_owned(),
+    };
+    Ok(NewProvider::Oidc(client, args.subject_claim))
+}
+
+/// The identity provider of a new connection.
+pub(crate) enum NewProvider {
+    /// Its metadata, and where it is read again.
+    Saml(String, Option<String>),
+    /// Who it is and who this site is there, and the claim that identifies people.
+    Oidc(ClientSettings, String),
 }
 
 /// What an operator says of a connection.
 pub(crate) struct New {
     pub organisation: String,
     pub owner: Option<String>,
-    pub metadata: String,
-    pub metadata_url: Option<String>,
+    pub provider: NewProvider,
     pub domain: String,
     pub approved: bool,
     pub mapping: Mapping,
@@ -65,15 +128,19 @@ pub(crate) fn add(tx: &mut Tx, new: New) -> Result<std::result::Result<Value, St
         }
         Err(problem) => return Ok(Err(problem)),
     };
-    let connected = NewConnection {
-        name: owner.name.clone(),
-        metadata: new.metadata,
-        metadata_url: new.metadata_url,
-        mapping: new.mapping,
-    };
-    let connection = match connections::create(tx, &actor, &owner.id, connected)? {
-        Ok(connection) => connection,
-        Err(reason) => return Err(anyhow::anyhow!(reason.sentence()).into()),
+    let name_here = owner.name.clone();
+    let connection = match new.provider {
+        NewProvider::Saml(metadata, metadata_url) => {
+            let connected = NewConnection { name: name_here, metadata, metadata_url, mapping: new.mapping };
+            match connections::create(tx, &actor, &owner.id, connected)? {
+                Ok(connection) => connection,
+                Err(reason) => return Err(anyhow::anyhow!(reason.sentence()).into()),
+            }
+        }
+        NewProvider::Oidc(client, identifier) => {
+            let settings = Settings { identifier, ..Settings::of_client(name_here, new.mapping, client) };
+            connections::make_oidc(tx, &actor, &owner.id, ConnectionId::random()?, settings)?
+        }
     };
     let domain = domains::add(tx, &actor, &owner.id, Some(&connection.id), &name)?;
     if new.approved {
@@ -83,6 +150,8 @@ pub(crate) fn add(tx: &mut Tx, new: New) -> Result<std::result::Result<Value, St
         "id": connection.id,
         "organisation": owner.slug,
         "issuer": connection.issuer,
+        "protocol": connection.protocol,
+        "redirectUri": connection.is_oidc().then(|| tx.config.site.link(&urls::oidc_redirect(connection.id.as_str()))),
         "domain": name,
         "approved": new.approved,
         "txtRecord": domain.challenge,

@@ -14,6 +14,7 @@ use crate::{
     db::Conn,
     error::{Error, Result},
     ids::ConnectionId,
+    jobs::issuers,
     model::{
         connection::{self, Connection},
         domain, organisation, service_key, sso_attempt,
@@ -70,8 +71,9 @@ fn rows(conn: &mut Conn) -> Result<Vec<Value>> {
             "organisation": organisation.slug,
             "name": connection.name,
             "issuer": connection.issuer,
+            "protocol": connection.protocol,
             "domains": domains,
-            "expiresAt": connection.expires_at,
+            "expiresAt": connection.ends_at(),
             "testedAt": connection.tested_at,
         }));
     }
@@ -97,7 +99,10 @@ pub(crate) async fn test(app: &App, id: ConnectionId, as_json: bool) -> Outcome 
         }
         found => sentence(found)?,
     };
-    let mut findings = vec![metadata_finding(&connection, now), key_finding(&connection, keys)];
+    let mut findings = match connection.is_oidc() {
+        true => vec![issuer_finding(app, &connection).await?],
+        false => vec![metadata_finding(&connection, now), key_finding(&connection, keys)],
+    };
     findings.push(match domains.iter().find(|domain| domain.verified_at.is_none()) {
         Some(domain) => {
             ("warning", "domain", format!("{} is not verified: addresses there stay claims.", domain.name))
@@ -141,6 +146,28 @@ fn metadata_finding(connection: &Connection, now: Timestamp) -> (&'static str, &
         }
         _ => ("fine", "metadata", format!("{}, certificates until {until}", provider.entity_id)),
     }
+}
+
+/// Reads what an issuer says of itself, now.
+async fn issuer_finding(
+    app: &App,
+    connection: &Connection,
+) -> std::result::Result<(&'static str, &'static str, String), String> {
+    if connection.is_blank() {
+        let says = "Its issuer, client ID or client secret is still missing.";
+        return Ok(("problem", "issuer", says.to_owned()));
+    }
+    if let Err(why) = sentence(issuers::examine(app, &connection.issuer).await)? {
+        return Ok(("problem", "issuer", why));
+    }
+    let (now, redirect) = (app.now(), app.config().site.link(&urls::oidc_redirect(connection.id.as_str())));
+    Ok(match connection.ends_at() {
+        Some(at) if at <= now => ("problem", "issuer", format!("The client secret expired {}.", at.exact())),
+        Some(at) if at <= now + SOON => {
+            ("warning", "issuer", format!("The client secret expires {}.", at.exact()))
+        }
+        _ => ("fine", "issuer", format!("{}, with the redirect URI {redirect}", connection.issuer)),
+    })
 }
 
 fn key_finding(connection: &Connection, keys: usize) -> (&'static str, &'static str, String) {

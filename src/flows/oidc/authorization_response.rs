@@ -7,18 +7,23 @@ use actix_web::{
 use serde::Deserialize;
 
 use super::{
+    browser::Browser,
     complete::settle,
+    connected,
     exchange::{Came, exchange},
-    refused::{Browser, Refused, back},
+    refused::{Refused, back},
 };
 use crate::{
     accounts::oidc_request,
     app::App,
     clock::Timestamp,
-    config::ProviderKind,
+    config::{Provider, ProviderKind},
     error::{Error, Result},
     jobs::issuers,
-    model::token::{self, OidcParked, OidcRequest, OidcVia, ParkedResponse},
+    model::{
+        connection::{self, Connection},
+        token::{self, OidcIntent, OidcParked, OidcRequest, OidcRequestState, OidcVia, ParkedResponse},
+    },
     oidc::{AuthorizationResponse, Reason},
     secret::Secret,
     urls,
@@ -108,16 +113,13 @@ async fn answer(
         Err(Error::DeadLink) => return over(app, &browser, state).await,
         asked => asked?,
     };
-    let provider = match app.config().provider(key) {
-        Some(provider)
-            if asked.via == OidcVia::Provider(key.to_owned()) && asked.issuer == provider.issuer =>
-        {
-            provider.clone()
-        }
-        // Somebody mixes two providers up (RFC 9207 §1), or the settings are others by now.
-        _ => return Err(Error::NotFound),
-    };
-    let refused = Refused { app, browser: &browser, provider: &provider, asked: &asked };
+    let (provider, connection) = asked_provider(app, &asked).await?;
+    // Somebody mixes two providers up (RFC 9207 §1), or the settings are others by now.
+    if provider.key != key || asked.issuer != provider.issuer {
+        return Err(Error::NotFound);
+    }
+    let connection = connection.as_ref();
+    let refused = Refused { app, browser: &browser, provider: &provider, connection, asked: &asked };
     if !browser.binding.is_of(&asked.browser) {
         return refused.unread(Reason::AnotherBrowser);
     }
@@ -129,10 +131,13 @@ async fn answer(
     }
     let names_issuer = discovered.as_ref().is_some_and(|found| found.metadata.names_issuer);
     let code = match response.code(&provider.issuer, names_issuer) {
-        Err(refusal) if matches!(refusal.reason, Reason::AnotherIssuer | Reason::NoIssuer) => {
+        // The owners of a connection see that it came, once.
+        Err(refusal)
+            if connection.is_none() && matches!(refusal.reason, Reason::AnotherIssuer | Reason::NoIssuer) =>
+        {
             return refused.unread(refusal.reason);
         }
-        code => code.map(str::to_owned).map_err(|refusal| refusal.reason),
+        code => code.map(str::to_owned),
     };
     // Before the request is used up, so that it can be tried again.
     let permit = app.exchange_permit()?;
@@ -143,20 +148,37 @@ async fn answer(
     }
     let code = match code {
         Ok(code) => code,
-        Err(Reason::Cancelled) => return refused.cancelled().await,
-        Err(reason) => return refused.by(reason).await,
+        Err(refusal) if refusal.reason == Reason::Cancelled => return refused.cancelled(*refusal).await,
+        Err(refusal) => return refused.by(*refusal).await,
     };
     let came = Came {
         response: &response,
         code: &code,
         secrets: oidc_request::secrets(&app.config().keys, &asked)?,
         asked_at: Timestamp::from_unix(asked.at),
+        is_step_up: matches!(asked.purpose, OidcIntent::StepUp { .. }),
     };
     let verified = exchange(app, &provider, discovered.as_ref(), &came).await?;
     drop(permit);
-    match verified {
-        Ok(verified) => settle(app, req, &browser, &provider, &asked, verified).await,
-        Err(reason) => refused.by(reason).await,
+    match (verified, connection) {
+        (Ok(verified), None) => settle(app, req, &browser, &provider, &asked, verified).await,
+        (Ok(verified), Some(seen)) => connected::settle(app, req, &browser, seen, &asked, verified).await,
+        (Err(refusal), _) => refused.by(*refusal).await,
+    }
+}
+
+/// Who was asked, as they are known now. [`Error::NotFound`] where they are gone.
+async fn asked_provider(app: &App, asked: &OidcRequestState) -> Result<(Provider, Option<Connection>)> {
+    match &asked.via {
+        OidcVia::Provider(key) => {
+            let provider = app.config().provider(key).ok_or(Error::NotFound)?;
+            Ok((provider.clone(), None))
+        }
+        OidcVia::Connection(id) => {
+            let id = id.clone();
+            let connection = app.read(move |conn| connection::by_id(conn, &id)).await?;
+            Ok((connection.oidc_provider(&app.config().keys)?, Some(connection)))
+        }
     }
 }
 

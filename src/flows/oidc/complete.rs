@@ -6,8 +6,9 @@ use askama::Template;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    browser::Browser,
     exchange::Verified,
-    refused::{self, Browser, Refused, back},
+    refused::{self, Refused, back},
 };
 use crate::{
     accounts::{
@@ -43,7 +44,7 @@ pub(super) async fn settle(
     asked: &OidcRequestState,
     verified: Verified,
 ) -> Result<Reply> {
-    let refused = Refused { app, browser, provider, asked };
+    let refused = Refused { app, browser, provider, connection: None, asked };
     match &asked.purpose {
         OidcIntent::SignIn => match sign_in(app, req, browser, provider, asked, verified).await {
             Err(error @ Error::Refused(PROVIDER_UNKNOWN | SSO_REQUIRED | ACCOUNT_LOCKED, _)) => {
@@ -79,7 +80,7 @@ pub(super) async fn settle(
             Ok(Reply::done("/me/providers", sentence))
         }
         // Neither is asked of a provider of the settings.
-        OidcIntent::StepUp { .. } | OidcIntent::Test { .. } => {
+        OidcIntent::StepUp { .. } | OidcIntent::Test { .. } | OidcIntent::TestByLink => {
             let error = refused::provider_refused(provider.name.clone());
             refused.with("another_purpose", error, "refused").await
         }
@@ -106,7 +107,7 @@ async fn sign_in(
     let (of, goes_to) = (provider.clone(), next.clone());
     let step = app
         .write(move |tx| {
-            let Verified { profile, sid } = verified;
+            let Verified { profile, sid, .. } = verified;
             Ok(match provider_sign_in::resolve(tx, &client, &of, &profile)? {
                 Resolution::Known(user, identity) => {
                     let there = (&identity, sid.as_deref());

@@ -8,8 +8,8 @@ use crate::{
     error::Result,
     jobs::issuers::{self, Discovered},
     oidc::{
-        self, AuthorizationResponse, Claims, Exchange, Expected, Reason, Tokens, apple, github, google,
-        microsoft,
+        self, AuthorizationResponse, Check, Claims, Exchange, Expected, Reason, Refusal, Tokens, apple,
+        github, google, microsoft,
         profile::{self, AddressTrust},
     },
     outbound::{exchange::Answer, guard::NamedBy},
@@ -32,6 +32,8 @@ pub(super) struct Came<'a> {
     pub secrets: RequestSecrets,
     /// When that was sent.
     pub asked_at: Timestamp,
+    /// Whether the person had to sign in there again.
+    pub is_step_up: bool,
 }
 
 /// What a provider verified.
@@ -40,6 +42,12 @@ pub(super) struct Verified {
     pub profile: ProviderProfile,
     /// What the provider calls its session.
     pub sid: Option<String>,
+    /// All that it says of them.
+    pub claims: Claims,
+    /// When they signed in there, if it says.
+    pub authenticated_at: Option<Timestamp>,
+    /// What was checked.
+    pub checks: Vec<Check>,
 }
 
 /// Exchanges a code, and checks what comes. [`Reason::NoAnswer`] where the provider is silent. `discovered` is what it says of
@@ -49,23 +57,25 @@ pub(super) async fn exchange(
     provider: &Provider,
     discovered: Option<&Discovered>,
     came: &Came<'_>,
-) -> Result<std::result::Result<Verified, Reason>> {
+) -> Result<std::result::Result<Verified, Box<Refusal>>> {
     match discovered {
-        None => Ok(by_oauth(app, provider, came).await),
+        None => Ok(by_oauth(app, provider, came).await.map_err(Box::from)),
         Some(discovered) => by_oidc(app, provider, discovered, came).await,
     }
 }
 
 async fn by_oauth(app: &App, provider: &Provider, came: &Came<'_>) -> std::result::Result<Verified, Reason> {
-    let tokens = redeem(app, provider, github::TOKEN_ENDPOINT, github::CLIENT_AUTHENTICATION, came).await?;
-    let user = ask(app, github::USER_ENDPOINT, &tokens).await?;
-    let emails = ask(app, github::EMAILS_ENDPOINT, &tokens).await?;
+    let tokens = redeem(app, provider, github::TOKEN_ENDPOINT, github::CLIENT_AUTHENTICATION, came).await;
+    let tokens = tokens.map_err(|refusal| refusal.reason)?;
+    let user = ask(app, provider, github::USER_ENDPOINT, &tokens).await?;
+    let emails = ask(app, provider, github::EMAILS_ENDPOINT, &tokens).await?;
     if user.status != 200 || emails.status != 200 {
         return Err(Reason::BadUserinfo);
     }
     let claims = github::read_user(&user.body, &emails.body)?;
     let subject = claims.identifier("sub").ok_or(Reason::NoSubject)?.to_owned();
-    Ok(Verified { profile: read_profile(provider, came, github::ISSUER, &subject, &claims), sid: None })
+    let profile = read_profile(provider, came, github::ISSUER, &subject, &claims);
+    Ok(Verified { profile, sid: None, claims, authenticated_at: None, checks: Vec::new() })
 }
 
 async fn by_oidc(
@@ -73,24 +83,28 @@ async fn by_oidc(
     provider: &Provider,
     Discovered { metadata, keys }: &Discovered,
     came: &Came<'_>,
-) -> Result<std::result::Result<Verified, Reason>> {
+) -> Result<std::result::Result<Verified, Box<Refusal>>> {
     let redeemed =
         redeem(app, provider, &metadata.token_endpoint, metadata.client_authentication, came).await;
     let (tokens, token) = match redeemed {
-        Ok(Tokens { id_token: None, .. }) => return Ok(Err(Reason::NoIdToken)),
+        Ok(Tokens { id_token: None, .. }) => return Ok(Err(Reason::NoIdToken.into())),
         Ok(Tokens { id_token: Some(token), access_token }) => (access_token, token),
         Err(reason) => return Ok(Err(reason)),
     };
-    let is_microsoft = provider.kind == ProviderKind::Microsoft;
+    let subject_claim = match (&provider.connection, provider.kind) {
+        (Some(connection), _) => &connection.subject_claim,
+        (None, ProviderKind::Microsoft) => microsoft::SUBJECT_CLAIM,
+        (None, _) => "sub",
+    };
     let expected = Expected {
         metadata,
         keys,
         client_id: &provider.client_id,
         nonce: &came.secrets.nonce,
         requested_at: came.asked_at,
-        subject_claim: if is_microsoft { microsoft::SUBJECT_CLAIM } else { "sub" },
+        subject_claim,
         access_token: Some(tokens.reveal()),
-        reauthentication: false,
+        reauthentication: came.is_step_up,
         now: app.now(),
     };
     let mut read = oidc::read_id_token(&token, &expected);
@@ -100,26 +114,31 @@ async fn by_oidc(
     }
     let read = match read {
         Ok(read) => read,
-        Err(refusal) => return Ok(Err(refusal.reason)),
+        Err(refusal) => return Ok(Err(refusal)),
     };
     if let Err(reason) = google::check_domain(&read.claims, &provider.domains) {
-        return Ok(Err(reason));
+        return Ok(Err(reason.into()));
     }
     let mut claims = read.claims;
     // It is asked for what is missing, and for nothing else.
-    if let (None, Some(endpoint)) = (claims.text("email"), &metadata.userinfo_endpoint) {
-        let asked = get(app, endpoint, tokens.reveal()).await;
+    let is_missing = match &provider.connection {
+        Some(connection) => connection.lacks(|name| claims.get(name).is_some()),
+        None => claims.text("email").is_none(),
+    };
+    if let (true, Some(endpoint)) = (is_missing, &metadata.userinfo_endpoint) {
+        let asked = get(app, provider, endpoint, tokens.reveal()).await;
         let sub = claims.text("sub").unwrap_or_default();
         let told = asked.and_then(|answer| {
             oidc::read_userinfo(answer.status, answer.media_type.as_deref(), &answer.body, sub)
         });
         match told {
             Ok(told) => claims.add_userinfo(told),
-            Err(reason) => return Ok(Err(reason)),
+            Err(reason) => return Ok(Err(reason.into())),
         }
     }
     let profile = read_profile(provider, came, &read.issuer, &read.subject, &claims);
-    Ok(Ok(Verified { profile, sid: read.session_id }))
+    let (sid, authenticated_at, checks) = (read.session_id, read.authenticated_at, read.checks);
+    Ok(Ok(Verified { profile, sid, claims, authenticated_at, checks }))
 }
 
 async fn redeem(
@@ -128,7 +147,7 @@ async fn redeem(
     endpoint: &str,
     authentication: oidc::ClientAuthentication,
     came: &Came<'_>,
-) -> std::result::Result<Tokens, Reason> {
+) -> std::result::Result<Tokens, Box<Refusal>> {
     let secret = client_secret(provider, app.now())?;
     let exchange = Exchange {
         code: came.code,
@@ -138,12 +157,14 @@ async fn redeem(
         client_secret: secret.reveal(),
     };
     let request = oidc::token_request(exchange, authentication);
-    let answer = app.outbound().post_form(NamedBy::Operator, endpoint, &request.form, request.basic).await;
+    let answer =
+        app.outbound().post_form(NamedBy::of(provider), endpoint, &request.form, request.basic).await;
     let answer = answer.map_err(|unreadable| no_answer(provider, &unreadable))?;
-    oidc::read_token_response(answer.status, answer.media_type.as_deref(), &answer.body).map_err(|refusal| {
-        tracing::warn!(provider = provider.key, why = refusal.sentence(), "a code was not exchanged");
-        refusal.reason
-    })
+    oidc::read_token_response(answer.status, answer.media_type.as_deref(), &answer.body).inspect_err(
+        |refusal| {
+            tracing::warn!(provider = provider.key, why = refusal.sentence(), "a code was not exchanged");
+        },
+    )
 }
 
 /// Apple's is a token that is made anew for each exchange, so it never expires.
@@ -158,12 +179,22 @@ fn client_secret(provider: &Provider, now: Timestamp) -> std::result::Result<Sec
     }
 }
 
-async fn ask(app: &App, address: &str, tokens: &Tokens) -> std::result::Result<Answer, Reason> {
-    get(app, address, tokens.access_token.reveal()).await
+async fn ask(
+    app: &App,
+    provider: &Provider,
+    address: &str,
+    tokens: &Tokens,
+) -> std::result::Result<Answer, Reason> {
+    get(app, provider, address, tokens.access_token.reveal()).await
 }
 
-async fn get(app: &App, address: &str, token: &str) -> std::result::Result<Answer, Reason> {
-    let answer = app.outbound().get(NamedBy::Operator, address, JSON, Some(token)).await;
+async fn get(
+    app: &App,
+    provider: &Provider,
+    address: &str,
+    token: &str,
+) -> std::result::Result<Answer, Reason> {
+    let answer = app.outbound().get(NamedBy::of(provider), address, JSON, Some(token)).await;
     answer.map_err(|unreadable| {
         tracing::warn!(%unreadable, "a provider did not say more about a person");
         Reason::NoAnswer

@@ -1,18 +1,19 @@
 //! An answer that comes to nothing: what the browser that brought it is told.
 
+use super::{browser::Browser, connected};
 use crate::{
-    accounts::{oidc_request, provider_sign_in},
+    accounts::{authn_request::SSO_REFUSED, oidc_request, provider_sign_in},
     app::App,
     config::Provider,
     error::{Error, Result, refusals},
     jobs::issuers,
-    model::token::{OidcIntent, OidcRequestState},
-    oidc::Reason,
-    urls,
-    web::{
-        Client, MaybeUser, Reply, error_body::status_of, request_binding::RequestBinding,
-        request_refused::METHOD_NOT_ALLOWED,
+    model::{
+        connection::Connection,
+        token::{OidcIntent, OidcRequestState},
     },
+    oidc::{Reason, Refusal},
+    urls,
+    web::{Reply, error_body::status_of},
 };
 
 refusals! {
@@ -28,20 +29,6 @@ pub(super) fn provider_refused(provider: String) -> Error {
     PROVIDER_REFUSED.about(provider)
 }
 
-/// The browser that brings an answer.
-pub(super) struct Browser {
-    pub client: Client,
-    pub visitor: MaybeUser,
-    pub binding: RequestBinding,
-}
-
-impl Browser {
-    /// An answer counts once: not for a HEAD, nor for a preview.
-    pub(super) fn must_navigate(&self) -> Result<()> {
-        if self.client.is_navigation { Ok(()) } else { Err(METHOD_NOT_ALLOWED.error()) }
-    }
-}
-
 /// A browser reads a sentence where it goes; a program gets an error.
 pub(super) fn back(to: impl Into<String>, sentence: &str, error: &Error) -> Result<Reply> {
     let reply = Reply::done(to, sentence).status(status_of(error));
@@ -53,6 +40,8 @@ pub(super) struct Refused<'a> {
     pub app: &'a App,
     pub browser: &'a Browser,
     pub provider: &'a Provider,
+    /// Whose it is, where an organisation connected it.
+    pub connection: Option<&'a Connection>,
     pub asked: &'a OidcRequestState,
 }
 
@@ -60,12 +49,18 @@ impl Refused<'_> {
     /// Before the request is used up: nothing is kept of it, for it can be sent any number of times.
     pub(super) fn unread(&self, reason: Reason) -> Result<Reply> {
         tracing::warn!(provider = self.provider.key, reason = reason.code(), "an answer is refused");
-        self.say(provider_refused(self.provider.name.clone()), "refused")
+        match self.connection {
+            Some(_) => Err(SSO_REFUSED.error()),
+            None => self.say(provider_refused(self.provider.name.clone()), "refused"),
+        }
     }
 
-    /// Once it is used up, for this reason.
-    pub(super) async fn by(&self, reason: Reason) -> Result<Reply> {
-        let name = self.provider.name.clone();
+    /// Once it is used up, for this reason; the owners of a connection see all of it.
+    pub(super) async fn by(&self, refusal: Refusal) -> Result<Reply> {
+        if let Some(connection) = self.connection {
+            return connected::refuse(self.app, self.browser, connection, self.asked, refusal).await;
+        }
+        let (name, reason) = (self.provider.name.clone(), refusal.reason);
         match reason {
             Reason::NoAnswer => self.with(reason.code(), issuers::provider_silent(name), "silent").await,
             _ => self.with(reason.code(), provider_refused(name), "refused").await,
@@ -90,7 +85,10 @@ impl Refused<'_> {
     }
 
     /// The person did not go through with it there.
-    pub(super) async fn cancelled(&self) -> Result<Reply> {
+    pub(super) async fn cancelled(&self, refusal: Refusal) -> Result<Reply> {
+        if matches!(self.asked.purpose, OidcIntent::Test { .. } | OidcIntent::TestByLink) {
+            return self.by(refusal).await;
+        }
         self.app.metrics().provider_sign_in(&self.provider.key, "cancelled");
         let name = &self.provider.name;
         let sentence = format!("You cancelled signing in with {name}.");
@@ -101,7 +99,7 @@ impl Refused<'_> {
     fn came_from(&self) -> Result<String> {
         let next = oidc_request::next(&self.app.config().keys, self.asked)?;
         let page = match self.asked.purpose {
-            OidcIntent::SignIn | OidcIntent::Test { .. } => "/login",
+            OidcIntent::SignIn | OidcIntent::Test { .. } | OidcIntent::TestByLink => "/login",
             OidcIntent::StepUp { .. } => "/auth/confirm",
             OidcIntent::Link { .. } => return Ok("/me/providers".to_owned()),
         };

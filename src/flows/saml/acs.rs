@@ -18,7 +18,7 @@ use crate::{
     db::Tx,
     error::{Error, Result},
     jobs,
-    kinds::AuthMethod,
+    kinds::{AuthMethod, Protocol},
     model::{
         assertion,
         connection::{self, Connection, Mapping, upkeep},
@@ -247,7 +247,7 @@ async fn unsolicited(
     let Some(issuer) = origin.issuer.filter(|_| origin.in_response_to.is_none()) else {
         return Err(refuse("answers_nothing"));
     };
-    let found = app.read(move |conn| connection::unsolicited_from(conn, &issuer)).await?;
+    let found = app.read(move |conn| connection::unsolicited_from(conn, Protocol::Saml, &issuer)).await?;
     match found {
         Some(connection) => {
             let here = app.config().site.link("/");

@@ -1,4 +1,4 @@
-//! To the identity provider: after being asked first, to step up, and to try a connection.
+//! To the identity provider: after being asked first, and to try a connection, by whatever protocol.
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -12,22 +12,20 @@ use crate::{
     error::{Error, Errors, Result},
     ids::ConnectionId,
     model::{
-        connection, identity,
-        token::{SetUpConnection, SsoIntent},
+        connection,
+        token::{OidcIntent, SetUpConnection, SsoIntent},
     },
     saml::Reason,
     secret::Secret,
     web::{
-        Client, CurrentUser, Input, Query, SteppedUpMember, input::tick, member::SsoManage,
-        saml_request::send_authn_request, sso_request::Destination,
+        Client, Input, SteppedUpMember,
+        input::tick,
+        member::SsoManage,
+        oidc_request::{connected_provider, send_oidc_request},
+        saml_request::send_authn_request,
+        sso_request::Destination,
     },
 };
-
-/// Where to go after a step-up.
-#[derive(Deserialize)]
-pub(crate) struct StepUpQuery {
-    next: Option<String>,
-}
 
 /// The link by which a connection is set up.
 #[derive(Deserialize)]
@@ -59,22 +57,6 @@ pub(crate) async fn go(
     send_authn_request(&app, &client, &req, id, SsoIntent::SignIn, to).await
 }
 
-/// `GET /auth/saml/confirm?next=`: whoever has no password here confirms at their identity provider that it is them.
-pub(crate) async fn step_up(
-    me: CurrentUser,
-    client: Client,
-    req: HttpRequest,
-    query: Query<StepUpQuery>,
-    app: Data<App>,
-) -> Result<HttpResponse> {
-    let id = me.user.id.clone();
-    let connection = app.read(move |conn| identity::newest_connection(conn, &id)).await?;
-    let connection = connection.ok_or(Error::NotFound)?;
-    let purpose = SsoIntent::StepUp { user: me.user.id.clone(), session: me.session.id.clone() };
-    let to = Destination::new(query.next.as_deref(), false);
-    send_authn_request(&app, &client, &req, connection, purpose, to).await
-}
-
 /// `POST /organisations/{slug}/sso/{connection}/test`: an owner tries a connection. Nobody is signed in by it.
 pub(crate) async fn test(
     me: SteppedUpMember<SsoManage>,
@@ -90,7 +72,13 @@ pub(crate) async fn test(
             connection::owned(conn, &organisation.id, &id)
         })
         .await?;
-    let purpose = SsoIntent::Test { user: me.person()?.user.id.clone() };
+    let user = me.person()?.user.id.clone();
+    if connection.is_oidc() {
+        let provider = connected_provider(&app, connection.id, false).await?;
+        let (purpose, to) = (OidcIntent::Test { user }, Destination::default());
+        return send_oidc_request(&app, &client, &req, &provider, purpose, to, None).await;
+    }
+    let purpose = SsoIntent::Test { user };
     send_authn_request(&app, &client, &req, connection.id, purpose, Destination::default()).await
 }
 
@@ -102,14 +90,19 @@ pub(crate) async fn test_by_link(
     app: Data<App>,
 ) -> Result<HttpResponse> {
     let (actor, secret, now) = (client.actor(), form.token, app.now());
-    let connection = app
+    let (connection, is_oidc) = app
         .write(move |tx| {
             let connection = setup_link::open(tx.conn, &secret, now)?.connection;
             match connection.is_blank() {
                 true => Err(Error::Invalid(Errors::one("metadata", Reason::NoMetadata.sentence()))),
-                false => setup_link::note_test(tx, &actor, &secret),
+                false => setup_link::note_test(tx, &actor, &secret).map(|id| (id, connection.is_oidc())),
             }
         })
         .await?;
+    if is_oidc {
+        let provider = connected_provider(&app, connection, false).await?;
+        let (purpose, to) = (OidcIntent::TestByLink, Destination::default());
+        return send_oidc_request(&app, &client, &req, &provider, purpose, to, None).await;
+    }
     send_authn_request(&app, &client, &req, connection, SsoIntent::TestByLink, Destination::default()).await
 }

@@ -88,6 +88,7 @@ impl From<Handoff> for VerifiedIdentity {
             name: handoff.shown.as_deref().and_then(|name| user::Name::parse(name).ok()),
             role: handoff.role,
             groups: Vec::new(),
+            keeps_role: false,
         };
         Self {
             attempt: handoff.attempt,

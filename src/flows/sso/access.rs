@@ -74,3 +74,13 @@ pub(super) async fn find(
     let connection = app.read(move |conn| connection::owned(conn, &of, &id)).await?;
     Ok((organisation, connection))
 }
+
+/// The same where it has metadata of its own to give: a connection of SAML.
+pub(super) async fn find_saml(
+    me: &SsoAdmin,
+    path: (String, ConnectionId),
+    app: &App,
+) -> Result<(Organisation, Connection)> {
+    let found = find(me, path, app).await?;
+    if found.1.is_oidc() { Err(Error::NotFound) } else { Ok(found) }
+}

@@ -136,7 +136,7 @@ pub(crate) async fn attempt(
     let advice: &[Advice] = if attempt.outcome == Reason::NameFormat.code() { &NAME_ID } else { &[] };
     Ok(Reply::page(AttemptPage {
         organisation: (&organisation).into(),
-        connection: ConnectionView::new(connection, app.now()),
+        connection: ConnectionView::new(connection, app.now(), &app.config().site),
         attempt: AttemptView::new(&attempt, keys),
         detail: attempt.detail(keys)?,
         advice,

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::likes::LIKES;
+use super::{client_fields::ClientFields, likes};
 use crate::{
     error::Errors,
-    kinds::Role,
+    kinds::{Protocol, Role},
     model::connection::{Connection, Mapping, upkeep::Settings},
     saml::NamePolicy,
     web::input,
@@ -53,23 +53,31 @@ impl Source {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Form {
+    /// `saml`, which is meant where nothing is said, or `oidc`.
+    pub(super) protocol: String,
     /// The common identity provider whose names were filled in.
     pub(super) like: String,
     pub(super) name: String,
     #[serde(flatten)]
     pub(super) source: Source,
+    #[serde(flatten)]
+    pub(super) client: ClientFields,
     /// Whether the metadata is to come later, by a set-up link.
     #[serde(skip_serializing, deserialize_with = "input::tick")]
     pub(super) later: bool,
+    #[serde(alias = "emailClaim")]
     pub(super) email_attribute: String,
+    #[serde(alias = "nameClaim")]
     pub(super) name_attribute: String,
+    #[serde(alias = "groupsClaim")]
     pub(super) groups_attribute: String,
     /// One line each: `Admins = owner`.
     pub(super) roles: String,
     pub(super) default_role: String,
     /// In which format names are asked for: `any`, `persistent` or `email`.
     pub(super) name_format: String,
-    /// The attribute that identifies people; empty where the NameID does.
+    /// The attribute that identifies people; empty where the NameID does, or `sub`.
+    #[serde(alias = "subjectClaim")]
     pub(super) identifier: String,
     #[serde(deserialize_with = "input::tick")]
     pub(super) sends_unsigned: bool,
@@ -86,8 +94,9 @@ fn yes() -> bool {
 
 impl Form {
     /// A new connection, with the names of a common identity provider where one is named.
-    pub(crate) fn blank(like: Option<&str>) -> Self {
+    pub(crate) fn blank(protocol: Option<Protocol>, like: Option<&str>) -> Self {
         let form = Self {
+            protocol: protocol.as_ref().map(ToString::to_string).unwrap_or_default(),
             default_role: Role::Viewer.to_string(),
             name_format: NamePolicy::Any.to_string(),
             asks_second_factor: true,
@@ -99,6 +108,8 @@ impl Form {
     /// A connection as it is now.
     pub(crate) fn of(connection: &Connection, mapping: &Mapping) -> Self {
         Self {
+            protocol: connection.protocol.to_string(),
+            client: if connection.is_oidc() { ClientFields::of(connection) } else { ClientFields::default() },
             like: mapping.like.clone(),
             name: connection.name.clone(),
             source: Source {
@@ -132,24 +143,36 @@ impl Form {
 
     /// The same with the names of a common identity provider.
     pub(crate) fn filled_like(self, like: Option<&str>) -> Self {
-        match LIKES.iter().find(|one| Some(one.key) == like) {
+        match likes::find(self.protocol(), like) {
             None => self,
             Some(like) => Self {
                 like: like.key.to_owned(),
                 email_attribute: like.email.to_owned(),
                 name_attribute: like.shown.to_owned(),
                 groups_attribute: like.groups.to_owned(),
+                identifier: match like.identifier {
+                    "" => self.identifier,
+                    identifier => identifier.to_owned(),
+                },
                 ..self
             },
         }
     }
 
-    /// What it comes to, or what is wrong with it.
+    /// How the identity provider is spoken to.
+    pub(crate) fn protocol(&self) -> Protocol {
+        Protocol::from_word(self.protocol.trim()).unwrap_or(Protocol::Saml)
+    }
+
+    /// What it comes to, or what is wrong with it, but for what one protocol alone has.
     pub(crate) fn check(&self) -> Result<Settings, Errors> {
         let mut errors = Errors::default();
         let name = self.name.trim();
         if name.is_empty() || name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
             errors.add("name", "Give it a name of 1 to 80 characters, such as Okta.");
+        }
+        if !matches!(self.protocol.trim(), "" | "saml" | "oidc") {
+            errors.add("protocol", "Choose saml or oidc.");
         }
         let name_policy = match self.name_format.trim() {
             "" => Some(NamePolicy::Any),
@@ -187,9 +210,7 @@ impl Form {
             groups: self.groups_attribute.trim().to_owned(),
             roles,
             default_role,
-            like: LIKES
-                .iter()
-                .find(|one| one.key == self.like)
+            like: likes::find(self.protocol(), Some(&self.like))
                 .map_or_else(String::new, |one| one.key.to_owned()),
         };
         Ok(Settings {
@@ -200,6 +221,7 @@ impl Form {
             identifier: self.identifier.trim().to_owned(),
             allows_idp_initiated: self.allows_idp_initiated,
             asks_second_factor: self.asks_second_factor,
+            client: None,
         })
     }
 

@@ -3,47 +3,25 @@
 
 use serde::Serialize;
 
-use super::views::ServiceView;
+pub(crate) use super::like::Like;
+use super::{
+    like::{Value, Walkthrough},
+    likes_oidc,
+    views::{ClientView, ServiceView},
+};
+use crate::kinds::Protocol;
 
-/// An identity provider that many have, with the attributes it sends.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub(crate) struct Like {
-    /// In the address of the form.
-    pub(super) key: &'static str,
-    /// As its makers call it.
-    pub(super) name: &'static str,
-    pub(super) email: &'static str,
-    pub(super) shown: &'static str,
-    pub(super) groups: &'static str,
-    #[serde(skip)]
-    walkthrough: Walkthrough,
+/// Those that are known of a protocol.
+pub(super) fn known(protocol: Protocol) -> &'static [Like] {
+    match protocol {
+        Protocol::Saml => &LIKES,
+        Protocol::Oidc => &likes_oidc::LIKES,
+    }
 }
 
-/// How it is set up there.
-#[derive(Debug, Clone, Copy)]
-struct Walkthrough {
-    /// The way through its menus to a new application.
-    path: &'static str,
-    /// Its fields, each with what belongs in it.
-    fields: &'static [(&'static str, Value)],
-    /// How attributes are added.
-    attributes: &'static str,
-    /// Where its metadata is.
-    metadata: &'static str,
-}
-
-/// What belongs in a field.
-#[derive(Debug, Clone, Copy)]
-enum Value {
-    EntityId,
-    AcsUrl,
-    Metadata,
-    LogoutUrl,
-    /// A regular expression that the ACS URL alone fits.
-    AcsPattern,
-    /// Where our certificate is, as a file.
-    Certificate,
-    Text(&'static str),
+/// The one with this key.
+pub(super) fn find(protocol: Protocol, key: Option<&str>) -> Option<&'static Like> {
+    known(protocol).iter().find(|one| Some(one.key) == key)
 }
 
 /// How an identity provider is set up, with our own values.
@@ -64,9 +42,11 @@ pub(crate) struct FieldView {
 }
 
 impl WalkthroughView {
-    /// The one of the identity provider with this key.
-    pub(crate) fn of(like: Option<&str>, service: &ServiceView) -> Option<Self> {
-        let like = LIKES.iter().find(|one| Some(one.key) == like)?;
+    /// The one of the identity provider with this key: of an OpenID provider where there is a `client`.
+    pub(crate) fn of(like: &str, service: &ServiceView, client: Option<&ClientView>) -> Option<Self> {
+        let protocol = if client.is_some() { Protocol::Oidc } else { Protocol::Saml };
+        let like = find(protocol, Some(like))?;
+        let of_client = |value: fn(&ClientView) -> &String| client.map(value).cloned().unwrap_or_default();
         let Walkthrough { path, fields, attributes, metadata } = like.walkthrough;
         let value = |value: &Value| match value {
             Value::EntityId => service.entity_id.clone(),
@@ -75,6 +55,9 @@ impl WalkthroughView {
             Value::LogoutUrl => service.logout_url.clone(),
             Value::AcsPattern => format!("^{}$", service.acs_url.replace('.', "\\.").replace('/', "\\/")),
             Value::Certificate => service.certificate.clone(),
+            Value::RedirectUri => of_client(|client| &client.redirect_uri),
+            Value::BackChannelLogout => of_client(|client| &client.logout),
+            Value::Initiate => of_client(|client| &client.initiate),
             Value::Text(text) => (*text).to_owned(),
         };
         let fields = fields.iter().map(|(name, told)| FieldView { name, value: value(told) }).collect();
@@ -82,14 +65,15 @@ impl WalkthroughView {
     }
 }
 
-/// Those that are known here.
-pub(crate) const LIKES: [Like; 8] = [
+/// Those of SAML.
+const LIKES: [Like; 8] = [
     Like {
         key: "okta",
         name: "Okta",
         email: "email",
         shown: "displayName",
         groups: "groups",
+        identifier: "",
         walkthrough: Walkthrough {
             path: "Applications, Applications, Create App Integration, SAML 2.0",
             fields: &[
@@ -111,6 +95,7 @@ pub(crate) const LIKES: [Like; 8] = [
         email: "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress",
         shown: "http://schemas.microsoft.com/identity/claims/displayname",
         groups: "http://schemas.microsoft.com/ws/2008/06/identity/claims/groups",
+        identifier: "",
         walkthrough: Walkthrough {
             path: "Enterprise applications, New application, Create your own application, then Single sign-on, SAML, Basic \
                    SAML Configuration",
@@ -138,6 +123,7 @@ pub(crate) const LIKES: [Like; 8] = [
         email: "email",
         shown: "name",
         groups: "groups",
+        identifier: "",
         walkthrough: Walkthrough {
             path: "Admin console, Apps, Web and mobile apps, Add app, Add custom SAML app",
             fields: &[
@@ -157,6 +143,7 @@ pub(crate) const LIKES: [Like; 8] = [
         email: "urn:oid:1.2.840.113549.1.9.1",
         shown: "name",
         groups: "member",
+        identifier: "",
         walkthrough: Walkthrough {
             path: "Clients, Create client, Client type SAML",
             fields: &[
@@ -180,6 +167,7 @@ pub(crate) const LIKES: [Like; 8] = [
         email: "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress",
         shown: "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name",
         groups: "http://schemas.xmlsoap.org/claims/Group",
+        identifier: "",
         walkthrough: Walkthrough {
             path: "AD FS Management, Relying Party Trusts, Add Relying Party Trust, Claims aware, Import data about the \
                    relying party published online",
@@ -200,6 +188,7 @@ pub(crate) const LIKES: [Like; 8] = [
         email: "email",
         shown: "name",
         groups: "memberOf",
+        identifier: "",
         walkthrough: Walkthrough {
             path: "Administration, Applications, Add App, SAML Custom Connector (Advanced), then the Configuration tab",
             fields: &[
@@ -220,6 +209,7 @@ pub(crate) const LIKES: [Like; 8] = [
         email: "email",
         shown: "displayName",
         groups: "memberOf",
+        identifier: "",
         walkthrough: Walkthrough {
             path: "SSO Applications, Add New Application, Custom Application, Manage Single Sign-On (SSO) with SAML, then \
                    the SSO tab",
@@ -244,6 +234,7 @@ pub(crate) const LIKES: [Like; 8] = [
         email: "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress",
         shown: "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name",
         groups: "groups",
+        identifier: "",
         walkthrough: Walkthrough {
             path: "Applications, Applications, your application, Addons, SAML2 Web App, then the Settings tab",
             fields: &[
@@ -269,12 +260,15 @@ mod tests {
 
     #[test]
     fn what_is_filled_in_is_among_the_usual_names() {
-        for like in LIKES {
-            for (name, usual) in
-                [like.email, like.shown, like.groups].into_iter().zip(Mapping::DEFAULT_ATTRIBUTE_NAMES)
-            {
-                // The claim for the name that AD FS and Auth0 use means an account's name elsewhere.
-                assert!(usual.contains(&name) || name.ends_with("/claims/name"), "{}: {name}", like.name);
+        for (protocol, usual) in [
+            (Protocol::Saml, Mapping::DEFAULT_ATTRIBUTE_NAMES),
+            (Protocol::Oidc, Mapping::DEFAULT_CLAIM_NAMES),
+        ] {
+            for like in known(protocol) {
+                for (name, usual) in [like.email, like.shown, like.groups].into_iter().zip(usual) {
+                    // The claim for the name that AD FS and Auth0 use means an account's name elsewhere.
+                    assert!(usual.contains(&name) || name.ends_with("/claims/name"), "{}: {name}", like.name);
+                }
             }
         }
     }

@@ -5,14 +5,13 @@ use askama::Template;
 use serde::Serialize;
 
 use super::{
-    access::{SsoAdmin, count_question, find, path_of, write},
+    access::{SsoAdmin, count_question, find_saml, path_of, write},
     form::Source,
     views::{ConnectionView, OrganisationView},
 };
 use crate::{
     accounts::connections,
     app::App,
-    clock::Timestamp,
     error::{Error, Errors, Result},
     ids::ConnectionId,
     jobs, log,
@@ -20,7 +19,7 @@ use crate::{
         connection::{self, Connection},
         organisation::Organisation,
     },
-    saml::{self, IdentityProvider, Reason},
+    saml::{self, Certificate, IdentityProvider, Reason},
     web::{Document, Reply},
 };
 
@@ -98,6 +97,30 @@ fn invalid(field: &'static str, sentence: String) -> Error {
     Error::Invalid(Errors::one(field, sentence))
 }
 
+/// The certificates of a connection's metadata, and why it would be refused today. Of OpenID Connect there are keys in place of
+/// certificates: they are read where they are needed.
+pub(super) async fn certificates(
+    app: &App,
+    connection: Connection,
+) -> Result<(Vec<Certificate>, Option<&'static str>)> {
+    if connection.is_oidc() {
+        let problem = match connection.oidc_provider(&app.config().keys) {
+            Err(_) => Some("Its issuer, client ID or client secret is still missing."),
+            Ok(provider) => match jobs::issuers::known(app, &provider).await? {
+                None => Some("Its metadata could not be read yet."),
+                Some(_) => None,
+            },
+        };
+        return Ok((Vec::new(), problem));
+    }
+    let now = app.now();
+    let provider = log::spawn_blocking(move || connection.provider(now)).await;
+    Ok(match provider.map_err(Error::internal)? {
+        Ok(provider) => (provider.certificates, None),
+        Err(reason) => (Vec::new(), Some(reason.sentence())),
+    })
+}
+
 /// What to say of certificates that were left out; empty where none was.
 pub(super) fn left_out(provider: &IdentityProvider) -> String {
     match provider.left_out.as_slice() {
@@ -115,12 +138,12 @@ pub(crate) async fn metadata_form(
     path: Path<(String, ConnectionId)>,
     app: Data<App>,
 ) -> Result<Reply> {
-    let (organisation, connection) = find(&me, path.into_inner(), &app).await?;
+    let (organisation, connection) = find_saml(&me, path.into_inner(), &app).await?;
     let url = connection.metadata_url.clone().unwrap_or_default();
     Ok(Reply::page(MetadataPage::of(
+        &app,
         &organisation,
         connection,
-        app.now(),
         Source { metadata_url: url, ..Source::default() },
         Errors::default(),
     )))
@@ -128,13 +151,13 @@ pub(crate) async fn metadata_form(
 
 impl MetadataPage {
     fn of(
+        app: &App,
         organisation: &Organisation,
         connection: Connection,
-        now: Timestamp,
         source: Source,
         errors: Errors,
     ) -> Self {
-        let connection = ConnectionView::new(connection, now);
+        let connection = ConnectionView::new(connection, app.now(), &app.config().site);
         Self { organisation: organisation.into(), connection, source, errors }
     }
 }
@@ -146,7 +169,7 @@ pub(crate) async fn replace_metadata(
     Document(form): Document<Source>,
     app: Data<App>,
 ) -> Result<Reply> {
-    let (organisation, connection) = find(&me, path.into_inner(), &app).await?;
+    let (organisation, connection) = find_saml(&me, path.into_inner(), &app).await?;
     let to = format!("{}/{}", path_of(&organisation), connection.id);
     let before = connection.clone();
     let replaced = async {
@@ -169,7 +192,7 @@ pub(crate) async fn replace_metadata(
             Ok(Reply::done(to, format!("The new metadata is in use. Test the connection.{left_out}")))
         }
         Err(Error::Invalid(errors)) => {
-            let page = MetadataPage::of(&organisation, connection, app.now(), form, errors.clone());
+            let page = MetadataPage::of(&app, &organisation, connection, form, errors.clone());
             Ok(Reply::refused(page, Error::Invalid(errors)))
         }
         Err(error) => Err(error),
@@ -182,7 +205,7 @@ pub(crate) async fn read_now(
     path: Path<(String, ConnectionId)>,
     app: Data<App>,
 ) -> Result<Reply> {
-    let (organisation, connection) = find(&me, path.into_inner(), &app).await?;
+    let (organisation, connection) = find_saml(&me, path.into_inner(), &app).await?;
     let to = format!("{}/{}", path_of(&organisation), connection.id);
     if connection.metadata_url.is_none() {
         return Ok(Reply::done(to, "This connection has no link to read. Give it one."));
@@ -195,5 +218,5 @@ pub(crate) async fn read_now(
         None => "The metadata was read.".to_owned(),
         Some(why) => format!("The metadata could not be read: {why}"),
     };
-    Reply::done(to, message).with("connection", ConnectionView::new(read, now))
+    Reply::done(to, message).with("connection", ConnectionView::new(read, now, &app.config().site))
 }

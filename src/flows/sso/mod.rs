@@ -3,9 +3,13 @@
 
 mod access;
 mod attempts;
+mod client_fields;
+mod client_form;
 mod domains;
 mod form;
+mod like;
 mod likes;
+mod likes_oidc;
 mod metadata;
 mod settings;
 mod setup;
@@ -106,7 +110,7 @@ pub(crate) async fn overview(me: SsoAdmin, app: Data<App>) -> Result<Reply> {
 impl OverviewPage {
     async fn of(app: &App, organisation: Organisation, errors: Errors) -> Result<Self> {
         let service = ServiceView::of(app);
-        let (now, keys) = (app.now(), app.config().keys.clone());
+        let (now, keys, site) = (app.now(), app.config().keys.clone(), app.config().site.clone());
         app.read(move |conn| {
             let connections = connection::of(conn, &organisation.id)?;
             let owners = owners(conn, &organisation.id)?;
@@ -116,7 +120,10 @@ impl OverviewPage {
                 organisation: (&organisation).into(),
                 service: service.clone(),
                 domains: domains.into_iter().map(|one| DomainView::new(one, &connections, &owners)).collect(),
-                connections: connections.into_iter().map(|one| ConnectionView::new(one, now)).collect(),
+                connections: connections
+                    .into_iter()
+                    .map(|one| ConnectionView::new(one, now, &site))
+                    .collect(),
                 owners,
                 attempts: attempts.iter().map(|one| AttemptView::new(one, &keys)).collect(),
                 typed: String::new(),

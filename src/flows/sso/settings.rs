@@ -11,11 +11,12 @@ use serde::{Deserialize, Serialize};
 use super::{
     access::{SsoAdmin, find, owned, path_of, write},
     attempts::AttemptView,
+    client_form,
     form::Form,
-    likes::{LIKES, Like, WalkthroughView},
-    metadata::{left_out, read_metadata},
+    likes::{self, Like, WalkthroughView},
+    metadata::{certificates, left_out, read_metadata},
     steps::{self, AttributeView, Step},
-    views::{ConnectionView, OrganisationView, ServiceView},
+    views::{ClientView, ConnectionView, OrganisationView, ServiceView},
 };
 use crate::{
     accounts::{connections, service_keys, setup_link},
@@ -24,7 +25,7 @@ use crate::{
     db::Tx,
     error::{Error, Errors, Result},
     ids::ConnectionId,
-    kinds::Role,
+    kinds::{Protocol, Role},
     log,
     model::{
         audit::Actor,
@@ -46,6 +47,8 @@ const KEY_LIFE: TimeDelta = TimeDelta::days(3_650);
 pub(crate) struct NewPage {
     organisation: OrganisationView,
     service: ServiceView,
+    /// What an OpenID provider has to know, where one is to be connected.
+    client: Option<ClientView>,
     #[serde(rename = "connection")]
     form: Form,
     likes: &'static [Like],
@@ -90,24 +93,65 @@ pub(crate) struct ConnectionPage {
 pub(crate) struct Alike {
     like: Option<String>,
     group: Option<String>,
+    protocol: Option<String>,
 }
 
-/// `GET /organisations/{slug}/sso/new`
+/// `GET /organisations/{slug}/sso/new?protocol=&like=`: without either, the page asks for them first.
 pub(crate) async fn new(me: SsoAdmin, query: Query<Alike>, app: Data<App>) -> Result<Reply> {
     let organisation = owned(&me, &app).await?;
-    Ok(Reply::page(NewPage::of(&app, &organisation, Form::blank(query.like.as_deref()), Errors::default())))
+    let protocol = query.protocol.as_deref().and_then(Protocol::from_word);
+    let protocol = protocol.or(query.like.is_some().then_some(Protocol::Saml));
+    let form = Form::blank(protocol, query.like.as_deref());
+    Ok(Reply::page(NewPage::of(&app, &organisation, form, Errors::default())?))
 }
 
 impl NewPage {
-    fn of(app: &App, organisation: &Organisation, form: Form, errors: Errors) -> Self {
-        let (organisation, service) = (organisation.into(), ServiceView::of(app));
-        let walkthrough = WalkthroughView::of(Some(&form.like), &service);
-        Self { organisation, service, form, likes: &LIKES, walkthrough, roles: Role::ALL, errors }
+    fn of(app: &App, organisation: &Organisation, mut form: Form, errors: Errors) -> Result<Self> {
+        let (config, service, protocol) = (app.config(), ServiceView::of(app), form.protocol());
+        let client = match protocol {
+            Protocol::Saml => None,
+            Protocol::Oidc => {
+                let known = client_form::reserved(&config.keys, &organisation.id, &form.client.reserved);
+                let id = match known {
+                    Some(id) => id,
+                    None => {
+                        let (sealed, id) = client_form::reserve(&config.keys, &organisation.id)?;
+                        form.client.reserved = sealed;
+                        id
+                    }
+                };
+                Some(ClientView::of(&config.site, &id))
+            }
+        };
+        let walkthrough = WalkthroughView::of(&form.like, &service, client.as_ref());
+        let (organisation, likes) = (organisation.into(), likes::known(protocol));
+        Ok(Self { organisation, service, client, form, likes, walkthrough, roles: Role::ALL, errors })
+    }
+
+    /// Whether it is chosen how the identity provider is spoken to.
+    fn is_chosen(&self) -> bool {
+        !self.form.protocol.is_empty() || !self.errors.is_empty()
+    }
+
+    /// What can be chosen.
+    fn choices(&self) -> impl Iterator<Item = (&'static Protocol, &'static [Like])> {
+        Protocol::ALL.iter().map(|protocol| (protocol, likes::known(*protocol)))
     }
 
     /// Whether the rest of the settings is shown at once: something there is wrong, or differs from an empty form.
     fn opens_advanced(&self) -> bool {
-        let usual = ["name", "metadataUrl", "metadata", "entityId", "signInUrl", "certificate"];
+        let usual = [
+            "name",
+            "metadataUrl",
+            "metadata",
+            "entityId",
+            "signInUrl",
+            "certificate",
+            "issuer",
+            "clientId",
+            "clientSecret",
+            "secretExpires",
+        ];
         self.errors.iter().any(|(field, _)| Errors::is_field(field) && !usual.contains(&field))
     }
 }
@@ -122,11 +166,11 @@ pub(crate) async fn create(me: SsoAdmin, Document(form): Document<Form>, app: Da
                 true => format!("{} is ready to be set up. Create a set-up link.", made.name),
                 false => format!("{} is connected. Test it now.{left_out}", made.name),
             };
-            let view = ConnectionView::new(made, app.now());
+            let view = ConnectionView::new(made, app.now(), &app.config().site);
             Reply::done(to, message).status(StatusCode::CREATED).with("connection", view)
         }
         Err(Error::Invalid(errors)) => {
-            let page = NewPage::of(&app, &organisation, form, errors.clone());
+            let page = NewPage::of(&app, &organisation, form, errors.clone())?;
             Ok(Reply::refused(page, Error::Invalid(errors)))
         }
         Err(error) => Err(error),
@@ -139,6 +183,9 @@ async fn make(
     form: &Form,
     app: &App,
 ) -> Result<(Connection, String)> {
+    if form.protocol() == Protocol::Oidc {
+        return client_form::make(me, &organisation.id, form, app).await.map(|made| (made, String::new()));
+    }
     let settings = form.check().map_err(Error::Invalid)?;
     let (metadata, metadata_url, left_out) = match form.later {
         true => (String::new(), None, String::new()),
@@ -186,7 +233,7 @@ pub(crate) async fn show(
     app: Data<App>,
 ) -> Result<Reply> {
     let (organisation, connection) = find(&me, path.into_inner(), &app).await?;
-    let Alike { like, group } = query.into_inner();
+    let Alike { like, group, .. } = query.into_inner();
     let settings = Form::of(&connection, &connection.mapping()?);
     let settings = settings.filled_like(like.as_deref()).with_group(group.as_deref());
     Ok(Reply::page(ConnectionPage::of(&app, &organisation, connection, settings, Errors::default()).await?))
@@ -213,18 +260,17 @@ impl ConnectionPage {
         let details = attempts.iter().filter(|one| one.is_signed).filter_map(|one| one.detail(&keys).ok());
         let latest = details.into_iter().find(|detail| !detail.attributes.is_empty());
         let service = ServiceView::of(app);
-        let of_provider = connection.clone();
-        let provider = log::spawn_blocking(move || of_provider.provider(now)).await;
-        let (certificates, problem) = match provider.map_err(Error::internal)? {
-            Ok(provider) => (provider.certificates, None),
-            Err(reason) => (Vec::new(), Some(reason.sentence())),
-        };
+        let (certificates, problem) = certificates(app, connection.clone()).await?;
+        let (protocol, connection_mapping) = (connection.protocol, connection.mapping()?);
+        let attributes = steps::attributes(&connection, &connection_mapping, latest.as_ref());
+        let steps = steps::steps(&connection, &domains);
+        let connection = ConnectionView::new(connection, now, &app.config().site);
         Ok(Self {
             organisation: organisation.into(),
-            steps: steps::steps(&connection, &domains),
-            attributes: steps::attributes(&connection, &connection.mapping()?, latest.as_ref()),
-            connection: ConnectionView::new(connection, now),
-            walkthrough: WalkthroughView::of(Some(&settings.like), &service),
+            steps,
+            attributes,
+            walkthrough: WalkthroughView::of(&settings.like, &service, connection.client.as_ref()),
+            connection,
             service,
             settings,
             certificates,
@@ -233,7 +279,7 @@ impl ConnectionPage {
             is_in_use,
             setup_link_until: setup_link_until.filter(|_| !is_in_use),
             attempts: attempts.iter().map(|one| AttemptView::new(one, &keys)).collect(),
-            likes: &LIKES,
+            likes: likes::known(protocol),
             roles: Role::ALL,
             errors,
         })
@@ -248,12 +294,16 @@ pub(crate) async fn save(
     app: Data<App>,
 ) -> Result<Reply> {
     let (organisation, connection) = find(&me, path.into_inner(), &app).await?;
-    let settings = match form.check() {
-        Ok(settings) => settings,
-        Err(errors) => {
+    let checked = match connection.protocol {
+        Protocol::Saml => form.check().map_err(Error::Invalid),
+        Protocol::Oidc => client_form::settle(&me, &form, &connection, &app).await,
+    };
+    let settings = match checked {
+        Err(Error::Invalid(errors)) => {
             let page = ConnectionPage::of(&app, &organisation, connection, form, errors.clone()).await?;
             return Ok(Reply::refused(page, Error::Invalid(errors)));
         }
+        checked => checked?,
     };
     let to = format!("{}/{}", path_of(&organisation), connection.id);
     let (now, before, of) = (app.now(), connection.clone(), organisation.id.clone());
@@ -273,7 +323,7 @@ pub(crate) async fn save(
         Some(_) => "Saved.",
         None => "Saved. Test the connection with its new settings.",
     };
-    Reply::done(to, message).with("connection", ConnectionView::new(saved, now))
+    Reply::done(to, message).with("connection", ConnectionView::new(saved, now, &app.config().site))
 }
 
 /// `DELETE /organisations/{slug}/sso/{connection}` and `POST …/remove`: ends it and every identity it vouched for.

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     attempts::AttemptView,
+    client_form,
     form::Form,
-    likes::{LIKES, Like, WalkthroughView},
-    metadata::{left_out, read_metadata},
+    likes::{self, Like, WalkthroughView},
+    metadata::{certificates, left_out, read_metadata},
     steps::{self, AttributeView},
     views::{ConnectionView, ServiceView},
 };
@@ -19,7 +20,7 @@ use crate::{
     clock::Timestamp,
     error::{Error, Errors, Result},
     ids::AttemptId,
-    log,
+    kinds::Protocol,
     model::{
         connection::Connection,
         sso_attempt::{self, Detail},
@@ -102,36 +103,28 @@ impl SetupPage {
         let detail = shown.map(|one| one.detail(keys)).transpose()?;
         let latest = tests.iter().filter_map(|one| one.detail(keys).ok());
         let latest = latest.into_iter().find(|detail| !detail.attributes.is_empty());
-        let (certificates, problem) = certificates(connection.clone(), now).await?;
+        let (certificates, problem) = certificates(app, connection.clone()).await?;
         let service = ServiceView::of(app);
+        let likes = likes::known(connection.protocol);
+        let attributes = steps::attributes(&connection, &connection.mapping()?, latest.as_ref());
+        let connection = ConnectionView::new(connection, now, &app.config().site);
         Ok(Self {
             organisation: organisation.name,
             expires_at,
-            attributes: steps::attributes(&connection, &connection.mapping()?, latest.as_ref()),
-            connection: ConnectionView::new(connection, now),
-            walkthrough: WalkthroughView::of(Some(&settings.like), &service),
+            attributes,
+            walkthrough: WalkthroughView::of(&settings.like, &service, connection.client.as_ref()),
+            connection,
             service,
             settings,
             certificates,
             problem,
             tests: tests.iter().map(|one| AttemptView::new(one, keys)).collect(),
             detail,
-            likes: &LIKES,
+            likes,
             token: token.reveal().to_owned(),
             errors,
         })
     }
-}
-
-async fn certificates(
-    connection: Connection,
-    now: Timestamp,
-) -> Result<(Vec<Certificate>, Option<&'static str>)> {
-    let provider = log::spawn_blocking(move || connection.provider(now)).await;
-    Ok(match provider.map_err(Error::internal)? {
-        Ok(provider) => (provider.certificates, None),
-        Err(reason) => (Vec::new(), Some(reason.sentence())),
-    })
 }
 
 /// `POST /sso/setup`: the identity provider, and how it tells who people are. What is left empty of the metadata stays.
@@ -145,7 +138,8 @@ pub(crate) async fn set_up(
     match change(&app, &client, &token, &opened.connection, &form).await {
         Ok((saved, left_out)) => {
             let message = format!("Saved. Test the sign-in.{left_out}");
-            Reply::done("/sso/setup", message).with("connection", ConnectionView::new(saved, app.now()))
+            Reply::done("/sso/setup", message)
+                .with("connection", ConnectionView::new(saved, app.now(), &app.config().site))
         }
         Err(Error::Invalid(errors)) => {
             let page = SetupPage::of(&app, opened, token, form, None, errors.clone()).await?;
@@ -162,12 +156,20 @@ async fn change(
     connection: &Connection,
     form: &Form,
 ) -> Result<(Connection, String)> {
-    let mut settings = form.check().map_err(Error::Invalid)?;
+    let checked = match connection.protocol {
+        Protocol::Saml => form.check(),
+        Protocol::Oidc => client_form::check(form, Some(connection), app),
+    };
+    let mut settings = checked.map_err(Error::Invalid)?;
     let kept = connection.mapping()?;
     (settings.mapping.roles, settings.mapping.default_role) = (kept.roles, kept.default_role);
     settings.allows_idp_initiated = connection.allows_idp_initiated;
     settings.asks_second_factor = connection.asks_second_factor;
     let keeps = !connection.is_blank() && form.source.says_nothing_beside(connection.metadata_url.as_deref());
+    if connection.is_oidc() {
+        client_form::examine(connection.id.as_str(), &settings, Some(connection), app).await?;
+    }
+    let keeps = keeps || connection.is_oidc();
     if let Some(errors) = form.source.contradiction(connection.metadata_url.as_deref()) {
         return Err(Error::Invalid(errors));
     }

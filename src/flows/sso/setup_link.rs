@@ -51,7 +51,7 @@ pub(crate) async fn make_setup_link(
             .await?;
     let page = SetupLinkPage {
         organisation: (&organisation).into(),
-        connection: ConnectionView::new(connection, app.now()),
+        connection: ConnectionView::new(connection, app.now(), &app.config().site),
         link: app.config().site.link(&format!("/sso/setup?token={}", secret.reveal())),
         expires_at,
     };
@@ -85,5 +85,5 @@ pub(crate) async fn switch_on(
     })
     .await?;
     let message = format!("{} is turned on.", on.name);
-    Reply::done(to, message).with("connection", ConnectionView::new(on, app.now()))
+    Reply::done(to, message).with("connection", ConnectionView::new(on, app.now(), &app.config().site))
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::{
     clock::Timestamp,
+    kinds::Protocol,
     model::{
         connection::{Connection, Mapping},
         domain::Domain,
@@ -66,8 +67,12 @@ pub(crate) fn attributes(
         let came = came(&names);
         AttributeView { says, is_required, names, came }
     };
-    let [email, name, groups] = mapping.attribute_names();
-    let identifier = connection.identifier().map(|name| view("What identifies a person", true, vec![name]));
+    let [email, name, groups] = mapping.attribute_names(connection.protocol);
+    let identifier = match connection.protocol {
+        Protocol::Saml => connection.identifier(),
+        Protocol::Oidc => Some(connection.subject_claim()),
+    };
+    let identifier = identifier.map(|name| view("What identifies a person", true, vec![name]));
     let usual =
         [view("Email address", true, email), view("Name", false, name), view("Groups", false, groups)];
     identifier.into_iter().chain(usual).collect()

@@ -5,11 +5,14 @@ use serde::Serialize;
 use crate::{
     app::App,
     clock::Timestamp,
+    config::Site,
     ids::ConnectionId,
+    kinds::Protocol,
     model::{
         connection::{Connection, upkeep},
         organisation::Organisation,
     },
+    oidc, urls,
 };
 
 /// The organisation that it is about.
@@ -42,8 +45,9 @@ pub(crate) struct ConnectionView {
     pub(super) metadata_url: Option<String>,
     pub(super) read_at: Timestamp,
     pub(super) read_error: Option<String>,
-    pub(super) expires_at: Timestamp,
-    pub(super) expires_in_days: i64,
+    /// When nobody can sign in by it any more; nothing where that is not known to come.
+    pub(super) expires_at: Option<Timestamp>,
+    pub(super) expires_in_days: Option<i64>,
     pub(super) tested_at: Option<Timestamp>,
     /// How many responses came that the identity provider had not signed.
     pub(super) unsigned_responses: i32,
@@ -52,6 +56,34 @@ pub(crate) struct ConnectionView {
     pub(super) is_blank: bool,
     /// Whether a set-up link or somebody else changed it, and no owner has turned it on since.
     pub(super) is_paused: bool,
+    pub(super) protocol: Protocol,
+    /// Whether people can step up there, as the last test showed; always with SAML.
+    pub(super) can_step_up: bool,
+    /// What an OpenID provider has to know.
+    #[serde(flatten)]
+    pub(super) client: Option<ClientView>,
+}
+
+/// What an OpenID provider has to be told about this site, for one connection.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct ClientView {
+    /// The redirect URI (RFC 6749 §3.1.2).
+    #[serde(rename = "callback")]
+    pub(super) redirect_uri: String,
+    /// Where it posts a logout (OpenID Connect Back-Channel Logout §2.2).
+    pub(super) logout: String,
+    /// Where a sign-in begins that begins there (OpenID Connect Core §4).
+    pub(super) initiate: String,
+}
+
+impl ClientView {
+    pub(super) fn of(site: &Site, id: &ConnectionId) -> Self {
+        Self {
+            redirect_uri: site.link(&urls::oidc_redirect(id.as_str())),
+            logout: site.link(&urls::oidc_logout(id.as_str())),
+            initiate: site.link(urls::OIDC_INITIATE),
+        }
+    }
 }
 
 impl From<&Organisation> for OrganisationView {
@@ -74,30 +106,47 @@ impl ServiceView {
 }
 
 impl ConnectionView {
-    pub(super) fn new(connection: Connection, now: Timestamp) -> Self {
+    pub(super) fn new(connection: Connection, now: Timestamp, site: &Site) -> Self {
+        let (is_oidc, ends_at) = (connection.is_oidc(), connection.ends_at());
         Self {
+            protocol: connection.protocol,
+            can_step_up: !is_oidc || connection.can_step_up,
+            client: is_oidc.then(|| ClientView::of(site, &connection.id)),
             fingerprint: connection.fingerprint(),
             is_blank: connection.is_blank(),
             is_paused: connection.is_paused,
-            expires_in_days: (connection.expires_at - now).num_days(),
+            expires_in_days: ends_at.map(|at| (at - now).num_days()),
             id: connection.id,
             name: connection.name,
+            metadata_url: match is_oidc && !connection.issuer.is_empty() {
+                true => Some(oidc::metadata_url(&connection.issuer)),
+                false => connection.metadata_url,
+            },
             issuer: connection.issuer,
-            metadata_url: connection.metadata_url,
             read_at: connection.read_at,
             read_error: connection.read_error,
-            expires_at: connection.expires_at,
+            expires_at: ends_at,
             tested_at: connection.tested_at,
             unsigned_responses: connection.unsigned_responses,
             created_at: connection.created_at,
         }
     }
 
+    /// What stops working when it expires.
+    pub(super) fn what_ends(&self) -> &'static str {
+        if self.client.is_some() { "client secret" } else { "last certificate" }
+    }
+
+    /// What its owners do about it.
+    pub(super) fn mends(&self) -> &'static str {
+        if self.client.is_some() { "Give it a new one" } else { "Give it new metadata" }
+    }
+
     pub(super) fn is_expiring(&self) -> bool {
-        !self.is_blank && self.expires_in_days <= i64::from(upkeep::WARNINGS[0])
+        !self.is_blank && self.expires_in_days.is_some_and(|days| days <= i64::from(upkeep::WARNINGS[0]))
     }
 
     pub(super) fn is_expired(&self, now: &Timestamp) -> bool {
-        !self.is_blank && self.expires_at <= *now
+        !self.is_blank && self.expires_at.is_some_and(|at| at <= *now)
     }
 }

@@ -15,12 +15,13 @@ struct CertificateExpires<'a> {
     connection: &'a str,
     when: &'a str,
     is_over: bool,
+    is_secret: bool,
 }
 
 email_templates!(CertificateExpires, "mail/certificate_expires.txt", "mail/certificate_expires.html");
 
 /// Tells an owner that people cannot sign in through a connection from `when` (`21 November 2026, 14:05 UTC`) on, or since
-/// then. `path` leads to the connection.
+/// then: its last certificate expires, or its client secret. `path` leads to the connection.
 ///
 /// # Errors
 /// When a template cannot be rendered.
@@ -29,10 +30,11 @@ pub(crate) fn certificate_expires(
     to: &EmailAddress,
     name: &str,
     (organisation, connection): (&str, &str),
-    (when, is_over): (&str, bool),
+    (when, is_over, is_secret): (&str, bool, bool),
     path: &str,
 ) -> askama::Result<Email> {
     let words = CertificateExpires {
+        is_secret,
         head: EmailHeader::of(site, name),
         link: site.link(path),
         organisation: plain(organisation).unwrap_or("your organisation"),

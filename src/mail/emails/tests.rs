@@ -163,12 +163,19 @@ fn all() -> Vec<Email> {
             &ada,
             "Ada",
             ("Acme", "Okta"),
-            ("today", false),
+            ("today", false, false),
             "/organisations/acme/sso",
         )
         .unwrap(),
-        certificate_expires(&site, &ada, "Ada", ("Acme", "Okta"), ("today", true), "/organisations/acme/sso")
-            .unwrap(),
+        certificate_expires(
+            &site,
+            &ada,
+            "Ada",
+            ("Acme", "Okta"),
+            ("today", true, true),
+            "/organisations/acme/sso",
+        )
+        .unwrap(),
         domain_record_gone(
             &site,
             &ada,

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    kinds::Role,
+    kinds::{Protocol, Role},
     mail::EmailAddress,
     model::name::Name,
+    oidc::Claims,
     saml::{NameFormat, Statement},
 };
 
@@ -78,30 +79,66 @@ impl Mapping {
         ],
     ];
 
+    /// The claims that common OpenID providers use for the same (OpenID Connect Core §5.1).
+    pub(crate) const DEFAULT_CLAIM_NAMES: [&'static [&'static str]; 3] =
+        [&["email", "preferred_username", "upn"], &["name"], &["groups", "roles"]];
+
     /// The attributes that say who the person is. Each may have one value.
     pub(crate) fn identity_attributes(&self) -> Vec<String> {
-        [(&self.email, 0), (&self.name, 1)].into_iter().flat_map(|(name, kind)| names(name, kind)).collect()
+        let [email, name, _] = self.attribute_names(Protocol::Saml);
+        [email, name].concat()
     }
 
     /// The names that are looked for: of the address, the name, and the groups.
-    pub(crate) fn attribute_names(&self) -> [Vec<String>; 3] {
-        [names(&self.email, 0), names(&self.name, 1), names(&self.groups, 2)]
+    pub(crate) fn attribute_names(&self, protocol: Protocol) -> [Vec<String>; 3] {
+        let [email, name, groups] = match protocol {
+            Protocol::Saml => Self::DEFAULT_ATTRIBUTE_NAMES,
+            Protocol::Oidc => Self::DEFAULT_CLAIM_NAMES,
+        };
+        [names(&self.email, email), names(&self.name, name), names(&self.groups, groups)]
+    }
+
+    /// Who claims are about, and what they may do. Nobody asks whether the address is verified: the organisation speaks for its
+    /// own domains, and for nothing else.
+    pub(crate) fn claimed_profile(&self, claims: &Claims) -> MappedProfile {
+        let [email, name, groups] = self.attribute_names(Protocol::Oidc);
+        let groups: Vec<String> = groups
+            .iter()
+            .find(|name| claims.get(name).is_some())
+            .map(|name| claims.texts(name).into_iter().map(str::to_owned).collect())
+            .unwrap_or_default();
+        let keeps_role = groups.is_empty() && claims.has_left_groups_out();
+        MappedProfile {
+            email: email.iter().find_map(|name| EmailAddress::parse(claims.text(name)?).ok()),
+            name: name.iter().find_map(|name| Name::parse(claims.text(name)?).ok()),
+            // Of somebody new there is nothing to keep: the least, until their groups are told.
+            role: if keeps_role { Role::Viewer } else { self.role(&groups) },
+            groups,
+            keeps_role,
+        }
+    }
+
+    /// What somebody in these groups may do.
+    fn role(&self, groups: &[String]) -> Role {
+        let granted = self.roles.iter().filter(|(group, _)| groups.contains(group)).map(|(_, role)| *role);
+        most_powerful(granted).unwrap_or(self.default_role)
     }
 
     /// Who a statement is about, and what they may do.
     pub(crate) fn profile(&self, statement: &Statement) -> MappedProfile {
-        let first = |name: &str, kind| values(statement, name, kind).into_iter().next();
+        let [email, name, groups] = self.attribute_names(Protocol::Saml);
+        let first = |names: &[String]| values(statement, names).into_iter().next();
         let name_id = statement.name_id.as_ref();
         let named = name_id.filter(|one| NameFormat::from_uri(&one.format) == Some(NameFormat::Email));
         let named = named.map(|one| one.value.clone());
-        let address = first(&self.email, 0).or(named);
-        let groups = values(statement, &self.groups, 2);
-        let granted = self.roles.iter().filter(|(group, _)| groups.contains(group)).map(|(_, role)| *role);
+        let address = first(&email).or(named);
+        let groups = values(statement, &groups);
         MappedProfile {
             email: address.and_then(|address| EmailAddress::parse(&address).ok()),
-            name: first(&self.name, 1).and_then(|name| Name::parse(&name).ok()),
-            role: most_powerful(granted).unwrap_or(self.default_role),
+            name: first(&name).and_then(|name| Name::parse(&name).ok()),
+            role: self.role(&groups),
             groups,
+            keeps_role: false,
         }
     }
 }
@@ -118,22 +155,25 @@ pub(crate) struct MappedProfile {
     pub role: Role,
     /// The groups they are in.
     pub groups: Vec<String>,
+    /// Whether their groups were too many to be told: whoever is a member stays what they are.
+    #[serde(skip)]
+    pub keeps_role: bool,
 }
 
-fn names(name: &str, kind: usize) -> Vec<String> {
+fn names(name: &str, usual: &[&str]) -> Vec<String> {
     match name.trim() {
-        "" => Mapping::DEFAULT_ATTRIBUTE_NAMES[kind].iter().map(|name| (*name).to_owned()).collect(),
+        "" => usual.iter().map(|name| (*name).to_owned()).collect(),
         name => vec![name.to_owned()],
     }
 }
 
 /// The values of the first attribute that is there, by its name or by its name for people.
-fn values(statement: &Statement, name: &str, kind: usize) -> Vec<String> {
+fn values(statement: &Statement, names: &[String]) -> Vec<String> {
     let there = |name: &String| {
         let mut attributes = statement.attributes.iter();
         attributes.find(|one| one.name == *name || one.friendly_name.as_ref() == Some(name))
     };
-    names(name, kind).iter().find_map(there).map(|one| one.values.clone()).unwrap_or_default()
+    names.iter().find_map(there).map(|one| one.values.clone()).unwrap_or_default()
 }
 
 fn most_powerful(roles: impl Iterator<Item = Role>) -> Option<Role> {

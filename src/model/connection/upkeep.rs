@@ -3,7 +3,11 @@
 use chrono::TimeDelta;
 use diesel::prelude::*;
 
-use super::{Connection, Mapping, last_expiry, owned};
+use super::{
+    Connection, Mapping,
+    client::{self, ClientSettings},
+    last_expiry, owned,
+};
 use crate::{
     clock::Timestamp,
     db::{
@@ -21,7 +25,7 @@ pub(crate) const READ_EVERY: TimeDelta = TimeDelta::days(1);
 /// From one reading to the next at the least, where a signature does not fit.
 const READ_AGAIN_AFTER: TimeDelta = TimeDelta::hours(1);
 
-/// How many days before the last certificate expires its owners are warned, once each.
+/// How many days before the last certificate, or the client secret, expires its owners are warned, once each.
 pub(crate) const WARNINGS: [i32; 3] = [30, 7, 1];
 
 /// What an owner sets.
@@ -41,6 +45,24 @@ pub(crate) struct Settings {
     pub allows_idp_initiated: bool,
     /// Whether the second factor of an account here is asked for after it.
     pub asks_second_factor: bool,
+    /// What is set of a connection of OpenID Connect besides.
+    pub client: Option<ClientSettings>,
+}
+
+impl Settings {
+    /// Those of a connection of OpenID Connect of which nothing else is said.
+    pub(crate) fn of_client(name: String, mapping: Mapping, client: ClientSettings) -> Self {
+        Self {
+            name,
+            mapping,
+            sends_unsigned: false,
+            name_policy: NamePolicy::Any,
+            identifier: String::new(),
+            allows_idp_initiated: false,
+            asks_second_factor: true,
+            client: Some(client),
+        }
+    }
 }
 
 /// Sets a connection of the organisation, which has to be locked, anew. But for another name, it has to be tested again.
@@ -59,7 +81,12 @@ pub(crate) fn change(
             "People are known by it already. Make a new connection to identify them by something else.";
         return Err(Error::Invalid(Errors::one("identifier", sentence)));
     }
-    let is_same = before.mapping == mapping
+    let is_same_client = match new.client {
+        Some(client) if before.is_oidc() => client::change(tx, &before, client)?,
+        _ => true,
+    };
+    let is_same = is_same_client
+        && before.mapping == mapping
         && before.sends_unsigned == new.sends_unsigned
         && before.name_policy == new.name_policy
         && before.identifier == new.identifier
@@ -200,13 +227,13 @@ pub(crate) fn take_turn(tx: &mut Tx, connection: &Connection) -> Result<bool> {
     Ok(taken == 1)
 }
 
-/// Connections whose last certificate expires soon.
+/// Connections whose last certificate, or whose client secret, expires soon.
 pub(crate) fn expiring(conn: &mut Conn, now: Timestamp) -> Result<Vec<Connection>> {
     let soon = now + TimeDelta::days(i64::from(WARNINGS[0]));
     let unwarned = connections::warned_days.is_null().or(connections::warned_days.gt(WARNINGS[2]));
     Ok(connections::table
         .filter(connections::expires_at.le(soon))
-        .filter(connections::metadata.ne(""))
+        .filter(connections::metadata.ne("").or(connections::client_id.is_not_null()))
         .filter(unwarned)
         .order((connections::expires_at, connections::id))
         .select(Connection::as_select())

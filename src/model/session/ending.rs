@@ -156,6 +156,30 @@ pub(crate) fn of_sid(conn: &mut Conn, sid_hash: &str) -> Result<Vec<(SessionId, 
     Ok(theirs.select((sessions::id, sessions::user_id)).load(conn)?)
 }
 
+/// The sessions that came by a connection of OpenID Connect from this one at its provider, and whose they are: what is not told of
+/// it may be anything.
+pub(crate) fn of_oidc(
+    conn: &mut Conn,
+    connection: &ConnectionId,
+    subject_hash: Option<&str>,
+    sid_hash: Option<&str>,
+) -> Result<Vec<(SessionId, UserId)>> {
+    let found = (sessions::id, sessions::user_id);
+    let theirs = sessions::table.filter(sessions::connection_id.eq(connection));
+    Ok(match (subject_hash, sid_hash) {
+        (Some(subject), Some(sid)) => theirs
+            .filter(sessions::name_id_hash.eq(subject))
+            .filter(sessions::sid_hash.eq(sid))
+            .select(found)
+            .load(conn)?,
+        (None, Some(sid)) => theirs.filter(sessions::sid_hash.eq(sid)).select(found).load(conn)?,
+        (Some(subject), None) => {
+            theirs.filter(sessions::name_id_hash.eq(subject)).select(found).load(conn)?
+        }
+        (None, None) => Vec::new(),
+    })
+}
+
 /// The sessions that came by this identity at a provider, and whose they are.
 pub(crate) fn of_identity(
     conn: &mut Conn,

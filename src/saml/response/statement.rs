@@ -112,6 +112,8 @@ text_enum! {
         Email => "email",
         /// The value of the attribute that its connection identifies people by.
         Attribute => "attribute",
+        /// The claim that identifies people at a connection of OpenID Connect.
+        Subject => "subject",
     }
 }
 

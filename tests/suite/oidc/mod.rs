@@ -1,5 +1,8 @@
-//! Signing in with a provider of the settings, against one that runs inside the test.
+//! Signing in with a provider of the settings, or of an organisation, against one that runs inside the test.
 
+mod connection_logout;
+pub mod connections;
+mod connections_coming;
 mod provider;
 mod refused;
 

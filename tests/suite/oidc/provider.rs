@@ -38,7 +38,9 @@ struct Inner {
     issuer: String,
     signer: Signer,
     grants: BTreeMap<String, Grant>,
-    userinfo: Value,
+    /// What it is told to say; else who was last in a token.
+    userinfo: Option<Value>,
+    last: Value,
     asked: BTreeMap<String, usize>,
     is_down: bool,
 }
@@ -61,7 +63,11 @@ pub struct Request(BTreeMap<String, String>);
 
 impl Request {
     pub fn of(answer: &Answer) -> Self {
-        let location = answer.location().unwrap_or_else(|| panic!("{}: {}", answer.request, answer.body));
+        Self::at(answer.location().unwrap_or_else(|| panic!("{}: {}", answer.request, answer.body)))
+    }
+
+    /// The one that this address carries.
+    pub fn at(location: &str) -> Self {
         let (_, query) = location.split_once('?').unwrap();
         Self(form_urlencoded::parse(query.as_bytes()).into_owned().collect())
     }
@@ -104,7 +110,8 @@ impl Provider {
             issuer: issuer.clone(),
             signer: Signer::new("first"),
             grants: BTreeMap::new(),
-            userinfo: Value::Null,
+            userinfo: None,
+            last: Value::Null,
             asked: BTreeMap::new(),
             is_down: false,
         }));
@@ -141,7 +148,7 @@ impl Provider {
     }
 
     pub fn says(&self, userinfo: Value) {
-        self.inner.lock().unwrap().userinfo = userinfo;
+        self.inner.lock().unwrap().userinfo = Some(userinfo);
     }
 
     /// How often a path was asked for.
@@ -152,6 +159,7 @@ impl Provider {
     /// What an honest token says of somebody, in answer to a request.
     pub fn claims(&self, app: &TestApp, request: &Request, who: &Value) -> Value {
         let now = app.clock.now().unix();
+        self.inner.lock().unwrap().last = json!({"sub": who["sub"]});
         let mut claims = json!({
             "iss": self.issuer, "aud": CLIENT, "nonce": request.get("nonce"), "iat": now, "exp": now + 300,
         });
@@ -172,7 +180,8 @@ impl Provider {
         };
         inner.grants.insert(code.clone(), grant);
         let query = [("code", code.as_str()), ("state", request.get("state")), ("iss", &inner.issuer)];
-        format!("/auth/oidc/callback/acme?{}", serde_urlencoded::to_string(query).unwrap())
+        let redirect = url::Url::parse(request.get("redirect_uri")).unwrap();
+        format!("{}?{}", redirect.path(), serde_urlencoded::to_string(query).unwrap())
     }
 
     /// Somebody leaves for it by this path, and is who they say. Returns the way back.
@@ -210,7 +219,7 @@ async fn respond(req: HttpRequest, body: web::Bytes, inner: web::Data<Mutex<Inne
             "authorization_response_iss_parameter_supported": true,
         })),
         "/keys" => HttpResponse::Ok().json(json!({"keys": [inner.signer.jwk]})),
-        "/userinfo" => HttpResponse::Ok().json(&inner.userinfo),
+        "/userinfo" => HttpResponse::Ok().json(inner.userinfo.as_ref().unwrap_or(&inner.last)),
         "/token" => {
             let form: BTreeMap<String, String> = form_urlencoded::parse(&body).into_owned().collect();
             let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();

@@ -6,6 +6,7 @@
 mod gate;
 mod ground;
 mod keys;
+mod mock;
 mod oidc;
 mod recipes;
 mod signing_in;

@@ -64,7 +64,7 @@ async fn each_walk_through_has_its_console_s_own_names_beside_the_values() {
         consoles.iter().flat_map(|(_, acs_url, entity_id)| [*acs_url, *entity_id]).collect();
     assert_eq!(names.len(), 16, "no two are alike");
     browser
-        .get(NEW)
+        .get(&format!("{NEW}?protocol=saml"))
         .await
         .is(200)
         .says("Values to copy into your identity provider")

@@ -172,9 +172,13 @@ async fn what_opened_with_an_identity_ends_with_it_and_with_the_providers_own_se
     });
     removed.await.unwrap();
     assert_eq!(live(&test).await, 0);
+    let waiting =
+        async || test.app.read(|conn| Ok(outbox::table.count().get_result::<i64>(conn)?)).await.unwrap();
+    let before = waiting().await;
     let forgot = || test.app.write(|tx| forget_one_of(tx, &Actor::operator(), "github"));
     assert!(forgot().await.unwrap(), "an operator takes the last one too");
     assert!(!forgot().await.unwrap());
+    assert_eq!(waiting().await, before + 1, "its owner is told");
 }
 
 #[actix_web::test]

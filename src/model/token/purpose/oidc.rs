@@ -4,7 +4,7 @@
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-use super::Purpose;
+use super::{Purpose, SsoIntent};
 use crate::{
     config::Lifetimes,
     ids::{ConnectionId, SessionId, UserId},
@@ -63,6 +63,8 @@ pub(crate) enum OidcIntent {
         /// Which owner tries it.
         user: UserId,
     },
+    /// The same by the bearer of a set-up link.
+    TestByLink,
     /// To connect the identity with the account of this session.
     Link {
         /// Whose session.
@@ -70,6 +72,19 @@ pub(crate) enum OidcIntent {
         /// Which one.
         session: SessionId,
     },
+}
+
+impl OidcIntent {
+    /// The same at an organisation's connection; nothing where it is asked of providers of the settings only.
+    pub(crate) fn at_connection(&self) -> Option<SsoIntent> {
+        Some(match self.clone() {
+            Self::SignIn => SsoIntent::SignIn,
+            Self::StepUp { user, session } => SsoIntent::StepUp { user, session },
+            Self::Test { user } => SsoIntent::Test { user },
+            Self::TestByLink => SsoIntent::TestByLink,
+            Self::Link { .. } => return None,
+        })
+    }
 }
 
 impl Purpose for OidcRequest {
