@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use crate::{
-    accounts::{api_keys::Rates, permissions},
+    accounts::{api_keys::Rates, permissions, signing_keys::KeptRing},
     clock::{Clock, Timestamp},
     config::{Config, MailRoute, example_permissions},
     db::{Conn, Database, Tx},
@@ -55,6 +55,7 @@ struct Inner {
     exchanges: Semaphore,
     key_rates: Rates,
     notes: Arc<Semaphore>,
+    signing_keys: KeptRing,
 }
 
 impl App {
@@ -78,6 +79,7 @@ impl App {
             exchanges: Semaphore::new(EXCHANGES),
             key_rates: Rates::default(),
             notes: Arc::new(Semaphore::new(NOTES)),
+            signing_keys: KeptRing::default(),
             metrics: Metrics::new(hasher.gauge())?,
             passkeys: RelyingParty::of(&config.site)?,
             config: Arc::new(config),
@@ -167,6 +169,11 @@ impl App {
     /// How often API keys are used, and wrong ones tried.
     pub(crate) fn key_rates(&self) -> &Rates {
         &self.0.key_rates
+    }
+
+    /// The keys for tokens, as they were read last: see [`crate::jobs::signing_keys::ring`].
+    pub(crate) fn signing_keys(&self) -> &KeptRing {
+        &self.0.signing_keys
     }
 
     /// A read: one connection. On SQLite what a request reads before it waits is of one moment; elsewhere each statement

@@ -152,6 +152,10 @@ pub(crate) mod of {
         Note,
         /// An application.
         Application,
+        /// What somebody lets an application do.
+        Grant,
+        /// What an application is to be told.
+        Delivery,
         /// An API key.
         ApiKey,
         /// A running process of this program.
@@ -175,6 +179,10 @@ pub(crate) type RoleId = Id<of::CustomRole>;
 pub(crate) type InvitationId = Id<of::Invitation>;
 /// An application's id.
 pub(crate) type ApplicationId = Id<of::Application>;
+/// The id of what somebody lets an application do.
+pub(crate) type GrantId = Id<of::Grant>;
+/// The id of what an application is to be told.
+pub(crate) type DeliveryId = Id<of::Delivery>;
 /// An API key's id; not its secret.
 pub(crate) type ApiKeyId = Id<of::ApiKey>;
 /// A connection's id.

@@ -2,6 +2,7 @@
 
 mod elsewhere;
 mod entry;
+mod of_applications;
 mod of_organisations;
 
 use std::{collections::BTreeMap, sync::OnceLock};
@@ -190,10 +191,13 @@ pub fn entries() -> Vec<Entry> {
         get("/readyz", "a row can be written; else 503 with the `reason`", health::ready),
         get("/metrics", "Prometheus text, for `METRICS_FROM`", metrics::show),
         get("/.well-known/change-password", "where password managers send people: to `/me/password`", well_known::change_password),
+        get("/.well-known/openid-configuration", "this site as an OpenID provider (OpenID Connect Discovery 1.0)", well_known::openid_configuration),
+        get("/.well-known/oauth-authorization-server", "the same (RFC 8414)", well_known::openid_configuration),
         get("/.well-known/passkey-endpoints", "where password managers send people: `{enroll, manage}`", well_known::passkey_endpoints),
         post("/csp-reports", "browsers tell what a page's policy forbade: `{counted}`", csp_reports::create),
         get("/static/{name}", "stylesheet, script, logo", assets::serve),
     ];
+    entries.extend(of_applications::entries());
     entries.extend(of_organisations::entries());
     entries.extend(development());
     entries

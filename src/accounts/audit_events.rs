@@ -3,12 +3,12 @@
 //! A use case that declares events and is not listed here fails a test, and so does an event that docs/security.md leaves out.
 
 use super::{
-    api_keys, applications, authentication, connections, containment, deletion, domains, email_change,
-    email_verification, factor_reset, factors, hand_over, identity_links, limits, magic_link, members,
-    open_invitations, organisation_audit, organisation_deletion, organisation_names, organisations, passkeys,
-    passwords, personal_data, policy_changes, profile, provider_identities, provider_sign_in, recovery_codes,
-    registration, roles, service_keys, session_cap, sessions, setup_link, sso_policy, step_up,
-    unverified_account,
+    api_keys, applications, authentication, clients, connections, containment, deletion, domains,
+    email_change, email_verification, factor_reset, factors, grants, hand_over, identity_links, limits,
+    magic_link, members, open_invitations, organisation_audit, organisation_deletion, organisation_names,
+    organisations, passkeys, passwords, personal_data, policy_changes, profile, provider_identities,
+    provider_sign_in, recovery_codes, registration, roles, service_keys, session_cap, sessions, setup_link,
+    signing_keys, sso_policy, step_up, unverified_account,
 };
 use crate::{
     db::Tx,
@@ -52,7 +52,10 @@ const ALL: &[&[EventKind]] = &[
     organisation_audit::Event::KINDS,
     api_keys::Event::KINDS,
     applications::Event::KINDS,
+    clients::Event::KINDS,
+    grants::Event::KINDS,
     service_keys::Event::KINDS,
+    signing_keys::Event::KINDS,
     limits::Event::KINDS,
     personal_data::Event::KINDS,
     deletion::Event::KINDS,

@@ -11,10 +11,10 @@ use crate::{
     model::{
         api_key,
         audit::{self, audit_events},
-        domain, gate_session, identity, invitation, note, outbox, passkey,
+        consent, delivery, domain, gate_session, grant, identity, invitation, note, outbox, passkey,
         personal_data::PersonalData,
-        provider_identity, rate_limit, recovery_code, security_change, session, sign_in, sso_attempt, token,
-        totp, user,
+        provider_identity, rate_limit, recovery_code, refresh_token, security_change, session, sign_in,
+        sso_attempt, token, totp, user,
     },
 };
 
@@ -28,6 +28,10 @@ pub const ALL: &[&PersonalData] = &[
     &user::PERSONAL_DATA,
     &session::PERSONAL_DATA,
     &gate_session::PERSONAL_DATA,
+    &grant::PERSONAL_DATA,
+    &refresh_token::PERSONAL_DATA,
+    &consent::PERSONAL_DATA,
+    &delivery::PERSONAL_DATA,
     &sign_in::PERSONAL_DATA,
     &security_change::PERSONAL_DATA,
     &totp::PERSONAL_DATA,
@@ -59,6 +63,7 @@ pub const NON_PERSONAL_TABLES: &[(&str, &str)] = &[
     ("role_permissions", "what those roles allow"),
     ("connections", "the identity providers of organisations"),
     ("issuers", "what providers that people sign in with say about themselves"),
+    ("signing_keys", "what this site signs tokens for applications with"),
     ("service_keys", "the keys of this site towards them"),
     ("key_checks", "whether the secret key of this site is the right one"),
     ("schema_versions", "which version of the program made which table"),

@@ -1,41 +1,50 @@
 //! `vestibule app`: the applications behind this site. Every change is audited as an operator's.
 
+mod client;
+mod client_config;
 mod config;
 mod options;
+mod shown;
 mod trial;
 
-use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use clap::Subcommand;
+use serde_json::json;
 
-use self::options::{Changes, parse_name};
+use self::{
+    client::ClientChanges,
+    options::{Changes, Which, parse_name},
+    shown::{state, told},
+};
 use super::{
     out::{self, say},
     outcome::{Outcome, refused, sentence},
 };
 use crate::{
-    accounts::applications,
+    accounts::{applications, clients},
     app::App,
-    clock::Timestamp,
-    db::{Conn, Tx},
+    db::Tx,
     error::{Error, Result},
     model::{
-        application::{self, Application, parse_host},
+        application::{self, Application, Kind, client::Client, parse_host},
         audit::Actor,
-        organisation,
     },
 };
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Add an application: a host before which a proxy asks this site.
+    /// Add an application: a host before which a proxy asks this site, or one that signs people in by OpenID Connect.
     Add {
-        /// Its host, as visitors type it, with the port where there is one.
+        /// A gate's host, as visitors type it, with the port where there is one; else the application's name.
         host: String,
-        /// What it is: `gate`, a host that a proxy guards.
-        #[arg(long, value_parser = ["gate"], default_value = "gate")]
-        kind: String,
+        /// What it is: `gate`, a host that a proxy guards; `web`, a site with a server; `browser`, a site whose scripts do it all;
+        /// `native`, a program on people's devices; `service`, a program that acts for itself.
+        #[arg(long, default_value = "gate", value_parser = |word: &str| Kind::from_word(word)
+            .ok_or("write gate, web, browser, native or service"))]
+        kind: Kind,
         #[command(flatten)]
         changes: Changes,
+        #[command(flatten)]
+        own: Box<ClientChanges>,
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -54,6 +63,16 @@ pub(crate) enum Command {
         which: Which,
         #[command(flatten)]
         changes: Changes,
+        #[command(flatten)]
+        own: Box<ClientChanges>,
+    },
+    /// Give an application another secret, and print it this once.
+    RotateSecret {
+        #[command(flatten)]
+        which: Which,
+        /// How long the secret before works on, or `none`.
+        #[arg(long, value_name = "SPAN", default_value = "24h")]
+        overlap: String,
     },
     /// Let nobody in any more.
     Disable(Which),
@@ -61,12 +80,12 @@ pub(crate) enum Command {
     Enable(Which),
     /// Remove an application. Everybody who is in is out.
     Remove(Which),
-    /// Print what to paste into the configuration of its proxy.
+    /// Print what to paste into the configuration of its proxy, or into the application itself.
     Config {
-        /// Its host.
+        /// A gate's host, or what another application calls itself (its client id).
         host: String,
-        /// Which proxy.
-        proxy: config::Proxy,
+        /// Which proxy, or which software.
+        software: config::Software,
         /// Where the application listens.
         #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8000")]
         upstream: String,
@@ -87,56 +106,92 @@ pub(crate) enum Command {
     },
 }
 
-/// Which application.
-#[derive(Debug, Args)]
-pub(crate) struct Which {
-    /// Its host.
-    host: String,
-    /// Print JSON.
-    #[arg(long)]
-    json: bool,
+/// An application that was asked for.
+enum Found {
+    Gate(Application),
+    Client(Client),
 }
 
 /// Runs one of them.
 pub(crate) async fn run(app: App, command: Command) -> Outcome {
     match command {
-        Command::Add { host, kind: _, changes, json } => add(&app, &host, changes, json).await,
+        Command::Add { host, kind: Kind::Gate, changes, own, json } => match own.is_any() {
+            true => {
+                refused("Some of these options are of applications that are no gate: say which with --kind.")
+            }
+            false => add(&app, &host, changes, json).await,
+        },
+        Command::Add { host, kind, changes, own, json } => {
+            client::add(&app, kind, &host, changes, *own, json).await
+        }
         Command::List { json } => list(&app, json).await,
-        Command::Show(which) => show(&app, &which).await,
-        Command::Set { which, changes } => {
-            let found = find(&app, &which.host).await?;
-            let after = sentence(read(&app, found.clone(), changes).await)?;
-            let words = ["is changed", "is so already"];
-            act(&app, &which, words, move |tx, before| {
-                applications::change(tx, &Actor::operator(), before, &after)
-            })
-            .await
-        }
-        Command::Disable(which) => {
-            let words = ["lets nobody in any more", "lets nobody in already"];
-            act(&app, &which, words, |tx, found| {
-                applications::set_disabled(tx, &Actor::operator(), found, true)
-            })
-            .await
-        }
-        Command::Enable(which) => {
-            let words = ["lets people in again", "lets people in already"];
-            act(&app, &which, words, |tx, found| {
-                applications::set_disabled(tx, &Actor::operator(), found, false)
-            })
-            .await
-        }
+        Command::Show(which) => match find_any(&app, &which.host).await? {
+            Found::Gate(found) => shown::show(&app, found, which.json).await,
+            Found::Client(found) => client::show(&app, found, which.json).await,
+        },
+        Command::Set { which, changes, own } => match find_any(&app, &which.host).await? {
+            Found::Client(found) => client::set(&app, &which, found, changes, *own).await,
+            Found::Gate(_) if own.is_any() => {
+                refused(format!("{} is a gate, and some of these options are not a gate's.", which.host))
+            }
+            Found::Gate(found) => {
+                let after = sentence(read(&app, found, changes).await)?;
+                let words = ["is changed", "is so already"];
+                act(&app, &which, words, move |tx, before| {
+                    applications::change(tx, &Actor::operator(), before, &after)
+                })
+                .await
+            }
+        },
+        Command::RotateSecret { which, overlap } => match find_any(&app, &which.host).await? {
+            Found::Client(found) => client::rotate_secret(&app, &which, found, &overlap).await,
+            Found::Gate(found) => refused(format!("{} is a gate, and has no secret.", found.host)),
+        },
+        Command::Disable(which) => set_disabled(&app, &which, true).await,
+        Command::Enable(which) => set_disabled(&app, &which, false).await,
         Command::Remove(which) => {
             let words = ["is removed", "is gone already"];
-            act(&app, &which, words, |tx, found| applications::remove(tx, &Actor::operator(), found)).await
+            match find_any(&app, &which.host).await? {
+                Found::Client(found) => {
+                    let remove = |tx: &mut Tx, found: &Client| clients::remove(tx, &Actor::operator(), found);
+                    client::act(&app, &which, found, words, remove).await
+                }
+                Found::Gate(_) => {
+                    let remove = |tx: &mut Tx, found: &Application| {
+                        applications::remove(tx, &Actor::operator(), found)
+                    };
+                    act(&app, &which, words, remove).await
+                }
+            }
         }
-        Command::Config { host, proxy, upstream, vestibule } => {
-            let found = find(&app, &host).await?;
-            config::print(&app, &found, proxy, &upstream, vestibule.as_deref())
-        }
+        Command::Config { host, software, upstream, vestibule } => match find_any(&app, &host).await? {
+            Found::Gate(found) => config::print(&app, &found, software, &upstream, vestibule.as_deref()),
+            Found::Client(found) => client_config::print(&app, &found, software),
+        },
         Command::Test { which, path, r#as } => {
             let found = find(&app, &which.host).await?;
             trial::run(&app, found, &path, r#as.as_deref(), which.json).await
+        }
+    }
+}
+
+async fn set_disabled(app: &App, which: &Which, is_disabled: bool) -> Outcome {
+    let words = match is_disabled {
+        true => ["lets nobody in any more", "lets nobody in already"],
+        false => ["lets people in again", "lets people in already"],
+    };
+    match find_any(app, &which.host).await? {
+        Found::Client(found) => {
+            let change = move |tx: &mut Tx, found: &Client| {
+                clients::set_disabled(tx, &Actor::operator(), found, is_disabled)
+            };
+            client::act(app, which, found, words, change).await
+        }
+        Found::Gate(_) => {
+            let change = move |tx: &mut Tx, found: &Application| {
+                applications::set_disabled(tx, &Actor::operator(), found, is_disabled)
+            };
+            act(app, which, words, change).await
         }
     }
 }
@@ -173,44 +228,6 @@ async fn add(app: &App, typed: &str, changes: Changes, as_json: bool) -> Outcome
     Ok(())
 }
 
-/// What there is to know of an application.
-fn told(conn: &mut Conn, found: &Application) -> Result<Value> {
-    let mut members = Vec::new();
-    for need in &found.needs.members {
-        let slug = match organisation::slug_of(conn, &need.organisation) {
-            Ok(slug) => slug,
-            // It was deleted: nobody belongs to it.
-            Err(Error::NotFound) => need.organisation.to_string(),
-            Err(error) => return Err(error),
-        };
-        members.push(need.role.as_ref().map_or(slug.clone(), |role| format!("{slug}:{role}")));
-    }
-    let by = |noted: &Option<(String, Timestamp)>| {
-        noted.as_ref().map(|(peer, at)| json!({ "address": peer, "at": at }))
-    };
-    let settings = &found.settings;
-    Ok(json!({
-        "id": found.id, "kind": found.kind, "host": found.host, "name": found.name,
-        "needs": {
-            "verified": true, "secondFactor": found.needs.second_factor, "recent": found.needs.max_age,
-            "members": members,
-        },
-        "open": settings.open, "style": settings.style, "user": settings.user,
-        "bearer": if settings.takes_keys { "on" } else { "off" },
-        "crossOrigin": settings.origins, "preflight": if settings.passes_preflight { "pass" } else { "refuse" },
-        "prefix": settings.prefix, "createdAt": found.created_at, "disabledAt": found.disabled_at,
-        "askedBy": by(&found.asked), "refusedPeer": by(&found.refused),
-    }))
-}
-
-fn state(found: &Application) -> String {
-    match (found.disabled_at, &found.asked) {
-        (Some(at), _) => format!("disabled since {}", at.iso()),
-        (None, Some((peer, _))) => format!("asked by {peer}"),
-        (None, None) => "never asked".to_owned(),
-    }
-}
-
 async fn list(app: &App, as_json: bool) -> Outcome {
     let all = app.read(|conn| {
         let all = application::all(conn)?.into_iter();
@@ -222,35 +239,11 @@ async fn list(app: &App, as_json: bool) -> Outcome {
             false => say!("{:<5} {:<40} {:<30} {}", found.kind, found.host, state(&found), found.name),
         }
     }
-    Ok(())
-}
-
-async fn show(app: &App, which: &Which) -> Outcome {
-    let found = find(app, &which.host).await?;
-    let shown = found.clone();
-    let told = sentence(app.read(move |conn| told(conn, &shown)).await)?;
-    if which.json {
-        say!("{told}");
-        return Ok(());
-    }
-    let list = |value: &Value| match value.as_array() {
-        Some(words) if !words.is_empty() => {
-            words.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
+    for (told, found) in sentence(app.read(client::all).await)? {
+        match as_json {
+            true => say!("{told}"),
+            false => say!("{}", client::line(&found)),
         }
-        _ => "none".to_owned(),
-    };
-    say!("{}  {}  {}", found.kind, found.host, found.name);
-    say!("  {}, added {}", state(&found), found.created_at.iso());
-    let factor = if found.needs.second_factor { ", a second factor" } else { "" };
-    let max_age = found.needs.max_age.map(|seconds| format!(", a sign-in at most {seconds} seconds old"));
-    say!("  needs a confirmed address{factor}{}", max_age.unwrap_or_default());
-    say!("  members of: {}", list(&told["needs"]["members"]));
-    say!("  open paths: {}", list(&told["open"]));
-    say!("  headers: {}, the user by {}", found.settings.style, found.settings.user);
-    say!("  API keys: {}", if found.settings.takes_keys { "taken" } else { "not taken" });
-    say!("  writes from: {}", list(&told["crossOrigin"]));
-    if let Some((peer, at)) = &found.refused {
-        say!("  refused: {peer} on {}, which TRUSTED_PROXIES does not name", at.iso());
     }
     Ok(())
 }
@@ -262,7 +255,16 @@ async fn find(app: &App, typed: &str) -> std::result::Result<Application, String
     found.ok_or_else(nothing)
 }
 
-/// Changes one application. `words`: what to say where that changed something, and where it did not.
+/// A gate at this host, or another application that calls itself so.
+async fn find_any(app: &App, typed: &str) -> std::result::Result<Found, String> {
+    let named = typed.to_owned();
+    if let Some(found) = sentence(app.read(move |conn| application::client::called(conn, &named)).await)? {
+        return Ok(Found::Client(found));
+    }
+    find(app, typed).await.map(Found::Gate)
+}
+
+/// Changes one gate. `words`: what to say where that changed something, and where it did not.
 async fn act<F>(app: &App, which: &Which, words: [&str; 2], change: F) -> Outcome
 where
     F: FnOnce(&mut Tx, &Application) -> Result<bool> + Send + 'static,

@@ -5,6 +5,7 @@ mod app;
 mod audit;
 mod doctor;
 mod jobs;
+mod keys;
 mod limits;
 mod organisation;
 mod out;
@@ -98,6 +99,11 @@ enum Command {
         #[command(subcommand)]
         command: api_key::Command,
     },
+    /// What tokens for applications are signed with: look at it, change it.
+    Keys {
+        #[command(subcommand)]
+        command: keys::Command,
+    },
     /// The providers that people sign in with, and the accounts there that open accounts here.
     Providers {
         #[command(subcommand)]
@@ -161,6 +167,7 @@ pub fn run() -> ExitCode {
         Command::Organisation { command } => with_app(config, |app| organisation::run(app, command)),
         Command::App { command } => with_app(config, |app| app::run(app, *command)),
         Command::ApiKey { command } => with_app(config, |app| api_key::run(app, command)),
+        Command::Keys { command } => with_app(config, |app| keys::run(app, command)),
         Command::Providers { command } => with_app(config, |app| providers::run(app, command)),
         Command::Permission { command } => with_app(config, |app| permission::run(app, command)),
         Command::Settings { json } => {

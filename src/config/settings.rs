@@ -264,6 +264,25 @@ pub const SETTINGS: &[Setting] = &[
         "three characters (a to z) that the secrets of new API keys begin with; older keys work on",
     ),
     setting(
+        "ACCESS_TOKEN_LIFE",
+        "10m",
+        "how long an access token of an [application](provider.md) is good, from 60s to 3600s",
+    ),
+    setting("ID_TOKEN_LIFE", "5m", "how long an ID token is good"),
+    setting("CODE_LIFE", "60s", "how long an application may take to exchange its code, up to 600s"),
+    setting("REFRESH_IDLE", "14d", "a refresh token ends after this long without use"),
+    setting("REFRESH_LIFE", "90d", "and with everything after it this long after the person allowed it"),
+    setting(
+        "REFRESH_GRACE",
+        "30s",
+        "how long a refresh token that was used gets the same answer again, up to 60s; after that its use counts as that of a copy",
+    ),
+    setting(
+        "SIGNING_KEY_LIFE",
+        "90d",
+        "how long a key signs tokens before the next one does, at least 172800s",
+    ),
+    setting(
         "FORMER_SLUG_LIFE",
         "90d",
         "how long a former short name leads to its organisation, and that of a deleted one stays taken",

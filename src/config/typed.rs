@@ -86,6 +86,20 @@ pub struct Lifetimes {
     pub key: TimeDelta,
     /// An API key at most; nothing where it need not expire.
     pub key_longest: Option<TimeDelta>,
+    /// An access token of the provider.
+    pub(crate) access_token: TimeDelta,
+    /// An ID token.
+    pub(crate) id_token: TimeDelta,
+    /// An authorization code.
+    pub(crate) code: TimeDelta,
+    /// A refresh token that is not used.
+    pub(crate) refresh_idle: TimeDelta,
+    /// A grant without a session, however often it is refreshed.
+    pub(crate) refresh: TimeDelta,
+    /// How long a spent refresh token gets the same answer again.
+    pub(crate) refresh_grace: TimeDelta,
+    /// A signing key in use.
+    pub(crate) signing_key: TimeDelta,
     /// A short name that an organisation had.
     pub former_slug: TimeDelta,
     /// From asking to be deleted to being deleted.

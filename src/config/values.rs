@@ -136,13 +136,18 @@ impl Reader {
         Some(self.span(name, default))
     }
 
-    /// From `0s`, which is the default, to this many seconds.
-    pub(crate) fn span_up_to(&mut self, name: &'static str, longest: i64) -> TimeDelta {
-        let text = self.text(name).unwrap_or_else(|| "0s".to_owned());
+    /// A span of so many seconds; `0s` where that is among them.
+    pub(crate) fn span_within(
+        &mut self,
+        name: &'static str,
+        default: &str,
+        seconds: RangeInclusive<i64>,
+    ) -> TimeDelta {
+        let text = self.text(name).unwrap_or_else(|| default.to_owned());
         self.held.insert(name, text.clone());
         let span = if text == "0s" { Some(TimeDelta::zero()) } else { parse_span(&text) };
-        span.filter(|span| span.num_seconds() <= longest).unwrap_or_else(|| {
-            self.problem(name, &text, &format!("0s to {longest}s"));
+        span.filter(|span| seconds.contains(&span.num_seconds())).unwrap_or_else(|| {
+            self.problem(name, &text, &format!("{}s to {}s", seconds.start(), seconds.end()));
             TimeDelta::zero()
         })
     }

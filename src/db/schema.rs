@@ -411,6 +411,79 @@ diesel::table! {
         asked_at -> Nullable<Timestamp>,
         refused_peer -> Nullable<Text>,
         refused_at -> Nullable<Timestamp>,
+        client_id -> Nullable<Text>,
+        secret_hash -> Nullable<Text>,
+        former_hash -> Nullable<Text>,
+        former_until -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    grants (id) {
+        id -> Text,
+        application_id -> Text,
+        user_id -> Text,
+        session_id -> Nullable<Text>,
+        kind -> Text,
+        scopes -> Text,
+        audience -> Text,
+        acr -> Text,
+        amr -> Text,
+        second_factor -> Nullable<Text>,
+        auth_time -> Timestamp,
+        device -> Text,
+        ip -> Text,
+        created_at -> Timestamp,
+        last_used_at -> Timestamp,
+        expires_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    refresh_tokens (hash) {
+        hash -> Text,
+        grant_id -> Text,
+        generation -> Integer,
+        created_at -> Timestamp,
+        expires_at -> Timestamp,
+        spent_at -> Nullable<Timestamp>,
+        next_hash -> Nullable<Text>,
+        answer -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    consents (user_id, application_id) {
+        user_id -> Text,
+        application_id -> Text,
+        scopes -> Text,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    deliveries (id) {
+        id -> Text,
+        application_id -> Text,
+        user_id -> Text,
+        sid -> Text,
+        created_at -> Timestamp,
+        due_at -> Timestamp,
+        attempts -> Integer,
+        parked_at -> Nullable<Timestamp>,
+        last_error -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    signing_keys (kid) {
+        kid -> Text,
+        algorithm -> Text,
+        state -> Text,
+        sealed -> Nullable<Text>,
+        public -> Text,
+        created_at -> Timestamp,
+        changed_at -> Timestamp,
     }
 }
 
@@ -476,9 +549,14 @@ diesel::joinable!(api_keys -> organisations (organisation_id));
 diesel::joinable!(api_keys -> users (user_id));
 diesel::joinable!(attempts -> connections (connection_id));
 diesel::joinable!(connections -> organisations (organisation_id));
+diesel::joinable!(deliveries -> applications (application_id));
 diesel::joinable!(domains -> organisations (organisation_id));
 diesel::joinable!(gate_sessions -> applications (application_id));
 diesel::joinable!(gate_sessions -> sessions (session_id));
+diesel::joinable!(consents -> applications (application_id));
+diesel::joinable!(grants -> applications (application_id));
+diesel::joinable!(grants -> sessions (session_id));
+diesel::joinable!(grants -> users (user_id));
 diesel::joinable!(identities -> connections (connection_id));
 diesel::joinable!(identities -> users (user_id));
 diesel::joinable!(invitations -> organisations (organisation_id));
@@ -489,6 +567,7 @@ diesel::joinable!(notes -> users (author_id));
 diesel::joinable!(passkeys -> users (user_id));
 diesel::joinable!(provider_identities -> users (user_id));
 diesel::joinable!(recovery_codes -> users (user_id));
+diesel::joinable!(refresh_tokens -> grants (grant_id));
 diesel::joinable!(role_permissions -> roles (role_id));
 diesel::joinable!(security_changes -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
@@ -527,4 +606,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     notes,
     applications,
     gate_sessions,
+    grants,
+    refresh_tokens,
+    consents,
+    deliveries,
+    signing_keys,
 );

@@ -1,5 +1,6 @@
 //! Verbs: each file one thing a person does, with its forms, pages and handlers. Flows never know each other.
 
+pub(crate) mod applications;
 pub(crate) mod audit;
 pub(crate) mod cancel_deletion;
 pub(crate) mod check;
@@ -35,6 +36,7 @@ pub(crate) mod methods;
 pub(crate) mod metrics;
 pub(crate) mod not_me;
 pub(crate) mod notes;
+pub(crate) mod oauth;
 pub(crate) mod oidc;
 pub(crate) mod organisations;
 pub(crate) mod passkeys;

@@ -5,10 +5,12 @@
 //! other node stopped.
 
 mod accounts;
+mod deliveries;
 pub(crate) mod issuers;
 mod outbox;
 mod run;
 mod schedule;
+pub(crate) mod signing_keys;
 pub mod sso;
 mod sweep;
 
@@ -165,6 +167,8 @@ async fn steps(job: Job, run: &mut Run<'_>) -> Result<(), Stop> {
         Job::Unconfirmed => accounts::unconfirmed(run).await,
         Job::FactorResets => accounts::factor_resets(run).await,
         Job::ApiKeys => accounts::api_keys(run).await,
+        Job::Deliveries => deliveries::run(run).await,
+        Job::SigningKeys => signing_keys::turn(run).await,
         Job::Sso => look_after_sso(run).await,
         Job::Sweep => sweep::all(run).await,
         Job::Vacuum => vacuum(run).await,

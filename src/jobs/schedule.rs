@@ -13,6 +13,10 @@ pub enum Job {
     FactorResets,
     /// Tells the owners of API keys that are about to end.
     ApiKeys,
+    /// Tells applications that sessions ended.
+    Deliveries,
+    /// Announces and changes the keys that tokens are signed with.
+    SigningKeys,
     /// Reads the metadata of identity providers anew, looks at the records of domains, and warns owners.
     Sso,
     /// Removes rows whose time is up.
@@ -23,11 +27,13 @@ pub enum Job {
 
 impl Job {
     /// All of them.
-    pub const ALL: [Job; 7] = [
+    pub const ALL: [Job; 9] = [
         Job::Deletions,
         Job::Unconfirmed,
         Job::FactorResets,
         Job::ApiKeys,
+        Job::Deliveries,
+        Job::SigningKeys,
         Job::Sso,
         Job::Sweep,
         Job::Vacuum,
@@ -40,6 +46,8 @@ impl Job {
             Job::Unconfirmed => "unconfirmed",
             Job::FactorResets => "factor-resets",
             Job::ApiKeys => "api-keys",
+            Job::Deliveries => "deliveries",
+            Job::SigningKeys => "signing-keys",
             Job::Sso => "sso",
             Job::Sweep => "sweep",
             Job::Vacuum => "vacuum",
@@ -57,6 +65,8 @@ impl Job {
                 "takes the second factors away from those who lost everything, after the delay"
             }
             Job::ApiKeys => "tells the owners of API keys that are about to end",
+            Job::Deliveries => "tells applications that sessions ended",
+            Job::SigningKeys => "announces and changes the keys that tokens are signed with",
             Job::Sso => "reads metadata of identity providers, looks at records of domains, warns owners",
             Job::Sweep => "removes sessions, links, counters, sign-ins and emails whose time is up",
             Job::Vacuum => "writes a SQLite file anew after a purge, so that nothing is left in it",
@@ -70,6 +80,8 @@ impl Job {
             Job::Unconfirmed => TimeDelta::hours(1),
             Job::FactorResets => TimeDelta::seconds(30),
             Job::ApiKeys => TimeDelta::minutes(30),
+            Job::Deliveries => TimeDelta::seconds(5),
+            Job::SigningKeys => TimeDelta::minutes(30),
             Job::Sso => TimeDelta::minutes(5),
             Job::Sweep => TimeDelta::minutes(10),
             // Until it is asked for.

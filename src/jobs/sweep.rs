@@ -8,8 +8,8 @@ use crate::{
     db::Tx,
     error::Result,
     model::{
-        api_key, assertion, audit, former_slug, gate_session, invitation, outbox, rate_limit, secret_key,
-        security_change, session, sign_in, token, totp,
+        api_key, assertion, audit, delivery, former_slug, gate_session, grant, invitation, outbox,
+        rate_limit, refresh_token, secret_key, security_change, session, sign_in, signing_key, token, totp,
     },
 };
 
@@ -20,6 +20,10 @@ type Broom = fn(&mut Tx, i64) -> Result<usize>;
 const BROOMS: &[(&str, Broom)] = &[
     ("sessions", session::sweep),
     ("gate_sessions", gate_session::sweep),
+    ("grants", grant::sweep),
+    ("refresh_tokens", refresh_token::sweep),
+    ("deliveries", delivery::sweep),
+    ("signing_keys", signing_key::sweep),
     ("tokens", token::sweep),
     ("invitations", invitation::sweep),
     ("api_keys", api_key::sweep),

@@ -122,6 +122,8 @@ pub enum EmailKind {
     ApiKey,
     /// Which keys of an organisation somebody made who left, or whose account was in doubt.
     KeysOfMaker,
+    /// A copy of what an application stays signed in with was used.
+    CopiedSignIn,
     /// Sent by `vestibule doctor` to see that mail arrives.
     Test,
 }
@@ -166,6 +168,7 @@ impl EmailKind {
             Self::InvitationAnswered => "invitation_answered",
             Self::ApiKey => "api_key",
             Self::KeysOfMaker => "keys_of_maker",
+            Self::CopiedSignIn => "copied_sign_in",
             Self::Test => "test",
         }
     }

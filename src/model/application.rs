@@ -1,4 +1,7 @@
-//! Applications: what people use with their account here. A gate is a host before which a proxy asks this site.
+//! Applications: what people use with their account here. A gate is a host before which a proxy asks this site; every other kind
+//! is in [`client`].
+
+pub(crate) mod client;
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
@@ -18,6 +21,14 @@ text_enum! {
     Kind {
         /// A host that a proxy guards.
         Gate => "gate",
+        /// A site with a server that keeps a secret.
+        Web => "web",
+        /// A site whose scripts do everything in the browser.
+        Browser => "browser",
+        /// A program on somebody's own device.
+        Native => "native",
+        /// A program that acts for itself and nobody else.
+        Service => "service",
     }
 }
 
@@ -104,7 +115,7 @@ impl Default for GateSettings {
     }
 }
 
-/// An application.
+/// A gate.
 #[derive(Debug, Clone)]
 pub(crate) struct Application {
     /// Opaque.
@@ -260,9 +271,10 @@ pub(crate) fn delete(tx: &mut Tx, id: &ApplicationId) -> Result<bool> {
     Ok(diesel::delete(applications::table.find(id)).execute(tx.conn)? > 0)
 }
 
-/// Every application, by host.
+/// Every gate, by host.
 pub(crate) fn all(conn: &mut Conn) -> Result<Vec<Application>> {
     let rows: Vec<Row> = applications::table
+        .filter(applications::kind.eq(Kind::Gate))
         .order((applications::host, applications::id))
         .select(Row::as_select())
         .load(conn)?;

@@ -68,6 +68,14 @@ pub const ALL: &[Column] = &[
         "secret_sealed IS NOT NULL",
         "client secret(s)",
     ),
+    column("signing_keys", "sealed", Form::Sealed("signing_key"), "sealed IS NOT NULL", "signing key(s)"),
+    column(
+        "refresh_tokens",
+        "answer",
+        Form::Sealed("refresh_answer"),
+        "answer IS NOT NULL",
+        "answer(s) to applications",
+    ),
     column("attempts", "sealed", Form::Sealed("attempt"), "sealed IS NOT NULL", "SAML response(s)"),
     column("outbox", "sealed", Form::Sealed("letter"), "sealed IS NOT NULL", "email(s) that wait"),
     column(

@@ -1,5 +1,6 @@
 //! One-time secrets that travel by mail. A link proves one thing: its [`Purpose`].
 
+mod authorization;
 mod gate_code;
 mod hand_over;
 mod invite;
@@ -24,6 +25,7 @@ pub(crate) use self::purpose::{
     OidcIntent, OidcParked, OidcRequest, OidcRequestState, OidcVia, ParkedResponse,
 };
 pub(crate) use self::{
+    authorization::{AskedFor, AuthorizationCode, AuthorizeRequest, CodeGrant},
     gate_code::{GateCode, GateHandover},
     hand_over::{HandOver, HandOverOffer},
     invite::{Invite, Invited},

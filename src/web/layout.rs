@@ -138,7 +138,14 @@ impl Layout {
         };
         let parts: &[&str] = match href {
             "/me" => &["/me/email", "/me/keys", "/me/delete", "/me/export"],
-            "/me/security" => &["/me/2fa", "/me/passkeys", "/me/providers", "/me/password", "/me/logins"],
+            "/me/security" => &[
+                "/me/2fa",
+                "/me/passkeys",
+                "/me/providers",
+                "/me/applications",
+                "/me/password",
+                "/me/logins",
+            ],
             "/me/sessions" => &[],
             href => &[href],
         };

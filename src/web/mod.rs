@@ -84,6 +84,6 @@ pub use access::Access;
 use crate::{app::App, error::Result};
 
 /// The house that a request came to.
-fn app_of(req: &HttpRequest) -> Result<&Data<App>> {
+pub(crate) fn app_of(req: &HttpRequest) -> Result<&Data<App>> {
     Ok(req.app_data().ok_or_else(|| anyhow::anyhow!("no App in this service"))?)
 }

@@ -17,8 +17,12 @@ pub(crate) fn wants_html(headers: &HeaderMap) -> bool {
 
 /// Whether the answer to a request is a page: a browser asks, and not for what is for programs alone.
 pub(crate) fn wants_page(path: &str, headers: &HeaderMap) -> bool {
-    path != "/auth/check" && wants_html(headers)
+    !FOR_PROGRAMS.contains(&path) && wants_html(headers)
 }
+
+// Asked by programs alone, whatever they say they accept.
+const FOR_PROGRAMS: [&str; 6] =
+    ["/auth/check", "/oauth/introspect", "/oauth/jwks", "/oauth/revoke", "/oauth/token", "/oauth/userinfo"];
 
 /// What the request's `User-Agent` says, as much of it as is kept with a session.
 pub(crate) fn user_agent(req: &HttpRequest) -> String {

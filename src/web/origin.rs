@@ -24,6 +24,17 @@ refusals! {
 // and to the request that was sent; the second is signed by an identity provider, and reads no cookie; the third only asks.
 const FROM_ELSEWHERE: [&str; 3] = ["/auth/saml/callback", "/auth/saml/logout", urls::OIDC_INITIATE];
 
+// What applications ask reads no cookie; a request that one posts is kept until its browser comes by itself, and signing out looks
+// for itself.
+const OF_APPLICATIONS: [&str; 6] = [
+    "/oauth/authorize",
+    "/oauth/introspect",
+    "/oauth/logout",
+    "/oauth/revoke",
+    "/oauth/token",
+    "/oauth/userinfo",
+];
+
 // What a provider has posted is kept unjudged until its browser comes by itself, and a logout token is signed; no cookie is read.
 const OIDC: [&str; 2] = ["/auth/oidc/callback/", "/auth/oidc/logout/"];
 
@@ -36,6 +47,7 @@ pub(crate) async fn same_origin_writes(
     // At the host of a gate another origin is its own: what is asked there looks for itself. A key comes with nobody's cookie.
     let is_apart = FROM_ELSEWHERE.contains(&req.path())
         || OIDC.iter().any(|start| req.path().starts_with(start))
+        || OF_APPLICATIONS.contains(&req.path())
         || gate_paths::is_for_proxies(req.path())
         || bearer::presented(req.request()).is_some();
     if !req.method().is_safe() && !is_apart && is_foreign(req.request()) {

@@ -78,17 +78,52 @@ fn key_after(occasion: Occasion) -> &'static str {
     }
 }
 
+/// Whether an application stays that came with `offline_access`, having signed in without a second factor.
+fn keeps_offline_grant(occasion: Occasion) -> bool {
+    matches!(occasion, Occasion::SecondFactorAdded | Occasion::SecondFactorRemoved | Occasion::SsoRequired)
+}
+
 #[actix_web::test]
 async fn what_ends_when() {
     for (occasion, expected) in TABLE {
         let case = Case::of(occasion).await;
         let secret = keys::planted(&case.app, ADA).await;
+        planted_grants(&case.app, &case.laptop, &case.phone).await;
+        let app = case.app.second_node().await;
         let (left, key) = case.left_after(expected, &secret).await;
+        let offline = app.count("grants WHERE kind = 'offline'").await == 1;
+        assert_eq!(offline, keeps_offline_grant(occasion), "{occasion:?}: the grant without a session");
+        for (device, session) in [("laptop", left[0]), ("phone", left[1])] {
+            let is_left =
+                app.count(&format!("grants WHERE device = '{device}' AND session_id IS NOT NULL")).await == 1;
+            assert!(!is_left || session == YES, "{occasion:?}: a grant outlived the session of the {device}");
+        }
         assert_eq!(
             left, expected,
             "{occasion:?}: this session, the other, the link, the known browser, the password"
         );
         assert_eq!(key, key_after(occasion), "{occasion:?}: the API key");
+    }
+}
+
+/// Puts grants of an application into the account: one through each session, and one without.
+async fn planted_grants(app: &TestApp, laptop: &Visitor, phone: &Visitor) {
+    let (user, now) = (id_of(laptop).await, "(SELECT max(created_at) FROM users)");
+    app.db_execute(&format!(
+        "INSERT INTO applications (id, kind, client_id, name, needs, settings, created_at) VALUES ('notes', 'web', 'notes-1', \
+         'Notes', '{{}}', '{{}}', {now})"
+    ))
+    .await;
+    let sessions = [("laptop", Some(laptop.session_id().await)), ("phone", Some(phone.session_id().await))];
+    for (device, session) in sessions.into_iter().chain([("none", None)]) {
+        let kind = if session.is_some() { "session" } else { "offline" };
+        let session = session.map_or_else(|| "NULL".to_owned(), |id| format!("'{id}'"));
+        app.db_execute(&format!(
+            "INSERT INTO grants (id, application_id, user_id, session_id, kind, scopes, audience, acr, amr, auth_time, device, ip, \
+             created_at, last_used_at, expires_at) VALUES ('{device}', (SELECT id FROM applications), '{user}', {session}, \
+             '{kind}', 'openid', 'x', '1fa', 'pwd', {now}, '{device}', '', {now}, {now}, {now})"
+        ))
+        .await;
     }
 }
 

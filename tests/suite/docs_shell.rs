@@ -13,16 +13,17 @@ use serde_json::{Value, json};
 
 use crate::{
     docs::documents,
-    harness::{Ground, PASSWORD, port_1025, test_server},
+    harness::{Ground, PASSWORD, TestApp, port_1025, test_server},
 };
 
 /// Who runs a shell block: a test here, or what calls it.
-const RUNNERS: [(&str, &str, &str); 12] = [
+const RUNNERS: [(&str, &str, &str); 13] = [
     ("README.md", "bin/run ", "bin/fresh, and .ci/run calls bin/test"),
     ("CONTRIBUTING.md", "bin/run ", "the same"),
     ("docs/organisations.md", "# May the visitor", "an_application_asks_what_its_visitor_may"),
     ("docs/api-keys.md", "# Make a key", "a_key_is_made_used_and_found"),
     ("docs/api-keys.md", "# Whoever finds", "a_key_is_made_used_and_found"),
+    ("docs/provider.md", "vestibule app add", "an_application_is_added"),
     ("docs/tour.md", "BASE=", "the_tour_with_curl"),
     ("docs/tour.md", "# The laptop shows", "the_tour_with_curl"),
     ("docs/operating.md", "MODE=production", "settings_production.rs, which starts with these settings"),
@@ -145,6 +146,18 @@ async fn the_tour_with_curl() {
     }
     let last: Value = serde_json::from_str(printed.trim().lines().last().unwrap()).unwrap();
     assert_eq!(last["user"]["email"], "test@example.com", "{printed}");
+}
+
+#[actix_web::test]
+async fn an_application_is_added_as_the_page_of_the_provider_says() {
+    let app = TestApp::open().await;
+    let (_, block) = blocks(Some("docs/provider.md")).remove(0);
+    let arguments: Vec<&str> = block.strip_prefix("vestibule ").unwrap().split_whitespace().collect();
+
+    let added = app.command(&arguments);
+
+    assert_eq!(added.code, Some(0), "{}", added.err);
+    assert!(added.out.contains("notes-"), "{}", added.out);
 }
 
 #[actix_web::test]

@@ -80,6 +80,12 @@ pub const BODIES: &[(&str, &str, &str)] = &[
     ("POST", "/cancel-deletion", "token=$TOKEN"),
     ("POST", "/dev/oidc/token", "grant_type=authorization_code"),
     ("POST", "/dev/oidc/sign-out", "person=gina"),
+    ("POST", "/oauth/authorize", "client_id=x"),
+    ("POST", "/oauth/consent", "request=x&decision=allow"),
+    ("POST", "/oauth/token", "grant_type=x"),
+    ("POST", "/oauth/introspect", "token=x"),
+    ("POST", "/oauth/revoke", "token=x"),
+    ("POST", "/oauth/logout", "state=x"),
     ("POST", "/gate/trouble", "host=wiki.localhost"),
     ("POST", "/.vestibule/logout", "scope=here"),
     ("POST", "/me/keys", "name=Nightly&permissions=account:read"),
@@ -132,14 +138,32 @@ pub const BODIES: &[(&str, &str, &str)] = &[
     ("POST", "/organisations/{slug}/sso/domains/{domain}/enforce", "breakGlass=x"),
 ];
 
-/// The writes that come from other sites, by forms of their own kind, or have another origin; `sso` and `gate` look at them.
-pub const FROM_ELSEWHERE: [&str; 6] = [
+/// The writes that come from other sites, by forms of their own kind, or have another origin; `sso`, `gate` and `oauth` look at them.
+pub const FROM_ELSEWHERE: [&str; 12] = [
     "/auth/oidc/callback/{key}",
     "/auth/oidc/initiate",
     "/auth/oidc/logout/{key}",
     "/auth/saml/callback",
     "/auth/saml/logout",
     "/.vestibule/logout",
+    "/oauth/authorize",
+    "/oauth/introspect",
+    "/oauth/logout",
+    "/oauth/revoke",
+    "/oauth/token",
+    "/oauth/userinfo",
+];
+
+/// What applications ask by standards of their own: documents that may be kept, and answers to scripts of other sites; `oauth` looks
+/// at them.
+const OF_STANDARDS: [&str; 7] = [
+    "/.well-known/oauth-authorization-server",
+    "/.well-known/openid-configuration",
+    "/oauth/introspect",
+    "/oauth/jwks",
+    "/oauth/revoke",
+    "/oauth/token",
+    "/oauth/userinfo",
 ];
 
 /// In which face the visitor wants its answer.
@@ -402,13 +426,26 @@ fn check_headers(app: &TestApp, answer: &Answer) {
     assert!(answer.header("permissions-policy").contains("camera=()"), "{what}");
     assert!(!answer.header("x-request-id").is_empty(), "{what}");
     let is_file = what.contains(" /static/") && answer.status == 200;
-    is("cache-control", if is_file { "public, max-age=31536000, immutable" } else { "no-store" });
-    assert!(is_file || answer.header("vary") == "accept, cookie", "{what}: {}", answer.header("vary"));
+    let is_standard = OF_STANDARDS.iter().any(|path| what.ends_with(path));
+    let is_kept = is_standard && answer.status == 200 && answer.header("cache-control") != "no-store";
+    is(
+        "cache-control",
+        match (is_file, is_kept) {
+            (true, _) => "public, max-age=31536000, immutable",
+            (_, true) => "public, max-age=3600",
+            _ => "no-store",
+        },
+    );
+    assert!(
+        is_file || is_standard || answer.header("vary") == "accept, cookie",
+        "{what}: {}",
+        answer.header("vary")
+    );
     let is_https = app.base_url.starts_with("https:");
     is("strict-transport-security", if is_https { "max-age=63072000; includeSubDomains" } else { "" });
     for (name, _) in &answer.headers {
         let name = name.as_str();
-        assert!(!name.starts_with("access-control-"), "{what} has {name}");
+        assert!(is_standard || !name.starts_with("access-control-"), "{what} has {name}");
         assert!(!["server", "x-powered-by"].contains(&name), "{what} has {name}");
     }
 }
@@ -417,7 +454,9 @@ fn check_headers(app: &TestApp, answer: &Answer) {
 fn check_face(face: Face, method: &Method, path: &str, answer: &Answer) {
     let what = format!("{face:?} {method} {path}: {} {}", answer.status, answer.body);
     // Only programs ask that, whatever they say that they accept.
-    let face = if path == "/auth/check" { Face::Json } else { face };
+    let is_standard = OF_STANDARDS.contains(&path);
+    let is_for_programs = path == "/auth/check" || (is_standard && path.starts_with("/oauth/"));
+    let face = if is_for_programs { Face::Json } else { face };
     let kind = answer.header("content-type");
     let by_itself =
         ["/metrics", "/me/export", "/me/2fa/recovery-codes/download", "/.well-known/passkey-endpoints"];
@@ -428,6 +467,10 @@ fn check_face(face: Face, method: &Method, path: &str, answer: &Answer) {
     }
     if *method == Method::HEAD {
         return assert_eq!(answer.body, "", "{what}");
+    }
+    // What the standards of applications say of themselves; what is refused before is as everywhere.
+    if is_standard && ![405, 413, 415].contains(&answer.status.as_u16()) {
+        return;
     }
     // Whatever asks for it follows it.
     if path == "/.well-known/change-password" && answer.status == 303 {

@@ -278,6 +278,7 @@ async fn a_write_from_another_site_is_refused_at_every_door_and_changes_nothing_
                     "/me/invitations/{invitation}/decline",
                     "/auth/methods",
                     "/gate/trouble",
+                    "/oauth/consent",
                     "/csp-reports",
                     "/factor-reset/stop",
                     "/me/factor-reset/stop",
@@ -312,6 +313,8 @@ async fn a_write_from_another_site_is_refused_at_every_door_and_changes_nothing_
                     || row.path.starts_with("/me/passkeys") && row.path != "/me/passkeys/options"
                     // Nor an account elsewhere.
                     || row.path.starts_with("/me/providers/")
+                    // Nor an application.
+                    || row.path.starts_with("/me/applications/")
                     || row.path.starts_with("/dev/oidc/");
                 if (turn, face) == (0, Face::Html) && !is_apart {
                     // The very same request from here does change something.
@@ -463,6 +466,7 @@ async fn a_route_that_needs_no_body_ignores_one() {
             && row.body.is_none()
             && row.access != Access::Pending
             && !["/auth/link", "/auth/saml/link"].contains(&row.path)
+            && !FROM_ELSEWHERE.contains(&row.path)
     };
     for (number, row) in rows().iter().filter(is_bare).enumerate() {
         app.wait(TimeDelta::hours(1));
@@ -493,6 +497,7 @@ async fn a_route_that_needs_no_body_ignores_one() {
             "/me/invitations/",
             "/me/passkeys/{id}",
             "/me/providers/{id}",
+            "/me/applications/{id}",
             "/me/security/removed/{id}",
             "/me/sessions/{id}/was-me",
             "/me/keys/{id}",

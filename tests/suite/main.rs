@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod account_protection;
+mod applications;
 mod assets;
 mod audit;
 mod audit_ages;
@@ -87,6 +88,7 @@ mod migrations;
 mod nodes;
 mod not_me;
 mod notes;
+mod oauth;
 mod oidc;
 mod operators;
 mod operators_accounts;

@@ -166,21 +166,21 @@ async fn jobs_run_by_name_and_all_together() {
     let app = TestApp::today().await;
     let output = app.command(&["jobs", "run"]);
     assert_eq!(output.code, Some(0), "{output:?}");
-    let first = "deletions: 0 done\nunconfirmed: 0 done\nfactor-resets: 0 done\napi-keys: 0 done\nsso: 0 done\nsweep: 0 done\nvacuum: 1 done\noutbox: 0 email(s) tried\n";
+    let first = "deletions: 0 done\nunconfirmed: 0 done\nfactor-resets: 0 done\napi-keys: 0 done\ndeliveries: 0 done\nsigning-keys: 0 done\nsso: 0 done\nsweep: 0 done\nvacuum: 1 done\noutbox: 0 email(s) tried\n";
     assert_eq!(output.out, first);
-    assert_eq!(app.command(&["jobs", "run"]).out.matches("not due").count(), 7);
+    assert_eq!(app.command(&["jobs", "run"]).out.matches("not due").count(), 9);
     assert_eq!(app.command(&["jobs", "run", "sweep"]).out, "sweep: 0 done\n");
     let wrong = app.command(&["jobs", "run", "dance"]);
     assert_eq!(wrong.code, Some(1));
     assert!(
         wrong.err.contains(
-            "There are: outbox, deletions, unconfirmed, factor-resets, api-keys, sso, sweep, vacuum."
+            "There are: outbox, deletions, unconfirmed, factor-resets, api-keys, deliveries, signing-keys, sso, sweep, vacuum."
         ),
         "{wrong:?}"
     );
     let listed = app.command(&["jobs", "list"]).out;
     assert!(listed.starts_with("outbox: 0 waiting; 0 given up\n"), "{listed}");
-    assert_eq!(listed.matches("last finished just now").count(), 7, "{listed}");
+    assert_eq!(listed.matches("last finished just now").count(), 9, "{listed}");
 }
 
 #[actix_web::test]

@@ -63,6 +63,8 @@ fn turned_away(answer: &Answer) -> Option<&'static str> {
             " /auth/oidc/login",
             " /auth/oidc/callback",
             " /auth/oidc/finish",
+            // Nobody is signed in to be signed out.
+            " /oauth/logout",
         ];
         if back.iter().any(|path| answer.request.contains(path)) {
             return false;

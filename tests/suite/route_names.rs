@@ -11,8 +11,10 @@ use vestibule::routes;
 use crate::imports::files_below;
 
 // URLs that answer with a document or lead on, and have no page.
-const WITHOUT_PAGE: [&str; 14] = [
+const WITHOUT_PAGE: [&str; 16] = [
     "/.well-known/change-password",
+    "/.well-known/oauth-authorization-server",
+    "/.well-known/openid-configuration",
     "/.well-known/passkey-endpoints",
     "/auth/saml/certificate",
     "/auth/saml/login",
@@ -43,7 +45,7 @@ const LEFT: &[(&str, &str)] = &[("/organisations/{slug}/sso/{connection}/test", 
 
 #[test]
 fn flow_template_and_test_of_a_url_carry_its_name() {
-    let files = ["src/routes.rs", "src/routes/of_organisations.rs"];
+    let files = ["src/routes.rs", "src/routes/of_applications.rs", "src/routes/of_organisations.rs"];
     let source = files.map(|file| fs::read_to_string(file).unwrap()).concat();
     let routes: Vec<_> = source.lines().filter_map(route).collect();
     assert_eq!(routes.len(), routes::entries().len(), "the list in src/routes.rs was not understood");

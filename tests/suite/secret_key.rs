@@ -17,6 +17,7 @@ use vestibule::{
 use crate::{
     harness::{Authenticator, Ground, KEY, Owner, PASSWORD, START, TestApp, Visitor, run_program},
     idp::Acme,
+    oauth::Notes,
 };
 
 const OLD: &str = KEY;
@@ -323,6 +324,10 @@ async fn every_column_that_a_key_sealed_is_on_the_list() {
         app.db_execute(&format!("UPDATE {column} = (SELECT sealed FROM totp LIMIT 1)")).await;
     }
     app.curl().post_json("/forgot-password", json!({ "email": ada.address })).await.is(200);
+    let notes = Notes::of(app, "web", &[]);
+    let tokens = notes.tokens(&ada.curl, &[]).await;
+    notes.refreshes(&tokens["refresh_token"]).await.is(200);
+    let app = notes.app;
     assert_eq!(app.command(&["jobs", "list"]).code, Some(0));
     let listed: BTreeSet<(String, String)> =
         SEALED_COLUMNS.iter().map(|column| (column.table.to_owned(), column.name.to_owned())).collect();

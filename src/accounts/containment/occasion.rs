@@ -3,7 +3,7 @@
 //! A session that its own browser gives up, or that its owner signs out from the list, ends by itself and is not in here.
 
 use crate::{
-    accounts::{api_keys::endings, open_invitations, sessions},
+    accounts::{api_keys::endings, grants, open_invitations, sessions},
     db::Tx,
     error::Result,
     ids::{SessionId, UserId},
@@ -97,7 +97,38 @@ enum Keys {
     Ended,
 }
 
+/// What becomes of what applications may do without a session. What they may do through one ends with it.
+enum OfflineGrants<'a> {
+    Kept,
+    Ended,
+    /// Those that rested on these factors, and what applications may do through the session that stays.
+    RelyingOn(&'a [Factor]),
+}
+
 impl<'a> Occasion<'a> {
+    fn offline_grants(self) -> OfflineGrants<'a> {
+        match self {
+            Self::Contained
+            | Self::PasswordReset
+            | Self::PasswordChanged(_)
+            | Self::EmailChanged(_)
+            | Self::Confirmed(_)
+            | Self::EmailVerified
+            | Self::Locked
+            | Self::LockedAsCompromised
+            | Self::SignedOutElsewhere(_)
+            | Self::SecondFactorsReset
+            | Self::DeletionScheduled(_)
+            | Self::MembershipEnded { has_spoken: true } => OfflineGrants::Ended,
+            Self::SecondFactorGone(_, gone) => OfflineGrants::RelyingOn(gone),
+            Self::EmailChangedByProvider
+            | Self::SecondFactorAdded(_)
+            | Self::MembershipEnded { has_spoken: false }
+            | Self::OrganisationLeaving
+            | Self::SsoRequired(_) => OfflineGrants::Kept,
+        }
+    }
+
     fn keys(self) -> Keys {
         match self {
             Self::Contained => Keys::Suspended(Suspension::AccountSecured),
@@ -176,6 +207,11 @@ pub fn end_access(tx: &mut Tx, actor: &Actor, user: &UserId, occasion: Occasion)
         Password::Kept => {}
         Password::Blocked => user::block_password(tx, user)?,
         Password::Dropped => user::drop_password(tx, user)?,
+    }
+    match occasion.offline_grants() {
+        OfflineGrants::Kept => {}
+        OfflineGrants::Ended => grants::end_offline(tx, actor, user)?,
+        OfflineGrants::RelyingOn(gone) => grants::end_relying_on(tx, actor, user, gone)?,
     }
     match occasion.keys() {
         Keys::Kept => {}

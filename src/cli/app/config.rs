@@ -13,9 +13,9 @@ use crate::{
     model::application::{Application, PREFIX},
 };
 
-/// A proxy whose configuration is printed.
+/// What the configuration that is printed is for: a proxy before a gate, or software that signs people in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Proxy {
+pub(crate) enum Software {
     /// nginx, with `auth_request`.
     Nginx,
     /// Caddy 2, with `forward_auth`.
@@ -26,6 +26,13 @@ pub(crate) enum Proxy {
     Apache,
     /// Envoy, with `ext_authz`; it was never run.
     Envoy,
+    /// The npm package openid-client.
+    OpenidClient,
+    /// The PyPI package Authlib.
+    Authlib,
+    /// Apache, with mod_auth_openidc.
+    #[value(name = "mod_auth_openidc")]
+    ModAuthOpenidc,
 }
 
 /// What the gate reads of a visitor's own request: a proxy that passes no other header on to it passes these.
@@ -127,7 +134,7 @@ fn split(place: &str) -> (&str, &str) {
 pub(super) fn print(
     app: &App,
     found: &Application,
-    proxy: Proxy,
+    proxy: Software,
     upstream: &str,
     vestibule: Option<&str>,
 ) -> Outcome {
@@ -160,11 +167,14 @@ pub(super) fn print(
         is_cached: app.config().lifetimes.gate_cache.num_seconds() > 0,
     };
     let printed = match proxy {
-        Proxy::Nginx => Nginx(filled).render(),
-        Proxy::Caddy => Caddy(filled).render(),
-        Proxy::Traefik => Traefik(filled).render(),
-        Proxy::Apache => Apache(filled).render(),
-        Proxy::Envoy => Envoy(filled).render(),
+        Software::Nginx => Nginx(filled).render(),
+        Software::Caddy => Caddy(filled).render(),
+        Software::Traefik => Traefik(filled).render(),
+        Software::Apache => Apache(filled).render(),
+        Software::Envoy => Envoy(filled).render(),
+        Software::OpenidClient | Software::Authlib | Software::ModAuthOpenidc => {
+            return refused(format!("{} is a gate: a proxy asks for it.", found.host));
+        }
     };
     say!("{}", printed.map_err(|cause| cause.to_string())?.trim_end());
     Ok(())

@@ -17,6 +17,16 @@ use crate::{
     },
 };
 
+/// Which application.
+#[derive(Debug, Args)]
+pub(crate) struct Which {
+    /// A gate's host, or what another application calls itself (its client id).
+    pub host: String,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Changes {
     /// What people call it; its host where it is left out.
@@ -50,6 +60,15 @@ pub(crate) struct Changes {
     prefix: Option<String>,
 }
 
+/// On or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Switch {
+    /// It is so.
+    On,
+    /// It is not.
+    Off,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Bearer {
     /// They do.
@@ -74,22 +93,39 @@ pub(super) fn parse_name(typed: &str) -> std::result::Result<String, String> {
     Name::parse(typed).map(Name::into_string)
 }
 
-fn wrong<T>(sentence: String) -> Result<T> {
+pub(super) fn wrong<T>(sentence: String) -> Result<T> {
     Err(Error::Invalid(Errors::one("form", sentence)))
 }
 
 impl Changes {
-    /// The application with what was given in place of what was there. [`Error::Invalid`] for what cannot be.
-    pub(super) fn apply(&self, conn: &mut Conn, mut to: Application) -> Result<Application> {
-        if let Some(name) = &self.name {
-            to.name = parse_name(name).or_else(wrong)?;
+    /// Whether any was given that only a gate has.
+    pub(super) fn has_gate_options(&self) -> bool {
+        !self.open.is_empty()
+            || self.style.is_some()
+            || self.user.is_some()
+            || self.cross_origin.is_some()
+            || self.bearer.is_some()
+            || self.preflight.is_some()
+            || self.prefix.is_some()
+    }
+
+    /// Name and needs, which every application has.
+    pub(super) fn apply_common(&self, conn: &mut Conn, name: &mut String, needs: &mut Needs) -> Result<()> {
+        if let Some(typed) = &self.name {
+            *name = parse_name(typed).or_else(wrong)?;
         }
         if !self.needs.is_empty() {
-            to.needs = Needs::default();
+            *needs = Needs::default();
             for need in &self.needs {
-                add_need(conn, &mut to.needs, need)?;
+                add_need(conn, needs, need)?;
             }
         }
+        Ok(())
+    }
+
+    /// The application with what was given in place of what was there. [`Error::Invalid`] for what cannot be.
+    pub(super) fn apply(&self, conn: &mut Conn, mut to: Application) -> Result<Application> {
+        self.apply_common(conn, &mut to.name, &mut to.needs)?;
         if !self.open.is_empty() {
             to.settings.open = self.open.iter().filter(|path| *path != "none").cloned().collect();
         }
@@ -130,7 +166,7 @@ impl Changes {
     }
 }
 
-fn origin(typed: &str) -> Result<String> {
+pub(super) fn origin(typed: &str) -> Result<String> {
     let typed = typed.trim();
     let url = Url::parse(typed).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
     match url.map(|url| url.origin().ascii_serialization()) {

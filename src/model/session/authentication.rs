@@ -66,6 +66,31 @@ impl Authentication {
         }
     }
 
+    /// What was given after the first factor.
+    pub(crate) fn second_factor(&self) -> Option<Factor> {
+        self.second_factor
+    }
+
+    /// With what somebody showed who they are (RFC 8176 §2); nothing where another site did.
+    pub(crate) fn amr(&self) -> Vec<&'static str> {
+        let acr = self.acr();
+        let given = |factor: Factor, with: StepUpMethod| {
+            self.second_factor == Some(factor) || self.stepped_up_with == Some(with)
+        };
+        let has_password =
+            self.method == AuthMethod::Password || self.stepped_up_with == Some(StepUpMethod::Password);
+        let has_code = given(Factor::Totp, StepUpMethod::Totp)
+            || given(Factor::RecoveryCode, StepUpMethod::RecoveryCode);
+        let words = [
+            (has_password, "pwd"),
+            (has_code, "otp"),
+            (acr == Acr::PhishingResistant, "hwk"),
+            (acr == Acr::PhishingResistant, "user"),
+            (acr != Acr::OneFactor, "mfa"),
+        ];
+        words.into_iter().filter(|(is_so, _)| *is_so).map(|(_, word)| word).collect()
+    }
+
     /// When somebody last showed who they are in it.
     pub(crate) fn at(&self, now: Timestamp) -> Timestamp {
         let stepped_up_at = self.stepped_up_at.filter(|at| *at <= now.latest_start());

@@ -112,7 +112,7 @@ async fn what_cannot_be_is_refused_in_a_sentence_and_changes_nothing() {
         assert!(refused.err.contains(says), "{arguments:?}: {}", refused.err);
     }
     for usage in
-        [&["--style", "mine"][..], &["--kind", "web"], &["--user", "name"], &["--preflight", "maybe"]]
+        [&["--style", "mine"][..], &["--kind", "mobile"], &["--user", "name"], &["--preflight", "maybe"]]
     {
         assert_eq!(app.command(&[&["app", "add", WIKI], usage].concat()).code, Some(2), "{usage:?}");
     }

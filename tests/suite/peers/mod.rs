@@ -1,8 +1,9 @@
 //! What is not ours. Proxies, in `gate`, and applications behind them, in `recipes`; a provider that people sign in with, in
-//! `oidc`; and identity providers, with their own
+//! `oidc`; an application that signs people in here, in `clients`; and identity providers, with their own
 //! defaults: SimpleSAMLphp, the npm package samlp, and pysaml2 from PyPI. `bin/test peers` installs them; where one is not, its
 //! tests say so and are skipped.
 
+mod clients;
 mod gate;
 mod ground;
 mod keys;

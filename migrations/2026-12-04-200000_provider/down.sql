@@ -1,0 +1,11 @@
+DROP TABLE signing_keys;
+DROP TABLE deliveries;
+DROP TABLE consents;
+DROP TABLE refresh_tokens;
+DROP TABLE grants;
+DELETE FROM applications WHERE kind <> 'gate';
+DROP INDEX applications_client_id;
+ALTER TABLE applications DROP COLUMN former_until;
+ALTER TABLE applications DROP COLUMN former_hash;
+ALTER TABLE applications DROP COLUMN secret_hash;
+ALTER TABLE applications DROP COLUMN client_id;

@@ -1,0 +1,188 @@
+//! What somebody lets applications do: whether it is still so, and how it ends on record.
+
+use diesel::prelude::*;
+use serde_json::{Map, Value, json};
+
+use crate::{
+    clock::Timestamp,
+    db::{
+        Conn, Tx,
+        schema::{applications, consents, grants as rows, sessions, users},
+    },
+    error::{Error, Result},
+    ids::{ApplicationId, GrantId, UserId},
+    kinds::Factor,
+    model::{
+        application::Kind,
+        audit::{self, Actor, audit_events},
+        consent,
+        grant::{self, Grant, GrantKind},
+        organisation,
+        user::User,
+    },
+    oauth::Scopes,
+};
+
+audit_events! {
+    /// A user let an application of someone else know something.
+    ConsentGiven { application: ApplicationId, scopes: String } => of("consent_given"),
+    /// An application got something that goes on without a session.
+    OfflineGrantMade { application: ApplicationId, grant: GrantId } => of("offline_grant_made"),
+    /// An application's access ended before its time, and why.
+    GrantEnded { application: ApplicationId, grant: GrantId, why: &'static str } => of("grant_ended"),
+    /// A refresh token was used again after its grace: there is a copy. Its generation counts from 0.
+    RefreshTokenReused { application: ApplicationId, grant: GrantId, generation: i32 } => of("refresh_token_reused"),
+    /// A user ended the access of an application.
+    ApplicationRevoked { application: ApplicationId } => of("application_revoked"),
+    /// What applications may do without a session ended with something else.
+    OfflineGrantsEnded { count: usize } => of("offline_grants_ended"),
+}
+
+/// The grant with this id, and whose it is, as long as it is so at `now`: its account open, its application in use, its session
+/// live where it rests on one.
+pub(crate) fn live(conn: &mut Conn, id: &GrantId, now: Timestamp) -> Result<Option<(Grant, User)>> {
+    let through_session = sessions::locked_at
+        .is_null()
+        .and(sessions::expires_at.gt(now))
+        .and(sessions::idle_expires_at.gt(now));
+    let rests = rows::kind.eq(GrantKind::Offline).nullable().or(sessions::id
+        .nullable()
+        .is_not_null()
+        .nullable()
+        .and(through_session.nullable()));
+    let found = rows::table
+        .inner_join(users::table)
+        .inner_join(applications::table)
+        .left_join(sessions::table)
+        .filter(rows::id.eq(id))
+        .filter(rows::expires_at.gt(now))
+        .filter(users::locked_at.is_null())
+        .filter(users::deletes_at.is_null())
+        .filter(users::email_verified_at.is_not_null())
+        .filter(applications::disabled_at.is_null())
+        .filter(rests)
+        .select((Grant::as_select(), User::as_select()));
+    Ok(found.first(conn).optional()?)
+}
+
+/// What an application may know of a user with these scopes (OpenID Connect Core 1.0 §5.4). Their address is confirmed, or they
+/// would not be here.
+pub(crate) fn claims_of(user: &User, scopes: &Scopes) -> Map<String, Value> {
+    let mut claims = Map::new();
+    if scopes.has("email") {
+        claims.insert("email".to_owned(), user.email.spelled().into());
+        claims.insert("email_verified".to_owned(), true.into());
+    }
+    if scopes.has("profile") {
+        claims.insert("name".to_owned(), user.name.clone().into());
+    }
+    claims
+}
+
+/// The organisations that a user belongs to, and as what.
+pub(crate) fn organisations_of(conn: &mut Conn, user: &UserId) -> Result<Value> {
+    let found = organisation::roles_in(conn, user)?.into_iter();
+    Ok(found.map(|(id, slug, role)| json!({ "id": id, "slug": slug, "role": role })).collect())
+}
+
+/// Keeps what somebody allows an application.
+pub(crate) fn allow(
+    tx: &mut Tx,
+    actor: &Actor,
+    user: &UserId,
+    application: &ApplicationId,
+    scopes: &Scopes,
+) -> Result<()> {
+    consent::keep(tx, user, application, scopes)?;
+    let event = Event::ConsentGiven { application: application.clone(), scopes: scopes.text() };
+    audit::record(tx, actor, user, event)
+}
+
+/// Ends a grant before its time. `false` where it is over already.
+pub(crate) fn end(tx: &mut Tx, actor: &Actor, found: &Grant, why: &'static str) -> Result<bool> {
+    let has_ended = grant::end(tx, &found.id)?;
+    if has_ended {
+        let (application, grant) = (found.application_id.clone(), found.id.clone());
+        audit::record(tx, actor, &found.user_id, Event::GrantEnded { application, grant, why })?;
+    }
+    Ok(has_ended)
+}
+
+/// Ends what applications may do without a session; what they may do through one ends with that.
+pub(crate) fn end_offline(tx: &mut Tx, actor: &Actor, user: &UserId) -> Result<()> {
+    let count = grant::end_offline(tx, user)?;
+    note_ended(tx, actor, user, count)
+}
+
+/// Ends what rested on one of `factors`, in whatever session.
+pub(crate) fn end_relying_on(tx: &mut Tx, actor: &Actor, user: &UserId, factors: &[Factor]) -> Result<()> {
+    let count = grant::end_relying_on(tx, user, factors)?;
+    note_ended(tx, actor, user, count)
+}
+
+fn note_ended(tx: &mut Tx, actor: &Actor, user: &UserId, count: usize) -> Result<()> {
+    match count {
+        0 => Ok(()),
+        count => audit::record(tx, actor, user, Event::OfflineGrantsEnded { count }),
+    }
+}
+
+/// An application that somebody uses.
+#[derive(Debug)]
+pub(crate) struct Used {
+    /// Its id.
+    pub id: ApplicationId,
+    /// What it is called.
+    pub name: String,
+    /// Of which kind.
+    pub kind: Kind,
+    /// What it has now.
+    pub grants: Vec<Grant>,
+    /// When it was allowed what was asked about, or else first used.
+    pub allowed_at: Timestamp,
+}
+
+/// The applications that a user uses at `now`, by name.
+pub(crate) fn used_by(conn: &mut Conn, user: &UserId, now: Timestamp) -> Result<Vec<Used>> {
+    let columns = (applications::id, applications::name, applications::kind);
+    let granted: Vec<((ApplicationId, String, Kind), Grant)> = rows::table
+        .inner_join(applications::table)
+        .filter(rows::user_id.eq(user))
+        .filter(rows::expires_at.gt(now))
+        .filter(rows::kind.eq(GrantKind::Offline).or(rows::session_id.is_not_null()))
+        .order(rows::created_at)
+        .select((columns, Grant::as_select()))
+        .load(conn)?;
+    let allowed: Vec<((ApplicationId, String, Kind), Timestamp)> = consents::table
+        .inner_join(applications::table)
+        .filter(consents::user_id.eq(user))
+        .select((columns, consents::created_at))
+        .load(conn)?;
+    let mut used: Vec<Used> = Vec::new();
+    let granted =
+        granted.into_iter().map(|(application, grant)| (application, grant.created_at, Some(grant)));
+    let allowed = allowed.into_iter().map(|(application, at)| (application, at, None));
+    for ((id, name, kind), at, grant) in granted.chain(allowed) {
+        let place = used.iter().position(|one| one.id == id).unwrap_or(used.len());
+        if place == used.len() {
+            used.push(Used { id, name, kind, grants: Vec::new(), allowed_at: at });
+        }
+        used[place].grants.extend(grant);
+    }
+    used.sort_by(|one, other| (&one.name, one.id.as_str()).cmp(&(&other.name, other.id.as_str())));
+    Ok(used)
+}
+
+/// Ends all that a user let an application do, what they allowed included. [`Error::NotFound`] where there is nothing.
+pub(crate) fn revoke_application(
+    tx: &mut Tx,
+    actor: &Actor,
+    user: &UserId,
+    application: &ApplicationId,
+) -> Result<()> {
+    let ended = grant::end_of_application(tx, user, application)?;
+    if !consent::forget(tx, user, application)? && ended == 0 {
+        return Err(Error::NotFound);
+    }
+    audit::record(tx, actor, user, Event::ApplicationRevoked { application: application.clone() })
+}

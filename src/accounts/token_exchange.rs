@@ -1,0 +1,239 @@
+//! A code, or a refresh token, becomes the next tokens: once, whatever comes at the same time.
+
+use std::cmp::min;
+
+use super::{
+    containment::way_back::way_back_from,
+    grants::{self, Event},
+};
+use crate::{
+    clock::Timestamp,
+    db::{Conn, Tx},
+    error::{Error, Result},
+    ids::GrantId,
+    mail::emails,
+    model::{
+        application::client::Client,
+        audit::{self, Actor},
+        grant::{self, Grant, GrantKind},
+        refresh_token::{self, RefreshSecret, RefreshToken},
+        token::{self, AuthorizationCode, CodeGrant},
+        user::User,
+    },
+    oauth::{Code, Refused, Scopes, challenge_of},
+    secret::Secret,
+};
+use chrono::TimeDelta;
+
+const INVALID: Refused = Refused::new(
+    Code::InvalidGrant,
+    "It is unknown, late, used, revoked, or was given to another application.",
+);
+
+/// What tokens are made for.
+#[derive(Debug, Clone)]
+pub(crate) struct Redeemed {
+    /// What they rest on.
+    pub grant: Grant,
+    /// Whose it is.
+    pub user: User,
+    /// What the application calls the session here.
+    pub sid: GrantId,
+    /// What they allow.
+    pub scopes: Scopes,
+    /// What the ID token brings back.
+    pub nonce: Option<String>,
+    /// The first refresh token, where there is one, and when it ends.
+    pub refresh: Option<(Secret<RefreshSecret>, Timestamp)>,
+}
+
+/// Exchanges a code (RFC 6749 §4.1.3). One that was used before ends what came of it (§4.1.2): a refusal is committed as well.
+pub(crate) fn redeem_code(
+    tx: &mut Tx,
+    client: &Client,
+    code: &Secret<AuthorizationCode>,
+    redirect_uri: Option<&str>,
+    verifier: Option<&str>,
+) -> Result<std::result::Result<Redeemed, Refused>> {
+    let claim = match token::redeem(tx, code) {
+        Ok((_, claim)) => claim,
+        Err(Error::DeadLink) => {
+            end_of_reused(tx, client, code)?;
+            return Ok(Err(INVALID));
+        }
+        Err(error) => return Err(error),
+    };
+    let is_bound = match (&claim.code_challenge, verifier) {
+        (Some(challenge), Some(verifier)) => challenge_of(verifier).as_ref() == Some(challenge),
+        (None, None) => true,
+        _ => false,
+    };
+    let is_same = claim.application == client.id && redirect_uri.is_none_or(|uri| uri == claim.redirect_uri);
+    // Needed where it was sent, which it always was (§4.1.3); OAuth 2.1 §4.1.3 leaves it out.
+    if !is_bound || !is_same || (redirect_uri.is_none() && claim.code_challenge.is_none()) {
+        return Ok(Err(INVALID));
+    }
+    if !grant::hold(tx, &claim.grant)? {
+        return Ok(Err(INVALID));
+    }
+    let Some((grant, user)) = grants::live(tx.conn, &claim.grant, tx.now)? else { return Ok(Err(INVALID)) };
+    let sid = grant.id.clone();
+    let grant = match claim.offline.clone() {
+        Some(id) => {
+            let ends_at = tx.now + tx.config.lifetimes.refresh;
+            let offline = Grant {
+                id,
+                session_id: None,
+                kind: GrantKind::Offline,
+                scopes: claim.scopes.clone(),
+                created_at: tx.now,
+                expires_at: ends_at,
+                ..grant
+            };
+            grant::insert(tx, offline.clone())?;
+            let (application, grant) = (offline.application_id.clone(), offline.id.clone());
+            let event = Event::OfflineGrantMade { application, grant };
+            audit::record(tx, &Actor::user(&user.id), &user.id, event)?;
+            offline
+        }
+        None => grant,
+    };
+    let refresh = match grant.kind == GrantKind::Offline || client.settings.is_first_party {
+        true => {
+            let secret = refresh_token::make(&tx.config.token_prefix)?;
+            let ends_at = min(tx.now + tx.config.lifetimes.refresh_idle, grant.expires_at);
+            refresh_token::insert(tx, &secret, &grant.id, 0, ends_at)?;
+            Some((secret, ends_at))
+        }
+        false => None,
+    };
+    let scopes = Scopes::parse(&claim.scopes).unwrap_or_default();
+    Ok(Ok(Redeemed { grant, user, sid, scopes, nonce: claim.nonce, refresh }))
+}
+
+/// A code that comes a second time was copied: whoever has its tokens loses them.
+fn end_of_reused(tx: &mut Tx, client: &Client, code: &Secret<AuthorizationCode>) -> Result<()> {
+    let Some(claim): Option<CodeGrant> = token::claim(tx.conn, code)? else { return Ok(()) };
+    if claim.application != client.id || !token::is_used(tx.conn, code)? {
+        return Ok(());
+    }
+    for id in [Some(claim.grant), claim.offline].into_iter().flatten() {
+        if let Some((found, user)) = grants::live(tx.conn, &id, tx.now)? {
+            grants::end(tx, &Actor::user(&user.id), &found, "code_reused")?;
+        }
+    }
+    Ok(())
+}
+
+/// What a refresh token is good for.
+#[derive(Debug)]
+pub(crate) enum Presented {
+    /// The next tokens.
+    Fresh(Box<(RefreshToken, Grant, User)>),
+    /// What was answered before, sealed.
+    Again(String),
+    /// It was used before, and so was what followed, or too long ago: there is a copy.
+    Copied(Box<(RefreshToken, Grant, User)>),
+}
+
+/// Looks at a refresh token of `client`, where a spent one gets the same answer for `grace`; nothing where it opens nothing.
+pub(crate) fn look_at(
+    conn: &mut Conn,
+    client: &Client,
+    secret: &Secret<RefreshSecret>,
+    (now, grace): (Timestamp, TimeDelta),
+) -> Result<Option<Presented>> {
+    let Some(found) = refresh_token::find(conn, &secret.digest())? else { return Ok(None) };
+    let Some((grant, user)) = grants::live(conn, &found.grant_id, now)? else { return Ok(None) };
+    if grant.application_id != client.id || found.expires_at <= now {
+        return Ok(None);
+    }
+    Ok(Some(Presented::of(conn, found, grant, user, (now, grace))?))
+}
+
+impl Presented {
+    fn of(
+        conn: &mut Conn,
+        found: RefreshToken,
+        grant: Grant,
+        user: User,
+        (now, grace): (Timestamp, TimeDelta),
+    ) -> Result<Self> {
+        let Some(spent_at) = found.spent_at else { return Ok(Self::Fresh(Box::new((found, grant, user)))) };
+        let next = match &found.next_hash {
+            Some(hash) => refresh_token::find(conn, hash)?,
+            None => None,
+        };
+        let is_next_spent = next.is_none_or(|next| next.spent_at.is_some());
+        match &found.answer {
+            Some(answer) if !is_next_spent && spent_at + grace > now => Ok(Self::Again(answer.clone())),
+            _ => Ok(Self::Copied(Box::new((found, grant, user)))),
+        }
+    }
+}
+
+/// What came of a refresh token.
+#[derive(Debug)]
+pub(crate) enum Rotated {
+    /// The answer that was prepared counts.
+    Done,
+    /// Another one that was given before.
+    Again(String),
+    /// None: it opens nothing, or there is a copy of it, and what it opened has ended.
+    Refused,
+}
+
+/// Spends a refresh token for `next`, with the answer that was prepared. Of many at once one counts, and the others get its
+/// answer. What is a copy ends the grant; its owner hears of it.
+pub(crate) fn rotate(
+    tx: &mut Tx,
+    client: &Client,
+    secret: &Secret<RefreshSecret>,
+    prepared: Option<(&Secret<RefreshSecret>, &str)>,
+) -> Result<Rotated> {
+    let Some(found) = refresh_token::find(tx.conn, &secret.digest())? else { return Ok(Rotated::Refused) };
+    // Whoever was first is waited for.
+    if !grant::hold(tx, &found.grant_id)? {
+        return Ok(Rotated::Refused);
+    }
+    let times = (tx.now, tx.config.lifetimes.refresh_grace);
+    match (look_at(tx.conn, client, secret, times)?, prepared) {
+        (None, _) => Ok(Rotated::Refused),
+        (Some(Presented::Again(answer)), _) => Ok(Rotated::Again(answer)),
+        (Some(Presented::Copied(copied)), _) => {
+            let (token, grant, user) = *copied;
+            let (application, id) = (grant.application_id.clone(), grant.id.clone());
+            let event = Event::RefreshTokenReused { application, grant: id, generation: token.generation };
+            let actor = Actor::user(&user.id);
+            audit::record(tx, &actor, &user.id, event)?;
+            grants::end(tx, &actor, &grant, "refresh_token_reused")?;
+            tell_of_copy(tx, &actor, client, &grant, &user)?;
+            Ok(Rotated::Refused)
+        }
+        (Some(Presented::Fresh(_)), None) => Ok(Rotated::Refused),
+        (Some(Presented::Fresh(fresh)), Some((next, answer))) => {
+            let (token, grant, _) = *fresh;
+            let sealed = tx.config.keys.seal(refresh_token::SEAL, answer)?;
+            if !refresh_token::spend(tx, &token.hash, next, &sealed)? {
+                return Ok(Rotated::Refused);
+            }
+            let ends_at = ends_at(&grant, tx.now + tx.config.lifetimes.refresh_idle);
+            refresh_token::insert(tx, next, &grant.id, token.generation + 1, ends_at)?;
+            Ok(Rotated::Done)
+        }
+    }
+}
+
+fn tell_of_copy(tx: &mut Tx, actor: &Actor, client: &Client, grant: &Grant, user: &User) -> Result<()> {
+    let what = "A copy of your sign-in to an application was used";
+    let not_me = way_back_from(tx, actor, user, what, &grant.device)?;
+    let (site, when) = (&tx.config.site, tx.now.exact());
+    let email =
+        emails::copied_sign_in(site, &user.email, &user.name, (&client.name, &when), not_me.reveal())?;
+    tx.mail(Some(&user.id), email)
+}
+
+/// When the next refresh token of a grant ends: never later than the grant itself.
+pub(crate) fn ends_at(grant: &Grant, idle_end: Timestamp) -> Timestamp {
+    min(idle_end, grant.expires_at)
+}

@@ -1,0 +1,148 @@
+//! Where an application sends a browser (RFC 6749 §3.1).
+
+use actix_web::{HttpRequest, HttpResponse, web::Data};
+use url::form_urlencoded;
+
+use super::{
+    answer::{self, Way},
+    client,
+    form::Form,
+    proceed::visitor_of,
+};
+use crate::{
+    accounts::{
+        applications::APPLICATION_UNKNOWN,
+        authorization::{self, Asking, Step},
+    },
+    app::App,
+    error::{Error, Result},
+    model::{
+        application::client::Client,
+        token::{self, AskedFor},
+    },
+    oauth::{AuthorizationRequest, Code, Prompt, Refused, ResponseMode, parameters},
+    urls,
+    web::{Client as Browser, MaybeUser},
+};
+
+/// What a browser brought.
+enum Brought {
+    /// A request that can be answered.
+    Request(Box<Asking>),
+    /// One that the application is told is wrong.
+    Wrong(Box<(AuthorizationRequest, String)>, Refused),
+}
+
+/// `GET /oauth/authorize`
+pub(crate) async fn show(
+    visitor: MaybeUser,
+    browser: Browser,
+    req: HttpRequest,
+    app: Data<App>,
+) -> Result<HttpResponse> {
+    let pairs = form_urlencoded::parse(req.query_string().as_bytes()).into_owned().collect();
+    let asking = match read(pairs, &app).await? {
+        Brought::Request(asking) => *asking,
+        Brought::Wrong(wrong, refused) => {
+            let (request, name) = *wrong;
+            return answer::send(&req, &app, &request, answer::refused(refused), (&name, Way::Redirect));
+        }
+    };
+    let is_silent = asking.request.has(Prompt::None);
+    let step = match visitor.signed_in() {
+        None => None,
+        Some(me) => {
+            let (asked, who) = (asking.clone(), visitor_of(me));
+            Some(app.read(move |conn| authorization::next_step(conn, &asked, &who)).await?)
+        }
+    };
+    let name = asking.client.name.clone();
+    let says = match (step, visitor.signed_in()) {
+        (Some(Step::Answer), Some(me)) => {
+            let (asked, who, device) = (asking.clone(), visitor_of(me), browser.device().name());
+            let code = app.write(move |tx| authorization::issue_code(tx, &asked, &who, device)).await?;
+            vec![("code", code.reveal().to_owned())]
+        }
+        (step, _) if is_silent => answer::refused(silence(step)),
+        _ => return keep(&app, asking).await,
+    };
+    answer::send(&req, &app, &asking.request, says, (&name, Way::Redirect))
+}
+
+/// What an application is told that asks for silence (OpenID Connect Core 1.0 §3.1.2.6).
+fn silence(step: Option<Step>) -> Refused {
+    match step {
+        None | Some(Step::Reauthenticate(_)) => {
+            Refused::new(Code::LoginRequired, "Its user would have to sign in.")
+        }
+        Some(Step::Consent) => Refused::new(Code::ConsentRequired, "Its user would have to allow it."),
+        Some(Step::Forbidden) => Refused::new(Code::AccessDenied, "They may not use this application."),
+        Some(_) => Refused::new(Code::InteractionRequired, "Something would have to be asked."),
+    }
+}
+
+/// `POST /oauth/authorize`: kept, and gone on with by a GET, to which the browser brings its cookie.
+pub(crate) async fn park(req: HttpRequest, form: Form, app: Data<App>) -> Result<HttpResponse> {
+    match read(form.0, &app).await? {
+        // Whether it asks for silence is looked at where the cookie is: see `show`.
+        Brought::Request(asking) if asking.request.has(Prompt::None) => {
+            let refused = Refused::new(Code::InteractionRequired, "Ask for silence with GET.");
+            let name = &asking.client.name;
+            answer::send(&req, &app, &asking.request, answer::refused(refused), (name, Way::Redirect))
+        }
+        Brought::Request(asking) => keep(&app, *asking).await,
+        Brought::Wrong(wrong, refused) => {
+            let (request, name) = *wrong;
+            answer::send(&req, &app, &request, answer::refused(refused), (&name, Way::Redirect))
+        }
+    }
+}
+
+/// Keeps a request while something is asked.
+async fn keep(app: &App, asking: Asking) -> Result<HttpResponse> {
+    let at = app.now().unix();
+    let kept = AskedFor { request: asking.request, at };
+    let secret = app.write(move |tx| token::issue_unowned::<token::AuthorizeRequest>(tx, &kept)).await?;
+    Ok(answer::see_other(&urls::with_query("/oauth/continue", [("request", secret.reveal())])))
+}
+
+/// Reads a request. Where nobody can be told what is wrong, the person is: [`APPLICATION_UNKNOWN`], [`Error::Malformed`].
+async fn read(pairs: Vec<(String, String)>, app: &App) -> Result<Brought> {
+    let first = |name: &str| {
+        let mut found = pairs.iter().filter(|(one, value)| one == name && !value.is_empty());
+        match (found.next(), found.next()) {
+            (Some((_, value)), None) => Some(value.clone()),
+            _ => None,
+        }
+    };
+    let client_id = first("client_id").ok_or(APPLICATION_UNKNOWN.error())?;
+    let found = client::in_use(app, &client_id).await?.ok_or(APPLICATION_UNKNOWN.error())?;
+    let redirect_uri = first("redirect_uri").filter(|asked| found.comes_back_at(asked)).ok_or_else(|| {
+        Error::Malformed("its redirect_uri is not registered for this application".to_owned())
+    })?;
+    let response_mode =
+        first("response_mode").and_then(|word| ResponseMode::from_word(&word)).unwrap_or(ResponseMode::Query);
+    let state = first("state").filter(|state| state.len() <= 8_192);
+    let read = parameters(pairs).and_then(|parameters| {
+        let request = AuthorizationRequest::read(&parameters, found.settings.asks_pkce)?;
+        may_ask(&found, &request, &app.config().site.origin())?;
+        Ok(request)
+    });
+    Ok(match read {
+        Ok(request) => Brought::Request(Box::new(Asking { client: found, request, at: None })),
+        Err(refused) => {
+            let request = AuthorizationRequest::to_answer(client_id, redirect_uri, response_mode, state);
+            Brought::Wrong(Box::new((request, found.name)), refused)
+        }
+    })
+}
+
+fn may_ask(client: &Client, request: &AuthorizationRequest, site: &str) -> std::result::Result<(), Refused> {
+    if client.allowed(request.scopes()).iter().next().is_none() {
+        return Err(Refused::new(Code::InvalidScope, "No scope that this application may ask for is there."));
+    }
+    if client.audience(request.resource.as_deref(), site).is_none() {
+        return Err(Refused::new(Code::InvalidTarget, "This application may not ask for that resource."));
+    }
+    Ok(())
+}

@@ -1,0 +1,144 @@
+//! Somebody says whether an application may know who they are, and which account that is to be.
+
+use actix_web::{HttpRequest, HttpResponse, Responder, web::Data};
+use askama::Template;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    answer::{self, Way},
+    proceed::{self, Waiting, visitor_of},
+};
+use crate::{
+    accounts::{
+        authorization::{self, Asking, Step},
+        grants,
+        sessions::Event,
+    },
+    app::App,
+    error::{Error, Errors, Result},
+    model::{
+        audit, session,
+        token::{self, AuthorizeRequest},
+    },
+    oauth::{Code, Refused, Scopes},
+    secret::Secret,
+    urls,
+    web::{Authenticated, Client as Browser, CurrentUser, Input, Query, Reply},
+};
+
+/// What is asked.
+#[derive(Template, Serialize)]
+#[template(path = "oauth_consent.html")]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ConsentPage {
+    application: String,
+    /// What it may know, in words.
+    allows: Vec<String>,
+    email: String,
+    /// Whether it belongs to somebody else.
+    third_party: bool,
+    /// Whether only the account is in question.
+    is_choice: bool,
+    #[serde(skip)]
+    request: String,
+    #[serde(skip)]
+    goes_to: String,
+}
+
+/// What somebody says.
+#[derive(Deserialize)]
+pub(crate) struct Form {
+    request: Option<Secret<AuthorizeRequest>>,
+    #[serde(default)]
+    decision: String,
+}
+
+/// `GET /oauth/consent?request=`
+pub(crate) async fn show(me: CurrentUser, query: Query<Waiting>, app: Data<App>) -> Result<Reply> {
+    let secret = query.into_inner().request.ok_or(Error::DeadLink)?;
+    let asking = proceed::waiting(&app, &secret).await?;
+    let step = step(&me, &asking, &app).await?;
+    if !matches!(step, Step::Consent | Step::ChooseAccount) {
+        return Ok(Reply::go(proceed::here(&secret)));
+    }
+    let host = url::Url::parse(&asking.request.redirect_uri).ok();
+    let goes_to = host.and_then(|url| url.host_str().map(str::to_owned));
+    Ok(Reply::page(ConsentPage {
+        allows: in_words(&asking.scopes()),
+        email: me.user.email.spelled().to_owned(),
+        third_party: !asking.client.settings.is_first_party,
+        is_choice: step == Step::ChooseAccount && asking.client.settings.is_first_party,
+        request: secret.reveal().to_owned(),
+        goes_to: goes_to.unwrap_or_else(|| "a program on your device".to_owned()),
+        application: asking.client.name,
+    }))
+}
+
+fn in_words(scopes: &Scopes) -> Vec<String> {
+    let words = scopes.iter().map(|scope| {
+        let known = Scopes::KNOWN.iter().find(|(known, _)| *known == scope);
+        known.map_or_else(|| format!("{scope}, which is its own"), |(_, words)| (*words).to_owned())
+    });
+    words.collect()
+}
+
+/// `POST /oauth/consent`: `decision` is `allow`, `deny` or `switch`, which signs out here to come back as someone else.
+pub(crate) async fn create(
+    me: CurrentUser,
+    browser: Browser,
+    Input(form): Input<Form>,
+    req: HttpRequest,
+    app: Data<App>,
+) -> Result<HttpResponse> {
+    let Some(secret) = form.request.filter(|secret| !secret.reveal().is_empty()) else {
+        return Err(Error::Invalid(Errors::one("request", "Send the request that is to be answered.")));
+    };
+    let asking = proceed::waiting(&app, &secret).await?;
+    match form.decision.as_str() {
+        "allow" => allow(&req, &app, &me, asking, secret, &browser).await,
+        "deny" => {
+            app.write(move |tx| token::redeem_unowned(tx, &secret)).await?;
+            let denied = Refused::new(Code::AccessDenied, "They said no.");
+            let name = asking.client.name.clone();
+            answer::send(&req, &app, &asking.request, answer::refused(denied), (&name, Way::Page))
+        }
+        "switch" => {
+            let (actor, user, id) = (me.actor(), me.user.id.clone(), me.session.id.clone());
+            app.write(move |tx| {
+                session::end(tx, &id)?;
+                audit::record(tx, &actor, &user, Event::SignedOut {})
+            })
+            .await?;
+            let to = urls::with_query("/login", [("next", proceed::here(&secret))]);
+            Ok(Reply::go(to).signed_out().respond_to(&req).map_into_boxed_body())
+        }
+        _ => Err(Error::Invalid(Errors::one("decision", "Write allow, deny or switch."))),
+    }
+}
+
+async fn allow(
+    req: &HttpRequest,
+    app: &App,
+    me: &Authenticated,
+    asking: Asking,
+    secret: Secret<AuthorizeRequest>,
+    browser: &Browser,
+) -> Result<HttpResponse> {
+    match step(me, &asking, app).await? {
+        Step::Answer | Step::Consent | Step::ChooseAccount => {}
+        Step::Forbidden | Step::SetUpSecondFactor => return Ok(answer::see_other(&proceed::here(&secret))),
+        step => return Err(proceed::stopped(step, me, app).await?),
+    }
+    if !asking.client.settings.is_first_party {
+        let (actor, user) = (me.actor(), me.user.id.clone());
+        let (application, scopes) = (asking.client.id.clone(), asking.scopes());
+        app.write(move |tx| grants::allow(tx, &actor, &user, &application, &scopes)).await?;
+    }
+    proceed::finish(req, app, me, asking, secret, browser).await
+}
+
+async fn step(me: &Authenticated, asking: &Asking, app: &App) -> Result<Step> {
+    let (asked, who) = (asking.clone(), visitor_of(me));
+    let step = app.read(move |conn| authorization::next_step(conn, &asked, &who)).await;
+    step.map_err(|error| if matches!(error, Error::NotFound) { Error::Unauthenticated } else { error })
+}

@@ -1,0 +1,97 @@
+//! Whether a token is good now (RFC 7662): its row is looked at, not only its signature.
+
+use std::collections::BTreeMap;
+
+use actix_web::{HttpRequest, HttpResponse, web::Data};
+use serde_json::{Value, json};
+
+use super::{
+    client::{self, Told},
+    form::Form,
+};
+use crate::{
+    accounts::{api_keys, grants, token_exchange},
+    app::App,
+    error::Result,
+    ids::Id,
+    jobs::signing_keys,
+    model::{api_key::ApiKeySecret, application::client::Client, refresh_token::RefreshSecret},
+    oauth::{AccessClaims, Code, Refused, parameters, read_access_token},
+    secret::Secret,
+};
+
+/// `POST /oauth/introspect`: of an access token, a refresh token or an API key. `{"active": false}` for whatever is not good, or
+/// none of the application's business.
+pub(crate) async fn create(req: HttpRequest, form: Form, app: Data<App>) -> Result<HttpResponse> {
+    let told = match parameters(form.0) {
+        Ok(form) => told(&req, &form, &app).await?,
+        Err(refused) => Err(refused),
+    };
+    Ok(match told {
+        Ok(told) => HttpResponse::Ok().json(told),
+        Err(refused) => client::refusal(refused),
+    })
+}
+
+async fn told(req: &HttpRequest, form: &BTreeMap<String, String>, app: &App) -> Result<Told<Value>> {
+    let client = match client::authenticated(app, req, form).await? {
+        Ok(client) if client.kind.traits().has_secret => client,
+        Ok(_) => {
+            return Ok(Err(Refused::new(Code::InvalidClient, "Only an application with a secret may ask.")));
+        }
+        Err(refused) => return Ok(Err(refused)),
+    };
+    let Some(token) = form.get("token") else {
+        return Ok(Err(Refused::new(Code::InvalidRequest, "token is missing.")));
+    };
+    let (ring, now) = (signing_keys::ring(app).await?, app.now());
+    let site = app.config().site.origin();
+    let access = read_access_token(token, &ring.known, &site, now.unix());
+    let key = Secret::<ApiKeySecret>::from_text(token.clone());
+    let refresh = Secret::<RefreshSecret>::from_text(token.clone());
+    let grace = app.config().lifetimes.refresh_grace;
+    let found = app.read(move |conn| match &access {
+        Some(claims) if is_concerned(&client, claims) => {
+            let is_live = match &claims.sid {
+                Some(sid) => grants::live(conn, &Id::from_text(sid.as_str()), now)?.is_some(),
+                None => true,
+            };
+            Ok(is_live.then(|| of_access_token(claims)))
+        }
+        Some(_) => Ok(None),
+        None => match api_keys::authenticate(conn, &key, now)? {
+            Some(found) => Ok(Some(of_key(&found))),
+            None => Ok(match token_exchange::look_at(conn, &client, &refresh, (now, grace))? {
+                Some(token_exchange::Presented::Fresh(fresh)) => {
+                    let (token, grant, user) = *fresh;
+                    Some(json!({
+                        "active": true, "token_type": "refresh_token", "client_id": client.client_id, "sub": user.id,
+                        "scope": grant.scopes, "exp": token.expires_at.unix(), "iss": site, "sid": grant.id,
+                    }))
+                }
+                _ => None,
+            }),
+        },
+    });
+    Ok(Ok(found.await?.unwrap_or_else(|| json!({ "active": false }))))
+}
+
+/// Whether it is the application's own, or meant for it.
+fn is_concerned(client: &Client, claims: &AccessClaims) -> bool {
+    client.client_id == claims.client_id || client.settings.audiences.contains(&claims.aud)
+}
+
+fn of_access_token(claims: &AccessClaims) -> Value {
+    let mut told = json!(claims);
+    told["active"] = true.into();
+    told["token_type"] = "Bearer".into();
+    told
+}
+
+fn of_key(found: &api_keys::Presented) -> Value {
+    let permissions: Vec<String> = found.key.permissions().iter().map(ToString::to_string).collect();
+    json!({
+        "active": true, "token_type": "api_key", "sub": found.user_id(), "scope": permissions.join(" "),
+        "exp": found.key.expires_at.map(|at| at.unix()), "jti": found.key.id,
+    })
+}

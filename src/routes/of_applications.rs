@@ -1,0 +1,30 @@
+//! The URLs of applications: what they send people to, what they ask themselves, and what their users see of them.
+
+use super::entry::{Entry, delete, get, options, post};
+use crate::flows::{applications, oauth};
+
+/// All of them.
+#[rustfmt::skip]
+pub(super) fn entries() -> Vec<Entry> {
+    vec![
+        get("/oauth/authorize", "where an application sends a browser to sign in: back to it with a `code`, or on to what is asked first", oauth::authorize::show),
+        post("/oauth/authorize", "the same as a form across sites", oauth::authorize::park),
+        get("/oauth/continue", "`?request=`: where that comes back to; → `{location}` of the application", oauth::proceed::show),
+        get("/oauth/consent", "`?request=`: what the application may know: `{application, allows, email}`", oauth::consent::show),
+        post("/oauth/consent", "`{request, decision}`: `allow`, `deny`, or `switch` to another account", oauth::consent::create),
+        post("/oauth/token", "a form with a code, a refresh token or the application's own credentials → tokens (RFC 6749 §3.2)", oauth::token::create),
+        options("/oauth/token", "which scripts may ask", oauth::cors::preflight),
+        get("/oauth/userinfo", "who an access token is about", oauth::userinfo::show),
+        post("/oauth/userinfo", "the same", oauth::userinfo::show),
+        options("/oauth/userinfo", "which scripts may ask", oauth::cors::preflight),
+        get("/oauth/jwks", "the keys that tokens are signed with", oauth::jwks::show),
+        post("/oauth/introspect", "a form with `token` → whether it is good now (RFC 7662); API keys as well", oauth::introspect::create),
+        post("/oauth/revoke", "a form with `token`: ends what it rests on (RFC 7009)", oauth::revoke::create),
+        options("/oauth/revoke", "which scripts may ask", oauth::cors::preflight),
+        get("/oauth/logout", "where an application sends a browser to sign out", oauth::logout::show),
+        post("/oauth/logout", "the same as a form, or the answer to the page that asks", oauth::logout::create),
+        get("/me/applications", "`{applications}`: those that one signed in to with this account, and what each may know", applications::index),
+        delete("/me/applications/{id}", "ends the access of one, and what was allowed it", applications::revoke),
+        post("/me/applications/{id}/revoke", "the same for forms", applications::revoke),
+    ]
+}
