@@ -34,11 +34,7 @@ use actix_web::{
 };
 
 #[cfg(feature = "development")]
-use crate::flows::{
-    dev_idp, dev_mail,
-    dev_oidc::{self, sign_out},
-    dev_routes,
-};
+use crate::flows::{dev_idp, dev_mail, dev_oidc, dev_routes};
 
 /// The whole house.
 #[rustfmt::skip]
@@ -171,8 +167,8 @@ pub fn entries() -> Vec<Entry> {
         get("/auth/saml/refused", "why signing in did not work", saml::say_refused),
         get("/auth/saml/link", "the older address of `/auth/link`", link::form),
         post("/auth/saml/link", "the same", link::create),
-        get("/auth/saml/confirm", "step-up at the identity provider", sso_login::step_up),
-        get("/auth/oidc/confirm", "the same, where the identity provider speaks OpenID Connect", sso_login::step_up),
+        get("/auth/saml/confirm", "step-up at the identity provider", confirm::sso::go),
+        get("/auth/oidc/confirm", "the same, where the identity provider speaks OpenID Connect", confirm::sso::go),
 
         get("/gate/verify", "for nginx: whether a request to the host of an application goes through: 200, 401 or 403, and who it is", gate::verify),
         get("/gate/refused", "what a visitor sees whom that turned away", gate::refused),
@@ -217,7 +213,7 @@ fn development() -> Vec<Entry> {
         get("/dev/oidc/.well-known/openid-configuration", "its metadata; the same", dev_oidc::metadata),
         get("/dev/oidc/authorize", "there: `{people}` that one can be; the same", dev_oidc::authorize),
         post("/dev/oidc/token", "there: a code becomes tokens; the same", dev_oidc::token),
-        post("/dev/oidc/sign-out", "there: `{person}` signs out everywhere; the same", sign_out::sign_out),
+        post("/dev/oidc/sign-out", "there: `{person}` signs out everywhere; the same", dev_oidc::sign_out),
         get("/dev/oidc/userinfo", "there: who a token is about; the same", dev_oidc::userinfo),
         get("/dev/oidc/jwks", "there: its key; the same", dev_oidc::keys),
     ]

@@ -2,6 +2,7 @@
 
 mod attempt;
 pub(crate) mod passkey;
+pub(crate) mod sso;
 
 use actix_web::web::Data;
 use askama::Template;

@@ -1,7 +1,9 @@
 //! Development only: an OpenID provider that signs anybody in, so that an account elsewhere can be had with one click. Nothing of
 //! it is kept: a code and an access token are sealed texts.
 
-pub(crate) mod sign_out;
+mod sign_out;
+
+pub(crate) use self::sign_out::sign_out;
 
 use actix_web::{
     HttpRequest, HttpResponse,

@@ -1,23 +1,19 @@
-//! Signing in through one's organisation, by whatever protocol its domain leads to: asked first where somebody else began it; and
-//! stepping up there.
+//! Signing in through one's organisation, by whatever protocol its domain leads to: asked first where somebody else began it.
 
 use actix_web::{HttpRequest, HttpResponse, Responder, web::Data};
 use serde::Deserialize;
 
 use crate::{
     app::App,
-    error::{Error, Result},
+    error::Result,
     ids::ConnectionId,
     kinds::Protocol,
     mail::EmailAddress,
-    model::{
-        connection, domain, identity,
-        token::{OidcIntent, SsoIntent},
-    },
+    model::{connection, domain, token::SsoIntent},
     web::{
-        Client, CurrentUser, MaybeUser, Query, Reply,
+        Client, MaybeUser, Query, Reply,
         input::tick,
-        oidc_request::{begin_sso, connected_provider, send_oidc_request},
+        oidc_request::begin_sso,
         origin,
         saml_request::{confirm_sso, send_authn_request},
         sso_request::Destination,
@@ -70,37 +66,4 @@ pub(crate) async fn login(
         true => confirm_sso(&app, &visitor, &req, id, Destination { remember: false, ..to }).await,
         false => send_authn_request(&app, &client, &req, id, SsoIntent::SignIn, to).await,
     }
-}
-
-/// Where to go after a step-up.
-#[derive(Deserialize)]
-pub(crate) struct StepUpQuery {
-    next: Option<String>,
-}
-
-/// `GET /auth/saml/confirm?next=` and `GET /auth/oidc/confirm?next=`: whoever has no password here confirms at their identity
-/// provider that it is them.
-pub(crate) async fn step_up(
-    me: CurrentUser,
-    client: Client,
-    req: HttpRequest,
-    query: Query<StepUpQuery>,
-    app: Data<App>,
-) -> Result<HttpResponse> {
-    let (user, session) = (me.user.id.clone(), me.session.id.clone());
-    let id = user.clone();
-    let found = app
-        .read(move |conn| {
-            let newest = identity::newest_connection(conn, &id)?.ok_or(Error::NotFound)?;
-            connection::by_id(conn, &newest)
-        })
-        .await?;
-    let to = Destination::new(query.next.as_deref(), false);
-    if found.is_oidc() {
-        let provider = connected_provider(&app, found.id, true).await?;
-        let intent = OidcIntent::StepUp { user, session };
-        let hint = me.user.email.spelled();
-        return send_oidc_request(&app, &client, &req, &provider, intent, to, Some(hint)).await;
-    }
-    send_authn_request(&app, &client, &req, found.id, SsoIntent::StepUp { user, session }, to).await
 }
