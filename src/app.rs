@@ -274,7 +274,7 @@ fn start_catcher(config: &Config, local: SocketAddr) -> Result<Catcher> {
 
 /// There is none in this build.
 #[cfg(not(feature = "development"))]
-enum Catcher {}
+pub(crate) enum Catcher {}
 
 #[cfg(not(feature = "development"))]
 fn start_catcher(_: &Config, local: SocketAddr) -> Result<Catcher> {

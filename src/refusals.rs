@@ -4,9 +4,9 @@
 
 use crate::{
     accounts::{
-        api_keys, applications, authn_request, ceremony, deletion, email_verification, factors, invitations,
-        organisation_deletion, organisation_policy, organisations, passkeys as account_passkeys, policy,
-        provider_identities, provider_sign_in, roles, sso_policy, step_up,
+        api_keys, applications, authn_request, ceremony, clients, deletion, email_verification, factors,
+        invitations, organisation_deletion, organisation_policy, organisations, passkeys as account_passkeys,
+        policy, provider_identities, provider_sign_in, roles, sso_policy, step_up,
     },
     error::{self, Error, Refusal},
     flows::{
@@ -28,6 +28,7 @@ const ALL: &[&[&Refusal]] = &[
     pending::REFUSALS,
     gate_request::REFUSALS,
     user::REFUSALS,
+    clients::REFUSALS,
     login::REFUSALS,
     magic_link::verify::REFUSALS,
     reset_password::REFUSALS,

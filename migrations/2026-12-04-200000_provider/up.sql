@@ -39,7 +39,12 @@ CREATE TABLE refresh_tokens (
     expires_at TIMESTAMP NOT NULL,
     spent_at TIMESTAMP,
     next_hash TEXT,                     -- the generation after it
-    answer TEXT                         -- sealed
+    answer TEXT,                        -- sealed
+    -- What it was given for: signing in again may change what its grant says.
+    scopes TEXT NOT NULL,               -- separated by blanks
+    audience TEXT NOT NULL,
+    acr TEXT NOT NULL,
+    auth_time TIMESTAMP NOT NULL
 );
 CREATE INDEX refresh_tokens_grant_id ON refresh_tokens (grant_id);
 CREATE INDEX refresh_tokens_expires_at ON refresh_tokens (expires_at);

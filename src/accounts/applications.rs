@@ -1,16 +1,19 @@
 //! What an operator does to applications, each on record.
 
 use serde::Serialize;
+use url::form_urlencoded;
 
 use super::organisation_names;
 use crate::{
-    db::Tx,
+    db::{Conn, Tx},
     error::{Error, Result, refusals},
     ids::ApplicationId,
     model::{
         application::{self, Application, GateSettings, Needs},
         audit::{self, Actor, audit_events},
+        token::{self, AuthorizeRequest},
     },
+    secret::Secret,
 };
 
 refusals! {
@@ -34,6 +37,34 @@ pub(crate) fn application_forbidden(application: String) -> Error {
     APPLICATION_FORBIDDEN.about(application)
 }
 
+/// The name of the application in use that `next`, a path here, leads to: by way of its gate, or by a request of its own.
+pub(crate) fn destination(conn: &mut Conn, next: &str, scheme: &str) -> Result<Option<String>> {
+    let Some((path, query)) = next.split_once('?') else { return Ok(None) };
+    let given = |name: &str| {
+        form_urlencoded::parse(query.as_bytes())
+            .find(|(one, _)| one == name)
+            .map(|(_, value)| value.into_owned())
+    };
+    match path {
+        "/gate/enter" => {
+            let Some(host) = given("host").and_then(|host| application::parse_host(&host, scheme)) else {
+                return Ok(None);
+            };
+            let found = application::of_host(conn, &host)?;
+            Ok(found.filter(|found| found.disabled_at.is_none()).map(|found| found.name))
+        }
+        "/oauth/continue" => {
+            let Some(request) = given("request").map(Secret::<AuthorizeRequest>::from_text) else {
+                return Ok(None);
+            };
+            let Some(kept) = token::claim(conn, &request)? else { return Ok(None) };
+            let found = application::client::called(conn, &kept.request.client_id)?;
+            Ok(found.filter(|found| found.disabled_at.is_none()).map(|found| found.name))
+        }
+        _ => Ok(None),
+    }
+}
+
 audit_events! {
     /// An operator added an application.
     ApplicationAdded { application: ApplicationId, host: String } => of("application_added"),
@@ -41,8 +72,8 @@ audit_events! {
     ApplicationChanged {
         application: ApplicationId,
         host: String,
-        before: ApplicationState,
-        after: ApplicationState,
+        before: Box<ApplicationState>,
+        after: Box<ApplicationState>,
     } => of("application_changed"),
     /// An operator took it out of use.
     ApplicationDisabled { application: ApplicationId, host: String } => of("application_disabled"),
@@ -86,8 +117,8 @@ pub(crate) fn change(tx: &mut Tx, actor: &Actor, before: &Application, after: &A
     let event = Event::ApplicationChanged {
         application: after.id.clone(),
         host: after.host.clone(),
-        before: ApplicationState::of(before),
-        after: ApplicationState::of(after),
+        before: Box::new(ApplicationState::of(before)),
+        after: Box::new(ApplicationState::of(after)),
     };
     audit::record(tx, actor, None, event)?;
     Ok(true)

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     clock::Timestamp,
     db::{Conn, Tx},
-    error::Result,
+    error::{Error, Result},
     ids::{GrantId, Id, UserId},
     kinds::Strength,
     model::{
@@ -78,6 +78,11 @@ impl Asking {
         self.client.allowed(self.request.scopes())
     }
 
+    /// Whether it says of whom it is to be, and that is somebody else (OpenID Connect Core 1.0 §3.1.2.2).
+    pub(crate) fn is_about_other(&self, user: &UserId) -> bool {
+        self.request.subject.as_deref().is_some_and(|subject| subject != user.as_str())
+    }
+
     /// What of that goes on without the session.
     fn is_offline(&self) -> bool {
         self.scopes().has("offline_access")
@@ -120,7 +125,7 @@ pub(crate) fn next_step(conn: &mut Conn, asking: &Asking, who: &Visitor) -> Resu
         .login_hint
         .as_deref()
         .is_some_and(|hint| hint.contains('@') && !hint.eq_ignore_ascii_case(who.user.email.spelled()));
-    if (request.has(Prompt::SelectAccount) && !is_fresh) || is_other {
+    if (request.has(Prompt::SelectAccount) && !is_fresh) || is_other || asking.is_about_other(&who.user.id) {
         return Ok(Step::ChooseAccount);
     }
     if is_consent_missing(conn, asking, &who.user.id)? { Ok(Step::Consent) } else { Ok(Step::Answer) }
@@ -139,26 +144,30 @@ fn is_consent_missing(conn: &mut Conn, asking: &Asking, user: &UserId) -> Result
     if asking.request.has(Prompt::Consent) {
         return Ok(true);
     }
-    if asking.client.settings.is_first_party {
-        return Ok(false);
-    }
     // Any program on the device could be at that address (RFC 8252 §8.6).
     if RedirectUri::is_unclaimed(&asking.request.redirect_uri)
         && asking.client.kind.traits().signs_in == Some(crate::oauth::RedirectUse::Device)
     {
         return Ok(true);
     }
+    if asking.client.settings.is_first_party {
+        return Ok(false);
+    }
     let allowed = consent::of(conn, user, &asking.client.id)?;
     Ok(!allowed.is_some_and(|allowed| allowed.cover(&asking.scopes())))
 }
 
-/// The code for an application that nothing is asked of any more. `device`: where it goes on, in words.
+/// The code for an application that nothing is asked of any more; [`Error::Conflict`] where it asked for somebody else. `device`:
+/// where it goes on, in words.
 pub(crate) fn issue_code(
     tx: &mut Tx,
     asking: &Asking,
     who: &Visitor,
     device: String,
 ) -> Result<Secret<AuthorizationCode>> {
+    if asking.is_about_other(&who.user.id) {
+        return Err(Error::Conflict);
+    }
     session::hold(tx, &who.session.id)?;
     let authentication = Authentication::of(tx.conn, &who.session.id)?;
     let site = tx.config.site.origin();
@@ -183,6 +192,8 @@ pub(crate) fn issue_code(
         last_used_at: tx.now,
         expires_at: authentication.expires_at,
     };
+    let (audience, acr, amr, auth_time) =
+        (grant.audience.clone(), grant.acr.clone(), grant.amr.clone(), grant.auth_time.unix());
     let grant = grant::keep_for_session(tx, grant)?;
     let offline: Option<GrantId> = if asking.is_offline() { Some(Id::random()?) } else { None };
     let code = CodeGrant {
@@ -194,6 +205,10 @@ pub(crate) fn issue_code(
         code_challenge: asking.request.code_challenge.clone(),
         nonce: asking.request.nonce.clone(),
         scopes: scopes.text(),
+        audience,
+        acr,
+        amr,
+        auth_time,
     };
     let life = tx.config.lifetimes.code;
     // Two tabs may be on their way.

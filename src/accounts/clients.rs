@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use crate::{
     db::Tx,
-    error::Result,
+    error::{Error, Result, refusals},
     ids::ApplicationId,
     model::{
         application::{
@@ -15,6 +15,34 @@ use crate::{
     },
     secret::Secret,
 };
+
+refusals! {
+    /// Nobody asks by that name.
+    CLIENT_UNKNOWN = (
+        "client_unknown", 400, "No application has the client_id {}. Check it with the people who run the application."
+    ).titled("Unknown application");
+    /// It was taken out of use.
+    CLIENT_DISABLED = ("client_disabled", 403, "{} is turned off here. Ask the people who run it.")
+        .titled("This application is turned off");
+    /// An answer would go where the application is not known to be.
+    REDIRECT_URI_UNKNOWN = (
+        "redirect_uri_unknown", 400,
+        "The redirect_uri {} is not registered for {}. `vestibule app set {} --redirect URI` registers one."
+    ).titled("Unknown redirect address");
+    /// A sign-in for an application that was answered, or waited for too long.
+    SIGN_IN_OVER = ("sign_in_over", 422, "This sign-in is over. Go back to {} and start again.")
+        .page("This sign-in is over", "/me", "Continue");
+}
+
+/// As much of a parameter as a page shows.
+pub(crate) fn shown(value: &str) -> String {
+    value.chars().take(200).collect()
+}
+
+/// [`CLIENT_UNKNOWN`] of this name.
+pub(crate) fn unknown(client_id: &str) -> Error {
+    CLIENT_UNKNOWN.about(shown(client_id))
+}
 
 audit_events! {
     /// An operator added an application that signs people in here.

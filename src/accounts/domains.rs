@@ -53,7 +53,7 @@ pub fn add(
     Ok(domain)
 }
 
-/// Marks a domain as proved. [`DOMAIN_TAKEN`] where another organisation has it proved:
+/// Marks a domain as proved. `DOMAIN_TAKEN` where another organisation has it proved:
 /// of many at once, one does.
 pub fn verify(tx: &mut Tx, actor: &Actor, domain: &Domain, by: &'static str) -> Result<()> {
     domain::verify(tx, domain, by)?;

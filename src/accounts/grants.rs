@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 use serde_json::{Map, Value, json};
 
+use super::gate_needs::{self, Raised, Who};
 use crate::{
     clock::Timestamp,
     db::{
@@ -10,17 +11,18 @@ use crate::{
         schema::{applications, consents, grants as rows, sessions, users},
     },
     error::{Error, Result},
-    ids::{ApplicationId, GrantId, UserId},
+    ids::{ApplicationId, GrantId, Id, UserId},
     kinds::Factor,
     model::{
-        application::Kind,
+        application::{Kind, client},
         audit::{self, Actor, audit_events},
         consent,
         grant::{self, Grant, GrantKind},
         organisation,
+        session::{Acr, CurrentSession},
         user::User,
     },
-    oauth::Scopes,
+    oauth::{AccessClaims, Scopes},
 };
 
 audit_events! {
@@ -38,9 +40,9 @@ audit_events! {
     OfflineGrantsEnded { count: usize } => of("offline_grants_ended"),
 }
 
-/// The grant with this id, and whose it is, as long as it is so at `now`: its account open, its application in use, its session
-/// live where it rests on one.
-pub(crate) fn live(conn: &mut Conn, id: &GrantId, now: Timestamp) -> Result<Option<(Grant, User)>> {
+/// The grant with this id, and whose it is, as long as it has not ended at `now`: its account open, its application in use, its
+/// session live where it rests on one. Whether it is still allowed is another question: [`judged`].
+pub(crate) fn held(conn: &mut Conn, id: &GrantId, now: Timestamp) -> Result<Option<(Grant, User)>> {
     let through_session = sessions::locked_at
         .is_null()
         .and(sessions::expires_at.gt(now))
@@ -63,6 +65,61 @@ pub(crate) fn live(conn: &mut Conn, id: &GrantId, now: Timestamp) -> Result<Opti
         .filter(rests)
         .select((Grant::as_select(), User::as_select()));
     Ok(found.first(conn).optional()?)
+}
+
+/// What an access token with these claims rests on, as the token says it, as long as its application would still get that.
+pub(crate) fn of_token(
+    conn: &mut Conn,
+    claims: &AccessClaims,
+    site: &str,
+    now: Timestamp,
+) -> Result<Option<(Grant, User)>> {
+    let Some(sid) = &claims.sid else { return Ok(None) };
+    let Some((grant, user)) = held(conn, &Id::from_text(sid.as_str()), now)? else { return Ok(None) };
+    let grant = Grant {
+        scopes: claims.scope.clone(),
+        audience: claims.aud.first().cloned().unwrap_or_default(),
+        acr: claims.acr.clone().unwrap_or_default(),
+        ..grant
+    };
+    judged(conn, grant, user, site, now)
+}
+
+/// A grant that is held, as long as the application would get it if it asked at `now`: what it needs of people is there, somebody
+/// else's is allowed by them, and audience and scopes are registered. What it would not get of the scopes is left out. How long
+/// ago they showed who they are is asked when they sign in only.
+pub(crate) fn judged(
+    conn: &mut Conn,
+    grant: Grant,
+    user: User,
+    site: &str,
+    now: Timestamp,
+) -> Result<Option<(Grant, User)>> {
+    let Some(client) = client::by_id(conn, &grant.application_id)? else { return Ok(None) };
+    let is_strong = Acr::from_word(&grant.acr).is_some_and(|acr| acr.reaches(Acr::TwoFactors));
+    if (client.needs.second_factor && !is_strong) || client.audience(Some(&grant.audience), site).is_none() {
+        return Ok(None);
+    }
+    let through: Option<CurrentSession> = match &grant.session_id {
+        Some(id) => sessions::table.find(id).select(CurrentSession::as_select()).first(conn).optional()?,
+        None => None,
+    };
+    let through = through.as_ref().map(|session| (session, grant.ip.parse().ok()));
+    let who = Who::User(&user.id, through);
+    if !gate_needs::is_member(conn, &client.needs, &Raised::default(), who, now)? {
+        return Ok(None);
+    }
+    let mut scopes = client.allowed(grant.scopes());
+    if !client.settings.is_first_party {
+        let Some(allowed) = consent::of(conn, &user.id, &client.id)? else { return Ok(None) };
+        let is_offline = grant.kind == GrantKind::Offline;
+        if is_offline && !allowed.has("offline_access") {
+            return Ok(None);
+        }
+        scopes = scopes.only(|scope| allowed.has(scope));
+    }
+    let is_nothing = scopes.iter().next().is_none();
+    Ok((!is_nothing).then(|| (Grant { scopes: scopes.text(), ..grant }, user)))
 }
 
 /// What an application may know of a user with these scopes (OpenID Connect Core 1.0 §5.4). Their address is confirmed, or they
@@ -111,6 +168,12 @@ pub(crate) fn end(tx: &mut Tx, actor: &Actor, found: &Grant, why: &'static str) 
 /// Ends what applications may do without a session; what they may do through one ends with that.
 pub(crate) fn end_offline(tx: &mut Tx, actor: &Actor, user: &UserId) -> Result<()> {
     let count = grant::end_offline(tx, user)?;
+    note_ended(tx, actor, user, count)
+}
+
+/// Ends what applications may do without a session and that was given with one factor.
+pub(crate) fn end_single_factor(tx: &mut Tx, actor: &Actor, user: &UserId) -> Result<()> {
+    let count = grant::end_offline_at(tx, user, &Acr::OneFactor.to_string())?;
     note_ended(tx, actor, user, count)
 }
 

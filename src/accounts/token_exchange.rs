@@ -16,7 +16,7 @@ use crate::{
         application::client::Client,
         audit::{self, Actor},
         grant::{self, Grant, GrantKind},
-        refresh_token::{self, RefreshSecret, RefreshToken},
+        refresh_token::{self, GivenFor, RefreshSecret, RefreshToken},
         token::{self, AuthorizationCode, CodeGrant},
         user::User,
     },
@@ -25,9 +25,20 @@ use crate::{
 };
 use chrono::TimeDelta;
 
+/// How many an application has of one person that rest on no session: devices, and some to spare.
+const MOST_OFFLINE: usize = 10;
+
 const INVALID: Refused = Refused::new(
     Code::InvalidGrant,
-    "It is unknown, late, used, revoked, or was given to another application.",
+    "The code is unknown, late, used, revoked, or was given to another application.",
+);
+const VERIFIER_MISSING: Refused = Refused::new(Code::InvalidRequest, "code_verifier is missing.");
+const VERIFIER_WRONG: Refused =
+    Refused::new(Code::InvalidGrant, "code_verifier does not belong to the code_challenge of this code.");
+const REDIRECT_URI_MISSING: Refused = Refused::new(Code::InvalidRequest, "redirect_uri is missing.");
+const REDIRECT_URI_OTHER: Refused = Refused::new(
+    Code::InvalidGrant,
+    "redirect_uri is another than the one that the code was asked for with.",
 );
 
 /// What tokens are made for.
@@ -55,29 +66,49 @@ pub(crate) fn redeem_code(
     redirect_uri: Option<&str>,
     verifier: Option<&str>,
 ) -> Result<std::result::Result<Redeemed, Refused>> {
-    let claim = match token::redeem(tx, code) {
-        Ok((_, claim)) => claim,
+    // Whoever has the code only spends nothing and ends nothing.
+    let Some(claim): Option<CodeGrant> = token::claim(tx.conn, code)? else { return Ok(Err(INVALID)) };
+    if claim.application != client.id {
+        return Ok(Err(INVALID));
+    }
+    match (&claim.code_challenge, verifier) {
+        (Some(_), None) => return Ok(Err(VERIFIER_MISSING)),
+        (Some(challenge), Some(verifier)) if challenge_of(verifier).as_ref() == Some(challenge) => {}
+        (None, None) => {}
+        _ => return Ok(Err(VERIFIER_WRONG)),
+    }
+    match redirect_uri {
+        // Needed where it was sent, which it always was (§4.1.3); OAuth 2.1 §4.1.3 leaves it out.
+        None if claim.code_challenge.is_none() => return Ok(Err(REDIRECT_URI_MISSING)),
+        Some(uri) if uri != claim.redirect_uri => return Ok(Err(REDIRECT_URI_OTHER)),
+        _ => {}
+    }
+    match token::redeem(tx, code) {
+        Ok(_) => {}
         Err(Error::DeadLink) => {
-            end_of_reused(tx, client, code)?;
+            end_of_reused(tx, claim, code)?;
             return Ok(Err(INVALID));
         }
         Err(error) => return Err(error),
-    };
-    let is_bound = match (&claim.code_challenge, verifier) {
-        (Some(challenge), Some(verifier)) => challenge_of(verifier).as_ref() == Some(challenge),
-        (None, None) => true,
-        _ => false,
-    };
-    let is_same = claim.application == client.id && redirect_uri.is_none_or(|uri| uri == claim.redirect_uri);
-    // Needed where it was sent, which it always was (§4.1.3); OAuth 2.1 §4.1.3 leaves it out.
-    if !is_bound || !is_same || (redirect_uri.is_none() && claim.code_challenge.is_none()) {
-        return Ok(Err(INVALID));
     }
     if !grant::hold(tx, &claim.grant)? {
         return Ok(Err(INVALID));
     }
-    let Some((grant, user)) = grants::live(tx.conn, &claim.grant, tx.now)? else { return Ok(Err(INVALID)) };
-    let sid = grant.id.clone();
+    let Some((grant, user)) = grants::held(tx.conn, &claim.grant, tx.now)? else { return Ok(Err(INVALID)) };
+    // Another request in the same session may have changed its row since.
+    let grant = Grant {
+        scopes: claim.scopes.clone(),
+        audience: claim.audience,
+        acr: claim.acr,
+        amr: claim.amr,
+        auth_time: Timestamp::from_unix(claim.auth_time),
+        ..grant
+    };
+    let site = tx.config.site.origin();
+    let Some((grant, user)) = grants::judged(tx.conn, grant, user, &site, tx.now)? else {
+        return Ok(Err(INVALID));
+    };
+    let (sid, scopes) = (grant.id.clone(), grant.scopes());
     let grant = match claim.offline.clone() {
         Some(id) => {
             let ends_at = tx.now + tx.config.lifetimes.refresh;
@@ -85,12 +116,12 @@ pub(crate) fn redeem_code(
                 id,
                 session_id: None,
                 kind: GrantKind::Offline,
-                scopes: claim.scopes.clone(),
                 created_at: tx.now,
                 expires_at: ends_at,
                 ..grant
             };
             grant::insert(tx, offline.clone())?;
+            grant::end_older(tx, &user.id, &offline.application_id, MOST_OFFLINE)?;
             let (application, grant) = (offline.application_id.clone(), offline.id.clone());
             let event = Event::OfflineGrantMade { application, grant };
             audit::record(tx, &Actor::user(&user.id), &user.id, event)?;
@@ -102,23 +133,27 @@ pub(crate) fn redeem_code(
         true => {
             let secret = refresh_token::make(&tx.config.token_prefix)?;
             let ends_at = min(tx.now + tx.config.lifetimes.refresh_idle, grant.expires_at);
-            refresh_token::insert(tx, &secret, &grant.id, 0, ends_at)?;
+            let given_for = GivenFor {
+                scopes: grant.scopes.clone(),
+                audience: grant.audience.clone(),
+                acr: grant.acr.clone(),
+                auth_time: grant.auth_time,
+            };
+            refresh_token::insert(tx, &secret, (&grant.id, 0), given_for, ends_at)?;
             Some((secret, ends_at))
         }
         false => None,
     };
-    let scopes = Scopes::parse(&claim.scopes).unwrap_or_default();
     Ok(Ok(Redeemed { grant, user, sid, scopes, nonce: claim.nonce, refresh }))
 }
 
 /// A code that comes a second time was copied: whoever has its tokens loses them.
-fn end_of_reused(tx: &mut Tx, client: &Client, code: &Secret<AuthorizationCode>) -> Result<()> {
-    let Some(claim): Option<CodeGrant> = token::claim(tx.conn, code)? else { return Ok(()) };
-    if claim.application != client.id || !token::is_used(tx.conn, code)? {
+fn end_of_reused(tx: &mut Tx, claim: CodeGrant, code: &Secret<AuthorizationCode>) -> Result<()> {
+    if !token::is_used(tx.conn, code)? {
         return Ok(());
     }
     for id in [Some(claim.grant), claim.offline].into_iter().flatten() {
-        if let Some((found, user)) = grants::live(tx.conn, &id, tx.now)? {
+        if let Some((found, user)) = grants::held(tx.conn, &id, tx.now)? {
             grants::end(tx, &Actor::user(&user.id), &found, "code_reused")?;
         }
     }
@@ -141,10 +176,14 @@ pub(crate) fn look_at(
     conn: &mut Conn,
     client: &Client,
     secret: &Secret<RefreshSecret>,
+    site: &str,
     (now, grace): (Timestamp, TimeDelta),
 ) -> Result<Option<Presented>> {
     let Some(found) = refresh_token::find(conn, &secret.digest())? else { return Ok(None) };
-    let Some((grant, user)) = grants::live(conn, &found.grant_id, now)? else { return Ok(None) };
+    let Some((grant, user)) = grants::held(conn, &found.grant_id, now)? else { return Ok(None) };
+    let GivenFor { scopes, audience, acr, auth_time } = found.given_for.clone();
+    let grant = Grant { scopes, audience, acr, auth_time, ..grant };
+    let Some((grant, user)) = grants::judged(conn, grant, user, site, now)? else { return Ok(None) };
     if grant.application_id != client.id || found.expires_at <= now {
         return Ok(None);
     }
@@ -197,7 +236,8 @@ pub(crate) fn rotate(
         return Ok(Rotated::Refused);
     }
     let times = (tx.now, tx.config.lifetimes.refresh_grace);
-    match (look_at(tx.conn, client, secret, times)?, prepared) {
+    let site = tx.config.site.origin();
+    match (look_at(tx.conn, client, secret, &site, times)?, prepared) {
         (None, _) => Ok(Rotated::Refused),
         (Some(Presented::Again(answer)), _) => Ok(Rotated::Again(answer)),
         (Some(Presented::Copied(copied)), _) => {
@@ -218,7 +258,8 @@ pub(crate) fn rotate(
                 return Ok(Rotated::Refused);
             }
             let ends_at = ends_at(&grant, tx.now + tx.config.lifetimes.refresh_idle);
-            refresh_token::insert(tx, next, &grant.id, token.generation + 1, ends_at)?;
+            let number = token.generation + 1;
+            refresh_token::insert(tx, next, (&grant.id, number), token.given_for, ends_at)?;
             Ok(Rotated::Done)
         }
     }

@@ -449,6 +449,10 @@ diesel::table! {
         spent_at -> Nullable<Timestamp>,
         next_hash -> Nullable<Text>,
         answer -> Nullable<Text>,
+        scopes -> Text,
+        audience -> Text,
+        acr -> Text,
+        auth_time -> Timestamp,
     }
 }
 

@@ -5,17 +5,16 @@ mod entrance;
 use actix_web::web::Data;
 use askama::Template;
 use serde::{Deserialize, Serialize};
-use url::form_urlencoded;
 
 use crate::{
-    accounts::{authentication, passwords, sso_policy},
+    accounts::{applications, authentication, passwords, sso_policy},
     app::App,
     db::Tx,
     error::{Error, Errors, Result, refusals},
     kinds::AuthMethod,
     mail::{EmailAddress, address::is_invisible},
     model::{
-        application, connection, domain,
+        connection, domain,
         password::{KnownDevice, Password, PasswordHash},
         user::{self, PasswordCredential, PasswordCredentials},
     },
@@ -151,17 +150,13 @@ async fn has_organisations(app: &App) -> Result<bool> {
     }
 }
 
-/// The name of the application of a gate that `next` leads to. Where the database does not tell, nothing is said of one.
+/// The name of the application that `next` leads to. Where the database does not tell, nothing is said of one.
 async fn application_of(app: &App, next: Option<&str>) -> Result<Option<String>> {
-    let Some(query) = next.and_then(|next| next.strip_prefix("/gate/enter?")) else { return Ok(None) };
-    let host = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "host");
-    let scheme = app.config().site.base_url.scheme();
-    let Some(host) = host.and_then(|(_, host)| application::parse_host(&host, scheme)) else {
-        return Ok(None);
-    };
-    match app.read(move |conn| application::of_host(conn, &host)).await {
+    let Some(next) = next.map(str::to_owned) else { return Ok(None) };
+    let scheme = app.config().site.base_url.scheme().to_owned();
+    match app.read(move |conn| applications::destination(conn, &next, &scheme)).await {
         Err(Error::Unavailable(_) | Error::Busy) => Ok(None),
-        found => Ok(found?.filter(|found| found.disabled_at.is_none()).map(|found| found.name)),
+        found => found,
     }
 }
 

@@ -18,6 +18,7 @@ pub(crate) struct Request {
     user: OnceLock<String>,
     key: OnceLock<String>,
     code: OnceLock<&'static str>,
+    application: OnceLock<String>,
     asked: OnceLock<AskedAbout>,
 }
 
@@ -33,8 +34,8 @@ pub(crate) struct AskedAbout {
 impl Request {
     /// A request of nobody yet.
     pub(crate) fn new(id: String, client: String) -> Self {
-        let (user, key, code, asked) = Default::default();
-        Self { id, client, user, key, code, asked }
+        let (user, key, code, application, asked) = Default::default();
+        Self { id, client, user, key, code, application, asked }
     }
 
     /// It is this user's, by their session.
@@ -61,6 +62,16 @@ impl Request {
     /// Why it is refused.
     pub(crate) fn code(&self) -> Option<&'static str> {
         self.code.get().copied()
+    }
+
+    /// An application asks, that calls itself so.
+    pub(crate) fn set_application(&self, client_id: &str) {
+        let _ = self.application.set(client_id.to_owned());
+    }
+
+    /// Which application asks.
+    pub(crate) fn application(&self) -> Option<&str> {
+        self.application.get().map(String::as_str)
     }
 
     /// A proxy asks about another one.

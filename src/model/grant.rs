@@ -178,6 +178,30 @@ pub(crate) fn end_offline(tx: &mut Tx, user: &UserId) -> Result<usize> {
     Ok(diesel::delete(own).execute(tx.conn)?)
 }
 
+/// Ends those of a user that rest on no session and were given at this `acr`. Returns how many there were.
+pub(crate) fn end_offline_at(tx: &mut Tx, user: &UserId, acr: &str) -> Result<usize> {
+    let own = grants::table.filter(grants::user_id.eq(user)).filter(grants::kind.eq(GrantKind::Offline));
+    Ok(diesel::delete(own.filter(grants::acr.eq(acr))).execute(tx.conn)?)
+}
+
+/// Ends all but the newest `most` that rest on no session, of what a user gave one application.
+pub(crate) fn end_older(
+    tx: &mut Tx,
+    user: &UserId,
+    application: &ApplicationId,
+    most: usize,
+) -> Result<usize> {
+    let old: Vec<GrantId> = grants::table
+        .filter(grants::user_id.eq(user))
+        .filter(grants::application_id.eq(application))
+        .filter(grants::kind.eq(GrantKind::Offline))
+        .order((grants::created_at.desc(), grants::id))
+        .select(grants::id)
+        .load(tx.conn)?;
+    let old = old.into_iter().skip(most);
+    Ok(diesel::delete(grants::table.filter(grants::id.eq_any(old))).execute(tx.conn)?)
+}
+
 /// Ends those of a user that rested on one of `factors`. Returns how many there were.
 pub(crate) fn end_relying_on(tx: &mut Tx, user: &UserId, factors: &[Factor]) -> Result<usize> {
     let own = grants::table.filter(grants::user_id.eq(user)).filter(grants::second_factor.eq_any(factors));

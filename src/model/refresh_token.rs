@@ -34,6 +34,9 @@ pub(crate) const PERSONAL_DATA: PersonalData = PersonalData {
         ("grant_id", "what you allowed it"),
         ("next_hash", "a fingerprint of the one that followed"),
         ("answer", "what the application was last given, encrypted, for a minute"),
+        ("scopes", "what the application may know with it"),
+        ("audience", "for whom the application's tokens are"),
+        ("acr", "how strongly you showed who you are"),
     ],
     erasure: Erasure::Removed,
     afterwards: "",
@@ -86,6 +89,23 @@ pub(crate) struct RefreshToken {
     pub next_hash: Option<String>,
     /// What was answered then, sealed.
     pub answer: Option<String>,
+    /// What it was given for.
+    #[diesel(embed)]
+    pub given_for: GivenFor,
+}
+
+/// What a refresh token was given for, and those that follow it. Its grant may say more since.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = refresh_tokens)]
+pub(crate) struct GivenFor {
+    /// What was allowed, between blanks.
+    pub scopes: String,
+    /// For whom its access tokens are.
+    pub audience: String,
+    /// How strongly somebody showed who they are.
+    pub acr: String,
+    /// When they did.
+    pub auth_time: Timestamp,
 }
 
 /// A new one; `own` is `TOKEN_PREFIX`.
@@ -97,8 +117,8 @@ pub(crate) fn make(own: &str) -> Result<Secret<RefreshSecret>> {
 pub(crate) fn insert(
     tx: &mut Tx,
     secret: &Secret<RefreshSecret>,
-    grant: &GrantId,
-    generation: i32,
+    (grant, generation): (&GrantId, i32),
+    given_for: GivenFor,
     expires_at: Timestamp,
 ) -> Result<()> {
     diesel::insert_into(refresh_tokens::table)
@@ -108,6 +128,7 @@ pub(crate) fn insert(
             refresh_tokens::generation.eq(generation),
             refresh_tokens::created_at.eq(tx.now),
             refresh_tokens::expires_at.eq(expires_at),
+            given_for,
         ))
         .execute(tx.conn)?;
     Ok(())

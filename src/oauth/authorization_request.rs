@@ -56,6 +56,8 @@ pub(crate) struct AuthorizationRequest {
     pub acr_values: Vec<String>,
     /// The address of the person that is meant.
     pub login_hint: Option<String>,
+    /// The id of the person that is meant, as an ID token of ours says that came along.
+    pub subject: Option<String>,
     /// For whom the access token is to be (RFC 8707).
     pub resource: Option<String>,
 }
@@ -90,6 +92,7 @@ impl AuthorizationRequest {
             max_age: None,
             acr_values: Vec::new(),
             login_hint: None,
+            subject: None,
             resource: None,
         }
     }
@@ -126,7 +129,12 @@ impl AuthorizationRequest {
         };
         let challenge = text("code_challenge");
         match (&challenge, parameters.get("code_challenge_method").map(String::as_str)) {
-            (None, None) if !is_bound => {}
+            // Something has to tell a code of another browser (RFC 9700 §2.1.1).
+            (None, None) if !is_bound => {
+                if !parameters.contains_key("nonce") || !scope.split(' ').any(|one| one == "openid") {
+                    return invalid("Without code_challenge, nonce and the scope openid are needed.");
+                }
+            }
             (None, _) => return invalid("code_challenge is missing: PKCE is asked of every application."),
             (Some(challenge), Some("S256")) if is_challenge(challenge) => {}
             (Some(_), Some("S256")) => return invalid("code_challenge is no SHA-256 in base64url."),
@@ -151,6 +159,9 @@ impl AuthorizationRequest {
         if longest("state", 8_192) || longest("nonce", 1_024) {
             return invalid("state or nonce is too long.");
         }
+        if longest("login_hint", 320) || longest("acr_values", 1_024) || longest("resource", 2_000) {
+            return invalid("login_hint, acr_values or resource is too long.");
+        }
         Ok(Self {
             client_id: text("client_id").unwrap_or_default(),
             redirect_uri: text("redirect_uri").unwrap_or_default(),
@@ -163,6 +174,7 @@ impl AuthorizationRequest {
             max_age,
             acr_values: words("acr_values"),
             login_hint: text("login_hint"),
+            subject: None,
             resource: text("resource"),
         })
     }
@@ -225,6 +237,9 @@ mod tests {
             ("max_age", "soon", InvalidRequest),
             ("scope", "openid \"x\"", InvalidScope),
             ("request", "eyJ", RequestNotSupported),
+            ("login_hint", &"y".repeat(321), InvalidRequest),
+            ("acr_values", &"y".repeat(1_025), InvalidRequest),
+            ("resource", &"y".repeat(2_001), InvalidRequest),
         ] {
             assert_eq!(read(&[(name, value)]), Err(code), "{name}={value}");
         }

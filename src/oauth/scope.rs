@@ -9,11 +9,11 @@ pub(crate) struct Scopes(BTreeSet<String>);
 impl Scopes {
     /// Every scope that this site knows by itself, and what it tells the application, in words.
     pub(crate) const KNOWN: [(&'static str, &'static str); 5] = [
-        ("openid", "that you are the same person each time"),
+        ("openid", "your account here, to recognise you again"),
         ("profile", "your name"),
         ("email", "your email address"),
-        ("organisations", "the organisations that you belong to, and your role there"),
-        ("offline_access", "all of that also while you are not here"),
+        ("organisations", "your organisations, and your role in each"),
+        ("offline_access", "to keep this access when you are signed out"),
     ];
 
     /// Those between blanks; nothing where one has a character that no scope can have.
@@ -47,7 +47,7 @@ impl Scopes {
         Self(self.0.into_iter().filter(|scope| keep(scope)).collect())
     }
 
-    /// One by one, in order.
+    /// One by one, in the order of the alphabet.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
     }

@@ -20,8 +20,9 @@ pub(crate) struct AccessClaims {
     pub iss: String,
     /// Whom it is about: a user's id, or the application's own.
     pub sub: String,
-    /// For whom it is.
-    pub aud: String,
+    /// For whom it is: a text where there is one only.
+    #[serde(with = "one_or_more")]
+    pub aud: Vec<String>,
     /// Which application has it.
     pub client_id: String,
     /// Until when it is good.
@@ -73,6 +74,32 @@ pub(crate) struct IdClaims {
     /// What the scopes allow to say of the person.
     #[serde(flatten)]
     pub person: Map<String, Value>,
+}
+
+/// A list as RFC 7519 §4.1.3 has it.
+mod one_or_more {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        One(String),
+        More(Vec<String>),
+    }
+
+    pub(super) fn serialize<S: Serializer>(all: &[String], to: S) -> Result<S::Ok, S::Error> {
+        match all {
+            [one] => one.serialize(to),
+            more => more.serialize(to),
+        }
+    }
+
+    pub(super) fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<Vec<String>, D::Error> {
+        Ok(match Either::deserialize(from)? {
+            Either::One(one) => vec![one],
+            Either::More(more) => more,
+        })
+    }
 }
 
 impl AccessClaims {
@@ -132,11 +159,22 @@ pub(crate) fn read_access_token(
 }
 
 /// What an ID token says that `issuer` gave out at some time, however old (OpenID Connect RP-Initiated Logout 1.0 §4): for which
-/// application, and its session there.
-pub(crate) fn read_hint(token: &str, keys: &[PublicKey], issuer: &str) -> Option<(String, String)> {
+/// application, its session there, and about whom.
+pub(crate) fn read_hint(token: &str, keys: &[PublicKey], issuer: &str) -> Option<Hint> {
     let claims = named(token, keys)?.open(token, ID)?;
     let text = |name: &str| claims[name].as_str().map(str::to_owned);
-    (claims["iss"] == issuer).then_some((text("aud")?, text("sid")?))
+    (claims["iss"] == issuer).then_some(Hint { aud: text("aud")?, sid: text("sid")?, sub: text("sub")? })
+}
+
+/// What an ID token says that comes back.
+#[derive(Debug)]
+pub(crate) struct Hint {
+    /// For which application it was.
+    pub aud: String,
+    /// What the application's session here is called.
+    pub sid: String,
+    /// About whom it was.
+    pub sub: String,
 }
 
 fn named<'a>(token: &str, keys: &'a [PublicKey]) -> Option<&'a PublicKey> {
@@ -159,7 +197,7 @@ mod tests {
         let claims = AccessClaims {
             iss: "https://id.example.com".to_owned(),
             sub: "ada".to_owned(),
-            aud: "https://api.example.com".to_owned(),
+            aud: vec!["https://api.example.com".to_owned()],
             client_id: "notes".to_owned(),
             exp: 1_000,
             iat: 400,

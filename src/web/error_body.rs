@@ -24,6 +24,18 @@ pub(crate) fn json(
     json_with(answer, error, more)
 }
 
+/// The same for an application that asks by OAuth (RFC 6749 §5.2): `{"error", "error_description"}`.
+pub(crate) fn oauth(answer: &mut HttpResponseBuilder, error: &Error) -> HttpResponse {
+    let code = if error.status() >= 500 { "server_error" } else { "invalid_request" };
+    let description = match error.code() {
+        "unsupported_media" => "Send the body as application/x-www-form-urlencoded.".to_owned(),
+        _ => error.to_string().replace('"', "'"),
+    };
+    answer.insert_header((header::CACHE_CONTROL, "no-store"));
+    let body = json!({ "error": code, "error_description": description });
+    answer.content_type("application/json; charset=utf-8").body(body.to_string())
+}
+
 /// The same with `more` keys.
 pub(crate) fn json_with(
     answer: &mut HttpResponseBuilder,

@@ -43,6 +43,9 @@ impl ResponseError for Error {
     }
 }
 
+/// Where every answer has the form of RFC 6749 §5.2.
+const BY_OAUTH: [&str; 3] = ["/oauth/token", "/oauth/introspect", "/oauth/revoke"];
+
 /// A refusal as a page.
 #[derive(Template, Serialize)]
 #[template(path = "error.html")]
@@ -106,6 +109,9 @@ pub(crate) fn render(req: &HttpRequest, error: &Error) -> HttpResponse {
     let shown = matches!(error, Error::Internal(_)).then_some(request_id);
     let mut answer = HttpResponse::build(status_of(error));
     error_body::put_headers(&mut answer, error);
+    if BY_OAUTH.contains(&req.path()) {
+        return error_body::oauth(&mut answer, error);
+    }
     let way = error.refusal().way;
     if way == Way::Moved {
         answer.insert_header((header::LOCATION, moved_to(req, &href_of(error))));
@@ -200,6 +206,9 @@ impl AfterPanic {
     pub(crate) fn render(&self, request_id: &str) -> HttpResponse {
         let error = Error::internal(log::Panicked);
         let mut answer = HttpResponse::build(status_of(&error));
+        if BY_OAUTH.contains(&self.path.as_str()) {
+            return error_body::oauth(&mut answer, &error);
+        }
         let request_id = Some(request_id.to_owned());
         if !self.wants_html {
             return error_body::json(&mut answer, &error, request_id);

@@ -62,6 +62,7 @@ pub(crate) async fn observe<B: MessageBody + 'static>(
                 code = request.code(),
                 user.id = request.user(),
                 key.id = request.key(),
+                client.id = request.application(),
                 gate.host = request.asked().map(|asked| asked.host.as_str()),
                 gate.path = request.asked().map(|asked| asked.path.as_str()),
                 request.id = request.id,

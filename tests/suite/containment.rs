@@ -80,7 +80,7 @@ fn key_after(occasion: Occasion) -> &'static str {
 
 /// Whether an application stays that came with `offline_access`, having signed in without a second factor.
 fn keeps_offline_grant(occasion: Occasion) -> bool {
-    matches!(occasion, Occasion::SecondFactorAdded | Occasion::SecondFactorRemoved | Occasion::SsoRequired)
+    matches!(occasion, Occasion::SecondFactorRemoved)
 }
 
 #[actix_web::test]

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::{
     docs::documents,
-    harness::{Ground, PASSWORD, TestApp, port_1025, test_server},
+    harness::{Ground, PASSWORD, port_1025, test_server},
 };
 
 /// Who runs a shell block: a test here, or what calls it.
@@ -23,7 +23,7 @@ const RUNNERS: [(&str, &str, &str); 13] = [
     ("docs/organisations.md", "# May the visitor", "an_application_asks_what_its_visitor_may"),
     ("docs/api-keys.md", "# Make a key", "a_key_is_made_used_and_found"),
     ("docs/api-keys.md", "# Whoever finds", "a_key_is_made_used_and_found"),
-    ("docs/provider.md", "vestibule app add", "an_application_is_added"),
+    ("docs/provider.md", "BASE=", "an_application_signs_somebody_in"),
     ("docs/tour.md", "BASE=", "the_tour_with_curl"),
     ("docs/tour.md", "# The laptop shows", "the_tour_with_curl"),
     ("docs/operating.md", "MODE=production", "settings_production.rs, which starts with these settings"),
@@ -63,7 +63,7 @@ fn every_shell_block_is_run_somewhere() {
 
 #[test]
 fn a_page_uses_no_variable_before_it_is_set() {
-    for page in ["docs/tour.md", "docs/operating.md"] {
+    for page in ["docs/tour.md", "docs/operating.md", "docs/provider.md"] {
         let is_name = |c: char| c.is_ascii_uppercase() || c == '_';
         let mut set: BTreeSet<String> = BTreeSet::new();
         for (_, block) in blocks(Some(page)) {
@@ -149,15 +149,38 @@ async fn the_tour_with_curl() {
 }
 
 #[actix_web::test]
-async fn an_application_is_added_as_the_page_of_the_provider_says() {
-    let app = TestApp::open().await;
+async fn an_application_signs_somebody_in_as_the_page_of_the_provider_says() {
+    let ground = Ground::with(&[("BCRYPT_COST", "4")]);
+    let vestibule = ground.serve().await;
+    let base = format!("BASE=http://localhost:{}", vestibule.port);
+    let person = json!({ "email": "test@example.com", "password": "pass12345", "name": "Test User" });
+    let json = "-H 'Content-Type: application/json'";
+    types(&ground, format!("{base}\ncurl -sS -c cookies.txt $BASE/signup {json} -d '{person}'"), &[]).await;
+    let token = ground.token_for("test@example.com").await;
+    types(&ground, format!("{base}\ncurl -sS -b cookies.txt $BASE/verify-email -d token={token}"), &[]).await;
     let (_, block) = blocks(Some("docs/provider.md")).remove(0);
-    let arguments: Vec<&str> = block.strip_prefix("vestibule ").unwrap().split_whitespace().collect();
+    let script = block.replace("BASE=http://localhost:3000", &base);
+    assert_ne!(script, block);
+    let program = format!("vestibule() {{ BASE_URL=$BASE {} \"$@\"; }}\n", env!("CARGO_BIN_EXE_vestibule"));
+    let settings: Vec<(&str, &str)> = ground
+        .settings
+        .iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
 
-    let added = app.command(&arguments);
+    let printed = types(&ground, program + &script, &settings).await;
 
-    assert_eq!(added.code, Some(0), "{}", added.err);
-    assert!(added.out.contains("notes-"), "{}", added.out);
+    for told in [
+        "Client ID:     notes-",
+        "Client secret: ",
+        "Issuer:        http://localhost:",
+        "Next:          vestibule app config notes-",
+    ] {
+        assert_eq!(printed.matches(told).count(), 1, "{told}: {printed}");
+    }
+    assert_eq!(printed.matches("\"access_token\":").count(), 2, "{printed}");
+    assert!(printed.contains("\"id_token\":") && printed.contains("\"email_verified\":true"), "{printed}");
 }
 
 #[actix_web::test]

@@ -8,7 +8,12 @@ use crate::{
     error::Result,
     ids::{SessionId, UserId},
     kinds::Factor,
-    model::{api_key::Suspension, audit::Actor, token, user},
+    model::{
+        api_key::Suspension,
+        audit::Actor,
+        token::{self, AuthorizationCode},
+        user,
+    },
 };
 
 /// What happened to an account. The sessions named are those that stay.
@@ -101,6 +106,8 @@ enum Keys {
 enum OfflineGrants<'a> {
     Kept,
     Ended,
+    /// Those that were given with one factor.
+    WithoutSecondFactor,
     /// Those that rested on these factors, and what applications may do through the session that stays.
     RelyingOn(&'a [Factor]),
 }
@@ -119,13 +126,13 @@ impl<'a> Occasion<'a> {
             | Self::SignedOutElsewhere(_)
             | Self::SecondFactorsReset
             | Self::DeletionScheduled(_)
-            | Self::MembershipEnded { has_spoken: true } => OfflineGrants::Ended,
-            Self::SecondFactorGone(_, gone) => OfflineGrants::RelyingOn(gone),
-            Self::EmailChangedByProvider
-            | Self::SecondFactorAdded(_)
-            | Self::MembershipEnded { has_spoken: false }
+            // What came of which sign-in is not told apart: whatever ends sessions by how they began ends all of them.
+            | Self::MembershipEnded { .. }
             | Self::OrganisationLeaving
-            | Self::SsoRequired(_) => OfflineGrants::Kept,
+            | Self::SsoRequired(_) => OfflineGrants::Ended,
+            Self::SecondFactorAdded(_) => OfflineGrants::WithoutSecondFactor,
+            Self::SecondFactorGone(_, gone) => OfflineGrants::RelyingOn(gone),
+            Self::EmailChangedByProvider => OfflineGrants::Kept,
         }
     }
 
@@ -208,9 +215,15 @@ pub fn end_access(tx: &mut Tx, actor: &Actor, user: &UserId, occasion: Occasion)
         Password::Blocked => user::block_password(tx, user)?,
         Password::Dropped => user::drop_password(tx, user)?,
     }
-    match occasion.offline_grants() {
+    let offline = occasion.offline_grants();
+    // A code on its way would become one.
+    if !matches!(offline, OfflineGrants::Kept) {
+        token::revoke::<AuthorizationCode>(tx, user)?;
+    }
+    match offline {
         OfflineGrants::Kept => {}
         OfflineGrants::Ended => grants::end_offline(tx, actor, user)?,
+        OfflineGrants::WithoutSecondFactor => grants::end_single_factor(tx, actor, user)?,
         OfflineGrants::RelyingOn(gone) => grants::end_relying_on(tx, actor, user, gone)?,
     }
     match occasion.keys() {

@@ -159,13 +159,22 @@ pub(super) async fn add(
     let secret = sentence(secret)?;
     let shown = added.clone();
     let mut told = sentence(app.read(move |conn| told(conn, &shown)).await)?;
-    let mut next = format!("{} is added. It calls itself {}.", added.name, added.client_id);
+    let (id, issuer) = (&added.client_id, app.config().site.origin());
+    let mut words = format!("{} is added.", added.name);
+    if secret.is_some() {
+        words += " Its secret is shown this once.";
+    }
+    words += &format!("\nClient ID:     {id}");
     if let Some(secret) = secret {
         told["clientSecret"] = secret.reveal().into();
-        next += &format!(" Its secret, shown this once: {}", secret.reveal());
+        words += &format!("\nClient secret: {}", secret.reveal());
     }
-    next += &format!(" The issuer is {}.", app.config().site.origin());
-    out::print(&told, as_json, &next);
+    let next = match kind.traits().signs_in {
+        Some(_) => format!("vestibule app config {id} openid-client (or authlib, mod_auth_openidc)"),
+        None => format!("curl -u {id}:SECRET {issuer}/oauth/token -d grant_type=client_credentials"),
+    };
+    words += &format!("\nIssuer:        {issuer}\nNext:          {next}");
+    out::print(&told, as_json, &words);
     Ok(())
 }
 

@@ -11,16 +11,17 @@ use super::{
 };
 use crate::{
     accounts::{
-        applications::APPLICATION_UNKNOWN,
         authorization::{self, Asking, Step},
+        clients::{self, REDIRECT_URI_UNKNOWN},
     },
     app::App,
-    error::{Error, Result},
+    error::{Error, Particulars, Result},
+    jobs::signing_keys,
     model::{
         application::client::Client,
         token::{self, AskedFor},
     },
-    oauth::{AuthorizationRequest, Code, Prompt, Refused, ResponseMode, parameters},
+    oauth::{AuthorizationRequest, Code, Prompt, Refused, ResponseMode, parameters, read_hint},
     urls,
     web::{Client as Browser, MaybeUser},
 };
@@ -63,7 +64,17 @@ pub(crate) async fn show(
             let code = app.write(move |tx| authorization::issue_code(tx, &asked, &who, device)).await?;
             vec![("code", code.reveal().to_owned())]
         }
-        (step, _) if is_silent => answer::refused(silence(step)),
+        // Whoever is meant would have to sign in.
+        (Some(Step::ChooseAccount), Some(me)) if is_silent && asking.is_about_other(&me.user.id) => {
+            let refused = silence(None);
+            client::log_refusal(refused);
+            answer::refused(refused)
+        }
+        (step, _) if is_silent => {
+            let refused = silence(step);
+            client::log_refusal(refused);
+            answer::refused(refused)
+        }
         _ => return keep(&app, asking).await,
     };
     answer::send(&req, &app, &asking.request, says, (&name, Way::Redirect))
@@ -106,7 +117,8 @@ async fn keep(app: &App, asking: Asking) -> Result<HttpResponse> {
     Ok(answer::see_other(&urls::with_query("/oauth/continue", [("request", secret.reveal())])))
 }
 
-/// Reads a request. Where nobody can be told what is wrong, the person is: [`APPLICATION_UNKNOWN`], [`Error::Malformed`].
+/// Reads a request. Where nobody can be told what is wrong, the person is:
+/// [`clients::CLIENT_UNKNOWN`], [`REDIRECT_URI_UNKNOWN`], [`Error::Malformed`].
 async fn read(pairs: Vec<(String, String)>, app: &App) -> Result<Brought> {
     let first = |name: &str| {
         let mut found = pairs.iter().filter(|(one, value)| one == name && !value.is_empty());
@@ -115,22 +127,41 @@ async fn read(pairs: Vec<(String, String)>, app: &App) -> Result<Brought> {
             _ => None,
         }
     };
-    let client_id = first("client_id").ok_or(APPLICATION_UNKNOWN.error())?;
-    let found = client::in_use(app, &client_id).await?.ok_or(APPLICATION_UNKNOWN.error())?;
-    let redirect_uri = first("redirect_uri").filter(|asked| found.comes_back_at(asked)).ok_or_else(|| {
-        Error::Malformed("its redirect_uri is not registered for this application".to_owned())
-    })?;
+    let missing = |name: &str| Error::Malformed(format!("{name} is missing, or there more than once"));
+    let client_id = first("client_id").ok_or_else(|| missing("client_id"))?;
+    let found = client::named(app, &client_id).await?;
+    let redirect_uri = first("redirect_uri").ok_or_else(|| missing("redirect_uri"))?;
+    if !found.comes_back_at(&redirect_uri) {
+        let named = Particulars::named(clients::shown(&redirect_uri)).and(&found.name).and(&found.client_id);
+        return Err(REDIRECT_URI_UNKNOWN.with(named));
+    }
     let response_mode =
         first("response_mode").and_then(|word| ResponseMode::from_word(&word)).unwrap_or(ResponseMode::Query);
     let state = first("state").filter(|state| state.len() <= 8_192);
+    let hint = first("id_token_hint");
+    let subject = match &hint {
+        Some(hint) => {
+            let ring = signing_keys::ring(app).await?;
+            let hint = read_hint(hint, &ring.known, &app.config().site.origin());
+            hint.filter(|hint| hint.aud == client_id).map(|hint| hint.sub)
+        }
+        None => None,
+    };
     let read = parameters(pairs).and_then(|parameters| {
         let request = AuthorizationRequest::read(&parameters, found.settings.asks_pkce)?;
         may_ask(&found, &request, &app.config().site.origin())?;
-        Ok(request)
+        if hint.is_some() && subject.is_none() {
+            return Err(Refused::new(
+                Code::InvalidRequest,
+                "id_token_hint is no ID token of this application.",
+            ));
+        }
+        Ok(AuthorizationRequest { subject, ..request })
     });
     Ok(match read {
         Ok(request) => Brought::Request(Box::new(Asking { client: found, request, at: None })),
         Err(refused) => {
+            client::log_refusal(refused);
             let request = AuthorizationRequest::to_answer(client_id, redirect_uri, response_mode, state);
             Brought::Wrong(Box::new((request, found.name)), refused)
         }

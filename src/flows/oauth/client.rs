@@ -6,8 +6,10 @@ use actix_web::{HttpRequest, HttpResponse, http::header};
 use serde_json::json;
 
 use crate::{
+    accounts::clients,
     app::App,
     error::Result,
+    log,
     model::application::client::{self, Client},
     oauth::{Code, Credentials, Refused},
     web::negotiation::header_text,
@@ -17,6 +19,38 @@ use crate::{
 pub(super) type Told<T> = std::result::Result<T, Refused>;
 
 const UNKNOWN: Refused = Refused::new(Code::InvalidClient, "No application in use has this id and secret.");
+
+/// The application that a browser is sent from. [`clients::CLIENT_UNKNOWN`], or [`clients::CLIENT_DISABLED`].
+pub(super) async fn named(app: &App, client_id: &str) -> Result<Client> {
+    let named = client_id.to_owned();
+    let found = app.read(move |conn| client::called(conn, &named)).await?;
+    let found = found.ok_or_else(|| clients::unknown(client_id))?;
+    match found.disabled_at {
+        Some(_) => Err(clients::CLIENT_DISABLED.about(found.name)),
+        None => {
+            note(&found);
+            Ok(found)
+        }
+    }
+}
+
+/// The lines of this request tell of it.
+fn note(found: &Client) {
+    log::current().iter().for_each(|request| request.set_application(&found.client_id));
+}
+
+/// What an application is told is wrong, for whoever looks into it at night.
+pub(super) fn log_refusal(refused: Refused) {
+    let request = log::current();
+    request.iter().for_each(|request| request.set_code(refused.code.as_str()));
+    let client_id = request.as_ref().and_then(|request| request.application());
+    tracing::info!(
+        code = refused.code.as_str(),
+        reason = refused.description,
+        client.id = client_id,
+        "application refused"
+    );
+}
 
 /// The application in use that calls itself so.
 pub(super) async fn in_use(app: &App, client_id: &str) -> Result<Option<Client>> {
@@ -37,6 +71,7 @@ pub(super) async fn authenticated(
         Err(refused) => return Ok(Err(refused)),
     };
     let Some(found) = in_use(app, &credentials.client_id).await? else { return Ok(Err(UNKNOWN)) };
+    note(&found);
     let is_right = match (found.kind.traits().has_secret, &credentials.secret) {
         (true, Some(secret)) => found.is_opened_by(secret, app.now()),
         (false, None) => true,
@@ -47,6 +82,7 @@ pub(super) async fn authenticated(
 
 /// A refusal as JSON (RFC 6749 §5.2).
 pub(super) fn refusal(refused: Refused) -> HttpResponse {
+    log_refusal(refused);
     let mut answer = match refused.code {
         Code::InvalidClient => HttpResponse::Unauthorized(),
         Code::InvalidToken => HttpResponse::Unauthorized(),

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     accounts::{
         authorization::{self, Asking, Step},
+        clients::SIGN_IN_OVER,
         grants,
         sessions::Event,
     },
@@ -35,6 +36,8 @@ pub(crate) struct ConsentPage {
     /// What it may know, in words.
     allows: Vec<String>,
     email: String,
+    /// The address that it expects, where that is another one.
+    expects: Option<String>,
     /// Whether it belongs to somebody else.
     third_party: bool,
     /// Whether only the account is in question.
@@ -55,16 +58,21 @@ pub(crate) struct Form {
 
 /// `GET /oauth/consent?request=`
 pub(crate) async fn show(me: CurrentUser, query: Query<Waiting>, app: Data<App>) -> Result<Reply> {
-    let secret = query.into_inner().request.ok_or(Error::DeadLink)?;
+    let secret = query.into_inner().request.ok_or_else(|| SIGN_IN_OVER.about("the application"))?;
     let asking = proceed::waiting(&app, &secret).await?;
     let step = step(&me, &asking, &app).await?;
     if !matches!(step, Step::Consent | Step::ChooseAccount) {
         return Ok(Reply::go(proceed::here(&secret)));
     }
-    let host = url::Url::parse(&asking.request.redirect_uri).ok();
-    let goes_to = host.and_then(|url| url.host_str().map(str::to_owned));
+    let goes_to = url::Url::parse(&asking.request.redirect_uri).ok().and_then(|url| match url.port() {
+        Some(port) => url.host_str().map(|host| format!("{host}:{port}")),
+        None => url.host_str().map(str::to_owned),
+    });
     Ok(Reply::page(ConsentPage {
         allows: in_words(&asking.scopes()),
+        expects: proceed::hint(&asking)
+            .filter(|hint| !hint.eq_ignore_ascii_case(me.user.email.spelled()))
+            .map(str::to_owned),
         email: me.user.email.spelled().to_owned(),
         third_party: !asking.client.settings.is_first_party,
         is_choice: step == Step::ChooseAccount && asking.client.settings.is_first_party,
@@ -74,12 +82,20 @@ pub(crate) async fn show(me: CurrentUser, query: Query<Waiting>, app: Data<App>)
     }))
 }
 
+/// In the order of [`Scopes::KNOWN`], with the application's own before the last, which is about all of them.
 fn in_words(scopes: &Scopes) -> Vec<String> {
-    let words = scopes.iter().map(|scope| {
-        let known = Scopes::KNOWN.iter().find(|(known, _)| *known == scope);
-        known.map_or_else(|| format!("{scope}, which is its own"), |(_, words)| (*words).to_owned())
-    });
-    words.collect()
+    let known = |scope: &str| Scopes::KNOWN.iter().position(|(known, _)| *known == scope);
+    let last = Scopes::KNOWN.len() - 1;
+    let mut words: Vec<(usize, String)> = scopes
+        .iter()
+        .map(|scope| match known(scope) {
+            Some(place) if place == last => (last + 1, Scopes::KNOWN[place].1.to_owned()),
+            Some(place) => (place, Scopes::KNOWN[place].1.to_owned()),
+            None => (last, format!("its own permission {scope}")),
+        })
+        .collect();
+    words.sort();
+    words.into_iter().map(|(_, words)| words).collect()
 }
 
 /// `POST /oauth/consent`: `decision` is `allow`, `deny` or `switch`, which signs out here to come back as someone else.
@@ -109,7 +125,8 @@ pub(crate) async fn create(
                 audit::record(tx, &actor, &user, Event::SignedOut {})
             })
             .await?;
-            let to = urls::with_query("/login", [("next", proceed::here(&secret))]);
+            let hint = proceed::hint(&asking).map(|hint| ("email", hint.to_owned()));
+            let to = urls::with_query("/login", hint.into_iter().chain([("next", proceed::here(&secret))]));
             Ok(Reply::go(to).signed_out().respond_to(&req).map_into_boxed_body())
         }
         _ => Err(Error::Invalid(Errors::one("decision", "Write allow, deny or switch."))),

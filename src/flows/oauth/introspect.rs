@@ -13,10 +13,13 @@ use crate::{
     accounts::{api_keys, grants, token_exchange},
     app::App,
     error::Result,
-    ids::Id,
     jobs::signing_keys,
-    model::{api_key::ApiKeySecret, application::client::Client, refresh_token::RefreshSecret},
-    oauth::{AccessClaims, Code, Refused, parameters, read_access_token},
+    model::{
+        api_key::ApiKeySecret,
+        application::client::{self as clients, Client},
+        refresh_token::RefreshSecret,
+    },
+    oauth::{AccessClaims, Code, Refused, Scopes, parameters, read_access_token},
     secret::Secret,
 };
 
@@ -52,16 +55,17 @@ async fn told(req: &HttpRequest, form: &BTreeMap<String, String>, app: &App) -> 
     let grace = app.config().lifetimes.refresh_grace;
     let found = app.read(move |conn| match &access {
         Some(claims) if is_concerned(&client, claims) => {
-            let is_live = match &claims.sid {
-                Some(sid) => grants::live(conn, &Id::from_text(sid.as_str()), now)?.is_some(),
-                None => true,
+            let scopes = match &claims.sid {
+                Some(_) => grants::of_token(conn, claims, &site, now)?.map(|(grant, _)| grant.scopes),
+                None => clients::called(conn, &claims.client_id)?.and_then(|own| own_scopes(&own, claims, &site)),
             };
-            Ok(is_live.then(|| of_access_token(claims)))
+            Ok(scopes.map(|scopes| of_access_token(claims, &scopes)))
         }
         Some(_) => Ok(None),
         None => match api_keys::authenticate(conn, &key, now)? {
-            Some(found) => Ok(Some(of_key(&found))),
-            None => Ok(match token_exchange::look_at(conn, &client, &refresh, (now, grace))? {
+            // Whose it is concerns whoever runs this site.
+            Some(found) => Ok(client.settings.is_first_party.then(|| of_key(&found))),
+            None => Ok(match token_exchange::look_at(conn, &client, &refresh, &site, (now, grace))? {
                 Some(token_exchange::Presented::Fresh(fresh)) => {
                     let (token, grant, user) = *fresh;
                     Some(json!({
@@ -78,11 +82,20 @@ async fn told(req: &HttpRequest, form: &BTreeMap<String, String>, app: &App) -> 
 
 /// Whether it is the application's own, or meant for it.
 fn is_concerned(client: &Client, claims: &AccessClaims) -> bool {
-    client.client_id == claims.client_id || client.settings.audiences.contains(&claims.aud)
+    client.client_id == claims.client_id
+        || claims.aud.iter().any(|aud| client.settings.audiences.contains(aud))
 }
 
-fn of_access_token(claims: &AccessClaims) -> Value {
+/// What of its scopes an application that got a token for itself may still have, as long as it is in use.
+fn own_scopes(own: &Client, claims: &AccessClaims, site: &str) -> Option<String> {
+    let is_for = claims.aud.iter().all(|aud| own.audience(Some(aud), site).is_some());
+    let scopes = own.allowed(Scopes::parse(&claims.scope).unwrap_or_default());
+    (own.disabled_at.is_none() && is_for).then(|| scopes.text())
+}
+
+fn of_access_token(claims: &AccessClaims, scopes: &str) -> Value {
     let mut told = json!(claims);
+    told["scope"] = scopes.into();
     told["active"] = true.into();
     told["token_type"] = "Bearer".into();
     told

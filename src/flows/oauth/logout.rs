@@ -113,8 +113,8 @@ async fn read(fields: &BTreeMap<String, String>, app: &App) -> Result<Asked> {
     };
     let named = fields.get("client_id");
     // What they say has to be the same (§2).
-    let hint = hint.filter(|(audience, _)| named.is_none_or(|named| named == audience));
-    let client_id = hint.as_ref().map(|(audience, _)| audience).or(named);
+    let hint = hint.filter(|hint| named.is_none_or(|named| *named == hint.aud));
+    let client_id = hint.as_ref().map(|hint| &hint.aud).or(named);
     // A hint that is wrong is no word of the application's.
     let is_spoilt = fields.contains_key("id_token_hint") && hint.is_none();
     let client = match client_id.filter(|_| !is_spoilt) {
@@ -127,7 +127,7 @@ async fn read(fields: &BTreeMap<String, String>, app: &App) -> Result<Asked> {
         let is_registered = client.settings.logout_uris.contains(asked);
         is_registered.then(|| answer::with_more(asked, state.into_iter().collect()))
     });
-    let sid = hint.filter(|_| client.is_some()).map(|(_, sid)| Id::from_text(sid));
+    let sid = hint.filter(|_| client.is_some()).map(|hint| Id::from_text(hint.sid));
     Ok(Asked { client, sid, location })
 }
 

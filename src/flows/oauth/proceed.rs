@@ -11,15 +11,19 @@ use super::{
 };
 use crate::{
     accounts::{
-        applications::{self, APPLICATION_SECOND_FACTOR, APPLICATION_UNKNOWN},
+        applications::{self, APPLICATION_SECOND_FACTOR},
         authorization::{self, Asking, Step, Visitor},
+        clients::SIGN_IN_OVER,
         deletion::DELETION_SCHEDULED,
         email_verification::EMAIL_UNVERIFIED,
     },
     app::App,
     clock::Timestamp,
-    error::{Error, Result},
-    model::token::{self, AuthorizeRequest},
+    error::{Error, Particulars, Result},
+    model::{
+        application,
+        token::{self, AuthorizeRequest},
+    },
     oauth::{Code, Refused},
     secret::Secret,
     urls,
@@ -58,8 +62,7 @@ pub(crate) async fn show(
     let secret = query.into_inner().request.ok_or(Error::DeadLink)?;
     let asking = waiting(&app, &secret).await?;
     let Some(me) = visitor.signed_in() else {
-        let hint = asking.request.login_hint.as_deref().filter(|hint| hint.contains('@'));
-        return match hint {
+        return match hint(&asking) {
             Some(hint) if negotiation::wants_html(req.headers()) => {
                 let back = here(&secret);
                 Ok(answer::see_other(&urls::with_query("/login", [("email", hint), ("next", &back)])))
@@ -139,25 +142,55 @@ pub(super) async fn finish(
     browser: &Browser,
 ) -> Result<HttpResponse> {
     let (asked, who, device) = (asking.clone(), visitor_of(me), browser.device().name());
+    let redeemed = secret.clone();
     let code = app
         .write(move |tx| {
-            token::redeem_unowned(tx, &secret)?;
+            token::redeem_unowned(tx, &redeemed)?;
             authorization::issue_code(tx, &asked, &who, device)
         })
-        .await?;
+        .await;
+    let code = match code {
+        Err(Error::DeadLink) => return Err(over(app, &secret).await?),
+        code => code?,
+    };
     let says = vec![("code", code.reveal().to_owned())];
     answer::send(req, app, &asking.request, says, (&asking.client.name, Way::Page))
 }
 
-/// The request that waits. [`Error::DeadLink`] where it was answered or waited for too long.
+/// [`SIGN_IN_OVER`], with the way back to its application while it is known which one that was.
+pub(super) async fn over(app: &App, secret: &Secret<AuthorizeRequest>) -> Result<Error> {
+    let asked = secret.clone();
+    let known = app.read(move |conn| {
+        let Some(kept) = token::claim(conn, &asked)? else { return Ok(None) };
+        Ok(application::client::called(conn, &kept.request.client_id)?.map(|found| (found, kept.request)))
+    });
+    let Some((client, request)) = known.await? else { return Ok(SIGN_IN_OVER.about("the application")) };
+    let named = Particulars::named(client.name);
+    let site =
+        url::Url::parse(&request.redirect_uri).ok().filter(|uri| matches!(uri.scheme(), "http" | "https"));
+    Ok(SIGN_IN_OVER.with(match site {
+        Some(uri) => named.href(format!("{}/", uri.origin().ascii_serialization())),
+        None => named,
+    }))
+}
+
+/// The request that waits. [`SIGN_IN_OVER`] where it was answered or waited for too long.
 pub(super) async fn waiting(app: &App, secret: &Secret<AuthorizeRequest>) -> Result<Asking> {
     let (asked, now) = (secret.clone(), app.now());
-    let kept = app.read(move |conn| token::peek_unowned(conn, &asked, now)).await?;
-    let client = client::in_use(app, &kept.request.client_id).await?.ok_or(APPLICATION_UNKNOWN.error())?;
+    let kept = match app.read(move |conn| token::peek_unowned(conn, &asked, now)).await {
+        Err(Error::DeadLink) => return Err(over(app, secret).await?),
+        kept => kept?,
+    };
+    let client = client::named(app, &kept.request.client_id).await?;
     if !client.comes_back_at(&kept.request.redirect_uri) {
         return Err(Error::DeadLink);
     }
     Ok(Asking { client, request: kept.request, at: Some(Timestamp::from_unix(kept.at)) })
+}
+
+/// The address that the application expects.
+pub(super) fn hint(asking: &Asking) -> Option<&str> {
+    asking.request.login_hint.as_deref().filter(|hint| hint.contains('@'))
 }
 
 /// The page of a request that waits.

@@ -53,7 +53,7 @@ async fn revoked(req: &HttpRequest, form: &BTreeMap<String, String>, app: &App) 
     };
     app.write(move |tx| {
         let Some(id) = rests_on(tx.conn)? else { return Ok(()) };
-        match grants::live(tx.conn, &id, tx.now)? {
+        match grants::held(tx.conn, &id, tx.now)? {
             Some((found, user)) if found.application_id == client.id => {
                 grants::end(tx, &Actor::user(&user.id), &found, "revoked_by_application").map(drop)
             }

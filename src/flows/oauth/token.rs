@@ -53,6 +53,10 @@ async fn answer(req: &HttpRequest, form: &BTreeMap<String, String>, app: &App) -
         Ok(request) => request,
         Err(refused) => return Ok(Err(refused)),
     };
+    let site = app.config().site.origin();
+    if form.get("resource").is_some_and(|asked| client.audience(Some(asked), &site).is_none()) {
+        return Ok(Err(Refused::new(Code::InvalidTarget, "This application may not ask for that resource.")));
+    }
     let ring = signing_keys::ring(app).await?;
     match (request, client.kind.traits().signs_in) {
         (TokenRequest::Code { code, redirect_uri, verifier }, Some(_)) => {
@@ -128,7 +132,9 @@ async fn by_refresh_token(
     );
     let (asking, presented) = (client.clone(), secret.clone());
     let times = (app.now(), app.config().lifetimes.refresh_grace);
-    let found = app.read(move |conn| token_exchange::look_at(conn, &asking, &presented, times)).await?;
+    let site = app.config().site.origin();
+    let found =
+        app.read(move |conn| token_exchange::look_at(conn, &asking, &presented, &site, times)).await?;
     let again = |sealed: &str| -> Result<Told<Value>> {
         Ok(Ok(serde_json::from_str(&app.config().keys.open(refresh_token::SEAL, sealed)?)?))
     };
@@ -178,7 +184,7 @@ fn for_itself(app: &App, ring: &Ring, client: &Client, scope: Option<Scopes>) ->
     let exp = now + app.config().lifetimes.access_token;
     let claims = AccessClaims {
         sub: client.client_id.clone(),
-        aud: client.audience(None, &site).unwrap_or_else(|| site.clone()),
+        aud: vec![client.audience(None, &site).unwrap_or_else(|| site.clone())],
         iss: site,
         client_id: client.client_id.clone(),
         exp: exp.unix(),
@@ -203,11 +209,16 @@ fn access_token(
     user: &User,
     scopes: &Scopes,
 ) -> Result<String, Error> {
-    let now = app.now();
+    let (now, site) = (app.now(), app.config().site.origin());
+    let mut aud = vec![grant.audience.clone()];
+    // Userinfo is here.
+    if scopes.has("openid") && grant.audience != site {
+        aud.push(site.clone());
+    }
     let claims = AccessClaims {
-        iss: app.config().site.origin(),
         sub: user.id.to_string(),
-        aud: grant.audience.clone(),
+        aud,
+        iss: site,
         client_id: client.client_id.clone(),
         exp: access_ends_at(app, grant).unix(),
         iat: now.unix(),

@@ -8,7 +8,6 @@ use crate::{
     accounts::grants,
     app::App,
     error::Result,
-    ids::Id,
     jobs::signing_keys,
     oauth::{Code, Refused, Scopes, read_access_token},
     web::negotiation::header_text,
@@ -32,19 +31,18 @@ async fn told(req: &HttpRequest, app: &App) -> Result<client::Told<Value>> {
     let Some((_, token)) = token else { return Ok(Err(INVALID)) };
     let (ring, now) = (signing_keys::ring(app).await?, app.now());
     let claims = read_access_token(token.trim(), &ring.known, &app.config().site.origin(), now.unix());
-    // One that an application has for itself is about nobody.
-    let Some((claims, sid)) = claims.and_then(|claims| claims.sid.clone().map(|sid| (claims, sid))) else {
+    // One that an application has for itself is about nobody, and one for another resource is not for this one (RFC 9068 §4).
+    let site = app.config().site.origin();
+    let Some(claims) = claims.filter(|claims| claims.sid.is_some() && claims.aud.contains(&site)) else {
         return Ok(Err(INVALID));
     };
-    let scopes = Scopes::parse(&claims.scope).unwrap_or_default();
-    if !scopes.has("openid") {
+    if !Scopes::parse(&claims.scope).unwrap_or_default().has("openid") {
         return Ok(Err(Refused::new(Code::InsufficientScope, "The access token has no scope openid.")));
     }
     let found = app
         .read(move |conn| {
-            let Some((_, user)) = grants::live(conn, &Id::from_text(sid.as_str()), now)? else {
-                return Ok(None);
-            };
+            let Some((grant, user)) = grants::of_token(conn, &claims, &site, now)? else { return Ok(None) };
+            let scopes = grant.scopes();
             let mut told = grants::claims_of(&user, &scopes);
             told.insert("sub".to_owned(), user.id.to_string().into());
             if scopes.has("organisations") {

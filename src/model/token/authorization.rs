@@ -60,6 +60,14 @@ pub(crate) struct CodeGrant {
     pub nonce: Option<String>,
     /// What was allowed, between blanks.
     pub scopes: String,
+    /// For whom the access tokens are.
+    pub audience: String,
+    /// How strongly its person showed who they are.
+    pub acr: String,
+    /// With what, between blanks.
+    pub amr: String,
+    /// When, in seconds since the Unix epoch.
+    pub auth_time: i64,
 }
 
 impl Purpose for AuthorizationCode {

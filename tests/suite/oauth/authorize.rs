@@ -19,9 +19,22 @@ async fn signs_in(notes: &Notes, browser: &Visitor, more: &[(&str, &str)]) -> St
 
 /// Where a page leads on to by itself.
 fn leads_on(page: &Answer) -> String {
-    let (_, rest) = page.body.split_once("http-equiv=\"refresh\" content=\"0;url=").expect(&page.body);
+    let (_, rest) = page
+        .body
+        .split_once("http-equiv=\"refresh\" content=\"0;url=")
+        .unwrap_or_else(|| panic!("{}", page.body));
     let address = rest.split('"').next().unwrap();
     address.replace("&#38;", "&").replace("&amp;", "&").replace("&#61;", "=")
+}
+
+/// Allows what a request or the page of one asks about: where that leads.
+async fn allows(me: &Visitor, path: &str) -> String {
+    let mut at = path.to_owned();
+    while !at.starts_with("/oauth/consent") {
+        at = me.get_once(&at).await.is(303).location().unwrap().to_owned();
+    }
+    let request = told(&at, "request").unwrap();
+    leads_on(&me.post("/oauth/consent", &[("request", &request), ("decision", "allow")]).await.is(200))
 }
 
 /// What an application is told that is wrong.
@@ -117,8 +130,8 @@ async fn what_nobody_can_be_told_stays_here_case_b9_2() {
     let notes = Notes::open(&[]).await;
     let ada = notes.app.verified(ADA).await;
     for (name, value, status) in [
-        ("client_id", "nobody-000000", 403),
-        ("client_id", "", 403),
+        ("client_id", "nobody-000000", 400),
+        ("client_id", "", 400),
         ("redirect_uri", "", 400),
         ("redirect_uri", "http://localhost:9/callback?a=1", 400),
         ("redirect_uri", "http://localhost:9/callback#x", 400),
@@ -151,6 +164,8 @@ async fn what_is_wrong_is_told_to_the_application_with_its_state_and_who_says_so
         ("request", "eyJ", "request_not_supported"),
         ("request_uri", "https://a.example", "request_uri_not_supported"),
         ("prompt", "none login", "invalid_request"),
+        ("id_token_hint", "eyJ", "invalid_request"),
+        ("login_hint", &"y".repeat(400), "invalid_request"),
     ] {
         let answer = ada.get_once(&notes.request(&[(name, value)])).await.is(303);
         assert_eq!(error_at(&answer), error, "{name}={value}");
@@ -206,14 +221,18 @@ async fn who_they_are_is_shown_anew_in_the_same_session_case_b9_13() {
 
 #[actix_web::test]
 async fn an_application_of_someone_else_is_allowed_once_case_b9_17() {
-    let notes = Notes::open(&["--third-party", "on"]).await;
+    let notes = Notes::open(&["--third-party", "on", "--scope", "notes:read"]).await;
     let ada = notes.app.verified(ADA).await.with("accept", "text/html").with("sec-fetch-site", "same-origin");
-    let more = [("scope", "openid email offline_access")];
+    let more = [("scope", "openid email offline_access notes:read")];
     let ask = async |decision: &str| {
         let here = ada.get_once(&notes.request(&more)).await.is(303).location().unwrap().to_owned();
         let consent = ada.get_once(&here).await.is(303).location().unwrap().to_owned();
         let page = ada.get_once(&consent).await.is(200).says("Allow").says("your email address");
-        page.says("also while you are not here").hides("your name");
+        let page = page.says("to keep this access when you are signed out").says("localhost:9");
+        let page = page.says("href=\"/me/applications\"").says("class=\"points\"");
+        let [account, permission, last] =
+            ["your account here", "notes:read", "to keep this access"].map(|words| page.body.find(words));
+        assert!(account.is_some() && account < permission && permission < last, "{}", page.body);
         let request = told(&consent, "request").unwrap();
         leads_on(&ada.post("/oauth/consent", &[("request", &request), ("decision", decision)]).await.is(200))
     };
@@ -278,8 +297,15 @@ async fn a_program_on_a_device_comes_back_at_any_port_and_two_tabs_both_finish_c
     let notes = Notes::of(app, "native", &["--redirect", "http://127.0.0.1/cb"]);
     let ada = notes.app.verified(ADA).await;
     let at = [("redirect_uri", "http://127.0.0.1:49152/cb"), ("scope", "openid")];
-    let back = ada.get_once(&notes.request(&at)).await.is(303);
-    assert!(back.location().unwrap().starts_with("http://127.0.0.1:49152/cb?code="), "{:?}", back.location());
+    // Any program can be there, so its person is asked, whoever runs it (RFC 8252 §8.6).
+    let silent = [at[0], ("prompt", "none")];
+    let back = ada.get_once(&notes.request(&silent)).await.is(303);
+    let back = back.location().unwrap();
+    assert!(back.starts_with("http://127.0.0.1:49152/cb?"), "{back}");
+    assert_eq!(told(back, "error").as_deref(), Some("consent_required"));
+    let ada = ada.with("accept", "text/html").with("sec-fetch-site", "same-origin");
+    let back = allows(&ada, &notes.request(&at)).await;
+    assert!(back.starts_with("http://127.0.0.1:49152/cb?code="), "{back}");
     let browser = notes.app.browser();
     let mut tabs = Vec::new();
     for _ in 0..2 {
@@ -287,7 +313,36 @@ async fn a_program_on_a_device_comes_back_at_any_port_and_two_tabs_both_finish_c
         tabs.push(browser.get_once(&notes.request(&at)).await.is(303).location().unwrap().to_owned());
     }
     browser.post("/login", &[("email", ADA), ("password", PASSWORD)]).await.is(303);
+    let browser = browser.with("sec-fetch-site", "same-origin");
     for tab in tabs {
-        leads_on(&browser.get_once(&tab).await.is(200));
+        allows(&browser, &tab).await;
+    }
+}
+
+#[actix_web::test]
+async fn whoever_an_id_token_is_about_gets_the_answer_or_nobody() {
+    let notes = Notes::open(&[]).await;
+    let (ada, bob) = (notes.app.verified(ADA).await, notes.app.verified("bob@example.com").await);
+    let hint = super::text(&notes.tokens(&ada, &[]).await["id_token"]);
+    let hint = ("id_token_hint", hint.as_str());
+    notes.tokens(&ada, &[hint, ("prompt", "none")]).await;
+    let silent = notes.request(&[hint, ("prompt", "none")]);
+    assert_eq!(error_at(&bob.get_once(&silent).await.is(303)), "login_required");
+    let bob = bob.with("accept", "text/html").with("sec-fetch-site", "same-origin");
+    let here = bob.get_once(&notes.request(&[hint])).await.is(303).location().unwrap().to_owned();
+    let consent = bob.get_once(&here).await.is(303).location().unwrap().to_owned();
+    let request = told(&consent, "request").unwrap();
+    bob.post("/oauth/consent", &[("request", &request), ("decision", "allow")]).await.is(409);
+}
+
+#[actix_web::test]
+async fn without_a_challenge_a_nonce_is_needed() {
+    let notes = Notes::open(&["--pkce", "optional"]).await;
+    let ada = notes.app.verified(ADA).await;
+    let bare = [("code_challenge", ""), ("code_challenge_method", "")];
+    notes.code(&ada, &bare).await;
+    for more in [("nonce", ""), ("scope", "email")] {
+        let answer = ada.get_once(&notes.request(&[bare[0], bare[1], more])).await.is(303);
+        assert_eq!(error_at(&answer), "invalid_request", "{more:?}");
     }
 }

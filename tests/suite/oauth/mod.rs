@@ -6,6 +6,7 @@ mod commands;
 mod keys;
 mod logout;
 mod refresh;
+mod still_allowed;
 mod tokens;
 
 use actix_web::http::Method;

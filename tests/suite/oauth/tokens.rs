@@ -64,8 +64,26 @@ async fn a_code_is_bound_to_its_application_its_address_and_its_secret_case_b9_4
             }
             _ => notes.asks(&form).await,
         };
-        refused(answer, 400, "invalid_grant");
+        let expected = if value.is_empty() { "invalid_request" } else { "invalid_grant" };
+        if matches!(name, "redirect_uri" | "code_verifier") {
+            assert!(answer.body.contains(&format!("{name} ")), "the reason names it: {}", answer.body);
+        }
+        refused(answer, 400, expected);
     }
+    // Whoever has no more than the code neither spends it nor, once it was used, ends anything.
+    let code = notes.code(&ada, &[]).await;
+    let ask = async || {
+        let form = usual(&code);
+        let mut form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        form.retain(|(name, _)| *name != "code_verifier");
+        let wrong = "x".repeat(43);
+        form.push(("code_verifier", &wrong));
+        refused(notes.asks(&form).await, 400, "invalid_grant");
+    };
+    ask().await;
+    let tokens = notes.exchanges(&code).await.is(200).json();
+    ask().await;
+    notes.refreshes(&tokens["refresh_token"]).await.is(200);
     // A session that ended in between (case B.9 4).
     let code = notes.code(&ada, &[]).await;
     ada.post_json("/logout", json!({})).await.is(200);
@@ -106,7 +124,7 @@ async fn an_application_shows_its_secret_in_one_way() {
         refused(ask(authorization.clone(), &form).await, status, error);
     }
     let json = notes.app.curl().post_json("/oauth/token", json!({ "grant_type": "refresh_token" })).await;
-    json.refuses(415, "unsupported_media");
+    refused(json, 415, "invalid_request");
     // The one before works for a day more, and a cookie counts for nothing.
     let rotated = notes.app.command(&["app", "rotate-secret", id, "--json"]);
     let rotated: Value = serde_json::from_str(&rotated.out).unwrap();
@@ -127,8 +145,12 @@ async fn a_token_is_for_whom_it_was_asked_and_the_row_says_whether_it_is_good_ca
     assert_eq!((&header["typ"], &header["alg"]), (&json!("at+jwt"), &json!("ES256")));
     assert_eq!(
         (&token["aud"], &token["client_id"]),
-        (&json!("https://api.example.com"), &json!(notes.client_id))
+        (&json!(["https://api.example.com", notes.app.base_url]), &json!(notes.client_id))
     );
+    // Without `openid` it is for that resource only, and opens nothing here.
+    let only = notes.tokens(&ada, &[("scope", "notes:read")]).await;
+    assert_eq!(claims(&only["access_token"])["aud"], "https://api.example.com");
+    refused(notes.userinfo(&only).await, 401, "invalid_token");
     let told = notes.introspects(&tokens["access_token"]).await;
     assert_eq!((&told["active"], &told["sub"]), (&json!(true), &token["sub"]));
     assert_eq!(notes.introspects(&tokens["refresh_token"]).await["active"], true);
@@ -171,6 +193,14 @@ async fn an_application_reads_the_organisations_of_its_person_and_api_keys_case_
     assert_eq!((&told["organisations"][0]["slug"], &told["email"]), (&json!("acme"), &Value::Null));
     let told = notes.introspects(&key).await;
     assert_eq!((&told["token_type"], &told["scope"]), (&json!("api_key"), &json!("account:read")));
+    // Whose a key is does not concern an application of somebody else.
+    let set = |value: &str| {
+        let set = notes.app.command(&["app", "set", &notes.client_id, "--third-party", value]);
+        assert_eq!(set.code, Some(0), "{}", set.err);
+    };
+    set("on");
+    assert_eq!(notes.introspects(&key).await, json!({ "active": false }));
+    set("off");
     // Whoever is to be deleted is nobody any more.
     notes.app.db_execute("UPDATE users SET deletes_at = created_at").await;
     refused(notes.userinfo(&tokens).await, 401, "invalid_token");
@@ -211,6 +241,16 @@ async fn a_service_gets_a_token_for_itself_and_nobody_signs_in_to_it() {
     let token = claims(&tokens["access_token"]);
     assert_eq!((&token["sub"], &token["scope"]), (&json!(notes.client_id), &json!("notes:read")));
     assert_eq!(notes.introspects(&tokens["access_token"]).await["active"], true);
+    let api = ["app", "add", "Api", "--kind", "service", "--audience", &notes.app.base_url, "--json"];
+    let added: Value = serde_json::from_str(&notes.app.command(&api).out).unwrap();
+    let api = basic(added["clientId"].as_str().unwrap(), added["clientSecret"].as_str().unwrap());
+    let program = notes.app.curl().with("authorization", &api);
+    for (word, is_active) in [("disable", false), ("enable", true)] {
+        assert_eq!(notes.app.command(&["app", word, &notes.client_id]).code, Some(0));
+        let form = [("token", tokens["access_token"].as_str().unwrap())];
+        let told = posts(&program, "/oauth/introspect", &form).await.is(200).json();
+        assert_eq!(told["active"], is_active, "{word}");
+    }
     let more = [("grant_type", "client_credentials"), ("scope", "openid")];
     refused(notes.asks(&more).await, 400, "invalid_scope");
     refused(notes.userinfo(&tokens).await, 401, "invalid_token");

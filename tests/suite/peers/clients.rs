@@ -69,7 +69,8 @@ impl Client {
 
 /// Where a page leads on to.
 fn leads_on(page: &str) -> String {
-    let (_, rest) = page.split_once("http-equiv=\"refresh\" content=\"0;url=").expect(page);
+    let (_, rest) =
+        page.split_once("http-equiv=\"refresh\" content=\"0;url=").unwrap_or_else(|| panic!("{page}"));
     rest.split('"').next().unwrap().replace("&#38;", "&")
 }
 
@@ -82,7 +83,14 @@ async fn signs_in(notes: &Notes, browser: &Visitor, address: &str, secret: &str)
     browser.post("/login", &form).await.is(303);
     let form = [("code", &*notes.app.next_code(secret)), ("next", &next)];
     browser.post("/login/2fa", &form).await.goes_to(&next);
-    leads_on(&browser.get_once(&next).await.is(200).body)
+    let answer = browser.get_once(&next).await;
+    if answer.status != 303 {
+        return leads_on(&answer.is(200).body);
+    }
+    // Any program on the device could be at its address: it is asked about.
+    let request = told(answer.location().unwrap(), "request").unwrap();
+    let form = [("request", &*request), ("decision", "allow")];
+    leads_on(&browser.post("/oauth/consent", &form).await.is(200).body)
 }
 
 #[actix_web::test]
