@@ -226,6 +226,10 @@ fn the_numbers_are_the_defaults_of_the_program() {
             ),
         ),
         row(
+            "what an application has of one person with `offline_access`",
+            format!("the newest {}", number("src/accounts/token_exchange.rs", "MOST_OFFLINE")),
+        ),
+        row(
             "accounts that wait for one address to be confirmed",
             format!(
                 "{}; one more ends the oldest of the network that made the most",

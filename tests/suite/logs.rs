@@ -11,7 +11,7 @@ use actix_web::http::Method;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::{Ground, KEY, PASSWORD, Process, TestApp, Visitor, eventually, run_program, token_in};
+use crate::harness::{Ground, KEY, PASSWORD, Process, TestApp, Visitor, eventually, token_in};
 
 const ADA: &str = "ada@example.com";
 const WRONG: &str = "not the password of anybody";
@@ -454,8 +454,7 @@ async fn the_line_of_a_check_says_of_which_host_and_path_and_why_not() {
     let token = ground.token_for(ADA).await;
     ada.get(&format!("/verify-email?token={token}")).await.is(200);
     let organisation = ada.post_json("/organisations", json!({ "name": "Acme" })).await.is(201).json();
-    let added = run_program(&["app", "add", "wiki.localhost:8080", "--bearer", "on"], &ground.settings);
-    assert_eq!(added.code, Some(0), "{added:?}");
+    ground.run(&["app", "add", "wiki.localhost:8080", "--bearer", "on"]).await;
     let asks = |visitor: Visitor| {
         let visitor =
             visitor.with("x-forwarded-host", "wiki.localhost:8080").with("x-forwarded-proto", "http");

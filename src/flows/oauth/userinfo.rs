@@ -30,9 +30,9 @@ async fn told(req: &HttpRequest, app: &App) -> Result<client::Told<Value>> {
     let token = text.trim().split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     let Some((_, token)) = token else { return Ok(Err(INVALID)) };
     let (ring, now) = (signing_keys::ring(app).await?, app.now());
-    let claims = read_access_token(token.trim(), &ring.known, &app.config().site.origin(), now.unix());
-    // One that an application has for itself is about nobody, and one for another resource is not for this one (RFC 9068 §4).
     let site = app.config().site.origin();
+    let claims = read_access_token(token.trim(), &ring.known, &site, now.unix());
+    // One that an application has for itself is about nobody, and one for another resource is not for this one (RFC 9068 §4).
     let Some(claims) = claims.filter(|claims| claims.sid.is_some() && claims.aud.contains(&site)) else {
         return Ok(Err(INVALID));
     };
