@@ -64,6 +64,7 @@ fn identity(conn: &mut Conn, application: &Application, by: &Presented) -> Resul
         UserHeader::Email => email.to_owned(),
     };
     let mut identity = Identity {
+        sub: by.key.id.to_string(),
         user: String::new(),
         email: String::new(),
         name: String::new(),
@@ -74,7 +75,8 @@ fn identity(conn: &mut Conn, application: &Application, by: &Presented) -> Resul
     match &by.owner {
         KeyOwner::Person(user) => {
             identity.email = user.email.spelled().to_owned();
-            identity.user = known_by(user.id.to_string(), &identity.email);
+            identity.sub = user.id.to_string();
+            identity.user = known_by(identity.sub.clone(), &identity.email);
             identity.name = user.name.clone();
             if settings.style != Style::None {
                 let only = by.key.organisation_id.as_ref();
@@ -82,7 +84,7 @@ fn identity(conn: &mut Conn, application: &Application, by: &Presented) -> Resul
             }
         }
         KeyOwner::Organisation(own) => {
-            identity.user = known_by(by.key.id.to_string(), "");
+            identity.user = known_by(identity.sub.clone(), "");
             identity.groups = vec![format!("{}:{}", own.slug, by.key.id)];
         }
     }

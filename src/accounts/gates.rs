@@ -131,6 +131,8 @@ fn with_secret(
 /// What an application is told of a visitor.
 #[derive(Debug, Clone)]
 pub(crate) struct Identity {
+    /// Their id, or of an organisation's key its own.
+    pub sub: String,
     /// The id, or the address where the application wants that and it is confirmed. Of an organisation's key, the key's own id.
     pub user: String,
     /// The confirmed address.
@@ -165,6 +167,7 @@ pub(crate) fn identity(
         _ => groups(conn, application, &user.id, None)?,
     };
     Ok(Identity {
+        sub: user.id.to_string(),
         user: match application.settings.user {
             UserHeader::Id => user.id.to_string(),
             UserHeader::Email => email.clone(),

@@ -13,6 +13,7 @@ use actix_web::{
     http::{StatusCode, header},
     web::Data,
 };
+use chrono::TimeDelta;
 
 pub(crate) use self::answer::header_names;
 
@@ -30,9 +31,11 @@ use crate::{
     },
     app::App,
     error::{Error, Result, StepUp},
+    jobs::signing_keys,
     kinds::Strength,
     log,
     model::{application::Application, device, gate_session},
+    oauth::{GateClaims, SigningAlgorithm},
     web::{GateHost, GateRequest, origin::CROSS_ORIGIN},
 };
 
@@ -40,7 +43,7 @@ use crate::{
 pub(crate) async fn verify(asked: GateRequest, req: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
     let (application, outcome) = judge(&asked, &app).await?;
     Ok(match outcome {
-        Outcome::Through(identity) => pass(&application, identity.as_deref(), &asked, &app),
+        Outcome::Through(identity) => pass(&application, identity.as_deref(), &asked, &app).await?,
         // Proxies make 500 of every other status; `/gate/refused` tells it.
         Outcome::Refused(error @ Error::TooManyAttempts(_)) => {
             let mut answer = Told::new(&application, &asked, &app).refusal(&req, &error);
@@ -66,19 +69,23 @@ pub(crate) async fn refused(asked: GateRequest, req: HttpRequest, app: Data<App>
 pub(crate) async fn check(asked: GateRequest, req: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
     let (application, outcome) = judge(&asked, &app).await?;
     Ok(match outcome {
-        Outcome::Through(identity) => pass(&application, identity.as_deref(), &asked, &app),
+        Outcome::Through(identity) => pass(&application, identity.as_deref(), &asked, &app).await?,
         Outcome::Refused(error) => Told::new(&application, &asked, &app).to_visitor(&req, &error),
     })
 }
 
-fn pass(
+async fn pass(
     application: &Application,
     identity: Option<&Identity>,
     asked: &GateRequest,
     app: &App,
-) -> HttpResponse {
+) -> Result<HttpResponse> {
     let mut answer = HttpResponse::Ok();
-    for header in header_pairs(application.settings.style, identity) {
+    let known = match identity {
+        Some(identity) => Some((identity, assertion(application, identity, app).await?)),
+        None => None,
+    };
+    for header in header_pairs(&application.settings, known) {
         answer.insert_header(header);
     }
     let seconds = app.config().lifetimes.gate_cache.num_seconds();
@@ -86,7 +93,31 @@ fn pass(
         answer.insert_header((header::CACHE_CONTROL, format!("max-age={seconds}")));
         answer.insert_header((header::VARY, LOOKED_AT));
     }
-    answer.finish()
+    Ok(answer.finish())
+}
+
+// Any answer is older than this only where a proxy holds it back.
+const ASSERTION_LIFE: TimeDelta = TimeDelta::seconds(60);
+
+/// What the application can check by itself, where it wants that.
+async fn assertion(application: &Application, identity: &Identity, app: &App) -> Result<Option<String>> {
+    if !application.settings.signs {
+        return Ok(None);
+    }
+    let (site, now) = (&app.config().site, app.now());
+    let claims = GateClaims {
+        iss: site.origin(),
+        aud: application.origin(site.base_url.scheme()),
+        iat: now.unix(),
+        exp: (now + ASSERTION_LIFE).unix(),
+        sub: identity.sub.clone(),
+        email: identity.email.clone(),
+        name: identity.name.clone(),
+        acr: identity.acr.map(|acr| acr.to_string()),
+        auth_time: identity.authenticated_at.map(|at| at.unix()),
+    };
+    let ring = signing_keys::ring(app).await?;
+    claims.sign(ring.key(SigningAlgorithm::Es256)?).map(Some)
 }
 
 // What the answer to a request that changes nothing rests on (RFC 9111 §4.1). nginx keeps nothing whose list is longer than 128

@@ -92,6 +92,8 @@ pub(crate) struct GateSettings {
     pub origins: Vec<String>,
     /// Whether programs come in with API keys (RFC 6750).
     pub takes_keys: bool,
+    /// Whether it is told who is there in a token, too, that it can check by itself.
+    pub signs: bool,
     /// Whether a preflight (Fetch standard, CORS-preflight) is passed on.
     pub passes_preflight: bool,
     /// The path below which this site answers at the host, without a slash at its end.
@@ -109,6 +111,7 @@ impl Default for GateSettings {
             user: UserHeader::Id,
             origins: Vec::new(),
             takes_keys: false,
+            signs: false,
             passes_preflight: false,
             prefix: PREFIX.to_owned(),
         }

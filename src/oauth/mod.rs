@@ -21,7 +21,7 @@ pub(crate) use self::{
     scope::Scopes,
     signing::{PublicKey, SigningAlgorithm, SigningKey},
     token_request::{TokenRequest, challenge_of},
-    tokens::{AccessClaims, IdClaims, LogoutClaims, read_access_token, read_hint},
+    tokens::{AccessClaims, GateClaims, IdClaims, LogoutClaims, read_access_token, read_hint},
 };
 
 /// The first value of each parameter; [`Code::InvalidRequest`] where one is there twice (RFC 6749 §3.1, §3.2). One without a value

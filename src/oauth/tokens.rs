@@ -145,6 +145,40 @@ impl LogoutClaims {
     }
 }
 
+/// What the application behind a gate can check by itself: who its visitor is, said by this site and not by its network.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct GateClaims {
+    /// Who says so.
+    pub iss: String,
+    /// The application's origin.
+    pub aud: String,
+    /// When it was made.
+    pub iat: i64,
+    /// Until when it is good.
+    pub exp: i64,
+    /// Whom it is about: a user's id, or that of an organisation's key.
+    pub sub: String,
+    /// Their confirmed address.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub email: String,
+    /// What they want to be called.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// How strongly they showed who they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acr: Option<String>,
+    /// When they last did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<i64>,
+}
+
+impl GateClaims {
+    /// The token.
+    pub(crate) fn sign(&self, key: &SigningKey) -> Result<String> {
+        key.sign("gate+jwt", self)
+    }
+}
+
 /// What an access token says that `issuer` signed with one of `keys` and that is good at `now`; nothing otherwise. An ID token is
 /// none, and neither is a token with a claim of another type (CVE-2026-25537 is one that took them).
 pub(crate) fn read_access_token(

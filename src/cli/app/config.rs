@@ -151,7 +151,7 @@ pub(super) fn print(
         Some((name, port)) if !port.ends_with(']') => (name, port.parse().ok()),
         _ => (found.host.as_str(), None),
     };
-    let headers = header_names(found.settings.style).into_iter().map(Header::new);
+    let headers = header_names(&found.settings).into_iter().map(Header::new);
     let filled = Filled {
         host: &found.host,
         name,

@@ -51,7 +51,10 @@ pub(crate) struct Changes {
     cross_origin: Option<String>,
     /// Whether programs come in with API keys in `Authorization: Bearer`.
     #[arg(long)]
-    bearer: Option<Bearer>,
+    bearer: Option<Switch>,
+    /// Whether the application gets `Vestibule-Assertion` as well: a JWT of a minute, which it can check by itself.
+    #[arg(long)]
+    assertion: Option<Switch>,
     /// Whether the application answers preflights of other sites itself.
     #[arg(long)]
     preflight: Option<Preflight>,
@@ -66,14 +69,6 @@ pub(super) enum Switch {
     /// It is so.
     On,
     /// It is not.
-    Off,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Bearer {
-    /// They do.
-    On,
-    /// They do not: that header is the application's own, whatever it holds.
     Off,
 }
 
@@ -105,6 +100,7 @@ impl Changes {
             || self.user.is_some()
             || self.cross_origin.is_some()
             || self.bearer.is_some()
+            || self.assertion.is_some()
             || self.preflight.is_some()
             || self.prefix.is_some()
     }
@@ -147,7 +143,10 @@ impl Changes {
             Some(list) => to.settings.origins = list.split(',').map(origin).collect::<Result<_>>()?,
         }
         if let Some(bearer) = self.bearer {
-            to.settings.takes_keys = bearer == Bearer::On;
+            to.settings.takes_keys = bearer == Switch::On;
+        }
+        if let Some(assertion) = self.assertion {
+            to.settings.signs = assertion == Switch::On;
         }
         if let Some(preflight) = self.preflight {
             to.settings.passes_preflight = preflight == Preflight::Pass;

@@ -27,7 +27,7 @@ pub(super) fn told(conn: &mut Conn, found: &Application) -> Result<Value> {
         "id": found.id, "kind": found.kind, "host": found.host, "name": found.name,
         "needs": needs_of(conn, &found.needs)?,
         "open": settings.open, "style": settings.style, "user": settings.user,
-        "bearer": if settings.takes_keys { "on" } else { "off" },
+        "bearer": if settings.takes_keys { "on" } else { "off" }, "assertion": if settings.signs { "on" } else { "off" },
         "crossOrigin": settings.origins, "preflight": if settings.passes_preflight { "pass" } else { "refuse" },
         "prefix": settings.prefix, "createdAt": found.created_at, "disabledAt": found.disabled_at,
         "askedBy": by(&found.asked), "refusedPeer": by(&found.refused),

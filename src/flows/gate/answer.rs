@@ -15,7 +15,7 @@ use crate::{
     },
     app::App,
     error::Error,
-    model::application::{Application, Style},
+    model::application::{Application, GateSettings, Style},
     web::{
         GateRequest,
         error_body::{self, status_of},
@@ -28,8 +28,8 @@ const LONGEST_GROUPS: usize = 1_024;
 
 /// The headers that an application reads, in the order of [`values`]: every one of the style each time, for a proxy that gets
 /// none passes the visitor's own on, or text of its own.
-pub(crate) fn header_names(style: Style) -> Vec<&'static str> {
-    let own: &[&str] = match style {
+pub(crate) fn header_names(settings: &GateSettings) -> Vec<&'static str> {
+    let own: &[&str] = match settings.style {
         Style::Remote => &["remote-user", "remote-email", "remote-groups", "remote-name"],
         Style::XAuthRequest => &[
             "x-auth-request-user",
@@ -40,23 +40,28 @@ pub(crate) fn header_names(style: Style) -> Vec<&'static str> {
         Style::XForwarded => &["x-forwarded-user", "x-forwarded-email", "x-forwarded-groups"],
         Style::None => &[],
     };
-    [&["vestibule-acr", "vestibule-auth-time"], own].concat()
+    let signed: &[&str] = if settings.signs { &["vestibule-assertion"] } else { &[] };
+    [&["vestibule-acr", "vestibule-auth-time"], signed, own].concat()
 }
 
-fn values(identity: Option<&Identity>) -> [String; 6] {
-    let Some(identity) = identity else { return Default::default() };
+fn values(identity: &Identity, assertion: Option<String>) -> Vec<String> {
     let acr = identity.acr.map(|acr| acr.to_string()).unwrap_or_default();
     let at = identity.authenticated_at.map(|at| at.unix().to_string()).unwrap_or_default();
-    [acr, at, identity.user.clone(), identity.email.clone(), groups(identity), identity.name.clone()]
+    let own = [identity.user.clone(), identity.email.clone(), groups(identity), identity.name.clone()];
+    [acr, at].into_iter().chain(assertion).chain(own).collect()
 }
 
 /// The headers, and what is in them: nothing where nobody is known. Names are UTF-8. What is no text in a header is left
 /// out, never cut.
-pub(super) fn header_pairs(style: Style, identity: Option<&Identity>) -> Vec<(HeaderName, HeaderValue)> {
-    let names = header_names(style).into_iter().map(HeaderName::from_static);
-    let pairs = names.zip(values(identity));
-    let value = |text: String| HeaderValue::from_bytes(text.as_bytes()).ok();
-    pairs.map(|(name, text)| (name, value(text).unwrap_or(HeaderValue::from_static("")))).collect()
+pub(super) fn header_pairs(
+    settings: &GateSettings,
+    known: Option<(&Identity, Option<String>)>,
+) -> Vec<(HeaderName, HeaderValue)> {
+    let names = header_names(settings).into_iter().map(HeaderName::from_static);
+    let mut values =
+        known.map(|(identity, assertion)| values(identity, assertion)).unwrap_or_default().into_iter();
+    let mut value = || HeaderValue::from_bytes(values.next()?.as_bytes()).ok();
+    names.map(|name| (name, value().unwrap_or(HeaderValue::from_static("")))).collect()
 }
 
 /// Empty where it would be too long: part of a list reads like the whole.

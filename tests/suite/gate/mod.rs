@@ -1,5 +1,6 @@
 //! The gate, as a proxy asks it: what the peers before a real application see stands in `peers`.
 
+mod assertion;
 mod checks;
 mod commands;
 mod endings;
