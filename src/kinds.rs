@@ -89,6 +89,8 @@ text_enum! {
         Passkey => "passkey",
         /// A new sign-in at the identity provider.
         Sso => "sso",
+        /// A new sign-in at a provider of the settings.
+        Provider => "provider",
     }
 }
 

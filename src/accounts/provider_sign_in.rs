@@ -3,10 +3,11 @@
 use chrono::TimeDelta;
 
 use super::{
+    authentication::{self, IssuedSession},
     client_facts::ClientFacts,
     email_verification,
     provider_identities::{self, ProviderProfile},
-    provider_linking, registration, security_changes, sso_policy,
+    provider_linking, registration, security_changes, sso_policy, step_up,
 };
 use crate::{
     clock::Timestamp,
@@ -14,12 +15,14 @@ use crate::{
     db::{Conn, Tx},
     error::{Error, Result, refusals},
     ids::UserId,
+    kinds::StepUpMethod,
     mail::{EmailAddress, EmailKind},
     model::{
         audit::{self, Actor, audit_events},
         domain, network,
         provider_identity::{self, ProviderIdentity},
         rate_limit::{self, Limit},
+        session::CurrentSession,
         token::{self, CompleteSignUp, LinkIdentity, SignUpState},
         user::{self, Name, ProvisionedUser, User},
     },
@@ -65,6 +68,28 @@ enum Decision {
     SignUpsOff,
     AddressNeeded,
     SignUp { email: EmailAddress, is_verified: bool },
+}
+
+/// Steps up the session `here`, whose person the browser still has to be, by what a provider says of somebody who signed in
+/// there just now. Nothing where it is somebody else, or their domain is led elsewhere by now; nothing changes then.
+pub(crate) fn step_up(
+    tx: &mut Tx,
+    client: &ClientFacts,
+    here: Option<&CurrentSession>,
+    user: &UserId,
+    there: &ProviderProfile,
+) -> Result<Option<IssuedSession>> {
+    let known = provider_identity::find(tx.conn, &there.issuer, &there.subject)?;
+    let (Some(identity), Some(here)) = (known.filter(|known| known.user_id == *user), here) else {
+        return Ok(None);
+    };
+    let owner = user::by_id(tx.conn, user)?;
+    if sso_policy::required_connection(tx.conn, &owner)?.is_some() {
+        return Ok(None);
+    }
+    provider_identity::mark_used(tx, &identity.id, there.known_as.as_deref())?;
+    step_up::passed(tx, &client.actor(), user, here, StepUpMethod::Provider)?;
+    authentication::rotate(tx, here).map(Some)
 }
 
 /// Decides whose account an identity opens, and makes one for somebody new.

@@ -66,7 +66,7 @@ impl ProvisioningError {
     pub(crate) fn sentence(self) -> &'static str {
         match self {
             ProvisioningError::NoAddress => {
-                "The identity provider does not tell the person's address. Map the attribute that holds it."
+                "The identity provider does not tell the person's address. Map the attribute or claim that holds it."
             }
             ProvisioningError::DomainNotVerified => {
                 "The organisation has not proved the domain of this address, so it does not speak for it. Prove the domain, \

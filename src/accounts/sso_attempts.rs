@@ -13,7 +13,7 @@ use crate::{
         audit,
         connection::{self, Connection, MappedProfile},
         organisation,
-        sso_attempt::{self, Detail},
+        sso_attempt::{self, CheckDetail, Detail},
         token::SsoIntent,
     },
     saml, urls,
@@ -126,8 +126,16 @@ fn with_outcome(
         // Whoever copied the metadata of somebody else's identity provider is not shown what it says of its people.
         return Detail { reason, ..Detail::default() };
     }
+    let mut checks = detail.checks;
+    checks.extend(reason.clone().map(|reason| CheckDetail {
+        says: "The person may sign in with it.".to_owned(),
+        failed: Some(reason),
+        expected: None,
+        found: None,
+    }));
     Detail {
         reason,
+        checks,
         subject: Some(name.value.clone()),
         email: profile.email.as_ref().map(|email| email.spelled().to_owned()),
         name: profile.name.as_ref().map(|name| name.as_str().to_owned()),

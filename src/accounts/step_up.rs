@@ -7,6 +7,7 @@ use diesel::prelude::*;
 
 use super::{factors, sso_policy};
 use crate::{
+    config::{Config, Provider, ProviderKind},
     db::{
         Conn, Tx,
         schema::{connections, identities},
@@ -17,11 +18,12 @@ use crate::{
     mail::emails,
     model::{
         audit::{self, Actor, audit_events},
-        domain,
+        domain, issuer, provider_identity,
         rate_limit::{self, Limit},
         session::{self, CurrentSession},
         user::{self, User},
     },
+    oidc::{self, Transport},
 };
 
 refusals! {
@@ -42,12 +44,19 @@ audit_events! {
 }
 
 /// The methods by which `user` can make a step-up of this strength.
-pub(crate) fn methods(conn: &mut Conn, user: &User, strength: Strength) -> Result<Vec<&'static str>> {
+pub(crate) fn methods(
+    conn: &mut Conn,
+    config: &Config,
+    user: &User,
+    strength: Strength,
+) -> Result<Vec<&'static str>> {
     let factors = factors::of(conn, &user.id)?;
     let needs_second = strength == Strength::Full && factors.is_second_due();
     let mut methods = if needs_second { factors.second() } else { factors.step_up() };
     if sso_policy::required_connection(conn, user)?.is_some() {
         methods.retain(|method| *method != StepUpMethod::Password.as_str());
+    } else if !needs_second && provider_of(conn, config, &user.id)?.is_some() {
+        methods.push(StepUpMethod::Provider.as_str());
     }
     if let Some(asks_here) = provider_leaves_second_factor_to_us(conn, &user.id)?
         && !(needs_second && asks_here)
@@ -55,6 +64,26 @@ pub(crate) fn methods(conn: &mut Conn, user: &User, strength: Strength) -> Resul
         methods.push(StepUpMethod::Sso.as_str());
     }
     Ok(methods)
+}
+
+/// The provider of the settings where `user` can sign in once more: the one connected last of those that say when somebody did
+/// (OpenID Connect Core §2, `auth_time`). The big ones do not.
+pub(crate) fn provider_of<'a>(
+    conn: &mut Conn,
+    config: &'a Config,
+    user: &UserId,
+) -> Result<Option<&'a Provider>> {
+    let transport = if config.is_development() { Transport::Plain } else { Transport::Tls };
+    for identity in provider_identity::list(conn, user)?.into_iter().rev() {
+        let provider = identity.provider_in(config).filter(|provider| provider.kind == ProviderKind::Oidc);
+        let Some(provider) = provider else { continue };
+        let kept = issuer::find(conn, &provider.issuer)?.and_then(|kept| kept.document);
+        let metadata = kept.and_then(|text| oidc::read_metadata(&text, &provider.issuer, transport).ok());
+        if metadata.is_some_and(|metadata| metadata.says_auth_time) {
+            return Ok(Some(provider));
+        }
+    }
+    Ok(None)
 }
 
 /// Whether a step-up by this method, no second factor, is as strong as a sign-in to the account.

@@ -84,15 +84,10 @@ pub(crate) struct OfConnection {
     pub id: ConnectionId,
     /// The claim that identifies people: `sub` unless its owners chose another one.
     pub subject_claim: String,
-    /// The names of the claims that are wanted: one of each list.
-    pub wanted: Vec<Vec<String>>,
-}
-
-impl OfConnection {
-    /// Whether something is wanted of which nothing came.
-    pub(crate) fn lacks(&self, came: impl Fn(&str) -> bool) -> bool {
-        self.wanted.iter().any(|names| !names.iter().any(|name| came(name)))
-    }
+    /// The names of the claims that may hold an address, the best first.
+    pub addresses: Vec<String>,
+    /// Those that may hold groups; none where groups give nobody a role.
+    pub groups: Vec<String>,
 }
 
 /// What stands for a tenant's id in Microsoft's issuer, as its metadata writes it.

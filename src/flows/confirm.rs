@@ -50,6 +50,9 @@ pub(crate) struct ConfirmPage {
     /// Where one confirms through one's organisation.
     #[serde(skip)]
     sso: String,
+    /// Where one confirms at a provider of the settings, and its name.
+    #[serde(skip)]
+    provider: Option<(String, String)>,
     #[serde(skip)]
     errors: Errors,
 }
@@ -193,19 +196,26 @@ async fn page(
     let methods = me.methods(app, strength).await?;
     let id = me.user.id.clone();
     // A password that somebody sets then is none of the methods either.
-    let (is_oidc, is_second_due) = app
+    let config = app.clone();
+    let (is_oidc, is_second_due, provider) = app
         .read(move |conn| {
             let newest = identity::newest_connection(conn, &id)?;
             let newest = newest.map(|newest| connection::by_id(conn, &newest)).transpose()?;
-            Ok((newest.is_some_and(|newest| newest.is_oidc()), factors::of(conn, &id)?.is_second_due()))
+            let provider = step_up::provider_of(conn, config.config(), &id)?.cloned();
+            let is_second_due = factors::of(conn, &id)?.is_second_due();
+            Ok((newest.is_some_and(|newest| newest.is_oidc()), is_second_due, provider))
         })
         .await?;
     let is_stuck = methods.is_empty() && is_second_due;
     let goes_on = goes_on(resume.as_deref(), next.as_deref());
     let way = if is_oidc { "/auth/oidc/confirm" } else { "/auth/saml/confirm" };
-    let sso = urls::with_query(way, [("next", goes_on)]);
+    let provider = provider.map(|provider| {
+        let query = [("provider", provider.key.as_str()), ("next", &goes_on)];
+        (urls::with_query("/auth/oidc/confirm", query), provider.name)
+    });
+    let sso = urls::with_query(way, [("next", goes_on.as_str())]);
     let act = next.as_deref().and_then(act);
-    Ok(ConfirmPage { methods, act, next, resume, strength, is_stuck, sso, errors })
+    Ok(ConfirmPage { methods, act, next, resume, strength, is_stuck, sso, provider, errors })
 }
 
 impl Form {

@@ -68,7 +68,12 @@ pub(crate) async fn discover(app: &App, provider: &Provider) -> Result<Discovere
 /// Reads both documents of an issuer that an organisation is about to connect, now. Nothing is kept of what does not fit: why is
 /// told in a sentence.
 pub(crate) async fn examine(app: &App, issuer: &str) -> Result<std::result::Result<Discovered, String>> {
-    let of = OfConnection { id: Id::from_text(""), subject_claim: String::new(), wanted: Vec::new() };
+    let of = OfConnection {
+        id: Id::from_text(""),
+        subject_claim: String::new(),
+        addresses: Vec::new(),
+        groups: Vec::new(),
+    };
     let provider = Provider::of_connection(of, ("", issuer, ""), Secret::default(), "");
     let (document, keys, discovered) = match read_documents(app, &provider).await {
         Ok(read) => read,

@@ -17,6 +17,13 @@ const VERIFIES: [&str; 2] = ["email_verified", "xms_edov"];
 pub(crate) struct Claims(pub(super) Map<String, Value>);
 
 impl Claims {
+    /// What an object says. A claim that is null or blank says that nothing is told (OpenID Connect Core §5.3.2).
+    pub(super) fn read(mut object: Map<String, Value>) -> Self {
+        object
+            .retain(|_, value| !value.is_null() && value.as_str().is_none_or(|text| !text.trim().is_empty()));
+        Self(object)
+    }
+
     /// A claim as it came.
     pub(crate) fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)

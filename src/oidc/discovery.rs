@@ -11,6 +11,8 @@ pub(crate) const MAX_DOCUMENT: usize = 1024 * 1024;
 
 const MAX_ISSUER: usize = 1024;
 
+const WELL_KNOWN: &str = "/.well-known/openid-configuration";
+
 /// What a token may be signed with: never nothing, and never a secret that both sides know (RFC 8725 §3.2).
 const ALGORITHMS: [(&str, Algorithm); 9] = [
     ("RS256", Algorithm::RS256),
@@ -39,8 +41,8 @@ pub(crate) struct ProviderMetadata {
     pub userinfo_endpoint: Option<String>,
     /// What it signs tokens with, of what is read here; at least one.
     pub algorithms: Vec<Algorithm>,
-    /// How it wants us to authenticate.
-    pub client_authentication: ClientAuthentication,
+    /// How it takes us to authenticate, what is tried first before what is tried then; at least one.
+    pub client_authentication: Vec<ClientAuthentication>,
     /// Whether every response of its names its issuer (RFC 9207 §3).
     pub names_issuer: bool,
     /// Whether it says when a person signed in there, so that it can be asked for step-up.
@@ -56,6 +58,17 @@ pub(crate) enum ClientAuthentication {
     Post,
 }
 
+impl ClientAuthentication {
+    const ALL: [Self; 2] = [Self::Basic, Self::Post];
+
+    fn method(self) -> &'static str {
+        match self {
+            Self::Basic => "client_secret_basic",
+            Self::Post => "client_secret_post",
+        }
+    }
+}
+
 /// Whether addresses without TLS are taken. They are in development only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Transport {
@@ -65,10 +78,11 @@ pub(crate) enum Transport {
     Plain,
 }
 
-/// What an operator or an owner entered as an issuer, without the blanks around it. [`Reason::BadIssuer`] where it is no
+/// What an operator or an owner entered as an issuer, without the blanks around it; where its metadata is stands for it. [`Reason::BadIssuer`] where it is no
 /// `https` address, or has a query, a fragment or credentials (OpenID Connect Discovery §3).
 pub(crate) fn read_issuer(typed: &str, transport: Transport) -> Result<String, Reason> {
-    let issuer = typed.trim();
+    let typed = typed.trim();
+    let issuer = typed.strip_suffix(WELL_KNOWN).unwrap_or(typed);
     let is_plain = issuer.chars().all(|c| c.is_ascii_graphic() && !"?#{}\\\"<>".contains(c));
     let is_good = is_plain && issuer.len() <= MAX_ISSUER && is_usable(issuer, transport);
     if is_good { Ok(issuer.to_owned()) } else { Err(Reason::BadIssuer) }
@@ -76,7 +90,7 @@ pub(crate) fn read_issuer(typed: &str, transport: Transport) -> Result<String, R
 
 /// Where an issuer's metadata is (OpenID Connect Discovery §4.1).
 pub(crate) fn metadata_url(issuer: &str) -> String {
-    format!("{}/.well-known/openid-configuration", issuer.strip_suffix('/').unwrap_or(issuer))
+    format!("{}{WELL_KNOWN}", issuer.strip_suffix('/').unwrap_or(issuer))
 }
 
 /// Reads the metadata of the provider that calls itself `issuer`. [`Reason::AnotherIssuer`] where it calls itself otherwise,
@@ -108,12 +122,13 @@ pub(crate) fn read_metadata(
     if algorithms.is_empty() {
         return Err(Reason::NoCommonAlgorithm.into());
     }
-    let client_authentication = match listed("token_endpoint_auth_methods_supported")? {
-        None => ClientAuthentication::Basic,
-        Some(methods) if methods.contains(&"client_secret_basic") => ClientAuthentication::Basic,
-        Some(methods) if methods.contains(&"client_secret_post") => ClientAuthentication::Post,
-        Some(_) => return Err(Reason::NoCommonAuthentication.into()),
-    };
+    let methods = listed("token_endpoint_auth_methods_supported")?;
+    let takes = |method: &str| methods.as_ref().is_none_or(|methods| methods.contains(&method));
+    let client_authentication: Vec<_> =
+        ClientAuthentication::ALL.into_iter().filter(|way| takes(way.method())).collect();
+    if client_authentication.is_empty() {
+        return Err(Reason::NoCommonAuthentication.into());
+    }
     Ok(ProviderMetadata {
         issuer: named.to_owned(),
         authorization_endpoint: required("authorization_endpoint")?,

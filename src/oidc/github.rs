@@ -18,7 +18,7 @@ pub(crate) const EMAILS_ENDPOINT: &str = "https://api.github.com/user/emails";
 /// What is asked for.
 pub(crate) const SCOPE: &str = "user:email";
 /// How it wants us to authenticate: as its documentation has it.
-pub(crate) const CLIENT_AUTHENTICATION: ClientAuthentication = ClientAuthentication::Post;
+pub(crate) const CLIENT_AUTHENTICATION: [ClientAuthentication; 1] = [ClientAuthentication::Post];
 
 const MAX_ANSWER: usize = 256 * 1024;
 

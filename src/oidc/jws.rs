@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{Reason, claims::Claims, discovery, json, keys::KeySet};
 
 /// The largest token that is read, in bytes.
-const MAX_TOKEN: usize = 16 * 1024;
+const MAX_TOKEN: usize = 64 * 1024;
 
 /// A token whose shape is right. Nobody can say yet who wrote it.
 pub(super) struct Unverified<'a> {
@@ -63,7 +63,7 @@ pub(super) fn read<'a>(
     }
     let algorithm = discovery::algorithm(text("alg")?.ok_or(Reason::BadToken)?);
     let algorithm = algorithm.filter(|one| algorithms.contains(one)).ok_or(Reason::BadAlgorithm)?;
-    let claims = Claims(object(payload)?);
+    let claims = Claims::read(object(payload)?);
     Ok(Unverified { token, algorithm, kid: text("kid")?.map(str::to_owned), claims })
 }
 

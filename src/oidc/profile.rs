@@ -52,9 +52,14 @@ pub(crate) fn email(claims: &Claims, trust: AddressTrust) -> Option<NamedAddress
     Some(NamedAddress { address, is_verified })
 }
 
-/// The name of a new account, if the provider says one.
-pub(crate) fn name(claims: &Claims) -> Option<&str> {
-    claims.text("name").map(str::trim)
+/// The name of a new account, if the provider says one, whole or in its parts (OpenID Connect Core §5.1).
+pub(crate) fn name(claims: &Claims) -> Option<String> {
+    let parts = || {
+        let parts: Vec<_> =
+            ["given_name", "family_name"].into_iter().filter_map(|part| claims.text(part)).collect();
+        (!parts.is_empty()).then(|| parts.join(" "))
+    };
+    claims.text("name").map(str::to_owned).or_else(parts).map(|name| name.trim().to_owned())
 }
 
 /// What the person knows the account there by: its address, or its login.

@@ -17,7 +17,7 @@ pub(crate) fn read_userinfo(
     if status != 200 || !is_json || body.len() > MAX_ANSWER {
         return Err(Reason::BadUserinfo);
     }
-    let claims = Claims(json::object(body.trim().as_bytes()).ok_or(Reason::BadUserinfo)?);
+    let claims = Claims::read(json::object(body.trim().as_bytes()).ok_or(Reason::BadUserinfo)?);
     let is_same = claims.get("sub").and_then(|named| named.as_str()) == Some(sub);
     if is_same { Ok(claims) } else { Err(Reason::AnotherPerson) }
 }

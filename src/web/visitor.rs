@@ -88,8 +88,8 @@ impl Authenticated {
 
     /// The methods by which this person can make a step-up of this strength.
     pub(crate) async fn methods(&self, app: &App, strength: Strength) -> Result<Vec<&'static str>> {
-        let user = self.user.clone();
-        app.read(move |conn| step_up::methods(conn, &user, strength)).await
+        let (user, config) = (self.user.clone(), app.clone());
+        app.read(move |conn| step_up::methods(conn, config.config(), &user, strength)).await
     }
 
     /// The refusal of what needs a step-up of this strength; `resume` names the form that was kept.

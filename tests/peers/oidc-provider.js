@@ -16,6 +16,10 @@ const people = (sub) => {
 const provider = new Provider(issuer, {
   clients: [client],
   claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name'] },
+  // Whoever signs out there signs out of what they used.
+  features: { backchannelLogout: { enabled: true } },
+  // It tells applications nothing on this machine by itself, and the tests' are there.
+  fetch: (url, { dispatcher, ...options }) => globalThis.fetch(url, options),
   cookies: { keys: ['of one test'] },
   findAccount: (_, sub) => people(sub),
   pkce: { required: () => true },

@@ -79,8 +79,26 @@ pub(super) async fn settle(
             };
             Ok(Reply::done("/me/providers", sentence))
         }
-        // Neither is asked of a provider of the settings.
-        OidcIntent::StepUp { .. } | OidcIntent::Test { .. } | OidcIntent::TestByLink => {
+        OidcIntent::StepUp { user, session } => {
+            let here = browser.visitor.signed_in().map(|me| me.session.clone());
+            let here = here.filter(|here| here.id == *session);
+            let next = oidc_request::next(&app.config().keys, asked)?;
+            let (client, profile, user) = (browser.client.clone(), verified.profile, user.clone());
+            let issued = app
+                .write(move |tx| provider_sign_in::step_up(tx, &client, here.as_ref(), &user, &profile))
+                .await?;
+            match issued {
+                Some(issued) => {
+                    Ok(Reply::go(next.unwrap_or_else(|| "/me/security".to_owned())).signed_in(issued))
+                }
+                None => {
+                    let error = refused::provider_refused(provider.name.clone());
+                    refused.with("another_person", error, "refused").await
+                }
+            }
+        }
+        // A test is not asked of a provider of the settings.
+        OidcIntent::Test { .. } | OidcIntent::TestByLink => {
             let error = refused::provider_refused(provider.name.clone());
             refused.with("another_purpose", error, "refused").await
         }

@@ -57,7 +57,7 @@ pub(super) async fn settle(
                 return sso_attempts::note_fault(tx, &client, &connection, tester.as_ref(), &fault)
                     .map(Settled::Told);
             }
-            let profile = connection.mapping()?.claimed_profile(&verified.claims);
+            let profile = connection.mapping()?.claimed_profile(&verified.claims, verified.unread.is_some());
             let name = Name { format: NameFormat::Subject, value: verified.profile.subject.clone() };
             let detail = detail(&verified, &profile, tester.is_some());
             let identity = (&name, &profile);
@@ -137,7 +137,6 @@ fn fault(refusal: Refusal) -> Fault {
 
 fn detail(verified: &Verified, profile: &MappedProfile, is_test: bool) -> Detail {
     let mut checks = checks(&verified.checks);
-    let failed = |sentence: &str| Some(sentence.to_owned());
     if is_test {
         checks.push(CheckDetail {
             says: "It says when the person signed in there (auth_time).".to_owned(),
@@ -149,16 +148,24 @@ fn detail(verified: &Verified, profile: &MappedProfile, is_test: bool) -> Detail
             found: verified.authenticated_at.map(|at| at.iso()),
         });
     }
+    let mut failed = |says: &str, failed: &str| {
+        let (says, failed) = (says.to_owned(), Some(failed.to_owned()));
+        checks.push(CheckDetail { says, failed, expected: None, found: None });
+    };
+    if let Some(reason) = verified.unread {
+        failed("Its user information adds what the ID token leaves out.", reason.sentence());
+    }
     if profile.keeps_role {
-        checks.push(CheckDetail {
-            says: "It names the groups of the person.".to_owned(),
-            failed: failed(
-                "They are too many to be named, so the role stays as it was. Have the identity provider name only the \
-                 groups that are assigned to the application.",
-            ),
-            expected: None,
-            found: None,
-        });
+        failed(
+            "It names the groups of the person.",
+            match verified.unread {
+                Some(_) => "They were not told, so the role stays as it was.",
+                None => {
+                    "They are too many to be named, so the role stays as it was. Have the identity provider name only \
+                     the groups that are assigned to the application."
+                }
+            },
+        );
     }
     Detail { checks, attributes: verified.claims.listed(), ..Detail::default() }
 }

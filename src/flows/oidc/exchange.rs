@@ -7,6 +7,7 @@ use crate::{
     config::{self, ClientCredential, ClientSecret, Provider, ProviderKind},
     error::Result,
     jobs::issuers::{self, Discovered},
+    mail::EmailAddress,
     oidc::{
         self, AuthorizationResponse, Check, Claims, Exchange, Expected, Reason, Refusal, Tokens, apple,
         github, google, microsoft,
@@ -48,6 +49,8 @@ pub(super) struct Verified {
     pub authenticated_at: Option<Timestamp>,
     /// What was checked.
     pub checks: Vec<Check>,
+    /// Why nothing was read of what it says besides the ID token, although something was missing there.
+    pub unread: Option<Reason>,
 }
 
 /// Exchanges a code, and checks what comes. [`Reason::NoAnswer`] where the provider is silent. `discovered` is what it says of
@@ -65,7 +68,7 @@ pub(super) async fn exchange(
 }
 
 async fn by_oauth(app: &App, provider: &Provider, came: &Came<'_>) -> std::result::Result<Verified, Reason> {
-    let tokens = redeem(app, provider, github::TOKEN_ENDPOINT, github::CLIENT_AUTHENTICATION, came).await;
+    let tokens = redeem(app, provider, github::TOKEN_ENDPOINT, &github::CLIENT_AUTHENTICATION, came).await;
     let tokens = tokens.map_err(|refusal| refusal.reason)?;
     let user = ask(app, provider, github::USER_ENDPOINT, &tokens).await?;
     let emails = ask(app, provider, github::EMAILS_ENDPOINT, &tokens).await?;
@@ -75,7 +78,7 @@ async fn by_oauth(app: &App, provider: &Provider, came: &Came<'_>) -> std::resul
     let claims = github::read_user(&user.body, &emails.body)?;
     let subject = claims.identifier("sub").ok_or(Reason::NoSubject)?.to_owned();
     let profile = read_profile(provider, came, github::ISSUER, &subject, &claims);
-    Ok(Verified { profile, sid: None, claims, authenticated_at: None, checks: Vec::new() })
+    Ok(Verified { profile, sid: None, claims, authenticated_at: None, checks: Vec::new(), unread: None })
 }
 
 async fn by_oidc(
@@ -85,7 +88,7 @@ async fn by_oidc(
     came: &Came<'_>,
 ) -> Result<std::result::Result<Verified, Box<Refusal>>> {
     let redeemed =
-        redeem(app, provider, &metadata.token_endpoint, metadata.client_authentication, came).await;
+        redeem(app, provider, &metadata.token_endpoint, &metadata.client_authentication, came).await;
     let (tokens, token) = match redeemed {
         Ok(Tokens { id_token: None, .. }) => return Ok(Err(Reason::NoIdToken.into())),
         Ok(Tokens { id_token: Some(token), access_token }) => (access_token, token),
@@ -121,11 +124,8 @@ async fn by_oidc(
     }
     let mut claims = read.claims;
     // It is asked for what is missing, and for nothing else.
-    let is_missing = match &provider.connection {
-        Some(connection) => connection.lacks(|name| claims.get(name).is_some()),
-        None => claims.text("email").is_none(),
-    };
-    if let (true, Some(endpoint)) = (is_missing, &metadata.userinfo_endpoint) {
+    let mut unread = None;
+    if let (true, Some(endpoint)) = (is_something_missing(provider, &claims), &metadata.userinfo_endpoint) {
         let asked = get(app, provider, endpoint, tokens.reveal()).await;
         let sub = claims.text("sub").unwrap_or_default();
         let told = asked.and_then(|answer| {
@@ -133,15 +133,62 @@ async fn by_oidc(
         });
         match told {
             Ok(told) => claims.add_userinfo(told),
+            // What is only wished for does not stop what is known.
+            Err(reason) if has_address(provider, &claims) => unread = Some(reason),
             Err(reason) => return Ok(Err(reason.into())),
         }
     }
     let profile = read_profile(provider, came, &read.issuer, &read.subject, &claims);
     let (sid, authenticated_at, checks) = (read.session_id, read.authenticated_at, read.checks);
-    Ok(Ok(Verified { profile, sid, claims, authenticated_at, checks }))
+    Ok(Ok(Verified { profile, sid, claims, authenticated_at, checks, unread }))
 }
 
+/// Whether a claim is missing, or holds nothing that can be used, that is looked for first.
+fn is_something_missing(provider: &Provider, claims: &Claims) -> bool {
+    match &provider.connection {
+        Some(of) => {
+            let best = of.addresses.first();
+            let is_told = |name: &String| claims.get(name).is_some();
+            !best.is_some_and(|name| is_address(claims, name))
+                || !of.groups.is_empty() && !of.groups.iter().any(is_told)
+        }
+        None => !has_address(provider, claims),
+    }
+}
+
+fn has_address(provider: &Provider, claims: &Claims) -> bool {
+    match &provider.connection {
+        Some(of) => of.addresses.iter().any(|name| is_address(claims, name)),
+        None => claims.text("email").is_some(),
+    }
+}
+
+fn is_address(claims: &Claims, name: &str) -> bool {
+    claims.text(name).is_some_and(|text| EmailAddress::parse(text).is_ok())
+}
+
+/// What is handed out for the code. Some providers decide for each client how it authenticates, and list more than that: the
+/// next way is tried where one is not taken, for a client that nobody knows spends no code.
 async fn redeem(
+    app: &App,
+    provider: &Provider,
+    endpoint: &str,
+    ways: &[oidc::ClientAuthentication],
+    came: &Came<'_>,
+) -> std::result::Result<Tokens, Box<Refusal>> {
+    let mut tried = Err(Reason::BadSecret.into());
+    for way in ways {
+        tried = redeem_by(app, provider, endpoint, *way, came).await;
+        if !tried.as_ref().is_err_and(|refusal| refusal.reason == Reason::BadSecret) {
+            break;
+        }
+    }
+    tried.inspect_err(|refusal| {
+        tracing::warn!(provider = provider.key, why = refusal.sentence(), "a code was not exchanged");
+    })
+}
+
+async fn redeem_by(
     app: &App,
     provider: &Provider,
     endpoint: &str,
@@ -160,11 +207,7 @@ async fn redeem(
     let answer =
         app.outbound().post_form(NamedBy::of(provider), endpoint, &request.form, request.basic).await;
     let answer = answer.map_err(|unreadable| no_answer(provider, &unreadable))?;
-    oidc::read_token_response(answer.status, answer.media_type.as_deref(), &answer.body).inspect_err(
-        |refusal| {
-            tracing::warn!(provider = provider.key, why = refusal.sentence(), "a code was not exchanged");
-        },
-    )
+    oidc::read_token_response(answer.status, answer.media_type.as_deref(), &answer.body)
 }
 
 /// Apple's is a token that is made anew for each exchange, so it never expires.
@@ -216,7 +259,7 @@ fn read_profile(
     let named = profile::email(claims, trust(provider));
     let name = match provider.kind {
         ProviderKind::Apple => came.response.user.as_deref().and_then(apple::name),
-        _ => profile::name(claims).map(str::to_owned),
+        _ => profile::name(claims),
     };
     let known_as = profile::known_as(claims)
         .filter(|known| known.chars().count() <= LONGEST && !known.contains(char::is_control));

@@ -81,8 +81,16 @@ impl ClientFields {
             "" => None,
             typed => {
                 let at = Timestamp::from_text(typed);
-                if at.is_none() {
-                    errors.add("secretExpires", "Enter a day such as 2027-11-30, or leave it empty.");
+                let is_kept = before.is_some_and(|one| one.ends_at() == at);
+                match at {
+                    None => errors.add("secretExpires", "Enter a day such as 2027-11-30, or leave it empty."),
+                    Some(at) if at <= app.now() && !is_kept => {
+                        errors.add(
+                            "secretExpires",
+                            "That day is over. Make a new client secret at your identity provider.",
+                        );
+                    }
+                    Some(_) => {}
                 }
                 at
             }

@@ -81,10 +81,10 @@ impl Connection {
             return Err(Error::NotFound);
         }
         let mapping = self.mapping()?;
-        let [email, _, groups] = mapping.attribute_names(Protocol::Oidc);
+        let [addresses, _, groups] = mapping.attribute_names(Protocol::Oidc);
         // Groups that give nobody a role are nobody's business.
-        let wanted = [email].into_iter().chain((!mapping.roles.is_empty()).then_some(groups)).collect();
-        let of = OfConnection { id: self.id.clone(), subject_claim: self.subject_claim(), wanted };
+        let groups = if mapping.roles.is_empty() { Vec::new() } else { groups };
+        let of = OfConnection { id: self.id.clone(), subject_claim: self.subject_claim(), addresses, groups };
         let names = (self.name.as_str(), self.issuer.as_str(), client_id.as_str());
         let scopes = self.scopes.as_deref().unwrap_or(USUAL_SCOPES);
         Ok(Provider::of_connection(of, names, Secret::from_text(keys.open(SEAL, sealed)?), scopes))

@@ -6,7 +6,7 @@ use crate::{
     kinds::{Protocol, Role},
     mail::EmailAddress,
     model::name::Name,
-    oidc::Claims,
+    oidc::{Claims, profile},
     saml::{NameFormat, Statement},
 };
 
@@ -99,18 +99,19 @@ impl Mapping {
     }
 
     /// Who claims are about, and what they may do. Nobody asks whether the address is verified: the organisation speaks for its
-    /// own domains, and for nothing else.
-    pub(crate) fn claimed_profile(&self, claims: &Claims) -> MappedProfile {
+    /// own domains, and for nothing else. `is_part`: there was more to read, and it could not be read.
+    pub(crate) fn claimed_profile(&self, claims: &Claims, is_part: bool) -> MappedProfile {
         let [email, name, groups] = self.attribute_names(Protocol::Oidc);
-        let groups: Vec<String> = groups
-            .iter()
-            .find(|name| claims.get(name).is_some())
-            .map(|name| claims.texts(name).into_iter().map(str::to_owned).collect())
-            .unwrap_or_default();
-        let keeps_role = groups.is_empty() && claims.has_left_groups_out();
+        let told = groups.iter().find(|name| claims.get(name).is_some());
+        let groups: Vec<String> =
+            told.map(|name| claims.texts(name).into_iter().map(str::to_owned).collect()).unwrap_or_default();
+        let keeps_role = groups.is_empty() && (claims.has_left_groups_out() || is_part && told.is_none());
         MappedProfile {
             email: email.iter().find_map(|name| EmailAddress::parse(claims.text(name)?).ok()),
-            name: name.iter().find_map(|name| Name::parse(claims.text(name)?).ok()),
+            name: match self.name.trim() {
+                "" => profile::name(claims).and_then(|name| Name::parse(&name).ok()),
+                _ => name.iter().find_map(|name| Name::parse(claims.text(name)?).ok()),
+            },
             // Of somebody new there is nothing to keep: the least, until their groups are told.
             role: if keeps_role { Role::Viewer } else { self.role(&groups) },
             groups,

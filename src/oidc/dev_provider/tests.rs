@@ -45,7 +45,10 @@ fn what_it_signs_passes_every_check() {
     let token = read_id_token(&one().id_token(&gina, &answered, now()).unwrap(), &expected).unwrap();
     assert_eq!((token.subject.as_str(), token.session_id.as_deref()), ("gina", Some("s")));
     assert!(email(&token.claims, AddressTrust::Stated).unwrap().is_verified);
-    assert_eq!((name(&token.claims), token.claims.texts("groups")), (Some("Gina"), vec!["owners"]));
+    assert_eq!(
+        (name(&token.claims).as_deref(), token.claims.texts("groups")),
+        (Some("Gina"), vec!["owners"])
+    );
 
     let expected = ExpectedLogout {
         metadata: &metadata,

@@ -11,9 +11,9 @@ fn metadata_says_what_is_needed() {
     let known = [Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::ES384, Algorithm::EdDSA];
     assert_eq!(metadata.algorithms, known, "what is not read here is left out, and so is none");
     assert!(metadata.names_issuer && metadata.says_auth_time);
-    assert_eq!(metadata.client_authentication, ClientAuthentication::Basic);
+    assert_eq!(metadata.client_authentication[0], ClientAuthentication::Basic);
     let post = json!({"token_endpoint_auth_methods_supported": ["private_key_jwt", "client_secret_post"]});
-    assert_eq!(read(post).client_authentication, ClientAuthentication::Post);
+    assert_eq!(read(post).client_authentication, [ClientAuthentication::Post]);
     // What a provider need not say.
     let metadata = read(json!({
         "userinfo_endpoint": null, "claims_supported": null, "id_token_signing_alg_values_supported": null,
@@ -24,7 +24,7 @@ fn metadata_says_what_is_needed() {
         (metadata.userinfo_endpoint, metadata.names_issuer, metadata.says_auth_time),
         (None, false, false)
     );
-    assert_eq!(metadata.client_authentication, ClientAuthentication::Basic);
+    assert_eq!(metadata.client_authentication[0], ClientAuthentication::Basic);
 }
 
 #[test]

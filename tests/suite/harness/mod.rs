@@ -6,6 +6,7 @@
 
 pub mod authenticator;
 pub mod constants;
+pub mod oidc_provider;
 pub mod organisations;
 pub mod outbound;
 mod process;

@@ -134,6 +134,7 @@ async fn what_is_wrong_with_a_form_is_said_at_its_field() {
         (json!({"clientId": " "}), "clientId", "Enter the client ID"),
         (json!({"clientSecret": ""}), "clientSecret", "Enter the client secret"),
         (json!({"secretExpires": "soon"}), "secretExpires", "Enter a day such as"),
+        (json!({"secretExpires": "2001-01-01"}), "secretExpires", "That day is over."),
         (json!({"scopes": "openid \"x\""}), "scopes", "Write scopes with blanks"),
         (json!({"protocol": "ldap"}), "protocol", "Choose saml or oidc."),
         (json!({"name": ""}), "name", "Give it a name"),
@@ -143,6 +144,10 @@ async fn what_is_wrong_with_a_form_is_said_at_its_field() {
         assert!(told.contains(sentence), "{changes}: {told}");
     }
     assert_eq!(ground.app.count("connections").await, 0);
+    // Where its metadata is stands for the issuer: consoles show that address to copy.
+    let pasted = json!({"issuer": format!("{issuer}/.well-known/openid-configuration")});
+    let made = ground.ada.post_json(SSO, ground.form(pasted)).await.is(201).json();
+    assert_eq!(made["connection"]["issuer"], *issuer);
     // Nobody reaches into the operator's network by it.
     let strict = TestApp::open().await;
     let ada = acme(&strict).await;

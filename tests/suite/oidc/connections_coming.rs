@@ -40,7 +40,7 @@ impl Ground {
     }
 
     /// What came of the last answer at a connection.
-    async fn outcome(&self) -> String {
+    pub async fn outcome(&self) -> String {
         self.app.texts("SELECT outcome AS text FROM attempts ORDER BY at DESC, id LIMIT 1").await.remove(0)
     }
 }

@@ -3,8 +3,10 @@
 mod connection_logout;
 pub mod connections;
 mod connections_coming;
+mod connections_odd;
 mod provider;
 mod refused;
+mod step_up;
 
 use actix_web::http::Method;
 use chrono::TimeDelta;

@@ -43,6 +43,12 @@ struct Inner {
     last: Value,
     asked: BTreeMap<String, usize>,
     is_down: bool,
+    /// Status and media type of what it says about people.
+    userinfo_as: (u16, &'static str),
+    /// Whether its metadata lists `auth_time`.
+    lists_auth_time: bool,
+    /// Whether we are one of those that it wants to authenticate in the form.
+    wants_form: bool,
 }
 
 #[derive(Clone)]
@@ -114,6 +120,9 @@ impl Provider {
             last: Value::Null,
             asked: BTreeMap::new(),
             is_down: false,
+            userinfo_as: (200, "application/json"),
+            lists_auth_time: false,
+            wants_form: false,
         }));
         let shared = Arc::clone(&inner);
         let server = HttpServer::new(move || {
@@ -149,6 +158,19 @@ impl Provider {
 
     pub fn says(&self, userinfo: Value) {
         self.inner.lock().unwrap().userinfo = Some(userinfo);
+    }
+
+    /// What it says of people comes with this status and media type.
+    pub fn says_as(&self, status: u16, media_type: &'static str) {
+        self.inner.lock().unwrap().userinfo_as = (status, media_type);
+    }
+
+    pub fn lists_auth_time(&self) {
+        self.inner.lock().unwrap().lists_auth_time = true;
+    }
+
+    pub fn wants_form(&self) {
+        self.inner.lock().unwrap().wants_form = true;
     }
 
     /// How often a path was asked for.
@@ -217,15 +239,24 @@ async fn respond(req: HttpRequest, body: web::Bytes, inner: web::Data<Mutex<Inne
             "userinfo_endpoint": at("/userinfo"),
             "id_token_signing_alg_values_supported": ["ES256", "none", "HS256"],
             "authorization_response_iss_parameter_supported": true,
+            "claims_supported": if inner.lists_auth_time { vec!["sub", "auth_time"] } else { vec!["sub"] },
         })),
         "/keys" => HttpResponse::Ok().json(json!({"keys": [inner.signer.jwk]})),
-        "/userinfo" => HttpResponse::Ok().json(inner.userinfo.as_ref().unwrap_or(&inner.last)),
+        "/userinfo" => {
+            let (status, media_type) = inner.userinfo_as;
+            let told = inner.userinfo.as_ref().unwrap_or(&inner.last).to_string();
+            HttpResponse::build(status.try_into().unwrap()).content_type(media_type).body(told)
+        }
         "/token" => {
             let form: BTreeMap<String, String> = form_urlencoded::parse(&body).into_owned().collect();
             let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
             let basic = BASE64_STANDARD.encode(format!("{}:{}", encoded(CLIENT), encoded(SECRET)));
             let given = req.headers().get(header::AUTHORIZATION).map(|value| value.to_str().unwrap());
-            if given != Some(format!("Basic {basic}").as_str()) {
+            let is_known = match inner.wants_form {
+                true => given.is_none() && form.get("client_secret").is_some_and(|given| given == SECRET),
+                false => given == Some(format!("Basic {basic}").as_str()),
+            };
+            if !is_known {
                 return HttpResponse::Unauthorized().json(json!({"error": "invalid_client"}));
             }
             let grant = inner.grants.remove(&form["code"]);

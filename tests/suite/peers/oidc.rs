@@ -1,73 +1,39 @@
 //! The npm package oidc-provider as a provider that people sign in with: it checks our requests, codes, verifiers and secret, and
 //! shows its own pages.
 
-use std::{
-    io::{BufRead, BufReader},
-    process::{Child, ChildStdout, Command, Stdio},
-};
-
 use actix_web::http::Method;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use vestibule::clock::Clock;
 
-use crate::harness::{Answer, PASSWORD, TestApp, Visitor, free_port};
+use crate::harness::{Answer, PASSWORD, TestApp, Visitor, free_port, oidc_provider::OidcProvider};
 
 /// Whatever a secret may hold (RFC 6749 appendix A.2).
 const SECRET: &str = "a b+/=%25%:;&?\"'\\~<>#x";
+
+const CLIENT: &str = "ours: a+b";
 
 /// A house, and the provider that it knows as *Peer*.
 struct Ground {
     app: TestApp,
     port: u16,
-    process: Child,
-    // Held open: what it says into a closed pipe would end it.
-    _says: BufReader<ChildStdout>,
-}
-
-impl Drop for Ground {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+    _provider: OidcProvider,
 }
 
 impl Ground {
     /// Nothing where it is not on this machine.
-    #[expect(clippy::disallowed_methods, reason = "tests learn from the environment where they run")]
     async fn start() -> Option<Self> {
-        let Ok(modules) = std::env::var("PEER_MODULES") else {
-            eprintln!(
-                "SKIPPED: PEER_MODULES is not set, so oidc-provider is not asked; `bin/test peers` installs it"
-            );
-            return None;
-        };
+        let modules = OidcProvider::modules()?;
         let port = free_port();
-        let app = TestApp::today_with(&[
-            ("OIDC_PROVIDERS", "peer"),
-            ("OIDC_PEER_ISSUER", &format!("http://localhost:{port}")),
-            ("OIDC_PEER_CLIENT_ID", "ours: a+b"),
-            ("OIDC_PEER_CLIENT_SECRET", SECRET),
-            ("OIDC_PEER_NAME", "Peer"),
-        ])
-        .await;
+        let settings = OidcProvider::settings(port, CLIENT, SECRET);
+        let settings: Vec<_> = settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let app = TestApp::today_with(&settings).await;
         let client = json!({
-            "client_id": "ours: a+b", "client_secret": SECRET,
+            "client_id": CLIENT, "client_secret": SECRET,
             "redirect_uris": [format!("{}/auth/oidc/callback/peer", app.base_url)],
         });
-        let mut process = Command::new("node")
-            .args(["--no-deprecation", "tests/peers/oidc-provider.js"])
-            .arg(json!({ "port": port, "client": client }).to_string())
-            .env("NODE_PATH", modules)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut listening = String::new();
-        let mut says = BufReader::new(process.stdout.take().unwrap());
-        says.read_line(&mut listening).unwrap();
-        assert_eq!(listening.trim(), format!("http://localhost:{port}"), "it does not start");
-        Some(Self { app, port, process, _says: says })
+        let provider = OidcProvider::start(&modules, port, &client);
+        Some(Self { app, port, _provider: provider })
     }
 
     /// Somebody's browser as the provider sees it.
