@@ -2,7 +2,7 @@
 
 use super::{Bench, Place, READERS, progress, rows};
 use crate::{
-    load::{self, Faces, Load, check, gate},
+    load::{self, Faces, Load, check, gate, gate_by_key},
     process::Process,
     table::Bound,
 };
@@ -14,13 +14,13 @@ const GATE: f64 = 1.3;
 const MANY_ROWS: f64 = 1.1;
 
 impl Bench {
-    /// `GET /me`, one check and fifty, where a custom role decides, and what a proxy asks; at each place in turns.
+    /// `GET /me`, one check and fifty, where a custom role decides, and what a proxy asks, with a cookie and with a key; at each place in turns.
     pub(crate) fn checks(&mut self, places: &[Place]) {
         progress("checks");
         let names: Vec<Vec<String>> = places.iter().map(|place| rows::organise(place.url)).collect();
         places.iter().for_each(|place| rows::protect(place.url));
         let houses: Vec<Process> = places.iter().map(|place| self.open(place.url)).collect();
-        let mut rounds = vec![vec![Vec::new(); 4]; places.len()];
+        let mut rounds = vec![vec![Vec::new(); 5]; places.len()];
         for round in 0..=self.rounds {
             for (number, place) in places.iter().enumerate() {
                 for (what, seen) in rounds[number].iter_mut().enumerate() {
@@ -32,7 +32,8 @@ impl Bench {
                             0 => Faces::JSON.get("/me", cookie),
                             1 => check(rows::ORGANISATION, &names[turn % names.len()..][..1], cookie),
                             2 => check(rows::ORGANISATION, names, cookie),
-                            _ => gate(cookie),
+                            3 => gate(cookie),
+                            _ => gate_by_key(),
                         }
                     });
                     // The first round warms up.
@@ -50,6 +51,7 @@ impl Bench {
                 ("one check", SINGLE),
                 ("fifty checks", BATCH),
                 ("check of the gate", GATE),
+                ("check of the gate, with a key", GATE),
             ];
             for (what, (name, limit)) in rows.into_iter().enumerate() {
                 let ratio = outcomes[what].cpu / outcomes[0].cpu;

@@ -68,13 +68,21 @@ pub fn check(organisation: &str, permissions: &[String], cookie: &str) -> Vec<u8
 
 /// What a proxy asks before it lets a visitor through, whose secret at the host is that of the session.
 pub fn gate(cookie: &str) -> Vec<u8> {
+    asked_of_gate(&format!("Cookie: {}", cookie.replace("session=", "gate=")))
+}
+
+/// The same of a program that shows its key.
+pub fn gate_by_key() -> Vec<u8> {
+    asked_of_gate(&format!("Authorization: Bearer {}", rows::KEY))
+}
+
+fn asked_of_gate(shown: &str) -> Vec<u8> {
     format!(
         "GET /gate/check?vestibule=1 HTTP/1.1\r\nHost: localhost\r\nUser-Agent: {FIREFOX}\r\n\
          Accept: text/html,application/xhtml+xml,*/*;q=0.8\r\nSec-Fetch-Site: same-origin\r\n\
          X-Forwarded-Host: {}\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Method: GET\r\n\
-         X-Forwarded-Uri: /\r\nCookie: {}\r\n\r\n",
+         X-Forwarded-Uri: /\r\n{shown}\r\n\r\n",
         rows::PROTECTED,
-        cookie.replace("session=", "gate=")
     )
     .into_bytes()
 }
@@ -187,7 +195,7 @@ impl Load<'_> {
         times.into_iter().map(|(at, _)| at).collect()
     }
 
-    /// One connection that asks at a pace.
+    /// Connections that each ask at a pace.
     pub fn probe(
         &self,
         status: u16,
@@ -201,7 +209,7 @@ impl Load<'_> {
             thread::sleep(due.saturating_sub(began.elapsed()));
             due < lasts
         };
-        let times = Load { connections: 1, ..*self }.everybody(status, next, request);
+        let times = self.everybody(status, next, request);
         let (took, cpu) = (began.elapsed(), self.server.cpu() - cpu);
         Outcome::of(times.into_iter().map(|(_, time)| time).collect(), took, cpu)
     }

@@ -40,6 +40,10 @@ const FLOOD: usize = 16;
 // The pace of the one who reads while others sign in: a closed loop would take a core for itself.
 const PACE: Duration = Duration::from_millis(5);
 
+// Together a thousand checks of the gate a second.
+const PROXIES: usize = 4;
+const PROXY_PACE: Duration = Duration::from_millis(4);
+
 /// A database with people in it.
 struct Place<'a> {
     name: &'static str,
@@ -308,12 +312,18 @@ impl Bench {
 
     /// One reads the page while 16 sign in, again and again.
     fn flood(&mut self, database: &str, rows: &Rows, ceiling: f64) {
+        rows::protect(database);
         let house = self.open(database);
+        let check = |number: usize, turn: usize| {
+            load::gate(&rows.cookies[(number + turn * PROXIES) % rows::VISITORS])
+        };
+        let proxies = Load { server: &house, connections: PROXIES, lasts: self.hashing };
         let page = |_: usize, turn: usize| Faces::HTML.get("/me/sessions", &rows.cookies[turn % 8]);
         let reader = Load { server: &house, connections: 1, lasts: self.hashing };
         reader.probe(200, PACE, Duration::from_secs(1), page);
         progress("the page, quiet");
         let quiet = reader.probe(200, PACE, self.hashing / 2, page);
+        let quiet_checks = proxies.probe(200, PROXY_PACE, self.hashing / 2, check);
         progress("the page, under a flood of sign-ins");
         let stop = AtomicBool::new(false);
         let sign_in = |connection: usize, turn: usize| {
@@ -321,18 +331,19 @@ impl Bench {
             login(&rows.people[person], connection, "Chrome/120 macOS")
         };
         let crowd = Load { server: &house, connections: FLOOD, lasts: Duration::MAX };
-        let (flooded, signed_in, cpu) = thread::scope(|scope| {
+        let (flooded, checks, signed_in, cpu) = thread::scope(|scope| {
             let crowd = scope.spawn(|| crowd.until(200, &stop, sign_in));
             // Until the queue stands.
             thread::sleep(Duration::from_secs(2));
             let (from, before) = (Instant::now(), house.cpu());
             let flooded = reader.probe(200, PACE, self.hashing, page);
             let (to, after) = (Instant::now(), house.cpu());
+            let checks = proxies.probe(200, PROXY_PACE, self.hashing / 2, check);
             stop.store(true, Ordering::Relaxed);
             let done = crowd.join().unwrap();
             let count = done.iter().filter(|at| (from..to).contains(*at)).count() as f64;
             let pages = quiet.cpu * flooded.rate * (to - from).as_secs_f64();
-            (flooded, count / (to - from).as_secs_f64(), (after - before - pages) / count)
+            (flooded, checks, count / (to - from).as_secs_f64(), (after - before - pages) / count)
         });
         // Whatever else the machine does meanwhile would count for or against: half before, half after.
         let ceiling = f64::midpoint(ceiling, self.bcrypt());
@@ -340,11 +351,17 @@ impl Bench {
         let bound = Bound::above(signed_in / ceiling, 0.9, "×");
         self.table.rate("sign-in, 16 connections", signed_in, cpu, &beside, bound);
         self.table.outcome("session page, quiet, one reader", &quiet, "", Bound::none());
+        self.beside_flood("the same under the flood", &quiet, &flooded);
+        self.table.outcome("checks of the gate, quiet, 1,000 a second", &quiet_checks, "", Bound::none());
+        self.beside_flood("the same under the flood", &quiet_checks, &checks);
+        self.table.note("One reader asks 200 times a second while 16 connections sign in without a pause.");
+    }
+
+    fn beside_flood(&mut self, name: &str, quiet: &Outcome, flooded: &Outcome) {
         let allowed = (quiet.p99 * 2.0).max(quiet.p99 + 0.002) * 1e3;
         let beside = format!("p99 {:.1} × quiet", flooded.p99 / quiet.p99);
         let bound = Bound::below(flooded.p99 * 1e3, allowed, "ms p99");
-        self.table.latency("the same under the flood", &flooded, &beside, bound);
-        self.table.note("One reader asks 200 times a second while 16 connections sign in without a pause.");
+        self.table.latency(name, flooded, &beside, bound);
     }
 
     fn signup(&mut self, database: &str, ceiling: f64) {

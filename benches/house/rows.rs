@@ -134,16 +134,25 @@ pub fn organise(database: &str) -> Vec<String> {
 /// The host before which a proxy asks.
 pub const PROTECTED: &str = "notes.localhost";
 
-/// Puts a gate before that host, and everybody in: the secret of a session is the one at the host as well.
+/// An API key of somebody who is there.
+pub const KEY: &str = "vstp_000000000000000000000000000000003sK7nd";
+
+/// Puts a gate before that host, and everybody in: the secret of a session is the one at the host as well. A second time it
+/// changes nothing.
 pub fn protect(database: &str) {
     let mut conn = open(database);
     conn.batch_execute(&format!(
         "BEGIN;
          INSERT INTO applications (id, kind, name, host, needs, settings, created_at)
-           VALUES ('gate', 'gate', 'Notes', '{PROTECTED}', '{{}}', '{{}}', CURRENT_TIMESTAMP);
+           VALUES ('gate', 'gate', 'Notes', '{PROTECTED}', '{{}}', '{{\"takesKeys\": true}}', CURRENT_TIMESTAMP)
+           ON CONFLICT DO NOTHING;
          INSERT INTO gate_sessions (hash, session_id, application_id, created_at, expires_at)
-           SELECT secret_hash, id, 'gate', created_at, expires_at FROM sessions;
-         COMMIT;"
+           SELECT secret_hash, id, 'gate', created_at, expires_at FROM sessions WHERE true ON CONFLICT DO NOTHING;
+         INSERT INTO api_keys (id, user_id, made_by, name, hint, secret_hash, permissions, created_at, rolled_at, expiry_emails)
+           SELECT 'key', id, id, 'Key', '0000', '{}', 'account:read', created_at, created_at, 0 FROM users
+           WHERE email_verified_at IS NOT NULL ORDER BY id LIMIT 1 ON CONFLICT DO NOTHING;
+         COMMIT;",
+        secret::digest(KEY)
     ))
     .unwrap();
     if matches!(conn, Conn::Postgres(_)) {

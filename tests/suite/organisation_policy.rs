@@ -170,6 +170,13 @@ async fn who_signed_in_another_way_signs_in_again() {
     assert_eq!((&told["signInMethods"], &told["signIn"]), (&json!(["password", "sso"]), &json!("/login")));
     again(&by_link, BEA).await;
     meets(&by_link).await;
+
+    // With another service, which the policy may name as well.
+    let her = format!("user_id = (SELECT id FROM users WHERE email = '{BEA}')");
+    acme.app.db_execute(&format!("UPDATE sessions SET method = 'provider' WHERE {her}")).await;
+    lacks(&by_link, "sign_in_method_not_allowed", says).await;
+    acme.ada.put_json(POLICY, json!({ "signInMethods": ["provider", "password"] })).await.is(200);
+    meets(&by_link).await;
 }
 
 #[actix_web::test]

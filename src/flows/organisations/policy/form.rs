@@ -15,11 +15,12 @@ use crate::{
 };
 
 /// The methods to choose from, each with its field in the form. None is called after what forms never keep.
-pub(super) const METHODS: [(&str, AuthMethod); 4] = [
+pub(super) const METHODS: [(&str, AuthMethod); 5] = [
     ("byWord", AuthMethod::Password),
     ("byLink", AuthMethod::MagicLink),
     ("byPasskey", AuthMethod::Passkey),
     ("bySso", AuthMethod::Sso),
+    ("byProvider", AuthMethod::Provider),
 ];
 
 /// Whether to change nothing, and say whom it would keep out.
