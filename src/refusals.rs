@@ -6,7 +6,7 @@ use crate::{
     accounts::{
         api_keys, applications, authn_request, ceremony, clients, deletion, email_verification, factors,
         invitations, organisation_deletion, organisation_policy, organisations, passkeys as account_passkeys,
-        policy, provider_identities, provider_sign_in, roles, sso_policy, step_up,
+        policy, provider_identities, provider_sign_in, roles, session_tokens, sso_policy, step_up,
     },
     error::{self, Error, Refusal},
     flows::{
@@ -15,7 +15,7 @@ use crate::{
     },
     jobs::issuers,
     model::{domain, passkey, user},
-    web::{gate_request, link_token, origin, pending, plain_http, request_refused, visitor},
+    web::{gate_request, link_token, origin, pending, plain_http, request_refused, token_in_use, visitor},
 };
 
 const ALL: &[&[&Refusal]] = &[
@@ -26,9 +26,11 @@ const ALL: &[&[&Refusal]] = &[
     link_token::REFUSALS,
     visitor::REFUSALS,
     pending::REFUSALS,
+    token_in_use::REFUSALS,
     gate_request::REFUSALS,
     user::REFUSALS,
     clients::REFUSALS,
+    session_tokens::REFUSALS,
     login::REFUSALS,
     magic_link::verify::REFUSALS,
     reset_password::REFUSALS,

@@ -14,7 +14,7 @@ use crate::{
     error::Result,
     routes,
     web::{
-        assets::Assets, cookies, error_response, headers, link_token, observe, origin, plain_http,
+        assets::Assets, cookies, cors, error_response, headers, link_token, observe, origin, plain_http,
         state_cookie, visitor,
     },
 };
@@ -51,6 +51,7 @@ pub fn start_with(
             .wrap(from_fn(plain_http::refuse_plain_http))
             .wrap(from_fn(link_token::keep_out_of_address))
             .wrap(from_fn(error_response::render_errors))
+            .wrap(from_fn(cors::allow))
             .wrap(state_cookie::middleware(&house))
             .wrap(from_fn(cookies::only_ours))
             .wrap(from_fn(headers::secure))

@@ -4,8 +4,9 @@
 use std::net::IpAddr;
 
 use super::{
-    api_keys::Presented,
-    organisation_policy::{self, Credential, SessionTraits},
+    api_keys::{INVALID_TOKEN, Presented},
+    grants,
+    organisation_policy::{self, Credential, GrantTraits, SessionTraits},
     policy::{self, Membership, PERSON_REQUIRED},
     sessions,
 };
@@ -13,7 +14,7 @@ use crate::{
     clock::Timestamp,
     db::{Conn, Tx},
     error::{Error, Result},
-    ids::UserId,
+    ids::{GrantId, UserId},
     kinds::Permission,
     model::{
         audit::Actor,
@@ -28,6 +29,8 @@ pub(crate) enum By {
     Session(SessionTraits),
     /// By an API key, from there.
     ApiKey(Box<Presented>, Option<IpAddr>),
+    /// By an access token that rests on this grant.
+    Grant(Box<(GrantId, GrantTraits)>),
 }
 
 impl<'a> From<&'a By> for Credential<'a> {
@@ -35,6 +38,7 @@ impl<'a> From<&'a By> for Credential<'a> {
         match by {
             By::Session(session) => Self::Session(session),
             By::ApiKey(by, ip) => Self::ApiKey { ip: *ip, is_personal: by.user().is_some() },
+            By::Grant(by) => (&by.1).into(),
         }
     }
 }
@@ -83,7 +87,7 @@ impl AccessRequest {
 
     fn membership(&self, conn: &mut Conn) -> Result<Option<Membership>> {
         match &self.by {
-            By::Session(_) => policy::membership(conn, Named::Slug(&self.slug), self.user()?),
+            By::Session(_) | By::Grant(_) => policy::membership(conn, Named::Slug(&self.slug), self.user()?),
             By::ApiKey(by, _) => policy::membership_by_key(conn, by, Named::Slug(&self.slug)),
         }
     }
@@ -96,7 +100,7 @@ impl AccessRequest {
     pub(crate) fn session(&self) -> Result<&SessionTraits> {
         match &self.by {
             By::Session(session) => Ok(session),
-            By::ApiKey(..) => Err(PERSON_REQUIRED.error()),
+            By::ApiKey(..) | By::Grant(_) => Err(PERSON_REQUIRED.error()),
         }
     }
 
@@ -105,6 +109,10 @@ impl AccessRequest {
         match &self.by {
             By::Session(_) => sessions::require_live(conn, &self.actor, now),
             By::ApiKey(by, _) => by.require_live(conn, now),
+            By::Grant(by) => match grants::held(conn, &by.0, now)? {
+                Some(_) => Ok(()),
+                None => Err(INVALID_TOKEN.error()),
+            },
         }
     }
 
@@ -120,7 +128,9 @@ impl AccessRequest {
 
     fn moved(&self, conn: &mut Conn) -> Result<Error> {
         let moved = match &self.by {
-            By::Session(_) => policy::membership_by_former_slug(conn, &self.slug, self.user()?, self.now)?,
+            By::Session(_) | By::Grant(_) => {
+                policy::membership_by_former_slug(conn, &self.slug, self.user()?, self.now)?
+            }
             By::ApiKey(by, _) => match policy::of_former_slug(conn, &self.slug, self.now)? {
                 Some(id) => policy::membership_by_key(conn, by, Named::Id(&id))?,
                 None => None,

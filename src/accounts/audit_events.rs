@@ -3,12 +3,12 @@
 //! A use case that declares events and is not listed here fails a test, and so does an event that docs/security.md leaves out.
 
 use super::{
-    api_keys, applications, authentication, clients, connections, containment, deletion, domains,
-    email_change, email_verification, factor_reset, factors, grants, hand_over, identity_links, limits,
-    magic_link, members, open_invitations, organisation_audit, organisation_deletion, organisation_names,
-    organisations, passkeys, passwords, personal_data, policy_changes, profile, provider_identities,
-    provider_sign_in, recovery_codes, registration, roles, service_keys, session_cap, sessions, setup_link,
-    signing_keys, sso_policy, step_up, unverified_account,
+    api_keys, applications, authentication, clients, connections, containment, deletion, device_grants,
+    domains, email_change, email_verification, factor_reset, factors, grants, hand_over, identity_links,
+    limits, magic_link, members, offline_grants, open_invitations, organisation_audit, organisation_deletion,
+    organisation_names, organisations, passkeys, passwords, personal_data, policy_changes, profile,
+    provider_identities, provider_sign_in, recovery_codes, registration, roles, service_keys, session_cap,
+    session_tokens, sessions, setup_link, signing_keys, sso_policy, step_up, unverified_account,
 };
 use crate::{
     db::Tx,
@@ -54,6 +54,9 @@ const ALL: &[&[EventKind]] = &[
     applications::Event::KINDS,
     clients::Event::KINDS,
     grants::Event::KINDS,
+    offline_grants::Event::KINDS,
+    session_tokens::Event::KINDS,
+    device_grants::Event::KINDS,
     service_keys::Event::KINDS,
     signing_keys::Event::KINDS,
     limits::Event::KINDS,

@@ -19,8 +19,10 @@ use crate::{
         application::client::Client,
         consent,
         grant::{self, Grant, GrantKind},
+        network::client_network,
+        rate_limit::{self, Limit},
         session::{self, Acr, Authentication, CurrentSession},
-        token::{self, AuthorizationCode, CodeGrant},
+        token::{self, AskedFor, AuthorizationCode, AuthorizeRequest, CodeGrant},
         user::User,
     },
     oauth::{AuthorizationRequest, Prompt, RedirectUri, Scopes},
@@ -97,7 +99,8 @@ pub(crate) fn next_step(conn: &mut Conn, asking: &Asking, who: &Visitor) -> Resu
     let shown_at = authentication.at(who.now);
     let is_fresh = asking.at.is_some_and(|at| shown_at >= at);
     // What is only wished for is asked once.
-    let wished = if is_fresh { None } else { wished_acr(request, factors) };
+    // And ends no silent request (OpenID Connect Core 1.0 §5.5.1.1).
+    let wished = if is_fresh || request.has(Prompt::None) { None } else { wished_acr(request, factors) };
     let raised = Raised { acr: wished, max_age: None, member: None };
     let candidate = Candidate {
         user: &who.user.id,
@@ -157,6 +160,54 @@ fn is_consent_missing(conn: &mut Conn, asking: &Asking, user: &UserId) -> Result
     Ok(!allowed.is_some_and(|allowed| allowed.cover(&asking.scopes())))
 }
 
+/// Keeps a request while something is asked. Of strangers, whose address on the network is told, as many as may try to sign in:
+/// [`Error::TooManyAttempts`] beyond that.
+pub(crate) fn keep_request(
+    tx: &mut Tx,
+    request: &AskedFor,
+    stranger: Option<&str>,
+) -> Result<Secret<AuthorizeRequest>> {
+    if let Some(ip) = stranger {
+        let (network, most) = (client_network(ip), tx.config.limits.login_per_network);
+        rate_limit::consume(tx, &Limit::new("authorize-request", &network, most, TimeDelta::minutes(1)))?;
+    }
+    token::issue_unowned(tx, request)
+}
+
+/// What an application gets through the session of whoever is there, which the transaction holds then; not kept yet.
+pub(crate) fn session_grant(
+    tx: &mut Tx,
+    client: &Client,
+    who: &Visitor,
+    (scopes, resource): (&Scopes, Option<&str>),
+    device: String,
+) -> Result<Grant> {
+    session::hold(tx, &who.session.id)?;
+    let authentication = Authentication::of(tx.conn, &who.session.id)?;
+    let site = tx.config.site.origin();
+    Ok(Grant {
+        id: Id::random()?,
+        application_id: client.id.clone(),
+        user_id: who.user.id.clone(),
+        session_id: Some(who.session.id.clone()),
+        kind: GrantKind::Session,
+        scopes: scopes.clone().without("offline_access").text(),
+        audience: client.audience(resource, &site).unwrap_or(site),
+        acr: authentication.acr().to_string(),
+        amr: authentication.amr().join(" "),
+        second_factor: authentication.second_factor(),
+        auth_time: authentication.at(tx.now),
+        device,
+        ip: who.ip.map(|ip| ip.to_string()).unwrap_or_default(),
+        created_at: tx.now,
+        last_used_at: tx.now,
+        expires_at: authentication.expires_at,
+        made_in: None,
+        listed_as: None,
+        sid: None,
+    })
+}
+
 /// The code for an application that nothing is asked of any more; [`Error::Conflict`] where it asked for somebody else. `device`:
 /// where it goes on, in words.
 pub(crate) fn issue_code(
@@ -168,36 +219,15 @@ pub(crate) fn issue_code(
     if asking.is_about_other(&who.user.id) {
         return Err(Error::Conflict);
     }
-    session::hold(tx, &who.session.id)?;
-    let authentication = Authentication::of(tx.conn, &who.session.id)?;
-    let site = tx.config.site.origin();
-    let client = &asking.client;
-    let audience = client.audience(asking.request.resource.as_deref(), &site).unwrap_or(site);
     let scopes = asking.scopes();
-    let grant = Grant {
-        id: Id::random()?,
-        application_id: client.id.clone(),
-        user_id: who.user.id.clone(),
-        session_id: Some(who.session.id.clone()),
-        kind: GrantKind::Session,
-        scopes: scopes.clone().without("offline_access").text(),
-        audience,
-        acr: authentication.acr().to_string(),
-        amr: authentication.amr().join(" "),
-        second_factor: authentication.second_factor(),
-        auth_time: authentication.at(tx.now),
-        device,
-        ip: who.ip.map(|ip| ip.to_string()).unwrap_or_default(),
-        created_at: tx.now,
-        last_used_at: tx.now,
-        expires_at: authentication.expires_at,
-    };
+    let grant =
+        session_grant(tx, &asking.client, who, (&scopes, asking.request.resource.as_deref()), device)?;
     let (audience, acr, amr, auth_time) =
         (grant.audience.clone(), grant.acr.clone(), grant.amr.clone(), grant.auth_time.unix());
     let grant = grant::keep_for_session(tx, grant)?;
     let offline: Option<GrantId> = if asking.is_offline() { Some(Id::random()?) } else { None };
     let code = CodeGrant {
-        application: client.id.clone(),
+        application: asking.client.id.clone(),
         session: who.session.id.clone(),
         grant,
         offline,

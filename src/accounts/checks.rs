@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use super::{
     api_keys::Presented,
-    organisation_policy::{Credential, SessionTraits, Unmet},
+    organisation_policy::{Credential, Unmet},
     permissions,
     policy::{self, Membership},
 };
@@ -88,8 +88,8 @@ impl Checked {
 /// Who asks.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Asker<'a> {
-    /// A user, in this session where it is one.
-    User(&'a UserId, Option<&'a SessionTraits>),
+    /// A user, by this where something may be asked of it.
+    User(&'a UserId, Option<Credential<'a>>),
     /// A program with an API key, from there. It has its own organisation, where it is one's own or for one only, and may not
     /// name another; nobody learns whether that one is there.
     ApiKey(&'a Presented, Option<IpAddr>),
@@ -99,7 +99,7 @@ impl<'a> Asker<'a> {
     /// What organisations may ask something of.
     pub(crate) fn credential(self) -> Option<Credential<'a>> {
         match self {
-            Asker::User(_, session) => session.map(Credential::Session),
+            Asker::User(_, by) => by,
             Asker::ApiKey(by, ip) => Some(Credential::ApiKey { ip, is_personal: by.user().is_some() }),
         }
     }

@@ -12,6 +12,7 @@ use crate::{
             client::{self, Client, ClientSecret},
         },
         audit::{self, Actor, audit_events},
+        grant,
     },
     secret::Secret,
 };
@@ -91,11 +92,13 @@ pub(crate) fn rotate_secret(
     Ok(secret)
 }
 
-/// Takes an application out of use, or back into it. Says whether that changed anything.
+/// Takes an application out of use, with all that it had of anybody, or back into it. Says whether that changed anything.
 pub(crate) fn set_disabled(tx: &mut Tx, actor: &Actor, found: &Client, is_disabled: bool) -> Result<bool> {
     if !application::set_disabled(tx, &found.id, is_disabled)? {
         return Ok(false);
     }
+    // Both times: a code that was on its way when it went out of use brings nothing back either.
+    grant::end_all_of(tx, &found.id)?;
     let (application, client_id) = (found.id.clone(), found.client_id.clone());
     let event = match is_disabled {
         true => Event::ClientDisabled { application, client_id },

@@ -47,7 +47,7 @@ use crate::{
     },
     model::{
         audit::{self, Actor, audit_events},
-        connection, provider_identity, recovery_code,
+        connection, grant, provider_identity, recovery_code,
         security_change::{self, Kind, NewChange},
         session,
         token::{self, AddressChange, ReportSignIn, ResetPassword},
@@ -290,7 +290,8 @@ pub(crate) fn lock(tx: &mut Tx, id: &UserId) -> Result<User> {
 /// Signs an account out everywhere. Says whether it was signed in anywhere.
 pub(crate) fn sign_out(tx: &mut Tx, actor: &Actor, user: &User) -> Result<bool> {
     tx.lock(&user.email.normalized())?;
-    if session::list(tx.conn, &user.id, tx.now)?.is_empty() {
+    let is_in = !session::list(tx.conn, &user.id, tx.now)?.is_empty();
+    if !is_in && grant::devices(tx.conn, &user.id, tx.now)?.is_empty() {
         return Ok(false);
     }
     end_access(tx, actor, &user.id, Occasion::SignedOutElsewhere(None))?;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::{
     api_keys::Presented,
     checks::{self, Asker, Check},
-    organisation_policy::SessionTraits,
+    organisation_policy::{Credential, GrantTraits, SessionTraits},
     sessions,
 };
 use crate::{
@@ -145,6 +145,8 @@ pub(crate) fn missing(
 pub(crate) enum Who<'a> {
     /// A user, and through which session, from where, where that counts.
     User(&'a UserId, Option<(&'a CurrentSession, Option<IpAddr>)>),
+    /// A user, by what an application has of them.
+    Grant(&'a UserId, &'a GrantTraits),
     /// A program with an API key, from there.
     ApiKey(&'a Presented, Option<IpAddr>),
 }
@@ -166,9 +168,10 @@ pub(crate) fn is_member(
         Who::User(user, Some((session, ip))) => {
             let provider = sessions::provider_of(conn, session)?;
             traits = SessionTraits::of(session, provider, ip, now);
-            Asker::User(user, Some(&traits))
+            Asker::User(user, Some(Credential::Session(&traits)))
         }
         Who::User(user, None) => Asker::User(user, None),
+        Who::Grant(user, by) => Asker::User(user, Some(by.into())),
         Who::ApiKey(by, ip) => Asker::ApiKey(by, ip),
     };
     let mut is_one = needs.members.is_empty();

@@ -194,7 +194,7 @@ pub(crate) fn groups(
     if named.is_empty() && mine.len() > MOST_GROUPS {
         mine.clear();
     }
-    Ok(mine.into_iter().map(|(_, slug, role)| format!("{slug}:{role}")).collect())
+    Ok(mine.into_iter().map(|(_, slug, role, _)| format!("{slug}:{role}")).collect())
 }
 
 /// What comes of a visitor at a host.

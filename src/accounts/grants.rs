@@ -1,9 +1,15 @@
 //! What somebody lets applications do: whether it is still so, and how it ends on record.
 
+use std::net::IpAddr;
+
 use diesel::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::gate_needs::{self, Raised, Who};
+use super::{
+    gate_needs::{self, Raised, Who},
+    organisation_policy::{self, GrantTraits, SessionTraits},
+    sessions::provider_of,
+};
 use crate::{
     clock::Timestamp,
     db::{
@@ -12,7 +18,6 @@ use crate::{
     },
     error::{Error, Result},
     ids::{ApplicationId, GrantId, Id, UserId},
-    kinds::Factor,
     model::{
         application::{Kind, client},
         audit::{self, Actor, audit_events},
@@ -36,8 +41,6 @@ audit_events! {
     RefreshTokenReused { application: ApplicationId, grant: GrantId, generation: i32 } => of("refresh_token_reused"),
     /// A user ended the access of an application.
     ApplicationRevoked { application: ApplicationId } => of("application_revoked"),
-    /// What applications may do without a session ended with something else.
-    OfflineGrantsEnded { count: usize } => of("offline_grants_ended"),
 }
 
 /// The grant with this id, and whose it is, as long as it has not ended at `now`: its account open, its application in use, its
@@ -74,8 +77,8 @@ pub(crate) fn of_token(
     site: &str,
     now: Timestamp,
 ) -> Result<Option<(Grant, User)>> {
-    let Some(sid) = &claims.sid else { return Ok(None) };
-    let Some((grant, user)) = held(conn, &Id::from_text(sid.as_str()), now)? else { return Ok(None) };
+    let Some(id) = &claims.grant else { return Ok(None) };
+    let Some((grant, user)) = held(conn, &Id::from_text(id.as_str()), now)? else { return Ok(None) };
     let grant = Grant {
         scopes: claims.scope.clone(),
         audience: claims.aud.first().cloned().unwrap_or_default(),
@@ -100,14 +103,12 @@ pub(crate) fn judged(
     if (client.needs.second_factor && !is_strong) || client.audience(Some(&grant.audience), site).is_none() {
         return Ok(None);
     }
-    let through: Option<CurrentSession> = match &grant.session_id {
-        Some(id) => sessions::table.find(id).select(CurrentSession::as_select()).first(conn).optional()?,
-        None => None,
-    };
-    let through = through.as_ref().map(|session| (session, grant.ip.parse().ok()));
-    let who = Who::User(&user.id, through);
-    if !gate_needs::is_member(conn, &client.needs, &Raised::default(), who, now)? {
-        return Ok(None);
+    if !client.needs.members.is_empty() {
+        let by = credential_of(conn, &grant, grant.ip.parse().ok(), now)?;
+        let who = Who::Grant(&user.id, &by);
+        if !gate_needs::is_member(conn, &client.needs, &Raised::default(), who, now)? {
+            return Ok(None);
+        }
     }
     let mut scopes = client.allowed(grant.scopes());
     if !client.settings.is_first_party {
@@ -136,10 +137,34 @@ pub(crate) fn claims_of(user: &User, scopes: &Scopes) -> Map<String, Value> {
     claims
 }
 
-/// The organisations that a user belongs to, and as what.
-pub(crate) fn organisations_of(conn: &mut Conn, user: &UserId) -> Result<Value> {
-    let found = organisation::roles_in(conn, user)?.into_iter();
-    Ok(found.map(|(id, slug, role)| json!({ "id": id, "slug": slug, "role": role })).collect())
+/// The organisations that the user of a grant belongs to, and as what: those in which they may act by it at `now`.
+pub(crate) fn organisations_of(conn: &mut Conn, grant: &Grant, now: Timestamp) -> Result<Value> {
+    let by = credential_of(conn, grant, grant.ip.parse().ok(), now)?;
+    let mut told = Vec::new();
+    for (one, role) in organisation::of(conn, &grant.user_id)? {
+        let who = (&one, &role, Some(&grant.user_id));
+        if !one.is_leaving() && organisation_policy::unmet(conn, who, &by, now)?.is_none() {
+            told.push((one.slug.clone(), json!({ "id": one.id, "slug": one.slug, "name": one.name, "role": role })));
+        }
+    }
+    told.sort_by(|one, other| one.0.cmp(&other.0));
+    Ok(told.into_iter().map(|(_, one)| one).collect())
+}
+
+/// By what whoever has a grant, and is there on the network, acts in organisations.
+pub(crate) fn credential_of(
+    conn: &mut Conn,
+    grant: &Grant,
+    ip: Option<IpAddr>,
+    now: Timestamp,
+) -> Result<GrantTraits> {
+    let Some(id) = &grant.session_id else {
+        let (has_second_factor, at) = (grant.second_factor.is_some(), grant.auth_time);
+        return Ok(GrantTraits::Offline { ip, has_second_factor, at });
+    };
+    let session: CurrentSession = sessions::table.find(id).select(CurrentSession::as_select()).first(conn)?;
+    let provider = provider_of(conn, &session)?;
+    Ok(GrantTraits::Session(SessionTraits::of(&session, provider, ip, now)))
 }
 
 /// Keeps what somebody allows an application.
@@ -163,31 +188,6 @@ pub(crate) fn end(tx: &mut Tx, actor: &Actor, found: &Grant, why: &'static str) 
         audit::record(tx, actor, &found.user_id, Event::GrantEnded { application, grant, why })?;
     }
     Ok(has_ended)
-}
-
-/// Ends what applications may do without a session; what they may do through one ends with that.
-pub(crate) fn end_offline(tx: &mut Tx, actor: &Actor, user: &UserId) -> Result<()> {
-    let count = grant::end_offline(tx, user)?;
-    note_ended(tx, actor, user, count)
-}
-
-/// Ends what applications may do without a session and that was given with one factor.
-pub(crate) fn end_single_factor(tx: &mut Tx, actor: &Actor, user: &UserId) -> Result<()> {
-    let count = grant::end_offline_at(tx, user, &Acr::OneFactor.to_string())?;
-    note_ended(tx, actor, user, count)
-}
-
-/// Ends what rested on one of `factors`, in whatever session.
-pub(crate) fn end_relying_on(tx: &mut Tx, actor: &Actor, user: &UserId, factors: &[Factor]) -> Result<()> {
-    let count = grant::end_relying_on(tx, user, factors)?;
-    note_ended(tx, actor, user, count)
-}
-
-fn note_ended(tx: &mut Tx, actor: &Actor, user: &UserId, count: usize) -> Result<()> {
-    match count {
-        0 => Ok(()),
-        count => audit::record(tx, actor, user, Event::OfflineGrantsEnded { count }),
-    }
 }
 
 /// An application that somebody uses.

@@ -62,6 +62,43 @@ pub(crate) enum Credential<'a> {
         /// Whether it is a person's, and not the organisation's own.
         is_personal: bool,
     },
+    /// By what an application has of its person without a session. How they signed in is not known any more, so it does not do
+    /// where a way to sign in is asked for; and it has no more right to last than their sign-in had.
+    Offline {
+        /// From where they allowed it.
+        ip: Option<IpAddr>,
+        /// Whether they proved something besides the first factor.
+        has_second_factor: bool,
+        /// When they last showed who they are.
+        at: Timestamp,
+    },
+}
+
+/// The same of a grant, as it is read.
+#[derive(Debug, Clone)]
+pub(crate) enum GrantTraits {
+    /// That rests on a session.
+    Session(SessionTraits),
+    /// That rests on none: [`Credential::Offline`].
+    Offline {
+        /// From where it was allowed.
+        ip: Option<IpAddr>,
+        /// Whether something was proved besides the first factor.
+        has_second_factor: bool,
+        /// When they last showed who they are.
+        at: Timestamp,
+    },
+}
+
+impl<'a> From<&'a GrantTraits> for Credential<'a> {
+    fn from(by: &'a GrantTraits) -> Self {
+        match by {
+            GrantTraits::Session(session) => Self::Session(session),
+            GrantTraits::Offline { ip, has_second_factor, at } => {
+                Self::Offline { ip: *ip, has_second_factor: *has_second_factor, at: *at }
+            }
+        }
+    }
 }
 
 impl<'a> From<&'a SessionTraits> for Credential<'a> {
@@ -86,6 +123,14 @@ impl Credential<'_> {
                 Unmet::SignInMethod => !is_personal || policy.sign_in_methods.is_none(),
                 Unmet::SecondFactor => {
                     !is_personal || policy.second_factor_from.is_none_or(|from| now < from)
+                }
+            },
+            Self::Offline { ip, has_second_factor, at } => match what {
+                Unmet::Network => is_from(policy, ip),
+                Unmet::SessionTooOld => policy.life().is_none_or(|life| now - at < life),
+                Unmet::SignInMethod => policy.sign_in_methods.is_none(),
+                Unmet::SecondFactor => {
+                    has_second_factor || policy.second_factor_from.is_none_or(|from| now < from)
                 }
             },
         }
@@ -201,7 +246,7 @@ pub(crate) fn unmet<'a>(
         }
         let is_excused = match credential {
             Credential::Session(session) => is_excused(conn, who, session, what)?,
-            Credential::ApiKey { .. } => false,
+            Credential::ApiKey { .. } | Credential::Offline { .. } => false,
         };
         if !is_excused {
             return Ok(Some(what));

@@ -11,7 +11,8 @@ use crate::{
     model::{
         api_key,
         audit::{self, audit_events},
-        consent, delivery, domain, gate_session, grant, identity, invitation, note, outbox, passkey,
+        consent, delivery, device_request, domain, gate_session, grant, identity, invitation, note, outbox,
+        passkey,
         personal_data::PersonalData,
         provider_identity, rate_limit, recovery_code, refresh_token, security_change, session, sign_in,
         sso_attempt, token, totp, user,
@@ -30,6 +31,7 @@ pub const ALL: &[&PersonalData] = &[
     &gate_session::PERSONAL_DATA,
     &grant::PERSONAL_DATA,
     &refresh_token::PERSONAL_DATA,
+    &device_request::PERSONAL_DATA,
     &consent::PERSONAL_DATA,
     &delivery::PERSONAL_DATA,
     &sign_in::PERSONAL_DATA,

@@ -3,8 +3,11 @@
 //! Where sessions of an account end, the sign-ins that wait for a second factor end with them: there may be nothing left to
 //! answer with.
 
+use std::slice;
+
 use diesel::prelude::*;
 
+use super::offline_grants;
 use crate::{
     clock::Timestamp,
     db::{
@@ -126,9 +129,15 @@ pub(crate) fn lock(
     }
 }
 
-/// Signs one of `owner`'s devices out. Nobody learns whether an id belongs to somebody else.
+/// Signs one of `owner`'s devices out, with what applications got through it. Nobody learns whether an id belongs to somebody
+/// else.
 pub(crate) fn revoke(tx: &mut Tx, actor: &Actor, owner: &UserId, id: &SessionId) -> Result<()> {
-    session::revoke(tx, owner, id)?;
+    let ended = offline_grants::end_made_in(tx, actor, owner, slice::from_ref(id))?;
+    match session::revoke(tx, owner, id) {
+        // A device that has tokens and no session.
+        Err(Error::NotFound) if ended > 0 => return Ok(()),
+        revoked => revoked?,
+    }
     audit::record(tx, actor, owner, Event::SessionRevoked { session: id.clone() })
 }
 
@@ -199,8 +208,9 @@ pub(crate) fn revoke_of_passkey(
     passkey: &PasskeyId,
     keep: Option<&SessionId>,
 ) -> Result<usize> {
-    let count = session::revoke_of_passkey(tx, owner, passkey, keep)?;
-    note_ended(tx, actor, owner, count)
+    let ended = session::revoke_of_passkey(tx, owner, passkey, keep)?;
+    offline_grants::end_made_in(tx, actor, owner, &ended)?;
+    note_ended(tx, actor, owner, ended.len())
 }
 
 /// Signs out every device of `owner` that came in by this identity at a provider, but `keep`, and ends what waits for a second
@@ -213,8 +223,9 @@ pub(crate) fn revoke_of_identity(
     keep: Option<&SessionId>,
 ) -> Result<usize> {
     token::revoke::<PendingSignIn>(tx, owner)?;
-    let count = session::revoke_of_identity(tx, owner, identity, keep)?;
-    note_ended(tx, actor, owner, count)
+    let ended = session::revoke_of_identity(tx, owner, identity, keep)?;
+    offline_grants::end_made_in(tx, actor, owner, &ended)?;
+    note_ended(tx, actor, owner, ended.len())
 }
 
 fn note_ended(tx: &mut Tx, actor: &Actor, owner: &UserId, count: usize) -> Result<usize> {
@@ -222,10 +233,11 @@ fn note_ended(tx: &mut Tx, actor: &Actor, owner: &UserId, count: usize) -> Resul
     Ok(count)
 }
 
-/// Ends the sessions of everybody. Returns how many were live.
+/// Ends the sessions of everybody, and what applications may do without one. Returns how many sessions were live.
 pub(crate) fn revoke_everybody(tx: &mut Tx, actor: &Actor) -> Result<i64> {
     token::revoke_for_all::<PendingSignIn>(tx)?;
     let count = session::revoke_everybody(tx)?;
+    offline_grants::end_everybodys(tx, actor)?;
     if count > 0 {
         audit::record(tx, actor, None, Event::EverySessionRevoked { count })?;
     }
@@ -241,6 +253,7 @@ pub(crate) fn end_of_connection(
 ) -> Result<()> {
     for (id, owner) in session::of_connection(tx.conn, connection, since)? {
         session::end(tx, &id)?;
+        offline_grants::end_made_in(tx, actor, &owner, slice::from_ref(&id))?;
         audit::record(tx, actor, &owner, Event::SessionRevoked { session: id })?;
     }
     Ok(())

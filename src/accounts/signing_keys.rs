@@ -21,6 +21,8 @@ audit_events! {
     SigningKeyMade { kid: String } => of("signing_key_made"),
     /// The announced key signs from now on.
     SigningKeySwitched { algorithm: SigningAlgorithm } => of("signing_key_switched"),
+    /// An operator took a key away at once: what it signed is good no more.
+    SigningKeyRevoked { kid: String } => of("signing_key_revoked"),
 }
 
 /// The keys as a node uses them.
@@ -106,6 +108,16 @@ pub(crate) fn switch(tx: &mut Tx, actor: &Actor, algorithm: SigningAlgorithm) ->
         audit::record(tx, actor, None, Event::SigningKeySwitched { algorithm })?;
     }
     Ok(is_switched)
+}
+
+/// Takes the key in use away, and the announced one that lay beside it; `key` signs from now on. Returns what they were called.
+pub(crate) fn revoke(tx: &mut Tx, actor: &Actor, key: &SigningKey) -> Result<Vec<String>> {
+    let revoked = signing_key::revoke(tx, key.public.alg)?;
+    for kid in &revoked {
+        audit::record(tx, actor, None, Event::SigningKeyRevoked { kid: kid.clone() })?;
+    }
+    begin(tx, actor, key)?;
+    Ok(revoked)
 }
 
 /// What is to be done about the keys.

@@ -41,6 +41,10 @@ const REDIRECT_URI_OTHER: Refused = Refused::new(
     "redirect_uri is another than the one that the code was asked for with.",
 );
 
+/// The audience is what was allowed (RFC 8707 §2.2).
+pub(crate) const RESOURCE_OTHER: Refused =
+    Refused::new(Code::InvalidTarget, "resource is another than the one that was allowed.");
+
 /// What tokens are made for.
 #[derive(Debug, Clone)]
 pub(crate) struct Redeemed {
@@ -48,8 +52,6 @@ pub(crate) struct Redeemed {
     pub grant: Grant,
     /// Whose it is.
     pub user: User,
-    /// What the application calls the session here.
-    pub sid: GrantId,
     /// What they allow.
     pub scopes: Scopes,
     /// What the ID token brings back.
@@ -65,6 +67,7 @@ pub(crate) fn redeem_code(
     code: &Secret<AuthorizationCode>,
     redirect_uri: Option<&str>,
     verifier: Option<&str>,
+    resource: Option<&str>,
 ) -> Result<std::result::Result<Redeemed, Refused>> {
     // Whoever has the code only spends nothing and ends nothing.
     let Some(claim): Option<CodeGrant> = token::claim(tx.conn, code)? else { return Ok(Err(INVALID)) };
@@ -82,6 +85,9 @@ pub(crate) fn redeem_code(
         None if claim.code_challenge.is_none() => return Ok(Err(REDIRECT_URI_MISSING)),
         Some(uri) if uri != claim.redirect_uri => return Ok(Err(REDIRECT_URI_OTHER)),
         _ => {}
+    }
+    if resource.is_some_and(|asked| asked != claim.audience) {
+        return Ok(Err(RESOURCE_OTHER));
     }
     match token::redeem(tx, code) {
         Ok(_) => {}
@@ -108,43 +114,70 @@ pub(crate) fn redeem_code(
     let Some((grant, user)) = grants::judged(tx.conn, grant, user, &site, tx.now)? else {
         return Ok(Err(INVALID));
     };
-    let (sid, scopes) = (grant.id.clone(), grant.scopes());
+    let scopes = grant.scopes();
     let grant = match claim.offline.clone() {
         Some(id) => {
             let ends_at = tx.now + tx.config.lifetimes.refresh;
             let offline = Grant {
+                sid: Some(grant.id.clone()),
                 id,
                 session_id: None,
                 kind: GrantKind::Offline,
                 created_at: tx.now,
                 expires_at: ends_at,
+                made_in: Some(claim.session),
                 ..grant
             };
-            grant::insert(tx, offline.clone())?;
-            grant::end_older(tx, &user.id, &offline.application_id, MOST_OFFLINE)?;
-            let (application, grant) = (offline.application_id.clone(), offline.id.clone());
-            let event = Event::OfflineGrantMade { application, grant };
-            audit::record(tx, &Actor::user(&user.id), &user.id, event)?;
+            let ip = Some(offline.ip.clone());
+            let actor = Actor { session: offline.made_in.clone(), ip, ..Actor::user(&user.id) };
+            keep_offline(tx, &actor, client, &user, offline.clone())?;
             offline
         }
         None => grant,
     };
     let refresh = match grant.kind == GrantKind::Offline || client.settings.is_first_party {
-        true => {
-            let secret = refresh_token::make(&tx.config.token_prefix)?;
-            let ends_at = min(tx.now + tx.config.lifetimes.refresh_idle, grant.expires_at);
-            let given_for = GivenFor {
-                scopes: grant.scopes.clone(),
-                audience: grant.audience.clone(),
-                acr: grant.acr.clone(),
-                auth_time: grant.auth_time,
-            };
-            refresh_token::insert(tx, &secret, (&grant.id, 0), given_for, ends_at)?;
-            Some((secret, ends_at))
-        }
+        true => Some(first_refresh_token(tx, &grant)?),
         false => None,
     };
-    Ok(Ok(Redeemed { grant, user, sid, scopes, nonce: claim.nonce, refresh }))
+    Ok(Ok(Redeemed { grant, user, scopes, nonce: claim.nonce, refresh }))
+}
+
+/// The first refresh token of a grant, and when it ends.
+pub(crate) fn first_refresh_token(tx: &mut Tx, grant: &Grant) -> Result<(Secret<RefreshSecret>, Timestamp)> {
+    let secret = refresh_token::make(&tx.config.token_prefix)?;
+    let ends_at = ends_at(grant, tx.now + tx.config.lifetimes.refresh_idle);
+    let given_for = GivenFor {
+        scopes: grant.scopes.clone(),
+        audience: grant.audience.clone(),
+        acr: grant.acr.clone(),
+        auth_time: grant.auth_time,
+    };
+    refresh_token::insert(tx, &secret, (&grant.id, 0), given_for, ends_at)?;
+    Ok((secret, ends_at))
+}
+
+/// Keeps what rests on no session. Whoever has nothing of the kind at this application yet hears of it.
+pub(crate) fn keep_offline(
+    tx: &mut Tx,
+    actor: &Actor,
+    client: &Client,
+    user: &User,
+    new: Grant,
+) -> Result<()> {
+    let (application, grant) = (new.application_id.clone(), new.id.clone());
+    let (is_first, device) = (!grant::has_offline(tx.conn, &user.id, &client.id)?, new.device.clone());
+    grant::insert(tx, new)?;
+    grant::end_older(tx, &user.id, &client.id, MOST_OFFLINE)?;
+    audit::record(tx, actor, &user.id, Event::OfflineGrantMade { application, grant })?;
+    if !is_first {
+        return Ok(());
+    }
+    let not_me =
+        way_back_from(tx, actor, user, "An application can act for you while you are away", &device)?;
+    let (site, when) = (&tx.config.site, tx.now.exact());
+    let told = (client.name.as_str(), when.as_str(), device.as_str());
+    let email = emails::offline_access(site, &user.email, &user.name, told, not_me.reveal())?;
+    tx.mail(Some(&user.id), email)
 }
 
 /// A code that comes a second time was copied: whoever has its tokens loses them.
@@ -182,7 +215,10 @@ pub(crate) fn look_at(
     let Some(found) = refresh_token::find(conn, &secret.digest())? else { return Ok(None) };
     let Some((grant, user)) = grants::held(conn, &found.grant_id, now)? else { return Ok(None) };
     let GivenFor { scopes, audience, acr, auth_time } = found.given_for.clone();
-    let grant = Grant { scopes, audience, acr, auth_time, ..grant };
+    // Signing in again in the session may have changed with what, and that is not kept.
+    let amr =
+        if auth_time == grant.auth_time && acr == grant.acr { grant.amr.clone() } else { String::new() };
+    let grant = Grant { amr, scopes, audience, acr, auth_time, ..grant };
     let Some((grant, user)) = grants::judged(conn, grant, user, site, now)? else { return Ok(None) };
     if grant.application_id != client.id || found.expires_at <= now {
         return Ok(None);
@@ -272,6 +308,16 @@ fn tell_of_copy(tx: &mut Tx, actor: &Actor, client: &Client, grant: &Grant, user
     let email =
         emails::copied_sign_in(site, &user.email, &user.name, (&client.name, &when), not_me.reveal())?;
     tx.mail(Some(&user.id), email)
+}
+
+/// Ends a grant that its application gives up; nothing where it is another's, or over.
+pub(crate) fn revoke(tx: &mut Tx, client: &Client, id: &GrantId) -> Result<()> {
+    match grants::held(tx.conn, id, tx.now)? {
+        Some((found, user)) if found.application_id == client.id => {
+            grants::end(tx, &Actor::user(&user.id), &found, "revoked_by_application").map(drop)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// When the next refresh token of a grant ends: never later than the grant itself.

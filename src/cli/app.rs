@@ -18,6 +18,7 @@ use self::{
 use super::{
     out::{self, say},
     outcome::{Outcome, refused, sentence},
+    user,
 };
 use crate::{
     accounts::{applications, clients},
@@ -97,7 +98,7 @@ pub(crate) enum Command {
     Test {
         #[command(flatten)]
         which: Which,
-        /// The path that they ask for.
+        /// The path that they ask for, at a gate.
         #[arg(long, default_value = "/")]
         path: String,
         /// The address of their account; nobody is signed in where it is left out.
@@ -169,8 +170,14 @@ pub(crate) async fn run(app: App, command: Command) -> Outcome {
             Found::Client(found) => client_config::print(&app, &found, software),
         },
         Command::Test { which, path, r#as } => {
-            let found = find(&app, &which.host).await?;
-            trial::run(&app, found, &path, r#as.as_deref(), which.json).await
+            let who = match r#as.as_deref() {
+                Some(address) => Some(user::find(&app, address).await?),
+                None => None,
+            };
+            match find_any(&app, &which.host).await? {
+                Found::Gate(found) => trial::gate(&app, found, &path, who, which.json).await,
+                Found::Client(found) => trial::client(&app, found, who, which.json).await,
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 mod files;
 mod finding;
 mod gates;
+mod issuer;
 mod keys;
 mod permissions;
 mod providers;
@@ -61,6 +62,7 @@ pub(crate) async fn run(config: Config, as_json: bool, mail_to: Option<String>) 
             findings.push(passkeys(&app).await);
             findings.push(permissions::permissions(&app).await);
             findings.extend(gates::gates(&app).await);
+            findings.extend(issuer::issuer(&app).await);
             findings.extend(providers::documents(&app).await);
             if let Some(address) = mail_to {
                 findings.push(test_email(&app, &address).await);

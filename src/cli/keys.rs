@@ -28,6 +28,10 @@ pub(crate) enum Command {
         /// Put it in use at once: applications that read the list of keys before refuse its tokens until they read it again.
         #[arg(long)]
         now: bool,
+        /// Take the present keys away at once, as when someone else may have them: nothing that they signed is good any more,
+        /// and new ones sign.
+        #[arg(long, conflicts_with = "now")]
+        revoke: bool,
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -38,13 +42,17 @@ pub(crate) enum Command {
 pub(crate) async fn run(app: App, command: Command) -> Outcome {
     match command {
         Command::List { json: as_json } => list(&app, as_json).await,
-        Command::Rotate { now, json: as_json } => rotate(&app, now, as_json).await,
+        Command::Rotate { revoke: true, json: as_json, .. } => revoke(&app, as_json).await,
+        Command::Rotate { now, json: as_json, .. } => rotate(&app, now, as_json).await,
     }
 }
 
 async fn list(app: &App, as_json: bool) -> Outcome {
-    let now = app.now();
-    for key in sentence(app.read(signing_key::all).await)? {
+    let (now, all) = (app.now(), sentence(app.read(signing_key::all).await)?);
+    if all.is_empty() && !as_json {
+        say!("There are none yet: they are made when an application first asks for them.");
+    }
+    for key in all {
         let is_published = key.is_published(now);
         match as_json {
             true => say!(
@@ -98,4 +106,24 @@ async fn rotate(app: &App, now: bool, as_json: bool) -> Outcome {
         }
         _ => Ok(()),
     }
+}
+
+async fn revoke(app: &App, as_json: bool) -> Outcome {
+    sentence(ring(app).await)?;
+    let mut revoked = Vec::new();
+    for algorithm in SigningAlgorithm::ALL.iter().copied() {
+        let key = sentence(generate(algorithm).await)?;
+        let gone = app.write(move |tx| signing_keys::revoke(tx, &Actor::operator(), &key)).await;
+        revoked.extend(sentence(gone)?);
+    }
+    match as_json {
+        true => say!("{}", json!({ "revoked": revoked, "inUse": true })),
+        false => say!(
+            "The keys are revoked: {}. New ones are in use. Nodes that run notice within a minute; applications that keep the list \
+             of keys take what the old ones signed for up to an hour more. Whoever uses an application signs in to it again when \
+             its token ends, or refreshes it.",
+            revoked.join(", ")
+        ),
+    }
+    Ok(())
 }

@@ -436,6 +436,28 @@ diesel::table! {
         created_at -> Timestamp,
         last_used_at -> Timestamp,
         expires_at -> Timestamp,
+        made_in -> Nullable<Text>,
+        listed_as -> Nullable<Text>,
+        sid -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    device_requests (hash) {
+        hash -> Text,
+        user_code_hash -> Text,
+        application_id -> Text,
+        user_id -> Nullable<Text>,
+        grant_id -> Nullable<Text>,
+        state -> Text,
+        scopes -> Text,
+        audience -> Text,
+        user_agent -> Text,
+        ip -> Text,
+        created_at -> Timestamp,
+        expires_at -> Timestamp,
+        seconds -> Integer,
+        asked_at -> Nullable<Timestamp>,
     }
 }
 
@@ -571,6 +593,7 @@ diesel::joinable!(notes -> users (author_id));
 diesel::joinable!(passkeys -> users (user_id));
 diesel::joinable!(provider_identities -> users (user_id));
 diesel::joinable!(recovery_codes -> users (user_id));
+diesel::joinable!(device_requests -> applications (application_id));
 diesel::joinable!(refresh_tokens -> grants (grant_id));
 diesel::joinable!(role_permissions -> roles (role_id));
 diesel::joinable!(security_changes -> users (user_id));
@@ -611,6 +634,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     applications,
     gate_sessions,
     grants,
+    device_requests,
     refresh_tokens,
     consents,
     deliveries,

@@ -61,7 +61,10 @@ pub(crate) async fn index(me: CurrentUser, app: Data<App>) -> Result<Reply> {
 pub(crate) async fn revoke(me: CurrentUser, id: Path<ApplicationId>, app: Data<App>) -> Result<Reply> {
     let (actor, user, id) = (me.actor(), me.user.id.clone(), id.into_inner());
     app.write(move |tx| grants::revoke_application(tx, &actor, &user, &id)).await?;
-    Ok(Reply::done("/me/applications", "That application has no access to your account any more."))
+    Ok(Reply::done(
+        "/me/applications",
+        "You are signed out of that application, and it has no access any more.",
+    ))
 }
 
 impl ApplicationView {
@@ -81,12 +84,16 @@ impl ApplicationView {
         }
     }
 
+    fn icon(&self) -> &'static str {
+        match self.kind {
+            Kind::Native | Kind::Service => "program",
+            Kind::Web | Kind::Browser | Kind::Gate => "domain",
+        }
+    }
+
     /// What it may know, in words.
     fn knows(&self) -> String {
-        let words = self.scopes.iter().map(|scope| {
-            let known = Scopes::KNOWN.iter().find(|(known, _)| known == scope);
-            known.map_or(scope.as_str(), |(_, words)| *words)
-        });
+        let words = self.scopes.iter().map(|scope| Scopes::words(scope).unwrap_or(scope));
         words.collect::<Vec<_>>().join("; ")
     }
 }

@@ -5,11 +5,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
-    accounts::checks::{self, Asker, Check, MOST_CHECKS, Why},
+    accounts::{
+        checks::{self, Asker, Check, MOST_CHECKS, Why},
+        organisation_policy::Credential,
+    },
     app::App,
     db::Conn,
     error::{Error, Errors, Result},
     ids::Id,
+    oauth::ORGANISATION_READ,
     web::{Input, Principal, Reply, input::optional_tick},
 };
 
@@ -34,7 +38,7 @@ pub(crate) struct Question {
     owner: Option<String>,
 }
 
-/// `POST /auth/check`: 200 whether it is allowed or not. Takes an API key in the place of the cookie.
+/// `POST /auth/check`: 200 whether it is allowed or not. Takes an API key or an access token in the place of the cookie.
 pub(crate) async fn create(who: Principal, Input(form): Input<Form>, app: Data<App>) -> Result<Reply> {
     let (is_batch, named) = (form.checks.is_some(), form.organisation.clone());
     let is_activity = form.activity != Some(false);
@@ -49,10 +53,20 @@ pub(crate) async fn create(who: Principal, Input(form): Input<Form>, app: Data<A
             let (user, now, organisation) = (me.user.id.clone(), me.now, named.or(current));
             let session = me.traits();
             let check = move |conn: &mut Conn| {
-                let asker = Asker::User(&user, Some(&session));
+                let asker = Asker::User(&user, Some(Credential::Session(&session)));
                 checks::check(conn, asker, organisation.as_deref(), &questions, now)
             };
             (json!({ "user": { "id": me.user.id } }), app.read(check).await?)
+        }
+        Principal::Token(token) => {
+            token.require(ORGANISATION_READ)?;
+            let (user, by, now) = (token.user.id.clone(), token.by.clone(), token.now);
+            let about = json!({ "user": { "id": user } });
+            let check = move |conn: &mut Conn| {
+                let asker = Asker::User(&user, Some((&by).into()));
+                checks::check(conn, asker, named.as_deref(), &questions, now)
+            };
+            (about, app.read(check).await?)
         }
         Principal::ApiKey(program) => {
             let (by, ip, now) = ((*program.presented).clone(), program.ip, program.now);

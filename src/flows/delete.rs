@@ -118,5 +118,5 @@ pub(crate) async fn cancel(me: IncludingScheduledDeletion, app: Data<App>) -> Re
         true => "Your account won't be deleted.",
         false => "Your account was not going to be deleted.",
     };
-    Reply::done("/me", message).with("scheduled", false)
+    Reply::on_saying(None, message).with("scheduled", false)
 }

@@ -57,5 +57,5 @@ pub(crate) async fn create(
     pending::set_linking(&req.get_session(), None);
     let through =
         provider.map_or_else(|| "through your organisation".to_owned(), |name| format!("with {name}"));
-    Ok(Reply::done("/me", format!("The two are connected. From now on you can sign in {through}.")))
+    Ok(Reply::on_saying(None, format!("The two are connected. From now on you can sign in {through}.")))
 }

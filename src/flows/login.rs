@@ -100,7 +100,7 @@ pub(crate) async fn form(
     let LoginQuery { email, with, next, remember } = query.into_inner();
     let next = local_path(next.as_deref());
     if me.is_some() {
-        return Ok(Reply::go(next.unwrap_or_else(|| "/me".to_owned())));
+        return Ok(Reply::on(next));
     }
     mark.get_or_create()?;
     let typed = email.unwrap_or_default();
@@ -212,8 +212,8 @@ async fn sign_in(client: Client, form: Form, app: Data<App>) -> Result<Reply> {
             establish_session(tx, &client, &matched, stronger, remember)
         })
         .await?;
-    let next = local_path(form.next.as_deref()).unwrap_or_else(|| "/me".to_owned());
-    Ok(Reply::go(next).with("user", UserView::from(&user))?.sign_in(outcome))
+    let next = local_path(form.next.as_deref());
+    Ok(Reply::on(next).with("user", UserView::from(&user))?.sign_in(outcome))
 }
 
 /// Who may hold the password, and whether people with this address sign in through their organisation only. Then it

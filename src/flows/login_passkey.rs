@@ -68,8 +68,8 @@ pub(crate) async fn create(
         app.metrics().sign_in(AuthMethod::Passkey, false);
         return Err(UNKNOWN_PASSKEY.error());
     };
-    let next = local_path(form.next.as_deref()).unwrap_or_else(|| "/me".to_owned());
-    Reply::go(&next).with("user", UserView::from(&user))?.with("next", next).map(|it| it.signed_in(issued))
+    let reply = Reply::on(local_path(form.next.as_deref())).telling_next();
+    Ok(reply.with("user", UserView::from(&user))?.signed_in(issued))
 }
 
 fn establish_session(

@@ -71,7 +71,7 @@ pub(crate) async fn form(
 ) -> Result<Reply> {
     let next = local_path(query.next.as_deref());
     if me.is_some() {
-        return Ok(Reply::go(way_on(next.as_deref())));
+        return Ok(Reply::on(next));
     }
     Ok(Reply::page(AskPage {
         email: query.into_inner().email,
@@ -136,8 +136,4 @@ async fn ask(
 pub(crate) async fn sent(browser: MagicLinkRequester) -> Result<Reply> {
     let Some(held) = browser.state() else { return Ok(Reply::go("/login/magic-link")) };
     Ok(Reply::page(SentPage { email: held.email().spelled().to_owned(), errors: Errors::default() }))
-}
-
-fn way_on(next: Option<&str>) -> String {
-    local_path(next).unwrap_or_else(|| "/me".to_owned())
 }

@@ -43,11 +43,12 @@ pub(crate) struct OrganisationForm {
     organisation: Option<String>,
 }
 
-/// `GET /me`. An API key needs `account:read`.
+/// `GET /me`. An API key, and an access token, need `account:read`.
 pub(crate) async fn show(who: Principal, app: Data<App>) -> Result<Reply> {
     let (user, now) = match who {
         Principal::User(me) => (me.user.clone(), me.now),
         Principal::ApiKey(program) => (program.reads_account()?.clone(), program.now),
+        Principal::Token(token) => (token.reads_account()?.clone(), token.now),
     };
     let (owner, name) = (user.id.clone(), user.name.clone());
     let pending = app.read(move |conn| token::outstanding::<ChangeEmail>(conn, &owner, now)).await?;

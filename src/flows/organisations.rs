@@ -35,6 +35,7 @@ use crate::{
         organisation::{self, Organisation, Slug, Title},
         rate_limit::{self, Limit},
     },
+    oauth::ORGANISATION_READ,
     urls,
     web::{Authenticated, Input, Member, Principal, Reply, VerifiedUser, member::OwnMembership},
 };
@@ -123,8 +124,8 @@ pub(crate) struct Form {
     slug: String,
 }
 
-/// `GET /organisations`. An API key needs `account:read`; one that is for an organisation reads of no other, and none of
-/// invitations.
+/// `GET /organisations`. An API key needs `account:read`, an access token `organisation:read`; a key that is for an organisation
+/// reads of no other, and none of invitations.
 pub(crate) async fn index(who: Principal<VerifiedUser>, app: Data<App>) -> Result<Reply> {
     let typed = Form { name: String::new(), slug: String::new() };
     let me = match who {
@@ -137,17 +138,21 @@ pub(crate) async fn index(who: Principal<VerifiedUser>, app: Data<App>) -> Resul
                 mine.retain(|one| only.as_ref().is_none_or(|only| *only == one.organisation.id));
                 Ok(mine)
             });
-            let organisations = organisations.await?;
-            return Ok(Reply::page(OrganisationsPage::of(
-                organisations,
-                Vec::new(),
-                typed,
-                Errors::default(),
-                &app,
-            )));
+            return Ok(read_only(organisations.await?, typed, &app));
+        }
+        Principal::Token(token) => {
+            token.require(ORGANISATION_READ)?;
+            let (user, by, now) = (token.user.id.clone(), token.by.clone(), token.now);
+            let organisations = app.read(move |conn| own(conn, &user, None, (&by).into(), now));
+            return Ok(read_only(organisations.await?, typed, &app));
         }
     };
     Ok(Reply::page(mine(&me, &app, typed, Errors::default()).await?))
+}
+
+/// Of invitations programs learn nothing.
+fn read_only(organisations: Vec<OwnView>, typed: Form, app: &App) -> Reply {
+    Reply::page(OrganisationsPage::of(organisations, Vec::new(), typed, Errors::default(), app))
 }
 
 /// Where a user belongs, and what is lacking to act there.

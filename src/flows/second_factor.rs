@@ -101,12 +101,11 @@ pub(crate) async fn create(
     };
     match verdict {
         Verdict::Right { user, issued, factor, codes_left } => {
-            let next = next.unwrap_or_else(|| "/me".to_owned());
             let reply = match factor {
                 Factor::RecoveryCode => {
-                    Reply::done(next, spent(codes_left)).with("recoveryCodesLeft", codes_left)?
+                    Reply::on_saying(next, spent(codes_left)).with("recoveryCodesLeft", codes_left)?
                 }
-                _ => Reply::go(next),
+                _ => Reply::on(next),
             };
             Ok(reply.with("user", UserView::from(&*user))?.signed_in(issued))
         }

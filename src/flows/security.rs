@@ -13,7 +13,7 @@ use crate::{
     model::{identity, provider_identity, sign_in},
     web::{
         CurrentUser, Reply,
-        device_list::DeviceList,
+        device_list::{DeviceList, Looker},
         second_factors::FactorsView,
         sign_in_methods::{SignInMethods, Sso},
         views::{LoginView, SessionView},
@@ -77,7 +77,8 @@ pub(crate) async fn show(me: CurrentUser, app: Data<App>) -> Result<Reply> {
         .await?;
     let sign_in_methods = SignInMethods::of(&me.user, &second_factors, &sso, app.config());
     let logins = logins.into_iter().map(LoginView::from).collect();
-    let DeviceList { mut sessions, others, .. } = DeviceList::read(&me, &app, None, FEW).await?;
+    let DeviceList { mut sessions, others, .. } =
+        DeviceList::read(&Looker::from(&*me), &app, None, FEW).await?;
     let here = sessions.iter().find(|session| session.current).map(|session| session.created_at);
     for session in &mut sessions {
         session.can_be_confirmed = unanswered.contains(&session.id) && Some(session.created_at) > here;

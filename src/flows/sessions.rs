@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     accounts::{
         containment::{self, Occasion},
+        session_tokens::{self, ListedDevice},
         sessions::{self, Event},
     },
     app::App,
@@ -19,11 +20,13 @@ use crate::{
     db::Conn,
     error::Result,
     ids::{SessionId, UserId},
-    model::{
-        audit,
-        session::{self, Listed},
+    model::{audit, grant, session},
+    web::{
+        CurrentUser, Query, Reader, Reply, SteppedUpUser,
+        device_list::{DeviceList, Looker},
+        together,
+        views::SessionView,
     },
-    web::{CurrentUser, Query, Reply, SteppedUpUser, device_list::DeviceList, together, views::SessionView},
 };
 
 /// A page of the list of devices.
@@ -47,16 +50,23 @@ pub(crate) struct Cursor {
 // How many devices a page shows.
 const PAGE: usize = 50;
 
-/// `GET /me/sessions?cursor=`
+/// `GET /me/sessions?cursor=`. An access token needs `account:read`.
 pub(crate) async fn index(
-    me: CurrentUser,
+    who: Reader,
     query: Query<Cursor>,
     req: HttpRequest,
     app: Data<App>,
 ) -> Result<Reply> {
     let cursor = query.into_inner().cursor;
     let is_continued = cursor.is_some();
-    let DeviceList { sessions, next, others } = match together::take::<Vec<Listed>>(&req) {
+    let me = match &who {
+        Reader::User(me) => Looker::from(&**me),
+        Reader::Token(token) => {
+            token.reads_account()?;
+            Looker::from(&**token)
+        }
+    };
+    let DeviceList { sessions, next, others } = match together::take::<Vec<ListedDevice>>(&req) {
         Some(all) => DeviceList::page(&me, all, cursor, PAGE).with_providers(&me, &app).await?,
         None => DeviceList::read(&me, &app, cursor, PAGE).await?,
     };
@@ -65,7 +75,7 @@ pub(crate) async fn index(
 
 /// What [`index`] reads.
 pub(crate) fn first_read(conn: &mut Conn, owner: &UserId, now: Timestamp) -> Result<Box<dyn Any + Send>> {
-    Ok(Box::new(session::list(conn, owner, now)?))
+    Ok(Box::new(session_tokens::devices(conn, owner, now)?))
 }
 
 /// `DELETE /me/sessions/{id}` and `POST /me/sessions/{id}/revoke`. The current one is signed out as by `/logout`.
@@ -97,7 +107,10 @@ pub(crate) async fn revoke_all(me: CurrentUser, app: Data<App>) -> Result<Reply>
     let count = app
         .write(move |tx| {
             tx.lock(&user.email.normalized())?;
-            containment::end_access(tx, &actor, &user.id, Occasion::SignedOutElsewhere(Some(&keep)))
+            let with_tokens = grant::devices(tx.conn, &user.id, tx.now)?.len();
+            let ended =
+                containment::end_access(tx, &actor, &user.id, Occasion::SignedOutElsewhere(Some(&keep)))?;
+            Ok(ended + with_tokens)
         })
         .await?;
     let message = match count {

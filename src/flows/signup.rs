@@ -67,11 +67,11 @@ pub(crate) async fn form(
     mark: BrowserBinding,
     query: Query<ReturnQuery>,
 ) -> Result<Reply> {
+    let next = local_path(query.next.as_deref());
     if me.is_some() {
-        return Ok(Reply::go("/me"));
+        return Ok(Reply::on(next));
     }
     mark.get_or_create()?;
-    let next = local_path(query.next.as_deref());
     Ok(Reply::page(SignupPage { name: String::new(), email: String::new(), next, errors: Errors::default() }))
 }
 
@@ -82,7 +82,7 @@ pub(crate) async fn create(client: Client, Input(form): Input<Form>, app: Data<A
 }
 
 async fn sign_up(client: Client, form: Form, app: Data<App>) -> Result<Reply> {
-    let next = local_path(form.next.as_deref()).unwrap_or_else(|| "/me".to_owned());
+    let next = local_path(form.next.as_deref());
     let (app_name, is_production) = (app.config().site.name.clone(), !app.config().is_development());
     let checked = log::spawn_blocking(move || (form.check(&app_name, is_production), form)).await;
     let (email, name, form) = match checked.map_err(Error::internal)? {
@@ -124,7 +124,7 @@ async fn sign_up(client: Client, form: Form, app: Data<App>) -> Result<Reply> {
          today, open it.",
         user.email.spelled()
     );
-    Ok(Reply::done(next, message)
+    Ok(Reply::on_saying(next, message)
         .status(StatusCode::CREATED)
         .with("user", UserView::from(&user))?
         .sign_in(outcome))

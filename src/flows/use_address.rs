@@ -104,7 +104,7 @@ pub(crate) async fn create(
             Ok((user, outcome))
         })
         .await?;
-    let done = Reply::done("/me", "Your account is ready, and your address is confirmed.");
+    let done = Reply::on_saying(None, "Your account is ready, and your address is confirmed.");
     Ok(done.status(StatusCode::CREATED).with("user", UserView::from(&user))?.sign_in(outcome))
 }
 

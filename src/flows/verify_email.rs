@@ -204,14 +204,14 @@ pub(crate) async fn resend(me: CurrentUser, app: Data<App>) -> Result<Reply> {
         "A link to {} is on its way. If you already have an email from us today, open it: of several links the newest works.",
         me.user.email.spelled()
     );
-    Ok(Reply::done("/me", message))
+    Ok(Reply::on_saying(None, message))
 }
 
 /// `GET /verify-email/needed?next=`: where somebody is led who may not go on with a mere claim.
 pub(crate) async fn needed(me: CurrentUser, return_to: ReturnTo, query: Query<ReturnQuery>) -> Result<Reply> {
     let next = local_path(query.next.as_deref());
     if me.user.is_verified() {
-        return Ok(Reply::go(next.unwrap_or_else(|| "/me".to_owned())));
+        return Ok(Reply::on(next));
     }
     return_to.remember(next.as_deref());
     Ok(Reply::page(UnverifiedPage { email: me.user.email.spelled().to_owned(), next }))
@@ -267,8 +267,7 @@ async fn confirm(
         }
     })
     .await?;
-    let next = return_to.take().unwrap_or_else(|| "/me".to_owned());
-    Reply::done(next, "Your address is confirmed.").with("emailVerified", true)
+    Reply::on_saying(return_to.take(), "Your address is confirmed.").with("emailVerified", true)
 }
 
 async fn confirm_and_sign_in(
@@ -286,7 +285,7 @@ async fn confirm_and_sign_in(
             authentication::complete_first_factor(tx, &client, &user, AuthMethod::Password, false)
         })
         .await?;
-    let done = Reply::done("/me", "Your address is confirmed, and you are signed in.");
+    let done = Reply::on_saying(None, "Your address is confirmed, and you are signed in.");
     Ok(done.with("emailVerified", true)?.sign_in(outcome))
 }
 

@@ -8,8 +8,9 @@ use crate::{
     db::Tx,
     error::Result,
     model::{
-        api_key, assertion, audit, delivery, former_slug, gate_session, grant, invitation, outbox,
-        rate_limit, refresh_token, secret_key, security_change, session, sign_in, signing_key, token, totp,
+        api_key, assertion, audit, delivery, device_request, former_slug, gate_session, grant, invitation,
+        outbox, rate_limit, refresh_token, secret_key, security_change, session, sign_in, signing_key, token,
+        totp,
     },
 };
 
@@ -22,6 +23,7 @@ const BROOMS: &[(&str, Broom)] = &[
     ("gate_sessions", gate_session::sweep),
     ("grants", grant::sweep),
     ("refresh_tokens", refresh_token::sweep),
+    ("device_requests", device_request::sweep),
     ("deliveries", delivery::sweep),
     ("signing_keys", signing_key::sweep),
     ("tokens", token::sweep),

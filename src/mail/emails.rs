@@ -34,7 +34,7 @@ mod test_email;
 
 pub(crate) use self::{
     api_key::{KeyNews, KeyTold, MakerNews, api_key, key_in_words, keys_of_maker},
-    applications::copied_sign_in,
+    applications::{copied_sign_in, offline_access},
     credentials::{
         FactorChange, KeptCredentials, ResetOccasion, factor_changed, password_changed, reset_password,
         reset_password_unconfirmed, secured_elsewhere, sign_in_again, wrong_step_ups,

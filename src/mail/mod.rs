@@ -124,6 +124,8 @@ pub enum EmailKind {
     KeysOfMaker,
     /// A copy of what an application stays signed in with was used.
     CopiedSignIn,
+    /// An application may act for somebody while they are signed out.
+    OfflineAccess,
     /// Sent by `vestibule doctor` to see that mail arrives.
     Test,
 }
@@ -169,6 +171,7 @@ impl EmailKind {
             Self::ApiKey => "api_key",
             Self::KeysOfMaker => "keys_of_maker",
             Self::CopiedSignIn => "copied_sign_in",
+            Self::OfflineAccess => "offline_access",
             Self::Test => "test",
         }
     }

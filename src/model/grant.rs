@@ -2,6 +2,7 @@
 //! was told; an application has one of those for each session, and its id is the `sid` that the application gets.
 
 use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::personal_data::{Erasure, ExportSection, PersonalData};
@@ -13,7 +14,7 @@ use crate::{
     },
     error::Result,
     ids::{ApplicationId, GrantId, SessionId, UserId},
-    kinds::Factor,
+    kinds::{AuthMethod, Factor},
     oauth::Scopes,
     text_enum,
 };
@@ -39,6 +40,8 @@ pub(crate) const PERSONAL_DATA: PersonalData = PersonalData {
         ("application_id", "the application"),
         ("user_id", "that it is yours"),
         ("session_id", "which of your devices it came from"),
+        ("made_in", "the same, also once that device is signed out"),
+        ("listed_as", "how it stands in the list of your devices"),
         ("kind", "whether it ends with that device's sign-in"),
         ("scopes", "what the application may know"),
         ("audience", "for whom the application's tokens are"),
@@ -47,6 +50,7 @@ pub(crate) const PERSONAL_DATA: PersonalData = PersonalData {
         ("second_factor", "the second step"),
         ("device", "the device"),
         ("ip", "its network address"),
+        ("sid", "what the application called your session there"),
     ],
     erasure: Erasure::Removed,
     afterwards: "Applications lose access as soon as you ask to be deleted.",
@@ -113,9 +117,33 @@ pub(crate) struct Grant {
     pub last_used_at: Timestamp,
     /// When it ends at the latest.
     pub expires_at: Timestamp,
+    /// In which session it was made, where it rests on none.
+    pub made_in: Option<SessionId>,
+    /// How it stands in the list of devices, where it is one of its own there: a [`ListedAs`].
+    pub listed_as: Option<String>,
+    /// What the application calls the session that it came from, where that is another grant.
+    pub sid: Option<GrantId>,
+}
+
+/// How a grant stands in the list of devices.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ListedAs {
+    /// The browser's family.
+    pub browser: String,
+    /// The platform.
+    pub os: String,
+    /// `computer`, `phone`, `tablet`, `program` or `unknown`.
+    pub device_type: String,
+    /// How its person signed in.
+    pub method: AuthMethod,
 }
 
 impl Grant {
+    /// What the application calls the session that it came from.
+    pub(crate) fn sid(&self) -> &GrantId {
+        self.sid.as_ref().unwrap_or(&self.id)
+    }
+
     /// What it allows.
     pub(crate) fn scopes(&self) -> Scopes {
         Scopes::parse(&self.scopes).unwrap_or_default()
@@ -161,10 +189,23 @@ pub(crate) fn hold(tx: &mut Tx, id: &GrantId) -> Result<bool> {
     Ok(held == 1)
 }
 
+/// Puts the end of one off, and holds it as [`hold`] does. `false` where it is over.
+pub(crate) fn prolong(tx: &mut Tx, id: &GrantId, ends_at: Timestamp) -> Result<bool> {
+    let live = grants::table.find(id).filter(grants::expires_at.gt(tx.now));
+    let set = (grants::expires_at.eq(ends_at), grants::last_used_at.eq(tx.now));
+    Ok(diesel::update(live).set(set).execute(tx.conn)? == 1)
+}
+
 /// Whether a grant is one of this session.
 pub(crate) fn is_of_session(conn: &mut Conn, id: &GrantId, session: &SessionId) -> Result<bool> {
     let own = grants::table.find(id).filter(grants::session_id.eq(session));
     Ok(diesel::select(diesel::dsl::exists(own)).get_result(conn)?)
+}
+
+/// To which application one is, and whose; whether it has ended or not.
+pub(crate) fn parties(conn: &mut Conn, id: &GrantId) -> Result<Option<(ApplicationId, UserId)>> {
+    let row = grants::table.find(id).select((grants::application_id, grants::user_id));
+    Ok(row.first(conn).optional()?)
 }
 
 /// Ends one, with its refresh tokens. `false` where it is over already.
@@ -176,6 +217,47 @@ pub(crate) fn end(tx: &mut Tx, id: &GrantId) -> Result<bool> {
 pub(crate) fn end_offline(tx: &mut Tx, user: &UserId) -> Result<usize> {
     let own = grants::table.filter(grants::user_id.eq(user)).filter(grants::kind.eq(GrantKind::Offline));
     Ok(diesel::delete(own).execute(tx.conn)?)
+}
+
+/// Ends those of a user that were made on these devices and rest on no session, or are these devices themselves. Returns how many
+/// there were.
+pub(crate) fn end_made_in(tx: &mut Tx, user: &UserId, devices: &[SessionId]) -> Result<usize> {
+    let own = grants::table.filter(grants::user_id.eq(user)).filter(grants::kind.eq(GrantKind::Offline));
+    let listed: Vec<GrantId> = devices.iter().map(|id| GrantId::from_text(id.as_str())).collect();
+    let is_listed = grants::id.eq_any(listed).and(grants::listed_as.is_not_null());
+    let ended = own.filter(grants::made_in.assume_not_null().eq_any(devices).or(is_listed));
+    Ok(diesel::delete(ended).execute(tx.conn)?)
+}
+
+/// Those of a user that are devices of their own at `now`, with what their applications are called.
+pub(crate) fn devices(conn: &mut Conn, user: &UserId, now: Timestamp) -> Result<Vec<(Grant, String)>> {
+    Ok(grants::table
+        .inner_join(applications::table)
+        .filter(grants::user_id.eq(user))
+        .filter(grants::kind.eq(GrantKind::Offline))
+        .filter(grants::listed_as.is_not_null())
+        .filter(grants::expires_at.gt(now))
+        .select((Grant::as_select(), applications::name))
+        .load(conn)?)
+}
+
+/// Ends those of everybody that rest on no session. Returns how many there were.
+pub(crate) fn end_everybodys(tx: &mut Tx) -> Result<usize> {
+    Ok(diesel::delete(grants::table.filter(grants::kind.eq(GrantKind::Offline))).execute(tx.conn)?)
+}
+
+/// Ends all that anybody gave one application, which hears nothing of it. Returns how many there were.
+pub(crate) fn end_all_of(tx: &mut Tx, application: &ApplicationId) -> Result<usize> {
+    Ok(diesel::delete(grants::table.filter(grants::application_id.eq(application))).execute(tx.conn)?)
+}
+
+/// Whether a user gave an application something that rests on no session.
+pub(crate) fn has_offline(conn: &mut Conn, user: &UserId, application: &ApplicationId) -> Result<bool> {
+    let own = grants::table
+        .filter(grants::user_id.eq(user))
+        .filter(grants::application_id.eq(application))
+        .filter(grants::kind.eq(GrantKind::Offline));
+    Ok(diesel::select(diesel::dsl::exists(own)).get_result(conn)?)
 }
 
 /// Ends those of a user that rest on no session and were given at this `acr`. Returns how many there were.

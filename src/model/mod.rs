@@ -10,6 +10,7 @@ pub(crate) mod consent;
 pub(crate) mod crockford;
 pub(crate) mod delivery;
 pub(crate) mod device;
+pub(crate) mod device_request;
 pub(crate) mod domain;
 pub(crate) mod former_slug;
 pub(crate) mod gate_session;

@@ -198,21 +198,29 @@ pub(crate) fn with_member(
     Ok(found.map(with_role))
 }
 
-/// The organisations in use that a person belongs to, by slug: the id, the slug, and the role as JSON has it. For a question
-/// that is asked at every request of an application.
-pub(crate) fn roles_in(conn: &mut Conn, user: &UserId) -> Result<Vec<(OrganisationId, String, String)>> {
-    let found: Vec<(OrganisationId, String, Role, Option<RoleId>)> = direct!(conn => memberships::table
+/// The organisations in use that a person belongs to, by slug: id, slug, role as in JSON, name. Asked at each request of a gate.
+pub(crate) fn roles_in(
+    conn: &mut Conn,
+    user: &UserId,
+) -> Result<Vec<(OrganisationId, String, String, String)>> {
+    let found: Vec<(OrganisationId, String, String, Role, Option<RoleId>)> = direct!(conn => memberships::table
         .inner_join(organisations::table)
         .filter(memberships::user_id.eq(user))
         .filter(organisations::deletes_at.is_null())
         .order(organisations::slug)
-        .select((organisations::id, organisations::slug, memberships::role, memberships::role_id))
+        .select((
+            organisations::id,
+            organisations::slug,
+            organisations::name,
+            memberships::role,
+            memberships::role_id,
+        ))
         .load(conn))?;
     Ok(found
         .into_iter()
-        .map(|(id, slug, role, custom)| match (role, custom) {
-            (Role::Viewer, Some(custom)) => (id, slug, custom.to_string()),
-            (role, _) => (id, slug, role.to_string()),
+        .map(|(id, slug, name, role, custom)| match (role, custom) {
+            (Role::Viewer, Some(custom)) => (id, slug, custom.to_string(), name),
+            (role, _) => (id, slug, role.to_string(), name),
         })
         .collect())
 }

@@ -117,6 +117,15 @@ pub(crate) fn switch(tx: &mut Tx, algorithm: SigningAlgorithm) -> Result<bool> {
     Ok(switched == 1)
 }
 
+/// Forgets the key in use and the announced one, with their public halves: nothing that they signed is good any more. Returns
+/// what they were called.
+pub(crate) fn revoke(tx: &mut Tx, algorithm: SigningAlgorithm) -> Result<Vec<String>> {
+    let current = signing_keys::table
+        .filter(signing_keys::algorithm.eq(algorithm))
+        .filter(signing_keys::state.ne(KeyState::Retired));
+    Ok(diesel::delete(current).returning(signing_keys::kid).load(tx.conn)?)
+}
+
 /// Removes what is left of keys that retired long ago. Returns how many there were.
 pub(crate) fn sweep(tx: &mut Tx, _: i64) -> Result<usize> {
     let old = signing_keys::table

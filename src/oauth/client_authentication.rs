@@ -54,7 +54,9 @@ impl Credentials {
         if named.is_some_and(|named| *named != client_id) {
             return Err(Refused::new(Code::InvalidRequest, "Two applications are named."));
         }
-        Ok(Self { client_id, secret: Some(Secret::from_text(secret)) })
+        // An empty one is none (RFC 6749 §2.3.1).
+        let secret = Some(secret).filter(|secret| !secret.is_empty());
+        Ok(Self { client_id, secret: secret.map(Secret::from_text) })
     }
 }
 
@@ -68,9 +70,9 @@ fn basic(text: &str) -> Option<(String, String)> {
     let (id, secret) = text.split_once(':')?;
     let decoded = |text: &str| {
         let pair = form_urlencoded::parse(text.as_bytes()).next();
-        pair.map(|(name, _)| name.into_owned()).filter(|name| !name.is_empty())
+        pair.map(|(name, _)| name.into_owned()).unwrap_or_default()
     };
-    Some((decoded(id)?, decoded(secret)?))
+    Some((decoded(id), decoded(secret))).filter(|(id, _)| !id.is_empty())
 }
 
 #[cfg(test)]
@@ -92,11 +94,12 @@ mod tests {
         assert_eq!(read(None, &[("client_id", "a-1"), ("client_secret", "s_1")]), Ok(both.clone()));
         assert_eq!(read(Some(basic("a-1:s_1")), &[("client_id", "a-1")]), Ok(both));
         assert_eq!(read(None, &[("client_id", "a-1")]), Ok(("a-1".to_owned(), None)));
+        assert_eq!(read(Some(basic("a-1:")), &[]), Ok(("a-1".to_owned(), None)));
         for (authorization, form, code) in [
             (None, vec![], Code::InvalidClient),
             (Some("Bearer x".to_owned()), vec![("client_id", "a-1")], Code::InvalidClient),
             (Some(basic("a-1")), vec![], Code::InvalidClient),
-            (Some(basic("a-1:")), vec![], Code::InvalidClient),
+            (Some(basic(":s_1")), vec![], Code::InvalidClient),
             (Some("Basic ***".to_owned()), vec![], Code::InvalidClient),
             (Some(basic("a-1:s_1")), vec![("client_secret", "s_1")], Code::InvalidRequest),
             (Some(basic("a-1:s_1")), vec![("client_id", "b-2")], Code::InvalidRequest),

@@ -18,10 +18,10 @@ pub(crate) use self::{
     client_authentication::{ClientSecret, Credentials},
     redirect_uri::{RedirectUri, RedirectUse},
     refused::{Code, Refused},
-    scope::Scopes,
+    scope::{ACCOUNT_READ, ORGANISATION_READ, Scopes},
     signing::{PublicKey, SigningAlgorithm, SigningKey},
     token_request::{TokenRequest, challenge_of},
-    tokens::{AccessClaims, GateClaims, IdClaims, LogoutClaims, read_access_token, read_hint},
+    tokens::{AccessClaims, GateClaims, IdClaims, LogoutClaims, is_issued_by, read_access_token, read_hint},
 };
 
 /// The first value of each parameter; [`Code::InvalidRequest`] where one is there twice (RFC 6749 §3.1, §3.2). One without a value
@@ -33,6 +33,9 @@ pub(crate) fn parameters(
     for (name, value) in pairs {
         if value.is_empty() {
             continue;
+        }
+        if found.contains_key("resource") && name == "resource" {
+            return Err(Refused::new(Code::InvalidTarget, "Ask for one resource."));
         }
         if found.insert(name, value).is_some() {
             return Err(Refused::new(Code::InvalidRequest, "A parameter is there more than once."));

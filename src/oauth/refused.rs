@@ -33,6 +33,12 @@ text_enum! {
         InvalidToken => "invalid_token",
         /// An access token without the scope.
         InsufficientScope => "insufficient_scope",
+        /// Nobody has let a device in yet (RFC 8628 §3.5).
+        AuthorizationPending => "authorization_pending",
+        /// It asks too often.
+        SlowDown => "slow_down",
+        /// Nobody did in time.
+        ExpiredToken => "expired_token",
         /// Request objects are not read (OpenID Connect Core 1.0 §6).
         RequestNotSupported => "request_not_supported",
         /// Nor by reference.

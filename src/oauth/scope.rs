@@ -2,6 +2,12 @@
 
 use std::collections::BTreeSet;
 
+/// Opens one's account here.
+pub(crate) const ACCOUNT_READ: &str = "account:read";
+
+/// Opens one's organisations here, as far as members see them.
+pub(crate) const ORGANISATION_READ: &str = "organisation:read";
+
 /// A set of scopes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Scopes(BTreeSet<String>);
@@ -15,6 +21,18 @@ impl Scopes {
         ("organisations", "your organisations, and your role in each"),
         ("offline_access", "to keep this access when you are signed out"),
     ];
+
+    /// What clients of whoever runs this site may ask for besides, and what it opens here, in words.
+    pub(crate) const OF_SITE: [(&'static str, &'static str); 2] = [
+        (ACCOUNT_READ, "your account, as you see it here"),
+        (ORGANISATION_READ, "your organisations, as members see them"),
+    ];
+
+    /// What it tells the application, in words; nothing for a scope of the application's own.
+    pub(crate) fn words(scope: &str) -> Option<&'static str> {
+        let known = Self::KNOWN.iter().chain(&Self::OF_SITE).find(|(known, _)| *known == scope);
+        known.map(|(_, words)| *words)
+    }
 
     /// Those between blanks; nothing where one has a character that no scope can have.
     pub(crate) fn parse(text: &str) -> Option<Self> {

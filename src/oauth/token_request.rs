@@ -26,6 +26,11 @@ pub(crate) enum TokenRequest {
         /// What of the scopes, where not all.
         scope: Option<Scopes>,
     },
+    /// Tokens for a device that its person lets in (RFC 8628 §3.4).
+    Device {
+        /// What the device holds.
+        code: String,
+    },
     /// A token for the application itself.
     Client {
         /// What it asks for, where not all that it may.
@@ -56,6 +61,9 @@ impl TokenRequest {
                     .cloned()
                     .ok_or_else(|| invalid("refresh_token is missing."))?,
                 scope,
+            }),
+            Some("urn:ietf:params:oauth:grant-type:device_code") => Ok(Self::Device {
+                code: form.get("device_code").cloned().ok_or_else(|| invalid("device_code is missing."))?,
             }),
             Some("client_credentials") => Ok(Self::Client { scope }),
             Some(_) => Err(Refused::new(Code::UnsupportedGrantType, "There is no such grant here.")),

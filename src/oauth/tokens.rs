@@ -31,7 +31,8 @@ pub(crate) struct AccessClaims {
     pub iat: i64,
     /// What it is called: no two are alike.
     pub jti: String,
-    /// What it allows, between blanks.
+    /// What it allows, between blanks; not there where that is nothing (RFC 6749 §3.3).
+    #[serde(skip_serializing_if = "String::is_empty", default)]
     pub scope: String,
     /// When its person showed who they are.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -39,9 +40,12 @@ pub(crate) struct AccessClaims {
     /// How strongly.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub acr: Option<String>,
-    /// The grant that it rests on.
+    /// What the application's session here is called, as its ID token has it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub sid: Option<String>,
+    /// The grant that it rests on.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub grant: Option<String>,
 }
 
 /// What an ID token says.
@@ -61,7 +65,8 @@ pub(crate) struct IdClaims {
     pub auth_time: i64,
     /// How strongly.
     pub acr: String,
-    /// With what (RFC 8176).
+    /// With what (RFC 8176), where that is still known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub amr: Vec<String>,
     /// What the application's session here is called.
     pub sid: String,
@@ -192,6 +197,16 @@ pub(crate) fn read_access_token(
     (claims.iss == issuer && claims.exp > now).then_some(claims)
 }
 
+/// Whether a text is meant to be a token of `issuer`, right or wrong: nothing of it is checked.
+pub(crate) fn is_issued_by(token: &str, issuer: &str) -> bool {
+    let claims = || -> Option<Value> {
+        let mut parts = token.split('.').skip(1);
+        let (claims, _signature, None) = (parts.next()?, parts.next()?, parts.next()) else { return None };
+        serde_json::from_slice(&BASE64.decode(claims).ok()?).ok()
+    };
+    token.len() <= 8_192 && claims().is_some_and(|claims| claims["iss"] == issuer)
+}
+
 /// What an ID token says that `issuer` gave out at some time, however old (OpenID Connect RP-Initiated Logout 1.0 §4): for which
 /// application, its session there, and about whom.
 pub(crate) fn read_hint(token: &str, keys: &[PublicKey], issuer: &str) -> Option<Hint> {
@@ -240,6 +255,7 @@ mod tests {
             auth_time: Some(300),
             acr: Some("1fa".to_owned()),
             sid: Some("2".to_owned()),
+            grant: Some("2".to_owned()),
         };
         let read = |token: &str, now: i64| read_access_token(token, &keys, "https://id.example.com", now);
         assert_eq!(read(&claims.sign(&key).unwrap(), 999), Some(claims.clone()));

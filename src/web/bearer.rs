@@ -1,9 +1,11 @@
-//! An API key in `Authorization: Bearer` (RFC 6750 §2.1). It counts alone: no cookie beside it says who asks, and nothing is read
+//! An API key or an access token in `Authorization: Bearer` (RFC 6750 §2.1). It counts alone: no cookie beside it says who asks, and nothing is read
 //! of a query. Any other `Authorization` is none of ours, and is as if it were not there.
 
 use actix_web::{HttpRequest, http::header, web::Data};
 
-use crate::{app::App, config::TOKEN_PREFIX, model::api_key::ApiKeySecret, secret::Secret};
+use crate::{
+    app::App, config::TOKEN_PREFIX, model::api_key::ApiKeySecret, oauth::is_issued_by, secret::Secret,
+};
 
 /// The key that a request presents, right or wrong, where it is meant to be one of ours.
 pub(crate) fn presented(req: &HttpRequest) -> Option<Secret<ApiKeySecret>> {
@@ -12,6 +14,19 @@ pub(crate) fn presented(req: &HttpRequest) -> Option<Secret<ApiKeySecret>> {
     let found = lines().find_map(|line| read(&String::from_utf8_lossy(line.as_bytes()), own))?;
     // It is there once (RFC 9110 §11.6.2). Of two, each program takes the one that it likes: then none of ours is right.
     Some(if lines().nth(1).is_none() { found } else { Secret::from_text(String::new()) })
+}
+
+/// The access token that a request presents, right or wrong, where it is meant to be one of ours.
+pub(crate) fn access_token(req: &HttpRequest) -> Option<String> {
+    let issuer = req.app_data::<Data<App>>()?.config().site.origin();
+    let lines = || req.headers().get_all(header::AUTHORIZATION);
+    let found = lines().find_map(|line| {
+        let text = String::from_utf8_lossy(line.as_bytes()).into_owned();
+        let (scheme, token) = text.trim().split_once(' ')?;
+        let token = token.trim();
+        (scheme.eq_ignore_ascii_case("bearer") && is_issued_by(token, &issuer)).then(|| token.to_owned())
+    })?;
+    Some(if lines().nth(1).is_none() { found } else { String::new() })
 }
 
 fn read(text: &str, own: &str) -> Option<Secret<ApiKeySecret>> {

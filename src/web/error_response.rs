@@ -44,7 +44,7 @@ impl ResponseError for Error {
 }
 
 /// Where every answer has the form of RFC 6749 §5.2.
-const BY_OAUTH: [&str; 3] = ["/oauth/token", "/oauth/introspect", "/oauth/revoke"];
+const BY_OAUTH: [&str; 4] = ["/oauth/token", "/oauth/introspect", "/oauth/revoke", "/oauth/userinfo"];
 
 /// A refusal as a page.
 #[derive(Template, Serialize)]

@@ -18,11 +18,15 @@ use sha2::{Digest, Sha256};
 use super::gate_paths::{STYLE, is_for_proxies};
 use crate::app::App;
 
-/// The policy of a page whose form goes to `action`, somewhere else (CSP 3 §6.4.1).
-pub(crate) fn policy_with_form_to(action: &url::Url) -> Option<HeaderValue> {
-    let to = format!("form-action {}", action.origin().ascii_serialization());
-    HeaderValue::from_str(&CSP.replace("form-action 'self'", &to)).ok()
+/// The policy of a page whose form goes to another site. It says nothing of forms: Chromium and Safari hold `form-action` against
+/// every redirect that follows (w3c/webappsec-csp#8), and where that site leads its visitor is its own affair. The addresses of
+/// such a page are registered ones, and nothing of it is written by whoever reads it.
+pub(crate) fn policy_with_form_elsewhere() -> HeaderValue {
+    HeaderValue::from_static(WITH_FORM_ELSEWHERE)
 }
+
+const WITH_FORM_ELSEWHERE: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
+    connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; report-uri /csp-reports; report-to csp";
 
 /// The policy of a page that shows another one of this site in a frame.
 #[cfg(feature = "development")]

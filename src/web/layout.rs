@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use actix_session::SessionExt;
 use actix_web::{HttpRequest, web::Data};
 
 use super::{
     app_of,
     assets::Assets,
     gate_paths::{STYLE, is_for_proxies},
+    pending_authorization::PendingAuthorization,
     visitor::{self, SESSION_LOCKED},
 };
 use crate::{
@@ -58,6 +60,8 @@ pub(crate) struct Layout {
     pub providers: Vec<(String, String)>,
     /// Whether caught mail can be read here.
     pub is_development: bool,
+    /// The request of an application that waits for this browser, on pages that do not tell of it themselves.
+    pub authorization: Option<PendingAuthorization>,
 }
 
 /// Who is signed in, as the page's head shows them.
@@ -75,6 +79,9 @@ pub(crate) struct LayoutUser {
     pub organisation: Option<String>,
 }
 
+// These name their application themselves.
+const OF_APPLICATIONS: [&str; 4] = ["/oauth/cancel", "/oauth/consent", "/oauth/continue", "/oauth/logout"];
+
 impl Layout {
     /// The layout for an answer to `req`.
     pub(crate) fn around(req: &HttpRequest, flash: Option<String>) -> Result<Self> {
@@ -89,6 +96,8 @@ impl Layout {
                 is_verified: visitor.user.is_verified(),
                 organisation: visitor.organisation.as_ref().map(|current| current.name.clone()),
             }),
+            authorization: PendingAuthorization::of(&req.get_session(), bare.now)
+                .filter(|_| !OF_APPLICATIONS.contains(&req.path()) && bare.style.is_none()),
             flash: flash.or_else(|| visitor::is_locked(req).then(|| SESSION_LOCKED.error().to_string())),
             now: visitor.map_or(bare.now, |visitor| visitor.now),
             ..bare
@@ -126,11 +135,18 @@ impl Layout {
                 _ => Vec::new(),
             },
             is_development: cfg!(feature = "development") && app.config().is_development(),
+            authorization: None,
         }
     }
 }
 
 impl Layout {
+    /// Whether this page is not itself a step on the way of [`Layout::authorization`].
+    pub(crate) fn is_aside(&self) -> bool {
+        let steps = ["/login", "/login/2fa", "/signup", "/auth/confirm", "/verify-email/needed"];
+        !steps.contains(&self.path.as_str())
+    }
+
     /// How the menu marks the entry with this address: as this page, as the part that it belongs to, or not at all.
     pub(crate) fn current(&self, href: &str) -> &'static str {
         let is_below = |path: &str| {

@@ -3,7 +3,7 @@
 //! The route's table takes the permission from the handler's first argument, and the handler asks for that one and no other:
 //! the two cannot differ.
 
-use std::{marker::PhantomData, net::IpAddr};
+use std::{marker::PhantomData, net::IpAddr, rc::Rc};
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 
@@ -11,6 +11,7 @@ use super::{
     access::{Access, Guard},
     guard::{Full, Requirement, SteppedUp, VerifiedUser},
     key_in_use::{self, KeyInUse},
+    token_in_use::{self, TokenInUse},
 };
 use crate::{
     accounts::{
@@ -21,6 +22,7 @@ use crate::{
     error::{Error, Result},
     ids::OrganisationId,
     kinds::Permission,
+    oauth::ORGANISATION_READ,
 };
 
 /// A permission as a type, for signatures.
@@ -112,6 +114,7 @@ pub(crate) struct Member<P> {
 enum Who {
     Person(VerifiedUser),
     Program(KeyInUse),
+    Token(Rc<TokenInUse>),
 }
 
 /// The same, stepped up. Who may not do it is told so before a step-up is asked for.
@@ -123,6 +126,9 @@ impl<P: Needed> Member<P> {
         let (actor, by) = match &self.who {
             Who::Person(me) => (me.actor(), By::Session(me.traits())),
             Who::Program(key) => (key.actor(), By::ApiKey(Box::new((*key.presented).clone()), key.ip)),
+            Who::Token(token) => {
+                (token.actor(), By::Grant(Box::new((token.grant.id.clone(), token.by.clone()))))
+            }
         };
         let (slug, permission, is_bound) = (self.slug.clone(), P::PERMISSION, P::IS_BOUND);
         let is_of_key = P::OF_KEY == OfKey::Permission;
@@ -135,7 +141,7 @@ impl<P> Member<P> {
     pub(crate) fn person(&self) -> Result<&VerifiedUser> {
         match &self.who {
             Who::Person(me) => Ok(me),
-            Who::Program(_) => Err(PERSON_REQUIRED.error()),
+            Who::Program(_) | Who::Token(_) => Err(PERSON_REQUIRED.error()),
         }
     }
 
@@ -144,6 +150,7 @@ impl<P> Member<P> {
         match &self.who {
             Who::Person(me) => me.now,
             Who::Program(key) => key.now,
+            Who::Token(token) => token.now,
         }
     }
 
@@ -152,6 +159,7 @@ impl<P> Member<P> {
         match &self.who {
             Who::Person(me) => me.ip,
             Who::Program(key) => key.ip,
+            Who::Token(token) => token.ip,
         }
     }
 
@@ -180,9 +188,16 @@ impl<P: Needed> Requirement for Member<P> {
             OfKey::NoneEnters => None,
             OfKey::Permission | OfKey::Catalogue => key_in_use::of(req)?,
         };
-        let who = match key {
-            Some(key) => Who::Program(key),
-            None => Who::Person(VerifiedUser::check(req)?),
+        // What members read, a client reads for its person; and nothing else.
+        let is_read = P::OF_KEY == OfKey::Permission && P::PERMISSION == Permission::OrganisationRead;
+        let token = if is_read { token_in_use::of(req)? } else { None };
+        let who = match (key, token) {
+            (Some(key), _) => Who::Program(key),
+            (None, Some(token)) => {
+                token.require(ORGANISATION_READ)?;
+                Who::Token(token)
+            }
+            (None, None) => Who::Person(VerifiedUser::check(req)?),
         };
         let slug = req.match_info().get("slug").ok_or(Error::NotFound)?.to_owned();
         Ok(Self { who, slug, needs: PhantomData })

@@ -7,6 +7,7 @@ pub(crate) mod body_budget;
 pub(crate) mod browser_binding;
 pub(crate) mod client;
 pub(crate) mod cookies;
+pub(crate) mod cors;
 pub(crate) mod dead_link;
 pub(crate) mod device_list;
 pub(crate) mod error_body;
@@ -38,6 +39,7 @@ pub(crate) mod observe;
 pub(crate) mod oidc_request;
 pub(crate) mod origin;
 pub(crate) mod pending;
+pub(crate) mod pending_authorization;
 pub(crate) mod permission_form;
 pub(crate) mod plain_http;
 pub(crate) mod principal;
@@ -55,6 +57,7 @@ pub(crate) mod sso_result;
 pub(crate) mod state_cookie;
 pub(crate) mod state_seal;
 pub(crate) mod together;
+pub(crate) mod token_in_use;
 pub(crate) mod views;
 pub(crate) mod visitor;
 
@@ -74,7 +77,7 @@ pub(crate) use self::{
     magic_link_cookie::MagicLinkRequester,
     member::{Member, SteppedUpMember},
     pending::PendingLogin,
-    principal::Principal,
+    principal::{Principal, Reader},
     reply::Reply,
     return_to::ReturnTo,
     visitor::Authenticated,

@@ -21,8 +21,18 @@ pub(crate) fn wants_page(path: &str, headers: &HeaderMap) -> bool {
 }
 
 // Asked by programs alone, whatever they say they accept.
-const FOR_PROGRAMS: [&str; 6] =
-    ["/auth/check", "/oauth/introspect", "/oauth/jwks", "/oauth/revoke", "/oauth/token", "/oauth/userinfo"];
+const FOR_PROGRAMS: [&str; 10] = [
+    "/oauth/device_authorization",
+    "/auth/check",
+    "/auth/token",
+    "/auth/token/refresh",
+    "/auth/token/revoke",
+    "/oauth/introspect",
+    "/oauth/jwks",
+    "/oauth/revoke",
+    "/oauth/token",
+    "/oauth/userinfo",
+];
 
 /// What the request's `User-Agent` says, as much of it as is kept with a session.
 pub(crate) fn user_agent(req: &HttpRequest) -> String {

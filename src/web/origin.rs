@@ -26,8 +26,9 @@ const FROM_ELSEWHERE: [&str; 3] = ["/auth/saml/callback", "/auth/saml/logout", u
 
 // What applications ask reads no cookie; a request that one posts is kept until its browser comes by itself, and signing out looks
 // for itself.
-const OF_APPLICATIONS: [&str; 6] = [
+const OF_APPLICATIONS: [&str; 7] = [
     "/oauth/authorize",
+    "/oauth/device_authorization",
     "/oauth/introspect",
     "/oauth/logout",
     "/oauth/revoke",
@@ -44,12 +45,13 @@ pub(crate) async fn same_origin_writes(
     req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> actix_web::Result<ServiceResponse<BoxBody>> {
-    // At the host of a gate another origin is its own: what is asked there looks for itself. A key comes with nobody's cookie.
+    // At the host of a gate another origin is its own: what is asked there looks for itself. A key or token comes with nobody's cookie.
     let is_apart = FROM_ELSEWHERE.contains(&req.path())
         || OIDC.iter().any(|start| req.path().starts_with(start))
         || OF_APPLICATIONS.contains(&req.path())
         || gate_paths::is_for_proxies(req.path())
-        || bearer::presented(req.request()).is_some();
+        || bearer::presented(req.request()).is_some()
+        || bearer::access_token(req.request()).is_some();
     if !req.method().is_safe() && !is_apart && is_foreign(req.request()) {
         let answer = error_response::render(req.request(), &CROSS_ORIGIN.error());
         return Ok(req.into_response(answer));

@@ -13,11 +13,14 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{
+    app_of,
     error_body::{self, status_of},
     flash, issued_session, known_device,
     layout::Layout,
     negotiation::wants_page,
-    pending, session_cookie,
+    pending,
+    pending_authorization::PendingAuthorization,
+    session_cookie,
 };
 use crate::{
     accounts::{
@@ -59,8 +62,19 @@ pub(crate) struct Reply {
 enum Body {
     Page(Box<dyn Page>),
     Refused(Box<dyn Page>, Error, Map<String, Value>),
-    Done { to: String, message: Option<String>, more: Value },
+    Done { to: To, message: Option<String>, more: Value },
     Data { to: String, json: Vec<u8> },
+}
+
+/// Where a browser goes that has done something.
+enum To {
+    Path(String),
+    /// To where it wanted, else on to the application that waits for it, else to the account; by way of a page that asks for more.
+    On {
+        next: Option<String>,
+        through: Option<&'static str>,
+        is_told: bool,
+    },
 }
 
 enum SessionCookie {
@@ -99,12 +113,32 @@ impl Reply {
 
     /// A thing was done: a browser goes to `to` (303) and reads `message` there; a program gets `{"message"}`.
     pub(crate) fn done(to: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::new(Body::Done { to: to.into(), message: Some(message.into()), more: json!({}) })
+        Self::new(Body::Done { to: To::Path(to.into()), message: Some(message.into()), more: json!({}) })
     }
 
     /// A browser goes to `to` without a word; a program gets what is added by [`Reply::with`].
     pub(crate) fn go(to: impl Into<String>) -> Self {
-        Self::new(Body::Done { to: to.into(), message: None, more: json!({}) })
+        Self::new(Body::Done { to: To::Path(to.into()), message: None, more: json!({}) })
+    }
+
+    /// A browser goes to `next`, a path here, else on to the application that waits for it, else to the account.
+    pub(crate) fn on(next: Option<String>) -> Self {
+        let to = To::On { next, through: None, is_told: false };
+        Self::new(Body::Done { to, message: None, more: json!({}) })
+    }
+
+    /// The same, and reads `message` there; a program gets `{"message"}`.
+    pub(crate) fn on_saying(next: Option<String>, message: impl Into<String>) -> Self {
+        let to = To::On { next, through: None, is_told: false };
+        Self::new(Body::Done { to, message: Some(message.into()), more: json!({}) })
+    }
+
+    /// A script goes there by itself: a program gets `next` as well.
+    pub(crate) fn telling_next(mut self) -> Self {
+        if let Body::Done { to: To::On { is_told, .. }, .. } = &mut self.body {
+            *is_told = true;
+        }
+        self
     }
 
     /// A program gets `value` as it is; a browser that asked for a page goes to `to`.
@@ -147,11 +181,13 @@ impl Reply {
             SignInOutcome::SecondFactorRequired(waiting) => waiting,
         };
         let next = match self.body {
-            Body::Done { to, .. } => to,
-            _ => "/me".to_owned(),
+            Body::Done { to: To::Path(to), .. } => Some(to),
+            Body::Done { to: To::On { next, .. }, .. } => next,
+            _ => None,
         };
         let more = json!({ "twoFactorRequired": true, "methods": waiting.methods });
-        let body = Body::Done { to: urls::with_query("/login/2fa", [("next", next)]), message: None, more };
+        let to = To::On { next, through: Some("/login/2fa"), is_told: false };
+        let body = Body::Done { to, message: None, more };
         Self { session: SessionCookie::Pending(waiting.secret), ..Self::new(body) }
     }
 
@@ -198,7 +234,7 @@ impl Responder for Reply {
                     if let Some(message) = message {
                         flash::set(req, &message);
                     }
-                    see_other(&mut answer, to)
+                    see_other(&mut answer, to.resolve(req))
                 }
                 Body::Data { to, .. } => see_other(&mut answer, to),
             }
@@ -209,14 +245,35 @@ impl Responder for Reply {
                     Err(cause) => HttpResponse::from_error(Error::from(cause)),
                 },
                 Body::Refused(_, error, more) => error_body::json_with(&mut answer, &error, more),
-                Body::Done { message, mut more, .. } => {
+                Body::Done { to, message, mut more } => {
                     if let (Some(message), Value::Object(more)) = (message, &mut more) {
                         more.insert("message".to_owned(), message.into());
+                    }
+                    if let To::On { is_told: true, .. } = to {
+                        more["next"] = to.resolve(req).into();
                     }
                     answer.content_type(JSON).body(more.to_string())
                 }
                 Body::Data { json, .. } => answer.content_type(JSON).body(json),
             }
+        }
+    }
+}
+
+impl To {
+    fn resolve(self, req: &HttpRequest) -> String {
+        let (next, through) = match self {
+            Self::Path(path) => return path,
+            Self::On { next, through, .. } => (next, through),
+        };
+        let waiting = || {
+            let now = app_of(req).ok()?.now();
+            Some(PendingAuthorization::of(&req.get_session(), now)?.path())
+        };
+        let next = next.or_else(waiting).unwrap_or_else(|| "/me".to_owned());
+        match through {
+            Some(page) => urls::with_query(page, [("next", next)]),
+            None => next,
         }
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{
     Client, MaybeUser, Reply,
     cookies::Own,
-    headers::policy_with_form_to,
+    headers::policy_with_form_elsewhere,
     request_binding::{self, RequestBinding},
     sso_request::{AskPage, Destination, Errand, redirect},
 };
@@ -94,11 +94,8 @@ pub(crate) fn send_message(
         BindingMessage::Redirect(location) => return redirect(req, location, errand),
         BindingMessage::Post { action, field, message, relay_state } => (action, field, message, relay_state),
     };
-    let policy = url::Url::parse(&action).ok().and_then(|action| policy_with_form_to(&action));
     let page = PostBindingPage { action, field, message, relay_state, errand };
     let mut answer = Reply::page(page).respond_to(req).map_into_boxed_body();
-    if let Some(policy) = policy {
-        answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
-    }
+    answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy_with_form_elsewhere());
     Ok(answer)
 }

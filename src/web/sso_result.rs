@@ -33,7 +33,7 @@ pub(crate) fn reply(app: &App, req: &HttpRequest, result: SsoResult, next: Optio
     Ok(match result {
         SsoResult::SignedIn { user, outcome } => {
             let view = UserView::from(&*user);
-            Reply::go(next.unwrap_or_else(|| "/me".to_owned())).with("user", view)?.sign_in(outcome)
+            Reply::on(next).with("user", view)?.sign_in(outcome)
         }
         SsoResult::SteppedUp(issued) => {
             Reply::go(next.unwrap_or_else(|| "/me/security".to_owned())).signed_in(issued)

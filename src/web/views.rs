@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::{
-    accounts::personal_data,
+    accounts::{personal_data, session_tokens::ListedDevice},
     clock::{Timestamp, span_in_words},
     config::Lifetimes,
     ids::{SessionId, UserId},
@@ -11,7 +11,6 @@ use crate::{
     model::{
         device::{Device, DeviceKind},
         personal_data::{Erasure, PersonalData},
-        session::Listed,
         sign_in::{Outcome, SignIn},
         user::User,
     },
@@ -81,6 +80,9 @@ pub(crate) struct SessionView {
     pub second_factor: Option<Factor>,
     /// Whether the device is remembered.
     pub remembered: bool,
+    /// What the application is called that has tokens there, where it holds no session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub application: Option<String>,
     /// What changed in mid-session, where something did.
     pub warning: Option<String>,
     /// What stands over it and those that follow, in a long list.
@@ -92,8 +94,9 @@ pub(crate) struct SessionView {
 }
 
 impl SessionView {
-    /// `session` as `current` sees it.
-    pub(crate) fn new(session: Listed, current: &SessionId) -> Self {
+    /// A device as `current` sees it.
+    pub(crate) fn new(found: ListedDevice, current: &SessionId) -> Self {
+        let ListedDevice { listed: session, application } = found;
         let kind = session.device_type.parse().unwrap_or(DeviceKind::Unknown);
         let device = Device { browser: session.browser, os: session.os, kind };
         Self {
@@ -112,6 +115,7 @@ impl SessionView {
             provider_name: None,
             second_factor: session.second_factor,
             remembered: session.remembered,
+            application,
             warning: session
                 .locked_by
                 .map(|by| format!("It was suddenly used from {by}. It has to sign in again.")),

@@ -13,6 +13,7 @@ use chrono::TimeDelta;
 use super::{
     app_of, bearer, forwarded, gate_paths, key_in_use, negotiation, session_cookie,
     together::{self, FirstFound},
+    token_in_use,
 };
 use crate::{
     accounts::{organisation_policy::SessionTraits, sessions, step_up},
@@ -168,6 +169,13 @@ pub(crate) async fn load(
     // An API key counts alone.
     if let Some(secret) = bearer::presented(req.request()) {
         key_in_use::load(req.request(), app_of(req.request())?, secret).await;
+        return next.call(req).await.map(ServiceResponse::map_into_boxed_body);
+    }
+    // And so does an access token; what applications ask reads its own.
+    if !req.path().starts_with("/oauth")
+        && let Some(token) = bearer::access_token(req.request())
+    {
+        token_in_use::load(req.request(), app_of(req.request())?, token).await;
         return next.call(req).await.map(ServiceResponse::map_into_boxed_body);
     }
     let secrets = session_cookie::presented(req.request());

@@ -15,6 +15,7 @@ mod invitations;
 mod journey;
 mod keyboard;
 mod magic_link;
+mod oauth;
 mod oidc;
 mod pages;
 mod pages_organisations;

@@ -17,7 +17,7 @@ const provider = new Provider(issuer, {
   clients: [client],
   claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name'] },
   // Whoever signs out there signs out of what they used.
-  features: { backchannelLogout: { enabled: true } },
+  features: { backchannelLogout: { enabled: true }, introspection: { enabled: true }, revocation: { enabled: true } },
   // It tells applications nothing on this machine by itself, and the tests' are there.
   fetch: (url, { dispatcher, ...options }) => globalThis.fetch(url, options),
   cookies: { keys: ['of one test'] },

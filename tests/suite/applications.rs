@@ -22,12 +22,7 @@ async fn somebody_sees_what_they_use_and_ends_one() {
     assert_eq!((&one["name"], &one["kind"]), (&json!("Notes"), &json!("web")));
     assert_eq!(one["scopes"], json!(["email", "offline_access", "openid"]));
     assert_eq!(one["devices"].as_array().unwrap().len(), 2);
-    browser
-        .get("/me/applications")
-        .await
-        .is(200)
-        .says("your email address")
-        .says("goes on after you sign out");
+    browser.get("/me/applications").await.is(200).says("your email address").says("stays when you sign out");
 
     let path = format!("/me/applications/{}", one["id"].as_str().unwrap());
     let bob = notes.app.verified("bob@example.com").await;

@@ -17,13 +17,14 @@ use crate::{
 };
 
 /// Who runs a shell block: a test here, or what calls it.
-const RUNNERS: [(&str, &str, &str); 13] = [
+const RUNNERS: [(&str, &str, &str); 14] = [
     ("README.md", "bin/run ", "bin/fresh, and .ci/run calls bin/test"),
     ("CONTRIBUTING.md", "bin/run ", "the same"),
     ("docs/organisations.md", "# May the visitor", "an_application_asks_what_its_visitor_may"),
     ("docs/api-keys.md", "# Make a key", "a_key_is_made_used_and_found"),
     ("docs/api-keys.md", "# Whoever finds", "a_key_is_made_used_and_found"),
     ("docs/provider.md", "BASE=", "an_application_signs_somebody_in"),
+    ("docs/tokens.md", "BASE=", "an_application_signs_somebody_in"),
     ("docs/tour.md", "BASE=", "the_tour_with_curl"),
     ("docs/tour.md", "# The laptop shows", "the_tour_with_curl"),
     ("docs/operating.md", "MODE=production", "settings_production.rs, which starts with these settings"),
@@ -63,7 +64,7 @@ fn every_shell_block_is_run_somewhere() {
 
 #[test]
 fn a_page_uses_no_variable_before_it_is_set() {
-    for page in ["docs/tour.md", "docs/operating.md", "docs/provider.md"] {
+    for page in ["docs/tour.md", "docs/operating.md", "docs/provider.md", "docs/tokens.md"] {
         let is_name = |c: char| c.is_ascii_uppercase() || c == '_';
         let mut set: BTreeSet<String> = BTreeSet::new();
         for (_, block) in blocks(Some(page)) {
@@ -181,6 +182,16 @@ async fn an_application_signs_somebody_in_as_the_page_of_the_provider_says() {
     }
     assert_eq!(printed.matches("\"access_token\":").count(), 2, "{printed}");
     assert!(printed.contains("\"id_token\":") && printed.contains("\"email_verified\":true"), "{printed}");
+
+    let (_, block) = blocks(Some("docs/tokens.md")).remove(0);
+    let printed = types(&ground, block.replace("BASE=http://localhost:3000", &base), &[]).await;
+
+    assert_eq!(printed.matches("\"accessToken\":").count(), 3, "{printed}");
+    assert_eq!(printed.matches("\"email\":\"test@example.com\"").count(), 3, "{printed}");
+    assert!(
+        printed.contains("\"sessions\":[") && printed.contains("What it stood for has ended."),
+        "{printed}"
+    );
 }
 
 #[actix_web::test]

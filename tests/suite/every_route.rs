@@ -82,7 +82,13 @@ pub const BODIES: &[(&str, &str, &str)] = &[
     ("POST", "/dev/oidc/sign-out", "person=gina"),
     ("POST", "/oauth/authorize", "client_id=x"),
     ("POST", "/oauth/consent", "request=x&decision=allow"),
+    ("POST", "/oauth/cancel", "request=x"),
     ("POST", "/oauth/token", "grant_type=x"),
+    ("POST", "/oauth/device_authorization", "scope=openid"),
+    ("POST", "/device", "user_code=BCDF-GHJK"),
+    ("POST", "/auth/token", "scope=openid"),
+    ("POST", "/auth/token/refresh", "refreshToken=x"),
+    ("POST", "/auth/token/revoke", "refreshToken=x"),
     ("POST", "/oauth/introspect", "token=x"),
     ("POST", "/oauth/revoke", "token=x"),
     ("POST", "/oauth/logout", "state=x"),
@@ -139,7 +145,7 @@ pub const BODIES: &[(&str, &str, &str)] = &[
 ];
 
 /// The writes that come from other sites, by forms of their own kind, or have another origin; `sso`, `gate` and `oauth` look at them.
-pub const FROM_ELSEWHERE: [&str; 12] = [
+pub const FROM_ELSEWHERE: [&str; 13] = [
     "/auth/oidc/callback/{key}",
     "/auth/oidc/initiate",
     "/auth/oidc/logout/{key}",
@@ -147,6 +153,7 @@ pub const FROM_ELSEWHERE: [&str; 12] = [
     "/auth/saml/logout",
     "/.vestibule/logout",
     "/oauth/authorize",
+    "/oauth/device_authorization",
     "/oauth/introspect",
     "/oauth/logout",
     "/oauth/revoke",
@@ -156,9 +163,10 @@ pub const FROM_ELSEWHERE: [&str; 12] = [
 
 /// What applications ask by standards of their own: documents that may be kept, and answers to scripts of other sites; `oauth` looks
 /// at them.
-const OF_STANDARDS: [&str; 7] = [
+const OF_STANDARDS: [&str; 8] = [
     "/.well-known/oauth-authorization-server",
     "/.well-known/openid-configuration",
+    "/oauth/device_authorization",
     "/oauth/introspect",
     "/oauth/jwks",
     "/oauth/revoke",
@@ -455,7 +463,9 @@ fn check_face(face: Face, method: &Method, path: &str, answer: &Answer) {
     let what = format!("{face:?} {method} {path}: {} {}", answer.status, answer.body);
     // Only programs ask that, whatever they say that they accept.
     let is_standard = OF_STANDARDS.contains(&path);
-    let is_for_programs = path == "/auth/check" || (is_standard && path.starts_with("/oauth/"));
+    let is_for_programs = path == "/auth/check"
+        || path.starts_with("/auth/token")
+        || (is_standard && path.starts_with("/oauth/"));
     let face = if is_for_programs { Face::Json } else { face };
     let kind = answer.header("content-type");
     let by_itself =
@@ -469,7 +479,14 @@ fn check_face(face: Face, method: &Method, path: &str, answer: &Answer) {
         return assert_eq!(answer.body, "", "{what}");
     }
     // What the standards of applications say of themselves; what is refused before is as everywhere.
-    let is_by_oauth = ["/oauth/introspect", "/oauth/revoke", "/oauth/token"].contains(&path);
+    let is_by_oauth = [
+        "/oauth/device_authorization",
+        "/oauth/introspect",
+        "/oauth/revoke",
+        "/oauth/token",
+        "/oauth/userinfo",
+    ]
+    .contains(&path);
     if is_by_oauth || (is_standard && ![405, 413, 415].contains(&answer.status.as_u16())) {
         return;
     }

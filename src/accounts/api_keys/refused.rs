@@ -3,9 +3,9 @@
 use crate::error::{Error, refusals};
 
 refusals! {
-    /// A key that does not work (RFC 6750 §3).
+    /// A key or an access token that does not work (RFC 6750 §3).
     INVALID_TOKEN = (
-        "invalid_token", 401, "This API key does not work. It is mistyped, expired, suspended or revoked."
+        "invalid_token", 401, "This API key or access token does not work. It is mistyped, expired, suspended or revoked."
     ).header("www-authenticate", "Bearer error=\"invalid_token\"");
     /// There are as many as there may be.
     KEY_LIMIT = (

@@ -3,7 +3,7 @@
 //! A session that its own browser gives up, or that its owner signs out from the list, ends by itself and is not in here.
 
 use crate::{
-    accounts::{api_keys::endings, grants, open_invitations, sessions},
+    accounts::{api_keys::endings, offline_grants, open_invitations, sessions},
     db::Tx,
     error::Result,
     ids::{SessionId, UserId},
@@ -222,9 +222,9 @@ pub fn end_access(tx: &mut Tx, actor: &Actor, user: &UserId, occasion: Occasion)
     }
     match offline {
         OfflineGrants::Kept => {}
-        OfflineGrants::Ended => grants::end_offline(tx, actor, user)?,
-        OfflineGrants::WithoutSecondFactor => grants::end_single_factor(tx, actor, user)?,
-        OfflineGrants::RelyingOn(gone) => grants::end_relying_on(tx, actor, user, gone)?,
+        OfflineGrants::Ended => offline_grants::end_all(tx, actor, user)?,
+        OfflineGrants::WithoutSecondFactor => offline_grants::end_single_factor(tx, actor, user)?,
+        OfflineGrants::RelyingOn(gone) => offline_grants::end_relying_on(tx, actor, user, gone)?,
     }
     match occasion.keys() {
         Keys::Kept => {}

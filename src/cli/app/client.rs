@@ -1,13 +1,11 @@
 //! Applications that sign people in here by OpenID Connect: added, changed, shown.
 
-use std::collections::BTreeSet;
-
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::{
     options::{Changes, Switch, Which, origin, parse_name, wrong},
-    shown::needs_of,
+    shown::{needs_in_words, needs_of},
 };
 use crate::{
     accounts::clients,
@@ -48,8 +46,8 @@ pub(crate) struct ClientChanges {
     /// For whom its access tokens may be, the usual one first.
     #[arg(long = "audience", value_name = "URI")]
     audiences: Vec<String>,
-    /// A scope of its own that it may ask for.
-    #[arg(long = "scope", value_name = "SCOPE")]
+    /// A scope of its own that it may ask for, and what that allows, for those who are asked: `notes:read="read your notes"`.
+    #[arg(long = "scope", value_name = "SCOPE[=WORDS]")]
     scopes: Vec<String>,
     /// Whether it belongs to someone else: its people are asked what it may know.
     #[arg(long, value_name = "on|off")]
@@ -64,6 +62,9 @@ pub(crate) struct ClientChanges {
         _ => Err("write required or optional"),
     })]
     pkce: Option<bool>,
+    /// Whether devices without a browser may ask for it: their people type a code at /device.
+    #[arg(long, value_name = "on|off")]
+    device: Option<Switch>,
 }
 
 impl ClientChanges {
@@ -75,6 +76,7 @@ impl ClientChanges {
             || self.third_party.is_some()
             || self.sign_with.is_some()
             || self.pkce.is_some()
+            || self.device.is_some()
     }
 
     /// The client with what was given in place of what was there.
@@ -117,7 +119,16 @@ impl ClientChanges {
         }
         if !self.scopes.is_empty() {
             let given = self.scopes.iter().filter(|text| *text != "none");
-            settings.scopes = given.cloned().collect();
+            let given: Vec<(&str, Option<&str>)> = given
+                .map(|text| {
+                    text.split_once('=')
+                        .map_or((text.as_str(), None), |(scope, words)| (scope, Some(words.trim())))
+                })
+                .collect();
+            settings.scopes = given.iter().map(|(scope, _)| (*scope).to_owned()).collect();
+            let described =
+                given.iter().filter_map(|(scope, words)| Some(((*scope).to_owned(), (*words)?.to_owned())));
+            settings.scope_words = described.filter(|(_, words)| !words.is_empty()).collect();
         }
         for text in &settings.scopes {
             let is_one = Scopes::parse(text).is_some_and(|scopes| scopes.iter().eq([text.as_str()]));
@@ -132,7 +143,13 @@ impl ClientChanges {
         if !settings.asks_pkce && to.kind != Kind::Web {
             return wrong("Only an application of kind web can do without PKCE.".to_owned());
         }
+        settings.serves_devices = self.device.map_or(settings.serves_devices, |device| device == Switch::On);
+        if settings.serves_devices && !traits.may_be_offline {
+            return wrong("Only an application of kind web or native runs on devices of its own.".to_owned());
+        }
         match (traits.signs_in, settings.redirect_uris.is_empty()) {
+            // A device comes back for its answer by itself.
+            (Some(_), true) if settings.serves_devices => Ok(to),
             (Some(_), true) => {
                 wrong("Say where answers go: --redirect https://app.example.com/callback.".to_owned())
             }
@@ -170,11 +187,19 @@ pub(super) async fn add(
         words += &format!("\nClient secret: {}", secret.reveal());
     }
     let next = match kind.traits().signs_in {
-        Some(_) => format!("vestibule app config {id} openid-client (or authlib, mod_auth_openidc)"),
-        None => format!("curl -u {id}:SECRET {issuer}/oauth/token -d grant_type=client_credentials"),
+        Some(_) if kind == Kind::Web => {
+            format!("vestibule app config {id} openid-client (or authlib, mod_auth_openidc)")
+        }
+        Some(_) => format!("vestibule app config {id} openid-client"),
+        None => format!("vestibule app config {id} curl (or openid-client, authlib)"),
     };
     words += &format!("\nIssuer:        {issuer}\nNext:          {next}");
     out::print(&told, as_json, &words);
+    if kind == Kind::Browser && added.settings.origins.is_empty() {
+        out::complain(
+            "Its scripts may not ask for tokens yet: `vestibule app set` with --origin says from where they come.",
+        );
+    }
     Ok(())
 }
 
@@ -204,8 +229,9 @@ pub(super) fn told(conn: &mut Conn, found: &Client) -> Result<Value> {
         "needs": needs_of(conn, &found.needs)?, "thirdParty": !settings.is_first_party,
         "redirectUris": settings.redirect_uris, "logoutUris": settings.logout_uris, "origins": settings.origins,
         "backchannelUri": settings.backchannel_uri, "undelivered": delivery::parked(conn, &found.id)?,
-        "audiences": settings.audiences, "scopes": settings.scopes, "signWith": settings.sign_with,
+        "audiences": settings.audiences, "scopes": settings.scopes, "scopeWords": settings.scope_words, "signWith": settings.sign_with,
         "pkce": if settings.asks_pkce { "required" } else { "optional" },
+        "device": if settings.serves_devices { "on" } else { "off" },
         "createdAt": found.created_at, "disabledAt": found.disabled_at,
     }))
 }
@@ -228,6 +254,7 @@ pub(super) async fn show(app: &App, found: Client, as_json: bool) -> Outcome {
         return Ok(());
     }
     say!("{}", line(&found));
+    say!("  added {}", found.created_at.iso());
     let lists = [
         ("answers go to", &found.settings.redirect_uris),
         ("signed out to", &found.settings.logout_uris),
@@ -238,12 +265,20 @@ pub(super) async fn show(app: &App, found: Client, as_json: bool) -> Outcome {
     for (what, list) in lists {
         say!("  {what}: {}", if list.is_empty() { "none".to_owned() } else { list.join(", ") });
     }
-    let members: BTreeSet<&str> =
-        told["needs"]["members"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    if found.kind.traits().signs_in.is_none() {
+        return Ok(());
+    }
+    needs_in_words(&found.needs, &told["needs"]["members"]);
+    let settings = &found.settings;
     say!(
-        "  members of: {}",
-        if members.is_empty() { "any".to_owned() } else { Vec::from_iter(members).join(", ") }
+        "  run by: {}",
+        if settings.is_first_party { "you; nobody is asked" } else { "someone else; people are asked" }
     );
+    say!("  PKCE: {}", if settings.asks_pkce { "required" } else { "optional" });
+    say!("  ID tokens: {}", settings.sign_with);
+    if let Some(uri) = &settings.backchannel_uri {
+        say!("  told of endings at: {uri}; {} never arrived", told["undelivered"]);
+    }
     Ok(())
 }
 

@@ -9,16 +9,20 @@ use crate::{
         out::say,
         outcome::{Outcome, refused},
     },
-    model::application::client::Client,
+    model::application::{Kind, client::Client},
 };
 
 /// What every text is filled in with.
 struct Filled<'a> {
+    kind: Kind,
     issuer: String,
     is_https: bool,
     client_id: &'a str,
     has_secret: bool,
+    /// Of those to whom nobody signs in, nothing.
     redirect_uri: &'a str,
+    /// Its own scopes, between blanks.
+    scope: String,
 }
 
 #[derive(Template)]
@@ -30,27 +34,37 @@ struct OpenidClient<'a>(Filled<'a>);
 struct Authlib<'a>(Filled<'a>);
 
 #[derive(Template)]
+#[template(path = "client_curl.txt")]
+struct Curl<'a>(Filled<'a>);
+
+#[derive(Template)]
 #[template(path = "client_mod_auth_openidc.txt")]
 struct ModAuthOpenidc<'a>(Filled<'a>);
 
 /// Prints it.
 pub(super) fn print(app: &App, found: &Client, software: Software) -> Outcome {
     let traits = found.kind.traits();
-    let Some(redirect_uri) = found.settings.redirect_uris.first() else {
-        return refused(format!("Nobody signs in to {}: it is of kind {}.", found.client_id, found.kind));
-    };
     let filled = Filled {
+        kind: found.kind,
         issuer: app.config().site.origin(),
         is_https: app.config().site.is_https(),
         client_id: &found.client_id,
         has_secret: traits.has_secret,
-        redirect_uri,
+        redirect_uri: found.settings.redirect_uris.first().map_or("", String::as_str),
+        scope: found.settings.scopes.join(" "),
     };
     let printed = match software {
         Software::OpenidClient => OpenidClient(filled).render(),
+        Software::Curl if found.kind == Kind::Service => Curl(filled).render(),
+        Software::Curl => return refused("With curl only a service gets its tokens: people need a browser."),
+        Software::Authlib if found.kind == Kind::Browser => {
+            return refused("Authlib does not run in a browser. openid-client does.");
+        }
         Software::Authlib => Authlib(filled).render(),
-        Software::ModAuthOpenidc if !traits.has_secret => {
-            return refused("mod_auth_openidc keeps a secret: add the application as one of kind web.");
+        Software::ModAuthOpenidc if found.kind != Kind::Web => {
+            return refused(
+                "mod_auth_openidc signs people in to a site: add the application as one of kind web.",
+            );
         }
         Software::ModAuthOpenidc => ModAuthOpenidc(filled).render(),
         _ => {

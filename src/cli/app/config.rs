@@ -33,6 +33,8 @@ pub(crate) enum Software {
     /// Apache, with mod_auth_openidc.
     #[value(name = "mod_auth_openidc")]
     ModAuthOpenidc,
+    /// The command curl, for a service.
+    Curl,
 }
 
 /// What the gate reads of a visitor's own request: a proxy that passes no other header on to it passes these.
@@ -172,7 +174,7 @@ pub(super) fn print(
         Software::Traefik => Traefik(filled).render(),
         Software::Apache => Apache(filled).render(),
         Software::Envoy => Envoy(filled).render(),
-        Software::OpenidClient | Software::Authlib | Software::ModAuthOpenidc => {
+        Software::OpenidClient | Software::Authlib | Software::ModAuthOpenidc | Software::Curl => {
             return refused(format!("{} is a gate: a proxy asks for it.", found.host));
         }
     };

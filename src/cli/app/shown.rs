@@ -51,6 +51,23 @@ pub(super) fn needs_of(conn: &mut Conn, needs: &Needs) -> Result<Value> {
     }))
 }
 
+/// Says what a person needs. `members`: as [`needs_of`] has them.
+pub(super) fn needs_in_words(needs: &Needs, members: &Value) {
+    let factor = if needs.second_factor { ", a second factor" } else { "" };
+    let max_age = needs.max_age.map(|seconds| format!(", a sign-in at most {seconds} seconds old"));
+    say!("  needs a confirmed address{factor}{}", max_age.unwrap_or_default());
+    say!("  members of: {}", list(members));
+}
+
+fn list(value: &Value) -> String {
+    match value.as_array() {
+        Some(words) if !words.is_empty() => {
+            words.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
+        }
+        _ => "none".to_owned(),
+    }
+}
+
 /// Whether it is in use, and who asked.
 pub(super) fn state(found: &Application) -> String {
     match (found.disabled_at, &found.asked) {
@@ -68,18 +85,9 @@ pub(super) async fn show(app: &App, found: Application, as_json: bool) -> Outcom
         say!("{told}");
         return Ok(());
     }
-    let list = |value: &Value| match value.as_array() {
-        Some(words) if !words.is_empty() => {
-            words.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
-        }
-        _ => "none".to_owned(),
-    };
     say!("{}  {}  {}", found.kind, found.host, found.name);
     say!("  {}, added {}", state(&found), found.created_at.iso());
-    let factor = if found.needs.second_factor { ", a second factor" } else { "" };
-    let max_age = found.needs.max_age.map(|seconds| format!(", a sign-in at most {seconds} seconds old"));
-    say!("  needs a confirmed address{factor}{}", max_age.unwrap_or_default());
-    say!("  members of: {}", list(&told["needs"]["members"]));
+    needs_in_words(&found.needs, &told["needs"]["members"]);
     say!("  open paths: {}", list(&told["open"]));
     say!("  headers: {}, the user by {}", found.settings.style, found.settings.user);
     say!("  API keys: {}", if found.settings.takes_keys { "taken" } else { "not taken" });

@@ -100,7 +100,7 @@ pub(crate) async fn create(
         .await?;
     let message = "Your address is changed. Every other device is signed out.";
     match issued {
-        Some(issued) => Ok(Reply::done("/me", message).with("emailVerified", true)?.signed_in(issued)),
+        Some(issued) => Ok(Reply::on_saying(None, message).with("emailVerified", true)?.signed_in(issued)),
         None => Reply::done("/login", "The address is changed. Sign in with it.").with("emailVerified", true),
     }
 }

@@ -4,7 +4,7 @@ use actix_web::web::Data;
 use askama::Template;
 use serde::{Deserialize, Serialize};
 
-use super::{SentPage, way_on};
+use super::SentPage;
 use crate::{
     accounts::{
         authentication::{self, Event, SignInOutcome},
@@ -26,8 +26,8 @@ use crate::{
     },
     secret::Secret,
     web::{
-        Client, Input, MagicLinkRequester, MaybeUser, Query, Reply, magic_link_cookie::MagicLinkState,
-        pending::SIGN_IN_EXPIRED, views::UserView,
+        Client, Input, MagicLinkRequester, MaybeUser, Query, Reply, local_path,
+        magic_link_cookie::MagicLinkState, pending::SIGN_IN_EXPIRED, views::UserView,
     },
 };
 
@@ -102,7 +102,7 @@ pub(crate) async fn open(
         // Opened again in the browser that it let in.
         let again = token.used_at.is_some() && is_here;
         return if again {
-            Ok(Reply::go(way_on(token.claim.next.as_deref())))
+            Ok(Reply::on(local_path(token.claim.next.as_deref())))
         } else {
             Err(DEAD_MAGIC_LINK.error())
         };
@@ -219,10 +219,10 @@ fn establish_session(
 
 fn welcome(browser: &MagicLinkRequester, entered: Entered) -> Result<Reply> {
     browser.forget();
-    let next = way_on(entered.next.as_deref());
+    let next = local_path(entered.next.as_deref());
     let reply = match entered.is_verified {
-        false => Reply::go(next),
-        true => Reply::done(
+        false => Reply::on(next),
+        true => Reply::on_saying(
             next,
             "Your address is confirmed, and you are signed in. The password that this account was made with is \
              gone: it may have been someone else's. Set your own under Sign-in & security.",

@@ -12,7 +12,7 @@ use crate::{
     error::Result,
     oauth::{AuthorizationRequest, Refused, ResponseMode},
     urls,
-    web::{Reply, headers::policy_with_form_to},
+    web::{Reply, headers::policy_with_form_elsewhere},
 };
 
 /// The last page here. Behind a form, a redirect to another site would be held against the policy for forms of its page (CSP 3
@@ -44,6 +44,8 @@ pub(super) enum Way {
     Redirect,
     /// It may come from a form of this site.
     Page,
+    /// The same, and its person said no.
+    Back,
 }
 
 /// What an answer says beside `state` and `iss`.
@@ -89,21 +91,18 @@ pub(super) fn send(
 ) -> Result<HttpResponse> {
     let name = name.to_owned();
     if request.response_mode == ResponseMode::FormPost {
-        let policy = url::Url::parse(&request.redirect_uri).ok().and_then(|to| policy_with_form_to(&to));
         let page =
             FormPostPage { action: request.redirect_uri.clone(), fields: fields(app, request, says), name };
         let mut answer = Reply::page(page).respond_to(req).map_into_boxed_body();
-        if let Some(policy) = policy {
-            answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
-        }
+        answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy_with_form_elsewhere());
         return Ok(answer);
     }
     let location = location(app, request, says);
     Ok(match way {
         Way::Redirect => see_other(&location),
-        Way::Page => {
-            let page = ContinuePage { location, name, heading: "You are signed in" };
-            Reply::page(page).respond_to(req).map_into_boxed_body()
+        Way::Page | Way::Back => {
+            let heading = if way == Way::Page { "You are signed in" } else { "You go back" };
+            Reply::page(ContinuePage { location, name, heading }).respond_to(req).map_into_boxed_body()
         }
     })
 }

@@ -17,13 +17,10 @@ use crate::{
     app::App,
     error::{Error, Particulars, Result},
     jobs::signing_keys,
-    model::{
-        application::client::Client,
-        token::{self, AskedFor},
-    },
+    model::{application::client::Client, token::AskedFor},
     oauth::{AuthorizationRequest, Code, Prompt, Refused, ResponseMode, parameters, read_hint},
     urls,
-    web::{Client as Browser, MaybeUser},
+    web::{Client as Browser, MaybeUser, forwarded},
 };
 
 /// What a browser brought.
@@ -75,7 +72,7 @@ pub(crate) async fn show(
             client::log_refusal(refused);
             answer::refused(refused)
         }
-        _ => return keep(&app, asking).await,
+        (step, _) => return keep(&app, asking, step.is_none().then_some(browser.ip.as_str())).await,
     };
     answer::send(&req, &app, &asking.request, says, (&name, Way::Redirect))
 }
@@ -94,14 +91,15 @@ fn silence(step: Option<Step>) -> Refused {
 
 /// `POST /oauth/authorize`: kept, and gone on with by a GET, to which the browser brings its cookie.
 pub(crate) async fn park(req: HttpRequest, form: Form, app: Data<App>) -> Result<HttpResponse> {
+    let again =
+        urls::with_query("/oauth/authorize", form.0.iter().map(|(name, value)| (name.as_str(), value)));
     match read(form.0, &app).await? {
-        // Whether it asks for silence is looked at where the cookie is: see `show`.
-        Brought::Request(asking) if asking.request.has(Prompt::None) => {
-            let refused = Refused::new(Code::InteractionRequired, "Ask for silence with GET.");
-            let name = &asking.client.name;
-            answer::send(&req, &app, &asking.request, answer::refused(refused), (name, Way::Redirect))
+        // Who is there is looked at where the cookie is.
+        Brought::Request(asking) if asking.request.has(Prompt::None) => Ok(answer::see_other(&again)),
+        Brought::Request(asking) => {
+            let ip = forwarded::ip(&req).map(|ip| ip.to_string()).unwrap_or_default();
+            keep(&app, *asking, Some(&ip)).await
         }
-        Brought::Request(asking) => keep(&app, *asking).await,
         Brought::Wrong(wrong, refused) => {
             let (request, name) = *wrong;
             answer::send(&req, &app, &request, answer::refused(refused), (&name, Way::Redirect))
@@ -109,11 +107,11 @@ pub(crate) async fn park(req: HttpRequest, form: Form, app: Data<App>) -> Result
     }
 }
 
-/// Keeps a request while something is asked.
-async fn keep(app: &App, asking: Asking) -> Result<HttpResponse> {
+/// Keeps a request while something is asked; of a `stranger` at this address so many.
+async fn keep(app: &App, asking: Asking, stranger: Option<&str>) -> Result<HttpResponse> {
     let at = app.now().unix();
-    let kept = AskedFor { request: asking.request, at };
-    let secret = app.write(move |tx| token::issue_unowned::<token::AuthorizeRequest>(tx, &kept)).await?;
+    let (kept, stranger) = (AskedFor { request: asking.request, at }, stranger.map(str::to_owned));
+    let secret = app.write(move |tx| authorization::keep_request(tx, &kept, stranger.as_deref())).await?;
     Ok(answer::see_other(&urls::with_query("/oauth/continue", [("request", secret.reveal())])))
 }
 

@@ -80,6 +80,14 @@ pub(super) async fn authenticated(
     Ok(if is_right { Ok(found) } else { Err(UNKNOWN) })
 }
 
+/// Nothing was sent that could be refused: no code in the challenge (RFC 6750 §3.1).
+pub(super) fn token_missing() -> HttpResponse {
+    let refused = Refused::new(Code::InvalidToken, "No access token was sent.");
+    let mut answer = refusal(refused);
+    answer.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
+    answer
+}
+
 /// A refusal as JSON (RFC 6749 §5.2).
 pub(super) fn refusal(refused: Refused) -> HttpResponse {
     log_refusal(refused);

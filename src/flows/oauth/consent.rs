@@ -1,5 +1,6 @@
 //! Somebody says whether an application may know who they are, and which account that is to be.
 
+use actix_session::SessionExt;
 use actix_web::{HttpRequest, HttpResponse, Responder, web::Data};
 use askama::Template;
 use serde::{Deserialize, Serialize};
@@ -18,13 +19,16 @@ use crate::{
     app::App,
     error::{Error, Errors, Result},
     model::{
+        application::client::Client,
         audit, session,
         token::{self, AuthorizeRequest},
     },
     oauth::{Code, Refused, Scopes},
     secret::Secret,
     urls,
-    web::{Authenticated, Client as Browser, CurrentUser, Input, Query, Reply},
+    web::{
+        Authenticated, Client as Browser, CurrentUser, Input, MaybeUser, Query, Reply, pending_authorization,
+    },
 };
 
 /// What is asked.
@@ -69,7 +73,7 @@ pub(crate) async fn show(me: CurrentUser, query: Query<Waiting>, app: Data<App>)
         None => url.host_str().map(str::to_owned),
     });
     Ok(Reply::page(ConsentPage {
-        allows: in_words(&asking.scopes()),
+        allows: in_words(&asking.scopes(), &asking.client),
         expects: proceed::hint(&asking)
             .filter(|hint| !hint.eq_ignore_ascii_case(me.user.email.spelled()))
             .map(str::to_owned),
@@ -83,7 +87,7 @@ pub(crate) async fn show(me: CurrentUser, query: Query<Waiting>, app: Data<App>)
 }
 
 /// In the order of [`Scopes::KNOWN`], with the application's own before the last, which is about all of them.
-fn in_words(scopes: &Scopes) -> Vec<String> {
+pub(super) fn in_words(scopes: &Scopes, client: &Client) -> Vec<String> {
     let known = |scope: &str| Scopes::KNOWN.iter().position(|(known, _)| *known == scope);
     let last = Scopes::KNOWN.len() - 1;
     let mut words: Vec<(usize, String)> = scopes
@@ -91,7 +95,13 @@ fn in_words(scopes: &Scopes) -> Vec<String> {
         .map(|scope| match known(scope) {
             Some(place) if place == last => (last + 1, Scopes::KNOWN[place].1.to_owned()),
             Some(place) => (place, Scopes::KNOWN[place].1.to_owned()),
-            None => (last, format!("its own permission {scope}")),
+            None => match client.settings.scope_words.get(scope) {
+                Some(words) => (last, words.clone()),
+                None => {
+                    let words = Scopes::words(scope).map(str::to_owned);
+                    (last, words.unwrap_or_else(|| format!("its own permission {scope}")))
+                }
+            },
         })
         .collect();
     words.sort();
@@ -112,12 +122,7 @@ pub(crate) async fn create(
     let asking = proceed::waiting(&app, &secret).await?;
     match form.decision.as_str() {
         "allow" => allow(&req, &app, &me, asking, secret, &browser).await,
-        "deny" => {
-            app.write(move |tx| token::redeem_unowned(tx, &secret)).await?;
-            let denied = Refused::new(Code::AccessDenied, "They said no.");
-            let name = asking.client.name.clone();
-            answer::send(&req, &app, &asking.request, answer::refused(denied), (&name, Way::Page))
-        }
+        "deny" => deny(&req, &app, asking, secret).await,
         "switch" => {
             let (actor, user, id) = (me.actor(), me.user.id.clone(), me.session.id.clone());
             app.write(move |tx| {
@@ -131,6 +136,38 @@ pub(crate) async fn create(
         }
         _ => Err(Error::Invalid(Errors::one("decision", "Write allow, deny or switch."))),
     }
+}
+
+/// `POST /oauth/cancel`: whoever is on the way to an application, signed in or not, goes back to it with a no.
+pub(crate) async fn cancel(
+    _: MaybeUser,
+    Input(form): Input<Form>,
+    req: HttpRequest,
+    app: Data<App>,
+) -> Result<HttpResponse> {
+    let Some(secret) = form.request.filter(|secret| !secret.reveal().is_empty()) else {
+        return Err(Error::Invalid(Errors::one("request", "Send the request that is to be answered.")));
+    };
+    match proceed::waiting(&app, &secret).await {
+        Ok(asking) => deny(&req, &app, asking, secret).await,
+        Err(error) => {
+            pending_authorization::forget(&req.get_session(), secret.reveal());
+            Err(error)
+        }
+    }
+}
+
+async fn deny(
+    req: &HttpRequest,
+    app: &App,
+    asking: Asking,
+    secret: Secret<AuthorizeRequest>,
+) -> Result<HttpResponse> {
+    pending_authorization::forget(&req.get_session(), secret.reveal());
+    app.write(move |tx| token::redeem_unowned(tx, &secret)).await?;
+    let denied = Refused::new(Code::AccessDenied, "They said no.");
+    let name = asking.client.name.clone();
+    answer::send(req, app, &asking.request, answer::refused(denied), (&name, Way::Back))
 }
 
 async fn allow(

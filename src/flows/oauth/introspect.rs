@@ -55,7 +55,7 @@ async fn told(req: &HttpRequest, form: &BTreeMap<String, String>, app: &App) -> 
     let grace = app.config().lifetimes.refresh_grace;
     let found = app.read(move |conn| match &access {
         Some(claims) if is_concerned(&client, claims) => {
-            let scopes = match &claims.sid {
+            let scopes = match &claims.grant {
                 Some(_) => grants::of_token(conn, claims, &site, now)?.map(|(grant, _)| grant.scopes),
                 None => clients::called(conn, &claims.client_id)?.and_then(|own| own_scopes(&own, claims, &site)),
             };
@@ -70,7 +70,7 @@ async fn told(req: &HttpRequest, form: &BTreeMap<String, String>, app: &App) -> 
                     let (token, grant, user) = *fresh;
                     Some(json!({
                         "active": true, "token_type": "refresh_token", "client_id": client.client_id, "sub": user.id,
-                        "scope": grant.scopes, "exp": token.expires_at.unix(), "iss": site, "sid": grant.id,
+                        "scope": grant.scopes, "exp": token.expires_at.unix(), "iss": site, "sid": grant.sid(),
                     }))
                 }
                 _ => None,
@@ -95,7 +95,9 @@ fn own_scopes(own: &Client, claims: &AccessClaims, site: &str) -> Option<String>
 
 fn of_access_token(claims: &AccessClaims, scopes: &str) -> Value {
     let mut told = json!(claims);
-    told["scope"] = scopes.into();
+    if !scopes.is_empty() {
+        told["scope"] = scopes.into();
+    }
     told["active"] = true.into();
     told["token_type"] = "Bearer".into();
     told

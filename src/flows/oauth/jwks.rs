@@ -10,6 +10,5 @@ pub(crate) async fn show(app: Data<App>) -> Result<HttpResponse> {
     let ring = signing_keys::ring(&app).await?;
     Ok(HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "public, max-age=3600"))
-        .insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
         .json(json!({ "keys": ring.published })))
 }

@@ -1,5 +1,6 @@
 //! Where sign-in, step-up and set-up come back to, with the request that waits, until it is answered.
 
+use actix_session::SessionExt;
 use actix_web::{HttpRequest, HttpResponse, Responder, http::StatusCode, web::Data};
 use askama::Template;
 use serde::{Deserialize, Serialize};
@@ -22,12 +23,15 @@ use crate::{
     error::{Error, Particulars, Result},
     model::{
         application,
-        token::{self, AuthorizeRequest},
+        token::{self, AuthorizeRequest, Purpose},
     },
     oauth::{Code, Refused},
     secret::Secret,
     urls,
-    web::{Authenticated, Client as Browser, MaybeUser, Query, Reply, negotiation},
+    web::{
+        Authenticated, Client as Browser, MaybeUser, Query, Reply, negotiation,
+        pending_authorization::{self, PendingAuthorization},
+    },
 };
 
 /// Which request.
@@ -60,7 +64,19 @@ pub(crate) async fn show(
     app: Data<App>,
 ) -> Result<HttpResponse> {
     let secret = query.into_inner().request.ok_or(Error::DeadLink)?;
-    let asking = waiting(&app, &secret).await?;
+    let asking = match waiting(&app, &secret).await {
+        Ok(asking) => asking,
+        Err(error) => {
+            pending_authorization::forget(&req.get_session(), secret.reveal());
+            return Err(error);
+        }
+    };
+    if browser.is_navigation && negotiation::wants_html(req.headers()) {
+        let at = asking.at.unwrap_or_else(|| app.now());
+        let until = at + AuthorizeRequest::life(&app.config().lifetimes);
+        let pending = PendingAuthorization::new(secret.reveal(), &asking.client.name, until);
+        pending.remember(&req.get_session());
+    }
     let Some(me) = visitor.signed_in() else {
         return match hint(&asking) {
             Some(hint) if negotiation::wants_html(req.headers()) => {
@@ -153,6 +169,7 @@ pub(super) async fn finish(
         Err(Error::DeadLink) => return Err(over(app, &secret).await?),
         code => code?,
     };
+    pending_authorization::forget(&req.get_session(), secret.reveal());
     let says = vec![("code", code.reveal().to_owned())];
     answer::send(req, app, &asking.request, says, (&asking.client.name, Way::Page))
 }

@@ -6,17 +6,16 @@ use actix_web::{HttpRequest, HttpResponse, web::Data};
 
 use super::{
     client::{self, Told},
-    cors,
     form::Form,
 };
 use crate::{
-    accounts::grants,
+    accounts::token_exchange,
     app::App,
     db::Conn,
     error::Result,
     ids::{GrantId, Id},
     jobs::signing_keys,
-    model::{audit::Actor, refresh_token},
+    model::refresh_token,
     oauth::{Code, Refused, parameters, read_access_token},
     secret::digest,
 };
@@ -28,11 +27,10 @@ pub(crate) async fn create(req: HttpRequest, form: Form, app: Data<App>) -> Resu
         Ok(form) => revoked(&req, &form, &app).await?,
         Err(refused) => Err(refused),
     };
-    let answer = match told {
+    Ok(match told {
         Ok(()) => HttpResponse::Ok().finish(),
         Err(refused) => client::refusal(refused),
-    };
-    cors::allow(&req, &app, answer).await
+    })
 }
 
 async fn revoked(req: &HttpRequest, form: &BTreeMap<String, String>, app: &App) -> Result<Told<()>> {
@@ -47,18 +45,13 @@ async fn revoked(req: &HttpRequest, form: &BTreeMap<String, String>, app: &App) 
     let access = read_access_token(&token, &ring.known, &app.config().site.origin(), now.unix());
     let rests_on = move |conn: &mut Conn| -> Result<Option<GrantId>> {
         Ok(match access {
-            Some(claims) => claims.sid.map(|sid| Id::from_text(sid.as_str())),
+            Some(claims) => claims.grant.map(|grant| Id::from_text(grant.as_str())),
             None => refresh_token::find(conn, &digest(&token))?.map(|found| found.grant_id),
         })
     };
     app.write(move |tx| {
         let Some(id) = rests_on(tx.conn)? else { return Ok(()) };
-        match grants::held(tx.conn, &id, tx.now)? {
-            Some((found, user)) if found.application_id == client.id => {
-                grants::end(tx, &Actor::user(&user.id), &found, "revoked_by_application").map(drop)
-            }
-            _ => Ok(()),
-        }
+        token_exchange::revoke(tx, &client, &id)
     })
     .await?;
     Ok(Ok(()))

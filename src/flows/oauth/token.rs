@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use super::{
     client::{self, Told},
-    cors,
     form::Form,
 };
 use crate::{
     accounts::{
+        device_grants,
         grants::claims_of,
         signing_keys::Ring,
         token_exchange::{self, Presented, Redeemed, Rotated},
@@ -37,11 +37,10 @@ pub(crate) async fn create(req: HttpRequest, form: Form, app: Data<App>) -> Resu
         Ok(form) => answer(&req, &form, &app).await?,
         Err(refused) => Err(refused),
     };
-    let answer = match told {
+    Ok(match told {
         Ok(tokens) => HttpResponse::Ok().json(tokens),
         Err(refused) => client::refusal(refused),
-    };
-    cors::allow(&req, &app, answer).await
+    })
 }
 
 async fn answer(req: &HttpRequest, form: &BTreeMap<String, String>, app: &App) -> Result<Told<Value>> {
@@ -54,64 +53,60 @@ async fn answer(req: &HttpRequest, form: &BTreeMap<String, String>, app: &App) -
         Err(refused) => return Ok(Err(refused)),
     };
     let site = app.config().site.origin();
-    if form.get("resource").is_some_and(|asked| client.audience(Some(asked), &site).is_none()) {
-        return Ok(Err(Refused::new(Code::InvalidTarget, "This application may not ask for that resource.")));
-    }
+    // It narrows what there is, or is refused (RFC 8707 §2.2).
+    let resource = match form.get("resource").map(|asked| client.audience(Some(asked), &site)) {
+        Some(None) => {
+            let refused =
+                Refused::new(Code::InvalidTarget, "This application may not ask for that resource.");
+            return Ok(Err(refused));
+        }
+        Some(found) => found,
+        None => None,
+    };
     let ring = signing_keys::ring(app).await?;
     match (request, client.kind.traits().signs_in) {
         (TokenRequest::Code { code, redirect_uri, verifier }, Some(_)) => {
             let code = Secret::<AuthorizationCode>::from_text(code);
-            by_code(app, &ring, client, code, redirect_uri, verifier).await
+            by_code(app, &ring, client, (code, redirect_uri, verifier, resource)).await
         }
         (TokenRequest::Refresh { token, scope }, Some(_)) => {
-            by_refresh_token(app, &ring, client, Secret::from_text(token), scope).await
+            by_refresh_token(app, &ring, client, Secret::from_text(token), (scope, resource)).await
         }
-        (TokenRequest::Client { scope }, None) => for_itself(app, &ring, &client, scope),
+        (TokenRequest::Device { code }, Some(_)) => {
+            let (asking, secret) = (client.clone(), Secret::from_text(code));
+            let redeemed = app.write(move |tx| device_grants::poll(tx, &asking, &secret)).await?;
+            redeemed.map_or_else(|refused| Ok(Err(refused)), |redeemed| first(app, &ring, &client, redeemed))
+        }
+        (TokenRequest::Client { scope }, None) => for_itself(app, &ring, &client, (scope, resource)),
         _ => {
             Ok(Err(Refused::new(Code::UnauthorizedClient, "An application of this kind gets no tokens so.")))
         }
     }
 }
 
+/// A code, where it went, the secret behind its challenge, and for whom the access token is to be.
+type Presents = (Secret<AuthorizationCode>, Option<String>, Option<String>, Option<String>);
+
 async fn by_code(
     app: &App,
     ring: &Ring,
     client: Client,
-    code: Secret<AuthorizationCode>,
-    redirect_uri: Option<String>,
-    verifier: Option<String>,
+    (code, redirect_uri, verifier, resource): Presents,
 ) -> Result<Told<Value>> {
     let asking = client.clone();
     let redeemed = app
         .write(move |tx| {
-            token_exchange::redeem_code(tx, &asking, &code, redirect_uri.as_deref(), verifier.as_deref())
+            let (uri, verifier) = (redirect_uri.as_deref(), verifier.as_deref());
+            token_exchange::redeem_code(tx, &asking, &code, uri, verifier, resource.as_deref())
         })
         .await?;
-    let redeemed = match redeemed {
-        Ok(redeemed) => redeemed,
-        Err(refused) => return Ok(Err(refused)),
-    };
-    let Redeemed { grant, user, sid, scopes, nonce, refresh } = redeemed;
-    let access_token = access_token(app, ring, &client, &grant, &user, &scopes)?;
-    let mut told = told(app, &access_token, &grant, &scopes);
-    if scopes.has("openid") {
-        let now = app.now();
-        let claims = IdClaims {
-            iss: app.config().site.origin(),
-            sub: user.id.to_string(),
-            aud: client.client_id.clone(),
-            exp: (now + app.config().lifetimes.id_token).unix(),
-            iat: now.unix(),
-            auth_time: grant.auth_time.unix(),
-            acr: grant.acr.clone(),
-            amr: grant.amr.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect(),
-            sid: sid.to_string(),
-            nonce,
-            at_hash: None,
-            person: claims_of(&user, &scopes),
-        };
-        told["id_token"] = claims.sign(ring.key(client.settings.sign_with)?, &access_token)?.into();
-    }
+    redeemed.map_or_else(|refused| Ok(Err(refused)), |redeemed| first(app, ring, &client, redeemed))
+}
+
+/// The first tokens of a grant.
+fn first(app: &App, ring: &Ring, client: &Client, redeemed: Redeemed) -> Result<Told<Value>> {
+    let Redeemed { grant, user, scopes, nonce, refresh } = redeemed;
+    let mut told = tokens(app, ring, client, (&grant, &user, &scopes), nonce)?;
     if let Some((secret, ends_at)) = refresh {
         add_refresh_token(&mut told, &secret, ends_at, app.now());
     }
@@ -119,12 +114,12 @@ async fn by_code(
 }
 
 /// The next tokens. They are made before it is known whether they count, so that no connection is held meanwhile.
-async fn by_refresh_token(
+pub(super) async fn by_refresh_token(
     app: &App,
     ring: &Ring,
     client: Client,
     secret: Secret<RefreshSecret>,
-    scope: Option<Scopes>,
+    (scope, resource): (Option<Scopes>, Option<String>),
 ) -> Result<Told<Value>> {
     const INVALID: Refused = Refused::new(
         Code::InvalidGrant,
@@ -145,6 +140,9 @@ async fn by_refresh_token(
         Some(Presented::Copied(_)) => None,
         Some(Presented::Fresh(fresh)) => {
             let (_, grant, user) = *fresh;
+            if resource.is_some_and(|asked| asked != grant.audience) {
+                return Ok(Err(token_exchange::RESOURCE_OTHER));
+            }
             let scopes = match scope {
                 Some(asked) if !grant.scopes().cover(&asked) => {
                     return Ok(Err(Refused::new(Code::InvalidScope, "That is more than was allowed.")));
@@ -153,8 +151,7 @@ async fn by_refresh_token(
                 None => grant.scopes(),
             };
             let next = refresh_token::make(&app.config().token_prefix)?;
-            let access_token = access_token(app, ring, &client, &grant, &user, &scopes)?;
-            told = self::told(app, &access_token, &grant, &scopes);
+            told = tokens(app, ring, &client, (&grant, &user, &scopes), None)?;
             let idle_end = app.now() + app.config().lifetimes.refresh_idle;
             add_refresh_token(&mut told, &next, token_exchange::ends_at(&grant, idle_end), app.now());
             Some((next, told.to_string()))
@@ -174,7 +171,12 @@ async fn by_refresh_token(
 }
 
 /// A token for the application itself (RFC 6749 §4.4).
-fn for_itself(app: &App, ring: &Ring, client: &Client, scope: Option<Scopes>) -> Result<Told<Value>> {
+fn for_itself(
+    app: &App,
+    ring: &Ring,
+    client: &Client,
+    (scope, resource): (Option<Scopes>, Option<String>),
+) -> Result<Told<Value>> {
     let own = Scopes::parse(&client.settings.scopes.join(" ")).unwrap_or_default();
     let scopes = scope.unwrap_or_else(|| own.clone());
     if !own.cover(&scopes) {
@@ -184,7 +186,7 @@ fn for_itself(app: &App, ring: &Ring, client: &Client, scope: Option<Scopes>) ->
     let exp = now + app.config().lifetimes.access_token;
     let claims = AccessClaims {
         sub: client.client_id.clone(),
-        aud: vec![client.audience(None, &site).unwrap_or_else(|| site.clone())],
+        aud: vec![resource.or_else(|| client.audience(None, &site)).unwrap_or_else(|| site.clone())],
         iss: site,
         client_id: client.client_id.clone(),
         exp: exp.unix(),
@@ -194,14 +196,52 @@ fn for_itself(app: &App, ring: &Ring, client: &Client, scope: Option<Scopes>) ->
         auth_time: None,
         acr: None,
         sid: None,
+        grant: None,
     };
-    Ok(Ok(json!({
+    let mut told = json!({
         "access_token": claims.sign(ring.key(SigningAlgorithm::Es256)?)?, "token_type": "Bearer",
-        "expires_in": (exp - now).num_seconds(), "scope": scopes.text(),
-    })))
+        "expires_in": (exp - now).num_seconds(),
+    });
+    // Nothing is no scope (RFC 6749 §3.3).
+    if !claims.scope.is_empty() {
+        told["scope"] = claims.scope.into();
+    }
+    Ok(Ok(told))
 }
 
-fn access_token(
+/// What is answered to somebody's application: an access token, and with `openid` an ID token, at a refresh too (OpenID Connect
+/// Core 1.0 §12.2).
+fn tokens(
+    app: &App,
+    ring: &Ring,
+    client: &Client,
+    (grant, user, scopes): (&Grant, &User, &Scopes),
+    nonce: Option<String>,
+) -> Result<Value> {
+    let access_token = access_token(app, ring, client, grant, user, scopes)?;
+    let mut told = told(app, &access_token, grant, scopes);
+    if scopes.has("openid") {
+        let now = app.now();
+        let claims = IdClaims {
+            iss: app.config().site.origin(),
+            sub: user.id.to_string(),
+            aud: client.client_id.clone(),
+            exp: (now + app.config().lifetimes.id_token).unix(),
+            iat: now.unix(),
+            auth_time: grant.auth_time.unix(),
+            acr: grant.acr.clone(),
+            amr: grant.amr.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect(),
+            sid: grant.sid().to_string(),
+            nonce,
+            at_hash: None,
+            person: claims_of(user, scopes),
+        };
+        told["id_token"] = claims.sign(ring.key(client.settings.sign_with)?, &access_token)?.into();
+    }
+    Ok(told)
+}
+
+pub(super) fn access_token(
     app: &App,
     ring: &Ring,
     client: &Client,
@@ -226,7 +266,8 @@ fn access_token(
         scope: scopes.text(),
         auth_time: Some(grant.auth_time.unix()),
         acr: Some(grant.acr.clone()),
-        sid: Some(grant.id.to_string()),
+        sid: Some(grant.sid().to_string()),
+        grant: Some(grant.id.to_string()),
     };
     claims.sign(ring.key(SigningAlgorithm::Es256)?)
 }
@@ -235,14 +276,19 @@ fn access_ends_at(app: &App, grant: &Grant) -> Timestamp {
     grant.expires_at.min(app.now() + app.config().lifetimes.access_token)
 }
 
-fn told(app: &App, access_token: &str, grant: &Grant, scopes: &Scopes) -> Value {
+pub(super) fn told(app: &App, access_token: &str, grant: &Grant, scopes: &Scopes) -> Value {
     json!({
         "access_token": access_token, "token_type": "Bearer",
         "expires_in": (access_ends_at(app, grant) - app.now()).num_seconds(), "scope": scopes.text(),
     })
 }
 
-fn add_refresh_token(told: &mut Value, secret: &Secret<RefreshSecret>, ends_at: Timestamp, now: Timestamp) {
+pub(super) fn add_refresh_token(
+    told: &mut Value,
+    secret: &Secret<RefreshSecret>,
+    ends_at: Timestamp,
+    now: Timestamp,
+) {
     told["refresh_token"] = secret.reveal().into();
     told["refresh_expires_in"] = (ends_at - now).num_seconds().into();
 }

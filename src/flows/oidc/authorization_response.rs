@@ -190,5 +190,5 @@ async fn over(app: &App, browser: &Browser, state: Secret<OidcRequest>) -> Resul
     let asked = app.read(move |conn| token::claim(conn, &state)).await?;
     let asked = asked.filter(|asked| browser.binding.is_of(&asked.browser));
     let next = asked.map(|asked| oidc_request::next(&app.config().keys, &asked)).transpose()?.flatten();
-    Ok(Reply::go(next.unwrap_or_else(|| "/me".to_owned())))
+    Ok(Reply::on(next))
 }

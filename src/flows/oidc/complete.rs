@@ -168,8 +168,7 @@ fn let_in(
     next: Option<String>,
 ) -> Result<Reply> {
     app.metrics().provider_sign_in(provider, "success");
-    let to = next.unwrap_or_else(|| "/me".to_owned());
-    Ok(Reply::go(to).with("user", UserView::from(user))?.sign_in(outcome))
+    Ok(Reply::on(next).with("user", UserView::from(user))?.sign_in(outcome))
 }
 
 /// The provider told no address.

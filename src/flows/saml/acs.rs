@@ -271,7 +271,7 @@ pub(crate) struct RefusedQuery {
 pub(crate) async fn say_refused(visitor: MaybeUser, query: Query<RefusedQuery>) -> Result<Reply> {
     let RefusedQuery { reference, answered } = query.into_inner();
     if answered && visitor.signed_in().is_some() {
-        return Ok(Reply::go("/me"));
+        return Ok(Reply::on(None));
     }
     let is_number = |one: &String| one.len() <= 16 && one.bytes().all(|b| b.is_ascii_digit() || b == b'-');
     Ok(RefusedPage::reply(reference.filter(is_number)))

@@ -74,7 +74,7 @@ pub(crate) async fn complete(
     let (came, next) = match came {
         // Loaded again by whoever is in already.
         Err(Error::Refused(SSO_REFUSED, _)) if visitor.signed_in().is_some() => {
-            return Ok(Reply::go("/me").respond_to(&req).map_into_boxed_body());
+            return Ok(Reply::on(None).respond_to(&req).map_into_boxed_body());
         }
         came => came?,
     };

@@ -52,8 +52,7 @@ pub(crate) async fn create(
     app.metrics().second_factor(Some(Factor::Passkey), matches!(verdict, Ok(Verdict::Right { .. })));
     match verdict.map_err(ended)? {
         Verdict::Right { user, issued, .. } => {
-            let next = next.unwrap_or_else(|| "/me".to_owned());
-            let reply = Reply::go(&next).with("user", UserView::from(&*user))?.with("next", next)?;
+            let reply = Reply::on(next).telling_next().with("user", UserView::from(&*user))?;
             Ok(reply.signed_in(issued))
         }
         Verdict::Last => Err(SIGN_IN_EXPIRED.error()),

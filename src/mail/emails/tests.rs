@@ -115,6 +115,7 @@ fn all() -> Vec<Email> {
             .unwrap(),
         wrong_codes(&site, &ada, "Ada", "today", "Chrome on macOS").unwrap(),
         copied_sign_in(&site, &ada, "Ada", ("Notes", "today"), "t0ken").unwrap(),
+        offline_access(&site, &ada, "Ada", ("Notes", "today", "Chrome on macOS"), "t0ken").unwrap(),
         wrong_step_ups(&site, &ada, "Ada", "today", "Chrome on macOS").unwrap(),
         membership("today", MembershipChange::MadeOwner),
         membership("today", MembershipChange::Demoted { to: "Viewer" }),

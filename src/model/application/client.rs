@@ -1,6 +1,8 @@
 //! Applications that sign people in here by OpenID Connect, or act for themselves: clients, as the standards call them
 //! (RFC 6749 §2).
 
+use std::collections::BTreeMap;
+
 use chrono::TimeDelta;
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -58,12 +60,16 @@ pub(crate) struct ClientSettings {
     pub origins: Vec<String>,
     /// What it may ask for besides what this site knows by itself.
     pub scopes: Vec<String>,
+    /// What those allow, in words, where that was said.
+    pub scope_words: BTreeMap<String, String>,
     /// For whom its access tokens may be, the usual one first; this site where there is none.
     pub audiences: Vec<String>,
     /// How its ID tokens are signed.
     pub sign_with: SigningAlgorithm,
     /// Whether its requests need a code challenge.
     pub asks_pkce: bool,
+    /// Whether devices without a browser may ask for it (RFC 8628).
+    pub serves_devices: bool,
 }
 
 impl Default for ClientSettings {
@@ -75,9 +81,11 @@ impl Default for ClientSettings {
             backchannel_uri: None,
             origins: Vec::new(),
             scopes: Vec::new(),
+            scope_words: BTreeMap::new(),
             audiences: Vec::new(),
             sign_with: SigningAlgorithm::Rs256,
             asks_pkce: true,
+            serves_devices: false,
         }
     }
 }
@@ -177,7 +185,10 @@ impl Client {
             let is_known =
                 Scopes::KNOWN.iter().any(|(known, _)| *known == scope) && traits.signs_in.is_some();
             let is_own = self.settings.scopes.iter().any(|own| own == scope);
-            (is_known || is_own) && (scope != "offline_access" || traits.may_be_offline)
+            let is_of_site = self.settings.is_first_party
+                && traits.signs_in.is_some()
+                && Scopes::OF_SITE.iter().any(|(known, _)| *known == scope);
+            (is_known || is_own || is_of_site) && (scope != "offline_access" || traits.may_be_offline)
         })
     }
 
@@ -187,9 +198,20 @@ impl Client {
         let own = &self.settings.audiences;
         match resource {
             None => Some(own.first().map_or(site, String::as_str).to_owned()),
-            Some(asked) => (own.iter().any(|own| own == asked) || asked == site).then(|| asked.to_owned()),
+            Some(asked) => own
+                .iter()
+                .map(String::as_str)
+                .chain([site])
+                .find(|own| is_same(own, asked))
+                .map(str::to_owned),
         }
     }
+}
+
+/// Whether two resources are one: an address without a path is one with `/` (RFC 3986 §6.2.3).
+fn is_same(own: &str, asked: &str) -> bool {
+    own == asked
+        || asked.strip_suffix('/') == Some(own) && url::Url::parse(own).is_ok_and(|own| own.path() == "/")
 }
 
 /// The name in small letters and dashes, and six random characters: nothing in it is ever escaped.

@@ -79,30 +79,31 @@ pub(crate) fn revoke_relying_on(
     Ok(count)
 }
 
-/// Ends every session of `owner` that began with this passkey, but `keep`.
+/// Ends every session of `owner` that began with this passkey, but `keep`. Returns which.
 pub(crate) fn revoke_of_passkey(
     tx: &mut Tx,
     owner: &UserId,
     passkey: &PasskeyId,
     keep: Option<&SessionId>,
-) -> Result<usize> {
+) -> Result<Vec<SessionId>> {
     let relying =
         sessions::table.filter(sessions::user_id.eq(owner)).filter(sessions::passkey_id.eq(passkey));
-    Ok(diesel::delete(relying.filter(sessions::id.ne(kept(keep)))).execute(tx.conn)?)
+    let ended = diesel::delete(relying.filter(sessions::id.ne(kept(keep))));
+    Ok(ended.returning(sessions::id).load(tx.conn)?)
 }
 
-/// Ends every session of `owner` that began with this identity at a provider, but `keep`.
+/// Ends every session of `owner` that began with this identity at a provider, but `keep`. Returns which.
 pub(crate) fn revoke_of_identity(
     tx: &mut Tx,
     owner: &UserId,
     identity: &ProviderIdentityId,
     keep: Option<&SessionId>,
-) -> Result<usize> {
+) -> Result<Vec<SessionId>> {
     let came = sessions::table
         .filter(sessions::user_id.eq(owner))
         .filter(sessions::connection_id.eq(identity.as_str()))
         .filter(sessions::id.ne(kept(keep)));
-    Ok(diesel::delete(came).execute(tx.conn)?)
+    Ok(diesel::delete(came).returning(sessions::id).load(tx.conn)?)
 }
 
 /// How many sessions are live.

@@ -15,14 +15,14 @@ use super::{ADA, Notes, claims, part, text};
 use crate::harness::{PASSWORD, TestApp};
 
 /// An application that takes logout tokens, or answers as it is told to.
-struct Listener {
-    address: String,
+pub(super) struct Listener {
+    pub(super) address: String,
     status: Arc<Mutex<u16>>,
     heard: Arc<Mutex<Vec<String>>>,
 }
 
 impl Listener {
-    fn start() -> Self {
+    pub(super) fn start() -> Self {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://127.0.0.1:{}/gone", socket.local_addr().unwrap().port());
         let (status, heard) = (Arc::new(Mutex::new(200)), Arc::new(Mutex::new(Vec::new())));
@@ -55,7 +55,7 @@ impl Listener {
     }
 
     /// What it heard since it was asked last.
-    fn heard(&self) -> Vec<String> {
+    pub(super) fn heard(&self) -> Vec<String> {
         std::mem::take(&mut self.heard.lock().unwrap())
     }
 }

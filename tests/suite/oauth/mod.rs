@@ -3,11 +3,17 @@
 mod authorize;
 mod back_channel;
 mod commands;
+mod conformance;
+mod device;
+mod endings;
 mod keys;
 mod logout;
+mod on_the_way;
 mod refresh;
+mod session_tokens;
 mod still_allowed;
 mod tokens;
+mod wire;
 
 use actix_web::http::Method;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD, Engine};
@@ -121,6 +127,16 @@ pub async fn posts(program: &Visitor, path: &str, form: &[(&str, &str)]) -> Answ
 
 pub fn basic(id: &str, secret: &str) -> String {
     format!("Basic {}", BASE64_STANDARD.encode(format!("{id}:{secret}")))
+}
+
+/// Where a page leads on to by itself.
+pub fn leads_on(page: &Answer) -> String {
+    let (_, rest) = page
+        .body
+        .split_once("http-equiv=\"refresh\" content=\"0;url=")
+        .unwrap_or_else(|| panic!("{}", page.body));
+    let address = rest.split('"').next().unwrap();
+    address.replace("&#38;", "&").replace("&amp;", "&").replace("&#61;", "=")
 }
 
 /// A parameter of an address.

@@ -191,6 +191,7 @@ async fn an_application_reads_the_organisations_of_its_person_and_api_keys_case_
     let tokens = notes.tokens(&ada, &[("scope", "openid organisations")]).await;
     let told = notes.userinfo(&tokens).await.is(200).json();
     assert_eq!((&told["organisations"][0]["slug"], &told["email"]), (&json!("acme"), &Value::Null));
+    assert_eq!(told["organisations"][0]["name"], "Acme");
     let told = notes.introspects(&key).await;
     assert_eq!((&told["token_type"], &told["scope"]), (&json!("api_key"), &json!("account:read")));
     // Whose a key is does not concern an application of somebody else.

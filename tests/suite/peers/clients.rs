@@ -1,15 +1,17 @@
-//! Applications that are not ours, which sign people in here: the npm package openid-client, certified by the OpenID Foundation.
+//! Applications that are not ours, which sign people in here: of npm openid-client, certified by the OpenID Foundation, and
+//! oauth4webapi; of PyPI Authlib and oic. Each checks what it gets by itself.
 
 use std::{
     io::{BufRead, BufReader, Write},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use crate::{
     harness::{PASSWORD, TestApp, Visitor},
-    oauth::{Notes, REDIRECT_URI, told},
+    oauth::{Notes, REDIRECT_URI, leads_on, told},
 };
 
 /// An application that waits for its visitor.
@@ -27,22 +29,27 @@ impl Drop for Client {
 }
 
 impl Client {
-    /// Nothing where it is not on this machine.
+    /// One of tests/peers; nothing where it is not on this machine.
     #[expect(clippy::disallowed_methods, reason = "tests learn from the environment where they run")]
-    fn of(notes: &Notes) -> Option<Self> {
-        let Ok(modules) = std::env::var("PEER_MODULES") else {
+    fn of(notes: &Notes, script: &str) -> Option<Self> {
+        let setting = if script.ends_with(".py") { "CLIENTS_PYTHON" } else { "PEER_MODULES" };
+        let Ok(place) = std::env::var(setting) else {
             eprintln!(
-                "SKIPPED: PEER_MODULES is not set, so openid-client does not sign in; `bin/test peers` installs it"
+                "SKIPPED: {setting} is not set, so {script} does not sign in; `bin/test peers` installs it"
             );
             return None;
         };
         let asked = json!({
             "issuer": notes.app.base_url, "clientId": notes.client_id, "secret": notes.secret, "redirectUri": REDIRECT_URI,
         });
-        let mut process = Command::new("node")
-            .arg("tests/peers/openid-client.js")
+        let mut command = match setting {
+            "PEER_MODULES" => Command::new("node"),
+            _ => Command::new(&place),
+        };
+        let mut process = command
+            .arg(format!("tests/peers/{script}"))
             .arg(asked.to_string())
-            .env("NODE_PATH", modules)
+            .env("NODE_PATH", place)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -67,13 +74,6 @@ impl Client {
     }
 }
 
-/// Where a page leads on to.
-fn leads_on(page: &str) -> String {
-    let (_, rest) =
-        page.split_once("http-equiv=\"refresh\" content=\"0;url=").unwrap_or_else(|| panic!("{page}"));
-    rest.split('"').next().unwrap().replace("&#38;", "&")
-}
-
 async fn signs_in(notes: &Notes, browser: &Visitor, address: &str, secret: &str) -> String {
     let path = address.strip_prefix(notes.app.base_url.as_str()).unwrap_or_else(|| panic!("{address}"));
     let here = browser.get_once(path).await.is(303).location().unwrap().to_owned();
@@ -85,31 +85,37 @@ async fn signs_in(notes: &Notes, browser: &Visitor, address: &str, secret: &str)
     browser.post("/login/2fa", &form).await.goes_to(&next);
     let answer = browser.get_once(&next).await;
     if answer.status != 303 {
-        return leads_on(&answer.is(200).body);
+        return leads_on(&answer.is(200));
     }
     // Any program on the device could be at its address: it is asked about.
     let request = told(answer.location().unwrap(), "request").unwrap();
     let form = [("request", &*request), ("decision", "allow")];
-    leads_on(&browser.post("/oauth/consent", &form).await.is(200).body)
+    leads_on(&browser.post("/oauth/consent", &form).await.is(200))
+}
+
+/// Somebody signs in to an application with a password and a code: what it learned of them, and their browser.
+async fn learned(kind: &str, script: &str) -> Option<(Value, Notes, Visitor)> {
+    let notes = Notes::of(TestApp::today().await, kind, &[]);
+    let mut client = Client::of(&notes, script)?;
+    // Until the second code half a minute passes here, and a token is not of the future where it is read.
+    notes.app.wait(TimeDelta::seconds(-60));
+    let owner = notes.app.with_app("bob@example.com").await;
+    let browser = notes.app.browser();
+    let address = client.line();
+    let back = signs_in(&notes, &browser, &address, &owner.secret).await;
+    let learned = client.learns(&back);
+    let id = notes.app.user_id("bob@example.com").await;
+    let claims = &learned["claims"];
+    assert_eq!((&claims["sub"], &claims["acr"]), (&json!(id.as_str()), &json!("2fa")), "{script}");
+    assert_eq!(learned["userinfo"]["email"], "bob@example.com", "{script}");
+    assert_eq!(learned["isRotated"], true, "{script}");
+    Some((learned, notes, browser))
 }
 
 #[actix_web::test]
 async fn people_sign_in_to_openid_client_with_a_password_and_a_code() {
     for kind in ["web", "native"] {
-        let notes = Notes::of(TestApp::today().await, kind, &[]);
-        let Some(mut client) = Client::of(&notes) else { return };
-        let owner = notes.app.with_app("bob@example.com").await;
-        let browser = notes.app.browser();
-        let address = client.line();
-        let back = signs_in(&notes, &browser, &address, &owner.secret).await;
-        let learned = client.learns(&back);
-        let id = notes.app.user_id("bob@example.com").await;
-        assert_eq!(learned["claims"]["sub"], id.as_str());
-        assert_eq!(
-            (&learned["claims"]["acr"], &learned["userinfo"]["email"]),
-            (&json!("2fa"), &json!("bob@example.com"))
-        );
-        assert_eq!(learned["isRotated"], true);
+        let Some((learned, notes, browser)) = learned(kind, "openid-client.js").await else { return };
         if kind == "web" {
             assert_eq!(
                 (&learned["introspected"]["active"], &learned["revoked"]["active"]),
@@ -121,4 +127,25 @@ async fn people_sign_in_to_openid_client_with_a_password_and_a_code() {
         browser.get_once(logout).await.goes_to("/login");
         browser.get_once("/me").await.goes_to("/login?next=%2Fme");
     }
+}
+
+#[actix_web::test]
+async fn and_to_oauth4webapi_which_checks_each_answer_by_itself() {
+    for kind in ["web", "native"] {
+        let Some((learned, ..)) = learned(kind, "oauth4webapi.js").await else { return };
+        assert_eq!(learned["again"]["sid"], learned["claims"]["sid"]);
+    }
+}
+
+#[actix_web::test]
+async fn and_to_authlib() {
+    for kind in ["web", "native"] {
+        let Some((learned, ..)) = learned(kind, "authlib_client.py").await else { return };
+        assert_eq!((&learned["again"]["sub"], &learned["revoked"]), (&learned["claims"]["sub"], &json!(200)));
+    }
+}
+
+#[actix_web::test]
+async fn and_to_oic_which_posts_its_token_to_userinfo() {
+    learned("web", "oic_client.py").await;
 }

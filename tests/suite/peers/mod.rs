@@ -3,7 +3,9 @@
 //! defaults: SimpleSAMLphp, the npm package samlp, and pysaml2 from PyPI. `bin/test peers` installs them; where one is not, its
 //! tests say so and are skipped.
 
+mod apache;
 mod clients;
+mod compared;
 mod gate;
 mod ground;
 mod keys;

@@ -122,7 +122,7 @@ async fn it_goes_by_a_form_where_the_identity_provider_wants_that() {
     browser.post("/logout", &[]).await.goes_to(OFFER);
     let page = browser.post(OFFER, &[]).await.is(200);
     let page = page.says("action=\"https://idp.example/slo\"").says("signed out there and sent back");
-    assert!(page.header("content-security-policy").contains("form-action https://idp.example"));
+    assert!(!page.header("content-security-policy").contains("form-action"));
     let (_, relay_state) = page.body.split_once("name=\"RelayState\" value=\"").unwrap();
     let relay_state = relay_state.split_once('"').unwrap().0.to_owned();
     let (_, message) = page.body.split_once("name=\"SAMLRequest\" value=\"").unwrap();
