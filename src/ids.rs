@@ -148,6 +148,14 @@ pub(crate) mod of {
         SecurityChange,
         /// An invitation to an organisation.
         Invitation,
+        /// The directory of an organisation.
+        Directory,
+        /// A token of a directory.
+        DirectoryToken,
+        /// An entry of a directory.
+        DirectoryPerson,
+        /// A group of a directory.
+        DirectoryGroup,
         /// A note of an organisation.
         Note,
         /// An application.
@@ -199,6 +207,14 @@ pub(crate) type EmailId = Id<of::Email>;
 pub(crate) type SignInId = Id<of::SignIn>;
 /// The id of a change of how an account is held.
 pub(crate) type SecurityChangeId = Id<of::SecurityChange>;
+/// A directory's id.
+pub(crate) type DirectoryId = Id<of::Directory>;
+/// The id of a directory's token; not its secret.
+pub(crate) type DirectoryTokenId = Id<of::DirectoryToken>;
+/// The id of an entry of a directory.
+pub(crate) type DirectoryPersonId = Id<of::DirectoryPerson>;
+/// The id of a group of a directory.
+pub(crate) type DirectoryGroupId = Id<of::DirectoryGroup>;
 /// A note's id.
 pub(crate) type NoteId = Id<of::Note>;
 /// A node's id, new at each start.

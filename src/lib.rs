@@ -9,7 +9,7 @@
 //! | 5 | [`flows`]: verbs, which never know each other |
 //! | 4 | [`web`]: the vocabulary of HTTP: replies with two faces, inputs, guards, the one door |
 //! | 3 | [`accounts`]: use cases and policy, without HTTP; [`app`], [`jobs`], [`metrics`]: what a request may use; what runs by itself |
-//! | 2 | [`model`], [`saml`], [`oidc`], [`oauth`], [`webauthn`]: tables: rows and queries; SAML, OpenID Connect (as client, as provider) and passkeys on the wire |
+//! | 2 | [`model`], [`saml`], [`oidc`], [`oauth`], [`scim`], [`webauthn`]: tables: rows and queries; SAML, OpenID Connect (as client, as provider), SCIM and passkeys on the wire |
 //! | 1 | [`db`], [`mail`]: rows and emails; [`outbound`]: what is asked of the world |
 //! | 0 | [`clock`], [`config`], [`error`], [`ids`], [`kinds`], [`log`], [`secret`], [`urls`] |
 //!
@@ -73,6 +73,7 @@ mod oauth;
 )]
 mod oidc;
 pub mod saml;
+mod scim;
 mod webauthn;
 
 mod accounts;

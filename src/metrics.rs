@@ -34,6 +34,8 @@ pub(crate) struct Metrics {
     outbox_refused: IntGauge,
     lost_log_lines: IntCounter,
     csp_reports: IntCounter,
+    scim_passed_over: IntCounter,
+    directory_kept: IntCounter,
     hasher: HasherGauge,
 }
 
@@ -55,6 +57,16 @@ impl Metrics {
                 "Reports of browsers that a page wanted what its policy forbids",
             )?;
             registry.register(Box::new(reports.clone()))?;
+            let passed_over = IntCounter::new(
+                "vestibule_scim_passed_over_total",
+                "Attributes and members that directories sent and that are not kept",
+            )?;
+            registry.register(Box::new(passed_over.clone()))?;
+            let kept = IntCounter::new(
+                "vestibule_directory_kept_total",
+                "Times that an owner stayed one against their directory's word, because an organisation cannot do without",
+            )?;
+            registry.register(Box::new(kept.clone()))?;
             let gauge = |name: &str, help: &str| {
                 let gauge = IntGauge::new(name, help)?;
                 registry.register(Box::new(gauge.clone()))?;
@@ -122,6 +134,8 @@ impl Metrics {
                 )?,
                 lost_log_lines: lost,
                 csp_reports: reports,
+                scim_passed_over: passed_over,
+                directory_kept: kept,
                 seconds,
                 hasher,
                 registry: registry.clone(),
@@ -188,6 +202,12 @@ impl Metrics {
     /// Counts a browser's report of what a page's policy forbade.
     pub(crate) fn csp_report(&self) {
         self.csp_reports.inc();
+    }
+
+    /// Counts what a directory sent that is not kept, and owners who stay against its word.
+    pub(crate) fn directory(&self, passed_over: usize, kept: usize) {
+        self.scim_passed_over.inc_by(passed_over as u64);
+        self.directory_kept.inc_by(kept as u64);
     }
 
     /// Everything, in Prometheus's text format; without the outbox where it is not known.

@@ -4,9 +4,10 @@
 
 use crate::{
     accounts::{
-        api_keys, applications, authn_request, ceremony, clients, deletion, email_verification, factors,
-        invitations, organisation_deletion, organisation_policy, organisations, passkeys as account_passkeys,
-        policy, provider_identities, provider_sign_in, roles, session_tokens, sso_policy, step_up,
+        api_keys, applications, authn_request, ceremony, clients, deletion, directories, email_verification,
+        factors, invitations, organisation_deletion, organisation_policy, organisations,
+        passkeys as account_passkeys, policy, provider_identities, provider_sign_in, roles, session_tokens,
+        sso_policy, step_up,
     },
     error::{self, Error, Refusal},
     flows::{
@@ -15,6 +16,7 @@ use crate::{
     },
     jobs::issuers,
     model::{domain, passkey, user},
+    scim,
     web::{gate_request, link_token, origin, pending, plain_http, request_refused, token_in_use, visitor},
 };
 
@@ -59,6 +61,8 @@ const ALL: &[&[&Refusal]] = &[
     invitations::REFUSALS,
     api_keys::REFUSALS,
     applications::REFUSALS,
+    directories::REFUSALS,
+    scim::REFUSALS,
     gate::by_key::REFUSALS,
 ];
 

@@ -3,6 +3,7 @@
 mod elsewhere;
 mod entry;
 mod of_applications;
+mod of_directories;
 mod of_organisations;
 
 use std::{collections::BTreeMap, sync::OnceLock};
@@ -194,6 +195,7 @@ pub fn entries() -> Vec<Entry> {
         get("/static/{name}", "stylesheet, script, logo", assets::serve),
     ];
     entries.extend(of_applications::entries());
+    entries.extend(of_directories::entries());
     entries.extend(of_organisations::entries());
     entries.extend(development());
     entries
@@ -249,7 +251,8 @@ pub(crate) fn configure(service: &mut ServiceConfig) {
     let (patterns, literals): (Vec<_>, Vec<_>) =
         by_path.into_iter().partition(|(path, _)| path.contains('{'));
     for (path, routes) in literals.into_iter().chain(patterns) {
-        let resource = routes.into_iter().fold(web::resource(path), actix_web::Resource::route);
+        let resource = web::resource(of_directories::patterns(path));
+        let resource = routes.into_iter().fold(resource, actix_web::Resource::route);
         service.service(resource.default_service(web::to(wrong_method)));
     }
     service.default_service(web::to(nothing_here));
@@ -268,7 +271,8 @@ async fn wrong_method(req: HttpRequest) -> HttpResponse {
     });
     let mut answer = error_response::render(&req, &METHOD_NOT_ALLOWED.error());
     let pattern = req.match_pattern().unwrap_or_default();
-    if let Some(value) = allowed.get(pattern.as_str()).and_then(|methods| methods.parse().ok()) {
+    let pattern = pattern.strip_suffix('/').filter(|rest| !rest.is_empty()).unwrap_or(&pattern);
+    if let Some(value) = allowed.get(pattern).and_then(|methods| methods.parse().ok()) {
         answer.headers_mut().insert(header::ALLOW, value);
     }
     answer

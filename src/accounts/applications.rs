@@ -29,7 +29,7 @@ refusals! {
     APPLICATION_SECOND_FACTOR = (
         "second_factor_required", 403,
         "This application asks for two-step verification. Confirm it's you with a second step."
-    );
+    ).page("Two-step verification is needed", "/me/2fa", "Set up two-step verification");
 }
 
 /// [`APPLICATION_FORBIDDEN`] of this name.

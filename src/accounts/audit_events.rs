@@ -4,11 +4,12 @@
 
 use super::{
     api_keys, applications, authentication, clients, connections, containment, deletion, device_grants,
-    domains, email_change, email_verification, factor_reset, factors, grants, hand_over, identity_links,
-    limits, magic_link, members, offline_grants, open_invitations, organisation_audit, organisation_deletion,
-    organisation_names, organisations, passkeys, passwords, personal_data, policy_changes, profile,
-    provider_identities, provider_sign_in, recovery_codes, registration, roles, service_keys, session_cap,
-    session_tokens, sessions, setup_link, signing_keys, sso_policy, step_up, unverified_account,
+    directories, directory_groups, directory_people, domains, email_change, email_verification, factor_reset,
+    factors, grants, hand_over, identity_links, limits, magic_link, members, offline_grants,
+    open_invitations, organisation_audit, organisation_deletion, organisation_names, organisations, passkeys,
+    passwords, personal_data, policy_changes, profile, provider_identities, provider_sign_in, recovery_codes,
+    registration, roles, service_keys, session_cap, session_tokens, sessions, setup_link, signing_keys,
+    sso_policy, step_up, suspensions, unverified_account,
 };
 use crate::{
     db::Tx,
@@ -45,6 +46,10 @@ const ALL: &[&[EventKind]] = &[
     open_invitations::Event::KINDS,
     roles::Event::KINDS,
     hand_over::Event::KINDS,
+    directories::Event::KINDS,
+    directory_people::Event::KINDS,
+    directory_groups::Event::KINDS,
+    suspensions::Event::KINDS,
     connections::Event::KINDS,
     setup_link::Event::KINDS,
     domains::Event::KINDS,

@@ -124,6 +124,8 @@ pub(crate) fn cancel(tx: &mut Tx, actor: &Actor, user: &User) -> Result<bool> {
 pub(crate) fn cancel_by_link(tx: &mut Tx, actor: &Actor, secret: &Secret<CancelDeletion>) -> Result<UserId> {
     let waiting = token::peek(tx.conn, secret)?;
     let user = user::find_locked(tx, &waiting.user_id)?.ok_or(Error::DeadLink)?;
+    // Whom their organisation keeps out does not come back by a link from before.
+    user::ensure_not_suspended(&user)?;
     let (id, ()) = token::redeem(tx, secret)?;
     match cancel(tx, &actor.known_as(&id), &user)? {
         true => Ok(id),

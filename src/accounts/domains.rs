@@ -2,7 +2,7 @@
 
 use super::{
     sso_changes::{self, Target},
-    sso_policy,
+    sso_policy, suspensions,
 };
 use crate::{
     db::{Conn, Tx},
@@ -65,6 +65,7 @@ pub fn verify(tx: &mut Tx, actor: &Actor, domain: &Domain, by: &'static str) -> 
 pub(crate) fn note_gone(tx: &mut Tx, actor: &Actor, domain: &Domain) -> Result<Gone> {
     let gone = domain::note_gone(tx, domain)?;
     if gone == Gone::TooLong && domain::unverify(tx, domain)? {
+        suspensions::end_at_domain(tx, actor, &domain.organisation_id, &domain.name)?;
         let (organisation, name) = (domain.organisation_id.clone(), domain.name.clone());
         audit::record(tx, actor, None, Event::DomainUnverified { organisation, domain: name })?;
     }
@@ -143,6 +144,7 @@ pub(crate) fn remove(
     let found = domain::owned(tx.conn, organisation, id)?;
     sso_policy::ensure_can_do_without(tx.conn, &found)?;
     let domain = domain::remove(tx, organisation, id)?;
+    suspensions::end_at_domain(tx, actor, organisation, &domain.name)?;
     let event = Event::DomainRemoved { organisation: organisation.clone(), domain: domain.name.clone() };
     audit::record(tx, actor, None, event)?;
     if domain.is_enforced {

@@ -106,7 +106,8 @@ fn with_secret(
         .and(sessions::idle_expires_at.gt(now))
         .and(sessions::created_at.le(now.latest_start()))
         .and(sessions::locked_at.is_null());
-    let is_open = users::id.eq(sessions::user_id).and(users::locked_at.is_null());
+    let is_open =
+        users::id.eq(sessions::user_id).and(users::locked_at.is_null()).and(users::suspended_by.is_null());
     let found: Option<Found> = direct!(conn => applications::table
         .left_join(gate_sessions::table.on(is_here))
         .left_join(sessions::table.on(is_live))

@@ -62,6 +62,7 @@ pub(crate) fn held(conn: &mut Conn, id: &GrantId, now: Timestamp) -> Result<Opti
         .filter(rows::id.eq(id))
         .filter(rows::expires_at.gt(now))
         .filter(users::locked_at.is_null())
+        .filter(users::suspended_by.is_null())
         .filter(users::deletes_at.is_null())
         .filter(users::email_verified_at.is_not_null())
         .filter(applications::disabled_at.is_null())
@@ -144,7 +145,10 @@ pub(crate) fn organisations_of(conn: &mut Conn, grant: &Grant, now: Timestamp) -
     for (one, role) in organisation::of(conn, &grant.user_id)? {
         let who = (&one, &role, Some(&grant.user_id));
         if !one.is_leaving() && organisation_policy::unmet(conn, who, &by, now)?.is_none() {
-            told.push((one.slug.clone(), json!({ "id": one.id, "slug": one.slug, "name": one.name, "role": role })));
+            told.push((
+                one.slug.clone(),
+                json!({ "id": one.id, "slug": one.slug, "name": one.name, "role": role }),
+            ));
         }
     }
     told.sort_by(|one, other| one.0.cmp(&other.0));

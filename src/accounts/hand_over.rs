@@ -58,7 +58,7 @@ pub(crate) fn offer(
     if role.is_owner() {
         return unfit("They are an owner already.");
     }
-    if !person.is_verified() || person.is_leaving() || person.locked_at.is_some() {
+    if !person.is_verified() || person.is_leaving() || user::ensure_not_locked(&person).is_err() {
         return unfit("They can't own anything right now. Their email address has to be confirmed.");
     }
     keep_break_glass(tx, mine.person()?, organisation, then)?;

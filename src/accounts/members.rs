@@ -8,6 +8,7 @@ use crate::{
     kinds::Role,
     model::{
         audit::{self, Actor, audit_events},
+        directory::person,
         membership, organisation,
         user::{self, User},
     },
@@ -41,6 +42,10 @@ pub fn add(
     let Some(role) = membership::add(tx, organisation, user, role)? else { return Ok(false) };
     audit::record(tx, actor, user, Event::MemberAdded { organisation: organisation.clone(), role })?;
     open_invitations::end_to(tx, actor, organisation, user)?;
+    let member = user::by_id(tx.conn, user)?;
+    if member.is_verified() {
+        person::link_waiting(tx, organisation, user, &member.email.normalized())?;
+    }
     Ok(true)
 }
 

@@ -13,6 +13,7 @@ use crate::{
     mail::EmailAddress,
     model::{
         audit::{self, Actor, audit_events},
+        directory::person,
         held_role::HeldRole,
         invitation::{self, Invitation, Search, State},
         organisation::{Named, Organisation},
@@ -43,8 +44,14 @@ audit_events! {
 
 /// Whether who sent an invitation may still send it.
 pub(crate) fn is_backed(conn: &mut Conn, invitation: &Invitation) -> Result<bool> {
-    let Some(by) = &invitation.invited_by else { return Ok(false) };
-    if user::find(conn, by)?.is_none_or(|by| by.locked_at.is_some()) {
+    let Some(by) = &invitation.invited_by else {
+        // The organisation's directory did, as long as its entry waits.
+        return match invitation::entry::person_of(conn, &invitation.id)? {
+            Some(person) => person::is_waiting(conn, &person),
+            None => Ok(false),
+        };
+    };
+    if user::find(conn, by)?.is_none_or(|by| user::ensure_not_locked(&by).is_err()) {
         return Ok(false);
     }
     let Some(by) = policy::membership(conn, Named::Id(&invitation.organisation_id), by)? else {

@@ -113,7 +113,7 @@ pub(crate) fn resolve(
     match decide(tx.conn, tx.config, tx.now, profile)? {
         Decision::Known(identity) => {
             let user = user::by_id(tx.conn, &identity.user_id)?;
-            if user.locked_at.is_none() && !user.is_leaving() {
+            if user::ensure_not_locked(&user).is_ok() && !user.is_leaving() {
                 provider_identity::mark_used(tx, &identity.id, profile.known_as.as_deref())?;
             }
             Ok(Resolution::Known(user, identity))

@@ -1,24 +1,20 @@
 //! Just-in-time provisioning: which account an assertion belongs to, and what is brought up to date in it.
 
-use diesel::prelude::*;
-
 use super::{
     connections,
-    containment::occasion::{Occasion, end_access},
-    email_change::{self, Event},
+    directory_sign_in::{self, Listed},
     email_verification, identity_links,
     linking::{self, Admission},
-    organisations, profile, registration, sso_policy,
+    organisations, profile, provisioned_address, registration, sso_policy,
 };
 use crate::{
-    db::{Conn, Tx, schema::identities},
+    db::{Conn, Tx},
     error::Result,
     mail::EmailAddress,
     model::{
-        audit::{self, Actor},
+        audit::Actor,
         connection::{Connection, MappedProfile},
-        domain, identity, membership,
-        token::AddressChange,
+        identity, membership,
         user::{self, ProvisionedUser, User},
     },
     saml,
@@ -48,6 +44,10 @@ pub(crate) enum ProvisioningError {
     AnotherConnection,
     /// The member with the address goes by another name at this identity provider.
     AnotherName,
+    /// The organisation's directory says that they have left.
+    Deactivated,
+    /// The organisation's directory does not list them, and it lets nobody else in.
+    NotInDirectory,
 }
 
 impl ProvisioningError {
@@ -59,6 +59,8 @@ impl ProvisioningError {
             ProvisioningError::AnotherDomain => "another_domain",
             ProvisioningError::AnotherConnection => "another_connection",
             ProvisioningError::AnotherName => "another_name",
+            ProvisioningError::Deactivated => "deactivated",
+            ProvisioningError::NotInDirectory => "not_in_directory",
         }
     }
 
@@ -80,6 +82,10 @@ impl ProvisioningError {
                 "The member with this address goes by another name at the identity provider. If it is the same person, \
                  take the member out and let them sign in again."
             }
+            ProvisioningError::Deactivated => "The directory says that this person has left.",
+            ProvisioningError::NotInDirectory => {
+                "The directory does not list this person, and only people in the directory may come in."
+            }
         }
     }
 }
@@ -93,21 +99,22 @@ pub(crate) fn resolve(
     profile: &MappedProfile,
     created_from: &str,
 ) -> Result<Resolution> {
+    let organisation = &connection.organisation_id;
+    directory_sign_in::lock(tx, organisation)?;
     // Two first arrivals of one person take turns.
     tx.lock(&format!("identity {} {} {}", connection.id, name.format, name.value))?;
     let known = identity_links::owner_of(tx.conn, &connection.id, name)?;
     lock_addresses(tx, known.as_ref(), profile)?;
     // Read again: the account may have changed, or ended, while its address was waited for.
-    match match_account(tx.conn, connection, name, profile)? {
-        AccountMatch::Refused(refused) => Ok(Resolution::Refused(refused)),
-        AccountMatch::Known(user) => {
-            sync_profile(tx, actor, connection, name, user, profile).map(Resolution::Known)
-        }
+    let (found, listed) = match_account(tx.conn, connection, name, profile)?;
+    let user = match found {
+        AccountMatch::Refused(refused) => return Ok(Resolution::Refused(refused)),
+        AccountMatch::Unlinked(owner) => return Ok(Resolution::Unlinked(owner)),
+        AccountMatch::Known(user) => user,
         AccountMatch::Member(owner) => {
             linking::link(tx, actor, connection, name, &owner, created_from)?;
-            sync_profile(tx, actor, connection, name, owner, profile).map(Resolution::Known)
+            owner
         }
-        AccountMatch::Unlinked(owner) => Ok(Resolution::Unlinked(owner)),
         AccountMatch::New { email } => {
             connections::hold(tx, connection)?;
             let shown = profile.name.clone().or_else(|| user::Name::parse(local_part(email.spelled())).ok());
@@ -116,10 +123,17 @@ pub(crate) fn resolve(
             let user = registration::provision(tx, actor, provisioned)?;
             email_verification::confirm(tx, actor, &user.id, &email.normalized())?;
             identity_links::link(tx, actor, &connection.id, name, &user.id)?;
-            organisations::add_member(tx, actor, &connection.organisation_id, &user.id, profile.role)?;
-            user::by_id(tx.conn, &user.id).map(Resolution::Known)
+            organisations::add_member(tx, actor, organisation, &user.id, profile.role)?;
+            directory_sign_in::follow(tx, actor, organisation, listed, &user)?;
+            return user::by_id(tx.conn, &user.id).map(Resolution::Known);
         }
+    };
+    // Where the directory lists them, it decides; what the sign-in says is left aside.
+    if directory_sign_in::follow(tx, actor, organisation, listed, &user)? {
+        identity::mark_used(tx, &connection.id, name)?;
+        return user::by_id(tx.conn, &user.id).map(Resolution::Known);
     }
+    sync_profile(tx, actor, connection, name, user, profile).map(Resolution::Known)
 }
 
 /// How the assertion's subject maps to an account.
@@ -141,8 +155,56 @@ fn match_account(
     connection: &Connection,
     name: &saml::Name,
     profile: &MappedProfile,
+) -> Result<(AccountMatch, Listed)> {
+    let known = identity_links::owner_of(conn, &connection.id, name)?;
+    let organisation = &connection.organisation_id;
+    let listed =
+        directory_sign_in::look_up(conn, organisation, known.as_ref(), name, profile.email.as_ref())?;
+    let refused = match &listed {
+        Listed::Left => Some(ProvisioningError::Deactivated),
+        Listed::Missing => Some(ProvisioningError::NotInDirectory),
+        Listed::Several => Some(ProvisioningError::AnotherName),
+        Listed::Linked(_, user) if known.is_none() => {
+            return match_listed(conn, connection, user).map(|found| (found, listed));
+        }
+        _ => None,
+    };
+    let found = match refused {
+        Some(refused) => AccountMatch::Refused(refused),
+        None => match_unlisted(conn, connection, known, profile)?,
+    };
+    Ok((found, listed))
+}
+
+/// Whoever comes for the first time whose entry in the organisation's directory stands for an account: directory and identity
+/// provider are one organisation's word, and the account is its own. Where the organisation does not speak for it, its person signs
+/// in once the old way: who only joined gave nobody a way past their second factor.
+fn match_listed(conn: &mut Conn, connection: &Connection, user: &User) -> Result<AccountMatch> {
+    let way = sso_policy::required_connection(conn, user)?;
+    let refused = match linking::admission(conn, connection, &user.email, Some(&user.id))? {
+        _ if way.is_some_and(|way| way != connection.id) => ProvisioningError::AnotherConnection,
+        Admission::AnotherDomain => ProvisioningError::AnotherDomain,
+        Admission::AnotherConnection => ProvisioningError::AnotherConnection,
+        Admission::Stranger => ProvisioningError::DomainNotVerified,
+        Admission::Member => return Ok(AccountMatch::Unlinked(user.clone())),
+        Admission::Speaks if membership::role_of(conn, &connection.organisation_id, &user.id)?.is_none() => {
+            return Ok(AccountMatch::Unlinked(user.clone()));
+        }
+        Admission::Speaks if identity::is_known(conn, &connection.id, &user.id)? => {
+            ProvisioningError::AnotherName
+        }
+        Admission::Speaks => return Ok(AccountMatch::Member(user.clone())),
+    };
+    Ok(AccountMatch::Refused(refused))
+}
+
+fn match_unlisted(
+    conn: &mut Conn,
+    connection: &Connection,
+    known: Option<User>,
+    profile: &MappedProfile,
 ) -> Result<AccountMatch> {
-    if let Some(user) = identity_links::owner_of(conn, &connection.id, name)? {
+    if let Some(user) = known {
         let way = sso_policy::required_connection(conn, &user)?;
         return Ok(match way.is_none_or(|way| way == connection.id) {
             true => AccountMatch::Known(user),
@@ -186,7 +248,7 @@ pub(crate) fn dry_run(
     name: &saml::Name,
     profile: &MappedProfile,
 ) -> Result<Result<&'static str, ProvisioningError>> {
-    Ok(match match_account(conn, connection, name, profile)? {
+    Ok(match match_account(conn, connection, name, profile)?.0 {
         AccountMatch::Known(_) => Ok("The account that this name is connected with."),
         AccountMatch::Member(_) => Ok("The account of the member with this address."),
         AccountMatch::Unlinked(_) => {
@@ -210,64 +272,21 @@ pub(crate) fn sync_profile(
     if user.locked_at.is_some() || user.deletes_at.is_some() {
         return Ok(user);
     }
-    diesel::update(identity::row_of(&connection.id, name))
-        .set(identities::last_used_at.eq(tx.now))
-        .execute(tx.conn)?;
+    identity::mark_used(tx, &connection.id, name)?;
     if let Some(shown) = &profile.name
         && shown.as_str() != user.name
     {
         profile::rename(tx, actor, &user.id, shown)?;
     }
-    sync_address(tx, actor, connection, &user, profile)?;
+    if let Some(new) = &profile.email {
+        provisioned_address::follow(tx, actor, &connection.organisation_id, &user, new)?;
+    }
     let organisation = &connection.organisation_id;
     let is_kept = profile.keeps_role && membership::role_of(tx.conn, organisation, &user.id)?.is_some();
     if !is_kept {
         organisations::sync_role(tx, actor, organisation, &user.id, profile.role)?;
     }
     user::by_id(tx.conn, &user.id)
-}
-
-/// Moves the account to the address that the identity provider says now, where its organisation speaks for the domain of
-/// either and nobody else has the address. An address elsewhere that its person has confirmed is their own affair.
-fn sync_address(
-    tx: &mut Tx,
-    actor: &Actor,
-    connection: &Connection,
-    user: &User,
-    profile: &MappedProfile,
-) -> Result<()> {
-    let Some(new) = &profile.email else { return Ok(()) };
-    let is_same = new.normalized() == user.email.normalized();
-    if !speaks_for(tx.conn, connection, &new.domain())? || (is_same && user.is_verified()) {
-        return Ok(());
-    }
-    if user::confirmed(tx.conn, new)?.is_some_and(|owner| owner.id != user.id) {
-        return Ok(());
-    }
-    if is_same {
-        return email_verification::confirm(tx, actor, &user.id, &new.normalized());
-    }
-    if user.is_verified() && !speaks_for(tx.conn, connection, &user.email.domain())? {
-        return Ok(());
-    }
-    let change = AddressChange { old: user.email.clone(), new: new.clone() };
-    email_change::move_address(tx, actor, &user.id, &change)?;
-    end_access(tx, actor, &user.id, Occasion::EmailChangedByProvider)?;
-    // Whose address a claim named is not to be bothered with it.
-    if user.is_verified() {
-        email_change::notify_previous_address(tx, user, &change)?;
-    }
-    if sso_policy::enforced(tx.conn, &change.new)?.is_some() {
-        end_access(tx, actor, &user.id, Occasion::SsoRequired(None))?;
-    }
-    let (from, to) = (change.old.spelled().to_owned(), change.new.spelled().to_owned());
-    audit::record(tx, actor, &user.id, Event::EmailChanged { from, to })
-}
-
-/// Whether a connection's organisation has proved the domain.
-fn speaks_for(conn: &mut Conn, connection: &Connection, name: &str) -> Result<bool> {
-    let verified = domain::verified(conn, name)?;
-    Ok(verified.is_some_and(|domain| domain.organisation_id == connection.organisation_id))
 }
 
 /// The addresses first, in the order of their names, as everywhere.

@@ -1,6 +1,8 @@
 //! Tokens for clients of whoever runs this site, out of a session: a grant as any other, without the way through a browser. What
 //! comes after it is what comes after any grant.
 
+use std::cmp::Reverse;
+
 use diesel::prelude::*;
 
 use super::{
@@ -255,7 +257,7 @@ pub(crate) fn devices(conn: &mut Conn, owner: &UserId, now: Timestamp) -> Result
     }
     // Only where there is something to sort in: sessions come sorted.
     if all.iter().any(|one| one.application.is_some()) {
-        all.sort_by(|one, other| other.listed.last_active_at.cmp(&one.listed.last_active_at));
+        all.sort_by_key(|one| Reverse(one.listed.last_active_at));
     }
     Ok(all)
 }

@@ -80,6 +80,7 @@ pub(crate) fn visitor(conn: &mut Conn, secret: &SessionSecret, now: Timestamp) -
         .filter(rows::created_at.le(now.latest_start()))
         .filter(rows::locked_at.is_null())
         .filter(users::locked_at.is_null())
+        .filter(users::suspended_by.is_null())
         .select((
             CurrentSession::as_select(),
             User::as_select(),
@@ -100,6 +101,7 @@ pub(crate) fn require_live(conn: &mut Conn, actor: &Actor, now: Timestamp) -> Re
         .filter(rows::idle_expires_at.gt(now))
         .filter(rows::locked_at.is_null())
         .filter(users::locked_at.is_null())
+        .filter(users::suspended_by.is_null())
         .filter(users::deletes_at.is_null());
     match found.select(rows::id).first::<SessionId>(conn).optional()? {
         Some(_) => Ok(()),

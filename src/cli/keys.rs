@@ -120,8 +120,8 @@ async fn revoke(app: &App, as_json: bool) -> Outcome {
         true => say!("{}", json!({ "revoked": revoked, "inUse": true })),
         false => say!(
             "The keys are revoked: {}. New ones are in use. Nodes that run notice within a minute; applications that keep the list \
-             of keys take what the old ones signed for up to an hour more. Whoever uses an application signs in to it again when \
-             its token ends, or refreshes it.",
+             of keys take what the old ones signed for up to an hour more. People sign in again to an application \
+             whose token ends and is not refreshed.",
             revoked.join(", ")
         ),
     }

@@ -3,6 +3,7 @@
 mod api_key;
 mod app;
 mod audit;
+mod directory;
 mod doctor;
 mod jobs;
 mod keys;
@@ -89,6 +90,11 @@ enum Command {
         #[command(subcommand)]
         command: organisation::Command,
     },
+    /// The lists of people that identity providers keep (SCIM): look at them, make a token.
+    Directory {
+        #[command(subcommand)]
+        command: directory::Command,
+    },
     /// The applications behind this site: add them, print what their proxy needs, say what somebody would get.
     App {
         #[command(subcommand)]
@@ -165,6 +171,7 @@ pub fn run() -> ExitCode {
         Command::Session { command } => with_app(config, |app| session::run(app, command)),
         Command::Sso { command } => with_app(config, |app| sso::run(app, command)),
         Command::Organisation { command } => with_app(config, |app| organisation::run(app, command)),
+        Command::Directory { command } => with_app(config, |app| directory::run(app, command)),
         Command::App { command } => with_app(config, |app| app::run(app, *command)),
         Command::ApiKey { command } => with_app(config, |app| api_key::run(app, command)),
         Command::Keys { command } => with_app(config, |app| keys::run(app, command)),

@@ -136,6 +136,7 @@ impl Reader {
                 gate_cache: self.span_within("GATE_CACHE", "0s", 0..=10),
                 key: self.span("KEY_LIFE", "90d"),
                 key_longest: self.span_or_off("KEY_MAX_LIFE", "366d"),
+                scim_token: self.span("SCIM_TOKEN_LIFE", "365d"),
                 access_token: self.span_within("ACCESS_TOKEN_LIFE", "10m", 60..=3_600),
                 id_token: self.span("ID_TOKEN_LIFE", "5m"),
                 code: self.span_within("CODE_LIFE", "60s", 1..=600),
@@ -159,6 +160,8 @@ impl Reader {
                 .choice("ORGANISATIONS_BY", &[("anyone", false), ("operators", true)])
                 .unwrap_or(false),
             token_prefix: self.token_prefix(),
+            scim: self.switch("SCIM", true),
+            scim_body_limit: self.whole("SCIM_BODY_LIMIT", 4_194_304, 65_536..=16_777_216),
             permissions: self.permissions(),
             example_notes: self.switch("EXAMPLE_NOTES", development),
             body_limit: self.whole("BODY_LIMIT", 65_536, 1_024..=16_777_216),
@@ -274,10 +277,12 @@ impl Reader {
             self.problems.push("THROTTLE is `off`. Write on in production, or leave it out.".to_owned());
         }
         let sessions_per_account = self.whole("SESSIONS_PER_ACCOUNT", 100, 1..=1_000_000);
+        let scim_per_minute = self.whole("SCIM_PER_MINUTE", 1_500, 1..=1_000_000);
         let mut count = |name, default| self.whole(name, default, 1..=1_000_000);
         Limits {
             are_on,
             sessions_per_account,
+            scim_per_minute,
             login_per_address: count("LOGIN_PER_ADDRESS", 5),
             login_per_network: count("LOGIN_PER_NETWORK", 20),
             login_per_neighbourhood: count("LOGIN_PER_NEIGHBOURHOOD", 120),

@@ -263,6 +263,10 @@ pub const SETTINGS: &[Setting] = &[
         "vst",
         "three characters (a to z) that the secrets of new API keys begin with; older keys work on",
     ),
+    setting("SCIM", "on", "`off`: no organisation has a [directory](scim.md), and `/scim/` does not exist"),
+    setting("SCIM_PER_MINUTE", "1500", "calls a minute into the directory of one organisation"),
+    setting("SCIM_BODY_LIMIT", "4194304", "bytes in the body of such a call"),
+    setting("SCIM_TOKEN_LIFE", "365d", "how long a token for such calls works at most"),
     setting(
         "ACCESS_TOKEN_LIFE",
         "10m",

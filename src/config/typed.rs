@@ -86,6 +86,8 @@ pub struct Lifetimes {
     pub key: TimeDelta,
     /// An API key at most; nothing where it need not expire.
     pub key_longest: Option<TimeDelta>,
+    /// A token of a directory at most.
+    pub(crate) scim_token: TimeDelta,
     /// An access token of the provider.
     pub(crate) access_token: TimeDelta,
     /// An ID token.
@@ -137,6 +139,8 @@ pub struct Limits {
     pub login_cool_down: TimeDelta,
     /// Sign-ups an hour from one client.
     pub signups_per_network: i32,
+    /// Calls a minute into one directory.
+    pub(crate) scim_per_minute: u32,
     /// Passkey challenges a minute for one client.
     pub passkeys_per_network: i32,
     /// Emails of one kind a minute to one address.
@@ -210,6 +214,10 @@ pub struct Config {
     pub organisations_by_operators: bool,
     /// The catalogue of the application; nothing where no file declares one.
     pub(crate) permissions: Option<Vec<DeclaredPermission>>,
+    /// Whether organisations have directories.
+    pub(crate) scim: bool,
+    /// Bytes in the body of a call into one.
+    pub(crate) scim_body_limit: usize,
     /// What the secrets of new API keys begin with: three characters from a to z.
     pub(crate) token_prefix: String,
     /// Whether the example of notes is there.

@@ -18,6 +18,9 @@ diesel::table! {
         warned_at -> Nullable<Timestamp>,
         deletion_hold -> Nullable<Text>,
         factors_reset_only -> Nullable<Text>,
+        suspended_at -> Nullable<Timestamp>,
+        suspended_by -> Nullable<Text>,
+        deletes_for -> Nullable<Text>,
     }
 }
 
@@ -383,6 +386,81 @@ diesel::table! {
         sent_at -> Timestamp,
         expires_at -> Timestamp,
         ended_at -> Nullable<Timestamp>,
+        person_id -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    directories (id) {
+        id -> Text,
+        organisation_id -> Text,
+        default_role -> Text,
+        is_required -> Bool,
+        is_paused -> Bool,
+        last_call_at -> Nullable<Timestamp>,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    directory_tokens (hash) {
+        hash -> Text,
+        directory_id -> Text,
+        id -> Text,
+        name -> Text,
+        ending -> Text,
+        made_by -> Nullable<Text>,
+        created_at -> Timestamp,
+        expires_at -> Timestamp,
+        last_used_at -> Nullable<Timestamp>,
+        last_used_ip -> Nullable<Text>,
+        warned_days -> Nullable<Integer>,
+    }
+}
+
+diesel::table! {
+    directory_people (id) {
+        id -> Text,
+        directory_id -> Text,
+        user_id -> Nullable<Text>,
+        external_id -> Nullable<Text>,
+        user_name -> Text,
+        user_name_folded -> Text,
+        given_name -> Nullable<Text>,
+        family_name -> Nullable<Text>,
+        formatted_name -> Nullable<Text>,
+        display_name -> Nullable<Text>,
+        emails -> Text,
+        address -> Nullable<Text>,
+        is_active -> Bool,
+        waits_for -> Nullable<Text>,
+        kept_role -> Nullable<Text>,
+        made_account -> Bool,
+        asked_at -> Nullable<Timestamp>,
+        version -> Integer,
+        created_at -> Timestamp,
+        changed_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    directory_groups (id) {
+        id -> Text,
+        directory_id -> Text,
+        external_id -> Nullable<Text>,
+        display_name -> Text,
+        display_name_folded -> Text,
+        role -> Nullable<Text>,
+        version -> Integer,
+        created_at -> Timestamp,
+        changed_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    directory_members (group_id, person_id) {
+        group_id -> Text,
+        person_id -> Text,
     }
 }
 
@@ -576,6 +654,12 @@ diesel::joinable!(api_keys -> users (user_id));
 diesel::joinable!(attempts -> connections (connection_id));
 diesel::joinable!(connections -> organisations (organisation_id));
 diesel::joinable!(deliveries -> applications (application_id));
+diesel::joinable!(directories -> organisations (organisation_id));
+diesel::joinable!(directory_groups -> directories (directory_id));
+diesel::joinable!(directory_members -> directory_groups (group_id));
+diesel::joinable!(directory_members -> directory_people (person_id));
+diesel::joinable!(directory_people -> directories (directory_id));
+diesel::joinable!(directory_tokens -> directories (directory_id));
 diesel::joinable!(domains -> organisations (organisation_id));
 diesel::joinable!(gate_sessions -> applications (application_id));
 diesel::joinable!(gate_sessions -> sessions (session_id));
@@ -639,4 +723,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     consents,
     deliveries,
     signing_keys,
+    directories,
+    directory_tokens,
+    directory_people,
+    directory_groups,
+    directory_members,
 );

@@ -123,9 +123,13 @@ impl EventView {
         self.actor.kind == ActorKind::Operator
     }
 
-    /// Whether an API key did it, and what that is called, where it is the organisation's own.
+    fn is_by_directory(&self) -> bool {
+        self.actor.kind == ActorKind::Directory
+    }
+
+    /// Whether an API key or a token of the directory did it, and what that is called, where it is the organisation's own.
     fn key(&self) -> Option<&str> {
-        (self.actor.kind == ActorKind::ApiKey)
+        matches!(self.actor.kind, ActorKind::ApiKey | ActorKind::Directory)
             .then(|| self.detail.get("byKey").and_then(|key| key["name"].as_str()).unwrap_or_default())
     }
 

@@ -15,6 +15,7 @@ pub(crate) mod dev_mail;
 pub(crate) mod dev_oidc;
 #[cfg(feature = "development")]
 pub(crate) mod dev_routes;
+pub(crate) mod directory;
 pub(crate) mod email;
 pub(crate) mod export;
 pub(crate) mod factor_reset;
@@ -49,6 +50,7 @@ pub(crate) mod reset_password;
 pub(crate) mod roles;
 pub(crate) mod saml;
 pub(crate) mod saved_request;
+pub(crate) mod scim;
 pub(crate) mod second_factor;
 pub(crate) mod security;
 pub(crate) mod sessions;

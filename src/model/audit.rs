@@ -34,7 +34,8 @@ pub(crate) const PERSONAL_DATA: PersonalData = PersonalData {
         ("id", "a number that stands for the entry"),
         (
             "actor_kind",
-            "whether a person, an API key, the people who run this site, or the program itself did it",
+            "whether a person, an API key, the directory of an organisation, the people who run this site, or the program itself \
+             did it",
         ),
         ("actor_id", "who did it"),
         ("session_id", "from which of their devices"),
@@ -116,6 +117,8 @@ text_enum! {
         ApiKey => "api_key",
         /// Somebody with a shell on the server.
         Operator => "operator",
+        /// The identity provider of an organisation, by SCIM.
+        Directory => "directory",
         /// The program itself.
         Job => "job",
     }

@@ -24,11 +24,14 @@ use crate::{
 /// How long a device waits.
 pub(crate) const LIFE: TimeDelta = TimeDelta::minutes(10);
 
+/// By how much a question may come early: clients count from other moments, and networks are not even.
+const SLACK: TimeDelta = TimeDelta::seconds(1);
+
 /// How many seconds it lets pass between two questions, unless it is told to wait for longer (RFC 8628 §3.5).
 pub(crate) const SECONDS: i32 = 5;
 
-// Two groups of four. Letters that make no words, and that nobody takes for a digit.
-const LETTERS: &[u8; 19] = b"BCDFGHJKMNPQRSTVWXZ";
+// Two groups of four. Consonants that make no words, and that nobody takes for a digit.
+const ALPHABET: &[u8; 19] = b"BCDFGHJKMNPQRSTVWXZ";
 const LENGTH: usize = 8;
 
 text_enum! {
@@ -59,9 +62,9 @@ impl UserCode {
         while code.len() < LENGTH {
             let mut bytes = [0; 2 * LENGTH];
             getrandom::fill(&mut bytes).map_err(Error::internal)?;
-            // 247 is the last multiple of 19, so that every letter is as likely.
-            let letters = bytes.iter().filter(|byte| **byte < 247);
-            code.extend(letters.map(|byte| LETTERS[usize::from(byte % 19)] as char));
+            // 247 is the last multiple of 19, so that every one is as likely.
+            let chosen = bytes.iter().filter(|byte| **byte < 247);
+            code.extend(chosen.map(|byte| ALPHABET[usize::from(byte % 19)] as char));
         }
         code.truncate(LENGTH);
         Ok(Self(code))
@@ -70,7 +73,7 @@ impl UserCode {
     /// As somebody typed it, whatever is between and around.
     pub(crate) fn parse(typed: &str) -> Option<Self> {
         let code = crockford::fold(typed).to_ascii_uppercase();
-        let is_one = code.len() == LENGTH && code.bytes().all(|letter| LETTERS.contains(&letter));
+        let is_one = code.len() == LENGTH && code.bytes().all(|one| ALPHABET.contains(&one));
         is_one.then_some(Self(code))
     }
 
@@ -233,7 +236,8 @@ pub(crate) fn held(tx: &mut Tx, secret: &Secret<DeviceCode>) -> Result<Option<De
 /// Notes that it asked; too early, that it is to wait for longer from now on. Says whether that was too early.
 pub(crate) fn note_question(tx: &mut Tx, found: &DeviceRequest) -> Result<bool> {
     let row = device_requests::table.find(&found.hash);
-    let is_early = found.asked_at.is_some_and(|at| tx.now - at < TimeDelta::seconds(found.seconds.into()));
+    let is_early =
+        found.asked_at.is_some_and(|at| tx.now - at < TimeDelta::seconds(found.seconds.into()) - SLACK);
     match is_early {
         // From when it may ask is not moved: who hurries once is not shut out (H2CK/oidc#716).
         true => {

@@ -11,7 +11,7 @@ use crate::{
     clock::Timestamp,
     db::{
         Conn, Tx,
-        schema::{connections, identities},
+        schema::{connections, identities, memberships},
     },
     error::{Error, Result},
     ids::{ConnectionId, Id, OrganisationId, UserId},
@@ -94,6 +94,23 @@ pub(crate) fn owner_of(
     Ok(row_of(connection, name).select(identities::user_id).get_result(conn).optional()?)
 }
 
+/// The member of an organisation whom one of its connections calls so, by a name of any format.
+pub(crate) fn member_called(
+    conn: &mut Conn,
+    organisation: &OrganisationId,
+    name: &str,
+) -> Result<Option<UserId>> {
+    let is_member = memberships::user_id
+        .eq(identities::user_id)
+        .and(memberships::organisation_id.eq(connections::organisation_id));
+    let theirs = identities::table
+        .inner_join(connections::table)
+        .inner_join(memberships::table.on(is_member))
+        .filter(connections::organisation_id.eq(organisation))
+        .filter(identities::name.eq(name));
+    Ok(theirs.order(identities::created_at).select(identities::user_id).first(conn).optional()?)
+}
+
 /// The connection that a person was connected with last, of those whose identity provider can be asked for a step-up.
 pub(crate) fn newest_connection(conn: &mut Conn, user: &UserId) -> Result<Option<ConnectionId>> {
     let own = identities::table.inner_join(connections::table).filter(identities::user_id.eq(user));
@@ -144,9 +161,15 @@ pub(crate) fn count(conn: &mut Conn, connection: &ConnectionId) -> Result<i64> {
     Ok(own.count().get_result(conn)?)
 }
 
+/// Notes that somebody came by a connection under this name.
+pub(crate) fn mark_used(tx: &mut Tx, connection: &ConnectionId, name: &saml::Name) -> Result<()> {
+    diesel::update(row_of(connection, name)).set(identities::last_used_at.eq(tx.now)).execute(tx.conn)?;
+    Ok(())
+}
+
 /// The row of a name at a connection.
 #[diesel::dsl::auto_type(no_type_alias)]
-pub(crate) fn row_of<'a>(connection: &'a ConnectionId, name: &'a saml::Name) -> _ {
+fn row_of<'a>(connection: &'a ConnectionId, name: &'a saml::Name) -> _ {
     let format: &'static str = name.format.as_str();
     let value: &'a str = name.value.as_str();
     identities::table

@@ -1,5 +1,7 @@
 //! Invitations to organisations: one address, one role, one answer.
 
+pub(crate) mod entry;
+
 use chrono::TimeDelta;
 use diesel::prelude::*;
 use serde_json::{Value, json};
@@ -51,6 +53,7 @@ pub(crate) const PERSONAL_DATA: PersonalData = PersonalData {
         ("role_id", "the same, where the organisation has a role of its own for it"),
         ("invited_by", "that you invited someone"),
         ("state", "what became of it"),
+        ("person_id", "the entry of the organisation's directory that it is for, where it is for one"),
     ],
     erasure: Erasure::Removed,
     afterwards: "",

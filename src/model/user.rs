@@ -18,7 +18,7 @@ use crate::{
     clock::Timestamp,
     db::{Conn, Tx, schema::users},
     error::{Result, refusals},
-    ids::{Id, UserId},
+    ids::{Id, OrganisationId, UserId},
     mail::EmailAddress,
 };
 
@@ -38,6 +38,10 @@ refusals! {
     /// An operator locked the account.
     ACCOUNT_LOCKED = ("account_locked", 403, "This account is locked. Contact support to unlock it.")
         .titled("This account is locked");
+    /// The organisation that speaks for the account's address says that its person has left.
+    ACCOUNT_SUSPENDED = (
+        "account_suspended", 403, "Your organisation has ended your access. Ask its administrator."
+    ).titled("Your access has ended");
 }
 
 /// What is held here about a person, and what becomes of it.
@@ -53,6 +57,8 @@ pub(crate) const PERSONAL_DATA: PersonalData = PersonalData {
         ("password_hash", "your password, scrambled so that nobody can read it"),
         ("created_from", "the device you signed up from, in words"),
         ("factors_reset_only", "which of your second factors are about to be removed"),
+        ("suspended_by", "the organisation that has ended your access, if one has"),
+        ("deletes_for", "the organisation that has asked for your account to be deleted, if one has"),
         (
             "deletion_hold",
             "why the people who run this site may not delete your account yet, where that is so",
@@ -80,6 +86,7 @@ fn profile(conn: &mut Conn, id: &UserId, _: i64, _: i64) -> Result<Vec<Value>> {
         "createdAt": user.created_at,
         "createdFrom": user.created_from,
         "lockedAt": user.locked_at,
+        "suspended": user.suspended_by.is_some(),
         "deleteAt": user.deletes_at,
     })])
 }
@@ -108,6 +115,8 @@ pub struct User {
     pub created_from: String,
     /// Since when an operator keeps everybody out.
     pub locked_at: Option<Timestamp>,
+    /// The organisation that keeps its person out: its directory says that they have left.
+    pub(crate) suspended_by: Option<OrganisationId>,
     /// From when it is purged; its person asked for that, and can still change their mind.
     pub deletes_at: Option<Timestamp>,
     /// Whether a password opens the account: there is one, and it is not blocked.
@@ -157,6 +166,7 @@ pub(crate) fn register(tx: &mut Tx, new: NewUser) -> Result<User> {
         created_at: tx.now,
         created_from: new.created_from,
         locked_at: None,
+        suspended_by: None,
         deletes_at: None,
         has_password: true,
     };
@@ -193,6 +203,7 @@ pub(crate) fn provision(tx: &mut Tx, new: ProvisionedUser) -> Result<User> {
         created_at: tx.now,
         created_from: new.created_from,
         locked_at: None,
+        suspended_by: None,
         deletes_at: None,
         has_password: false,
     };
@@ -220,13 +231,46 @@ pub(crate) fn find_locked(tx: &mut Tx, id: &UserId) -> Result<Option<User>> {
     find(tx.conn, id)
 }
 
-/// What somebody who proved who they are may do: come in, unless an operator locked the account. Whoever waits to be
-/// deleted comes in as well, and finds only the page about that.
+/// What somebody who proved who they are may do: come in, unless an operator locked the account or their organisation suspended
+/// it. Whoever waits to be deleted comes in as well, and finds only the page about that.
 ///
 /// # Errors
-/// [`ACCOUNT_LOCKED`].
+/// [`ACCOUNT_LOCKED`], [`ACCOUNT_SUSPENDED`].
 pub(crate) fn ensure_not_locked(user: &User) -> Result<()> {
-    if user.locked_at.is_some() { Err(ACCOUNT_LOCKED.error()) } else { Ok(()) }
+    match (user.locked_at, &user.suspended_by) {
+        (Some(_), _) => Err(ACCOUNT_LOCKED.error()),
+        (None, Some(_)) => Err(ACCOUNT_SUSPENDED.error()),
+        (None, None) => Ok(()),
+    }
+}
+
+/// [`ACCOUNT_SUSPENDED`] where an organisation keeps the account's person out.
+pub(crate) fn ensure_not_suspended(user: &User) -> Result<()> {
+    if user.suspended_by.is_some() { Err(ACCOUNT_SUSPENDED.error()) } else { Ok(()) }
+}
+
+/// Keeps an account's person out, as an organisation wants it. Says whether that changed anything: whoever an organisation keeps
+/// out already stays its own.
+pub(crate) fn suspend(tx: &mut Tx, id: &UserId, by: &OrganisationId) -> Result<bool> {
+    let open = users::table.find(id).filter(users::suspended_by.is_null());
+    let columns = (users::suspended_at.eq(tx.now), users::suspended_by.eq(by));
+    Ok(diesel::update(open).set(columns).execute(tx.conn)? > 0)
+}
+
+/// Lets them in again. Says whether the organisation kept them out.
+pub(crate) fn end_suspension(tx: &mut Tx, id: &UserId, by: &OrganisationId) -> Result<bool> {
+    let suspended = users::table.find(id).filter(users::suspended_by.eq(by));
+    let columns = (users::suspended_at.eq(None::<Timestamp>), users::suspended_by.eq(None::<OrganisationId>));
+    Ok(diesel::update(suspended).set(columns).execute(tx.conn)? > 0)
+}
+
+/// Whom an organisation keeps out, at one domain or at any.
+pub(crate) fn suspended(conn: &mut Conn, by: &OrganisationId, domain: Option<&str>) -> Result<Vec<User>> {
+    let mut found = users::table.filter(users::suspended_by.eq(by)).into_boxed();
+    if let Some(domain) = domain {
+        found = found.filter(users::email_normalized.like(format!("%@{domain}")));
+    }
+    Ok(found.order(users::email_normalized).select(User::as_select()).load(conn)?)
 }
 
 /// Up to `most` users, in the order of their ids, after the one called `after`.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{Reason, claims::Claims, discovery, json, keys::KeySet};
 
 /// The largest token that is read, in bytes.
-const MAX_TOKEN: usize = 64 * 1024;
+const MAX_TOKEN: usize = 48 * 1024;
 
 /// A token whose shape is right. Nobody can say yet who wrote it.
 pub(super) struct Unverified<'a> {

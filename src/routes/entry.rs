@@ -58,4 +58,4 @@ where
     Entry { route: web::route().to(handler.clone()), ..entry(Method::GET, path, does, handler) }
 }
 
-verbs!(get => GET, post => POST, put => PUT, delete => DELETE, options => OPTIONS);
+verbs!(get => GET, post => POST, put => PUT, patch => PATCH, delete => DELETE, options => OPTIONS);

@@ -1,10 +1,14 @@
 //! The URLs of applications: what they send people to, what they ask themselves, and what their users see of them.
 
 use super::entry::{Entry, delete, get, options, post};
-use crate::flows::{applications, oauth};
+use crate::flows::{
+    applications, oauth,
+    oauth::{device, session_token as token},
+};
 
 /// All of them.
 #[rustfmt::skip]
+#[expect(unused_qualifications, reason = "each route names its flow by a part of its own address")]
 pub(super) fn entries() -> Vec<Entry> {
     vec![
         get("/oauth/authorize", "where an application sends a browser to sign in: back to it with a `code`, or on to what is asked first", oauth::authorize::show),
@@ -28,11 +32,11 @@ pub(super) fn entries() -> Vec<Entry> {
         get("/oauth/logout", "where an application sends a browser to sign out", oauth::logout::show),
         post("/oauth/logout", "the same as a form, or the answer to the page that asks", oauth::logout::create),
         post("/oauth/device_authorization", "a form of a device without a browser → its two codes (RFC 8628)", oauth::device::authorization),
-        get("/device", "the form for the code that such a device shows; `?user_code=` fills it in", oauth::device::show),
-        post("/device", "`{user_code}` → `{application, allows, deviceName, place, askedAt}`; with `decision`, `allow` or `deny`, it is answered", oauth::device::create),
-        post("/auth/token", "`{application?, scope?, offline?, exchange?}` → 201 `{accessToken, tokenType, expiresIn, refreshToken, refreshExpiresIn, scope}`; `offline` and `exchange` take a step-up", oauth::session_token::create),
-        post("/auth/token/refresh", "`{refreshToken}` → the next tokens, the same keys", oauth::session_token::refresh),
-        post("/auth/token/revoke", "`{refreshToken}`: ends what it stands for; the same answer for everything", oauth::session_token::revoke),
+        get("/device", "the form for the code that such a device shows; `?user_code=` fills it in", device::show),
+        post("/device", "`{user_code}` → `{application, allows, deviceName, place, askedAt}`; with `decision`, `allow` or `deny`, it is answered", device::create),
+        post("/auth/token", "`{application?, scope?, offline?, exchange?}` → 201 `{accessToken, tokenType, expiresIn, refreshToken, refreshExpiresIn, scope}`; `offline` and `exchange` take a step-up", token::create),
+        post("/auth/token/refresh", "`{refreshToken}` → the next tokens, the same keys", token::refresh),
+        post("/auth/token/revoke", "`{refreshToken}`: ends what it stands for; the same answer for everything", token::revoke),
         get("/me/applications", "`{applications}`: those that one signed in to with this account, and what each may know", applications::index),
         delete("/me/applications/{id}", "ends the access of one, and what was allowed it", applications::revoke),
         post("/me/applications/{id}/revoke", "the same for forms", applications::revoke),

@@ -1,7 +1,9 @@
 //! The URLs of organisations.
 
 use super::entry::{Entry, delete, get, post, put};
-use crate::flows::{audit, hand_over, invitations, keys, me, notes, organisations, roles, saml, sso};
+use crate::flows::{
+    audit, directory, hand_over, invitations, keys, me, notes, organisations, roles, saml, sso,
+};
 
 /// Those of organisations, their members, invitations, roles and single sign-on.
 #[rustfmt::skip]
@@ -89,6 +91,18 @@ pub(super) fn entries() -> Vec<Entry> {
         post("/organisations/{slug}/sso/domains/{domain}/connection", "`{connection}`: where its people are led", sso::choose),
         post("/organisations/{slug}/sso/domains/{domain}/enforce", "`{breakGlass}`: its people sign in there only, but for this owner", sso::enforce),
         post("/organisations/{slug}/sso/domains/{domain}/release", "they may sign in otherwise again", sso::release),
+
+        get("/organisations/{slug}/directory", "`{baseUrl, directory, suspended}`: the list that its identity provider keeps, for its owners; `?q=`, `?state=waiting`", directory::show),
+        post("/organisations/{slug}/directory", "`{defaultRole?, isRequired?, isPaused?}`: makes or changes it", directory::save),
+        delete("/organisations/{slug}/directory", "turns it off; its tokens and entries go", directory::remove),
+        post("/organisations/{slug}/directory/remove", "the same for forms", directory::remove),
+        post("/organisations/{slug}/directory/tokens", "`{name, expiresIn?}` → 201 `{token, secret}`; the secret is shown this once, and there are two at most", directory::make_token),
+        delete("/organisations/{slug}/directory/tokens/{id}", "ends one at once", directory::end_token),
+        post("/organisations/{slug}/directory/tokens/{id}/remove", "the same for forms", directory::end_token),
+        put("/organisations/{slug}/directory/groups/{id}", "`{role}`, a word or an id, or nothing: what its members are here", directory::set_role),
+        post("/organisations/{slug}/directory/groups/{id}/role", "the same for forms", directory::set_role),
+        post("/organisations/{slug}/directory/people/{id}/ask", "another email to whom an entry waits for", directory::ask),
+        post("/organisations/{slug}/directory/suspended/{id}/release", "lets an account in again that the organisation keeps out", directory::release),
 
         get("/sso/setup", "the page of a set-up link: `{connection, settings, tests, detail}`; `?attempt=` shows a test", sso::show_setup),
         post("/sso/setup", "`{token, name, metadata or metadataUrl, …}`: out of use until an owner switches it on; up to 1 MiB", sso::set_up),

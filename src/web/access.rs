@@ -15,6 +15,8 @@ pub enum Access {
     Anyone,
     /// A browser that gave a first factor, and of which a second is due.
     Pending,
+    /// The identity provider of an organisation, with a token of its directory.
+    Directory,
     /// A user who is signed in, the address confirmed or not.
     SignedIn,
     /// A user who is signed in, or an API key.

@@ -7,7 +7,11 @@ use actix_web::{
 use serde_json::{Map, Value, json};
 
 use super::matched;
-use crate::{error::Error, log};
+use crate::{
+    error::Error,
+    log,
+    scim::{MEDIA_TYPE, SCIM_TYPE},
+};
 
 /// The status of an error, as actix knows it.
 pub(crate) fn status_of(error: &Error) -> StatusCode {
@@ -34,6 +38,32 @@ pub(crate) fn oauth(answer: &mut HttpResponseBuilder, error: &Error) -> HttpResp
     answer.insert_header((header::CACHE_CONTROL, "no-store"));
     let body = json!({ "error": code, "error_description": description });
     answer.content_type("application/json; charset=utf-8").body(body.to_string())
+}
+
+/// The same for the identity provider of an organisation (RFC 7644 §3.12): `{"schemas", "status", "scimType"?, "detail"}`.
+pub(crate) fn scim(answer: &mut HttpResponseBuilder, error: &Error) -> HttpResponse {
+    // What is wrong with what was sent is 400 there, whatever it is.
+    let status = if matches!(error, Error::Invalid(_)) { 400 } else { error.status() };
+    let detail = match error {
+        Error::Invalid(errors) => errors.first().map_or_else(|| error.to_string(), str::to_owned),
+        error => error.to_string(),
+    };
+    let mut body = json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"], "status": status.to_string(), "detail": detail,
+    });
+    let told = error.particulars().and_then(|own| own.details.iter().find(|(key, _)| *key == SCIM_TYPE));
+    let kind = match (told, error) {
+        (Some((_, kind)), _) => Some(kind.clone()),
+        (None, Error::Malformed(_)) => Some("invalidSyntax".into()),
+        (None, Error::Invalid(_)) => Some("invalidValue".into()),
+        _ => None,
+    };
+    if let Some(kind) = kind {
+        body[SCIM_TYPE] = kind;
+    }
+    answer.status(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
+    answer.insert_header((header::CACHE_CONTROL, "no-store"));
+    answer.content_type(MEDIA_TYPE).body(body.to_string())
 }
 
 /// The same with `more` keys.

@@ -20,6 +20,7 @@ use super::{
     Layout, app_of,
     assets::Assets,
     dead_link,
+    directory_path::is_of_directory,
     error_body::{self, status_of},
     flash, layout, local_path, matched,
     negotiation::wants_page,
@@ -44,7 +45,8 @@ impl ResponseError for Error {
 }
 
 /// Where every answer has the form of RFC 6749 §5.2.
-const BY_OAUTH: [&str; 4] = ["/oauth/token", "/oauth/introspect", "/oauth/revoke", "/oauth/userinfo"];
+const BY_OAUTH: [&str; 5] =
+    ["/oauth/device_authorization", "/oauth/introspect", "/oauth/revoke", "/oauth/token", "/oauth/userinfo"];
 
 /// A refusal as a page.
 #[derive(Template, Serialize)]
@@ -111,6 +113,9 @@ pub(crate) fn render(req: &HttpRequest, error: &Error) -> HttpResponse {
     error_body::put_headers(&mut answer, error);
     if BY_OAUTH.contains(&req.path()) {
         return error_body::oauth(&mut answer, error);
+    }
+    if is_of_directory(req.path()) {
+        return error_body::scim(&mut answer, error);
     }
     let way = error.refusal().way;
     if way == Way::Moved {
@@ -208,6 +213,9 @@ impl AfterPanic {
         let mut answer = HttpResponse::build(status_of(&error));
         if BY_OAUTH.contains(&self.path.as_str()) {
             return error_body::oauth(&mut answer, &error);
+        }
+        if is_of_directory(&self.path) {
+            return error_body::scim(&mut answer, &error);
         }
         let request_id = Some(request_id.to_owned());
         if !self.wants_html {

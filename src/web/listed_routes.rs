@@ -33,6 +33,7 @@ impl fmt::Display for Access {
         f.write_str(match self {
             Self::Anyone => "anyone",
             Self::Pending => "pending",
+            Self::Directory => "directory token",
             Self::SignedIn => "signed in",
             Self::SignedInOrApiKey => "signed in, or API key",
             Self::IncludingScheduledDeletion => "including scheduled deletion",

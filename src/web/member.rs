@@ -71,7 +71,8 @@ needed!(
     KeysManage,
     OwnersManage,
     OrganisationDelete,
-    SsoManage
+    SsoManage,
+    ScimManage
 );
 
 /// An owner's change of the policy itself, which must not lock owners out of it: no policy binds it.

@@ -10,6 +10,8 @@ pub(crate) mod cookies;
 pub(crate) mod cors;
 pub(crate) mod dead_link;
 pub(crate) mod device_list;
+pub(crate) mod directory_call;
+pub(crate) mod directory_path;
 pub(crate) mod error_body;
 pub(crate) mod error_response;
 pub(crate) mod flash;

@@ -5,6 +5,7 @@ use actix_web::{
     http::header::{self, HeaderMap, HeaderName},
 };
 
+use super::directory_path::is_of_directory;
 use crate::model::session::Fingerprint;
 
 /// Only someone who asks for `text/html` by name is a browser.
@@ -17,7 +18,7 @@ pub(crate) fn wants_html(headers: &HeaderMap) -> bool {
 
 /// Whether the answer to a request is a page: a browser asks, and not for what is for programs alone.
 pub(crate) fn wants_page(path: &str, headers: &HeaderMap) -> bool {
-    !FOR_PROGRAMS.contains(&path) && wants_html(headers)
+    !FOR_PROGRAMS.contains(&path) && !is_of_directory(path) && wants_html(headers)
 }
 
 // Asked by programs alone, whatever they say they accept.

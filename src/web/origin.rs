@@ -9,7 +9,7 @@ use actix_web::{
     web::Data,
 };
 
-use super::{bearer, error_response, gate_paths};
+use super::{bearer, directory_path::is_of_directory, error_response, gate_paths};
 use crate::{app::App, error::refusals, urls};
 
 refusals! {
@@ -50,6 +50,7 @@ pub(crate) async fn same_origin_writes(
         || OIDC.iter().any(|start| req.path().starts_with(start))
         || OF_APPLICATIONS.contains(&req.path())
         || gate_paths::is_for_proxies(req.path())
+        || is_of_directory(req.path())
         || bearer::presented(req.request()).is_some()
         || bearer::access_token(req.request()).is_some();
     if !req.method().is_safe() && !is_apart && is_foreign(req.request()) {

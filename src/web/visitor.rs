@@ -11,7 +11,9 @@ use actix_web::{
 use chrono::TimeDelta;
 
 use super::{
-    app_of, bearer, forwarded, gate_paths, key_in_use, negotiation, session_cookie,
+    app_of, bearer,
+    directory_path::is_of_directory,
+    forwarded, gate_paths, key_in_use, negotiation, session_cookie,
     together::{self, FirstFound},
     token_in_use,
 };
@@ -163,7 +165,8 @@ pub(crate) async fn load(
     next: Next<impl MessageBody + 'static>,
 ) -> actix_web::Result<ServiceResponse<BoxBody>> {
     // What a proxy passes on is of another host, and may have another user agent.
-    if gate_paths::is_for_proxies(req.path()) {
+    // Nor does a directory's caller have a cookie that counts.
+    if gate_paths::is_for_proxies(req.path()) || is_of_directory(req.path()) {
         return next.call(req).await.map(ServiceResponse::map_into_boxed_body);
     }
     // An API key counts alone.

@@ -3,7 +3,7 @@
 
 use std::net::TcpListener;
 
-use actix_web::{App, HttpResponse, HttpServer, http::header, web};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, http::header, web};
 use serde_json::Value;
 
 use crate::{
@@ -30,9 +30,10 @@ impl Application {
             format!("http://localhost:{}{path}", one.local_addr().unwrap().port())
         };
         let (here, there) = (at(&landing, "/cb"), at(&home, "/home"));
-        let back = async |body: web::Bytes, query: web::Query<Value>, home: web::Data<String>| {
+        let back = async |body: web::Bytes, req: HttpRequest, home: web::Data<String>| {
             let fields: Value = serde_urlencoded::from_bytes(&body).unwrap();
-            let told = if body.is_empty() { query.into_inner() } else { fields };
+            let query: Value = serde_urlencoded::from_str(req.query_string()).unwrap();
+            let told = if body.is_empty() { query } else { fields };
             let outcome = if told["code"].is_string() {
                 "welcome"
             } else {
@@ -45,7 +46,7 @@ impl Application {
         let server = HttpServer::new(move || {
             App::new().app_data(web::Data::new(there.clone())).route("/cb", web::route().to(back)).route(
                 "/home",
-                web::get().to(async |req: actix_web::HttpRequest| format!("At home: {}", req.query_string())),
+                web::get().to(async |req: HttpRequest| format!("At home: {}", req.query_string())),
             )
         });
         actix_web::rt::spawn(server.workers(1).listen(landing).unwrap().listen(home).unwrap().run());

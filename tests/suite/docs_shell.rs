@@ -80,7 +80,7 @@ fn a_page_uses_no_variable_before_it_is_set() {
                 set.extend(name.filter(|name| name.chars().all(is_name)));
             }
         }
-        assert!(set.len() > 3, "{set:?}");
+        assert!(!set.is_empty(), "{page} sets none");
     }
 }
 

@@ -26,6 +26,7 @@ const STANDINGS: [Standing; 5] =
 /// Why somebody may not enter, by its code; nothing where they may.
 fn refusal(access: Access, standing: Standing) -> Option<&'static str> {
     match (access, standing) {
+        (Access::Directory, _) => unreachable!("`scim` looks at them"),
         (Access::Anyone, _) | (Access::Pending, Standing::Pending) => None,
         (Access::Pending, _) => Some("sign_in_ended"),
         (_, Standing::SteppedUp) => None,

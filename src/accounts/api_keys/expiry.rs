@@ -37,7 +37,7 @@ pub(crate) fn remind(tx: &mut Tx, id: &ApiKeyId, is_last_day: bool) -> Result<bo
         (Some(user), _) => {
             let user = user::by_id(tx.conn, user)?;
             // What is to be deleted, or is locked, needs no key.
-            if user.is_leaving() || user.locked_at.is_some() {
+            if user.is_leaving() || user::ensure_not_locked(&user).is_err() {
                 return Ok(false);
             }
             tell_person(tx, None, &user, &key, KeyNews::Expires, "")?;

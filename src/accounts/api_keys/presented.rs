@@ -85,6 +85,7 @@ pub(crate) fn authenticate(
                 .inner_join(users::table)
                 .filter(works(&digest, now))
                 .filter(users::locked_at.is_null())
+                .filter(users::suspended_by.is_null())
                 .filter(users::deletes_at.is_null())
                 .filter(users::email_verified_at.is_not_null())
                 .select((ApiKey::as_select(), User::as_select()))

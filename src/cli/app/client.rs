@@ -187,6 +187,7 @@ pub(super) async fn add(
         words += &format!("\nClient secret: {}", secret.reveal());
     }
     let next = match kind.traits().signs_in {
+        Some(_) if added.settings.redirect_uris.is_empty() => format!("vestibule app config {id} curl"),
         Some(_) if kind == Kind::Web => {
             format!("vestibule app config {id} openid-client (or authlib, mod_auth_openidc)")
         }
@@ -276,6 +277,7 @@ pub(super) async fn show(app: &App, found: Client, as_json: bool) -> Outcome {
     );
     say!("  PKCE: {}", if settings.asks_pkce { "required" } else { "optional" });
     say!("  ID tokens: {}", settings.sign_with);
+    say!("  devices without a browser: {}", if settings.serves_devices { "yes" } else { "no" });
     if let Some(uri) = &settings.backchannel_uri {
         say!("  told of endings at: {uri}; {} never arrived", told["undelivered"]);
     }

@@ -25,6 +25,16 @@ struct Filled<'a> {
     scope: String,
 }
 
+impl Filled<'_> {
+    /// How curl says who asks.
+    fn as_curl(&self) -> String {
+        match self.has_secret {
+            true => format!("-u {}:\"$CLIENT_SECRET\"", self.client_id),
+            false => format!("-d client_id={}", self.client_id),
+        }
+    }
+}
+
 #[derive(Template)]
 #[template(path = "client_openid_client.txt")]
 struct OpenidClient<'a>(Filled<'a>);
@@ -36,6 +46,10 @@ struct Authlib<'a>(Filled<'a>);
 #[derive(Template)]
 #[template(path = "client_curl.txt")]
 struct Curl<'a>(Filled<'a>);
+
+#[derive(Template)]
+#[template(path = "client_device.txt")]
+struct Device<'a>(Filled<'a>);
 
 #[derive(Template)]
 #[template(path = "client_mod_auth_openidc.txt")]
@@ -53,10 +67,20 @@ pub(super) fn print(app: &App, found: &Client, software: Software) -> Outcome {
         redirect_uri: found.settings.redirect_uris.first().map_or("", String::as_str),
         scope: found.settings.scopes.join(" "),
     };
+    let has_address = !found.settings.redirect_uris.is_empty() || found.kind == Kind::Service;
     let printed = match software {
+        Software::Curl if found.settings.serves_devices => Device(filled).render(),
+        _ if !has_address => {
+            let sentence = "runs on devices without a browser only. Write `curl` for what they do.";
+            return refused(format!("{} {sentence}", found.client_id));
+        }
         Software::OpenidClient => OpenidClient(filled).render(),
         Software::Curl if found.kind == Kind::Service => Curl(filled).render(),
-        Software::Curl => return refused("With curl only a service gets its tokens: people need a browser."),
+        Software::Curl => {
+            return refused(
+                "With curl only a service gets its tokens, or a device (`--device on`): others need a browser.",
+            );
+        }
         Software::Authlib if found.kind == Kind::Browser => {
             return refused("Authlib does not run in a browser. openid-client does.");
         }

@@ -56,6 +56,9 @@ impl Trial {
         if user.locked_at.is_some() {
             self.stops("refused", "The account is locked: it cannot sign in.");
         }
+        if user.suspended_by.is_some() {
+            self.stops("refused", "Its organisation has ended its access: it cannot sign in.");
+        }
         if user.is_leaving() {
             self.stops(
                 "refused",
@@ -166,6 +169,7 @@ pub(super) async fn client(app: &App, found: Client, who: Option<User>, as_json:
             let (application, id) = (found.id.clone(), user.id.clone());
             let allowed = sentence(app.read(move |conn| consent::of(conn, &id, &application)).await)?;
             let is_unclaimed = used == RedirectUse::Device
+                && !found.settings.redirect_uris.is_empty()
                 && found.settings.redirect_uris.iter().all(|uri| RedirectUri::is_unclaimed(uri));
             match (found.settings.is_first_party, allowed) {
                 _ if is_unclaimed => {

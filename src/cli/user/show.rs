@@ -37,6 +37,7 @@ pub(crate) fn told(user: &User) -> Value {
         "emailVerified": user.is_verified(),
         "createdAt": user.created_at,
         "lockedAt": user.locked_at,
+        "suspendedBy": user.suspended_by,
         "deleteAt": user.deletes_at,
     })
 }
@@ -45,6 +46,7 @@ pub(crate) fn state(user: &User) -> String {
     let mut words =
         vec![if user.is_verified() { "confirmed".to_owned() } else { "not confirmed".to_owned() }];
     words.extend(user.locked_at.map(|_| "locked".to_owned()));
+    words.extend(user.suspended_by.as_ref().map(|by| format!("suspended by the organisation {by}")));
     words.extend(user.deletes_at.map(|at| format!("deleted on {}", at.iso())));
     words.join(", ")
 }

@@ -148,7 +148,10 @@ pub(crate) async fn create(
 
 async fn answered(me: &VerifiedUser, browser: &Browser, form: &CodeForm, app: &App) -> Result<Reply> {
     let wrong = || {
-        let sentence = "No device that waits shows this code. Check it, or start again on the device.";
+        let sentence = match form.user_code.trim() {
+            "" => "Enter the code that your device shows.",
+            _ => "That code is wrong or has expired. Check it, or start again on the device.",
+        };
         Error::Invalid(Errors::one("user_code", sentence))
     };
     let (user, ip, code) = (me.user.id.clone(), browser.ip.clone(), UserCode::parse(&form.user_code));

@@ -70,6 +70,7 @@ struct May {
     manage_keys: bool,
     manage_settings: bool,
     manage_sso: bool,
+    manage_scim: bool,
     leave: bool,
     read_audit: bool,
     read_notes: bool,
@@ -125,7 +126,7 @@ impl SearchQuery {
 }
 
 impl May {
-    fn of(mine: &Membership, owners: i64, read_notes: bool) -> Self {
+    fn of(mine: &Membership, owners: i64, read_notes: bool, has_directories: bool) -> Self {
         Self {
             see_members: mine.may(Permission::MembersRead),
             invite_members: mine.may(Permission::MembersInvite),
@@ -135,6 +136,7 @@ impl May {
             manage_keys: mine.may(Permission::KeysManage),
             manage_settings: mine.may(Permission::SettingsManage),
             manage_sso: mine.may(Permission::SsoManage),
+            manage_scim: has_directories && mine.may(Permission::ScimManage),
             // The last owner stays.
             leave: !mine.role.is_owner() || owners > 1,
             read_audit: mine.may(Permission::AuditRead),
@@ -190,7 +192,8 @@ pub(crate) async fn show(
     let has_more = found.len() > A_PAGE;
     found.truncate(A_PAGE);
     let next = found.last().filter(|_| has_more).map(|last| last.user_id.clone());
-    let may = May::of(&mine, owners, app.config().example_notes && permissions.contains("notes:read"));
+    let has_notes = app.config().example_notes && permissions.contains("notes:read");
+    let may = May::of(&mine, owners, has_notes, app.config().scim);
     let mut members: Vec<_> =
         found.into_iter().map(|member| MemberView::new(member, mine.user.as_ref())).collect();
     for member in members.iter_mut().filter(|_| may.manage_members) {

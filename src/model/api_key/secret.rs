@@ -1,10 +1,11 @@
-//! How the secret of an API key is written: `vstp_` for a person's, `vsto_` for an organisation's, 32 random characters of
-//! `0–9A–Za–z` (190 bits), and the CRC-32 of all that in six more. So scanners find it, and a mistyped one costs no query.
+//! How the secret of an API key begins: `vstp_` for a person's, `vsto_` for an organisation's. The rest is that of every key: see
+//! `key_text`.
 //!
 //! The first three letters are `TOKEN_PREFIX`. Those of a key from before it was changed are known by the checksum.
 
 use crate::{
-    error::{Error, Result},
+    error::Result,
+    model::key_text::{self, OWN, PREFIX},
     secret::Secret,
 };
 
@@ -21,16 +22,8 @@ pub(crate) enum KeyKind {
     Organisation,
 }
 
-const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-const RANDOM: usize = 32;
-const CHECKSUM: usize = 6;
-
 /// How much of the random part is shown in lists.
 const SHOWN: usize = 4;
-
-/// How long `TOKEN_PREFIX` is, and a secret's whole beginning.
-const OWN: usize = 3;
-const PREFIX: usize = OWN + 2;
 
 impl KeyKind {
     const ALL: [Self; 2] = [Self::Personal, Self::Organisation];
@@ -53,16 +46,7 @@ impl KeyKind {
 impl Secret<ApiKeySecret> {
     /// A new one; `own` is `TOKEN_PREFIX`.
     pub(crate) fn of_kind(kind: KeyKind, own: &str) -> Result<Self> {
-        let mut text = format!("{own}{}", kind.suffix());
-        while text.len() < PREFIX + RANDOM {
-            let mut bytes = [0; RANDOM];
-            getrandom::fill(&mut bytes).map_err(Error::internal)?;
-            // Of 256 values the last eight would make some digits likelier than others.
-            let digits = bytes.iter().filter(|byte| **byte < 248).map(|byte| digit(u32::from(*byte)));
-            text.extend(digits.take(PREFIX + RANDOM - text.len()));
-        }
-        text.push_str(&checksum(&text));
-        Ok(Self::from_text(text))
+        key_text::random(&format!("{own}{}", kind.suffix())).map(Self::from_text)
     }
 
     /// Whose it says it is.
@@ -77,32 +61,14 @@ impl Secret<ApiKeySecret> {
 
     /// Whether it can be one: its length, its characters and its checksum are right.
     pub(crate) fn is_well_formed(&self) -> bool {
-        let text = self.reveal();
-        let end = PREFIX + RANDOM;
-        KeyKind::of(text).is_some()
-            && text.len() == end + CHECKSUM
-            && text.is_ascii()
-            && checksum(&text[..end]) == text[end..]
+        let suffix = key_text::suffix_of(self.reveal());
+        suffix.is_some_and(|suffix| KeyKind::ALL.iter().any(|kind| kind.suffix() == suffix))
     }
 
     /// How it begins, to tell one from another: `vstp_4Kx2`.
     pub(crate) fn hint(&self) -> &str {
         self.reveal().get(..PREFIX + SHOWN).unwrap_or_default()
     }
-}
-
-fn digit(number: u32) -> char {
-    char::from(DIGITS[number as usize % DIGITS.len()])
-}
-
-fn checksum(text: &str) -> String {
-    let mut rest = crc32fast::hash(text.as_bytes());
-    let mut digits = ['0'; CHECKSUM];
-    for place in digits.iter_mut().rev() {
-        *place = digit(rest);
-        rest /= DIGITS.len() as u32;
-    }
-    digits.iter().collect()
 }
 
 #[cfg(test)]
@@ -141,11 +107,5 @@ mod tests {
         {
             assert!(!is_meant(foreign), "{foreign}");
         }
-    }
-
-    #[test]
-    fn the_checksum_is_the_one_that_others_can_compute() {
-        // By Python's `binascii.crc32`, in base 62.
-        assert_eq!(checksum(&format!("vstp_{}", "0".repeat(32))), "3sK7nd");
     }
 }

@@ -218,7 +218,7 @@ impl Site<'_> {
                 let form: Vec<_> = form.iter().copied().chain(own).collect();
                 in_json(program.post(path, &form).await)
             }
-            Userinfo(value) if value.is_empty() => in_json(program.get_once(userinfo).await),
+            Userinfo("") => in_json(program.get_once(userinfo).await),
             Userinfo(value) => in_json(program.with("authorization", value).get_once(userinfo).await),
             Token(method, kind) => {
                 in_json(program.send(method.clone(), token, Some((kind, "{}".to_owned()))).await)

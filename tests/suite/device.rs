@@ -1,11 +1,17 @@
 //! Devices without a browser (RFC 8628): a code is typed elsewhere, and what comes of it is a row of the list of devices.
 
+use std::{
+    io::{BufRead, BufReader, Read},
+    process::{Command, Stdio},
+};
+
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use tokio::task::spawn_blocking;
 
-use super::{ADA, Notes, claims, posts, refused, text};
 use crate::harness::{Answer, TestApp, Visitor};
+use crate::oauth::{ADA, Notes, claims, posts, refused, text};
 
 const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 const TV: &str = "Mozilla/5.0 (SMART-TV; Linux; Tizen 7.0) AppleWebKit/537.36 (KHTML, like Gecko) SamsungBrowser/4.0 TV Safari/537.36";
@@ -45,6 +51,12 @@ async fn a_device_waits_is_let_in_and_is_a_row_of_the_list() {
     refused(polls(&notes, &asked).await, 400, "slow_down");
     notes.app.wait(TimeDelta::seconds(9));
     refused(polls(&notes, &asked).await, 400, "authorization_pending");
+
+    // A second early is not too early: clocks and networks are not even.
+    let other = asks(&notes).await;
+    refused(polls(&notes, &other).await, 400, "authorization_pending");
+    notes.app.wait(TimeDelta::seconds(4));
+    refused(polls(&notes, &other).await, 400, "authorization_pending");
 
     // A link opens nothing by itself.
     let page = notes.app.browser();
@@ -189,9 +201,46 @@ async fn what_an_application_needs_of_people_is_needed_here_as_well() {
         "--kind",
         "browser",
         "--redirect",
-        super::REDIRECT_URI,
+        crate::oauth::REDIRECT_URI,
         "--device",
         "on",
     ]);
     assert!(wrong.err.contains("of kind web or native"), "{}", wrong.err);
+}
+
+#[actix_web::test]
+async fn what_the_command_prints_for_a_device_brings_it_tokens() {
+    let app = TestApp::open().await;
+    let arguments = ["app", "add", "Acme CLI", "--kind", "native", "--device", "on"];
+    let added = app.command(&arguments);
+    assert_eq!(added.code, Some(0), "{}", added.err);
+    let (_, next) = added.out.split_once("Next:").unwrap();
+    let next: Vec<&str> = next.split_whitespace().skip(1).collect();
+    assert_eq!((next[1], next[3]), ("config", "curl"), "{}", added.out);
+    let printed = app.command(&next);
+    let script = printed.out.replace("sleep 5", "sleep 0.05");
+    assert_ne!(script, printed.out, "{}", printed.err);
+    assert!(app.command(&["app", "show", next[2]]).out.contains("devices without a browser: yes"));
+    assert_eq!(app.command(&["app", "config", next[2], "openid-client"]).code, Some(1));
+
+    let mut device = Command::new("bash").args(["-c", &script]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut output = BufReader::new(device.stdout.take().unwrap());
+    let reads = move || {
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        (line, output)
+    };
+    let (line, mut output) = spawn_blocking(reads).await.unwrap();
+    let (place, code) = line.trim().split_once(" and enter ").unwrap();
+    assert_eq!(place, format!("Open {}/device", app.base_url));
+    let ada = app.verified(ADA).await;
+    ada.post_json("/device", json!({ "user_code": code, "decision": "allow" })).await.is(200);
+    let tokens = spawn_blocking(move || {
+        let mut rest = String::new();
+        output.read_to_string(&mut rest).unwrap();
+        rest
+    });
+    let tokens: Value = serde_json::from_str(&tokens.await.unwrap()).unwrap();
+    assert!(tokens["access_token"].is_string() && tokens["refresh_token"].is_string(), "{tokens}");
+    assert!(device.wait().unwrap().success());
 }

@@ -4,8 +4,8 @@ use chrono::TimeDelta;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::{ADA, Notes, claims, part, posts, refused, text};
 use crate::harness::{Answer, PASSWORD, TestApp, Visitor};
+use crate::oauth::{ADA, Notes, claims, part, posts, refused, text};
 
 async fn signed_in(app: &TestApp) -> Visitor {
     let program = app.curl();
@@ -33,12 +33,12 @@ async fn a_session_gives_tokens_that_open_what_they_may_and_end_with_it() {
     let first = tokens(&ada, json!({})).await;
     assert_eq!((&first["tokenType"], &first["expiresIn"]), (&json!("Bearer"), &json!(600)));
     assert_eq!(first["scope"], "account:read openid organisation:read");
-    let said = claims(&first["accessToken"]);
+    let token = claims(&first["accessToken"]);
     assert_eq!(
-        (part(&first["accessToken"], 0)["typ"].as_str(), &said["aud"]),
+        (part(&first["accessToken"], 0)["typ"].as_str(), &token["aud"]),
         (Some("at+jwt"), &json!(app.base_url))
     );
-    assert_eq!((&said["client_id"], &said["iss"]), (&json!("vestibule"), &json!(app.base_url)));
+    assert_eq!((&token["client_id"], &token["iss"]), (&json!("vestibule"), &json!(app.base_url)));
     let client = by(&app, &first);
     assert_eq!(client.get("/me").await.is(200).json()["user"]["email"], ADA);
     let listed = client.get("/me/sessions").await.is(200).json();
@@ -91,7 +91,7 @@ async fn a_session_gives_tokens_that_open_what_they_may_and_end_with_it() {
 async fn a_token_that_is_late_for_others_or_an_id_token_opens_nothing_case_c_15_case_c_16() {
     let web = Notes::open(&[]).await;
     let app = &web.app;
-    let add = ["app", "add", "Cli", "--kind", "native", "--redirect", super::REDIRECT_URI];
+    let add = ["app", "add", "Cli", "--kind", "native", "--redirect", crate::oauth::REDIRECT_URI];
     let add = app.command(&[&add[..], &["--audience", "https://api.example.com", "--json"]].concat());
     let added: Value = serde_json::from_str(&add.out).unwrap();
     let cli = text(&added["clientId"]);

@@ -1,0 +1,11 @@
+DROP INDEX invitations_person_id;
+ALTER TABLE invitations DROP COLUMN person_id;
+DROP INDEX users_suspended_by;
+ALTER TABLE users DROP COLUMN deletes_for;
+ALTER TABLE users DROP COLUMN suspended_by;
+ALTER TABLE users DROP COLUMN suspended_at;
+DROP TABLE directory_members;
+DROP TABLE directory_groups;
+DROP TABLE directory_people;
+DROP TABLE directory_tokens;
+DROP TABLE directories;
