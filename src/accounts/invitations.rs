@@ -30,7 +30,7 @@ use crate::{
     model::{
         audit::{self, Actor},
         held_role::HeldRole,
-        invitation::{self, Invitation, Search, State},
+        invitation::{self, Invitation, Inviter, Search, State},
         membership,
         organisation::{self, Organisation},
         rate_limit::{self, Limit},
@@ -141,7 +141,9 @@ pub(crate) fn invite(
         counted => counted?,
     }
     let expires_at = tx.now + tx.config.lifetimes.invitation;
-    let Some(id) = invitation::insert(tx, &organisation.id, email, role, by.person()?, expires_at)? else {
+    let Some(id) =
+        invitation::insert(tx, &organisation.id, email, role, Inviter::Member(by.person()?), expires_at)?
+    else {
         return Ok(Err(NotInvited::Invited));
     };
     let event = Event::MemberInvited {

@@ -1,10 +1,13 @@
 //! Invitations to organisations: one address, one role, one answer.
 
 pub(crate) mod entry;
+mod made;
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
 use serde_json::{Value, json};
+
+pub(crate) use self::made::{Inviter, insert};
 
 use super::{
     held_role::HeldRole,
@@ -17,7 +20,7 @@ use crate::{
         schema::{invitations, organisations, roles, users},
     },
     error::Result,
-    ids::{Id, InvitationId, OrganisationId, RoleId, UserId},
+    ids::{InvitationId, OrganisationId, RoleId, UserId},
     kinds::Role,
     mail::EmailAddress,
     text_enum,
@@ -245,35 +248,6 @@ pub(crate) fn count_open_by(
         .group_by(invitations::invited_by)
         .select((invitations::invited_by, diesel::dsl::count_star()))
         .load(conn)?)
-}
-
-/// Notes an invitation whose first email goes out now. `None` where one to the same address is open.
-pub(crate) fn insert(
-    tx: &mut Tx,
-    organisation: &OrganisationId,
-    email: &EmailAddress,
-    role: &HeldRole,
-    by: &UserId,
-    expires_at: Timestamp,
-) -> Result<Option<InvitationId>> {
-    let id = Id::random()?;
-    let row = (
-        invitations::id.eq(&id),
-        invitations::organisation_id.eq(organisation),
-        invitations::email.eq(email.spelled()),
-        invitations::email_normalized.eq(email.normalized()),
-        invitations::role.eq(role.built_in()),
-        invitations::role_id.eq(role.custom()),
-        invitations::invited_by.eq(by),
-        invitations::state.eq(State::Open),
-        invitations::emails_sent.eq(1),
-        invitations::created_at.eq(tx.now),
-        invitations::sent_at.eq(tx.now),
-        invitations::expires_at.eq(expires_at),
-    );
-    let made =
-        tx.allow_unique_violation(|conn| diesel::insert_into(invitations::table).values(row).execute(conn))?;
-    Ok(made.map(|_| id))
 }
 
 /// The addresses of those of `ids` that are invitations to this organisation, and still kept.

@@ -85,6 +85,14 @@ impl ListQuery {
         })
     }
 
+    /// How many entries a page leaves out before it, where it is asked for by its number.
+    pub(crate) fn skip(&self) -> i64 {
+        match self.page {
+            Page::Index(index) => index - 1,
+            Page::Cursor(_) => 0,
+        }
+    }
+
     /// Whether an attribute is asked for, by its name in lower case.
     pub(crate) fn asks_for(&self, name: &str) -> bool {
         let is_it = |asked: &String| asked == name || asked.split('.').next() == Some(name);

@@ -8,13 +8,10 @@ use vestibule::clock::Clock;
 
 use crate::{
     chromium::{Browser, Chromium, LAPTOP},
-    harness::{PASSWORD, TestApp, free_port, oidc_provider::OidcProvider},
+    harness::{PASSWORD, TestApp, oidc_provider::OidcProvider},
     inspector::photograph,
 };
 
-/// Whatever a secret may hold (RFC 6749 appendix A.2).
-const SECRET: &str = "a b+/=%25%:;&?\"'\\~<>#x";
-const CLIENT: &str = "ours: a+b";
 const PATIENCE: Duration = Duration::from_secs(20);
 
 struct Ground {
@@ -25,18 +22,14 @@ struct Ground {
 
 impl Ground {
     async fn start() -> Option<Self> {
-        let modules = OidcProvider::modules()?;
-        let port = free_port();
-        let settings = OidcProvider::settings(port, CLIENT, SECRET);
-        let settings: Vec<_> = settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let app = TestApp::today_with(&settings).await;
-        let at = |path: &str| format!("{}/auth/oidc/{path}/peer", app.base_url);
-        let client = json!({
-            "client_id": CLIENT, "client_secret": SECRET, "redirect_uris": [at("callback")],
-            "backchannel_logout_uri": at("logout"), "backchannel_logout_session_required": true,
-        });
-        let provider = OidcProvider::start(&modules, port, &client);
-        Some(Self { app, there: format!("http://localhost:{port}"), _provider: provider })
+        let logout = |site: &str| {
+            json!({
+                "backchannel_logout_uri": format!("{site}/auth/oidc/logout/peer"),
+                "backchannel_logout_session_required": true,
+            })
+        };
+        let (app, provider) = OidcProvider::with_site(logout).await?;
+        Some(Self { app, there: format!("http://localhost:{}", provider.port), _provider: provider })
     }
 
     /// It is as late here as it is there.

@@ -11,7 +11,8 @@ use crate::{
     model::{
         audit::{self, Actor},
         directory::person::Person,
-        invitation, rate_limit,
+        invitation::{self, Inviter},
+        rate_limit,
         token::{self, Invite, Invited},
     },
 };
@@ -40,7 +41,9 @@ pub(super) fn ask(
     let organisation = &place.organisation;
     invitation::expire(tx)?;
     // A member may have invited them: that invitation leads here as well.
-    let Some(id) = invitation::entry::insert(tx, &organisation.id, email, &role, &person.id, until)? else {
+    let Some(id) =
+        invitation::insert(tx, &organisation.id, email, &role, Inviter::Directory(&person.id), until)?
+    else {
         return Ok(());
     };
     person.asked_at = Some(tx.now);

@@ -60,6 +60,15 @@ pub(crate) struct Form {
     decision: String,
 }
 
+impl Form {
+    /// The request that is answered.
+    fn request(&self) -> Result<Secret<AuthorizeRequest>> {
+        let request = self.request.clone().filter(|secret| !secret.reveal().is_empty());
+        let missing = || Error::Invalid(Errors::one("request", "Send the request that is to be answered."));
+        request.ok_or_else(missing)
+    }
+}
+
 /// `GET /oauth/consent?request=`
 pub(crate) async fn show(me: CurrentUser, query: Query<Waiting>, app: Data<App>) -> Result<Reply> {
     let secret = query.into_inner().request.ok_or_else(|| SIGN_IN_OVER.about("the application"))?;
@@ -116,9 +125,7 @@ pub(crate) async fn create(
     req: HttpRequest,
     app: Data<App>,
 ) -> Result<HttpResponse> {
-    let Some(secret) = form.request.filter(|secret| !secret.reveal().is_empty()) else {
-        return Err(Error::Invalid(Errors::one("request", "Send the request that is to be answered.")));
-    };
+    let secret = form.request()?;
     let asking = proceed::waiting(&app, &secret).await?;
     match form.decision.as_str() {
         "allow" => allow(&req, &app, &me, asking, secret, &browser).await,
@@ -145,9 +152,7 @@ pub(crate) async fn cancel(
     req: HttpRequest,
     app: Data<App>,
 ) -> Result<HttpResponse> {
-    let Some(secret) = form.request.filter(|secret| !secret.reveal().is_empty()) else {
-        return Err(Error::Invalid(Errors::one("request", "Send the request that is to be answered.")));
-    };
+    let secret = form.request()?;
     match proceed::waiting(&app, &secret).await {
         Ok(asking) => deny(&req, &app, asking, secret).await,
         Err(error) => {

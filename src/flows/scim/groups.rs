@@ -7,7 +7,7 @@ use actix_web::{
 };
 use serde_json::Value;
 
-use super::{Cursor, MOST_JUDGED, after, base, expired, id_of, made, one, query_of};
+use super::{Cursor, MOST_JUDGED, after, base, cut, ensure_judged, expired, id_of, made, one, query_of};
 use crate::{
     accounts::{
         directories::Place,
@@ -19,7 +19,7 @@ use crate::{
     error::Result,
     ids::DirectoryGroupId,
     model::directory::group::{self, Group},
-    scim::{self, GroupChange, ListQuery, Meta, Page, ScimType, invalid, list, operations},
+    scim::{self, GroupChange, ListQuery, Meta, list, operations},
     secret::Keys,
     web::directory_call::{DirectoryBody, DirectoryCall, answer, expected},
 };
@@ -191,19 +191,13 @@ pub(super) fn found(
         }
         None => None,
     };
-    let skip = match query.page {
-        Page::Index(index) => index - 1,
-        Page::Cursor(_) => 0,
-    };
+    let skip = query.skip();
     let (terms, is_exact) = query.filter.as_ref().map_or((Vec::new(), true), |(one, _)| one.terms());
     let with_members = query.asks_for("members");
     let total = group::count(conn, directory, &terms)?;
-    let most = usize::try_from(query.count).unwrap_or_default();
     let (total, mut page) = match &query.filter {
         Some((filter, _)) if !is_exact => {
-            if total > MOST_JUDGED {
-                return Err(invalid(ScimType::TooMany, "The filter chooses among too many. Ask for less."));
-            }
+            ensure_judged(total)?;
             let mut chosen = Vec::new();
             for one in group::list(conn, directory, &terms, None, (0, MOST_JUDGED))? {
                 if filter.matches(&resource(conn, base, &one, true)?) {
@@ -218,15 +212,9 @@ pub(super) fn found(
         }
         _ => (total, group::list(conn, directory, &terms, after.as_ref(), (skip, query.count + 1))?),
     };
-    let page: &mut Vec<Group> = &mut page;
-    let goes_on = page.len() > most && most > 0;
-    page.truncate(most);
-    let next = match page.last().filter(|_| goes_on) {
-        Some(last) => Some(Cursor::seal(keys, last.id.as_str(), of, now)?),
-        None => None,
-    };
+    let next = cut(&mut page, query, |one: &Group| one.id.as_str(), (keys, of, now))?;
     let mut told = Vec::new();
-    for one in page.iter() {
+    for one in &page {
         told.push(query.project(resource(conn, base, one, with_members)?));
     }
     Ok(list(query, total, told, next))

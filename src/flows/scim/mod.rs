@@ -107,6 +107,28 @@ impl Cursor {
     }
 }
 
+/// Cuts what follows to the page that is asked for. Returns the cursor by which the list goes on, where it does.
+fn cut<T>(
+    page: &mut Vec<T>,
+    query: &ListQuery,
+    id: impl Fn(&T) -> &str,
+    (keys, of, now): (&Keys, String, Timestamp),
+) -> Result<Option<String>> {
+    let most = usize::try_from(query.count).unwrap_or_default();
+    let goes_on = page.len() > most && most > 0;
+    page.truncate(most);
+    let last = page.last().filter(|_| goes_on);
+    last.map(|last| Cursor::seal(keys, id(last), of, now)).transpose()
+}
+
+/// [`ScimType::TooMany`] where a filter that the database does not know would choose among so many.
+fn ensure_judged(candidates: i64) -> Result<()> {
+    match candidates > MOST_JUDGED {
+        true => Err(invalid(ScimType::TooMany, "The filter chooses among too many. Ask for less.")),
+        false => Ok(()),
+    }
+}
+
 fn expired() -> Error {
     invalid(ScimType::ExpiredCursor, "The cursor has expired. Begin the list again.")
 }

@@ -7,7 +7,7 @@ use actix_web::{
 };
 use serde_json::Value;
 
-use super::{Cursor, MOST_JUDGED, after, base, expired, id_of, made, one, query_of};
+use super::{Cursor, MOST_JUDGED, after, base, cut, ensure_judged, expired, id_of, made, one, query_of};
 use crate::{
     accounts::{
         directories::Place,
@@ -19,7 +19,7 @@ use crate::{
     error::Result,
     ids::DirectoryPersonId,
     model::directory::person::{self, Person, Search},
-    scim::{Filter, ListQuery, Meta, Page, ScimType, Term, UserFields, invalid, list, operations, user},
+    scim::{Filter, ListQuery, Meta, Term, UserFields, list, operations, user},
     secret::Keys,
     web::directory_call::{DirectoryBody, DirectoryCall, answer, expected},
 };
@@ -185,10 +185,7 @@ pub(super) fn found(
         }
         None => None,
     };
-    let skip = match query.page {
-        Page::Index(index) => index - 1,
-        Page::Cursor(_) => 0,
-    };
+    let skip = query.skip();
     let (terms, is_exact) = query.filter.as_ref().map_or((Vec::new(), true), |(one, _)| one.terms());
     // What they are called is compared in any case, which the database does not know.
     let is_exact = is_exact && !terms.iter().any(|term| matches!(term, Term::DisplayName(_)));
@@ -204,13 +201,7 @@ pub(super) fn found(
     if query.filter.is_some() && !is_exact {
         page = page.into_iter().skip(usize::try_from(skip).unwrap_or(usize::MAX)).collect();
     }
-    let most = usize::try_from(query.count).unwrap_or_default();
-    let goes_on = page.len() > most && most > 0;
-    page.truncate(most);
-    let next = match page.last().filter(|_| goes_on) {
-        Some(last) => Some(Cursor::seal(keys, last.id.as_str(), of, now)?),
-        None => None,
-    };
+    let next = cut(&mut page, query, |one| one.id.as_str(), (keys, of, now))?;
     let told = resources(conn, base, &page)?.into_iter().map(|one| query.project(one)).collect();
     Ok(list(query, total, told, next))
 }
@@ -225,9 +216,7 @@ fn judged(
     after: &Option<(Timestamp, DirectoryPersonId)>,
 ) -> Result<(i64, Vec<Person>)> {
     let directory = &place.directory.id;
-    if person::count(conn, directory, search)? > MOST_JUDGED {
-        return Err(invalid(ScimType::TooMany, "The filter chooses among too many. Ask for less."));
-    }
+    ensure_judged(person::count(conn, directory, search)?)?;
     let candidates = person::list(conn, directory, search, 0, MOST_JUDGED)?;
     let told = resources(conn, base, &candidates)?;
     let chosen: Vec<Person> = candidates

@@ -7,8 +7,15 @@ use std::{
 
 use serde_json::{Value, json};
 
+use super::{TestApp, free_port};
+
+/// Whatever a secret may hold (RFC 6749 appendix A.2).
+const SECRET: &str = "a b+/=%25%:;&?\"'\\~<>#x";
+const CLIENT: &str = "ours: a+b";
+
 /// It ends with the test.
 pub struct OidcProvider {
+    pub port: u16,
     process: Child,
     // Held open: what it says into a closed pipe would end it.
     _says: BufReader<ChildStdout>,
@@ -48,19 +55,27 @@ impl OidcProvider {
         let mut says = BufReader::new(process.stdout.take().unwrap());
         says.read_line(&mut listening).unwrap();
         assert_eq!(listening.trim(), format!("http://localhost:{port}"), "it does not start");
-        Self { process, _says: says }
+        Self { port, process, _says: says }
     }
 
-    /// A house that knows the provider at this port as *Peer*, with these settings besides.
-    pub fn settings(port: u16, client_id: &str, secret: &str) -> Vec<(String, String)> {
-        [
+    /// A site at which people sign in with one, as *Peer*, and the one; `client` is what it knows of the site besides, by the address
+    /// of that. Nothing where it is not on this machine.
+    pub async fn with_site(client: impl FnOnce(&str) -> Value) -> Option<(TestApp, Self)> {
+        let (modules, port) = (Self::modules()?, free_port());
+        let issuer = format!("http://localhost:{port}");
+        let app = TestApp::today_with(&[
             ("OIDC_PROVIDERS", "peer"),
-            ("OIDC_PEER_ISSUER", &format!("http://localhost:{port}")),
-            ("OIDC_PEER_CLIENT_ID", client_id),
-            ("OIDC_PEER_CLIENT_SECRET", secret),
+            ("OIDC_PEER_ISSUER", &issuer),
+            ("OIDC_PEER_CLIENT_ID", CLIENT),
+            ("OIDC_PEER_CLIENT_SECRET", SECRET),
             ("OIDC_PEER_NAME", "Peer"),
-        ]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .into()
+        ])
+        .await;
+        let mut known = client(&app.base_url);
+        known["client_id"] = CLIENT.into();
+        known["client_secret"] = SECRET.into();
+        known["redirect_uris"] = json!([format!("{}/auth/oidc/callback/peer", app.base_url)]);
+        let provider = Self::start(&modules, port, &known);
+        Some((app, provider))
     }
 }

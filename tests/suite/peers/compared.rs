@@ -1,17 +1,12 @@
 //! The same requests to us and to the npm package oidc-provider: what an application that comes from there meets here. Where the two
 //! differ, docs/edge-cases-provider.md says why.
 
-use std::{
-    io::{BufRead, BufReader},
-    process::{Command, Stdio},
-};
-
 use actix_web::http::Method;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::json;
 
 use crate::{
-    harness::{Answer, TestApp, Visitor, free_port},
+    harness::{Answer, TestApp, Visitor, free_port, oidc_provider::OidcProvider},
     oauth::{Notes, REDIRECT_URI, told},
 };
 
@@ -237,30 +232,15 @@ fn in_json(answer: Answer) -> String {
 }
 
 #[actix_web::test]
-#[expect(clippy::disallowed_methods, reason = "tests learn from the environment where they run")]
 async fn the_same_requests_are_answered_here_and_by_oidc_provider() {
-    let Ok(modules) = std::env::var("PEER_MODULES") else {
-        eprintln!(
-            "SKIPPED: PEER_MODULES is not set, so oidc-provider is not asked; `bin/test peers` installs it"
-        );
-        return;
-    };
+    let Some(modules) = OidcProvider::modules() else { return };
     let notes = Notes::of(TestApp::today().await, "web", &[]);
     let port = free_port();
     let client = json!({
         "client_id": notes.client_id, "client_secret": notes.secret, "redirect_uris": [REDIRECT_URI],
         "grant_types": ["authorization_code", "refresh_token"],
     });
-    let mut process = Command::new("node")
-        .args(["--no-deprecation", "tests/peers/oidc-provider.js"])
-        .arg(json!({ "port": port, "client": client }).to_string())
-        .env("NODE_PATH", modules)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut says = BufReader::new(process.stdout.take().unwrap());
-    says.read_line(&mut String::new()).unwrap();
+    let _provider = OidcProvider::start(&modules, port, &client);
     let own = ["/oauth/authorize", "/oauth/token", "/oauth/userinfo", "/oauth/introspect", "/oauth/revoke"];
     let theirs = ["/auth", "/token", "/me", "/token/introspection", "/token/revocation"];
     let here = Site { port: notes.app.port, paths: own, notes: &notes };
@@ -272,6 +252,5 @@ async fn the_same_requests_are_answered_here_and_by_oidc_provider() {
             wrong.push(format!("{}: {answers:?} and not {:?}", number + 1, (ours, their)));
         }
     }
-    let _ = (process.kill(), process.wait());
     assert!(wrong.is_empty(), "{wrong:#?}");
 }

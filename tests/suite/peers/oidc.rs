@@ -6,12 +6,7 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 use vestibule::clock::Clock;
 
-use crate::harness::{Answer, PASSWORD, TestApp, Visitor, free_port, oidc_provider::OidcProvider};
-
-/// Whatever a secret may hold (RFC 6749 appendix A.2).
-const SECRET: &str = "a b+/=%25%:;&?\"'\\~<>#x";
-
-const CLIENT: &str = "ours: a+b";
+use crate::harness::{Answer, PASSWORD, TestApp, Visitor, oidc_provider::OidcProvider};
 
 /// A house, and the provider that it knows as *Peer*.
 struct Ground {
@@ -23,17 +18,8 @@ struct Ground {
 impl Ground {
     /// Nothing where it is not on this machine.
     async fn start() -> Option<Self> {
-        let modules = OidcProvider::modules()?;
-        let port = free_port();
-        let settings = OidcProvider::settings(port, CLIENT, SECRET);
-        let settings: Vec<_> = settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let app = TestApp::today_with(&settings).await;
-        let client = json!({
-            "client_id": CLIENT, "client_secret": SECRET,
-            "redirect_uris": [format!("{}/auth/oidc/callback/peer", app.base_url)],
-        });
-        let provider = OidcProvider::start(&modules, port, &client);
-        Some(Self { app, port, _provider: provider })
+        let (app, provider) = OidcProvider::with_site(|_| json!({})).await?;
+        Some(Self { app, port: provider.port, _provider: provider })
     }
 
     /// Somebody's browser as the provider sees it.
